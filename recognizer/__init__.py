@@ -1,0 +1,1 @@
+"""A webcam recognizer that learns: what runs live."""

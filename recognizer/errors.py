@@ -1,0 +1,25 @@
+"""The errors a user can meet: one line each, saying what happened, what was found, and what to do."""
+
+
+class RecognizerError(Exception):
+    """Base of all errors that end in one line on stderr and exit code 2."""
+
+
+class SourceError(RecognizerError):
+    """A camera, video, picture folder or stream that cannot be opened or read."""
+
+
+class SinkError(RecognizerError):
+    """A window, video, log or folder that cannot be written."""
+
+
+class ModelError(RecognizerError):
+    """A model folder, card or network that is missing or damaged."""
+
+
+class DataError(RecognizerError):
+    """A data set that is missing, truncated or not what it should be."""
+
+
+class SettingsError(RecognizerError):
+    """A setting outside what makes sense."""

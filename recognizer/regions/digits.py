@@ -1,0 +1,354 @@
+"""Ink on paper: finds handwritten digits at any size, on light or dark, plain or lined ground."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from recognizer.regions.lines import erase_lines
+from recognizer.values import Box, Frame, Region
+
+WORK_SIDE = 640  # pixels; a frame's longer side is brought down to this to look for ink
+MIN_WORK_SIDE = 320  # pixels; and a small picture's up to this, so that its strokes have a rim
+GROUND_SIDE = 160  # pixels; the ground's brightness varies slowly, so that it is measured smaller still
+GROUND_REACH = 0.28  # of the shorter side: wider than the thickest marker stroke of the largest digit
+MEDIAN_REACH = 0.5  # of the shorter side: a neighbourhood in which ink is the minority
+MIN_CONTRAST = 10  # of 255, below which a camera's picture is noise
+NOISE_FACTOR = 4.0  # standard deviations of the ground's own noise that ink must exceed
+PEAK_SHARE = 0.42  # of the darkest ink nearby: fainter lines and smudges beside a stroke are not part of it
+PEAK_REACH = 0.06  # of the shorter side: how far "nearby" is
+DARKEST_PAPER = 64  # grey level; where paper is darker still, dividing by it would only raise the noise
+SOFT_RIM = 0.62  # of a piece's own contrast: ink falls off faster at its rim, shadows and creases do not
+MIN_PIECE = 0.01  # of the shorter side: smaller pieces are specks
+BAND = 0.1  # of the shorter side: what touches the border and lies within this of it is a frame or another thing's edge
+POINTS = 150  # of a piece's pixels, enough to tell how far its ink is from another's
+FAINT_SHARE = 0.35  # of the contrast of larger writing: what is smaller and fainter is show-through, dirt or texture
+STICK = 0.16  # width to length below which a piece is a stick, which may be a 1 or what is left of a paper line
+MIN_HEIGHT = 0.026  # of the frame's height: a digit of 3 %, measured at its thinnest
+CROP_SIDE = 112  # pixels; a region's ink is cut out at no more than this, the network sees 28
+ONE_POLARITY = 2.0  # times more contrast in dark strokes than in light ones (or the reverse) settles which is ink
+
+
+class DigitFinder:
+    """Finds digits by their ink. Each Region's crop is (h, w) uint8 ink: 0 for ground, up to 255 for the darkest."""
+
+    def find(self, frame: Frame) -> tuple[Region, ...]:
+        """Regions in reading order, `()` for a picture without anything written."""
+        image = frame.image_bgr
+        if min(image.shape[:2]) < 8:
+            return ()
+        gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        work = _work_picture(gray)
+        found = [_Ink(contrast, work.shape).groups() for contrast in _contrasts(work)]
+        groups = found[0] if len(found) == 1 else _outermost(found[0] + found[1])
+        groups = _without_line_rests(_without_faint(groups))
+        scale = gray.shape[1] / work.shape[1]
+        regions = [_cut_out(group, gray, scale) for group in groups]
+        return tuple(reading_order([region for region in regions if region is not None]))
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Pieces of ink that belong to one character."""
+
+    box: Box  # in work pixels
+    mask: np.ndarray  # (box.height, box.width) uint8, 255 where its ink is
+    contrast: np.ndarray  # the whole work picture's contrast, (H, W) uint8
+    peak: float  # contrast of its ink
+    dark: bool
+
+
+@dataclass(frozen=True, eq=False)
+class _Contrast:
+    """How much each pixel differs from its ground, as ink of one polarity would."""
+
+    image: np.ndarray  # (H, W) uint8
+    dark: bool  # dark ink on light ground
+
+
+def _contrasts(work: np.ndarray) -> list[_Contrast]:
+    """Contrast of a grey picture (H, W) to its ground: of dark ink, of light ink, or both where neither clearly leads."""
+    small = _shrink(work, GROUND_SIDE)
+    # ink covers less than half of any neighbourhood, so that the median there is the ground
+    around = cv2.medianBlur(small, max(3, int(MEDIAN_REACH * min(small.shape)) | 1))
+    darker, lighter = _energy(cv2.subtract(around, small)), _energy(cv2.subtract(small, around))
+    if darker > ONE_POLARITY * lighter:
+        return [_contrast(work, small, dark=True)]
+    if lighter > ONE_POLARITY * darker:
+        return [_contrast(work, small, dark=False)]
+    return [_contrast(work, small, dark=True), _contrast(work, small, dark=False)]
+
+
+def _energy(difference: np.ndarray) -> float:
+    strong = difference[difference > MIN_CONTRAST].astype(np.float64)
+    return float((strong**2).sum())
+
+
+def _contrast(work: np.ndarray, small: np.ndarray, dark: bool) -> _Contrast:
+    """`small` is `work` at GROUND_SIDE. Ground is what a closing (or opening) leaves of it, wider than any stroke."""
+    reach = max(3, int(GROUND_REACH * min(small.shape)) | 1)
+    # replicated, so that dark corners go on outside the picture and are ground, not blots
+    padded = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
+    operation = cv2.MORPH_CLOSE if dark else cv2.MORPH_OPEN
+    ground_small = cv2.morphologyEx(padded, operation, np.ones((reach, reach), np.uint8))
+    ground_small = cv2.blur(ground_small, (5, 5))[reach:-reach, reach:-reach]
+    ground = cv2.resize(ground_small, work.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    if dark:
+        # divided, not subtracted: a shadow dims ink and paper by the same factor
+        image = cv2.divide(cv2.subtract(ground, work), cv2.max(ground, DARKEST_PAPER), scale=255)
+    else:
+        image = cv2.subtract(work, ground)
+    return _Contrast(image, dark)
+
+
+class _Ink:
+    """The ink in one contrast picture, as groups of strokes."""
+
+    def __init__(self, contrast: _Contrast, shape: tuple[int, int]):
+        self.contrast = contrast.image
+        self.dark = contrast.dark
+        self.height, self.width = shape
+        self.short_side = min(shape)
+        self.threshold = self._noise_threshold()
+        self.mask = self._mask()
+
+    def _noise_threshold(self) -> float:
+        sample = self.contrast[::3, ::3]
+        middle = np.median(sample)
+        spread = 1.4826 * np.median(np.abs(sample.astype(np.int16) - int(middle)))
+        return float(max(MIN_CONTRAST, middle + NOISE_FACTOR * spread))
+
+    def _mask(self) -> np.ndarray:
+        """255 where there is ink: above the noise, and not much fainter than the strongest ink nearby."""
+        small = cv2.resize(self.contrast, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+        reach = max(3, int(PEAK_REACH * self.short_side / 4) * 2 + 1)
+        peak = cv2.blur(cv2.dilate(small, np.ones((reach, reach), np.uint8)), (reach, reach))
+        floor = cv2.convertScaleAbs(cv2.resize(peak, (self.width, self.height)), alpha=PEAK_SHARE)
+        return cv2.compare(self.contrast, cv2.max(floor, self.threshold), cv2.CMP_GT)
+
+    def groups(self) -> list[_Group]:
+        mask = erase_lines(self.mask)
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_16U)
+        pieces = np.flatnonzero(self._are_pieces(labels, stats))
+        boxes = {int(index): _box(stats[index]) for index in pieces}
+        groups = []
+        points = {index: _some_points(labels, index, box) for index, box in boxes.items()}
+        for members in join_pieces(boxes, points):
+            box = _union([boxes[index] for index in members])
+            view = labels[box.y1 : box.y2, box.x1 : box.x2]
+            member_mask = np.isin(view, members).astype(np.uint8) * 255
+            if self._is_character(box):
+                ink = self.contrast[box.y1 : box.y2, box.x1 : box.x2][member_mask > 0]
+                groups.append(_Group(box, member_mask, self.contrast, float(np.percentile(ink, 90)), self.dark))
+        return groups
+
+    def _are_pieces(self, labels: np.ndarray, stats: np.ndarray) -> np.ndarray:
+        """Which labelled components are ink: no specks, and with a rim as sharp as a stroke's. (N,) bool."""
+        count = len(stats)
+        size = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
+        large = size >= max(3.0, MIN_PIECE * self.short_side)
+        large[0] = False
+        near, far = (cv2.dilate(labels, np.ones((reach, reach), np.uint8)) for reach in (5, 9))
+        rim = (near == 0) & (far > 0)
+        inside = labels > 0
+        inner = _mean_per_label(labels[inside], self.contrast[inside], count)
+        outer = _mean_per_label(far[rim], self.contrast[rim], count)
+        return large & (outer < SOFT_RIM * inner) & ~self._run_along_border(labels, stats)
+
+    def _run_along_border(self, labels: np.ndarray, stats: np.ndarray) -> np.ndarray:
+        """Which labelled components touch the picture's border and lie along it. (N,) bool."""
+        band = max(2, int(BAND * self.short_side))
+        middle = np.bincount(labels[band:-band, band:-band].ravel(), minlength=len(stats))
+        left, top = stats[:, cv2.CC_STAT_LEFT], stats[:, cv2.CC_STAT_TOP]
+        right, bottom = left + stats[:, cv2.CC_STAT_WIDTH], top + stats[:, cv2.CC_STAT_HEIGHT]
+        touches = (left <= 1) | (top <= 1) | (right >= self.width - 1) | (bottom >= self.height - 1)
+        return touches & (middle < 0.3 * stats[:, cv2.CC_STAT_AREA])
+
+    def _is_character(self, box: Box) -> bool:
+        if box.height < MIN_HEIGHT * self.height or box.width > 2.5 * box.height:
+            return False
+        if box.width >= 0.97 * self.width and box.height >= 0.97 * self.height:
+            return False
+        return True
+
+
+def _some_points(labels: np.ndarray, index: int, box: Box) -> np.ndarray:
+    """Up to POINTS pixels of a labelled component, spread over it: (N, 2) float32 x and y."""
+    y, x = np.nonzero(labels[box.y1 : box.y2, box.x1 : box.x2] == index)
+    step = max(1, len(x) // POINTS)
+    return np.stack([x[::step] + box.x1, y[::step] + box.y1], axis=1).astype(np.float32)
+
+
+def _mean_per_label(labels: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
+    total = np.bincount(labels, weights=values, minlength=count)
+    return total / np.maximum(1, np.bincount(labels, minlength=count))
+
+
+def join_pieces(boxes: dict[int, Box], points: dict[int, np.ndarray]) -> list[list[int]]:
+    """Which pieces of ink make one character: a list of lists of keys of `boxes`.
+
+    `points` holds some of each piece's pixels, (N, 2) x and y. Fragments (a 5's bar, a 1's foot, strokes broken by
+    thin ink) join the larger piece whose ink they stand close to.
+    """
+    order = sorted(boxes, key=lambda index: -max(boxes[index].height, boxes[index].width))
+    groups: list[list[int]] = []
+    hulls: list[Box] = []
+    for index in order:
+        gaps = []
+        for place, hull in enumerate(hulls):
+            reach = _join_reach(hull, boxes[index])
+            if reach > 0:
+                gap = min(_ink_distance(points[member], points[index]) for member in groups[place])
+                if gap <= reach:
+                    gaps.append((gap, place))
+        if gaps:
+            place = min(gaps)[1]
+            groups[place].append(index)
+            hulls[place] = _union([hulls[place], boxes[index]])
+        else:
+            groups.append([index])
+            hulls.append(boxes[index])
+    return groups
+
+
+def _join_reach(hull: Box, box: Box) -> float:
+    """How far the ink of a smaller piece may stand from that of a character to belong to it, in pixels; 0 for never."""
+    size = max(hull.height, hull.width)
+    own_size = max(box.height, box.width)
+    across = max(0, max(hull.x1, box.x1) - min(hull.x2, box.x2))
+    down = max(0, max(hull.y1, box.y1) - min(hull.y2, box.y2))
+    fragment = own_size < 0.6 * size
+    if own_size < 0.12 * size:  # a speck, a dot of squared paper: only what all but touches
+        reach = 0.04 * size
+    elif across == 0 and down == 0:
+        reach = (0.12 if fragment else 0.08) * size
+    elif across == 0:
+        beside = min(hull.x2, box.x2) - max(hull.x1, box.x1)
+        enough = beside >= 0.4 * min(hull.width, box.width)
+        reach = (0.16 if fragment else 0.06) * size if enough else 0.04 * size
+    else:
+        reach = (0.08 if fragment else 0.025) * size
+    reach = min(reach, own_size)
+    return reach if max(across, down) <= reach else 0.0
+
+
+def _ink_distance(points: np.ndarray, others: np.ndarray) -> float:
+    """Smallest distance in pixels between two sets of points, (N, 2) and (M, 2)."""
+    difference = points[:, None] - others[None]
+    return float(np.sqrt((difference**2).sum(2).min()))
+
+
+def _cut_out(group: _Group, gray: np.ndarray, scale: float) -> Region | None:
+    """The group's ink at the frame's resolution, or at CROP_SIDE when it is larger than that."""
+    height, width = gray.shape
+    box = Box(
+        max(0, int(group.box.x1 * scale)),
+        max(0, int(group.box.y1 * scale)),
+        min(width, int(np.ceil(group.box.x2 * scale))),
+        min(height, int(np.ceil(group.box.y2 * scale))),
+    )
+    source = group.contrast[group.box.y1 : group.box.y2, group.box.x1 : group.box.x2]
+    factor = min(CROP_SIDE / max(source.shape), scale)
+    size = max(1, round(source.shape[1] * factor)), max(1, round(source.shape[0] * factor))
+    near = cv2.dilate(group.mask, np.ones((3, 3), np.uint8))
+    ink = cv2.bitwise_and(source, near)
+    interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    ink = cv2.resize(ink, size, interpolation=interpolation)
+    # the rim of a stroke fades over a pixel or two; below a quarter of its peak it is ground
+    low = 0.25 * group.peak
+    crop = np.clip((ink.astype(np.float32) - low) * (255 / max(1.0, group.peak - low)), 0, 255).astype(np.uint8)
+    return Region(box, crop) if crop.any() else None
+
+
+def reading_order(regions: list[Region]) -> list[Region]:
+    """Lines from top to bottom, each from left to right."""
+    return [region for line in text_lines(regions) for region in line]
+
+
+def text_lines(regions: list[Region]) -> list[list[Region]]:
+    """Regions that stand side by side, as lines from top to bottom, each from left to right."""
+    lines: list[list[Region]] = []
+    for region in sorted(regions, key=lambda region: region.box.x1):
+        best, best_overlap = None, 0.35  # of the smaller height: digits of one line are neither equal nor level
+        for line in lines:
+            last = line[-1].box
+            overlap = min(last.y2, region.box.y2) - max(last.y1, region.box.y1)
+            share = overlap / min(last.height, region.box.height)
+            gap = region.box.x1 - last.x2
+            if share > best_overlap and gap < 2.5 * max(last.height, region.box.height):
+                best, best_overlap = line, share
+        if best is None:
+            lines.append([region])
+        else:
+            best.append(region)
+    return sorted(lines, key=lambda line: sum(region.box.center_xy[1] for region in line) / len(line))
+
+
+def _without_faint(groups: list[_Group]) -> list[_Group]:
+    """Groups but for those much fainter than some larger one."""
+    return [
+        group
+        for group in groups
+        if not any(
+            other.box.height > group.box.height and group.peak < FAINT_SHARE * other.peak and other.dark == group.dark
+            for other in groups
+        )
+    ]
+
+
+def _without_line_rests(groups: list[_Group]) -> list[_Group]:
+    """Groups but for sticks that lie end to end with two others: the rests of one broken paper line."""
+    sticks = [group for group in groups if group.box.width < STICK * group.box.height]
+    rests = set()
+    for stick in sticks:
+        x, y = stick.box.center_xy
+        in_line = [
+            other
+            for other in sticks
+            if abs(other.box.center_xy[0] - x) <= 0.06 * abs(other.box.center_xy[1] - y) + max(2, stick.box.width / 2)
+        ]
+        if len(in_line) >= 3:
+            rests.update(id(other) for other in in_line)
+    return [group for group in groups if id(group) not in rests]
+
+
+def _outermost(groups: list[_Group]) -> list[_Group]:
+    """Of groups that overlap, the one that holds the other: the hole of a 0 looks like light ink on dark."""
+    kept: list[_Group] = []
+    for group in sorted(groups, key=lambda group: -group.box.width * group.box.height):
+        if all(_cover(group.box, other.box) < 0.5 for other in kept):
+            kept.append(group)
+    return kept
+
+
+def _cover(box: Box, other: Box) -> float:
+    """Share of `box` that lies in `other`."""
+    across = min(box.x2, other.x2) - max(box.x1, other.x1)
+    down = min(box.y2, other.y2) - max(box.y1, other.y1)
+    return max(0, across) * max(0, down) / (box.width * box.height)
+
+
+def _union(boxes: list[Box]) -> Box:
+    return Box(
+        min(box.x1 for box in boxes), min(box.y1 for box in boxes), max(box.x2 for box in boxes), max(box.y2 for box in boxes)
+    )
+
+
+def _box(stat: np.ndarray) -> Box:
+    x, y, width, height, _ = (int(value) for value in stat)
+    return Box(x, y, x + width, y + height)
+
+
+def _work_picture(gray: np.ndarray) -> np.ndarray:
+    if max(gray.shape) < MIN_WORK_SIDE:
+        scale = MIN_WORK_SIDE / max(gray.shape)
+        return cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    return cv2.GaussianBlur(_shrink(gray, WORK_SIDE), (3, 3), 0)
+
+
+def _shrink(gray: np.ndarray, side: int) -> np.ndarray:
+    scale = side / max(gray.shape)
+    if scale >= 1:
+        return gray
+    size = max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale))
+    return cv2.resize(gray, size, interpolation=cv2.INTER_AREA)

@@ -1,0 +1,171 @@
+"""Takes the lines of ruled and squared paper, table edges and frames out of an ink mask, and leaves the writing."""
+
+import cv2
+import numpy as np
+
+MIN_LENGTH = 0.4  # of the shorter side: digits' straight strokes are rarely longer, paper lines rarely shorter
+MAX_WIDTH = 0.07  # of the shorter side: the thickest line of a printed grid that fills the picture
+FAMILY_WIDTH = 0.02  # of the shorter side: the lines of a ruled sheet are thin, and thick strokes may be parallel
+REST_SHARE = 0.7  # of a component's pixels in the lines' corridor: a stroke crosses it, a rest lies in it
+BORDER = 0.02  # of the shorter side: an end this near to the picture's border runs out of it
+FAMILY = 3  # parallel level lines that make a ruled sheet, though they end inside the picture
+UPRIGHT_FAMILY = 5  # the same for upright ones: 111 is a number
+ANGLE_STEP = np.pi / 360
+
+
+def erase_lines(mask: np.ndarray) -> np.ndarray:
+    """`mask` is (H, W) uint8, 255 for ink. Returns it without long thin straight lines; strokes that cross them stay.
+
+    A line counts when both of its ends run out of the picture, or when it is one of a parallel family: a single
+    long stroke that ends on the paper may be a 1.
+    """
+    short_side = min(mask.shape)
+    long_parts = _long_components(_thin_parts(mask), MIN_LENGTH * short_side)
+    if long_parts is None:
+        return mask
+    lines = cv2.HoughLinesP(
+        long_parts, 1, ANGLE_STEP, int(0.5 * MIN_LENGTH * short_side),
+        minLineLength=MIN_LENGTH * short_side, maxLineGap=0.03 * short_side,
+    )  # fmt: skip
+    if lines is None:
+        return mask
+    segments = _distinct(lines.reshape(-1, 4).astype(np.float64), short_side)
+    segments = [_stretch(segment, mask) for segment in segments]
+    angles = np.array([_angle(segment) for segment in segments])
+    cleaned = mask.copy()
+    corridor = np.zeros_like(mask)
+    for segment, angle in zip(segments, angles, strict=True):
+        apart = np.abs((angles - angle + np.pi / 2) % np.pi - np.pi / 2)
+        family = UPRIGHT_FAMILY if np.pi / 4 < angle < 3 * np.pi / 4 else FAMILY
+        if _runs_out(segment, mask.shape):
+            _erase(cleaned, mask, corridor, segment, MAX_WIDTH * short_side)
+        elif (apart < np.radians(4)).sum() >= family:
+            _erase(cleaned, mask, corridor, segment, FAMILY_WIDTH * short_side)
+    return _without_rests(cleaned, corridor)
+
+
+def _without_rests(cleaned: np.ndarray, corridor: np.ndarray) -> np.ndarray:
+    """`cleaned` without the bits that are left where lines cross: components that lie in the lines' corridor."""
+    if not corridor.any():
+        return cleaned
+    count, labels = cv2.connectedComponents(cleaned, connectivity=8)
+    inside = np.bincount(labels[corridor > 0], minlength=count)
+    is_rest = inside > REST_SHARE * np.bincount(labels.ravel(), minlength=count)
+    is_rest[0] = False
+    return np.where(is_rest[labels], 0, cleaned).astype(np.uint8)
+
+
+def _thin_parts(mask: np.ndarray) -> np.ndarray:
+    """The mask without what is thicker than a paper line."""
+    size = max(3, int(MAX_WIDTH * min(mask.shape)))
+    thick = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((size, size), np.uint8))
+    return cv2.subtract(mask, cv2.dilate(thick, np.ones((3, 3), np.uint8)))
+
+
+def _long_components(mask: np.ndarray, length: float) -> np.ndarray | None:
+    """The mask of components whose box is longer than `length`, or None."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    size = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
+    is_long = size >= length
+    is_long[0] = False
+    if not is_long.any():
+        return None
+    return np.where(is_long, 255, 0).astype(np.uint8)[labels]
+
+
+def _angle(segment: np.ndarray) -> float:
+    x1, y1, x2, y2 = segment
+    return float(np.arctan2(y2 - y1, x2 - x1) % np.pi)
+
+
+def _distinct(segments: np.ndarray, short_side: int) -> list[np.ndarray]:
+    """The longest of each bundle of nearly equal segments."""
+    lengths = np.hypot(segments[:, 2] - segments[:, 0], segments[:, 3] - segments[:, 1])
+    kept: list[np.ndarray] = []
+    for index in np.argsort(-lengths)[:400]:
+        segment = segments[index]
+        if all(_distance(segment, other) > MAX_WIDTH * short_side for other in kept):
+            kept.append(segment)
+    return kept[:60]
+
+
+def _distance(segment: np.ndarray, line: np.ndarray) -> float:
+    """Largest distance of the segment's ends from the infinite line through `line`."""
+    x1, y1, x2, y2 = line
+    length = np.hypot(x2 - x1, y2 - y1)
+    points = segment.reshape(2, 2) - (x1, y1)
+    return float(np.abs(points[:, 0] * (y2 - y1) - points[:, 1] * (x2 - x1)).max() / length)
+
+
+def _stretch(segment: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Follow the segment's ink beyond both of its ends, over gaps of a few pixels."""
+    height, width = mask.shape
+    start, end = segment[:2], segment[2:]
+    direction = (end - start) / np.linalg.norm(end - start)
+    gap = 0.04 * min(mask.shape)
+
+    def follow(point: np.ndarray, step: np.ndarray) -> np.ndarray:
+        steps = np.arange(1, int(np.hypot(height, width)))
+        path = np.round(point + steps[:, None] * step).astype(int)
+        inside = (path >= 0).all(1) & (path[:, 0] < width) & (path[:, 1] < height)
+        path = path[: int(np.argmin(inside)) if not inside.all() else len(path)]
+        if not len(path):
+            return point
+        near = mask[path[:, 1], path[:, 0]] > 0
+        for shift in (-1, 1):
+            shifted = np.round(path + shift * np.array([-step[1], step[0]])).astype(int)
+            near |= mask[shifted[:, 1].clip(0, height - 1), shifted[:, 0].clip(0, width - 1)] > 0
+        hits = np.flatnonzero(near)
+        last = -1
+        for hit in hits:
+            if hit - last > gap:
+                break
+            last = hit
+        return path[last].astype(np.float64) if last >= 0 else point
+
+    return np.concatenate([follow(start, -direction), follow(end, direction)])
+
+
+def _runs_out(segment: np.ndarray, shape: tuple[int, int]) -> bool:
+    height, width = shape
+    near = BORDER * min(shape)
+    return all(
+        x <= near or y <= near or x >= width - 1 - near or y >= height - 1 - near for x, y in segment.reshape(2, 2)
+    )
+
+
+def _erase(
+    cleaned: np.ndarray, mask: np.ndarray, corridor: np.ndarray, segment: np.ndarray, max_width: float
+) -> None:
+    """Clear the run of ink across the segment at each of its points, unless a stroke crosses there.
+
+    Draws into `corridor` where the line runs.
+    """
+    height, width = mask.shape
+    start, end = segment[:2], segment[2:]
+    length = int(np.ceil(np.linalg.norm(end - start)))
+    direction = (end - start) / max(length, 1)
+    reach = int(np.ceil(max_width)) + 4
+    offsets = np.arange(-reach, reach + 1)
+    along = start + np.arange(length + 1)[:, None] * direction
+    points = along[:, None] + offsets[None, :, None] * np.array([-direction[1], direction[0]])
+    x = np.round(points[..., 0]).astype(int).clip(0, width - 1)
+    y = np.round(points[..., 1]).astype(int).clip(0, height - 1)
+    on = mask[y, x] > 0
+    middle = reach
+    # the run of ink that holds the segment's own point, or one a pixel or two beside it
+    for shift in (0, 1, -1, 2, -2):
+        seed = on[:, middle + shift]
+        up = np.where(seed[:, None], np.cumprod(on[:, middle + shift :], axis=1), 0).sum(1)
+        down = np.where(seed[:, None], np.cumprod(on[:, : middle + shift + 1][:, ::-1], axis=1), 0).sum(1)
+        run = up + down - seed
+        usual = np.median(run[run > 0]) if (run > 0).any() else 0
+        if usual > max_width + 2:
+            continue
+        if shift == 0:
+            ends = tuple(tuple(int(value) for value in np.round(end)) for end in (start, end))
+            cv2.line(corridor, *ends, 255, int(2 * usual) + 3)
+        limit = 1.6 * usual + 1
+        for row in np.flatnonzero(seed & (run <= limit)):
+            low, high = middle + shift - down[row] + 1, middle + shift + up[row]
+            cleaned[y[row, low:high], x[row, low:high]] = 0

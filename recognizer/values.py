@@ -1,0 +1,90 @@
+"""The values that cross every boundary of the program. Arrays in them are never written to."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in pixels of the frame, (x2, y2) exclusive."""
+
+    x1: int
+    y1: int
+    x2: int
+    y2: int
+
+    @property
+    def width(self) -> int:
+        return self.x2 - self.x1
+
+    @property
+    def height(self) -> int:
+        return self.y2 - self.y1
+
+    @property
+    def center_xy(self) -> tuple[float, float]:
+        return (self.x1 + self.x2) / 2, (self.y1 + self.y2) / 2
+
+    @property
+    def xyxy(self) -> tuple[int, int, int, int]:
+        return self.x1, self.y1, self.x2, self.y2
+
+    def iou(self, other: "Box") -> float:
+        """Intersection over union with another box, 0 to 1."""
+        across = min(self.x2, other.x2) - max(self.x1, other.x1)
+        down = min(self.y2, other.y2) - max(self.y1, other.y1)
+        if across <= 0 or down <= 0:
+            return 0.0
+        overlap = across * down
+        return overlap / (self.width * self.height + other.width * other.height - overlap)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a drawn scene shows at a place: known only for scenes drawn by code."""
+
+    label: str
+    box: Box
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture of a source."""
+
+    image_bgr: np.ndarray  # (H, W, 3) uint8
+    index: int  # counts from 0 in each source
+    time_s: float  # seconds since the source was opened, rising
+    name: str  # of the source, or of the file where each frame is a file
+    truth: tuple[Truth, ...] = ()
+    notice: str | None = None  # one line for the person in front of the screen, such as "camera lost, reconnecting"
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A place in the frame where something to be recognised was found."""
+
+    box: Box
+    crop: np.ndarray  # what the classifier's preprocess takes; for paper (h, w) uint8 ink, 0 none to 255 full
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a classifier says of one region. `label` is None for "nothing I know"."""
+
+    label: str | None
+    confidence: float  # 0 to 1, of the best known label
+    top: tuple[tuple[str, float], ...]  # up to three (label, probability), best first
+    image: np.ndarray  # what the network saw; for paper (28, 28) uint8
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """One frame with all that was seen in it. `regions` and `predictions` go together, in reading order."""
+
+    frame: Frame
+    task: str
+    regions: tuple[Region, ...] = ()
+    predictions: tuple[Prediction, ...] = ()
+    text: str = ""  # the labels joined in reading order: a number a line, lines separated by a space
+    stages_ms: dict[str, float] = field(default_factory=dict)  # milliseconds spent per stage, in order

@@ -1,0 +1,1 @@
+"""Scripts that fit, evaluate and publish networks."""

@@ -1,0 +1,262 @@
+"""The story of a shipped model: load, fit, calibrate, evaluate, publish.
+
+    python -m training.train digits
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recognizer import preprocess, registry
+from recognizer.errors import RecognizerError
+from training import scenes
+from training.datasets import Images, load_mnist
+
+if TYPE_CHECKING:
+    import keras
+
+ROOT = Path(__file__).resolve().parent.parent
+LABELS = [*"0123456789"]
+VALIDATION = 3000  # of MNIST's training digits, kept from the fit to choose the best weights and the thresholds
+SCENE_PARTS = 12  # independent random streams: the scenes are the same however many processes draw them
+PAIRS_SHARE = 0.06  # of the scene crops: as many touching pairs of digits
+BATCH = 128
+PEAK_RATE = 2e-3
+KEEP_DISTANCE = 0.997  # share of held-out digits whose features lie within the calibrated distance
+KEEP_CONFIDENCE = 0.9925  # and share of those whose confidence reaches the calibrated one
+
+
+@dataclass(frozen=True, eq=False)
+class Crops:
+    """Network inputs (N, 28, 28) uint8 with their classes (N,) int64, 0 to 9 or scenes.NOTHING."""
+
+    images: np.ndarray
+    classes: np.ndarray
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
+    parser.add_argument("task", choices=["digits"])
+    parser.add_argument("--epochs", type=int, default=18)
+    parser.add_argument("--scenes", type=int, default=54000, metavar="N", help="crops from drawn paper scenes")
+    parser.add_argument("--limit", type=int, metavar="N", help="use only N of MNIST's digits (a quick try)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--models", type=Path, default=registry.models_folder())
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs", help="drawn scenes and weights on the way")
+    options = parser.parse_args()
+    try:
+        train_digits(options)
+    except RecognizerError as error:
+        sys.exit(f"{error}")
+
+
+def train_digits(options: argparse.Namespace) -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    mnist = load_mnist()
+    chosen = np.random.default_rng(options.seed).permutation(len(mnist.train_images))[: options.limit]
+    split = max(1, min(VALIDATION, len(chosen) // 5))
+    held_out, fitted = chosen[:split], chosen[split:]
+    run = options.runs / "digits"
+    run.mkdir(parents=True, exist_ok=True)
+    drawn = draw_crops(mnist, fitted, options.scenes, options.seed, run)
+    drawn_held_out = draw_crops(mnist, held_out, max(300, options.scenes // 9), options.seed + 1, run)
+    model = fit(mnist, fitted, held_out, drawn, drawn_held_out, options, run)
+    with registry.publishing(options.models, "digits") as draft:
+        publish(model, mnist, fitted, held_out, drawn_held_out, options, draft)
+    folder = registry.current(options.models, "digits")
+    print(f"Published {folder}")
+    print(json.dumps(registry.read_card(folder)["metrics"], indent=1))
+
+
+def draw_crops(mnist: Images, chosen: np.ndarray, count: int, seed: int, run: Path) -> Crops:
+    """Crops from drawn scenes, kept in the run folder until the code that draws or finds them changes."""
+    name = f"scenes-{_code_digest()}-{seed}-{len(chosen)}-{count}.npz"
+    path = run / name
+    if not path.is_file():
+        print(f"Drawing scenes for {count} crops …", flush=True)
+        share = -(-count // SCENE_PARTS)
+        digits, labels = mnist.train_images[chosen], mnist.train_labels[chosen]
+        with ProcessPoolExecutor(os.cpu_count()) as pool:
+            jobs = [pool.submit(_draw_part, digits, labels, share, seed, part) for part in range(SCENE_PARTS)]
+            parts = [job.result() for job in jobs]
+        images, classes = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        temporary = path.with_suffix(".part")
+        with temporary.open("wb") as file:
+            np.savez_compressed(file, images=images, classes=classes)
+        temporary.replace(path)
+    with np.load(path) as arrays:
+        return Crops(arrays["images"], arrays["classes"])
+
+
+def _draw_part(
+    digits: np.ndarray, labels: np.ndarray, count: int, seed: int, part: int
+) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng([seed, part])
+    images, classes = scenes.crops(digits, labels, count, rng)
+    pairs = scenes.touching_pairs(digits, max(1, round(PAIRS_SHARE * count)), rng)
+    return np.concatenate([images, pairs]), np.concatenate([classes, np.full(len(pairs), scenes.NOTHING)])
+
+
+def _code_digest() -> str:
+    names = ["recognizer/preprocess.py", "recognizer/regions/digits.py", "recognizer/regions/lines.py",
+             "recognizer/strokes.py", "training/scenes.py"]  # fmt: skip
+    return hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in names)).hexdigest()[:8]
+
+
+def fit(
+    mnist: Images,
+    fitted: np.ndarray,
+    held_out: np.ndarray,
+    drawn: Crops,
+    drawn_held_out: Crops,
+    options: argparse.Namespace,
+    run: Path,
+) -> "keras.Model":
+    """Fit the network on augmented MNIST digits and scene crops; Ctrl-C keeps the best weights so far.
+
+    A run that was cut off goes on from its last whole epoch when the same command is given again.
+    """
+    import keras
+    from tensorflow.keras.preprocessing.image import ImageDataGenerator
+
+    from training.networks import cnn_bn
+
+    images = np.concatenate([mnist.train_images[fitted], drawn.images])[..., None]
+    classes = np.concatenate([mnist.train_labels[fitted], drawn.classes])
+    # never a horizontal flip: a mirrored 2 is no 2
+    augment = ImageDataGenerator(
+        rotation_range=12, width_shift_range=0.06, height_shift_range=0.06, zoom_range=0.12, shear_range=10
+    )
+    batches = augment.flow(images, classes, batch_size=BATCH, shuffle=True, seed=options.seed)
+    check = (
+        np.concatenate([mnist.train_images[held_out], drawn_held_out.images])[..., None],
+        np.concatenate([mnist.train_labels[held_out], drawn_held_out.classes]),
+    )
+    model = cnn_bn(len(LABELS) + 1, options.seed)
+    steps = options.epochs * len(batches)
+    warmup = max(1, steps // 20)
+    rate = keras.optimizers.schedules.CosineDecay(
+        PEAK_RATE / 10, max(1, steps - warmup), alpha=0.0, warmup_target=PEAK_RATE, warmup_steps=warmup
+    )
+    model.compile(
+        keras.optimizers.AdamW(rate, weight_decay=1e-3),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    name = f"{_code_digest()}-{options.seed}-{len(images)}-{options.epochs}"
+    best = run / f"best-{name}.weights.h5"
+    callbacks = [
+        keras.callbacks.ModelCheckpoint(best, "val_accuracy", save_best_only=True, save_weights_only=True),
+        keras.callbacks.BackupAndRestore(run / f"backup-{name}"),
+    ]
+    print(f"{model.count_params():,} parameters, {len(images):,} pictures an epoch", flush=True)
+    try:
+        model.fit(batches, epochs=options.epochs, validation_data=check, callbacks=callbacks, verbose=_verbosity())
+    except KeyboardInterrupt:
+        if not best.exists():
+            raise
+        print("\nStopped: keeping the best weights so far.")
+    model.load_weights(best)
+    return model
+
+
+def _verbosity() -> int:
+    return 1 if sys.stdout.isatty() else 2  # a progress bar, or a line an epoch in a log
+
+
+def publish(
+    model: "keras.Model",
+    mnist: Images,
+    fitted: np.ndarray,
+    held_out: np.ndarray,
+    drawn_held_out: Crops,
+    options: argparse.Namespace,
+    draft: Path,
+) -> None:
+    """Write the network, its feature statistics and its card into the draft folder."""
+    import keras
+
+    from recognizer.classifier import FEATURES, NETWORK, Rejection
+    from training.networks import EMBEDDING
+
+    whole = keras.Model(
+        model.inputs,
+        [keras.layers.Softmax(name="probabilities")(model.output), model.get_layer(EMBEDDING).output],
+        name="digits",
+    )
+    whole.save(draft / "model.keras")
+    whole.export(draft / NETWORK, format="litert", verbose=False)
+    probabilities, features = _run(whole, mnist.train_images[fitted])
+    rejection = Rejection.of_features(features, mnist.train_labels[fitted], len(LABELS))
+    rejection.save(draft / FEATURES)
+
+    digits = drawn_held_out.classes != scenes.NOTHING
+    known_images = np.concatenate([mnist.train_images[held_out], drawn_held_out.images[digits]])
+    probabilities, features = _run(whole, known_images)
+    distance = rejection.distances(features).min(axis=1)
+    max_distance = float(np.quantile(distance, KEEP_DISTANCE))
+    confidence = probabilities[:, : len(LABELS)].max(axis=1)
+    min_confidence = float(np.quantile(confidence[: len(held_out)], 1 - KEEP_CONFIDENCE))
+
+    def kept(images: np.ndarray) -> np.ndarray:
+        probabilities, features = _run(whole, images)
+        near = rejection.distances(features).min(axis=1) <= max_distance
+        return near & (probabilities[:, : len(LABELS)].max(axis=1) >= min_confidence)
+
+    tested, _ = _run(whole, mnist.test_images)
+    drawn_tested, _ = _run(whole, drawn_held_out.images[digits])
+    card: dict[str, Any] = {
+        "task": "digits",
+        "labels": LABELS,
+        "region": "paper",
+        "input": {"shape": [28, 28, 1], "dtype": "float32", "range": [0, 255], "ink": "light on dark"},
+        "preprocess": preprocess.VERSION,
+        "outputs": ["probabilities of the labels, then of nothing known", "embedding"],
+        "parameters": model.count_params(),
+        "rejection": {"min_confidence": min_confidence, "max_distance": max_distance},
+        "data": [
+            {"name": "MNIST", "sha256": mnist.sha256, "used": len(fitted), "licence": "CC BY-SA 3.0"},
+            {"name": "paper scenes drawn by training/scenes.py", "used": options.scenes, "code": _code_digest()},
+        ],
+        "command": shlex.join(["python", "-m", "training.train", *sys.argv[1:]]),
+        "git_commit": _git_commit(),
+        "versions": {"python": platform.python_version(), "keras": keras.__version__, "numpy": np.__version__},
+        "metrics": {
+            "mnist_test_accuracy": _accuracy(tested, mnist.test_labels),
+            "mnist_test_kept": float(kept(mnist.test_images).mean()),
+            "scene_digits_accuracy": _accuracy(drawn_tested, drawn_held_out.classes[digits]),
+            "scene_digits_kept": float(kept(drawn_held_out.images[digits]).mean()),
+            "scene_nothing_labelled": float(kept(drawn_held_out.images[~digits]).mean()),
+        },
+    }
+    (draft / registry.CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+
+def _run(whole: "keras.Model", images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    probabilities, features = whole.predict(images[..., None].astype(np.float32), batch_size=512, verbose=0)
+    return probabilities, features
+
+
+def _accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Share of pictures whose best digit is the right one, (N, 11) against (N,)."""
+    return float((probabilities[:, : len(LABELS)].argmax(axis=1) == labels).mean())
+
+
+def _git_commit() -> str:
+    result = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return result.stdout.strip() or "unknown"
+
+
+if __name__ == "__main__":
+    main()
