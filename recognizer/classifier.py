@@ -1,5 +1,6 @@
-"""A LiteRT network and its card: region crops in, labels out, or "nothing I know"."""
+"""A LiteRT network and its card: network inputs in, labels out, or "nothing I know"."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from recognizer import preprocess, registry
 from recognizer.errors import ModelError
-from recognizer.values import Prediction, Region
+from recognizer.values import Prediction
 
 NETWORK = "model.tflite"
 FEATURES = "features.npz"
@@ -50,13 +51,12 @@ class Rejection:
 
     def distances(self, features: np.ndarray) -> np.ndarray:
         """Distance of each of (N, D) features to each class mean, (N, classes)."""
-        spread = (features - 0.0) @ self.whitening.T
-        centers = self.means @ self.whitening.T
-        return np.linalg.norm(spread[:, None] - centers[None], axis=2)
+        whitened, centers = features @ self.whitening.T, self.means @ self.whitening.T
+        return np.linalg.norm(whitened[:, None] - centers[None], axis=2)
 
 
 class Classifier:
-    """Labels regions with one version of a model. Raises ModelError for a folder that is not whole.
+    """Labels network inputs with one version of a model. Raises ModelError for a folder that is not whole.
 
     `folder` holds card.json, model.tflite and features.npz, as `training.train` publishes them.
     """
@@ -89,11 +89,11 @@ class Classifier:
                 "The network and the card do not belong together: fetch the model again or retrain."
             )
 
-    def predict(self, regions: tuple[Region, ...]) -> tuple[Prediction, ...]:
-        """One Prediction for each region, in the same order."""
-        return tuple(self._predict_image(preprocess.mnist_image(region.crop)) for region in regions)
+    def predict(self, images: Sequence[np.ndarray]) -> tuple[Prediction, ...]:
+        """One Prediction for each network input (28, 28) uint8, in the same order."""
+        return tuple(self._predict_one(image) for image in images)
 
-    def _predict_image(self, image: np.ndarray) -> Prediction:
+    def _predict_one(self, image: np.ndarray) -> Prediction:
         probabilities, features = self.run(image)
         known = probabilities[: len(self.labels)]
         order = np.argsort(-known)[:TOP]

@@ -66,6 +66,7 @@ class Region:
 
     box: Box
     crop: np.ndarray  # what the classifier's preprocess takes; for paper (h, w) uint8 ink, 0 none to 255 full
+    contrast: float = 0.0  # how strongly it stands out from its ground, 0 to 255; 0 where that was not measured
 
 
 @dataclass(frozen=True, eq=False)

@@ -106,7 +106,7 @@ def download(url: str, path: Path, sha256: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256()
-        with urllib.request.urlopen(url, timeout=30) as response, part.open("wb") as file:  # noqa: S310
+        with urllib.request.urlopen(url, timeout=30) as response, part.open("wb") as file:
             total = int(response.headers.get("Content-Length") or 0)
             done = 0
             while chunk := response.read(1 << 18):

@@ -33,7 +33,9 @@ class Placed:
     box: Box
 
 
-def crops(digits: np.ndarray, labels: np.ndarray, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def crops(
+    digits: np.ndarray, labels: np.ndarray, count: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """`count` network inputs (N, 28, 28) uint8 and their classes (N,) int64, 0 to 9 or NOTHING, from scenes.
 
     `digits` (M, 28, 28) uint8 and `labels` (M,) are MNIST's training set; half of the digits drawn are of these, half
@@ -87,7 +89,7 @@ def draw_scene(digits: np.ndarray, labels: np.ndarray, rng: np.random.Generator)
         y += size * rng.uniform(1.25, 1.7)
     if rng.random() < 0.15:
         _scribble(ink, rng)
-    picture = _photograph(ink, size, rng)
+    picture = photograph(ink, size, rng)
     return picture, placed
 
 
@@ -97,7 +99,12 @@ def draw_nothing(rng: np.random.Generator) -> np.ndarray:
     if kind < 0.35:
         return _photo_part(rng)
     if kind < 0.55:
-        return _texture(rng)
+        return draw_texture(rng)
+    return draw_shapes(rng)
+
+
+def draw_shapes(rng: np.random.Generator) -> np.ndarray:
+    """Shapes and scribbles on paper, (480, 640, 3) uint8 BGR."""
     width, height = SIZE_WH
     ink = np.zeros((height, width), np.uint8)
     for _ in range(int(rng.integers(2, 14))):
@@ -105,7 +112,7 @@ def draw_nothing(rng: np.random.Generator) -> np.ndarray:
             _scribble(ink, rng)
         else:
             _shape(ink, rng)
-    return _photograph(ink, rng.uniform(30, 200), rng)
+    return photograph(ink, rng.uniform(30, 200), rng)
 
 
 @cache
@@ -131,7 +138,7 @@ def _photo_part(rng: np.random.Generator) -> np.ndarray:
     return cv2.convertScaleAbs(part, alpha=rng.uniform(0.5, 1.2), beta=rng.uniform(-20, 30))
 
 
-def _texture(rng: np.random.Generator) -> np.ndarray:
+def draw_texture(rng: np.random.Generator) -> np.ndarray:
     """Noise at one or several scales, or stripes."""
     width, height = SIZE_WH
     picture = np.full((height, width), rng.uniform(40, 220), np.float32)
@@ -264,7 +271,7 @@ def _scribble(ink: np.ndarray, rng: np.random.Generator) -> None:
     cv2.polylines(ink, [np.round(points).astype(np.int32)], False, 255, int(rng.integers(1, 8)), cv2.LINE_AA)
 
 
-def _photograph(ink: np.ndarray, size: float, rng: np.random.Generator) -> np.ndarray:
+def photograph(ink: np.ndarray, size: float, rng: np.random.Generator) -> np.ndarray:
     """Ink (H, W) as a camera sees it on paper, board or tablet: (H, W, 3) uint8 BGR."""
     height, width = ink.shape
     light_ink = rng.random() < 0.2

@@ -1,6 +1,6 @@
 """The story of a shipped model: load, fit, calibrate, evaluate, publish.
 
-    python -m training.train digits
+python -m training.train digits
 """
 
 import argparse

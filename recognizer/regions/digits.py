@@ -14,7 +14,7 @@ GROUND_SIDE = 160  # pixels; the ground's brightness varies slowly, so that it i
 GROUND_REACH = 0.28  # of the shorter side: wider than the thickest marker stroke of the largest digit
 MEDIAN_REACH = 0.5  # of the shorter side: a neighbourhood in which ink is the minority
 MIN_CONTRAST = 10  # of 255, below which a camera's picture is noise
-NOISE_FACTOR = 4.0  # standard deviations of the ground's own noise that ink must exceed
+NOISE_FACTOR = 5.0  # standard deviations of the picture's noise that ink must exceed
 PEAK_SHARE = 0.42  # of the darkest ink nearby: fainter lines and smudges beside a stroke are not part of it
 PEAK_REACH = 0.06  # of the shorter side: how far "nearby" is
 DARKEST_PAPER = 64  # grey level; where paper is darker still, dividing by it would only raise the noise
@@ -22,11 +22,16 @@ SOFT_RIM = 0.62  # of a piece's own contrast: ink falls off faster at its rim, s
 MIN_PIECE = 0.01  # of the shorter side: smaller pieces are specks
 BAND = 0.1  # of the shorter side: what touches the border and lies within this of it is a frame or another thing's edge
 POINTS = 150  # of a piece's pixels, enough to tell how far its ink is from another's
-FAINT_SHARE = 0.35  # of the contrast of larger writing: what is smaller and fainter is show-through, dirt or texture
+SPECK = 0.12  # of a larger piece's size: a dot, or dirt, and part of it only where it all but touches
+FRAGMENT = 0.6  # of a larger piece's size: below this a part of a character, above it rather a neighbour
 STICK = 0.16  # width to length below which a piece is a stick, which may be a 1 or what is left of a paper line
+MAX_STROKE = 0.34  # of a character's size: the thickest marker's stroke; what is thicker is a blot
+MAX_LENGTH = 7.0  # times a character's size: longer ink within its box is a thicket, not writing
+MAX_UNEVEN = 3.2  # times the mean stroke width: the widest blot in a character, such as a filled loop
+PART_SIZE = 0.25  # of the shorter side: pieces larger than this must be writing by themselves
 MIN_HEIGHT = 0.026  # of the frame's height: a digit of 3 %, measured at its thinnest
 CROP_SIDE = 112  # pixels; a region's ink is cut out at no more than this, the network sees 28
-ONE_POLARITY = 2.0  # times more contrast in dark strokes than in light ones (or the reverse) settles which is ink
+ONE_POLARITY = 6.0  # times more contrast in dark strokes than in light ones (or the reverse) settles which is ink
 
 
 class DigitFinder:
@@ -39,9 +44,9 @@ class DigitFinder:
             return ()
         gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
         work = _work_picture(gray)
-        found = [_Ink(contrast, work.shape).groups() for contrast in _contrasts(work)]
-        groups = found[0] if len(found) == 1 else _outermost(found[0] + found[1])
-        groups = _without_line_rests(_without_faint(groups))
+        noise = _noise(work)
+        groups = [group for contrast in _contrasts(work) for group in _Ink(contrast, work.shape, noise).groups()]
+        groups = _without_line_rests(groups)
         scale = gray.shape[1] / work.shape[1]
         regions = [_cut_out(group, gray, scale) for group in groups]
         return tuple(reading_order([region for region in regions if region is not None]))
@@ -101,22 +106,27 @@ def _contrast(work: np.ndarray, small: np.ndarray, dark: bool) -> _Contrast:
     return _Contrast(image, dark)
 
 
+def _noise(work: np.ndarray) -> float:
+    """Standard deviation of a grey picture's pixel noise, in grey levels: of what a slight blur takes away."""
+    sample = work[: work.shape[0] // 2 * 2]
+    fine = cv2.absdiff(sample, cv2.GaussianBlur(sample, (5, 5), 0))[::2, ::2]
+    # whole grey levels are too coarse for a median below 2, so that the histogram is read between its steps
+    share = np.cumsum(np.bincount(fine.ravel(), minlength=256)) / fine.size
+    middle = int(np.searchsorted(share, 0.5))
+    below = float(share[middle - 1]) if middle else 0.0
+    return 1.4826 * (middle + (0.5 - below) / max(1e-6, float(share[middle]) - below) - 0.5)
+
+
 class _Ink:
     """The ink in one contrast picture, as groups of strokes."""
 
-    def __init__(self, contrast: _Contrast, shape: tuple[int, int]):
+    def __init__(self, contrast: _Contrast, shape: tuple[int, int], noise: float):
         self.contrast = contrast.image
         self.dark = contrast.dark
         self.height, self.width = shape
         self.short_side = min(shape)
-        self.threshold = self._noise_threshold()
+        self.threshold = max(float(MIN_CONTRAST), NOISE_FACTOR * noise)
         self.mask = self._mask()
-
-    def _noise_threshold(self) -> float:
-        sample = self.contrast[::3, ::3]
-        middle = np.median(sample)
-        spread = 1.4826 * np.median(np.abs(sample.astype(np.int16) - int(middle)))
-        return float(max(MIN_CONTRAST, middle + NOISE_FACTOR * spread))
 
     def _mask(self) -> np.ndarray:
         """255 where there is ink: above the noise, and not much fainter than the strongest ink nearby."""
@@ -129,18 +139,30 @@ class _Ink:
     def groups(self) -> list[_Group]:
         mask = erase_lines(self.mask)
         _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_16U)
-        pieces = np.flatnonzero(self._are_pieces(labels, stats))
-        boxes = {int(index): _box(stats[index]) for index in pieces}
+        pieces = [
+            index for index in np.flatnonzero(self._are_pieces(labels, stats)) if self._may_join(labels, stats, index)
+        ]
+        boxes = stats[pieces, :4].copy().reshape(-1, 4)
+        boxes[:, 2:] += boxes[:, :2]
         groups = []
-        points = {index: _some_points(labels, index, box) for index, box in boxes.items()}
-        for members in join_pieces(boxes, points):
-            box = _union([boxes[index] for index in members])
-            view = labels[box.y1 : box.y2, box.x1 : box.x2]
-            member_mask = np.isin(view, members).astype(np.uint8) * 255
-            if self._is_character(box):
+        for members in join_pieces(boxes, labels, np.array(pieces)):
+            x1, y1 = boxes[members, :2].min(axis=0)
+            x2, y2 = boxes[members, 2:].max(axis=0)
+            box = Box(int(x1), int(y1), int(x2), int(y2))
+            if not self._fits(box):
+                continue
+            member_mask = _member_mask(labels, [pieces[member] for member in members], box)
+            if is_writing(member_mask):
                 ink = self.contrast[box.y1 : box.y2, box.x1 : box.x2][member_mask > 0]
                 groups.append(_Group(box, member_mask, self.contrast, float(np.percentile(ink, 90)), self.dark))
         return groups
+
+    def _may_join(self, labels: np.ndarray, stats: np.ndarray, index: int) -> bool:
+        """Large pieces must be writing by themselves: a room's furniture must not take up the writing it surrounds."""
+        box = _box(stats[index])
+        if max(box.width, box.height) < PART_SIZE * self.short_side:
+            return True
+        return is_writing(_member_mask(labels, [index], box))
 
     def _are_pieces(self, labels: np.ndarray, stats: np.ndarray) -> np.ndarray:
         """Which labelled components are ink: no specks, and with a rim as sharp as a stroke's. (N,) bool."""
@@ -164,19 +186,39 @@ class _Ink:
         touches = (left <= 1) | (top <= 1) | (right >= self.width - 1) | (bottom >= self.height - 1)
         return touches & (middle < 0.3 * stats[:, cv2.CC_STAT_AREA])
 
-    def _is_character(self, box: Box) -> bool:
+    def _fits(self, box: Box) -> bool:
+        """Whether a box has a character's size and proportions."""
         if box.height < MIN_HEIGHT * self.height or box.width > 2.5 * box.height:
             return False
-        if box.width >= 0.97 * self.width and box.height >= 0.97 * self.height:
-            return False
-        return True
+        return box.width < 0.97 * self.width or box.height < 0.97 * self.height
 
 
-def _some_points(labels: np.ndarray, index: int, box: Box) -> np.ndarray:
+def is_writing(mask: np.ndarray) -> bool:
+    """Whether (h, w) uint8 ink has the strokes of a character: thin and even for its size, and not too many of them."""
+    size = max(mask.shape)
+    area = np.count_nonzero(mask)
+    padded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    rim = area - np.count_nonzero(cv2.erode(padded, np.ones((3, 3), np.uint8)))
+    width = max(1.0, 2 * area / max(1, rim))
+    widest = 2 * float(cv2.distanceTransform(padded, cv2.DIST_L2, 3).max())
+    return width < MAX_STROKE * size and area / width < MAX_LENGTH * size and widest < MAX_UNEVEN * width + 2
+
+
+def _member_mask(labels: np.ndarray, members: list[int], box: Box) -> np.ndarray:
+    """255 where one of the members is, (box.height, box.width) uint8."""
+    view = labels[box.y1 : box.y2, box.x1 : box.x2]
+    found = view == members[0]
+    for member in members[1:]:
+        found |= view == member
+    return found.astype(np.uint8) * 255
+
+
+def _some_points(labels: np.ndarray, index: int, box_xyxy: np.ndarray) -> np.ndarray:
     """Up to POINTS pixels of a labelled component, spread over it: (N, 2) float32 x and y."""
-    y, x = np.nonzero(labels[box.y1 : box.y2, box.x1 : box.x2] == index)
-    step = max(1, len(x) // POINTS)
-    return np.stack([x[::step] + box.x1, y[::step] + box.y1], axis=1).astype(np.float32)
+    x1, y1, x2, y2 = box_xyxy
+    y, x = np.nonzero(labels[y1:y2, x1:x2] == index)
+    step = -(-len(x) // POINTS)
+    return np.stack([x[::step] + x1, y[::step] + y1], axis=1).astype(np.float32)
 
 
 def _mean_per_label(labels: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
@@ -184,58 +226,59 @@ def _mean_per_label(labels: np.ndarray, values: np.ndarray, count: int) -> np.nd
     return total / np.maximum(1, np.bincount(labels, minlength=count))
 
 
-def join_pieces(boxes: dict[int, Box], points: dict[int, np.ndarray]) -> list[list[int]]:
-    """Which pieces of ink make one character: a list of lists of keys of `boxes`.
+def join_pieces(boxes: np.ndarray, labels: np.ndarray, indices: np.ndarray) -> list[list[int]]:
+    """Which pieces of ink make one character: lists of positions in `boxes`.
 
-    `points` holds some of each piece's pixels, (N, 2) x and y. Fragments (a 5's bar, a 1's foot, strokes broken by
-    thin ink) join the larger piece whose ink they stand close to.
+    `boxes` is (N, 4) x1 y1 x2 y2, and piece i is where `labels` (H, W) equals indices[i]. Fragments (a 5's bar, a 1's
+    foot, strokes broken by thin ink) join the larger piece whose ink they stand close to.
     """
-    order = sorted(boxes, key=lambda index: -max(boxes[index].height, boxes[index].width))
-    groups: list[list[int]] = []
-    hulls: list[Box] = []
-    for index in order:
-        gaps = []
-        for place, hull in enumerate(hulls):
-            reach = _join_reach(hull, boxes[index])
-            if reach > 0:
-                gap = min(_ink_distance(points[member], points[index]) for member in groups[place])
-                if gap <= reach:
-                    gaps.append((gap, place))
-        if gaps:
-            place = min(gaps)[1]
-            groups[place].append(index)
-            hulls[place] = _union([hulls[place], boxes[index]])
-        else:
-            groups.append([index])
-            hulls.append(boxes[index])
-    return groups
+    reach = _join_reach(boxes)
+    points: dict[int, np.ndarray] = {}
+    group_of = np.arange(len(boxes))
+    for large, small in np.argwhere(reach > 0):
+        for place in (large, small):
+            if place not in points:
+                points[place] = _some_points(labels, int(indices[place]), boxes[place])
+        if group_of[large] != group_of[small] and _are_near(points[large], points[small], reach[large, small]):
+            group_of[group_of == group_of[small]] = group_of[large]
+    return [list(np.flatnonzero(group_of == group)) for group in np.unique(group_of)]
 
 
-def _join_reach(hull: Box, box: Box) -> float:
-    """How far the ink of a smaller piece may stand from that of a character to belong to it, in pixels; 0 for never."""
-    size = max(hull.height, hull.width)
-    own_size = max(box.height, box.width)
-    across = max(0, max(hull.x1, box.x1) - min(hull.x2, box.x2))
-    down = max(0, max(hull.y1, box.y1) - min(hull.y2, box.y2))
-    fragment = own_size < 0.6 * size
-    if own_size < 0.12 * size:  # a speck, a dot of squared paper: only what all but touches
-        reach = 0.04 * size
-    elif across == 0 and down == 0:
-        reach = (0.12 if fragment else 0.08) * size
-    elif across == 0:
-        beside = min(hull.x2, box.x2) - max(hull.x1, box.x1)
-        enough = beside >= 0.4 * min(hull.width, box.width)
-        reach = (0.16 if fragment else 0.06) * size if enough else 0.04 * size
-    else:
-        reach = (0.08 if fragment else 0.025) * size
-    reach = min(reach, own_size)
-    return reach if max(across, down) <= reach else 0.0
+def _join_reach(boxes: np.ndarray) -> np.ndarray:
+    """How far the ink of piece j may stand from that of a larger piece i to belong to it: (N, N) pixels, 0 for never."""
+    x1, y1, x2, y2 = (boxes[:, side].astype(np.float32) for side in range(4))
+    width, height = x2 - x1, y2 - y1
+    size = np.maximum(width, height)
+    share = size[None, :] / size[:, None]  # [i, j]: how large j is beside i
+    overlap_x = np.minimum(x2[:, None], x2[None]) - np.maximum(x1[:, None], x1[None])
+    overlap_y = np.minimum(y2[:, None], y2[None]) - np.maximum(y1[:, None], y1[None])
+    across, down = np.maximum(0, -overlap_x), np.maximum(0, -overlap_y)
+    fragment = share < FRAGMENT
+    in_column = overlap_x >= 0.4 * np.minimum(width[:, None], width[None])
+    relative = np.select(
+        [share < SPECK, (across == 0) & (down == 0), (across == 0) & in_column, across == 0],
+        [0.04, np.where(fragment, 0.12, 0.08), np.where(fragment, 0.16, 0.06), 0.04],
+        np.where(fragment, 0.08, 0.025),
+    )
+    reach = np.minimum(relative * size[:, None], 0.4 * size[None, :])
+    margin = 0.06 * size[:, None]
+    enclosed = (
+        (x1[None] - x1[:, None] > margin)
+        & (y1[None] - y1[:, None] > margin)
+        & (x2[:, None] - x2[None] > margin)
+        & (y2[:, None] - y2[None] > margin)
+    )
+    # a drawn frame, or a squared paper's lines, go all around what is written in them
+    framed = enclosed & (share > 0.25)
+    order = np.arange(len(boxes))
+    larger = (share < 1) | ((share == 1) & (order[:, None] < order[None]))
+    return np.where(larger & ~framed & (across <= reach) & (down <= reach), reach, 0)
 
 
-def _ink_distance(points: np.ndarray, others: np.ndarray) -> float:
-    """Smallest distance in pixels between two sets of points, (N, 2) and (M, 2)."""
+def _are_near(points: np.ndarray, others: np.ndarray, reach: float) -> bool:
+    """Whether any two points of two sets, (N, 2) and (M, 2), are within `reach` pixels."""
     difference = points[:, None] - others[None]
-    return float(np.sqrt((difference**2).sum(2).min()))
+    return bool((np.einsum("nmk,nmk->nm", difference, difference) <= reach * reach).any())
 
 
 def _cut_out(group: _Group, gray: np.ndarray, scale: float) -> Region | None:
@@ -257,7 +300,7 @@ def _cut_out(group: _Group, gray: np.ndarray, scale: float) -> Region | None:
     # the rim of a stroke fades over a pixel or two; below a quarter of its peak it is ground
     low = 0.25 * group.peak
     crop = np.clip((ink.astype(np.float32) - low) * (255 / max(1.0, group.peak - low)), 0, 255).astype(np.uint8)
-    return Region(box, crop) if crop.any() else None
+    return Region(box, crop, group.peak) if crop.any() else None
 
 
 def reading_order(regions: list[Region]) -> list[Region]:
@@ -284,18 +327,6 @@ def text_lines(regions: list[Region]) -> list[list[Region]]:
     return sorted(lines, key=lambda line: sum(region.box.center_xy[1] for region in line) / len(line))
 
 
-def _without_faint(groups: list[_Group]) -> list[_Group]:
-    """Groups but for those much fainter than some larger one."""
-    return [
-        group
-        for group in groups
-        if not any(
-            other.box.height > group.box.height and group.peak < FAINT_SHARE * other.peak and other.dark == group.dark
-            for other in groups
-        )
-    ]
-
-
 def _without_line_rests(groups: list[_Group]) -> list[_Group]:
     """Groups but for sticks that lie end to end with two others: the rests of one broken paper line."""
     sticks = [group for group in groups if group.box.width < STICK * group.box.height]
@@ -310,28 +341,6 @@ def _without_line_rests(groups: list[_Group]) -> list[_Group]:
         if len(in_line) >= 3:
             rests.update(id(other) for other in in_line)
     return [group for group in groups if id(group) not in rests]
-
-
-def _outermost(groups: list[_Group]) -> list[_Group]:
-    """Of groups that overlap, the one that holds the other: the hole of a 0 looks like light ink on dark."""
-    kept: list[_Group] = []
-    for group in sorted(groups, key=lambda group: -group.box.width * group.box.height):
-        if all(_cover(group.box, other.box) < 0.5 for other in kept):
-            kept.append(group)
-    return kept
-
-
-def _cover(box: Box, other: Box) -> float:
-    """Share of `box` that lies in `other`."""
-    across = min(box.x2, other.x2) - max(box.x1, other.x1)
-    down = min(box.y2, other.y2) - max(box.y1, other.y1)
-    return max(0, across) * max(0, down) / (box.width * box.height)
-
-
-def _union(boxes: list[Box]) -> Box:
-    return Box(
-        min(box.x1 for box in boxes), min(box.y1 for box in boxes), max(box.x2 for box in boxes), max(box.y2 for box in boxes)
-    )
 
 
 def _box(stat: np.ndarray) -> Box:

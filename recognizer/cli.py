@@ -1,0 +1,219 @@
+"""Flags to objects; the only place that prints errors and decides exit codes."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recognizer.errors import RecognizerError, SettingsError
+from recognizer.settings import TASKS
+
+# Whatever loads OpenCV or NumPy is imported where it is used, so that --help answers at once.
+if TYPE_CHECKING:
+    from recognizer.overlay import Overlay
+    from recognizer.pipeline import Pipeline
+    from recognizer.settings import Settings
+    from recognizer.sinks import Sink
+    from recognizer.sources import Source
+    from recognizer.values import Observation
+
+USAGE_ERROR = 2
+SOME_FAILED = 1
+INTERRUPTED = 130
+
+LIVE_HELP = """\
+commands:
+  (none)            recognise what the source shows, in a window
+  image FILE…       the same on pictures; see: python -m recognizer image --help
+  doctor            check versions, cameras, screen and models
+
+keys in the window:
+  q or Esc quits, p shows the time of each stage, m mirrors, s saves a screenshot, Space freezes
+"""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0, 1 for files that could not be read, 2 for an error, 130 for Ctrl-C."""
+    words = list(sys.argv[1:] if words is None else words)
+    commands = {"image": run_image, "doctor": run_doctor}
+    try:
+        if words and words[0] in commands:
+            return commands[words[0]](words[1:])
+        return run_live(words)
+    except RecognizerError as error:
+        print(error, file=sys.stderr)
+        return USAGE_ERROR
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def run_live(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m recognizer",
+        description="Hold a handwritten digit to the camera and read off the screen what it is.",
+        epilog=LIVE_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--source", default="auto", help="camera number, studio, video file, picture folder, rtsp:// or http:// address"
+        " (default: the first camera, else the studio)"
+    )  # fmt: skip
+    _add_model_options(parser)
+    parser.add_argument("--size", default="1280x720", metavar="WxH", help="asked of a camera (default 1280x720)")
+    parser.add_argument("--fps", type=float, default=30.0, help="frames a second asked of a camera (default 30)")
+    parser.add_argument("--mirror", action=argparse.BooleanOptionalAction, help="show the picture as a mirror does")
+    parser.add_argument("--headless", action="store_true", help="no window: write a video, a contact sheet and a CSV")
+    parser.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
+    parser.add_argument("--output", type=Path, default=Path("output"), help="folder for what is written")
+    options = parser.parse_args(words)
+
+    from recognizer.settings import Settings
+
+    settings = Settings(
+        source=options.source,
+        task=options.task,
+        models=_models(options),
+        size_wh=_size(options.size),
+        fps=options.fps,
+        mirror=options.mirror,
+        headless=options.headless,
+        max_frames=options.max_frames,
+        output=options.output,
+    )
+    return live(settings)
+
+
+def live(settings: "Settings") -> int:
+    """The whole program: frames from the source, through the pipeline, into the sinks."""
+    from recognizer.overlay import Overlay
+    from recognizer.pipeline import open_pipeline
+    from recognizer.settings import HEADLESS_FRAMES
+    from recognizer.sinks import has_screen, open_sinks
+    from recognizer.sources import default_source, open_source
+
+    pipeline = open_pipeline(settings.task, settings.models, smooth=True)
+    spec = settings.source
+    if spec == "auto":
+        spec, line = default_source()
+        if line:
+            print(line)
+    headless = settings.headless or not has_screen()
+    if headless and not settings.headless:
+        print("No screen found: running without a window.")
+    with open_source(spec, size_wh=settings.size_wh, fps=settings.fps, paced=not headless) as source:
+        endless = source.live or spec.startswith("studio")
+        limit = settings.max_frames or (HEADLESS_FRAMES if headless and endless else None)
+        mirror = source.live and not spec.startswith("studio") if settings.mirror is None else settings.mirror
+        overlay = Overlay(mirror=mirror)
+        with open_sinks(_sinks(settings, overlay, source, headless)) as sinks:
+            for count, frame in enumerate(source, start=1):
+                observation = pipeline.step(frame)
+                for sink in sinks:
+                    sink.write(observation)
+                if count == limit:
+                    break
+    if headless:
+        for name in (VIDEO_NAME, SHEET_NAME, CSV_NAME):
+            print(f"Wrote {settings.output / name}")
+    return 0
+
+
+VIDEO_NAME, SHEET_NAME, CSV_NAME = "annotated.mp4", "contact-sheet.png", "predictions.csv"
+
+
+def _sinks(settings: "Settings", overlay: "Overlay", source: "Source", headless: bool) -> "list[Sink]":
+    from recognizer.sinks import ContactSheet, CsvLog, VideoWriter, Window
+
+    if not headless:
+        return [Window(overlay, source.stop, screenshot_dir=settings.output)]
+    return [
+        VideoWriter(settings.output / VIDEO_NAME, overlay, fps=getattr(source, "fps", None) or settings.fps),
+        ContactSheet(settings.output / SHEET_NAME, overlay),
+        CsvLog(settings.output / CSV_NAME),
+    ]
+
+
+def run_image(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m recognizer image", description="Recognise what pictures show.")
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    _add_model_options(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--save", type=Path, metavar="DIR", help="write the annotated pictures into DIR")
+    options = parser.parse_args(words)
+
+    from recognizer.errors import SourceError
+    from recognizer.pipeline import open_pipeline
+    from recognizer.sources import read_image
+    from recognizer.values import Frame
+
+    pipeline = open_pipeline(options.task, _models(options), smooth=False)
+    failed = False
+    for index, file in enumerate(options.files):
+        try:
+            frame = Frame(read_image(file), index, 0.0, str(file))
+        except SourceError as error:
+            failed = True
+            if options.json:
+                print(json.dumps({"file": str(file), "error": str(error)}, ensure_ascii=False), flush=True)
+            else:
+                print(error, file=sys.stderr)
+            continue
+        observation = pipeline.step(frame)
+        if options.json:
+            print(json.dumps(as_json(observation), ensure_ascii=False), flush=True)
+        else:
+            print(f"{file}: {observation.text or 'nothing known'}", flush=True)
+        if options.save:
+            _save_annotated(observation, options.save, pipeline)
+    return SOME_FAILED if failed else 0
+
+
+def as_json(observation: "Observation") -> dict[str, Any]:
+    """What `image --json` prints of a picture: its text, and its regions in reading order."""
+    return {
+        "file": observation.frame.name,
+        "text": observation.text,
+        "regions": [
+            {"label": prediction.label, "confidence": round(prediction.confidence, 4), "box": list(region.box.xyxy)}
+            for region, prediction in zip(observation.regions, observation.predictions, strict=True)
+        ],
+    }
+
+
+def _save_annotated(observation: "Observation", folder: Path, pipeline: "Pipeline") -> None:
+    from recognizer.overlay import Overlay
+    from recognizer.sinks import write_png
+
+    # two files of one name from different folders must not overwrite each other
+    name = f"{observation.frame.index:04d}-{Path(observation.frame.name).stem}-{pipeline.task}.png"
+    write_png(folder / name, Overlay(help_line="").draw(observation))
+
+
+def run_doctor(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m recognizer doctor", description="Check what a run needs.")
+    parser.add_argument("--models", type=Path, help="another model folder (default: RECOGNIZER_MODELS, else models/)")
+    options = parser.parse_args(words)
+
+    from recognizer.doctor import report
+
+    return report(_models(options))
+
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--task", default="digits", choices=TASKS)
+    parser.add_argument("--models", type=Path, help="another model folder (default: RECOGNIZER_MODELS, else models/)")
+
+
+def _models(options: argparse.Namespace) -> Path:
+    from recognizer.registry import models_folder
+
+    return options.models or models_folder()
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise SettingsError(f"--size {text} is not a width and a height. Try 1280x720.")
+    return int(width), int(height)

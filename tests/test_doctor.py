@@ -1,0 +1,233 @@
+import builtins
+import importlib.metadata
+import io
+import json
+import sys
+
+import cv2
+import pytest
+
+from recognizer import doctor, sources
+
+
+@pytest.fixture
+def models(tmp_path):
+    """A model folder with a digits model that looks sound."""
+    folder = tmp_path / "models" / "digits" / "1"
+    folder.mkdir(parents=True)
+    (folder.parent / "current.json").write_text(json.dumps({"version": "1"}))
+    (folder / "card.json").write_text(json.dumps({"labels": list("0123456789")}))
+    (folder / "model.tflite").write_bytes(bytes(2048))
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def no_cameras(monkeypatch):
+    monkeypatch.setattr(sources, "find_webcams", list)
+
+
+def versions(**installed):
+    """Stands for importlib.metadata.version."""
+
+    def version_of(name):
+        try:
+            return installed[name.replace("-", "_")]
+        except KeyError:
+            raise importlib.metadata.PackageNotFoundError(name) from None
+
+    return version_of
+
+
+def test_report_is_a_line_each_and_zero_when_digits_can_be_recognised(models, no_cameras, tmp_path, capsys):
+    assert doctor.report(models, (tmp_path,)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(doctor.checks(models, (tmp_path,))) + 1
+    assert all(line.startswith(("ok    ", "note  ")) for line in lines[:-1])
+    assert any(line.startswith("note  cameras:") for line in lines)
+    assert any(line.startswith("ok    model digits: 1, 10 labels, 2 KiB") for line in lines)
+    assert lines[-1] == "Digits can be recognised here."
+
+
+def test_report_is_one_when_digits_cannot_be_recognised(models, no_cameras, capsys):
+    (models / "digits" / "1" / "model.tflite").unlink()
+    assert doctor.report(models) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("FAIL")] == [line for line in lines if "model.tflite" in line]
+    assert lines[-1].startswith("1 to mend")
+
+
+def test_report_prints_where_the_console_knows_only_ascii(models, no_cameras, tmp_path, monkeypatch):
+    console = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", console)
+    folder = tmp_path / "Größe"
+    folder.mkdir()
+    doctor.report(models, (folder,))
+    console.flush()
+    assert b"Gr\\xf6\\xdfe is empty" in console.buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "ok"),
+    [
+        ((3, 10, 4), "CPython", False),
+        ((3, 11, 0), "CPython", True),
+        ((3, 13, 9), "CPython", True),
+        ((3, 14, 0), "CPython", None),
+        ((3, 11, 0), "PyPy", None),
+    ],
+)
+def test_python(version, kind, ok, monkeypatch):
+    monkeypatch.setattr(doctor.sys, "version_info", version)
+    monkeypatch.setattr(doctor.platform, "python_implementation", lambda: kind)
+    check = doctor.check_python()
+    assert check.ok is ok
+    assert bool(check.remedy) is (ok is not True)
+
+
+def test_packages(tmp_path):
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text(
+        "# pinned\nnumpy==2.0\nopencv-python == 5.0  # windows\nkeras==3.1\ntensorflow==2.9\n\n-r other\n"
+    )
+    found = doctor.check_packages(requirements, versions(numpy="2.0", keras="3.0"))
+    assert [(check.name, check.ok) for check in found] == [
+        ("numpy", True),
+        ("opencv-python", False),
+        ("keras", None),
+        ("tensorflow", None),
+    ]
+    assert found[2].detail == "3.0, tried with 3.1"
+    assert all("requirements.txt" in check.remedy for check in found[1:])
+
+
+def test_packages_without_the_list(tmp_path):
+    (check,) = doctor.check_packages(tmp_path / "requirements.txt")
+    assert check.ok is None
+    assert "cannot be read" in check.detail
+
+
+def test_packages_that_digits_need_are_pinned():
+    pinned = {check.name for check in doctor.check_packages(doctor.REPO / "requirements.txt")}
+    assert set(doctor.NEEDED) <= pinned
+
+
+def test_opencv():
+    same = versions(opencv_python="5.0", opencv_contrib_python="5.0")
+    assert doctor.check_opencv(same).ok is True
+    different = doctor.check_opencv(versions(opencv_python="5.0", opencv_contrib_python="4.9"))
+    assert different.ok is None
+    assert "opencv-contrib-python 4.9" in different.detail
+    headless = doctor.check_opencv(versions(opencv_python="5.0", opencv_python_headless="5.0"))
+    assert headless.ok is None
+    assert "uninstall opencv-python-headless" in headless.remedy
+
+
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [("No module named 'cv2'", "start.py"), ("libGL.so.1: cannot open shared object file", "apt install libgl1")],
+)
+def test_opencv_that_does_not_load(reason, remedy, monkeypatch):
+    real_import = builtins.__import__
+
+    def refuse(name, *args, **kwargs):
+        if name == "cv2":
+            raise ImportError(reason)
+        return real_import(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    check = doctor.check_opencv(versions())
+    assert check.ok is False
+    assert reason in check.detail
+    assert remedy in check.remedy
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert doctor.check_screen().ok is None
+
+
+def test_cameras_without_opencv(monkeypatch):
+    monkeypatch.setitem(sys.modules, "recognizer.sources", None)
+    monkeypatch.delattr("recognizer.sources", raising=False)
+    check = doctor.check_cameras()
+    assert check.ok is None
+    assert check.detail.startswith("cannot be told")
+
+
+def test_screen(monkeypatch):
+    monkeypatch.setattr(doctor.sys, "platform", "linux")
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert "DISPLAY is not set" in doctor.check_screen().detail
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    monkeypatch.setattr(cv2, "currentUIFramework", lambda: "QT")
+    assert doctor.check_screen() == doctor.Check("screen", True, "windows through QT")
+    monkeypatch.setattr(cv2, "currentUIFramework", lambda: "")
+    assert doctor.check_screen().ok is None
+    monkeypatch.delenv("WAYLAND_DISPLAY")
+    monkeypatch.setattr(doctor.sys, "platform", "darwin")
+    assert "built without windows" in doctor.check_screen().detail
+
+
+def test_cameras(monkeypatch):
+    monkeypatch.setattr(sources, "find_webcams", lambda: [0, 2])
+    assert doctor.check_cameras() == doctor.Check("cameras", True, "--source 0, --source 2")
+    monkeypatch.setattr(sources, "find_webcams", list)
+    monkeypatch.setattr(sources, "cameras_there", list)
+    assert "Camera 0 is not there" in doctor.check_cameras().remedy
+    monkeypatch.setattr(sources, "cameras_there", lambda: [1])
+    monkeypatch.setattr(sources.os, "access", lambda *_: False)
+    assert "no permission for" in doctor.check_cameras().remedy
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "detail"),
+    [
+        ("current.json", None, "current.json is not there"),
+        ("current.json", b"{", "current.json is not JSON"),
+        ("current.json", b"\xff\xfe", "current.json is not JSON"),
+        ("current.json", b"[]", "current.json is not a JSON object"),
+        ("current.json", b"{}", "current.json names no version"),
+        ("current.json", b'{"version": "2"}', "card.json is not there"),
+        ("1/card.json", b'{"labels": []}', "card.json names no labels"),
+        ("1/model.tflite", None, "model.tflite is not there"),
+        ("1/model.tflite", b"", "model.tflite is empty"),
+    ],
+)
+def test_damaged_model(models, file, content, detail):
+    path = models / "digits" / file
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+    (check,) = doctor.check_models(models)
+    assert check.ok is False
+    assert detail in check.detail
+    assert "\n" not in check.detail
+    assert "training.train digits" in check.remedy
+
+
+def test_damaged_model_of_another_task_is_a_note(models):
+    (models / "signs").mkdir()
+    (models / "signs" / "current.json").write_text("{}")
+    assert [(check.name, check.ok) for check in doctor.check_models(models)] == [
+        ("model digits", True),
+        ("model signs", None),
+    ]
+
+
+def test_missing_model_folder(tmp_path):
+    (check,) = doctor.check_models(tmp_path / "none")
+    assert check.ok is False
+
+
+def test_data(tmp_path, monkeypatch):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mnist.npz").touch()
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / "README.md").touch()
+    found = doctor.check_data((tmp_path / "full", tmp_path / "bare", tmp_path / "none"))
+    assert [check.ok for check in found] == [True, None, None]
+    assert "1 entries" in found[0].detail
+    assert "only training needs it" in found[2].detail
+    monkeypatch.setenv("RECOGNIZER_DATA", str(tmp_path))
+    assert doctor.default_data_dirs() == (tmp_path, doctor.REPO / "data")
+    monkeypatch.delenv("RECOGNIZER_DATA")
+    assert doctor.default_data_dirs() == (doctor.REPO / "data",)

@@ -1,0 +1,226 @@
+import cv2
+import numpy as np
+import pytest
+
+from recognizer import overlay as drawing
+from recognizer.overlay import KNOWN, Overlay
+from recognizer.values import Box, Frame, Observation, Prediction, Region
+
+GREY = 120
+
+
+def observation(
+    boxes: list[tuple[int, int, int, int]] = (),
+    labels: list[str | None] = (),
+    size_wh: tuple[int, int] = (640, 480),
+    text: str = "",
+    notice: str | None = None,
+    stages_ms: dict[str, float] | None = None,
+    image: np.ndarray | None = None,
+) -> Observation:
+    frame_bgr = np.full((size_wh[1], size_wh[0], 3), GREY, np.uint8)
+    regions = tuple(Region(Box(*box), np.zeros((4, 4), np.uint8)) for box in boxes)
+    predictions = tuple(
+        Prediction(label, 0.9, ((label or "3", 0.9), ("8", 0.08), ("5", 0.01)), image_28() if image is None else image)
+        for label in labels
+    )
+    return Observation(
+        Frame(frame_bgr, 0, 0.0, "drawn", notice=notice), "digits", regions, predictions, text, stages_ms or {}
+    )
+
+
+def image_28() -> np.ndarray:
+    image = np.zeros((28, 28), np.uint8)
+    image[4:24, 12:16] = 255
+    return image
+
+
+def changed(picture: np.ndarray) -> np.ndarray:
+    """(H, W) bool: where something was drawn."""
+    return (picture != GREY).any(axis=2)
+
+
+def green(picture: np.ndarray) -> np.ndarray:
+    return (picture == KNOWN).all(axis=2)
+
+
+def words_drawn(monkeypatch: pytest.MonkeyPatch, overlay: Overlay, seen: Observation) -> list[str]:
+    """All lines of text of a picture, in the order in which they were drawn."""
+    words = []
+    draw_text = drawing.draw_text
+
+    def note(picture, text, *rest):
+        words.append(text)
+        draw_text(picture, text, *rest)
+
+    monkeypatch.setattr(drawing, "draw_text", note)
+    overlay.draw(seen)
+    return words
+
+
+def test_the_frame_is_not_touched():
+    seen = observation([(200, 150, 300, 300)], ["7"], text="7", notice="camera lost, reconnecting")
+    for mirror in (False, True):
+        picture = Overlay(mirror=mirror, help_line="q quit").draw(seen)
+        assert picture.shape == seen.frame.image_bgr.shape
+        assert picture.dtype == np.uint8
+        assert not np.shares_memory(picture, seen.frame.image_bgr)
+    assert (seen.frame.image_bgr == GREY).all()
+
+
+def test_an_empty_observation_leaves_the_picture_as_it_is():
+    assert not changed(Overlay().draw(observation())).any()
+
+
+def test_a_known_region_shows_label_confidence_bars_and_the_number(monkeypatch):
+    words = words_drawn(monkeypatch, Overlay(), observation([(200, 150, 300, 300)], ["7"], text="7"))
+    assert words.count("7") == 3  # the number read, the label, the first bar
+    assert words.count("90%") == 2
+    assert {"8", "8%", "5", "1%"} <= set(words)
+
+
+def test_an_unknown_region_is_a_grey_box_without_label(monkeypatch):
+    seen = observation([(200, 150, 300, 300)], [None])
+    picture = Overlay().draw(seen)
+    assert changed(picture)[150, 200:300].all()
+    assert not green(picture).any()
+    assert words_drawn(monkeypatch, Overlay(), seen) == ["network input"]
+
+
+def test_the_inset_shows_what_the_network_sees():
+    picture = Overlay().draw(observation([(200, 150, 300, 300)], ["1"]))
+    enlarged = cv2.resize(image_28(), None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)
+    found = cv2.matchTemplate(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), enlarged, cv2.TM_SQDIFF)
+    assert found.min() == 0
+
+
+def test_a_colour_crop_is_shown_as_inset_too():
+    crop_bgr = np.full((200, 150, 3), (10, 20, 240), np.uint8)
+    picture = Overlay().draw(observation([(200, 150, 300, 300)], ["rock"], image=crop_bgr))
+    assert (picture == (10, 20, 240)).all(axis=2).sum() > 5000
+
+
+def test_mirroring_flips_the_picture_and_the_boxes_but_no_text(monkeypatch):
+    seen = observation([(100, 150, 180, 300)], ["7"], text="7")
+    seen.frame.image_bgr[:, :10] = 0
+    picture = Overlay(mirror=True).draw(seen)
+    assert (picture[250:260, -10:] == 0).all()
+    assert green(picture)[200:250, 458:464].any()
+    assert not green(picture)[200:250, 98:104].any()
+    plain = Overlay().draw(observation(text="42"))
+    mirrored = Overlay(mirror=True).draw(observation(text="42"))
+    assert (plain == mirrored).all()
+
+
+def test_stage_times_show_only_when_asked_for(monkeypatch):
+    seen = observation(stages_ms={"find": 2.0, "classify": 1.04})
+    assert words_drawn(monkeypatch, Overlay(), seen) == []
+    words = words_drawn(monkeypatch, Overlay(show_stages=True), seen)
+    assert words == ["find", "2.0 ms", "classify", "1.0 ms", "all stages", "3.0 ms"]
+
+
+def test_the_frame_rate_is_that_of_the_pictures_drawn():
+    now_s = 0.0
+    overlay = Overlay(clock=lambda: now_s)
+    overlay.draw(observation())
+    assert overlay.fps is None
+    for _ in range(100):
+        now_s += 0.05
+        seen = observation()
+        overlay.draw(seen)
+        overlay.draw(seen)
+    assert overlay.fps == pytest.approx(20)
+    now_s += 60
+    overlay.draw(observation())
+    assert overlay.fps == pytest.approx(20)
+
+
+def test_both_notices_are_shown(monkeypatch):
+    overlay = Overlay()
+    overlay.notice = "saved it"
+    words = words_drawn(monkeypatch, overlay, observation(notice="camera lost, reconnecting"))
+    assert words == ["camera lost, reconnecting", "saved it"]
+
+
+def test_the_help_line_leaves_out_what_does_not_fit(monkeypatch):
+    overlay = Overlay(help_line="q quit · p timings · m mirror · s screenshot · Space freeze")
+    assert "Space" in words_drawn(monkeypatch, overlay, observation(size_wh=(640, 480)))
+    narrow = words_drawn(monkeypatch, overlay, observation(size_wh=(200, 300)))
+    assert "q" in narrow
+    assert "Space" not in narrow
+
+
+def test_many_digits_have_bars_for_one_only(monkeypatch):
+    boxes = [(40 + 110 * i, 200, 100 + 110 * i, 300) for i in range(5)]
+    words = words_drawn(monkeypatch, Overlay(), observation(boxes, list("12347"), text="12347"))
+    assert words.count("8%") == 1
+    assert words.count("90%") == 6  # five labels and the first bar
+
+
+def test_labels_side_by_side_do_not_cover_each_other():
+    scale = drawing.Scale.of(640, 480)
+    boxes = [Box(40 + 30 * i, 200, 66 + 30 * i, 240) for i in range(18)]
+    wanted = [(box, (28, 20)) for box in boxes]
+    places = drawing.place_tags(wanted, boxes, [], scale)
+    assert places is not None
+    for i, place in enumerate(places):
+        assert drawing.fits(place, scale)
+        assert not drawing.touches(place, places[:i])
+    assert drawing.place_tags([(box, (90, 20)) for box in boxes], boxes, [], scale) is None
+
+
+def test_a_digit_in_a_corner_is_not_covered_by_the_inset():
+    box = (480, 300, 620, 460)
+    picture = Overlay().draw(observation([box], ["4"]))
+    assert not changed(picture)[320:440, 500:600].any()
+
+
+def test_a_small_picture_goes_without_the_inset_rather_than_hide_the_digit(monkeypatch):
+    words = words_drawn(monkeypatch, Overlay(), observation([(60, 20, 260, 230)], ["8"], size_wh=(320, 240)))
+    assert "8" in words
+    assert "network input" not in words
+
+
+def test_a_digit_as_large_as_the_frame_keeps_its_label_inside(monkeypatch):
+    words = words_drawn(monkeypatch, Overlay(), observation([(0, 0, 640, 480)], ["8"], text="8"))
+    assert words.count("90%") == 2
+
+
+@pytest.mark.parametrize("label", ["石头", "привет", "thumbs up", "a label as long as a sentence that never ends", ""])
+def test_labels_in_any_script(label):
+    picture = Overlay().draw(observation([(200, 150, 300, 300)], [label], text=label))
+    assert green(picture).any()
+
+
+@pytest.mark.parametrize(
+    "size_wh", [(1, 1), (3, 50), (28, 28), (60, 20), (100, 100), (160, 120), (320, 240), (480, 848), (2000, 60)]
+)
+def test_frames_of_any_size(size_wh):
+    width, height = size_wh
+    boxes = [(0, 0, width, height), (0, 0, 1, 1), (width // 3, height // 3, width // 3 + 8, height // 3 + 9)]
+    boxes += [(-5, -5, width // 2, height + 9)]
+    overlay = Overlay(show_stages=True, help_line="q quit · m mirror")
+    for mirror in (False, True):
+        overlay.mirror = mirror
+        seen = observation(
+            boxes, ["7", None, "a word", "3"], size_wh, "7 a word 3", "camera lost, reconnecting", {"find": 1.0}
+        )
+        assert overlay.draw(seen).shape == (height, width, 3)
+
+
+@pytest.mark.parametrize("size_wh", [(640, 480), (1280, 720), (1920, 1080)])
+def test_small_text_stays_readable_when_a_frame_fills_the_screen(size_wh):
+    scale = drawing.Scale.of(*size_wh)
+    assert scale.small >= 14
+    assert scale.small / size_wh[1] >= 0.022
+    assert scale.big > 2 * scale.small
+
+
+def test_a_long_line_is_shortened_to_its_limit():
+    line = "saved output/a-very-long-name-of-a-screenshot.png"
+    short = drawing.shortened(line, 120, 16)
+    assert short.endswith("…")
+    assert line.startswith(short[:-1])
+    assert drawing.text_width(short, 16) <= 120
+    assert drawing.shortened("ok", 120, 16) == "ok"
+    assert drawing.shortened("ok", 1, 16) == ""

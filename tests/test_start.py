@@ -1,0 +1,261 @@
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+START = Path(__file__).resolve().parents[1] / "start.py"
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    """start.py as if it lay in an empty folder with a requirements.txt."""
+    spec = importlib.util.spec_from_file_location("start", START)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    (tmp_path / "requirements.txt").write_text("numpy==2.0\n")
+    monkeypatch.setattr(module, "REPO", str(tmp_path))
+    return module
+
+
+class FakePrograms:
+    """Stands for the programs start.py runs: notes their command lines and does on disk what they would do."""
+
+    def __init__(self, folder):
+        self.python = folder / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        self.pip_code = 0
+        self.code = 0
+        self.works = True
+        self.installed = 0
+        self.made = 0
+        self.ran = []
+
+    def call(self, command, **_):
+        if "pip" in command:
+            self.installed += 1
+            if isinstance(self.pip_code, BaseException):
+                raise self.pip_code
+            return self.pip_code
+        return 0 if self.works else 1
+
+    def run(self, command, **_):
+        assert command[:4] == [sys.executable, "-m", "venv", "--clear"]
+        self.made += 1
+        shutil.rmtree(command[4], ignore_errors=True)
+        self.python.parent.mkdir(parents=True)
+        self.python.touch()
+        return subprocess.CompletedProcess(command, 0, b"")
+
+    def popen(self, command, cwd=None, env=None):
+        self.ran.append((command, cwd, env))
+        return FakeChild(self.code)
+
+
+class FakeChild:
+    def __init__(self, code):
+        self.codes = list(code) if isinstance(code, list) else [code]
+        self.terminated = False
+
+    def wait(self, timeout=None):
+        code = self.codes.pop(0)
+        if isinstance(code, BaseException):
+            raise code
+        return code
+
+    def terminate(self):
+        self.terminated = True
+
+
+@pytest.fixture
+def programs(start, tmp_path, monkeypatch):
+    fake = FakePrograms(tmp_path)
+    monkeypatch.setattr(start.subprocess, "call", fake.call)
+    monkeypatch.setattr(start.subprocess, "run", fake.run)
+    monkeypatch.setattr(start.subprocess, "Popen", fake.popen)
+    return fake
+
+
+def test_first_start_sets_up_and_passes_the_words_on(start, programs, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "elsewhere")
+    assert start.main(["--source", "studio"]) == 0
+    assert (programs.made, programs.installed) == (1, 1)
+    ((command, cwd, env),) = programs.ran
+    assert command == [str(programs.python), "-m", "recognizer", "--source", "studio"]
+    assert cwd is None
+    assert env["PYTHONPATH"] == os.pathsep.join([str(tmp_path), "elsewhere"])
+
+
+def test_second_start_installs_nothing(start, programs):
+    start.main([])
+    assert start.main(["--help"]) == 0
+    assert (programs.made, programs.installed) == (1, 1)
+    assert programs.ran[1][0][1:] == ["-m", "recognizer", "--help"]
+
+
+def test_the_tests_run_in_the_project(start, programs, tmp_path, monkeypatch):
+    monkeypatch.setenv("RECOGNIZER_DATA", "sets")
+    programs.code = 1
+    assert start.main(["test", "-k", "start"]) == 1
+    ((command, cwd, env),) = programs.ran
+    assert command[1:] == ["-m", "pytest", "-k", "start"]
+    assert cwd == str(tmp_path)
+    assert env["RECOGNIZER_DATA"] == "sets"
+
+
+def test_changed_requirements_are_installed_into_what_is_there(start, programs, tmp_path):
+    start.main([])
+    (tmp_path / "requirements.txt").write_text("numpy==2.1\n")
+    assert start.main([]) == 0
+    assert (programs.made, programs.installed) == (1, 2)
+
+
+def test_another_python_gets_a_new_environment(start, programs, monkeypatch):
+    start.main([])
+    monkeypatch.setattr(start.sys, "version_info", (3, 13 if sys.version_info[1] != 13 else 12, 0))
+    programs.works = False
+    assert start.main([]) == 0
+    assert (programs.made, programs.installed) == (2, 2)
+
+
+def test_an_environment_made_by_hand_is_completed(start, programs):
+    programs.python.parent.mkdir(parents=True)
+    programs.python.touch()
+    assert start.main([]) == 0
+    assert (programs.made, programs.installed) == (0, 1)
+
+
+def test_an_interrupted_installation_is_made_anew(start, programs, capsys):
+    programs.pip_code = KeyboardInterrupt()
+    assert start.main([]) == 130
+    assert programs.ran == []
+    assert capsys.readouterr().err == ""
+    programs.pip_code = 0
+    assert start.main([]) == 0
+    assert (programs.made, programs.installed) == (2, 2)
+
+
+def test_an_environment_without_its_python_is_made_anew(start, programs):
+    start.main([])
+    programs.python.unlink()
+    assert start.main([]) == 0
+    assert (programs.made, programs.installed) == (2, 2)
+
+
+def test_failing_pip_is_one_line_and_the_next_start_goes_on(start, programs, capsys):
+    programs.pip_code = 1
+    assert start.main([]) == 2
+    assert programs.ran == []
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert "pip could not install the packages (exit code 1" in lines[0]
+    programs.pip_code = 0
+    assert start.main([]) == 0
+    assert (programs.made, programs.installed) == (1, 2)
+
+
+@pytest.mark.parametrize("module", ["venv", "ensurepip"])
+def test_python_without_venv(start, programs, module, monkeypatch, capsys):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == module else find_spec(name))
+    assert start.main([]) == 2
+    assert "sudo apt install python3-venv" in capsys.readouterr().err
+    assert programs.made == 0
+
+
+def test_failing_venv_is_one_line(start, programs, monkeypatch, capsys):
+    failed = subprocess.CompletedProcess([], 1, b"Traceback\nOSError: disk full\n\n")
+    monkeypatch.setattr(start.subprocess, "run", lambda *_, **__: failed)
+    assert start.main([]) == 2
+    assert "failed: OSError: disk full. Delete that folder" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(start, programs, monkeypatch, capsys):
+    def refuse(path, _):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(start, "write", refuse)
+    assert start.main([]) == 2
+    error = capsys.readouterr().err
+    assert "Permission denied" in error
+    assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "version"), [("CPython", (3, 10)), ("CPython", (3, 14)), ("CPython", (2, 7)), ("PyPy", (3, 11))]
+)
+def test_unsupported_python(start, programs, kind, version, monkeypatch, capsys):
+    monkeypatch.setattr(start.platform, "python_implementation", lambda: kind)
+    monkeypatch.setattr(start.sys, "version_info", (*version, 0))
+    assert start.main([]) == 2
+    error = capsys.readouterr().err
+    assert "This needs CPython 3.11, 3.12 or 3.13" in error
+    assert len(error.splitlines()) == 1
+    assert programs.made == 0
+
+
+def test_old_pythons_can_read_the_file_as_far_as_their_line():
+    compile(START.read_text(), "start.py", "exec", dont_inherit=True)
+    import ast
+
+    tree = ast.parse(START.read_text(), feature_version=(3, 4))
+    assert not [node for node in ast.walk(tree) if isinstance(node, (ast.JoinedStr, ast.AnnAssign, ast.Starred))]
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.returns]
+    START.read_text(encoding="ascii")
+
+
+def test_only_the_standard_library_is_imported():
+    import ast
+
+    imported = set()
+    for node in ast.walk(ast.parse(START.read_text())):
+        if isinstance(node, ast.Import):
+            imported.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(node.module.partition(".")[0])
+    assert imported <= set(sys.stdlib_module_names)
+
+
+def test_ctrl_c_waits_for_the_child_and_is_130(start, programs, capsys):
+    programs.code = [KeyboardInterrupt(), 0]
+    assert start.main([]) == 130
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("second", [KeyboardInterrupt(), subprocess.TimeoutExpired("recognizer", 10)])
+def test_a_child_that_does_not_end_is_terminated(start, second, monkeypatch):
+    child = FakeChild([KeyboardInterrupt(), second, -15])
+    monkeypatch.setattr(start.subprocess, "Popen", lambda *_, **__: child)
+    assert start.run(["recognizer"]) == 130
+    assert child.terminated
+
+
+def test_exit_codes_are_passed_on(start, programs):
+    programs.code = 2
+    assert start.main([]) == 2
+    programs.code = -9
+    assert start.main([]) == 137
+
+
+def test_for_real_without_the_network(tmp_path):
+    """A project that requires nothing: a real environment, made once, and the caller's folder kept."""
+    project = tmp_path / "a project"
+    elsewhere = tmp_path / "elsewhere"
+    (project / "recognizer").mkdir(parents=True)
+    elsewhere.mkdir()
+    shutil.copy(START, project)
+    (project / "requirements.txt").write_text("# nothing\n")
+    (project / "recognizer" / "__init__.py").touch()
+    (project / "recognizer" / "__main__.py").write_text(
+        "import os, sys\nprint(sys.prefix, os.getcwd(), *sys.argv[1:], sep='|')\nsys.exit(3)\n"
+    )
+    command = [sys.executable, str(project / "start.py"), "--source", "studio"]
+    first = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False, timeout=300)
+    said = f"{project / '.venv'}|{elsewhere}|--source|studio"
+    assert first.stdout.splitlines()[-1] == said, first.stderr
+    assert first.returncode == 3
+    second = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False, timeout=300)
+    assert second.stdout.splitlines() == [said]
+    assert second.stderr == ""

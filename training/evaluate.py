@@ -1,0 +1,165 @@
+"""How well a published model does, measured through the very pipeline that runs live.
+
+python -m training.evaluate mnist
+python -m training.evaluate photos DIR     (DIR/series/label/picture, or DIR/label/picture)
+python -m training.evaluate rejection      (pictures that show no digit)
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from recognizer import registry
+from recognizer.errors import DataError, RecognizerError
+from recognizer.pipeline import Pipeline, open_pipeline
+from recognizer.settings import TASKS
+from recognizer.sources import PICTURE_SUFFIXES, read_image
+from recognizer.strokes import draw_strokes, letter_strokes
+from recognizer.values import Frame
+from training import scenes
+from training.datasets import data_folders, load_mnist
+
+DRAWN_EACH = 300  # pictures of each drawn kind in the rejection set
+SIZE_WH = (640, 480)
+PRINTED = "ACEFHJKMNPRTUVWXY"  # capitals that no digit looks like, for the printed letters of the rejection set
+FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_SCRIPT_SIMPLEX)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("what", choices=["mnist", "photos", "rejection"])
+    parser.add_argument("folder", type=Path, nargs="?", help="for photos")
+    parser.add_argument("--task", default="digits", choices=TASKS)
+    parser.add_argument("--models", type=Path, default=registry.models_folder())
+    parser.add_argument("--mistakes", action="store_true", help="list each file that was read wrong")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    try:
+        pipeline = open_pipeline(options.task, options.models, smooth=False)
+        if options.what == "mnist":
+            evaluate_mnist(pipeline)
+        elif options.what == "rejection":
+            evaluate_rejection(pipeline, options.seed)
+        elif options.folder is None:
+            raise DataError("photos needs a folder: python -m training.evaluate photos DIR")
+        else:
+            evaluate_photos(pipeline, options.folder, mistakes=options.mistakes)
+    except RecognizerError as error:
+        sys.exit(f"{error}")
+
+
+def evaluate_mnist(pipeline: Pipeline) -> None:
+    """Accuracy of the shipped LiteRT network on MNIST's 10,000 test digits, and how many keep their label."""
+    mnist = load_mnist()
+    predictions = pipeline.classifier.predict(list(mnist.test_images))
+    right = [p.top[0][0] == str(label) for p, label in zip(predictions, mnist.test_labels, strict=True)]
+    kept = [p.label is not None for p in predictions]
+    kept_right = [p.label == str(label) for p, label in zip(predictions, mnist.test_labels, strict=True)]
+    print(f"accuracy   {np.mean(right):.4f}   of {len(right)} test digits")
+    print(f"kept       {np.mean(kept):.4f}   get a label")
+    print(f"kept right {np.mean(kept_right):.4f}   get the right label")
+
+
+def evaluate_photos(pipeline: Pipeline, folder: Path, *, mistakes: bool) -> None:
+    """End to end on photographs of one character each: exactly the right text is read, or it counts as wrong."""
+    total: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    wrong = []
+    for path, series, label in labelled_pictures(folder):
+        text = pipeline.step(Frame(read_image(path), 0, 0.0, str(path))).text
+        total[series] += 1
+        right[series] += text == label
+        if text != label:
+            wrong.append(f"{path}: {label} read as {text or 'nothing'}")
+    for series in sorted(total):
+        print(f"{series:20} {right[series]:4} of {total[series]:4}   {right[series] / total[series]:.3f}")
+    print(f"{'all':20} {right.total():4} of {total.total():4}   {right.total() / total.total():.4f}")
+    if mistakes:
+        print("\n".join(wrong))
+
+
+def labelled_pictures(folder: Path) -> Iterator[tuple[Path, str, str]]:
+    """(path, series, label) of the pictures in DIR/series/label or DIR/label; the label is the last folder's name."""
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    if not paths:
+        raise DataError(f"{folder} holds no pictures in folders named by label, such as {folder / 'anna' / '7'}.")
+    for path in paths:
+        parts = path.relative_to(folder).parts
+        if len(parts) < 2:
+            raise DataError(f"{path} is in no folder named by its label.")
+        yield path, parts[-3] if len(parts) > 2 else folder.name, parts[-2]
+
+
+def evaluate_rejection(pipeline: Pipeline, seed: int) -> None:
+    """The share of pictures without a digit in which anything gets a label, by kind; at most 1 % is wanted."""
+    rng = np.random.default_rng(seed)
+    kinds = {**drawn_kinds(rng), **photo_kinds()}
+    labelled: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    for kind, pictures in kinds.items():
+        read: Counter[str] = Counter()
+        for picture in pictures:
+            text = pipeline.step(Frame(picture, 0, 0.0, kind)).text
+            total[kind] += 1
+            labelled[kind] += bool(text)
+            read.update(text)
+        detail = ", ".join(f"{text} ×{count}" for text, count in read.most_common(5))
+        print(f"{kind:22} {labelled[kind]:4} of {total[kind]:4}   {labelled[kind] / total[kind]:.4f}   {detail}")
+    print(f"{'all':22} {labelled.total():4} of {total.total():4}   {labelled.total() / total.total():.4f}")
+
+
+def drawn_kinds(rng: np.random.Generator) -> dict[str, Iterable[np.ndarray]]:
+    """Pictures (480, 640, 3) uint8 drawn in code, by kind."""
+    width, height = SIZE_WH
+    return {
+        "blank paper": (scenes.photograph(np.zeros((height, width), np.uint8), 60, rng) for _ in range(DRAWN_EACH)),
+        "white noise": (rng.integers(0, 256, (height, width, 3), np.uint8) for _ in range(DRAWN_EACH)),
+        "textures": (scenes.draw_texture(rng) for _ in range(DRAWN_EACH)),
+        "shapes and scribbles": (scenes.draw_shapes(rng) for _ in range(DRAWN_EACH)),
+        "handwritten letters": (_letter_picture(rng) for _ in range(2 * DRAWN_EACH)),
+        "printed letters": (_printed_picture(rng) for _ in range(DRAWN_EACH)),
+    }
+
+
+def _letter_picture(rng: np.random.Generator) -> np.ndarray:
+    """One handwritten letter that does not look like a digit."""
+    letter = scenes.LETTERS[rng.integers(len(scenes.LETTERS))]
+    size = rng.uniform(60, 400)
+    ink = np.zeros(SIZE_WH[::-1], np.uint8)
+    stamp = draw_strokes(
+        letter_strokes(letter, rng), (round(size), round(size)), max(1.5, size * rng.uniform(0.02, 0.1))
+    )
+    x, y = int(rng.integers(SIZE_WH[0] - stamp.shape[1])), int(rng.integers(SIZE_WH[1] - stamp.shape[0]))
+    ink[y : y + stamp.shape[0], x : x + stamp.shape[1]] = stamp
+    return scenes.photograph(ink, size, rng)
+
+
+def _printed_picture(rng: np.random.Generator) -> np.ndarray:
+    """A printed letter of a font that training never saw."""
+    ink = np.zeros(SIZE_WH[::-1], np.uint8)
+    size = rng.uniform(2, 9)
+    letter = PRINTED[rng.integers(len(PRINTED))]
+    where = int(rng.uniform(40, 350)), int(rng.uniform(250, 450))
+    cv2.putText(ink, letter, where, FONTS[rng.integers(len(FONTS))], size, 255, int(rng.integers(2, 14)), cv2.LINE_AA)
+    return scenes.photograph(ink, 20 * size, rng)
+
+
+def photo_kinds() -> dict[str, Iterable[np.ndarray]]:
+    """Photographs of what is no digit, where the data folder holds them: empty rooms and hands."""
+    found: dict[str, Iterable[np.ndarray]] = {}
+    for root in data_folders():
+        for name, every in (("nothing", 1), ("rps", 2), ("letters", 10)):
+            paths = sorted(p for p in (root / "photos" / name).rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
+            if paths:
+                found[f"photos/{name}"] = (read_image(path) for path in paths[::every])
+    return found
+
+
+if __name__ == "__main__":
+    main()
