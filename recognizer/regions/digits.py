@@ -44,7 +44,8 @@ class DigitFinder:
             return ()
         gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
         work = _work_picture(gray)
-        noise = _noise(work)
+        # an enlarged picture's noise is smooth: it shows in the picture itself
+        noise = _noise(gray if max(gray.shape) < MIN_WORK_SIDE else work)
         groups = [group for contrast in _contrasts(work) for group in _Ink(contrast, work.shape, noise).groups()]
         groups = _without_line_rests(groups)
         scale = gray.shape[1] / work.shape[1]

@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 
 MIN_LENGTH = 0.4  # of the shorter side: digits' straight strokes are rarely longer, paper lines rarely shorter
-MAX_WIDTH = 0.07  # of the shorter side: the thickest line of a printed grid that fills the picture
+MAX_WIDTH = 0.11  # of the shorter side: the thickest line of a printed grid that fills the picture
 FAMILY_WIDTH = 0.02  # of the shorter side: the lines of a ruled sheet are thin, and thick strokes may be parallel
 REST_SHARE = 0.7  # of a component's pixels in the lines' corridor: a stroke crosses it, a rest lies in it
+SIDE_REACH = 0.2  # of the shorter side: how far from the picture's border a frame's side may stand
 BORDER = 0.02  # of the shorter side: an end this near to the picture's border runs out of it
 FAMILY = 3  # parallel level lines that make a ruled sheet, though they end inside the picture
 UPRIGHT_FAMILY = 5  # the same for upright ones: 111 is a number
@@ -47,14 +48,30 @@ def erase_lines(mask: np.ndarray) -> np.ndarray:
 
 
 def _without_rests(cleaned: np.ndarray, corridor: np.ndarray) -> np.ndarray:
-    """`cleaned` without the bits that are left where lines cross: components that lie in the lines' corridor."""
+    """`cleaned` without what is left of lines: bits where they cross, and sides of a frame cut off at its corners."""
     if not corridor.any():
         return cleaned
-    count, labels = cv2.connectedComponents(cleaned, connectivity=8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(cleaned, connectivity=8)
     inside = np.bincount(labels[corridor > 0], minlength=count)
-    is_rest = inside > REST_SHARE * np.bincount(labels.ravel(), minlength=count)
+    is_rest = inside > REST_SHARE * stats[:, cv2.CC_STAT_AREA]
+    for index in np.flatnonzero(stats[:, cv2.CC_STAT_HEIGHT] >= MIN_LENGTH * min(cleaned.shape)):
+        is_rest[index] |= _is_side(stats[index], corridor)
     is_rest[0] = False
     return np.where(is_rest[labels], 0, cleaned).astype(np.uint8)
+
+
+def _is_side(stat: np.ndarray, corridor: np.ndarray) -> bool:
+    """Whether an upright stick near the picture's left or right border reaches from line to line, or to the border."""
+    x, y, width, height, _ = (int(value) for value in stat)
+    picture_height, picture_width = corridor.shape
+    edge = SIDE_REACH * min(corridor.shape)
+    if width > 0.3 * height or (x > edge and x + width < picture_width - edge):
+        return False
+    near = int(2 * BORDER * min(corridor.shape)) + 2
+    above, below = corridor[max(0, y - near) : y + near, x : x + width], corridor[y + height - near :, x : x + width]
+    starts = y <= near or bool(above.any())
+    ends = y + height >= picture_height - near or bool(below[: 2 * near].any())
+    return starts and ends
 
 
 def _thin_parts(mask: np.ndarray) -> np.ndarray:
