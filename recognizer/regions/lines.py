@@ -5,6 +5,7 @@ import numpy as np
 
 MIN_LENGTH = 0.4  # of the shorter side: digits' straight strokes are rarely longer, paper lines rarely shorter
 MAX_WIDTH = 0.11  # of the shorter side: the thickest line of a printed grid that fills the picture
+ROOM_WIDTH = 0.03  # of the shorter side: the same where the picture shows more than paper
 FAMILY_WIDTH = 0.02  # of the shorter side: the lines of a ruled sheet are thin, and thick strokes may be parallel
 REST_SHARE = 0.7  # of a component's pixels in the lines' corridor: a stroke crosses it, a rest lies in it
 SIDE_REACH = 0.2  # of the shorter side: how far from the picture's border a frame's side may stand
@@ -14,18 +15,18 @@ UPRIGHT_FAMILY = 5  # the same for upright ones: 111 is a number
 ANGLE_STEP = np.pi / 360
 
 
-def erase_lines(mask: np.ndarray) -> np.ndarray:
-    """`mask` is (H, W) uint8, 255 for ink. Returns it without long thin straight lines; strokes that cross them stay.
+def erase_lines(mask: np.ndarray, *, close_up: bool) -> np.ndarray:
+    """The mask without long thin straight lines; strokes that cross them stay.
 
+    `mask` is (H, W) uint8, 255 for ink; `close_up` says that paper fills the picture, so that lines may be thicker.
     A line counts when both of its ends run out of the picture, or when it is one of a parallel family: a single
     long stroke that ends on the paper may be a 1.
     """
     short_side = min(mask.shape)
-    long_parts = _long_components(_thin_parts(mask), MIN_LENGTH * short_side)
-    if long_parts is None:
+    max_width = (MAX_WIDTH if close_up else ROOM_WIDTH) * short_side
+    half = _long_parts(_half_thin_parts(mask, max_width), MIN_LENGTH * short_side / 2)
+    if half is None:
         return mask
-    # at half the size, where a line's pixels are still all there, the search costs a quarter
-    half = cv2.compare(cv2.resize(long_parts, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), 60, cv2.CMP_GT)
     shortest = MIN_LENGTH * short_side / 2
     lines = cv2.HoughLinesP(
         half, 1, ANGLE_STEP, int(shortest / 2), minLineLength=shortest, maxLineGap=0.015 * short_side
@@ -41,7 +42,7 @@ def erase_lines(mask: np.ndarray) -> np.ndarray:
         apart = np.abs((angles - angle + np.pi / 2) % np.pi - np.pi / 2)
         family = UPRIGHT_FAMILY if np.pi / 4 < angle < 3 * np.pi / 4 else FAMILY
         if _runs_out(segment, mask.shape):
-            _erase(cleaned, mask, corridor, segment, MAX_WIDTH * short_side)
+            _erase(cleaned, mask, corridor, segment, max_width)
         elif (apart < np.radians(4)).sum() >= family:
             _erase(cleaned, mask, corridor, segment, FAMILY_WIDTH * short_side)
     return _without_rests(cleaned, corridor)
@@ -74,16 +75,17 @@ def _is_side(stat: np.ndarray, corridor: np.ndarray) -> bool:
     return starts and ends
 
 
-def _thin_parts(mask: np.ndarray) -> np.ndarray:
-    """The mask without what is thicker than a paper line."""
-    size = max(3, int(MAX_WIDTH * min(mask.shape)))
-    thick = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((size, size), np.uint8))
-    return cv2.subtract(mask, cv2.dilate(thick, np.ones((3, 3), np.uint8)))
+def _half_thin_parts(mask: np.ndarray, max_width: float) -> np.ndarray:
+    """The mask at half its size, without what is thicker than `max_width` (of the full mask)."""
+    half = cv2.compare(cv2.resize(mask, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), 60, cv2.CMP_GT)
+    size = max(2, int(max_width / 2))
+    thick = cv2.morphologyEx(half, cv2.MORPH_OPEN, np.ones((size, size), np.uint8))
+    return cv2.subtract(half, cv2.dilate(thick, np.ones((3, 3), np.uint8)))
 
 
-def _long_components(mask: np.ndarray, length: float) -> np.ndarray | None:
+def _long_parts(mask: np.ndarray, length: float) -> np.ndarray | None:
     """The mask of components whose box is longer than `length`, or None."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_16U)
     size = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
     is_long = size >= length
     is_long[0] = False
