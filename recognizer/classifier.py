@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +52,12 @@ class Rejection:
 
     def distances(self, features: np.ndarray) -> np.ndarray:
         """Distance of each of (N, D) features to each class mean, (N, classes)."""
-        whitened, centers = features @ self.whitening.T, self.means @ self.whitening.T
-        return np.linalg.norm(whitened[:, None] - centers[None], axis=2)
+        whitened = features @ self.whitening.T
+        return np.linalg.norm(whitened[:, None] - self._centers[None], axis=2)
+
+    @cached_property
+    def _centers(self) -> np.ndarray:
+        return self.means @ self.whitening.T
 
 
 class Classifier:

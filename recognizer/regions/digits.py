@@ -18,7 +18,8 @@ NOISE_FACTOR = 5.0  # standard deviations of the picture's noise that ink must e
 PEAK_SHARE = 0.42  # of the darkest ink nearby: fainter lines and smudges beside a stroke are not part of it
 PEAK_REACH = 0.06  # of the shorter side: how far "nearby" is
 DARKEST_PAPER = 64  # grey level; where paper is darker still, dividing by it would only raise the noise
-SOFT_RIM = 0.62  # of a piece's own contrast: ink falls off faster at its rim, shadows and creases do not
+SOFT_RIM = 0.4  # of a piece's own contrast: ink falls off faster at its rim, shadows and creases do not
+ROOM_RIM = 0.3  # the same where the picture shows a room, whose things are out of focus
 MIN_PIECE = 0.01  # of the shorter side: smaller pieces are specks
 BAND = 0.1  # of the shorter side: what touches the border and lies within this of it is a frame or another thing's edge
 POINTS = 60  # of a piece's pixels, enough to tell how far its ink is from another's
@@ -49,7 +50,7 @@ class DigitFinder:
         noise = _noise(gray if max(gray.shape) < MIN_WORK_SIDE else work)
         contrasts = _contrasts(work)
         close_up = len(contrasts) == 1
-        groups = [group for contrast in contrasts for group in _Ink(contrast, work.shape, noise).groups(close_up)]
+        groups = [group for contrast in contrasts for group in _Ink(contrast, work.shape, noise, close_up).groups()]
         groups = _without_line_rests(groups)
         scale = gray.shape[1] / work.shape[1]
         regions = [_cut_out(group, gray, scale) for group in groups]
@@ -62,9 +63,8 @@ class _Group:
 
     box: Box  # in work pixels
     mask: np.ndarray  # (box.height, box.width) uint8, 255 where its ink is
-    contrast: np.ndarray  # the whole work picture's contrast, (H, W) uint8
+    contrast: "_Contrast"  # of the whole work picture
     peak: float  # contrast of its ink
-    dark: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +72,7 @@ class _Contrast:
     """How much each pixel differs from its ground, as ink of one polarity would."""
 
     image: np.ndarray  # (H, W) uint8
+    ground: np.ndarray  # (H, W) uint8, the grey of what is written on
     dark: bool  # dark ink on light ground
 
 
@@ -102,12 +103,15 @@ def _contrast(work: np.ndarray, small: np.ndarray, dark: bool) -> _Contrast:
     ground_small = cv2.morphologyEx(padded, operation, np.ones((reach, reach), np.uint8))
     ground_small = cv2.blur(ground_small, (5, 5))[reach:-reach, reach:-reach]
     ground = cv2.resize(ground_small, work.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    if dark:
-        # divided, not subtracted: a shadow dims ink and paper by the same factor
-        image = cv2.divide(cv2.subtract(ground, work), cv2.max(ground, DARKEST_PAPER), scale=255)
-    else:
-        image = cv2.subtract(work, ground)
-    return _Contrast(image, dark)
+    return _Contrast(_against(work, ground, dark), ground, dark)
+
+
+def _against(gray: np.ndarray, ground: np.ndarray, dark: bool) -> np.ndarray:
+    """How much darker (or lighter) a grey picture is than its ground, both (H, W) uint8: (H, W) uint8."""
+    if not dark:
+        return cv2.subtract(gray, ground)
+    # divided, not subtracted: a shadow dims ink and paper by the same factor
+    return cv2.divide(cv2.subtract(ground, gray), cv2.max(ground, DARKEST_PAPER), scale=255)
 
 
 def _noise(work: np.ndarray) -> float:
@@ -124,9 +128,10 @@ def _noise(work: np.ndarray) -> float:
 class _Ink:
     """The ink in one contrast picture, as groups of strokes."""
 
-    def __init__(self, contrast: _Contrast, shape: tuple[int, int], noise: float):
+    def __init__(self, contrast: _Contrast, shape: tuple[int, int], noise: float, close_up: bool):
+        self.whole = contrast
         self.contrast = contrast.image
-        self.dark = contrast.dark
+        self.close_up = close_up
         self.height, self.width = shape
         self.short_side = min(shape)
         self.threshold = max(float(MIN_CONTRAST), NOISE_FACTOR * noise)
@@ -140,8 +145,8 @@ class _Ink:
         floor = cv2.convertScaleAbs(cv2.resize(peak, (self.width, self.height)), alpha=PEAK_SHARE)
         return cv2.compare(self.contrast, cv2.max(floor, self.threshold), cv2.CMP_GT)
 
-    def groups(self, close_up: bool) -> list[_Group]:
-        mask = erase_lines(self.mask, close_up=close_up)
+    def groups(self) -> list[_Group]:
+        mask = erase_lines(self.mask, close_up=self.close_up)
         _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_16U)
         pieces = [
             index for index in np.flatnonzero(self._are_pieces(labels, stats)) if self._may_join(labels, stats, index)
@@ -159,9 +164,7 @@ class _Ink:
             if is_writing(member_mask):
                 ink = self.contrast[box.y1 : box.y2, box.x1 : box.x2][member_mask > 0]
                 strongest = len(ink) * 9 // 10
-                groups.append(
-                    _Group(box, member_mask, self.contrast, float(np.partition(ink, strongest)[strongest]), self.dark)
-                )
+                groups.append(_Group(box, member_mask, self.whole, float(np.partition(ink, strongest)[strongest])))
         return groups
 
     def _may_join(self, labels: np.ndarray, stats: np.ndarray, index: int) -> bool:
@@ -184,7 +187,8 @@ class _Ink:
         rim = np.flatnonzero((near == 0) & (far > 0))
         inner = _mean_per_label(half.ravel()[inside], contrast[inside], count)
         outer = _mean_per_label(far.ravel()[rim], contrast[rim], count)
-        return large & (outer < SOFT_RIM * inner) & ~self._run_along_border(labels, stats)
+        softest = SOFT_RIM if self.close_up else ROOM_RIM
+        return large & (outer < softest * inner) & ~self._run_along_border(labels, stats)
 
     def _run_along_border(self, labels: np.ndarray, stats: np.ndarray) -> np.ndarray:
         """Which labelled components touch the picture's border and lie along it. (N,) bool."""
@@ -196,7 +200,10 @@ class _Ink:
         return touches & (middle < 0.3 * stats[:, cv2.CC_STAT_AREA])
 
     def _fits(self, box: Box) -> bool:
-        """Whether a box has a character's size and proportions."""
+        """Whether a box has a character's size, proportions and place."""
+        runs_out = box.x1 <= 1 or box.y1 <= 1 or box.x2 >= self.width - 1 or box.y2 >= self.height - 1
+        if runs_out and not self.close_up:  # of a room: its things, sleeves and edges; paper held up is inside
+            return False
         if box.height < MIN_HEIGHT * self.height or box.width > 2.5 * box.height:
             return False
         return box.width < 0.97 * self.width or box.height < 0.97 * self.height
@@ -302,13 +309,18 @@ def _cut_out(group: _Group, gray: np.ndarray, scale: float) -> Region | None:
         min(width, int(np.ceil(group.box.x2 * scale))),
         min(height, int(np.ceil(group.box.y2 * scale))),
     )
-    source = group.contrast[group.box.y1 : group.box.y2, group.box.x1 : group.box.x2]
-    factor = min(CROP_SIDE / max(source.shape), scale)
-    size = max(1, round(source.shape[1] * factor)), max(1, round(source.shape[0] * factor))
     near = cv2.dilate(group.mask, np.ones((3, 3), np.uint8))
-    ink = cv2.bitwise_and(source, near)
-    interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    ink = cv2.resize(ink, size, interpolation=interpolation)
+    x1, y1, x2, y2 = group.box.xyxy
+    if scale > 1 and max(group.mask.shape) < CROP_SIDE / 2:
+        # small writing has pixels in the frame that the work picture has not
+        fine = gray[box.y1 : box.y2, box.x1 : box.x2]
+        ground, near = (cv2.resize(image, fine.shape[::-1]) for image in (group.contrast.ground[y1:y2, x1:x2], near))
+        ink = cv2.bitwise_and(_against(fine, ground, group.contrast.dark), cv2.compare(near, 127, cv2.CMP_GT))
+    else:
+        ink = cv2.bitwise_and(group.contrast.image[y1:y2, x1:x2], near)
+    factor = min(1.0, CROP_SIDE / max(ink.shape))
+    size = max(1, round(ink.shape[1] * factor)), max(1, round(ink.shape[0] * factor))
+    ink = cv2.resize(ink, size, interpolation=cv2.INTER_AREA)
     # the rim of a stroke fades over a pixel or two; below a quarter of its peak it is ground
     low = 0.25 * group.peak
     crop = np.clip((ink.astype(np.float32) - low) * (255 / max(1.0, group.peak - low)), 0, 255).astype(np.uint8)

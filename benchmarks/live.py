@@ -1,0 +1,108 @@
+"""Milliseconds of each stage of the live loop, beside the bare OpenCV floor and the loop that tutorials show.
+
+python -m benchmarks.live
+"""
+
+import argparse
+import os
+import platform
+import time
+from collections import defaultdict
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from recognizer import registry
+from recognizer.overlay import Overlay
+from recognizer.pipeline import open_pipeline
+from recognizer.settings import TASKS
+from recognizer.studio import Studio
+from recognizer.values import Frame
+
+CARD_S = 2.4  # the studio shows another sheet this often
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.live", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("--task", default="digits", choices=TASKS)
+    parser.add_argument("--frames", type=int, default=60, help="studio frames, each of another sheet")
+    parser.add_argument("--rounds", type=int, default=3, help="times that all are timed, in turn")
+    parser.add_argument("--size", default="1280x720")
+    parser.add_argument("--no-tutorial", action="store_true", help="leave out the loop that needs TensorFlow")
+    options = parser.parse_args()
+    width, height = (int(side) for side in options.size.split("x"))
+    studio = Studio("digits", (width, height))
+    frames = [studio.frame(round((CARD_S * card + CARD_S / 2) * 30)) for card in range(options.frames)]
+
+    pipeline = open_pipeline(options.task, registry.models_folder(), smooth=True)
+    overlay = Overlay()
+    stages: dict[str, list[float]] = defaultdict(list)
+
+    def live(frame: Frame) -> None:
+        for stage, cost_ms in pipeline.step(frame).stages_ms.items():
+            stages[stage].append(cost_ms)
+
+    loops: dict[str, Callable[[Frame], object]] = {"floor": floor, "live": live}
+    if not options.no_tutorial:
+        loops["tutorial"] = tutorial()
+    loops["live + overlay"] = lambda frame: overlay.draw(pipeline.step(frame))
+    costs = measure(loops, frames, options.rounds)
+
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, OpenCV {cv2.__version__}")
+    print(f"{options.frames} studio frames of {width}x{height}, {options.rounds} rounds, medians")
+    for stage, values in stages.items():
+        print(f"  {stage:10} {np.median(values):7.2f} ms")
+    for name, values in costs.items():
+        print(
+            f"{name:14} {np.median(values):7.2f} ms   mean {np.mean(values):7.2f}   p95 {np.percentile(values, 95):7.2f}"
+        )
+    ratio = np.median(costs["live"]) / np.median(costs["floor"])
+    print(f"live is {ratio:.2f} times the floor (grey, threshold, connected components)")
+    if "tutorial" in costs:
+        faster = np.median(costs["tutorial"]) / np.median(costs["live"])
+        print(f"live is {faster:.1f} times faster than the tutorial's loop (biggest contour, model.predict)")
+
+
+def measure(loops: dict[str, Callable[[Frame], object]], frames: list[Frame], rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of each loop on each frame; the loops take turns, so that a busy machine slows all alike."""
+    for loop in loops.values():
+        loop(frames[0])
+    costs: dict[str, list[float]] = defaultdict(list)
+    for _ in range(rounds):
+        for frame in frames:
+            for name, loop in loops.items():
+                start_s = time.perf_counter()
+                loop(frame)
+                costs[name].append(1000 * (time.perf_counter() - start_s))
+    return costs
+
+
+def floor(frame: Frame) -> object:
+    """The least that any ink finder does."""
+    gray = cv2.cvtColor(frame.image_bgr, cv2.COLOR_BGR2GRAY)
+    _, mask = cv2.threshold(gray, 0, 255, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
+    return cv2.connectedComponentsWithStats(mask)
+
+
+def tutorial() -> Callable[[Frame], object]:
+    """The loop that tutorials show: threshold, biggest contour, resize, model.predict, with the shipped network."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+
+    model = keras.models.load_model(registry.current(registry.models_folder(), "digits") / "model.keras")
+
+    def loop(frame: Frame) -> object:
+        gray = cv2.cvtColor(frame.image_bgr, cv2.COLOR_BGR2GRAY)
+        _, mask = cv2.threshold(gray, 0, 255, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
+        contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        x, y, width, height = cv2.boundingRect(max(contours, key=cv2.contourArea))
+        digit = cv2.resize(mask[y : y + height, x : x + width], (28, 28))
+        return model.predict(digit[None, ..., None].astype(np.float32), verbose=0)
+
+    return loop
+
+
+if __name__ == "__main__":
+    main()
