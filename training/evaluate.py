@@ -121,7 +121,7 @@ def drawn_kinds(rng: np.random.Generator) -> dict[str, Iterable[np.ndarray]]:
         "blank paper": (scenes.photograph(np.zeros((height, width), np.uint8), 60, rng) for _ in range(DRAWN_EACH)),
         "white noise": (rng.integers(0, 256, (height, width, 3), np.uint8) for _ in range(DRAWN_EACH)),
         "textures": (scenes.draw_texture(rng) for _ in range(DRAWN_EACH)),
-        "shapes and scribbles": (scenes.draw_shapes(rng) for _ in range(DRAWN_EACH)),
+        "shapes and scribbles": (scenes.draw_shapes(rng, 1) for _ in range(DRAWN_EACH)),
         "handwritten letters": (_letter_picture(rng) for _ in range(2 * DRAWN_EACH)),
         "printed letters": (_printed_picture(rng) for _ in range(DRAWN_EACH)),
     }

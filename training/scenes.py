@@ -21,6 +21,7 @@ NOTHING = 10  # the class after the ten digits
 SIZE_WH = (640, 480)  # pixels of a scene
 MATCH_IOU = 0.6  # a region that covers a digit this well shows the digit
 MISS_COVER = 0.15  # a region of which less than this share lies on a digit shows none
+NOTHING_SHARE = 0.3  # of the crops: what a camera sees is mostly no digit
 STICK = 0.3  # width to height: an upright stick that is a paper line looks like a 1, and teaching it as nothing hurts
 LETTERS = sorted(set(string.ascii_letters) - LETTERS_LIKE_DIGITS)
 
@@ -39,19 +40,20 @@ def crops(
     """`count` network inputs (N, 28, 28) uint8 and their classes (N,) int64, 0 to 9 or NOTHING, from scenes.
 
     `digits` (M, 28, 28) uint8 and `labels` (M,) are MNIST's training set; half of the digits drawn are of these, half
-    written as pen strokes in styles that MNIST's writers did not have. One picture in six holds no digit at all.
+    written as pen strokes in styles that MNIST's writers did not have. NOTHING_SHARE of the crops come from pictures
+    without any digit.
     """
     images: list[np.ndarray] = []
     classes: list[int] = []
     finder = DigitFinder()
+    from_nothing = 0
     while len(images) < count:
-        if rng.random() < 1 / 6:
-            picture, placed = draw_nothing(rng), []
-        else:
-            picture, placed = draw_scene(digits, labels, rng)
+        nothing = from_nothing < NOTHING_SHARE * len(images)
+        picture, placed = (draw_nothing(rng), []) if nothing else draw_scene(digits, labels, rng)
         for image, label in found_crops(finder, picture, placed):
             images.append(image)
             classes.append(label)
+            from_nothing += nothing
     return np.array(images[:count], np.uint8), np.array(classes[:count], np.int64)
 
 
@@ -96,18 +98,20 @@ def draw_scene(digits: np.ndarray, labels: np.ndarray, rng: np.random.Generator)
 def draw_nothing(rng: np.random.Generator) -> np.ndarray:
     """A picture (480, 640, 3) uint8 BGR without any digit: a photograph, a texture, or shapes and scribbles on paper."""
     kind = rng.random()
-    if kind < 0.35:
+    if kind < 0.25:
         return _photo_part(rng)
-    if kind < 0.55:
+    if kind < 0.45:
         return draw_texture(rng)
-    return draw_shapes(rng)
+    if kind < 0.55:
+        return photograph(np.zeros(SIZE_WH[::-1], np.uint8), rng.uniform(20, 300), rng)
+    return draw_shapes(rng, int(rng.integers(2, 14)))
 
 
-def draw_shapes(rng: np.random.Generator) -> np.ndarray:
-    """Shapes and scribbles on paper, (480, 640, 3) uint8 BGR."""
+def draw_shapes(rng: np.random.Generator, count: int) -> np.ndarray:
+    """`count` shapes and scribbles on paper, (480, 640, 3) uint8 BGR."""
     width, height = SIZE_WH
     ink = np.zeros((height, width), np.uint8)
-    for _ in range(int(rng.integers(2, 14))):
+    for _ in range(count):
         if rng.random() < 0.35:
             _scribble(ink, rng)
         else:
@@ -177,7 +181,7 @@ def _shape(ink: np.ndarray, rng: np.random.Generator) -> None:
     elif kind == 2:
         cv2.fillPoly(ink, [np.round(ring * rng.uniform(0.4, 1, (corners, 1)) + center).astype(np.int32)], 255)
     elif kind == 3:
-        angle = rng.uniform(-0.9, 0.9)  # no steeper than a person would take for a 1
+        angle = rng.uniform(-0.6, 0.6)  # no steeper than a person would take for a 1
         draw(np.array([[-np.cos(angle), -np.sin(angle)], [np.cos(angle), np.sin(angle)]]) * size / 2)
     elif kind == 4:
         tip = ring[0]
