@@ -1,5 +1,6 @@
 """A LiteRT network and its card: network inputs in, labels out, or "nothing I know"."""
 
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,7 +45,7 @@ class Rejection:
         try:
             with np.load(path) as arrays:
                 return cls(arrays["means"], arrays["whitening"])
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise ModelError(f"{path} is missing or damaged ({error}). Fetch the model again or retrain.") from error
 
     def save(self, path: Path) -> None:

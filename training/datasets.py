@@ -1,11 +1,14 @@
 """The data sets, found where the user keeps them or downloaded with a checksum."""
 
+import contextlib
 import gzip
 import hashlib
+import http.client
 import os
 import struct
-import urllib.error
 import urllib.request
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +64,7 @@ def read_mnist_npz(path: Path) -> Images:
     try:
         with np.load(path) as arrays:
             parts = [arrays[key] for key in ("x_train", "y_train", "x_test", "y_test")]
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} is not MNIST in Keras' layout ({error}). Delete it to download it again.") from error
     return _checked(parts, str(path), [path])
 
@@ -83,7 +86,7 @@ def read_idx(path: Path) -> np.ndarray:
         if zero != 0 or kind != 0x08:
             raise ValueError("no IDX header")
         return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)
-    except (OSError, EOFError, ValueError, struct.error) as error:
+    except (OSError, EOFError, ValueError, struct.error, zlib.error) as error:
         raise DataError(f"{path} is not a whole gzipped IDX file ({error}). Fetch it again.") from error
 
 
@@ -123,9 +126,10 @@ def download(url: str, path: Path, sha256: str) -> None:
                 f"Put a good {path.name} into {path.parent}."
             )
         part.replace(path)
-    except (urllib.error.URLError, OSError) as error:
+    except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
         raise DataError(
             f"{url} could not be downloaded ({error}). Connect to the internet, or put {path.name} into {path.parent}."
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()

@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--task", default="digits", choices=TASKS)
     parser.add_argument("--models", type=Path, default=registry.models_folder())
     parser.add_argument("--mistakes", action="store_true", help="list each file that was read wrong")
+    parser.add_argument("--each", type=int, default=DRAWN_EACH, help="drawn pictures of each kind, for rejection")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     try:
@@ -45,13 +46,16 @@ def main() -> None:
         if options.what == "mnist":
             evaluate_mnist(pipeline)
         elif options.what == "rejection":
-            evaluate_rejection(pipeline, options.seed)
+            evaluate_rejection(pipeline, options.each, options.seed)
         elif options.folder is None:
             raise DataError("photos needs a folder: python -m training.evaluate photos DIR")
         else:
             evaluate_photos(pipeline, options.folder, mistakes=options.mistakes)
     except RecognizerError as error:
-        sys.exit(f"{error}")
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def evaluate_mnist(pipeline: Pipeline) -> None:
@@ -96,10 +100,10 @@ def labelled_pictures(folder: Path) -> Iterator[tuple[Path, str, str]]:
         yield path, parts[-3] if len(parts) > 2 else folder.name, parts[-2]
 
 
-def evaluate_rejection(pipeline: Pipeline, seed: int) -> None:
+def evaluate_rejection(pipeline: Pipeline, each: int, seed: int) -> None:
     """The share of pictures without a digit in which anything gets a label, by kind; at most 1 % is wanted."""
     rng = np.random.default_rng(seed)
-    kinds = {**drawn_kinds(rng), **photo_kinds()}
+    kinds = {**drawn_kinds(rng, each), **photo_kinds()}
     labelled: Counter[str] = Counter()
     total: Counter[str] = Counter()
     for kind, pictures in kinds.items():
@@ -114,16 +118,16 @@ def evaluate_rejection(pipeline: Pipeline, seed: int) -> None:
     print(f"{'all':22} {labelled.total():4} of {total.total():4}   {labelled.total() / total.total():.4f}")
 
 
-def drawn_kinds(rng: np.random.Generator) -> dict[str, Iterable[np.ndarray]]:
+def drawn_kinds(rng: np.random.Generator, each: int) -> dict[str, Iterable[np.ndarray]]:
     """Pictures (480, 640, 3) uint8 drawn in code, by kind."""
     width, height = SIZE_WH
     return {
-        "blank paper": (scenes.photograph(np.zeros((height, width), np.uint8), 60, rng) for _ in range(DRAWN_EACH)),
-        "white noise": (rng.integers(0, 256, (height, width, 3), np.uint8) for _ in range(DRAWN_EACH)),
-        "textures": (scenes.draw_texture(rng) for _ in range(DRAWN_EACH)),
-        "shapes and scribbles": (scenes.draw_shapes(rng, 1) for _ in range(DRAWN_EACH)),
-        "handwritten letters": (_letter_picture(rng) for _ in range(2 * DRAWN_EACH)),
-        "printed letters": (_printed_picture(rng) for _ in range(DRAWN_EACH)),
+        "blank paper": (scenes.photograph(np.zeros((height, width), np.uint8), 60, rng) for _ in range(each)),
+        "white noise": (rng.integers(0, 256, (height, width, 3), np.uint8) for _ in range(each)),
+        "textures": (scenes.draw_texture(rng) for _ in range(each)),
+        "shapes and scribbles": (scenes.draw_shapes(rng, 1) for _ in range(each)),
+        "handwritten letters": (_letter_picture(rng) for _ in range(2 * each)),
+        "printed letters": (_printed_picture(rng) for _ in range(each)),
     }
 
 

@@ -60,7 +60,10 @@ def main() -> None:
     try:
         train_digits(options)
     except RecognizerError as error:
-        sys.exit(f"{error}")
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def train_digits(options: argparse.Namespace) -> None:

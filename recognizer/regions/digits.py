@@ -48,6 +48,8 @@ class DigitFinder:
             return ()
         gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
         work = _work_picture(gray)
+        if min(work.shape) < 8:  # a strip: nothing to read, and too narrow to measure a ground
+            return ()
         noise = _noise(gray)
         contrasts = _contrasts(work)
         close_up = len(contrasts) == 1

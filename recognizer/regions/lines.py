@@ -10,6 +10,7 @@ FAMILY_WIDTH = 0.02  # of the shorter side: the lines of a ruled sheet are thin,
 REST_SHARE = 0.7  # of a component's pixels in the lines' corridor: a stroke crosses it, a rest lies in it
 SIDE_REACH = 0.2  # of the shorter side: how far from the picture's border a frame's side may stand
 BORDER = 0.02  # of the shorter side: an end this near to the picture's border runs out of it
+APART = 0.045  # of the shorter side: nearer segments are of one line
 FAMILY = 3  # parallel level lines that make a ruled sheet, though they end inside the picture
 UPRIGHT_FAMILY = 5  # the same for upright ones: 111 is a number
 ANGLE_STEP = np.pi / 360
@@ -105,7 +106,7 @@ def _distinct(segments: np.ndarray, short_side: int) -> list[np.ndarray]:
     kept: list[np.ndarray] = []
     for index in np.argsort(-lengths)[:400]:
         segment = segments[index]
-        if all(_distance(segment, other) > MAX_WIDTH * short_side for other in kept):
+        if all(_distance(segment, other) > APART * short_side for other in kept):
             kept.append(segment)
     return kept[:60]
 

@@ -1,0 +1,234 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recognizer import classifier, preprocess, registry
+from recognizer.classifier import FEATURES, NETWORK, Classifier, Rejection
+from recognizer.errors import ModelError
+
+LABELS = ["a", "b", "c"]
+MEANS = np.array([[10, 0], [0, 10], [-10, 0]], np.float32)  # of the features of each label
+
+
+class FakeNetwork:
+    """A LiteRT interpreter with fixed answers; keeps what it was shown."""
+
+    def __init__(self, probabilities: list[float], features: list[float]) -> None:
+        self.answers = {7: np.array([features], np.float32), 4: np.array([probabilities], np.float32)}
+        self.shown: np.ndarray | None = None
+
+    def get_input_details(self) -> list[dict]:
+        return [{"index": 0}]
+
+    def get_output_details(self) -> list[dict]:
+        return [{"index": index, "shape": np.array(answer.shape)} for index, answer in self.answers.items()]
+
+    def set_tensor(self, index: int, value: np.ndarray) -> None:
+        self.shown = value
+
+    def invoke(self) -> None: ...
+
+    def get_tensor(self, index: int) -> np.ndarray:
+        return self.answers[index]
+
+
+def model_folder(folder: Path, **changes: object) -> Path:
+    """A version as training publishes it, with a network that is not read; a change to None takes a card's entry out."""
+    folder.mkdir()
+    card = {
+        "labels": LABELS,
+        "preprocess": preprocess.VERSION,
+        "rejection": {"min_confidence": 0.6, "max_distance": 3.0},
+        **changes,
+    }
+    text = json.dumps({key: value for key, value in card.items() if value is not None})
+    (folder / registry.CARD).write_text(text)
+    Rejection(MEANS, np.eye(2, dtype=np.float32)).save(folder / FEATURES)
+    (folder / NETWORK).write_bytes(b"not read")
+    return folder
+
+
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, probabilities: list[float], features: list[float]):
+    """A classifier whose network answers with these probabilities and features (padded to be the longer of the two)."""
+    network = FakeNetwork(probabilities, features)
+    monkeypatch.setattr(classifier, "_interpreter", lambda path: network)
+    folder = model_folder(tmp_path / "version")
+    longer = np.zeros((3, len(features)), np.float32)
+    longer[:, :2] = MEANS
+    Rejection(longer, np.eye(len(features), dtype=np.float32)).save(folder / FEATURES)
+    return Classifier(folder), network
+
+
+IMAGE_28 = np.arange(28 * 28, dtype=np.uint16).reshape(28, 28).astype(np.uint8)
+NEAR_B = [0.0, 9, 0, 0, 0, 0]
+
+
+def test_a_picture_gets_the_label_of_the_highest_probability(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, network = opened(tmp_path, monkeypatch, [0.1, 0.7, 0.15, 0.05], NEAR_B)
+    (prediction,) = model.predict([IMAGE_28])
+    assert prediction.label == "b"
+    assert prediction.confidence == pytest.approx(0.7)
+    assert [label for label, _ in prediction.top] == ["b", "c", "a"]
+    assert prediction.image is IMAGE_28
+    np.testing.assert_array_equal(network.shown, IMAGE_28.astype(np.float32).reshape(1, 28, 28, 1))  # not scaled
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "features"),
+    [
+        ([0.3, 0.55, 0.1, 0.05], NEAR_B),
+        ([0.0, 0.1, 0.0, 0.9], NEAR_B),
+        ([0.0, 0.99, 0.01, 0.0], [0, 0, 0, 0, 0, 0]),
+        ([0.0, 0.99, 0.01, 0.0], [0, 10, 5, 0, 0, 0]),
+        ([0.0, 0.99, 0.01, 0.0], [float("nan")] * 6),
+        ([0.0, 0.99, 0.01, 0.0], [float("inf")] * 6),
+    ],
+    ids=["unsure", "nothing known", "between all", "beside its own", "not a number", "infinite"],
+)
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_what_is_doubtful_or_far_from_all_it_learned_gets_no_label(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, probabilities: list[float], features: list[float]
+) -> None:
+    model, _ = opened(tmp_path, monkeypatch, probabilities, features)
+    (prediction,) = model.predict([IMAGE_28])
+    assert prediction.label is None
+    assert prediction.top[0] == ("b", pytest.approx(probabilities[1]))
+
+
+def test_no_pictures_no_predictions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, network = opened(tmp_path, monkeypatch, [0.1, 0.7, 0.15, 0.05], NEAR_B)
+    assert model.predict([]) == ()
+    assert network.shown is None
+
+
+def test_distance_is_measured_in_the_spread_of_the_features(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 2000)
+    spread = np.array([5.0, 0.5])
+    features = (rng.normal(0, 1, (4000, 2)) * spread + np.array([[0, 0], [40, 0]])[labels]).astype(np.float32)
+    Rejection.of_features(features, labels, 2).save(tmp_path / FEATURES)
+    rejection = Rejection.load(tmp_path / FEATURES)
+    along, across, other = rejection.distances(np.array([[5, 0], [0, 5], [40, 0]], np.float32))
+    assert along[0] == pytest.approx(1, abs=0.15)
+    assert across[0] == pytest.approx(10, abs=1)
+    assert other.argmin() == 1
+    assert other[1] < 0.1
+
+
+def test_features_that_never_fire_do_not_break_the_distance() -> None:
+    features = np.zeros((40, 3), np.float32)
+    features[:, 0] = np.random.default_rng(0).normal(0, 1, 40)
+    rejection = Rejection.of_features(features, np.repeat([0, 1], 20), 2)
+    assert np.isfinite(rejection.distances(features)).all()
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "features"),
+    [([0.5, 0.5, 0.0], NEAR_B), ([0.2] * 5, NEAR_B)],
+    ids=["too few outputs", "too many outputs"],
+)
+def test_a_network_and_a_card_of_different_models_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, probabilities: list[float], features: list[float]
+) -> None:
+    with pytest.raises(ModelError, match=f"{len(probabilities)} outputs for 3 labels.*do not belong together"):
+        opened(tmp_path, monkeypatch, probabilities, features)
+
+
+def test_a_network_without_features_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = FakeNetwork([0.1, 0.7, 0.15, 0.05], NEAR_B)
+    del network.answers[7]
+    monkeypatch.setattr(classifier, "_interpreter", lambda path: network)
+    with pytest.raises(ModelError, match="do not belong together"):
+        Classifier(model_folder(tmp_path / "version"))
+
+
+def test_another_framing_than_the_programs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="trained with preprocess older-1.*Retrain: python -m training.train digits"):
+        (tmp_path / "digits").mkdir()
+        Classifier(model_folder(tmp_path / "digits" / "v1", preprocess="older-1"))
+
+
+@pytest.mark.parametrize(
+    "rejection",
+    [None, {}, {"min_confidence": 0.5}, {"min_confidence": "high", "max_distance": 3}, [1, 2]],
+    ids=["none", "empty", "one missing", "no number", "a list"],
+)
+def test_a_card_without_thresholds_is_refused(tmp_path: Path, rejection: object) -> None:
+    with pytest.raises(ModelError, match="card.json holds no rejection thresholds"):
+        Classifier(model_folder(tmp_path / "version", rejection=rejection))
+
+
+def test_a_missing_or_damaged_card_is_refused(tmp_path: Path) -> None:
+    folder = model_folder(tmp_path / "version")
+    (folder / registry.CARD).write_text('{"labels": ["a"')
+    with pytest.raises(ModelError, match="card.json cannot be read as JSON"):
+        Classifier(folder)
+    (folder / registry.CARD).unlink()
+    with pytest.raises(ModelError, match="card.json cannot be read"):
+        Classifier(folder)
+
+
+def test_missing_or_damaged_features_are_refused(tmp_path: Path) -> None:
+    folder = model_folder(tmp_path / "version")
+    (folder / FEATURES).unlink()
+    with pytest.raises(ModelError, match="features.npz is missing or damaged"):
+        Classifier(folder)
+    for damage in (b"", b"not a zip"):
+        (folder / FEATURES).write_bytes(damage)
+        with pytest.raises(ModelError, match="features.npz is missing or damaged"):
+            Classifier(folder)
+    np.savez(folder / FEATURES, means=MEANS)
+    with pytest.raises(ModelError, match="features.npz is missing or damaged.*whitening"):
+        Classifier(folder)
+
+
+def test_features_that_are_cut_short_are_refused(tmp_path: Path) -> None:
+    folder = model_folder(tmp_path / "version")
+    whole = (folder / FEATURES).read_bytes()
+    (folder / FEATURES).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError, match="features.npz is missing or damaged"):
+        Classifier(folder)
+
+
+def test_a_missing_or_damaged_network_is_refused(tmp_path: Path) -> None:
+    folder = model_folder(tmp_path / "version")
+    with pytest.raises(ModelError, match="model.tflite is missing or damaged"):
+        Classifier(folder)
+    (folder / NETWORK).unlink()
+    with pytest.raises(ModelError, match="model.tflite is missing or damaged"):
+        Classifier(folder)
+
+
+def test_a_network_that_is_cut_short_is_refused(tmp_path: Path, published_models: Path) -> None:
+    folder = tmp_path / "version"
+    shutil.copytree(registry.current(published_models, "digits"), folder)
+    whole = (folder / NETWORK).read_bytes()
+    for share in (0.1, 0.5, 0.95):
+        (folder / NETWORK).write_bytes(whole[: int(share * len(whole))])
+        with pytest.raises(ModelError, match="model.tflite is missing or damaged"):
+            Classifier(folder)
+
+
+def test_the_shipped_model_with_a_label_taken_out_of_its_card_is_refused(
+    tmp_path: Path, published_models: Path
+) -> None:
+    folder = tmp_path / "version"
+    shutil.copytree(registry.current(published_models, "digits"), folder)
+    card = registry.read_card(folder)
+    (folder / registry.CARD).write_text(json.dumps({**card, "labels": card["labels"][:-1]}))
+    with pytest.raises(ModelError, match="11 outputs for 9 labels"):
+        Classifier(folder)
+
+
+def test_the_shipped_model_knows_the_ten_digits_and_nothing_in_an_empty_picture(published_models: Path) -> None:
+    model = Classifier(registry.current(published_models, "digits"))
+    assert model.labels == [str(digit) for digit in range(10)]
+    probabilities, features = model.run(np.zeros((28, 28), np.uint8))
+    assert probabilities.shape == (11,)
+    assert probabilities.sum() == pytest.approx(1, abs=1e-3)
+    assert features.shape == model.rejection.means.shape[1:]
+    (prediction,) = model.predict([np.zeros((28, 28), np.uint8)])
+    assert prediction.label is None

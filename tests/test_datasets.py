@@ -1,0 +1,287 @@
+import contextlib
+import gzip
+import hashlib
+import http.server
+import socket
+import struct
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recognizer.errors import DataError
+from training import datasets
+
+
+def mnist_arrays():
+    """Arrays of MNIST's shapes; the first row of each picture holds its own number's last two digits."""
+
+    def part(count):
+        images = np.zeros((count, 28, 28), np.uint8)
+        images[:, 0, 0] = np.arange(count) % 100
+        return images, (np.arange(count) % 10).astype(np.uint8)
+
+    return *part(60000), *part(10000)
+
+
+@pytest.fixture(scope="module")
+def npz(tmp_path_factory):
+    path = tmp_path_factory.mktemp("npz") / "mnist.npz"
+    np.savez_compressed(path, **dict(zip(("x_train", "y_train", "x_test", "y_test"), mnist_arrays(), strict=True)))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path, monkeypatch):
+    """An empty project folder, and no data folder named: nothing of this machine is read or written."""
+    monkeypatch.delenv("RECOGNIZER_DATA", raising=False)
+    monkeypatch.setattr(datasets, "ROOT", tmp_path / "project")
+    return tmp_path / "project"
+
+
+def write_idx(path, array, kind=0x08):
+    header = struct.pack(f">HBB{array.ndim}I", 0, kind, array.ndim, *array.shape)
+    path.write_bytes(gzip.compress(header + array.tobytes(), compresslevel=1))
+    return path
+
+
+def check_mnist(mnist):
+    assert mnist.train_images.shape == (60000, 28, 28)
+    assert mnist.train_images.dtype == np.uint8
+    assert mnist.train_labels.dtype == np.int64
+    assert mnist.train_images[59999, 0, 0] == 99
+    assert mnist.train_labels[59999] == 9
+    assert mnist.test_images.shape == (10000, 28, 28)
+    assert mnist.test_labels[:3].tolist() == [0, 1, 2]
+
+
+def one_line(error):
+    """The error as the user sees it: one line that starts with what it is about."""
+    text = str(error.value)
+    assert "\n" not in text
+    return text
+
+
+def test_the_named_folder_is_read_first(npz, root, monkeypatch):
+    (root / "data").mkdir(parents=True)
+    (root / "data" / "mnist.npz").write_bytes(b"never read")
+    monkeypatch.setenv("RECOGNIZER_DATA", str(npz.parent))
+    mnist = datasets.load_mnist()
+    check_mnist(mnist)
+    assert mnist.source == str(npz)
+    assert mnist.sha256 == hashlib.sha256(npz.read_bytes()).hexdigest()
+
+
+def test_four_idx_files_are_mnist_too(root):
+    data = root / "data"
+    data.mkdir(parents=True)
+    for name, array in zip(datasets.MNIST_IDX, mnist_arrays(), strict=True):
+        write_idx(data / name, array)
+    mnist = datasets.load_mnist()
+    check_mnist(mnist)
+    assert (
+        mnist.sha256 == hashlib.sha256(b"".join((data / name).read_bytes() for name in datasets.MNIST_IDX)).hexdigest()
+    )
+
+
+def test_three_idx_files_are_not_enough(root):
+    (root / "data").mkdir(parents=True)
+    for name in datasets.MNIST_IDX[:3]:
+        write_idx(root / "data" / name, np.zeros((2, 2), np.uint8))
+    with pytest.raises(DataError, match="could not be downloaded"):
+        datasets.load_mnist(url=closed_address(), sha256="")
+
+
+def test_idx_of_any_rank(tmp_path):
+    array = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    assert np.array_equal(datasets.read_idx(write_idx(tmp_path / "a.gz", array)), array)
+    assert np.array_equal(datasets.read_idx(write_idx(tmp_path / "b.gz", array.ravel())), array.ravel())
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.5, 0.999])
+def test_a_truncated_npz_is_named(npz, tmp_path, share):
+    content = npz.read_bytes()
+    path = tmp_path / "mnist.npz"
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(DataError) as error:
+        datasets.read_mnist_npz(path)
+    assert one_line(error).startswith(str(path))
+
+
+def test_a_damaged_npz_is_named(npz, tmp_path):
+    content = bytearray(npz.read_bytes())
+    content[2000:3000] = bytes(1000)  # within the packed pictures: the directory at the end is whole
+    path = tmp_path / "mnist.npz"
+    path.write_bytes(content)
+    with pytest.raises(DataError) as error:
+        datasets.read_mnist_npz(path)
+    assert one_line(error).startswith(str(path))
+
+
+def test_other_arrays_are_not_mnist(tmp_path):
+    names = ("x_train", "y_train", "x_test", "y_test")
+    np.savez(tmp_path / "small.npz", **{name: np.zeros((3, 28, 28), np.uint8) for name in names})
+    with pytest.raises(DataError, match="is not MNIST: it holds arrays of") as error:
+        datasets.read_mnist_npz(tmp_path / "small.npz")
+    one_line(error)
+    np.savez(tmp_path / "named.npz", pictures=np.zeros(3))
+    with pytest.raises(DataError, match="not MNIST in Keras' layout"):
+        datasets.read_mnist_npz(tmp_path / "named.npz")
+    with (tmp_path / "single.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(DataError, match="not MNIST in Keras' layout"):
+        datasets.read_mnist_npz(tmp_path / "single.npz")
+
+
+IDX_DAMAGE = {
+    "empty": lambda content: b"",
+    "cut off": lambda content: content[: len(content) // 2],
+    "damaged": lambda content: content[:10] + b"\xff" + content[11:],
+    "damaged pixels": lambda content: content[:-100] + bytes(50) + content[-50:],
+    "not gzipped": gzip.decompress,
+    "too short a header": lambda content: gzip.compress(gzip.decompress(content)[:6]),
+    "too few pixels": lambda content: gzip.compress(gzip.decompress(content)[:-1]),
+    "too many pixels": lambda content: gzip.compress(gzip.decompress(content) + b"\0"),
+    "a page of a login form": lambda content: gzip.compress(b"<html>please sign in</html>"),
+}
+
+
+@pytest.mark.parametrize("damage", IDX_DAMAGE.values(), ids=IDX_DAMAGE.keys())
+def test_damaged_idx_is_named(tmp_path, damage):
+    array = np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8)
+    path = write_idx(tmp_path / "images.gz", array)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DataError) as error:
+        datasets.read_idx(path)
+    assert one_line(error).startswith(str(path))
+
+
+def test_idx_of_another_type(tmp_path):
+    with pytest.raises(DataError, match="no IDX header"):
+        datasets.read_idx(write_idx(tmp_path / "floats.gz", np.zeros(3, np.float32), kind=0x0D))
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """/good sends all, /short less than it promises, /chunked breaks off between chunks; the rest is not there."""
+
+    content = b""
+
+    def do_GET(self):
+        if self.path not in ("/good", "/short", "/chunked"):
+            self.send_error(404)
+            return
+        self.send_response(200)
+        if self.path == "/chunked":
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"%x\r\n" % len(self.content) + self.content[:1000])
+        else:
+            self.send_header("Content-Length", str(len(self.content)))
+            self.end_headers()
+            self.wfile.write(self.content[:1000] if self.path == "/short" else self.content)
+
+    def log_message(self, *words):
+        pass
+
+
+@pytest.fixture
+def server(npz):
+    class AnswersWithMnist(Answers):
+        protocol_version = "HTTP/1.1"
+        content = npz.read_bytes()
+
+        def do_GET(self):
+            super().do_GET()
+            self.close_connection = True
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), AnswersWithMnist) as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+        thread.join()
+
+
+def closed_address():
+    """An address at which nobody answers."""
+    with contextlib.closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}/mnist.npz"
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def files_in(folder):
+    return [path.name for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_missing_data_set_is_downloaded_once(server, npz, root, capsys):
+    check_mnist(datasets.load_mnist(url=f"{server}/good", sha256=digest(npz)))
+    assert files_in(root) == ["mnist.npz"]
+    assert f"Downloading {server}/good" in capsys.readouterr().out
+    check_mnist(datasets.load_mnist(url=closed_address(), sha256=""))
+    assert "Downloading" not in capsys.readouterr().out
+
+
+def test_a_wrong_checksum_leaves_nothing(server, root):
+    with pytest.raises(DataError, match="was expected") as error:
+        datasets.load_mnist(url=f"{server}/good", sha256="0" * 64)
+    assert str(root / "data") in one_line(error)
+    assert files_in(root) == []
+
+
+@pytest.mark.parametrize("path", ["/short", "/chunked"])
+def test_a_download_that_breaks_off_leaves_nothing(server, npz, root, path):
+    with pytest.raises(DataError) as error:
+        datasets.load_mnist(url=server + path, sha256=digest(npz))
+    assert one_line(error).startswith(server + path)
+    assert files_in(root) == []
+
+
+def test_a_file_that_is_not_on_the_server(server, root):
+    with pytest.raises(DataError, match="404") as error:
+        datasets.load_mnist(url=f"{server}/gone", sha256="")
+    one_line(error)
+    assert files_in(root) == []
+
+
+def test_no_network(root):
+    with pytest.raises(DataError, match="Connect to the internet, or put mnist.npz into") as error:
+        datasets.load_mnist(url=closed_address(), sha256="")
+    one_line(error)
+    assert files_in(root) == []
+
+
+def test_a_folder_that_cannot_be_written(server, npz, root, monkeypatch):
+    opened = Path.open
+
+    def denied(self, mode="r", *words, **named):
+        if "w" in mode:
+            raise PermissionError(13, "Permission denied", str(self))
+        return opened(self, mode, *words, **named)
+
+    monkeypatch.setattr(Path, "open", denied)
+    with pytest.raises(DataError, match="Permission denied") as error:
+        datasets.load_mnist(url=f"{server}/good", sha256=digest(npz))
+    one_line(error)
+    assert files_in(root) == []
+
+
+def test_a_file_where_the_folder_should_be(server, npz, root):
+    root.mkdir()
+    (root / "data").write_text("a file")
+    with pytest.raises(DataError) as error:
+        datasets.load_mnist(url=f"{server}/good", sha256=digest(npz))
+    one_line(error)
+
+
+def test_an_older_file_survives_a_failed_download(server, npz, tmp_path):
+    path = tmp_path / "mnist.npz"
+    path.write_bytes(b"older")
+    with pytest.raises(DataError):
+        datasets.download(f"{server}/short", path, digest(npz))
+    assert path.read_bytes() == b"older"
+    assert files_in(tmp_path) == ["mnist.npz"]

@@ -1,0 +1,205 @@
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from recognizer import registry
+from recognizer.errors import DataError, ModelError
+from recognizer.pipeline import Pipeline, open_pipeline
+from recognizer.preprocess import mnist_image
+from recognizer.regions.digits import DigitFinder
+from recognizer.sinks import write_png
+from recognizer.strokes import digit_strokes, draw_strokes
+from recognizer.values import Frame, Prediction
+from training import evaluate
+from training.datasets import Images
+
+
+class Says:
+    """A classifier that has one answer for everything; None is nothing known."""
+
+    def __init__(self, label):
+        self.label = label
+
+    def predict(self, images):
+        top = ((self.label or "0", 0.9),)
+        return tuple(Prediction(self.label, 0.9, top, image) for image in images)
+
+
+def pipeline_that_says(label):
+    return Pipeline("digits", DigitFinder(), Says(label))
+
+
+def draw_digit(digit, seed=0):
+    """A written digit as it is photographed on plain paper, (480, 640, 3) uint8."""
+    rng = np.random.default_rng(seed)
+    ink = draw_strokes(digit_strokes(digit, rng), (640, 480), 20)
+    paper = np.full((480, 640), 200, np.float32) + rng.normal(0, 2, (480, 640))
+    return cv2.cvtColor(np.clip(paper - 0.6 * ink, 0, 255).astype(np.uint8), cv2.COLOR_GRAY2BGR)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """anna wrote a 3 and a 5, ben a 3, each as a photograph."""
+    for series, digit in (("anna", 3), ("anna", 5), ("ben", 3)):
+        write_png(tmp_path / "photos" / series / str(digit) / "one.png", draw_digit(digit))
+    return tmp_path / "photos"
+
+
+def rows(text):
+    """The first word of each line of a table, and the other words."""
+    return {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.strip()}
+
+
+def test_pictures_by_series_and_label(photos):
+    found = [(path.name, series, label) for path, series, label in evaluate.labelled_pictures(photos)]
+    assert found == [("one.png", "anna", "3"), ("one.png", "anna", "5"), ("one.png", "ben", "3")]
+    (photos / "ben" / "3" / "notes.txt").write_text("no picture")
+    assert len(list(evaluate.labelled_pictures(photos))) == 3
+
+
+def test_without_series_the_folder_is_the_series(photos):
+    found = [(series, label) for _, series, label in evaluate.labelled_pictures(photos / "anna")]
+    assert found == [("anna", "3"), ("anna", "5")]
+
+
+def test_folders_without_labelled_pictures(tmp_path):
+    for folder in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(DataError, match="holds no pictures in folders named by label"):
+            list(evaluate.labelled_pictures(folder))
+    write_png(tmp_path / "loose.png", draw_digit(1))
+    with pytest.raises(DataError, match="is in no folder named by its label"):
+        list(evaluate.labelled_pictures(tmp_path))
+
+
+def test_the_table_counts_what_is_read_exactly_right(photos, capsys):
+    evaluate.evaluate_photos(pipeline_that_says("3"), photos, mistakes=False)
+    table = rows(capsys.readouterr().out)
+    assert table == {
+        "anna": ["1", "of", "2", "0.500"],
+        "ben": ["1", "of", "1", "1.000"],
+        "all": ["2", "of", "3", "0.6667"],
+    }
+
+
+def test_mistakes_are_named(photos, capsys):
+    evaluate.evaluate_photos(pipeline_that_says("3"), photos, mistakes=True)
+    assert f"{photos / 'anna' / '5' / 'one.png'}: 5 read as 3" in capsys.readouterr().out
+    evaluate.evaluate_photos(pipeline_that_says(None), photos, mistakes=True)
+    out = capsys.readouterr().out
+    assert out.count("read as nothing") == 3
+    assert rows(out)["all"] == ["0", "of", "3", "0.0000"]
+
+
+def test_mnist_in_three_numbers(monkeypatch, capsys):
+    images = np.zeros((4, 28, 28), np.uint8)
+    labels = np.array([7, 7, 7, 1])
+    monkeypatch.setattr(evaluate, "load_mnist", lambda: Images(images, labels, images, labels, "drawn", ""))
+    evaluate.evaluate_mnist(pipeline_that_says("7"))
+    assert rows(capsys.readouterr().out)["accuracy"][0] == "0.7500"
+    evaluate.evaluate_mnist(pipeline_that_says(None))
+    assert "kept       0.0000" in capsys.readouterr().out
+
+
+@pytest.fixture
+def few_drawn(monkeypatch, tmp_path):
+    """Two drawn pictures of each kind, and three photographs of an empty room."""
+    monkeypatch.setattr(evaluate, "DRAWN_EACH", 2)
+    monkeypatch.setattr(evaluate, "data_folders", lambda: [tmp_path / "data", tmp_path / "elsewhere"])
+    for index in range(3):
+        write_png(
+            tmp_path / "data" / "photos" / "nothing" / "room" / f"{index}.png", np.full((48, 64, 3), 90, np.uint8)
+        )
+
+
+def test_rejection_counts_pictures_with_any_label(few_drawn, capsys):
+    evaluate.evaluate_rejection(pipeline_that_says("8"), seed=1)
+    out = capsys.readouterr().out
+    assert "8 ×" in out, "what was read is told"
+    assert rows(out)["photos/nothing"][:3] == ["0", "of", "3"], "an even grey holds no region, and so no label"
+    assert rows(out)["all"][2] == "17"
+    assert int(rows(out)["all"][0]) >= 5, "letters and shapes hold regions"
+    evaluate.evaluate_rejection(pipeline_that_says(None), seed=1)
+    assert rows(capsys.readouterr().out)["all"] == ["0", "of", "17", "0.0000"]
+
+
+def test_drawn_kinds_follow_the_seed(few_drawn):
+    def pictures(seed):
+        kinds = evaluate.drawn_kinds(np.random.default_rng(seed))
+        return {kind: list(drawn) for kind, drawn in kinds.items()}
+
+    first, again, other = pictures(1), pictures(1), pictures(2)
+    assert len(first) == 6
+    for kind, drawn in first.items():
+        assert {picture.shape for picture in drawn} == {(480, 640, 3)}
+        assert all(np.array_equal(one, two) for one, two in zip(drawn, again[kind], strict=True))
+        assert not all(np.array_equal(one, two) for one, two in zip(drawn, other[kind], strict=True))
+
+
+def run_main(monkeypatch, capsys, *words):
+    """Exit code and stderr of the command."""
+    monkeypatch.setattr(sys, "argv", ["evaluate", *words])
+    with pytest.raises(SystemExit) as end:
+        evaluate.main()
+    if isinstance(end.value.code, str):  # what Python itself prints, with exit code 1
+        return 1, end.value.code + "\n"
+    return end.value.code, capsys.readouterr().err
+
+
+def test_no_model_is_one_line(monkeypatch, capsys, tmp_path):
+    code, err = run_main(monkeypatch, capsys, "mnist", "--models", str(tmp_path))
+    assert err.startswith("No model for the task digits")
+    assert err.count("\n") == 1
+    assert code == 2
+
+
+def test_photos_of_which_folder(monkeypatch, capsys):
+    monkeypatch.setattr(evaluate, "open_pipeline", lambda *words, **named: pipeline_that_says("1"))
+    code, err = run_main(monkeypatch, capsys, "photos")
+    assert err == "photos needs a folder: python -m training.evaluate photos DIR\n"
+    assert code == 2
+
+
+def test_a_photograph_that_is_none_is_named(monkeypatch, capsys, photos):
+    (photos / "ben" / "3" / "broken.jpg").write_bytes(b"no picture")
+    monkeypatch.setattr(evaluate, "open_pipeline", lambda *words, **named: pipeline_that_says("1"))
+    code, err = run_main(monkeypatch, capsys, "photos", str(photos))
+    assert "broken.jpg" in err
+    assert err.count("\n") == 1
+    assert code == 2
+
+
+@pytest.fixture(scope="module")
+def published():
+    """The pipeline with the model that ships."""
+    try:
+        return open_pipeline("digits", registry.models_folder(), smooth=False)
+    except ModelError as error:
+        pytest.skip(f"needs the published model: {error}")
+
+
+def test_the_published_model_reads_plain_writing(published, tmp_path, capsys):
+    """Not a measurement: clear digits on plain paper, of which at most one may be misread."""
+    for digit in range(10):
+        write_png(tmp_path / "drawn" / str(digit) / "plain.png", draw_digit(digit, seed=digit))
+    evaluate.evaluate_photos(published, tmp_path, mistakes=True)
+    out = capsys.readouterr().out
+    assert int(rows(out)["all"][0]) >= 9, out
+
+
+def test_the_published_model_keeps_mnists_framing(published):
+    """The same digit, framed by hand and found in a picture, gets the same label."""
+    rng = np.random.default_rng(4)
+    image = mnist_image(draw_strokes(digit_strokes(4, rng), (200, 200), 14))
+    (framed,) = published.classifier.predict([image])
+    observation = published.step(Frame(draw_digit(4, seed=4), 0, 0.0, "drawn"))
+    assert framed.label == "4"
+    assert observation.text == "4"
+
+
+def test_the_published_model_knows_nothing_on_blank_paper(published):
+    blank = np.full((480, 640, 3), 190, np.uint8)
+    assert published.step(Frame(blank, 0, 0.0, "blank")).text == ""
+    (empty,) = published.classifier.predict([np.zeros((28, 28), np.uint8)])
+    assert empty.label is None

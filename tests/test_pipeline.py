@@ -1,0 +1,210 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import FakeClassifier, FakeFinder, as_frame, middle_of_card, paper, write
+
+from recognizer.errors import ModelError, SettingsError
+from recognizer.pipeline import Pipeline, open_pipeline
+from recognizer.regions.digits import DigitFinder
+from recognizer.smoothing import Smoother
+from recognizer.studio import Studio
+from recognizer.values import Box, Region
+
+FRAME = as_frame(paper())
+
+
+def region(x1: int, y1: int, x2: int, y2: int, contrast: float = 200.0) -> Region:
+    return Region(Box(x1, y1, x2, y2), np.full((y2 - y1, x2 - x1), 255, np.uint8), contrast)
+
+
+def read(regions: list[Region], labels: list[str | None], confidences: tuple[float, ...] = (0.9,)):
+    """What the pipeline makes of these regions when the classifier says these labels."""
+    return Pipeline("digits", FakeFinder(regions), FakeClassifier(labels, confidences)).step(FRAME)
+
+
+def labels_of(observation) -> list[str | None]:
+    return [prediction.label for prediction in observation.predictions]
+
+
+def test_nothing_found_is_an_observation_too() -> None:
+    observation = read([], ["1"])
+    assert (observation.regions, observation.predictions, observation.text) == ((), (), "")
+    assert observation.frame is FRAME
+    assert observation.task == "digits"
+
+
+def test_digits_of_a_line_are_a_number_and_lines_stand_apart() -> None:
+    regions = [region(0, 0, 30, 50), region(40, 5, 70, 55), region(0, 100, 30, 150), region(45, 98, 70, 148)]
+    assert read(regions, ["4", "2", "0", "7"]).text == "42 07"
+
+
+def test_what_is_not_known_stays_a_region_and_out_of_the_text() -> None:
+    observation = read([region(0, 0, 30, 50), region(40, 0, 70, 50), region(80, 0, 110, 50)], ["4", None, "2"])
+    assert observation.text == "42"
+    assert labels_of(observation) == ["4", None, "2"]
+
+
+def test_the_classifier_sees_mnist_pictures_of_the_crops() -> None:
+    classifier = FakeClassifier()
+    observation = Pipeline("digits", FakeFinder([region(0, 0, 30, 50)]), classifier).step(FRAME)
+    (image_28,) = classifier.images
+    assert (image_28.shape, image_28.dtype) == ((28, 28), np.uint8)
+    assert image_28.max() == 255
+    assert observation.predictions[0].image is image_28
+
+
+@pytest.mark.parametrize("first_is_better", [True, False])
+def test_of_two_readings_of_one_place_the_better_known_stays(first_is_better: bool) -> None:
+    confidences = (0.95, 0.7) if first_is_better else (0.7, 0.95)
+    observation = read([region(0, 0, 60, 90), region(10, 20, 50, 70)], ["0", "1"], confidences)
+    assert labels_of(observation) == (["0"] if first_is_better else ["1"])
+
+
+def test_what_is_known_goes_before_what_is_not_however_sure() -> None:
+    observation = read([region(0, 0, 60, 90), region(10, 20, 50, 70)], [None, "1"], (0.99, 0.7))
+    assert labels_of(observation) == ["1"]
+    assert observation.regions[0].box == Box(10, 20, 50, 70)
+
+
+def test_slanting_neighbours_whose_boxes_overlap_a_little_both_stay() -> None:
+    observation = read([region(0, 0, 50, 90), region(40, 0, 90, 90)], ["7", "1"])
+    assert observation.text == "71"
+
+
+def test_faint_ink_beside_larger_writing_is_no_digit() -> None:
+    writing, show_through = region(0, 0, 60, 100, contrast=200), region(80, 30, 100, 70, contrast=40)
+    observation = read([writing, show_through], ["5", "1"])
+    assert labels_of(observation) == ["5", None]
+    assert observation.text == "5"
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        region(80, 30, 100, 70, contrast=120),
+        region(400, 30, 420, 70, contrast=40),
+        region(80, 0, 150, 120, contrast=40),
+    ],
+    ids=["strong enough", "far away", "larger"],
+)
+def test_other_ink_beside_writing_keeps_its_label(beside: Region) -> None:
+    assert labels_of(read([region(0, 0, 60, 100, contrast=200), beside], ["5", "1"])) == ["5", "1"]
+
+
+def test_what_is_not_known_outshines_nothing() -> None:
+    room, digit = region(0, 0, 60, 100, contrast=200), region(80, 30, 100, 70, contrast=40)
+    assert labels_of(read([room, digit], [None, "1"])) == [None, "1"]
+
+
+@pytest.mark.parametrize(
+    ("regions", "labels", "text"),
+    [
+        ([region(100, 100, 112, 180)], ["1"], "1"),
+        ([region(100, 100, 112, 180), region(150, 100, 162, 180)], ["1", "1"], "11"),
+        ([region(100, 100, 112, 180, contrast=20), region(150, 100, 190, 180, contrast=30)], ["1", "8"], "18"),
+        ([region(100, 100, 112, 180, contrast=20)], ["1"], ""),
+        ([region(100, 100, 104, 120)], ["1"], ""),
+        ([region(100, 100, 102, 180)], ["1"], ""),
+        ([region(100, 40, 112, 120), region(500, 300, 512, 380)], ["1", "1"], ""),
+        ([region(0, 100, 12, 180)], ["1"], ""),
+    ],
+    ids=["a strong 1", "11", "faint beside an 8", "faint", "tiny", "ruled", "sticks all over", "at the picture's edge"],
+)
+def test_a_bare_stick_is_a_one_only_where_something_speaks_for_it(
+    regions: list[Region], labels: list[str | None], text: str
+) -> None:
+    assert read(regions, labels).text == text
+
+
+def test_the_time_of_each_stage_is_told_in_order() -> None:
+    with_smoother = Pipeline("digits", FakeFinder([region(0, 0, 30, 50)]), FakeClassifier(), Smoother()).step(FRAME)
+    assert list(with_smoother.stages_ms) == ["find", "prepare", "classify", "smooth"]
+    assert list(read([], []).stages_ms) == ["find", "prepare", "classify"]
+    assert all(spent >= 0 for spent in with_smoother.stages_ms.values())
+
+
+def test_with_a_smoother_a_single_frames_slip_is_not_shown() -> None:
+    finder = FakeFinder([region(0, 0, 30, 50)])
+    steady = Pipeline("digits", finder, FakeClassifier(["3"]), Smoother())
+    single = Pipeline("digits", finder, FakeClassifier(["3"]))
+    texts: dict[str, list[str]] = {"steady": [], "single": []}
+    for index in range(8):
+        frame = as_frame(paper((64, 64)), index=index, time_s=index / 30)
+        for name, pipeline in (("steady", steady), ("single", single)):
+            pipeline.classifier = FakeClassifier(["8" if index == 5 else "3"])
+            texts[name].append(pipeline.step(frame).text)
+    assert texts["steady"] == ["3"] * 8
+    assert texts["single"] == ["3"] * 5 + ["8"] + ["3"] * 2
+
+
+def test_the_smoother_lives_on_when_nothing_is_found() -> None:
+    pipeline = Pipeline("digits", FakeFinder([region(0, 0, 30, 50)]), FakeClassifier(["3"]), Smoother())
+    texts = []
+    for index in range(30):
+        pipeline.finder = FakeFinder([] if 5 <= index < 28 else [region(0, 0, 30, 50)])
+        pipeline.classifier = FakeClassifier(["9" if index >= 28 else "3"])
+        texts.append(pipeline.step(as_frame(paper((64, 64)), index=index, time_s=index / 30)).text)
+    assert texts == ["3"] * 5 + [""] * 23 + ["9"] * 2  # after so long a gap it is another digit, shown at once
+
+
+def test_the_finder_and_the_pipeline_read_a_drawn_number_in_order() -> None:
+    gray = paper()
+    for number, digit in enumerate((4, 0, 7)):
+        write(gray, digit, (150 + 150 * number, 240), 120)
+    observation = Pipeline("digits", DigitFinder(), FakeClassifier(["4", "0", "7"])).step(as_frame(gray))
+    assert observation.text == "407"
+
+
+def test_an_unknown_task_names_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="'chess'. Tasks: digits"):
+        open_pipeline("chess", tmp_path, smooth=False)
+
+
+def test_a_task_without_a_model_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="No model for the task digits"):
+        open_pipeline("digits", tmp_path, smooth=False)
+
+
+def test_pictures_are_judged_by_themselves_and_streams_over_time(published_models: Path) -> None:
+    assert open_pipeline("digits", published_models, smooth=False).smoother is None
+    assert open_pipeline("digits", published_models, smooth=True).smoother is not None
+
+
+def test_numbers_held_to_the_studios_camera_are_read(published_models: Path) -> None:
+    pipeline = open_pipeline("digits", published_models, smooth=False)
+    studio = Studio("digits", (1280, 720))
+    frames = [studio.frame(middle_of_card(card)) for card in range(10)]
+    wrong = [
+        (truth, text)
+        for frame in frames
+        if (text := pipeline.step(frame).text) != (truth := "".join(truth.label for truth in frame.truth))
+    ]
+    assert len(wrong) <= 3, wrong
+
+
+def test_every_digit_written_in_the_middle_of_a_sheet_is_read(published_models: Path) -> None:
+    pipeline = open_pipeline("digits", published_models, smooth=False)
+    right = 0
+    for digit in range(10):
+        for seed in (0, 1):
+            gray = paper()
+            write(gray, digit, (320, 240), 220, seed=seed)
+            right += pipeline.step(as_frame(gray)).text == str(digit)
+    assert right >= 18
+
+
+def test_blank_paper_gets_no_label(published_models: Path) -> None:
+    pipeline = open_pipeline("digits", published_models, smooth=False)
+    studio = Studio("blank", (1280, 720))
+    texts = [pipeline.step(studio.frame(middle_of_card(card))).text for card in range(6)]
+    texts += [pipeline.step(as_frame(paper(shade=shade))).text for shade in (10, 120, 240)]
+    assert texts == [""] * 9
+
+
+def test_noise_gets_no_label(published_models: Path) -> None:
+    pipeline = open_pipeline("digits", published_models, smooth=False)
+    rng = np.random.default_rng(1)
+    pictures = [rng.integers(0, 256, (240, 320)).astype(np.uint8) for _ in range(5)]
+    pictures += [rng.normal(150, deviation, (480, 640)).clip(0, 255).astype(np.uint8) for deviation in (5, 10, 20, 40)]
+    assert [pipeline.step(as_frame(picture)).text for picture in pictures] == [""] * 9
