@@ -173,19 +173,20 @@ def _erase(cleaned: np.ndarray, mask: np.ndarray, corridor: np.ndarray, segment:
     y = np.round(points[..., 1]).astype(int).clip(0, height - 1)
     on = mask[y, x] > 0
     middle = reach
+    column = np.arange(2 * reach + 1)
     # the run of ink that holds the segment's own point, or one a pixel or two beside it
     for shift in (0, 1, -1, 2, -2):
-        seed = on[:, middle + shift]
-        up = np.where(seed[:, None], np.cumprod(on[:, middle + shift :], axis=1), 0).sum(1)
-        down = np.where(seed[:, None], np.cumprod(on[:, : middle + shift + 1][:, ::-1], axis=1), 0).sum(1)
-        run = up + down - seed
+        seed = middle + shift
+        # on both sides, the last column before the first gap
+        up = np.where(on[:, seed:].all(axis=1), 2 * reach + 1 - seed, np.argmin(on[:, seed:], axis=1))
+        down = np.where(on[:, : seed + 1].all(axis=1), seed + 1, np.argmin(on[:, seed::-1], axis=1))
+        run = np.where(on[:, seed], up + down - 1, 0)
         usual = np.median(run[run > 0]) if (run > 0).any() else 0
         if usual > max_width + 2:
             continue
         if shift == 0:
             ends = tuple(tuple(int(value) for value in np.round(end)) for end in (start, end))
             cv2.line(corridor, *ends, 255, int(2 * usual) + 3)
-        limit = 1.6 * usual + 1
-        for row in np.flatnonzero(seed & (run <= limit)):
-            low, high = middle + shift - down[row] + 1, middle + shift + up[row]
-            cleaned[y[row, low:high], x[row, low:high]] = 0
+        thin = (run > 0) & (run <= 1.6 * usual + 1)
+        inside = thin[:, None] & (column > (seed - down)[:, None]) & (column < (seed + up)[:, None])
+        cleaned[y[inside], x[inside]] = 0
