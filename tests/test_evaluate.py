@@ -103,9 +103,8 @@ def test_mnist_in_three_numbers(monkeypatch, capsys):
 
 
 @pytest.fixture
-def few_drawn(monkeypatch, tmp_path):
-    """Two drawn pictures of each kind, and three photographs of an empty room."""
-    monkeypatch.setattr(evaluate, "DRAWN_EACH", 2)
+def few_photos(monkeypatch, tmp_path):
+    """Three photographs of an empty room, and no others."""
     monkeypatch.setattr(evaluate, "data_folders", lambda: [tmp_path / "data", tmp_path / "elsewhere"])
     for index in range(3):
         write_png(
@@ -113,20 +112,20 @@ def few_drawn(monkeypatch, tmp_path):
         )
 
 
-def test_rejection_counts_pictures_with_any_label(few_drawn, capsys):
-    evaluate.evaluate_rejection(pipeline_that_says("8"), seed=1)
+def test_rejection_counts_pictures_with_any_label(few_photos, capsys):
+    evaluate.evaluate_rejection(pipeline_that_says("8"), each=2, seed=1)
     out = capsys.readouterr().out
     assert "8 ×" in out, "what was read is told"
     assert rows(out)["photos/nothing"][:3] == ["0", "of", "3"], "an even grey holds no region, and so no label"
     assert rows(out)["all"][2] == "17"
     assert int(rows(out)["all"][0]) >= 5, "letters and shapes hold regions"
-    evaluate.evaluate_rejection(pipeline_that_says(None), seed=1)
+    evaluate.evaluate_rejection(pipeline_that_says(None), each=2, seed=1)
     assert rows(capsys.readouterr().out)["all"] == ["0", "of", "17", "0.0000"]
 
 
-def test_drawn_kinds_follow_the_seed(few_drawn):
+def test_drawn_kinds_follow_the_seed(few_photos):
     def pictures(seed):
-        kinds = evaluate.drawn_kinds(np.random.default_rng(seed))
+        kinds = evaluate.drawn_kinds(np.random.default_rng(seed), each=2)
         return {kind: list(drawn) for kind, drawn in kinds.items()}
 
     first, again, other = pictures(1), pictures(1), pictures(2)
