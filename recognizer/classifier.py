@@ -123,7 +123,7 @@ def _interpreter(path: Path):  # type: ignore[no-untyped-def]  # ai_edge_litert 
 
     try:
         with _silent_stderr():
-            network = Interpreter(model_path=str(path), num_threads=1)
+            network = Interpreter(model_path=str(path), num_threads=2)
             network.allocate_tensors()
     except (ValueError, RuntimeError, OSError) as error:
         raise ModelError(f"{path} is missing or damaged ({error}). Fetch the model again or retrain.") from error
