@@ -188,10 +188,7 @@ def without_overlaps(
 
 def _overlap(box: Box, other: Box) -> float:
     """Share of the smaller of two boxes that lies in the other."""
-    across = min(box.x2, other.x2) - max(box.x1, other.x1)
-    down = min(box.y2, other.y2) - max(box.y1, other.y1)
-    smaller = min(box.width * box.height, other.width * other.height)
-    return max(0, across) * max(0, down) / max(1, smaller)
+    return box.overlap(other) / max(1, min(box.area, other.area))
 
 
 def read_text(regions: Sequence[Region], predictions: Sequence[Prediction]) -> str:

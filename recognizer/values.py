@@ -30,14 +30,20 @@ class Box:
     def xyxy(self) -> tuple[int, int, int, int]:
         return self.x1, self.y1, self.x2, self.y2
 
-    def iou(self, other: "Box") -> float:
-        """Intersection over union with another box, 0 to 1."""
+    @property
+    def area(self) -> int:
+        return self.width * self.height
+
+    def overlap(self, other: "Box") -> int:
+        """Pixels that lie in both boxes."""
         across = min(self.x2, other.x2) - max(self.x1, other.x1)
         down = min(self.y2, other.y2) - max(self.y1, other.y1)
-        if across <= 0 or down <= 0:
-            return 0.0
-        overlap = across * down
-        return overlap / (self.width * self.height + other.width * other.height - overlap)
+        return max(0, across) * max(0, down)
+
+    def iou(self, other: "Box") -> float:
+        """Intersection over union with another box, 0 to 1."""
+        overlap = self.overlap(other)
+        return overlap / (self.area + other.area - overlap) if overlap else 0.0
 
 
 @dataclass(frozen=True)

@@ -62,10 +62,10 @@ def found_crops(finder: DigitFinder, picture: np.ndarray, placed: list[Placed]) 
     for region in finder.find(Frame(picture, 0, 0.0, "scene")):
         overlaps = [(region.box.iou(item.box), item.label) for item in placed]
         best_iou, label = max(overlaps, default=(0.0, NOTHING))
-        cover = sum(_cover(region.box, item.box) for item in placed if item.label != NOTHING)
+        covered = sum(region.box.overlap(item.box) for item in placed if item.label != NOTHING)
         if best_iou >= MATCH_IOU:
             yield mnist_image(region.crop), label
-        elif cover < MISS_COVER and region.box.width > STICK * region.box.height:
+        elif covered < MISS_COVER * region.box.area and region.box.width > STICK * region.box.height:
             yield mnist_image(region.crop), NOTHING
 
 
@@ -332,10 +332,3 @@ def _light(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
         distance = np.hypot(x / width - 0.5, y / height - 0.5)
         light *= 1 - rng.uniform(0, 1.0) * distance**2
     return (light / light.max()).astype(np.float32)
-
-
-def _cover(box: Box, other: Box) -> float:
-    """Share of `box` that lies in `other`."""
-    across = min(box.x2, other.x2) - max(box.x1, other.x1)
-    down = min(box.y2, other.y2) - max(box.y1, other.y1)
-    return max(0, across) * max(0, down) / max(1, box.width * box.height)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +114,9 @@ def _draw_part(
     return np.concatenate([images, pairs]), np.concatenate([classes, np.full(len(pairs), scenes.NOTHING)])
 
 
+@cache
 def _code_digest() -> str:
+    """Of the code that draws and finds the scenes, as it was when this run began to use it."""
     names = ["recognizer/preprocess.py", "recognizer/regions/digits.py", "recognizer/regions/lines.py",
              "recognizer/strokes.py", "training/scenes.py"]  # fmt: skip
     return hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in names)).hexdigest()[:8]
@@ -223,13 +226,13 @@ def publish(
     confidence = probabilities[:, : len(LABELS)].max(axis=1)
     min_confidence = float(np.quantile(confidence[: len(held_out)], 1 - KEEP_CONFIDENCE))
 
-    def kept(images: np.ndarray) -> np.ndarray:
-        probabilities, features = _run(whole, images)
+    def kept(probabilities: np.ndarray, features: np.ndarray) -> float:
         near = rejection.distances(features).min(axis=1) <= max_distance
-        return near & (probabilities[:, : len(LABELS)].max(axis=1) >= min_confidence)
+        return float((near & (probabilities[:, : len(LABELS)].max(axis=1) >= min_confidence)).mean())
 
-    tested, _ = _run(whole, mnist.test_images)
-    drawn_tested, _ = _run(whole, drawn_held_out.images[digits])
+    tested = _run(whole, mnist.test_images)
+    drawn_tested = _run(whole, drawn_held_out.images[digits])
+    nothing_tested = _run(whole, drawn_held_out.images[~digits])
     card: dict[str, Any] = {
         "task": "digits",
         "labels": LABELS,
@@ -247,11 +250,11 @@ def publish(
         "git_commit": _git_commit(),
         "versions": {"python": platform.python_version(), "keras": keras.__version__, "numpy": np.__version__},
         "metrics": {
-            "mnist_test_accuracy": _accuracy(tested, mnist.test_labels),
-            "mnist_test_kept": float(kept(mnist.test_images).mean()),
-            "scene_digits_accuracy": _accuracy(drawn_tested, drawn_held_out.classes[digits]),
-            "scene_digits_kept": float(kept(drawn_held_out.images[digits]).mean()),
-            "scene_nothing_labelled": float(kept(drawn_held_out.images[~digits]).mean()),
+            "mnist_test_accuracy": _accuracy(tested[0], mnist.test_labels),
+            "mnist_test_kept": kept(*tested),
+            "scene_digits_accuracy": _accuracy(drawn_tested[0], drawn_held_out.classes[digits]),
+            "scene_digits_kept": kept(*drawn_tested),
+            "scene_nothing_labelled": kept(*nothing_tested),
         },
     }
     (draft / registry.CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")

@@ -47,10 +47,9 @@ class DigitFinder:
         if min(image.shape[:2]) < 8:
             return ()
         gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        work = _work_picture(gray)
+        work, noise = _work_picture(gray)
         if min(work.shape) < 8:  # a strip: nothing to read, and too narrow to measure a ground
             return ()
-        noise = _noise(gray)
         contrasts = _contrasts(work)
         close_up = len(contrasts) == 1
         groups = [group for contrast in contrasts for group in _Ink(contrast, work.shape, noise, close_up).groups()]
@@ -115,13 +114,6 @@ def _against(gray: np.ndarray, ground: np.ndarray, dark: bool) -> np.ndarray:
         return cv2.subtract(gray, ground)
     # divided, not subtracted: a shadow dims ink and paper by the same factor
     return cv2.divide(cv2.subtract(ground, gray), cv2.max(ground, DARKEST_PAPER), scale=255)
-
-
-def _noise(gray: np.ndarray) -> float:
-    """Standard deviation of the noise that a grey picture (H, W) has as a work picture, in grey levels."""
-    if max(gray.shape) < MIN_WORK_SIDE:
-        return _pixel_noise(gray)  # enlarging smooths the noise and makes it wider, not weaker
-    return SMOOTHED * _pixel_noise(_shrink(gray, WORK_SIDE))
 
 
 def _pixel_noise(gray: np.ndarray) -> float:
@@ -382,11 +374,14 @@ def _box(stat: np.ndarray) -> Box:
     return Box(x, y, x + width, y + height)
 
 
-def _work_picture(gray: np.ndarray) -> np.ndarray:
+def _work_picture(gray: np.ndarray) -> tuple[np.ndarray, float]:
+    """A grey picture (H, W) at the size in which ink is looked for, and the standard deviation of its noise there."""
     if max(gray.shape) < MIN_WORK_SIDE:
         scale = MIN_WORK_SIDE / max(gray.shape)
-        return cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    return cv2.GaussianBlur(_shrink(gray, WORK_SIDE), (3, 3), 0)
+        # enlarging smooths the noise and makes it wider, not weaker
+        return cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), _pixel_noise(gray)
+    shrunk = _shrink(gray, WORK_SIDE)
+    return cv2.GaussianBlur(shrunk, (3, 3), 0), SMOOTHED * _pixel_noise(shrunk)
 
 
 def _shrink(gray: np.ndarray, side: int) -> np.ndarray:
