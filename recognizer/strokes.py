@@ -203,9 +203,9 @@ def _one(rng: np.random.Generator) -> list[Pen]:
     style = rng.random()
     if style < 0.3:
         return [[stem]]
-    # A shallow flag must be short, or the digit would be a 7.
-    down = np.deg2rad(rng.uniform(36, 68))
-    length = rng.uniform(0.12, 0.24 if down < 0.87 else 0.62)
+    # A shallow flag on a leaning stem must be short, or the digit would be a 7.
+    down = np.deg2rad(rng.uniform(30, 68))
+    length = rng.uniform(0.12, 0.44 if down < 0.87 else 0.66)
     tip = (-length * np.cos(down), length * np.sin(down))
     sag = rng.uniform(-0.01, 0.05)
     flag = [tip, (tip[0] / 2 + sag * 0.4, tip[1] / 2 + sag), top]
@@ -213,7 +213,7 @@ def _one(rng: np.random.Generator) -> list[Pen]:
         if rng.random() < 0.2:
             return [[stem], [flag[::-1]]]
         return [[flag, stem]]
-    half = rng.uniform(0.13, 0.36)
+    half = rng.uniform(0.13, 0.46)
     middle = foot[0] + rng.normal(0, 0.04)
     height = 1.0 + rng.uniform(-0.01, 0.05)
     tilt = rng.normal(-0.02, 0.06)
@@ -286,6 +286,12 @@ def _four(rng: np.random.Generator) -> list[Pen]:
         if rng.random() < 0.3:
             return [[side, bar], [[tip, (stem_x + lean, 1.0)]]]
         return [[side, bar], [stem]]
+    if rng.random() < 0.12:  # the corner written as a loop
+        loop = rng.uniform(0.08, 0.24)
+        curl = [(stem_x * 0.5, bar_y * 0.62), (stem_x * 0.18, bar_y), (-0.03, bar_y - 0.35 * loop)]
+        curl += [(0.02, bar_y - loop), (stem_x * 0.35, bar_y - 0.9 * loop), (stem_x * 0.8, bar_y - 0.02), bar[1]]
+        start = (stem_x * rng.uniform(0.6, 1.0), rng.uniform(0.0, 0.12))
+        return [[[start, *curl]], [[(stem_x + 0.02, rng.uniform(0.0, 0.2)), (stem_x + lean, 1.0)]]]
     top_x = rng.uniform(0.02, 0.14)
     bend = rng.uniform(-0.03, 0.03)
     side = [(top_x, rng.uniform(0.0, 0.1)), (top_x * 0.5 + bend, bar_y * 0.55), left]

@@ -8,6 +8,8 @@ import string
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -98,12 +100,14 @@ def draw_scene(digits: np.ndarray, labels: np.ndarray, rng: np.random.Generator)
 def draw_nothing(rng: np.random.Generator) -> np.ndarray:
     """A picture (480, 640, 3) uint8 BGR without any digit: a photograph, a texture, or shapes and scribbles on paper."""
     kind = rng.random()
-    if kind < 0.25:
+    if kind < 0.2:
         return _photo_part(rng)
-    if kind < 0.45:
+    if kind < 0.35:
         return draw_texture(rng)
-    if kind < 0.55:
+    if kind < 0.42:
         return photograph(np.zeros(SIZE_WH[::-1], np.uint8), rng.uniform(20, 300), rng)
+    if kind < 0.65:
+        return draw_hand(rng)
     return draw_shapes(rng, int(rng.integers(2, 14)))
 
 
@@ -117,6 +121,38 @@ def draw_shapes(rng: np.random.Generator, count: int) -> np.ndarray:
         else:
             _shape(ink, rng)
     return photograph(ink, rng.uniform(30, 200), rng)
+
+
+def draw_hand(rng: np.random.Generator) -> np.ndarray:
+    """A hand's shape, shaded, with some fingers stretched, before a plain wall or a window: (480, 640, 3) uint8 BGR."""
+    width, height = SIZE_WH
+    picture = np.full((height, width), rng.uniform(30, 235), np.float32)
+    if rng.random() < 0.3:
+        picture[:, int(rng.uniform(0, width)) :] = rng.uniform(30, 235)
+    skin = rng.uniform(40, 220)
+    size = rng.uniform(80, 330)
+    middle = np.array([rng.uniform(0.2, 0.8) * width, rng.uniform(0.35, 0.9) * height])
+    turn = rng.normal(-np.pi / 2, 0.5)
+    spread = rng.uniform(0.12, 0.4)
+    arm = middle - 3 * size * np.array([np.cos(turn), np.sin(turn)])
+    limbs = [(middle, arm, 0.62 * size)]
+    for finger in range(5):
+        angle = turn + (finger - 2) * spread
+        root = middle + 0.45 * size * np.array([np.cos(angle), np.sin(angle)])
+        length = size * (rng.uniform(0.6, 1.1) if rng.random() < 0.6 else rng.uniform(0.05, 0.3))
+        bend = angle + rng.normal(0, 0.15)
+        limbs.append((root, root + length * np.array([np.cos(bend), np.sin(bend)]), size * rng.uniform(0.17, 0.24)))
+    limbs.append((middle, middle + 0.1, size))
+    shade = rng.uniform(0.55, 1.0)  # of the skin's grey at a limb's rim
+    for start, end, thickness in limbs:
+        ends = [tuple(int(value) for value in np.round(point)) for point in (start, end)]
+        for step in range(8):  # from the rim to the middle, which faces the light
+            tone = skin * (shade + (1 - shade) * step / 7)
+            cv2.line(picture, *ends, tone, max(1, round(thickness * (1 - step / 9))), cv2.LINE_AA)
+    picture *= _light(height, width, rng)
+    picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.5, 3))
+    picture += rng.normal(0, rng.uniform(0.3, 5), picture.shape).astype(np.float32)
+    return cv2.cvtColor(np.clip(picture, 0, 255).astype(np.uint8), cv2.COLOR_GRAY2BGR)
 
 
 @cache
@@ -214,10 +250,15 @@ def _character(
     digits: np.ndarray, labels: np.ndarray, size: float, pen_px: float, only_letters: bool, rng: np.random.Generator
 ) -> tuple[int, np.ndarray]:
     draw = rng.random()
-    if only_letters or draw < 0.1:
+    if only_letters or draw < 0.12:
         letter = LETTERS[rng.integers(len(LETTERS))]
+        if rng.random() < 0.3:
+            return NOTHING, _printed(letter, size, rng)
         return NOTHING, _written(letter_strokes(letter, rng), size, pen_px, rng)
-    if draw < 0.5:
+    if draw < 0.16:
+        label = int(rng.integers(10))
+        return label, _printed(str(label), size, rng)
+    if draw < 0.52:
         label = int(rng.integers(10))
         return label, _written(digit_strokes(label, rng), size, pen_px, rng)
     index = int(rng.integers(len(digits)))
@@ -234,6 +275,33 @@ def _written(strokes: list[np.ndarray], size: float, pen_px: float, rng: np.rand
     gaps = rng.uniform(0.2, 1.0) if rng.random() < 0.1 else 0.0
     ink = draw_strokes(strokes, wh, pen_px, matrix=matrix, pressure=rng.uniform(0, 0.45), gaps=gaps, rng=rng)
     return trim(ink)
+
+
+@cache
+def _fonts() -> list[Any]:
+    """The fonts that matplotlib brings, at 96 pixels."""
+    from matplotlib import get_data_path
+    from PIL import ImageFont
+
+    names = [f"DejaVuSans{style}" for style in ("", "-Bold", "-Oblique", "-BoldOblique")]
+    names += [f"DejaVuSansMono{style}" for style in ("", "-Bold", "-Oblique")]
+    names += [f"DejaVuSerif{style}" for style in ("", "-Bold", "-Italic")]
+    names += ["STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "cmss10", "cmr10", "cmtt10"]
+    folder = Path(get_data_path()) / "fonts" / "ttf"
+    return [ImageFont.truetype(str(folder / f"{name}.ttf"), 96) for name in names]
+
+
+def _printed(character: str, size: float, rng: np.random.Generator) -> np.ndarray:
+    """A character of a printed font, `size` pixels high."""
+    from PIL import Image, ImageDraw
+
+    fonts = _fonts()
+    canvas = Image.new("L", (160, 180))
+    ImageDraw.Draw(canvas).text((20, 20), character, fill=255, font=fonts[rng.integers(len(fonts))])
+    ink = trim(np.array(canvas))
+    scale = size / max(ink.shape)
+    wh = max(2, round(ink.shape[1] * scale)), max(2, round(ink.shape[0] * scale))
+    return cv2.resize(ink, wh, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
 
 
 def _from_mnist(digit: np.ndarray, size: float, pen_px: float, rng: np.random.Generator) -> np.ndarray:

@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from recognizer import preprocess, registry
@@ -32,8 +33,17 @@ LABELS = [*"0123456789"]
 VALIDATION = 3000  # of MNIST's training digits, kept from the fit to choose the best weights and the thresholds
 SCENE_PARTS = 12  # independent random streams: the scenes are the same however many processes draw them
 PAIRS_SHARE = 0.06  # of the scene crops: as many touching pairs of digits
+SCENE_CODE = (  # what decides how the scenes look and what is found in them
+    "recognizer/preprocess.py",
+    "recognizer/regions/digits.py",
+    "recognizer/regions/lines.py",
+    "recognizer/strokes.py",
+    "training/scenes.py",
+)
 BATCH = 128
 PEAK_RATE = 2e-3
+AVERAGED = 0.999  # share that the running average of the weights keeps at each step
+ELASTIC_PX = 0.9  # standard deviation of the bends that a digit is given, in pixels of its 28
 KEEP_DISTANCE = 0.9985  # share of held-out digits whose features lie within the calibrated distance
 KEEP_CONFIDENCE = 0.989  # and share of those whose confidence reaches the calibrated one
 
@@ -87,7 +97,7 @@ def train_digits(options: argparse.Namespace) -> None:
 
 def draw_crops(mnist: Images, chosen: np.ndarray, count: int, seed: int, run: Path) -> Crops:
     """Crops from drawn scenes, kept in the run folder until the code that draws or finds them changes."""
-    name = f"scenes-{_code_digest()}-{seed}-{len(chosen)}-{count}.npz"
+    name = f"scenes-{_digest(*SCENE_CODE)}-{seed}-{len(chosen)}-{count}.npz"
     path = run / name
     if not path.is_file():
         print(f"Drawing scenes for {count} crops …", flush=True)
@@ -115,10 +125,8 @@ def _draw_part(
 
 
 @cache
-def _code_digest() -> str:
-    """Of the code that draws and finds the scenes, as it was when this run began to use it."""
-    names = ["recognizer/preprocess.py", "recognizer/regions/digits.py", "recognizer/regions/lines.py",
-             "recognizer/strokes.py", "training/scenes.py"]  # fmt: skip
+def _digest(*names: str) -> str:
+    """Of files of the project, as they were when this run began to use them."""
     return hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in names)).hexdigest()[:8]
 
 
@@ -144,8 +152,9 @@ def fit(
     classes = np.concatenate([mnist.train_labels[fitted], drawn.classes])
     # never a horizontal flip: a mirrored 2 is no 2
     augment = ImageDataGenerator(
-        rotation_range=12, width_shift_range=0.06, height_shift_range=0.06, zoom_range=0.12, shear_range=10
-    )
+        rotation_range=12, width_shift_range=0.06, height_shift_range=0.06, zoom_range=0.12, shear_range=10,
+        preprocessing_function=elastic,
+    )  # fmt: skip
     batches = augment.flow(images, classes, batch_size=BATCH, shuffle=True, seed=options.seed)
     check = (
         np.concatenate([mnist.train_images[held_out], drawn_held_out.images])[..., None],
@@ -162,16 +171,18 @@ def fit(
         options.rate / 10, max(1, steps - warmup), alpha=0.0, warmup_target=options.rate, warmup_steps=warmup
     )
     model.compile(
-        keras.optimizers.AdamW(rate, weight_decay=1e-3),
+        keras.optimizers.AdamW(rate, weight_decay=1e-3, use_ema=True, ema_momentum=AVERAGED),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    stage = "start" if options.start else "scratch"
-    name = f"{_code_digest()}-{options.seed}-{len(images)}-{options.epochs}-{stage}"
+    settings = [options.seed, options.epochs, options.rate, options.start and _sha256(options.start), len(images)]
+    made_of = [mnist.sha256, _digest(*SCENE_CODE, "training/networks.py", "training/train.py"), *settings]
+    name = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
     best = run / f"best-{name}.weights.h5"
     callbacks = [
-        keras.callbacks.ModelCheckpoint(best, "val_accuracy", save_best_only=True, save_weights_only=True),
         keras.callbacks.BackupAndRestore(run / f"backup-{name}"),
+        keras.callbacks.SwapEMAWeights(swap_on_epoch=True),
+        _best_weights(model, best, check),
     ]
     print(f"{model.count_params():,} parameters, {len(images):,} pictures an epoch", flush=True)
     try:
@@ -180,8 +191,37 @@ def fit(
         if not best.exists():
             raise
         print("\nStopped: keeping the best weights so far.")
-    model.load_weights(best)
+        model.load_weights(best)
     return model
+
+
+def elastic(image: np.ndarray) -> np.ndarray:
+    """A picture (28, 28, 1) bent like rubber, as another hand would write it (Simard 2003)."""
+    bend = ELASTIC_PX * np.random.standard_normal((2, 4, 4)).astype(np.float32)  # seeded by the ImageDataGenerator
+    across, down = (cv2.resize(field, (28, 28), interpolation=cv2.INTER_CUBIC) for field in bend)
+    y, x = np.mgrid[0:28, 0:28].astype(np.float32)
+    return cv2.remap(image, x + across, y + down, cv2.INTER_LINEAR)[..., None]
+
+
+def _best_weights(
+    model: "keras.Model", path: Path, check: tuple[np.ndarray, np.ndarray]
+) -> "keras.callbacks.ModelCheckpoint":
+    """Keeps the weights that do best on the held-out pictures, those of an earlier start of the same run included."""
+    import keras
+
+    reached = None
+    if path.exists():
+        fresh = model.get_weights()
+        model.load_weights(path)
+        reached = model.evaluate(*check, verbose=0)[1]
+        model.set_weights(fresh)
+    return keras.callbacks.ModelCheckpoint(
+        path, "val_accuracy", save_best_only=True, save_weights_only=True, initial_value_threshold=reached
+    )
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _verbosity() -> int:
@@ -244,7 +284,7 @@ def publish(
         "rejection": {"min_confidence": min_confidence, "max_distance": max_distance},
         "data": [
             {"name": "MNIST", "sha256": mnist.sha256, "used": len(fitted), "licence": "CC BY-SA 3.0"},
-            {"name": "paper scenes drawn by training/scenes.py", "used": options.scenes, "code": _code_digest()},
+            {"name": "paper scenes drawn by training/scenes.py", "used": options.scenes, "code": _digest(*SCENE_CODE)},
         ],
         "command": shlex.join(["python", "-m", "training.train", *sys.argv[1:]]),
         "git_commit": _git_commit(),

@@ -26,6 +26,7 @@ BAND = 0.1  # of the shorter side: what touches the border and lies within this 
 POINTS = 60  # of a piece's pixels, enough to tell how far its ink is from another's
 SPECK = 0.12  # of a larger piece's size: a dot, or dirt, and part of it only where it all but touches
 FRAGMENT = 0.6  # of a larger piece's size: below this a part of a character, above it rather a neighbour
+FAINT = 0.3  # of a larger piece's contrast: fainter pieces are not of the same pen
 STICK = 0.16  # width to length below which a piece is a stick, which may be a 1 or what is left of a paper line
 MAX_STROKE = 0.34  # of a character's size: the thickest marker's stroke; what is thicker is a blot
 MAX_LENGTH = 7.0  # times a character's size: longer ink within its box is a thicket, not writing
@@ -156,7 +157,8 @@ class _Ink:
         boxes = stats[pieces, :4].copy().reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
         groups = []
-        for members in join_pieces(boxes, labels, np.array(pieces)):
+        strength = self._strength(labels, len(stats))[pieces]
+        for members in join_pieces(boxes, labels, np.array(pieces), strength):
             x1, y1 = boxes[members, :2].min(axis=0)
             x2, y2 = boxes[members, 2:].max(axis=0)
             box = Box(int(x1), int(y1), int(x2), int(y2))
@@ -168,6 +170,12 @@ class _Ink:
                 strongest = len(ink) * 9 // 10
                 groups.append(_Group(box, member_mask, self.whole, float(np.partition(ink, strongest)[strongest])))
         return groups
+
+    def _strength(self, labels: np.ndarray, count: int) -> np.ndarray:
+        """Mean contrast of each labelled component, (N,)."""
+        half, contrast = labels[::2, ::2].ravel(), self.contrast[::2, ::2].ravel()
+        inside = np.flatnonzero(half)
+        return _mean_per_label(half[inside], contrast[inside], count)
 
     def _may_join(self, labels: np.ndarray, stats: np.ndarray, index: int) -> bool:
         """Large pieces must be writing by themselves: a room's furniture must not take up the writing it surrounds."""
@@ -247,13 +255,14 @@ def _mean_per_label(labels: np.ndarray, values: np.ndarray, count: int) -> np.nd
     return total / np.maximum(1, np.bincount(labels, minlength=count))
 
 
-def join_pieces(boxes: np.ndarray, labels: np.ndarray, indices: np.ndarray) -> list[list[int]]:
+def join_pieces(boxes: np.ndarray, labels: np.ndarray, indices: np.ndarray, strength: np.ndarray) -> list[list[int]]:
     """Which pieces of ink make one character: lists of positions in `boxes`.
 
-    `boxes` is (N, 4) x1 y1 x2 y2, and piece i is where `labels` (H, W) equals indices[i]. Fragments (a 5's bar, a 1's
-    foot, strokes broken by thin ink) join the larger piece whose ink they stand close to.
+    `boxes` is (N, 4) x1 y1 x2 y2, `strength` (N,) the contrast of each, and piece i is where `labels` (H, W) equals
+    indices[i]. Fragments (a 5's bar, a 1's foot, strokes broken by thin ink) join the larger piece whose ink they stand
+    close to, unless they are so much fainter that the paper's own texture explains them.
     """
-    reach = _join_reach(boxes)
+    reach = np.where(strength[None, :] < FAINT * strength[:, None], 0, _join_reach(boxes))
     points: dict[int, np.ndarray] = {}
     group_of = np.arange(len(boxes))
     for large, small in np.argwhere(reach > 0):
