@@ -105,3 +105,4 @@ class Observation:
     predictions: tuple[Prediction, ...] = ()
     text: str = ""  # the labels joined in reading order: a number a line, lines separated by a space
     stages_ms: dict[str, float] = field(default_factory=dict)  # milliseconds spent per stage, in order
+    guide: Box | None = None  # where to hold something, while nothing is found by itself

@@ -42,7 +42,6 @@ SCENE_CODE = (  # what decides how the scenes look and what is found in them
 )
 BATCH = 128
 PEAK_RATE = 2e-3
-AVERAGED = 0.999  # share that the running average of the weights keeps at each step
 ELASTIC_PX = 0.9  # standard deviation of the bends that a digit is given, in pixels of its 28
 KEEP_DISTANCE = 0.9985  # share of held-out digits whose features lie within the calibrated distance
 KEEP_CONFIDENCE = 0.989  # and share of those whose confidence reaches the calibrated one
@@ -171,7 +170,7 @@ def fit(
         options.rate / 10, max(1, steps - warmup), alpha=0.0, warmup_target=options.rate, warmup_steps=warmup
     )
     model.compile(
-        keras.optimizers.AdamW(rate, weight_decay=1e-3, use_ema=True, ema_momentum=AVERAGED),
+        keras.optimizers.AdamW(rate, weight_decay=1e-3),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
@@ -181,7 +180,6 @@ def fit(
     best = run / f"best-{name}.weights.h5"
     callbacks = [
         keras.callbacks.BackupAndRestore(run / f"backup-{name}"),
-        keras.callbacks.SwapEMAWeights(swap_on_epoch=True),
         _best_weights(model, best, check),
     ]
     print(f"{model.count_params():,} parameters, {len(images):,} pictures an epoch", flush=True)

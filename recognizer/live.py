@@ -1,0 +1,128 @@
+"""The pipeline of a running program: another task, or a newly published model, takes over between two frames."""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from recognizer import pipeline, registry
+from recognizer.errors import RecognizerError
+from recognizer.pipeline import Pipeline, task_names
+from recognizer.values import Frame, Observation
+
+LOOK_EVERY_S = 0.5  # how often the model folder is looked at for a new version
+WARM_UP_WH = (640, 480)  # pixels of the empty frame that a new pipeline sees first
+
+
+def _open_for_a_stream(task: str, models: Path) -> Pipeline:
+    return pipeline.open_pipeline(task, models, smooth=True)
+
+
+class LivePipeline:
+    """Steps frames through the current task's current model, and opens the next one beside it in a thread."""
+
+    def __init__(
+        self,
+        task: str,
+        models: Path,
+        *,
+        say: Callable[[str], None] = lambda line: None,
+        opener: Callable[[str, Path], Pipeline] = _open_for_a_stream,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`say` takes one line for the person in front of the screen. Raises what `open_pipeline` raises."""
+        self.say = say
+        self._models = models
+        self._opener = opener
+        self._clock = clock
+        self._pipeline = opener(task, models)
+        self._refused: Path | None = None  # a version that could not be opened, not to be tried twice a second
+        self._next: Pipeline | RecognizerError | None = None
+        self._opening: threading.Thread | None = None
+        self._looked_s = clock()
+
+    @property
+    def task(self) -> str:
+        return self._pipeline.task
+
+    def step(self, frame: Frame) -> Observation:
+        self._swap()
+        self._look()
+        return self._pipeline.step(frame)
+
+    def next_task(self) -> None:
+        """Go on to the next task that has a model; the picture keeps flowing while it opens."""
+        names = [name for name in task_names(self._models) if name == self.task or self._has_model(name)]
+        following = names[(names.index(self.task) + 1) % len(names)]
+        if following == self.task:
+            self.say(f"There is no other task than {self.task} with a model.")
+        elif self._opening is None:
+            self.say(f"opening {following} …")
+            self._open(following)
+
+    def _has_model(self, task: str) -> bool:
+        try:
+            self._current(task)
+        except RecognizerError:
+            return False
+        return True
+
+    def _current(self, task: str) -> Path:
+        return registry.current(self._models, task)
+
+    def _look(self) -> None:
+        """Begin to open the task's current version when it is no longer the one in use."""
+        now_s = self._clock()
+        if self._opening is not None or now_s - self._looked_s < LOOK_EVERY_S:
+            return
+        self._looked_s = now_s
+        try:
+            version = self._current(self.task)
+        except RecognizerError:  # gone, or half-written by hand: what runs goes on running
+            return
+        if version not in (self._pipeline.folder, self._refused):
+            self._open(self.task)
+
+    def _open(self, task: str) -> None:
+        self._opening = threading.Thread(target=self._prepare, args=(task,), name="open-model", daemon=True)
+        self._opening.start()
+
+    def _prepare(self, task: str) -> None:
+        try:
+            self._next = opened = self._opener(task, self._models)
+            width, height = WARM_UP_WH
+            opened.step(Frame(np.zeros((height, width, 3), np.uint8), 0, 0.0, "warm-up"))
+        except RecognizerError as error:
+            self._next = error
+
+    def _swap(self) -> None:
+        """Let what the thread has opened take over, or tell why it could not."""
+        if self._opening is None or self._opening.is_alive():
+            return
+        self._opening = None
+        ready, self._next = self._next, None
+        if isinstance(ready, RecognizerError):
+            with suppress(RecognizerError):
+                self._refused = self._current(self.task)
+            self.say(str(ready))
+        elif ready is not None:
+            self._pipeline.close()
+            self._pipeline = ready
+            version = f": model {ready.folder.name}" if ready.folder else ""
+            self.say(f"{ready.task}{version}")
+
+    def close(self) -> None:
+        if self._opening is not None:
+            self._opening.join()
+            self._swap()
+        self._pipeline.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
