@@ -1,8 +1,8 @@
 """Sets the project up beside this file and runs it: `python3 start.py`, or its tests: `python3 start.py test`.
 
-Makes .venv, installs requirements.txt into it, and passes all further words to `python -m recognizer`. The second start
-installs nothing. Standard library only. No annotations or f-strings here: an old Python has to get as far as being told
-that it is too old.
+Makes .venv, installs requirements.txt into it, fetches the hand model, and passes all further words to
+`python -m recognizer`. The second start installs and fetches nothing. `python3 start.py assets` only fetches. Standard
+library only. No annotations or f-strings here: an old Python has to get as far as being told that it is too old.
 """
 
 import hashlib
@@ -10,12 +10,15 @@ import os
 import platform
 import subprocess
 import sys
+import time
 
 REPO = os.path.dirname(os.path.abspath(__file__))
 OLDEST = (3, 11)
 NEWEST = (3, 13)  # the packages in requirements.txt have wheels for these
 INTERRUPTED = "interrupted"  # in the stamp: an installation was begun and has not ended
 CHILD_EXIT_S = 10  # for the recognizer to finish its video after Ctrl-C
+ASSETS = ("hand_landmarker.task",)  # what recognizer/assets.py fetches
+FETCH_AGAIN_S = 3600  # after it failed: offline, not every start shall wait for the network
 
 
 class SetupError(Exception):
@@ -26,7 +29,11 @@ def main(words):
     """Set up, run and return the exit code: the child's, 2 where setting up fails, 130 after Ctrl-C."""
     try:
         check_python()
-        python = prepare(os.path.join(REPO, ".venv"), os.path.join(REPO, "requirements.txt"))
+        venv = os.path.join(REPO, ".venv")
+        python = prepare(venv, os.path.join(REPO, "requirements.txt"))
+        if words[:1] == ["assets"]:
+            return run([python, "-m", "recognizer.assets"] + words[1:])
+        bring_assets(python, os.path.join(venv, "assets-failed"))
         if words[:1] == ["test"]:
             return run([python, "-m", "pytest"] + words[1:], cwd=REPO)
         return run([python, "-m", "recognizer"] + words)
@@ -133,10 +140,35 @@ def install(python, requirements, stamp):
         )
 
 
+def bring_assets(python, failed):
+    """Fetch the assets that are missing; what stands in the way is told, and digits are recognised without them.
+
+    The file `failed` is there when the last try failed, and of that time.
+    """
+    folder = os.environ.get("RECOGNIZER_ASSETS") or os.path.join(REPO, "models", "assets")
+    if all(os.path.exists(os.path.join(folder, name)) for name in ASSETS):
+        return
+    if os.path.exists(failed) and 0 <= time.time() - os.path.getmtime(failed) < FETCH_AGAIN_S:
+        return
+    code = subprocess.call([python, "-m", "recognizer.assets"], env=environment())
+    if code == 130:
+        raise KeyboardInterrupt
+    if code:
+        try:
+            write(failed, "")
+        except OSError:
+            pass  # then the next start tries again
+
+
+def environment():
+    """The variables of this program, with the project importable."""
+    paths = [REPO] + [path for path in [os.environ.get("PYTHONPATH")] if path]
+    return dict(os.environ, PYTHONPATH=os.pathsep.join(paths))
+
+
 def run(command, cwd=None):
     """Run `command` with the project importable; return its exit code, 130 after Ctrl-C."""
-    paths = [REPO] + [path for path in [os.environ.get("PYTHONPATH")] if path]
-    child = subprocess.Popen(command, cwd=cwd, env=dict(os.environ, PYTHONPATH=os.pathsep.join(paths)))
+    child = subprocess.Popen(command, cwd=cwd, env=environment())
     try:
         code = child.wait()
     except KeyboardInterrupt:

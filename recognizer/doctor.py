@@ -1,6 +1,8 @@
 """`python -m recognizer doctor`: what is here, what is missing, and what to do about it, one line each."""
 
+import ctypes
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
@@ -8,7 +10,10 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+
+from recognizer import assets
 
 REPO = Path(__file__).resolve().parents[1]
 OLDEST_PYTHON = (3, 11)
@@ -51,6 +56,8 @@ def checks(models_dir: Path, data_dirs: tuple[Path, ...] = ()) -> list[Check]:
         check_screen(),
         check_cameras(),
         *check_models(models_dir),
+        *check_assets(),
+        check_mediapipe(),
         *check_data(data_dirs or default_data_dirs()),
     ]
 
@@ -170,6 +177,37 @@ def check_model(models_dir: Path, task: str) -> Check:
     if size_bytes == 0:
         return Check(name, wrong, f"{folder / 'model.tflite'} is empty", remedy)
     return Check(name, True, f"{version}, {len(labels)} labels, {size_bytes / 1024:.0f} KiB ({folder})")
+
+
+def check_assets(folder: Path | None = None) -> list[Check]:
+    """The files of recognizer/assets.py; folder: default, where they are looked for."""
+    found = []
+    for name in assets.ASSETS:
+        wrong = assets.problem(name, folder)
+        if wrong:
+            remedy = f"Fetch it: {assets.FETCH}"
+            found.append(Check(f"asset {name}", None, f"{wrong}; digits are recognised without it", remedy))
+        else:
+            found.append(Check(f"asset {name}", True, str(assets.find_asset(name, folder))))
+    return found
+
+
+def check_mediapipe(find_spec: Callable[[str], ModuleSpec | None] = importlib.util.find_spec) -> Check:
+    """Whether MediaPipe's library loads; the package itself is not imported, which takes seconds."""
+    spec = find_spec("mediapipe")
+    if spec is None or not spec.submodule_search_locations:
+        return Check("MediaPipe", None, "not installed; digits are recognised without it", INSTALL)
+    folder = Path(spec.submodule_search_locations[0]) / "tasks" / "c"
+    library = next(folder.glob("libmediapipe.*"), None)
+    if library is None:
+        return Check("MediaPipe", None, f"{folder} holds no library; digits are recognised without it", INSTALL)
+    try:
+        ctypes.CDLL(str(library))
+    except OSError as error:
+        remedy = "sudo apt install libegl1 libgles2" if "cannot open shared object" in str(error) else INSTALL
+        detail = f"does not load: {_one_line(error)}; digits are recognised without it"
+        return Check("MediaPipe", None, detail, remedy)
+    return Check("MediaPipe", True, "loads")
 
 
 def default_data_dirs() -> tuple[Path, ...]:

@@ -21,5 +21,13 @@ class DataError(RecognizerError):
     """A data set that is missing, truncated or not what it should be."""
 
 
+class AssetError(RecognizerError):
+    """A file to be had from elsewhere that is missing, damaged, or cannot be fetched or stored."""
+
+
+class DownloadError(AssetError):
+    """One place that did not give a file, or gave another one; a second place may still have it."""
+
+
 class SettingsError(RecognizerError):
     """A setting outside what makes sense."""

@@ -70,7 +70,7 @@ class Frame:
 class Hand:
     """The joints of a hand, in MediaPipe's order: 0 the wrist, 1 to 4 the thumb, then each finger from root to tip."""
 
-    landmarks: np.ndarray  # (21, 3) float32: x, y in pixels of the frame, z in pixels towards the camera (negative: near)
+    landmarks: np.ndarray  # (21, 3) float32: x, y in pixels of the frame, z in pixels, negative towards the camera
     side: str  # "left" or "right": whose hand it is in a picture that is not mirrored
     score: float  # 0 to 1, how sure the finder is that this is a hand
 

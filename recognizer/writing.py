@@ -16,10 +16,10 @@ STICK = 0.24  # width to length, as the ink is spread: below this a 1 has neithe
 MAX_LEAN_DEG = 40.0  # from upright: a stick that leans further is no 1
 BORDER = 0.015  # of the shorter side: sticks this near to the picture's border are a door, a sheet's edge, a sleeve
 MAX_UNEVEN = 0.35  # of a stick's contrast: how much the ground to its sides may vary
-SPECK_HEIGHT = 0.05  # of the frame's height
-SPECK_CONTRAST = 34.0  # of 255: what is that small and fainter is dirt and texture
 STICK_CONTRAST = 28.0  # of 255: fainter sticks are creases and paper lines unless digits stand beside them
 STICK_HEIGHT = 0.06  # of the frame's height
+SMALL_STICK = 0.4  # of the tallest known digit's height: a 1 is not written that much smaller
+FAINT_STICK = 0.5  # of a digit's contrast: the 1 beside it is of the same pen
 RULED_WIDTH = 0.035  # width to height: no hand draws a line that thin and straight
 MAX_OVERLAP = 0.5  # of the smaller box: slanting neighbours' boxes overlap by less, two readings of one thing by more
 
@@ -68,7 +68,7 @@ def _outshines(other: Region, region: Region) -> bool:
 def without_doubtful(
     frame: Frame, regions: Sequence[Region], predictions: Sequence[Prediction]
 ) -> tuple[Prediction, ...]:
-    """Predictions without the labels of faint specks, and of sticks that nothing speaks for.
+    """Predictions without the labels of sticks that nothing speaks for.
 
     A 1 may be a bare stick, and so may a paper line, a finger's edge or a window frame. A stick counts beside a known
     digit of its size; alone, when it is strong, not tiny, not ruled, stands on an even ground, and has no other sticks
@@ -78,15 +78,19 @@ def without_doubtful(
     known = [i for i, prediction in enumerate(predictions) if prediction.label is not None]
     leans = {i: stick_lean_deg(regions[i].crop) for i in known}
     sticks = [i for i in known if leans[i] is not None]
-    digits = [regions[i].box for i in known if i not in sticks]
-    alone = [i for i in sticks if not any(_are_neighbours(regions[i].box, other) for other in digits)]
+    digits = [regions[i] for i in known if i not in sticks]
+    alone = [i for i in sticks if not any(_are_neighbours(regions[i], other) for other in digits)]
+    tallest = max((digit.box.height for digit in digits), default=0)
     strong = [
-        i for i in alone if _is_strong_stick(regions[i], (width, height)) and _stands_on_even_ground(regions[i], frame)
+        i
+        for i in alone
+        if _is_strong_stick(regions[i], (width, height))
+        and regions[i].box.height > SMALL_STICK * tallest
+        and _stands_on_even_ground(regions[i], frame)
     ]
     if len(text_lines([regions[i] for i in strong])) > 1:
         strong = []
     doubtful = (set(alone) - set(strong)) | {i for i in sticks if (leans[i] or 0) > MAX_LEAN_DEG}
-    doubtful |= {i for i in known if _is_faint_speck(regions[i], height)}
     return tuple(replace(p, label=None) if i in doubtful else p for i, p in enumerate(predictions))
 
 
@@ -104,12 +108,11 @@ def stick_lean_deg(ink: np.ndarray) -> float | None:
     return 90.0 - abs(float(axis_deg))
 
 
-def _is_faint_speck(region: Region, frame_height: int) -> bool:
-    return region.box.height < SPECK_HEIGHT * frame_height and region.contrast < SPECK_CONTRAST
-
-
-def _are_neighbours(box: Box, other: Box) -> bool:
-    """Whether two boxes may stand in one number: of like height, level, and not far apart."""
+def _are_neighbours(stick: Region, digit: Region) -> bool:
+    """Whether two regions may stand in one number: of like height and ink, level, and not far apart."""
+    box, other = stick.box, digit.box
+    if stick.contrast < FAINT_STICK * digit.contrast:
+        return False
     level = abs(box.center_xy[1] - other.center_xy[1]) < 0.5 * max(box.height, other.height)
     apart = max(box.x1, other.x1) - min(box.x2, other.x2)
     return level and 0.5 < box.height / other.height < 2 and apart < 2 * max(box.height, other.height)

@@ -290,6 +290,9 @@ class Recorder:
         if self.error:
             raise self.error
 
+    def say(self, notice: str) -> None:
+        self.said = notice
+
     def close(self) -> None:
         self.closed = True
 

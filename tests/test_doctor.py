@@ -1,5 +1,8 @@
 import builtins
+import hashlib
+import importlib.machinery
 import importlib.metadata
+import importlib.util
 import io
 import json
 import sys
@@ -7,7 +10,7 @@ import sys
 import cv2
 import pytest
 
-from recognizer import doctor, sources
+from recognizer import assets, doctor, sources
 
 
 @pytest.fixture
@@ -216,6 +219,57 @@ def test_damaged_model_of_another_task_is_a_note(models):
 def test_missing_model_folder(tmp_path):
     (check,) = doctor.check_models(tmp_path / "none")
     assert check.ok is False
+
+
+def test_assets(tmp_path, monkeypatch):
+    digest = hashlib.sha256(b"networks").hexdigest()
+    thing = assets.Asset("thing.bin", (assets.Download("http://127.0.0.1/thing.bin", digest),))
+    monkeypatch.setattr(assets, "ASSETS", {"thing": thing})
+    (check,) = doctor.check_assets(tmp_path)
+    assert (check.name, check.ok) == ("asset thing", None)
+    assert "thing.bin is missing; digits are recognised without it" in check.detail
+    assert "python3 start.py assets" in check.remedy
+    (tmp_path / "thing.bin").write_bytes(b"networks")
+    assert doctor.check_assets(tmp_path) == [doctor.Check("asset thing", True, str(tmp_path / "thing.bin"))]
+    monkeypatch.setenv("RECOGNIZER_ASSETS", str(tmp_path))
+    (tmp_path / "thing.bin").write_bytes(b"net")
+    (check,) = doctor.check_assets()
+    assert check.ok is None
+    assert "damaged" in check.detail
+
+
+def test_mediapipe(tmp_path):
+    def installed(_):
+        spec = importlib.machinery.ModuleSpec("mediapipe", None, is_package=True)
+        spec.submodule_search_locations.append(str(tmp_path))
+        return spec
+
+    check = doctor.check_mediapipe(lambda _: None)
+    assert (check.name, check.ok, check.remedy) == ("MediaPipe", None, doctor.INSTALL)
+    assert "not installed" in check.detail
+    check = doctor.check_mediapipe(installed)
+    assert (check.ok, check.remedy) == (None, doctor.INSTALL)
+    assert "holds no library" in check.detail
+    (tmp_path / "tasks" / "c").mkdir(parents=True)
+    (tmp_path / "tasks" / "c" / "libmediapipe.so").write_bytes(b"no library")
+    check = doctor.check_mediapipe(installed)
+    assert (check.ok, check.remedy) == (None, doctor.INSTALL)
+    assert "does not load" in check.detail
+
+
+def test_mediapipe_without_the_libraries_it_needs(monkeypatch):
+    def refuse(_):
+        raise OSError("libGLESv2.so.2: cannot open shared object file: No such file or directory")
+
+    assert importlib.util.find_spec("mediapipe"), "requirements.txt names it"
+    monkeypatch.setattr(doctor.ctypes, "CDLL", refuse)
+    check = doctor.check_mediapipe()
+    assert check.ok is None
+    assert check.remedy == "sudo apt install libegl1 libgles2"
+
+
+def test_mediapipe_loads():
+    assert doctor.check_mediapipe() == doctor.Check("MediaPipe", True, "loads")
 
 
 def test_data(tmp_path, monkeypatch):

@@ -18,6 +18,7 @@ def start(tmp_path, monkeypatch):
     spec.loader.exec_module(module)
     (tmp_path / "requirements.txt").write_text("numpy==2.0\n")
     monkeypatch.setattr(module, "REPO", str(tmp_path))
+    monkeypatch.delenv("RECOGNIZER_ASSETS", raising=False)
     return module
 
 
@@ -27,13 +28,24 @@ class FakePrograms:
     def __init__(self, folder):
         self.python = folder / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         self.pip_code = 0
+        self.assets = folder / "models" / "assets"
+        self.assets_code = 0
+        self.fetched = 0
         self.code = 0
         self.works = True
         self.installed = 0
         self.made = 0
         self.ran = []
 
-    def call(self, command, **_):
+    def call(self, command, env=None, **_):
+        if "recognizer.assets" in command:
+            assert self.installed
+            assert env["PYTHONPATH"].split(os.pathsep)[0] == str(self.python.parents[2])
+            self.fetched += 1
+            if not self.assets_code:
+                self.assets.mkdir(parents=True)
+                (self.assets / "hand_landmarker.task").touch()
+            return self.assets_code
         if "pip" in command:
             self.installed += 1
             if isinstance(self.pip_code, BaseException):
@@ -93,6 +105,55 @@ def test_second_start_installs_nothing(start, programs):
     assert start.main(["--help"]) == 0
     assert (programs.made, programs.installed) == (1, 1)
     assert programs.ran[1][0][1:] == ["-m", "recognizer", "--help"]
+
+
+def test_the_first_start_brings_the_assets(start, programs):
+    start.main(["--source", "studio"])
+    start.main([])
+    start.main(["test"])
+    assert (programs.fetched, len(programs.ran)) == (1, 3)
+
+
+def test_assets_that_are_there_are_not_fetched(start, programs, tmp_path, monkeypatch):
+    monkeypatch.setenv("RECOGNIZER_ASSETS", str(tmp_path / "mine"))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "hand_landmarker.task").touch()
+    start.main([])
+    assert programs.fetched == 0
+
+
+def test_assets_that_cannot_be_fetched_do_not_stop_the_digits(start, programs, monkeypatch):
+    programs.assets_code = 2
+    assert start.main([]) == 0
+    assert start.main([]) == 0
+    assert len(programs.ran) == 2
+    assert programs.fetched == 1  # nor does every start wait for the network
+    programs.assets_code = 0
+    now = start.time.time()
+    monkeypatch.setattr(start.time, "time", lambda: now + start.FETCH_AGAIN_S + 1)
+    start.main([])
+    assert programs.fetched == 2
+
+
+def test_ctrl_c_while_assets_are_fetched_is_130(start, programs, capsys):
+    programs.assets_code = 130
+    assert start.main([]) == 130
+    assert programs.ran == []
+    assert capsys.readouterr().err == ""
+
+
+def test_assets_alone(start, programs):
+    programs.code = 2
+    assert start.main(["assets"]) == 2
+    ((command, _, _),) = programs.ran
+    assert command == [str(programs.python), "-m", "recognizer.assets"]
+    assert (programs.installed, programs.fetched) == (1, 0)
+
+
+def test_the_assets_are_those_of_the_recognizer(start):
+    from recognizer import assets
+
+    assert [asset.file for asset in assets.ASSETS.values()] == list(start.ASSETS)
 
 
 def test_the_tests_run_in_the_project(start, programs, tmp_path, monkeypatch):
@@ -240,7 +301,7 @@ def test_exit_codes_are_passed_on(start, programs):
 
 
 def test_for_real_without_the_network(tmp_path):
-    """A project that requires nothing: a real environment, made once, and the caller's folder kept."""
+    """A project that requires nothing: a real environment, made once, the assets tried for, the caller's folder kept."""
     project = tmp_path / "a project"
     elsewhere = tmp_path / "elsewhere"
     (project / "recognizer").mkdir(parents=True)
@@ -251,11 +312,13 @@ def test_for_real_without_the_network(tmp_path):
     (project / "recognizer" / "__main__.py").write_text(
         "import os, sys\nprint(sys.prefix, os.getcwd(), *sys.argv[1:], sep='|')\nsys.exit(3)\n"
     )
+    (project / "recognizer" / "assets.py").write_text("import sys\nsys.exit('offline')\n")
     command = [sys.executable, str(project / "start.py"), "--source", "studio"]
     first = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False, timeout=300)
     said = f"{project / '.venv'}|{elsewhere}|--source|studio"
     assert first.stdout.splitlines()[-1] == said, first.stderr
     assert first.returncode == 3
+    assert first.stderr.splitlines() == ["offline"]
     second = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False, timeout=300)
     assert second.stdout.splitlines() == [said]
     assert second.stderr == ""

@@ -1,12 +1,9 @@
 """The data sets, found where the user keeps them or downloaded with a checksum."""
 
-import contextlib
 import gzip
 import hashlib
-import http.client
 import os
 import struct
-import urllib.request
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -14,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer.errors import DataError
+from recognizer.assets import download
+from recognizer.errors import DataError, DownloadError
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -55,7 +53,10 @@ def load_mnist(*, url: str = MNIST_URL, sha256: str = MNIST_SHA256) -> Images:
         if all((folder / name).is_file() for name in MNIST_IDX):
             return read_mnist_idx(folder)
     path = ROOT / "data" / "mnist.npz"
-    download(url, path, sha256)
+    try:
+        download(url, path, sha256)
+    except DownloadError as error:
+        raise DataError(f"{error} Try again when online, or put {path.name} into {path.parent}.") from error
     return read_mnist_npz(path)
 
 
@@ -96,40 +97,93 @@ def _checked(parts: list[np.ndarray], source: str, paths: list[Path]) -> Images:
     if found != expected:
         raise DataError(f"{source} is not MNIST: it holds arrays of {found}, and {expected} was expected.")
     train_images, train_labels, test_images, test_labels = parts
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+    digest = _sha256_of(paths)
     return Images(
         train_images, train_labels.astype(np.int64), test_images, test_labels.astype(np.int64), source, digest
     )
 
 
-def download(url: str, path: Path, sha256: str) -> None:
-    """Fetch a file with progress; it appears under `path` only when it is whole and its checksum is right."""
-    part = path.with_name(path.name + ".part")
-    print(f"Downloading {url}")
+SIGN_MNIST_URL = "https://www.kaggle.com/datasets/datamunge/sign-language-mnist"
+SIGN_MNIST_SPLITS = ("sign_mnist_train", "sign_mnist_test")
+SIGN_MNIST_SIZES = (27455, 7172)
+LETTERS = [*"ABCDEFGHIKLMNOPQRSTUVWXY"]  # J and Z need movement
+LETTER_CODES = [code for code in range(25) if code != 9]  # Sign Language MNIST's numbers of LETTERS: 9 would be J
+SIGN_OF_LETTER = {"A": "rock", "B": "paper", "V": "scissors"}
+
+
+def load_sign_mnist() -> Images:
+    """Sign Language MNIST: 27,455 and 7,172 hands that sign one of LETTERS, the labels being places in LETTERS.
+
+    Each half is a CSV in Kaggle's layout, plain, as .gz or as .zip, or both lie in Kaggle's own archive.zip.
+    """
+    folders = data_folders()
+    for folder in folders:
+        found = [_sign_mnist_file(folder, split) for split in SIGN_MNIST_SPLITS]
+        if all(found):
+            paths = [path for path in found if path]
+            parts = [read_sign_mnist(path, split) for path, split in zip(paths, SIGN_MNIST_SPLITS, strict=True)]
+            counts = tuple(len(labels) for _, labels in parts)
+            if counts != SIGN_MNIST_SIZES:
+                raise DataError(
+                    f"Sign Language MNIST in {folder} has {counts} rows, and {SIGN_MNIST_SIZES} were expected. "
+                    f"Fetch it again from {SIGN_MNIST_URL}"
+                )
+            return Images(*parts[0], *parts[1], str(folder), _sha256_of(list(dict.fromkeys(paths))))
+    raise DataError(
+        f"Sign Language MNIST is not in {' or '.join(map(str, folders))}. Put sign_mnist_train.csv and "
+        f"sign_mnist_test.csv (or the archive.zip that holds them) there; they are at {SIGN_MNIST_URL}"
+    )
+
+
+def rps_subset(signs: Images) -> Images:
+    """The letters A, B and V of Sign Language MNIST as rock, paper and scissors: labels 0, 1 and 2."""
+    chosen = [LETTERS.index(letter) for letter in SIGN_OF_LETTER]
+
+    def part(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        kept = np.isin(labels, chosen)
+        return images[kept], np.searchsorted(chosen, labels[kept]).astype(np.int64)
+
+    return Images(
+        *part(signs.train_images, signs.train_labels),
+        *part(signs.test_images, signs.test_labels),
+        signs.source,
+        signs.sha256,
+    )
+
+
+def read_sign_mnist(path: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images (N, 28, 28) uint8 and labels (N,) int64, places in LETTERS, of one half in Kaggle's layout."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256()
-        with urllib.request.urlopen(url, timeout=30) as response, part.open("wb") as file:
-            total = int(response.headers.get("Content-Length") or 0)
-            done = 0
-            while chunk := response.read(1 << 18):
-                file.write(chunk)
-                digest.update(chunk)
-                done += len(chunk)
-                print(f"\r  {done / 1e6:.1f} of {total / 1e6:.1f} MB", end="", flush=True)
-        print()
-        if total and done != total:
-            raise DataError(f"{url} broke off after {done} of {total} bytes. Try again.")
-        if digest.hexdigest() != sha256:
-            raise DataError(
-                f"{url} has SHA-256 {digest.hexdigest()[:12]}…, and {sha256[:12]}… was expected. "
-                f"Put a good {path.name} into {path.parent}."
-            )
-        part.replace(path)
-    except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
+        rows = np.loadtxt(_csv_lines(path, f"{split}.csv"), np.int64, delimiter=",", skiprows=1, ndmin=2)
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path} is not Sign Language MNIST in Kaggle's layout ({error}). Fetch it again.") from error
+    if rows.shape[1] != 785 or not np.isin(rows[:, 0], LETTER_CODES).all() or rows.min() < 0 or rows.max() > 255:
         raise DataError(
-            f"{url} could not be downloaded ({error}). Connect to the internet, or put {path.name} into {path.parent}."
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
+            f"{path} is not Sign Language MNIST: each row has a label from 0 to 24 without 9, then 784 grey levels "
+            "from 0 to 255. Fetch it again."
+        )
+    labels = np.searchsorted(LETTER_CODES, rows[:, 0]).astype(np.int64)
+    return rows[:, 1:].astype(np.uint8).reshape(-1, 28, 28), labels
+
+
+def _sign_mnist_file(folder: Path, split: str) -> Path | None:
+    names = [f"{split}.csv", f"{split}.csv.gz", f"{split}.csv.zip", f"{split}.zip", "archive.zip"]
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def _csv_lines(path: Path, name: str) -> list[str]:
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            inside = next((entry for entry in archive.namelist() if entry.rsplit("/", 1)[-1] == name), None)
+            if inside is None:
+                raise ValueError(f"no {name} in it")
+            content = archive.read(inside)
+    else:
+        content = path.read_bytes()
+    if path.suffix == ".gz":
+        content = gzip.decompress(content)
+    return content.decode("utf-8").splitlines()
+
+
+def _sha256_of(paths: list[Path]) -> str:
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()

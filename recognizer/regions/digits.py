@@ -34,6 +34,8 @@ MAX_UNEVEN = 3.2  # times the mean stroke width: the widest blot in a character,
 LARGE_MASK = 160  # pixels: larger ink is measured on every second pixel
 MAX_PIECES = 250  # of ink looked at in a picture: fifty digits in several pieces each
 PART_SIZE = 0.25  # of the shorter side: pieces larger than this must be writing by themselves
+SPECK_HEIGHT = 0.05  # of the frame's height
+SPECK_CONTRAST = 34.0  # of 255: what is that small and fainter is dirt and texture
 MIN_HEIGHT = 0.026  # of the frame's height: a digit of 3 %, measured at its thinnest
 CROP_SIDE = 112  # pixels; a region's ink is cut out at no more than this, the network sees 28
 ONE_POLARITY = 6.0  # times more contrast in dark strokes than in light ones (or the reverse) settles which is ink
@@ -168,7 +170,9 @@ class _Ink:
             if is_writing(member_mask):
                 ink = self.contrast[box.y1 : box.y2, box.x1 : box.x2][member_mask > 0]
                 strongest = len(ink) * 9 // 10
-                groups.append(_Group(box, member_mask, self.whole, float(np.partition(ink, strongest)[strongest])))
+                peak = float(np.partition(ink, strongest)[strongest])
+                if peak >= SPECK_CONTRAST or box.height >= SPECK_HEIGHT * self.height:
+                    groups.append(_Group(box, member_mask, self.whole, peak))
         return groups
 
     def _strength(self, labels: np.ndarray, count: int) -> np.ndarray:

