@@ -16,6 +16,8 @@ from recognizer.values import Prediction
 
 NETWORK = "model.tflite"
 FEATURES = "features.npz"
+HEAD = "head.npz"
+INPUT = "input"  # in a card's "features": the input itself, as it is where joints are the features
 TOP = 3  # predictions shown
 THREADS = 2  # a small network gains a quarter from a second one
 
@@ -64,11 +66,45 @@ class Rejection:
         return self.means @ self.whitening.T
 
 
+@dataclass(frozen=True, eq=False)
+class Head:
+    """A linear layer of its own over features that stay as they are: what a few samples can teach in a moment."""
+
+    kernel: np.ndarray  # (D, labels + 1) float32, the last column for nothing known
+    bias: np.ndarray  # (labels + 1,) float32
+
+    @classmethod
+    def load(cls, path: Path) -> "Head":
+        try:
+            with np.load(path) as arrays:
+                return cls(arrays["kernel"], arrays["bias"])
+        except (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise ModelError(f"{path} is missing or damaged ({error}). Fetch the model again or retrain.") from error
+
+    def save(self, path: Path) -> None:
+        np.savez(path, kernel=self.kernel, bias=self.bias)
+
+    @property
+    def classes(self) -> int:
+        return len(self.bias)
+
+    @property
+    def size(self) -> int:
+        return len(self.kernel)
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """Of (..., D) features: (..., labels + 1)."""
+        logits = features @ self.kernel + self.bias
+        shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        return shares / shares.sum(axis=-1, keepdims=True)
+
+
 class Classifier:
     """Labels network inputs with one version of a model. Raises ModelError for a folder that is not whole.
 
     `folder` holds card.json, model.tflite and features.npz, as `training.train` publishes them; `prepared` names the
-    preprocess that its inputs come from.
+    preprocess that its inputs come from. A model that was taught has head.npz, which decides in the network's place; where
+    its card says that the features are the input itself, it has no network at all.
     """
 
     def __init__(self, folder: Path, prepared: str = preprocess.VERSION):
@@ -87,16 +123,25 @@ class Classifier:
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{folder / registry.CARD} holds no rejection thresholds ({error}). Retrain.") from error
         self.rejection = Rejection.load(folder / FEATURES)
-        self._network = _interpreter(folder / NETWORK)
-        self._input = self._network.get_input_details()[0]
-        outputs = self._network.get_output_details()
-        by_size = sorted(outputs, key=lambda output: int(output["shape"][-1]))
-        self._probabilities, self._features = by_size[0]["index"], by_size[-1]["index"]
-        known = int(by_size[0]["shape"][-1])
-        if len(outputs) != 2 or known != len(self.labels) + 1 or len(self.rejection.means) != len(self.labels):
+        self.head = Head.load(folder / HEAD) if (folder / HEAD).exists() else None
+        self._network = None if self.card.get("features") == INPUT else _Network(folder / NETWORK)
+        self._check_sizes()
+
+    def _check_sizes(self) -> None:
+        """Raise ModelError where network, head, feature statistics and labels are not of one model."""
+        decides = self.head or self._network
+        if decides is None:
+            raise ModelError(f"{self.folder} has neither a network nor {HEAD}. Fetch the model again or retrain.")
+        fits = (
+            decides.classes == len(self.labels) + 1
+            and len(self.rejection.means) == len(self.labels)
+            and decides.size == self.rejection.means.shape[1]
+            and (self._network is None or self._network.size == decides.size)
+        )
+        if not fits:
             raise ModelError(
-                f"{folder / NETWORK} has {known} outputs for {len(self.labels)} labels and one for nothing known. "
-                "The network and the card do not belong together: fetch the model again or retrain."
+                f"{self.folder} has {decides.classes} outputs for {len(self.labels)} labels and one for nothing known. "
+                "Its files do not belong together: fetch the model again or retrain."
             )
 
     def predict(self, inputs: Sequence[np.ndarray]) -> tuple[Prediction, ...]:
@@ -116,9 +161,30 @@ class Classifier:
 
     def run(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities (labels + 1,) and embedding (E,) float32 of one network input."""
+        probabilities, features = self._network.run(values) if self._network else (None, values)
+        if self.head is not None:
+            probabilities = self.head.probabilities(features)
+        return probabilities, features
+
+
+class _Network:
+    """A LiteRT network with two outputs: the probabilities of `classes`, and an embedding of `size`."""
+
+    def __init__(self, path: Path):
+        self._network = _interpreter(path)
+        self._input = self._network.get_input_details()[0]
+        outputs = sorted(self._network.get_output_details(), key=lambda output: int(output["shape"][-1]))
+        if len(outputs) != 2:
+            raise ModelError(
+                f"{path} has {len(outputs)} outputs, and 2 were expected. Fetch the model again or retrain."
+            )
+        self._probabilities, self._embedding = (output["index"] for output in outputs)
+        self.classes, self.size = (int(output["shape"][-1]) for output in outputs)
+
+    def run(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         self._network.set_tensor(self._input["index"], values.astype(np.float32).reshape(self._input["shape"]))
         self._network.invoke()
-        return self._network.get_tensor(self._probabilities)[0], self._network.get_tensor(self._features)[0]
+        return self._network.get_tensor(self._probabilities)[0], self._network.get_tensor(self._embedding)[0]
 
 
 def _interpreter(path: Path):  # type: ignore[no-untyped-def]  # ai_edge_litert ships no types

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recognizer import classifier, preprocess, registry
-from recognizer.classifier import FEATURES, NETWORK, Classifier, Rejection
+from recognizer.classifier import FEATURES, HEAD, NETWORK, Classifier, Head, Rejection
 from recognizer.errors import ModelError
 
 LABELS = ["a", "b", "c"]
@@ -21,7 +21,7 @@ class FakeNetwork:
         self.shown: np.ndarray | None = None
 
     def get_input_details(self) -> list[dict]:
-        return [{"index": 0}]
+        return [{"index": 0, "shape": np.array([1, 28, 28, 1])}]
 
     def get_output_details(self) -> list[dict]:
         return [{"index": index, "shape": np.array(answer.shape)} for index, answer in self.answers.items()]
@@ -141,8 +141,54 @@ def test_a_network_without_features_is_refused(tmp_path: Path, monkeypatch: pyte
     network = FakeNetwork([0.1, 0.7, 0.15, 0.05], NEAR_B)
     del network.answers[7]
     monkeypatch.setattr(classifier, "_interpreter", lambda path: network)
-    with pytest.raises(ModelError, match="do not belong together"):
+    with pytest.raises(ModelError, match="has 1 outputs, and 2 were expected"):
         Classifier(model_folder(tmp_path / "version"))
+
+
+def taught_folder(folder: Path, kernel: np.ndarray) -> Path:
+    """A version whose features are its input, with a head of its own."""
+    model_folder(folder, features="input")
+    (folder / NETWORK).unlink()
+    Head(kernel.astype(np.float32), np.zeros(kernel.shape[1], np.float32)).save(folder / HEAD)
+    return folder
+
+
+def test_a_taught_head_decides_over_the_features(tmp_path: Path) -> None:
+    kernel = np.array([[0, 0.9, 0, 0], [0, 0, 0.9, 0]])
+    model = Classifier(taught_folder(tmp_path / "version", kernel))
+    near_b, near_c, far = model.predict([np.array(point, np.float32) for point in ([9, 0], [0, 9], [40, 0])])
+    assert (near_b.label, near_c.label) == ("b", "c")
+    assert far.label is None  # surer than ever, and far from all that was taught
+    assert near_b.confidence == pytest.approx(1 / (1 + 3 * np.exp(-8.1)), abs=1e-4)
+
+
+def test_a_taught_head_decides_in_the_networks_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, _ = opened(tmp_path, monkeypatch, [0.1, 0.7, 0.15, 0.05], NEAR_B)
+    kernel = np.zeros((6, 4))
+    kernel[1, 0] = 1
+    Head(kernel.astype(np.float32), np.zeros(4, np.float32)).save(model.folder / HEAD)
+    assert model.predict([IMAGE_28])[0].top[0][0] == "b"
+    assert Classifier(model.folder).predict([IMAGE_28])[0].top[0][0] == "a"
+
+
+@pytest.mark.parametrize("kernel", [np.zeros((2, 3)), np.zeros((3, 4))], ids=["a label missing", "other features"])
+def test_a_head_of_another_model_is_refused(tmp_path: Path, kernel: np.ndarray) -> None:
+    with pytest.raises(ModelError, match="do not belong together"):
+        Classifier(taught_folder(tmp_path / "version", kernel))
+
+
+def test_a_damaged_head_is_refused(tmp_path: Path) -> None:
+    folder = taught_folder(tmp_path / "version", np.zeros((2, 4)))
+    (folder / HEAD).write_bytes(b"PK half a file")
+    with pytest.raises(ModelError, match=r"head.npz is missing or damaged"):
+        Classifier(folder)
+
+
+def test_neither_a_network_nor_a_head_is_refused(tmp_path: Path) -> None:
+    folder = taught_folder(tmp_path / "version", np.zeros((2, 4)))
+    (folder / HEAD).unlink()
+    with pytest.raises(ModelError, match=r"neither a network nor head.npz"):
+        Classifier(folder)
 
 
 def test_another_framing_than_the_programs_is_refused(tmp_path: Path) -> None:
