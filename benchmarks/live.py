@@ -1,11 +1,14 @@
-"""Milliseconds of each stage of the live loop, beside the bare OpenCV floor and the loop that tutorials show.
+"""Milliseconds of each stage of the live loop, beside the least that any program must do and what tutorials show.
 
-python -m benchmarks.live
+python -m benchmarks.live                   digits: beside grey, threshold, components, and the tutorials' loop
+python -m benchmarks.live --task letters    hands: beside MediaPipe's bare HandLandmarker
 """
 
 import argparse
+import itertools
 import os
 import platform
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -14,9 +17,10 @@ import cv2
 import numpy as np
 
 from recognizer import registry
+from recognizer.assets import find_asset
 from recognizer.overlay import Overlay
-from recognizer.pipeline import open_pipeline
-from recognizer.settings import TASKS
+from recognizer.pipeline import Pipeline, open_pipeline
+from recognizer.settings import STUDIO_SCENES, TASKS
 from recognizer.studio import Studio
 from recognizer.values import Frame
 
@@ -33,9 +37,7 @@ def main() -> None:
     parser.add_argument("--no-tutorial", action="store_true", help="leave out the loop that needs TensorFlow")
     options = parser.parse_args()
     width, height = (int(side) for side in options.size.split("x"))
-    studio = Studio("digits", (width, height))
-    frames = [studio.frame(round((CARD_S * card + CARD_S / 2) * 30)) for card in range(options.frames)]
-
+    studio = Studio(STUDIO_SCENES[options.task], (width, height))
     pipeline = open_pipeline(options.task, registry.models_folder(), smooth=True)
     overlay = Overlay()
     stages: dict[str, list[float]] = defaultdict(list)
@@ -44,25 +46,38 @@ def main() -> None:
         for stage, cost_ms in pipeline.step(frame).stages_ms.items():
             stages[stage].append(cost_ms)
 
-    loops: dict[str, Callable[[Frame], object]] = {"floor": floor, "live": live}
-    if not options.no_tutorial:
-        loops["tutorial"] = tutorial()
-    loops["live + overlay"] = lambda frame: overlay.draw(pipeline.step(frame))
-    costs = measure(loops, frames, options.rounds)
+    if options.task == "digits":
+        frames = [studio.frame(round((CARD_S * card + CARD_S / 2) * 30)) for card in range(options.frames)]
+        costs = measure(_digit_loops(live, pipeline, overlay, options.no_tutorial), frames, options.rounds)
+        least, words = "floor", "the floor (grey, threshold, connected components)"
+    else:
+        # hands are followed from frame to frame, so that the frames follow each other, across changes of sign
+        frames = [studio.frame(index) for index in range(36, 36 + options.rounds * options.frames)]
+        costs = measure({"landmarker": bare_landmarker(), "live": live}, frames, 1)
+        least, words = "landmarker", "MediaPipe's bare HandLandmarker"
 
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, OpenCV {cv2.__version__}")
-    print(f"{options.frames} studio frames of {width}x{height}, {options.rounds} rounds, medians")
+    print(f"{len(frames)} studio frames of {width}x{height}, medians")
     for stage, values in stages.items():
         print(f"  {stage:10} {np.median(values):7.2f} ms")
     for name, values in costs.items():
         print(
             f"{name:14} {np.median(values):7.2f} ms   mean {np.mean(values):7.2f}   p95 {np.percentile(values, 95):7.2f}"
         )
-    ratio = np.median(costs["live"]) / np.median(costs["floor"])
-    print(f"live is {ratio:.2f} times the floor (grey, threshold, connected components)")
+    print(f"live is {np.median(costs['live']) / np.median(costs[least]):.2f} times {words}")
     if "tutorial" in costs:
         faster = np.median(costs["tutorial"]) / np.median(costs["live"])
         print(f"live is {faster:.1f} times faster than the tutorial's loop (biggest contour, model.predict)")
+
+
+def _digit_loops(
+    live: Callable[[Frame], None], pipeline: Pipeline, overlay: Overlay, no_tutorial: bool
+) -> dict[str, Callable[[Frame], object]]:
+    loops: dict[str, Callable[[Frame], object]] = {"floor": floor, "live": live}
+    if not no_tutorial:
+        loops["tutorial"] = tutorial()
+    loops["live + overlay"] = lambda frame: overlay.draw(pipeline.step(frame))
+    return loops
 
 
 def measure(loops: dict[str, Callable[[Frame], object]], frames: list[Frame], rounds: int) -> dict[str, list[float]]:
@@ -84,6 +99,27 @@ def floor(frame: Frame) -> object:
     gray = cv2.cvtColor(frame.image_bgr, cv2.COLOR_BGR2GRAY)
     _, mask = cv2.threshold(gray, 0, 255, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
     return cv2.connectedComponentsWithStats(mask)
+
+
+def bare_landmarker() -> Callable[[Frame], object]:
+    """MediaPipe's HandLandmarker in VIDEO mode, as its own example uses it."""
+    sys.modules.setdefault("tensorflow", None)  # type: ignore[arg-type]  # mediapipe would import it for nothing
+    import mediapipe as mp
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    options = vision.HandLandmarkerOptions(
+        base_options=BaseOptions(model_asset_path=str(find_asset("hand_landmarker"))),
+        running_mode=vision.RunningMode.VIDEO,
+        num_hands=2,
+    )
+    landmarker = vision.HandLandmarker.create_from_options(options)
+    times_ms = itertools.count(1, 33)
+
+    def loop(frame: Frame) -> object:
+        rgb = cv2.cvtColor(frame.image_bgr, cv2.COLOR_BGR2RGB)
+        return landmarker.detect_for_video(mp.Image(mp.ImageFormat.SRGB, rgb), next(times_ms))
+
+    return loop
 
 
 def tutorial() -> Callable[[Frame], object]:

@@ -90,7 +90,7 @@ def live(settings: "Settings") -> int:
     """The whole program: frames from the source, through the pipeline, into the sinks."""
     from recognizer.live import LivePipeline
     from recognizer.overlay import Overlay
-    from recognizer.settings import HEADLESS_FRAMES
+    from recognizer.settings import HEADLESS_FRAMES, STUDIO_SCENES
     from recognizer.sinks import has_screen, open_sinks
     from recognizer.sources import default_source, open_source
 
@@ -100,6 +100,9 @@ def live(settings: "Settings") -> int:
             spec, line = default_source()
             if line:
                 print(line)
+        if spec == "studio":
+            spec = f"studio:{STUDIO_SCENES.get(settings.task, STUDIO_SCENES['digits'])}"
+            pipeline.on_task = lambda task: source.show(STUDIO_SCENES.get(task, STUDIO_SCENES["digits"]))
         headless = settings.headless or not has_screen()
         if headless and not settings.headless:
             print("No screen found: running without a window.")

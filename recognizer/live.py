@@ -31,11 +31,16 @@ class LivePipeline:
         models: Path,
         *,
         say: Callable[[str], None] = lambda line: None,
+        on_task: Callable[[str], None] = lambda task: None,
         opener: Callable[[str, Path], Pipeline] = _open_for_a_stream,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`say` takes one line for the person in front of the screen. Raises what `open_pipeline` raises."""
+        """`say` takes one line for the person in front of the screen, `on_task` the name of a task that has taken over.
+
+        Raises what `open_pipeline` raises.
+        """
         self.say = say
+        self.on_task = on_task
         self._models = models
         self._opener = opener
         self._clock = clock
@@ -110,8 +115,10 @@ class LivePipeline:
                 self._refused = self._current(self.task)
             self.say(str(ready))
         elif ready is not None:
-            self._pipeline.close()
-            self._pipeline = ready
+            before, self._pipeline = self._pipeline, ready
+            before.close()
+            if ready.task != before.task:
+                self.on_task(ready.task)
             version = f": model {ready.folder.name}" if ready.folder else ""
             self.say(f"{ready.task}{version}")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from recognizer.errors import SettingsError
 
 TASKS = ("digits", "letters", "rps")
+STUDIO_SCENES = {"digits": "digits", "letters": "signs", "rps": "rps"}  # what the studio shows for a task
 HEADLESS_FRAMES = 90  # of an endless source when nobody is there to press q: three seconds of a 30-fps camera
 
 

@@ -272,9 +272,14 @@ class StudioSource(Source):
         from recognizer.studio import Studio
 
         super().__init__("studio", live=paced)
-        self._studio = Studio(scene, size_wh, fps)
+        self._open_scene = lambda scene: Studio(scene, size_wh, fps)
+        self._studio = self._open_scene(scene)
         self._fps = fps
         self._paced = paced
+
+    def show(self, scene: str) -> None:
+        """Go on with another scene. Raises SourceError for one that there is not."""
+        self._studio = self._open_scene(scene)
 
     def __iter__(self) -> Iterator[Frame]:
         index = 0

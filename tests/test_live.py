@@ -115,11 +115,14 @@ def test_tab_goes_round_the_tasks_that_have_a_model(models: Path, opener: Opener
     publish(models, "rps", "one")
     publish(models, "mugs", "one")
     with open_live(models, opener, said) as live:
-        seen = []
+        seen: list[str | None] = []
+        told: list[str] = []
+        live.on_task = told.append
         for _ in range(3):
             live.next_task()
             seen.append(settled_label(live))
         assert seen == ["rps one", "mugs one", "digits one"]
+        assert told == ["rps", "mugs", "digits"]
 
 
 def test_without_another_task_tab_says_so(models: Path, opener: Opener, said: list[str]) -> None:
