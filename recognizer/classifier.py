@@ -134,7 +134,7 @@ class Classifier:
             raise ModelError(f"{self.folder} has neither a network nor {HEAD}. Fetch the model again or retrain.")
         fits = (
             decides.classes == len(self.labels) + 1
-            and len(self.rejection.means) == len(self.labels)
+            and len(self.rejection.means) >= len(self.labels)  # what was taught adds other ways to show a label
             and decides.size == self.rejection.means.shape[1]
             and (self._network is None or self._network.size == decides.size)
         )

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from recognizer.live import LivePipeline
     from recognizer.overlay import Overlay
     from recognizer.pipeline import Pipeline
+    from recognizer.play import Referee
     from recognizer.settings import Settings
-    from recognizer.sinks import Sink
+    from recognizer.sinks import Sink, Window
     from recognizer.sources import Source
+    from recognizer.teach import Teacher
     from recognizer.values import Observation, Prediction, Region
 
 USAGE_ERROR = 2
@@ -28,17 +30,20 @@ LIVE_HELP = """\
 commands:
   (none)            recognise what the source shows, in a window
   image FILE…       the same on pictures; see: python -m recognizer image --help
+  new NAME          make a task of your own, ready to record
+  samples …         list, show, relabel, delete, merge, export, import or verify what was recorded
   doctor            check versions, cameras, screen and models
 
 keys in the window:
-  q or Esc quits, Tab goes to the next task, p shows the time of each stage, m mirrors, s saves a screenshot, Space freezes
+  c records samples, n makes a task of your own, t trains, u goes back to the model before, Tab goes to the next task,
+  p shows the time of each stage, m mirrors, s saves a screenshot, Space freezes, q or Esc quits
 """
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0, 1 for files that could not be read, 2 for an error, 130 for Ctrl-C."""
     words = list(sys.argv[1:] if words is None else words)
-    commands = {"image": run_image, "doctor": run_doctor}
+    commands = {"image": run_image, "doctor": run_doctor, "new": run_new, "samples": run_samples}
     try:
         if words and words[0] in commands:
             return commands[words[0]](words[1:])
@@ -65,6 +70,7 @@ def run_live(words: Sequence[str]) -> int:
     parser.add_argument("--size", default="1280x720", metavar="WxH", help="asked of a camera (default 1280x720)")
     parser.add_argument("--fps", type=float, default=30.0, help="frames a second asked of a camera (default 30)")
     parser.add_argument("--mirror", action=argparse.BooleanOptionalAction, help="show the picture as a mirror does")
+    parser.add_argument("--play", action="store_true", help="rock, paper, scissors against the computer (--task rps)")
     parser.add_argument("--headless", action="store_true", help="no window: write a video, a contact sheet and a CSV")
     parser.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
     parser.add_argument("--output", type=Path, default=Path("output"), help="folder for what is written")
@@ -80,6 +86,7 @@ def run_live(words: Sequence[str]) -> int:
         fps=options.fps,
         mirror=options.mirror,
         headless=options.headless,
+        play=options.play,
         max_frames=options.max_frames,
         output=options.output,
     )
@@ -104,6 +111,8 @@ def live(settings: "Settings") -> int:
             spec = f"studio:{STUDIO_SCENES.get(settings.task, STUDIO_SCENES['digits'])}"
             pipeline.on_task = lambda task: source.show(STUDIO_SCENES.get(task, STUDIO_SCENES["digits"]))
         headless = settings.headless or not has_screen()
+        if settings.play and headless:
+            raise SettingsError("--play needs a window and a person: leave --headless out, and run it on a screen.")
         if headless and not settings.headless:
             print("No screen found: running without a window.")
         with open_source(spec, size_wh=settings.size_wh, fps=settings.fps, paced=not headless) as source:
@@ -130,18 +139,57 @@ VIDEO_NAME, SHEET_NAME, CSV_NAME = "annotated.mp4", "contact-sheet.png", "predic
 def _sinks(
     settings: "Settings", pipeline: "LivePipeline", overlay: "Overlay", source: "Source", headless: bool
 ) -> "list[Sink]":
-    from recognizer.sinks import ContactSheet, CsvLog, VideoWriter, Window
+    from recognizer.sinks import ContactSheet, CsvLog, VideoWriter
 
     if not headless:
-        actions = {TAB: pipeline.next_task}
-        window = Window(overlay, source.stop, screenshot_dir=settings.output, actions=actions)
-        pipeline.say = window.say
-        return [window]
+        sinks = _game(settings, overlay, source) if settings.play else _workbench(settings, pipeline, overlay, source)
+        pipeline.say = sinks[-1].say
+        return [*sinks]
     return [
         VideoWriter(settings.output / VIDEO_NAME, overlay, fps=getattr(source, "fps", None) or settings.fps),
         ContactSheet(settings.output / SHEET_NAME, overlay),
         CsvLog(settings.output / CSV_NAME),
     ]
+
+
+def _workbench(
+    settings: "Settings", pipeline: "LivePipeline", overlay: "Overlay", source: "Source"
+) -> "tuple[Teacher, Window]":
+    """The window in which tasks are changed, samples recorded and models trained."""
+    from recognizer.sinks import Window
+    from recognizer.teach import Teacher
+    from recognizer.teach_panel import TeachPanel
+
+    teacher = Teacher(pipeline, settings.models)
+    overlay.extra = TeachPanel(teacher)
+    actions = {TAB: pipeline.next_task, **teacher.actions}
+    window = Window(overlay, source.stop, screenshot_dir=settings.output, actions=actions, keys=teacher.key)
+    teacher.say = window.say
+    return teacher, window
+
+
+def _game(settings: "Settings", overlay: "Overlay", source: "Source") -> "tuple[Referee, Window]":
+    """The window in which rock, paper, scissors is played."""
+    from recognizer.play import HELP_LINE, Referee, RockPaperScissors, ScoreBoard
+    from recognizer.sinks import Window
+
+    game = RockPaperScissors()
+    overlay.extra = ScoreBoard(game)
+    actions = {" ": game.start, "r": game.restart}
+    window = Window(overlay, source.stop, screenshot_dir=settings.output, actions=actions, help_line=HELP_LINE)
+    return Referee(game), window
+
+
+def run_new(words: Sequence[str]) -> int:
+    from recognizer import samples_cli
+
+    return samples_cli.run_new(words)
+
+
+def run_samples(words: Sequence[str]) -> int:
+    from recognizer import samples_cli
+
+    return samples_cli.run_samples(words)
 
 
 def run_image(words: Sequence[str]) -> int:

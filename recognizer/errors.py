@@ -21,6 +21,10 @@ class DataError(RecognizerError):
     """A data set that is missing, truncated or not what it should be."""
 
 
+class SamplesError(RecognizerError):
+    """Captured samples that cannot be stored or read, or a task or label that is not there."""
+
+
 class AssetError(RecognizerError):
     """A file to be had from elsewhere that is missing, damaged, or cannot be fetched or stored."""
 

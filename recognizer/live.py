@@ -11,7 +11,7 @@ import numpy as np
 
 from recognizer import pipeline, registry
 from recognizer.errors import RecognizerError
-from recognizer.pipeline import Pipeline, task_names
+from recognizer.pipeline import Pipeline, is_untaught, task_names
 from recognizer.values import Frame, Observation
 
 LOOK_EVERY_S = 0.5  # how often the model folder is looked at for a new version
@@ -61,19 +61,24 @@ class LivePipeline:
 
     def next_task(self) -> None:
         """Go on to the next task that has a model; the picture keeps flowing while it opens."""
-        names = [name for name in task_names(self._models) if name == self.task or self._has_model(name)]
+        names = [name for name in task_names(self._models) if name == self.task or self._can_open(name)]
         following = names[(names.index(self.task) + 1) % len(names)]
         if following == self.task:
             self.say(f"There is no other task than {self.task} with a model.")
-        elif self._opening is None:
-            self.say(f"opening {following} …")
-            self._open(following)
+        else:
+            self.open_task(following)
 
-    def _has_model(self, task: str) -> bool:
+    def open_task(self, task: str) -> None:
+        """Let a task take over once it is open; while another one opens nothing happens."""
+        if self._opening is None:
+            self.say(f"opening {task} …")
+            self._open(task)
+
+    def _can_open(self, task: str) -> bool:
         try:
             self._current(task)
         except RecognizerError:
-            return False
+            return is_untaught(task, self._models)
         return True
 
     def _current(self, task: str) -> Path:

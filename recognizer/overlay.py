@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 import cv2
 import numpy as np
 
-from recognizer.values import Box, Observation, Prediction
+from recognizer.values import Box, Hand, Observation, Prediction
 
 Color = tuple[int, int, int]  # blue, green, red, each 0 to 255
 
@@ -29,6 +29,8 @@ LEADING_SHARE = (
     0.7  # of the largest box's area: the first region in reading order that reaches it leads, so it stays put
 )
 COVERING_SHARE = 0.1  # of the frame: an inset larger than this is left out of a small picture rather than hide a box
+BONES = ((0, 1), (0, 5), (5, 9), (9, 13), (13, 17), (0, 17), *((k, k + 1) for k in range(1, 20) if k % 4))
+GUIDE_CAPTION = "hold your hand here"
 RATE_MEMORY_S = 1.0  # the shown frame rate and times are means over about this long, so that the figures can be read
 RATE_PAUSE_S = 2.0  # a longer gap between two frames is a pause, not a frame rate
 
@@ -60,6 +62,11 @@ class Scale:
         )
 
 
+# Takes the picture, its scale, the boxes in it and the panels so far; returns its own panels' places: all later ones
+# keep clear of them.
+Extra = Callable[[np.ndarray, Scale, Sequence[Box], Sequence[Box | None]], list[Box]]
+
+
 class Overlay:
     """Draws observations; the switches are plain attributes that the window's keys change.
 
@@ -72,14 +79,19 @@ class Overlay:
         show_stages: bool = False,
         help_line: str = "",
         clock: Callable[[], float] = time.perf_counter,
+        extra: Extra | None = None,
     ) -> None:
-        """`help_line` holds the keys and what they do, such as "q quit · p timings"; `clock` counts seconds."""
+        """`help_line` holds the keys and what they do, such as "q quit · p timings"; `clock` counts seconds.
+
+        `extra` draws panels of its own, such as a game's score, into the picture.
+        """
         self.mirror = mirror
         self.show_stages = show_stages
         self.help_line = help_line
         self.notice = ""  # one line from the window, such as where a screenshot went
         self.fps: float | None = None  # of the pictures drawn; None until there were two
         self._clock = clock
+        self.extra = extra
         self._drawn: Observation | None = None
         self._drawn_s = 0.0
         self._stages_ms: dict[str, float] = {}
@@ -96,6 +108,9 @@ class Overlay:
             boxes = [mirrored(box, width) for box in boxes]
         predictions = observation.predictions
 
+        for region, prediction in zip(observation.regions, predictions, strict=True):
+            if region.hand is not None:
+                draw_skeleton(picture, joints_xy(region.hand, width if self.mirror else None), prediction, scale)
         for box, prediction in zip(boxes, predictions, strict=True):
             draw_box(picture, box, prediction, scale)
         panels = [
@@ -103,13 +118,20 @@ class Overlay:
             draw_figures(picture, self._figures(), scale),
             draw_help(picture, self.help_line, scale),
         ]
+        if self.extra is not None:
+            panels += self.extra(picture, scale, boxes, panels)
+        if observation.guide is not None:
+            guide = mirrored(observation.guide, width) if self.mirror else observation.guide
+            panels.append(draw_guide(picture, guide, scale))
         panels.append(draw_notice(picture, observation.frame.notice or "", scale, panels))
         panels.append(draw_notice(picture, self.notice, scale, panels, PAPER))
 
         bars = place_bars(boxes, predictions, scale, panels)
         lead = leading(boxes, predictions)
         if lead is not None:
-            panels.append(draw_inset(picture, predictions[lead], not bars, scale, boxes, [*panels, *bars.values()]))
+            taken = [*panels, *bars.values()]
+            inset = draw_inset(picture, predictions[lead], not bars, scale, boxes, taken)
+            panels.append(inset or draw_inset(picture, predictions[lead], False, scale, boxes, [*taken, *boxes]))
         draw_tags(picture, boxes, predictions, scale, [*panels, *bars.values()])
         for index, place in bars.items():
             draw_panel(picture, place, scale)
@@ -146,6 +168,14 @@ class Overlay:
 def mirrored(box: Box, width: int) -> Box:
     """Where a box lies in a picture of that width when it is flipped left to right."""
     return Box(width - box.x2, box.y1, width - box.x1, box.y2)
+
+
+def joints_xy(hand: Hand, mirrored_width: int | None) -> np.ndarray:
+    """(21, 2) int32: where the joints lie in the picture, flipped left to right where its width is given."""
+    points = np.nan_to_num(hand.landmarks[:, :2].astype(np.float64)).clip(-30000, 30000)  # what OpenCV's lines can take
+    if mirrored_width is not None:
+        points[:, 0] = mirrored_width - 1 - points[:, 0]
+    return points.round().astype(np.int32)
 
 
 def leading(boxes: Sequence[Box], predictions: Sequence[Prediction]) -> int | None:
@@ -237,6 +267,42 @@ def draw_box(picture: np.ndarray, box: Box, prediction: Prediction, scale: Scale
             for y, inward_y in ((first[1], side), (last[1], -side)):
                 corner = np.array([(x + inward_x, y), (x, y), (x, y + inward_y)], np.int32)
                 cv2.polylines(picture, [corner], False, color, 2 * scale.line + edge)
+
+
+def draw_skeleton(picture: np.ndarray, joints: np.ndarray, prediction: Prediction, scale: Scale) -> None:
+    """The (21, 2) joints of a hand and the bones between them, with dark edges so that they show on any skin."""
+    reach = float(np.ptp(joints, axis=0).max())
+    line = max(1, min(scale.line, round(reach / 90)))  # a small hand keeps its shape under its skeleton
+    bones = [joints[[start, end]] for start, end in BONES]
+    cv2.polylines(picture, bones, False, INK, line + 2, cv2.LINE_AA)
+    cv2.polylines(picture, bones, False, PAPER if prediction.label is not None else MUTED, line, cv2.LINE_AA)
+    for joint in joints.tolist():
+        cv2.circle(picture, joint, 2 * line + 1, INK, cv2.FILLED, cv2.LINE_AA)
+        color = KNOWN if prediction.label is not None else UNKNOWN
+        cv2.circle(picture, joint, max(1, 2 * line - 1), color, cv2.FILLED, cv2.LINE_AA)
+
+
+def draw_guide(picture: np.ndarray, guide: Box, scale: Scale) -> Box | None:
+    """A dashed frame with a line under its upper edge that says what it is for; returns the line's place."""
+    corners = [(guide.x1, guide.y1), (guide.x2 - 1, guide.y1), (guide.x2 - 1, guide.y2 - 1), (guide.x1, guide.y2 - 1)]
+    dashes = []
+    for start, end in zip(np.array(corners, float), np.array([*corners[1:], corners[0]], float), strict=True):
+        count = max(1, round(float(np.abs(end - start).sum()) / (3 * scale.pad)))
+        ends = start + (end - start) * ((np.arange(2 * count + 2) / (2 * count + 1))[:, None])
+        dashes += [ends[k : k + 2].round().astype(np.int32) for k in range(0, 2 * count + 1, 2)]
+    cv2.polylines(picture, dashes, False, INK, scale.line + 2, cv2.LINE_AA)
+    cv2.polylines(picture, dashes, False, PAPER, scale.line, cv2.LINE_AA)
+    limit = guide.width - 4 * scale.pad
+    size = scale.text if text_width(GUIDE_CAPTION, scale.text) <= limit else scale.small
+    line = shortened(GUIDE_CAPTION, limit, size)
+    width, height = text_width(line, size) + 2 * scale.pad, size + scale.pad
+    x, y = (guide.x1 + guide.x2 - width) // 2, guide.y1 + 2 * scale.pad
+    place = Box(x, y, x + width, y + height)
+    if not line or not fits(place, scale):
+        return None
+    draw_panel(picture, place, scale)
+    draw_text(picture, line, x + scale.pad, y + height // 2, size)
+    return place
 
 
 def draw_tags(
@@ -521,13 +587,19 @@ def draw_notice(
     """One line on a banner in the middle of the top, below the panels that it would touch there."""
     line = shortened(notice, scale.width - 6 * scale.pad, scale.text)
     width, height = text_width(line, scale.text) + 4 * scale.pad, scale.text + 2 * scale.pad
+    banner = place_banner((width, height), scale, panels)
+    if not line or not fits(banner, scale):
+        return None
+    draw_panel(picture, banner, scale, color, opacity=0.95)
+    draw_text(picture, line, banner.x1 + 2 * scale.pad, banner.y1 + height // 2, scale.text, INK)
+    return banner
+
+
+def place_banner(size_wh: tuple[int, int], scale: Scale, panels: Sequence[Box | None]) -> Box:
+    """The middle of the top, below the panels that would be touched there; it may lie outside of a tiny frame."""
+    width, height = size_wh
     x, y = (scale.width - width) // 2, scale.pad
     for panel in sorted((panel for panel in panels if panel is not None), key=lambda panel: panel.y2):
         if touches(Box(x, y, x + width, y + height), [panel]):
             y = panel.y2 + scale.pad
-    banner = Box(x, y, x + width, y + height)
-    if not line or not fits(banner, scale):
-        return None
-    draw_panel(picture, banner, scale, color, opacity=0.95)
-    draw_text(picture, line, x + 2 * scale.pad, y + height // 2, scale.text, INK)
-    return banner
+    return Box(x, y, x + width, y + height)

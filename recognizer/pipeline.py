@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from recognizer import registry
+from recognizer import preprocess, registry
 from recognizer.errors import ModelError, SettingsError
+from recognizer.samples import Samples
 from recognizer.settings import TASKS
 from recognizer.smoothing import Smoother
 from recognizer.values import Frame, Observation, Prediction, Region
@@ -85,9 +86,21 @@ class Pipeline:
         self.close()
 
 
+class Untaught:
+    """The classifier of a task that has samples to record and no model yet: it knows nothing."""
+
+    def __init__(self, region: str):
+        self._region = region
+
+    def predict(self, inputs: Sequence[Any]) -> tuple[Prediction, ...]:
+        images = inputs if self._region == "paper" else [preprocess.hand_image(region.crop) for region in inputs]
+        return tuple(Prediction(None, 0.0, (), image) for image in images)
+
+
 def task_names(models: Path) -> list[str]:
-    """The tasks that come with the program, then those that have a model in the folder."""
-    return [*TASKS, *(name for name in registry.tasks(models) if name not in TASKS)]
+    """The tasks that come with the program, then those that have a model in the folder or samples."""
+    own = {*registry.tasks(models), *(task.name for task in Samples().tasks())}
+    return [*TASKS, *sorted(own - set(TASKS))]
 
 
 def open_pipeline(task: str, models: Path, *, smooth: bool) -> Pipeline:
@@ -97,23 +110,30 @@ def open_pipeline(task: str, models: Path, *, smooth: bool) -> Pipeline:
     """
     if task not in task_names(models):
         raise SettingsError(f"There is no task {task!r}. Tasks: {', '.join(task_names(models))}.")
-    folder = registry.current(models, task)
-    region = registry.read_card(folder).get("region")
+    folder = None if is_untaught(task, models) else registry.current(models, task)
+    region = registry.read_card(folder).get("region") if folder else Samples().task(task).region
     smoother = Smoother() if smooth else None
+    classifier: Labeller
     if region == "paper":
         from recognizer.classifier import Classifier
         from recognizer.regions.digits import DigitFinder
 
-        return Pipeline(task, DigitFinder(), Classifier(folder), smoother, Writing(), folder)
+        classifier = Classifier(folder) if folder else Untaught(region)
+        return Pipeline(task, DigitFinder(), classifier, smoother, Writing(), folder)
     if region == "hand":
         from recognizer.assets import find_asset
         from recognizer.hand_signs import HandClassifier, Signs
         from recognizer.regions.hands import HandFinder
 
-        classifier = HandClassifier(folder)
+        classifier = HandClassifier(folder) if folder else Untaught(region)
         finder = HandFinder(find_asset("hand_landmarker"), video=smooth)
         return Pipeline(task, finder, classifier, smoother, Signs(), folder)
-    raise ModelError(f"{folder / registry.CARD} has region {region!r}, and this program knows paper and hand. Retrain.")
+    raise ModelError(f"The task {task} has region {region!r}, and this program knows paper and hand. Retrain it.")
+
+
+def is_untaught(task: str, models: Path) -> bool:
+    """Whether a task of the user's own waits for its first model."""
+    return not (models / task / registry.CURRENT).exists() and task in {own.name for own in Samples().tasks()}
 
 
 class _Clock:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 VERSION = "mnist-framing-1"  # written into each model's card; change it whenever a pixel changes
+HAND_VERSION = "hand-gray-1"  # likewise, of the models that look at hands
 
 SIDE = 28  # pixels of MNIST's pictures
 BOX = 20  # pixels of the box that MNIST's digits fill (LeCun et al. 1998)
@@ -83,3 +84,14 @@ def _resize(ink: np.ndarray, long_side: int) -> np.ndarray:
 
 def _disc(size: int) -> np.ndarray:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+
+
+def hand_image(crop_bgr: np.ndarray) -> np.ndarray:
+    """A hand as Sign Language MNIST shows it: a square crop (h, w, 3) or (h, w) uint8 as (28, 28) uint8 grey levels."""
+    if crop_bgr.size == 0:
+        return np.zeros((SIDE, SIDE), np.uint8)
+    gray = crop_bgr if crop_bgr.ndim == 2 else cv2.cvtColor(crop_bgr, cv2.COLOR_BGR2GRAY)
+    if gray.shape == (SIDE, SIDE):
+        return gray
+    shrinking = min(gray.shape) > SIDE
+    return cv2.resize(gray, (SIDE, SIDE), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)

@@ -21,6 +21,7 @@ class Settings:
     fps: float = 30.0  # frames a second asked of cameras and of the studio
     mirror: bool | None = None  # None: mirrored for a camera, as a person expects of a mirror, plain for the rest
     headless: bool = False
+    play: bool = False  # rock, paper, scissors against the computer
     max_frames: int | None = None
     output: Path = Path("output")  # where screenshots and the files of a headless run go
 
@@ -30,5 +31,7 @@ class Settings:
             raise SettingsError(f"--size {width}x{height} is not between 64x64 and 7680x4320. Try 1280x720.")
         if not 1 <= self.fps <= 240:
             raise SettingsError(f"--fps {self.fps:g} is not between 1 and 240. Try 30.")
+        if self.play and self.task != "rps":
+            raise SettingsError(f"--play is rock, paper, scissors, and the task is {self.task}. Add --task rps.")
         if self.max_frames is not None and self.max_frames < 1:
             raise SettingsError(f"--max-frames {self.max_frames} is not at least 1.")

@@ -17,7 +17,9 @@ from recognizer.errors import SinkError
 from recognizer.overlay import INK, MUTED, Overlay, draw_text
 from recognizer.values import Observation
 
-HELP_LINE = "q quit · p timings · m mirror · s screenshot · Space freeze"
+HELP_LINE = (
+    "q quit · Tab task · c record · t train · u undo · n new · p timings · m mirror · s screenshot · Space freeze"
+)
 NOTICE_S = 2.5  # long enough to read a path
 MAX_WINDOW_WH = (1280, 800)  # larger frames are shown smaller, so that the window fits a laptop's screen
 FREEZE_POLL_MS = 30  # a key press on a frozen picture is answered within two frames
@@ -84,6 +86,7 @@ class Window(_Closing):
     """Shows each observation and answers the keys: q or Esc and the window's own X end the run through `stop`.
 
     `actions` adds keys for other modes ("c", "\\t", ...); each is called without arguments when its key is pressed.
+    `keys` is asked first of every key, and says whether it has taken it.
     """
 
     def __init__(
@@ -94,6 +97,7 @@ class Window(_Closing):
         title: str = "recognizer",
         screenshot_dir: Path = Path("output"),
         actions: Mapping[str, Callable[[], None]] | None = None,
+        keys: Callable[[str], bool] = lambda key: False,
         help_line: str = HELP_LINE,
         gui: Any = cv2,
         screen: Callable[[], bool] = has_screen,
@@ -113,6 +117,7 @@ class Window(_Closing):
         self._picture: np.ndarray | None = None
         self._was_visible = False
         overlay.help_line = help_line
+        self._keys = keys
         self._actions: dict[str, Callable[[], None]] = {
             "q": self._quit,
             ESC: self._quit,
@@ -177,7 +182,7 @@ class Window(_Closing):
         if code >= 0:
             key = chr(code & 0xFF)
             action = self._actions.get(key) or self._actions.get(key.lower())
-            if action is not None:
+            if not self._keys(key) and action is not None:
                 action()
         if not self.closed and not self._is_visible():
             self.closed = True

@@ -1,4 +1,4 @@
-"""Scenes drawn by code: somebody holds a sheet with handwriting to a webcam. A camera for machines that have none."""
+"""Scenes drawn by code: somebody holds handwriting or a hand sign to a webcam. A camera for machines that have none."""
 
 import string
 from collections.abc import Callable
@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from recognizer.errors import SettingsError
+from recognizer.hand_drawing import draw_hand
 from recognizer.strokes import LETTERS_LIKE_DIGITS, digit_strokes, draw_strokes, letter_strokes, placing
 from recognizer.values import Box, Frame, Truth
 
@@ -18,6 +19,8 @@ SCENES: dict[str, str] = {
     "crowd": "one sheet full of digits, fifty unless told otherwise",
     "letters": "sheets with letters that nobody takes for digits",
     "blank": "sheets with nothing on them",
+    "rps": "a hand that shows rock, paper and scissors in turn",
+    "signs": "a hand that shows letters of the finger alphabet that nobody confuses",
 }
 
 _CARD_S = 2.4  # how long a sheet is shown: time to read it, and a minute of watching shows 25 of them
@@ -25,6 +28,14 @@ _THUMB_MM = 28  # how far a thumb reaches onto the sheet: nothing is written the
 _COME_S = 0.3  # the time in which a sheet comes into the picture, and goes
 _MAX_CROWD = 50
 _SIDE_PX = (160, 4096)  # smallest and largest side of a picture that the scenes are drawn for
+
+# What a hand shows in the scenes without paper: for each label the ways to hold it.
+_SIGNS: dict[str, dict[str, tuple[str, ...]]] = {
+    "rps": {"rock": ("S",), "paper": ("open",), "scissors": ("V",)},
+    "signs": {letter: (letter,) for letter in "BCDFILVWY"},
+}
+_HAND_MM = 190  # from the wrist to the tip of the longest finger
+_SITTING = 6  # so many signs are shown by one person in one place, then comes another
 
 _Draw = Callable[[np.random.Generator], list[np.ndarray]]
 
@@ -96,12 +107,15 @@ class _Sprite:
 
 @dataclass(frozen=True, eq=False)
 class _Card:
-    """One sheet with all that stays the same while it is held up."""
+    """One sheet, or one hand, with all that stays the same while it is held up."""
 
-    sheet_bgra: np.ndarray  # (h, w, 4) uint8
+    room: np.ndarray  # (H, W, 4) uint8, what is behind it
+    sheet_bgra: np.ndarray | None  # (h, w, 4) uint8, None where a hand holds no sheet
+    size_wh: tuple[int, int]  # of the sheet or the hand's picture
+    center_xy: tuple[float, float]  # what of it is held before the camera, in its pixels
     glyphs: tuple[_Glyph, ...]
     behind: tuple[_Sprite, ...]  # hands behind the sheet
-    before: tuple[_Sprite, ...]  # thumbs on it
+    before: tuple[_Sprite, ...]  # thumbs on it, or the hand that shows a sign
     light: np.ndarray  # (H, W, 3) uint8, 255 for full light
     rest: np.ndarray  # (6,) x, y in picture heights off the middle, growth, and yaw, pitch, roll in radians
     swing: np.ndarray  # (6, 3) how far each of these moves, at three frequencies
@@ -110,10 +124,11 @@ class _Card:
 
 
 class Studio:
-    """A webcam that looks at a hand-held sheet, drawn by code.
+    """A webcam that looks at a hand-held sheet, or at a hand that shows a sign, drawn by code.
 
     A picture depends on `seed` and its index alone, so that any frame can be asked for at any time. Its `truth` holds
-    each character that is wholly in the picture, in writing order, with the box around its ink in pixels.
+    each character that is wholly in the picture, in writing order, with the box around its ink in pixels; or the sign,
+    with the box around the hand, once all of the hand is in the picture.
     Raises SettingsError for an unknown scene and for sizes and rates that no picture can have.
     """
 
@@ -147,7 +162,8 @@ class Studio:
         self._sleeve = _SLEEVES[rng.integers(len(_SLEEVES))]
         self._room = _room(size_wh, self._skin, self._sleeve, rng)
         self._noise = _sensor_noise(size_wh, rng)
-        self._card = lru_cache(maxsize=3)(self._make_card)
+        self._card = lru_cache(maxsize=3)(self._make_sign if scene in _SIGNS else self._make_card)
+        self._sitting = lru_cache(maxsize=2)(self._make_sitting)
 
     def frame(self, index: int) -> Frame:
         """The picture with this index, 0 or above, at the time index / fps."""
@@ -155,10 +171,11 @@ class Studio:
         card_index = int(time_s / _CARD_S)
         card = self._card(card_index)
         to_picture = self._pose(card, card_index, time_s)
-        layers = self._room.copy()  # with a fourth channel that only fills up: OpenCV warps four faster than three
+        layers = card.room.copy()  # with a fourth channel that only fills up: OpenCV warps four faster than three
         for sprite in card.behind:
             _blend(layers, sprite, to_picture)
-        _lay(layers, card.sheet_bgra, to_picture)
+        if card.sheet_bgra is not None:
+            _lay(layers, card.sheet_bgra, to_picture)
         for sprite in card.before:
             _blend(layers, sprite, to_picture)
         image = cv2.cvtColor(layers, cv2.COLOR_BGRA2BGR)
@@ -184,21 +201,19 @@ class Studio:
         turn = turn @ np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
         focal = 1.1 * width  # a webcam sees about 50 degrees
         scale = 1 + growth  # the sheet is drawn as large as it is seen when held straight
-        sheet_h, sheet_w = card.sheet_bgra.shape[:2]
-        centre = np.array([[1, 0, -sheet_w / 2], [0, 1, -sheet_h / 2], [0, 0, 1]])
+        centre = _from(*card.center_xy)
         flat = np.column_stack([turn[:, 0] * scale, turn[:, 1] * scale, [x * height, y * height, focal]])
         lens = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
         return lens @ flat @ centre
 
     def _smear(self, image: np.ndarray, card: _Card, now: np.ndarray, before: np.ndarray) -> None:
         """Blurs the sheet along its way while the shutter was open, in place."""
-        sheet_h, sheet_w = card.sheet_bgra.shape[:2]
-        middle = np.array([[sheet_w / 2, sheet_h / 2]])
+        middle = np.array([card.center_xy])
         across, down = (_project(middle, now) - _project(middle, before))[0]
         kernel = 1 + int(abs(across)), 1 + int(abs(down))
         if max(kernel) < 3:
             return
-        x1, y1, x2, y2 = _bounds(card.sheet_bgra.shape, now, self.size_wh)
+        x1, y1, x2, y2 = _bounds(card.size_wh[::-1], now, self.size_wh)
         if x1 < x2 and y1 < y2:
             image[y1:y2, x1:x2] = cv2.blur(image[y1:y2, x1:x2], (min(kernel[0], 31), min(kernel[1], 31)))
 
@@ -227,12 +242,48 @@ class Studio:
         rest = rng.normal(
             [0, 0.0 if crowded else 0.44 - 0.42 * share, 0, 0, 0, 0], [0.02, 0.015, 0.01, 0.09, 0.07, 0.06]
         ).clip(-0.17, 0.2)
-        swing = rng.uniform(0.2, 1, (6, 3)) * np.array([[0.01], [0.008], [0.008], [0.02], [0.018], [0.008]])
-        pace = 2 * np.pi * rng.uniform([0.15, 0.4, 0.9], [0.35, 0.8, 1.6], (6, 3))
-        swing = swing * np.array([1, 0.5, 0.15])
-        phase = rng.uniform(0, 2 * np.pi, (6, 3))
+        moves = _moves([0.01, 0.008, 0.008, 0.02, 0.018, 0.008], rng)
         light = _light(self.size_wh, rng)
-        return _Card(cv2.cvtColor(sheet, cv2.COLOR_BGR2BGRA), glyphs, behind, before, light, rest, swing, pace, phase)
+        sheet = cv2.cvtColor(sheet, cv2.COLOR_BGR2BGRA)
+        center = sheet_w / 2, sheet_h / 2
+        return _Card(self._room, sheet, (sheet_w, sheet_h), center, glyphs, behind, before, light, rest, *moves)
+
+    def _make_sign(self, card_index: int) -> _Card:
+        rng = np.random.default_rng([self._seed, 1, card_index])
+        height = self.size_wh[1]
+        labels = sorted(_SIGNS[self.scene])
+        label = labels[(card_index * 7 + self._seed) % len(labels)]  # all in turn, and not in the alphabet's order
+        ways = _SIGNS[self.scene][label]
+        skin, sleeve, room = self._sitting(card_index // _SITTING)
+        share = rng.uniform(0.44, 0.7)
+        mm = share * min(height, self.size_wh[0]) / _HAND_MM
+        side = "left" if rng.random() < 0.5 else "right"
+        arm_mm = 0.75 * height / mm - 30  # out of the picture, however the hand moves
+        way = ways[rng.integers(len(ways))]
+        hand = draw_hand(way, side=side, skin_bgr=skin, sleeve_bgr=sleeve, px_per_mm=mm, rng=rng, arm_mm=arm_mm)
+        joints = hand.joints[:, :2]
+        sheet_h, sheet_w = hand.image_bgra.shape[:2]
+        center = (joints.min(axis=0) + joints.max(axis=0)) / 2
+        beside = 0.3 if side == "left" else -0.3  # of the head, seen from the camera
+        rest = rng.normal([beside, 0, 0, 0, 0, 0], [0.12, 0.03, 0.01, 0.05, 0.04, 0.05]).clip(-0.45, 0.45)
+        room_x = max(0.0, (self.size_wh[0] - 1.2 * float(np.ptp(joints[:, 0])) - 40 * mm) / 2 / height)
+        rest[0] = rest[0].clip(-room_x, room_x)
+        moves = _moves([0.022, 0.018, 0.022, 0.05, 0.04, 0.03], rng)
+        sharpness = rng.uniform(0.3, 0.9) * height / 720
+        picture = _Sprite(cv2.GaussianBlur(hand.image_bgra, (0, 0), sharpness), np.eye(3))
+        glyphs = (_Glyph(label, joints, 8 * mm),)
+        light = _exposed(_light(self.size_wh, rng), self.size_wh[0] / 2 + rest[0] * height)
+        return _Card(
+            room, None, (sheet_w, sheet_h), tuple(center.tolist()), glyphs, (), (picture,), light, rest, *moves
+        )
+
+    def _make_sitting(self, sitting: int) -> tuple[tuple[int, int, int], tuple[int, int, int], np.ndarray]:
+        """Skin and sleeve of a person who shows signs, and what the camera sees behind the hand, (H, W, 4) uint8."""
+        rng = np.random.default_rng([self._seed, 2, sitting])
+        skin = _SKINS[(self._seed + 2 * sitting) % len(_SKINS)]
+        sleeve = _SLEEVES[rng.integers(len(_SLEEVES))]
+        room = _room(self.size_wh, skin, sleeve, rng) if rng.random() < 0.6 else _wall(self.size_wh, rng)
+        return skin, sleeve, room
 
     def _write(self, sheet: np.ndarray, paper: _Paper, mm: float, rng: np.random.Generator) -> tuple[_Glyph, ...]:
         """Writes the scene's text on the sheet, in place."""
@@ -305,6 +356,13 @@ def _letter(letter: str) -> tuple[str, _Draw]:
     return letter, lambda rng: letter_strokes(letter, rng)
 
 
+def _moves(reach: list[float], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Swing, pace and phase of a card that moves about as far as `reach` in each of the six ways."""
+    swing = rng.uniform(0.2, 1, (6, 3)) * np.array(reach)[:, None]
+    pace = 2 * np.pi * rng.uniform([0.15, 0.4, 0.9], [0.35, 0.8, 1.6], (6, 3))
+    return swing * np.array([1, 0.5, 0.15]), pace, rng.uniform(0, 2 * np.pi, (6, 3))
+
+
 def _placed(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 
@@ -324,7 +382,7 @@ def _bounds(shape: tuple[int, ...], projection: np.ndarray, size_wh: tuple[int, 
     return max(int(x1), 0), max(int(y1), 0), min(int(x2), size_wh[0]), min(int(y2), size_wh[1])
 
 
-def _from(x: int, y: int) -> np.ndarray:
+def _from(x: float, y: float) -> np.ndarray:
     """The transform that makes (x, y) the origin."""
     return np.array([[1.0, 0, -x], [0, 1.0, -y], [0, 0, 1.0]])
 
@@ -579,6 +637,13 @@ def _light(size_wh: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     return cv2.resize(small, size_wh, interpolation=cv2.INTER_CUBIC)
 
 
+def _exposed(light: np.ndarray, x: float) -> np.ndarray:
+    """The light as a camera takes it whose exposure follows the hand that is held at column x."""
+    height = light.shape[0]
+    part = light[height // 4 : -height // 4, max(0, round(x - height / 4)) : round(x + height / 4)]
+    return cv2.convertScaleAbs(light, alpha=float(np.clip(0.92 * 255 / part.mean(), 1, 1.5)))
+
+
 _NOISE_ZERO = 32  # what stands for no noise in a picture of noise
 
 
@@ -621,6 +686,29 @@ def _room(
     room = cv2.GaussianBlur(room, (0, 0), 5.5)
     _person(room, np.array(skin) * 0.85, np.array(shirt) * 0.85, rng)
     return cv2.cvtColor(cv2.resize(room, size_wh, interpolation=cv2.INTER_LINEAR), cv2.COLOR_BGR2BGRA)
+
+
+def _wall(size_wh: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """A wall close behind the hand, (H, W, 4) uint8: plaster, an edge or a picture on it."""
+    width, height = 640, 360
+    color = np.array(
+        [(196, 204, 208), (176, 190, 202), (170, 176, 170), (112, 120, 130), (150, 172, 190)][rng.integers(5)]
+    )
+    coarse = cv2.resize(rng.normal(1, 0.035, (5, 8)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    fine = rng.normal(0, 0.012, (height, width)).astype(np.float32)
+    fall = np.linspace(*rng.permutation([0.8, 1.06]), width, dtype=np.float32)[None, :]
+    wall = np.clip(((coarse + cv2.GaussianBlur(fine, (0, 0), 0.8)) * fall)[..., None] * color, 0, 255).astype(np.uint8)
+    which = rng.random()
+    if which < 0.35:  # a picture in its frame
+        x, y = int(rng.integers(30, 420)), int(rng.integers(20, 90))
+        cv2.rectangle(wall, (x, y), (x + 170, y + 120), (44, 56, 66), 7)
+        cv2.rectangle(wall, (x + 4, y + 4), (x + 166, y + 116), tuple(int(v) for v in rng.integers(110, 190, 3)), -1)
+        cv2.ellipse(wall, (x + 85, y + 90), (60, 26), 0, 180, 360, tuple(int(v) for v in rng.integers(80, 150, 3)), -1)
+    elif which < 0.7:  # the corner of the room
+        x = int(rng.integers(60, 580))
+        wall[:, x:] = (wall[:, x:] * 0.82).astype(np.uint8)
+    wall = cv2.GaussianBlur(wall, (0, 0), 1.8)
+    return cv2.cvtColor(cv2.resize(wall, size_wh, interpolation=cv2.INTER_LINEAR), cv2.COLOR_BGR2BGRA)
 
 
 def _window(room: np.ndarray, x: int, rng: np.random.Generator) -> None:

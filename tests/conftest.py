@@ -79,6 +79,12 @@ class FakeFinder:
         return self.regions
 
 
+@pytest.fixture(autouse=True)
+def own_captures(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples that a user has recorded are neither read nor written by tests."""
+    monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path_factory.mktemp("captures")))
+
+
 @pytest.fixture
 def published_models() -> Path:
     """The folder with the shipped models, skipping where no digits model has been published yet."""

@@ -4,7 +4,7 @@ import pytest
 
 from recognizer import overlay as drawing
 from recognizer.overlay import KNOWN, Overlay
-from recognizer.values import Box, Frame, Observation, Prediction, Region
+from recognizer.values import Box, Frame, Hand, Observation, Prediction, Region
 
 GREY = 120
 
@@ -224,3 +224,81 @@ def test_a_long_line_is_shortened_to_its_limit():
     assert drawing.text_width(short, 16) <= 120
     assert drawing.shortened("ok", 120, 16) == "ok"
     assert drawing.shortened("ok", 1, 16) == ""
+
+
+def hand_seen(labels: list[str | None], size_wh: tuple[int, int] = (640, 480), guide: Box | None = None) -> Observation:
+    """Two hands at most, side by side, with joints that fan out from the wrist."""
+    frame_bgr = np.full((size_wh[1], size_wh[0], 3), GREY, np.uint8)
+    regions, predictions = [], []
+    side = size_wh[1] // 3
+    for number, label in enumerate(labels):
+        x1, y1 = round((0.2 + 0.4 * number) * size_wh[0]), round(0.3 * size_wh[1])
+        joints = np.zeros((21, 3), np.float32)
+        joints[:, 0] = x1 + side * (0.1 + 0.8 * np.linspace(0, 1, 21))
+        joints[:, 1] = y1 + side * (0.9 - 0.8 * (np.arange(21) % 5) / 4)
+        crop = np.full((side, side, 3), (20, 40, 200), np.uint8)
+        regions.append(Region(Box(x1, y1, x1 + side, y1 + side), crop, hand=Hand(joints, "right", 0.9)))
+        top = ((label or "rock", 0.9), ("scissors", 0.08), ("paper", 0.01))
+        predictions.append(Prediction(label, 0.9, top, crop))
+    text = " ".join(label for label in labels if label)
+    return Observation(Frame(frame_bgr, 0, 0.0, "x"), "rps", tuple(regions), tuple(predictions), text, guide=guide)
+
+
+def test_a_hand_shows_its_joints_on_the_mirrored_side_too():
+    seen = hand_seen(["rock"])
+    picture, mirror = Overlay().draw(seen), Overlay(mirror=True).draw(seen)
+    for x, y in seen.regions[0].hand.landmarks[:, :2].round().astype(int):
+        assert changed(picture)[y, x]
+        assert changed(mirror)[y, 639 - x]
+        assert green(picture)[y - 1 : y + 2, x - 1 : x + 2].any()
+
+
+def test_an_unknown_hand_has_a_grey_skeleton():
+    picture = Overlay().draw(hand_seen([None]))
+    assert not green(picture).any()
+    x, y = hand_seen([None]).regions[0].hand.landmarks[10, :2].round().astype(int)
+    assert (picture[y, x] == drawing.UNKNOWN).all()
+
+
+@pytest.mark.parametrize("size_wh", [(640, 480), (1280, 720), (1920, 1080)])
+def test_two_hands_are_two_labels_and_long_ones_fit(monkeypatch, size_wh):
+    words = words_drawn(monkeypatch, Overlay(), hand_seen(["scissors", "paper"], size_wh))
+    assert words.count("90%") >= 2
+    assert {"scissors", "paper", "scissors paper", "network input"} <= set(words)
+    assert not any(word.endswith("…") for word in words)
+
+
+def test_joints_far_outside_or_without_a_number_do_no_harm():
+    seen = hand_seen(["rock"])
+    seen.regions[0].hand.landmarks[3] = (1e9, -1e9, 0)
+    seen.regions[0].hand.landmarks[4] = np.nan
+    assert Overlay(mirror=True).draw(seen).shape == (480, 640, 3)
+
+
+def test_the_guide_is_dashed_and_says_what_it_is_for(monkeypatch):
+    seen = hand_seen([], guide=Box(100, 100, 300, 300))
+    upper = changed(Overlay().draw(seen))[100, 100:300]
+    assert upper[:4].all()
+    assert upper[-4:].all()
+    assert 0.3 < upper.mean() < 0.9
+    mirrored = changed(Overlay(mirror=True).draw(seen))
+    assert mirrored[100, 340:540].any()
+    assert not mirrored[100:300, 100:330].any()
+    assert words_drawn(monkeypatch, Overlay(), seen) == [drawing.GUIDE_CAPTION]
+
+
+@pytest.mark.parametrize("guide", [Box(0, 0, 1, 1), Box(0, 0, 640, 480), Box(600, 440, 700, 600)])
+def test_guides_of_any_size(guide):
+    assert Overlay().draw(hand_seen([], guide=guide)).shape == (480, 640, 3)
+
+
+def test_extra_panels_are_kept_clear_of():
+    place = Box(400, 300, 630, 470)
+
+    def extra(picture, scale, boxes, panels):
+        assert boxes == [Box(128, 144, 288, 304)]
+        cv2.rectangle(picture, (place.x1, place.y1), (place.x2 - 1, place.y2 - 1), (1, 2, 3), cv2.FILLED)
+        return [place]
+
+    picture = Overlay(extra=extra).draw(hand_seen(["rock"]))
+    assert (picture[300:470, 400:630] == (1, 2, 3)).all()

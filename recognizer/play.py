@@ -1,0 +1,292 @@
+"""Rock, paper, scissors against the computer: the rules, stepped by frames, and the panels that the overlay shows."""
+
+import random
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Self
+
+import cv2
+import numpy as np
+
+from recognizer.overlay import (
+    ALERT,
+    BOLD,
+    INK,
+    KNOWN,
+    MUTED,
+    PAPER,
+    Color,
+    Scale,
+    draw_panel,
+    draw_text,
+    fits,
+    place_banner,
+    shortened,
+    text_width,
+    touches,
+)
+from recognizer.values import Box, Observation
+
+SIGNS = ("rock", "paper", "scissors")
+BEATS = {"rock": "scissors", "paper": "rock", "scissors": "paper"}
+HELP_LINE = "Space round · r restart · q quit · m mirror · s screenshot"
+
+COUNT_FROM = 3
+BEAT_S = 0.8  # from one number to the next: the pace at which people count aloud
+REACTION_S = 0.3  # after "shoot" until hands have opened and the label has settled
+LOOK_S = 0.6  # how long the hand is then looked at
+
+
+@dataclass(frozen=True)
+class Round:
+    """How a round ended. `yours` is None where no sign was held: then `outcome` is "void" and nobody scores."""
+
+    yours: str | None
+    theirs: str
+    outcome: str  # "won" and "lost" from the person's side, "drawn" or "void"
+
+
+class RockPaperScissors:
+    """One match. The computer's sign is fixed when a round starts, before any frame of it has been seen.
+
+    `start` and `restart` are what the keys call; `step` takes every frame.
+    """
+
+    def __init__(self, rng: random.Random | None = None, best_of: int | None = None) -> None:
+        """`rng` is the system's own unless given; a match goes on without end unless `best_of` rounds are asked for."""
+        self.best_of = best_of
+        self.wins, self.losses, self.draws = 0, 0, 0
+        self.last: Round | None = None  # the round that ended last, until the next one starts
+        self._rng = rng or secrets.SystemRandom()
+        self._theirs: str | None = None  # the computer's sign, kept back until the round ends
+        self._started_s: float | None = None  # time of the round's first frame
+        self._now_s = 0.0
+        self._held: list[str | None] = []
+
+    @property
+    def running(self) -> bool:
+        """Whether a round goes on."""
+        return self._theirs is not None
+
+    @property
+    def count(self) -> int | None:
+        """The number to call, 0 for "shoot", None between rounds."""
+        if not self.running:
+            return None
+        elapsed_s = 0.0 if self._started_s is None else self._now_s - self._started_s
+        return max(0, COUNT_FROM - int(elapsed_s / BEAT_S))
+
+    @property
+    def winner(self) -> str | None:
+        """Who has won a match of `best_of` rounds, "you" or "computer"; None while that is open."""
+        if self.best_of is None or max(self.wins, self.losses) <= self.best_of // 2:
+            return None
+        return "you" if self.wins > self.losses else "computer"
+
+    def start(self) -> None:
+        """Starts a round, and a new match after a decided one. Nothing happens while one goes on."""
+        if self.running:
+            return
+        if self.winner:
+            self.restart()
+        self.last = None
+        self._theirs = self._rng.choice(SIGNS)
+        self._started_s = None
+        self._held = []
+
+    def restart(self) -> None:
+        """Back to nought all, without the round that goes on."""
+        self.wins, self.losses, self.draws = 0, 0, 0
+        self.last = None
+        self._theirs = None
+
+    def step(self, time_s: float, observation: Observation) -> None:
+        """Takes the next frame at its time in seconds, which rises from frame to frame."""
+        if self._theirs is None:
+            return
+        if self._started_s is None or time_s < self._started_s:  # the source may have been opened anew
+            self._started_s = time_s
+            self._held = []
+        self._now_s = time_s
+        since_shoot_s = time_s - self._started_s - COUNT_FROM * BEAT_S
+        if REACTION_S <= since_shoot_s < REACTION_S + LOOK_S:
+            self._held.append(held_sign(observation))
+        elif since_shoot_s >= REACTION_S + LOOK_S:
+            self._end(self._theirs, majority(self._held or [held_sign(observation)]))
+
+    def _end(self, theirs: str, yours: str | None) -> None:
+        self._theirs = None
+        self.last = Round(yours, theirs, outcome(yours, theirs))
+        self.wins += self.last.outcome == "won"
+        self.losses += self.last.outcome == "lost"
+        self.draws += self.last.outcome == "drawn"
+
+
+def outcome(yours: str | None, theirs: str) -> str:
+    """What a round comes to for the person."""
+    if yours is None:
+        return "void"
+    if yours == theirs:
+        return "drawn"
+    return "won" if BEATS[yours] == theirs else "lost"
+
+
+def held_sign(observation: Observation) -> str | None:
+    """The one sign that is shown; None without one, and where two hands show different ones."""
+    shown = {prediction.label for prediction in observation.predictions if prediction.label in SIGNS}
+    return shown.pop() if len(shown) == 1 else None
+
+
+def majority(held: Sequence[str | None]) -> str | None:
+    """The sign of more than half of the frames, so that a flicker neither makes nor spoils a throw."""
+    sign, frames = Counter(held).most_common(1)[0]
+    return sign if 2 * frames > len(held) else None
+
+
+class Referee:
+    """A sink that lets the game see every frame. It stands before the sinks that draw it."""
+
+    def __init__(self, game: RockPaperScissors) -> None:
+        self._game = game
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def write(self, observation: Observation) -> None:
+        self._game.step(observation.frame.time_s, observation)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class ScoreBoard:
+    """Draws a game as the `extra` of an Overlay: score and result below, the count above, the computer's hand aside."""
+
+    def __init__(self, game: RockPaperScissors) -> None:
+        self._game = game
+        self._shown: Round | None = None
+        self._left = False  # where the computer's hand is shown: it stays there while the person's moves
+
+    def __call__(
+        self, picture: np.ndarray, scale: Scale, boxes: Sequence[Box], panels: Sequence[Box | None]
+    ) -> list[Box]:
+        """Draws into the (H, W, 3) uint8 BGR picture, in place; returns the places of its panels."""
+        game = self._game
+        if game.last is not None and game.last is not self._shown:
+            self._left = bool(boxes) and boxes[0].center_xy[0] > scale.width / 2
+        self._shown = game.last
+        drawn = [draw_score(picture, game, scale, panels)]
+        if game.count is not None:
+            word = str(game.count) if game.count else "shoot!"
+            drawn.append(draw_count(picture, word, scale, [*panels, *drawn]))
+        if game.last is not None:
+            drawn.append(draw_opponent(picture, game.last.theirs, self._left, scale, [*panels, *drawn]))
+        return [place for place in drawn if place is not None]
+
+
+def result_line(game: RockPaperScissors) -> tuple[str, Color]:
+    """What there is to say between two rounds, and its colour."""
+    if game.winner:
+        return ("You win the match" if game.winner == "you" else "The computer wins the match"), PAPER
+    if game.running:
+        return "rock, paper, scissors …", MUTED
+    if game.last is None:
+        return "Space starts a round", MUTED
+    yours, theirs = game.last.yours, game.last.theirs
+    return {
+        "won": (f"You win: {yours} beats {theirs}", KNOWN),
+        "lost": (f"Computer wins: {theirs} beats {yours}", PAPER),
+        "drawn": (f"Draw: both {theirs}", PAPER),
+        "void": ("Show rock, paper or scissors", ALERT),
+    }[game.last.outcome]
+
+
+def draw_score(picture: np.ndarray, game: RockPaperScissors, scale: Scale, panels: Sequence[Box | None]) -> Box | None:
+    """The score and below it one line, in the middle of the bottom, above the panels there."""
+    score = f"you {game.wins} : {game.losses} computer"
+    limit = scale.width - 4 * scale.pad
+    size = round(1.4 * scale.text)
+    words, color = result_line(game)
+    line = shortened(words, limit - 2 * scale.pad, scale.text, BOLD)
+    width = max(text_width(score, size, BOLD), text_width(line, scale.text, BOLD), limit // 3) + 4 * scale.pad
+    height = round(1.4 * size + 1.5 * scale.text) + scale.pad
+    x, bottom = (scale.width - width) // 2, scale.height - scale.pad
+    place = Box(x, bottom - height, x + width, bottom)
+    for panel in panels:
+        if panel is not None and touches(place, [panel]):
+            place = Box(x, panel.y1 - scale.pad - height, x + width, panel.y1 - scale.pad)
+    if not fits(place, scale):
+        return None
+    draw_panel(picture, place, scale)
+    middle = (place.x1 + place.x2) // 2
+    y = place.y1 + scale.pad // 2 + round(0.7 * size)
+    draw_text(picture, score, middle - text_width(score, size, BOLD) // 2, y, size, PAPER, BOLD)
+    y += round(0.7 * size + 0.75 * scale.text)
+    draw_text(picture, line, middle - text_width(line, scale.text, BOLD) // 2, y, scale.text, color, BOLD)
+    return place
+
+
+def draw_count(picture: np.ndarray, word: str, scale: Scale, panels: Sequence[Box | None]) -> Box | None:
+    """The number of the countdown, or "shoot!", large in the middle of the top."""
+    size = round(1.7 * scale.big)
+    width = max(text_width(word, size, BOLD) + 4 * scale.pad, round(1.3 * size))
+    place = place_banner((width, round(1.25 * size)), scale, panels)
+    if not fits(place, scale) or touches(place, panels):
+        return None
+    draw_panel(picture, place, scale, KNOWN if word == "shoot!" else INK)
+    x = (place.x1 + place.x2 - text_width(word, size, BOLD)) // 2
+    draw_text(picture, word, x, (place.y1 + place.y2) // 2, size, INK if word == "shoot!" else PAPER, BOLD)
+    return place
+
+
+def draw_opponent(picture: np.ndarray, sign: str, left: bool, scale: Scale, panels: Sequence[Box | None]) -> Box | None:
+    """The computer's sign as a hand and a word, half way up one side of the picture."""
+    hand_bgra = hand_picture(sign, max(8, round(0.3 * min(scale.height, 0.75 * scale.width))))
+    high, wide = hand_bgra.shape[:2]
+    words = (("computer", scale.small, MUTED), (sign, scale.text, PAPER))
+    width = max(wide, *(text_width(word, size, BOLD) for word, size, _ in words)) + 2 * scale.pad
+    height = high + round(1.4 * (scale.small + scale.text)) + 2 * scale.pad
+    x = scale.pad if left else scale.width - scale.pad - width
+    y = (scale.height - height) // 2
+    place = Box(x, y, x + width, y + height)
+    if not fits(place, scale) or touches(place, panels):
+        return None
+    draw_panel(picture, place, scale)
+    y += scale.pad
+    for word, size, color in words:
+        row = round(1.4 * size)
+        draw_text(picture, word, x + (width - text_width(word, size, BOLD)) // 2, y + row // 2, size, color, BOLD)
+        y += row
+    start = x + (width - wide) // 2
+    part = picture[y : y + high, start : start + wide]
+    clear = 1 - hand_bgra[..., 3:].astype(np.float32) / 255
+    part[:] = np.clip(part * clear + hand_bgra[..., :3], 0, 255).astype(np.uint8)
+    return place
+
+
+@lru_cache(maxsize=12)
+def hand_picture(sign: str, height: int) -> np.ndarray:
+    """The computer's hand, (height, w, 4) uint8 with the colours multiplied by alpha."""
+    from recognizer.hand_drawing import draw_hand
+
+    ways = {"rock": "S", "paper": "open", "scissors": "V"}
+    hand = draw_hand(
+        ways[sign],
+        side="right",
+        skin_bgr=(196, 180, 170),  # of a machine: nobody's skin
+        sleeve_bgr=(90, 70, 58),
+        px_per_mm=max(0.3, height / 200),
+        rng=np.random.default_rng(0),
+        arm_mm=40,
+    )
+    low, high = hand.joints[:, :2].min(axis=0), hand.joints[:, :2].max(axis=0)
+    edge = 0.1 * float((high - low).max())
+    (x1, y1), (x2, y2) = np.maximum(low - edge, 0).astype(int), (high + edge).astype(int)
+    cut = hand.image_bgra[y1:y2, x1:x2]
+    return cv2.resize(cut, (max(1, round(height * cut.shape[1] / cut.shape[0])), height), interpolation=cv2.INTER_AREA)

@@ -1,0 +1,668 @@
+"""The captured data set on disk: pictures in <captures>/<task>/<session>/<label>/, one samples.csv with a row for each.
+
+A sample is there with its picture and its row or not at all, whatever is stopped when. Pictures on their way in, out or
+elsewhere lie in .unfinished/, and the rows of samples.csv decide where each of them belongs: whoever writes next brings
+it there. Rows are added in one write; every other change replaces samples.csv in one step. One program writes at a time.
+"""
+
+import contextlib
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+import secrets
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from recognizer import durable
+from recognizer.errors import SamplesError
+from recognizer.values import Box, Frame, Hand, Region
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROOT = Path(__file__).resolve().parent.parent
+TABLE = "samples.csv"
+CARD = "task.json"
+UNFINISHED = ".unfinished"
+LOCK = ".lock"
+COLUMNS = ("path", "label", "task", "session", "time", "source", "hand", "box", "landmarks")
+REGIONS = ("hand", "paper", "box")
+JOINTS = 21
+
+LOCK_WAIT_S = 10.0  # the import of some thousand pictures is the longest that one program writes
+NAME_LIMIT = 40  # characters of a task's, session's or label folder's name: four of them stay below Windows' 260
+NAME_BYTES = 120  # of such a name in UTF-8; file systems take 255, and some encrypted ones 143
+LABEL_LIMIT = 60  # characters; a longer one is a sentence and fits no overlay
+SOURCE_LIMIT = 200  # characters of a source's name that are kept
+PAPER_MARGIN = 1.0  # of the longer side, kept around what was written: the finder needs paper to tell ink from ground
+PICTURE_LIMIT = 1 << 26  # bytes of one PNG: more than an 8K frame of noise would not be a sample
+JOINERS = "\u200c\u200d"  # letters of Persian and Indian scripts, and emoji, are joined or kept apart by them
+RESERVED = {"con", "prn", "aux", "nul"} | {
+    f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"
+}  # by Windows
+PATH = re.compile(r'([^\x00-\x1f\x7f\\/:*?"<>|,.][^\x00-\x1f\x7f\\/:*?"<>|,]*/){3}[^\x00-\x1f\x7f\\/:*?"<>|,.]+\.png')
+LANDMARKS = re.compile(r"-?\d+\.\d\d(?: -?\d+\.\d\d){62}")  # two decimals each: a torn number is seen
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be told apart, and where it is shown."""
+
+    name: str  # a folder's name, here and among the models
+    region: str  # "hand", "paper" or "box"
+    labels: tuple[str, ...]  # words in any script, in the order they were given
+    created: str  # ISO 8601, UTC
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One row of samples.csv."""
+
+    path: str  # of the picture, from the captures folder, with "/"
+    label: str
+    task: str
+    session: str
+    time: str  # ISO 8601, UTC
+    source: str
+    side: str  # "left", "right", or "" where no hand was found
+    box: Box  # in the frame; of a sample that was imported from a picture the whole of it
+    landmarks: np.ndarray | None = None  # (21, 3) float32 px of the frame, as in Hand
+
+    @property
+    def id(self) -> str:
+        """The last part of the file's name: what the contact sheet shows and --sample takes."""
+        return file_name(self.path).removesuffix(".png").rsplit("-", 1)[-1]
+
+    @property
+    def hand(self) -> Hand | None:
+        """The hand as the finder gave it; its score is not kept and is 1."""
+        return None if self.landmarks is None else Hand(self.landmarks, self.side, 1.0)
+
+
+def captures_folder() -> Path:
+    """The folder that RECOGNIZER_CAPTURES names, else data/captures/ beside the package."""
+    named = os.environ.get("RECOGNIZER_CAPTURES")
+    return Path(named) if named else ROOT / "data" / "captures"
+
+
+def new_session() -> str:
+    """A name for a session that no other one has, even one of the same second in another window."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+@lru_cache(maxsize=4096)
+def clean_label(label: str) -> str:
+    """The label as it is stored: composed (NFC), without spaces around or line breaks. Raises SamplesError."""
+    clean = " ".join(unicodedata.normalize("NFC", label).split())
+    if not clean:
+        raise SamplesError("A label is empty. Give a word, such as ok.")
+    if len(clean) > LABEL_LIMIT:
+        raise SamplesError(f"The label {clean[:20]}… has {len(clean)} characters. Use at most {LABEL_LIMIT}.")
+    for character in clean:
+        hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+        if hidden and character not in JOINERS and not "\U000e0020" <= character <= "\U000e007f":  # of flags
+            raise SamplesError(f"The label {clean!r} holds a character that cannot be seen. Type it again.")
+    return clean
+
+
+@lru_cache(maxsize=4096)
+def folder_name(label: str) -> str:
+    """A name for the label's folder that all systems take: the label itself where it is one, else with a checksum."""
+    kept = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" or c in " -_" else "_" for c in label)
+    short = kept[:NAME_LIMIT].encode()[:NAME_BYTES].decode(errors="ignore").strip()
+    if short == label and short.casefold() not in RESERVED:
+        return label
+    return f"{short}~{hashlib.sha256(label.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+
+
+@lru_cache(maxsize=4096)
+def checked_name(kind: str, name: str) -> str:
+    """The name of a task or session, composed (NFC). Raises SamplesError where it is no folder's name on all systems."""
+    name = unicodedata.normalize("NFC", name)
+    if not name or name.startswith("-") or folder_name(name) != name:
+        raise SamplesError(
+            f"{name!r} cannot be the name of a {kind}. Use letters, digits, spaces, - and _, at most {NAME_LIMIT}."
+        )
+    return name
+
+
+def cut_out(frame_bgr: np.ndarray, box: Box) -> np.ndarray:
+    """The part of the frame around what was written, with a margin where the frame has one: (h, w, 3) uint8."""
+    margin = _paper_margin(box)
+    return frame_bgr[max(0, box.y1 - margin) : box.y2 + margin, max(0, box.x1 - margin) : box.x2 + margin]
+
+
+def box_in_cut_out(box: Box) -> Box:
+    """Where the box, given in the frame, lies in its `cut_out`."""
+    margin = _paper_margin(box)
+    x, y = min(box.x1, margin), min(box.y1, margin)
+    return Box(x, y, x + box.width, y + box.height)
+
+
+def _paper_margin(box: Box) -> int:
+    return round(PAPER_MARGIN * max(box.width, box.height))
+
+
+class Samples:
+    """The store. All methods may raise SamplesError; reading works where nothing can be written."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """`folder` is `captures_folder()` unless named. What a crash left is put in order, where nobody writes now."""
+        self.folder = captures_folder() if folder is None else folder
+        self.table_path = self.folder / TABLE
+        self.unfinished = self.folder / UNFINISHED
+        if self._is_unsettled():
+            with contextlib.suppress(SamplesError), self.writing(wait_s=0):
+                pass
+
+    def create_task(self, name: str, region: str, labels: Iterable[str]) -> Task:
+        """A new task; its name must differ from the others by more than capitals."""
+        name = checked_name("task", name)
+        if region not in REGIONS:
+            raise SamplesError(f"The region {region} is not one of {', '.join(REGIONS)}.")
+        cleaned = tuple(dict.fromkeys(clean_label(label) for label in labels))
+        if not cleaned:
+            raise SamplesError("A task needs a label to learn. Give one or more, such as --labels ok,stop.")
+        task = Task(name, region, cleaned, _now())
+        with self.writing():
+            for other in self._task_names():
+                if other.casefold() == name.casefold():
+                    raise SamplesError(f"The task {other} is there already. Choose another name, or record into it.")
+            self._write_card(task)
+        return task
+
+    def tasks(self) -> list[Task]:
+        """All tasks, sorted by name."""
+        return [self.task(name) for name in self._task_names()]
+
+    def task(self, name: str) -> Task:
+        """The task of that name."""
+        name = unicodedata.normalize("NFC", name)
+        names = self._task_names()
+        if name not in names:
+            there = f"There are: {', '.join(names)}" if names else "There is none yet"
+            raise SamplesError(
+                f"No task {name} in {self.folder}. {there}. "
+                f"Make one: python -m recognizer new {name} --region hand --labels ok,stop"
+            )
+        return read_card(name, self._read(self.folder / name / CARD), str(self.folder / name / CARD))
+
+    def add_labels(self, name: str, labels: Iterable[str]) -> Task:
+        """The task with the labels that it did not have yet."""
+        cleaned = [clean_label(label) for label in labels]
+        with self.writing():
+            return self._with_labels(self.task(name), cleaned)
+
+    def add(self, task: str, label: str, region: Region, frame: Frame, session: str, source: str) -> Sample:
+        """Store what the frame shows in the region, and return it once it is on the disk.
+
+        Of paper that is a cut-out of the frame, of hands and boxes the region's crop; (h, w, 3) uint8 BGR all of them.
+        """
+        home = self.task(task)
+        label = clean_label(label)
+        if label not in home.labels:
+            raise SamplesError(f"The task {home.name} has no label {label}. It has: {', '.join(home.labels)}.")
+        picture = cut_out(frame.image_bgr, region.box) if home.region == "paper" else region.crop
+        sample = new_sample(home.name, label, session, source, region.box, hand=region.hand)
+        self.place([(sample, encoded(picture))], sync=True)
+        return sample
+
+    def place(self, pictures: Iterable[tuple[Sample, bytes]], *, sync: bool = False) -> list[Sample]:
+        """Store samples with their PNG files, all or none, and return those that were not there yet.
+
+        `sync` waits for each picture to be on the disk itself, which a loss of power asks for and a crash does not.
+        """
+        with self.writing():
+            known = self._names() if not sync else set()  # a new sample's name is its own
+            added: list[Sample] = []
+            try:
+                for sample, png in pictures:
+                    if not (self.folder / sample.task / CARD).is_file():  # another window may have deleted it
+                        raise SamplesError(f"The task {sample.task} is not there any more. Make it again.")
+                    name = file_name(sample.path)
+                    if name not in known:
+                        known.add(name)
+                        durable.write_whole(self.unfinished / name, png, sync=sync)
+                        added.append(sample)
+                if added:
+                    header = b"" if _size(self.table_path) else _HEADER + b"\n"
+                    durable.append(self.table_path, header + b"".join(_row(sample) for sample in added))
+                for sample in added:
+                    durable.replace(self.unfinished / file_name(sample.path), self.folder / sample.path)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    self._settle()
+                raise
+        return added
+
+    def read(self, task: str | None = None) -> list[Sample]:
+        """The samples of a task, or of all, in the order they were taken."""
+        name = None if task is None else self.task(task).name
+        samples = [found for _, found in self.scan() if isinstance(found, Sample)]
+        return [sample for sample in samples if name in (None, sample.task)]
+
+    def table(self, task: str | None = None) -> "pd.DataFrame":
+        """The same as a table with the columns of samples.csv, all of them text."""
+        import pandas as pd
+
+        name = None if task is None else self.task(task).name
+        found = [(line, sample) for line, sample in self.scan() if isinstance(sample, Sample)]
+        rows = [next(csv.reader([line.decode()])) for line, sample in found if name in (None, sample.task)]
+        return pd.DataFrame(rows, columns=list(COLUMNS), dtype=str)
+
+    def counts(self, task: str) -> dict[str, int]:
+        """How many samples each label has, those without any among them."""
+        counts = dict.fromkeys(self.task(task).labels, 0)
+        for sample in self.read(task):
+            counts[sample.label] = counts.get(sample.label, 0) + 1
+        return counts
+
+    def picture(self, sample: Sample) -> np.ndarray:
+        """The sample's picture, (h, w, 3) uint8 BGR."""
+        return decoded(self._read(self.folder / sample.path), sample.path)
+
+    def undo(self, samples: Collection[Sample]) -> int:
+        """Take back what was just added; the same as `delete`."""
+        return self.delete(samples)
+
+    def delete(self, samples: Collection[Sample]) -> int:
+        """Remove samples, and say how many were still there."""
+        gone = {sample.path for sample in samples}
+        with self.writing():
+            return self._change(lambda sample: None if sample.path in gone else sample)
+
+    def delete_label(self, task: str, label: str) -> int:
+        """Remove a label with its samples, and say how many those were."""
+        with self.writing():
+            home, label = self._task_with(task, label)
+            count = self._change(lambda sample: None if (sample.task, sample.label) == (home.name, label) else sample)
+            self._write_card(replace(home, labels=tuple(other for other in home.labels if other != label)))
+        return count
+
+    def delete_task(self, task: str) -> int:
+        """Remove a task with its samples, and say how many those were. Files that are not of the store stay."""
+        with self.writing():
+            name = self.task(task).name
+            count = self._change(lambda sample: None if sample.task == name else sample)
+            self._remove_card(name)
+        return count
+
+    def relabel(self, samples: Collection[Sample], label: str) -> int:
+        """Give samples another label of their task, and say how many were changed."""
+        label = clean_label(label)
+        changed = {sample.path for sample in samples}
+        with self.writing():
+            for task in {sample.task for sample in samples}:
+                self._task_with(task, label)
+            return self._change(lambda sample: _moved(sample, label=label) if sample.path in changed else sample)
+
+    def rename_label(self, task: str, label: str, to: str) -> int:
+        """Give a label another word, or join it to one that is there; say how many samples changed."""
+        to = clean_label(to)
+        with self.writing():
+            home = self.task(task)
+            here = (home.name, unicodedata.normalize("NFC", label))
+            if here not in {(found.task, found.label) for _, found in self.scan() if isinstance(found, Sample)}:
+                self._task_with(task, label)  # a word that someone wrote into samples.csv need not be in task.json
+            if here[1] == to:
+                return 0
+            both = self._with_labels(home, [to])
+            count = self._change(lambda s: _moved(s, label=to) if (s.task, s.label) == here else s)
+            self._write_card(replace(both, labels=tuple(other for other in both.labels if other != here[1])))
+        return count
+
+    def merge(self, task: str, into: str) -> int:
+        """Move all samples and labels of a task into another one of the same region; say how many samples moved."""
+        with self.writing():
+            source, target = self.task(task), self.task(into)
+            if source.name == target.name:
+                raise SamplesError(f"The task {source.name} cannot be merged into itself. Name two tasks.")
+            if source.region != target.region:
+                raise SamplesError(
+                    f"{source.name} shows a {source.region} and {target.name} a {target.region}: they cannot be merged."
+                )
+            self._with_labels(target, source.labels)
+            name = target.name
+            count = self._change(lambda sample: _moved(sample, task=name) if sample.task == source.name else sample)
+            self._remove_card(source.name)
+        return count
+
+    def drop_rows(self, lines: Iterable[bytes]) -> None:
+        """Take lines out of samples.csv, of equal ones the last, while the pictures stay where they lie."""
+        dropped = Counter(lines)
+        with self.writing():
+            kept = []
+            for line, _ in reversed(self.scan()):
+                if dropped[line]:
+                    dropped[line] -= 1
+                else:
+                    kept.append(line)
+            self._write_table(kept[::-1])
+
+    def scan(self) -> list[tuple[bytes, Sample | str]]:
+        """Each line of samples.csv but its header, as it is, with its sample or with what is wrong with it."""
+        if not self.table_path.exists():
+            return []
+        lines = self._read(self.table_path).removeprefix(b"\xef\xbb\xbf").split(b"\n")
+        found: list[tuple[bytes, Sample | str]] = []
+        seen: set[str] = set()
+        for number, whole_line in enumerate(lines):
+            line = whole_line.removesuffix(b"\r")
+            if not line or (number == 0 and line == _HEADER):
+                continue
+            sample = _parsed(line)
+            if isinstance(sample, Sample):
+                name = file_name(sample.path)
+                if name in seen:
+                    found.append((line, f"a second row for {name}"))
+                    continue
+                seen.add(name)
+            found.append((line, sample))
+        return found
+
+    @contextmanager
+    def writing(self, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
+        """Holds the store's lock, with all in order; the system's refusals become SamplesErrors."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with durable.locked(self.folder / LOCK, wait_s):
+                self.unfinished.mkdir(exist_ok=True)
+                self._mend_last_line()
+                self._settle()
+                yield
+        except TimeoutError as error:
+            raise SamplesError(f"Cannot write {self.folder}: {error.strerror}. Wait until it is done.") from error
+        except OSError as error:
+            raise SamplesError(
+                f"Cannot write {self.folder}: {error.strerror or error}. "
+                "Free some space, or name another folder in RECOGNIZER_CAPTURES."
+            ) from error
+
+    def _is_unsettled(self) -> bool:
+        try:
+            return any(self.unfinished.iterdir()) or _last_byte(self.table_path) not in (b"", b"\n")
+        except OSError:
+            return False
+
+    def _mend_last_line(self) -> None:
+        """End the last line where only that is missing, or take off what is left of a row that was being written."""
+        if _last_byte(self.table_path) in (b"", b"\n"):
+            return
+        with open(self.table_path, "r+b") as file:
+            data = file.read()
+            start = data.rfind(b"\n") + 1
+            last = data[start:].removeprefix(b"\xef\xbb\xbf").removesuffix(b"\r")
+            if last == _HEADER or isinstance(_parsed(last), Sample):
+                file.write(b"\n")
+            else:
+                file.truncate(start)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _settle(self) -> None:
+        """Bring each unfinished picture to where its row says, and remove those without a row."""
+        left = os.listdir(self.unfinished)
+        if not left:
+            return
+        homes = {file_name(found.path): found.path for _, found in self.scan() if isinstance(found, Sample)}
+        for name in left:
+            if name in homes:
+                durable.replace(self.unfinished / name, self.folder / homes[name])
+            else:
+                (self.unfinished / name).unlink()
+
+    def _change(self, change: Callable[[Sample], Sample | None]) -> int:
+        """Replace each sample by what `change` makes of it, None to remove it; what is no sample stays as it is."""
+        lines: list[bytes] = []
+        before: list[Sample] = []
+        for line, found in self.scan():
+            after = change(found) if isinstance(found, Sample) else found
+            if after is found:
+                lines.append(line)
+                continue
+            assert isinstance(found, Sample)
+            before.append(found)
+            if isinstance(after, Sample):
+                lines.append(_row(after)[:-1])
+        if not before:
+            return 0
+        try:
+            self._write_table(lines, before)
+        finally:
+            self._settle()
+        self._prune({(self.folder / sample.path).parent for sample in before})
+        return len(before)
+
+    def _write_table(self, lines: Sequence[bytes], leaving: Sequence[Sample] = ()) -> None:
+        """Replace samples.csv in one step; the pictures of `leaving` wait in .unfinished/ for where they belong."""
+        draft = self.unfinished / TABLE
+        durable.write_whole(draft, b"".join(line + b"\n" for line in (_HEADER, *lines)))
+        for sample in leaving:
+            with contextlib.suppress(FileNotFoundError):  # a row whose picture is missing can still be moved
+                durable.replace(self.folder / sample.path, self.unfinished / file_name(sample.path))
+        durable.replace(draft, self.table_path)
+
+    def _prune(self, folders: Collection[Path]) -> None:
+        """Remove folders that are empty now, and the sessions around them."""
+        for folder in (*folders, *{folder.parent for folder in folders}):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+    def _task_names(self) -> list[str]:
+        try:
+            names = [unicodedata.normalize("NFC", path.parent.name) for path in self.folder.glob(f"*/{CARD}")]
+        except OSError as error:
+            raise SamplesError(f"{self.folder} cannot be read: {error.strerror or error}.") from error
+        return sorted(name for name in names if folder_name(name) == name)
+
+    def _task_with(self, name: str, label: str) -> tuple[Task, str]:
+        task, label = self.task(name), clean_label(label)
+        if label not in task.labels:
+            raise SamplesError(f"The task {task.name} has no label {label}. It has: {', '.join(task.labels)}.")
+        return task, label
+
+    def _with_labels(self, task: Task, labels: Iterable[str]) -> Task:
+        joined = replace(task, labels=tuple(dict.fromkeys([*task.labels, *labels])))
+        if joined != task:
+            self._write_card(joined)
+        return joined
+
+    def _write_card(self, task: Task) -> None:
+        draft = self.unfinished / CARD
+        durable.write_whole(draft, as_card(task))
+        durable.replace(draft, self.folder / task.name / CARD)
+
+    def _remove_card(self, task: str) -> None:
+        (self.folder / task / CARD).unlink(missing_ok=True)
+        self._prune([self.folder / task / "-"])
+
+    def _names(self) -> set[str]:
+        """Names of the pictures in samples.csv, taken from its first column without looking at the rest."""
+        if not self.table_path.exists():
+            return set()
+        paths = (line.split(b",", 1)[0].strip(b'"') for line in self._read(self.table_path).split(b"\n"))
+        return {file_name(path.decode(errors="replace")) for path in paths}
+
+    def _read(self, path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise SamplesError(
+                f"{path} cannot be read: {error.strerror or error}. See: python -m recognizer samples verify"
+            ) from error
+
+
+def new_sample(
+    task: str,
+    label: str,
+    session: str,
+    source: str,
+    box: Box,
+    *,
+    hand: Hand | None = None,
+    name: str | None = None,
+) -> Sample:
+    """A sample of now, with a path of its own; `name` is its file's without .png. Raises SamplesError."""
+    label, session = clean_label(label), checked_name("session", session)
+    name = name or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(5)}"
+    path = "/".join((task, session, folder_name(label), f"{name}.png"))
+    if hand is None:
+        return Sample(path, label, task, session, _now(), _one_line(source), "", box)
+    if hand.landmarks.shape != (JOINTS, 3) or not np.isfinite(hand.landmarks).all():
+        raise SamplesError(f"A hand without its {JOINTS} joints cannot be stored. Show it again.")
+    landmarks = np.round(hand.landmarks.astype(np.float32), 2)
+    return Sample(path, label, task, session, _now(), _one_line(source), hand.side, box, landmarks)
+
+
+def encoded(picture_bgr: np.ndarray) -> bytes:
+    """The picture as a PNG file. Raises SamplesError for what is no (h, w, 3) uint8 picture."""
+    if picture_bgr.ndim != 3 or picture_bgr.shape[2] != 3 or picture_bgr.dtype != np.uint8 or not picture_bgr.size:
+        raise SamplesError(
+            f"A picture of shape {picture_bgr.shape} and type {picture_bgr.dtype} cannot be stored: "
+            "it must be in colour, 8 bits each, and not empty."
+        )
+    _, data = cv2.imencode(".png", picture_bgr)
+    return data.tobytes()
+
+
+def decoded(png: bytes, name: str) -> np.ndarray:
+    """The picture in a PNG file, (h, w, 3) uint8 BGR. Raises SamplesError for one that is damaged or enormous."""
+    ends = png.startswith(b"\x89PNG\r\n\x1a\n") and png.endswith(b"IEND\xaeB`\x82")
+    width, height = int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
+    picture = None
+    if ends and 0 < 3 * width * height <= 2 * PICTURE_LIMIT and len(png) <= PICTURE_LIMIT:
+        with contextlib.suppress(cv2.error):
+            picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise SamplesError(f"{name} is not a PNG picture that can be read. See: python -m recognizer samples verify")
+    return picture
+
+
+def read_card(name: str, data: bytes, where: str) -> Task:
+    """The task of that name in the bytes of a task.json. Raises SamplesError."""
+    remedy = 'It holds {"region": "hand", "labels": ["ok", "stop"]}, region being hand, paper or box.'
+    try:
+        card = json.loads(data.decode())
+        region, labels = card["region"], tuple(clean_label(label) for label in card["labels"])
+        created = str(card.get("created", ""))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SamplesError) as error:
+        raise SamplesError(f"{where} is damaged ({_one_line(str(error))}). {remedy}") from error
+    if region not in REGIONS or not isinstance(card["labels"], list):
+        raise SamplesError(f"{where} is damaged. {remedy}")
+    return Task(name, region, labels, created)
+
+
+def as_card(task: Task) -> bytes:
+    """The bytes of the task's task.json."""
+    card = {"name": task.name, "region": task.region, "labels": task.labels, "created": task.created}
+    return (json.dumps(card, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def as_table(samples: Iterable[Sample]) -> bytes:
+    """The bytes of a samples.csv."""
+    return _HEADER + b"\n" + b"".join(_row(sample) for sample in samples)
+
+
+def file_name(path: str) -> str:
+    return path.rsplit("/", 1)[-1]
+
+
+def parsed_table(data: bytes) -> list[Sample | str]:
+    """What each line of a samples.csv but its header holds: a sample, or what is wrong with it."""
+    lines = [line.removesuffix(b"\r") for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
+    return [_parsed(line) for number, line in enumerate(lines) if line and not (number == 0 and line == _HEADER)]
+
+
+def _moved(sample: Sample, *, label: str | None = None, task: str | None = None) -> Sample:
+    """The sample under another label or task, at the path that goes with it."""
+    moved = replace(sample, label=label or sample.label, task=task or sample.task)
+    path = "/".join((moved.task, moved.session, folder_name(moved.label), file_name(sample.path)))
+    return replace(moved, path=path)
+
+
+def _cells(sample: Sample) -> list[str]:
+    box = " ".join(map(str, sample.box.xyxy))
+    points = [] if sample.landmarks is None else sample.landmarks.ravel().tolist()
+    landmarks = " ".join(f"{value:.2f}" for value in points)
+    first = [sample.path, sample.label, sample.task, sample.session, sample.time, sample.source]
+    return [*first, sample.side, box, landmarks]
+
+
+def _row(sample: Sample) -> bytes:
+    return _line(_cells(sample))
+
+
+def _line(cells: Sequence[str]) -> bytes:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(cells)
+    return buffer.getvalue().encode()
+
+
+_HEADER = _line(COLUMNS)[:-1]
+
+
+def _parsed(line: bytes) -> Sample | str:
+    """The sample of a line, or what is wrong with it."""
+    try:
+        cells = next(csv.reader([line.decode()], strict=True))
+    except (ValueError, csv.Error, StopIteration):
+        return "not a row of a table"
+    if len(cells) != len(COLUMNS):
+        return f"{len(cells)} cells in place of {len(COLUMNS)}"
+    path, label, task, session, time, source, side, box, landmarks = cells
+    try:
+        if (clean_label(label), checked_name("task", task), checked_name("session", session)) != (label, task, session):
+            return "a label, task or session that is not composed (NFC)"
+        datetime.fromisoformat(time)
+        x1, y1, x2, y2 = map(int, box.split(" "))
+    except SamplesError as error:
+        return str(error)
+    except ValueError:
+        return "a time or a box that cannot be read"
+    if not PATH.fullmatch(path) or not path.startswith(f"{task}/{session}/"):
+        return f"the path {path!r} is not <task>/<session>/<label>/<name>.png"
+    joints_are_whole = LANDMARKS.fullmatch(landmarks) if side else not landmarks
+    if side not in ("", "left", "right") or not joints_are_whole:
+        return "a hand whose joints cannot be read"
+    points = np.array(landmarks.split(), np.float32).reshape(JOINTS, 3) if landmarks else None
+    return Sample(path, label, task, session, time, source, side, Box(x1, y1, x2, y2), points)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _last_byte(path: Path) -> bytes:
+    """The file's last byte, b"" for one that is empty or not there."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1)
+    except FileNotFoundError:
+        return b""
+    except OSError:
+        if not _size(path):
+            return b""
+        raise
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _one_line(text: str) -> str:
+    """The text with "?" for what would break a line or cannot be written."""
+    return "".join(c if c.isprintable() else "?" for c in text)[:SOURCE_LIMIT]

@@ -1,0 +1,379 @@
+"""Teaching in the window: keys record samples of what is held to the camera, and start the training.
+
+A Teacher is a sink that stands before the window: it sees each observation, keeps a sample while a label's key is held,
+and follows the training, which is another process. `recognizer.teach_panel` draws what it says of itself.
+"""
+
+import json
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+from recognizer import hints, registry
+from recognizer.errors import RecognizerError, SamplesError
+from recognizer.live import LivePipeline
+from recognizer.samples import REGIONS, Sample, Samples, Task, new_session
+from recognizer.values import Frame, Observation, Region
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTHING = "nothing"  # the label that teaches what to leave alone
+SAMPLE_EVERY_S = 0.1  # ten a second: neighbouring frames of a 30-fps camera show nothing new
+REPEAT_S = 0.75  # a key that comes again within this is held: keyboards wait about half a second before they repeat
+HELD_S = 0.2  # and then repeat some 30 times a second, so that a longer pause means it was let go
+SIMILAR_KEPT = 30  # thumbnails of the last samples, for the hint that a new one shows nothing new
+ENTER, ESC, BACKSPACE = "\r", chr(27), "\b"
+DELETE = chr(127)  # what some systems send for Backspace
+
+
+class Training(Protocol):
+    """A training that runs beside the picture."""
+
+    def poll(self) -> dict[str, Any]: ...
+
+    def cancel(self) -> None: ...
+
+
+class TrainingProcess:
+    """`python -m training.learn --json` as another process; `poll` gives the last line that it wrote."""
+
+    def __init__(self, task: str, models: Path, captures: Path) -> None:
+        command = [sys.executable, "-m", "training.learn", "--json", "--task", task]
+        command += ["--models", str(models), "--captures", str(captures)]
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+        )
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._errors: list[str] = []
+        self._last: dict[str, Any] = {"stage": "starting", "progress": 0.0}
+        self._readers = [
+            threading.Thread(target=self._read_lines, name="training-lines", daemon=True),
+            threading.Thread(target=self._read_errors, name="training-errors", daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def _read_lines(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line)
+
+    def _read_errors(self) -> None:
+        assert self._process.stderr is not None
+        self._errors.extend(line.strip() for line in self._process.stderr if line.strip())
+
+    def poll(self) -> dict[str, Any]:
+        """The last line as it was written; with "ended" once the process is gone, and "error" where it failed."""
+        while not self._lines.empty():
+            try:
+                said = json.loads(self._lines.get())
+            except ValueError:
+                continue
+            if isinstance(said, dict):
+                self._last = {**said}
+        code = self._process.poll()
+        if code is None or any(reader.is_alive() for reader in self._readers) or not self._lines.empty():
+            return self._last
+        if "published" not in self._last:
+            why = self._errors[-1] if self._errors else f"it ended with code {code}"
+            return {**self._last, "ended": True, "error": why}
+        return {**self._last, "ended": True}
+
+    def cancel(self) -> None:
+        """Ask it to stop, and wait until it has."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        for reader in self._readers:
+            reader.join()
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+@dataclass
+class NewTask:
+    """The form that makes a task: one line after the other is typed, Enter goes on."""
+
+    name: str = ""
+    region: str = ""
+    labels: str = ""
+    line: int = 0  # 0 the name, 1 the region, 2 the labels
+
+    LINES = ("name", "region", "labels")
+
+
+@dataclass
+class Recording:
+    """What capture mode has done so far."""
+
+    task: Task
+    keys: dict[str, str]  # the key of each label
+    counts: dict[str, int]
+    session: str
+    label: str | None = None  # that is being recorded
+    pressed_s: float = -1.0  # when its key came last
+    until_s: float = -1.0  # recorded until then
+    wanted: bool = False  # one sample at once, for the key's first press
+    recorded_s: float = -1.0
+    burst: list[Sample] = field(default_factory=list)
+    crop: np.ndarray | None = None  # the last sample kept, or what would be
+    is_blurred: bool = False
+    is_duplicate: bool = False
+    thumbnails: list[np.ndarray] = field(default_factory=list)
+
+
+class Teacher:
+    """Capture mode, the form for a new task, and the training, as the window's keys drive them."""
+
+    def __init__(
+        self,
+        live: LivePipeline,
+        models: Path,
+        store: Samples | None = None,
+        *,
+        say: Callable[[str], None] = lambda line: None,
+        train: Callable[[str, Path, Path], Training] = TrainingProcess,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`say` takes one line for the person in front of the screen; `train` starts a training of a task."""
+        self.say = say
+        self.recording: Recording | None = None
+        self.form: NewTask | None = None
+        self.training: Training | None = None
+        self.progress: dict[str, Any] = {}
+        self.result: dict[str, Any] | None = None  # of the last training, until a key is pressed
+        self._live = live
+        self._models = models
+        self._store = store or Samples()
+        self._train = train
+        self._clock = clock
+
+    @property
+    def actions(self) -> dict[str, Callable[[], None]]:
+        """The keys of the window's ordinary mode that belong to teaching."""
+        return {"c": self.start_recording, "n": self.start_form, "t": self.start_training, "u": self.undo_model}
+
+    def key(self, key: str) -> bool:
+        """Whether a key was meant for teaching; it is answered then."""
+        if self.form is not None:
+            self._type(self.form, key)
+            return True
+        if self.recording is not None:
+            return self._record_key(self.recording, key)
+        if self.training is not None and key == ESC:
+            self.cancel_training()
+            return True
+        if self.result is not None and key in (ESC, ENTER):
+            self.result = None
+            return True
+        return False
+
+    # recording
+
+    def start_recording(self) -> None:
+        """Capture mode for the running task; a shipped task gets a folder of samples with its first one."""
+        try:
+            task = self._task()
+            counts = self._store.counts(task.name)
+        except RecognizerError as error:
+            self.say(str(error))
+            return
+        self.result = None
+        self.recording = Recording(task, label_keys(task.labels), counts, new_session())
+
+    def _task(self) -> Task:
+        name = self._live.task
+        if name not in {task.name for task in self._store.tasks()}:
+            card = registry.read_card(registry.current(self._models, name))
+            self._store.create_task(name, card["region"], [*card["labels"], NOTHING])
+        return self._store.task(name)
+
+    def _record_key(self, recording: Recording, key: str) -> bool:
+        if key == ESC:
+            self.recording = None
+        elif key in (ENTER, "\n"):
+            self.recording = None
+            self.start_training()
+        elif key in (BACKSPACE, DELETE):
+            self._take_back(recording)
+        else:
+            label = recording.keys.get(key) or recording.keys.get(key.upper())
+            if label is None:
+                return False
+            self._press(recording, label)
+        return True
+
+    def _press(self, recording: Recording, label: str) -> None:
+        now_s = self._clock()
+        if label == recording.label and now_s - recording.pressed_s < REPEAT_S:
+            recording.until_s = now_s + HELD_S
+        else:
+            recording.label, recording.burst, recording.wanted = label, [], True
+        recording.pressed_s = now_s
+
+    def _take_back(self, recording: Recording) -> None:
+        count = len(recording.burst)
+        try:
+            self._store.undo(recording.burst)
+        except SamplesError as error:
+            self.say(str(error))
+            return
+        if recording.label is not None:
+            recording.counts[recording.label] -= count
+            self.say(f"took back {count} of {recording.label}" if count else "nothing to take back")
+        recording.burst = []
+
+    def write(self, observation: Observation) -> None:
+        """See one frame: keep a sample where one is wanted, and follow the training."""
+        if self.training is not None:
+            self._follow(self.training)
+        if self.recording is not None:
+            self._record(self.recording, observation)
+
+    def _record(self, recording: Recording, observation: Observation) -> None:
+        if observation.task != recording.task.name:  # Tab was pressed, and the other task has opened
+            self.recording = None
+            return
+        now_s = self._clock()
+        if now_s - max(recording.pressed_s, recording.until_s) > REPEAT_S:
+            recording.wanted = False
+        due = recording.wanted or now_s < recording.until_s
+        region = subject(observation)
+        if region is None or now_s - recording.recorded_s < SAMPLE_EVERY_S:
+            return
+        recording.crop = region.crop
+        recording.is_blurred = hints.sharpness(region.crop) < hints.BLURRED
+        thumbnail = hints.thumbnail(region.crop)
+        recording.is_duplicate = any(
+            hints.difference(thumbnail, other) < hints.DUPLICATE_LEVELS for other in recording.thumbnails
+        )
+        if due and recording.label is not None:
+            self._keep(recording, recording.label, region, observation.frame, thumbnail)
+            recording.recorded_s, recording.wanted = now_s, False
+
+    def _keep(self, recording: Recording, label: str, region: Region, frame: Frame, thumbnail: np.ndarray) -> None:
+        try:
+            if label not in recording.task.labels:
+                recording.task = self._store.add_labels(recording.task.name, [label])
+            sample = self._store.add(recording.task.name, label, region, frame, recording.session, frame.name)
+        except SamplesError as error:
+            recording.until_s = -1.0
+            self.say(str(error))
+            return
+        recording.burst.append(sample)
+        recording.counts[label] = recording.counts.get(label, 0) + 1
+        recording.thumbnails = [*recording.thumbnails, thumbnail][-SIMILAR_KEPT:]
+
+    # a new task
+
+    def start_form(self) -> None:
+        self.result, self.form = None, NewTask()
+
+    def _type(self, form: NewTask, key: str) -> None:
+        field_name = NewTask.LINES[form.line]
+        text = getattr(form, field_name)
+        if key == ESC:
+            self.form = None
+        elif key in (BACKSPACE, DELETE):
+            setattr(form, field_name, text[:-1])
+        elif key in (ENTER, "\n"):
+            self._next_line(form)
+        elif form.line == 1:
+            chosen = [region for region in REGIONS if region[0] == key.lower()]
+            form.region = chosen[0] if chosen else form.region
+        elif key.isprintable():
+            setattr(form, field_name, text + key)
+
+    def _next_line(self, form: NewTask) -> None:
+        if not getattr(form, NewTask.LINES[form.line]).strip():
+            self.say(f"type the {NewTask.LINES[form.line]} first")
+        elif form.line + 1 < len(NewTask.LINES):
+            form.line += 1
+        else:
+            try:
+                task = self._store.create_task(form.name.strip(), form.region, form.labels.split(","))
+            except SamplesError as error:
+                self.say(str(error))
+                form.line = 0
+                return
+            self.form = None
+            self._live.open_task(task.name)
+
+    # training
+
+    def start_training(self) -> None:
+        if self.training is not None:
+            self.say("a training is running already: Esc cancels it")
+            return
+        self.result = None
+        self.progress = {"stage": "starting", "progress": 0.0}
+        self.training = self._train(self._live.task, self._models, self._store.folder)
+
+    def _follow(self, training: Training) -> None:
+        self.progress = training.poll()
+        if not self.progress.get("ended"):
+            return
+        training.cancel()
+        self.training, self.result = None, self.progress
+        if "error" in self.progress:
+            self.say(str(self.progress["error"]))
+        elif self.progress["published"] is None:
+            self.say(str(self.progress.get("why", "not published")))
+
+    def cancel_training(self) -> None:
+        if self.training is not None:
+            self.training.cancel()
+            self.training = None
+            self.say("training cancelled: nothing has changed")
+
+    def undo_model(self) -> None:
+        """Go back to the model before; the live pipeline loads it as it loads a new one."""
+        try:
+            self.say(f"back to {registry.rollback(self._models, self._live.task)}")
+        except RecognizerError as error:
+            self.say(str(error))
+
+    def close(self) -> None:
+        if self.training is not None:
+            self.training.cancel()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def label_keys(labels: Sequence[str]) -> dict[str, str]:
+    """The key of each label, in their order: its own letter or digit where all are such, else 1 to 9; 0 is "nothing"."""
+    words = [label for label in labels if label != NOTHING]
+    if all(len(label) == 1 and label.isascii() and label.isalnum() for label in words):
+        own = {label.upper(): label for label in words}
+        if len(own) == len(words):
+            return {**own, "-": NOTHING}
+    return {**{str(number): label for number, label in enumerate(words[:9], start=1)}, "0": NOTHING}
+
+
+def subject(observation: Observation) -> Region | None:
+    """What is being held to the camera: the largest region that was found, the nearer to the middle the better."""
+    height, width = observation.frame.image_bgr.shape[:2]
+
+    def presence(region: Region) -> float:
+        x, y = region.box.center_xy
+        off = max(abs(x / width - 0.5), abs(y / height - 0.5))
+        return region.box.height * (1.2 - off)
+
+    return max(observation.regions, key=presence, default=None)

@@ -1,0 +1,313 @@
+import itertools
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from recognizer.overlay import Overlay
+from recognizer.play import BEAT_S, BEATS, LOOK_S, REACTION_S, SIGNS, Referee, RockPaperScissors, ScoreBoard, majority
+from recognizer.sinks import Window
+from recognizer.values import Box, Frame, Observation, Prediction, Region
+
+SHOOT_S = 3 * BEAT_S
+FRAME_S = 1 / 30
+
+
+class Always(random.Random):
+    """Chooses what it was told and counts how often it was asked."""
+
+    def __init__(self, *signs: str) -> None:
+        super().__init__()
+        self.signs = list(signs)
+        self.asked = 0
+
+    def choice(self, seq):
+        assert tuple(seq) == SIGNS
+        self.asked += 1
+        return self.signs[(self.asked - 1) % len(self.signs)]
+
+
+def seen(*labels: str | None, time_s: float = 0.0, size_wh: tuple[int, int] = (640, 480)) -> Observation:
+    image = np.full((size_wh[1], size_wh[0], 3), 120, np.uint8)
+    crop = np.zeros((28, 28), np.uint8)
+    regions = tuple(Region(Box(20 + 300 * i, 100, 220 + 300 * i, 300), crop) for i in range(len(labels)))
+    predictions = tuple(Prediction(label, 0.9, ((label or "rock", 0.9),), crop) for label in labels)
+    return Observation(Frame(image, 0, time_s, "x"), "rps", regions, predictions)
+
+
+def play(game: RockPaperScissors, sign_at, start_s: float = 0.0, frame_s: float = FRAME_S) -> float:
+    """One round with the label that `sign_at` gives for each second since its start; the time at which it ended."""
+    game.start()
+    frame = 0
+    while game.running:
+        elapsed_s = frame * frame_s
+        game.step(start_s + elapsed_s, seen(sign_at(elapsed_s)))
+        frame += 1
+        assert frame < 10000
+    return start_s + elapsed_s
+
+
+@pytest.mark.parametrize("yours", SIGNS)
+@pytest.mark.parametrize("theirs", SIGNS)
+def test_every_outcome(yours: str, theirs: str) -> None:
+    game = RockPaperScissors(Always(theirs))
+    play(game, lambda _: yours)
+    wanted = "drawn" if yours == theirs else "won" if BEATS[yours] == theirs else "lost"
+    assert game.last.outcome == wanted
+    assert (game.last.yours, game.last.theirs) == (yours, theirs)
+    assert (game.wins, game.losses, game.draws) == tuple(int(wanted == w) for w in ("won", "lost", "drawn"))
+
+
+def test_each_sign_beats_one_and_loses_to_one() -> None:
+    assert sorted(BEATS) == sorted(BEATS.values()) == sorted(SIGNS)
+    assert all(BEATS[BEATS[sign]] != sign for sign in SIGNS)
+
+
+@pytest.mark.parametrize("label", [None, "A", "nothing"])
+def test_no_hand_or_another_sign_scores_nothing(label: str | None) -> None:
+    game = RockPaperScissors(Always("rock"))
+    play(game, lambda _: label)
+    assert game.last.outcome == "void"
+    assert (game.wins, game.losses, game.draws) == (0, 0, 0)
+
+
+def test_no_region_at_all_and_two_different_hands_are_void_and_two_equal_ones_count() -> None:
+    for labels, yours in (
+        ((), None),
+        (("rock", "paper"), None),
+        (("paper", "paper"), "paper"),
+        ((None, "rock"), "rock"),
+    ):
+        game = RockPaperScissors(Always("rock"))
+        game.start()
+        time_s = 0.0
+        while game.running:
+            game.step(time_s, seen(*labels))
+            time_s += FRAME_S
+        assert game.last.yours == yours
+
+
+def test_the_computer_chooses_once_a_round_and_before_it_sees_a_frame() -> None:
+    rng = Always("rock")
+    game = RockPaperScissors(rng)
+    assert rng.asked == 0
+    game.start()
+    assert rng.asked == 1
+    game.start()  # a second press changes nothing
+    play(game, lambda _: "paper")
+    assert rng.asked == 1
+    assert game.last.outcome == "won"
+
+
+def test_what_the_person_shows_has_no_influence_on_the_computer() -> None:
+    def theirs(sign_at) -> list[str]:
+        game = RockPaperScissors(random.Random(7))
+        chosen, time_s = [], 0.0
+        for _ in range(60):
+            time_s = play(game, sign_at, time_s, 0.1)
+            chosen.append(game.last.theirs)
+        return chosen
+
+    steady = theirs(lambda _: "rock")
+    assert steady == theirs(lambda _: None) == theirs(lambda s: SIGNS[int(10 * s) % 3])
+    assert set(steady) == set(SIGNS)
+
+
+def test_the_system_s_own_randomness_treats_all_signs_alike() -> None:
+    game = RockPaperScissors()
+    assert isinstance(game._rng, random.SystemRandom)
+    counts: Counter[str] = Counter()
+    pairs: Counter[tuple[str, str]] = Counter()
+    before = None
+    for _ in range(3000):
+        game.start()
+        game.step(0, seen())
+        game.step(60, seen("rock"))
+        counts[game.last.theirs] += 1
+        if before:
+            pairs[before, game.last.theirs] += 1
+        before = game.last.theirs
+    assert all(850 < counts[sign] < 1150 for sign in SIGNS)  # six standard deviations: 1000 ± 26
+    assert len(pairs) == 9
+    assert min(pairs.values()) > 220  # 333 ± 17
+
+
+def test_numbers_are_called_in_turn_and_the_result_waits_for_the_hand() -> None:
+    game = RockPaperScissors(Always("rock"))
+    assert game.count is None
+    game.start()
+    assert game.count == 3
+    calls = []
+    for elapsed_s in np.arange(0, SHOOT_S + REACTION_S + LOOK_S - 0.01, 0.05):
+        game.step(100 + elapsed_s, seen("paper"))
+        calls.append(game.count)
+    assert [calls[0], *(b for a, b in itertools.pairwise(calls) if a != b)] == [3, 2, 1, 0]
+    assert calls.index(2) == pytest.approx(BEAT_S / 0.05, abs=1)
+    assert game.last is None
+    game.step(100.01 + SHOOT_S + REACTION_S + LOOK_S, seen("paper"))
+    assert game.last.outcome == "won"
+    assert game.count is None
+
+
+def test_the_sign_held_at_shoot_counts_and_not_the_one_before() -> None:
+    game = RockPaperScissors(Always("rock"))
+    play(game, lambda elapsed_s: "scissors" if elapsed_s < SHOOT_S + 0.25 else "paper")
+    assert game.last.yours == "paper"
+
+
+def test_a_flicker_neither_spoils_nor_makes_a_throw() -> None:
+    game = RockPaperScissors(Always("rock"))
+    play(game, lambda elapsed_s: None if round(elapsed_s * 30) % 4 == 0 else "paper")
+    assert game.last.yours == "paper"
+    play(game, lambda elapsed_s: "paper" if round(elapsed_s * 30) % 4 == 0 else None)
+    assert game.last.outcome == "void"
+    play(game, lambda elapsed_s: "paper" if round(elapsed_s * 30) % 2 else "scissors")
+    assert game.last.outcome == "void"
+
+
+def test_majority_is_more_than_half() -> None:
+    assert majority(["rock", "rock", None]) == "rock"
+    assert majority(["rock", None]) is None
+    assert majority([None, None, "rock"]) is None
+
+
+@pytest.mark.parametrize("frame_s", [1 / 60, 0.2, 0.9, 5.0])
+def test_a_slow_camera_plays_too(frame_s: float) -> None:
+    game = RockPaperScissors(Always("rock"))
+    play(game, lambda _: "paper", frame_s=frame_s)
+    assert game.last.outcome == "won"
+
+
+def test_the_count_begins_with_the_first_frame_after_the_key() -> None:
+    game = RockPaperScissors(Always("rock"))
+    game.step(3.0, seen("rock"))
+    game.start()
+    game.step(70.0, seen("rock"))
+    assert (game.count, game.running) == (3, True)
+
+
+def test_a_source_that_starts_anew_starts_the_count_anew() -> None:
+    game = RockPaperScissors(Always("rock"))
+    game.start()
+    game.step(50.0, seen("paper"))
+    game.step(50.0 + 2 * BEAT_S, seen("paper"))
+    game.step(0.0, seen("paper"))
+    assert game.count == 3
+
+
+def test_restart_takes_all_back_even_within_a_round() -> None:
+    game = RockPaperScissors(Always("rock"))
+    play(game, lambda _: "paper")
+    game.start()
+    game.restart()
+    assert (game.wins, game.losses, game.draws, game.running, game.last) == (0, 0, 0, False, None)
+
+
+def test_best_of_three_is_won_with_two_and_space_starts_the_next_match() -> None:
+    game = RockPaperScissors(Always("rock", "paper", "rock", "rock"), best_of=3)
+    for winner in (None, None, None, "you"):  # won, void, drawn, won
+        play(
+            game, {0: lambda _: "paper", 1: lambda _: None, 2: lambda _: "rock", 3: lambda _: "paper"}[game._rng.asked]
+        )
+        assert game.winner == winner
+    assert (game.wins, game.losses, game.draws) == (2, 0, 1)
+    play(game, lambda _: "paper")
+    assert (game.wins, game.losses, game.draws, game.winner) == (1, 0, 0, None)
+
+
+def test_an_endless_match_has_no_winner() -> None:
+    game = RockPaperScissors(Always("rock"))
+    for _ in range(20):
+        play(game, lambda _: "paper")
+    assert (game.wins, game.winner) == (20, None)
+
+
+def words_of(game: RockPaperScissors, monkeypatch: pytest.MonkeyPatch, observation: Observation) -> list[str]:
+    from recognizer import play as module
+
+    words = []
+    draw_text = module.draw_text
+
+    def note(picture, text, *rest):
+        words.append(text)
+        draw_text(picture, text, *rest)
+
+    monkeypatch.setattr(module, "draw_text", note)
+    Overlay(extra=ScoreBoard(game)).draw(observation)
+    monkeypatch.undo()
+    return words
+
+
+def test_the_computer_s_sign_is_not_drawn_before_the_round_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    game = RockPaperScissors(Always("rock"))
+    assert words_of(game, monkeypatch, seen()) == ["you 0 : 0 computer", "Space starts a round"]
+    pictures = []
+    for theirs in SIGNS:
+        game = RockPaperScissors(Always(theirs))
+        game.start()
+        for elapsed_s in (0.0, SHOOT_S + 0.1):
+            game.step(elapsed_s, seen("paper"))
+        pictures.append(Overlay(extra=ScoreBoard(game)).draw(seen("paper")))
+        assert "shoot!" in words_of(game, monkeypatch, seen("paper"))
+    assert (pictures[0] == pictures[1]).all()
+    assert (pictures[0] == pictures[2]).all()
+
+
+def test_the_result_shows_score_reason_and_the_computer_s_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    game = RockPaperScissors(Always("rock", "scissors", "paper", "rock"))
+    for sign, line in (
+        ("paper", "You win: paper beats rock"),
+        ("paper", "Computer wins: scissors beats paper"),
+        ("paper", "Draw: both paper"),
+        (None, "Show rock, paper or scissors"),
+    ):
+        play(game, lambda _, sign=sign: sign)
+        words = words_of(game, monkeypatch, seen(sign))
+        assert {line, "computer", game.last.theirs} <= set(words)
+    assert "you 1 : 1 computer" in words
+
+
+@pytest.mark.parametrize("size_wh", [(1, 1), (60, 40), (160, 120), (320, 240), (480, 848), (640, 480), (1920, 1080)])
+def test_pictures_of_any_size(size_wh: tuple[int, int]) -> None:
+    game = RockPaperScissors(Always("scissors"), best_of=1)
+    overlay = Overlay(mirror=True, extra=ScoreBoard(game), help_line="Space round · r restart")
+    game.start()
+    for elapsed_s in (0.0, 1.0, SHOOT_S + 0.1, 99.0, 100.0):
+        game.step(elapsed_s, seen("rock"))
+        observation = seen("rock", size_wh=size_wh)
+        assert overlay.draw(observation).shape == (size_wh[1], size_wh[0], 3)
+        assert (observation.frame.image_bgr == 120).all()
+
+
+def test_the_window_s_keys_play() -> None:
+    class Gui:
+        def __init__(self) -> None:
+            self.keys: list[int] = []
+
+        def __getattr__(self, name: str):
+            return lambda *_: 1.0
+
+        def waitKey(self, _: int) -> int:
+            return self.keys.pop(0) if self.keys else -1
+
+    gui = Gui()
+    game = RockPaperScissors(Always("rock"))
+    referee = Referee(game)
+    window = Window(
+        Overlay(extra=ScoreBoard(game)),
+        lambda: None,
+        actions={" ": game.start, "r": game.restart},
+        gui=gui,
+        screen=lambda: True,
+    )
+    with referee, window:
+        gui.keys = [ord(" ")]
+        for frame in range(150):
+            observation = seen("paper", time_s=frame * FRAME_S)
+            referee.write(observation)
+            window.write(observation)
+        assert (game.wins, game.running) == (1, False)
+        gui.keys = [ord("r")]
+        window.write(seen("paper"))
+        assert game.wins == 0
