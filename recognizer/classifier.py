@@ -1,9 +1,7 @@
 """A LiteRT network and its card: network inputs in, labels out, or "nothing I know"."""
 
-import os
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +10,7 @@ import numpy as np
 
 from recognizer import preprocess, registry
 from recognizer.errors import ModelError
+from recognizer.quiet import silent_stderr
 from recognizer.values import Prediction
 
 NETWORK = "model.tflite"
@@ -191,27 +190,9 @@ def _interpreter(path: Path):  # type: ignore[no-untyped-def]  # ai_edge_litert 
     from ai_edge_litert.interpreter import Interpreter
 
     try:
-        with _silent_stderr():
+        with silent_stderr():
             network = Interpreter(model_path=str(path), num_threads=THREADS)
             network.allocate_tensors()
     except (ValueError, RuntimeError, OSError) as error:
         raise ModelError(f"{path} is missing or damaged ({error}). Fetch the model again or retrain.") from error
     return network
-
-
-@contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """LiteRT greets each start with a line of its own, written past Python and without a switch."""
-    try:
-        kept = os.dup(2)
-    except OSError:  # no stderr, as in a program started without a console
-        yield
-        return
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)

@@ -11,8 +11,8 @@ from typing import Any, Self
 import cv2
 import numpy as np
 
-from recognizer.classifier import _silent_stderr as silent_stderr
 from recognizer.errors import AssetError
+from recognizer.quiet import silent_stderr
 from recognizer.values import Box, Frame, Hand, Region
 
 MIN_SIDE = 32  # pixels; no hand can be made out in a smaller picture
