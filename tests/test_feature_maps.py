@@ -1,0 +1,46 @@
+import time
+
+import numpy as np
+import pytest
+
+from recognizer import registry
+from recognizer.classifier import Classifier
+from recognizer.errors import ModelError
+from recognizer.feature_maps import MAPS, FeatureMaps, draw_maps
+
+
+def test_the_maps_of_the_shipped_network(published_models):
+    folder = registry.current(published_models, "digits")
+    image = np.zeros((28, 28), np.uint8)
+    image[6:22, 12:16] = 255
+    maps = FeatureMaps(folder)
+    layers = maps.maps(image)
+    assert len(layers) >= 3
+    assert layers[0].shape[:2] > layers[-1].shape[:2]
+    assert all(layer.min() >= 0 for layer in layers)  # behind the ReLU
+    _, embedding = Classifier(folder).run(image)
+    assert np.allclose(layers[-1].mean(axis=(0, 1)), embedding, atol=1e-3), "they belong to this very picture"
+    fastest_s = min(timed(lambda: maps.draw(image)) for _ in range(20))
+    assert fastest_s < 0.05  # 2 ms here; a tenth of this bound on an idle machine
+
+
+def timed(work):
+    began_s = time.perf_counter()
+    work()
+    return time.perf_counter() - began_s
+
+
+def test_each_layer_is_a_row():
+    picture = draw_maps(
+        (np.random.default_rng(0).random((9, 9, MAPS + 3), np.float32), np.zeros((3, 3, 2), np.float32))
+    )
+    assert picture.dtype == np.uint8
+    assert picture.ndim == 3
+    assert len(np.unique(picture[:44].reshape(-1, 3), axis=0)) > 20
+    assert len(np.unique(picture[46:].reshape(-1, 3), axis=0)) == 1
+
+
+def test_a_folder_without_a_network_is_one_line(tmp_path):
+    with pytest.raises(ModelError) as error:
+        FeatureMaps(tmp_path)
+    assert "\n" not in str(error.value)
