@@ -8,6 +8,7 @@ from functools import cache, lru_cache
 import cv2
 import numpy as np
 
+from recognizer.text import draw_text_any, opencv_has, text_width_any
 from recognizer.values import Box, Hand, Observation, Prediction
 
 Color = tuple[int, int, int]  # blue, green, red, each 0 to 255
@@ -189,13 +190,15 @@ def leading(boxes: Sequence[Box], predictions: Sequence[Prediction]) -> int | No
 
 @cache
 def font() -> "cv2.FontFace":
-    """OpenCV's built-in face; it draws Latin, Greek, Cyrillic, Hebrew, Arabic and CJK, and "?" for the rest."""
+    """OpenCV's built-in face; recognizer/text.py draws the scripts that it does not have."""
     return cv2.FontFace("sans")
 
 
 @lru_cache(maxsize=512)
 def text_width(text: str, size: int, weight: int = REGULAR) -> int:
     """Pixels that a line takes."""
+    if not opencv_has(text):
+        return text_width_any(text, size)
     x, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), font(), size, weight)
     return x + width
 
@@ -215,6 +218,9 @@ def draw_text(
     picture: np.ndarray, text: str, x: int, y: int, size: int, color: Color = PAPER, weight: int = REGULAR
 ) -> None:
     """One line whose capitals are centred on row y and whose first letter starts at column x."""
+    if not opencv_has(text):
+        draw_text_any(picture, text, (x, y), size, color)
+        return
     baseline = y + round(CAP_HEIGHT * size / 2)
     cv2.putText(picture, text, (x, baseline), color, font(), size, weight)
 

@@ -26,7 +26,7 @@ def draw_text_any(picture_bgr: np.ndarray, text: str, xy: tuple[int, int], size_
     """
     drawn, missing = _as_drawn(text)
     x, y = xy
-    if _opencv_has(drawn):
+    if opencv_has(drawn):
         baseline = y + round(CAP_HEIGHT * size_px / 2)
         cv2.putText(picture_bgr, drawn, (x, baseline), color, _face(), size_px, WEIGHT)
     else:
@@ -37,7 +37,7 @@ def draw_text_any(picture_bgr: np.ndarray, text: str, xy: tuple[int, int], size_
 def text_width_any(text: str, size_px: int) -> int:
     """Pixels that the line takes as `draw_text_any` draws it."""
     drawn, _ = _as_drawn(text)
-    if not _opencv_has(drawn):
+    if not opencv_has(drawn):
         return _rendered(drawn, size_px, (255, 255, 255)).shape[1]
     x, _, width, _ = cv2.getTextSize((0, 0), drawn, (0, 0), _face(), size_px, WEIGHT)
     return x + width
@@ -72,7 +72,7 @@ def _as_drawn(text: str) -> tuple[str, str]:
     return drawn, "".join(dict.fromkeys(missing))
 
 
-def _opencv_has(text: str) -> bool:
+def opencv_has(text: str) -> bool:
     """Whether OpenCV draws the text as it is read. It knows no other direction than from left to right."""
     if _is_right_to_left(text) and _has_raqm():
         return False

@@ -171,6 +171,15 @@ def test_a_taught_head_decides_in_the_networks_place(tmp_path: Path, monkeypatch
     assert Classifier(model.folder).predict([IMAGE_28])[0].top[0][0] == "a"
 
 
+def test_a_label_may_be_shown_in_more_than_one_way(tmp_path: Path) -> None:
+    kernel = np.array([[0, 0.9, 0, 0], [0, 0, 0.9, 0]])
+    folder = taught_folder(tmp_path / "version", kernel)
+    far_b = np.array([40, 0], np.float32)
+    assert Classifier(folder).predict([far_b])[0].label is None
+    Rejection(np.vstack([MEANS, far_b]).astype(np.float32), np.eye(2, dtype=np.float32)).save(folder / FEATURES)
+    assert Classifier(folder).predict([far_b])[0].label == "b"
+
+
 @pytest.mark.parametrize("kernel", [np.zeros((2, 3)), np.zeros((3, 4))], ids=["a label missing", "other features"])
 def test_a_head_of_another_model_is_refused(tmp_path: Path, kernel: np.ndarray) -> None:
     with pytest.raises(ModelError, match="do not belong together"):

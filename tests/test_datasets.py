@@ -1,6 +1,7 @@
 import gzip
 import hashlib
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -208,3 +209,95 @@ def test_a_file_where_the_folder_should_be(server, npz, root):
     with pytest.raises(AssetError, match="cannot be written") as error:
         datasets.load_mnist(url=f"{server}/good", sha256=digest(npz))
     one_line(error)
+
+
+def sign_csv(count, *, codes=(0, 1, 24, 10)):
+    """Kaggle's layout: the label, then 784 grey levels; the second pixel is the row's number."""
+    lines = ["label," + ",".join(f"pixel{number}" for number in range(1, 785))]
+    lines += [f"{codes[row % len(codes)]},0,{row % 256}" + ",7" * 782 for row in range(count)]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def few_signs(monkeypatch):
+    monkeypatch.setattr(datasets, "SIGN_MNIST_SIZES", (8, 4))
+
+
+def check_signs(signs):
+    assert signs.train_images.shape == (8, 28, 28)
+    assert signs.train_images.dtype == np.uint8
+    assert signs.train_images[5, 0, :3].tolist() == [0, 5, 7]
+    assert signs.train_labels.dtype == np.int64
+    assert [datasets.LETTERS[label] for label in signs.test_labels] == ["A", "B", "Y", "K"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".csv.zip", "archive.zip"])
+def test_sign_mnist_is_read_as_kaggle_gives_it(root, few_signs, suffix):
+    data = root / "data"
+    data.mkdir(parents=True)
+    contents = {"sign_mnist_train": sign_csv(8), "sign_mnist_test": sign_csv(4)}
+    for split, text in contents.items():
+        if suffix == ".csv":
+            (data / f"{split}.csv").write_text(text)
+        elif suffix == ".csv.gz":
+            (data / f"{split}.csv.gz").write_bytes(gzip.compress(text.encode()))
+        elif suffix == ".csv.zip":
+            with zipfile.ZipFile(data / f"{split}.csv.zip", "w") as archive:
+                archive.writestr(f"{split}.csv", text)
+        else:
+            with zipfile.ZipFile(data / "archive.zip", "a") as archive:
+                archive.writestr(f"{split}/{split}.csv", text)
+    check_signs(datasets.load_sign_mnist())
+
+
+def test_rock_paper_and_scissors_are_a_b_and_v(root, few_signs):
+    data = root / "data"
+    data.mkdir(parents=True)
+    (data / "sign_mnist_train.csv").write_text(sign_csv(8, codes=(0, 1, 21, 5)))
+    (data / "sign_mnist_test.csv").write_text(sign_csv(4, codes=(21, 21, 0, 24)))
+    rps = datasets.rps_subset(datasets.load_sign_mnist())
+    assert rps.train_labels.tolist() == [0, 1, 2, 0, 1, 2]
+    assert rps.test_labels.tolist() == [2, 2, 0]
+    assert len(rps.train_images) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (sign_csv(4, codes=(9,)), "label from 0 to 24 without 9"),
+        (sign_csv(4).replace(",7", ",700", 1), "grey levels"),
+        ("label,pixel1\n3,4\n", "784 grey levels"),
+        (sign_csv(4)[:-300], "not Sign Language MNIST"),
+        ("", "not Sign Language MNIST"),
+    ],
+)
+def test_bad_sign_mnist_is_one_line(tmp_path, text, complaint):
+    path = tmp_path / "sign_mnist_test.csv"
+    path.write_text(text)
+    with pytest.raises(DataError) as error:
+        datasets.read_sign_mnist(path, "sign_mnist_test")
+    assert complaint in one_line(error)
+
+
+def test_half_a_sign_mnist_says_how_many_rows_there_are(root, few_signs):
+    data = root / "data"
+    data.mkdir(parents=True)
+    (data / "sign_mnist_train.csv").write_text(sign_csv(7))
+    (data / "sign_mnist_test.csv").write_text(sign_csv(4))
+    with pytest.raises(DataError) as error:
+        datasets.load_sign_mnist()
+    assert "(7, 4)" in one_line(error)
+
+
+def test_a_missing_sign_mnist_says_where_it_is_to_be_had(root):
+    with pytest.raises(DataError) as error:
+        datasets.load_sign_mnist()
+    assert "kaggle.com" in one_line(error)
+
+
+def test_a_zip_without_the_table_is_one_line(tmp_path):
+    with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
+        archive.writestr("other.csv", "1")
+    with pytest.raises(DataError) as error:
+        datasets.read_sign_mnist(tmp_path / "archive.zip", "sign_mnist_train")
+    assert "no sign_mnist_train.csv" in one_line(error)

@@ -10,6 +10,7 @@ from recognizer.preprocess import (
     STROKE,
     STROKE_RANGE,
     center_by_mass,
+    hand_image,
     mend_stroke_width,
     mnist_image,
     stroke_width,
@@ -151,3 +152,28 @@ def test_the_ink_given_is_not_written_to() -> None:
     before = ink.copy()
     mnist_image(ink)
     np.testing.assert_array_equal(ink, before)
+
+
+def test_a_hand_becomes_28_grey_pixels():
+    crop = np.zeros((120, 120, 3), np.uint8)
+    crop[:, 60:] = 200
+    image = hand_image(crop)
+    assert image.shape == (SIDE, SIDE)
+    assert image.dtype == np.uint8
+    assert (image[:, :13] == 0).all()
+    assert (image[:, 15:] == 200).all()
+
+
+def test_a_picture_of_sign_language_mnist_stays_as_it_is():
+    image = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE), np.uint8)
+    assert np.array_equal(hand_image(image), image)
+    assert np.array_equal(hand_image(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)), image)
+
+
+@pytest.mark.parametrize("side", [1, 5, 27, 29, 700])
+def test_hand_crops_of_any_size_are_framed(side):
+    assert (hand_image(np.full((side, side, 3), 90, np.uint8)) == 90).all()
+
+
+def test_a_hand_crop_without_pixels_is_black():
+    assert not hand_image(np.zeros((0, 0, 3), np.uint8)).any()

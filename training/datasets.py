@@ -154,7 +154,10 @@ def rps_subset(signs: Images) -> Images:
 def read_sign_mnist(path: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     """Images (N, 28, 28) uint8 and labels (N,) int64, places in LETTERS, of one half in Kaggle's layout."""
     try:
-        rows = np.loadtxt(_csv_lines(path, f"{split}.csv"), np.int64, delimiter=",", skiprows=1, ndmin=2)
+        lines = _csv_lines(path, f"{split}.csv")[1:]  # without the names of the columns
+        if not lines:
+            raise ValueError("no rows")
+        rows = np.loadtxt(lines, np.int64, delimiter=",", ndmin=2)
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} is not Sign Language MNIST in Kaggle's layout ({error}). Fetch it again.") from error
     if rows.shape[1] != 785 or not np.isin(rows[:, 0], LETTER_CODES).all() or rows.min() < 0 or rows.max() > 255:

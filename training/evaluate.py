@@ -3,6 +3,8 @@
 python -m training.evaluate mnist
 python -m training.evaluate photos DIR     (DIR/series/label/picture, or DIR/label/picture)
 python -m training.evaluate rejection      (pictures that show no digit)
+python -m training.evaluate sources --task letters|rps      (hand signs of people left out of the training in turn)
+python -m training.evaluate sign-mnist --task letters|rps   (Sign Language MNIST's official test, by pixels alone)
 """
 
 import argparse
@@ -14,15 +16,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from recognizer import registry
-from recognizer.errors import DataError, RecognizerError
+from recognizer import preprocess, registry
+from recognizer.classifier import Classifier
+from recognizer.errors import DataError, RecognizerError, SettingsError
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.settings import TASKS
 from recognizer.sources import PICTURE_SUFFIXES, read_image
 from recognizer.strokes import draw_strokes, letter_strokes
 from recognizer.values import Frame
-from training import scenes
-from training.datasets import data_folders, load_mnist
+from training import scenes, signs
+from training.datasets import data_folders, load_mnist, load_sign_mnist, rps_subset
+from training.hands import LABELS
 
 DRAWN_EACH = 300  # pictures of each drawn kind in the rejection set
 SIZE_WH = (640, 480)
@@ -33,15 +37,23 @@ FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_SC
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("what", choices=["mnist", "photos", "rejection"])
+    parser.add_argument("what", choices=["mnist", "photos", "rejection", "sources", "sign-mnist"])
     parser.add_argument("folder", type=Path, nargs="?", help="for photos")
     parser.add_argument("--task", default="digits", choices=TASKS)
     parser.add_argument("--models", type=Path, default=registry.models_folder())
     parser.add_argument("--mistakes", action="store_true", help="list each file that was read wrong")
     parser.add_argument("--each", type=int, default=DRAWN_EACH, help="drawn pictures of each kind, for rejection")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kind", choices=signs.KINDS, help="for sources: only this kind")
+    parser.add_argument("--runs", type=Path, default=signs.ROOT / "runs", help="for sources: what is kept on the way")
     options = parser.parse_args()
     try:
+        if options.what == "sources":
+            evaluate_sources(options)
+            return
+        if options.what == "sign-mnist":
+            evaluate_sign_mnist(options)
+            return
         pipeline = open_pipeline(options.task, options.models, smooth=False)
         if options.what == "mnist":
             evaluate_mnist(pipeline)
@@ -68,6 +80,26 @@ def evaluate_mnist(pipeline: Pipeline) -> None:
     print(f"accuracy   {np.mean(right):.4f}   of {len(right)} test digits")
     print(f"kept       {np.mean(kept):.4f}   get a label")
     print(f"kept right {np.mean(kept_right):.4f}   get the right label")
+
+
+def evaluate_sources(options: argparse.Namespace) -> None:
+    """Each kind of model on people left out in turn. What the training kept is used; what is missing is fitted now."""
+    if options.task not in LABELS:
+        raise SettingsError(f"sources needs --task {' or '.join(LABELS)}, and found {options.task}.")
+    material = signs.gather(options.task, options.runs, 0)
+    signs.print_table(material, signs.judge(material, [options.kind] if options.kind else list(signs.KINDS)))
+
+
+def evaluate_sign_mnist(options: argparse.Namespace) -> None:
+    """Accuracy on the official test of the newest version that looks at pixels."""
+    if options.task not in LABELS:
+        raise SettingsError(f"sign-mnist needs --task {' or '.join(LABELS)}, and found {options.task}.")
+    test = load_sign_mnist()
+    if options.task == "rps":
+        test = rps_subset(test)
+    classifier = Classifier(signs.newest_pixels(options.models, options.task), preprocess.HAND_VERSION)
+    best = [int(classifier.run(image)[0][: len(classifier.labels)].argmax()) for image in test.test_images]
+    print(f"accuracy   {np.mean(best == test.test_labels):.4f}   of {len(best)} test pictures   {classifier.folder}")
 
 
 def evaluate_photos(pipeline: Pipeline, folder: Path, *, mistakes: bool) -> None:

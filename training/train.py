@@ -1,15 +1,14 @@
 """The story of a shipped model: load, fit, calibrate, evaluate, publish.
 
 python -m training.train digits
+python -m training.train letters|rps [--kind pose|pixels|fused]
+python -m training.train --data mnist --network cnn    any other network on any data set: training/fit.py
 """
 
 import argparse
 import hashlib
 import json
 import os
-import platform
-import shlex
-import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -17,13 +16,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from recognizer import preprocess, registry
+from recognizer.classifier import Rejection
 from recognizer.errors import RecognizerError
 from training import scenes
 from training.datasets import Images, load_mnist
+from training.signs import KINDS, train_signs
+from training.versions import with_features, write_card, write_network
 
 if TYPE_CHECKING:
     import keras
@@ -42,7 +43,6 @@ SCENE_CODE = (  # what decides how the scenes look and what is found in them
 )
 BATCH = 128
 PEAK_RATE = 2e-3
-ELASTIC_PX = 0.9  # standard deviation of the bends that a digit is given, in pixels of its 28
 KEEP_DISTANCE = 0.9985  # share of held-out digits whose features lie within the calibrated distance
 KEEP_CONFIDENCE = 0.989  # and share of those whose confidence reaches the calibrated one
 
@@ -56,8 +56,17 @@ class Crops:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
-    parser.add_argument("task", choices=["digits"])
+    if sys.argv[1:2] and sys.argv[1].startswith("--") and sys.argv[1] != "--help":
+        from training import fit
+
+        fit.main(sys.argv[1:])
+        return
+    parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("task", choices=["digits", "letters", "rps"])
+    parser.add_argument(
+        "--kind", choices=KINDS, help="of letters and rps: only this kind (default: all, and the best becomes current)"
+    )
     parser.add_argument("--epochs", type=int, default=18, help="0 publishes the weights of --start as they are")
     parser.add_argument("--scenes", type=int, default=54000, metavar="N", help="crops from drawn paper scenes")
     parser.add_argument("--limit", type=int, metavar="N", help="use only N of MNIST's digits (a quick try)")
@@ -68,7 +77,10 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=ROOT / "runs", help="drawn scenes and weights on the way")
     options = parser.parse_args()
     try:
-        train_digits(options)
+        if options.task == "digits":
+            train_digits(options)
+        else:
+            train_signs(options)
     except RecognizerError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
@@ -151,9 +163,8 @@ def fit(
     classes = np.concatenate([mnist.train_labels[fitted], drawn.classes])
     # never a horizontal flip: a mirrored 2 is no 2
     augment = ImageDataGenerator(
-        rotation_range=12, width_shift_range=0.06, height_shift_range=0.06, zoom_range=0.12, shear_range=10,
-        preprocessing_function=elastic,
-    )  # fmt: skip
+        rotation_range=12, width_shift_range=0.06, height_shift_range=0.06, zoom_range=0.12, shear_range=10
+    )
     batches = augment.flow(images, classes, batch_size=BATCH, shuffle=True, seed=options.seed)
     check = (
         np.concatenate([mnist.train_images[held_out], drawn_held_out.images])[..., None],
@@ -193,14 +204,6 @@ def fit(
     return model
 
 
-def elastic(image: np.ndarray) -> np.ndarray:
-    """A picture (28, 28, 1) bent like rubber, as another hand would write it (Simard 2003)."""
-    bend = ELASTIC_PX * np.random.standard_normal((2, 4, 4)).astype(np.float32)  # seeded by the ImageDataGenerator
-    across, down = (cv2.resize(field, (28, 28), interpolation=cv2.INTER_CUBIC) for field in bend)
-    y, x = np.mgrid[0:28, 0:28].astype(np.float32)
-    return cv2.remap(image, x + across, y + down, cv2.INTER_LINEAR)[..., None]
-
-
 def _best_weights(
     model: "keras.Model", path: Path, check: tuple[np.ndarray, np.ndarray]
 ) -> "keras.callbacks.ModelCheckpoint":
@@ -237,24 +240,13 @@ def publish(
     draft: Path,
 ) -> None:
     """Write the network, its feature statistics and its card into the draft folder."""
-    import keras
-
-    from recognizer.classifier import FEATURES, NETWORK, Rejection
-    from training.networks import EMBEDDING
-
-    whole = keras.Model(
-        model.inputs,
-        [keras.layers.Softmax(name="probabilities")(model.output), model.get_layer(EMBEDDING).output],
-        name="digits",
-    )
-    whole.save(draft / "model.keras")
-    whole.export(draft / NETWORK, format="litert", verbose=False)
+    whole = with_features(model, "digits")
     # of both kinds: the ways of writing that MNIST's writers did not have are digits too
     written = drawn.classes != scenes.NOTHING
     _, features = _run(whole, np.concatenate([mnist.train_images[fitted], drawn.images[written]]))
     classes = np.concatenate([mnist.train_labels[fitted], drawn.classes[written]])
     rejection = Rejection.of_features(features, classes, len(LABELS))
-    rejection.save(draft / FEATURES)
+    write_network(whole, rejection, draft)
 
     digits = drawn_held_out.classes != scenes.NOTHING
     known_images = np.concatenate([mnist.train_images[held_out], drawn_held_out.images[digits]])
@@ -284,9 +276,6 @@ def publish(
             {"name": "MNIST", "sha256": mnist.sha256, "used": len(fitted), "licence": "CC BY-SA 3.0"},
             {"name": "paper scenes drawn by training/scenes.py", "used": options.scenes, "code": _digest(*SCENE_CODE)},
         ],
-        "command": shlex.join(["python", "-m", "training.train", *sys.argv[1:]]),
-        "git_commit": _git_commit(),
-        "versions": {"python": platform.python_version(), "keras": keras.__version__, "numpy": np.__version__},
         "metrics": {
             "mnist_test_accuracy": _accuracy(tested[0], mnist.test_labels),
             "mnist_test_kept": kept(*tested),
@@ -295,7 +284,7 @@ def publish(
             "scene_nothing_labelled": kept(*nothing_tested),
         },
     }
-    (draft / registry.CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    write_card(card, draft)
 
 
 def _run(whole: "keras.Model", images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -306,11 +295,6 @@ def _run(whole: "keras.Model", images: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def _accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Share of pictures whose best digit is the right one, (N, 11) against (N,)."""
     return float((probabilities[:, : len(LABELS)].argmax(axis=1) == labels).mean())
-
-
-def _git_commit() -> str:
-    result = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
-    return result.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,225 @@
+"""Signs learned from a few pictures a label, beside what others make of the same pictures.
+
+python -m benchmarks.fewshot DIR                label/picture, of one person or source
+python -m benchmarks.fewshot DIR --ours-only    without the networks that need TensorFlow
+
+Pictures are taken in bursts of neighbours, by the order of their names: a burst is learned from or tested on, never both.
+All methods see the hand's crop, and only pictures in which a hand was found; the share of these stands in the first line.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from recognizer import pose
+from recognizer.assets import find_asset
+from recognizer.errors import RecognizerError, SamplesError, SettingsError
+from recognizer.preprocess import hand_image
+from recognizer.samples_exchange import labels_in
+from recognizer.sources import PICTURE_SUFFIXES, read_image
+from recognizer.values import Frame
+from training import heads
+from training.datasets import data_folders
+from training.learn import COPIES, COPIES_RANGE
+
+ROOT = Path(__file__).resolve().parent.parent
+LEARNED = (1, 3, 5, 10, 20)  # pictures a label
+DRAWS = 5
+BURST = 5  # pictures
+SIDES = {"MobileNetV2": 224, "VGG16": 128}  # pixels
+WEIGHTS = {
+    "MobileNetV2": "mobilenet_v2_0.35_224_notop_imagenet.weights.h5",  # what Teachable Machine's image models stand on
+    "VGG16": "vgg16_imagenet_notop.weights.h5",
+}
+CHUNK = 64  # pictures through a network at once
+
+# features of the pictures to learn from, their labels, and features to test on: the labels of these
+Method = Callable[[np.ndarray, np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fewshot", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("folder", type=Path, metavar="DIR")
+    parser.add_argument("--ours-only", action="store_true")
+    parser.add_argument("--draws", type=int, default=DRAWS)
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "fewshot", help="where features are kept")
+    options = parser.parse_args()
+    try:
+        run(options)
+    except RecognizerError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+def run(options: argparse.Namespace) -> None:
+    paths = pictures(options.folder)
+    crops, landmarks, left = hands_in(paths, options.runs)
+    found = np.isfinite(landmarks[:, 0, 0])
+    labels = np.array([path.parent.name for path in paths])[found]
+    if len(set(labels)) < 2:
+        raise SamplesError(f"Hands of {len(set(labels))} labels were found in {options.folder}, and two are needed.")
+    print(
+        f"{options.folder}: {len(paths)} pictures, {len(set(labels))} labels, a hand found in {100 * found.mean():.1f} %"
+    )
+    chosen = [crop for crop, is_hand in zip(crops, found, strict=True) if is_hand]
+    methods: dict[str, tuple[np.ndarray, Method]] = {
+        "joints, changed copies": (np.arange(len(labels)), by_joints(landmarks[found], left[found])),
+        "k-NN on the pixels": (np.stack([hand_image(crop).ravel() for crop in chosen]) / 255.0, nearest),
+    }
+    if not options.ours_only:
+        for name in WEIGHTS:
+            methods[f"{name} + regression"] = features_of(name, chosen, options.runs), regression
+    print(f"{'right, %':24}" + "".join(f"{count:>8}" for count in LEARNED))
+    for name, (features, method) in methods.items():
+        shares = [accuracy(features, labels, method, count, options.draws) for count in LEARNED]
+        print(f"{name:24}" + "".join(f"{100 * share:8.1f}" if np.isfinite(share) else f"{'-':>8}" for share in shares))
+
+
+def pictures(folder: Path) -> list[Path]:
+    """Of label/picture, in the order of their numbers. Raises SamplesError where there are none."""
+    labels_in(folder)
+    paths = [path for path in folder.glob("*/*") if path.suffix.lower() in PICTURE_SUFFIXES]
+    return sorted(paths, key=lambda path: (path.parent.name, in_order(path.name)))
+
+
+def in_order(name: str) -> list[tuple[int, str]]:
+    """A key that sorts 2.jpg before 10.jpg."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def accuracy(features: np.ndarray, labels: np.ndarray, method: Method, count: int, draws: int) -> float:
+    """Mean share read right over draws of `count` pictures a label; NaN where a label has no more than those."""
+    shares = []
+    for learned, tested in drawn(labels, count, draws):
+        said = method(features[learned], labels[learned], features[tested], np.random.default_rng(0))
+        shares.append(float((said == labels[tested]).mean()))
+    return float(np.mean(shares)) if shares else float("nan")
+
+
+def drawn(labels: np.ndarray, count: int, draws: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows to learn from and rows to test on, burst by burst; `labels` (N,) are in the order of time."""
+    bursts = {}
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        bursts[label] = [rows[start : start + BURST] for start in range(0, len(rows), BURST)]
+        if len(rows) <= count + BURST:
+            return
+    for draw in range(draws):
+        rng = np.random.default_rng([draw, count])
+        learned: list[int] = []
+        tested: list[int] = []
+        for own in bursts.values():
+            order = rng.permutation(len(own))
+            taken: list[int] = []
+            number = 0
+            while len(taken) < count:
+                taken += own[order[number]].tolist()
+                number += 1
+            first = int(rng.integers(len(taken) - count + 1))
+            learned += taken[first : first + count]
+            tested += [row for place in order[number:] for row in own[place].tolist()]
+        yield np.array(learned), np.array(tested)
+
+
+def by_joints(landmarks: np.ndarray, left: np.ndarray) -> Method:
+    """What `training.learn` does with hands (N, 21, 3); its "features" are row numbers."""
+
+    def method(learned: np.ndarray, labels: np.ndarray, tested: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        names, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+        copies = int(np.clip(COPIES // counts.min(), *COPIES_RANGE))
+        hands, sides = landmarks[learned].astype(np.float64), left[learned]
+        features = [pose.batch_features(hands, sides)]
+        features += [pose.batch_features(*pose.augmented(hands, sides, rng)) for _ in range(copies)]
+        head = heads.discriminant_head(np.concatenate(features), np.tile(classes, 1 + copies), len(names))
+        return names[head.probabilities(pose.batch_features(landmarks[tested], left[tested])).argmax(axis=1)]
+
+    return method
+
+
+def regression(learned: np.ndarray, labels: np.ndarray, tested: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)).fit(learned, labels).predict(tested)
+
+
+def nearest(learned: np.ndarray, labels: np.ndarray, tested: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    from scipy.spatial.distance import cdist
+
+    return labels[cdist(tested, learned).argmin(axis=1)]
+
+
+def hands_in(paths: list[Path], runs: Path) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """Of each picture the surest hand: its square crop in colour, landmarks (N, 21, 3), NaN for none, and left (N,) bool."""
+    from recognizer.regions.hands import HandFinder
+
+    sizes = [(str(path), path.stat().st_size) for path in paths]
+    code = (ROOT / "recognizer" / "regions" / "hands.py").read_bytes()
+    kept = runs / f"hands-{hashlib.sha256(json.dumps(sizes).encode() + code).hexdigest()[:12]}.npz"
+    if not kept.is_file():
+        landmarks = np.full((len(paths), pose.JOINTS, 3), np.nan, np.float32)
+        left = np.zeros(len(paths), bool)
+        boxes = np.zeros((len(paths), 4), np.int64)
+        with HandFinder(find_asset("hand_landmarker"), video=False) as finder:
+            for row, path in enumerate(paths):
+                regions = finder.find(Frame(read_image(path), 0, 0.0, path.name))
+                region = max(regions, key=lambda region: region.hand.score if region.hand else 0.0, default=None)
+                if region is not None and region.hand is not None:
+                    landmarks[row], left[row] = region.hand.landmarks, region.hand.side == "left"
+                    boxes[row] = region.box.xyxy
+        save(kept, landmarks=landmarks, left=left, boxes=boxes)
+    with np.load(kept) as arrays:
+        landmarks, left, boxes = arrays["landmarks"], arrays["left"], arrays["boxes"]
+    crops = []
+    for path, (x1, y1, x2, y2) in zip(paths, boxes, strict=True):
+        crops.append(read_image(path)[y1:y2, x1:x2])
+    return crops, landmarks, left
+
+
+def features_of(name: str, crops: list[np.ndarray], runs: Path) -> np.ndarray:
+    """What a network that ImageNet taught makes of the crops, averaged over the picture: (N, D) float32."""
+    side = SIDES[name]
+    images = np.stack([cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA) for crop in crops])
+    kept = runs / f"{name}-{hashlib.sha256(images.tobytes()).hexdigest()[:12]}.npz"
+    if not kept.is_file():
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        import keras
+
+        weights = next((f / WEIGHTS[name] for f in data_folders() if (f / WEIGHTS[name]).is_file()), None)
+        if weights is None:
+            raise SettingsError(
+                f"{WEIGHTS[name]} is in none of {', '.join(map(str, data_folders()))}. Put it there, or add --ours-only."
+            )
+        more = {"alpha": 0.35} if name == "MobileNetV2" else {}
+        build = getattr(keras.applications, name)
+        network = build(weights=str(weights), include_top=False, pooling="avg", input_shape=(side, side, 3), **more)
+        prepare = sys.modules[build.__module__].preprocess_input
+        parts = [
+            np.asarray(network.predict_on_batch(prepare(images[start : start + CHUNK, ..., ::-1].astype(np.float32))))
+            for start in range(0, len(images), CHUNK)
+        ]
+        save(kept, features=np.concatenate(parts))
+    with np.load(kept) as arrays:
+        return arrays["features"]
+
+
+def save(path: Path, **arrays: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}.part")
+    with part.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+    part.replace(path)
+
+
+if __name__ == "__main__":
+    main()

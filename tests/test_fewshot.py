@@ -1,0 +1,68 @@
+"""The few-shot benchmark: neighbours stay together, and its table holds what was read right."""
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks import fewshot
+from recognizer.errors import SamplesError
+
+
+def test_a_burst_is_learned_from_or_tested_on_but_never_both() -> None:
+    labels = np.repeat(["ok", "stop"], 40)
+    draws = list(fewshot.drawn(labels, 10, 3))
+    assert len(draws) == 3
+    for learned, tested in draws:
+        assert [int((labels[learned] == label).sum()) for label in ("ok", "stop")] == [10, 10]
+        assert not set(learned // fewshot.BURST) & set(tested // fewshot.BURST)
+        assert len(tested) == 60
+    assert draws[0][0].tolist() != draws[1][0].tolist()
+
+
+def test_one_picture_is_drawn_and_its_neighbours_are_not_tested() -> None:
+    ((learned, tested),) = fewshot.drawn(np.repeat(["ok", "stop"], 10), 1, 1)
+    assert len(learned) == 2
+    assert len(tested) == 10
+
+
+def test_labels_with_too_few_pictures_give_no_figure() -> None:
+    labels = np.repeat(["ok", "stop"], [40, 12])
+    assert np.isnan(fewshot.accuracy(np.zeros((52, 2)), labels, fewshot.nearest, 10, 2))
+
+
+def test_pictures_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    (tmp_path / "ok").mkdir()
+    for name in ("10.png", "2.png", "1.png", "a.png"):
+        cv2.imwrite(str(tmp_path / "ok" / name), np.zeros((8, 8, 3), np.uint8))
+    assert [path.name for path in fewshot.pictures(tmp_path)] == ["1.png", "2.png", "10.png", "a.png"]
+    with pytest.raises(SamplesError, match="holds no label/picture"):
+        fewshot.pictures(tmp_path / "ok")
+
+
+def test_the_table_has_a_line_for_each_method(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [tmp_path / label / f"{number}.png" for label in ("flat", "tall") for number in range(12)]
+    rng = np.random.default_rng(0)
+    hand = rng.normal(size=(2, 21, 3)) * [60, 60, 10] + 200
+    landmarks = np.repeat(hand, 12, axis=0) + rng.normal(0, 1, (24, 21, 3))
+    landmarks[5] = np.nan
+    crops = [np.full((40, 40, 3), 60 if path.parent.name == "flat" else 200, np.uint8) for path in paths]
+    monkeypatch.setattr(fewshot, "pictures", lambda folder: paths)
+    monkeypatch.setattr(fewshot, "hands_in", lambda *_: (crops, landmarks.astype(np.float32), np.zeros(24, bool)))
+    options = argparse.Namespace(folder=tmp_path, ours_only=True, draws=2, runs=tmp_path / "runs")
+    fewshot.run(options)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("24 pictures, 2 labels, a hand found in 95.8 %")
+    assert lines[1].split() == ["right,", "%", "1", "3", "5", "10", "20"]
+    assert lines[2].split()[-5:] == ["100.0", "100.0", "100.0", "-", "-"]
+    assert lines[3].startswith("k-NN on the pixels")
+    monkeypatch.setattr(fewshot, "pictures", lambda folder: paths[:12])
+    monkeypatch.setattr(
+        fewshot, "hands_in", lambda *_: (crops[:12], landmarks[:12].astype(np.float32), np.zeros(12, bool))
+    )
+    with pytest.raises(SamplesError, match="Hands of 1 labels"):
+        fewshot.run(options)

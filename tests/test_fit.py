@@ -1,0 +1,201 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from recognizer import registry
+from recognizer.classifier import Classifier
+from recognizer.errors import DataError
+from recognizer.preprocess import HAND_VERSION, hand_image
+from training import compare, fit, report
+
+LABELS = ("ball", "cross", "wall")
+
+
+def draw(label, rng):
+    """A shape (40, 40, 3) uint8, its place and lightness random."""
+    picture = rng.integers(0, 40, (40, 40, 3)).astype(np.uint8)
+    x, y, light = int(rng.integers(14, 26)), int(rng.integers(14, 26)), int(rng.integers(150, 255))
+    if label == "ball":
+        cv2.circle(picture, (x, y), 9, (light,) * 3, -1)
+    elif label == "cross":
+        cv2.line(picture, (x - 9, y - 9), (x + 9, y + 9), (light,) * 3, 3)
+        cv2.line(picture, (x - 9, y + 9), (x + 9, y - 9), (light,) * 3, 3)
+    else:
+        cv2.rectangle(picture, (x - 3, 0), (x + 3, 39), (light,) * 3, -1)
+    return picture
+
+
+def write_shapes(folder, count, labels=LABELS):
+    rng = np.random.default_rng(0)
+    for label in labels:
+        (folder / label).mkdir(parents=True)
+        for number in range(count):
+            assert cv2.imwrite(str(folder / label / f"{number:03}.png"), draw(label, rng))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A data set of shapes, and the runs and models of two networks and k-NN on it."""
+    home = tmp_path_factory.mktemp("home")
+    write_shapes(home / "shapes", 60)
+    run(home, "--network", "knn")
+    run(home, "--network", "linear", "--epochs", "12", "--augment", "none")
+    run(home, "--network", "cnn", "--epochs", "6", "--batch-size", "16")
+    return home
+
+
+def run(home, *words):
+    where = ["--runs", str(home / "runs"), "--models", str(home / "models")]
+    fit.main(["--data", str(home / "shapes"), *where, *words])
+
+
+def failure(capsys, *words):
+    with pytest.raises(SystemExit) as end:
+        fit.main(list(words))
+    assert end.value.code == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    return err
+
+
+def test_a_run_writes_down_everything(home):
+    folder = home / "runs" / "shapes-cnn-0"
+    names = {path.name for path in folder.iterdir()}
+    assert {"metrics.json", "history.csv", "network.keras", "predictions.npz", "index.html"} <= names
+    assert {name for name in names if name.endswith(".png")} == set(report.TITLES)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    low, high = metrics["accuracy_95"]
+    assert 0 <= low < metrics["accuracy"] <= high <= 1
+    assert metrics["tested"] == 36
+    assert sum(one["right"] for one in metrics["per_class"].values()) == metrics["right"]
+    assert metrics["parameters"] > 0
+    assert metrics["ms_a_picture"] > 0
+    assert metrics["command"].startswith("python -m training.train --data ")
+    assert "--batch-size 16" in metrics["command"]
+    assert len((folder / "history.csv").read_text().splitlines()) == metrics["epochs"] + 1
+
+
+def test_the_page_needs_no_other_file(home):
+    page = (home / "runs" / "shapes-cnn-0" / "index.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == len(report.TITLES)
+    assert "http" not in page
+    assert 'src="data' in page
+
+
+def test_what_is_published_can_be_held_to_the_camera(home):
+    folder = registry.current(home / "models", "shapes-cnn")
+    card = registry.read_card(folder)
+    assert (card["labels"], card["region"], card["kind"]) == ([*LABELS], "hand", "pixels")
+    classifier = Classifier(folder, HAND_VERSION)
+    rng = np.random.default_rng(5)
+    images = [hand_image(draw(label, rng)) for label in LABELS * 5]
+    said = [prediction.top[0][0] for prediction in classifier.predict(images)]
+    assert np.mean([one == label for one, label in zip(said, LABELS * 5, strict=True)]) > 0.6
+    probabilities, _ = classifier.run(images[0])
+    assert probabilities.shape == (4,)
+    assert probabilities[-1] == 0  # of nothing known: this network was shown none
+
+
+def test_the_runs_compare(home, capsys, tmp_path):
+    runs = [str(home / "runs" / f"shapes-{network}-0") for network in ("cnn", "knn", "linear")]
+    compare.main([*runs, "--picture", str(tmp_path / "compare.png")])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines[1:4]] == ["linear", "knn", "cnn"]
+    assert (tmp_path / "compare.png").is_file()
+
+
+def test_the_same_seed_repeats_a_run(home):
+    def history(words):
+        run(home, "--network", "linear", "--augment", "light", "--epochs", "2", "--limit", "60", *words)
+        folder = home / "runs" / f"shapes-linear-{words[1]}-limit60"
+        return (folder / "history.csv").read_text()
+
+    first = history(["--seed", "3"])
+    assert history(["--seed", "3"]) == first
+    assert history(["--seed", "4"]) != first
+
+
+def test_the_test_set_is_never_fitted_or_judged_on(home):
+    data = fit.sets.load(str(home / "shapes"))
+    split = fit.split_of(data, 0)
+    assert not set(split.fitted) & set(split.held_out)
+    assert len(split.fitted) + len(split.held_out) == len(data.train_labels)
+    assert set(data.train_labels[split.held_out]) == {0, 1, 2}
+
+
+def test_a_loss_that_is_no_number_publishes_nothing(home, capsys):
+    words = ["--data", str(home / "shapes"), "--network", "dense-256", "--rate", "1e38", "--epochs", "3"]
+    err = failure(capsys, *words, "--runs", str(home / "runs"), "--models", str(home / "models"))
+    assert "NaN" in err
+    assert "--rate" in err
+    assert not (home / "models" / "shapes-dense-256").exists()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_too_few_samples_are_one_line(tmp_path, capsys, count):
+    write_shapes(tmp_path / "shapes", count)
+    err = failure(capsys, "--data", str(tmp_path / "shapes"), "--network", "linear", "--runs", str(tmp_path / "runs"))
+    assert "Add more" in err or "Record more" in err
+
+
+def test_one_class_is_one_line(tmp_path, capsys):
+    write_shapes(tmp_path / "shapes", 5, labels=["ball"])
+    err = failure(capsys, "--data", str(tmp_path / "shapes"), "--network", "linear", "--runs", str(tmp_path / "runs"))
+    assert "ball only" in err
+
+
+def test_ctrl_c_keeps_the_best_weights(capsys):
+    import keras
+
+    from training.networks import dense_16
+
+    model = dense_16(2)
+    images = np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1)).astype(np.float32)
+    targets = np.eye(2, dtype=np.float32)[np.arange(40) % 2]
+    kept = []
+
+    def interrupt(epoch, logs):
+        if epoch == 1:
+            kept.extend(model.get_weights())
+        if epoch == 2:
+            model.set_weights([np.zeros_like(one) for one in kept])
+            raise KeyboardInterrupt
+
+    losses = iter([3.0, 1.0, 2.0])
+    fake = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(val_loss=next(losses)))
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
+    fed = {"x": images, "y": targets}
+    original = model.fit
+    model.fit = lambda *words, callbacks, **options: original(*words, callbacks=[fake, *callbacks], **options)
+    history = fit.fit_with_care(model, fed, (images, targets), 9, 9, [watch])
+    assert "keeping the best" in capsys.readouterr().out
+    assert len(history["loss"]) == 3
+    assert all(np.array_equal(one, two) for one, two in zip(model.get_weights(), kept, strict=True))
+
+
+def test_pytorch_that_is_not_there_is_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(fit, "find_spec", lambda name: None)
+    err = failure(capsys, "--data", "mnist", "--network", "linear", "--backend", "torch")
+    assert "requirements-torch.txt" in err
+
+
+def test_no_run_is_one_line(tmp_path):
+    with pytest.raises(DataError, match="no finished run"):
+        report.write_report(tmp_path)
+
+
+def test_the_interval_of_a_share():
+    low, high = fit.wilson_interval(9970, 10000)
+    assert (low, high) == (pytest.approx(0.9957, abs=1e-4), pytest.approx(0.9979, abs=1e-4))
+    assert fit.wilson_interval(5, 5)[1] == pytest.approx(1)
+
+
+def test_changes_keep_shape_and_kind():
+    for channels in (1, 3):
+        image = np.zeros((28, 28, channels), np.uint8)
+        image[8:20, 12:16] = 255
+        for name, changed in report.changes(image, np.random.default_rng(0)).items():
+            assert (changed.shape, changed.dtype) == (image.shape, np.uint8), name

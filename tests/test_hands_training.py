@@ -1,0 +1,223 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recognizer import registry
+from recognizer.errors import DataError, ModelError
+from recognizer.hand_signs import HandClassifier
+from recognizer.values import Box, Hand, Region
+from training import hands, signs
+from training.hands import LABELS, Hands
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PEOPLE = ["anna", "ben", "cleo"]
+EACH = 8  # pictures of each sign and person
+
+
+def posed(sign: str, rng: np.random.Generator) -> np.ndarray:
+    """Landmarks (21, 3) of a hand with the sign's fingers straight and the others bent, with noise."""
+    straight = {"rock": (), "paper": (0, 1, 2, 3, 4), "scissors": (1, 2)}[sign]
+    points = np.zeros((21, 3), np.float32)
+    for finger in range(5):
+        angle = np.radians(-150 + 30 * finger)
+        for step in range(4):
+            reach = 80 + (30 * step if finger in straight else 20 * min(step, 1) - 15 * max(0, step - 1))
+            points[1 + 4 * finger + step] = reach * np.cos(angle), reach * np.sin(angle), -6 * step
+    return points + rng.normal(0, 2, points.shape).astype(np.float32)
+
+
+def drawn_hands() -> Hands:
+    """Three people who make each sign, plain and mirrored, and two empty pictures."""
+    rng = np.random.default_rng(0)
+    parts = []
+    for person in PEOPLE:
+        labels = [sign for sign in LABELS["rps"] for _ in range(EACH)]
+        for mirrored in (False, True):
+            regions = []
+            for sign in labels:
+                points = posed(sign, rng) * ([-1, 1, 1] if mirrored else [1, 1, 1]) + [200, 200, 0]
+                shade = 60 + 60 * LABELS["rps"].index(sign)
+                crop = np.full((40, 40, 3), shade, np.uint8)
+                hand = Hand(points.astype(np.float32), "left" if mirrored else "right", 0.9)
+                regions.append(Region(Box(0, 0, 40, 40), crop, hand=hand))
+            parts.append(hands.of_regions(regions, labels, person, mirrored=mirrored))
+    parts.append(hands.of_regions([None, None], ["", ""], "room"))
+    return hands.together(parts)
+
+
+def drawn_material(runs: Path) -> signs.Material:
+    from training.datasets import Images
+
+    found = drawn_hands()
+    images = np.repeat(np.array([60, 120, 180], np.uint8), 40)[:, None, None] * np.ones((28, 28), np.uint8)
+    labels = np.repeat(np.arange(3), 40).astype(np.int64)
+    empty = found.sources == "room"
+    classes = hands.classes("rps", "rps", found.labels)
+    runs.mkdir(parents=True, exist_ok=True)
+    return signs.Material("rps", found, classes, ~empty, empty, runs, 0, Images(images, labels, images, labels, "", ""))
+
+
+def test_labels_of_each_task():
+    assert hands.classes("letters", "letters", np.array(["A", "K", "Y"])).tolist() == [0, 9, 23]
+    assert hands.classes("rps", "rps", np.array(["rock", "paper", "scissors"])).tolist() == [0, 1, 2]
+    # a letter is a sign of the game, none of them, or too like one to say
+    assert hands.classes("rps", "letters", np.array(["A", "S", "B", "V", "L", "Y", "M"])).tolist() == [
+        0, 0, 1, 2, 3, 3, -1,
+    ]  # fmt: skip
+    assert hands.classes("letters", "rps", np.array(["rock", "paper"])).tolist() == [-1, 24]
+    assert hands.classes("letters", "nothing", np.array([""])).tolist() == [-1]
+
+
+def test_what_was_not_found_is_kept_as_such():
+    found = hands.of_regions([None], ["A"], "anna")
+    assert not found.found[0]
+    assert not found.jointed[0]
+    assert np.isnan(found.landmarks).all()
+    assert not found.images.any()
+
+
+def test_a_region_without_joints_is_found_all_the_same():
+    found = hands.of_regions([Region(Box(0, 0, 9, 9), np.full((9, 9, 3), 50, np.uint8))], ["A"], "anna")
+    assert found.found[0]
+    assert not found.jointed[0]
+    assert (found.images == 50).all()
+
+
+def test_mixed_poses_lie_apart_from_every_known_one():
+    from recognizer import pose
+
+    found = drawn_hands()[np.arange(3 * EACH)]
+    points = pose.normalised(found.landmarks, found.left)
+    labels = hands.classes("rps", "rps", found.labels)
+    mixed = hands.mixed_poses(points, labels, 300, np.random.default_rng(0))
+    assert 0 < len(mixed) < 300
+    assert mixed.shape[1:] == (21, 3)
+    flat, known = mixed @ pose.palm_frame(mixed), points @ pose.palm_frame(points)
+    nearest = np.sqrt(((flat[:, None] - known[None]) ** 2).sum(axis=(2, 3)).min(axis=1) / 21)
+    assert nearest.min() > 0.9 * hands.MIXED_APART
+
+
+def test_missing_photographs_are_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("RECOGNIZER_DATA", str(tmp_path))
+    monkeypatch.setattr("training.datasets.ROOT", tmp_path)
+    with pytest.raises(DataError) as error:
+        hands.photographs("letters")
+    assert str(tmp_path / "photos" / "letters") in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_nobody_is_judged_by_a_network_that_saw_them(tmp_path):
+    material = drawn_material(tmp_path)
+    assert material.people == PEOPLE
+    learned = material.others("ben")
+    assert not (material.hands.sources[learned] == "ben").any()
+    assert not (material.hands.sources[learned] == "room").any()
+    assert set(material.hands.sources[learned]) == {"anna", "cleo"}
+
+
+def test_the_verdict_counts_what_was_not_found_as_wrong(tmp_path):
+    material = drawn_material(tmp_path)
+    sure = np.full((len(material.hands), 4), 0.01, np.float32)
+    sure[np.arange(len(sure)), np.maximum(material.classes, 0)] = 0.97
+    sure[~material.hands.found] = np.nan
+    lost = np.flatnonzero((material.hands.sources == "anna") & ~material.hands.mirrored)[: EACH * 3 // 4]
+    sure[lost] = np.nan
+    distances = np.where(np.isnan(sure[:, 0]), np.nan, 1.0).astype(np.float32)
+    verdict = signs.verdict_of(material, signs.Answers(sure, distances), None)
+    assert verdict.right == {"anna": 0.75, "ben": 1.0, "cleo": 1.0}
+    assert verdict.nothing_labelled == 0
+    assert verdict.mirrored_same == 1
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+import test_hands_training
+from training import hands, signs, train
+signs.gather = lambda task, runs, seed: test_hands_training.drawn_material(runs / task)
+hands.list_sha256 = lambda name: "0" * 64
+signs.POSE_ROUNDS, signs.POSE_COPIES, signs.PIXEL_EPOCHS, signs.MIXED_EPOCHS = 3, 10, 1, 1
+train.main()
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A home with models/ and runs/ after a quick training on drawn poses: all three kinds."""
+    home = tmp_path_factory.mktemp("home")
+    words = ["rps", "--models", str(home / "models"), "--runs", str(home / "runs")]
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(tests=str(REPOSITORY / "tests")), *words],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return home, done.stdout
+
+
+def test_all_kinds_are_published_and_the_best_is_current(trained):
+    home, said = trained
+    versions = [path for path in (home / "models" / "rps").iterdir() if path.is_dir()]
+    cards = [registry.read_card(path) for path in versions]
+    assert sorted(card["kind"] for card in cards) == ["fused", "pixels", "pose"]
+    best = registry.read_card(registry.current(home / "models", "rps"))
+    averages = {card["kind"]: card["metrics"]["people_left_out_average"] for card in cards}
+    assert averages[best["kind"]] == max(averages.values())
+    for person in PEOPLE:
+        assert person in said
+
+
+def test_the_cards_say_what_they_are_and_come_from(trained):
+    for path in (trained[0] / "models" / "rps").glob("*/card.json"):
+        card = json.loads(path.read_text())
+        assert card["labels"] == ["rock", "paper", "scissors"]
+        assert card["region"] == "hand"
+        assert card["command"].startswith("python -m training.train rps")
+        assert card["git_commit"]
+        assert 0 <= card["rejection"]["min_confidence"] <= 1
+        assert set(card["metrics"]["people_left_out"]) == set(PEOPLE)
+        assert ("fusion" in card) == (card["kind"] == "fused")
+        assert any("sha256" in data or "list_sha256" in data for data in card["data"])
+        size = sum(file.stat().st_size for file in path.parent.rglob("*") if file.name != "model.keras")
+        assert size < 3_000_000
+
+
+def test_each_kind_runs_without_tensorflow(trained):
+    """The live loop's own classifier takes what was published, and reads the drawn signs by their joints."""
+    rng = np.random.default_rng(1)
+    for folder in (trained[0] / "models" / "rps").glob("*/"):
+        classifier = HandClassifier(folder)
+        for sign in LABELS["rps"]:
+            shade = 60 + 60 * LABELS["rps"].index(sign)
+            crop = np.full((50, 50, 3), shade, np.uint8)
+            hand = Hand((posed(sign, rng) + 200).astype(np.float32), "right", 0.9)
+            region = Region(Box(0, 0, 50, 50), crop, hand=hand)
+            (prediction,) = classifier.predict([region])
+            assert prediction.image.shape == (28, 28)
+            assert len(prediction.top) == 3
+            if registry.read_card(folder)["kind"] == "pose":
+                assert prediction.top[0][0] == sign
+
+
+def test_a_second_run_uses_what_the_folds_kept(trained, monkeypatch):
+    material = drawn_material(trained[0] / "runs" / "rps")
+    for name, value in {"POSE_ROUNDS": 3, "POSE_COPIES": 10, "PIXEL_EPOCHS": 1, "MIXED_EPOCHS": 1}.items():
+        monkeypatch.setattr(signs, name, value)
+    monkeypatch.setattr(signs, "fit", None)  # whoever fits again fails
+    verdicts = signs.judge(material, list(signs.KINDS))
+    assert set(verdicts) == set(signs.KINDS)
+    assert verdicts["pose"].average > 0.8
+    assert verdicts["fused"].average >= verdicts["pose"].average
+
+
+def test_no_version_with_pixels_is_one_line(tmp_path):
+    with pytest.raises(ModelError, match="python -m training.train letters"):
+        signs.newest_pixels(tmp_path, "letters")

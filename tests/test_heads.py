@@ -1,0 +1,95 @@
+"""Heads: what is known is rehearsed, what is new is learned, and the last layer of a network is found again."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recognizer import registry
+from recognizer.classifier import Classifier, Head, Rejection
+from recognizer.errors import ModelError
+from training import heads
+from training.heads import KNOWLEDGE, Knowledge, discriminant_head, fit_head, head_of, widened
+
+MEANS = np.array([[4, 0, 1], [0, 4, 1], [4, 4, 1]], np.float32)
+
+
+def cloud(seed: int = 0, each: int = 300) -> tuple[np.ndarray, np.ndarray]:
+    """Features around MEANS and their classes."""
+    rng = np.random.default_rng(seed)
+    spread = np.array([1.0, 0.5, 0.1])
+    return np.concatenate([mean + spread * rng.normal(size=(each, 3)) for mean in MEANS]), np.repeat(range(3), each)
+
+
+def share_right(head: Head, features: np.ndarray, classes: np.ndarray) -> float:
+    return float((head.probabilities(features).argmax(axis=1) == classes).mean())
+
+
+def test_what_is_rehearsed_is_spread_as_what_was_seen() -> None:
+    features, classes = cloud()
+    knowledge = Knowledge.of_features(features, classes, 4)
+    drawn, which = knowledge.rehearse(500, np.random.default_rng(1), positive=False)
+    assert np.bincount(which).tolist() == [500, 500, 500]  # nothing is known of the fourth
+    for index in range(3):
+        np.testing.assert_allclose(drawn[which == index].mean(axis=0), MEANS[index], atol=0.2)
+        np.testing.assert_allclose(drawn[which == index].std(axis=0), [1.0, 0.5, 0.1], rtol=0.2)
+    assert knowledge.rehearse(500, np.random.default_rng(1), positive=True)[0].min() == 0
+
+
+def test_knowledge_is_kept_on_disk(tmp_path: Path) -> None:
+    knowledge = Knowledge.of_features(*cloud(), 4)
+    knowledge.save(tmp_path)
+    again = Knowledge.load(tmp_path)
+    np.testing.assert_allclose(again.means, knowledge.means, atol=1e-2)
+    assert again.classes.tolist() == [0, 1, 2]
+    (tmp_path / KNOWLEDGE).write_bytes(b"PK half")
+    with pytest.raises(ModelError, match=r"knowledge\.npz is missing or damaged"):
+        Knowledge.load(tmp_path)
+
+
+def test_a_version_without_knowledge_tells_by_its_rejection() -> None:
+    features, classes = cloud()
+    knowledge = Knowledge.of_rejection(Rejection.of_features(features, classes, 3), 3)
+    assert knowledge.classes.tolist() == [0, 1, 2]
+    np.testing.assert_allclose(np.diag(knowledge.covariances[1]), [1.0, 0.25, 0.01], rtol=0.2)
+
+
+def test_copies_of_single_samples_are_enough_for_the_discriminant() -> None:
+    head = discriminant_head(*cloud(each=20), 4)
+    assert share_right(head, *cloud(1)) > 0.98
+    assert head.probabilities(cloud()[0])[:, 3].max() == 0  # nothing was shown of it
+
+
+def test_a_head_keeps_what_is_rehearsed_and_learns_what_is_new() -> None:
+    features, classes = cloud()
+    known = classes < 2
+    old = fit_head(
+        features[known], np.eye(2)[classes[known]], np.ones(known.sum()), Head(np.zeros((3, 2)), np.zeros(2))
+    )
+    start = widened(old, 4, np.array([0, 1]))
+    np.testing.assert_array_equal(start.kernel[:, :2], old.kernel)
+    drawn, which = Knowledge.of_features(features[known], classes[known], 2).rehearse(
+        200, np.random.default_rng(2), positive=False
+    )
+    new = cloud(3, each=10)[0][20:]
+    shown, targets = np.concatenate([drawn, new]), np.eye(4)[np.concatenate([which, np.full(10, 2)])]
+    weights = np.concatenate([np.ones(400), np.full(10, 20.0)])
+    assert share_right(fit_head(shown, targets, weights, start), *cloud(4)) > 0.97
+    held = fit_head(shown, targets, weights, start, pull=1e6)
+    np.testing.assert_allclose(held.kernel, start.kernel, atol=1e-3)
+
+
+def test_the_last_layer_of_the_shipped_network_is_found_in_its_file(published_models: Path, tmp_path: Path) -> None:
+    folder = registry.current(published_models, "digits")
+    network = Classifier(folder)
+    pictures = list(np.random.default_rng(0).integers(0, 255, (2, 28, 28)).astype(np.uint8))
+    head = head_of(folder, network, pictures)
+    probabilities, features = network.run(pictures[0])
+    np.testing.assert_allclose(head.probabilities(features), probabilities, atol=heads.AGREEMENT)
+    with pytest.raises(ModelError, match=r"model\.keras is missing or damaged"):
+        head_of(tmp_path, network, pictures)
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        archive.writestr("model.weights.h5", b"not HDF5")
+    with pytest.raises(ModelError, match=r"model\.keras is missing or damaged"):
+        head_of(tmp_path, network, pictures)

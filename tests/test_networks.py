@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+
+from training.networks import EMBEDDING, WORKSHOP
+
+PARAMETERS = {
+    "linear": 7850,
+    "dense-16": 13002,
+    "dense-256": 203530,
+    "dense-512": 407050,
+    "mlp-512x2": 669706,
+    "cnn": 93322,
+}
+
+
+@pytest.mark.parametrize("name", WORKSHOP)
+def test_each_network_takes_grey_levels_and_describes_what_it_sees(name):
+    model = WORKSHOP[name].build(10, 0)
+    if name in PARAMETERS:
+        assert model.count_params() == PARAMETERS[name]
+        assert model.compiled
+    else:
+        assert model.count_params() < 300_000
+    images = np.random.default_rng(0).integers(0, 256, (2, 28, 28, 1)).astype(np.float32)
+    answers = np.asarray(model(images))
+    assert answers.shape == (2, 10)
+    assert np.isfinite(answers).all()
+    assert model.get_layer(EMBEDDING) is not None
+    dimmed = np.asarray(model(images / 255))
+    assert not np.allclose(answers, dimmed), "0 to 1 would mean that the scaling is outside the network"
+
+
+def test_a_seed_gives_the_same_weights_again():
+    build = WORKSHOP["dense-16"].build
+    first, again, other = build(3, 1), build(3, 1), build(3, 2)
+    assert all(np.array_equal(one, two) for one, two in zip(first.get_weights(), again.get_weights(), strict=True))
+    assert not np.array_equal(first.get_weights()[0], other.get_weights()[0])

@@ -1,0 +1,60 @@
+import argparse
+import json
+
+import pytest
+
+from training import workshop
+from training.fit import METRICS
+
+
+def metrics(data, network, accuracy):
+    return {"data": data, "network": network, "backend": "tensorflow", "seed": 0, "limit": None, "accuracy": accuracy,
+            "accuracy_95": [accuracy - 0.01, accuracy + 0.005], "parameters": 7850, "seconds": 12.3, "fitted": 54000,
+            "ms_a_picture": 0.01, "machine": "a machine", "labels": ["0", "1"]}  # fmt: skip
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    """Two finished runs, and no data folder with photographs."""
+    monkeypatch.setattr(workshop, "data_folders", lambda: [])
+    for network, accuracy in (("cnn", 0.99), ("linear", 0.92)):
+        folder = tmp_path / "runs" / f"mnist-{network}-0"
+        folder.mkdir(parents=True)
+        (folder / METRICS).write_text(json.dumps(metrics("mnist", network, accuracy)))
+    return tmp_path / "runs"
+
+
+def test_the_table_is_written_from_finished_runs(runs, tmp_path, capsys):
+    workshop.main(["--write", "--runs", str(runs), "--results", str(tmp_path / "RESULTS.md")])
+    lines = (tmp_path / "RESULTS.md").read_text(encoding="utf-8").splitlines()
+    rows = [line for line in lines if line.startswith("| ")][1:]
+    assert [row.split(" | ")[0] for row in rows] == ["| linear", "| cnn"]
+    assert "≥ 91.5 % |" in rows[0]
+    assert "≥ 99.2 %, missed" in rows[1]
+    assert any("a machine" in line for line in lines)
+
+
+def test_what_is_done_is_not_done_again(runs, monkeypatch):
+    trained = []
+    monkeypatch.setattr(workshop, "_train", lambda data, network, backend, options: trained.append(network))
+    monkeypatch.setattr(workshop.sets, "load", lambda data: None)
+    monkeypatch.setattr(workshop, "find_spec", lambda name: None)
+    options = argparse.Namespace(data=["mnist"], networks=["linear", "knn", "cnn", "vgg16"], seed=0, limit=None,
+                                 runs=runs, write=False)  # fmt: skip
+    found, missing = workshop.train_all(options)
+    assert trained == ["knn"]
+    assert [run.name for run in found] == ["mnist-linear-0", "mnist-cnn-0"]
+    assert missing == []
+
+
+def test_no_runs_is_one_line(tmp_path, capsys):
+    with pytest.raises(SystemExit) as end:
+        workshop.main(["--write", "--runs", str(tmp_path)])
+    assert end.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_pytorch_has_its_row_where_it_is_installed(monkeypatch):
+    monkeypatch.setattr(workshop, "find_spec", lambda name: object())
+    assert ("cnn", "torch") in workshop.plan("mnist", workshop.NETWORKS)
+    assert all(backend == "tensorflow" for _, backend in workshop.plan("rps", workshop.NETWORKS))

@@ -1,0 +1,64 @@
+"""Pictures turned, shifted, scaled, sheared and lit anew while a network learns, and a sheet that shows how."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+LEVELS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "light": {
+        "rotation_range": 10,
+        "width_shift_range": 0.08,
+        "height_shift_range": 0.08,
+        "zoom_range": 0.1,
+        "shear_range": 8,
+        "brightness_range": (0.85, 1.15),
+    },
+    "strong": {
+        "rotation_range": 20,
+        "width_shift_range": 0.15,
+        "height_shift_range": 0.15,
+        "zoom_range": 0.2,
+        "shear_range": 15,
+        "brightness_range": (0.6, 1.4),
+    },
+}
+FLIPPED = ("fashion-mnist",)  # a mirrored shirt is a shirt; a mirrored 2 is no 2, and a mirrored sign another hand's
+SHEET_ROWS = 6
+SHEET_COLUMNS = 8
+
+
+def generator(level: str, data: str, region: str) -> Any:
+    """Keras' ImageDataGenerator for a level of LEVELS and a data set, which takes (N, side, side, channels) 0 to 255."""
+    from tensorflow.keras.preprocessing.image import ImageDataGenerator
+
+    # beyond the edge of paper is no ink; beyond the edge of a hand's crop is more of the same
+    fill = {"fill_mode": "constant", "cval": 0} if region == "paper" else {"fill_mode": "nearest"}
+    flip = level != "none" and data in FLIPPED
+    return ImageDataGenerator(**LEVELS[level], **fill, horizontal_flip=flip)
+
+
+def copies(images: np.ndarray, level: str, data: str, region: str, seed: int) -> Iterator[np.ndarray]:
+    """One changed copy (side, side, channels) uint8 after the other of (N, side, side, channels) uint8, in their order."""
+    change = generator(level, data, region)
+    np.random.seed(seed)  # what ImageDataGenerator draws from
+    for image in images:
+        changed = change.random_transform(image.astype(np.float32))
+        yield np.clip(np.round(changed), 0, 255).astype(np.uint8)
+
+
+def draw_sheet(images: np.ndarray, level: str, data: str, region: str, path: Path) -> None:
+    """A picture of the first SHEET_ROWS images, as they are and changed."""
+    from training.figures import new_figure, save, show_image
+
+    rows = images[:SHEET_ROWS]
+    figure = new_figure(SHEET_COLUMNS * 1.0 + 0.4, len(rows) * 1.0 + 0.9)
+    figure.suptitle(f"{data}, augmentation {level}: as it is, then as the network meets it")
+    axes = figure.subplots(len(rows), SHEET_COLUMNS, squeeze=False)
+    for number in range(SHEET_COLUMNS):
+        shown = rows if number == 0 else copies(rows, level, data, region, number)
+        for row, image in enumerate(shown):
+            show_image(axes[row][number], image, "as it is" if row == number == 0 else "")
+    save(figure, path)

@@ -1,0 +1,189 @@
+"""Photographs of hand signs as the finder sees them, and what each task makes of their labels."""
+
+import hashlib
+import json
+import os
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from recognizer import assets, pose
+from recognizer.errors import DataError
+from recognizer.preprocess import SIDE, hand_image
+from recognizer.sources import PICTURE_SUFFIXES, read_image
+from recognizer.values import Frame, Region
+from training.datasets import LETTERS, data_folders
+
+ROOT = Path(__file__).resolve().parent.parent
+CODE = ("recognizer/preprocess.py", "recognizer/regions/hands.py")  # what decides what is found in a picture
+
+SIGNS = ["rock", "paper", "scissors"]
+LABELS = {"letters": LETTERS, "rps": SIGNS}
+OF_LETTER = {"A": "rock", "S": "rock", "B": "paper", "V": "scissors"}  # more people who make rock, paper and scissors
+NO_SIGN = [*"CDFGILOQWXY"]  # letters that nobody takes for rock, paper or scissors; the others resemble one of them
+OPEN_HAND = "paper"  # is no letter: its fingers are spread and its thumb is out
+
+
+@dataclass(frozen=True, eq=False)
+class Hands:
+    """N pictures, each with the surest region found in it. What was not found is NaN or 0."""
+
+    sources: np.ndarray  # (N,) str, the person or collection
+    labels: np.ndarray  # (N,) str, "" for a picture without a hand
+    mirrored: np.ndarray  # (N,) bool: the picture was mirrored before the finder saw it
+    found: np.ndarray  # (N,) bool: there is a region
+    landmarks: np.ndarray  # (N, 21, 3) float32, NaN where no joints were found
+    left: np.ndarray  # (N,) bool: the finder takes it for a left hand
+    images: np.ndarray  # (N, 28, 28) uint8, preprocess.hand_image of the region
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, chosen: np.ndarray) -> "Hands":
+        return Hands(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+    @property
+    def jointed(self) -> np.ndarray:
+        """(N,) bool: the joints were found."""
+        return np.isfinite(self.landmarks[:, 0, 0])
+
+
+def together(parts: list[Hands]) -> Hands:
+    return Hands(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Hands)))
+
+
+def photographs(name: str) -> Path:
+    """The folder photos/<name> of the data, with source/label/picture in it."""
+    for folder in data_folders():
+        if (folder / "photos" / name).is_dir():
+            return folder / "photos" / name
+    looked = " or ".join(str(folder / "photos" / name) for folder in data_folders())
+    raise DataError(f"No photographs of {name}: {looked} is not there. Put source/label/picture into it.")
+
+
+def pictures(folder: Path) -> list[Path]:
+    """All pictures below the folder, sorted."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+
+
+def list_sha256(name: str) -> str:
+    """Of the list of photos/<name>: each picture's path and its own SHA-256."""
+    folder = photographs(name)
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()} {path.relative_to(folder)}" for path in pictures(folder)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def read_hands(name: str, runs: Path) -> Hands:
+    """What the finder sees in photos/<name>, each picture plain and mirrored; kept in `runs` until code or data change.
+
+    Raises DataError without the photographs and AssetError without the hand model.
+    """
+    model = assets.find_asset("hand_landmarker")
+    folder = photographs(name)
+    runs.mkdir(parents=True, exist_ok=True)
+    jobs = []
+    for source in sorted(path for path in folder.iterdir() if path.is_dir()):
+        names = [(str(path), path.stat().st_size) for path in pictures(source)]
+        made_of = [names, hashlib.sha256(model.read_bytes()).hexdigest(), code_digest(*CODE)]
+        digest = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
+        jobs += [(source, mirrored, runs / f"{name}-{source.name}-{mirrored:d}-{digest}.npz") for mirrored in (0, 1)]
+    missing = [job for job in jobs if not job[2].is_file()]
+    if missing:
+        print(f"Looking for hands in {folder} …", flush=True)
+        with ProcessPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(partial(_find_and_keep, model), missing))
+    return together([_load(path) for _, _, path in jobs])
+
+
+def code_digest(*names: str) -> str:
+    """Of files of the project."""
+    return hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in names)).hexdigest()[:8]
+
+
+def _find_and_keep(model: Path, job: tuple[Path, int, Path]) -> None:
+    from recognizer.regions.hands import HandFinder
+
+    source, mirrored, path = job
+    paths = pictures(source)
+    with HandFinder(model, video=False) as finder:
+        regions = [_surest(finder.find(_frame(picture, bool(mirrored)))) for picture in paths]
+    labels = [picture.parent.name if picture.parent != source else "" for picture in paths]
+    hands = of_regions(regions, labels, source.name, mirrored=bool(mirrored))
+    temporary = path.with_suffix(".part")
+    with temporary.open("wb") as file:
+        np.savez_compressed(file, **{field.name: getattr(hands, field.name) for field in fields(hands)})
+    temporary.replace(path)
+
+
+def _frame(path: Path, mirrored: bool) -> Frame:
+    image = read_image(path)
+    return Frame(np.ascontiguousarray(image[:, ::-1]) if mirrored else image, 0, 0.0, str(path))
+
+
+def _surest(regions: tuple[Region, ...]) -> Region | None:
+    return max(regions, key=lambda region: region.hand.score if region.hand else -1.0, default=None)
+
+
+def of_regions(regions: list[Region | None], labels: list[str], source: str, *, mirrored: bool = False) -> Hands:
+    """The regions found in the pictures of one source, None for a picture without."""
+    hands = [region.hand if region else None for region in regions]
+    nowhere = np.full((pose.JOINTS, 3), np.nan, np.float32)
+    blank = np.zeros((SIDE, SIDE), np.uint8)
+    return Hands(
+        np.full(len(regions), source, "U64"),
+        np.array(labels, "U16"),
+        np.full(len(regions), mirrored),
+        np.array([region is not None for region in regions]),
+        np.stack([hand.landmarks if hand else nowhere for hand in hands]),
+        np.array([bool(hand) and hand.side == "left" for hand in hands]),
+        np.stack([hand_image(region.crop) if region else blank for region in regions]),
+    )
+
+
+def _load(path: Path) -> Hands:
+    with np.load(path) as arrays:
+        return Hands(*(arrays[field.name] for field in fields(Hands)))
+
+
+def classes(task: str, kind: str, labels: np.ndarray) -> np.ndarray:
+    """Classes (N,) of pictures of photos/<kind> in a task: places in LABELS[task], their number for "nothing known",
+    -1 for what can't be said.
+    """
+    names = LABELS[task]
+    nothing = len(names)
+    table = {name: place for place, name in enumerate(names)} if kind == task else {}
+    if (task, kind) == ("rps", "letters"):
+        table = {letter: names.index(sign) for letter, sign in OF_LETTER.items()}
+        table |= dict.fromkeys(NO_SIGN, nothing)
+    if (task, kind) == ("letters", "rps"):
+        table = {OPEN_HAND: nothing}
+    return np.array([table.get(label, -1) for label in labels], np.int64)
+
+
+MIXED_APART = 0.3  # palm lengths, root mean square over the joints: a mixture nearer to a real hand may be its sign
+
+
+def mixed_poses(points: np.ndarray, labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """About `count` hands (M, 21, 3) with some fingers of one sign and the others of another, far from every real one.
+
+    `points` are (N, 21, 3) normalised hands with their labels (N,).
+    """
+    flat = points @ pose.palm_frame(points)
+    one, other = rng.integers(len(points), size=(2, count))
+    taken = rng.random((count, 5)) < 0.5
+    kept = (labels[one] != labels[other]) & taken.any(axis=1) & ~taken.all(axis=1)
+    one, other, taken = one[kept], other[kept], taken[kept]
+    mixed = flat[one].copy()
+    for finger, joints in enumerate(pose.FINGERS):
+        rows = taken[:, finger]
+        roots = flat[one[rows], joints[0]] - flat[other[rows], joints[0]]
+        mixed[np.ix_(rows, joints)] = flat[other[rows]][:, joints] + roots[:, None]
+    known = flat[rng.permutation(len(flat))[:1500]].reshape(-1, pose.JOINTS * 3)
+    vectors = mixed.reshape(len(mixed), -1)
+    squares = (vectors**2).sum(axis=1)[:, None] + (known**2).sum(axis=1) - 2 * vectors @ known.T
+    apart = np.sqrt(np.maximum(squares.min(axis=1), 0) / pose.JOINTS) > MIXED_APART
+    turned = mixed @ pose.palm_frame(points)[one].transpose(0, 2, 1)
+    return turned[apart]

@@ -1,0 +1,92 @@
+"""The baseline that every network must beat: the label of the nearest training pictures.
+
+python -m training.knn --data mnist
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training import fit
+from training.fit import Split
+from training.sets import DataSet
+
+NEIGHBOURS = (1, 3, 4, 5, 7, 9)
+MEASURES = ("euclidean", "cosine")
+JUDGES = 3000  # held-out pictures that choose between them
+TIMED = 20  # pictures
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    fit.main([*(sys.argv[1:] if words is None else words), "--network", "knn"])
+
+
+def run_knn(data: DataSet, split: Split, options: argparse.Namespace, run: Path) -> None:
+    """Choose k and the measure on held-out pictures, test, and write down the results."""
+    began_s = time.perf_counter()
+    k, measure = choose(data, split)
+    print(f"k-NN: k {k}, {measure}", flush=True)
+    everything = np.arange(len(data.train_labels))
+    classifier = fitted(data, everything, k, measure)
+    probabilities = answers(classifier, data.test_images)
+    seconds = time.perf_counter() - began_s
+    classifier.n_jobs = 1  # to share out a single picture takes longer than to do it
+    times_s = []
+    for image in data.test_images[:TIMED]:
+        began_s = time.perf_counter()
+        answers(classifier, image[None])
+        times_s.append(time.perf_counter() - began_s)
+    fit.write_results(
+        run, data, options, probabilities,
+        {
+            "k": k,
+            "measure": measure,
+            "fitted": len(everything),
+            "parameters": 0,
+            "seconds": round(seconds, 1),
+            "ms_a_picture": round(1000 * float(np.median(times_s)), 3),
+        },
+    )  # fmt: skip
+
+
+def choose(data: DataSet, split: Split) -> tuple[int, str]:
+    """The number of neighbours and the measure that do best on the held-out pictures."""
+    judges = split.held_out[:: max(1, -(-len(split.held_out) // JUDGES))]
+    most = min(max(NEIGHBOURS), len(split.fitted))
+    best = (-1.0, 1, MEASURES[0])
+    for measure in MEASURES:
+        classifier = fitted(data, split.fitted, most, measure)
+        near = classifier.kneighbors(flat(data.train_images[judges]), return_distance=False)
+        labels = data.train_labels[split.fitted][near]
+        for k in (k for k in NEIGHBOURS if k <= most):
+            votes = np.stack([(labels[:, :k] == index).sum(axis=1) for index in range(len(data.labels))], axis=1)
+            right = float((votes.argmax(axis=1) == data.train_labels[judges]).mean())
+            print(f"  k {k}, {measure}: {right:.4f} of {len(judges)} held-out pictures", flush=True)
+            best = max(best, (right, k, measure), key=lambda choice: choice[0])
+    return best[1:]
+
+
+def fitted(data: DataSet, chosen: np.ndarray, k: int, measure: str) -> Any:
+    """A classifier that has the chosen training pictures by heart."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    classifier = KNeighborsClassifier(min(k, len(chosen)), metric=measure, algorithm="brute", n_jobs=-1)
+    return classifier.fit(flat(data.train_images[chosen]), data.train_labels[chosen])
+
+
+def answers(classifier: Any, images: np.ndarray) -> np.ndarray:
+    """The neighbours' votes for each of (N, side, side, channels) pictures, (N, classes) summing to 1."""
+    return classifier.predict_proba(flat(images))
+
+
+def flat(images: np.ndarray) -> np.ndarray:
+    return images.reshape(len(images), -1).astype(np.float32)
+
+
+if __name__ == "__main__":
+    main()

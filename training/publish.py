@@ -1,0 +1,145 @@
+"""From a finished run to a model that can be held to the camera.
+
+python -m training.publish runs/mnist-cnn-0
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recognizer import preprocess, registry
+from recognizer.errors import RecognizerError
+from training import sets
+from training.fit import NETWORK_FILE, read_metrics, split_of, write_metrics
+from training.networks import EMBEDDING
+
+if TYPE_CHECKING:
+    import keras
+
+KEEP_DISTANCE = 0.9985  # share of held-out pictures whose features lie within the calibrated distance
+KEEP_CONFIDENCE = 0.989  # and share of those whose confidence reaches the calibrated one
+STATISTICS = 20000  # pictures are plenty to say where a label's features lie
+TIMED = 100  # pictures
+COLOUR_VERSION = "colour-crop-1"  # of the preprocessing: the crop in colour, in a square of the network's size
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.publish", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--models", type=Path, default=registry.models_folder())
+    options = parser.parse_args()
+    try:
+        publish(options.run, options.models)
+    except RecognizerError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+def publish(run: Path, models: Path) -> Path:
+    """Calibrate the run's network on its held-out pictures and make it the current model of <data>-<network>."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+
+    from recognizer.classifier import FEATURES, NETWORK, Classifier, Rejection
+
+    metrics = read_metrics(run)
+    source = metrics["data_source"]
+    colour_side = source["side"] if metrics["input_shape"][2] == 3 else None
+    data = sets.limited(sets.load(source["option"], colour_side, source["region"]), metrics["limit"], metrics["seed"])
+    split = split_of(data, metrics["seed"])
+    task = f"{data.name}-{metrics['network']}"
+    whole = two_outputs(keras.saving.load_model(run / NETWORK_FILE, compile=False), task)
+    chosen = split.fitted[:: max(1, len(split.fitted) // STATISTICS)]
+    if len(np.unique(data.train_labels[chosen])) < len(data.labels):
+        chosen = split.fitted
+    _, features = _run(whole, data.train_images[chosen])
+    rejection = Rejection.of_features(features, data.train_labels[chosen], len(data.labels))
+    probabilities, features = _run(whole, data.train_images[split.held_out])
+    max_distance = float(np.quantile(rejection.distances(features).min(axis=1), KEEP_DISTANCE))
+    min_confidence = float(np.quantile(probabilities[:, : len(data.labels)].max(axis=1), 1 - KEEP_CONFIDENCE))
+    card: dict[str, Any] = {
+        "task": task,
+        "labels": data.labels,
+        "region": data.region,
+        **({} if data.region == "paper" else {"kind": "colour" if colour_side else "pixels"}),
+        "input": {"shape": list(data.input_shape), "dtype": "float32", "range": [0, 255]},
+        "preprocess": _preprocess(data.region, colour_side),
+        "outputs": ["probabilities of the labels, then of nothing known, which this network never says", "embedding"],
+        "parameters": metrics["parameters"],
+        "rejection": {"min_confidence": min_confidence, "max_distance": max_distance},
+        "data": [{"name": data.name, "sha256": data.sha256, "used": len(split.fitted)}],
+        "command": metrics["command"],
+        "git_commit": metrics["commit"],
+        "versions": metrics["versions"],
+        "metrics": {"test_accuracy": metrics["accuracy"]},
+    }
+    with registry.publishing(models, task) as draft:
+        whole.save(draft / "model.keras")
+        whole.export(draft / NETWORK, format="litert", verbose=False)
+        rejection.save(draft / FEATURES)
+        (draft / registry.CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        classifier = Classifier(draft, card["preprocess"])
+        milliseconds = _time_ms(classifier, data.test_images[:TIMED])
+    folder = registry.current(models, task)
+    write_metrics(run, {**metrics, "published": str(folder), "ms_a_picture": round(milliseconds, 3)})
+    print(f"Published {folder}")
+    return folder
+
+
+def two_outputs(model: "keras.Model", name: str) -> "keras.Model":
+    """The network with the two outputs that the recognizer takes: probabilities with a last 0 for "nothing known",
+    and an embedding, padded with zeros where it would not be the longer one.
+    """
+    from keras import Model, layers
+
+    answers = model.outputs[0]
+    if model.layers[-1].name == "logits":
+        answers = layers.Softmax()(answers)
+    classes = answers.shape[-1]
+    embedding = model.get_layer(EMBEDDING).output
+    return Model(
+        model.inputs,
+        [_padded(answers, classes + 1), _padded(embedding, max(embedding.shape[-1], classes + 2))],
+        name=name.replace("-", "_"),
+    )
+
+
+def _padded(values: "keras.KerasTensor", size: int) -> "keras.KerasTensor":
+    from keras import layers
+
+    have = values.shape[-1]
+    if have == size:
+        return values
+    return layers.Reshape((size,))(layers.ZeroPadding1D((0, size - have))(layers.Reshape((have, 1))(values)))
+
+
+def _preprocess(region: str, colour_side: int | None) -> str:
+    if colour_side:
+        return COLOUR_VERSION
+    return preprocess.VERSION if region == "paper" else preprocess.HAND_VERSION
+
+
+def _run(whole: "keras.Model", images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    probabilities, features = whole.predict(images.astype(np.float32), batch_size=256, verbose=0)
+    return probabilities, features
+
+
+def _time_ms(classifier: Any, images: np.ndarray) -> float:
+    """Median milliseconds for one picture through LiteRT."""
+    times_s = []
+    for image in images:
+        began_s = time.perf_counter()
+        classifier.run(image)
+        times_s.append(time.perf_counter() - began_s)
+    return 1000 * float(np.median(times_s))
+
+
+if __name__ == "__main__":
+    main()

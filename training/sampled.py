@@ -1,0 +1,124 @@
+"""Captured samples as a model meets them: what is found in each, changed copies of it, and the features of both."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from recognizer import pose, preprocess
+from recognizer.classifier import Classifier
+from recognizer.errors import SamplesError
+from recognizer.samples import Sample, Samples, box_in_cut_out
+from recognizer.values import Frame
+
+SAME_INK = 0.3  # intersection over union: what is found in a paper sample lies where it was recorded
+INK_SIDE = 112  # pixels of the longer side at which ink is changed
+TURN_DEG = 7.0  # standard deviations of how ink is changed: further, and a 1 is a 7 or a + an x
+SHEAR = 0.12
+STRETCH = 0.1
+STROKE_PX = 5  # at INK_SIDE: how much strokes are thickened or thinned at most
+BEND_PX = 2.5  # at INK_SIDE: as another hand would write it
+
+
+class View(Protocol):
+    """N samples of a task."""
+
+    samples: list[Sample]
+    prepared: str  # the preprocess that its inputs come from
+
+    def plain(self) -> list[np.ndarray]:
+        """The network's input for each sample."""
+
+    def changed(self, rng: np.random.Generator) -> list[np.ndarray]:
+        """The same for a copy of each sample that is changed as another try would be."""
+
+
+@dataclass(frozen=True, eq=False)
+class HandView:
+    samples: list[Sample]
+    landmarks: np.ndarray  # (N, 21, 3)
+    left: np.ndarray  # (N,) bool
+    prepared: str = pose.VERSION
+
+    def plain(self) -> list[np.ndarray]:
+        return list(pose.batch_features(self.landmarks, self.left))
+
+    def changed(self, rng: np.random.Generator) -> list[np.ndarray]:
+        return list(pose.batch_features(*pose.augmented(self.landmarks.astype(np.float64), self.left, rng)))
+
+
+@dataclass(frozen=True, eq=False)
+class PaperView:
+    samples: list[Sample]
+    inks: list[np.ndarray]  # (h, w) uint8
+    prepared: str = preprocess.VERSION
+
+    def plain(self) -> list[np.ndarray]:
+        return [preprocess.mnist_image(ink) for ink in self.inks]
+
+    def changed(self, rng: np.random.Generator) -> list[np.ndarray]:
+        return [preprocess.mnist_image(rewritten(ink, rng)) for ink in self.inks]
+
+
+def view_of(region: str, samples: Sequence[Sample], store: Samples) -> View:
+    """What can be seen in the samples; those in which nothing was found are left out. Raises SamplesError."""
+    if region == "hand":
+        seen = [sample for sample in samples if sample.landmarks is not None]
+        landmarks = [sample.landmarks for sample in seen if sample.landmarks is not None]
+        left = np.array([sample.side == "left" for sample in seen], bool)
+        return HandView(seen, np.array(landmarks, np.float32).reshape(-1, pose.JOINTS, 3), left)
+    if region == "paper":
+        found = [(sample, ink) for sample in samples if (ink := ink_of(sample, store.picture(sample))) is not None]
+        return PaperView([sample for sample, _ in found], [ink for _, ink in found])
+    raise SamplesError(
+        "Things held into the box need a network that knows pictures, and none is at hand for them yet. "
+        "Make the task with --region hand or paper."
+    )
+
+
+def ink_of(sample: Sample, picture_bgr: np.ndarray) -> np.ndarray | None:
+    """The ink (h, w) uint8 that was recorded, found again in the sample's picture (h, w, 3) uint8; None where it is not."""
+    from recognizer.regions.digits import DigitFinder
+
+    regions = DigitFinder().find(Frame(picture_bgr, 0, 0.0, sample.path))
+    box = box_in_cut_out(sample.box)
+    if (box.width, box.height) == picture_bgr.shape[1::-1]:  # a whole picture, in which nothing was found before
+        return max(regions, key=lambda region: region.box.area).crop if regions else None
+    near = [region for region in regions if region.box.iou(box) > SAME_INK]
+    return max(near, key=lambda region: region.box.iou(box)).crop if near else None
+
+
+def rewritten(ink: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Ink (h, w) uint8 as another try of the same hand, (h, w) uint8: turned, sheared, bent, with another pen."""
+    height, width = ink.shape
+    scale = INK_SIDE / max(height, width)
+    ink = cv2.resize(ink, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_LINEAR)
+    margin = INK_SIDE // 3
+    ink = cv2.copyMakeBorder(ink, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)
+    angle, (across, down) = np.radians(rng.normal(0, TURN_DEG)), np.exp(rng.normal(0, STRETCH, 2))
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = turn @ np.array([[across, rng.normal(0, SHEAR)], [0, down]])
+    middle = np.array(ink.shape[::-1]) / 2
+    bend = cv2.resize(
+        rng.normal(0, BEND_PX, (4, 4, 2)).astype(np.float32), ink.shape[::-1], interpolation=cv2.INTER_CUBIC
+    )
+    y, x = np.mgrid[0 : ink.shape[0], 0 : ink.shape[1]].astype(np.float32)
+    places = (np.stack([x, y], axis=2) - middle) @ np.linalg.inv(linear).T + middle + bend
+    ink = cv2.remap(ink, places.astype(np.float32), None, cv2.INTER_LINEAR)
+    size = int(rng.integers(-STROKE_PX, STROKE_PX + 1))
+    pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (abs(size) + 1, abs(size) + 1))
+    changed = cv2.dilate(ink, pen) if size > 0 else cv2.erode(ink, pen)
+    # a stroke that thinning would break stays as it was
+    return preprocess.trim(changed) if _pieces(changed) == _pieces(ink) else preprocess.trim(ink)
+
+
+def _pieces(ink: np.ndarray) -> int:
+    return cv2.connectedComponents((ink > 127).astype(np.uint8))[0]
+
+
+def features_of(inputs: Sequence[np.ndarray], network: Classifier | None) -> np.ndarray:
+    """What the head sees: the network's embedding of each input, or the input itself; (N, D) float32."""
+    seen: Sequence[Any] = inputs if network is None else [network.run(values)[1] for values in inputs]
+    return np.array(seen, np.float32).reshape(len(inputs), -1)

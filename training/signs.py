@@ -1,0 +1,469 @@
+"""The story of hand signs: fit on joints and on pixels, judge on people left out, publish all kinds, point to the best.
+
+A left-out source is one person or collection of photos/letters or photos/rps. What each fold said of it is kept in the
+run folder, so that a run that was cut off goes on with the next fold.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recognizer import pose, preprocess, registry
+from recognizer.classifier import Rejection
+from recognizer.errors import ModelError
+from recognizer.hand_signs import fuse
+from training import hands as photos
+from training.datasets import Images, load_sign_mnist, rps_subset
+from training.hands import LABELS, Hands
+from training.networks import EMBEDDING, cnn_bn
+from training.versions import with_features, write_card, write_network
+
+if TYPE_CHECKING:
+    import keras
+
+KINDS = ("pose", "pixels", "fused")
+ROOT = Path(__file__).resolve().parent.parent
+CODE = (*photos.CODE, "recognizer/pose.py", "training/hands.py", "training/networks.py", "training/signs.py")
+MEMBERS = 3  # small networks whose answers are averaged: each errs in its own way
+POSE_ROUNDS, POSE_COPIES = 10, 8  # augmented anew each round, so many other hands for each photographed one
+PIXEL_EPOCHS = 10  # on Sign Language MNIST alone, from which every fold goes on
+MIXED_EPOCHS = 5  # on Sign Language MNIST together with real crops
+BATCH = 256
+RATE = 2e-3
+SMOOTHING = 0.05  # of the labels: photographs of one person are sure of too much
+UNKNOWN_SHARE = 0.25  # mixed poses, for each known hand of letters
+KEEP = 0.985  # share of right readings of people left out that each of the two thresholds lets pass
+WEIGHTS = np.linspace(0, 1, 11)  # of pose against pixels
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What one kind of network says of N hands. NaN where it has nothing to look at."""
+
+    probabilities: np.ndarray  # (N, labels + 1)
+    distances: np.ndarray  # (N,) Mahalanobis, to the nearest label
+
+    def save(self, path: Path) -> None:
+        temporary = path.with_suffix(".part")
+        with temporary.open("wb") as file:
+            np.savez_compressed(file, probabilities=self.probabilities, distances=self.distances)
+        temporary.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> "Answers":
+        with np.load(path) as arrays:
+            return cls(arrays["probabilities"], arrays["distances"])
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """A fitted network with its two outputs, and where the features of its labels lie."""
+
+    kind: str  # "pose" or "pixels"
+    whole: "keras.Model"
+    rejection: Rejection
+
+    def read(self, hands: Hands) -> Answers:
+        seen = hands.jointed if self.kind == "pose" else hands.found
+        labels = self.whole.outputs[0].shape[-1]
+        probabilities = np.full((len(hands), labels), np.nan, np.float32)
+        distances = np.full(len(hands), np.nan, np.float32)
+        if seen.any():
+            inputs = _inputs(self.kind, hands[seen])
+            probabilities[seen], features = self.whole.predict(inputs, batch_size=512, verbose=0)
+            distances[seen] = self.rejection.distances(features).min(axis=1)
+        return Answers(probabilities, distances)
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """All hands that a task learns from or is judged on, with their classes; sources are people."""
+
+    task: str
+    hands: Hands
+    classes: np.ndarray  # (N,) int64, the number of labels for "nothing known", -1 for what is not learned from
+    judged: np.ndarray  # (N,) bool: of the task's own photographs
+    empty: np.ndarray  # (N,) bool: of photos/nothing, which no network learns from
+    runs: Path
+    seed: int
+    sign_mnist: Images
+
+    @property
+    def labels(self) -> list[str]:
+        return LABELS[self.task]
+
+    @cached_property
+    def people(self) -> list[str]:
+        """The sources that are left out in turn."""
+        return sorted(set(self.hands.sources[self.judged]))
+
+    def others(self, person: str | None) -> np.ndarray:
+        """(N,) bool: what a network learns from that is to be judged on the person."""
+        return (self.classes >= 0) & self.hands.found & (self.hands.sources != person)
+
+
+def gather(task: str, runs: Path, seed: int) -> Material:
+    """Read photos/letters, photos/rps and Sign Language MNIST. Raises DataError and AssetError."""
+    parts, classes, judged, empty = [], [], [], []
+    for name in ("letters", "rps", "nothing"):
+        found = photos.read_hands(name, runs / "hands")
+        parts.append(found)
+        classes.append(photos.classes(task, name, found.labels))
+        judged.append(np.full(len(found), name == task))
+        empty.append(np.full(len(found), name == "nothing"))
+    signs = load_sign_mnist()
+    return Material(
+        task,
+        photos.together(parts),
+        np.concatenate(classes),
+        np.concatenate(judged),
+        np.concatenate(empty),
+        runs / task,
+        seed,
+        rps_subset(signs) if task == "rps" else signs,
+    )
+
+
+def train_signs(options: argparse.Namespace) -> None:
+    """Judge every kind on people left out, fit each on all, publish them, and make the best of them the current one."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    material = gather(options.task, options.runs, options.seed)
+    wanted = [options.kind] if options.kind else list(KINDS)
+    material.runs.mkdir(parents=True, exist_ok=True)
+    verdicts = judge(material, wanted)
+    print_table(material, verdicts)
+    readers = {kind: fit(material, kind, None) for kind in KINDS[:2] if kind in wanted or "fused" in wanted}
+    versions = {}
+    for kind in wanted:
+        with registry.publishing(options.models, material.task) as draft:
+            _publish(material, kind, readers, verdicts[kind], draft)
+        versions[kind] = registry.current(options.models, material.task)
+        print(f"Published {versions[kind]}: {kind}")
+    best = max(wanted, key=lambda kind: verdicts[kind].average)
+    if versions[best] != registry.current(options.models, material.task):
+        registry.point_to(options.models, material.task, versions[best].name)
+    print(f"Current: {versions[best]}, {best}, {verdicts[best].average:.4f} on people left out")
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """How a kind does on the people left out, with the thresholds and the fusion that this was measured with."""
+
+    answers: Answers
+    pose_weight: float | None
+    min_confidence: float
+    max_distance: float
+    right: dict[str, float]  # share of each person's plain pictures that get the right label; not found is wrong
+    nothing_labelled: float  # share of photos/nothing that gets a label
+    mirrored_same: float  # share of the pictures read right that are read the same when mirrored
+
+    @property
+    def average(self) -> float:
+        return float(np.mean(list(self.right.values())))
+
+
+def judge(material: Material, wanted: list[str]) -> dict[str, Verdict]:
+    """Leave each person out in turn. Both networks are judged for "fused"."""
+    answers = {kind: _answers_of_others(material, kind) for kind in KINDS[:2] if kind in wanted or "fused" in wanted}
+    verdicts = {kind: verdict_of(material, found, None) for kind, found in answers.items()}
+    if "fused" in wanted:
+        weighed = []
+        for weight in WEIGHTS:
+            by_pose, by_pixels = (answers[kind].probabilities for kind in KINDS[:2])
+            mixed = np.where(np.isfinite(by_pose), fuse(by_pose, by_pixels, weight), by_pixels)
+            fused = Answers(mixed, answers["pose"].distances)
+            weighed.append(verdict_of(material, fused, float(weight)))
+        verdicts["fused"] = max(weighed, key=lambda verdict: verdict.average)
+    return verdicts
+
+
+def _answers_of_others(material: Material, kind: str) -> Answers:
+    """The task's own hands, each read by a network that did not see its person, and photos/nothing, by the first."""
+    count = len(material.hands)
+    probabilities = np.full((count, len(material.labels) + 1), np.nan, np.float32)
+    distances = np.full(count, np.nan, np.float32)
+    for person in material.people:
+        rows = material.judged & (material.hands.sources == person)
+        rows |= material.empty & (person == material.people[0])
+        path = material.runs / f"{kind}-without-{person}-{_digest(material, kind)}.npz"
+        if not path.is_file():
+            print(f"{material.task}, {kind}: without {person} …", flush=True)
+            fit(material, kind, person).read(material.hands[rows]).save(path)
+        kept = Answers.load(path)
+        probabilities[rows], distances[rows] = kept.probabilities, kept.distances
+    return Answers(probabilities, distances)
+
+
+def _digest(material: Material, kind: str) -> str:
+    hands = material.hands
+    data = hashlib.sha256(hands.landmarks.tobytes() + hands.images.tobytes() + material.classes.tobytes()).hexdigest()
+    made_of = [data, photos.code_digest(*CODE), material.seed, kind, material.sign_mnist.sha256]
+    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
+
+
+def verdict_of(material: Material, answers: Answers, pose_weight: float | None) -> Verdict:
+    """Thresholds that let pass what was read right, and how the kind does with them."""
+    hands, distances = material.hands, answers.distances
+    known = answers.probabilities[:, : len(material.labels)]
+    confidence = np.nan_to_num(known.max(axis=1), nan=0.0)
+    best = np.nan_to_num(known, nan=0.0).argmax(axis=1)
+    asked = material.judged & ~hands.mirrored
+    right = material.judged & (confidence > 0) & (best == material.classes)
+    measured = right & np.isfinite(distances)
+    min_confidence = float(np.quantile(confidence[right], 1 - KEEP))
+    max_distance = float(np.quantile(distances[measured], KEEP))
+    near = np.isnan(distances) | (distances <= max_distance)
+    said = np.where((confidence >= min_confidence) & near, best, -1)
+    right &= said == best
+    plain = {person: asked & (hands.sources == person) for person in material.people}
+    same = []
+    for person, rows in plain.items():
+        # in the same order as the plain ones
+        mirrored = material.judged & hands.mirrored & (hands.sources == person)
+        same.append((said[mirrored] == said[rows])[right[rows]])
+    return Verdict(
+        answers,
+        pose_weight,
+        min_confidence,
+        max_distance,
+        {person: float(right[rows].mean()) for person, rows in plain.items()},
+        float((said[material.empty] >= 0).mean()) if material.empty.any() else 0.0,
+        float(np.concatenate(same).mean()),
+    )
+
+
+def print_table(material: Material, verdicts: dict[str, Verdict]) -> None:
+    """The share read right of each person left out, end to end: what was not found or got no label is wrong."""
+    print(f"{material.task:10}" + "".join(f"{person[:12]:>13}" for person in material.people), end="")
+    print(f"{'average':>10}{'nothing':>10}{'mirrored':>10}")
+    for kind, verdict in verdicts.items():
+        line = "".join(f"{verdict.right[person]:13.4f}" for person in material.people)
+        note = "" if verdict.pose_weight is None else f"   pose {verdict.pose_weight:.1f}"
+        print(
+            f"{kind:10}{line}{verdict.average:10.4f}{verdict.nothing_labelled:10.4f}{verdict.mirrored_same:10.4f}{note}"
+        )
+
+
+def fit(material: Material, kind: str, person: str | None) -> Reader:
+    """A network of the kind that has not seen the person; None: it has seen all."""
+    rows = material.others(person)
+    if kind == "pose":
+        rows &= material.hands.jointed
+        return _fit_pose(material, rows)
+    return _fit_pixels(material, rows)
+
+
+def _inputs(kind: str, hands: Hands) -> np.ndarray:
+    if kind == "pose":
+        return pose.batch_features(hands.landmarks, hands.left)
+    return hands.images[..., None].astype(np.float32)
+
+
+def _fit_pose(material: Material, rows: np.ndarray) -> Reader:
+    import keras
+
+    hands, classes = material.hands[rows], material.classes[rows]
+    count = len(material.labels) + 1
+    rng = np.random.default_rng(material.seed)
+    landmarks, left = hands.landmarks.astype(np.float64), hands.left
+    weights = _weights(hands.sources)
+    if material.task == "letters":
+        known = classes < count - 1
+        points = pose.normalised(landmarks[known], left[known])
+        mixed = photos.mixed_poses(points, classes[known], round(3 * UNKNOWN_SHARE * known.sum()), rng)
+        mixed = mixed[: round(UNKNOWN_SHARE * known.sum())]
+        landmarks, left = np.concatenate([landmarks, mixed]), np.concatenate([left, np.zeros(len(mixed), bool)])
+        classes = np.concatenate([classes, np.full(len(mixed), count - 1)])
+        weights = np.concatenate([weights, np.ones(len(mixed))])
+    members, normalise = pose_net(count, material.seed)
+    normalise.adapt(pose.batch_features(*pose.augmented(landmarks, left, rng)))
+    _compile(members, POSE_ROUNDS * POSE_COPIES * -(-len(classes) // BATCH))
+    targets = np.eye(count, dtype=np.float32)[np.tile(classes, POSE_COPIES)]
+    for _ in range(POSE_ROUNDS):
+        others = [pose.batch_features(*pose.augmented(landmarks, left, rng)) for _ in range(POSE_COPIES)]
+        members.fit(
+            np.concatenate(others),
+            [targets] * MEMBERS,
+            sample_weight=[np.tile(weights, POSE_COPIES)] * MEMBERS,
+            batch_size=BATCH,
+            verbose=0,
+        )
+    logits = keras.layers.Average(name="logits")(members.outputs)
+    embeddings = [members.get_layer(f"{EMBEDDING}_{member}").output for member in range(MEMBERS)]
+    joined = keras.layers.Concatenate(name=EMBEDDING)(embeddings)
+    probabilities = keras.layers.Softmax(name="probabilities")(logits)
+    whole = keras.Model(members.inputs, [probabilities, joined], name=material.task)
+    return _reader("pose", whole, _inputs("pose", hands), material.classes[rows], count - 1)
+
+
+def pose_net(classes: int, seed: int) -> tuple["keras.Model", "keras.layers.Normalization"]:
+    """MEMBERS small networks side by side, (pose.SIZE,) to a list of `classes` logits, and their normalisation."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input((pose.SIZE,), name="pose")
+    normalise = layers.Normalization()
+    x = layers.Dropout(0.1)(normalise(inputs))
+    logits = []
+    for member in range(MEMBERS):
+        hidden = layers.Dropout(0.4)(layers.Dense(256, activation="relu")(x))
+        embedding = layers.Dense(64, activation="relu", name=f"{EMBEDDING}_{member}")(hidden)
+        logits.append(layers.Dense(classes)(layers.Dropout(0.4)(embedding)))
+    return keras.Model(inputs, logits), normalise
+
+
+def _compile(model: "keras.Model", steps: int, rate: float = RATE) -> None:
+    import keras
+
+    schedule = keras.optimizers.schedules.CosineDecay(
+        rate / 10, max(1, steps - steps // 20), warmup_target=rate, warmup_steps=max(1, steps // 20)
+    )
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=SMOOTHING)
+    model.compile(keras.optimizers.AdamW(schedule, weight_decay=1e-3), loss)
+
+
+def _weights(sources: np.ndarray) -> np.ndarray:
+    """(N,) so that a person with four times as many pictures counts twice as much."""
+    names, places, counts = np.unique(sources, return_inverse=True, return_counts=True)
+    weights = (1 / np.sqrt(counts))[places]
+    return weights / weights.mean() if len(names) else weights
+
+
+def _reader(kind: str, whole: "keras.Model", inputs: np.ndarray, classes: np.ndarray, labels: int) -> Reader:
+    known = classes < labels
+    _, features = whole.predict(inputs[known], batch_size=512, verbose=0)
+    return Reader(kind, whole, Rejection.of_features(features, classes[known], labels))
+
+
+def _fit_pixels(material: Material, rows: np.ndarray) -> Reader:
+    """Sign Language MNIST first, once for all folds; then it and the real crops in equal parts."""
+    signs, count = material.sign_mnist, len(material.labels) + 1
+    hands, classes = material.hands[rows], material.classes[rows]
+    model = cnn_bn(count, material.seed)
+    rng = np.random.default_rng(material.seed)
+    made_of = [signs.sha256, material.seed, photos.code_digest("training/networks.py", "training/signs.py")]
+    name = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
+    first = material.runs / f"sign-mnist-{name}.weights.h5"
+    if first.is_file():
+        model.load_weights(first)
+    else:
+        print(f"{material.task}: Sign Language MNIST …", flush=True)
+        _fit_on_batches(model, signs.train_images, signs.train_labels, None, PIXEL_EPOCHS, material, RATE)
+        model.save_weights(first)
+    for epoch in range(MIXED_EPOCHS):
+        chosen = rng.permutation(len(signs.train_labels))[: len(classes)]
+        images = np.concatenate([hands.images, signs.train_images[chosen]])
+        weights = np.concatenate([_weights(hands.sources), np.ones(len(chosen))])
+        mixed = np.concatenate([classes, signs.train_labels[chosen]])
+        rate = RATE / 2 * (1 - epoch / MIXED_EPOCHS)
+        _fit_on_batches(model, images, mixed, weights, 1, material, rate)
+    inputs = np.concatenate([_inputs("pixels", hands), signs.train_images[::4, ..., None].astype(np.float32)])
+    known = np.concatenate([classes, signs.train_labels[::4]])
+    return _reader("pixels", with_features(model, material.task), inputs, known, count - 1)
+
+
+def _fit_on_batches(
+    model: "keras.Model",
+    images: np.ndarray,
+    classes: np.ndarray,
+    weights: np.ndarray | None,
+    epochs: int,
+    material: Material,
+    rate: float,
+) -> None:
+    from tensorflow.keras.preprocessing.image import ImageDataGenerator
+
+    # a flip is welcome here: a left hand signs the same letters
+    augment = ImageDataGenerator(
+        rotation_range=12, width_shift_range=0.08, height_shift_range=0.08, zoom_range=0.12, shear_range=8,
+        horizontal_flip=True, preprocessing_function=relit,
+    )  # fmt: skip
+    targets = np.eye(len(material.labels) + 1, dtype=np.float32)[classes]
+    batches = augment.flow(images[..., None], targets, BATCH // 2, sample_weight=weights, seed=material.seed)
+    _compile(model, epochs * len(batches), rate)
+    model.fit(batches, epochs=epochs, verbose=0)
+
+
+def relit(image: np.ndarray) -> np.ndarray:
+    """A picture (28, 28, 1) 0 to 255 in other light, by a camera with other contrast and noise."""
+    gamma, contrast = np.exp(np.random.normal(0, 0.25, 2))  # seeded by the ImageDataGenerator
+    lit = 255 * (np.clip(image, 0, 255) / 255) ** gamma
+    lit = (lit - 128) * contrast + 128 + np.random.normal(0, 15)
+    return np.clip(lit + np.random.normal(0, np.random.uniform(0, 6), image.shape), 0, 255)
+
+
+def _publish(material: Material, kind: str, readers: dict[str, Reader], verdict: Verdict, draft: Path) -> None:
+    """Write a version of the kind into the draft folder; "fused" holds one of each of the others."""
+    card: dict[str, Any] = {
+        "task": material.task,
+        "labels": material.labels,
+        "region": "hand",
+        "kind": kind,
+        "preprocess": pose.VERSION if kind == "pose" else preprocess.HAND_VERSION,
+        "outputs": ["probabilities of the labels, then of nothing known", "embedding"],
+        "rejection": {"min_confidence": verdict.min_confidence, "max_distance": verdict.max_distance},
+    }
+    if kind == "fused":
+        card["fusion"] = {"pose_weight": verdict.pose_weight}
+        card["preprocess"] = f"{pose.VERSION} and {preprocess.HAND_VERSION}"
+        own = judge(material, list(KINDS[:2]))
+        for part in KINDS[:2]:
+            (draft / part).mkdir()
+            _publish(material, part, readers, own[part], draft / part)
+    else:
+        whole = readers[kind].whole
+        card["parameters"] = whole.count_params()
+        card["input"] = {"shape": list(whole.input_shape[1:]), "dtype": "float32"}
+        write_network(whole, readers[kind].rejection, draft)
+    card["data"] = _data_of(material, kind)
+    card["metrics"] = {
+        "people_left_out": verdict.right,
+        "people_left_out_average": verdict.average,
+        "nothing_labelled": verdict.nothing_labelled,
+        "mirrored_same": verdict.mirrored_same,
+    }
+    if kind == "pixels":
+        card["metrics"]["sign_mnist_test_accuracy"] = sign_mnist_accuracy(readers[kind], material.sign_mnist)
+    write_card(card, draft)
+
+
+def sign_mnist_accuracy(reader: Reader, signs: Images) -> float:
+    """Share of the official test pictures whose best label is the right one."""
+    probabilities, _ = reader.whole.predict(signs.test_images[..., None].astype(np.float32), 512, verbose=0)
+    return float((probabilities[:, :-1].argmax(axis=1) == signs.test_labels).mean())
+
+
+def newest_pixels(models: Path, task: str) -> Path:
+    """The folder of the task's newest network for pixels, alone or inside a fused version. Raises ModelError."""
+    for version in sorted((models / task).glob(f"*/{registry.CARD}"), reverse=True):
+        kind = registry.read_card(version.parent).get("kind")
+        if kind in ("pixels", "fused"):
+            return version.parent if kind == "pixels" else version.parent / "pixels"
+    raise ModelError(
+        f"{models / task} holds no version that looks at pixels. Train one: python -m training.train {task}"
+    )
+
+
+def _data_of(material: Material, kind: str) -> list[dict[str, Any]]:
+    rows = material.others(None) & (material.hands.jointed | (kind != "pose"))
+    names, counts = np.unique(material.hands.sources[rows], return_counts=True)
+    used = {str(name): int(count) for name, count in zip(names, counts, strict=True)}
+    data = [
+        {"name": f"photos/{name}, plain and mirrored", "list_sha256": photos.list_sha256(name)}
+        for name in ("letters", "rps")
+    ]
+    data.append({"name": "hands used, by source", **used})
+    if kind != "pose":
+        signs = material.sign_mnist
+        data.append(
+            {"name": "Sign Language MNIST", "sha256": signs.sha256, "used": len(signs.train_labels), "licence": "CC0"}
+        )
+    return data

@@ -1,0 +1,52 @@
+"""What every published version has: the network for both worlds, where its features lie, and a card."""
+
+import json
+import platform
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recognizer import registry
+from recognizer.classifier import FEATURES, NETWORK, Rejection
+from training.networks import EMBEDDING
+
+if TYPE_CHECKING:
+    import keras
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def with_features(model: "keras.Model", name: str) -> "keras.Model":
+    """The network that is published: logits become probabilities, and the embedding is a second output."""
+    import keras
+
+    outputs = [keras.layers.Softmax(name="probabilities")(model.output), model.get_layer(EMBEDDING).output]
+    return keras.Model(model.inputs, outputs, name=name)
+
+
+def write_network(whole: "keras.Model", rejection: Rejection, draft: Path) -> None:
+    """model.keras without the optimizer's state, model.tflite and features.npz."""
+    whole.save(draft / "model.keras")
+    whole.export(draft / NETWORK, format="litert", verbose=False)
+    rejection.save(draft / FEATURES)
+
+
+def write_card(card: dict[str, Any], draft: Path) -> None:
+    """The card, with the command, code and libraries that made the version."""
+    import keras
+
+    made_by = {
+        "command": shlex.join(["python", "-m", "training.train", *sys.argv[1:]]),
+        "git_commit": git_commit(),
+        "versions": {"python": platform.python_version(), "keras": keras.__version__, "numpy": np.__version__},
+    }
+    (draft / registry.CARD).write_text(json.dumps(card | made_by, indent=1) + "\n", encoding="utf-8")
+
+
+def git_commit() -> str:
+    result = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return result.stdout.strip() or "unknown"
