@@ -67,18 +67,17 @@ class Rejection:
 class Classifier:
     """Labels network inputs with one version of a model. Raises ModelError for a folder that is not whole.
 
-    `folder` holds card.json, model.tflite and features.npz, as `training.train` publishes them; `prepared` names the
-    preprocess that its inputs come from.
+    `folder` holds card.json, model.tflite and features.npz, as `training.train` publishes them.
     """
 
-    def __init__(self, folder: Path, prepared: str = preprocess.VERSION):
+    def __init__(self, folder: Path):
         self.folder = folder
         self.card = registry.read_card(folder)
         self.labels: list[str] = self.card["labels"]
-        if self.card.get("preprocess") != prepared:
+        if self.card.get("preprocess") != preprocess.VERSION:
             raise ModelError(
                 f"{folder} was trained with preprocess {self.card.get('preprocess')}, and this program has "
-                f"{prepared}. Retrain: python -m training.train {self.card.get('task', folder.parent.name)}"
+                f"{preprocess.VERSION}. Retrain: python -m training.train {folder.parent.name}"
             )
         try:
             thresholds = self.card["rejection"]
@@ -99,24 +98,23 @@ class Classifier:
                 "The network and the card do not belong together: fetch the model again or retrain."
             )
 
-    def predict(self, inputs: Sequence[np.ndarray]) -> tuple[Prediction, ...]:
-        """One Prediction for each network input, (28, 28) uint8 or (D,) float32, in the same order."""
-        return tuple(self.predict_one(values) for values in inputs)
+    def predict(self, images: Sequence[np.ndarray]) -> tuple[Prediction, ...]:
+        """One Prediction for each network input (28, 28) uint8, in the same order."""
+        return tuple(self._predict_one(image) for image in images)
 
-    def predict_one(self, values: np.ndarray) -> Prediction:
-        """The Prediction for one network input, which is kept in it as what the network saw."""
-        probabilities, features = self.run(values)
+    def _predict_one(self, image: np.ndarray) -> Prediction:
+        probabilities, features = self.run(image)
         known = probabilities[: len(self.labels)]
         order = np.argsort(-known)[:TOP]
         confidence = float(known[order[0]])
         # infinite or NaN features compare false, and so are nothing known
         near = bool(self.rejection.distances(features[None]).min() <= self.max_distance)
         label = self.labels[order[0]] if confidence >= self.min_confidence and near else None
-        return Prediction(label, confidence, tuple((self.labels[i], float(known[i])) for i in order), values)
+        return Prediction(label, confidence, tuple((self.labels[i], float(known[i])) for i in order), image)
 
-    def run(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities (labels + 1,) and embedding (E,) float32 of one network input."""
-        self._network.set_tensor(self._input["index"], values.astype(np.float32).reshape(self._input["shape"]))
+    def run(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities (labels + 1,) and features (D,) float32 of one network input (28, 28) uint8."""
+        self._network.set_tensor(self._input["index"], image.astype(np.float32)[None, ..., None])
         self._network.invoke()
         return self._network.get_tensor(self._probabilities)[0], self._network.get_tensor(self._features)[0]
 

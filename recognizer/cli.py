@@ -8,21 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recognizer.errors import RecognizerError, SettingsError
+from recognizer.settings import TASKS
 
 # Whatever loads OpenCV or NumPy is imported where it is used, so that --help answers at once.
 if TYPE_CHECKING:
-    from recognizer.live import LivePipeline
     from recognizer.overlay import Overlay
     from recognizer.pipeline import Pipeline
     from recognizer.settings import Settings
     from recognizer.sinks import Sink
     from recognizer.sources import Source
-    from recognizer.values import Observation, Prediction, Region
+    from recognizer.values import Observation
 
 USAGE_ERROR = 2
 SOME_FAILED = 1
 INTERRUPTED = 130
-TAB = "\t"
 
 LIVE_HELP = """\
 commands:
@@ -31,7 +30,7 @@ commands:
   doctor            check versions, cameras, screen and models
 
 keys in the window:
-  q or Esc quits, Tab goes to the next task, p shows the time of each stage, m mirrors, s saves a screenshot, Space freezes
+  q or Esc quits, p shows the time of each stage, m mirrors, s saves a screenshot, Space freezes
 """
 
 
@@ -88,33 +87,33 @@ def run_live(words: Sequence[str]) -> int:
 
 def live(settings: "Settings") -> int:
     """The whole program: frames from the source, through the pipeline, into the sinks."""
-    from recognizer.live import LivePipeline
     from recognizer.overlay import Overlay
+    from recognizer.pipeline import open_pipeline
     from recognizer.settings import HEADLESS_FRAMES
     from recognizer.sinks import has_screen, open_sinks
     from recognizer.sources import default_source, open_source
 
-    with LivePipeline(settings.task, settings.models) as pipeline:
-        spec = settings.source
-        if spec == "auto":
-            spec, line = default_source()
-            if line:
-                print(line)
-        headless = settings.headless or not has_screen()
-        if headless and not settings.headless:
-            print("No screen found: running without a window.")
-        with open_source(spec, size_wh=settings.size_wh, fps=settings.fps, paced=not headless) as source:
-            endless = source.live or spec.startswith("studio")
-            limit = settings.max_frames or (HEADLESS_FRAMES if headless and endless else None)
-            mirror = source.live and not spec.startswith("studio") if settings.mirror is None else settings.mirror
-            overlay = Overlay(mirror=mirror)
-            with open_sinks(_sinks(settings, pipeline, overlay, source, headless)) as sinks:
-                for count, frame in enumerate(source, start=1):
-                    observation = pipeline.step(frame)
-                    for sink in sinks:
-                        sink.write(observation)
-                    if count == limit:
-                        break
+    pipeline = open_pipeline(settings.task, settings.models, smooth=True)
+    spec = settings.source
+    if spec == "auto":
+        spec, line = default_source()
+        if line:
+            print(line)
+    headless = settings.headless or not has_screen()
+    if headless and not settings.headless:
+        print("No screen found: running without a window.")
+    with open_source(spec, size_wh=settings.size_wh, fps=settings.fps, paced=not headless) as source:
+        endless = source.live or spec.startswith("studio")
+        limit = settings.max_frames or (HEADLESS_FRAMES if headless and endless else None)
+        mirror = source.live and not spec.startswith("studio") if settings.mirror is None else settings.mirror
+        overlay = Overlay(mirror=mirror)
+        with open_sinks(_sinks(settings, overlay, source, headless)) as sinks:
+            for count, frame in enumerate(source, start=1):
+                observation = pipeline.step(frame)
+                for sink in sinks:
+                    sink.write(observation)
+                if count == limit:
+                    break
     if headless:
         for name in (VIDEO_NAME, SHEET_NAME, CSV_NAME):
             print(f"Wrote {settings.output / name}")
@@ -124,16 +123,11 @@ def live(settings: "Settings") -> int:
 VIDEO_NAME, SHEET_NAME, CSV_NAME = "annotated.mp4", "contact-sheet.png", "predictions.csv"
 
 
-def _sinks(
-    settings: "Settings", pipeline: "LivePipeline", overlay: "Overlay", source: "Source", headless: bool
-) -> "list[Sink]":
+def _sinks(settings: "Settings", overlay: "Overlay", source: "Source", headless: bool) -> "list[Sink]":
     from recognizer.sinks import ContactSheet, CsvLog, VideoWriter, Window
 
     if not headless:
-        actions = {TAB: pipeline.next_task}
-        window = Window(overlay, source.stop, screenshot_dir=settings.output, actions=actions)
-        pipeline.say = window.say
-        return [window]
+        return [Window(overlay, source.stop, screenshot_dir=settings.output)]
     return [
         VideoWriter(settings.output / VIDEO_NAME, overlay, fps=getattr(source, "fps", None) or settings.fps),
         ContactSheet(settings.output / SHEET_NAME, overlay),
@@ -149,35 +143,31 @@ def run_image(words: Sequence[str]) -> int:
     parser.add_argument("--save", type=Path, metavar="DIR", help="write the annotated pictures into DIR")
     options = parser.parse_args(words)
 
-    from recognizer.pipeline import open_pipeline
-
-    with open_pipeline(options.task, _models(options), smooth=False) as pipeline:
-        failed = [not _recognize(pipeline, index, file, options) for index, file in enumerate(options.files)]
-    return SOME_FAILED if any(failed) else 0
-
-
-def _recognize(pipeline: "Pipeline", index: int, file: str, options: argparse.Namespace) -> bool:
-    """Print what a picture shows; False where it could not be read."""
     from recognizer.errors import SourceError
+    from recognizer.pipeline import open_pipeline
     from recognizer.sources import read_image
     from recognizer.values import Frame
 
-    try:
-        frame = Frame(read_image(file), index, 0.0, str(file))
-    except SourceError as error:
+    pipeline = open_pipeline(options.task, _models(options), smooth=False)
+    failed = False
+    for index, file in enumerate(options.files):
+        try:
+            frame = Frame(read_image(file), index, 0.0, str(file))
+        except SourceError as error:
+            failed = True
+            if options.json:
+                print(json.dumps({"file": str(file), "error": str(error)}, ensure_ascii=False), flush=True)
+            else:
+                print(error, file=sys.stderr)
+            continue
+        observation = pipeline.step(frame)
         if options.json:
-            print(json.dumps({"file": str(file), "error": str(error)}, ensure_ascii=False), flush=True)
+            print(json.dumps(as_json(observation), ensure_ascii=False), flush=True)
         else:
-            print(error, file=sys.stderr)
-        return False
-    observation = pipeline.step(frame)
-    if options.json:
-        print(json.dumps(as_json(observation), ensure_ascii=False), flush=True)
-    else:
-        print(f"{file}: {observation.text or 'nothing known'}", flush=True)
-    if options.save:
-        _save_annotated(observation, options.save, pipeline)
-    return True
+            print(f"{file}: {observation.text or 'nothing known'}", flush=True)
+        if options.save:
+            _save_annotated(observation, options.save, pipeline)
+    return SOME_FAILED if failed else 0
 
 
 def as_json(observation: "Observation") -> dict[str, Any]:
@@ -186,19 +176,10 @@ def as_json(observation: "Observation") -> dict[str, Any]:
         "file": observation.frame.name,
         "text": observation.text,
         "regions": [
-            _region_as_json(region, prediction)
+            {"label": prediction.label, "confidence": round(prediction.confidence, 4), "box": list(region.box.xyxy)}
             for region, prediction in zip(observation.regions, observation.predictions, strict=True)
         ],
     }
-
-
-def _region_as_json(region: "Region", prediction: "Prediction") -> dict[str, Any]:
-    known = {
-        "label": prediction.label,
-        "confidence": round(prediction.confidence, 4),
-        "box": list(region.box.xyxy),
-    }
-    return known if region.hand is None else {**known, "hand": region.hand.side}
 
 
 def _save_annotated(observation: "Observation", folder: Path, pipeline: "Pipeline") -> None:
@@ -221,7 +202,7 @@ def run_doctor(words: Sequence[str]) -> int:
 
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--task", default="digits", help="digits (default), letters, rps, or one of your own")
+    parser.add_argument("--task", default="digits", choices=TASKS)
     parser.add_argument("--models", type=Path, help="another model folder (default: RECOGNIZER_MODELS, else models/)")
 
 

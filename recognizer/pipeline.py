@@ -2,15 +2,33 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Protocol
 
-from recognizer import registry
-from recognizer.errors import ModelError, SettingsError
+import cv2
+import numpy as np
+
+from recognizer import preprocess, registry
+from recognizer.classifier import Classifier
+from recognizer.errors import SettingsError
+from recognizer.regions.digits import DigitFinder, text_lines
 from recognizer.settings import TASKS
 from recognizer.smoothing import Smoother
-from recognizer.values import Frame, Observation, Prediction, Region
-from recognizer.writing import Writing
+from recognizer.values import Box, Frame, Observation, Prediction, Region
+
+FAINT_SHARE = 0.35  # of the contrast of larger writing
+FAINT_REACH = 1.5  # of the larger writing's height
+STICK = 0.24  # width to length, as the ink is spread: below this a 1 has neither flag nor foot
+MAX_LEAN_DEG = 40.0  # from upright: a stick that leans further is no 1
+BORDER = 0.015  # of the shorter side: sticks this near to the picture's border are a door, a sheet's edge, a sleeve
+MAX_UNEVEN = 0.35  # of a stick's contrast: how much the ground to its sides may vary
+SPECK_HEIGHT = 0.05  # of the frame's height
+SPECK_CONTRAST = 34.0  # of 255: what is that small and fainter is dirt and texture
+STICK_CONTRAST = 28.0  # of 255: fainter sticks are creases and paper lines unless digits stand beside them
+STICK_HEIGHT = 0.06  # of the frame's height
+RULED_WIDTH = 0.035  # width to height: no hand draws a line that thin and straight
+MAX_OVERLAP = 0.5  # of the smaller box: slanting neighbours' boxes overlap by less, two readings of one thing by more
 
 
 class RegionFinder(Protocol):
@@ -18,102 +36,166 @@ class RegionFinder(Protocol):
 
 
 class Labeller(Protocol):
-    def predict(self, inputs: Sequence[Any]) -> tuple[Prediction, ...]: ...
-
-
-class Reading(Protocol):
-    """What differs between writing and hands, around the classifier."""
-
-    def prepare(self, region: Region) -> Any:
-        """The classifier's input."""
-
-    def judge(
-        self, frame: Frame, regions: Sequence[Region], predictions: Sequence[Prediction]
-    ) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
-        """Regions and predictions without what the rest of the picture speaks against."""
-
-    def text(self, regions: Sequence[Region], predictions: Sequence[Prediction]) -> str:
-        """All that is known in one line."""
+    def predict(self, images: Sequence[np.ndarray]) -> tuple[Prediction, ...]: ...
 
 
 class Pipeline:
     """Turns frames into observations. Without a smoother each frame is judged by itself, as pictures are."""
 
-    def __init__(
-        self,
-        task: str,
-        finder: RegionFinder,
-        classifier: Labeller,
-        smoother: Smoother | None = None,
-        reading: Reading | None = None,
-        folder: Path | None = None,
-    ):
-        """`folder` is the model version that the classifier was read from."""
+    def __init__(self, task: str, finder: RegionFinder, classifier: Labeller, smoother: Smoother | None = None):
         self.task = task
-        self.folder = folder
         self.finder = finder
         self.classifier = classifier
         self.smoother = smoother
-        self.reading: Reading = reading or Writing()
 
     def step(self, frame: Frame) -> Observation:
         clock = _Clock()
         regions = self.finder.find(frame)
         clock.lap("find")
-        inputs = [self.reading.prepare(region) for region in regions]
+        images = [preprocess.mnist_image(region.crop) for region in regions]
         clock.lap("prepare")
-        predictions = self.classifier.predict(inputs)
+        predictions = self.classifier.predict(images)
         clock.lap("classify")
-        regions, predictions = self.reading.judge(frame, regions, predictions)
+        predictions = without_doubtful(frame, regions, without_outshone(regions, predictions))
+        regions, predictions = without_overlaps(regions, predictions)
         if self.smoother is not None:
             predictions = self.smoother.update(frame.time_s, regions, predictions)
             clock.lap("smooth")
-        text = self.reading.text(regions, predictions)
-        guide = getattr(self.finder, "guide_box", None)
-        return Observation(frame, self.task, regions, predictions, text, clock.laps_ms, guide)
-
-    def close(self) -> None:
-        """Give back what the finder holds, such as MediaPipe's threads."""
-        close = getattr(self.finder, "close", None)
-        if close is not None:
-            close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def task_names(models: Path) -> list[str]:
-    """The tasks that come with the program, then those that have a model in the folder."""
-    return [*TASKS, *(name for name in registry.tasks(models) if name not in TASKS)]
+        return Observation(frame, self.task, regions, predictions, read_text(regions, predictions), clock.laps_ms)
 
 
 def open_pipeline(task: str, models: Path, *, smooth: bool) -> Pipeline:
-    """The pipeline of a task with its current model; `smooth` for frames of one stream, not for single pictures.
+    """The pipeline of a task with its current model. Raises SettingsError for an unknown task, ModelError."""
+    if task not in TASKS:
+        raise SettingsError(f"There is no task {task!r}. Tasks: {', '.join(TASKS)}.")
+    classifier = Classifier(registry.current(models, task))
+    return Pipeline(task, DigitFinder(), classifier, Smoother() if smooth else None)
 
-    Raises SettingsError for an unknown task, ModelError, and AssetError where a hand's joints cannot be found.
+
+def without_outshone(regions: Sequence[Region], predictions: Sequence[Prediction]) -> tuple[Prediction, ...]:
+    """Predictions without the labels of what is much fainter than larger known writing nearby.
+
+    That is show-through, dirt, dents and lines of the paper. Only what is known outshines: a dark room behind the
+    sheet does not.
     """
-    if task not in task_names(models):
-        raise SettingsError(f"There is no task {task!r}. Tasks: {', '.join(task_names(models))}.")
-    folder = registry.current(models, task)
-    region = registry.read_card(folder).get("region")
-    smoother = Smoother() if smooth else None
-    if region == "paper":
-        from recognizer.classifier import Classifier
-        from recognizer.regions.digits import DigitFinder
+    known = [region for region, prediction in zip(regions, predictions, strict=True) if prediction.label is not None]
+    return tuple(
+        replace(prediction, label=None) if any(_outshines(other, region) for other in known) else prediction
+        for region, prediction in zip(regions, predictions, strict=True)
+    )
 
-        return Pipeline(task, DigitFinder(), Classifier(folder), smoother, Writing(), folder)
-    if region == "hand":
-        from recognizer.assets import find_asset
-        from recognizer.hand_signs import HandClassifier, Signs
-        from recognizer.regions.hands import HandFinder
 
-        classifier = HandClassifier(folder)
-        finder = HandFinder(find_asset("hand_landmarker"), video=smooth)
-        return Pipeline(task, finder, classifier, smoother, Signs(), folder)
-    raise ModelError(f"{folder / registry.CARD} has region {region!r}, and this program knows paper and hand. Retrain.")
+def _outshines(other: Region, region: Region) -> bool:
+    if other.box.height <= region.box.height or region.contrast >= FAINT_SHARE * other.contrast:
+        return False
+    across = max(0, max(other.box.x1, region.box.x1) - min(other.box.x2, region.box.x2))
+    down = max(0, max(other.box.y1, region.box.y1) - min(other.box.y2, region.box.y2))
+    return max(across, down) < FAINT_REACH * other.box.height
+
+
+def without_doubtful(
+    frame: Frame, regions: Sequence[Region], predictions: Sequence[Prediction]
+) -> tuple[Prediction, ...]:
+    """Predictions without the labels of faint specks, and of sticks that nothing speaks for.
+
+    A 1 may be a bare stick, and so may a paper line, a finger's edge or a window frame. A stick counts beside a known
+    digit of its size; alone, when it is strong, not tiny, not ruled, stands on an even ground, and has no other sticks
+    but on its own line.
+    """
+    height, width = frame.image_bgr.shape[:2]
+    known = [i for i, prediction in enumerate(predictions) if prediction.label is not None]
+    leans = {i: stick_lean_deg(regions[i].crop) for i in known}
+    sticks = [i for i in known if leans[i] is not None]
+    digits = [regions[i].box for i in known if i not in sticks]
+    alone = [i for i in sticks if not any(_are_neighbours(regions[i].box, other) for other in digits)]
+    strong = [
+        i for i in alone if _is_strong_stick(regions[i], (width, height)) and _stands_on_even_ground(regions[i], frame)
+    ]
+    if len(text_lines([regions[i] for i in strong])) > 1:
+        strong = []
+    doubtful = (set(alone) - set(strong)) | {i for i in sticks if (leans[i] or 0) > MAX_LEAN_DEG}
+    doubtful |= {i for i in known if _is_faint_speck(regions[i], height)}
+    return tuple(replace(p, label=None) if i in doubtful else p for i, p in enumerate(predictions))
+
+
+def stick_lean_deg(ink: np.ndarray) -> float | None:
+    """How far a bare stick leans from upright, 0 to 90 degrees; None when (h, w) uint8 ink is more than a stick.
+
+    From the second moments of the ink: a stick is long in one direction and has next to no width in the other.
+    """
+    moments = cv2.moments(ink)
+    xx, yy, xy = moments["mu20"], moments["mu02"], moments["mu11"]
+    spread = float(np.hypot(xx - yy, 2 * xy))
+    if xx + yy - spread > STICK**2 * (xx + yy + spread):
+        return None
+    axis_deg = np.degrees(np.arctan2(2 * xy, xx - yy)) / 2  # of the long direction, 0 for level
+    return 90.0 - abs(float(axis_deg))
+
+
+def _is_faint_speck(region: Region, frame_height: int) -> bool:
+    return region.box.height < SPECK_HEIGHT * frame_height and region.contrast < SPECK_CONTRAST
+
+
+def _are_neighbours(box: Box, other: Box) -> bool:
+    """Whether two boxes may stand in one number: of like height, level, and not far apart."""
+    level = abs(box.center_xy[1] - other.center_xy[1]) < 0.5 * max(box.height, other.height)
+    apart = max(box.x1, other.x1) - min(box.x2, other.x2)
+    return level and 0.5 < box.height / other.height < 2 and apart < 2 * max(box.height, other.height)
+
+
+def _is_strong_stick(region: Region, size_wh: tuple[int, int]) -> bool:
+    box, margin, frame_height = region.box, BORDER * min(size_wh), size_wh[1]
+    return (
+        box.x1 > margin
+        and box.y1 > margin
+        and box.x2 < size_wh[0] - margin
+        and box.y2 < size_wh[1] - margin
+        and region.contrast >= STICK_CONTRAST
+        and box.height >= STICK_HEIGHT * frame_height
+        and box.width >= RULED_WIDTH * box.height
+    )
+
+
+def _stands_on_even_ground(region: Region, frame: Frame) -> bool:
+    """Whether what lies to both sides of a region is one surface, such as paper."""
+    box, reach = region.box, round(0.6 * region.box.height)
+    sides = [
+        frame.image_bgr[box.y1 : box.y2, max(0, box.x1 - reach) : max(0, box.x1 - 2)],
+        frame.image_bgr[box.y1 : box.y2, box.x2 + 2 : box.x2 + reach],
+    ]
+    grays = [cv2.cvtColor(side, cv2.COLOR_BGR2GRAY).ravel() for side in sides if side.size]
+    # another digit's strokes, or a few lines, cover less than a tenth
+    low, high = np.percentile(np.concatenate(grays), [10, 90]) if grays else (0, 255)
+    return bool(high - low < MAX_UNEVEN * max(region.contrast, 1.0) + 4)
+
+
+def without_overlaps(
+    regions: Sequence[Region], predictions: Sequence[Prediction]
+) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
+    """Of regions that cover each other, the one that is known best, in the order given.
+
+    The ground inside a 0 may be taken for light ink, and a table's edge may go around a whole sheet: which of two
+    readings holds only the classifier can tell.
+    """
+    order = sorted(range(len(regions)), key=lambda i: (predictions[i].label is None, -predictions[i].confidence))
+    kept: list[int] = []
+    for index in order:
+        if all(_overlap(regions[index].box, regions[other].box) < MAX_OVERLAP for other in kept):
+            kept.append(index)
+    kept.sort()
+    return tuple(regions[i] for i in kept), tuple(predictions[i] for i in kept)
+
+
+def _overlap(box: Box, other: Box) -> float:
+    """Share of the smaller of two boxes that lies in the other."""
+    return box.overlap(other) / max(1, min(box.area, other.area))
+
+
+def read_text(regions: Sequence[Region], predictions: Sequence[Prediction]) -> str:
+    """The known labels in reading order: those of one line joined to a number, lines separated by a space."""
+    labels = {id(region): prediction.label for region, prediction in zip(regions, predictions, strict=True)}
+    known = [region for region in regions if labels[id(region)] is not None]
+    return " ".join("".join(str(labels[id(region)]) for region in line) for line in text_lines(known))
 
 
 class _Clock:

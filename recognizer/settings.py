@@ -5,7 +5,7 @@ from pathlib import Path
 
 from recognizer.errors import SettingsError
 
-TASKS = ("digits", "letters", "rps")
+TASKS = ("digits",)
 HEADLESS_FRAMES = 90  # of an endless source when nobody is there to press q: three seconds of a 30-fps camera
 
 

@@ -67,22 +67,12 @@ class Frame:
 
 
 @dataclass(frozen=True, eq=False)
-class Hand:
-    """The joints of a hand, in MediaPipe's order: 0 the wrist, 1 to 4 the thumb, then each finger from root to tip."""
-
-    landmarks: np.ndarray  # (21, 3) float32: x, y in pixels of the frame, z in pixels towards the camera (negative: near)
-    side: str  # "left" or "right": whose hand it is in a picture that is not mirrored
-    score: float  # 0 to 1, how sure the finder is that this is a hand
-
-
-@dataclass(frozen=True, eq=False)
 class Region:
     """A place in the frame where something to be recognised was found."""
 
     box: Box
-    crop: np.ndarray  # what preprocess takes: paper (h, w) uint8 ink, 0 none to 255 full; hand (h, w, 3) uint8 BGR
+    crop: np.ndarray  # what the classifier's preprocess takes; for paper (h, w) uint8 ink, 0 none to 255 full
     contrast: float = 0.0  # how strongly it stands out from its ground, 0 to 255; 0 where that was not measured
-    hand: Hand | None = None  # None for paper, and where a hand's place was found but not its joints
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,4 +95,3 @@ class Observation:
     predictions: tuple[Prediction, ...] = ()
     text: str = ""  # the labels joined in reading order: a number a line, lines separated by a space
     stages_ms: dict[str, float] = field(default_factory=dict)  # milliseconds spent per stage, in order
-    guide: Box | None = None  # where to hold something, while nothing is found by itself

@@ -17,7 +17,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from recognizer import preprocess, registry
@@ -42,7 +41,6 @@ SCENE_CODE = (  # what decides how the scenes look and what is found in them
 )
 BATCH = 128
 PEAK_RATE = 2e-3
-ELASTIC_PX = 0.9  # standard deviation of the bends that a digit is given, in pixels of its 28
 KEEP_DISTANCE = 0.9985  # share of held-out digits whose features lie within the calibrated distance
 KEEP_CONFIDENCE = 0.989  # and share of those whose confidence reaches the calibrated one
 
@@ -151,9 +149,8 @@ def fit(
     classes = np.concatenate([mnist.train_labels[fitted], drawn.classes])
     # never a horizontal flip: a mirrored 2 is no 2
     augment = ImageDataGenerator(
-        rotation_range=12, width_shift_range=0.06, height_shift_range=0.06, zoom_range=0.12, shear_range=10,
-        preprocessing_function=elastic,
-    )  # fmt: skip
+        rotation_range=12, width_shift_range=0.06, height_shift_range=0.06, zoom_range=0.12, shear_range=10
+    )
     batches = augment.flow(images, classes, batch_size=BATCH, shuffle=True, seed=options.seed)
     check = (
         np.concatenate([mnist.train_images[held_out], drawn_held_out.images])[..., None],
@@ -191,14 +188,6 @@ def fit(
         print("\nStopped: keeping the best weights so far.")
         model.load_weights(best)
     return model
-
-
-def elastic(image: np.ndarray) -> np.ndarray:
-    """A picture (28, 28, 1) bent like rubber, as another hand would write it (Simard 2003)."""
-    bend = ELASTIC_PX * np.random.standard_normal((2, 4, 4)).astype(np.float32)  # seeded by the ImageDataGenerator
-    across, down = (cv2.resize(field, (28, 28), interpolation=cv2.INTER_CUBIC) for field in bend)
-    y, x = np.mgrid[0:28, 0:28].astype(np.float32)
-    return cv2.remap(image, x + across, y + down, cv2.INTER_LINEAR)[..., None]
 
 
 def _best_weights(
