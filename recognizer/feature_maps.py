@@ -26,11 +26,11 @@ class FeatureMaps:
 
         from ai_edge_litert.interpreter import Interpreter
 
-        from recognizer.classifier import _silent_stderr
+        from recognizer.quiet import silent_stderr
 
         path = folder / NETWORK
         try:
-            with _silent_stderr(), warnings.catch_warnings():
+            with silent_stderr(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # that keeping all tensors is meant for looking inside
                 self._network = Interpreter(
                     model_path=str(path), num_threads=THREADS, experimental_preserve_all_tensors=True
