@@ -97,7 +97,7 @@ def live(settings: "Settings") -> int:
     """The whole program: frames from the source, through the pipeline, into the sinks."""
     from recognizer.live import LivePipeline
     from recognizer.overlay import Overlay
-    from recognizer.settings import HEADLESS_FRAMES, STUDIO_SCENES
+    from recognizer.settings import HEADLESS_FRAMES
     from recognizer.sinks import has_screen, open_sinks
     from recognizer.sources import default_source, open_source
 
@@ -108,8 +108,8 @@ def live(settings: "Settings") -> int:
             if line:
                 print(line)
         if spec == "studio":
-            spec = f"studio:{STUDIO_SCENES.get(settings.task, STUDIO_SCENES['digits'])}"
-            pipeline.on_task = lambda task: source.show(STUDIO_SCENES.get(task, STUDIO_SCENES["digits"]))
+            spec = f"studio:{studio_scene(pipeline)}"
+            pipeline.on_task = lambda task: source.show(studio_scene(pipeline))
         headless = settings.headless or not has_screen()
         if settings.play and headless:
             raise SettingsError("--play needs a window and a person: leave --headless out, and run it on a screen.")
@@ -131,6 +131,13 @@ def live(settings: "Settings") -> int:
         for name in (VIDEO_NAME, SHEET_NAME, CSV_NAME):
             print(f"Wrote {settings.output / name}")
     return 0
+
+
+def studio_scene(pipeline: "LivePipeline") -> str:
+    """What the studio shows for the task that is running."""
+    from recognizer.settings import STUDIO_SCENE_OF_REGION, STUDIO_SCENES
+
+    return STUDIO_SCENES.get(pipeline.task) or STUDIO_SCENE_OF_REGION[pipeline.region]
 
 
 VIDEO_NAME, SHEET_NAME, CSV_NAME = "annotated.mp4", "contact-sheet.png", "predictions.csv"

@@ -54,6 +54,11 @@ class LivePipeline:
     def task(self) -> str:
         return self._pipeline.task
 
+    @property
+    def region(self) -> str:
+        """Where the task's things are shown: "paper" or "hand"."""
+        return self._pipeline.region
+
     def step(self, frame: Frame) -> Observation:
         self._swap()
         self._look()

@@ -56,6 +56,7 @@ class Pipeline:
         self.classifier = classifier
         self.smoother = smoother
         self.reading: Reading = reading or Writing()
+        self.region = "paper" if isinstance(self.reading, Writing) else "hand"
 
     def step(self, frame: Frame) -> Observation:
         clock = _Clock()

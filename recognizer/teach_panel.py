@@ -61,11 +61,13 @@ def draw_recording(picture: np.ndarray, recording: Recording, scale: Scale) -> B
     title = f"recording {recording.task.name}"
     place = _draw_table(picture, title, rows, ", ".join(hints), CAPTURE_HELP, scale)
     if place is not None and recording.crop is not None:
-        side = 4 * scale.text
-        x, y = place.x2 - side - scale.pad, place.y2 - side - scale.pad
-        crop = enlarged(recording.crop, side)
+        side = place.height - scale.text - 6 * scale.pad
+        room = (scale.width - place.x2 - 2 * scale.pad, place.height)
+        crop = enlarged(recording.crop, max(1, side))
         height, width = crop.shape[:2]
-        picture[y : y + height, x : x + width] = crop if crop.ndim == 3 else crop[..., None]
+        if width <= room[0] and height <= room[1]:
+            x, y = place.x2 + scale.pad, place.y1
+            picture[y : y + height, x : x + width] = crop
     return place
 
 
@@ -85,12 +87,12 @@ def draw_result(picture: np.ndarray, result: dict[str, Any], scale: Scale) -> Bo
     title = "trained" if result["published"] else "not published"
     rows: list[Row] = [("", "before  after", MUTED)]
     before, after = result.get("before", {}), result.get("after", {})
-    for name, words in (("held_out", "held-out samples"), ("known", "known before")):
+    for name, words in (("accuracy", "held-out samples"), ("known", "known before")):
         if name in after:
             rows.append((words, f"{_share(before.get(name))}  {_share(after[name])}", PAPER))
-    for label, shares in result.get("per_label", {}).items():
-        first, last = (shares.get("before"), shares.get("after")) if isinstance(shares, dict) else (None, shares)
-        rows.append((label, f"{_share(first)}  {_share(last)}", PAPER))
+    for label, counts in result.get("per_label", {}).items():
+        shares = [_share(counts[when] / counts["of"]) if counts.get("of") else "–" for when in ("before", "after")]
+        rows.append((label, "  ".join(shares), PAPER))
     confused = [f"{meant} read as {said}" for said, meant, *_ in result.get("confused", [])][:3]
     notes = str(result["why"]) if result.get("why") else ", ".join(confused)
     return _draw_table(picture, title, rows, notes, "u goes back · Esc closes", scale)

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from recognizer import registry, teach
+from recognizer.overlay import Scale
 from recognizer.samples import Samples
 from recognizer.teach import Teacher, TrainingProcess, label_keys, subject
+from recognizer.teach_panel import TeachPanel
 from recognizer.values import Box, Frame, Observation, Region
 
 FRAME_S = 1 / 30
@@ -327,3 +329,42 @@ def test_a_training_process_can_be_cancelled(monkeypatch: pytest.MonkeyPatch, tm
     begun_s = time.monotonic()
     process.cancel()
     assert time.monotonic() - begun_s < 30
+
+
+@pytest.mark.parametrize("size_wh", [(640, 480), (1280, 720), (1920, 1080)])
+def test_what_a_teacher_says_is_drawn_at_every_size(
+    desk: Desk, training: FakeTraining, size_wh: tuple[int, int]
+) -> None:
+    panel = TeachPanel(desk.teacher)
+    scale = Scale.of(*size_wh)
+
+    def drawn() -> int:
+        picture = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
+        places = panel(picture, scale, [], [])
+        assert all(0 <= p.x1 < p.x2 <= size_wh[0] and 0 <= p.y1 < p.y2 <= size_wh[1] for p in places)
+        return int(np.count_nonzero(picture))
+
+    assert drawn() == 0
+    desk.teacher.start_recording()
+    desk.hold("1", 0.1)
+    desk.look(0.3)
+    counts = drawn()
+    assert counts > 0
+    desk.teacher.key("\r")
+    assert drawn() > 0  # the progress
+    training.lines = [
+        {
+            "published": "one",
+            "before": {"accuracy": 0.5, "known": None},
+            "after": {"accuracy": 1.0, "known": None},
+            "per_label": {"ok": {"of": 4, "before": 2, "after": 4}, "stop": {"of": 0, "before": 0, "after": 0}},
+            "confused": [["ok", "stop", 1]],
+            "ended": True,
+        }
+    ]
+    desk.look(FRAME_S)
+    assert drawn() > 0  # the result
+    desk.teacher.key("\r")
+    assert drawn() == 0
+    desk.teacher.start_form()
+    assert drawn() > 0
