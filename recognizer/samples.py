@@ -41,6 +41,7 @@ UNFINISHED = ".unfinished"
 LOCK = ".lock"
 COLUMNS = ("path", "label", "task", "session", "time", "source", "hand", "box", "landmarks")
 REGIONS = ("hand", "paper", "box")
+NOTHING = "nothing"  # the label that teaches what to leave alone
 JOINTS = 21
 
 LOCK_WAIT_S = 10.0  # the import of some thousand pictures is the longest that one program writes

@@ -21,11 +21,10 @@ import numpy as np
 from recognizer import hints, registry
 from recognizer.errors import RecognizerError, SamplesError
 from recognizer.live import LivePipeline
-from recognizer.samples import REGIONS, Sample, Samples, Task, new_session
+from recognizer.samples import NOTHING, REGIONS, Sample, Samples, Task, new_session
 from recognizer.values import Frame, Observation, Region
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTHING = "nothing"  # the label that teaches what to leave alone
 SAMPLE_EVERY_S = 0.1  # ten a second: neighbouring frames of a 30-fps camera show nothing new
 REPEAT_S = 0.75  # a key that comes again within this is held: keyboards wait about half a second before they repeat
 HELD_S = 0.12  # and then repeat some 30 times a second, so that a longer pause means it was let go

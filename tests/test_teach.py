@@ -1,5 +1,4 @@
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -297,9 +296,9 @@ def run_script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str) -> 
     """A TrainingProcess of a script in place of training.learn."""
     path = tmp_path / "training" / "learn.py"
     path.parent.mkdir()
+    (path.parent / "__init__.py").touch()  # so that it goes before the project's own package, wherever that is
     path.write_text(script)
     monkeypatch.setattr(teach, "ROOT", tmp_path)
-    monkeypatch.setattr(sys, "executable", sys.executable)
     return TrainingProcess("signs", tmp_path, tmp_path)
 
 

@@ -26,6 +26,7 @@ from recognizer.errors import DataError, RecognizerError, SettingsError
 from training import augment, sets
 from training.networks import WORKSHOP
 from training.sets import DataSet
+from training.versions import git_commit
 
 if TYPE_CHECKING:
     import keras
@@ -346,7 +347,7 @@ def write_results(
         "data_source": {"option": options.data, "region": options.region, "side": options.side, "sha256": data.sha256},
         "machine": machine(),
         "command": shlex.join(command_words(options)),
-        "commit": commit(),
+        "commit": git_commit(),
     }
     write_metrics(run, metrics)
 
@@ -418,11 +419,6 @@ def machine() -> str:
     except (OSError, StopIteration):
         pass
     return f"{name}, {os.cpu_count()} cores, {platform.system()}"
-
-
-def commit() -> str:
-    result = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
-    return result.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

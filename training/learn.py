@@ -11,7 +11,6 @@ import platform
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -29,7 +28,7 @@ from recognizer.assets import find_asset
 from recognizer.classifier import FEATURES, HEAD, INPUT, NETWORK, Classifier, Head, Rejection
 from recognizer.errors import ModelError, RecognizerError, SamplesError, SettingsError
 from recognizer.regions.digits import DigitFinder
-from recognizer.samples import REGIONS, Sample, Samples, Task
+from recognizer.samples import NOTHING, REGIONS, Sample, Samples, Task
 from recognizer.samples_exchange import import_folder, labels_in
 from recognizer.sources import PICTURE_SUFFIXES, read_image
 from recognizer.values import Frame, Region
@@ -37,9 +36,9 @@ from training import heads
 from training.datasets import MNIST_IDX, data_folders, load_mnist
 from training.heads import KNOWLEDGE, Knowledge
 from training.sampled import View, features_of, view_of
+from training.versions import git_commit
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTHING = "nothing"  # the label that teaches what to leave alone
 DIGITS = [*"0123456789"]
 BASE_TASK = "digits"  # whose network sees new tasks on paper
 COPIES = 200  # changed ones for each label, and …
@@ -674,11 +673,6 @@ def mnist_features(network: Classifier) -> tuple[np.ndarray, np.ndarray] | None:
     mnist = load_mnist()
     chosen = slice(None, None, len(mnist.test_labels) // REAL_TESTED)
     return features_of(list(mnist.test_images[chosen]), network), mnist.test_labels[chosen]
-
-
-def git_commit() -> str:
-    result = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
-    return result.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":
