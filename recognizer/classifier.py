@@ -21,6 +21,15 @@ TOP = 3  # predictions shown
 THREADS = 2  # a small network gains a quarter from a second one
 
 
+def read_arrays(path: Path, *names: str) -> list[np.ndarray]:
+    """Arrays of a model's .npz file. Raises ModelError where it is missing, damaged or lacks one."""
+    try:
+        with np.load(path) as arrays:
+            return [arrays[name] for name in names]
+    except (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path} is missing or damaged ({error}). Fetch the model again or retrain.") from error
+
+
 @dataclass(frozen=True, eq=False)
 class Rejection:
     """Where the features of each class lie: a picture far from all of them is none of them.
@@ -46,11 +55,7 @@ class Rejection:
 
     @classmethod
     def load(cls, path: Path) -> "Rejection":
-        try:
-            with np.load(path) as arrays:
-                return cls(arrays["means"], arrays["whitening"])
-        except (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise ModelError(f"{path} is missing or damaged ({error}). Fetch the model again or retrain.") from error
+        return cls(*read_arrays(path, "means", "whitening"))
 
     def save(self, path: Path) -> None:
         np.savez(path, means=self.means, whitening=self.whitening)
@@ -74,11 +79,7 @@ class Head:
 
     @classmethod
     def load(cls, path: Path) -> "Head":
-        try:
-            with np.load(path) as arrays:
-                return cls(arrays["kernel"], arrays["bias"])
-        except (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise ModelError(f"{path} is missing or damaged ({error}). Fetch the model again or retrain.") from error
+        return cls(*read_arrays(path, "kernel", "bias"))
 
     def save(self, path: Path) -> None:
         np.savez(path, kernel=self.kernel, bias=self.bias)

@@ -18,6 +18,7 @@ from recognizer.errors import RecognizerError
 from training import sets
 from training.fit import NETWORK_FILE, read_metrics, split_of, write_metrics
 from training.networks import EMBEDDING
+from training.versions import write_network
 
 if TYPE_CHECKING:
     import keras
@@ -47,7 +48,7 @@ def publish(run: Path, models: Path) -> Path:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
 
-    from recognizer.classifier import FEATURES, NETWORK, Classifier, Rejection
+    from recognizer.classifier import Classifier, Rejection
 
     metrics = read_metrics(run)
     source = metrics["data_source"]
@@ -81,9 +82,7 @@ def publish(run: Path, models: Path) -> Path:
         "metrics": {"test_accuracy": metrics["accuracy"]},
     }
     with registry.publishing(models, task) as draft:
-        whole.save(draft / "model.keras")
-        whole.export(draft / NETWORK, format="litert", verbose=False)
-        rejection.save(draft / FEATURES)
+        write_network(whole, rejection, draft)
         (draft / registry.CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         classifier = Classifier(draft, card["preprocess"])
         milliseconds = _time_ms(classifier, data.test_images[:TIMED])
