@@ -39,14 +39,22 @@ class Rejection:
     samples").
     """
 
-    means: np.ndarray  # (classes, D) float32
+    means: np.ndarray  # (classes + M, D) float32: of each class, then of the ways to show it
     whitening: np.ndarray  # (D, D) float32; its product with a difference has the distance as its length
 
     @classmethod
-    def of_features(cls, features: np.ndarray, labels: np.ndarray, classes: int) -> "Rejection":
-        """From features (N, D) of pictures whose classes (N,) are known."""
+    def of_features(cls, features: np.ndarray, labels: np.ndarray, classes: int, ways: int = 1) -> "Rejection":
+        """From features (N, D) of pictures whose classes (N,) are known.
+
+        A 1 is a stick, or has a flag and a foot: with `ways` above one, the rare ways to show a class have means too.
+        """
         means = np.stack([features[labels == index].mean(axis=0) for index in range(classes)])
         centred = features - means[labels]
+        if ways > 1:
+            from sklearn.cluster import KMeans
+
+            groups = [KMeans(ways, n_init=3, random_state=0).fit(features[labels == index]) for index in range(classes)]
+            means = np.concatenate([means, *(group.cluster_centers_ for group in groups)])
         covariance = centred.T @ centred / len(features)
         # some features never fire: a floor keeps their directions from drowning the others
         covariance += 1e-3 * np.trace(covariance) / len(covariance) * np.eye(len(covariance))

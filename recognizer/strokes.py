@@ -213,7 +213,7 @@ def _one(rng: np.random.Generator) -> list[Pen]:
         if rng.random() < 0.2:
             return [[stem], [flag[::-1]]]
         return [[flag, stem]]
-    half = rng.uniform(0.13, 0.46)
+    half = rng.uniform(0.13, 0.5)
     middle = foot[0] + rng.normal(0, 0.04)
     height = 1.0 + rng.uniform(-0.01, 0.05)
     tilt = rng.normal(-0.02, 0.06)

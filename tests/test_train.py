@@ -94,7 +94,7 @@ def test_what_was_trained_is_current_and_whole(trained):
     assert versions == [registry.current(trained / "models", "digits")]
     assert json.loads((home / "current.json").read_text())["version"] == versions[0].name
     names = {path.name for path in versions[0].iterdir()}
-    assert names == {"card.json", "model.keras", "model.tflite", "features.npz"}
+    assert names == {"card.json", "model.keras", "model.tflite", "features.npz", "knowledge.npz"}
 
 
 def test_the_lite_model_runs_without_tensorflow(trained):

@@ -23,6 +23,7 @@ from recognizer.classifier import Rejection
 from recognizer.errors import RecognizerError
 from training import scenes
 from training.datasets import Images, load_mnist
+from training.heads import Knowledge
 from training.signs import KINDS, train_signs
 from training.versions import with_features, write_card, write_network
 
@@ -43,6 +44,7 @@ SCENE_CODE = (  # what decides how the scenes look and what is found in them
 )
 BATCH = 128
 PEAK_RATE = 2e-3
+WAYS = 4  # of writing a digit, whose features have means of their own
 KEEP_DISTANCE = 0.9985  # share of held-out digits whose features lie within the calibrated distance
 KEEP_CONFIDENCE = 0.989  # and share of those whose confidence reaches the calibrated one
 
@@ -67,7 +69,7 @@ def main() -> None:
     parser.add_argument(
         "--kind", choices=KINDS, help="of letters and rps: only this kind (default: all, and the best becomes current)"
     )
-    parser.add_argument("--epochs", type=int, default=18, help="0 publishes the weights of --start as they are")
+    parser.add_argument("--epochs", type=int, default=24, help="0 publishes the weights of --start as they are")
     parser.add_argument("--scenes", type=int, default=54000, metavar="N", help="crops from drawn paper scenes")
     parser.add_argument("--limit", type=int, metavar="N", help="use only N of MNIST's digits (a quick try)")
     parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="go on from these weights of an earlier run")
@@ -245,8 +247,11 @@ def publish(
     written = drawn.classes != scenes.NOTHING
     _, features = _run(whole, np.concatenate([mnist.train_images[fitted], drawn.images[written]]))
     classes = np.concatenate([mnist.train_labels[fitted], drawn.classes[written]])
-    rejection = Rejection.of_features(features, classes, len(LABELS))
+    rejection = Rejection.of_features(features, classes, len(LABELS), WAYS)
     write_network(whole, rejection, draft)
+    _, features_of_nothing = _run(whole, drawn.images[~written])
+    of_all = np.concatenate([features, features_of_nothing]), np.concatenate([classes, drawn.classes[~written]])
+    Knowledge.of_features(*of_all, len(LABELS) + 1).save(draft)
 
     digits = drawn_held_out.classes != scenes.NOTHING
     known_images = np.concatenate([mnist.train_images[held_out], drawn_held_out.images[digits]])
