@@ -25,13 +25,14 @@ from recognizer.studio import Studio
 from recognizer.values import Frame
 
 CARD_S = 2.4  # the studio shows another sheet this often
+RUN = 10  # frames of a sheet that follow each other as in a stream
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.live", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("--task", default="digits", choices=TASKS)
-    parser.add_argument("--frames", type=int, default=60, help="studio frames, each of another sheet")
+    parser.add_argument("--frames", type=int, default=60, help=f"studio frames, {RUN} of each sheet")
     parser.add_argument("--rounds", type=int, default=3, help="times that all are timed, in turn")
     parser.add_argument("--size", default="1280x720")
     parser.add_argument("--no-tutorial", action="store_true", help="leave out the loop that needs TensorFlow")
@@ -47,7 +48,8 @@ def main() -> None:
             stages[stage].append(cost_ms)
 
     if options.task == "digits":
-        frames = [studio.frame(round((CARD_S * card + CARD_S / 2) * 30)) for card in range(options.frames)]
+        starts = [round((CARD_S * card + CARD_S / 2) * 30) for card in range(-(-options.frames // RUN))]
+        frames = [studio.frame(start + step) for start in starts for step in range(RUN)][: options.frames]
         costs = measure(_digit_loops(live, pipeline, overlay, options.no_tutorial), frames, options.rounds)
         least, words = "floor", "the floor (grey, threshold, connected components)"
     else:

@@ -67,6 +67,9 @@ class Pipeline:
         predictions = self.classifier.predict(inputs)
         clock.lap("classify")
         regions, predictions = self.reading.judge(frame, regions, predictions)
+        heed = getattr(self.finder, "heed", None)
+        if heed is not None:
+            regions, predictions = heed(regions, predictions)
         if self.smoother is not None:
             predictions = self.smoother.update(frame.time_s, regions, predictions)
             clock.lap("smooth")
@@ -120,7 +123,7 @@ def open_pipeline(task: str, models: Path, *, smooth: bool) -> Pipeline:
         from recognizer.regions.digits import DigitFinder
 
         classifier = Classifier(folder) if folder else Untaught(region)
-        return Pipeline(task, DigitFinder(), classifier, smoother, Writing(), folder)
+        return Pipeline(task, DigitFinder(video=smooth), classifier, smoother, Writing(), folder)
     if region == "hand":
         from recognizer.assets import find_asset
         from recognizer.hand_signs import HandClassifier, Signs

@@ -82,6 +82,7 @@ class Region:
     box: Box
     crop: np.ndarray  # what preprocess takes: paper (h, w) uint8 ink, 0 none to 255 full; hand (h, w, 3) uint8 BGR
     contrast: float = 0.0  # how strongly it stands out from its ground, 0 to 255; 0 where that was not measured
+    light: bool = False  # ink lighter than its ground
     hand: Hand | None = None  # None for paper, and where a hand's place was found but not its joints
 
 

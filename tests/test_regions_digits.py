@@ -4,10 +4,10 @@ import pytest
 from conftest import as_frame, middle_of_card, paper, write
 
 from recognizer.preprocess import mnist_image
-from recognizer.regions.digits import DigitFinder, is_writing, reading_order, text_lines
+from recognizer.regions.digits import LOOK_ASIDE_EVERY, DigitFinder, is_writing, reading_order, text_lines
 from recognizer.strokes import digit_strokes, draw_strokes, placing
 from recognizer.studio import Studio
-from recognizer.values import Box, Frame, Region
+from recognizer.values import Box, Frame, Prediction, Region
 
 SIZE = (640, 480)
 SHADES = pytest.mark.parametrize(("ground", "pen"), [(225, 40), (45, 215)], ids=["dark on light", "light on dark"])
@@ -238,6 +238,54 @@ def test_nearly_all_digits_of_the_studio_are_found() -> None:
         found += [truth for truth in frame.truth if any(region.box.iou(truth.box) > 0.5 for region in regions)]
     assert there > 15
     assert len(found) >= 0.9 * there
+
+
+def half_paper_half_board() -> Frame:
+    """Writing on paper on the left and on a board on the right: neither polarity leads."""
+    gray = np.hstack([paper((320, 480), 220), paper((320, 480), 45)])
+    write(gray, 3, (160, 240), 160, shade=40)
+    write(gray, 5, (480, 240), 160, shade=215)
+    return as_frame(gray)
+
+
+def stream(finder: DigitFinder, frame: Frame, labels: dict[bool, str | None], count: int) -> list[set[bool]]:
+    """Which polarities stay in each frame of a stream, when light and dark ink get these labels."""
+    seen = []
+    for _ in range(count):
+        regions = finder.find(frame)
+        predictions = [Prediction(labels[r.light], 1.0, (), np.zeros((28, 28), np.uint8)) for r in regions]
+        kept, kept_predictions = finder.heed(regions, predictions)
+        assert len(kept) == len(kept_predictions)
+        seen.append({r.light for r in kept})
+    return seen
+
+
+def test_while_dark_ink_is_known_a_stream_looks_aside_for_light_ink_now_and_then() -> None:
+    finder, frame = DigitFinder(video=True), half_paper_half_board()
+    assert stream(finder, frame, {False: "3", True: None}, 1) == [{False, True}]
+    assert {r.light for r in finder.find(frame)} == {False}
+    finder = DigitFinder(video=True)
+    # what a look aside finds and does not know is not shown, so that its grey box does not flicker
+    assert stream(finder, frame, {False: "3", True: None}, 9) == [{False, True}] + [{False}] * 8
+
+
+def test_light_ink_that_becomes_known_is_seen_within_a_few_frames_and_stays() -> None:
+    finder, frame = DigitFinder(video=True), half_paper_half_board()
+    stream(finder, frame, {False: "3", True: None}, 3)
+    seen = stream(finder, frame, {False: "3", True: "5"}, LOOK_ASIDE_EVERY + 4)
+    assert {False, True} in seen[:LOOK_ASIDE_EVERY]
+    assert seen[-4:] == [{False, True}] * 4
+
+
+def test_where_nothing_is_known_every_frame_is_searched_for_both() -> None:
+    finder, frame = DigitFinder(video=True), half_paper_half_board()
+    assert stream(finder, frame, {False: None, True: None}, 6) == [{False, True}] * 6
+
+
+def test_pictures_are_searched_for_both_whatever_was_known_before() -> None:
+    finder, frame = DigitFinder(), half_paper_half_board()
+    assert stream(finder, frame, {False: "3", True: "5"}, 1) == [{False, True}]
+    assert all({r.light for r in finder.find(frame)} == {False, True} for _ in range(5))
 
 
 def region(x1: int, y1: int, x2: int, y2: int) -> Region:

@@ -1,12 +1,13 @@
 """Ink on paper: finds handwritten digits at any size, on light or dark, plain or lined ground."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from recognizer.regions.lines import erase_lines
-from recognizer.values import Box, Frame, Region
+from recognizer.values import Box, Frame, Prediction, Region
 
 WORK_SIDE = 640  # pixels; a frame's longer side is brought down to this to look for ink
 MIN_WORK_SIDE = 320  # pixels; and a small picture's up to this, so that its strokes have a rim
@@ -38,11 +39,22 @@ SPECK_HEIGHT = 0.07  # of the frame's height
 SPECK_CONTRAST = 34.0  # of 255: what is that small and fainter is dirt and texture
 MIN_HEIGHT = 0.026  # of the frame's height: a digit of 3 %, measured at its thinnest
 CROP_SIDE = 112  # pixels; a region's ink is cut out at no more than this, the network sees 28
+LOOK_ASIDE_EVERY = 4  # frames of a stream: a look for the other polarity, while digits of one are held up
 ONE_POLARITY = 6.0  # times more contrast in dark strokes than in light ones (or the reverse) settles which is ink
 
 
 class DigitFinder:
-    """Finds digits by their ink. Each Region's crop is (h, w) uint8 ink: 0 for ground, up to 255 for the darkest."""
+    """Finds digits by their ink. Each Region's crop is (h, w) uint8 ink: 0 for ground, up to 255 for the darkest.
+
+    With `video`, frames belong to one stream: while digits of one polarity are known in it (see `heed`), the other is
+    looked for in one of LOOK_ASIDE_EVERY frames. Without, each frame is judged alone.
+    """
+
+    def __init__(self, *, video: bool = False):
+        self.video = video
+        self._known: set[bool] = set()  # whether light ink, and dark, showed a known digit in the last frame
+        self._since_aside = 0  # frames
+        self._aside: bool | None = None  # the polarity of this frame's look aside
 
     def find(self, frame: Frame) -> tuple[Region, ...]:
         """Regions in reading order, `()` for a picture without anything written."""
@@ -53,13 +65,35 @@ class DigitFinder:
         work, noise = _work_picture(gray)
         if min(work.shape) < 8:  # a strip: nothing to read, and too narrow to measure a ground
             return ()
-        contrasts = _contrasts(work)
-        close_up = len(contrasts) == 1
+        small = _shrink(work, GROUND_SIDE)
+        polarities = _polarities(small)
+        close_up = len(polarities) == 1
+        contrasts = [_contrast(work, small, light) for light in self._attended(polarities)]
         groups = [group for contrast in contrasts for group in _Ink(contrast, work.shape, noise, close_up).groups()]
         groups = _without_line_rests(groups)
         scale = gray.shape[1] / work.shape[1]
         regions = [_cut_out(group, gray, scale) for group in groups]
         return tuple(reading_order([region for region in regions if region is not None]))
+
+    def heed(
+        self, regions: Sequence[Region], predictions: Sequence[Prediction]
+    ) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
+        """Remember what was known of this frame's regions; those that only a look aside found must be known to stay."""
+        known = [prediction.label is not None for prediction in predictions]
+        stay = [i for i, region in enumerate(regions) if known[i] or region.light != self._aside]
+        self._known = {regions[i].light for i in stay if known[i]}
+        return tuple(regions[i] for i in stay), tuple(predictions[i] for i in stay)
+
+    def _attended(self, polarities: list[bool]) -> list[bool]:
+        self._aside = None
+        if not self.video or len(self._known) != 1 or not self._known < set(polarities):
+            return polarities
+        (attended,) = self._known
+        self._since_aside = (self._since_aside + 1) % LOOK_ASIDE_EVERY
+        if self._since_aside:
+            return [attended]
+        self._aside = not attended
+        return polarities
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,20 +112,19 @@ class _Contrast:
 
     image: np.ndarray  # (H, W) uint8
     ground: np.ndarray  # (H, W) uint8, the grey of what is written on
-    dark: bool  # dark ink on light ground
+    light: bool  # light ink on dark ground
 
 
-def _contrasts(work: np.ndarray) -> list[_Contrast]:
-    """Contrast of a grey picture (H, W) to its ground: of dark ink, of light ink, or both where neither clearly leads."""
-    small = _shrink(work, GROUND_SIDE)
+def _polarities(small: np.ndarray) -> list[bool]:
+    """Whether ink is lighter than its ground in a grey picture (h, w): [True], [False], or both where neither leads."""
     # ink covers less than half of any neighbourhood, so that the median there is the ground
     around = cv2.medianBlur(small, max(3, int(MEDIAN_REACH * min(small.shape)) | 1))
     darker, lighter = _energy(cv2.subtract(around, small)), _energy(cv2.subtract(small, around))
     if darker > ONE_POLARITY * lighter:
-        return [_contrast(work, small, dark=True)]
+        return [False]
     if lighter > ONE_POLARITY * darker:
-        return [_contrast(work, small, dark=False)]
-    return [_contrast(work, small, dark=True), _contrast(work, small, dark=False)]
+        return [True]
+    return [False, True]
 
 
 def _energy(difference: np.ndarray) -> float:
@@ -99,21 +132,21 @@ def _energy(difference: np.ndarray) -> float:
     return float((strong**2).sum())
 
 
-def _contrast(work: np.ndarray, small: np.ndarray, dark: bool) -> _Contrast:
+def _contrast(work: np.ndarray, small: np.ndarray, light: bool) -> _Contrast:
     """`small` is `work` at GROUND_SIDE. Ground is what a closing (or opening) leaves of it, wider than any stroke."""
     reach = max(3, int(GROUND_REACH * min(small.shape)) | 1)
     # replicated, so that dark corners go on outside the picture and are ground, not blots
     padded = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
-    operation = cv2.MORPH_CLOSE if dark else cv2.MORPH_OPEN
+    operation = cv2.MORPH_OPEN if light else cv2.MORPH_CLOSE
     ground_small = cv2.morphologyEx(padded, operation, np.ones((reach, reach), np.uint8))
     ground_small = cv2.blur(ground_small, (5, 5))[reach:-reach, reach:-reach]
     ground = cv2.resize(ground_small, work.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return _Contrast(_against(work, ground, dark), ground, dark)
+    return _Contrast(_against(work, ground, light), ground, light)
 
 
-def _against(gray: np.ndarray, ground: np.ndarray, dark: bool) -> np.ndarray:
+def _against(gray: np.ndarray, ground: np.ndarray, light: bool) -> np.ndarray:
     """How much darker (or lighter) a grey picture is than its ground, both (H, W) uint8: (H, W) uint8."""
-    if not dark:
+    if light:
         return cv2.subtract(gray, ground)
     # divided, not subtracted: a shadow dims ink and paper by the same factor
     return cv2.divide(cv2.subtract(ground, gray), cv2.max(ground, DARKEST_PAPER), scale=255)
@@ -152,15 +185,22 @@ class _Ink:
     def groups(self) -> list[_Group]:
         mask = erase_lines(self.mask, close_up=self.close_up)
         _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_16U)
-        candidates = np.flatnonzero(self._are_pieces(labels, stats))
+        are_pieces, strength = self._are_pieces(labels, stats)
+        candidates = np.flatnonzero(are_pieces)
         if len(candidates) > MAX_PIECES:  # a texture: the largest pieces are enough to look at
             candidates = candidates[np.argsort(-stats[candidates, cv2.CC_STAT_AREA])[:MAX_PIECES]]
-        pieces = [int(index) for index in candidates if self._may_join(labels, stats, index)]
+        # large pieces must be writing by themselves: a room's furniture must not take up the writing it surrounds
+        size = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
+        parts = size < PART_SIZE * self.short_side
+        pieces = [
+            int(index)
+            for index in candidates
+            if parts[index] or is_writing(_member_mask(labels, [index], _box(stats[index])))
+        ]
         boxes = stats[pieces, :4].copy().reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
         groups = []
-        strength = self._strength(labels, len(stats))[pieces]
-        for members in join_pieces(boxes, labels, np.array(pieces), strength):
+        for members in join_pieces(boxes, labels, np.array(pieces), strength[pieces]):
             x1, y1 = boxes[members, :2].min(axis=0)
             x2, y2 = boxes[members, 2:].max(axis=0)
             box = Box(int(x1), int(y1), int(x2), int(y2))
@@ -175,21 +215,11 @@ class _Ink:
                     groups.append(_Group(box, member_mask, self.whole, peak))
         return groups
 
-    def _strength(self, labels: np.ndarray, count: int) -> np.ndarray:
-        """Mean contrast of each labelled component, (N,)."""
-        half, contrast = labels[::2, ::2].ravel(), self.contrast[::2, ::2].ravel()
-        inside = np.flatnonzero(half)
-        return _mean_per_label(half[inside], contrast[inside], count)
+    def _are_pieces(self, labels: np.ndarray, stats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which labelled components are ink, (N,) bool: no specks, and with a rim as sharp as a stroke's.
 
-    def _may_join(self, labels: np.ndarray, stats: np.ndarray, index: int) -> bool:
-        """Large pieces must be writing by themselves: a room's furniture must not take up the writing it surrounds."""
-        box = _box(stats[index])
-        if max(box.width, box.height) < PART_SIZE * self.short_side:
-            return True
-        return is_writing(_member_mask(labels, [index], box))
-
-    def _are_pieces(self, labels: np.ndarray, stats: np.ndarray) -> np.ndarray:
-        """Which labelled components are ink: no specks, and with a rim as sharp as a stroke's. (N,) bool."""
+        Beside it the mean contrast of each, (N,).
+        """
         count = len(stats)
         size = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
         large = size >= max(3.0, MIN_PIECE * self.short_side)
@@ -202,7 +232,7 @@ class _Ink:
         inner = _mean_per_label(half.ravel()[inside], contrast[inside], count)
         outer = _mean_per_label(far.ravel()[rim], contrast[rim], count)
         softest = SOFT_RIM if self.close_up else ROOM_RIM
-        return large & (outer < softest * inner) & ~self._run_along_border(labels, stats)
+        return large & (outer < softest * inner) & ~self._run_along_border(labels, stats), inner
 
     def _run_along_border(self, labels: np.ndarray, stats: np.ndarray) -> np.ndarray:
         """Which labelled components touch the picture's border and lie along it. (N,) bool."""
@@ -330,7 +360,7 @@ def _cut_out(group: _Group, gray: np.ndarray, scale: float) -> Region | None:
         # small writing has pixels in the frame that the work picture has not
         fine = gray[box.y1 : box.y2, box.x1 : box.x2]
         ground, near = (cv2.resize(image, fine.shape[::-1]) for image in (group.contrast.ground[y1:y2, x1:x2], near))
-        ink = cv2.bitwise_and(_against(fine, ground, group.contrast.dark), cv2.compare(near, 127, cv2.CMP_GT))
+        ink = cv2.bitwise_and(_against(fine, ground, group.contrast.light), cv2.compare(near, 127, cv2.CMP_GT))
     else:
         ink = cv2.bitwise_and(group.contrast.image[y1:y2, x1:x2], near)
     factor = min(1.0, CROP_SIDE / max(ink.shape))
@@ -339,7 +369,7 @@ def _cut_out(group: _Group, gray: np.ndarray, scale: float) -> Region | None:
     # the rim of a stroke fades over a pixel or two; below a quarter of its peak it is ground
     low = 0.25 * group.peak
     crop = np.clip((ink.astype(np.float32) - low) * (255 / max(1.0, group.peak - low)), 0, 255).astype(np.uint8)
-    return Region(box, crop, group.peak) if crop.any() else None
+    return Region(box, crop, group.peak, group.contrast.light) if crop.any() else None
 
 
 def reading_order(regions: list[Region]) -> list[Region]:
