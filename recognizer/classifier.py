@@ -158,14 +158,20 @@ class Classifier:
 
     def predict_one(self, values: np.ndarray) -> Prediction:
         """The Prediction for one network input, which is kept in it as what the network saw."""
-        probabilities, features = self.run(values)
+        return self.predict_views([values], values)
+
+    def predict_views(self, views: Sequence[np.ndarray], image: np.ndarray) -> Prediction:
+        """The Prediction for several network inputs that show the same thing; `image` is kept in it as what was seen."""
+        answers = [self.run(values) for values in views]
+        probabilities = np.mean([probabilities for probabilities, _ in answers], axis=0)
+        features = np.stack([features for _, features in answers])
         known = probabilities[: len(self.labels)]
         order = np.argsort(-known)[:TOP]
         confidence = float(known[order[0]])
         # infinite or NaN features compare false, and so are nothing known
-        near = bool(self.rejection.distances(features[None]).min() <= self.max_distance)
+        near = bool(self.rejection.distances(features).min() <= self.max_distance)
         label = self.labels[order[0]] if confidence >= self.min_confidence and near else None
-        return Prediction(label, confidence, tuple((self.labels[i], float(known[i])) for i in order), values)
+        return Prediction(label, confidence, tuple((self.labels[i], float(known[i])) for i in order), image)
 
     def run(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities (labels + 1,) and embedding (E,) float32 of one network input."""

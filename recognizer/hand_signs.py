@@ -6,82 +6,86 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer import pose, preprocess, registry
-from recognizer.classifier import TOP, Classifier
+from recognizer import appearance, pose, preprocess, registry
+from recognizer.assets import find_asset
+from recognizer.classifier import Classifier
 from recognizer.errors import ModelError
-from recognizer.values import Frame, Prediction, Region
+from recognizer.values import Frame, Hand, Prediction, Region
 
-LOG_FLOOR = 1e-4  # a network that is surely wrong is not to outvote the other
 MAX_SPEED = 1.5  # hand sizes a second: a hand that moves faster is on its way, or signs a J or Z
 SAME_HAND = 0.6  # of a hand's size: a hand further away than this in the last frame is another one
 MAX_GAP_S = 0.3  # older hands say nothing about speed
+FUSED_VERSION = (
+    f"{pose.VERSION} and {appearance.VERSION}"  # of what a fused network takes: both features, in this order
+)
+LOOK_EVERY = 3  # frames of a stream in which a hand that is held still is looked at once
+HELD_STILL = 0.06  # mean change of its pose features up to which a hand looks as it did
 
 
 class HandClassifier:
     """Labels regions that are hands, with one version of a model of the kind its card names.
 
-    Raises ModelError for a folder that is not whole. "pose" knows joints, "pixels" the picture, "fused" both.
+    Raises ModelError for a folder that is not whole, and AssetError where a "fused" one lacks MediaPipe's network.
+    "pose" knows joints, "pixels" the picture, "fused" joints and what the picture shows of them.
+    With `stream`, the regions of one call follow those of the last: a hand that is held still is not looked at each time.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, *, stream: bool = False):
         card = registry.read_card(folder)
-        kind = card.get("kind")
+        self.kind = card.get("kind")
         self.labels: list[str] = card["labels"]
-        self._pose: Classifier | None = None
-        self._pixels: Classifier | None = None
-        self._pose_weight = 1.0
-        if kind == "pose":
-            self._pose = Classifier(folder, pose.VERSION)
-        elif kind == "pixels":
-            self._pixels = Classifier(folder, preprocess.HAND_VERSION)
-        elif kind == "fused":
-            self._pose = Classifier(folder / "pose", pose.VERSION)
-            self._pixels = Classifier(folder / "pixels", preprocess.HAND_VERSION)
-            try:
-                self._pose_weight = float(card["fusion"]["pose_weight"])
-                self._min_confidence = float(card["rejection"]["min_confidence"])
-                self._max_distance = float(card["rejection"]["max_distance"])
-            except (KeyError, TypeError, ValueError) as error:
-                raise ModelError(
-                    f"{folder / registry.CARD} holds no fusion weight or thresholds ({error}). Retrain."
-                ) from error
-        else:
-            raise ModelError(f"{folder / registry.CARD} has kind {kind!r}; pose, pixels and fused are known. Retrain.")
+        prepared = {"pose": pose.VERSION, "pixels": preprocess.HAND_VERSION, "fused": FUSED_VERSION}
+        if self.kind not in prepared:
+            known = ", ".join(prepared)
+            raise ModelError(f"{folder / registry.CARD} has kind {self.kind!r}; {known} are known. Retrain.")
+        self._classifier = Classifier(folder, prepared[self.kind])
+        self._sight = _Sight(stream) if self.kind == "fused" else None
 
     def predict(self, regions: Sequence[Region]) -> tuple[Prediction, ...]:
         """One Prediction for each region, in the same order; its image is the region's crop, (28, 28) uint8 grey."""
+        if self._sight is not None:
+            self._sight.next_frame()
         return tuple(self._predict_one(region) for region in regions)
 
     def _predict_one(self, region: Region) -> Prediction:
         image = preprocess.hand_image(region.crop)
-        features = None
-        if self._pose is not None and region.hand is not None:
-            features = pose.pose_features(region.hand.landmarks, region.hand.side)
-        if self._pose is not None and self._pixels is not None and features is not None:
-            return self._fused(self._pose, self._pixels, features, image)
-        if self._pose is not None and features is not None:
-            return replace(self._pose.predict_one(features), image=image)
-        if self._pixels is not None:
-            return self._pixels.predict_one(image)
-        return Prediction(None, 0.0, (), image)
+        if self.kind == "pixels":
+            return self._classifier.predict_one(image)
+        views = [self._view(region, hand) for hand in (region.hand, region.mirrored) if hand is not None]
+        return self._classifier.predict_views(views, image) if views else Prediction(None, 0.0, (), image)
 
-    def _fused(self, joints: Classifier, pixels: Classifier, features: np.ndarray, image: np.ndarray) -> Prediction:
-        """Both networks' log-probabilities mixed; how far a hand is from every known sign, its joints say."""
-        by_pose, embedding = joints.run(features)
-        mixed = by_pose if self._pose_weight == 1 else fuse(by_pose, pixels.run(image)[0], self._pose_weight)
-        known = mixed[: len(self.labels)]
-        order = np.argsort(-known)[:TOP]
-        confidence = float(known[order[0]])
-        near = bool(joints.rejection.distances(embedding[None]).min() <= self._max_distance)
-        label = self.labels[order[0]] if confidence >= self._min_confidence and near else None
-        return Prediction(label, confidence, tuple((self.labels[i], float(known[i])) for i in order), image)
+    def _view(self, region: Region, hand: Hand) -> np.ndarray:
+        features = pose.pose_features(hand.landmarks, hand.side)
+        if self._sight is None:
+            return features
+        return np.concatenate([features, self._sight.look(region, hand, features)])
 
 
-def fuse(by_pose: np.ndarray, by_pixels: np.ndarray, pose_weight: float) -> np.ndarray:
-    """Log-probabilities (..., K) mixed and made probabilities again."""
-    logs = pose_weight * np.log(by_pose + LOG_FLOOR) + (1 - pose_weight) * np.log(by_pixels + LOG_FLOOR)
-    shares = np.exp(logs)
-    return shares / shares.sum(axis=-1, keepdims=True)
+class _Sight:
+    """How the hands of this frame look; what a stream showed a moment ago need not be looked at again."""
+
+    def __init__(self, stream: bool):
+        self._appearance = appearance.Appearance(find_asset("hand_landmarker"))
+        self._stream = stream
+        self._frame = 0
+        self._seen: list[tuple[int, np.ndarray, np.ndarray]] = []  # frame, pose features, appearance features
+
+    def next_frame(self) -> None:
+        self._frame += 1
+        self._seen = [seen for seen in self._seen if self._stream and self._frame - seen[0] < LOOK_EVERY]
+
+    def look(self, region: Region, hand: Hand, posed: np.ndarray) -> np.ndarray:
+        for _, before, features in self._seen:
+            if self._stream and np.abs(posed - before).mean() < HELD_STILL:
+                return features
+        features = self._appearance.features(region.crop, hand.landmarks - corner(region), hand.side)
+        self._seen.append((self._frame, posed, features))
+        return features
+
+
+def corner(region: Region) -> np.ndarray:
+    """Where a region's crop begins in the frame: (3,) float32 x, y and 0."""
+    return np.float32([region.box.x1, region.box.y1, 0])
 
 
 class Signs:

@@ -129,7 +129,7 @@ def open_pipeline(task: str, models: Path, *, smooth: bool) -> Pipeline:
         from recognizer.hand_signs import HandClassifier, Signs
         from recognizer.regions.hands import HandFinder
 
-        classifier = HandClassifier(folder) if folder else Untaught(region)
+        classifier = HandClassifier(folder, stream=smooth) if folder else Untaught(region)
         finder = HandFinder(find_asset("hand_landmarker"), video=smooth, guide=smooth)
         return Pipeline(task, finder, classifier, smoother, Signs(), folder)
     raise ModelError(f"The task {task} has region {region!r}, and this program knows paper and hand. Retrain it.")

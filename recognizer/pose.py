@@ -11,7 +11,7 @@ FINGERS = np.arange(1, JOINTS).reshape(5, 4)  # joints of the thumb, then of eac
 BONE_ENDS = FINGERS.reshape(-1)
 BONE_STARTS = np.array([joint - 1 if joint % 4 != 1 else 0 for joint in BONE_ENDS])
 PAIRS = np.triu_indices(JOINTS, 1)
-WRIST, INDEX_ROOT, MIDDLE_ROOT, LITTLE_ROOT = 0, 5, 9, 17
+WRIST, INDEX_ROOT, MIDDLE_ROOT, RING_ROOT, LITTLE_ROOT = 0, 5, 9, 13, 17
 REACH = 3.0  # palm lengths that no joint of a real hand is away from its wrist
 SIZE = 60 + 60 + len(PAIRS[0])  # bones as the picture shows them, joints in the palm's own axes, distances of joints
 

@@ -84,6 +84,7 @@ class Region:
     contrast: float = 0.0  # how strongly it stands out from its ground, 0 to 255; 0 where that was not measured
     light: bool = False  # ink lighter than its ground
     hand: Hand | None = None  # None for paper, and where a hand's place was found but not its joints
+    mirrored: Hand | None = None  # the same hand, where it was found in the picture's mirror image too
 
 
 @dataclass(frozen=True, eq=False)

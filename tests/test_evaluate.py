@@ -1,11 +1,12 @@
 import sys
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
 from recognizer import registry
-from recognizer.errors import DataError, ModelError
+from recognizer.errors import DataError, ModelError, SettingsError
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.preprocess import mnist_image
 from recognizer.regions.digits import DigitFinder
@@ -134,6 +135,36 @@ def test_drawn_kinds_follow_the_seed(few_photos):
         assert {picture.shape for picture in drawn} == {(480, 640, 3)}
         assert all(np.array_equal(one, two) for one, two in zip(drawn, again[kind], strict=True))
         assert not all(np.array_equal(one, two) for one, two in zip(drawn, other[kind], strict=True))
+
+
+def test_a_mirror_image_is_counted_where_the_picture_was_read_right(photos, capsys, monkeypatch):
+    said = iter(["3", "3", "3", "5", "5"])  # right in both, right in one, wrong
+    paths = sorted(path for path in photos.rglob("*") if path.is_file())[:3]
+    monkeypatch.setattr(evaluate, "labelled_pictures", lambda folder: [(path, "anna", "3") for path in paths])
+    evaluate.evaluate_mirrored(SimpleNamespace(step=lambda frame: SimpleNamespace(text=next(said))), photos)
+    assert capsys.readouterr().out.startswith("1 of 2 pictures")
+
+
+def test_a_clip_is_judged_part_by_part(tmp_path, capsys):
+    path = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 20, (64, 48))
+    for shade in [20] * 5 + [120] * 10:
+        writer.write(np.full((48, 64, 3), shade, np.uint8))
+    writer.release()
+    texts = iter([""] * 6 + ["rock"] * 9)
+    pipeline = SimpleNamespace(step=lambda frame: SimpleNamespace(text=next(texts)))
+    evaluate.evaluate_clip(pipeline, path, ":0-4,rock:5-14")
+    out = capsys.readouterr().out.splitlines()
+    assert "5 of    5" in out[0]
+    assert "9 of   10   nothing ×1" in out[1]
+    assert out[2].split() == ["all", "signs", "9", "of", "10", "0.9000"]
+
+
+@pytest.mark.parametrize("shows", ["", "rock", "rock:5", "rock:5-3", "rock:0-15"])
+def test_parts_that_a_clip_does_not_have_are_one_line(shows):
+    with pytest.raises(SettingsError, match="LABEL:FIRST-LAST") as caught:
+        evaluate.parse_shows(shows, 15)
+    assert "\n" not in str(caught.value)
 
 
 def run_main(monkeypatch, capsys, *words):

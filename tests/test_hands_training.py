@@ -3,11 +3,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from recognizer import registry
+from recognizer import appearance, hand_signs, registry
 from recognizer.errors import DataError, ModelError
 from recognizer.hand_signs import HandClassifier
 from recognizer.values import Box, Hand, Region
@@ -31,22 +32,23 @@ def posed(sign: str, rng: np.random.Generator) -> np.ndarray:
     return points + rng.normal(0, 2, points.shape).astype(np.float32)
 
 
+def drawn_region(sign: str, rng: np.random.Generator, side: int = 40) -> Region:
+    """A grey square with the sign's own shade, and joints as found in the picture and in its mirror image."""
+    crop = np.full((side, side, 3), 60 + 60 * LABELS["rps"].index(sign), np.uint8)
+    plain, mirrored = (Hand((posed(sign, rng) + 200).astype(np.float32), "right", 0.9) for _ in range(2))
+    return Region(Box(0, 0, side, side), crop, hand=plain, mirrored=mirrored)
+
+
 def drawn_hands() -> Hands:
-    """Three people who make each sign, plain and mirrored, and two empty pictures."""
+    """Three people who make each sign, and two empty pictures. How a hand looks says its sign, too."""
     rng = np.random.default_rng(0)
     parts = []
     for person in PEOPLE:
-        labels = [sign for sign in LABELS["rps"] for _ in range(EACH)]
-        for mirrored in (False, True):
-            regions = []
-            for sign in labels:
-                points = posed(sign, rng) * ([-1, 1, 1] if mirrored else [1, 1, 1]) + [200, 200, 0]
-                shade = 60 + 60 * LABELS["rps"].index(sign)
-                crop = np.full((40, 40, 3), shade, np.uint8)
-                hand = Hand(points.astype(np.float32), "left" if mirrored else "right", 0.9)
-                regions.append(Region(Box(0, 0, 40, 40), crop, hand=hand))
-            parts.append(hands.of_regions(regions, labels, person, mirrored=mirrored))
-    parts.append(hands.of_regions([None, None], ["", ""], "room"))
+        for sign in [sign for sign in LABELS["rps"] for _ in range(EACH)]:
+            hand = hands.of_region(drawn_region(sign, rng), sign, person, None, rng)
+            hand.looks[..., LABELS["rps"].index(sign)] = 1
+            parts.append(hand)
+    parts += [hands.of_region(None, "", "room", None, rng) for _ in range(2)]
     return hands.together(parts)
 
 
@@ -74,17 +76,18 @@ def test_labels_of_each_task():
 
 
 def test_what_was_not_found_is_kept_as_such():
-    found = hands.of_regions([None], ["A"], "anna")
+    found = hands.of_region(None, "A", "anna", None, np.random.default_rng(0))
     assert not found.found[0]
-    assert not found.jointed[0]
+    assert not found.jointed.any()
     assert np.isnan(found.landmarks).all()
     assert not found.images.any()
 
 
 def test_a_region_without_joints_is_found_all_the_same():
-    found = hands.of_regions([Region(Box(0, 0, 9, 9), np.full((9, 9, 3), 50, np.uint8))], ["A"], "anna")
+    region = Region(Box(0, 0, 9, 9), np.full((9, 9, 3), 50, np.uint8))
+    found = hands.of_region(region, "A", "anna", None, np.random.default_rng(0))
     assert found.found[0]
-    assert not found.jointed[0]
+    assert not found.jointed.any()
     assert (found.images == 50).all()
 
 
@@ -92,10 +95,10 @@ def test_mixed_poses_lie_apart_from_every_known_one():
     from recognizer import pose
 
     found = drawn_hands()[np.arange(3 * EACH)]
-    points = pose.normalised(found.landmarks, found.left)
+    points = pose.normalised(found.landmarks[:, 0], found.left[:, 0])
     labels = hands.classes("rps", "rps", found.labels)
-    mixed = hands.mixed_poses(points, labels, 300, np.random.default_rng(0))
-    assert 0 < len(mixed) < 300
+    mixed, palms = hands.mixed_poses(points, labels, 300, np.random.default_rng(0))
+    assert 0 < len(mixed) == len(palms) < 300
     assert mixed.shape[1:] == (21, 3)
     flat, known = mixed @ pose.palm_frame(mixed), points @ pose.palm_frame(points)
     nearest = np.sqrt(((flat[:, None] - known[None]) ** 2).sum(axis=(2, 3)).min(axis=1) / 21)
@@ -125,13 +128,12 @@ def test_the_verdict_counts_what_was_not_found_as_wrong(tmp_path):
     sure = np.full((len(material.hands), 4), 0.01, np.float32)
     sure[np.arange(len(sure)), np.maximum(material.classes, 0)] = 0.97
     sure[~material.hands.found] = np.nan
-    lost = np.flatnonzero((material.hands.sources == "anna") & ~material.hands.mirrored)[: EACH * 3 // 4]
+    lost = np.flatnonzero(material.hands.sources == "anna")[: EACH * 3 // 4]
     sure[lost] = np.nan
     distances = np.where(np.isnan(sure[:, 0]), np.nan, 1.0).astype(np.float32)
-    verdict = signs.verdict_of(material, signs.Answers(sure, distances), None)
+    verdict = signs.verdict_of(material, signs.Answers(sure, distances))
     assert verdict.right == {"anna": 0.75, "ben": 1.0, "cleo": 1.0}
     assert verdict.nothing_labelled == 0
-    assert verdict.mirrored_same == 1
 
 
 PROGRAM = """
@@ -142,7 +144,7 @@ import test_hands_training
 from training import hands, signs, train
 signs.gather = lambda task, runs, seed: test_hands_training.drawn_material(runs / task)
 hands.list_sha256 = lambda name: "0" * 64
-signs.POSE_ROUNDS, signs.POSE_COPIES, signs.PIXEL_EPOCHS, signs.MIXED_EPOCHS = 3, 10, 1, 1
+signs.POSE_ROUNDS, signs.POSE_COPIES, signs.PIXEL_EPOCHS, signs.MIXED_EPOCHS, signs.FUSED_ROUNDS = 3, 10, 1, 1, 8
 train.main()
 """
 
@@ -184,38 +186,44 @@ def test_the_cards_say_what_they_are_and_come_from(trained):
         assert card["git_commit"]
         assert 0 <= card["rejection"]["min_confidence"] <= 1
         assert set(card["metrics"]["people_left_out"]) == set(PEOPLE)
-        assert ("fusion" in card) == (card["kind"] == "fused")
+        assert (path.parent / "pose" / "card.json").exists() == (card["kind"] == "fused")
         assert any("sha256" in data or "list_sha256" in data for data in card["data"])
         size = sum(file.stat().st_size for file in path.parent.rglob("*") if file.name != "model.keras")
-        assert size < 3_000_000
+        assert size < 12_000_000
 
 
-def test_each_kind_runs_without_tensorflow(trained):
+def test_each_kind_runs_without_tensorflow(trained, monkeypatch):
     """The live loop's own classifier takes what was published, and reads the drawn signs by their joints."""
     rng = np.random.default_rng(1)
+    looks = np.zeros(appearance.SIZE, np.float32)
+    monkeypatch.setattr(hand_signs, "find_asset", lambda name: Path("none.task"))
+    monkeypatch.setattr(appearance, "Appearance", lambda path: SimpleNamespace(features=lambda *_: looks))
     for folder in (trained[0] / "models" / "rps").glob("*/"):
         classifier = HandClassifier(folder)
-        for sign in LABELS["rps"]:
-            shade = 60 + 60 * LABELS["rps"].index(sign)
-            crop = np.full((50, 50, 3), shade, np.uint8)
-            hand = Hand((posed(sign, rng) + 200).astype(np.float32), "right", 0.9)
-            region = Region(Box(0, 0, 50, 50), crop, hand=hand)
-            (prediction,) = classifier.predict([region])
+        for place, sign in enumerate(LABELS["rps"]):
+            looks[:] = np.arange(len(looks)) == place
+            (prediction,) = classifier.predict([drawn_region(sign, rng, 50)])
             assert prediction.image.shape == (28, 28)
             assert len(prediction.top) == 3
-            if registry.read_card(folder)["kind"] == "pose":
+            if registry.read_card(folder)["kind"] != "pixels":
                 assert prediction.top[0][0] == sign
 
 
 def test_a_second_run_uses_what_the_folds_kept(trained, monkeypatch):
     material = drawn_material(trained[0] / "runs" / "rps")
-    for name, value in {"POSE_ROUNDS": 3, "POSE_COPIES": 10, "PIXEL_EPOCHS": 1, "MIXED_EPOCHS": 1}.items():
+    for name, value in {
+        "POSE_ROUNDS": 3,
+        "POSE_COPIES": 10,
+        "PIXEL_EPOCHS": 1,
+        "MIXED_EPOCHS": 1,
+        "FUSED_ROUNDS": 8,
+    }.items():
         monkeypatch.setattr(signs, name, value)
     monkeypatch.setattr(signs, "fit", None)  # whoever fits again fails
     verdicts = signs.judge(material, list(signs.KINDS))
     assert set(verdicts) == set(signs.KINDS)
     assert verdicts["pose"].average > 0.8
-    assert verdicts["fused"].average >= verdicts["pose"].average
+    assert verdicts["fused"].average > 0.8
 
 
 def test_no_version_with_pixels_is_one_line(tmp_path):

@@ -91,14 +91,45 @@ def test_white_balance_takes_the_colour_out_and_gamma_brightens():
 def test_a_picture_gets_looks_in_order_until_one_finds_a_hand(monkeypatch):
     finder, sure, eager = open_finder(monkeypatch, eager=lambda image: [a_hand()] if image.shape[0] > 200 else [])
     assert len(finder.find(a_frame())) == 1
-    assert len(sure.shown) == 1
-    assert len(eager.shown) == 2, "the plain eager look, and the padded one that found it"
+    assert len(sure.shown) == 2, "the picture and its mirror image"
+    assert len(eager.shown) == 4, "the plain eager look, and the padded one that found it"
 
 
 def test_a_picture_without_a_hand_gets_all_looks(monkeypatch):
     finder, sure, eager = open_finder(monkeypatch)
     assert finder.find(a_frame()) == ()
-    assert len(sure.shown) + len(eager.shown) == len(PICTURE_LOOKS)
+    assert len(sure.shown) + len(eager.shown) == 2 * len(PICTURE_LOOKS)
+
+
+def test_a_picture_and_its_mirror_image_hold_the_same_hands(monkeypatch):
+    """MediaPipe is pretended to see a hand on the left of either, and takes it for a right one."""
+    picture = a_frame((200, 300, 3)).image_bgr.copy()
+    picture[:, :150] = 200  # what is lighter on the left is the plain one
+
+    def see(image):
+        plain = image[100, 100, 0] > image[100, -100, 0]
+        return [a_hand((0.4, 0.5), 0.3)] if plain else [a_hand((0.6, 0.52), 0.3, side="left", score=0.8)]
+
+    finder, *_ = open_finder(monkeypatch, sure=see)
+    (plain,) = finder.find(Frame(picture, 0, 0.0, "plain"))
+    (flipped,) = finder.find(Frame(np.ascontiguousarray(picture[:, ::-1]), 0, 0.0, "mirrored"))
+    assert plain.mirrored is not None
+    assert (plain.hand.side, plain.mirrored.side) == ("right", "right")
+    assert (flipped.hand.side, flipped.mirrored.side) == ("left", "left")
+    np.testing.assert_allclose(plain.mirrored.landmarks[:, 0], 299 - flipped.hand.landmarks[:, 0], atol=0.01)
+    np.testing.assert_allclose(plain.hand.landmarks[:, 0], 299 - flipped.mirrored.landmarks[:, 0], atol=0.01)
+    assert abs(plain.box.x1 - (300 - flipped.box.x2)) <= 1
+
+
+def test_a_hand_that_only_the_mirror_image_shows_is_found(monkeypatch):
+    picture = a_frame((200, 300, 3)).image_bgr.copy()
+    picture[:, :150] = 200
+    finder, *_ = open_finder(
+        monkeypatch, sure=lambda image: [a_hand()] if image[100, 100, 0] < image[100, -100, 0] else []
+    )
+    (region,) = finder.find(Frame(picture, 0, 0.0, "drawn"))
+    assert region.hand.side == "left"
+    assert region.mirrored is None
 
 
 def test_a_stream_gets_one_look_a_frame(monkeypatch):

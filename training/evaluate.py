@@ -2,12 +2,15 @@
 
 python -m training.evaluate mnist
 python -m training.evaluate photos DIR     (DIR/series/label/picture, or DIR/label/picture)
+python -m training.evaluate mirrored DIR   (the same, and their mirror images: hand signs are read alike in both)
+python -m training.evaluate clip FILE --task letters --shows A:0-89,V:90-179   (a video as a stream, frame by frame)
 python -m training.evaluate rejection      (pictures that show no digit)
 python -m training.evaluate sources --task letters|rps      (hand signs of people left out of the training in turn)
 python -m training.evaluate sign-mnist --task letters|rps   (Sign Language MNIST's official test, by pixels alone)
 """
 
 import argparse
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -21,7 +24,7 @@ from recognizer.classifier import Classifier
 from recognizer.errors import DataError, RecognizerError, SettingsError
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.settings import TASKS
-from recognizer.sources import PICTURE_SUFFIXES, read_image
+from recognizer.sources import PICTURE_SUFFIXES, open_source, read_image
 from recognizer.strokes import draw_strokes, letter_strokes
 from recognizer.values import Frame
 from training import scenes, signs
@@ -37,8 +40,11 @@ FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_SC
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("what", choices=["mnist", "photos", "rejection", "sources", "sign-mnist"])
-    parser.add_argument("folder", type=Path, nargs="?", help="for photos")
+    parser.add_argument("what", choices=list(WHAT))
+    parser.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="for photos, mirrored and clip")
+    parser.add_argument(
+        "--shows", default="", metavar="LABEL:FIRST-LAST,…", help="for clip: no label for an empty scene"
+    )
     parser.add_argument("--task", default="digits", choices=TASKS)
     parser.add_argument("--models", type=Path, default=registry.models_folder())
     parser.add_argument("--mistakes", action="store_true", help="list each file that was read wrong")
@@ -48,26 +54,26 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=signs.ROOT / "runs", help="for sources: what is kept on the way")
     options = parser.parse_args()
     try:
-        if options.what == "sources":
-            evaluate_sources(options)
-            return
-        if options.what == "sign-mnist":
-            evaluate_sign_mnist(options)
-            return
-        pipeline = open_pipeline(options.task, options.models, smooth=False)
-        if options.what == "mnist":
-            evaluate_mnist(pipeline)
-        elif options.what == "rejection":
-            evaluate_rejection(pipeline, options.each, options.seed)
-        elif options.folder is None:
-            raise DataError("photos needs a folder: python -m training.evaluate photos DIR")
-        else:
-            evaluate_photos(pipeline, options.folder, mistakes=options.mistakes)
+        WHAT[options.what](options)
     except RecognizerError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _of_pictures(options: argparse.Namespace) -> Pipeline:
+    return open_pipeline(options.task, options.models, smooth=False)
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    if options.folder is None:
+        what = "FILE" if options.what == "clip" else "DIR"
+        raise DataError(
+            f"{options.what} needs a {'file' if what == 'FILE' else 'folder'}: "
+            f"python -m training.evaluate {options.what} {what}"
+        )
+    return Path(options.folder)
 
 
 def evaluate_mnist(pipeline: Pipeline) -> None:
@@ -118,6 +124,48 @@ def evaluate_photos(pipeline: Pipeline, folder: Path, *, mistakes: bool) -> None
     print(f"{'all':20} {right.total():4} of {total.total():4}   {right.total() / total.total():.4f}")
     if mistakes:
         print("\n".join(wrong))
+
+
+def evaluate_mirrored(pipeline: Pipeline, folder: Path) -> None:
+    """Of the pictures in DIR that are read right, how many are read the same in a mirror."""
+    right = same = 0
+    for path, _, label in labelled_pictures(folder):
+        image = read_image(path)
+        if pipeline.step(Frame(image, 0, 0.0, str(path))).text == label:
+            right += 1
+            same += pipeline.step(Frame(np.ascontiguousarray(image[:, ::-1]), 0, 0.0, str(path))).text == label
+    print(f"{same} of {right} pictures that are read right are read the same in a mirror: {same / max(1, right):.4f}")
+
+
+def evaluate_clip(pipeline: Pipeline, path: Path, shows: str) -> None:
+    """A video through the live loop's own pipeline: the share of each part's frames with the label that it shows."""
+    texts = []
+    with open_source(str(path), paced=False) as frames:
+        texts = [pipeline.step(frame).text for frame in frames]
+    signs_right = signs_all = 0
+    for label, first, last in parse_shows(shows, len(texts)):
+        said = texts[first : last + 1]
+        right = sum(text == label for text in said)
+        wrong = ", ".join(
+            f"{text or 'nothing'} ×{count}" for text, count in Counter(said).most_common(4) if text != label
+        )
+        print(f"{label or 'nothing':12} frames {first:4} to {last:4}   {right:4} of {len(said):4}   {wrong}")
+        if label:
+            signs_right, signs_all = signs_right + right, signs_all + len(said)
+    print(f"{'all signs':12} {signs_right} of {signs_all}   {signs_right / max(1, signs_all):.4f}")
+
+
+def parse_shows(shows: str, count: int) -> list[tuple[str, int, int]]:
+    """Label ("" for an empty scene), first and last frame of each part. Raises SettingsError."""
+    parts = []
+    for part in filter(None, shows.split(",")):
+        found = re.fullmatch(r"(.*):(\d+)-(\d+)", part.strip())
+        if not found or not int(found[2]) <= int(found[3]) < count:
+            raise SettingsError(f"--shows takes LABEL:FIRST-LAST,… of the clip's {count} frames, and found {part!r}.")
+        parts.append((found[1], int(found[2]), int(found[3])))
+    if not parts:
+        raise SettingsError(f"clip needs --shows LABEL:FIRST-LAST,… of its {count} frames.")
+    return parts
 
 
 def labelled_pictures(folder: Path) -> Iterator[tuple[Path, str, str]]:
@@ -195,6 +243,19 @@ def photo_kinds() -> dict[str, Iterable[np.ndarray]]:
             if paths:
                 found[f"photos/{name}"] = (read_image(path) for path in paths[::every])
     return found
+
+
+WHAT = {
+    "mnist": lambda options: evaluate_mnist(_of_pictures(options)),
+    "photos": lambda options: evaluate_photos(_of_pictures(options), _folder(options), mistakes=options.mistakes),
+    "mirrored": lambda options: evaluate_mirrored(_of_pictures(options), _folder(options)),
+    "clip": lambda options: evaluate_clip(
+        open_pipeline(options.task, options.models, smooth=True), _folder(options), options.shows
+    ),
+    "rejection": lambda options: evaluate_rejection(_of_pictures(options), options.each, options.seed),
+    "sources": evaluate_sources,
+    "sign-mnist": evaluate_sign_mnist,
+}
 
 
 if __name__ == "__main__":

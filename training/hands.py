@@ -8,17 +8,25 @@ from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 
-from recognizer import assets, pose
+from recognizer import appearance, assets, pose
+from recognizer.appearance import Appearance
 from recognizer.errors import DataError
+from recognizer.hand_signs import corner
 from recognizer.preprocess import SIDE, hand_image
 from recognizer.sources import PICTURE_SUFFIXES, read_image
-from recognizer.values import Frame, Region
+from recognizer.values import Frame, Hand, Region
 from training.datasets import LETTERS, data_folders
 
 ROOT = Path(__file__).resolve().parent.parent
-CODE = ("recognizer/preprocess.py", "recognizer/regions/hands.py")  # what decides what is found in a picture
+CODE = (  # what decides what is found in a picture
+    "recognizer/preprocess.py",
+    "recognizer/regions/hands.py",
+    "recognizer/appearance.py",
+    "training/hands.py",
+)
 
 SIGNS = ["rock", "paper", "scissors"]
 LABELS = {"letters": LETTERS, "rps": SIGNS}
@@ -27,17 +35,24 @@ NO_SIGN = [*"CDFGILOQWXY"]  # letters that nobody takes for rock, paper or sciss
 OPEN_HAND = "paper"  # is no letter: its fingers are spread and its thumb is out
 
 
+VIEWS = 2  # of a hand: as found in the picture, and in its mirror image
+LOOKS = 4  # at each view: one as it is, the others changed
+TURN_DEG, ZOOM, SHIFT = 9.0, 0.08, 0.03  # standard deviations of how looks are changed
+GAMMA, TINT = 0.35, 0.1  # the same of the logarithms of light and of each colour
+COARSE_SHARE, COARSE_SIDES = 0.3, (24, 90)  # of changed looks: small pictures, some of them grey
+
+
 @dataclass(frozen=True, eq=False)
 class Hands:
     """N pictures, each with the surest region found in it. What was not found is NaN or 0."""
 
     sources: np.ndarray  # (N,) str, the person or collection
     labels: np.ndarray  # (N,) str, "" for a picture without a hand
-    mirrored: np.ndarray  # (N,) bool: the picture was mirrored before the finder saw it
     found: np.ndarray  # (N,) bool: there is a region
-    landmarks: np.ndarray  # (N, 21, 3) float32, NaN where no joints were found
-    left: np.ndarray  # (N,) bool: the finder takes it for a left hand
+    landmarks: np.ndarray  # (N, VIEWS, 21, 3) float32, in the picture's pixels, NaN where no joints were found
+    left: np.ndarray  # (N, VIEWS) bool: the finder takes it for a left hand
     images: np.ndarray  # (N, 28, 28) uint8, preprocess.hand_image of the region
+    looks: np.ndarray  # (N, VIEWS, LOOKS, appearance.SIZE) float16
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -47,8 +62,8 @@ class Hands:
 
     @property
     def jointed(self) -> np.ndarray:
-        """(N,) bool: the joints were found."""
-        return np.isfinite(self.landmarks[:, 0, 0])
+        """(N, VIEWS) bool: the joints were found."""
+        return np.isfinite(self.landmarks[:, :, 0, 0])
 
 
 def together(parts: list[Hands]) -> Hands:
@@ -77,7 +92,7 @@ def list_sha256(name: str) -> str:
 
 
 def read_hands(name: str, runs: Path) -> Hands:
-    """What the finder sees in photos/<name>, each picture plain and mirrored; kept in `runs` until code or data change.
+    """What the finder sees in photos/<name>; kept in `runs` until code or data change.
 
     Raises DataError without the photographs and AssetError without the hand model.
     """
@@ -89,13 +104,13 @@ def read_hands(name: str, runs: Path) -> Hands:
         names = [(str(path), path.stat().st_size) for path in pictures(source)]
         made_of = [names, hashlib.sha256(model.read_bytes()).hexdigest(), code_digest(*CODE)]
         digest = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
-        jobs += [(source, mirrored, runs / f"{name}-{source.name}-{mirrored:d}-{digest}.npz") for mirrored in (0, 1)]
-    missing = [job for job in jobs if not job[2].is_file()]
+        jobs.append((source, runs / f"{name}-{source.name}-{digest}.npz"))
+    missing = [job for job in jobs if not job[1].is_file()]
     if missing:
         print(f"Looking for hands in {folder} …", flush=True)
         with ProcessPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(partial(_find_and_keep, model), missing))
-    return together([_load(path) for _, _, path in jobs])
+    return together([_load(path) for _, path in jobs])
 
 
 def code_digest(*names: str) -> str:
@@ -103,44 +118,67 @@ def code_digest(*names: str) -> str:
     return hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in names)).hexdigest()[:8]
 
 
-def _find_and_keep(model: Path, job: tuple[Path, int, Path]) -> None:
+def _find_and_keep(model: Path, job: tuple[Path, Path]) -> None:
     from recognizer.regions.hands import HandFinder
 
-    source, mirrored, path = job
-    paths = pictures(source)
+    source, path = job
+    sight, rng = Appearance(model, threads=1), np.random.default_rng(0)
+    parts = []
     with HandFinder(model, video=False) as finder:
-        regions = [_surest(finder.find(_frame(picture, bool(mirrored)))) for picture in paths]
-    labels = [picture.parent.name if picture.parent != source else "" for picture in paths]
-    hands = of_regions(regions, labels, source.name, mirrored=bool(mirrored))
+        for picture in pictures(source):
+            region = _surest(finder.find(Frame(read_image(picture), 0, 0.0, str(picture))))
+            label = picture.parent.name if picture.parent != source else ""
+            parts.append(of_region(region, label, source.name, sight, rng))
+    hands = together(parts)
     temporary = path.with_suffix(".part")
     with temporary.open("wb") as file:
-        np.savez_compressed(file, **{field.name: getattr(hands, field.name) for field in fields(hands)})
+        np.savez(file, **{field.name: getattr(hands, field.name) for field in fields(hands)})
     temporary.replace(path)
-
-
-def _frame(path: Path, mirrored: bool) -> Frame:
-    image = read_image(path)
-    return Frame(np.ascontiguousarray(image[:, ::-1]) if mirrored else image, 0, 0.0, str(path))
 
 
 def _surest(regions: tuple[Region, ...]) -> Region | None:
     return max(regions, key=lambda region: region.hand.score if region.hand else -1.0, default=None)
 
 
-def of_regions(regions: list[Region | None], labels: list[str], source: str, *, mirrored: bool = False) -> Hands:
-    """The regions found in the pictures of one source, None for a picture without."""
-    hands = [region.hand if region else None for region in regions]
-    nowhere = np.full((pose.JOINTS, 3), np.nan, np.float32)
-    blank = np.zeros((SIDE, SIDE), np.uint8)
-    return Hands(
-        np.full(len(regions), source, "U64"),
-        np.array(labels, "U16"),
-        np.full(len(regions), mirrored),
-        np.array([region is not None for region in regions]),
-        np.stack([hand.landmarks if hand else nowhere for hand in hands]),
-        np.array([bool(hand) and hand.side == "left" for hand in hands]),
-        np.stack([hand_image(region.crop) if region else blank for region in regions]),
-    )
+def of_region(
+    region: Region | None, label: str, source: str, sight: Appearance | None, rng: np.random.Generator
+) -> Hands:
+    """The region found in one picture, None where there was none; without `sight` it is not looked at."""
+    landmarks = np.full((1, VIEWS, pose.JOINTS, 3), np.nan, np.float32)
+    left = np.zeros((1, VIEWS), bool)
+    looks = np.zeros((1, VIEWS, LOOKS, appearance.SIZE), np.float16)
+    image = np.zeros((SIDE, SIDE), np.uint8) if region is None else hand_image(region.crop)
+    for view, hand in enumerate((region.hand, region.mirrored) if region else ()):
+        if hand is None:
+            continue
+        landmarks[0, view], left[0, view] = hand.landmarks, hand.side == "left"
+        if region and sight:
+            looks[0, view] = [sight.of_upright(shown) for shown in shown_as(region, hand, rng)]
+    found = np.array([region is not None])
+    return Hands(np.array([source], "U64"), np.array([label], "U16"), found, landmarks, left, image[None], looks)
+
+
+def shown_as(region: Region, hand: Hand, rng: np.random.Generator) -> list[np.ndarray]:
+    """LOOKS pictures (appearance.SIDE, appearance.SIDE, 3) uint8 RGB of a hand: as it is, then changed."""
+    joints, left = hand.landmarks - corner(region), hand.side == "left"
+    pictures = [appearance.upright(region.crop, joints, left=left)]
+    for _ in range(LOOKS - 1):
+        # the finder errs in the side, and either hand makes the same sign
+        other = rng.random() < pose.WRONG_SIDE / 2
+        turn, zoom, shift = np.radians(rng.normal(0, TURN_DEG)), np.exp(rng.normal(0, ZOOM)), rng.normal(0, SHIFT, 2)
+        picture = appearance.upright(
+            region.crop, joints, left=left ^ other, turn_rad=float(turn), zoom=float(zoom), shift=tuple(shift)
+        )
+        lit = 255 * (picture / 255) ** np.exp(rng.normal(0, GAMMA)) * np.exp(rng.normal(0, TINT, 3))
+        picture = np.clip(lit, 0, 255).astype(np.uint8)
+        if rng.random() < COARSE_SHARE:
+            side = int(rng.integers(*COARSE_SIDES))
+            small = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+            picture = cv2.resize(small, (appearance.SIDE, appearance.SIDE), interpolation=cv2.INTER_CUBIC)
+            if rng.random() < 0.5:
+                picture = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        pictures.append(picture)
+    return pictures
 
 
 def _load(path: Path) -> Hands:
@@ -166,10 +204,12 @@ def classes(task: str, kind: str, labels: np.ndarray) -> np.ndarray:
 MIXED_APART = 0.3  # palm lengths, root mean square over the joints: a mixture nearer to a real hand may be its sign
 
 
-def mixed_poses(points: np.ndarray, labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+def mixed_poses(
+    points: np.ndarray, labels: np.ndarray, count: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """About `count` hands (M, 21, 3) with some fingers of one sign and the others of another, far from every real one.
 
-    `points` are (N, 21, 3) normalised hands with their labels (N,).
+    `points` are (N, 21, 3) normalised hands with their labels (N,). Beside them, which hand (M,) each has its palm of.
     """
     flat = points @ pose.palm_frame(points)
     one, other = rng.integers(len(points), size=(2, count))
@@ -186,4 +226,4 @@ def mixed_poses(points: np.ndarray, labels: np.ndarray, count: int, rng: np.rand
     squares = (vectors**2).sum(axis=1)[:, None] + (known**2).sum(axis=1) - 2 * vectors @ known.T
     apart = np.sqrt(np.maximum(squares.min(axis=1), 0) / pose.JOINTS) > MIXED_APART
     turned = mixed @ pose.palm_frame(points)[one].transpose(0, 2, 1)
-    return turned[apart]
+    return turned[apart], one[apart]

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recognizer import pose, preprocess, registry
+from recognizer import appearance, pose, preprocess, registry
 from recognizer.classifier import Rejection
 from recognizer.errors import ModelError
-from recognizer.hand_signs import fuse
+from recognizer.hand_signs import FUSED_VERSION
 from training import hands as photos
 from training.datasets import Images, load_sign_mnist, rps_subset
 from training.hands import LABELS, Hands
@@ -30,17 +30,21 @@ if TYPE_CHECKING:
 
 KINDS = ("pose", "pixels", "fused")
 ROOT = Path(__file__).resolve().parent.parent
-CODE = (*photos.CODE, "recognizer/pose.py", "training/hands.py", "training/networks.py", "training/signs.py")
+CODE = (*photos.CODE, "recognizer/pose.py", "training/networks.py", "training/signs.py")
 MEMBERS = 3  # small networks whose answers are averaged: each errs in its own way
 POSE_ROUNDS, POSE_COPIES = 10, 8  # augmented anew each round, so many other hands for each photographed one
+FUSED_ROUNDS = 20
+FUSED_BATCH = 64
+FUSED_WIDTH = 128  # of each member's two halves: joints, and how they look
+FUSED_DECAY = 1e-2
+FUSED_SMOOTHING = 0.1
 PIXEL_EPOCHS = 10  # on Sign Language MNIST alone, from which every fold goes on
 MIXED_EPOCHS = 5  # on Sign Language MNIST together with real crops
 BATCH = 256
 RATE = 2e-3
 SMOOTHING = 0.05  # of the labels: photographs of one person are sure of too much
 UNKNOWN_SHARE = 0.25  # mixed poses, for each known hand of letters
-KEEP = 0.985  # share of right readings of people left out that each of the two thresholds lets pass
-WEIGHTS = np.linspace(0, 1, 11)  # of pose against pixels
+KEEP = 0.99  # share of right readings of people left out that each of the two thresholds lets pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,20 +70,25 @@ class Answers:
 class Reader:
     """A fitted network with its two outputs, and where the features of its labels lie."""
 
-    kind: str  # "pose" or "pixels"
+    kind: str  # of KINDS
     whole: "keras.Model"
     rejection: Rejection
 
     def read(self, hands: Hands) -> Answers:
-        seen = hands.jointed if self.kind == "pose" else hands.found
-        labels = self.whole.outputs[0].shape[-1]
-        probabilities = np.full((len(hands), labels), np.nan, np.float32)
-        distances = np.full(len(hands), np.nan, np.float32)
+        """As the live classifier does: the mean of what is said of both views, and the smaller distance."""
+        seen = hands.found[:, None] if self.kind == "pixels" else hands.jointed
+        probabilities = np.full((*seen.shape, self.whole.outputs[0].shape[-1]), np.nan, np.float32)
+        distances = np.full(seen.shape, np.nan, np.float32)
         if seen.any():
-            inputs = _inputs(self.kind, hands[seen])
+            inputs = _inputs(self.kind, hands, *np.nonzero(seen))
             probabilities[seen], features = self.whole.predict(inputs, batch_size=512, verbose=0)
             distances[seen] = self.rejection.distances(features).min(axis=1)
-        return Answers(probabilities, distances)
+        any_seen = seen.any(axis=1)
+        mean = np.full((len(hands), probabilities.shape[2]), np.nan, np.float32)
+        least = np.full(len(hands), np.nan, np.float32)
+        mean[any_seen] = np.nanmean(probabilities[any_seen], axis=1)
+        least[any_seen] = np.nanmin(distances[any_seen], axis=1)
+        return Answers(mean, least)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,11 +148,13 @@ def train_signs(options: argparse.Namespace) -> None:
     material.runs.mkdir(parents=True, exist_ok=True)
     verdicts = judge(material, wanted)
     print_table(material, verdicts)
-    readers = {kind: fit(material, kind, None) for kind in KINDS[:2] if kind in wanted or "fused" in wanted}
+    readers = {kind: fit(material, kind, None) for kind in wanted}
+    if "fused" in wanted and "pose" not in wanted:
+        readers["pose"], verdicts["pose"] = fit(material, "pose", None), judge(material, ["pose"])["pose"]
     versions = {}
     for kind in wanted:
         with registry.publishing(options.models, material.task) as draft:
-            _publish(material, kind, readers, verdicts[kind], draft)
+            _publish(material, kind, readers, verdicts, draft)
         versions[kind] = registry.current(options.models, material.task)
         print(f"Published {versions[kind]}: {kind}")
     best = max(wanted, key=lambda kind: verdicts[kind].average)
@@ -154,15 +165,12 @@ def train_signs(options: argparse.Namespace) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """How a kind does on the people left out, with the thresholds and the fusion that this was measured with."""
+    """How a kind does on the people left out, with the thresholds that this was measured with."""
 
-    answers: Answers
-    pose_weight: float | None
     min_confidence: float
     max_distance: float
-    right: dict[str, float]  # share of each person's plain pictures that get the right label; not found is wrong
+    right: dict[str, float]  # share of each person's pictures that get the right label; not found is wrong
     nothing_labelled: float  # share of photos/nothing that gets a label
-    mirrored_same: float  # share of the pictures read right that are read the same when mirrored
 
     @property
     def average(self) -> float:
@@ -170,18 +178,8 @@ class Verdict:
 
 
 def judge(material: Material, wanted: list[str]) -> dict[str, Verdict]:
-    """Leave each person out in turn. Both networks are judged for "fused"."""
-    answers = {kind: _answers_of_others(material, kind) for kind in KINDS[:2] if kind in wanted or "fused" in wanted}
-    verdicts = {kind: verdict_of(material, found, None) for kind, found in answers.items()}
-    if "fused" in wanted:
-        weighed = []
-        for weight in WEIGHTS:
-            by_pose, by_pixels = (answers[kind].probabilities for kind in KINDS[:2])
-            mixed = np.where(np.isfinite(by_pose), fuse(by_pose, by_pixels, weight), by_pixels)
-            fused = Answers(mixed, answers["pose"].distances)
-            weighed.append(verdict_of(material, fused, float(weight)))
-        verdicts["fused"] = max(weighed, key=lambda verdict: verdict.average)
-    return verdicts
+    """Leave each person out in turn."""
+    return {kind: verdict_of(material, _answers_of_others(material, kind)) for kind in wanted}
 
 
 def _answers_of_others(material: Material, kind: str) -> Answers:
@@ -203,85 +201,92 @@ def _answers_of_others(material: Material, kind: str) -> Answers:
 
 def _digest(material: Material, kind: str) -> str:
     hands = material.hands
-    data = hashlib.sha256(hands.landmarks.tobytes() + hands.images.tobytes() + material.classes.tobytes()).hexdigest()
+    seen = (hands.landmarks, hands.images, hands.looks[:, :, :1], material.classes)
+    data = hashlib.sha256(b"".join(array.tobytes() for array in seen)).hexdigest()
     made_of = [data, photos.code_digest(*CODE), material.seed, kind, material.sign_mnist.sha256]
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
 
 
-def verdict_of(material: Material, answers: Answers, pose_weight: float | None) -> Verdict:
+def verdict_of(material: Material, answers: Answers) -> Verdict:
     """Thresholds that let pass what was read right, and how the kind does with them."""
     hands, distances = material.hands, answers.distances
     known = answers.probabilities[:, : len(material.labels)]
     confidence = np.nan_to_num(known.max(axis=1), nan=0.0)
     best = np.nan_to_num(known, nan=0.0).argmax(axis=1)
-    asked = material.judged & ~hands.mirrored
     right = material.judged & (confidence > 0) & (best == material.classes)
-    measured = right & np.isfinite(distances)
     min_confidence = float(np.quantile(confidence[right], 1 - KEEP))
-    max_distance = float(np.quantile(distances[measured], KEEP))
-    near = np.isnan(distances) | (distances <= max_distance)
-    said = np.where((confidence >= min_confidence) & near, best, -1)
+    max_distance = float(np.quantile(distances[right], KEEP))
+    said = np.where((confidence >= min_confidence) & (distances <= max_distance), best, -1)
     right &= said == best
-    plain = {person: asked & (hands.sources == person) for person in material.people}
-    same = []
-    for person, rows in plain.items():
-        # in the same order as the plain ones
-        mirrored = material.judged & hands.mirrored & (hands.sources == person)
-        same.append((said[mirrored] == said[rows])[right[rows]])
+    of_person = {person: right[material.judged & (hands.sources == person)] for person in material.people}
     return Verdict(
-        answers,
-        pose_weight,
         min_confidence,
         max_distance,
-        {person: float(right[rows].mean()) for person, rows in plain.items()},
+        {person: float(their.mean()) for person, their in of_person.items()},
         float((said[material.empty] >= 0).mean()) if material.empty.any() else 0.0,
-        float(np.concatenate(same).mean()),
     )
 
 
 def print_table(material: Material, verdicts: dict[str, Verdict]) -> None:
     """The share read right of each person left out, end to end: what was not found or got no label is wrong."""
     print(f"{material.task:10}" + "".join(f"{person[:12]:>13}" for person in material.people), end="")
-    print(f"{'average':>10}{'nothing':>10}{'mirrored':>10}")
+    print(f"{'average':>10}{'nothing':>10}")
     for kind, verdict in verdicts.items():
         line = "".join(f"{verdict.right[person]:13.4f}" for person in material.people)
-        note = "" if verdict.pose_weight is None else f"   pose {verdict.pose_weight:.1f}"
-        print(
-            f"{kind:10}{line}{verdict.average:10.4f}{verdict.nothing_labelled:10.4f}{verdict.mirrored_same:10.4f}{note}"
-        )
+        print(f"{kind:10}{line}{verdict.average:10.4f}{verdict.nothing_labelled:10.4f}")
 
 
 def fit(material: Material, kind: str, person: str | None) -> Reader:
     """A network of the kind that has not seen the person; None: it has seen all."""
-    rows = material.others(person)
-    if kind == "pose":
-        rows &= material.hands.jointed
-        return _fit_pose(material, rows)
-    return _fit_pixels(material, rows)
+    fitters = {"pose": _fit_pose, "pixels": _fit_pixels, "fused": _fit_fused}
+    return fitters[kind](material, material.others(person))
 
 
-def _inputs(kind: str, hands: Hands) -> np.ndarray:
+def _inputs(kind: str, hands: Hands, rows: np.ndarray, views: np.ndarray) -> np.ndarray:
+    """What a network of the kind takes of each of (M,) views of hands as they are."""
+    if kind == "pixels":
+        return hands.images[rows, :, :, None].astype(np.float32)
+    posed = pose.batch_features(hands.landmarks[rows, views], hands.left[rows, views])
     if kind == "pose":
-        return pose.batch_features(hands.landmarks, hands.left)
-    return hands.images[..., None].astype(np.float32)
+        return posed
+    return np.concatenate([posed, hands.looks[rows, views, 0].astype(np.float32)], axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Lessons:
+    """What a network of joints learns from: views of hands, and mixed poses that are no sign."""
+
+    landmarks: np.ndarray  # (M, 21, 3) float64
+    left: np.ndarray  # (M,) bool
+    classes: np.ndarray  # (M,) int64
+    weights: np.ndarray  # (M,)
+    places: tuple[np.ndarray, np.ndarray]  # row and view (M,) of the hand that each looks like
+
+
+def _lessons(material: Material, rows: np.ndarray, rng: np.random.Generator) -> _Lessons:
+    hands = material.hands
+    where, views = np.nonzero(hands.jointed & rows[:, None])
+    landmarks, left = hands.landmarks[where, views].astype(np.float64), hands.left[where, views]
+    classes, weights = material.classes[where], _weights(hands.sources[where])
+    if material.task == "letters":
+        nothing = len(material.labels)
+        known = np.flatnonzero(classes < nothing)
+        points = pose.normalised(landmarks[known], left[known])
+        wanted = round(UNKNOWN_SHARE * len(known))
+        mixed, palms = photos.mixed_poses(points, classes[known], 3 * wanted, rng)
+        mixed, palms = mixed[:wanted], known[palms[:wanted]]
+        landmarks, left = np.concatenate([landmarks, mixed]), np.concatenate([left, np.zeros(len(mixed), bool)])
+        classes = np.concatenate([classes, np.full(len(mixed), nothing)])
+        weights = np.concatenate([weights, np.ones(len(mixed))])
+        where, views = np.concatenate([where, where[palms]]), np.concatenate([views, views[palms]])
+    return _Lessons(landmarks, left, classes, weights, (where, views))
 
 
 def _fit_pose(material: Material, rows: np.ndarray) -> Reader:
-    import keras
-
-    hands, classes = material.hands[rows], material.classes[rows]
-    count = len(material.labels) + 1
     rng = np.random.default_rng(material.seed)
-    landmarks, left = hands.landmarks.astype(np.float64), hands.left
-    weights = _weights(hands.sources)
-    if material.task == "letters":
-        known = classes < count - 1
-        points = pose.normalised(landmarks[known], left[known])
-        mixed = photos.mixed_poses(points, classes[known], round(3 * UNKNOWN_SHARE * known.sum()), rng)
-        mixed = mixed[: round(UNKNOWN_SHARE * known.sum())]
-        landmarks, left = np.concatenate([landmarks, mixed]), np.concatenate([left, np.zeros(len(mixed), bool)])
-        classes = np.concatenate([classes, np.full(len(mixed), count - 1)])
-        weights = np.concatenate([weights, np.ones(len(mixed))])
+    lessons = _lessons(material, rows, rng)
+    landmarks, left, classes = lessons.landmarks, lessons.left, lessons.classes
+    count = len(material.labels) + 1
     members, normalise = pose_net(count, material.seed)
     normalise.adapt(pose.batch_features(*pose.augmented(landmarks, left, rng)))
     _compile(members, POSE_ROUNDS * POSE_COPIES * -(-len(classes) // BATCH))
@@ -291,16 +296,67 @@ def _fit_pose(material: Material, rows: np.ndarray) -> Reader:
         members.fit(
             np.concatenate(others),
             [targets] * MEMBERS,
-            sample_weight=[np.tile(weights, POSE_COPIES)] * MEMBERS,
+            sample_weight=[np.tile(lessons.weights, POSE_COPIES)] * MEMBERS,
             batch_size=BATCH,
             verbose=0,
         )
+    return _reader_of_views(material, "pose", _joined(members, material.task), rows)
+
+
+def _fit_fused(material: Material, rows: np.ndarray) -> Reader:
+    """Joints and looks of the same hand, both changed, in one network; people with few pictures are shown more often."""
+    rng = np.random.default_rng(material.seed)
+    lessons = _lessons(material, rows, rng)
+    looks = material.hands.looks
+    count = len(material.labels) + 1
+    chances = lessons.weights / lessons.weights.sum()
+
+    def batch(chosen: np.ndarray) -> np.ndarray:
+        posed = pose.batch_features(*pose.augmented(lessons.landmarks[chosen], lessons.left[chosen], rng))
+        where, views = (places[chosen] for places in lessons.places)
+        seen = looks[where, views, rng.integers(photos.LOOKS, size=len(chosen))]
+        return np.concatenate([posed, seen.astype(np.float32)], axis=1)
+
+    members, normalise = fused_net(count, material.seed)
+    size = len(lessons.classes)
+    normalise.adapt(batch(np.arange(size)))
+    _compile(members, FUSED_ROUNDS * -(-size // FUSED_BATCH), decay=FUSED_DECAY, smoothing=FUSED_SMOOTHING)
+    for _ in range(FUSED_ROUNDS):
+        chosen = rng.choice(size, size, p=chances)
+        targets = np.eye(count, dtype=np.float32)[lessons.classes[chosen]]
+        members.fit(batch(chosen), [targets] * MEMBERS, batch_size=FUSED_BATCH, verbose=0)
+    return _reader_of_views(material, "fused", _joined(members, material.task), rows)
+
+
+def _joined(members: "keras.Model", name: str) -> "keras.Model":
+    """The members as one network: the mean of what they say, and their embeddings side by side."""
+    import keras
+
     logits = keras.layers.Average(name="logits")(members.outputs)
     embeddings = [members.get_layer(f"{EMBEDDING}_{member}").output for member in range(MEMBERS)]
     joined = keras.layers.Concatenate(name=EMBEDDING)(embeddings)
     probabilities = keras.layers.Softmax(name="probabilities")(logits)
-    whole = keras.Model(members.inputs, [probabilities, joined], name=material.task)
-    return _reader("pose", whole, _inputs("pose", hands), material.classes[rows], count - 1)
+    return keras.Model(members.inputs, [probabilities, joined], name=name)
+
+
+def fused_net(classes: int, seed: int) -> tuple["keras.Model", "keras.layers.Normalization"]:
+    """MEMBERS small networks side by side, (pose.SIZE + appearance.SIZE,) to `classes` logits, and their normalisation."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input((pose.SIZE + appearance.SIZE,), name="pose_and_appearance")
+    normalise = layers.Normalization()
+    x = normalise(inputs)
+    posed, seen = x[:, : pose.SIZE], x[:, pose.SIZE :]
+    logits = []
+    for member in range(MEMBERS):
+        halves = [
+            layers.Dropout(0.3)(layers.Dense(FUSED_WIDTH, activation="relu")(layers.Dropout(dropped)(half)))
+            for half, dropped in ((posed, 0.1), (seen, 0.4))
+        ]
+        logits.append(layers.Dense(classes)(layers.Concatenate(name=f"{EMBEDDING}_{member}")(halves)))
+    return keras.Model(inputs, logits), normalise
 
 
 def pose_net(classes: int, seed: int) -> tuple["keras.Model", "keras.layers.Normalization"]:
@@ -320,14 +376,16 @@ def pose_net(classes: int, seed: int) -> tuple["keras.Model", "keras.layers.Norm
     return keras.Model(inputs, logits), normalise
 
 
-def _compile(model: "keras.Model", steps: int, rate: float = RATE) -> None:
+def _compile(
+    model: "keras.Model", steps: int, rate: float = RATE, decay: float = 1e-3, smoothing: float = SMOOTHING
+) -> None:
     import keras
 
     schedule = keras.optimizers.schedules.CosineDecay(
         rate / 10, max(1, steps - steps // 20), warmup_target=rate, warmup_steps=max(1, steps // 20)
     )
-    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=SMOOTHING)
-    model.compile(keras.optimizers.AdamW(schedule, weight_decay=1e-3), loss)
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
+    model.compile(keras.optimizers.AdamW(schedule, weight_decay=decay), loss)
 
 
 def _weights(sources: np.ndarray) -> np.ndarray:
@@ -335,6 +393,12 @@ def _weights(sources: np.ndarray) -> np.ndarray:
     names, places, counts = np.unique(sources, return_inverse=True, return_counts=True)
     weights = (1 / np.sqrt(counts))[places]
     return weights / weights.mean() if len(names) else weights
+
+
+def _reader_of_views(material: Material, kind: str, whole: "keras.Model", rows: np.ndarray) -> Reader:
+    where, views = np.nonzero(material.hands.jointed & rows[:, None])
+    inputs = _inputs(kind, material.hands, where, views)
+    return _reader(kind, whole, inputs, material.classes[where], len(material.labels))
 
 
 def _reader(kind: str, whole: "keras.Model", inputs: np.ndarray, classes: np.ndarray, labels: int) -> Reader:
@@ -365,7 +429,8 @@ def _fit_pixels(material: Material, rows: np.ndarray) -> Reader:
         mixed = np.concatenate([classes, signs.train_labels[chosen]])
         rate = RATE / 2 * (1 - epoch / MIXED_EPOCHS)
         _fit_on_batches(model, images, mixed, weights, 1, material, rate)
-    inputs = np.concatenate([_inputs("pixels", hands), signs.train_images[::4, ..., None].astype(np.float32)])
+    own = hands.images[..., None].astype(np.float32)
+    inputs = np.concatenate([own, signs.train_images[::4, ..., None].astype(np.float32)])
     known = np.concatenate([classes, signs.train_labels[::4]])
     return _reader("pixels", with_features(model, material.task), inputs, known, count - 1)
 
@@ -400,38 +465,35 @@ def relit(image: np.ndarray) -> np.ndarray:
     return np.clip(lit + np.random.normal(0, np.random.uniform(0, 6), image.shape), 0, 255)
 
 
-def _publish(material: Material, kind: str, readers: dict[str, Reader], verdict: Verdict, draft: Path) -> None:
-    """Write a version of the kind into the draft folder; "fused" holds one of each of the others."""
+def _publish(
+    material: Material, kind: str, readers: dict[str, Reader], verdicts: dict[str, Verdict], draft: Path
+) -> None:
+    """Write a version of the kind into the draft folder; "fused" has one of joints alone inside, for quick teaching."""
+    whole, verdict = readers[kind].whole, verdicts[kind]
+    prepared = {"pose": pose.VERSION, "pixels": preprocess.HAND_VERSION, "fused": FUSED_VERSION}
     card: dict[str, Any] = {
         "task": material.task,
         "labels": material.labels,
         "region": "hand",
         "kind": kind,
-        "preprocess": pose.VERSION if kind == "pose" else preprocess.HAND_VERSION,
+        "preprocess": prepared[kind],
+        "input": {"shape": list(whole.input_shape[1:]), "dtype": "float32"},
         "outputs": ["probabilities of the labels, then of nothing known", "embedding"],
+        "parameters": whole.count_params(),
         "rejection": {"min_confidence": verdict.min_confidence, "max_distance": verdict.max_distance},
+        "data": _data_of(material, kind),
+        "metrics": {
+            "people_left_out": verdict.right,
+            "people_left_out_average": verdict.average,
+            "nothing_labelled": verdict.nothing_labelled,
+        },
     }
     if kind == "fused":
-        card["fusion"] = {"pose_weight": verdict.pose_weight}
-        card["preprocess"] = f"{pose.VERSION} and {preprocess.HAND_VERSION}"
-        own = judge(material, list(KINDS[:2]))
-        for part in KINDS[:2]:
-            (draft / part).mkdir()
-            _publish(material, part, readers, own[part], draft / part)
-    else:
-        whole = readers[kind].whole
-        card["parameters"] = whole.count_params()
-        card["input"] = {"shape": list(whole.input_shape[1:]), "dtype": "float32"}
-        write_network(whole, readers[kind].rejection, draft)
-    card["data"] = _data_of(material, kind)
-    card["metrics"] = {
-        "people_left_out": verdict.right,
-        "people_left_out_average": verdict.average,
-        "nothing_labelled": verdict.nothing_labelled,
-        "mirrored_same": verdict.mirrored_same,
-    }
+        (draft / "pose").mkdir()
+        _publish(material, "pose", readers, verdicts, draft / "pose")
     if kind == "pixels":
         card["metrics"]["sign_mnist_test_accuracy"] = sign_mnist_accuracy(readers[kind], material.sign_mnist)
+    write_network(whole, readers[kind].rejection, draft)
     write_card(card, draft)
 
 
@@ -444,24 +506,20 @@ def sign_mnist_accuracy(reader: Reader, signs: Images) -> float:
 def newest_pixels(models: Path, task: str) -> Path:
     """The folder of the task's newest network for pixels, alone or inside a fused version. Raises ModelError."""
     for version in sorted((models / task).glob(f"*/{registry.CARD}"), reverse=True):
-        kind = registry.read_card(version.parent).get("kind")
-        if kind in ("pixels", "fused"):
-            return version.parent if kind == "pixels" else version.parent / "pixels"
+        if registry.read_card(version.parent).get("kind") == "pixels":
+            return version.parent
     raise ModelError(
         f"{models / task} holds no version that looks at pixels. Train one: python -m training.train {task}"
     )
 
 
 def _data_of(material: Material, kind: str) -> list[dict[str, Any]]:
-    rows = material.others(None) & (material.hands.jointed | (kind != "pose"))
+    rows = material.others(None) & (material.hands.jointed.any(axis=1) | (kind == "pixels"))
     names, counts = np.unique(material.hands.sources[rows], return_counts=True)
     used = {str(name): int(count) for name, count in zip(names, counts, strict=True)}
-    data = [
-        {"name": f"photos/{name}, plain and mirrored", "list_sha256": photos.list_sha256(name)}
-        for name in ("letters", "rps")
-    ]
+    data = [{"name": f"photos/{name}", "list_sha256": photos.list_sha256(name)} for name in ("letters", "rps")]
     data.append({"name": "hands used, by source", **used})
-    if kind != "pose":
+    if kind == "pixels":
         signs = material.sign_mnist
         data.append(
             {"name": "Sign Language MNIST", "sha256": signs.sha256, "used": len(signs.train_labels), "licence": "CC0"}

@@ -34,6 +34,9 @@ GUIDE_SIDE = 0.6  # of the shorter side: a hand of that size is found best
 BLANK = np.zeros((MIN_SIDE, MIN_SIDE, 3), np.uint8)
 
 
+Pair = tuple[Hand, Hand | None]  # a hand, and the same one as found in the picture's mirror image
+
+
 @dataclass(frozen=True)
 class Look:
     """One way of showing a picture to MediaPipe."""
@@ -84,7 +87,8 @@ class HandFinder:
     """Finds up to two hands. A context manager: MediaPipe holds threads.
 
     With `video`, frames belong to one stream: a hand is followed from frame to frame, and while there is none each
-    frame gets one look. Without, each frame is judged alone and gets all looks until one finds a hand.
+    frame gets one look. Without, each frame is judged alone and gets all looks, at it and at its mirror
+    image, until one finds a hand.
     With `guide`, a stream without a hand has a `guide_box` in which a hand is best held.
     Raises AssetError where the model or MediaPipe itself cannot be read.
     """
@@ -104,8 +108,11 @@ class HandFinder:
         image_bgr = as_bgr(frame.image_bgr)
         if min(image_bgr.shape[:2]) < MIN_SIDE:
             return ()
-        hands = self._follow(image_bgr, frame.time_s) if self.video else self._search(image_bgr)
-        regions = [_region(image_bgr, hand) for hand in without_doubles(hands)]
+        if self.video:
+            pairs: list[Pair] = [(hand, None) for hand in without_doubles(self._follow(image_bgr, frame.time_s))]
+        else:
+            pairs = self._search(image_bgr)
+        regions = [_region(image_bgr, hand, mirrored) for hand, mirrored in pairs]
         if self._guide:
             self._update_guide(image_bgr.shape[:2], frame.time_s, found=bool(regions))
         return tuple(sorted(regions, key=lambda region: region.box.center_xy[0]))
@@ -128,11 +135,15 @@ class HandFinder:
         x, y = (shape[1] - side) // 2, (shape[0] - side) // 2
         self.guide_box = Box(x, y, x + side, y + side) if waited else None
 
-    def _search(self, image_bgr: np.ndarray) -> list[Hand]:
+    def _search(self, image_bgr: np.ndarray) -> list[Pair]:
+        """The hands of a picture and of its mirror image: MediaPipe does not see the same in both."""
+        flipped_bgr = np.ascontiguousarray(image_bgr[:, ::-1])
         for look in PICTURE_LOOKS:
-            hands, _ = self._look(look, image_bgr, 0.0)
-            if hands:
-                return hands
+            plain, _ = self._look(look, image_bgr, 0.0)
+            mirrored, _ = self._look(look, flipped_bgr, 0.0)
+            if plain or mirrored:
+                back = [_flipped(hand, image_bgr.shape[1]) for hand in mirrored]
+                return paired(without_doubles(plain), without_doubles(back))
         return []
 
     def _follow(self, image_bgr: np.ndarray, time_s: float) -> list[Hand]:
@@ -268,11 +279,32 @@ def without_doubles(hands: list[Hand]) -> list[Hand]:
     """Hands that lie apart, the surest first."""
     kept: list[tuple[Hand, Box]] = []
     for hand in sorted(hands, key=lambda hand: -hand.score):
-        low, high = hand.landmarks[:, :2].min(axis=0), hand.landmarks[:, :2].max(axis=0)
-        box = Box(*(int(value) for value in (*np.floor(low), *np.ceil(high))))
+        box = _box_of(hand)
         if all(box.iou(other) < SAME for _, other in kept):
             kept.append((hand, box))
     return [hand for hand, _ in kept]
+
+
+def paired(plain: list[Hand], mirrored: list[Hand]) -> list[Pair]:
+    """Each hand of a picture with the same one of its mirror image, in pixels of the picture; then those of one alone."""
+    pairs: list[Pair] = []
+    rest = list(mirrored)
+    for hand in plain:
+        same = next((other for other in rest if _box_of(hand).iou(_box_of(other)) >= SAME), None)
+        pairs.append((hand, same))
+        rest = [other for other in rest if other is not same]
+    return pairs + [(hand, None) for hand in rest]
+
+
+def _flipped(hand: Hand, width: int) -> Hand:
+    """A hand found in a mirror image `width` pixels wide, as it is in the picture."""
+    joints = hand.landmarks * np.float32([-1, 1, 1]) + np.float32([width - 1, 0, 0])
+    return Hand(joints, "left" if hand.side == "right" else "right", hand.score)
+
+
+def _box_of(hand: Hand) -> Box:
+    low, high = hand.landmarks[:, :2].min(axis=0), hand.landmarks[:, :2].max(axis=0)
+    return Box(*(int(value) for value in (*np.floor(low), *np.ceil(high))))
 
 
 def _in_picture(hand: Hand, shown_shape: tuple[int, ...], back: np.ndarray) -> Hand:
@@ -282,9 +314,10 @@ def _in_picture(hand: Hand, shown_shape: tuple[int, ...], back: np.ndarray) -> H
     return Hand(joints.astype(np.float32), hand.side, hand.score)
 
 
-def _region(image_bgr: np.ndarray, hand: Hand) -> Region:
-    box = square_box(hand.landmarks[:, :2], image_bgr.shape[:2])
-    return Region(box, image_bgr[box.y1 : box.y2, box.x1 : box.x2].copy(), hand=hand)
+def _region(image_bgr: np.ndarray, hand: Hand, mirrored: Hand | None) -> Region:
+    joints = hand.landmarks if mirrored is None else np.concatenate([hand.landmarks, mirrored.landmarks])
+    box = square_box(joints[:, :2], image_bgr.shape[:2])
+    return Region(box, image_bgr[box.y1 : box.y2, box.x1 : box.x2].copy(), hand=hand, mirrored=mirrored)
 
 
 def _adjust(image_rgb: np.ndarray, balance: bool, gamma: float) -> np.ndarray:

@@ -1,0 +1,96 @@
+"""How a hand looks to MediaPipe's network for joints."""
+
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from recognizer import appearance
+from recognizer.appearance import SIDE, SIZE, Appearance, upright
+from recognizer.assets import find_asset
+from recognizer.errors import AssetError
+from recognizer.studio import Studio
+
+
+def joints_of(tips_deg: float) -> np.ndarray:
+    """Joints (21, 3) of a hand in a picture of 300 pixels whose fingers point there, counter-clockwise from the right."""
+    points = np.zeros((21, 3), np.float32)
+    for finger in range(5):
+        for step in range(4):
+            angle = np.radians(tips_deg + (finger - 2) * 12)
+            reach = 40 + 20 * step
+            points[1 + 4 * finger + step, :2] = reach * np.cos(angle), -reach * np.sin(angle)
+    return points + np.float32([150, 150, 0])
+
+
+def with_marked_tip(joints: np.ndarray) -> np.ndarray:
+    picture = np.zeros((300, 300, 3), np.uint8)
+    x, y = joints[12, :2]
+    cv2.circle(picture, (round(float(x)), round(float(y))), 9, (0, 0, 255), -1)
+    return picture
+
+
+@pytest.mark.parametrize("tips_deg", [90, 30, 200, 300])
+def test_fingers_point_up_whichever_way_they_were_held(tips_deg: float) -> None:
+    joints = joints_of(tips_deg)
+    shown = upright(with_marked_tip(joints), joints, left=False)
+    assert shown.shape == (SIDE, SIDE, 3)
+    rows, columns = np.nonzero(shown[..., 0] > 127)
+    assert abs(columns.mean() - SIDE / 2) < 6
+    assert 0.2 * SIDE < rows.mean() < 0.4 * SIDE
+
+
+def test_a_left_hand_is_shown_as_its_mirror_image() -> None:
+    joints = joints_of(70)
+    picture = np.random.default_rng(0).integers(0, 255, (300, 300, 3)).astype(np.uint8)
+    picture = cv2.GaussianBlur(picture, (0, 0), 3)
+    flipped = joints * np.float32([-1, 1, 1]) + np.float32([299, 0, 0])
+    ours = upright(picture, joints, left=False).astype(int)
+    theirs = upright(np.ascontiguousarray(picture[:, ::-1]), flipped, left=True).astype(int)
+    # a pixel of the two lies half a pixel apart
+    assert np.abs(ours - theirs).mean() < 6
+
+
+def test_joints_that_are_nowhere_or_in_one_place_give_a_picture_all_the_same() -> None:
+    picture = np.zeros((40, 40, 3), np.uint8)
+    for joints in (np.full((21, 3), np.nan), np.zeros((21, 3))):
+        assert upright(picture, joints, left=True).shape == (SIDE, SIDE, 3)
+
+
+@pytest.mark.parametrize("what", ["no archive", "another network", "nothing in it"])
+def test_a_file_that_is_not_the_asset_is_one_line(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "hand_landmarker.task"
+    path.write_bytes(b"no zip")
+    if what != "no archive":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(appearance.NETWORK if what == "another network" else "else", b"x" * 64)
+    with pytest.raises(AssetError, match=r"python -m recognizer\.assets") as caught:
+        Appearance(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def sight() -> Appearance:
+    try:
+        return Appearance(find_asset("hand_landmarker"))
+    except AssetError as error:
+        pytest.skip(f"needs the hand model: {error}")
+
+
+def test_the_same_picture_has_the_same_features_and_another_others(sight: Appearance) -> None:
+    frames = [Studio("rps").frame(index).image_bgr[100:400, 200:500] for index in (36, 36, 120)]
+    same, again, other = (sight.features(frame, joints_of(90), "right") for frame in frames)
+    assert same.shape == (SIZE,)
+    assert np.isfinite(same).all()
+    np.testing.assert_allclose(same, again, atol=1e-4)
+    assert np.abs(same - other).max() > 0.1
+
+
+def test_features_of_places_lie_between_the_cells_around_them() -> None:
+    features = np.arange(14 * 14, dtype=np.float32).reshape(14, 14, 1)
+    places = np.array([[0.5 / 14, 0.5 / 14], [1.0 / 14, 0.5 / 14], [0.5 / 14, 1.0 / 14], [-3, 9]])
+    at = appearance._at_places(features, places)[:, 0]
+    np.testing.assert_allclose(at[:3], [0, 0.5, 7], atol=1e-4)
+    assert at[3] == pytest.approx(13 * 14, abs=0.1)
