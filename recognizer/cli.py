@@ -12,6 +12,7 @@ from recognizer.errors import RecognizerError, SettingsError
 # Whatever loads OpenCV or NumPy is imported where it is used, so that --help answers at once.
 if TYPE_CHECKING:
     from recognizer.live import LivePipeline
+    from recognizer.maps_panel import MapsPanel
     from recognizer.overlay import Overlay
     from recognizer.pipeline import Pipeline
     from recognizer.play import Referee
@@ -161,18 +162,21 @@ def _sinks(
 
 def _workbench(
     settings: "Settings", pipeline: "LivePipeline", overlay: "Overlay", source: "Source"
-) -> "tuple[Teacher, Window]":
+) -> "tuple[Teacher, MapsPanel, Window]":
     """The window in which tasks are changed, samples recorded and models trained."""
+    from recognizer.maps_panel import MapsPanel
+    from recognizer.overlay import several
     from recognizer.sinks import Window
     from recognizer.teach import Teacher
     from recognizer.teach_panel import TeachPanel
 
     teacher = Teacher(pipeline, settings.models)
-    overlay.extra = TeachPanel(teacher)
-    actions = {TAB: pipeline.next_task, **teacher.actions}
+    maps = MapsPanel(pipeline)
+    overlay.extra = several(TeachPanel(teacher), maps)
+    actions = {TAB: pipeline.next_task, "f": maps.toggle, **teacher.actions}
     window = Window(overlay, source.stop, screenshot_dir=settings.output, actions=actions, keys=teacher.key)
     teacher.say = window.say
-    return teacher, window
+    return teacher, maps, window
 
 
 def _game(settings: "Settings", overlay: "Overlay", source: "Source") -> "tuple[Referee, Window]":

@@ -48,6 +48,11 @@ class FeatureMaps:
         shape = self._network._get_tensor_details(index, 0)["shape"]
         return len(shape) == 4 and min(shape[1], shape[2]) > 1
 
+    @property
+    def has_any(self) -> bool:
+        """Whether the network has convolutions."""
+        return bool(self._maps)
+
     def maps(self, values: np.ndarray) -> tuple[np.ndarray, ...]:
         """What each convolution gives, (h, w, maps) float32, for one network input; () for a network without any."""
         if not self._maps:

@@ -55,6 +55,11 @@ class LivePipeline:
         return self._pipeline.task
 
     @property
+    def folder(self) -> Path | None:
+        """The model version in use, None for a task that has none yet."""
+        return self._pipeline.folder
+
+    @property
     def region(self) -> str:
         """Where the task's things are shown: "paper" or "hand"."""
         return self._pipeline.region

@@ -36,6 +36,18 @@ RATE_MEMORY_S = 1.0  # the shown frame rate and times are means over about this 
 RATE_PAUSE_S = 2.0  # a longer gap between two frames is a pause, not a frame rate
 
 
+def several(*extras: "Extra") -> "Extra":
+    """Extras that are drawn one after the other, each keeping clear of those before."""
+
+    def draw(picture: np.ndarray, scale: Scale, boxes: Sequence[Box], panels: Sequence[Box | None]) -> list[Box]:
+        places: list[Box] = []
+        for extra in extras:
+            places += extra(picture, scale, boxes, [*panels, *places])
+        return places
+
+    return draw
+
+
 @dataclass(frozen=True)
 class Scale:
     """All lengths of the overlay in pixels, from the size of the frame."""

@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import as_frame, paper, write
+
+from recognizer.live import LivePipeline
+from recognizer.maps_panel import MapsPanel
+from recognizer.overlay import Overlay
+from recognizer.values import Observation
+
+
+@pytest.fixture
+def seen(published_models: Path) -> tuple[LivePipeline, Observation]:
+    pipeline = LivePipeline("digits", published_models)
+    gray = paper((1280, 720))
+    write(gray, 4, (800, 300), 200)
+    return pipeline, pipeline.step(as_frame(gray))
+
+
+def drawn(panel: MapsPanel, observation: Observation) -> np.ndarray:
+    panel.write(observation)
+    return Overlay(extra=panel, help_line="q quit").draw(observation)
+
+
+def test_the_maps_are_shown_while_they_are_switched_on(seen: tuple[LivePipeline, Observation]) -> None:
+    pipeline, observation = seen
+    panel = MapsPanel(pipeline)
+    plain = drawn(panel, observation)
+    panel.toggle()
+    with_maps = drawn(panel, observation)
+    changed = np.argwhere((plain != with_maps).any(axis=2))
+    assert len(changed) > 20_000
+    rows, columns = changed[:, 0], changed[:, 1]
+    assert rows.min() > 300
+    assert columns.max() < 640, "in the lower left corner"
+    panel.toggle()
+    np.testing.assert_array_equal(drawn(panel, observation), plain)
+
+
+def test_a_network_without_convolutions_says_so(seen: tuple[LivePipeline, Observation]) -> None:
+    pipeline, observation = seen
+    panel = MapsPanel(pipeline)
+    panel.toggle()
+    panel._folder = pipeline.folder  # as if its network had not opened
+    changed = (drawn(panel, observation) != drawn(MapsPanel(pipeline), observation)).any(axis=2)
+    assert 1_000 < changed.sum() < 40_000
+
+
+def test_nothing_is_drawn_before_anything_was_seen(seen: tuple[LivePipeline, Observation]) -> None:
+    pipeline, _ = seen
+    panel = MapsPanel(pipeline)
+    panel.toggle()
+    empty = pipeline.step(as_frame(paper((1280, 720))))
+    np.testing.assert_array_equal(drawn(panel, empty), drawn(MapsPanel(pipeline), empty))
