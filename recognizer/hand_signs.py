@@ -9,6 +9,7 @@ import numpy as np
 from recognizer import pose, preprocess, registry
 from recognizer.classifier import TOP, Classifier
 from recognizer.errors import ModelError
+from recognizer.things import ThingClassifier
 from recognizer.values import Frame, Prediction, Region
 
 LOG_FLOOR = 1e-4  # a network that is surely wrong is not to outvote the other
@@ -20,7 +21,8 @@ MAX_GAP_S = 0.3  # older hands say nothing about speed
 class HandClassifier:
     """Labels regions that are hands, with one version of a model of the kind its card names.
 
-    Raises ModelError for a folder that is not whole. "pose" knows joints, "pixels" the picture, "fused" both.
+    Raises ModelError for a folder that is not whole. "pose" knows joints, "pixels" the picture in grey, "colour" in
+    colour, "fused" joints and grey.
     """
 
     def __init__(self, folder: Path):
@@ -29,11 +31,14 @@ class HandClassifier:
         self.labels: list[str] = card["labels"]
         self._pose: Classifier | None = None
         self._pixels: Classifier | None = None
+        self._colour: ThingClassifier | None = None
         self._pose_weight = 1.0
         if kind == "pose":
             self._pose = Classifier(folder, pose.VERSION)
         elif kind == "pixels":
             self._pixels = Classifier(folder, preprocess.HAND_VERSION)
+        elif kind == "colour":
+            self._colour = ThingClassifier(folder)
         elif kind == "fused":
             self._pose = Classifier(folder / "pose", pose.VERSION)
             self._pixels = Classifier(folder / "pixels", preprocess.HAND_VERSION)
@@ -46,13 +51,17 @@ class HandClassifier:
                     f"{folder / registry.CARD} holds no fusion weight or thresholds ({error}). Retrain."
                 ) from error
         else:
-            raise ModelError(f"{folder / registry.CARD} has kind {kind!r}; pose, pixels and fused are known. Retrain.")
+            raise ModelError(
+                f"{folder / registry.CARD} has kind {kind!r}; pose, pixels, colour and fused are known. Retrain."
+            )
 
     def predict(self, regions: Sequence[Region]) -> tuple[Prediction, ...]:
-        """One Prediction for each region, in the same order; its image is the region's crop, (28, 28) uint8 grey."""
+        """One Prediction for each region, in the same order; its image is the region's crop, (28, 28) uint8 grey or colour."""
         return tuple(self._predict_one(region) for region in regions)
 
     def _predict_one(self, region: Region) -> Prediction:
+        if self._colour is not None:
+            return self._colour.predict_one(region.crop)
         image = preprocess.hand_image(region.crop)
         features = None
         if self._pose is not None and region.hand is not None:
@@ -86,6 +95,8 @@ def fuse(by_pose: np.ndarray, by_pixels: np.ndarray, pose_weight: float) -> np.n
 
 class Signs:
     """The reading of regions that are hands. Keeps the last frame's hands, for their speed."""
+
+    region = "hand"
 
     def __init__(self) -> None:
         self._before: tuple[float, list[np.ndarray]] = (-1.0, [])

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -281,11 +282,11 @@ def test_the_region_is_found_out_from_the_pictures(tmp_path: Path, monkeypatch: 
     folder = pictures(tmp_path / "pictures", 3, np.random.default_rng(0))
     hands: list[Region] = []
 
-    @learn.contextmanager
+    @contextmanager
     def finder(region: str):  # type: ignore[no-untyped-def]
-        yield (lambda frame: hands) if region == "hand" else DigitFinder().find
+        yield {"hand": lambda frame: hands, "paper": DigitFinder().find}[region]
 
-    monkeypatch.setattr(learn, "finder_of", finder)
+    monkeypatch.setattr(learn, "picture_finder", finder)
     assert learn.region_of(folder) == "paper"
     hands.append(a_region("five", np.random.default_rng(0)))
     assert learn.region_of(folder) == "hand"

@@ -14,8 +14,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,14 +23,13 @@ from typing import Any
 import numpy as np
 
 from recognizer import pose, preprocess, registry
-from recognizer.assets import find_asset
 from recognizer.classifier import FEATURES, HEAD, INPUT, NETWORK, Classifier, Head, Rejection
 from recognizer.errors import ModelError, RecognizerError, SamplesError, SettingsError
-from recognizer.regions.digits import DigitFinder
+from recognizer.pipeline import picture_finder
 from recognizer.samples import NOTHING, REGIONS, Sample, Samples, Task
 from recognizer.samples_exchange import import_folder, labels_in
 from recognizer.sources import PICTURE_SUFFIXES, read_image
-from recognizer.values import Frame, Region
+from recognizer.values import Frame
 from training import heads
 from training.datasets import MNIST_IDX, data_folders, load_mnist
 from training.heads import KNOWLEDGE, Knowledge
@@ -240,7 +238,7 @@ def import_pictures(store: Samples, options: argparse.Namespace) -> None:
     region = there.region if there else options.region or region_of(options.folder)
     if options.region not in (None, region):
         raise SamplesError(f"The task {options.task} shows a {region}, not a {options.region}. Leave out --region.")
-    with finder_of(region) as find:
+    with picture_finder(region) as find:
         if there is None:
             store.create_task(options.task, region, labels)
         imported = import_folder(store, options.folder, options.task, find)
@@ -250,18 +248,6 @@ def import_pictures(store: Samples, options: argparse.Namespace) -> None:
         if there is None:
             store.delete_task(options.task)
         raise SamplesError(f"None of the pictures in {options.folder} can be read.")
-
-
-@contextmanager
-def finder_of(region: str) -> Iterator[Callable[[Frame], tuple[Region, ...]] | None]:
-    """What looks for a region in a picture, for as long as the block lasts; None for boxes, which are whole pictures."""
-    if region == "hand":
-        from recognizer.regions.hands import HandFinder
-
-        with HandFinder(find_asset("hand_landmarker"), video=False) as hands:
-            yield hands.find
-    else:
-        yield DigitFinder().find if region == "paper" else None
 
 
 def region_of(folder: Path) -> str:
@@ -275,7 +261,7 @@ def region_of(folder: Path) -> str:
         except RecognizerError:  # told when it is imported
             continue
     for region in ("hand", "paper"):
-        with finder_of(region) as find:
+        with picture_finder(region) as find:
             if find and 2 * sum(bool(find(frame)) for frame in frames) > len(frames):
                 return region
     return "box"
