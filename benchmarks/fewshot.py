@@ -28,7 +28,7 @@ from recognizer.sources import PICTURE_SUFFIXES, read_image
 from recognizer.values import Frame
 from training import heads
 from training.datasets import data_folders
-from training.learn import COPIES, COPIES_RANGE
+from training.lesson import COPIES, COPIES_RANGE
 
 ROOT = Path(__file__).resolve().parent.parent
 LEARNED = (1, 3, 5, 10, 20)  # pictures a label

@@ -132,7 +132,7 @@ class Classifier:
             raise ModelError(f"{folder / registry.CARD} holds no rejection thresholds ({error}). Retrain.") from error
         self.rejection = Rejection.load(folder / FEATURES)
         self.head = Head.load(folder / HEAD) if (folder / HEAD).exists() else None
-        self._network = None if self.card.get("features") == INPUT else _Network(folder / NETWORK)
+        self._network = None if self.card.get("features") == INPUT else Network(folder / NETWORK)
         self._check_sizes()
 
     def _check_sizes(self) -> None:
@@ -178,27 +178,34 @@ class Classifier:
         probabilities, features = self._network.run(values) if self._network else (None, values)
         if self.head is not None:
             probabilities = self.head.probabilities(features)
+        assert probabilities is not None, "checked when it was opened"
         return probabilities, features
 
 
-class _Network:
-    """A LiteRT network with two outputs: the probabilities of `classes`, and an embedding of `size`."""
+class Network:
+    """A LiteRT network that gives an embedding of `size`, and the probabilities of `classes` unless that is 0.
+
+    Raises ModelError for a file that is missing or damaged.
+    """
 
     def __init__(self, path: Path):
         self._network = _interpreter(path)
         self._input = self._network.get_input_details()[0]
         outputs = sorted(self._network.get_output_details(), key=lambda output: int(output["shape"][-1]))
-        if len(outputs) != 2:
+        if len(outputs) not in (1, 2):
             raise ModelError(
-                f"{path} has {len(outputs)} outputs, and 2 were expected. Fetch the model again or retrain."
+                f"{path} has {len(outputs)} outputs, and 1 or 2 were expected. Fetch the model again or retrain."
             )
-        self._probabilities, self._embedding = (output["index"] for output in outputs)
-        self.classes, self.size = (int(output["shape"][-1]) for output in outputs)
+        self._indices = [output["index"] for output in outputs]
+        self.classes = int(outputs[0]["shape"][-1]) if len(outputs) == 2 else 0
+        self.size = int(outputs[-1]["shape"][-1])
 
-    def run(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def run(self, values: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
+        """Probabilities (classes,) and embedding (size,) float32 of one input."""
         self._network.set_tensor(self._input["index"], values.astype(np.float32).reshape(self._input["shape"]))
         self._network.invoke()
-        return self._network.get_tensor(self._probabilities)[0], self._network.get_tensor(self._embedding)[0]
+        found = [self._network.get_tensor(index)[0] for index in self._indices]
+        return (found[0] if self.classes else None), found[-1]
 
 
 def _interpreter(path: Path):  # type: ignore[no-untyped-def]  # ai_edge_litert ships no types

@@ -32,7 +32,9 @@ commands:
   (none)            recognise what the source shows, in a window
   image FILE…       the same on pictures; see: python -m recognizer image --help
   new NAME          make a task of your own, ready to record
+  capture           record samples out of a video, a folder or a camera, without a window
   samples …         list, show, relabel, delete, merge, export, import or verify what was recorded
+  models …          list, show, roll back, delete or export what was trained
   doctor            check versions, cameras, screen and models
 
 keys in the window:
@@ -44,7 +46,14 @@ keys in the window:
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0, 1 for files that could not be read, 2 for an error, 130 for Ctrl-C."""
     words = list(sys.argv[1:] if words is None else words)
-    commands = {"image": run_image, "doctor": run_doctor, "new": run_new, "samples": run_samples}
+    commands = {
+        "image": run_image,
+        "doctor": run_doctor,
+        "new": run_new,
+        "capture": run_capture,
+        "samples": run_samples,
+        "models": run_models,
+    }
     try:
         if words and words[0] in commands:
             return commands[words[0]](words[1:])
@@ -197,10 +206,22 @@ def run_new(words: Sequence[str]) -> int:
     return samples_cli.run_new(words)
 
 
+def run_capture(words: Sequence[str]) -> int:
+    from recognizer import capture
+
+    return capture.run_capture(words)
+
+
 def run_samples(words: Sequence[str]) -> int:
     from recognizer import samples_cli
 
     return samples_cli.run_samples(words)
+
+
+def run_models(words: Sequence[str]) -> int:
+    from recognizer import models_cli
+
+    return models_cli.run_models(words)
 
 
 def run_image(words: Sequence[str]) -> int:

@@ -4,10 +4,12 @@ import contextlib
 import errno
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 LOCK_POLL_S = 0.005  # a sample takes about as long to write
 REPLACE_TRIES = 50  # Windows refuses to replace a file while another program reads it: a second of patience
@@ -84,6 +86,27 @@ def write_whole(path: Path, data: bytes, *, sync: bool = True) -> None:
                 os.fsync(file.fileno())
     except BaseException:
         path.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that takes its name when the block ends, over what was there, and is gone when it raises.
+
+    Makes the folder. Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}-", dir=path.parent)
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        draft.chmod(0o644)  # mkstemp's files are private, and a shared folder is not
+        replace(draft, path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
         raise
 
 

@@ -10,14 +10,19 @@ from recognizer import appearance, pose, preprocess, registry
 from recognizer.assets import find_asset
 from recognizer.classifier import Classifier
 from recognizer.errors import ModelError
+from recognizer.things import ThingClassifier
 from recognizer.values import Frame, Hand, Prediction, Region
 
 MAX_SPEED = 1.5  # hand sizes a second: a hand that moves faster is on its way, or signs a J or Z
 SAME_HAND = 0.6  # of a hand's size: a hand further away than this in the last frame is another one
 MAX_GAP_S = 0.3  # older hands say nothing about speed
-FUSED_VERSION = (
-    f"{pose.VERSION} and {appearance.VERSION}"  # of what a fused network takes: both features, in this order
-)
+FUSED_VERSION = f"{pose.VERSION} and {appearance.VERSION}"  # both features, in this order
+PREPARED = {  # what a network of each kind takes
+    "pose": pose.VERSION,
+    "pixels": preprocess.HAND_VERSION,
+    "colour": preprocess.COLOUR_VERSION,
+    "fused": FUSED_VERSION,
+}
 LOOK_EVERY = 3  # frames of a stream in which a hand that is held still is looked at once
 HELD_STILL = 0.06  # mean change of its pose features up to which a hand looks as it did
 
@@ -26,7 +31,7 @@ class HandClassifier:
     """Labels regions that are hands, with one version of a model of the kind its card names.
 
     Raises ModelError for a folder that is not whole, and AssetError where a "fused" one lacks MediaPipe's network.
-    "pose" knows joints, "pixels" the picture, "fused" joints and what the picture shows of them.
+    "pose" knows joints, "pixels" the picture in grey, "colour" in colour, "fused" joints and what they look like.
     With `stream`, the regions of one call follow those of the last: a hand that is held still is not looked at each time.
     """
 
@@ -34,20 +39,22 @@ class HandClassifier:
         card = registry.read_card(folder)
         self.kind = card.get("kind")
         self.labels: list[str] = card["labels"]
-        prepared = {"pose": pose.VERSION, "pixels": preprocess.HAND_VERSION, "fused": FUSED_VERSION}
-        if self.kind not in prepared:
-            known = ", ".join(prepared)
+        if self.kind not in PREPARED:
+            known = ", ".join(PREPARED)
             raise ModelError(f"{folder / registry.CARD} has kind {self.kind!r}; {known} are known. Retrain.")
-        self._classifier = Classifier(folder, prepared[self.kind])
+        self._things = ThingClassifier(folder) if self.kind == "colour" else None
+        self._classifier = self._things.classifier if self._things else Classifier(folder, PREPARED[self.kind])
         self._sight = _Sight(stream) if self.kind == "fused" else None
 
     def predict(self, regions: Sequence[Region]) -> tuple[Prediction, ...]:
-        """One Prediction for each region, in the same order; its image is the region's crop, (28, 28) uint8 grey."""
+        """One Prediction for each region, in the same order; its image is the region's crop, (28, 28) uint8 grey or colour."""
         if self._sight is not None:
             self._sight.next_frame()
         return tuple(self._predict_one(region) for region in regions)
 
     def _predict_one(self, region: Region) -> Prediction:
+        if self._things is not None:
+            return self._things.predict_one(region.crop)
         image = preprocess.hand_image(region.crop)
         if self.kind == "pixels":
             return self._classifier.predict_one(image)
@@ -90,6 +97,8 @@ def corner(region: Region) -> np.ndarray:
 
 class Signs:
     """The reading of regions that are hands. Keeps the last frame's hands, for their speed."""
+
+    region = "hand"
 
     def __init__(self) -> None:
         self._before: tuple[float, list[np.ndarray]] = (-1.0, [])

@@ -23,18 +23,16 @@ def sharpness(crop: np.ndarray) -> float:
     return float(cv2.Laplacian(_small_gray(crop, side), cv2.CV_64F).var()) if crop.size else 0.0
 
 
-def is_duplicate(crop: np.ndarray, others: Sequence[np.ndarray]) -> bool:
-    """Whether the crop shows the same as one of the others: their grey levels at 32x32 pixels differ by less than 3 of
-    255 in the mean. Of paper give the ink, since a page with another digit is much the same page.
+def is_duplicate(own: np.ndarray, others: Sequence[np.ndarray]) -> bool:
+    """Whether a thumbnail shows the same as one of the others: they differ by less than 3 of 255 levels in the mean.
+
+    Of paper compare the ink, since a page with another digit is much the same page.
     """
-    if not crop.size:
-        return False
-    own = thumbnail(crop)
-    return any(difference(own, thumbnail(other)) < DUPLICATE_LEVELS for other in others if other.size)
+    return any(difference(own, other) < DUPLICATE_LEVELS for other in others)
 
 
 def thumbnail(crop: np.ndarray) -> np.ndarray:
-    """The crop as (32, 32) float32 grey levels 0 to 255, for `difference`: keep it to compare one crop many times."""
+    """The crop as (32, 32) float32 grey levels 0 to 255, to compare it many times."""
     return _small_gray(crop, DUPLICATE_SIDE).astype(np.float32)
 
 

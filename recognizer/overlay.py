@@ -31,7 +31,7 @@ LEADING_SHARE = (
 )
 COVERING_SHARE = 0.1  # of the frame: an inset larger than this is left out of a small picture rather than hide a box
 BONES = ((0, 1), (0, 5), (5, 9), (9, 13), (13, 17), (0, 17), *((k, k + 1) for k in range(1, 20) if k % 4))
-GUIDE_CAPTION = "hold your hand here"
+GUIDE_CAPTION = "hold it here"
 RATE_MEMORY_S = 1.0  # the shown frame rate and times are means over about this long, so that the figures can be read
 RATE_PAUSE_S = 2.0  # a longer gap between two frames is a pause, not a frame rate
 

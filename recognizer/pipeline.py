@@ -1,13 +1,14 @@
 """The road of a frame: region finder, preprocess, classifier, smoother."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, Self
 
 from recognizer import preprocess, registry
 from recognizer.errors import ModelError, SettingsError
-from recognizer.samples import Samples
+from recognizer.samples import REGIONS, Samples
 from recognizer.settings import TASKS
 from recognizer.smoothing import Smoother
 from recognizer.values import Frame, Observation, Prediction, Region
@@ -23,7 +24,9 @@ class Labeller(Protocol):
 
 
 class Reading(Protocol):
-    """What differs between writing and hands, around the classifier."""
+    """What differs between writing, hands and things, around the classifier."""
+
+    region: str  # where the camera shows them: "paper", "hand" or "box"
 
     def prepare(self, region: Region) -> Any:
         """The classifier's input."""
@@ -56,7 +59,7 @@ class Pipeline:
         self.classifier = classifier
         self.smoother = smoother
         self.reading: Reading = reading or Writing()
-        self.region = "paper" if isinstance(self.reading, Writing) else "hand"
+        self.region = self.reading.region
 
     def step(self, frame: Frame) -> Observation:
         clock = _Clock()
@@ -78,10 +81,7 @@ class Pipeline:
         return Observation(frame, self.task, regions, predictions, text, clock.laps_ms, guide)
 
     def close(self) -> None:
-        """Give back what the finder holds, such as MediaPipe's threads."""
-        close = getattr(self.finder, "close", None)
-        if close is not None:
-            close()
+        close_finder(self.finder)
 
     def __enter__(self) -> Self:
         return self
@@ -93,18 +93,23 @@ class Pipeline:
 class Untaught:
     """The classifier of a task that has samples to record and no model yet: it knows nothing."""
 
-    def __init__(self, region: str):
-        self._region = region
-
     def predict(self, inputs: Sequence[Any]) -> tuple[Prediction, ...]:
-        images = inputs if self._region == "paper" else [preprocess.hand_image(region.crop) for region in inputs]
+        """Inputs are pictures, (h, w) or (h, w, 3) uint8, or regions with one."""
+        images = [preprocess.hand_image(one.crop if isinstance(one, Region) else one) for one in inputs]
         return tuple(Prediction(None, 0.0, (), image) for image in images)
 
 
 def task_names(models: Path) -> list[str]:
     """The tasks that come with the program, then those that have a model in the folder or samples."""
-    own = {*registry.tasks(models), *(task.name for task in Samples().tasks())}
-    return [*TASKS, *sorted(own - set(TASKS))]
+    return _named(models, [task.name for task in Samples().tasks()])
+
+
+def _named(models: Path, own: Iterable[str]) -> list[str]:
+    return [*TASKS, *sorted({*registry.tasks(models), *own} - set(TASKS))]
+
+
+def _has_model(models: Path, task: str) -> bool:
+    return (models / task / registry.CURRENT).exists()
 
 
 def open_pipeline(task: str, models: Path, *, smooth: bool) -> Pipeline:
@@ -112,32 +117,77 @@ def open_pipeline(task: str, models: Path, *, smooth: bool) -> Pipeline:
 
     Raises SettingsError for an unknown task, ModelError, and AssetError where a hand's joints cannot be found.
     """
-    if task not in task_names(models):
-        raise SettingsError(f"There is no task {task!r}. Tasks: {', '.join(task_names(models))}.")
-    folder = None if is_untaught(task, models) else registry.current(models, task)
-    region = registry.read_card(folder).get("region") if folder else Samples().task(task).region
-    smoother = Smoother() if smooth else None
+    own = {one.name: one for one in Samples().tasks()}
+    if task not in (names := _named(models, own)):
+        raise SettingsError(f"There is no task {task!r}. Tasks: {', '.join(names)}.")
+    folder = None if task in own and not _has_model(models, task) else registry.current(models, task)
+    region = registry.read_card(folder).get("region") if folder else own[task].region
     classifier: Labeller
     if region == "paper":
         from recognizer.classifier import Classifier
+
+        classifier, reading = Classifier(folder) if folder else Untaught(), Writing()
+    elif region == "hand":
+        from recognizer.hand_signs import HandClassifier, Signs
+
+        classifier, reading = HandClassifier(folder, stream=smooth) if folder else Untaught(), Signs()
+    elif region == "box":
+        from recognizer.things import ThingClassifier, Things
+
+        classifier, reading = ThingClassifier(folder) if folder else Untaught(), Things()
+    else:
+        raise ModelError(f"The task {task} has region {region!r}; this program knows {', '.join(REGIONS)}. Retrain it.")
+    return Pipeline(
+        task, open_finder(region, stream=smooth), classifier, Smoother() if smooth else None, reading, folder
+    )
+
+
+def open_finder(region: str, *, stream: bool) -> RegionFinder:
+    """What finds a task's regions; `stream` for frames that follow each other. It may have a `close`. Raises AssetError."""
+    if region == "paper":
         from recognizer.regions.digits import DigitFinder
 
-        classifier = Classifier(folder) if folder else Untaught(region)
-        return Pipeline(task, DigitFinder(video=smooth), classifier, smoother, Writing(), folder)
-    if region == "hand":
-        from recognizer.assets import find_asset
-        from recognizer.hand_signs import HandClassifier, Signs
-        from recognizer.regions.hands import HandFinder
+        return DigitFinder(video=stream)
+    if region == "box":
+        from recognizer.regions.box import BoxFinder
 
-        classifier = HandClassifier(folder, stream=smooth) if folder else Untaught(region)
-        finder = HandFinder(find_asset("hand_landmarker"), video=smooth, guide=smooth)
-        return Pipeline(task, finder, classifier, smoother, Signs(), folder)
-    raise ModelError(f"The task {task} has region {region!r}, and this program knows paper and hand. Retrain it.")
+        return BoxFinder()
+    from recognizer.assets import find_asset
+    from recognizer.regions.hands import HandFinder
+
+    return HandFinder(find_asset("hand_landmarker"), video=stream, guide=stream)
+
+
+@contextmanager
+def finding(region: str, *, stream: bool) -> Iterator[RegionFinder]:
+    """The same for as long as the block lasts."""
+    finder = open_finder(region, stream=stream)
+    try:
+        yield finder
+    finally:
+        close_finder(finder)
+
+
+@contextmanager
+def picture_finder(region: str) -> Iterator[Callable[[Frame], tuple[Region, ...]] | None]:
+    """What looks for a task's regions in single pictures; None for boxes, which are whole pictures. Raises AssetError."""
+    if region == "box":
+        yield None
+        return
+    with finding(region, stream=False) as finder:
+        yield finder.find
+
+
+def close_finder(finder: RegionFinder) -> None:
+    """Give back what a finder holds, such as MediaPipe's threads."""
+    close = getattr(finder, "close", None)
+    if close is not None:
+        close()
 
 
 def is_untaught(task: str, models: Path) -> bool:
     """Whether a task of the user's own waits for its first model."""
-    return not (models / task / registry.CURRENT).exists() and task in {own.name for own in Samples().tasks()}
+    return not _has_model(models, task) and task in {own.name for own in Samples().tasks()}
 
 
 class _Clock:

@@ -7,6 +7,7 @@ import numpy as np
 
 VERSION = "mnist-framing-1"  # written into each model's card; change it whenever a pixel changes
 HAND_VERSION = "hand-gray-1"  # likewise, of the models that look at hands
+COLOUR_VERSION = "colour-crop-1"  # and of those that look at pictures in colour
 
 SIDE = 28  # pixels of MNIST's pictures
 BOX = 20  # pixels of the box that MNIST's digits fill (LeCun et al. 1998)
@@ -95,3 +96,14 @@ def hand_image(crop_bgr: np.ndarray) -> np.ndarray:
         return gray
     shrinking = min(gray.shape) > SIDE
     return cv2.resize(gray, (SIDE, SIDE), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
+
+
+def colour_image(picture_bgr: np.ndarray, side: int) -> np.ndarray:
+    """A picture (h, w, 3) uint8 in a square of `side` pixels: whole, its rim repeated where it is too narrow."""
+    height, width = picture_bgr.shape[:2]
+    across, down = max(0, height - width), max(0, width - height)
+    if across or down:
+        borders = down // 2, down - down // 2, across // 2, across - across // 2
+        picture_bgr = cv2.copyMakeBorder(picture_bgr, *borders, cv2.BORDER_REPLICATE)
+    shrinks = side < picture_bgr.shape[0]
+    return cv2.resize(picture_bgr, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)

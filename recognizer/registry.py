@@ -9,11 +9,13 @@ import os
 import shutil
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from recognizer import durable
 from recognizer.errors import ModelError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -100,6 +102,52 @@ def rollback(models: Path, task: str) -> str:
     raise ModelError(f"{pointer} names no earlier version of {task} that is still there: nothing to go back to.")
 
 
+def versions(models: Path, task: str) -> list[str]:
+    """Names of the task's whole versions, sorted: oldest first, as they are named by their time. Raises ModelError."""
+    _read_pointer(models / task / CURRENT)
+    return sorted(
+        path.parent.name for path in (models / task).glob(f"*/{CARD}") if not path.parent.name.startswith(".")
+    )
+
+
+def version_folder(models: Path, task: str, version: str | None = None) -> Path:
+    """The folder of one of the task's versions, of the current one where none is named. Raises ModelError."""
+    if version is None:
+        return current(models, task)
+    there = versions(models, task)
+    if version not in there:
+        raise ModelError(f"{task} has no version {version}. It has: {', '.join(there)}.")
+    return models / task / version
+
+
+def delete(models: Path, task: str, version: str) -> None:
+    """Remove a version that does not run. Raises ModelError."""
+    folder = version_folder(models, task, version)
+    if folder == current(models, task):
+        raise ModelError(
+            f"{version} is what {task} runs with. Go back first: python -m recognizer models rollback {task}"
+        )
+    gone = folder.with_name(f".deleted-{version}")
+    try:
+        folder.rename(gone)  # in one step: half a version is none
+        shutil.rmtree(gone)
+    except OSError as error:
+        raise ModelError(f"{folder} cannot be removed ({error.strerror or error}). Make it writable.") from error
+
+
+def export(models: Path, task: str, path: Path, version: str | None = None) -> Path:
+    """Write a version as a zip of <task>/<version>/, whole or not at all, and return its folder. Raises ModelError."""
+    folder = version_folder(models, task, version)
+    try:
+        with durable.new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for part in sorted(folder.rglob("*")):
+                archive.write(part, f"{task}/{folder.name}/{part.relative_to(folder).as_posix()}")
+    except OSError as error:
+        reason = error.strerror or error
+        raise ModelError(f"Cannot write {path}: {reason}. Choose another folder or free some space.") from error
+    return folder
+
+
 def _new_version(home: Path) -> str:
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     names = [stamp, *(f"{stamp}-{count}" for count in range(2, 1000))]
@@ -120,18 +168,8 @@ def _read_pointer(pointer: Path) -> dict[str, Any]:
 
 
 def _write_pointer(pointer: Path, content: dict[str, Any]) -> None:
-    handle, name = tempfile.mkstemp(prefix=".current-", dir=pointer.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)  # mkstemp's files are private, and a shared model folder is not
-        os.replace(name, pointer)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with durable.new_file(pointer) as file:
+        file.write((json.dumps(content, indent=1) + "\n").encode())
 
 
 def _retrain(task: str) -> str:

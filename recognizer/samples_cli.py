@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,7 @@ from recognizer.errors import SamplesError
 # Whatever loads OpenCV or NumPy is imported where it is used, so that --help answers at once.
 if TYPE_CHECKING:
     from recognizer.samples import Sample, Samples
-    from recognizer.samples_exchange import Find, Imported
-
-    FindFor = Callable[[str], Find | None]
+    from recognizer.samples_exchange import Imported
 
 SOME_FAILED = 1
 SHOWN = 20  # problems told one by one; the rest are counted
@@ -51,11 +49,8 @@ def run_new(words: Sequence[str]) -> int:
     return 0
 
 
-def run_samples(words: Sequence[str], find_for: "FindFor | None" = None) -> int:
-    """`python -m recognizer samples`: returns 0, 1 where something was refused or is wrong, or raises SamplesError.
-
-    `find_for` takes a task's region and gives what looks for such regions in a picture that is imported, or None.
-    """
+def run_samples(words: Sequence[str]) -> int:
+    """`python -m recognizer samples`: returns 0, 1 where something was refused or is wrong, or raises RecognizerError."""
     parser = argparse.ArgumentParser(
         prog="python -m recognizer samples",
         description="Look after the captured samples.",
@@ -114,8 +109,6 @@ def run_samples(words: Sequence[str], find_for: "FindFor | None" = None) -> int:
     from recognizer.samples import Samples
 
     store = Samples(options.captures)
-    if options.command == "import":
-        return _import(store, options, find_for)
     run = {
         "list": _list,
         "show": _show,
@@ -123,6 +116,7 @@ def run_samples(words: Sequence[str], find_for: "FindFor | None" = None) -> int:
         "delete": _delete,
         "merge": _merge,
         "export": _export,
+        "import": _import,
         "verify": _verify,
     }
     return run[options.command](store, options)
@@ -207,7 +201,8 @@ def _export(store: "Samples", options: argparse.Namespace) -> int:
     return _told(left_out)
 
 
-def _import(store: "Samples", options: argparse.Namespace, find_for: "FindFor | None") -> int:
+def _import(store: "Samples", options: argparse.Namespace) -> int:
+    from recognizer.pipeline import picture_finder
     from recognizer.samples_exchange import import_folder, import_zip, labels_in
 
     if not options.path.exists():
@@ -223,8 +218,8 @@ def _import(store: "Samples", options: argparse.Namespace, find_for: "FindFor | 
     region = store.task(options.task).region
     if options.region not in (None, region):
         raise SamplesError(f"The task {options.task} shows a {region}, not a {options.region}. Leave out --region.")
-    find = None if find_for is None else find_for(region)
-    return _tell_import(import_folder(store, options.path, options.task, find))
+    with picture_finder(region) as find:
+        return _tell_import(import_folder(store, options.path, options.task, find))
 
 
 def _verify(store: "Samples", options: argparse.Namespace) -> int:

@@ -2,9 +2,7 @@
 
 import hashlib
 import itertools
-import os
 import re
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recognizer import durable
 from recognizer.errors import SamplesError, SourceError
 from recognizer.samples import (
     CARD,
@@ -66,33 +65,21 @@ def export_zip(store: Samples, path: Path, tasks: Sequence[str] | None = None) -
     names = {task.name for task in chosen}
     written, left_out = [], []
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(prefix=".export-", dir=path.parent)
+        with durable.new_file(path) as file, zipfile.ZipFile(file, "w") as archive:  # PNG files are packed already
+            for task in chosen:
+                archive.writestr(f"{task.name}/{CARD}", as_card(task))
+            for sample in store.read():
+                if sample.task not in names:
+                    continue
+                try:
+                    archive.writestr(sample.path, (store.folder / sample.path).read_bytes())
+                    written.append(sample)
+                except FileNotFoundError:
+                    left_out.append(f"{sample.path} is missing and was left out.")
+            archive.writestr(TABLE, as_table(written), zipfile.ZIP_DEFLATED)
     except OSError as error:
-        raise _not_written(path, error) from error
-    try:
-        with os.fdopen(handle, "w+b") as file:
-            with zipfile.ZipFile(file, "w") as archive:  # PNG files are packed already
-                for task in chosen:
-                    archive.writestr(f"{task.name}/{CARD}", as_card(task))
-                for sample in store.read():
-                    if sample.task not in names:
-                        continue
-                    try:
-                        archive.writestr(sample.path, (store.folder / sample.path).read_bytes())
-                        written.append(sample)
-                    except FileNotFoundError:
-                        left_out.append(f"{sample.path} is missing and was left out.")
-                archive.writestr(TABLE, as_table(written), zipfile.ZIP_DEFLATED)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(draft, 0o644)
-        os.replace(draft, path)
-    except BaseException as error:
-        Path(draft).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise _not_written(path, error) from error
-        raise
+        reason = error.strerror or error
+        raise SamplesError(f"Cannot write {path}: {reason}. Choose another folder or free some space.") from error
     return left_out
 
 
@@ -263,8 +250,3 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> byte
     if info.file_size > limit:
         raise SamplesError(f"{info.filename!r} in {archive.filename} unpacks to {info.file_size >> 20} MiB: too large.")
     return archive.read(info)
-
-
-def _not_written(path: Path, error: OSError) -> SamplesError:
-    reason = error.strerror or error
-    return SamplesError(f"Cannot write {path}: {reason}. Choose another folder or free some space.")

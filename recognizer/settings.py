@@ -7,7 +7,7 @@ from recognizer.errors import SettingsError
 
 TASKS = ("digits", "letters", "rps")
 STUDIO_SCENES = {"digits": "digits", "letters": "signs", "rps": "rps"}  # what the studio shows for a task, or else …
-STUDIO_SCENE_OF_REGION = {"paper": "digits", "hand": "signs"}  # … for a task of the user's own
+STUDIO_SCENE_OF_REGION = {"paper": "digits", "hand": "signs", "box": "rps"}  # … for a task of the user's own
 HEADLESS_FRAMES = 90  # of an endless source when nobody is there to press q: three seconds of a 30-fps camera
 
 

@@ -17,7 +17,10 @@ from recognizer.errors import SinkError
 from recognizer.overlay import INK, MUTED, Overlay, draw_text
 from recognizer.values import Observation
 
-HELP_LINE = "q quit · Tab task · c record · t train · u undo · n new · f maps · p timings · m mirror · s screenshot · Space freeze"
+HELP_LINE = (
+    "q quit · Tab task · c record · t train · u undo · n new · "
+    "f maps · p timings · m mirror · s screenshot · Space freeze"
+)
 NOTICE_S = 2.5  # long enough to read a path
 MAX_WINDOW_WH = (1280, 800)  # larger frames are shown smaller, so that the window fits a laptop's screen
 FREEZE_POLL_MS = 30  # a key press on a frozen picture is answered within two frames

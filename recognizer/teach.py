@@ -30,6 +30,7 @@ REPEAT_S = 0.75  # a key that comes again within this is held: keyboards wait ab
 HELD_S = 0.12  # and then repeat some 30 times a second, so that a longer pause means it was let go
 SIMILAR_KEPT = 30  # thumbnails of the last samples, for the hint that a new one shows nothing new
 ENTER, ESC, BACKSPACE = "\r", chr(27), "\b"
+WORD_KEYS = "123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # of labels that are no single character
 DELETE = chr(127)  # what some systems send for Backspace
 
 
@@ -104,7 +105,7 @@ class TrainingProcess:
 
 @dataclass
 class NewTask:
-    """The form that makes a task: one line after the other is typed, Enter goes on."""
+    """The form that makes a task, or adds labels to one: one line after the other is typed, Enter goes on."""
 
     name: str = ""
     region: str = ""
@@ -183,22 +184,15 @@ class Teacher:
     # recording
 
     def start_recording(self) -> None:
-        """Capture mode for the running task; a shipped task gets a folder of samples with its first one."""
+        """Capture mode for the running task."""
         try:
-            task = self._task()
+            task = task_to_record(self._store, self._models, self._live.task)
             counts = self._store.counts(task.name)
         except RecognizerError as error:
             self.say(str(error))
             return
         self.result = None
         self.recording = Recording(task, label_keys(task.labels), counts, new_session())
-
-    def _task(self) -> Task:
-        name = self._live.task
-        if name not in {task.name for task in self._store.tasks()}:
-            card = registry.read_card(registry.current(self._models, name))
-            self._store.create_task(name, card["region"], [*card["labels"], NOTHING])
-        return self._store.task(name)
 
     def _record_key(self, recording: Recording, key: str) -> bool:
         if key == ESC:
@@ -256,9 +250,7 @@ class Teacher:
         recording.crop = region.crop
         recording.is_blurred = hints.sharpness(region.crop) < hints.BLURRED
         thumbnail = hints.thumbnail(region.crop)
-        recording.is_duplicate = any(
-            hints.difference(thumbnail, other) < hints.DUPLICATE_LEVELS for other in recording.thumbnails
-        )
+        recording.is_duplicate = hints.is_duplicate(thumbnail, recording.thumbnails)
         if due and recording.label is not None:
             self._keep(recording, recording.label, region, observation.frame, thumbnail)
             recording.recorded_s, recording.wanted = now_s, False
@@ -302,14 +294,28 @@ class Teacher:
         elif form.line + 1 < len(NewTask.LINES):
             form.line += 1
         else:
-            try:
-                task = self._store.create_task(form.name.strip(), form.region, form.labels.split(","))
-            except SamplesError as error:
-                self.say(str(error))
-                form.line = 0
-                return
-            self.form = None
-            self._live.open_task(task.name)
+            self._make(form)
+
+    def _make(self, form: NewTask) -> None:
+        """The form's task; the labels join those of a task that is there already and shows the same region."""
+        name, labels = form.name.strip(), form.labels.split(",")
+        try:
+            if name in {*registry.tasks(self._models), *(task.name for task in self._store.tasks())}:
+                there = task_to_record(self._store, self._models, name)
+                if there.region != form.region:
+                    raise SamplesError(
+                        f"The task {name} is there already and shows a {there.region}. Type another name."
+                    )
+                self._store.add_labels(name, [label for label in labels if label.strip()])
+            else:
+                self._store.create_task(name, form.region, labels)
+        except RecognizerError as error:
+            self.say(str(error))
+            form.line = 0
+            return
+        self.form = None
+        if name != self._live.task:
+            self._live.open_task(name)
 
     # training
 
@@ -356,14 +362,24 @@ class Teacher:
         self.close()
 
 
+def task_to_record(store: Samples, models: Path, name: str) -> Task:
+    """The task of that name; one that has a model and no samples yet is made with its labels. Raises RecognizerError."""
+    if name not in {task.name for task in store.tasks()} and name in registry.tasks(models):
+        card = registry.read_card(registry.current(models, name))
+        store.create_task(name, card["region"], [*card["labels"], NOTHING])
+    return store.task(name)
+
+
 def label_keys(labels: Sequence[str]) -> dict[str, str]:
-    """The key of each label, in their order: its own letter or digit where all are such, else 1 to 9; 0 is "nothing"."""
+    """The key of each label: the character that it is, else a digit or letter that is free; 0 or - is "nothing"."""
     words = [label for label in labels if label != NOTHING]
-    if all(len(label) == 1 and label.isascii() and label.isalnum() for label in words):
-        own = {label.upper(): label for label in words}
-        if len(own) == len(words):
-            return {**own, "-": NOTHING}
-    return {**{str(number): label for number, label in enumerate(words[:9], start=1)}, "0": NOTHING}
+    characters = [label for label in words if len(label) == 1 and label.isascii() and label != "-"]
+    own = {label.upper(): label for label in characters}
+    if len(own) < len(characters):  # a and A
+        own = {}
+    free = [key for key in WORD_KEYS if key not in own]
+    others = [label for label in words if label not in own.values()]
+    return {**own, **dict(zip(free, others, strict=False)), "-" if own else "0": NOTHING}
 
 
 def subject(observation: Observation) -> Region | None:

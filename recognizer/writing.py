@@ -27,6 +27,8 @@ MAX_OVERLAP = 0.5  # of the smaller box: slanting neighbours' boxes overlap by l
 class Writing:
     """The reading of regions that are ink on paper."""
 
+    region = "paper"
+
     def prepare(self, region: Region) -> np.ndarray:
         """The network's input, (28, 28) uint8."""
         return preprocess.mnist_image(region.crop)

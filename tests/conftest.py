@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from recognizer import registry
-from recognizer.errors import ModelError
+from recognizer.assets import find_asset
+from recognizer.errors import AssetError, ModelError
 from recognizer.strokes import digit_strokes, draw_strokes, placing
 from recognizer.values import Box, Frame, Prediction, Region
 
@@ -94,3 +95,15 @@ def published_models() -> Path:
     except ModelError as error:
         pytest.skip(f"needs the digits model: {error}")
     return models
+
+
+@pytest.fixture
+def hand_models(published_models: Path) -> Path:
+    """The same, skipping where the hand model or MediaPipe is missing."""
+    pytest.importorskip("mediapipe", reason="needs MediaPipe")
+    try:
+        find_asset("hand_landmarker")
+        registry.current(published_models, "rps")
+    except (AssetError, ModelError) as error:
+        pytest.skip(f"needs the hand model: {error}")
+    return published_models

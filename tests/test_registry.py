@@ -1,4 +1,5 @@
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -163,3 +164,40 @@ def test_the_environment_may_name_another_folder(tmp_path: Path, monkeypatch: py
         else:
             monkeypatch.setenv("RECOGNIZER_MODELS", unset)
         assert registry.models_folder() == Path(registry.__file__).resolve().parent.parent / "models"
+
+
+def test_a_version_that_does_not_run_can_be_deleted(tmp_path: Path) -> None:
+    first, second = publish(tmp_path), publish(tmp_path)
+    assert registry.versions(tmp_path, "digits") == [first.name, second.name]
+    with pytest.raises(ModelError, match="Go back first: python -m recognizer models rollback digits"):
+        registry.delete(tmp_path, "digits", second.name)
+    registry.rollback(tmp_path, "digits")
+    registry.delete(tmp_path, "digits", second.name)
+    assert names_in(tmp_path / "digits") == sorted([first.name, "current.json"])
+    with pytest.raises(ModelError, match=f"has no version {second.name}. It has: {first.name}"):
+        registry.delete(tmp_path, "digits", second.name)
+    with pytest.raises(ModelError, match="No model for the task chess"):
+        registry.versions(tmp_path, "chess")
+
+
+def test_an_exported_version_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = tmp_path / "models"
+    first = publish(models, note="first")
+    (first / "pose").mkdir()
+    (first / "pose" / "model.tflite").write_bytes(b"network")
+    publish(models)
+    path = tmp_path / "out" / "model.zip"
+    assert registry.export(models, "digits", path, first.name) == first
+    with zipfile.ZipFile(path) as archive:
+        inside = {name for name in archive.namelist() if not name.endswith("/")}
+        assert inside == {f"digits/{first.name}/card.json", f"digits/{first.name}/pose/model.tflite"}
+    before = path.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(registry.durable.os, "fsync", full)
+    with pytest.raises(ModelError, match="No space left on device"):
+        registry.export(models, "digits", path)
+    assert names_in(tmp_path / "out") == ["model.zip"]
+    assert path.read_bytes() == before

@@ -1,13 +1,15 @@
 """`new` and every sub-command of `samples`, as a user gives them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from recognizer import pipeline
 from recognizer.errors import SamplesError
 from recognizer.samples import Sample, Samples
 from recognizer.samples_cli import run_new, run_samples
@@ -144,7 +146,9 @@ def test_export_and_import(store: Samples, tmp_path: Path, capsys: pytest.Captur
         run_samples(["import", "nothing.zip"])
 
 
-def test_import_of_a_folder(store: Samples, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_import_of_a_folder(
+    store: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     for label in ("mug", "cup"):
         (tmp_path / "things" / label).mkdir(parents=True)
         picture = np.full((30, 30, 3), len(label), np.uint8)
@@ -156,11 +160,13 @@ def test_import_of_a_folder(store: Samples, tmp_path: Path, capsys: pytest.Captu
     regions = []
     found = Region(Box(0, 0, 10, 10), np.zeros((10, 10, 3), np.uint8))
 
-    def find_for(region: str) -> Callable[[Frame], tuple[Region, ...]]:
+    @contextmanager
+    def finder(region: str) -> Iterator[Callable[[Frame], tuple[Region, ...]]]:
         regions.append(region)
-        return lambda frame: (found,)
+        yield lambda frame: (found,)
 
-    assert run_samples(["import", "things", "--task", "things", "--region", "box"], find_for) == 0
+    monkeypatch.setattr(pipeline, "picture_finder", finder)
+    assert run_samples(["import", "things", "--task", "things", "--region", "box"]) == 0
     assert regions == ["box"]
     assert store.counts("things") == {"cup": 1, "mug": 1}
     assert store.picture(store.read("things")[0]).shape == (10, 10, 3)

@@ -194,7 +194,7 @@ def test_a_task_that_has_no_model_and_no_samples_is_told(desk: Desk) -> None:
     desk.live.task = "chess"
     desk.teacher.start_recording()
     assert desk.teacher.recording is None
-    assert "No model for the task chess" in desk.said[-1]
+    assert "No task chess" in desk.said[-1]
 
 
 def test_tab_to_another_task_ends_recording(desk: Desk) -> None:
@@ -216,11 +216,21 @@ def test_a_new_task_is_typed_in_the_window(desk: Desk) -> None:
 
 def test_a_name_that_is_taken_is_told_and_the_form_stays(desk: Desk) -> None:
     desk.teacher.start_form()
-    desk.type("signs\rh\rx,y\r")
-    assert "The task signs is there already" in desk.said[-1]
+    desk.type("signs\rp\rx,y\r")
+    assert "The task signs is there already and shows a hand" in desk.said[-1]
     assert desk.teacher.form is not None
     desk.type(chr(27))
     assert desk.teacher.form is None
+
+
+def test_labels_typed_for_a_task_that_is_there_join_its_own(desk: Desk) -> None:
+    desk.teacher.start_form()
+    desk.type("signs\rh\rstop,wave\r")
+    assert desk.store.task("signs").labels == ("ok", "stop", "ठीक", "nothing", "wave")
+    assert desk.teacher.form is None
+    desk.teacher.start_recording()
+    desk.hold("4", 0.1)
+    assert desk.store.counts("signs")["wave"] == 1
 
 
 def test_an_empty_line_of_the_form_is_asked_for_again(desk: Desk) -> None:
@@ -282,6 +292,12 @@ def test_labels_that_are_letters_have_their_own_keys_and_words_have_numbers() ->
     assert label_keys(["rock", "paper"]) == {"1": "rock", "2": "paper", "0": "nothing"}
     assert label_keys(["a", "A"]) == {"1": "a", "2": "A", "0": "nothing"}
     assert label_keys(["ठ"]) == {"1": "ठ", "0": "nothing"}
+    assert label_keys([*"012", "+", "thumbs up"]) == {
+        **{key: key for key in "012+"},
+        "3": "thumbs up",
+        "-": "nothing",
+    }
+    assert list(label_keys([f"word {number}" for number in range(12)])) == [*"123456789ABC", "0"]
 
 
 def test_the_large_one_in_the_middle_is_meant() -> None:

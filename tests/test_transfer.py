@@ -79,9 +79,9 @@ def test_the_preparation_is_the_backbones_own():
 
     bgr = np.random.default_rng(0).integers(0, 256, (1, 4, 4, 3)).astype(np.float32)
     for prepare in (vgg16.preprocess_input, mobilenet_v2.preprocess_input):
-        layer = transfer._prepare(prepare, 3)
+        layer = transfer.prepared(prepare, 3)
         assert np.allclose(np.asarray(layer(bgr)), prepare(bgr[..., ::-1].copy()), atol=1e-3)
-        gray = transfer._prepare(prepare, 1)
+        gray = transfer.prepared(prepare, 1)
         assert np.allclose(np.asarray(gray(bgr[..., :1])), prepare(np.repeat(bgr[..., :1], 3, axis=-1)), atol=1e-3)
 
 

@@ -45,6 +45,12 @@ def data_folders() -> list[Path]:
     return ([Path(named)] if named else []) + [ROOT / "data"]
 
 
+def has_mnist() -> bool:
+    """Whether MNIST is at hand, without fetching it."""
+    folders = data_folders()
+    return any((f / "mnist.npz").is_file() or all((f / name).is_file() for name in MNIST_IDX) for f in folders)
+
+
 def load_mnist(*, url: str = MNIST_URL, sha256: str = MNIST_SHA256) -> Images:
     """MNIST: 60,000 training and 10,000 test digits. Looks for `mnist.npz` or the four IDX files, else downloads."""
     for folder in data_folders():

@@ -14,6 +14,7 @@ import numpy as np
 
 from recognizer.classifier import NETWORK, Classifier, Head, Rejection
 from recognizer.errors import ModelError
+from training.versions import KERAS_NETWORK
 
 KNOWLEDGE = "knowledge.npz"
 REHEARSED = (
@@ -155,7 +156,7 @@ def head_of(folder: Path, network: Classifier, inputs: Sequence[np.ndarray]) -> 
     """
     if network.head is not None:
         return network.head
-    path = folder / "model.keras"
+    path = folder / KERAS_NETWORK
     answers = [network.run(values) for values in inputs]
     probabilities, features = (np.stack(column) for column in zip(*answers, strict=True))
     head = _last_layer(path, features.shape[1], probabilities.shape[1])

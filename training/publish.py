@@ -27,7 +27,6 @@ KEEP_DISTANCE = 0.9985  # share of held-out pictures whose features lie within t
 KEEP_CONFIDENCE = 0.989  # and share of those whose confidence reaches the calibrated one
 STATISTICS = 20000  # pictures are plenty to say where a label's features lie
 TIMED = 100  # pictures
-COLOUR_VERSION = "colour-crop-1"  # of the preprocessing: the crop in colour, in a square of the network's size
 
 
 def main() -> None:
@@ -121,7 +120,7 @@ def _padded(values: "keras.KerasTensor", size: int) -> "keras.KerasTensor":
 
 def _preprocess(region: str, colour_side: int | None) -> str:
     if colour_side:
-        return COLOUR_VERSION
+        return preprocess.COLOUR_VERSION
     return preprocess.VERSION if region == "paper" else preprocess.HAND_VERSION
 
 

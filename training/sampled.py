@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 
 from recognizer import pose, preprocess
-from recognizer.classifier import Classifier
-from recognizer.errors import SamplesError
+from recognizer.classifier import Classifier, Network
 from recognizer.samples import Sample, Samples, box_in_cut_out
 from recognizer.values import Frame
 
@@ -20,6 +19,12 @@ SHEAR = 0.12
 STRETCH = 0.1
 STROKE_PX = 5  # at INK_SIDE: how much strokes are thickened or thinned at most
 BEND_PX = 2.5  # at INK_SIDE: as another hand would write it
+
+TILT_DEG = 8.0  # standard deviations of how things are held up again
+NEARER = 0.1  # of the logarithm of their size
+MOVED = 0.05  # of the picture's side
+BRIGHTER = 0.15  # of the logarithm of the light
+TINTED = 0.05  # likewise, of each colour
 
 
 class View(Protocol):
@@ -62,20 +67,33 @@ class PaperView:
         return [preprocess.mnist_image(rewritten(ink, rng)) for ink in self.inks]
 
 
+@dataclass(frozen=True, eq=False)
+class ColourView:
+    samples: list[Sample]
+    images: list[np.ndarray]  # (side, side, 3) uint8 BGR
+    prepared: str = preprocess.COLOUR_VERSION
+
+    def plain(self) -> list[np.ndarray]:
+        return self.images
+
+    def changed(self, rng: np.random.Generator) -> list[np.ndarray]:
+        return [held_again(image, rng) for image in self.images]
+
+
+def colour_view(samples: Sequence[Sample], store: Samples, side: int) -> ColourView:
+    """The samples' whole pictures at `side` pixels."""
+    return ColourView(list(samples), [preprocess.colour_image(store.picture(sample), side) for sample in samples])
+
+
 def view_of(region: str, samples: Sequence[Sample], store: Samples) -> View:
-    """What can be seen in the samples; those in which nothing was found are left out. Raises SamplesError."""
+    """The hands or ink in the samples; those in which nothing was found are left out."""
     if region == "hand":
         seen = [sample for sample in samples if sample.landmarks is not None]
         landmarks = [sample.landmarks for sample in seen if sample.landmarks is not None]
         left = np.array([sample.side == "left" for sample in seen], bool)
         return HandView(seen, np.array(landmarks, np.float32).reshape(-1, pose.JOINTS, 3), left)
-    if region == "paper":
-        found = [(sample, ink) for sample in samples if (ink := ink_of(sample, store.picture(sample))) is not None]
-        return PaperView([sample for sample, _ in found], [ink for _, ink in found])
-    raise SamplesError(
-        "Things held into the box need a network that knows pictures, and none is at hand for them yet. "
-        "Make the task with --region hand or paper."
-    )
+    found = [(sample, ink) for sample in samples if (ink := ink_of(sample, store.picture(sample))) is not None]
+    return PaperView([sample for sample, _ in found], [ink for _, ink in found])
 
 
 def ink_of(sample: Sample, picture_bgr: np.ndarray) -> np.ndarray | None:
@@ -88,6 +106,19 @@ def ink_of(sample: Sample, picture_bgr: np.ndarray) -> np.ndarray | None:
         return max(regions, key=lambda region: region.box.area).crop if regions else None
     near = [region for region in regions if region.box.iou(box) > SAME_INK]
     return max(near, key=lambda region: region.box.iou(box)).crop if near else None
+
+
+def held_again(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A picture (side, side, 3) uint8 as of the same thing held up once more: moved, turned, nearer, in other light.
+
+    It is not mirrored: an arrow to the left is none to the right.
+    """
+    side = image.shape[0]
+    turn = cv2.getRotationMatrix2D((side / 2, side / 2), rng.normal(0, TILT_DEG), float(np.exp(rng.normal(0, NEARER))))
+    turn[:, 2] += rng.normal(0, MOVED * side, 2)
+    moved = cv2.warpAffine(image, turn, (side, side), borderMode=cv2.BORDER_REPLICATE)
+    light = np.exp(rng.normal(0, BRIGHTER) + rng.normal(0, TINTED, 3))
+    return np.clip(moved * light, 0, 255).astype(np.uint8)
 
 
 def rewritten(ink: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -118,7 +149,7 @@ def _pieces(ink: np.ndarray) -> int:
     return cv2.connectedComponents((ink > 127).astype(np.uint8))[0]
 
 
-def features_of(inputs: Sequence[np.ndarray], network: Classifier | None) -> np.ndarray:
+def features_of(inputs: Sequence[np.ndarray], network: Classifier | Network | None) -> np.ndarray:
     """What the head sees: the network's embedding of each input, or the input itself; (N, D) float32."""
     seen: Sequence[Any] = inputs if network is None else [network.run(values)[1] for values in inputs]
     return np.array(seen, np.float32).reshape(len(inputs), -1)

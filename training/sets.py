@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from recognizer import preprocess
@@ -240,22 +239,12 @@ def _of_pictures(
 def framing(region: str, colour_side: int | None) -> Callable[[np.ndarray], np.ndarray]:
     """How a picture (h, w, 3) uint8 BGR becomes a network's input, (28, 28, 1) or (side, side, 3) uint8."""
     if colour_side:
-        return lambda picture: square(picture, colour_side)
+        return lambda picture: preprocess.colour_image(picture, colour_side)
     if region == "paper":
         return lambda picture: largest_writing(picture)[..., None]
-    return lambda picture: preprocess.hand_image(square(picture, max(SIDE, min(picture.shape[:2]))))[..., None]
-
-
-def square(picture: np.ndarray, side: int) -> np.ndarray:
-    """A picture (h, w, 3) in a square of `side` pixels: whole, its rim repeated where it is too narrow."""
-    height, width = picture.shape[:2]
-    across, down = max(0, height - width), max(0, width - height)
-    if across or down:
-        picture = cv2.copyMakeBorder(
-            picture, down // 2, down - down // 2, across // 2, across - across // 2, cv2.BORDER_REPLICATE
-        )
-    shrinks = side < picture.shape[0]
-    return cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return lambda picture: preprocess.hand_image(preprocess.colour_image(picture, max(SIDE, min(picture.shape[:2]))))[
+        ..., None
+    ]
 
 
 def largest_writing(picture: np.ndarray) -> np.ndarray:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recognizer import appearance, pose, preprocess, registry
+from recognizer import appearance, pose, registry
 from recognizer.classifier import Rejection
 from recognizer.errors import ModelError
-from recognizer.hand_signs import FUSED_VERSION
+from recognizer.hand_signs import PREPARED
 from training import hands as photos
 from training.datasets import Images, load_sign_mnist, rps_subset
 from training.hands import LABELS, Hands
@@ -470,13 +470,12 @@ def _publish(
 ) -> None:
     """Write a version of the kind into the draft folder; "fused" has one of joints alone inside, for quick teaching."""
     whole, verdict = readers[kind].whole, verdicts[kind]
-    prepared = {"pose": pose.VERSION, "pixels": preprocess.HAND_VERSION, "fused": FUSED_VERSION}
     card: dict[str, Any] = {
         "task": material.task,
         "labels": material.labels,
         "region": "hand",
         "kind": kind,
-        "preprocess": prepared[kind],
+        "preprocess": PREPARED[kind],
         "input": {"shape": list(whole.input_shape[1:]), "dtype": "float32"},
         "outputs": ["probabilities of the labels, then of nothing known", "embedding"],
         "parameters": whole.count_params(),

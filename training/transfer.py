@@ -105,7 +105,7 @@ def build(classes: int, input_shape: tuple[int, int, int], backbone: str, weight
 
     picture = keras.Input(input_shape, name="image")
     sized = picture if input_shape[:2] == (side, side) else layers.Resizing(side, side)(picture)
-    frozen_answers = lower(_prepare(preprocess_input, input_shape[2])(sized), training=False)
+    frozen_answers = lower(prepared(preprocess_input, input_shape[2])(sized), training=False)
     answers = decide(drop(hidden(upper(frozen_answers, training=False))))
     whole = keras.Model(picture, answers, name=backbone.lower())
     return Parts(whole, keras.Model(picture, frozen_answers), upper, head)
@@ -133,7 +133,7 @@ def pretrained(backbone: str, weights: str, side: int) -> tuple["keras.Model", A
     return base, sys.modules[known[backbone].__module__].preprocess_input
 
 
-def _prepare(preprocess_input: Any, channels: int) -> "keras.layers.Layer":
+def prepared(preprocess_input: Any, channels: int) -> "keras.layers.Layer":
     """The preparation as a fixed 1×1 convolution, from grey or BGR 0 to 255 as OpenCV gives it: the model carries it along.
 
     Every preparation of keras.applications weighs and adds channels, so that four colours tell what it does.

@@ -17,6 +17,7 @@ from training.networks import EMBEDDING
 if TYPE_CHECKING:
     import keras
 
+KERAS_NETWORK = "model.keras"  # the same network as NETWORK, for Keras
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -30,7 +31,7 @@ def with_features(model: "keras.Model", name: str) -> "keras.Model":
 
 def write_network(whole: "keras.Model", rejection: Rejection, draft: Path) -> None:
     """model.keras without the optimizer's state, model.tflite and features.npz."""
-    whole.save(draft / "model.keras")
+    whole.save(draft / KERAS_NETWORK)
     whole.export(draft / NETWORK, format="litert", verbose=False)
     rejection.save(draft / FEATURES)
 

@@ -1,0 +1,86 @@
+"""Every sub-command of `models`, as a user gives it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from recognizer import registry
+from recognizer.cli import main
+
+CARD = {
+    "labels": ["ok", "नमस्ते"],
+    "region": "hand",
+    "taught": {"from": None, "samples": {"ok": 3, "नमस्ते": 4}},
+    "metrics": {"held_out_after": 0.91234, "per_label": {}},
+}
+
+
+@pytest.fixture
+def versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of two versions of the task "signs", where the commands look."""
+    monkeypatch.setenv("RECOGNIZER_MODELS", str(tmp_path / "models"))
+    monkeypatch.chdir(tmp_path)
+    names = []
+    for _ in range(2):
+        with registry.publishing(tmp_path / "models", "signs") as draft:
+            (draft / registry.CARD).write_text(json.dumps(CARD), encoding="utf-8")
+        names.append(registry.current(tmp_path / "models", "signs").name)
+    return names
+
+
+def test_list(versions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "list"]) == 0
+    first, second = versions
+    assert capsys.readouterr().out.splitlines() == [
+        "signs",
+        f"    {first}  2 labels, taught by 7 samples",
+        f"  * {second}  2 labels, taught by 7 samples",
+    ]
+    assert main(["models", "list", "signs", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"task": "signs", "current": second, "versions": versions}
+    assert main(["models", "--models", "empty", "list"]) == 0
+    assert "No model in empty yet" in capsys.readouterr().out
+
+
+def test_a_card_that_cannot_be_read_is_told_in_its_line(
+    versions: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "models" / "signs" / versions[0] / registry.CARD).write_text("{")
+    assert main(["models", "list"]) == 0
+    assert "cannot be read as JSON" in capsys.readouterr().out
+
+
+def test_show(versions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "show", "signs"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"signs {versions[1]} (runs), ")
+    assert lines[1:] == [
+        "  labels: ok, नमस्ते",
+        "  region: hand",
+        "  samples: ok 3, नमस्ते 4",
+        "  held out after: 0.9123",
+    ]
+    assert main(["models", "show", "signs", versions[0], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == CARD
+    assert main(["models", "show", "signs", "yesterday"]) == 2
+    assert "signs has no version yesterday" in capsys.readouterr().err
+
+
+def test_rollback_then_delete_then_export(
+    versions: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = versions
+    assert main(["models", "delete", "signs", second]) == 2
+    assert "Go back first" in capsys.readouterr().err
+    assert main(["models", "rollback", "signs"]) == 0
+    assert main(["models", "delete", "signs", second]) == 0
+    assert main(["models", "export", "signs", "signs.zip"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"signs is back to {first}",
+        f"Deleted {second} of signs",
+        f"Wrote signs.zip with signs {first}",
+    ]
+    assert (tmp_path / "signs.zip").is_file()
+    assert main(["models", "rollback", "signs"]) == 2
+    assert "nothing to go back to" in capsys.readouterr().err

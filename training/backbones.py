@@ -1,0 +1,90 @@
+"""Networks that ImageNet taught to see, as LiteRT files that turn a picture into features: made once and kept."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recognizer import durable
+from recognizer.errors import ModelError
+from training.datasets import data_folders
+
+if TYPE_CHECKING:
+    import keras
+
+FOLDER = "backbones"  # beside the tasks of a model folder
+WEIGHTS = {  # files that data folders may hold, the first one at hand being the default
+    "VGG16": "vgg16_imagenet_notop.weights.h5",
+    "MobileNetV2": "mobilenet_v2_0.35_224_notop_imagenet.weights.h5",  # what Teachable Machine's image models stand on
+}
+KERAS_WEIGHTS = {"VGG16": "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"}  # as Keras' own download calls them
+SIDE = 96  # pixels: what is held into a box fills it, and four times as many take four times as long
+LARGE = 5_000_000  # parameters: weights of 8 bits make such a network a quarter as large and many times as fast,
+# and change its features by 2 %; small networks would lose 10 % and gain nothing
+
+
+def backbone_file(name: str | None, models: Path, tell: Callable[[str], None] = lambda line: None) -> tuple[str, Path]:
+    """The name of a backbone and its LiteRT network, (SIDE, SIDE, 3) BGR 0 to 255 to features; made where it is missing.
+
+    Without a name, the first whose weights are at hand. Raises SettingsError where Keras does not know it, or its
+    weights are not at hand and cannot be fetched, and ModelError where it cannot be kept.
+    """
+    name = name or next((known for known in WEIGHTS if weights_at_hand(known)), next(iter(WEIGHTS)))
+    weights = weights_at_hand(name)
+    path = models / FOLDER / f"{name}-{SIDE}-{_digest(weights) if weights else 'imagenet'}.tflite"
+    if not path.is_file():
+        tell(f"making features of {name}")
+        try:
+            network = exported(name, str(weights) if weights else "imagenet")
+            with durable.new_file(path) as file:
+                file.write(network)
+        except OSError as error:
+            raise ModelError(f"{path} cannot be written ({error}). Choose another folder with --models.") from error
+    return name, path
+
+
+def weights_at_hand(name: str) -> Path | None:
+    """The file with a backbone's weights in a data folder or Keras' cache, if there is one."""
+    keras_home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    places = [folder / WEIGHTS[name] for folder in data_folders() if name in WEIGHTS]
+    places += [keras_home / "models" / KERAS_WEIGHTS[name]] if name in KERAS_WEIGHTS else []
+    return next((place for place in places if place.is_file()), None)
+
+
+def exported(name: str, weights: str) -> bytes:
+    """The backbone with its preparation and the mean over the picture, as the bytes of a LiteRT network."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from recognizer.quiet import silent_stderr
+
+    with silent_stderr():
+        from keras import Input, Model, layers
+
+    from training.transfer import prepared, pretrained
+
+    base, preprocess_input = pretrained(name, weights, SIDE)
+    picture = Input((SIDE, SIDE, 3), name="image")
+    seen = base(prepared(preprocess_input, 3)(picture), training=False)
+    network = Model(picture, layers.GlobalAveragePooling2D()(seen), name=name.lower())
+    return as_litert(network)
+
+
+def as_litert(network: "keras.Model") -> bytes:
+    """A Keras model as the bytes of a LiteRT network; the weights of a large one have 8 bits."""
+    from recognizer.quiet import silent_stderr
+
+    with silent_stderr():
+        import tensorflow
+
+    smaller = {"optimizations": [tensorflow.lite.Optimize.DEFAULT]} if network.count_params() > LARGE else {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "backbone.tflite"
+        with silent_stderr():
+            network.export(path, format="litert", verbose=False, **smaller)
+        return path.read_bytes()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:8]
