@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recognizer.errors import RecognizerError, SettingsError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from recognizer.sinks import Sink, Window
     from recognizer.sources import Source
     from recognizer.teach import Teacher
-    from recognizer.values import Observation, Prediction, Region
+    from recognizer.values import Observation
 
 USAGE_ERROR = 2
 SOME_FAILED = 1
@@ -216,6 +216,7 @@ def run_image(words: Sequence[str]) -> int:
 
 def _recognize(pipeline: "Pipeline", index: int, file: str, options: argparse.Namespace) -> bool:
     """Print what a picture shows; False where it could not be read."""
+    from recognizer.answers import as_json
     from recognizer.errors import SourceError
     from recognizer.sources import read_image
     from recognizer.values import Frame
@@ -230,33 +231,12 @@ def _recognize(pipeline: "Pipeline", index: int, file: str, options: argparse.Na
         return False
     observation = pipeline.step(frame)
     if options.json:
-        print(json.dumps(as_json(observation), ensure_ascii=False), flush=True)
+        print(json.dumps({"file": str(file), **as_json(observation)}, ensure_ascii=False), flush=True)
     else:
         print(f"{file}: {observation.text or 'nothing known'}", flush=True)
     if options.save:
         _save_annotated(observation, options.save, pipeline)
     return True
-
-
-def as_json(observation: "Observation") -> dict[str, Any]:
-    """What `image --json` prints of a picture: its text, and its regions in reading order."""
-    return {
-        "file": observation.frame.name,
-        "text": observation.text,
-        "regions": [
-            _region_as_json(region, prediction)
-            for region, prediction in zip(observation.regions, observation.predictions, strict=True)
-        ],
-    }
-
-
-def _region_as_json(region: "Region", prediction: "Prediction") -> dict[str, Any]:
-    known = {
-        "label": prediction.label,
-        "confidence": round(prediction.confidence, 4),
-        "box": list(region.box.xyxy),
-    }
-    return known if region.hand is None else {**known, "hand": region.hand.side}
 
 
 def _save_annotated(observation: "Observation", folder: Path, pipeline: "Pipeline") -> None:

@@ -100,6 +100,12 @@ def rollback(models: Path, task: str) -> str:
     raise ModelError(f"{pointer} names no earlier version of {task} that is still there: nothing to go back to.")
 
 
+def versions(models: Path, task: str) -> list[str]:
+    """Names of the task's whole versions, sorted: oldest first, as they are named by their time. Raises ModelError."""
+    _read_pointer(models / task / CURRENT)
+    return sorted(path.parent.name for path in (models / task).glob(f"*/{CARD}") if not path.parent.name.startswith("."))
+
+
 def _new_version(home: Path) -> str:
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     names = [stamp, *(f"{stamp}-{count}" for count in range(2, 1000))]

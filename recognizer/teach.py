@@ -183,22 +183,15 @@ class Teacher:
     # recording
 
     def start_recording(self) -> None:
-        """Capture mode for the running task; a shipped task gets a folder of samples with its first one."""
+        """Capture mode for the running task."""
         try:
-            task = self._task()
+            task = task_to_record(self._store, self._models, self._live.task)
             counts = self._store.counts(task.name)
         except RecognizerError as error:
             self.say(str(error))
             return
         self.result = None
         self.recording = Recording(task, label_keys(task.labels), counts, new_session())
-
-    def _task(self) -> Task:
-        name = self._live.task
-        if name not in {task.name for task in self._store.tasks()}:
-            card = registry.read_card(registry.current(self._models, name))
-            self._store.create_task(name, card["region"], [*card["labels"], NOTHING])
-        return self._store.task(name)
 
     def _record_key(self, recording: Recording, key: str) -> bool:
         if key == ESC:
@@ -354,6 +347,14 @@ class Teacher:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def task_to_record(store: Samples, models: Path, name: str) -> Task:
+    """The task of that name; one that has a model and no samples yet is made with its labels. Raises RecognizerError."""
+    if name not in {task.name for task in store.tasks()} and name in registry.tasks(models):
+        card = registry.read_card(registry.current(models, name))
+        store.create_task(name, card["region"], [*card["labels"], NOTHING])
+    return store.task(name)
 
 
 def label_keys(labels: Sequence[str]) -> dict[str, str]:

@@ -194,7 +194,7 @@ def test_a_task_that_has_no_model_and_no_samples_is_told(desk: Desk) -> None:
     desk.live.task = "chess"
     desk.teacher.start_recording()
     assert desk.teacher.recording is None
-    assert "No model for the task chess" in desk.said[-1]
+    assert "No task chess" in desk.said[-1]
 
 
 def test_tab_to_another_task_ends_recording(desk: Desk) -> None:
