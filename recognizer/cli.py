@@ -32,6 +32,7 @@ commands:
   image FILE…       the same on pictures; see: python -m recognizer image --help
   new NAME          make a task of your own, ready to record
   samples …         list, show, relabel, delete, merge, export, import or verify what was recorded
+  serve             the same in the browser and over REST; see: python -m recognizer serve --help
   doctor            check versions, cameras, screen and models
 
 keys in the window:
@@ -43,7 +44,7 @@ keys in the window:
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0, 1 for files that could not be read, 2 for an error, 130 for Ctrl-C."""
     words = list(sys.argv[1:] if words is None else words)
-    commands = {"image": run_image, "doctor": run_doctor, "new": run_new, "samples": run_samples}
+    commands = {"image": run_image, "doctor": run_doctor, "new": run_new, "samples": run_samples, "serve": run_serve}
     try:
         if words and words[0] in commands:
             return commands[words[0]](words[1:])
@@ -197,6 +198,12 @@ def run_samples(words: Sequence[str]) -> int:
     from recognizer import samples_cli
 
     return samples_cli.run_samples(words)
+
+
+def run_serve(words: Sequence[str]) -> int:
+    from recognizer.serve import command
+
+    return command.run_serve(words)
 
 
 def run_image(words: Sequence[str]) -> int:

@@ -59,6 +59,11 @@ class LivePipeline:
         """Where the task's things are shown: "paper" or "hand"."""
         return self._pipeline.region
 
+    @property
+    def folder(self) -> Path | None:
+        """The model version that runs; None before the first one."""
+        return self._pipeline.folder
+
     def step(self, frame: Frame) -> Observation:
         self._swap()
         self._look()

@@ -103,7 +103,9 @@ def rollback(models: Path, task: str) -> str:
 def versions(models: Path, task: str) -> list[str]:
     """Names of the task's whole versions, sorted: oldest first, as they are named by their time. Raises ModelError."""
     _read_pointer(models / task / CURRENT)
-    return sorted(path.parent.name for path in (models / task).glob(f"*/{CARD}") if not path.parent.name.startswith("."))
+    return sorted(
+        path.parent.name for path in (models / task).glob(f"*/{CARD}") if not path.parent.name.startswith(".")
+    )
 
 
 def _new_version(home: Path) -> str:

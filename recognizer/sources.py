@@ -405,7 +405,6 @@ def read_image(path: str | Path) -> np.ndarray:
     Raises SourceError with one line for a file that is missing, empty, no picture or of an unknown kind.
     """
     path = Path(path)
-    _silence_opencv()
     _check_file(path, "a picture file")
     try:
         data = np.fromfile(path, np.uint8)  # cv2.imread cannot open names outside the code page on Windows
@@ -416,6 +415,7 @@ def read_image(path: str | Path) -> np.ndarray:
 
 def decode_image(data: np.ndarray, name: str) -> np.ndarray:
     """The picture in the (N,) uint8 bytes of a file, as `read_image` gives it. Raises SourceError with its name."""
+    _silence_opencv()
     image_bgr = _decode(data, cv2.IMREAD_COLOR)
     if image_bgr is None:
         if data[4:8].tobytes() == b"ftyp" and data[8:11].tobytes() in (b"hei", b"hev", b"mif"):
