@@ -92,7 +92,9 @@ def test_a_published_model_takes_over_in_the_stream(served: Served) -> None:
             notices += answer["notices"]
             assert time.monotonic() < deadline_s
         assert answer["text"] == "4"
-        assert served.client.post("/v1/predict?task=digits", content=jpeg(sheet(4))).json()["model"] == "20990101-000000"
+        assert (
+            served.client.post("/v1/predict?task=digits", content=jpeg(sheet(4))).json()["model"] == "20990101-000000"
+        )
         served.client.post("/v1/models/digits/rollback")
     assert served.client.post("/v1/predict?task=digits", content=jpeg(sheet(4))).json()["model"] == before.name
 

@@ -104,7 +104,9 @@ class Readers:
     def close(self) -> None:
         """Wait for what is being read or written, and end the processes."""
         for reader in self._readers:
-            reader.executor.shutdown(wait=True, cancel_futures=True)
+            with contextlib.suppress(BrokenProcessPool):
+                reader.executor.submit(at_desk, "close")
+            reader.executor.shutdown(wait=True)
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,8 @@ sheet.addEventListener("pointerdown", (event) => {
 });
 sheet.addEventListener("pointermove", (event) => {
   if (!stroke || !event.buttons) return;
-  for (const one of event.getCoalescedEvents?.() ?? [event]) stroke.push(at(one));
+  const passed = event.getCoalescedEvents?.() ?? [];
+  for (const one of passed.length ? passed : [event]) stroke.push(at(one));
   paint();
   readSoon();
 });

@@ -16,9 +16,13 @@ const empty = document.getElementById("seen-empty");
 let socket = null;
 let waiting = null; // gets the answer to the frame that was sent
 let running = false;
+let last = null; // the last answer
 let times = []; // milliseconds of the last answers
 
 const wanted = () => camera.isOn() && (state.tab === "live" || state.tab === "teach") && !document.hidden;
+
+// That another task has opened is seen; that its model could not be read is told.
+const isRoutine = (line, answer) => line.endsWith("…") || line === answer.task || line.startsWith(`${answer.task}: model`);
 
 function connect() {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
@@ -33,7 +37,7 @@ function connect() {
     };
     socket.onmessage = (event) => {
       const answer = JSON.parse(event.data);
-      for (const line of answer.notices ?? []) tell(line);
+      for (const line of answer.notices ?? []) if (!isRoutine(line, answer)) tell(line);
       if (answer.problem) tell(`${answer.problem.what}: ${answer.problem.found}. ${answer.problem.remedy}`);
       waiting?.(answer);
     };
@@ -67,6 +71,14 @@ async function run() {
 }
 
 function show(answer, tookMs) {
+  if (last && answer && last.task === answer.task && last.model !== answer.model) tell(`A new model of ${answer.task} is in use.`);
+  last = answer;
+  if (answer && answer.task !== state.task) {
+    drawOver(overlay, null);
+    reading.textContent = "";
+    figures.textContent = `opening ${state.task} …`;
+    return;
+  }
   drawOver(overlay, answer, camera.isMirrored());
   reading.textContent = answer?.text ?? "";
   showCards(seen, answer?.regions ?? []);
@@ -87,5 +99,6 @@ camera.onPicture(run);
 onChange("tab", run);
 document.addEventListener("visibilitychange", run);
 onChange("task", () => {
+  times = [];
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ task: state.task }));
 });

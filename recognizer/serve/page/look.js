@@ -48,7 +48,7 @@ function show() {
 function table() {
   const columns = [...read.labels, null];
   const most = Math.max(1, ...read.counts.flat());
-  const head = element("tr", {}, element("th", { className: "corner", textContent: "shown ↓ read as →" }),
+  const head = element("tr", {}, element("th", { className: "corner", textContent: "label ↓ read as →" }),
     ...columns.map((label) => element("th", { scope: "col", textContent: label ?? "–", title: label ?? "nothing known" })));
   const rows = read.labels.map((label, row) => {
     const cells = columns.map((readAs, column) => cell(label, readAs, read.counts[row][column], most));
@@ -99,7 +99,8 @@ function card(one, mistake) {
     ...read.labels.filter((label) => label !== one.label).map((label) => element("option", { value: label, textContent: label })));
   choice.setAttribute("aria-label", `Relabel this ${one.label}`);
   choice.addEventListener("change", () => relabel(one, choice.value));
-  const gone = element("button", { className: "delete", textContent: "Delete", type: "button" });
+  const gone = element("button", { className: "delete", textContent: "✕", type: "button", title: "Delete it" });
+  gone.setAttribute("aria-label", `Delete this ${one.label}`);
   gone.addEventListener("click", () => remove(one));
   const made = element("figure", { className: mistake ? "sample mistake" : "sample" }, picture, words);
   if (mistake && one.read_as !== null) {

@@ -1,8 +1,9 @@
-// Draws what was seen: boxes over the picture, and a card for each region.
+// Draws what was seen: boxes over the picture, and a card for what is known.
 
 import { element, percent } from "./api.js";
 
-const SHOWN = 8; // cards
+const SHOWN = 6; // cards
+const SMALL = 12; // pictures of what has no card
 const KNOWN = "#37d694";
 const UNKNOWN = "#aeb6bf";
 const BONES = [[0, 1, 2, 3, 4], [0, 5, 6, 7, 8], [5, 9, 10, 11, 12], [9, 13, 14, 15, 16], [13, 17, 18, 19, 20], [0, 17]];
@@ -35,15 +36,16 @@ function drawRegion(pen, region, x, y, ratio) {
   pen.strokeRect(left, top, Math.abs(x(x2) - x(x1)), y(y2) - top);
   if (region.joints) drawHand(pen, region.joints, x, y, ratio, color);
   if (region.label === null) return;
-  pen.font = `700 ${18 * ratio}px system-ui, sans-serif`;
-  const width = pen.measureText(region.label).width + 14 * ratio;
-  const height = 26 * ratio;
+  const size = (pen.canvas.clientWidth < 500 ? 12 : 18) * ratio;
+  pen.font = `700 ${size}px system-ui, sans-serif`;
+  const width = pen.measureText(region.label).width + 0.75 * size;
+  const height = 1.4 * size;
   const above = top > height ? top - height : top;
   pen.fillStyle = color;
   pen.fillRect(left - pen.lineWidth / 2, above, width, height);
   pen.fillStyle = "#06281b";
   pen.textBaseline = "middle";
-  pen.fillText(region.label, left + 6 * ratio, above + height / 2 + ratio);
+  pen.fillText(region.label, left + 0.33 * size, above + height / 2 + ratio);
 }
 
 function drawHand(pen, joints, x, y, ratio, color) {
@@ -69,18 +71,29 @@ function drawGuide(pen, guide, x, y, ratio) {
   pen.restore();
 }
 
-// One card for each region, those that are known first; cards are reused, as they change many times a second.
+// A card for each region that is known, small pictures of the others; all are reused, as they change many times a second.
 export function showCards(list, regions) {
-  const ordered = [...regions].sort((a, b) => (a.label === null) - (b.label === null));
-  const shown = ordered.slice(0, SHOWN);
-  const cards = list.querySelectorAll(".thing");
-  for (const extra of [...cards].slice(shown.length)) extra.remove();
-  shown.forEach((region, index) => fill(cards[index] ?? list.insertBefore(card(), list.querySelector(".more")), region));
-  let more = list.querySelector(".more");
-  if (ordered.length > SHOWN) {
-    more ??= list.appendChild(element("p", { className: "more" }));
-    more.textContent = `and ${ordered.length - SHOWN} more`;
-  } else more?.remove();
+  const known = regions.filter((region) => region.label !== null);
+  const cards = known.length ? known.slice(0, SHOWN) : regions.slice(0, 1);
+  const others = regions.filter((region) => !cards.includes(region));
+  reuse(list, ".thing", cards, card, fill);
+  let rest = list.querySelector(".rest");
+  rest ??= list.appendChild(element("div", { className: "rest" }, element("p"), element("div")));
+  rest.hidden = !others.length;
+  rest.firstChild.textContent = known.length > SHOWN ? `and ${others.length} more` : "Not known";
+  reuse(rest.lastChild, "img", others.slice(0, SMALL), () => element("img", { width: 44, height: 44 }), fillSmall);
+}
+
+function reuse(list, kind, values, make, fillOne) {
+  const there = [...list.querySelectorAll(`:scope > ${kind}`)];
+  for (const extra of there.slice(values.length)) extra.remove();
+  values.forEach((value, index) => fillOne(there[index] ?? list.insertBefore(make(), list.querySelector(":scope > .rest")), value));
+}
+
+function fillSmall(image, region) {
+  if (region.image && image.getAttribute("src") !== region.image) image.src = region.image;
+  image.alt = region.label ?? "nothing I know";
+  image.title = region.top.map(([label, share]) => `${label} ${percent(share)}`).join(", ");
 }
 
 function card() {
