@@ -32,8 +32,11 @@ const load = telling(async () => {
   show();
 });
 
+const isChosen = (one) => !chosen || (one.label === chosen.label && one.read_as === chosen.readAs);
+
 function show() {
   if (!read) return;
+  if (!read.samples.some(isChosen)) chosen = null; // its last picture has gone elsewhere
   const wrong = read.samples.filter((sample) => sample.label !== (sample.read_as ?? "nothing")).length;
   const left = read.left_out ? ` The oldest ${read.left_out} are not among them.` : "";
   hint.textContent = !read.samples.length
@@ -79,7 +82,7 @@ function cell(label, readAs, count, most) {
 }
 
 function showGrid() {
-  const matching = read.samples.filter((one) => !chosen || (one.label === chosen.label && one.read_as === chosen.readAs)).reverse();
+  const matching = read.samples.filter(isChosen).reverse();
   const mistakes = (one) => read.model && !isRight(one.label, one.read_as);
   if (!chosen) matching.sort((a, b) => mistakes(b) - mistakes(a));
   all.hidden = !chosen;

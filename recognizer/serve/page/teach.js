@@ -60,6 +60,7 @@ const record = telling(async (label) => {
   }
   held = label;
   burst = [];
+  takeBack.disabled = true;
   const task = state.task;
   mark();
   try {
