@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import cv2
-import httpx
+import httpx2 as httpx
 import numpy as np
 import pytest
 from conftest import paper, write
