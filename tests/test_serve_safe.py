@@ -325,5 +325,5 @@ def test_a_failure_within_is_a_problem_too(tmp_path: Path) -> None:
 
 
 def test_a_task_without_a_model_is_told_with_a_remedy(tmp_path: Path) -> None:
-    problem(client(tmp_path).get("/v1/models/digits"), 503)
-    problem(client(tmp_path).post("/v1/models/digits/rollback"), 503)
+    problem(client(tmp_path).get("/v1/models/digits"), 409)
+    problem(client(tmp_path).post("/v1/models/digits/rollback"), 409)

@@ -19,8 +19,8 @@ STATUS_AND_WHAT: dict[type[RecognizerError], tuple[int, str, str]] = {
     SettingsError: (404, "There is no such task", "GET /v1/tasks lists them."),
     SourceError: (422, "The picture cannot be read", "Send a JPEG, PNG or WebP picture."),
     SamplesError: (422, "The samples do not take that", "GET /v1/tasks lists the tasks and their labels."),
-    ModelError: (503, "The task's model cannot be used", "Train the task again, or go back to the model before."),
-    AssetError: (503, "A file that the task needs is missing", "Run: python -m recognizer doctor"),
+    ModelError: (409, "The task's model cannot be used", "Train the task again, or go back to the model before."),
+    AssetError: (409, "A file that the task needs is missing", "Run: python -m recognizer doctor"),
 }
 
 
