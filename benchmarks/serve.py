@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -37,6 +37,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CARD_S = 2.4  # the studio shows another sheet this often
 QUALITY = 92  # of the JPEG pictures, as the page sends them
 CLIENTS = (1, 8, 32)
+WARM_UP = 5  # pictures
+WAIT_S = 120  # for the last of 32 clients on a slow machine
 
 
 def main() -> None:
@@ -55,30 +57,27 @@ def main() -> None:
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {options.workers} workers")
     print(f"{len(pictures)} studio pictures of {options.size}, {len(pictures[0]) >> 10} kB each")
     print(f"{'':28} {'p50':>8} {'p95':>8} {'p99':>8} ms {'a second':>10}")
-    with server(options.task, options.workers) as url, bare(options.task) as pipeline:
-        ask_one = asking(url, options.task)
+    with server(options.workers) as url, bare(options.task) as pipeline:
         alone: list[float] = []
         one: list[float] = []
-        for number in range(options.frames + 5):  # the first ones warm up
-            alone.append(timed(pipeline, pictures[number % len(pictures)]))
-            one.append(timed(ask_one, pictures[number % len(pictures)]))
-        alone, one = alone[5:], one[5:]
+        with asking(url, options.task) as ask:
+            for number in range(WARM_UP + options.frames):
+                alone.append(timed(pipeline, pictures[number % len(pictures)]))
+                one.append(timed(ask, pictures[number % len(pictures)]))
+        alone, one = alone[WARM_UP:], one[WARM_UP:]
         show("pipeline", alone, 1000 / float(np.mean(alone)))
         show("predict, 1 client", one, 1000 / float(np.mean(one)))
-        for name, make in (("predict", asking), ("stream", streaming)):
-            for count in CLIENTS[1:] if name == "predict" else CLIENTS:
-                many(
-                    f"{name}, {count} clients",
-                    [make(url, options.task) for _ in range(count)],
-                    pictures,
-                    options.frames,
-                )
+        for name, make, counts in (("predict", asking, CLIENTS[1:]), ("stream", streaming, CLIENTS)):
+            for count in counts:
+                with ExitStack() as stack:
+                    clients = [stack.enter_context(make(url, options.task)) for _ in range(count)]
+                    many(f"{name}, {count} client{'s' if count > 1 else ''}", clients, pictures, options.frames)
     ratio = np.percentile(one, 95) / np.percentile(alone, 95)
     print(f"p95 of one client is {ratio:.2f} times the pipeline's")
 
 
 @contextmanager
-def server(task: str, workers: int) -> Iterator[str]:
+def server(workers: int) -> Iterator[str]:
     """The address of a server in a process of its own."""
     command = [sys.executable, "-m", "recognizer", "serve", "--port", "0", "--workers", str(workers)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -117,30 +116,32 @@ def _read_pictures(pipe: Connection, task: str) -> None:
             pipe.send(pipeline.step(frame).text)
 
 
-def asking(url: str, task: str) -> Callable[[bytes], object]:
+@contextmanager
+def asking(url: str, task: str) -> Iterator[Callable[[bytes], object]]:
     """A client that sends a picture and waits for the answer, over a connection of its own."""
-    client = httpx.Client(base_url=url, timeout=120)
 
     def ask(picture: bytes) -> object:
         answer = client.post(f"/v1/predict?task={task}", content=picture)
         answer.raise_for_status()
         return answer.json()
 
-    return ask
+    with httpx.Client(base_url=url, timeout=WAIT_S) as client:
+        yield ask
 
 
-def streaming(url: str, task: str) -> Callable[[bytes], object]:
+@contextmanager
+def streaming(url: str, task: str) -> Iterator[Callable[[bytes], object]]:
     """A client that sends a frame and waits for its answer."""
-    stream = connect(f"{url.replace('http', 'ws', 1)}/v1/stream?task={task}", open_timeout=120)
 
     def ask(picture: bytes) -> object:
         stream.send(picture)
-        answer = json.loads(stream.recv(120))
+        answer = json.loads(stream.recv(WAIT_S))
         if "problem" in answer:
             raise RuntimeError(answer["problem"])
         return answer
 
-    return ask
+    with connect(f"{url.replace('http', 'ws', 1)}/v1/stream?task={task}", open_timeout=WAIT_S) as stream:
+        yield ask
 
 
 def many(name: str, clients: Sequence[Callable[[bytes], object]], pictures: Sequence[bytes], frames: int) -> None:

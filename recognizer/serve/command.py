@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from recognizer.settings import ServeSettings
 
 LEAVE_S = 10  # for what is being answered at Ctrl-C
+KEEP_ALIVE_S = 60  # a page that is looked at asks again within this
 BACKLOG = 128
 
 
@@ -71,6 +72,7 @@ def serve(settings: "ServeSettings") -> int:
             proxy_headers=False,
             ws_max_size=BODY_LIMIT,
             ws_max_queue=1,
+            timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=LEAVE_S,
             ssl_certfile=settings.certificate,
             ssl_keyfile=settings.key,
@@ -92,8 +94,11 @@ def address(settings: "ServeSettings") -> str:
 def listening(settings: "ServeSettings") -> socket.socket:
     """The socket that is asked, before anything is loaded. Raises SettingsError where the port is taken."""
     try:
-        family, _, _, _, where = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family)
+        # the protocol has to be named: asyncio sends small answers at once on sockets that it knows to be TCP
+        family, kind, protocol, _, where = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+        )[0]
+        listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(where)
         listener.listen(BACKLOG)
