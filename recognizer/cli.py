@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recognizer.errors import RecognizerError, SettingsError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from recognizer.sinks import Sink, Window
     from recognizer.sources import Source
     from recognizer.teach import Teacher
-    from recognizer.values import Observation, Prediction, Region
+    from recognizer.values import Observation
 
 USAGE_ERROR = 2
 SOME_FAILED = 1
@@ -35,6 +35,7 @@ commands:
   capture           record samples out of a video, a folder or a camera, without a window
   samples …         list, show, relabel, delete, merge, export, import or verify what was recorded
   models …          list, show, roll back, delete or export what was trained
+  serve             the same in the browser and over REST; see: python -m recognizer serve --help
   doctor            check versions, cameras, screen and models
 
 keys in the window:
@@ -53,6 +54,7 @@ def main(words: Sequence[str] | None = None) -> int:
         "capture": run_capture,
         "samples": run_samples,
         "models": run_models,
+        "serve": run_serve,
     }
     try:
         if words and words[0] in commands:
@@ -224,6 +226,12 @@ def run_models(words: Sequence[str]) -> int:
     return models_cli.run_models(words)
 
 
+def run_serve(words: Sequence[str]) -> int:
+    from recognizer.serve import command
+
+    return command.run_serve(words)
+
+
 def run_image(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m recognizer image", description="Recognise what pictures show.")
     parser.add_argument("files", nargs="+", metavar="FILE")
@@ -241,6 +249,7 @@ def run_image(words: Sequence[str]) -> int:
 
 def _recognize(pipeline: "Pipeline", index: int, file: str, options: argparse.Namespace) -> bool:
     """Print what a picture shows; False where it could not be read."""
+    from recognizer.answers import as_json
     from recognizer.errors import SourceError
     from recognizer.sources import read_image
     from recognizer.values import Frame
@@ -255,33 +264,12 @@ def _recognize(pipeline: "Pipeline", index: int, file: str, options: argparse.Na
         return False
     observation = pipeline.step(frame)
     if options.json:
-        print(json.dumps(as_json(observation), ensure_ascii=False), flush=True)
+        print(json.dumps({"file": str(file), **as_json(observation)}, ensure_ascii=False), flush=True)
     else:
         print(f"{file}: {observation.text or 'nothing known'}", flush=True)
     if options.save:
         _save_annotated(observation, options.save, pipeline)
     return True
-
-
-def as_json(observation: "Observation") -> dict[str, Any]:
-    """What `image --json` prints of a picture: its text, and its regions in reading order."""
-    return {
-        "file": observation.frame.name,
-        "text": observation.text,
-        "regions": [
-            _region_as_json(region, prediction)
-            for region, prediction in zip(observation.regions, observation.predictions, strict=True)
-        ],
-    }
-
-
-def _region_as_json(region: "Region", prediction: "Prediction") -> dict[str, Any]:
-    known = {
-        "label": prediction.label,
-        "confidence": round(prediction.confidence, 4),
-        "box": list(region.box.xyxy),
-    }
-    return known if region.hand is None else {**known, "hand": region.hand.side}
 
 
 def _save_annotated(observation: "Observation", folder: Path, pipeline: "Pipeline") -> None:

@@ -55,14 +55,14 @@ class LivePipeline:
         return self._pipeline.task
 
     @property
-    def folder(self) -> Path | None:
-        """The model version in use, None for a task that has none yet."""
-        return self._pipeline.folder
-
-    @property
     def region(self) -> str:
         """Where the task's things are shown: "paper" or "hand"."""
         return self._pipeline.region
+
+    @property
+    def folder(self) -> Path | None:
+        """The model version that runs; None before the first one."""
+        return self._pipeline.folder
 
     def step(self, frame: Frame) -> Observation:
         self._swap()

@@ -544,7 +544,7 @@ def decoded(png: bytes, name: str) -> np.ndarray:
     """The picture in a PNG file, (h, w, 3) uint8 BGR. Raises SamplesError for one that is damaged or enormous."""
     width, height = int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
     picture = None
-    if _is_whole_png(png) and 0 < 3 * width * height <= 2 * PICTURE_LIMIT and len(png) <= PICTURE_LIMIT:
+    if is_whole_png(png) and 0 < 3 * width * height <= 2 * PICTURE_LIMIT and len(png) <= PICTURE_LIMIT:
         with contextlib.suppress(cv2.error):
             picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
@@ -552,7 +552,7 @@ def decoded(png: bytes, name: str) -> np.ndarray:
     return picture
 
 
-def _is_whole_png(data: bytes) -> bool:
+def is_whole_png(data: bytes) -> bool:
     """Whether the chunks go on to the last one with their checksums right: OpenCV shows a damaged one in part."""
     if not data.startswith(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"):
         return False

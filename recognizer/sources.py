@@ -405,17 +405,22 @@ def read_image(path: str | Path) -> np.ndarray:
     Raises SourceError with one line for a file that is missing, empty, no picture or of an unknown kind.
     """
     path = Path(path)
-    _silence_opencv()
     _check_file(path, "a picture file")
     try:
         data = np.fromfile(path, np.uint8)  # cv2.imread cannot open names outside the code page on Windows
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror or error}.") from error
+    return decode_image(data, str(path))
+
+
+def decode_image(data: np.ndarray, name: str) -> np.ndarray:
+    """The picture in the (N,) uint8 bytes of a file, as `read_image` gives it. Raises SourceError with its name."""
+    _silence_opencv()
     image_bgr = _decode(data, cv2.IMREAD_COLOR)
     if image_bgr is None:
         if data[4:8].tobytes() == b"ftyp" and data[8:11].tobytes() in (b"hei", b"hev", b"mif"):
-            raise SourceError(f"{path} is a HEIC picture, which cannot be read. Save it as JPEG or PNG.")
-        raise SourceError(f"{path} is not a picture that can be read, or it is damaged. Use JPEG or PNG.")
+            raise SourceError(f"{name} is a HEIC picture, which cannot be read. Save it as JPEG or PNG.")
+        raise SourceError(f"{name} is not a picture that can be read, or it is damaged. Use JPEG or PNG.")
     if data[:2].tobytes() == b"\xff\xd8":  # JPEG has no transparency
         return image_bgr
     image_bgra = _decode(data, cv2.IMREAD_UNCHANGED)

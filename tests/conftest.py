@@ -1,11 +1,12 @@
 """What several test files draw and pretend: paper, handwriting, a classifier that needs no model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from running_server import Served, running_server
 
 from recognizer import registry
 from recognizer.assets import find_asset
@@ -84,6 +85,18 @@ class FakeFinder:
 def own_captures(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Samples that a user has recorded are neither read nor written by tests."""
     monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path_factory.mktemp("captures")))
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A running server with samples and models of its own, skipping where no digits model has been published yet."""
+    try:
+        registry.current(registry.models_folder(), "digits")
+    except ModelError as error:
+        pytest.skip(f"needs the digits model: {error}")
+    folder = tmp_path_factory.mktemp("served")
+    with running_server(folder) as server:
+        yield server
 
 
 @pytest.fixture

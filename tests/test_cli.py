@@ -155,7 +155,7 @@ def test_pictures_are_read_as_json_and_bad_ones_do_not_stop_the_others(
     assert "missing.png" in absent["error"]
     assert "zwölf" in printed.out  # as it is written, not as \u00f6
     assert (read["file"], read["text"]) == (str(two), "77")
-    assert [set(region) for region in read["regions"]] == [{"label", "confidence", "box"}] * 2
+    assert [set(region) for region in read["regions"]] == [{"label", "confidence", "top", "box"}] * 2
     left, right = read["regions"]
     assert (left["label"], left["confidence"]) == ("7", 0.9)
     assert left["box"][0] < left["box"][2] < right["box"][0] < right["box"][2]

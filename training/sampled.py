@@ -9,10 +9,9 @@ import numpy as np
 
 from recognizer import pose, preprocess
 from recognizer.classifier import Classifier, Network
-from recognizer.samples import Sample, Samples, box_in_cut_out
-from recognizer.values import Frame
+from recognizer.reread import ink_of
+from recognizer.samples import Sample, Samples
 
-SAME_INK = 0.3  # intersection over union: what is found in a paper sample lies where it was recorded
 INK_SIDE = 112  # pixels of the longer side at which ink is changed
 TURN_DEG = 7.0  # standard deviations of how ink is changed: further, and a 1 is a 7 or a + an x
 SHEAR = 0.12
@@ -94,18 +93,6 @@ def view_of(region: str, samples: Sequence[Sample], store: Samples) -> View:
         return HandView(seen, np.array(landmarks, np.float32).reshape(-1, pose.JOINTS, 3), left)
     found = [(sample, ink) for sample in samples if (ink := ink_of(sample, store.picture(sample))) is not None]
     return PaperView([sample for sample, _ in found], [ink for _, ink in found])
-
-
-def ink_of(sample: Sample, picture_bgr: np.ndarray) -> np.ndarray | None:
-    """The ink (h, w) uint8 that was recorded, found again in the sample's picture (h, w, 3) uint8; None where it is not."""
-    from recognizer.regions.digits import DigitFinder
-
-    regions = DigitFinder().find(Frame(picture_bgr, 0, 0.0, sample.path))
-    box = box_in_cut_out(sample.box)
-    if (box.width, box.height) == picture_bgr.shape[1::-1]:  # a whole picture, in which nothing was found before
-        return max(regions, key=lambda region: region.box.area).crop if regions else None
-    near = [region for region in regions if region.box.iou(box) > SAME_INK]
-    return max(near, key=lambda region: region.box.iou(box)).crop if near else None
 
 
 def held_again(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

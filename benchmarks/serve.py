@@ -1,0 +1,193 @@
+"""What the server adds to the pipeline: milliseconds and throughput with 1, 8 and 32 clients, in one run.
+
+python -m benchmarks.serve                 a picture a request, and frames of streams
+python -m benchmarks.serve --workers 2     with more processes that read pictures
+
+The bare pipeline decodes and reads the same pictures in a process of its own, by turns with one client.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import cv2
+import httpx2 as httpx
+import numpy as np
+from websockets.sync.client import connect
+
+from recognizer import registry
+from recognizer.pipeline import open_pipeline
+from recognizer.settings import STUDIO_SCENES, TASKS
+from recognizer.sources import decode_image
+from recognizer.studio import Studio
+from recognizer.values import Frame
+
+ROOT = Path(__file__).resolve().parent.parent
+CARD_S = 2.4  # the studio shows another sheet this often
+QUALITY = 92  # of the JPEG pictures, as the page sends them
+CLIENTS = (1, 8, 32)
+WARM_UP = 5  # pictures
+WAIT_S = 120  # for the last of 32 clients on a slow machine
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.serve", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("--task", default="digits", choices=TASKS)
+    parser.add_argument("--frames", type=int, default=100, help="pictures that one client asks for")
+    parser.add_argument("--size", default="1280x720")
+    parser.add_argument("--workers", type=int, default=1, help="of the server")
+    options = parser.parse_args()
+    width, height = (int(side) for side in options.size.split("x"))
+    studio = Studio(STUDIO_SCENES[options.task], (width, height))
+    indices = [round((CARD_S * card + CARD_S / 2) * 30) for card in range(min(options.frames, 20))]
+    pictures = [_jpeg(studio.frame(index).image_bgr) for index in indices]
+
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {options.workers} workers")
+    print(f"{len(pictures)} studio pictures of {options.size}, {len(pictures[0]) >> 10} kB each")
+    print(f"{'':28} {'p50':>8} {'p95':>8} {'p99':>8} ms {'a second':>10}")
+    with server(options.workers) as url, bare(options.task) as pipeline:
+        alone: list[float] = []
+        one: list[float] = []
+        with asking(url, options.task) as ask:
+            for number in range(WARM_UP + options.frames):
+                alone.append(timed(pipeline, pictures[number % len(pictures)]))
+                one.append(timed(ask, pictures[number % len(pictures)]))
+        alone, one = alone[WARM_UP:], one[WARM_UP:]
+        show("pipeline", alone, 1000 / float(np.mean(alone)))
+        show("predict, 1 client", one, 1000 / float(np.mean(one)))
+        for name, make, counts in (("predict", asking, CLIENTS[1:]), ("stream", streaming, CLIENTS)):
+            for count in counts:
+                with ExitStack() as stack:
+                    clients = [stack.enter_context(make(url, options.task)) for _ in range(count)]
+                    many(f"{name}, {count} client{'s' if count > 1 else ''}", clients, pictures, options.frames)
+    ratio = np.percentile(one, 95) / np.percentile(alone, 95)
+    print(f"p95 of one client is {ratio:.2f} times the pipeline's")
+
+
+@contextmanager
+def server(workers: int) -> Iterator[str]:
+    """The address of a server in a process of its own."""
+    command = [sys.executable, "-m", "recognizer", "serve", "--port", "0", "--workers", str(workers)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        found = re.search(r"http://[\d.]+:\d+", process.stdout.readline())
+        if found is None:
+            sys.exit("The server did not start; what it said is above.")
+        yield found[0]
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def bare(task: str) -> Iterator[Callable[[bytes], object]]:
+    """Decodes and reads a picture in another process; the pipe between them costs less than a tenth of a millisecond."""
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_read_pictures, args=(theirs, task), daemon=True)
+    process.start()
+
+    def read(picture: bytes) -> object:
+        ours.send_bytes(picture)
+        return ours.recv()
+
+    yield read
+    ours.send_bytes(b"")
+    process.join()
+
+
+def _read_pictures(pipe: Connection, task: str) -> None:
+    with open_pipeline(task, registry.models_folder(), smooth=False) as pipeline:
+        while picture := pipe.recv_bytes():
+            frame = Frame(decode_image(np.frombuffer(picture, np.uint8), "picture"), 0, 0.0, "picture")
+            pipe.send(pipeline.step(frame).text)
+
+
+@contextmanager
+def asking(url: str, task: str) -> Iterator[Callable[[bytes], object]]:
+    """A client that sends a picture and waits for the answer, over a connection of its own."""
+
+    def ask(picture: bytes) -> object:
+        answer = client.post(f"/v1/predict?task={task}", content=picture)
+        answer.raise_for_status()
+        return answer.json()
+
+    with httpx.Client(base_url=url, timeout=WAIT_S) as client:
+        yield ask
+
+
+@contextmanager
+def streaming(url: str, task: str) -> Iterator[Callable[[bytes], object]]:
+    """A client that sends a frame and waits for its answer."""
+
+    def ask(picture: bytes) -> object:
+        stream.send(picture)
+        answer = json.loads(stream.recv(WAIT_S))
+        if "problem" in answer:
+            raise RuntimeError(answer["problem"])
+        return answer
+
+    with connect(f"{url.replace('http', 'ws', 1)}/v1/stream?task={task}", open_timeout=WAIT_S) as stream:
+        yield ask
+
+
+def many(name: str, clients: Sequence[Callable[[bytes], object]], pictures: Sequence[bytes], frames: int) -> None:
+    """All clients at once, each with as many pictures; tells what was lost and how unequal their turns were."""
+    each = max(5, frames // len(clients))
+    for client in clients:
+        client(pictures[0])
+    costs: list[list[float]] = [[] for _ in clients]
+    ends_s: list[float] = [0.0] * len(clients)
+    together = threading.Barrier(len(clients) + 1)
+
+    def run(number: int) -> None:
+        together.wait()
+        for turn in range(each):
+            costs[number].append(timed(clients[number], pictures[(number + turn) % len(pictures)]))
+        ends_s[number] = time.perf_counter()
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(clients))]
+    for thread in threads:
+        thread.start()
+    together.wait()
+    began_s = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    answered = sum(map(len, costs))
+    show(name, [cost for own in costs for cost in own], answered / (max(ends_s) - began_s))
+    if len(clients) > 1:
+        means = [float(np.mean(own)) for own in costs if own]
+        lost = each * len(clients) - answered
+        print(f"{'':28} {lost} lost; the slowest client waited {max(means) / min(means):.2f} times the fastest's time")
+
+
+def timed(ask: Callable[[bytes], object], picture: bytes) -> float:
+    began_s = time.perf_counter()
+    ask(picture)
+    return 1000 * (time.perf_counter() - began_s)
+
+
+def show(name: str, costs_ms: Sequence[float], a_second: float) -> None:
+    p50, p95, p99 = np.percentile(costs_ms, [50, 95, 99])
+    print(f"{name:28} {p50:8.1f} {p95:8.1f} {p99:8.1f} {a_second:13.1f}", flush=True)
+
+
+def _jpeg(picture_bgr: np.ndarray) -> bytes:
+    return cv2.imencode(".jpg", picture_bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Counts and times for Prometheus."""
+
+import time
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+
+
+class Metrics:
+    """One app's, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "recognizer_requests", "Answered requests", ["method", "path", "status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "recognizer_request_seconds", "Time to the answer", ["path"], buckets=SECONDS, registry=self.registry
+        )
+        self.stage_seconds = Histogram(
+            "recognizer_stage_seconds",
+            "Time of each stage of a picture",
+            ["stage"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.frames = Counter(
+            "recognizer_stream_frames", "Frames that came, by what became of them", ["end"], registry=self.registry
+        )
+        self.streams = Gauge("recognizer_streams", "Open streams", registry=self.registry)
+        self.waiting = Gauge("recognizer_waiting", "Pictures in line", registry=self.registry)
+        self.jobs = Gauge("recognizer_jobs_running", "Trainings that run", registry=self.registry)
+
+    def read(self, stages_ms: dict[str, float]) -> None:
+        """Take note of a picture that was read."""
+        for stage, cost_ms in stages_ms.items():
+            self.stage_seconds.labels(stage).observe(cost_ms / 1000)
+
+
+class Counted:
+    """ASGI middleware that counts requests by the route that answered them."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began_s = time.perf_counter()
+        status = 500
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sending)
+        finally:
+            path = getattr(scope.get("route"), "path", "other")  # of the route: addresses with ids are without number
+            self._metrics.requests.labels(scope["method"], path, status).inc()
+            self._metrics.seconds.labels(path).observe(time.perf_counter() - began_s)

@@ -1,0 +1,158 @@
+// The picture: from the camera, or from a file where there is none. Why there is none is said in words.
+
+import { element } from "./api.js";
+
+const LONG_SIDE = 1280; // pixels of what is sent: the window asks cameras for as much
+const QUALITY = 0.92;
+
+const stage = document.getElementById("stage");
+const video = document.getElementById("video");
+const still = document.getElementById("still");
+const curtain = document.getElementById("curtain");
+const title = document.getElementById("curtain-title");
+const words = document.getElementById("curtain-words");
+const startButton = document.getElementById("start");
+const stopButton = document.getElementById("stop");
+const devices = document.getElementById("device");
+const mirror = document.getElementById("mirror");
+const file = document.getElementById("file");
+
+const page = document.createElement("canvas"); // on which frames become JPEG
+let source = null; // the video or the still canvas, while it shows something
+let onStart = () => {};
+
+export const isOn = () => source !== null;
+export const isStill = () => source === still;
+export const isMirrored = () => source === video && mirror.checked;
+
+export function onPicture(then) {
+  onStart = then;
+}
+
+// The picture as a JPEG Blob, or null while there is none.
+export function grab() {
+  if (source === null) return Promise.resolve(null);
+  const [width, height] = source === video ? [video.videoWidth, video.videoHeight] : [still.width, still.height];
+  if (!width) return Promise.resolve(null);
+  const scale = Math.min(1, LONG_SIDE / Math.max(width, height));
+  page.width = Math.round(width * scale);
+  page.height = Math.round(height * scale);
+  page.getContext("2d", { alpha: false }).drawImage(source, 0, 0, page.width, page.height);
+  return new Promise((resolve) => page.toBlob(resolve, "image/jpeg", QUALITY));
+}
+
+// Resolves when the next frame is there.
+export function nextFrame() {
+  if (source === video && video.requestVideoFrameCallback) {
+    return new Promise((resolve) => {
+      const late = setTimeout(resolve, 250); // a hidden page gets no frames
+      video.requestVideoFrameCallback(() => (clearTimeout(late), resolve()));
+    });
+  }
+  return new Promise((resolve) => setTimeout(resolve, source === still ? 200 : 33));
+}
+
+export async function start() {
+  if (!navigator.mediaDevices?.getUserMedia) {
+    say("The browser gives no camera to this page",
+      "Browsers allow it on this machine itself, or over https: start the server with --certificate and --key. " +
+      "Until then open a picture (a phone offers to take one), or write on the Draw page.");
+    return;
+  }
+  say("Waiting for the camera", "The browser may ask whether this page may use it.");
+  startButton.hidden = true;
+  const wanted = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
+  if (devices.value) wanted.deviceId = { exact: devices.value };
+  else wanted.facingMode = "user";
+  try {
+    video.srcObject = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
+    await video.play();
+  } catch (error) {
+    refuse(error);
+    return;
+  }
+  video.srcObject.getVideoTracks()[0].addEventListener("ended", () => {
+    stop();
+    say("The camera is gone", "It was unplugged, or another program took it. Plug it in and start it again.");
+  });
+  show(video, video.videoWidth, video.videoHeight);
+  stopButton.hidden = false;
+  await listDevices();
+}
+
+export function stop() {
+  for (const track of video.srcObject?.getTracks() ?? []) track.stop();
+  video.srcObject = null;
+  source = null;
+  stage.classList.remove("mirrored");
+  stopButton.hidden = true;
+  say("The camera is off", "Start it, open a picture, or write on the Draw page.");
+}
+
+function show(what, width, height) {
+  source = what;
+  curtain.hidden = true;
+  still.hidden = what !== still;
+  video.hidden = what !== video;
+  stage.style.aspectRatio = `${width} / ${height}`;
+  stage.style.maxWidth = `calc((100vh - 170px) * ${width / height})`;
+  stage.classList.toggle("mirrored", isMirrored());
+  onStart();
+}
+
+function say(head, line) {
+  curtain.hidden = false;
+  startButton.hidden = false;
+  title.textContent = head;
+  words.textContent = line;
+}
+
+function refuse(error) {
+  const reasons = {
+    NotAllowedError: ["The camera was refused", "Allow it for this page beside the address, then start it again. Or open a picture."],
+    NotFoundError: ["No camera was found", "Plug one in and start it, open a picture, or write on the Draw page."],
+    NotReadableError: ["The camera is busy", "Another program uses it. Close that one, then start it again."],
+    OverconstrainedError: ["That camera is not there any more", "Choose another one and start it again."],
+  };
+  devices.value = "";
+  say(...(reasons[error.name] ?? ["The camera did not start", `${error.message || error.name}. Try again, or open a picture.`]));
+}
+
+async function listDevices() {
+  const cameras = (await navigator.mediaDevices.enumerateDevices()).filter((one) => one.kind === "videoinput");
+  const used = video.srcObject?.getVideoTracks()[0]?.getSettings().deviceId;
+  devices.replaceChildren(...cameras.map((one, index) =>
+    element("option", { value: one.deviceId, textContent: one.label || `Camera ${index + 1}`, selected: one.deviceId === used })));
+  devices.hidden = cameras.length < 2;
+}
+
+async function openFile() {
+  const [chosen] = file.files;
+  file.value = "";
+  if (!chosen) return;
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(chosen, { imageOrientation: "from-image" });
+  } catch {
+    say("That picture cannot be opened", "Use a JPEG, PNG or WebP picture.");
+    return;
+  }
+  if (video.srcObject) stop();
+  const scale = Math.min(1, LONG_SIDE / Math.max(bitmap.width, bitmap.height));
+  still.width = Math.round(bitmap.width * scale);
+  still.height = Math.round(bitmap.height * scale);
+  const context = still.getContext("2d", { alpha: false });
+  context.fillStyle = "white";
+  context.fillRect(0, 0, still.width, still.height);
+  context.drawImage(bitmap, 0, 0, still.width, still.height);
+  show(still, still.width, still.height);
+}
+
+startButton.addEventListener("click", start);
+stopButton.addEventListener("click", stop);
+devices.addEventListener("change", () => {
+  for (const track of video.srcObject?.getTracks() ?? []) track.stop();
+  start();
+});
+mirror.addEventListener("change", () => stage.classList.toggle("mirrored", isMirrored()));
+file.addEventListener("change", openFile);

@@ -1,0 +1,150 @@
+// A sheet to write on, read like a picture of paper.
+
+import { ask, element, named, tell, telling } from "./api.js";
+import { showCards } from "./seen.js";
+import { current, loadTasks, onChange, state } from "./state.js";
+
+const PEN = 20; // pixels of the sheet
+const STEP = 12; // of an arrow key
+const READ_AFTER_MS = 60;
+const PAPER = "#fbfaf6";
+const INK = "#1c2733";
+
+const sheet = document.getElementById("sheet");
+const text = document.getElementById("draw-text");
+const seen = document.getElementById("draw-seen");
+const labels = document.getElementById("draw-labels");
+const pen = sheet.getContext("2d");
+
+let strokes = []; // each a list of [x, y]
+let stroke = null; // that is being written
+let point = [sheet.width / 2, sheet.height / 2]; // of the keyboard's pen
+let due = 0;
+let reading = false;
+
+// Hands cannot be drawn: what is written for such a task is read as digits.
+const task = () => (current()?.region === "paper" ? state.task : "digits");
+
+function paint(withPen = false) {
+  pen.fillStyle = PAPER;
+  pen.fillRect(0, 0, sheet.width, sheet.height);
+  pen.strokeStyle = INK;
+  pen.lineWidth = PEN;
+  pen.lineCap = pen.lineJoin = "round";
+  for (const points of strokes) {
+    pen.beginPath();
+    points.forEach(([x, y], index) => pen[index ? "lineTo" : "moveTo"](x, y));
+    if (points.length === 1) pen.lineTo(points[0][0] + 0.1, points[0][1]);
+    pen.stroke();
+  }
+  if (!withPen) return;
+  pen.strokeStyle = stroke ? "#c4392b" : "#1769d2";
+  pen.lineWidth = 3;
+  pen.beginPath();
+  pen.arc(...point, PEN, 0, 7);
+  pen.stroke();
+}
+
+const picture = () => {
+  paint();
+  return new Promise((resolve) => sheet.toBlob(resolve, "image/png"));
+};
+
+function readSoon() {
+  clearTimeout(due);
+  due = setTimeout(read, READ_AFTER_MS);
+}
+
+const read = telling(async () => {
+  if (reading) {
+    readSoon();
+    return;
+  }
+  reading = true;
+  try {
+    const answer = strokes.length ? await ask("POST", `/v1/predict?${named(task(), "images=true")}`, await picture()) : { text: "", regions: [] };
+    text.textContent = answer.text || (strokes.length ? "–" : "");
+    showCards(seen, answer.regions);
+  } finally {
+    reading = false;
+  }
+});
+
+function at(event) {
+  const place = sheet.getBoundingClientRect();
+  return [((event.clientX - place.left) / place.width) * sheet.width, ((event.clientY - place.top) / place.height) * sheet.height];
+}
+
+sheet.addEventListener("pointerdown", (event) => {
+  if (event.button) return;
+  sheet.setPointerCapture(event.pointerId);
+  stroke = [at(event)];
+  strokes.push(stroke);
+  paint();
+});
+sheet.addEventListener("pointermove", (event) => {
+  if (!stroke || !event.buttons) return;
+  const passed = event.getCoalescedEvents?.() ?? [];
+  for (const one of passed.length ? passed : [event]) stroke.push(at(one));
+  paint();
+  readSoon();
+});
+for (const end of ["pointerup", "pointercancel"]) {
+  sheet.addEventListener(end, () => {
+    stroke = null;
+    readSoon();
+  });
+}
+
+sheet.addEventListener("keydown", (event) => {
+  const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+  if (event.key in moves) {
+    const [dx, dy] = moves[event.key];
+    const inside = (value, limit) => Math.min(limit - PEN, Math.max(PEN, value));
+    point = [inside(point[0] + STEP * dx, sheet.width), inside(point[1] + STEP * dy, sheet.height)];
+    stroke?.push(point);
+  } else if (event.key === " ") {
+    if (stroke) stroke = null;
+    else strokes.push((stroke = [point]));
+  } else return;
+  event.preventDefault();
+  readSoon();
+  paint(true);
+});
+sheet.addEventListener("focus", () => sheet.matches(":focus-visible") && paint(true));
+sheet.addEventListener("blur", () => {
+  stroke = null;
+  paint();
+});
+
+document.getElementById("draw-clear").addEventListener("click", () => {
+  strokes = [];
+  paint();
+  read();
+});
+document.getElementById("draw-undo").addEventListener("click", () => {
+  strokes.pop();
+  paint();
+  read();
+});
+
+function showLabels() {
+  const there = current()?.region === "paper" ? current().labels : [];
+  document.getElementById("draw-keep").hidden = !there.length;
+  labels.replaceChildren(...there.map((label) => {
+    const button = element("button", { textContent: label });
+    button.addEventListener("click", telling(async () => {
+      await ask("POST", `/v1/samples?${named(state.task, `label=${encodeURIComponent(label)}`)}`, await picture());
+      tell(`Kept as a sample of ${label}.`);
+      await loadTasks();
+    }));
+    return button;
+  }));
+}
+
+onChange("tasks", showLabels);
+onChange("task", () => {
+  showLabels();
+  if (strokes.length) read();
+});
+paint();

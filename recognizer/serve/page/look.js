@@ -1,0 +1,159 @@
+// The samples, and how the current model reads them: from a cell of the matrix to its pictures to their cure.
+
+import { ask, element, named, tell, telling } from "./api.js";
+import { current, loadTasks, onChange, state } from "./state.js";
+import { onTrained, placeTraining } from "./training.js";
+
+const AT_ONCE = 60; // pictures shown before "Show more"
+
+const matrix = document.getElementById("matrix");
+const hint = document.getElementById("matrix-hint");
+const grid = document.getElementById("grid");
+const title = document.getElementById("grid-title");
+const all = document.getElementById("grid-all");
+const more = document.getElementById("grid-more");
+
+let read = null; // what /v1/confusion said
+let chosen = null; // {label, readAs} of the open cell
+let shown = AT_ONCE;
+let asked = 0;
+
+const load = telling(async () => {
+  const number = (asked += 1);
+  if (!read || read.task !== state.task) {
+    read = null;
+    matrix.replaceChildren();
+    grid.replaceChildren();
+    hint.textContent = "Reading the samples …";
+  }
+  const said = await ask("GET", `/v1/confusion?${named(state.task)}`);
+  if (number !== asked) return; // another task has been chosen meanwhile
+  read = said;
+  show();
+});
+
+const isChosen = (one) => !chosen || (one.label === chosen.label && one.read_as === chosen.readAs);
+
+function show() {
+  if (!read) return;
+  if (!read.samples.some(isChosen)) chosen = null; // its last picture has gone elsewhere
+  const wrong = read.samples.filter((sample) => sample.label !== (sample.read_as ?? "nothing")).length;
+  const left = read.left_out ? ` The oldest ${read.left_out} are not among them.` : "";
+  hint.textContent = !read.samples.length
+    ? "There are no samples yet: record some on the Teach page."
+    : !read.model
+      ? "There is no model yet: train one, and it reads them here."
+      : `${read.samples.length - wrong} of ${read.samples.length} as they are labelled. Each cell opens its pictures.${left}`;
+  matrix.replaceChildren(...(read.samples.length && read.model ? [table()] : []));
+  showGrid();
+}
+
+function table() {
+  const columns = [...read.labels, null];
+  const most = Math.max(1, ...read.counts.flat());
+  const head = element("tr", {}, element("th", { className: "corner", textContent: "label ↓ read as →" }),
+    ...columns.map((label) => element("th", { scope: "col", textContent: label ?? "–", title: label ?? "nothing known" })));
+  const rows = read.labels.map((label, row) => {
+    const cells = columns.map((readAs, column) => cell(label, readAs, read.counts[row][column], most));
+    return element("tr", {}, element("th", { scope: "row", textContent: label, title: label }), ...cells);
+  });
+  return element("table", { className: "matrix" }, element("thead", {}, head), element("tbody", {}, ...rows));
+}
+
+const isRight = (label, readAs) => label === (readAs ?? "nothing");
+
+function cell(label, readAs, count, most) {
+  const made = element("td");
+  if (!count) return made;
+  const open = chosen?.label === label && chosen?.readAs === readAs;
+  const button = element("button", { textContent: count });
+  button.setAttribute("aria-label", `${count} × ${label} read as ${readAs ?? "nothing known"}`);
+  button.setAttribute("aria-pressed", open);
+  const strength = 0.2 + 0.5 * (count / most);
+  made.style.background = `rgba(var(--${isRight(label, readAs) ? "good" : "bad"}), ${strength.toFixed(2)})`;
+  button.addEventListener("click", () => {
+    chosen = open ? null : { label, readAs };
+    shown = AT_ONCE;
+    show();
+    if (chosen && matchMedia("(max-width: 900px)").matches) title.scrollIntoView({ block: "start" });
+  });
+  made.append(button);
+  return made;
+}
+
+function showGrid() {
+  const matching = read.samples.filter(isChosen).reverse();
+  const mistakes = (one) => read.model && !isRight(one.label, one.read_as);
+  if (!chosen) matching.sort((a, b) => mistakes(b) - mistakes(a));
+  all.hidden = !chosen;
+  title.textContent = chosen
+    ? `${matching.length} × ${chosen.label} read as ${chosen.readAs ?? "nothing known"}`
+    : `All ${matching.length} samples`;
+  grid.replaceChildren(...matching.slice(0, shown).map((one) => card(one, mistakes(one))));
+  more.hidden = matching.length <= shown;
+}
+
+function card(one, mistake) {
+  const picture = element("img", { src: `/v1/samples/${one.id}/picture?side=160`, alt: `a sample of ${one.label}`, loading: "lazy" });
+  const words = element("figcaption", { className: "is" }, element("b", { textContent: one.label }));
+  if (mistake) words.append(" ", element("span", { textContent: `read as ${one.read_as ?? "nothing known"}` }));
+  const choice = element("select", { title: "Give it another label" },
+    element("option", { value: "", textContent: "Relabel" }),
+    ...read.labels.filter((label) => label !== one.label).map((label) => element("option", { value: label, textContent: label })));
+  choice.setAttribute("aria-label", `Relabel this ${one.label}`);
+  choice.addEventListener("change", () => relabel(one, choice.value));
+  const gone = element("button", { className: "delete", textContent: "✕", type: "button", title: "Delete it" });
+  gone.setAttribute("aria-label", `Delete this ${one.label}`);
+  gone.addEventListener("click", () => remove(one));
+  const made = element("figure", { className: mistake ? "sample mistake" : "sample" }, picture, words);
+  if (mistake && one.read_as !== null) {
+    const cure = element("button", { className: "cure", textContent: `It is ${one.read_as}`, type: "button" });
+    cure.addEventListener("click", () => relabel(one, one.read_as));
+    made.append(cure);
+  }
+  made.append(element("div", { className: "two" }, choice, gone));
+  return made;
+}
+
+const relabel = telling(async (one, label) => {
+  await ask("PATCH", `/v1/samples/${one.id}`, { label });
+  count(one, -1);
+  one.label = label;
+  count(one, 1);
+  tell(`Now ${label}. Train again to learn from it.`);
+  show();
+  await loadTasks();
+});
+
+const remove = telling(async (one) => {
+  await ask("DELETE", `/v1/samples/${one.id}`);
+  count(one, -1);
+  read.samples = read.samples.filter((other) => other !== one);
+  tell("Deleted. Train again to forget it.");
+  show();
+  await loadTasks();
+});
+
+function count(one, by) {
+  const row = read.counts[read.labels.indexOf(one.label)];
+  row[one.read_as === null ? row.length - 1 : read.labels.indexOf(one.read_as)] += by;
+}
+
+all.addEventListener("click", () => {
+  chosen = null;
+  show();
+});
+more.addEventListener("click", () => {
+  shown += AT_ONCE;
+  show();
+});
+placeTraining(document.querySelector("#look .training"));
+
+function enter() {
+  if (state.tab !== "look" || !current()) return;
+  if (read?.task !== state.task) chosen = null;
+  load();
+}
+onChange("tab", enter);
+onChange("task", enter);
+onTrained(enter);

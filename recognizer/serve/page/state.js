@@ -1,0 +1,35 @@
+// The task that is chosen, the tasks that there are, and who wants to know when that changes.
+
+import { ask } from "./api.js";
+
+export const NOTHING = "nothing";
+export const state = { task: "digits", tasks: [], tab: "live" };
+
+const changes = new EventTarget();
+export const onChange = (what, then) => changes.addEventListener(what, then);
+const changed = (what) => changes.dispatchEvent(new Event(what));
+
+export const current = () => state.tasks.find((task) => task.name === state.task) ?? state.tasks[0];
+
+export async function loadTasks() {
+  state.tasks = await ask("GET", "/v1/tasks");
+  changed("tasks");
+}
+
+export function choose(task) {
+  state.task = task;
+  changed("task");
+}
+
+export function open(tab) {
+  state.tab = tab;
+  changed("tab");
+}
+
+// The key of each label, as in the window: its own character where all have one, else numbers; "nothing" has - or 0.
+export function labelKeys(labels) {
+  const words = labels.filter((label) => label !== NOTHING);
+  const own = words.every((label) => /^[0-9A-Za-z]$/.test(label)) && new Set(words.map((w) => w.toUpperCase())).size === words.length;
+  const keys = new Map(own ? words.map((w) => [w.toUpperCase(), w]) : words.slice(0, 9).map((w, index) => [`${index + 1}`, w]));
+  return keys.set(own ? "-" : "0", NOTHING);
+}

@@ -1,0 +1,96 @@
+// The Train button with its progress, and what came of it. It stands on more than one page and shows the same.
+
+import { ask, element, percent, telling } from "./api.js";
+import { current, loadTasks, onChange, state } from "./state.js";
+
+const POLL_MS = 300;
+const places = [];
+const jobs = new Map(); // the last job of each task, as the server told it
+const ends = [];
+
+export const onTrained = (then) => ends.push(then);
+
+export function placeTraining(place) {
+  place.append(document.getElementById("training-template").content.cloneNode(true));
+  place.querySelector(".train").addEventListener("click", telling(train));
+  place.querySelector(".cancel").addEventListener("click", telling(() => ask("DELETE", `/v1/jobs/${jobs.get(state.task).id}`)));
+  place.querySelector(".undo").addEventListener("click", telling(undo));
+  places.push(place);
+}
+
+export async function train() {
+  await follow(await ask("POST", "/v1/learn", { task: state.task }));
+}
+
+async function follow(job) {
+  jobs.set(job.task, job);
+  show();
+  while (job.state === "running") {
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    job = await ask("GET", `/v1/jobs/${job.id}`);
+    jobs.set(job.task, job);
+    show();
+  }
+  await loadTasks();
+  for (const then of ends) then(job);
+}
+
+async function undo() {
+  const task = state.task;
+  const back = await ask("POST", `/v1/models/${encodeURIComponent(task)}/rollback`);
+  jobs.set(task, { ...jobs.get(task), undone: back.version });
+  show();
+  await loadTasks();
+  for (const then of ends) then(jobs.get(task));
+}
+
+function show() {
+  const job = jobs.get(state.task);
+  const running = job?.state === "running";
+  for (const place of places) {
+    const button = place.querySelector(".train");
+    button.disabled = running || !Object.values(current()?.samples ?? {}).some(Boolean);
+    button.textContent = running ? "Training …" : current()?.model ? "Train again" : "Train";
+    place.querySelector(".cancel").hidden = !running;
+    place.querySelector(".undo").hidden = !job?.result?.published || Boolean(job.undone);
+    place.querySelector(".progress").hidden = !running;
+    if (running) {
+      place.querySelector("progress").value = job.progress;
+      const left = job.left_s === null ? "" : `, about ${Math.ceil(job.left_s)} s left`;
+      place.querySelector(".stage-name").textContent = `${job.stage}${left}`;
+    }
+    const result = place.querySelector(".result");
+    result.hidden = !job || running;
+    if (!result.hidden) result.replaceChildren(...outcome(job));
+    result.classList.toggle("refused", job?.state === "failed" || (job?.state === "done" && !job.result?.published));
+  }
+}
+
+function outcome(job) {
+  const line = (words) => element("p", { className: "verdict", textContent: words });
+  if (job.undone) return [line(`Back to the model before, ${job.undone}.`)];
+  if (job.state === "cancelled") return [line("Cancelled: nothing has changed.")];
+  if (job.state === "failed") return [line(job.error)];
+  const { published, before, after, per_label: labels, why, confused } = job.result;
+  const parts = [line(published ? "Trained, and in use from now on." : `Not published: ${why}.`)];
+  const rows = [];
+  if (after?.accuracy !== null && after !== undefined) rows.push(["samples held back", before?.accuracy, after.accuracy]);
+  if (after?.known !== null && after?.known !== undefined) rows.push(["known before", before?.known, after.known]);
+  for (const [label, { of, before: was, after: is }] of Object.entries(labels ?? {})) {
+    if (of) rows.push([label, was / of, is / of]);
+  }
+  if (rows.length) {
+    const cells = (tag, words) => element("tr", {}, ...words.map((word) => element(tag, { textContent: word })));
+    parts.push(element("table", {},
+      element("thead", {}, cells("th", ["read right", "before", "after"])),
+      element("tbody", {}, ...rows.map(([name, was, is]) => cells("td", [name, percent(was), percent(is)])))));
+  } else if (published && why) parts.push(element("p", { className: "hint", textContent: `${why}.` }));
+  if (confused?.length) {
+    const words = confused.slice(0, 3).map(([said, meant, count]) => `${count} × ${meant} read as ${said}`).join(", ");
+    parts.push(element("p", { className: "hint", textContent: words }));
+  }
+  return parts;
+}
+
+onChange("task", show);
+onChange("tasks", show);

@@ -1,0 +1,116 @@
+"""Errors as JSON: RFC 9457's problem details, with what happened, what was found and what to do."""
+
+import re
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from recognizer.errors import AssetError, ModelError, RecognizerError, SamplesError, SettingsError, SourceError
+
+MEDIA_TYPE = "application/problem+json"
+FOUND_LIMIT = 300  # characters of what a client sent that are told back
+
+STATUS_AND_WHAT: dict[type[RecognizerError], tuple[int, str, str]] = {
+    SettingsError: (404, "There is no such task", "GET /v1/tasks lists them."),
+    SourceError: (422, "The picture cannot be read", "Send a JPEG, PNG or WebP picture."),
+    SamplesError: (422, "The samples do not take that", "GET /v1/tasks lists the tasks and their labels."),
+    ModelError: (409, "The task's model cannot be used", "Train the task again, or go back to the model before."),
+    AssetError: (409, "A file that the task needs is missing", "Run: python -m recognizer doctor"),
+}
+
+
+class Problem(HTTPException):
+    """What a client is told in place of an answer. It travels between processes by its four arguments."""
+
+    def __init__(self, status: int, what: str, found: str, remedy: str) -> None:
+        super().__init__(status, what)
+        self.args = (status, what, found, remedy)
+        self.body: dict[str, Any] = {
+            "type": "about:blank",
+            "title": HTTPStatus(status).phrase,
+            "status": status,
+            "what": what,
+            "found": found[:FOUND_LIMIT],
+            "remedy": remedy,
+        }
+
+
+class ProblemBody(BaseModel):
+    """An error, as RFC 9457 has it, with three more members."""
+
+    type: str = Field(examples=["about:blank"])
+    title: str = Field(description="of the status", examples=["Not Found"])
+    status: int = Field(examples=[404])
+    what: str = Field(description="what happened", examples=["There is no such task"])
+    found: str = Field(description="what was found", examples=["chess"])
+    remedy: str = Field(description="what to do", examples=["GET /v1/tasks lists them."])
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": {
+        "model": ProblemBody,
+        "description": "What happened, what was found, what to do",
+        "content": {MEDIA_TYPE: {}},
+    },
+    "5XX": {"model": ProblemBody, "description": "The server's own trouble, told alike", "content": {MEDIA_TYPE: {}}},
+}
+
+
+def problem_of(error: RecognizerError) -> Problem:
+    """The recognizer's one line, taken apart: its last sentence is what to do."""
+    kind = next((kind for kind in STATUS_AND_WHAT if isinstance(error, kind)), RecognizerError)
+    status, what, remedy = STATUS_AND_WHAT.get(kind, (500, "The recognizer cannot do that", "See the server's log."))
+    if isinstance(error.__cause__, OSError):
+        status = 503  # a full disk, a folder that may not be written: nothing that another request would mend
+    sentences = re.split(r"(?<=\.)\s+(?=[A-Z])", str(error))
+    if len(sentences) > 1:
+        *sentences, remedy = sentences
+    return Problem(status, what, " ".join(sentences), remedy)
+
+
+def response_of(problem: Problem) -> JSONResponse:
+    headers = {"Retry-After": "1"} if problem.status_code == HTTPStatus.TOO_MANY_REQUESTS else None
+    return JSONResponse(problem.body, problem.status_code, headers, media_type=MEDIA_TYPE)
+
+
+def tell_problems(app: FastAPI) -> None:
+    """Make every error of the app a problem."""
+
+    @app.exception_handler(HTTPException)
+    async def told(request: Request, error: HTTPException) -> JSONResponse:
+        if isinstance(error, Problem):
+            return response_of(error)
+        words = {
+            404: ("There is nothing at this address", "The addresses are at /docs."),
+            405: ("This address does not take that method", "The methods are at /docs."),
+        }
+        what, remedy = words.get(error.status_code, ("The request cannot be understood", "See /docs."))
+        found = f"{request.method} {request.url.path}"
+        if error.status_code not in words:
+            found = f"{found}: {error.detail}"
+        response = response_of(Problem(error.status_code, what, found, remedy))
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        found = f"{place}: {first['msg']}"
+        if isinstance(first.get("input"), str | int | float | None):
+            found += f", not {first.get('input')!a}"
+        return response_of(Problem(422, "The request is not as documented", found, "What it takes is at /docs."))
+
+    @app.exception_handler(RecognizerError)
+    async def refused(request: Request, error: RecognizerError) -> JSONResponse:
+        return response_of(problem_of(error))
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, error: Exception) -> JSONResponse:
+        found = f"{request.method} {request.url.path}: {type(error).__name__}"
+        return response_of(Problem(500, "The server failed", found, "The server's own output says more."))

@@ -1,0 +1,57 @@
+"""What the routes share, given to them by the app."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from recognizer import registry
+from recognizer.pipeline import is_untaught, task_names
+from recognizer.samples import new_session
+from recognizer.serve.jobs import Jobs
+from recognizer.serve.metrics import Metrics
+from recognizer.serve.problems import Problem
+from recognizer.serve.readers import Readers
+from recognizer.serve.schemas import TaskName
+from recognizer.serve.shelf import Shelf
+from recognizer.settings import ServeSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Service:
+    """One server's parts."""
+
+    settings: ServeSettings
+    shelf: Shelf
+    readers: Readers
+    jobs: Jobs
+    metrics: Metrics
+    session: str = field(default_factory=new_session)  # of samples that come without one
+
+    def require_task(self, name: str) -> str:
+        """The name, if it is that of a task. Raises Problem."""
+        names = task_names(self.settings.models)
+        if name not in names:
+            raise Problem(404, "There is no such task", f"{name!a}", f"Tasks: {', '.join(names)}.")
+        return name
+
+    def current(self, task: str) -> str | None:
+        """The version that runs; None for a task that waits for its first. Raises ModelError."""
+        models = self.settings.models
+        return None if is_untaught(task, models) else registry.current(models, task).name
+
+
+def service(connection: HTTPConnection) -> Service:
+    return connection.app.state.service
+
+
+Here = Annotated[Service, Depends(service)]
+
+
+def task_asked(here: Here, task: TaskName) -> str:
+    """The query's or the path's task. Raises Problem where it is none."""
+    return here.require_task(task)
+
+
+TaskAsked = Annotated[str, Depends(task_asked)]

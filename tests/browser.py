@@ -1,0 +1,56 @@
+"""A real Chromium whose camera shows frames that are given to it."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
+
+DESKTOP, PHONE = (1360, 860), (390, 844)
+ALLOW = "--use-fake-ui-for-media-stream"  # the camera is allowed without asking
+DENY = "--deny-permission-prompts"
+
+
+def write_video(path: Path, frames_bgr: Sequence[np.ndarray]) -> Path:
+    """Pictures one after the other, which Chromium shows over and over again."""
+    path.write_bytes(b"".join(cv2.imencode(".jpg", frame)[1].tobytes() for frame in frames_bgr))
+    return path
+
+
+@contextmanager
+def chromium(video: Path | None, size_wh: tuple[int, int] = DESKTOP, *words: str) -> Iterator[webdriver.Chrome]:
+    """A window with a page's worth of pixels; without a video there is no camera. Skips where there is no Chromium."""
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if browser is None or driver is None:
+        pytest.skip("needs Chromium and its driver (apt install chromium chromium-driver)")
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    options.add_argument("--headless=new")
+    options.add_argument("--no-sandbox")  # root has none
+    options.add_argument("--disable-dev-shm-usage")
+    options.add_argument("--disable-gpu")
+    options.add_argument("--hide-scrollbars")
+    options.add_argument(f"--window-size={size_wh[0]},{size_wh[1]}")
+    for word in words or (ALLOW,):
+        options.add_argument(word)
+    if video is not None:
+        options.add_argument("--use-fake-device-for-media-stream")
+        options.add_argument(f"--use-file-for-fake-video-capture={video}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    try:
+        window = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    except WebDriverException as error:
+        pytest.skip(f"Chromium does not start here: {(error.msg or '').splitlines()[0]}")
+    try:
+        width, height = size_wh
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        window.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        yield window
+    finally:
+        window.quit()
