@@ -186,7 +186,6 @@ def test_the_cards_say_what_they_are_and_come_from(trained):
         assert card["git_commit"]
         assert 0 <= card["rejection"]["min_confidence"] <= 1
         assert set(card["metrics"]["people_left_out"]) == set(PEOPLE)
-        assert (path.parent / "pose" / "card.json").exists() == (card["kind"] == "fused")
         assert any("sha256" in data or "list_sha256" in data for data in card["data"])
         size = sum(file.stat().st_size for file in path.parent.rglob("*") if file.name != "model.keras")
         assert size < 12_000_000

@@ -97,9 +97,7 @@ def base_of(
 
 def _read_base(folder: Path, view: View) -> Base:
     kind = registry.read_card(folder).get("kind")
-    if kind == "fused":
-        folder = folder / "pose"
-    elif kind not in (None, "pose", "colour"):
+    if kind not in (None, "pose", "fused", "colour"):
         raise ModelError(f"{folder} knows hands by their {kind}, and only joints can be taught in a moment.")
     network = Classifier(folder, view.prepared)
     embeds = network.card.get("features") != INPUT

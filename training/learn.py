@@ -75,7 +75,8 @@ def learn(options: argparse.Namespace, tell: Tell) -> Path | None:
     current = current_version(options.models, task)
     _check_labels(task, rows, current)
     colour = sees_colours(task, current, options)
-    view = colour_view(rows, store, SIDE) if colour else view_of(task.region, rows, store)
+    looked = current is not None and registry.read_card(current).get("kind") == "fused"
+    view = colour_view(rows, store, SIDE) if colour else view_of(task.region, rows, store, looked=looked)
     if len(view.samples) < len(rows):
         missing = len(rows) - len(view.samples)
         tell(f"in {missing} of {len(rows)} samples no {task.region} is found again: they are left out", 0.1)

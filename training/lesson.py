@@ -25,7 +25,7 @@ from recognizer.values import Region
 from training import heads
 from training.base import DIGITS, Base, Tell, mnist_features
 from training.heads import Knowledge
-from training.sampled import ColourView, View, features_of
+from training.sampled import ColourView, HandView, View, features_of
 from training.versions import git_commit
 
 COPIES = 200  # changed ones for each label, and …
@@ -362,13 +362,15 @@ class Lesson:
     def _kind(self) -> dict[str, str]:
         if isinstance(self.view, ColourView):
             return {"kind": "colour"}
-        return {"kind": "pose"} if self.task.region == "hand" else {}
+        if isinstance(self.view, HandView):
+            return {"kind": "pose" if self.view.looks is None else "fused"}
+        return {}
 
     def _origin(self) -> str | None:
         """The name of the version of this task that was started from."""
         if self.base.folder is None:
             return None
-        return (self.base.folder.parent if self.base.folder.name == "pose" else self.base.folder).name
+        return self.base.folder.name
 
     def _knowledge(self) -> Knowledge:
         """The base's, with that of the new labels."""

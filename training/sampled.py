@@ -7,10 +7,14 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from recognizer import pose, preprocess
+from recognizer import appearance, pose, preprocess
+from recognizer.assets import find_asset
 from recognizer.classifier import Classifier, Network
+from recognizer.hand_signs import FUSED_VERSION
 from recognizer.reread import ink_of
 from recognizer.samples import Sample, Samples
+from recognizer.values import Region
+from training.hands import LOOKS, shown_as
 
 INK_SIDE = 112  # pixels of the longer side at which ink is changed
 TURN_DEG = 7.0  # standard deviations of how ink is changed: further, and a 1 is a 7 or a + an x
@@ -44,13 +48,23 @@ class HandView:
     samples: list[Sample]
     landmarks: np.ndarray  # (N, 21, 3)
     left: np.ndarray  # (N,) bool
-    prepared: str = pose.VERSION
+    looks: np.ndarray | None = None  # (N, L, appearance.SIZE): each hand as it looks, then changed; None: joints alone
+
+    @property
+    def prepared(self) -> str:
+        return pose.VERSION if self.looks is None else FUSED_VERSION
 
     def plain(self) -> list[np.ndarray]:
-        return list(pose.batch_features(self.landmarks, self.left))
+        return self._with_looks(pose.batch_features(self.landmarks, self.left), np.zeros(len(self.samples), int))
 
     def changed(self, rng: np.random.Generator) -> list[np.ndarray]:
-        return list(pose.batch_features(*pose.augmented(self.landmarks.astype(np.float64), self.left, rng)))
+        posed = pose.batch_features(*pose.augmented(self.landmarks.astype(np.float64), self.left, rng))
+        return self._with_looks(posed, rng.integers(LOOKS, size=len(posed)))
+
+    def _with_looks(self, posed: np.ndarray, chosen: np.ndarray) -> list[np.ndarray]:
+        if self.looks is None:
+            return list(posed)
+        return list(np.concatenate([posed, self.looks[np.arange(len(posed)), chosen]], axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,13 +98,17 @@ def colour_view(samples: Sequence[Sample], store: Samples, side: int) -> ColourV
     return ColourView(list(samples), [preprocess.colour_image(store.picture(sample), side) for sample in samples])
 
 
-def view_of(region: str, samples: Sequence[Sample], store: Samples) -> View:
-    """The hands or ink in the samples; those in which nothing was found are left out."""
+def view_of(region: str, samples: Sequence[Sample], store: Samples, *, looked: bool = False) -> View:
+    """The hands or ink in the samples; those in which nothing was found are left out. `looked`: how hands look, too.
+
+    Raises AssetError where hands are to be looked at, and MediaPipe's network is missing.
+    """
     if region == "hand":
         seen = [sample for sample in samples if sample.landmarks is not None]
         landmarks = [sample.landmarks for sample in seen if sample.landmarks is not None]
         left = np.array([sample.side == "left" for sample in seen], bool)
-        return HandView(seen, np.array(landmarks, np.float32).reshape(-1, pose.JOINTS, 3), left)
+        looks = looks_of(seen, store) if looked else None
+        return HandView(seen, np.array(landmarks, np.float32).reshape(-1, pose.JOINTS, 3), left, looks)
     found = [(sample, ink) for sample in samples if (ink := ink_of(sample, store.picture(sample))) is not None]
     return PaperView([sample for sample, _ in found], [ink for _, ink in found])
 
@@ -106,6 +124,17 @@ def held_again(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     moved = cv2.warpAffine(image, turn, (side, side), borderMode=cv2.BORDER_REPLICATE)
     light = np.exp(rng.normal(0, BRIGHTER) + rng.normal(0, TINTED, 3))
     return np.clip(moved * light, 0, 255).astype(np.uint8)
+
+
+def looks_of(samples: Sequence[Sample], store: Samples) -> np.ndarray:
+    """How the hand of each sample looks, as it is and changed: (N, LOOKS, appearance.SIZE) float32. Raises AssetError."""
+    sight, rng = appearance.Appearance(find_asset("hand_landmarker")), np.random.default_rng(0)
+    looks = np.zeros((len(samples), LOOKS, appearance.SIZE), np.float32)
+    for place, sample in enumerate(samples):
+        assert sample.hand is not None, "only hands are looked at"
+        region = Region(sample.box, store.picture(sample), hand=sample.hand)
+        looks[place] = [sight.of_upright(shown) for shown in shown_as(region, sample.hand, rng)]
+    return looks
 
 
 def rewritten(ink: np.ndarray, rng: np.random.Generator) -> np.ndarray:

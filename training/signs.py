@@ -148,13 +148,11 @@ def train_signs(options: argparse.Namespace) -> None:
     material.runs.mkdir(parents=True, exist_ok=True)
     verdicts = judge(material, wanted)
     print_table(material, verdicts)
-    readers = {kind: fit(material, kind, None) for kind in wanted}
-    if "fused" in wanted and "pose" not in wanted:
-        readers["pose"], verdicts["pose"] = fit(material, "pose", None), judge(material, ["pose"])["pose"]
     versions = {}
     for kind in wanted:
+        reader = fit(material, kind, None)
         with registry.publishing(options.models, material.task) as draft:
-            _publish(material, kind, readers, verdicts, draft)
+            _publish(material, kind, reader, verdicts[kind], draft)
         versions[kind] = registry.current(options.models, material.task)
         print(f"Published {versions[kind]}: {kind}")
     best = max(wanted, key=lambda kind: verdicts[kind].average)
@@ -465,11 +463,9 @@ def relit(image: np.ndarray) -> np.ndarray:
     return np.clip(lit + np.random.normal(0, np.random.uniform(0, 6), image.shape), 0, 255)
 
 
-def _publish(
-    material: Material, kind: str, readers: dict[str, Reader], verdicts: dict[str, Verdict], draft: Path
-) -> None:
-    """Write a version of the kind into the draft folder; "fused" has one of joints alone inside, for quick teaching."""
-    whole, verdict = readers[kind].whole, verdicts[kind]
+def _publish(material: Material, kind: str, reader: Reader, verdict: Verdict, draft: Path) -> None:
+    """Write a version of the kind into the draft folder."""
+    whole = reader.whole
     card: dict[str, Any] = {
         "task": material.task,
         "labels": material.labels,
@@ -487,12 +483,9 @@ def _publish(
             "nothing_labelled": verdict.nothing_labelled,
         },
     }
-    if kind == "fused":
-        (draft / "pose").mkdir()
-        _publish(material, "pose", readers, verdicts, draft / "pose")
     if kind == "pixels":
-        card["metrics"]["sign_mnist_test_accuracy"] = sign_mnist_accuracy(readers[kind], material.sign_mnist)
-    write_network(whole, readers[kind].rejection, draft)
+        card["metrics"]["sign_mnist_test_accuracy"] = sign_mnist_accuracy(reader, material.sign_mnist)
+    write_network(whole, reader.rejection, draft)
     write_card(card, draft)
 
 
