@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer.assets import download
-from recognizer.errors import DataError, DownloadError
+from recognizer.errors import DataError
+from training.fetching import fetch
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -58,12 +58,7 @@ def load_mnist(*, url: str = MNIST_URL, sha256: str = MNIST_SHA256) -> Images:
             return read_mnist_npz(folder / "mnist.npz")
         if all((folder / name).is_file() for name in MNIST_IDX):
             return read_mnist_idx(folder)
-    path = ROOT / "data" / "mnist.npz"
-    try:
-        download(url, path, sha256)
-    except DownloadError as error:
-        raise DataError(f"{error} Try again when online, or put {path.name} into {path.parent}.") from error
-    return read_mnist_npz(path)
+    return read_mnist_npz(fetch(url, ROOT / "data" / "mnist.npz", f"sha256:{sha256}"))
 
 
 def read_mnist_npz(path: Path) -> Images:

@@ -33,7 +33,10 @@ def fetch(url: str, path: Path, checksum: str) -> Path:
         found = _checksum(part, checksum.partition(":")[0])
         if found != checksum:
             part.unlink()  # or it would be taken for a good beginning again
-            raise DataError(f"{url} has {found[:20]}…, and {checksum[:20]}… was expected. Try again later.")
+            raise DataError(
+                f"{url} has {found[:20]}…, and {checksum[:20]}… was expected. Try again later, or put {path.name} into "
+                f"{path.parent}."
+            )
         part.replace(path)
     except (OSError, http.client.HTTPException) as error:
         reason = error.reason if type(error) is urllib.error.URLError else error
