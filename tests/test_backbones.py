@@ -22,7 +22,7 @@ COLOURS = {"red mug": (40, 40, 200), "नीला": (200, 90, 40), "green": (60
 def held(label: str, rng: np.random.Generator) -> np.ndarray:
     """A thing held into the box, (480, 640, 3) uint8 BGR."""
     picture = np.full((480, 640, 3), 150, np.uint8)
-    x, y = np.round([320, 240] + rng.normal(0, 8, 2)).astype(int).tolist()
+    x, y = np.round(rng.normal((320, 240), 8)).astype(int).tolist()
     cv2.circle(picture, (x, y), 80, COLOURS[label], cv2.FILLED)
     cv2.circle(picture, (x, y), 30, (240, 240, 240), cv2.FILLED)
     return np.clip(picture + rng.normal(0, 3, picture.shape), 0, 255).astype(np.uint8)

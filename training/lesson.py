@@ -212,7 +212,7 @@ class Lesson:
         assert self.base.head is not None
         drawn, shares = self._rehearsed
         everything = np.concatenate([drawn, features])
-        if self.base.network is None:
+        if self.base.network is None or isinstance(self.view, ColourView):
             return heads.discriminant_head(everything, np.append(shares.argmax(axis=1), classes), len(self.names))
         start = heads.widened(self.base.head, len(self.names), self._places)
         targets = np.concatenate([shares, np.eye(len(self.names), dtype=np.float32)[classes]])
