@@ -13,6 +13,7 @@ import json
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,10 +24,12 @@ from recognizer import pose
 from recognizer.assets import find_asset
 from recognizer.errors import RecognizerError, SamplesError, SettingsError
 from recognizer.preprocess import hand_image
+from recognizer.quiet import silent_stderr
 from recognizer.samples_exchange import labels_in
 from recognizer.sources import PICTURE_SUFFIXES, read_image
 from recognizer.values import Frame
 from training import heads
+from training.backbones import WEIGHTS, weights_at_hand
 from training.datasets import data_folders
 from training.lesson import COPIES, COPIES_RANGE
 
@@ -34,11 +37,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LEARNED = (1, 3, 5, 10, 20)  # pictures a label
 DRAWS = 5
 BURST = 5  # pictures
-SIDES = {"MobileNetV2": 224, "VGG16": 128}  # pixels
-WEIGHTS = {
-    "MobileNetV2": "mobilenet_v2_0.35_224_notop_imagenet.weights.h5",  # what Teachable Machine's image models stand on
-    "VGG16": "vgg16_imagenet_notop.weights.h5",
-}
+SIDES = {"MobileNetV2": 224, "VGG16": 128}  # pixels; the first is what Teachable Machine's image models stand on
 CHUNK = 64  # pictures through a network at once
 
 # features of the pictures to learn from, their labels, and features to test on: the labels of these
@@ -76,7 +75,7 @@ def run(options: argparse.Namespace) -> None:
         "k-NN on the pixels": (np.stack([hand_image(crop).ravel() for crop in chosen]) / 255.0, nearest),
     }
     if not options.ours_only:
-        for name in WEIGHTS:
+        for name in SIDES:
             methods[f"{name} + regression"] = features_of(name, chosen, options.runs), regression
     print(f"{'right, %':24}" + "".join(f"{count:>8}" for count in LEARNED))
     for name, (features, method) in methods.items():
@@ -150,7 +149,9 @@ def regression(learned: np.ndarray, labels: np.ndarray, tested: np.ndarray, rng:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)).fit(learned, labels).predict(tested)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that one picture a label is little
+        return make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)).fit(learned, labels).predict(tested)
 
 
 def nearest(learned: np.ndarray, labels: np.ndarray, tested: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -193,13 +194,13 @@ def features_of(name: str, crops: list[np.ndarray], runs: Path) -> np.ndarray:
     kept = runs / f"{name}-{hashlib.sha256(images.tobytes()).hexdigest()[:12]}.npz"
     if not kept.is_file():
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        import keras
-
-        weights = next((f / WEIGHTS[name] for f in data_folders() if (f / WEIGHTS[name]).is_file()), None)
+        weights = weights_at_hand(name)
         if weights is None:
-            raise SettingsError(
-                f"{WEIGHTS[name]} is in none of {', '.join(map(str, data_folders()))}. Put it there, or add --ours-only."
-            )
+            places = ", ".join(map(str, data_folders()))
+            raise SettingsError(f"{WEIGHTS[name]} is in none of {places}. Put it there, or add --ours-only.")
+        with silent_stderr():
+            import keras
+
         more = {"alpha": 0.35} if name == "MobileNetV2" else {}
         build = getattr(keras.applications, name)
         network = build(weights=str(weights), include_top=False, pooling="avg", input_shape=(side, side, 3), **more)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,6 +64,9 @@ def main(words: Sequence[str] | None = None) -> int:
     except RecognizerError as error:
         print(error, file=sys.stderr)
         return USAGE_ERROR
+    except BrokenPipeError:  # what reads the output, such as head, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SOME_FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import as_frame, paper
 
+from benchmarks.teach import a_plus
 from recognizer import pose, registry
 from recognizer.classifier import Classifier
 from recognizer.hand_signs import HandClassifier
@@ -234,18 +234,6 @@ def test_errors_take_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 # paper
-
-
-def a_plus(rng: np.random.Generator) -> np.ndarray:
-    """A + on paper, (480, 640, 3) uint8 BGR."""
-    sheet = paper()
-    x, y = rng.integers(150, 450), rng.integers(130, 330)
-    half, lean = int(rng.integers(40, 90)), rng.normal(0, 0.08, 2)
-    for ends, slant in (((1, 0), lean[0]), ((0, 1), lean[1])):
-        along = half * np.array([ends[0] + slant * ends[1], ends[1] + slant * ends[0]])
-        start, end = (np.round(np.array([x, y]) + sign * along).astype(int) for sign in (-1, 1))
-        cv2.line(sheet, tuple(map(int, start)), tuple(map(int, end)), 40, int(rng.integers(8, 15)), cv2.LINE_AA)
-    return as_frame(sheet).image_bgr
 
 
 def pictures(folder: Path, count: int, rng: np.random.Generator) -> Path:

@@ -18,7 +18,7 @@ from training.datasets import has_mnist, load_mnist
 from training.heads import KNOWLEDGE, Knowledge
 from training.sampled import ColourView, View, features_of
 
-REAL_TESTED = 2000  # of MNIST's test digits, where they are at hand: all of them would take longer than to learn
+REAL = 2000  # of MNIST's digits, where they are at hand: all of them would take longer than to learn
 DIGITS = [*"0123456789"]
 BASE_TASK = "digits"  # whose network sees new tasks on paper
 
@@ -113,10 +113,11 @@ def _read_base(folder: Path, view: View) -> Base:
     return Base(network.card["input"], file, network if embeds else None, folder, *kept)
 
 
-def mnist_features(network: Classifier | Network) -> tuple[np.ndarray, np.ndarray] | None:
-    """Features (REAL_TESTED, D) and labels of some of MNIST's test digits; None where MNIST is not at hand."""
+def mnist_features(network: Classifier | Network, *, test: bool) -> tuple[np.ndarray, np.ndarray] | None:
+    """Features (REAL, D) and labels of some of MNIST's test or training digits; None where MNIST is not at hand."""
     if not has_mnist():
         return None
     mnist = load_mnist()
-    chosen = slice(None, None, len(mnist.test_labels) // REAL_TESTED)
-    return features_of(list(mnist.test_images[chosen]), network), mnist.test_labels[chosen]
+    images, labels = (mnist.test_images, mnist.test_labels) if test else (mnist.train_images, mnist.train_labels)
+    chosen = slice(None, None, len(labels) // REAL)
+    return features_of(list(images[chosen]), network), labels[chosen]

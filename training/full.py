@@ -100,7 +100,7 @@ def _tuned_digits(
     places = np.array([*range(len(base.labels)), count - 1])  # of what the base knows among all
     real, meant = images[:0], classes[:0]
     if base.head is not None:
-        tested = mnist_features(base.network)
+        tested = mnist_features(base.network, test=True)
         if tested is not None:
             known_before = float((base.head.probabilities(tested[0]).argmax(axis=1) == tested[1]).mean())
         wide = heads.widened(base.head, count, places)

@@ -195,10 +195,15 @@ class Lesson:
 
     @cached_property
     def _rehearsed(self) -> tuple[np.ndarray, np.ndarray]:
-        """Features of what the base knows, and what it says of them as shares of the new classes."""
+        """Features of what the base knows, real ones where they are at hand, and what it says of them as shares of the
+        new classes.
+        """
         assert self.base.knowledge is not None
         assert self.base.head is not None
-        drawn, _ = self.base.knowledge.rehearse(heads.REHEARSED, self.rng, positive=self._positive)
+        drawn, classes = self.base.knowledge.rehearse(heads.REHEARSED, self.rng, positive=self._positive)
+        real = self._real_digits(test=False)
+        if real is not None:
+            drawn = np.concatenate([drawn[classes >= len(DIGITS)], real[0]])
         shares = np.zeros((len(drawn), len(self.names)), np.float32)
         shares[:, self._places] = self.base.head.probabilities(drawn)
         return drawn, shares
@@ -207,7 +212,7 @@ class Lesson:
         assert self.base.head is not None
         drawn, shares = self._rehearsed
         everything = np.concatenate([drawn, features])
-        if self.base.network is None:
+        if self.base.network is None or isinstance(self.view, ColourView):
             return heads.discriminant_head(everything, np.append(shares.argmax(axis=1), classes), len(self.names))
         start = heads.widened(self.base.head, len(self.names), self._places)
         targets = np.concatenate([shares, np.eye(len(self.names), dtype=np.float32)[classes]])
@@ -308,13 +313,18 @@ class Lesson:
     def _known_features(self) -> tuple[np.ndarray, np.ndarray]:
         """Features and classes of MNIST's test digits, where they are at hand and the base reads digits, else drawn."""
         assert self.base.knowledge is not None
-        if self.base.network is not None and self.task.region == "paper" and self.base.labels[:10] == DIGITS:
-            real = mnist_features(self.base.network)
-            if real is not None:
-                return real
+        real = self._real_digits(test=True)
+        if real is not None:
+            return real
         drawn, classes = self.base.knowledge.rehearse(KNOWN_TESTED, np.random.default_rng(1), positive=self._positive)
         known = classes < len(self.base.labels)
         return drawn[known], classes[known]
+
+    def _real_digits(self, *, test: bool) -> tuple[np.ndarray, np.ndarray] | None:
+        """Features and classes of some of MNIST's digits, where they are at hand and the base reads digits."""
+        if self.base.network is None or list(self.base.labels[:10]) != DIGITS or self.task.region != "paper":
+            return None
+        return mnist_features(self.base.network, test=test)
 
     def publish(self, verdict: Verdict, draft: Path) -> None:
         """Learn from all samples, and write the version."""

@@ -1,0 +1,137 @@
+"""Things held into the box, and hands by their pictures: learned on a backbone that is made once."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from test_transfer import tiny_vgg
+
+from recognizer.classifier import Network
+from recognizer.errors import SettingsError
+from recognizer.pipeline import open_pipeline
+from recognizer.regions.box import guide_box
+from recognizer.samples import Samples
+from recognizer.values import Box, Frame, Region
+from training import backbones, base, learn, sampled, transfer
+from training.backbones import backbone_file, exported, weights_at_hand
+
+COLOURS = {"red mug": (40, 40, 200), "नीला": (200, 90, 40), "green": (60, 180, 60)}
+
+
+def held(label: str, rng: np.random.Generator) -> np.ndarray:
+    """A thing held into the box, (480, 640, 3) uint8 BGR."""
+    picture = np.full((480, 640, 3), 150, np.uint8)
+    x, y = np.round(rng.normal((320, 240), 8)).astype(int).tolist()
+    cv2.circle(picture, (x, y), 80, COLOURS[label], cv2.FILLED)
+    cv2.circle(picture, (x, y), 30, (240, 240, 240), cv2.FILLED)
+    return np.clip(picture + rng.normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def backbone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Exports a tiny network in place of VGG16, and keeps the names of what was asked for."""
+    asked: list[str] = []
+
+    def pretrained(name: str, weights: str, side: int):  # type: ignore[no-untyped-def]
+        asked.append(f"{name} {weights}")
+        return tiny_vgg(name, weights, side)
+
+    monkeypatch.setattr(transfer, "pretrained", pretrained)
+    monkeypatch.setattr(backbones, "weights_at_hand", lambda name: None)
+    return asked
+
+
+def record(store: Samples, task: str, counts: dict[str, int], seed: int = 0) -> None:
+    rng = np.random.default_rng(seed)
+    box = guide_box(640, 480)
+    for label, count in counts.items():
+        for _ in range(count):
+            image = held(label, rng)
+            region = Region(box, image[box.y1 : box.y2, box.x1 : box.x2])
+            store.add(task, label, region, Frame(image, 0, 0.0, "drawn"), "first", "drawn")
+
+
+def teach(tmp_path: Path, *more: str) -> dict:
+    """The result that --json tells."""
+    told: list[dict] = []
+    words = ["--task", "things", "--models", str(tmp_path / "models"), *more]
+    learn.learn(learn.parse(words), lambda stage, progress, result=None: told.append(result))
+    return told[-1]
+
+
+def test_things_are_learned_recognised_and_joined(tmp_path: Path, backbone: list[str]) -> None:
+    store = Samples()
+    store.create_task("things", "box", [*COLOURS])
+    first, second, third = COLOURS
+    record(store, "things", {first: 6, second: 6})
+    assert teach(tmp_path)["after"]["accuracy"] == 1
+    assert backbone == ["VGG16 imagenet"]
+    rng = np.random.default_rng(5)
+    with open_pipeline("things", tmp_path / "models", smooth=False) as pipeline:
+        assert pipeline.region == "box"
+        assert [pipeline.step(Frame(held(label, rng), 0, 0.0, "drawn")).text for label in (first, second)] == [
+            first,
+            second,
+        ]
+        empty = pipeline.step(Frame(np.full((480, 640, 3), 150, np.uint8), 0, 0.0, "drawn"))
+        assert (empty.text, empty.regions) == ("", ())
+        assert empty.guide == Box(176, 96, 464, 384)
+    store.delete([sample for sample in store.read("things") if sample.label == first])
+    record(store, "things", {third: 6})
+    assert teach(tmp_path, "--force")["published"]
+    assert backbone == ["VGG16 imagenet"]  # it was made once
+    with open_pipeline("things", tmp_path / "models", smooth=False) as pipeline:
+        said = [pipeline.step(Frame(held(label, rng), 0, 0.0, "drawn")).predictions[0] for label in COLOURS]
+    assert [one.top[0][0] for one in said] == [*COLOURS]
+
+
+def test_a_backbone_gives_features_of_a_picture(tmp_path: Path, backbone: list[str]) -> None:
+    name, path = backbone_file(None, tmp_path)
+    assert (name, path.name) == ("VGG16", "VGG16-96-imagenet.tflite")
+    network = Network(path)
+    assert (network.classes, network.size) == (0, 8)
+    probabilities, features = network.run(np.zeros((96, 96, 3), np.uint8))
+    assert probabilities is None
+    assert features.shape == (8,)
+    backbone_file("VGG16", tmp_path)
+    assert len(backbone) == 1
+
+
+def test_weights_are_looked_for_in_the_data_folder_and_in_keras_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECOGNIZER_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    assert weights_at_hand("VGG16") is None
+    for path in (tmp_path / "keras" / "models" / backbones.KERAS_WEIGHTS["VGG16"],
+                 tmp_path / "data" / backbones.WEIGHTS["VGG16"]):  # fmt: skip
+        path.parent.mkdir(parents=True)
+        path.touch()
+        assert weights_at_hand("VGG16") == path
+    assert weights_at_hand("ResNet50") is None
+
+
+def test_an_unknown_backbone_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="Keras has no backbone VGG61"):
+        exported("VGG61", "imagenet")
+
+
+def test_ink_has_no_colour_and_pictures_alone_forget_nothing(tmp_path: Path) -> None:
+    store = Samples()
+    paper = store.create_task("notes", "paper", ["a"])
+    options = learn.parse(["--task", "notes", "--network", "vgg16"])
+    with pytest.raises(SettingsError, match="which has no colour"):
+        base.sees_colours(paper, None, options)
+    hand = store.create_task("signs", "hand", ["a", "b"])
+    assert base.sees_colours(hand, None, options)
+    assert not base.sees_colours(hand, None, learn.parse(["--task", "signs"]))
+
+
+def test_a_thing_held_up_again_is_the_same_in_another_place_and_light() -> None:
+    rng = np.random.default_rng(0)
+    image = cv2.resize(held("red mug", rng), (96, 96))
+    copies = [sampled.held_again(image, rng) for _ in range(5)]
+    assert all(copy.shape == image.shape and copy.dtype == np.uint8 for copy in copies)
+    assert all(not np.array_equal(copy, image) for copy in copies)
+    assert max(float(np.abs(copy.astype(float) - image).mean()) for copy in copies) < 60
