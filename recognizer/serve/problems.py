@@ -65,7 +65,7 @@ def problem_of(error: RecognizerError) -> Problem:
     """The recognizer's one line, taken apart: its last sentence is what to do."""
     kind = next((kind for kind in STATUS_AND_WHAT if isinstance(error, kind)), RecognizerError)
     status, what, remedy = STATUS_AND_WHAT.get(kind, (500, "The recognizer cannot do that", "See the server's log."))
-    if isinstance(error.__cause__, OSError):
+    if isinstance(error, SamplesError) and isinstance(error.__cause__, OSError):
         status = 503  # a full disk, a folder that may not be written: nothing that another request would mend
     sentences = re.split(r"(?<=\.)\s+(?=[A-Z])", str(error))
     if len(sentences) > 1:
