@@ -37,6 +37,7 @@ FUSED_ROUNDS = 20
 FUSED_BATCH = 64
 FUSED_WIDTH = 128  # of each member's two halves: joints, and how they look
 FUSED_DECAY = 1e-2
+LEAST_SPREAD = 0.05  # of a feature; joints' features lie between -3 and 3, those of looks mostly between 0 and 3
 FUSED_SMOOTHING = 0.1
 PIXEL_EPOCHS = 10  # on Sign Language MNIST alone, from which every fold goes on
 MIXED_EPOCHS = 5  # on Sign Language MNIST together with real crops
@@ -44,7 +45,8 @@ BATCH = 256
 RATE = 2e-3
 SMOOTHING = 0.05  # of the labels: photographs of one person are sure of too much
 UNKNOWN_SHARE = 0.25  # mixed poses, for each known hand of letters
-KEEP = 0.997  # share of right readings of people left out that each of the two thresholds lets pass
+KEEP_CONFIDENCE = 0.992  # share of right readings of people left out that each of the two thresholds lets pass: what
+KEEP_DISTANCE = 0.998  # is no hand is told by its confidence, and people nobody has seen lie further away
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,8 +214,8 @@ def verdict_of(material: Material, answers: Answers) -> Verdict:
     confidence = np.nan_to_num(known.max(axis=1), nan=0.0)
     best = np.nan_to_num(known, nan=0.0).argmax(axis=1)
     right = material.judged & (confidence > 0) & (best == material.classes)
-    min_confidence = float(np.quantile(confidence[right], 1 - KEEP))
-    max_distance = float(np.quantile(distances[right], KEEP))
+    min_confidence = float(np.quantile(confidence[right], 1 - KEEP_CONFIDENCE))
+    max_distance = float(np.quantile(distances[right], KEEP_DISTANCE))
     said = np.where((confidence >= min_confidence) & (distances <= max_distance), best, -1)
     right &= said == best
     of_person = {person: right[material.judged & (hands.sources == person)] for person in material.people}
@@ -315,9 +317,8 @@ def _fit_fused(material: Material, rows: np.ndarray) -> Reader:
         seen = looks[where, views, rng.integers(photos.LOOKS, size=len(chosen))]
         return np.concatenate([posed, seen.astype(np.float32)], axis=1)
 
-    members, normalise = fused_net(count, material.seed)
     size = len(lessons.classes)
-    normalise.adapt(batch(np.arange(size)))
+    members = fused_net(count, material.seed, batch(np.arange(size)))
     _compile(members, FUSED_ROUNDS * -(-size // FUSED_BATCH), decay=FUSED_DECAY, smoothing=FUSED_SMOOTHING)
     for _ in range(FUSED_ROUNDS):
         chosen = rng.choice(size, size, p=chances)
@@ -337,15 +338,19 @@ def _joined(members: "keras.Model", name: str) -> "keras.Model":
     return keras.Model(members.inputs, [probabilities, joined], name=name)
 
 
-def fused_net(classes: int, seed: int) -> tuple["keras.Model", "keras.layers.Normalization"]:
-    """MEMBERS small networks side by side, (pose.SIZE + appearance.SIZE,) to `classes` logits, and their normalisation."""
+def fused_net(classes: int, seed: int, typical: np.ndarray) -> "keras.Model":
+    """MEMBERS small networks side by side, (pose.SIZE + appearance.SIZE,) to `classes` logits.
+
+    `typical` (N, pose.SIZE + appearance.SIZE) are inputs, from which the network takes its normalisation.
+    """
     import keras
     from keras import layers
 
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((pose.SIZE + appearance.SIZE,), name="pose_and_appearance")
-    normalise = layers.Normalization()
-    x = normalise(inputs)
+    # a feature that hardly ever fires must not be blown up: where it does fire, it would drown all others
+    spread = np.maximum(typical.std(axis=0), LEAST_SPREAD)
+    x = layers.Normalization(mean=typical.mean(axis=0), variance=spread**2)(inputs)
     posed, seen = x[:, : pose.SIZE], x[:, pose.SIZE :]
     logits = []
     for member in range(MEMBERS):
@@ -354,7 +359,7 @@ def fused_net(classes: int, seed: int) -> tuple["keras.Model", "keras.layers.Nor
             for half, dropped in ((posed, 0.1), (seen, 0.4))
         ]
         logits.append(layers.Dense(classes)(layers.Concatenate(name=f"{EMBEDDING}_{member}")(halves)))
-    return keras.Model(inputs, logits), normalise
+    return keras.Model(inputs, logits)
 
 
 def pose_net(classes: int, seed: int) -> tuple["keras.Model", "keras.layers.Normalization"]:
