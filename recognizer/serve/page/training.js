@@ -78,7 +78,7 @@ function outcome(job) {
   if (after?.accuracy !== null && after !== undefined) rows.push(["samples held back", before?.accuracy, after.accuracy]);
   if (after?.known !== null && after?.known !== undefined) rows.push(["known before", before?.known, after.known]);
   for (const [label, { of, before: was, after: is }] of Object.entries(labels ?? {})) {
-    if (of) rows.push([label, was / of, is / of]);
+    if (of) rows.push([label, before?.accuracy == null ? null : was / of, is / of]);
   }
   if (rows.length) {
     const cells = (tag, words) => element("tr", {}, ...words.map((word) => element(tag, { textContent: word })));
