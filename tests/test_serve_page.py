@@ -139,7 +139,12 @@ def test_a_sign_is_recorded_learned_looked_at_and_cured(served: Served, window: 
         one(window, "#grid select").send_keys("seven")
     until(lambda: store.counts("shapes") == {"seven": 7, "four": 6})
     one(window, ".train").click()
-    until(lambda: window.find_elements(By.CSS_SELECTOR, "[aria-label^='7 × seven read as seven']"))
+    jobs = until(lambda: [job for job in served.client.get("/v1/jobs").json() if job["task"] == "shapes"][1:])
+    assert len(jobs) == 1
+    until(
+        lambda: all(job["state"] == "done" for job in served.client.get("/v1/jobs").json() if job["task"] == "shapes")
+    )
+    one(window, "[aria-label^='7 × seven read as seven']")
 
     time.sleep(0.5)  # the pictures are drawn anew with the new model
     one(window, "#grid .delete").click()
