@@ -12,6 +12,7 @@ from hypothesis.errors import Unsatisfiable
 from PIL import Image
 from running_server import Served
 from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 from test_serve import jpeg, png, sheet
 
 from recognizer.errors import SourceError
@@ -25,18 +26,20 @@ SMALL = (64, 48)  # pixels: what is still a picture after its mutation is read i
 
 
 def test_no_documented_request_makes_the_server_fail(served: Served) -> None:
-    """What Schemathesis makes of the OpenAPI document, as it should be and as it should not."""
+    """Nor answer otherwise than documented, to what Schemathesis makes of the OpenAPI document, right and wrong.
+
+    That right words are taken is not asked: which are a label or a picture, the document cannot tell in full.
+    """
     schema = schemathesis.openapi.from_url(f"{served.url}/openapi.json")
     operations = [found.ok() for found in schema.get_all_operations()]
     assert len(operations) > 15
-    checks = [schemathesis.checks.not_a_server_error]
     for mode in GenerationMode:
         for operation in operations:
 
             @given(case=operation.as_strategy(generation_mode=mode))
             @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
             def answers(case: schemathesis.Case) -> None:
-                case.call_and_validate(base_url=served.url, checks=checks)
+                case.call_and_validate(base_url=served.url, excluded_checks=[positive_data_acceptance])
 
             with contextlib.suppress(Unsatisfiable):  # a request without words cannot be wrong
                 answers()

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from test_serve import png, sheet
 
+from recognizer import registry
 from recognizer.samples import Samples
 from recognizer.studio import Studio
 
@@ -137,11 +139,23 @@ def test_a_sign_is_recorded_learned_looked_at_and_cured(served: Served, window: 
         one(window, "#grid select").send_keys("seven")
     until(lambda: store.counts("shapes") == {"seven": 7, "four": 6})
     one(window, ".train").click()
-    until(lambda: window.find_elements(By.CSS_SELECTOR, "[aria-label^='7 × seven read as seven']"))
+    jobs = until(lambda: [job for job in served.client.get("/v1/jobs").json() if job["task"] == "shapes"][1:])
+    assert len(jobs) == 1
+    until(
+        lambda: all(job["state"] == "done" for job in served.client.get("/v1/jobs").json() if job["task"] == "shapes")
+    )
+    one(window, "[aria-label^='7 × seven read as seven']")
 
     time.sleep(0.5)  # the pictures are drawn anew with the new model
     one(window, "#grid .delete").click()
     until(lambda: sum(store.counts("shapes").values()) == 12)
+
+    before = registry.current(served.models, "shapes").name
+    shutil.copytree(served.models / "shapes" / before, served.models / "shapes" / "20990101-000000")
+    registry.point_to(served.models, "shapes", "20990101-000000")
+    one(window, ".undo").click()
+    until(lambda: before in one(window, ".result .verdict").text)
+    assert served.client.get("/v1/models/shapes").json()["current"] == before
 
 
 def test_digits_are_written_without_a_camera(window: Chrome) -> None:

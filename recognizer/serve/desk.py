@@ -26,7 +26,7 @@ from recognizer.serve.problems import Problem
 from recognizer.teach import SIMILAR_KEPT, subject, task_to_record
 from recognizer.values import Frame, Observation, Prediction
 
-TASKS_OPEN = 6  # pipelines for single pictures; those of hands hold 60 MB each
+TASKS_OPEN = 6  # pipelines for single pictures; those of hands hold 100 MB each
 SESSIONS_KEPT = 20  # whose last samples are kept in mind, for the hint that another one shows nothing new
 
 

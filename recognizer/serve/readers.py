@@ -17,7 +17,7 @@ from recognizer.serve.desk import at_desk, open_desk
 from recognizer.serve.problems import Problem
 
 WAITING_LIMIT = 128  # pictures in line: with 20 ms each, the last one waits for two and a half seconds
-STREAMS_LIMIT = 64
+STREAMS_LIMIT = 40  # those of hands hold 80 MB each
 WARM_TASK = "digits"
 
 

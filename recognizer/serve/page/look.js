@@ -51,7 +51,7 @@ function show() {
 function table() {
   const columns = [...read.labels, null];
   const most = Math.max(1, ...read.counts.flat());
-  const head = element("tr", {}, element("th", { className: "corner", textContent: "label ↓ read as →" }),
+  const head = element("tr", {}, element("th", { className: "corner", textContent: "label ↓\nread as →" }),
     ...columns.map((label) => element("th", { scope: "col", textContent: label ?? "–", title: label ?? "nothing known" })));
   const rows = read.labels.map((label, row) => {
     const cells = columns.map((readAs, column) => cell(label, readAs, read.counts[row][column], most));

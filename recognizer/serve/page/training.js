@@ -38,7 +38,7 @@ async function follow(job) {
 async function undo() {
   const task = state.task;
   const back = await ask("POST", `/v1/models/${encodeURIComponent(task)}/rollback`);
-  jobs.set(task, { ...jobs.get(task), undone: back.version });
+  jobs.set(task, { task, undone: back.version });
   show();
   await loadTasks();
   for (const then of ends) then(jobs.get(task));
@@ -47,12 +47,13 @@ async function undo() {
 function show() {
   const job = jobs.get(state.task);
   const running = job?.state === "running";
+  const hasSamples = Object.values(current()?.samples ?? {}).some(Boolean);
   for (const place of places) {
     const button = place.querySelector(".train");
-    button.disabled = running || !Object.values(current()?.samples ?? {}).some(Boolean);
+    button.disabled = running || !hasSamples;
     button.textContent = running ? "Training …" : current()?.model ? "Train again" : "Train";
     place.querySelector(".cancel").hidden = !running;
-    place.querySelector(".undo").hidden = !job?.result?.published || Boolean(job.undone);
+    place.querySelector(".undo").hidden = running || !current()?.model || !hasSamples;
     place.querySelector(".progress").hidden = !running;
     if (running) {
       place.querySelector("progress").value = job.progress;
@@ -77,7 +78,7 @@ function outcome(job) {
   if (after?.accuracy !== null && after !== undefined) rows.push(["samples held back", before?.accuracy, after.accuracy]);
   if (after?.known !== null && after?.known !== undefined) rows.push(["known before", before?.known, after.known]);
   for (const [label, { of, before: was, after: is }] of Object.entries(labels ?? {})) {
-    if (of) rows.push([label, was / of, is / of]);
+    if (of) rows.push([label, before?.accuracy == null ? null : was / of, is / of]);
   }
   if (rows.length) {
     const cells = (tag, words) => element("tr", {}, ...words.map((word) => element(tag, { textContent: word })));
