@@ -13,7 +13,7 @@ import argparse
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -62,8 +62,9 @@ def main() -> None:
         sys.exit(130)
 
 
-def _of_pictures(options: argparse.Namespace) -> Pipeline:
-    return open_pipeline(options.task, options.models, smooth=False)
+def _measured(options: argparse.Namespace, measure: Callable[[Pipeline], None], *, stream: bool = False) -> None:
+    with open_pipeline(options.task, options.models, smooth=stream) as pipeline:
+        measure(pipeline)
 
 
 def _folder(options: argparse.Namespace) -> Path:
@@ -246,13 +247,17 @@ def photo_kinds() -> dict[str, Iterable[np.ndarray]]:
 
 
 WHAT = {
-    "mnist": lambda options: evaluate_mnist(_of_pictures(options)),
-    "photos": lambda options: evaluate_photos(_of_pictures(options), _folder(options), mistakes=options.mistakes),
-    "mirrored": lambda options: evaluate_mirrored(_of_pictures(options), _folder(options)),
-    "clip": lambda options: evaluate_clip(
-        open_pipeline(options.task, options.models, smooth=True), _folder(options), options.shows
+    "mnist": lambda options: _measured(options, evaluate_mnist),
+    "photos": lambda options: _measured(
+        options, lambda pipeline: evaluate_photos(pipeline, _folder(options), mistakes=options.mistakes)
     ),
-    "rejection": lambda options: evaluate_rejection(_of_pictures(options), options.each, options.seed),
+    "mirrored": lambda options: _measured(options, lambda pipeline: evaluate_mirrored(pipeline, _folder(options))),
+    "clip": lambda options: _measured(
+        options, lambda pipeline: evaluate_clip(pipeline, _folder(options), options.shows), stream=True
+    ),
+    "rejection": lambda options: _measured(
+        options, lambda pipeline: evaluate_rejection(pipeline, options.each, options.seed)
+    ),
     "sources": evaluate_sources,
     "sign-mnist": evaluate_sign_mnist,
 }
