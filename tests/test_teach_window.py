@@ -23,7 +23,7 @@ LIMIT_S = 180  # for all of it, on a slow machine
 PROGRAM = """
 import json, sys
 from dataclasses import replace
-from recognizer import cli, overlay, studio
+from recognizer import cli, overlay, studio, teach
 
 CARD_S, AT_REST_S, SWAY_S = 2.4, 0.7, 1.0
 shown = sys.argv[1]
@@ -35,12 +35,19 @@ class HeldStudio(studio.Studio):
         frame = super().frame(round((CARD_S * card + AT_REST_S + sway_s) * 30))
         return replace(frame, index=index, time_s=index / 30)
 
+class KnownTeacher(teach.Teacher):
+    known = None
+
+    def __init__(self, *words, **named):
+        super().__init__(*words, **named)
+        KnownTeacher.known = self
+
 class TellingOverlay(overlay.Overlay):
     told = None
 
     def draw(self, observation):
         picture = super().draw(observation)
-        teacher = self.extra._teacher
+        teacher = KnownTeacher.known
         state = {
             "task": observation.task,
             "truth": observation.frame.truth[0].label if observation.frame.truth else None,
@@ -56,7 +63,7 @@ class TellingOverlay(overlay.Overlay):
             self.told = state
         return picture
 
-studio.Studio, overlay.Overlay = HeldStudio, TellingOverlay
+studio.Studio, overlay.Overlay, teach.Teacher = HeldStudio, TellingOverlay, KnownTeacher
 sys.exit(cli.main(sys.argv[2:]))
 """
 
