@@ -7,7 +7,7 @@ from recognizer.values import Box, Prediction, Region
 
 SAME_PLACE = 0.6  # of a box's longer side: a region whose centre moved less in one frame is the same one
 SAME_SIZE = 2.0  # ratio of the longer sides: a region that grew by more in one frame is another one
-DOUBT = 2.0  # what speaks against a challenger counts double, so that look-alikes that take turns do not swap
+DOUBT = 3.0  # what speaks against a challenger counts threefold, so that look-alikes that take turns do not swap
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Smoother:
     def __init__(
         self,
         hold_s: float = 0.4,  # rejections and gaps shorter than this are blinks: motion blur, a finger passing
-        switch_s: float = 0.2,  # with one frame's delay at 10 fps a new digit still shows within 0.3 s
+        switch_s: float = 0.15,  # at 10 frames a second two: a new digit shows within 0.3 s
     ) -> None:
         self.hold_s = hold_s
         self.switch_s = switch_s
