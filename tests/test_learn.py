@@ -143,6 +143,26 @@ def test_one_sample_a_label_makes_a_first_model(tmp_path: Path, capsys: pytest.C
     assert result_of(capsys)["published"] is None  # it would be no better
 
 
+def test_what_knows_joints_and_looks_is_taught_by_both(tmp_path: Path, hand_models: Path) -> None:
+    """The shipped letters learn a sign of one's own, and keep theirs."""
+    shutil.copytree(hand_models / "letters", tmp_path / "models" / "letters")
+    shipped = registry.read_card(registry.current(tmp_path / "models", "letters"))
+    assert shipped["kind"] == "fused"
+    store, rng = Samples(tmp_path / "captures"), np.random.default_rng(0)
+    store.create_task("letters", "hand", ["five"])
+    frame = Frame(np.zeros((480, 640, 3), np.uint8), 0, 0.0, "drawn")
+    for _ in range(6):
+        store.add("letters", "five", a_region("five", rng), frame, "first", "drawn")
+    assert teach(tmp_path, task="letters") == 0
+    folder = registry.current(tmp_path / "models", "letters")
+    card = registry.read_card(folder)
+    assert (card["kind"], card["preprocess"]) == ("fused", shipped["preprocess"])
+    assert card["labels"] == [*shipped["labels"], "five"]
+    assert card["metrics"]["known_after"] >= card["metrics"]["known_before"] - 0.003
+    said = HandClassifier(folder).predict([a_region("five", rng) for _ in range(6)])
+    assert [one.top[0][0] for one in said].count("five") >= 5
+
+
 # what does not prove itself
 
 
