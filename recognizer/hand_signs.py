@@ -13,7 +13,7 @@ from recognizer.errors import ModelError
 from recognizer.things import ThingClassifier
 from recognizer.values import Frame, Hand, Prediction, Region
 
-MAX_SPEED = 1.5  # hand sizes a second: a hand that moves faster is on its way, or signs a J or Z
+MAX_SPEED = 2.0  # hand sizes a second: a hand that moves faster is on its way, or signs a J or Z
 SAME_HAND = 0.6  # of a hand's size: a hand further away than this in the last frame is another one
 MAX_GAP_S = 0.3  # older hands say nothing about speed
 FUSED_VERSION = f"{pose.VERSION} and {appearance.VERSION}"  # both features, in this order
