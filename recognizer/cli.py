@@ -125,7 +125,7 @@ def live(settings: "Settings") -> int:
                 print(line)
         if spec == "studio":
             spec = f"studio:{studio_scene(pipeline)}"
-            pipeline.on_task = lambda task: source.show(studio_scene(pipeline))
+            pipeline.on_task = lambda task: source.show(studio_scene(pipeline))  # type: ignore[attr-defined]  # the studio
         headless = settings.headless or not has_screen()
         if settings.play and headless:
             raise SettingsError("--play needs a window and a person: leave --headless out, and run it on a screen.")

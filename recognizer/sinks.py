@@ -213,6 +213,7 @@ class Window(_Closing):
 
     def _save_screenshot(self) -> None:
         """A failure is told and the run goes on."""
+        assert self._picture is not None, "there is a picture before a key is read"
         stem = time.strftime("screenshot-%Y%m%d-%H%M%S")
         path = self._screenshot_dir / f"{stem}.png"
         number = 2
