@@ -1,6 +1,7 @@
 """Flags to objects; the only place that prints errors and decides exit codes."""
 
 import argparse
+import codecs
 import io
 import json
 import os
@@ -59,7 +60,8 @@ def main(words: Sequence[str] | None = None) -> int:
         "serve": run_serve,
     }
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a pipe on Windows knows no Hebrew, and a label may be
+        codecs.register_error("spelled", _spelled)
+        sys.stdout.reconfigure(errors="spelled")  # a pipe on Windows knows no Hebrew, and a label may be
     try:
         if words and words[0] in commands:
             return commands[words[0]](words[1:])
@@ -72,6 +74,12 @@ def main(words: Sequence[str] | None = None) -> int:
         return SOME_FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _spelled(error: UnicodeError) -> tuple[str, int]:
+    """What cannot be written, as JSON escapes it: a line of JSON stays one."""
+    assert isinstance(error, UnicodeEncodeError)
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def run_live(words: Sequence[str]) -> int:
@@ -265,13 +273,13 @@ def _recognize(pipeline: "Pipeline", index: int, file: str, options: argparse.Na
         frame = Frame(read_image(file), index, 0.0, str(file))
     except SourceError as error:
         if options.json:
-            print(json.dumps({"file": str(file), "error": str(error)}), flush=True)
+            print(json.dumps({"file": str(file), "error": str(error)}, ensure_ascii=False), flush=True)
         else:
             print(error, file=sys.stderr)
         return False
     observation = pipeline.step(frame)
     if options.json:
-        print(json.dumps({"file": str(file), **as_json(observation)}), flush=True)
+        print(json.dumps({"file": str(file), **as_json(observation)}, ensure_ascii=False), flush=True)
     else:
         print(f"{file}: {observation.text or 'nothing known'}", flush=True)
     if options.save:

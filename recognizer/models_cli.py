@@ -67,7 +67,7 @@ def _list(models: Path, options: argparse.Namespace) -> None:
             running = None
         if options.json:
             line = {"task": task, "current": running, "versions": names}
-            print(json.dumps(line))
+            print(json.dumps(line, ensure_ascii=False))
             continue
         print(task)
         for name in names:
@@ -90,7 +90,7 @@ def _show(models: Path, options: argparse.Namespace) -> None:
     folder = registry.version_folder(models, options.task, options.version)
     card = registry.read_card(folder)
     if options.json:
-        print(json.dumps(card))
+        print(json.dumps(card, ensure_ascii=False))
         return
     running = registry.current(models, options.task) == folder
     print(f"{options.task} {folder.name}{' (runs)' if running else ''}, {folder}")

@@ -138,7 +138,7 @@ def _list(store: "Samples", options: argparse.Namespace) -> int:
                 "sessions": sessions,
                 "labels": counts,
             }
-            print(json.dumps(line))
+            print(json.dumps(line, ensure_ascii=False))
             continue
         print(f"{task.name} ({task.region}): {len(own)} samples in {sessions} sessions")
         for label, count in counts.items():

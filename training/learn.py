@@ -139,7 +139,7 @@ def told_in_json() -> Tell:
         elapsed_s = time.perf_counter() - began_s
         left_s = round(elapsed_s / progress * (1 - progress), 1) if progress else None
         line = {"stage": stage, "progress": round(progress, 3), "left_s": left_s} if result is None else result
-        print(json.dumps(line), flush=True)
+        print(json.dumps(line, ensure_ascii=False), flush=True)
 
     return tell
 
