@@ -1,6 +1,8 @@
 """Flags to objects; the only place that prints errors and decides exit codes."""
 
 import argparse
+import codecs
+import io
 import json
 import os
 import sys
@@ -57,6 +59,9 @@ def main(words: Sequence[str] | None = None) -> int:
         "models": run_models,
         "serve": run_serve,
     }
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        codecs.register_error("spelled", _spelled)
+        sys.stdout.reconfigure(errors="spelled")  # a pipe on Windows knows no Hebrew, and a label may be
     try:
         if words and words[0] in commands:
             return commands[words[0]](words[1:])
@@ -69,6 +74,12 @@ def main(words: Sequence[str] | None = None) -> int:
         return SOME_FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _spelled(error: UnicodeError) -> tuple[str, int]:
+    """What cannot be written, as JSON escapes it: a line of JSON stays one."""
+    assert isinstance(error, UnicodeEncodeError)
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def run_live(words: Sequence[str]) -> int:
@@ -125,7 +136,7 @@ def live(settings: "Settings") -> int:
                 print(line)
         if spec == "studio":
             spec = f"studio:{studio_scene(pipeline)}"
-            pipeline.on_task = lambda task: source.show(studio_scene(pipeline))
+            pipeline.on_task = lambda task: source.show(studio_scene(pipeline))  # type: ignore[attr-defined]  # the studio
         headless = settings.headless or not has_screen()
         if settings.play and headless:
             raise SettingsError("--play needs a window and a person: leave --headless out, and run it on a screen.")

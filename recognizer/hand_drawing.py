@@ -246,10 +246,11 @@ class _Canvas:
         layers = [np.zeros_like(heights) for _ in range(5)]
         layers[1][:] = 1
         for part in group:
-            reach = max(part.radii) + 1
+            margin = max(part.radii) + 1
             ends = np.array([part.start[:2], part.end[:2]])
-            inner = self._window(ends.min(axis=0) - reach, ends.max(axis=0) + reach)
-            inner = tuple(slice(i.start - w.start, i.stop - w.start) for i, w in zip(inner, window, strict=True))
+            rows, columns = self._window(ends.min(axis=0) - margin, ends.max(axis=0) + margin)
+            top, left = window[0].start, window[1].start
+            inner = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
             self._lay(part, heights[inner], [layer[inner] for layer in layers], inner, window)
         over = heights > self._height[window]
         np.copyto(self._height[window], heights, where=over)

@@ -92,7 +92,7 @@ class _Sight:
 
 def corner(region: Region) -> np.ndarray:
     """Where a region's crop begins in the frame: (3,) float32 x, y and 0."""
-    return np.float32([region.box.x1, region.box.y1, 0])
+    return np.array([region.box.x1, region.box.y1, 0], np.float32)
 
 
 class Signs:

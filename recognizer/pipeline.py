@@ -123,6 +123,7 @@ def open_pipeline(task: str, models: Path, *, smooth: bool) -> Pipeline:
     folder = None if task in own and not _has_model(models, task) else registry.current(models, task)
     region = registry.read_card(folder).get("region") if folder else own[task].region
     classifier: Labeller
+    reading: Reading
     if region == "paper":
         from recognizer.classifier import Classifier
 

@@ -11,7 +11,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from recognizer.errors import ModelError
 ROOT = Path(__file__).resolve().parent.parent
 CURRENT = "current.json"
 CARD = "card.json"
+LOCK = ".lock"
+LOCK_WAIT_S = 10.0  # to name a version and replace a pointer takes milliseconds
 
 
 def models_folder() -> Path:
@@ -60,27 +62,33 @@ def read_card(folder: Path) -> dict[str, Any]:
 def publishing(models: Path, task: str) -> Iterator[Path]:
     """A folder to write a new version into: it is published when the block ends, and removed when it raises."""
     home = models / task
-    try:
+    folder: Path | None = None
+    with _telling(home):
         home.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=home))
-    except OSError as error:
-        raise ModelError(f"{home} cannot be written ({error}). Choose another folder with --models.") from error
-    try:
-        yield draft
-        if not (draft / CARD).is_file():
-            raise ModelError(f"A model without {CARD} is not published.")
-        draft.chmod(0o755)
-        folder = home / _new_version(home)
-        draft.rename(folder)
-        point_to(models, task, folder.name)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
+        try:
+            yield draft
+            if not (draft / CARD).is_file():
+                raise ModelError(f"A model without {CARD} is not published.")
+            draft.chmod(0o755)
+            with _changing(models):
+                folder = home / _new_version(home)
+                draft.rename(folder)
+                _point_to(home / CURRENT, folder.name)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            if folder is not None and _version_named(home / CURRENT) != folder.name:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
 
 
 def point_to(models: Path, task: str, version: str) -> None:
-    """Make `version` the current one; the one before is remembered for `rollback`."""
-    pointer = models / task / CURRENT
+    """Make `version` the current one; the one before is remembered for `rollback`. Raises ModelError."""
+    with _telling(models / task), _changing(models):
+        _point_to(models / task / CURRENT, version)
+
+
+def _point_to(pointer: Path, version: str) -> None:
     try:
         before = _read_pointer(pointer)
         previous = [*before.get("previous", []), before["version"]]
@@ -90,15 +98,17 @@ def point_to(models: Path, task: str, version: str) -> None:
 
 
 def rollback(models: Path, task: str) -> str:
-    """Return to the version before the current one, and say which."""
+    """Return to the version before the current one, and say which. Raises ModelError."""
     pointer = models / task / CURRENT
-    now = _read_pointer(pointer)
-    previous = list(now.get("previous", []))
-    while previous:
-        version = previous.pop()
-        if (models / task / version).is_dir():
-            _write_pointer(pointer, {"version": version, "previous": previous})
-            return version
+    _read_pointer(pointer)
+    with _telling(models / task), _changing(models):
+        now = _read_pointer(pointer)
+        previous = list(now.get("previous", []))
+        while previous:
+            version = previous.pop()
+            if (models / task / version).is_dir():
+                _write_pointer(pointer, {"version": version, "previous": previous})
+                return version
     raise ModelError(f"{pointer} names no earlier version of {task} that is still there: nothing to go back to.")
 
 
@@ -148,6 +158,29 @@ def export(models: Path, task: str, path: Path, version: str | None = None) -> P
     return folder
 
 
+@contextmanager
+def _telling(home: Path) -> Iterator[None]:
+    """Turns the system's refusal into one line with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise ModelError(
+            f"{home} cannot be written ({error}). Free some space, or choose another folder with --models."
+        ) from error
+
+
+def _changing(models: Path) -> AbstractContextManager[None]:
+    """One program at a time names versions and replaces pointers: else one would forget what another published."""
+    return durable.locked(models / LOCK, LOCK_WAIT_S)
+
+
+def _version_named(pointer: Path) -> str | None:
+    try:
+        return str(_read_pointer(pointer)["version"])
+    except ModelError:
+        return None
+
+
 def _new_version(home: Path) -> str:
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     names = [stamp, *(f"{stamp}-{count}" for count in range(2, 1000))]
@@ -164,6 +197,8 @@ def _read_pointer(pointer: Path) -> dict[str, Any]:
         raise ModelError(f"{pointer} cannot be read as JSON ({error}). {_retrain(task)}") from error
     if not isinstance(content, dict) or not isinstance(content.get("version"), str):
         raise ModelError(f"{pointer} names no version. {_retrain(task)}")
+    if not isinstance(content.get("previous", []), list):
+        del content["previous"]
     return content
 
 

@@ -56,7 +56,7 @@ RESERVED = {"con", "prn", "aux", "nul"} | {
     f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"
 }  # by Windows
 PATH = re.compile(r'([^\x00-\x1f\x7f\\/:*?"<>|,.][^\x00-\x1f\x7f\\/:*?"<>|,]*/){3}[^\x00-\x1f\x7f\\/:*?"<>|,.]+\.png')
-LANDMARKS = re.compile(r"-?\d+\.\d\d(?: -?\d+\.\d\d){62}")  # two decimals each: a torn number is seen
+LANDMARKS = re.compile(r"-?\d{1,38}\.\d\d(?: -?\d{1,38}\.\d\d){62}")  # two decimals each: a torn number is seen
 
 
 @dataclass(frozen=True)

@@ -213,6 +213,7 @@ class Window(_Closing):
 
     def _save_screenshot(self) -> None:
         """A failure is told and the run goes on."""
+        assert self._picture is not None, "there is a picture before a key is read"
         stem = time.strftime("screenshot-%Y%m%d-%H%M%S")
         path = self._screenshot_dir / f"{stem}.png"
         number = 2
@@ -331,7 +332,8 @@ class ContactSheet(_Closing):
         """The annotated frame, small, over a line that says which one it is."""
         picture = self._overlay.draw(observation)
         height, width = picture.shape[:2]
-        picture = letterboxed(picture, (CELL_WIDTH, max(1, round(height * CELL_WIDTH / width))))
+        cell_height = min(max(1, round(height * CELL_WIDTH / width)), 2 * CELL_WIDTH)  # a strip would fill the memory
+        picture = letterboxed(picture, (CELL_WIDTH, cell_height))
         caption = np.full((32, CELL_WIDTH, 3), INK, np.uint8)
         frame = observation.frame
         draw_text(caption, f"{frame.name}   frame {frame.index}   {frame.time_s:.1f} s", 10, 15, 16, MUTED)

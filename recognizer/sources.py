@@ -528,9 +528,12 @@ def _read(capture: cv2.VideoCapture) -> np.ndarray | None:
     if not there or image is None or image.size == 0:
         return None
     image = _eight_bit(image)
-    if image.ndim == 2 or image.shape[2] == 1:
+    channels = 1 if image.ndim == 2 else image.shape[-1]
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or channels not in (1, 3, 4):
+        return None  # not a picture but raw data, such as a depth camera's
+    if channels == 1:
         return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
-    return cv2.cvtColor(image, cv2.COLOR_BGRA2BGR) if image.shape[2] == 4 else image
+    return cv2.cvtColor(image, cv2.COLOR_BGRA2BGR) if channels == 4 else image
 
 
 def _eight_bit(image: np.ndarray) -> np.ndarray:

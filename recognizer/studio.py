@@ -696,7 +696,8 @@ def _wall(size_wh: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     )
     coarse = cv2.resize(rng.normal(1, 0.035, (5, 8)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     fine = rng.normal(0, 0.012, (height, width)).astype(np.float32)
-    fall = np.linspace(*rng.permutation([0.8, 1.06]), width, dtype=np.float32)[None, :]
+    begin, end = rng.permutation([0.8, 1.06])
+    fall = np.linspace(begin, end, width, dtype=np.float32)[None, :]
     wall = np.clip(((coarse + cv2.GaussianBlur(fine, (0, 0), 0.8)) * fall)[..., None] * color, 0, 255).astype(np.uint8)
     which = rng.random()
     if which < 0.35:  # a picture in its frame

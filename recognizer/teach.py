@@ -5,6 +5,7 @@ and follows the training, which is another process. `recognizer.teach_panel` dra
 """
 
 import json
+import os
 import queue
 import signal
 import subprocess
@@ -49,7 +50,13 @@ class TrainingProcess:
         command = [sys.executable, "-m", "training.learn", "--json", "--task", task]
         command += ["--models", str(models), "--captures", str(captures)]
         self._process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},  # whatever the system's own encoding is
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
         )
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._errors: list[str] = []

@@ -73,7 +73,7 @@ def test_a_pointer_that_cannot_be_replaced_stays_and_leaves_no_leftovers(
         raise OSError("disk full")
 
     monkeypatch.setattr(registry.os, "replace", refuse)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(ModelError, match="disk full.*Free some space"):
         registry.point_to(tmp_path, "digits", "another")
     assert names_in(tmp_path / "digits") == sorted([first.name, "current.json"])
     assert registry.current(tmp_path, "digits") == first

@@ -327,6 +327,13 @@ def test_a_contact_sheet_takes_frames_of_different_sizes(tmp_path):
     assert cv2.imread(str(tmp_path / "sheet.png")).shape == (512, 1280, 3)
 
 
+@pytest.mark.parametrize("size_wh", [(1, 3000), (3000, 1)])
+def test_a_strip_takes_no_more_of_a_contact_sheet_than_a_portrait(tmp_path, size_wh):
+    with ContactSheet(tmp_path / "sheet.png", Overlay()) as sink:
+        sink.write(observation(0, size_wh=size_wh))
+    assert cv2.imread(str(tmp_path / "sheet.png")).shape[0] <= 1312
+
+
 def test_a_contact_sheet_of_nothing_is_no_file(tmp_path):
     with ContactSheet(tmp_path / "sheet.png", Overlay()):
         pass

@@ -19,7 +19,7 @@ def new_figure(width: float, height: float) -> "Figure":
     from matplotlib.figure import Figure
 
     figure = Figure((width, height), dpi=DPI, layout="constrained")
-    figure.get_layout_engine().set(w_pad=PAD, h_pad=PAD)  # type: ignore[union-attr]  # it was just given one
+    figure.get_layout_engine().set(w_pad=PAD, h_pad=PAD)  # type: ignore[union-attr, call-arg]  # a constrained one
     return figure
 
 
@@ -32,7 +32,8 @@ def show_image(axes: "Axes", image: np.ndarray, title: str = "", colour: str = "
     """A picture (h, w), (h, w, 1) or (h, w, 3) BGR without axes; grey levels 0 to 255 unless `style` says otherwise."""
     if image.ndim == 3:
         image = image[..., 0] if image.shape[2] == 1 else image[..., ::-1]
-    axes.imshow(image, **({"cmap": "gray", "vmin": 0, "vmax": 255} | style))
+    shown: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 255, **style}
+    axes.imshow(image, **shown)
     axes.set_xticks([])
     axes.set_yticks([])
     if title:

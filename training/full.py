@@ -87,6 +87,7 @@ def _tuned_digits(
     import keras
 
     assert base.file is not None, "ink is always seen by a network"
+    assert base.network is not None, "ink is always seen by a network"
     if base.labels and (list(base.labels) != DIGITS or not has_mnist()):
         raise SettingsError(
             f"--full would forget {', '.join(base.labels)} without their own data. "

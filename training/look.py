@@ -58,7 +58,7 @@ def draw_look(data: DataSet, path: Path) -> None:
     figure.suptitle(
         f"{data.name}: {len(data.train_labels):,} pictures to learn from, {len(data.test_labels):,} to test on"
     )
-    above, below = figure.subfigures(2, 1, height_ratios=[0.85 * rows + 0.3, 2.6])
+    above, below = figure.subfigures(2, 1, height_ratios=[0.85 * rows + 0.3, 2.6])  # type: ignore[misc]  # two of them
     spots = above.subplots(rows, SAMPLES + 2, squeeze=False)
     for spot in spots.ravel():
         spot.set_axis_off()

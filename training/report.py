@@ -211,7 +211,7 @@ def draw_kernels(model: "keras.Model", image: np.ndarray, metrics: dict[str, Any
     columns = max(2 * len(CLASSIC), 8)
     rows = -(-len(learned) // columns)
     figure = new_figure(columns * 1.05, 2.1 + rows * 1.15)
-    above, below = figure.subfigures(2, 1, height_ratios=[1.6, 0.5 + rows * 1.15])
+    above, below = figure.subfigures(2, 1, height_ratios=[1.6, 0.5 + rows * 1.15])  # type: ignore[misc]  # two of them
     above.suptitle("classic kernels, each with what it makes of the picture", fontsize=10)
     gray = image[..., 0] if image.shape[2] == 1 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     spots = above.subplots(1, columns)

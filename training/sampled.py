@@ -33,8 +33,12 @@ TINTED = 0.05  # likewise, of each colour
 class View(Protocol):
     """N samples of a task."""
 
-    samples: list[Sample]
-    prepared: str  # the preprocess that its inputs come from
+    @property
+    def samples(self) -> list[Sample]: ...
+
+    @property
+    def prepared(self) -> str:
+        """The preprocess that its inputs come from."""
 
     def plain(self) -> list[np.ndarray]:
         """The network's input for each sample."""

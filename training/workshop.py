@@ -152,7 +152,7 @@ def write_results(runs: list[Path], missing: list[str], options: argparse.Namesp
         lines += [f"## {data}", "", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
         for found in in_order([one for one in metrics.values() if one["data"] == data]):
             cells = _cells(found)
-            if with_photographs:
+            if with_photographs and photographs:
                 cells.insert(4, f"{100 * photographs[0][places[id(found)]]:.1f} %")
             lines.append(f"| {' | '.join(cells)} |")
         lines.append("")

@@ -185,11 +185,16 @@ def open_desk(models: Path, threads: int) -> None:
     """Begin a process of pictures. It is the parent that Ctrl-C stops, and without it the process ends."""
     global _desk
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
-    if parent is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), name="parent", daemon=True).start()
+    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     cv2.setNumThreads(threads)
     _desk = Desk(models)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def at_desk(name: str, *words: Any) -> Any:

@@ -1,6 +1,6 @@
 """Samples: recorded, listed, shown, relabelled, deleted, and read again by the current model."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
@@ -29,7 +29,7 @@ PAGE_LIMIT = 500  # samples of one answer
 READ_LIMIT = 2000  # samples that are read again, the newest: ten seconds of one core
 READ_AT_ONCE = 8  # between them, others have their turn
 SIDE_RANGE = (16, 512)  # pixels of a picture that is asked for smaller
-PNG = {200: {"content": {"image/png": {}}, "description": "The picture"}}
+PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "The picture"}}
 
 ThisSample = Annotated[SampleId, Path(description="as GET /v1/samples tells it")]
 

@@ -1,0 +1,458 @@
+"""What goes wrong while the program runs: cameras that fail, disks that fill, programs that are stopped."""
+
+import contextlib
+import errno
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import FakeClassifier, FakeFinder, as_frame, paper, write
+from test_cli import frames_of, rows_of
+from test_learn import record
+from test_samples import small_disk  # noqa: F401 - a fixture
+
+from recognizer import pipeline, registry, sinks, sources
+from recognizer.classifier import Classifier
+from recognizer.cli import main
+from recognizer.errors import ModelError
+from recognizer.pipeline import Pipeline
+from recognizer.regions.digits import DigitFinder
+from recognizer.samples import Samples
+from recognizer.samples_check import verify
+from recognizer.smoothing import Smoother
+from recognizer.sources import Live
+from recognizer.values import Box, Frame, Prediction, Region
+
+ROOT = Path(__file__).resolve().parent.parent
+KILLS = int(os.environ.get("RECOGNIZER_KILLS", "0"))  # rounds of each test that kills; a few unless told
+POSIX = pytest.mark.skipif(os.name != "posix", reason="needs fork and signals of POSIX")
+WAIT_S = 120
+
+
+class SteppedCamera:
+    """A camera whose pictures come when the test gives them; `give` returns once the reader waits for the next one."""
+
+    def __init__(self) -> None:
+        self._pictures: queue.Queue[np.ndarray | None] = queue.Queue()
+        self._waiting = threading.Semaphore(0)
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        self._waiting.release()
+        picture = self._pictures.get()
+        return picture is not None, picture
+
+    def give(self, picture: np.ndarray | None) -> None:
+        assert self._waiting.acquire(timeout=WAIT_S)
+        self._pictures.put(picture)
+        assert self._waiting.acquire(timeout=WAIT_S)
+        self._waiting.release()
+
+    def end(self) -> None:
+        self._pictures.put(None)
+
+    def release(self) -> None: ...
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def numbered(number: int) -> np.ndarray:
+    return np.full((48, 64, 3), number, np.uint8)
+
+
+def test_a_frame_is_at_most_two_intervals_old_when_a_slow_classifier_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A camera of 30 frames a second before a classifier that takes 200 ms; the clock goes on only with the camera."""
+    interval_s, slow_s = 1 / 30, 0.2
+    clock, camera = Clock(), SteppedCamera()
+    monkeypatch.setattr(sources.time, "perf_counter", clock)
+    taken_s = {0: clock.now_s}
+
+    def camera_goes_on_for(duration_s: float) -> None:
+        until_s = clock.now_s + duration_s
+        while clock.now_s + interval_s <= until_s:
+            clock.now_s += interval_s
+            number = len(taken_s)
+            taken_s[number] = clock.now_s
+            camera.give(numbered(number))
+        clock.now_s = until_s
+
+    class SlowClassifier(FakeClassifier):
+        def predict(self, images: list[np.ndarray]) -> tuple[Prediction, ...]:
+            camera_goes_on_for(slow_s)
+            return super().predict(images)
+
+    region = Region(Box(4, 4, 40, 40), numbered(200)[..., 0])
+    ages_s, shown_after_s, numbers = [], [], []
+    with Live("camera 0", camera, numbered(0), lambda: None, "gone") as source:  # type: ignore[arg-type]
+        with Pipeline("digits", FakeFinder([region]), SlowClassifier()) as slow:
+            for frame in source:
+                number = int(frame.image_bgr[0, 0, 0])
+                numbers.append(number)
+                ages_s.append(clock.now_s - taken_s[number])
+                observation = slow.step(frame)
+                assert observation.predictions[0].label == "7"
+                shown_after_s.append(clock.now_s - taken_s[number])
+                if len(numbers) == 20:
+                    break
+            camera.end()
+            source.stop()
+    assert max(ages_s) <= 2 * interval_s
+    assert max(shown_after_s) <= 2 * interval_s + slow_s + 1e-9
+    assert min(np.diff(numbers)) >= 5, "what came while the classifier worked is left out, not kept for later"
+    assert len(taken_s) > 5 * len(numbers)
+
+
+def noise(shape: tuple[int, int]) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+
+
+def sheet(size_wh: tuple[int, int]) -> np.ndarray:
+    gray = paper(size_wh)
+    write(gray, 4, (size_wh[0] / 2, size_wh[1] / 2), 0.5 * size_wh[1])
+    return as_frame(gray).image_bgr
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        [np.zeros((240, 320, 3), np.uint8)] * 3,
+        [sheet((640, 480)), sheet((160, 120)), sheet((240, 320))],
+        [noise((240, 320)), noise((1, 320)), noise((240, 1))],
+        [None, None, None],
+        [sheet((320, 240))] * 3,
+    ],
+    ids=["black", "another size", "noise and strips", "no pictures", "frozen"],
+)
+def test_the_run_goes_on_through_what_a_camera_gives_in_the_middle(
+    odd: list[np.ndarray | None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sources, "READ_PAUSE_S", 0.0)
+    camera = SteppedCamera()
+    live = Live("camera 0", camera, sheet((320, 240)), lambda: None, "gone")  # type: ignore[arg-type]
+    monkeypatch.setattr(sources, "open_source", lambda *_, **__: live)
+    labels: list[tuple[str, ...]] = []
+    coming = iter([*odd, *[sheet((320, 240))] * 3])
+
+    class ReadingOn(FakeClassifier):
+        """Each read frame brings the next picture of the camera."""
+
+        def predict(self, images: list[np.ndarray]) -> tuple[Prediction, ...]:
+            said = super().predict(images)
+            labels.append(tuple(str(one.label) for one in said))
+            for picture in coming:
+                camera.give(picture)
+                if picture is not None:
+                    break
+            else:
+                camera.end()
+                live.stop()
+            return said
+
+    monkeypatch.setattr(
+        pipeline,
+        "open_pipeline",
+        lambda task, models, *, smooth: Pipeline(task, DigitFinder(video=True), ReadingOn(["4"]), Smoother()),
+    )
+    no_models = str(tmp_path / "models")
+    assert main(["--headless", "--output", str(tmp_path), "--source", "0", "--models", no_models]) == 0
+    assert labels[0] == labels[-1] == ("4",)
+    seen = frames_of(tmp_path / "annotated.mp4")
+    assert seen == len({row["frame"] for row in rows_of(tmp_path)}) == len(labels)
+
+
+STATES = ["a model opens", "the camera opens", "a file opens", "a frame comes", "a frame is read", "a frame is written"]
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_ctrl_c_ends_every_state_with_130_and_nothing_left_open(
+    state: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closed: list[str] = []
+
+    def interrupted_in(here: str, frame: Frame | None = None) -> None:
+        if here == state and (frame is None or frame.index == 2):
+            raise KeyboardInterrupt
+
+    class Camera(sources.Source):
+        def __iter__(self) -> Iterator[Frame]:
+            for index in range(4):
+                frame = Frame(sheet((320, 240)), index, index / 30, self.name)
+                interrupted_in("a frame comes", frame)
+                yield frame
+
+        def close(self) -> None:
+            closed.append("camera")
+
+    class Finder(DigitFinder):
+        def find(self, frame: Frame) -> tuple[Region, ...]:
+            interrupted_in("a frame is read", frame)
+            return super().find(frame)
+
+        def close(self) -> None:
+            closed.append("finder")
+
+    class Log(sinks.CsvLog):
+        def __enter__(self) -> "Log":
+            interrupted_in("a file opens")
+            super().__enter__()
+            return self
+
+        def write(self, observation: pipeline.Observation) -> None:
+            interrupted_in("a frame is written", observation.frame)
+            super().write(observation)
+
+        def close(self) -> None:
+            closed.append("log")
+            super().close()
+
+    def open_pipeline(task: str, models: Path, *, smooth: bool) -> Pipeline:
+        interrupted_in("a model opens")
+        return Pipeline(task, Finder(), FakeClassifier(["4"]))
+
+    def open_source(*_: object, **__: object) -> Camera:
+        interrupted_in("the camera opens")
+        return Camera("camera 0", live=True)
+
+    monkeypatch.setattr(pipeline, "open_pipeline", open_pipeline)
+    monkeypatch.setattr(sources, "open_source", open_source)
+    monkeypatch.setattr(sinks, "CsvLog", Log)
+    assert main(["--headless", "--output", str(tmp_path), "--source", "0"]) == 130
+    assert capsys.readouterr().err == ""
+    opened = {"a model opens": [], "the camera opens": ["finder"], "a file opens": ["camera", "finder"]}
+    assert sorted(closed) == opened.get(state, ["camera", "finder", "log"])
+    if state in STATES[3:]:
+        assert frames_of(tmp_path / "annotated.mp4") >= 2
+        assert len(rows_of(tmp_path)) == 2
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def stopped_registry(*words: str) -> object:
+    command = [sys.executable, "-m", "tests.stopped_registry", *words]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=ROOT)
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("operation", "before", "after"), [("publish", "second", "new"), ("rollback", "second", "first")]
+)
+def test_a_program_stopped_before_any_step_leaves_the_old_model_or_the_new_one(
+    tmp_path: Path, operation: str, before: str, after: str
+) -> None:
+    found = stopped_registry("steps", operation, str(tmp_path))
+    assert isinstance(found, list)
+    assert found[-1]["status"] == 0
+    assert len(found) > 4
+    assert found[0]["in use"] == before
+    assert found[-1]["in use"] == after
+    assert {left["in use"] for left in found} == {before, after}
+    assert {left["next"] for left in found} == {"next"}
+
+
+@POSIX
+def test_a_version_whose_deletion_is_stopped_is_there_or_gone(tmp_path: Path) -> None:
+    found = stopped_registry("steps", "delete", str(tmp_path))
+    assert isinstance(found, list)
+    assert {left["versions"] for left in found} == {1, 2}
+    assert {left["in use"] for left in found} == {"second"}
+
+
+@POSIX
+def test_kill_9_at_random_moments_of_publishing_leaves_a_whole_model(tmp_path: Path) -> None:
+    found = stopped_registry("kill", str(KILLS or 25), str(tmp_path))
+    assert isinstance(found, dict)
+    assert [note for note in found["seen"] if not note.isdecimal()] == []
+    assert found["forgotten"] == 0
+    assert int(found["seen"][-1]) > 5
+
+
+def test_programs_that_publish_at_once_forget_none_of_each_other(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.stopped_registry", "publish", "25", str(tmp_path)]
+    children = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [child.wait(WAIT_S) for child in children] == [0, 0]
+    pointer = json.loads((tmp_path / "signs" / registry.CURRENT).read_text())
+    assert len({pointer["version"], *pointer["previous"]}) == 50
+    assert len(registry.versions(tmp_path, "signs")) == 50
+
+
+def publish(models: Path, size: int = 100) -> Path:
+    with registry.publishing(models, "signs") as draft:
+        (draft / "model.tflite").write_bytes(bytes(size))
+        (draft / registry.CARD).write_text('{"labels": ["ok"]}')
+    return registry.current(models, "signs")
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("filler", [1 << 20, 0], ids=["a network", "the pointer"])
+def test_a_disk_that_is_full_while_publishing_keeps_the_old_model(small_disk: Path, filler: int) -> None:  # noqa: F811
+    before = publish(small_disk)
+    there = names_in(small_disk / "signs")
+    with pytest.raises(ModelError, match="signs cannot be written .*No space left on device.*Free some space"):
+        with registry.publishing(small_disk, "signs") as draft:
+            (draft / registry.CARD).write_text('{"labels": ["ok"]}')
+            with contextlib.suppress(OSError) if not filler else contextlib.nullcontext():
+                with open(draft / "model.tflite", "wb", buffering=0) as network:
+                    while network.write(bytes(filler or 4096)):  # to the last page
+                        pass
+    assert registry.current(small_disk, "signs") == before
+    assert names_in(small_disk / "signs") == there
+    assert publish(small_disk) != before
+
+
+def test_models_that_cannot_be_written_are_read_and_changes_are_refused(small_disk: Path) -> None:  # noqa: F811
+    publish(small_disk)
+    current = publish(small_disk)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    for change in (publish, lambda models: registry.rollback(models, "signs")):
+        with pytest.raises(ModelError, match="signs cannot be written .*Read-only file system.*--models"):
+            change(small_disk)
+    assert registry.current(small_disk, "signs") == current
+
+
+def test_a_pointer_that_cannot_be_replaced_takes_the_new_version_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = publish(tmp_path)
+    there = names_in(tmp_path / "signs")
+    monkeypatch.setattr(
+        registry.durable, "replace", lambda *_: _raise(OSError(errno.ENOSPC, "No space left on device"))
+    )
+    with pytest.raises(ModelError, match="No space left"):
+        publish(tmp_path)
+    assert names_in(tmp_path / "signs") == there
+    assert registry.current(tmp_path, "signs") == before
+
+
+def test_ctrl_c_behind_the_pointer_keeps_the_version_that_it_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path)
+    real = registry.durable.replace
+
+    def replace(source: Path, target: Path) -> None:
+        real(source, target)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(registry.durable, "replace", replace)
+    with pytest.raises(KeyboardInterrupt):
+        publish(tmp_path)
+    assert names_in(registry.current(tmp_path, "signs")) == ["card.json", "model.tflite"]
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
+def test_models_published_while_the_clock_goes_back_are_current_and_undone_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = []
+    for second in (5_000_000, 4_000_000, 4_000_000, 9_000_000, 0):
+        monkeypatch.setattr(registry.time, "gmtime", lambda second=second: time.localtime(second))
+        published.append(publish(tmp_path))
+        assert registry.current(tmp_path, "signs") == published[-1]
+    assert len(set(published)) == 5
+    for before in reversed(published[:-1]):
+        registry.rollback(tmp_path, "signs")
+        assert registry.current(tmp_path, "signs") == before
+
+
+def test_a_smoother_outlives_frames_whose_clock_jumps() -> None:
+    smoother = Smoother()
+    region = Region(Box(10, 10, 40, 60), np.full((50, 30), 255, np.uint8))
+    seven = Prediction("7", 0.9, (("7", 0.9),), region.crop)
+    one = Prediction("1", 0.9, (("1", 0.9),), region.crop)
+    for time_s in (0.0, 0.03, 5000.0, 5000.03, -200.0, -199.97, 0.0, 0.0):
+        assert len(smoother.update(time_s, (region,), (seven,))) == 1
+    for step in range(90):
+        (shown,) = smoother.update(3 + step / 30, (region,), (one,))
+    assert shown.label == "1"
+
+
+def learning(captures: Path, models: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "training.learn", "--task", "signs", "--captures", str(captures)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [*command, "--models", str(models)],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+@POSIX
+def test_kill_9_at_random_moments_of_learning_leaves_whole_samples_and_models(tmp_path: Path) -> None:
+    captures, models = tmp_path / "captures", tmp_path / "models"
+    store = record(captures, {"fist": 6, "five": 6})
+    began_s = time.monotonic()
+    whole = learning(captures, models)
+    assert whole.wait(WAIT_S) == 0, whole.stderr
+    took_s = time.monotonic() - began_s
+    rng = np.random.default_rng(0)
+    for _ in range(KILLS or 2):
+        record(captures, {"fist": 1}, seed=int(rng.integers(1 << 30)))
+        child = learning(captures, models)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(rng.uniform(0.3, 1.0) * took_s)
+        child.send_signal(signal.SIGKILL)
+        child.wait(WAIT_S)
+        assert verify(store) == []
+        Classifier(registry.current(models, "signs"), "hand-pose-1")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_words_that_a_terminal_cannot_show_are_spelled_out(encoding: str, tmp_path: Path) -> None:
+    Samples(tmp_path).create_task("grüße", "hand", ["שלום"])
+
+    def said(*words: str) -> str:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "RECOGNIZER_CAPTURES": str(tmp_path)}
+        ran = subprocess.run(
+            [sys.executable, "-m", "recognizer", *words],
+            env={**environment, "PYTHONIOENCODING": encoding},
+            capture_output=True,
+            timeout=WAIT_S,
+        )
+        assert ran.returncode == 0, ran.stderr.decode(encoding)
+        return ran.stdout.decode(encoding)
+
+    assert ("שלום" if encoding == "utf-8" else r"\u05e9") in said("samples", "list")
+    assert "שלום" in json.dumps(json.loads(said("samples", "list", "--json").splitlines()[0]), ensure_ascii=False)
+
+
+def test_names_with_spaces_and_letters_of_any_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], published_models: Path
+) -> None:
+    home = tmp_path / "mes données 石头 ✎"
+    home.mkdir()
+    models = home / "les modèles"
+    models.symlink_to(published_models, target_is_directory=True)
+    (home / "päper 1.png").write_bytes(cv2.imencode(".png", sheet((320, 240)))[1].tobytes())
+    monkeypatch.chdir(home)
+    options = ["--models", "les modèles"]
+    assert main(["image", "päper 1.png", "--save", "out put/ü", *options]) == 0
+    assert capsys.readouterr().out.startswith("päper 1.png: 4")
+    assert len(names_in(home / "out put" / "ü")) == 1
+    for source in ("päper 1.png", "out put/ü", str(home / "réc 1" / "annotated.mp4")):
+        output = home / ("réc 1" if source == "päper 1.png" else "réc 2")
+        assert main(["--headless", "--source", source, "--output", str(output), *options]) == 0
+        assert frames_of(output / "annotated.mp4") == 1
