@@ -39,7 +39,7 @@ def test_what_is_done_is_not_done_again(runs, monkeypatch):
     monkeypatch.setattr(workshop, "_train", lambda data, network, backend, options: trained.append(network))
     monkeypatch.setattr(workshop.sets, "load", lambda data: None)
     monkeypatch.setattr(workshop, "find_spec", lambda name: None)
-    options = argparse.Namespace(data=["mnist"], networks=["linear", "knn", "cnn", "vgg16"], seed=0, limit=None,
+    options = argparse.Namespace(data=["mnist"], networks=["linear", "knn", "cnn", "vgg16"], seeds=[0], limit=None,
                                  runs=runs, write=False)  # fmt: skip
     found, missing = workshop.train_all(options)
     assert trained == ["knn"]

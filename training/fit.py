@@ -161,12 +161,17 @@ def split_of(data: DataSet, seed: int) -> Split:
     return Split(np.setdiff1d(np.arange(len(data.train_labels)), judges), judges)
 
 
+def augmentation(options: argparse.Namespace) -> str:
+    """How much the pictures are changed: as asked for, else the network's own level."""
+    return options.augment or (WORKSHOP[options.network].augment if options.network in WORKSHOP else "light")
+
+
 def run_network(data: DataSet, split: Split, options: argparse.Namespace, run: Path) -> None:
     """Fit, test, publish and write down everything but the pictures."""
     import keras
 
     began_s = time.perf_counter()
-    level = options.augment or (WORKSHOP[options.network].augment if options.network in WORKSHOP else "light")
+    level = augmentation(options)
     augment.draw_sheet(data.train_images[split.fitted], level, data.name, data.region, run / "augmentation.png")
     if options.network == "vgg16":
         from training.transfer import fit_backbone

@@ -4,7 +4,7 @@ import hashlib
 import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ EMNIST_FILES = tuple(
 )
 EMNIST_PLACES = (".", "emnist", "emnist-letters", "gzip")
 ONE_CHANNEL = (SIDE, SIDE, 1)
+KEPT = "{}.set.npz"  # a data set of that name as it is in memory, in a data folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +70,8 @@ def load(name: str, colour_side: int | None = None, region: str = "hand") -> Dat
     a folder's pictures are framed: "hand" takes each whole, "paper" looks for the largest writing in it. Raises DataError.
     """
     if name in _LOADERS:
-        data = _LOADERS[name]()
+        kept = next((path for folder in data_folders() if (path := folder / KEPT.format(name)).is_file()), None)
+        data = read_kept(kept) if kept else _LOADERS[name]()
     elif name == "captures" or name.startswith("captures/"):
         data = load_captures(name.partition("/")[2], colour_side)
     elif Path(name).is_dir():
@@ -85,6 +87,25 @@ def load(name: str, colour_side: int | None = None, region: str = "hand") -> Dat
         found = data.labels[0] if data.labels else "nothing"
         raise DataError(f"{data.source} shows {found} only, and a network needs two labels to tell apart. Add another.")
     return data
+
+
+def keep(data: DataSet, folder: Path) -> Path:
+    """Write a whole data set into a data folder, where `load` finds it by its name before all others."""
+    path = folder / KEPT.format(data.name)
+    with path.open("wb") as file:
+        np.savez(file, **{field.name: np.asarray(getattr(data, field.name)) for field in fields(data)})
+    return path
+
+
+def read_kept(path: Path) -> DataSet:
+    """What `keep` wrote. Raises DataError."""
+    try:
+        with np.load(path) as arrays:
+            found = {field.name: arrays[field.name] for field in fields(DataSet)}
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path} is no data set that was kept whole ({error}). Delete it.") from error
+    return DataSet(**{name: value if value.ndim > 1 or value.dtype == np.int64 else value.tolist()
+                      for name, value in found.items()})  # fmt: skip
 
 
 def limited(data: DataSet, limit: int | None, seed: int) -> DataSet:

@@ -32,6 +32,7 @@ FINE_RATE = 1e-5
 FINE_BATCH = 32
 FEW = 6000  # pictures: smaller sets get more changed copies
 MOST_COPIES = 8
+FEATURES = "features"  # folder among the runs, of what the frozen part gave
 CHUNK = 256  # pictures through the frozen part at once
 MIN_SIDE, MAX_SIDE = 32, 224
 
@@ -54,11 +55,7 @@ def fit_backbone(
 
     parts = build(len(data.labels), data.input_shape, options.backbone, options.weights, options.side, options.seed)
     print(f"{options.backbone}: {parts.whole.count_params():,} parameters", flush=True)
-    fitted, labels = with_copies(data, split, level, options.seed)
-    key = f"{options.backbone} {_weights_key(options.weights)} {options.side}"
-    folder = options.runs / "features"
-    learned = features(parts.frozen, fitted, key, folder)
-    judged = features(parts.frozen, data.train_images[split.held_out], key, folder)
+    learned, labels, judged = frozen_answers(parts.frozen, data, split, level, options)
     check_labels = data.train_labels[split.held_out]
 
     parts.head.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -77,6 +74,17 @@ def fit_backbone(
         more = fit_with_care(both, fed, (judged, check_labels), fine_epochs, FINE_PATIENCE, [])
         history = {name: values + more[name] for name, values in history.items()}
     return parts.whole, history
+
+
+def frozen_answers(
+    frozen: "keras.Model", data: DataSet, split: Split, level: str, options: argparse.Namespace
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What the frozen part gives of the pictures to learn from, their labels, and what it gives of those held out."""
+    fitted, labels = with_copies(data, split, level, options.seed)
+    key = f"{options.backbone} {_weights_key(options.weights)} {options.side}"
+    folder = options.runs / FEATURES
+    learned = features(frozen, fitted, key, folder)
+    return learned, labels, features(frozen, data.train_images[split.held_out], key, folder)
 
 
 def build(classes: int, input_shape: tuple[int, int, int], backbone: str, weights: str, side: int, seed: int) -> Parts:

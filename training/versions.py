@@ -1,6 +1,7 @@
 """What every published version has: the network for both worlds, where its features lie, and a card."""
 
 import json
+import os
 import platform
 import shlex
 import subprocess
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import keras
 
 KERAS_NETWORK = "model.keras"  # the same network as NETWORK, for Keras
+COMMIT = "RECOGNIZER_COMMIT"
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -49,5 +51,9 @@ def write_card(card: dict[str, Any], draft: Path) -> None:
 
 
 def git_commit() -> str:
+    """The code's commit, or what the variable COMMIT names where the code came without its repository."""
+    named = os.environ.get(COMMIT)
+    if named:
+        return named
     result = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
     return result.stdout.strip() or "unknown"

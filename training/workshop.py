@@ -1,6 +1,7 @@
 """The whole table: every network on every data set, one run after the other, and training/RESULTS.md from them.
 
 python -m training.workshop            hours on two cores; what is done already is not done again
+python -m training.workshop --cluster  the same on all machines of a Ray cluster
 python -m training.workshop --write    only write the table from the runs that are there
 """
 
@@ -40,16 +41,31 @@ def main(words: Sequence[str] | None = None) -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("--data", nargs="+", default=DATA, choices=DATA)
     parser.add_argument("--networks", nargs="+", default=NETWORKS, choices=NETWORKS)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", "--seed", type=int, nargs="+", default=[0], help="a run of each (default: 0)")
     parser.add_argument("--limit", type=int, metavar="N", help="learn from N pictures each (to try the script out)")
     parser.add_argument("--epochs", type=int, help="at most, for every network (to try the script out)")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs")
     parser.add_argument("--models", type=Path, default=ROOT / "runs" / "models", help="where the models are published")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--write", action="store_true", help="train nothing")
+    parser.add_argument(
+        "--cluster", nargs="?", const="", metavar="ADDRESS",
+        help="train on a Ray cluster: on the one whose head is at ADDRESS, else on one that runs here, else on this machine",
+    )  # fmt: skip
+    parser.add_argument(
+        "--cpus",
+        type=float,
+        metavar="N",
+        help="with --cluster: cores of each run (default: all of the smallest machine)",
+    )
     options = parser.parse_args(words)
     try:
-        runs, missing = train_all(options)
+        if options.cluster is None or options.write:
+            runs, missing = train_all(options)
+        else:
+            from training import cluster
+
+            runs, missing = cluster.train_all(options)
         if not runs:
             raise DataError(f"There is no finished run in {options.runs}.")
         write_results(runs, missing, options)
@@ -73,12 +89,14 @@ def train_all(options: argparse.Namespace) -> tuple[list[Path], list[str]]:
                 print(error)
                 missing.append(f"{data}: {error}")
                 continue
-        for network, backend in plan(data, options.networks):
-            run = options.runs / folder_name(data, network, backend, options)
-            if not _is_done(run) and not options.write:
-                _train(data, network, backend, options)
-            if _is_done(run):
-                runs.append(run)
+        for seed in options.seeds:
+            seeded = argparse.Namespace(**{**vars(options), "seed": seed})
+            for network, backend in plan(data, options.networks):
+                run = options.runs / folder_name(data, network, backend, seeded)
+                if not is_done(run) and not options.write:
+                    _train(data, network, backend, seeded)
+                if is_done(run):
+                    runs.append(run)
     return runs, missing
 
 
@@ -95,7 +113,7 @@ def folder_name(data: str, network: str, backend: str, options: argparse.Namespa
     return name + (f"-limit{options.limit}" if options.limit else "")
 
 
-def _is_done(run: Path) -> bool:
+def is_done(run: Path) -> bool:
     try:
         read_metrics(run)
     except DataError:
@@ -103,8 +121,8 @@ def _is_done(run: Path) -> bool:
     return True
 
 
-def _train(data: str, network: str, backend: str, options: argparse.Namespace) -> None:
-    """In a process of its own, which gives back all its memory."""
+def words_of(data: str, network: str, backend: str, options: argparse.Namespace) -> list[str]:
+    """What training.fit is told for one run."""
     words = ["--data", data, "--network", network, "--backend", backend, "--seed", str(options.seed)]
     words += ["--runs", str(options.runs), "--models", str(options.models)]
     for name in ("limit", "epochs"):
@@ -113,6 +131,12 @@ def _train(data: str, network: str, backend: str, options: argparse.Namespace) -
     weights = next((folder / VGG16_FILE for folder in data_folders() if (folder / VGG16_FILE).is_file()), None)
     if network == "vgg16" and weights:
         words += ["--weights", str(weights)]
+    return words
+
+
+def _train(data: str, network: str, backend: str, options: argparse.Namespace) -> None:
+    """In a process of its own, which gives back all its memory."""
+    words = words_of(data, network, backend, options)
     print(f"\n== {data}, {network}, {backend}", flush=True)
     done = subprocess.run([sys.executable, "-m", "training.fit", *words], env=child_environment(), check=False)
     if done.returncode == 130:
@@ -151,7 +175,7 @@ def write_results(runs: list[Path], missing: list[str], options: argparse.Namesp
                  "parameters", "training", "a picture"]  # fmt: skip
         lines += [f"## {data}", "", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
         for found in in_order([one for one in metrics.values() if one["data"] == data]):
-            cells = _cells(found)
+            cells = _cells(found, show_seed=len(options.seeds) > 1)
             if with_photographs and photographs:
                 cells.insert(4, f"{100 * photographs[0][places[id(found)]]:.1f} %")
             lines.append(f"| {' | '.join(cells)} |")
@@ -163,13 +187,13 @@ def write_results(runs: list[Path], missing: list[str], options: argparse.Namesp
     draw_comparison(in_order(list(metrics.values())), options.runs / "workshop.png")
 
 
-def _cells(found: dict[str, Any]) -> list[str]:
+def _cells(found: dict[str, Any], *, show_seed: bool) -> list[str]:
     low, high = found["accuracy_95"]
     goal = None if found["limit"] else GOALS.get((found["data"], found["network"]))
     reached = goal is not None and 100 * found["accuracy"] >= goal
     milliseconds = found.get("ms_a_picture")
     return [
-        name_of(found),
+        name_of(found) + (f", seed {found['seed']}" if show_seed else ""),
         f"{100 * found['accuracy']:.2f} %",
         f"{100 * low:.2f} to {100 * high:.2f}",
         "" if goal is None else f"≥ {goal:g} %" + ("" if reached else ", missed"),

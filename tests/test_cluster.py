@@ -1,0 +1,196 @@
+"""The real tasks on a real cluster of two nodes on this machine."""
+
+import argparse
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recognizer import registry
+from recognizer.classifier import Classifier
+from recognizer.errors import SettingsError
+from training import cluster, sets, workshop
+from training.fit import HISTORY, METRICS, PREDICTIONS, child_environment, read_metrics
+
+STORE_BYTES = 100_000_000
+DIFFERENT = {"seconds", "ms_a_picture", "published"}  # of two runs with the same seed
+PICTURES = 120
+WAIT_S = 300  # for the slowest machine to train one layer
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A data folder with drawn bars in the place of MNIST, of each label in a column of its own."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+
+    def part(count):
+        labels = np.arange(count) % 3
+        images = rng.integers(0, 90, (count, 28, 28, 1)).astype(np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            image[4:24, 6 + 6 * label : 10 + 6 * label] += 120
+        return images, labels
+
+    sets.keep(sets.DataSet("mnist", [*"abc"], "paper", *part(PICTURES), *part(60), "drawn", "0" * 64), folder)
+    sets.keep(sets.DataSet("rps", [*"ab"], "hand", *part(2), *part(2), "drawn", "0" * 64), folder)  # too few
+    return folder
+
+
+@pytest.fixture(scope="module")
+def nodes():
+    """Two nodes of one core each."""
+    pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-cluster.txt")
+    if not Path("/proc/self/stat").is_file():
+        pytest.skip("workers are found in /proc, which is Linux's")
+    from ray.cluster_utils import Cluster
+
+    node = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": STORE_BYTES}
+    both = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+    try:
+        both.add_node(**node)
+        yield both
+    finally:
+        both.shutdown()
+
+
+def words(home, *more):
+    return ["--data", "mnist", "--networks", "linear", "knn", "--seeds", "1", "--limit", "60", "--epochs", "2", "--runs",
+            str(home / "runs"), "--models", str(home / "models"), "--results", str(home / "R.md"), *more]  # fmt: skip
+
+
+def start(data, home, *more):
+    return subprocess.Popen(
+        [sys.executable, "-u", "-m", "training.workshop", *words(home, *more)],
+        env=child_environment(RECOGNIZER_DATA=str(data)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def workers(nodes, task="ray::train_cell"):
+    """Processes of the two nodes that do such a task now."""
+    raylets = {found.process.pid for node in nodes.list_all_nodes() for found in node.all_processes["raylet"]}
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent in raylets and (folder / "cmdline").read_text().startswith(task):
+                found.append(int(folder.name))
+        except (OSError, ValueError):  # it has just ended
+            continue
+    return found
+
+
+def until(condition, within_s=60):
+    end_s = time.monotonic() + within_s
+    while time.monotonic() < end_s:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not come to this")
+
+
+def read_until(process, text):
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if text in line:
+            return said
+    raise AssertionError("".join(said))
+
+
+def test_a_cluster_gives_what_one_machine_gives(nodes, data, tmp_path):
+    """The workshop is stopped on the way, then a worker is killed; the same command goes on, and nothing differs."""
+    alone, home = tmp_path / "alone", tmp_path / "home"
+    process = start(data, alone)
+    said = process.communicate(timeout=WAIT_S)[0]
+    assert process.returncode == 0, said
+
+    command = ["--cluster", nodes.address]
+    process = start(data, home, *command)
+    try:
+        first = read_until(process, "mnist-knn-1-limit60 is done")
+        until(lambda: workers(nodes))
+        process.send_signal(signal.SIGINT)
+        first += process.stdout.readlines()
+    finally:
+        process.kill()
+    assert process.wait() == 130, "".join(first)
+    assert "goes on from here" in first[-1]
+    assert first[0] == "2 of 2 runs to do on 2 machines, 1 cores each\n"
+    until(lambda: not workers(nodes))  # nothing goes on without the workshop
+    written_ns = (home / "runs" / "mnist-knn-1-limit60" / METRICS).stat().st_mtime_ns
+
+    process = start(data, home, *command)
+    try:
+        read_until(process, "mnist-linear-1-limit60 runs on")
+        (worker,) = until(lambda: workers(nodes))
+        os.kill(worker, signal.SIGKILL)
+        said = process.communicate(timeout=WAIT_S)[0]
+    finally:
+        process.kill()
+    assert process.returncode == 0, said
+    assert "2 of 2 done, 0 running, 0 failed" in said
+    assert (home / "runs" / "mnist-knn-1-limit60" / METRICS).stat().st_mtime_ns == written_ns
+
+    for name in ("mnist-linear-1-limit60", "mnist-knn-1-limit60"):
+        one, other = (place / "runs" / name for place in (alone, home))
+        assert {path.name for path in one.iterdir()} == {path.name for path in other.iterdir()}
+        expected, found = ({k: v for k, v in read_metrics(run).items() if k not in DIFFERENT} for run in (one, other))
+        assert found == expected
+        assert (one / PREDICTIONS).read_bytes() == (other / PREDICTIONS).read_bytes()
+    one, other = (place / "runs" / "mnist-linear-1-limit60" for place in (alone, home))
+    assert (one / HISTORY).read_text() == (other / HISTORY).read_text()
+    folder = registry.current(home / "models", "mnist-linear")
+    assert read_metrics(other)["published"] == str(folder)
+    assert str(folder) in (other / "index.html").read_text(encoding="utf-8")
+    assert Classifier(folder, registry.read_card(folder)["preprocess"]).labels == [*"abc"]
+
+
+def test_a_run_that_fails_leaves_the_others(nodes, data, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("RECOGNIZER_DATA", str(data))
+    with pytest.raises(SystemExit) as end:
+        workshop.main([*words(tmp_path, "--cluster", nodes.address), "--networks", "knn", "--data", "rps", "mnist"])
+    said = capsys.readouterr()
+    assert end.value.code == 2
+    assert said.err == "1 of 2 runs failed; see above. The same command tries them again.\n"
+    assert re.search("^rps-knn-1-limit60 failed: rps has 2 training pictures for 2 labels", said.out, re.MULTILINE)
+    assert [path.parent.name for path in (tmp_path / "runs").glob(f"*/{METRICS}")] == ["mnist-knn-1-limit60"]
+
+
+def test_every_seed_has_its_runs(tmp_path):
+    options = argparse.Namespace(
+        networks=["linear", "knn"], seeds=[0, 2], limit=None, epochs=None, runs=tmp_path, models=tmp_path
+    )
+    cells = cluster.cells_of(["mnist"], options)
+    assert [cell.run.name for cell in cells] == ["mnist-linear-0", "mnist-knn-0", "mnist-linear-2", "mnist-knn-2"]
+    assert "--seed 2" in " ".join(cells[-1].words)
+
+
+def test_ray_that_is_not_there_is_one_line(data, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("RECOGNIZER_DATA", str(data))
+    monkeypatch.setattr(cluster, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit) as end:
+        workshop.main(words(tmp_path, "--cluster"))
+    assert end.value.code == 2
+    err = capsys.readouterr().err
+    assert "requirements-cluster.txt" in err
+    assert err.count("\n") == 1
+
+
+def test_what_is_no_head_is_one_line():
+    pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-cluster.txt")
+    with pytest.raises(SettingsError, match="HOST:PORT"):
+        with cluster.connected("ray://127.0.0.1:1"):
+            pass
+
+
+def test_a_data_set_is_kept_whole(data, monkeypatch):
+    monkeypatch.setenv("RECOGNIZER_DATA", str(data))
+    found = sets.load("mnist")
+    assert (found.name, found.labels, found.source) == ("mnist", [*"abc"], "drawn")
+    assert found.train_images.shape == (PICTURES, 28, 28, 1)

@@ -1,0 +1,260 @@
+"""The workshop's table on many machines: each run is a task of a Ray cluster, and its folder comes back whole.
+
+python -m training.workshop --cluster               on the cluster that runs on this machine, else on its cores
+python -m training.workshop --cluster HOST:PORT     on the cluster whose head is there
+"""
+
+import argparse
+import logging
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recognizer import registry
+from recognizer.errors import DataError, SettingsError
+from training import fit, sets, transfer
+from training.fit import METRICS, ROOT, TrainingError, duration
+from training.sets import DataSet
+from training.versions import COMMIT, git_commit
+from training.workshop import VGG16_FILE, folder_name, is_done, plan, words_of
+
+RETRIES = 3  # of a run whose worker or machine was lost
+TEXTS = (".json", ".html")  # files of a run that name folders
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of the table."""
+
+    data: str
+    network: str
+    words: tuple[str, ...]  # for training.fit
+    run: Path  # its folder on this machine
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a worker sends back: files by their path inside the folder."""
+
+    run: dict[str, bytes]
+    published: str  # the version's folder on the worker; "" for k-NN, which publishes none
+    version: dict[str, bytes]  # what is in it
+    places: dict[str, str]  # other files of the worker that the texts name, and what they are here
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """The module ray, connected to a cluster. Raises SettingsError.
+
+    The code travels with the connection: the other machines need nothing but the installed requirements.
+    """
+    if find_spec("ray") is None:
+        raise SettingsError("Ray is not installed: .venv/bin/python -m pip install -r requirements-cluster.txt")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    import ray
+
+    if "://" in address:
+        raise SettingsError(f"--cluster {address} is not HOST:PORT of a head, as `ray start --head` prints it.")
+    code = {"py_modules": [str(ROOT / "recognizer"), str(ROOT / "training")], "excludes": ["__pycache__"]}
+    try:
+        ray.init(address or None, runtime_env=code, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise SettingsError(
+            f"No Ray cluster could be used{' at ' + address if address else ''} ({_first_line(error)}). "
+            "Start one: ray start --head --port=6379, and on the other machines ray start --address=HOST:6379"
+        ) from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def train_all(options: argparse.Namespace) -> tuple[list[Path], list[str]]:
+    """Do the runs that are not there yet, as many at a time as the cluster has room for.
+
+    Returns the folders of all, and why data sets are missing. Raises TrainingError where runs failed, when the others
+    are done.
+    """
+    data, missing = {}, []
+    for name in options.data:
+        try:
+            data[name] = sets.load(name)
+        except DataError as error:
+            print(error)
+            missing.append(f"{name}: {error}")
+    cells = cells_of(list(data), options)
+    left = [cell for cell in cells if not is_done(cell.run)]
+    if left:
+        with connected(options.cluster) as ray:
+            _run(ray, left, len(cells), data, options)
+    return [cell.run for cell in cells], missing
+
+
+def cells_of(names: list[str], options: argparse.Namespace) -> list[Cell]:
+    """Every run of the table on these data sets, in its order."""
+    cells = []
+    for name in names:
+        for seed in options.seeds:
+            seeded = argparse.Namespace(**{**vars(options), "seed": seed})
+            for network, backend in plan(name, options.networks):
+                words = tuple(words_of(name, network, backend, seeded))
+                cells.append(Cell(name, network, words, options.runs / folder_name(name, network, backend, seeded)))
+    return cells
+
+
+def _run(ray: Any, cells: list[Cell], of: int, data: dict[str, DataSet], options: argparse.Namespace) -> None:
+    """Hand all cells to Ray and write down what comes back, in whatever order it does."""
+    machines = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+    cpus = options.cpus or min(machine["CPU"] for machine in machines)
+    gpus = 1 if any(machine.get("GPU") for machine in machines) else 0
+    print(f"{len(cells)} of {of} runs to do on {len(machines)} machines, {cpus:g} cores{' and a GPU' * gpus} each",
+          flush=True)  # fmt: skip
+    shared = {name: ray.put(data[name]) for name in {cell.data for cell in cells}}
+    weights = _shared_weights(ray, cells)
+    # a worker ends with its run and gives back all its memory
+    needs = {"num_cpus": cpus, "max_calls": 1, "max_retries": RETRIES}
+    tasks = {}
+    for cell in cells:
+        kept = None
+        with_gpu = needs | {"num_gpus": 0 if cell.network == "knn" else gpus}
+        if cell.network == "vgg16":
+            kept = ray.remote(**with_gpu)(freeze).remote(cell.words, shared[cell.data], weights)
+        train = ray.remote(**with_gpu, num_returns="streaming")(train_cell)
+        tasks[train.remote(cell.words, shared[cell.data], weights, kept, git_commit())] = cell
+    _collect(ray, tasks, of, options.models)
+
+
+def _collect(ray: Any, tasks: dict[Any, Cell], of: int, models: Path) -> None:
+    done, failed = of - len(tasks), 0
+    before, running = done, set()
+    began_s = time.monotonic()
+    while tasks:
+        task = ray.wait(list(tasks), num_returns=1, fetch_local=False)[0][0]
+        cell = tasks[task]
+        try:
+            said = ray.get(next(task))
+        except ray.exceptions.RayError as error:
+            failed += 1
+            del tasks[task]
+            running.discard(cell)
+            print(f"{cell.run.name} failed: {_first_line(getattr(error, 'cause', None) or error)}", flush=True)
+        else:
+            if isinstance(said, Outcome):
+                keep(cell, said, models)
+                done += 1
+                del tasks[task]
+                running.discard(cell)
+                print(f"{cell.run.name} is done", flush=True)
+            else:
+                running.add(cell)
+                print(f"{cell.run.name} runs on {said}", flush=True)
+        line = f"  {done} of {of} done, {len(running)} running, {failed} failed"
+        if done > before and tasks:
+            line += f", about {duration((time.monotonic() - began_s) / (done - before) * len(tasks))} left"
+        print(line, flush=True)
+    if failed:
+        raise TrainingError(f"{failed} of {of} runs failed; see above. The same command tries them again.")
+
+
+def keep(cell: Cell, outcome: Outcome, models: Path) -> None:
+    """Publish the model and write the run's folder, which is done when its metrics are there."""
+    places = dict(outcome.places)
+    if outcome.published:
+        task = Path(outcome.published).parent.name
+        with registry.publishing(models, task) as draft:
+            _write(outcome.version, draft, places)
+        places[outcome.published] = str(registry.current(models, task))
+    cell.run.mkdir(parents=True, exist_ok=True)
+    (cell.run / METRICS).unlink(missing_ok=True)
+    _write({name: content for name, content in outcome.run.items() if name != METRICS}, cell.run, places)
+    part = cell.run / f"{METRICS}.part"
+    _write({part.name: outcome.run[METRICS]}, cell.run, places)
+    part.replace(cell.run / METRICS)
+
+
+def _write(files: dict[str, bytes], folder: Path, places: dict[str, str]) -> None:
+    for name, content in files.items():
+        if Path(name.removesuffix(".part")).suffix in TEXTS:
+            for there, here in places.items():
+                content = content.replace(there.encode(), here.encode())
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def train_cell(
+    words: tuple[str, ...],
+    data: DataSet,
+    weights: np.ndarray | None,
+    kept: dict[str, np.ndarray] | None,
+    commit: str,
+) -> Iterator[str | Outcome]:
+    """In a worker: its machine's name when the run begins, and what came of it."""
+    yield socket.gethostname()
+    with tempfile.TemporaryDirectory(prefix="recognizer-") as name:
+        scratch = Path(name)
+        options, places = _at_work(scratch, words, data, weights)
+        os.environ[COMMIT] = commit
+        for file, answers in (kept or {}).items():
+            np.save(options.runs / transfer.FEATURES / file, answers)
+        fit.choose_backend(options.backend)
+        run = fit.train(options)
+        published = fit.read_metrics(run).get("published", "")
+        yield Outcome(_read(run), published, _read(Path(published)) if published else {}, places)
+
+
+def freeze(words: tuple[str, ...], data: DataSet, weights: np.ndarray | None) -> dict[str, np.ndarray]:
+    """In a worker: what the frozen part of a pretrained network gives of a run's pictures, by the name of its file."""
+    with tempfile.TemporaryDirectory(prefix="recognizer-") as name:
+        options, _ = _at_work(Path(name), words, data, weights)
+        fit.choose_backend(options.backend)
+        chosen = sets.limited(data, options.limit, options.seed)
+        split = fit.split_of(chosen, options.seed)
+        parts = transfer.build(
+            len(chosen.labels), chosen.input_shape, options.backbone, options.weights, options.side, options.seed
+        )
+        transfer.frozen_answers(parts.frozen, chosen, split, fit.augmentation(options), options)
+        return {path.name: np.load(path) for path in (options.runs / transfer.FEATURES).glob("*.npy")}
+
+
+def _at_work(
+    scratch: Path, words: tuple[str, ...], data: DataSet, weights: np.ndarray | None
+) -> tuple[argparse.Namespace, dict[str, str]]:
+    """The run's options in a folder of the worker, whose data folder holds what was shared."""
+    for folder in ("data", "models", f"runs/{transfer.FEATURES}"):
+        (scratch / folder).mkdir(parents=True)
+    sets.keep(data, scratch / "data")
+    os.environ["RECOGNIZER_DATA"] = str(scratch / "data")
+    options = fit.parse([*words, "--runs", str(scratch / "runs"), "--models", str(scratch / "models")])
+    places = {}
+    if weights is not None and options.weights != "imagenet":
+        own = scratch / "data" / VGG16_FILE
+        own.write_bytes(weights.tobytes())
+        places[str(own)], options.weights = options.weights, str(own)
+    return options, places
+
+
+def _shared_weights(ray: Any, cells: list[Cell]) -> Any:
+    """A reference to the bytes of the weights that transfer learning starts from, where they are a file."""
+    for cell in cells:
+        weights = Path(fit.parse(list(cell.words)).weights)
+        if cell.network == "vgg16" and weights.is_file():
+            return ray.put(np.fromfile(weights, np.uint8))
+    return None
+
+
+def _read(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def _first_line(error: Any) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
