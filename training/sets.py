@@ -92,8 +92,9 @@ def load(name: str, colour_side: int | None = None, region: str = "hand") -> Dat
 def keep(data: DataSet, folder: Path) -> Path:
     """Write a whole data set into a data folder, where `load` finds it by its name before all others."""
     path = folder / KEPT.format(data.name)
+    arrays: dict[str, Any] = {field.name: np.asarray(getattr(data, field.name)) for field in fields(data)}
     with path.open("wb") as file:
-        np.savez(file, **{field.name: np.asarray(getattr(data, field.name)) for field in fields(data)})
+        np.savez(file, **arrays)
     return path
 
 

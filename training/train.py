@@ -182,7 +182,7 @@ def fit(
     )
     model = cnn_bn(len(LABELS) + 1, options.seed)
     print(f"{model.count_params():,} parameters, {len(images):,} pictures an epoch", flush=True)
-    made_of = [mnist.sha256, _digest(*SCENE_CODE, "training/networks.py", "training/train.py")]
+    made_of: list[Any] = [mnist.sha256, _digest(*SCENE_CODE, "training/networks.py", "training/train.py")]
     made_of += [options.seed, options.epochs, len(images)]
     name = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
     best = None
