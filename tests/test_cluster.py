@@ -171,6 +171,15 @@ def test_every_seed_has_its_runs(tmp_path):
     assert "--seed 2" in " ".join(cells[-1].words)
 
 
+def test_a_run_takes_the_smallest_machine_and_a_gpu_where_there_is_one():
+    machines = [{"CPU": 4.0, "memory": 1e9}, {"CPU": 2.0, "GPU": 1.0}, {"memory": 1e9}]
+    assert cluster.needs_of(machines, None) == (2, 1)
+    assert cluster.needs_of(machines[:1], 1) == (1, 0)
+    for found, asked in ((machines, 8), (machines, 0), ([], None)):
+        with pytest.raises(SettingsError, match="largest machine of the cluster gives . cores"):
+            cluster.needs_of(found, asked)
+
+
 def test_ray_that_is_not_there_is_one_line(data, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RECOGNIZER_DATA", str(data))
     monkeypatch.setattr(cluster, "find_spec", lambda name: None)
@@ -182,11 +191,14 @@ def test_ray_that_is_not_there_is_one_line(data, tmp_path, monkeypatch, capsys):
     assert err.count("\n") == 1
 
 
-def test_what_is_no_head_is_one_line():
+@pytest.mark.parametrize("address", ["ray://127.0.0.1:1", "127.0.0.1", "127.0.0.1:1", "127.0.0.1:99999"])
+def test_what_is_no_head_is_one_line(address):
     pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-cluster.txt")
-    with pytest.raises(SettingsError, match="HOST:PORT"):
-        with cluster.connected("ray://127.0.0.1:1"):
+    with pytest.raises(SettingsError, match=re.escape(f"--cluster {address}")) as error:
+        with cluster.connected(address):
             pass
+    assert "ray start --head" in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_a_data_set_is_kept_whole(data, monkeypatch):

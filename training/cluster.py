@@ -28,6 +28,8 @@ from training.versions import COMMIT, git_commit
 from training.workshop import VGG16_FILE, folder_name, is_done, plan, words_of
 
 RETRIES = 3  # of a run whose worker or machine was lost
+CONNECT_S = 10  # to reach the head
+START = "Start a cluster: ray start --head --port=6379, and on the other machines ray start --address=HOST:6379"
 TEXTS = (".json", ".html")  # files of a run that name folders
 
 
@@ -62,20 +64,30 @@ def connected(address: str) -> Iterator[Any]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
-    if "://" in address:
-        raise SettingsError(f"--cluster {address} is not HOST:PORT of a head, as `ray start --head` prints it.")
+    if address:
+        _check_answers(address)
     code = {"py_modules": [str(ROOT / "recognizer"), str(ROOT / "training")], "excludes": ["__pycache__"]}
     try:
         ray.init(address or None, runtime_env=code, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise SettingsError(
-            f"No Ray cluster could be used{' at ' + address if address else ''} ({_first_line(error)}). "
-            "Start one: ray start --head --port=6379, and on the other machines ray start --address=HOST:6379"
+            f"No Ray cluster could be used{' at ' + address if address else ''} ({_first_line(error)}). {START}"
         ) from error
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Raises SettingsError at once where nothing listens: Ray itself would go on trying for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or "/" in host:
+        raise SettingsError(f"--cluster {address} is not HOST:PORT of a head, as `ray start --head` prints it.")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        raise SettingsError(f"Nothing answers at --cluster {address} ({error}). {START}") from error
 
 
 def train_all(options: argparse.Namespace) -> tuple[list[Path], list[str]]:
@@ -113,24 +125,33 @@ def cells_of(names: list[str], options: argparse.Namespace) -> list[Cell]:
 
 def _run(ray: Any, cells: list[Cell], of: int, data: dict[str, DataSet], options: argparse.Namespace) -> None:
     """Hand all cells to Ray and write down what comes back, in whatever order it does."""
-    machines = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
-    cpus = options.cpus or min(machine["CPU"] for machine in machines)
-    gpus = 1 if any(machine.get("GPU") for machine in machines) else 0
+    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    cpus, gpus = needs_of(machines, options.cpus)
     print(f"{len(cells)} of {of} runs to do on {len(machines)} machines, {cpus:g} cores{' and a GPU' * gpus} each",
           flush=True)  # fmt: skip
     shared = {name: ray.put(data[name]) for name in {cell.data for cell in cells}}
     weights = _shared_weights(ray, cells)
     # a worker ends with its run and gives back all its memory
-    needs = {"num_cpus": cpus, "max_calls": 1, "max_retries": RETRIES}
+    common = {"num_cpus": cpus, "max_calls": 1, "max_retries": RETRIES}
     tasks = {}
     for cell in cells:
         kept = None
-        with_gpu = needs | {"num_gpus": 0 if cell.network == "knn" else gpus}
+        needs = common | {"num_gpus": 0 if cell.network == "knn" else gpus}
         if cell.network == "vgg16":
-            kept = ray.remote(**with_gpu)(freeze).remote(cell.words, shared[cell.data], weights)
-        train = ray.remote(**with_gpu, num_returns="streaming")(train_cell)
+            kept = ray.remote(**needs)(freeze).remote(cell.words, shared[cell.data], weights)
+        train = ray.remote(**needs, num_returns="streaming")(train_cell)
         tasks[train.remote(cell.words, shared[cell.data], weights, kept, git_commit())] = cell
     _collect(ray, tasks, of, options.models)
+
+
+def needs_of(machines: list[dict[str, float]], asked_cpus: int | None) -> tuple[float, int]:
+    """Cores and GPUs of each run, from Ray's resources of the machines. Raises SettingsError for more than there are."""
+    cores = [machine["CPU"] for machine in machines if machine.get("CPU")]
+    most = max(cores, default=0)
+    if not cores or (asked_cpus is not None and not 0 < asked_cpus <= most):
+        asked = "a run needs at least one" if asked_cpus is None else f"--cpus {asked_cpus} was asked for"
+        raise SettingsError(f"The largest machine of the cluster gives {most:g} cores, and {asked}.")
+    return asked_cpus or min(cores), int(any(machine.get("GPU") for machine in machines))
 
 
 def _collect(ray: Any, tasks: dict[Any, Cell], of: int, models: Path) -> None:

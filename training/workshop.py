@@ -54,7 +54,7 @@ def main(words: Sequence[str] | None = None) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--cpus",
-        type=float,
+        type=int,
         metavar="N",
         help="with --cluster: cores of each run (default: all of the smallest machine)",
     )
