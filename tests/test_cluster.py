@@ -119,8 +119,12 @@ def test_a_cluster_gives_what_one_machine_gives(nodes, data, tmp_path):
         first += process.stdout.readlines()
     finally:
         process.kill()
-    assert process.wait() == 130, "".join(first)
-    assert "goes on from here" in first[-1]
+    status = process.wait()
+    assert status in (0, 130), "".join(first)
+    if status == 130:
+        assert "goes on from here" in first[-1]
+    else:  # the other run was done before it could be stopped: it is one of those that are left then
+        (home / "runs" / "mnist-linear-1-limit60" / METRICS).unlink()
     assert first[0] == "2 of 2 runs to do on 2 machines, 1 cores each\n"
     until(lambda: not workers(nodes))  # nothing goes on without the workshop
     written_ns = (home / "runs" / "mnist-knn-1-limit60" / METRICS).stat().st_mtime_ns
