@@ -11,7 +11,7 @@ from recognizer.assets import find_asset
 from recognizer.classifier import Classifier
 from recognizer.errors import ModelError
 from recognizer.things import ThingClassifier
-from recognizer.values import Frame, Hand, Prediction, Region
+from recognizer.values import Box, Frame, Hand, Prediction, Region
 
 MAX_SPEED = 2.0  # hand sizes a second: a hand that moves faster is on its way, or signs a J or Z
 SAME_HAND = 0.6  # of a hand's size: a hand further away than this in the last frame is another one
@@ -24,6 +24,7 @@ PREPARED = {  # what a network of each kind takes
     "fused": FUSED_VERSION,
 }
 LOOK_EVERY = 3  # frames of a stream in which a hand that is held still is looked at once
+SAME_PLACE = 0.5  # intersection over union of a hand's boxes in two frames
 HELD_STILL = 0.06  # mean change of its pose features up to which a hand looks as it did
 
 
@@ -75,18 +76,19 @@ class _Sight:
         self._appearance = appearance.Appearance(find_asset("hand_landmarker"))
         self._stream = stream
         self._frame = 0
-        self._seen: list[tuple[int, np.ndarray, np.ndarray]] = []  # frame, pose features, appearance features
+        self._seen: list[tuple[int, Box, np.ndarray, np.ndarray]] = []  # frame, place, pose and appearance features
 
     def next_frame(self) -> None:
         self._frame += 1
         self._seen = [seen for seen in self._seen if self._stream and self._frame - seen[0] < LOOK_EVERY]
 
     def look(self, region: Region, hand: Hand, posed: np.ndarray) -> np.ndarray:
-        for _, before, features in self._seen:
-            if self._stream and np.abs(posed - before).mean() < HELD_STILL:
+        for _, place, before, features in self._seen:
+            # two hands may make signs that differ in their looks alone
+            if self._stream and region.box.iou(place) > SAME_PLACE and np.abs(posed - before).mean() < HELD_STILL:
                 return features
         features = self._appearance.features(region.crop, hand.landmarks - corner(region), hand.side)
-        self._seen.append((self._frame, posed, features))
+        self._seen.append((self._frame, region.box, posed, features))
         return features
 
 

@@ -140,7 +140,6 @@ def evaluate_mirrored(pipeline: Pipeline, folder: Path) -> None:
 
 def evaluate_clip(pipeline: Pipeline, path: Path, shows: str) -> None:
     """A video through the live loop's own pipeline: the share of each part's frames with the label that it shows."""
-    texts = []
     with open_source(str(path), paced=False) as frames:
         texts = [pipeline.step(frame).text for frame in frames]
     signs_right = signs_all = 0
