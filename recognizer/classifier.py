@@ -154,7 +154,10 @@ class Classifier:
 
     def predict(self, inputs: Sequence[np.ndarray]) -> tuple[Prediction, ...]:
         """One Prediction for each network input, (28, 28) uint8 or (D,) float32, in the same order."""
-        return tuple(self.predict_one(values) for values in inputs)
+        if not len(inputs):
+            return ()
+        probabilities, features = self.run_all(inputs)
+        return tuple(self._judged(probabilities[i], features[i : i + 1], inputs[i]) for i in range(len(inputs)))
 
     def predict_one(self, values: np.ndarray) -> Prediction:
         """The Prediction for one network input, which is kept in it as what the network saw."""
@@ -162,9 +165,10 @@ class Classifier:
 
     def predict_views(self, views: Sequence[np.ndarray], image: np.ndarray) -> Prediction:
         """The Prediction for several network inputs that show the same thing; `image` is kept in it as what was seen."""
-        answers = [self.run(values) for values in views]
-        probabilities = np.mean([probabilities for probabilities, _ in answers], axis=0)
-        features = np.stack([features for _, features in answers])
+        probabilities, features = self.run_all(views)
+        return self._judged(probabilities.mean(axis=0), features, image)
+
+    def _judged(self, probabilities: np.ndarray, features: np.ndarray, image: np.ndarray) -> Prediction:
         known = probabilities[: len(self.labels)]
         order = np.argsort(-known)[:TOP]
         confidence = float(known[order[0]])
@@ -175,7 +179,12 @@ class Classifier:
 
     def run(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities (labels + 1,) and embedding (E,) float32 of one network input."""
-        probabilities, features = self._network.run(values) if self._network else (None, values)
+        probabilities, features = self.run_all([values])
+        return probabilities[0], features[0]
+
+    def run_all(self, inputs: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities (N, labels + 1) and embeddings (N, E) float32 of N network inputs."""
+        probabilities, features = self._network.run_all(inputs) if self._network else (None, np.stack(inputs))
         if self.head is not None:
             probabilities = self.head.probabilities(features)
         assert probabilities is not None, "checked when it was opened"
@@ -191,6 +200,7 @@ class Network:
     def __init__(self, path: Path):
         self._network = _interpreter(path)
         self._input = self._network.get_input_details()[0]
+        self._inputs = 1  # that it is laid out for
         outputs = sorted(self._network.get_output_details(), key=lambda output: int(output["shape"][-1]))
         if len(outputs) not in (1, 2):
             raise ModelError(
@@ -202,9 +212,19 @@ class Network:
 
     def run(self, values: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
         """Probabilities (classes,) and embedding (size,) float32 of one input."""
-        self._network.set_tensor(self._input["index"], values.astype(np.float32).reshape(self._input["shape"]))
+        probabilities, features = self.run_all([values])
+        return (None if probabilities is None else probabilities[0]), features[0]
+
+    def run_all(self, inputs: Sequence[np.ndarray]) -> tuple[np.ndarray | None, np.ndarray]:
+        """Probabilities (N, classes) and embeddings (N, size) float32 of N inputs, which cost less together."""
+        shape = [len(inputs), *(int(side) for side in self._input["shape"][1:])]
+        if len(inputs) != self._inputs:
+            self._network.resize_tensor_input(self._input["index"], shape)
+            self._network.allocate_tensors()
+            self._inputs = len(inputs)
+        self._network.set_tensor(self._input["index"], np.stack(inputs).astype(np.float32).reshape(shape))
         self._network.invoke()
-        found = [self._network.get_tensor(index)[0] for index in self._indices]
+        found = [self._network.get_tensor(index) for index in self._indices]
         return (found[0] if self.classes else None), found[-1]
 
 

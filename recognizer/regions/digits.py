@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from recognizer.regions.lines import erase_lines
+from recognizer.regions.lines import are_rests, erase_lines
 from recognizer.values import Box, Frame, Prediction, Region
 
 WORK_SIDE = 640  # pixels; a frame's longer side is brought down to this to look for ink
 MIN_WORK_SIDE = 320  # pixels; and a small picture's up to this, so that its strokes have a rim
 GROUND_SIDE = 160  # pixels; the ground's brightness varies slowly, so that it is measured smaller still
 GROUND_REACH = 0.28  # of the shorter side: wider than the thickest marker stroke of the largest digit
+POLARITY_SIDE = 80  # pixels; and which of ink and ground is the darker shows at this size
 MEDIAN_REACH = 0.5  # of the shorter side: a neighbourhood in which ink is the minority
 MIN_CONTRAST = 10  # of 255, below which a camera's picture is noise
 NOISE_FACTOR = 5.0  # standard deviations of the picture's noise that ink must exceed
@@ -39,7 +40,7 @@ SPECK_HEIGHT = 0.07  # of the frame's height
 SPECK_CONTRAST = 34.0  # of 255: what is that small and fainter is dirt and texture
 MIN_HEIGHT = 0.026  # of the frame's height: a digit of 3 %, measured at its thinnest
 CROP_SIDE = 112  # pixels; a region's ink is cut out at no more than this, the network sees 28
-LOOK_ASIDE_EVERY = 4  # frames of a stream: a look for the other polarity, while digits of one are held up
+LOOK_ASIDE_EVERY = 6  # frames of a stream: a look for the other polarity, while digits of one are held up
 ONE_POLARITY = 6.0  # times more contrast in dark strokes than in light ones (or the reverse) settles which is ink
 
 
@@ -117,6 +118,7 @@ class _Contrast:
 
 def _polarities(small: np.ndarray) -> list[bool]:
     """Whether ink is lighter than its ground in a grey picture (h, w): [True], [False], or both where neither leads."""
+    small = _shrink(small, POLARITY_SIDE)
     # ink covers less than half of any neighbourhood, so that the median there is the ground
     around = cv2.medianBlur(small, max(3, int(MEDIAN_REACH * min(small.shape)) | 1))
     darker, lighter = _energy(cv2.subtract(around, small)), _energy(cv2.subtract(small, around))
@@ -154,9 +156,9 @@ def _against(gray: np.ndarray, ground: np.ndarray, light: bool) -> np.ndarray:
 
 def _pixel_noise(gray: np.ndarray) -> float:
     """Standard deviation of what a slight blur takes away from each pixel, robust against edges."""
-    fine = cv2.absdiff(gray, cv2.GaussianBlur(gray, (5, 5), 0))[::2, ::2]
+    fine = cv2.absdiff(gray, cv2.GaussianBlur(gray, (5, 5), 0))[::2, ::2].copy()
     # whole grey levels are too coarse for a median below 2, so that the histogram is read between its steps
-    share = np.cumsum(np.bincount(fine.ravel(), minlength=256)) / fine.size
+    share = np.cumsum(cv2.calcHist([fine], [0], None, [256], [0, 256])) / fine.size
     middle = int(np.searchsorted(share, 0.5))
     below = float(share[middle - 1]) if middle else 0.0
     return 1.4826 * max(0.0, middle + (0.5 - below) / max(1e-6, float(share[middle]) - below) - 0.5)
@@ -183,9 +185,11 @@ class _Ink:
         return cv2.compare(self.contrast, cv2.max(floor, self.threshold), cv2.CMP_GT)
 
     def groups(self) -> list[_Group]:
-        mask = erase_lines(self.mask, close_up=self.close_up)
+        mask, corridor = erase_lines(self.mask, close_up=self.close_up)
         _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_16U)
         are_pieces, strength = self._are_pieces(labels, stats)
+        if corridor is not None:
+            are_pieces &= ~are_rests(labels, stats, corridor)
         candidates = np.flatnonzero(are_pieces)
         if len(candidates) > MAX_PIECES:  # a texture: the largest pieces are enough to look at
             candidates = candidates[np.argsort(-stats[candidates, cv2.CC_STAT_AREA])[:MAX_PIECES]]
@@ -207,7 +211,8 @@ class _Ink:
             if not self._fits(box):
                 continue
             member_mask = _member_mask(labels, [pieces[member] for member in members], box)
-            if is_writing(member_mask):
+            looked_at = len(members) == 1 and not parts[pieces[members[0]]]
+            if looked_at or is_writing(member_mask):
                 ink = self.contrast[box.y1 : box.y2, box.x1 : box.x2][member_mask > 0]
                 strongest = len(ink) * 9 // 10
                 peak = float(np.partition(ink, strongest)[strongest])
@@ -279,9 +284,9 @@ def _member_mask(labels: np.ndarray, members: list[int], box: Box) -> np.ndarray
 def _some_points(labels: np.ndarray, index: int, box_xyxy: np.ndarray) -> np.ndarray:
     """Up to POINTS pixels of a labelled component, spread over it: (N, 2) float32 x and y."""
     x1, y1, x2, y2 = box_xyxy
-    y, x = np.nonzero(labels[y1:y2, x1:x2] == index)
-    step = -(-len(x) // POINTS)
-    return np.stack([x[::step] + x1, y[::step] + y1], axis=1).astype(np.float32)
+    places = np.flatnonzero(labels[y1:y2, x1:x2] == index)
+    y, x = np.divmod(places[:: -(-len(places) // POINTS)], x2 - x1)
+    return np.stack([x + x1, y + y1], axis=1).astype(np.float32)
 
 
 def _mean_per_label(labels: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
@@ -341,8 +346,8 @@ def _join_reach(boxes: np.ndarray) -> np.ndarray:
 
 def _are_near(points: np.ndarray, others: np.ndarray, reach: float) -> bool:
     """Whether any two points of two sets, (N, 2) and (M, 2), are within `reach` pixels."""
-    difference = points[:, None] - others[None]
-    return bool((np.einsum("nmk,nmk->nm", difference, difference) <= reach * reach).any())
+    across, down = (points[:, None, axis] - others[:, axis] for axis in (0, 1))
+    return bool((across * across + down * down <= reach * reach).any())
 
 
 def _cut_out(group: _Group, gray: np.ndarray, scale: float) -> Region | None:

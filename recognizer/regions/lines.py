@@ -16,8 +16,8 @@ UPRIGHT_FAMILY = 5  # the same for upright ones: 111 is a number
 ANGLE_STEP = np.pi / 360
 
 
-def erase_lines(mask: np.ndarray, *, close_up: bool) -> np.ndarray:
-    """The mask without long thin straight lines; strokes that cross them stay.
+def erase_lines(mask: np.ndarray, *, close_up: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """The mask without long thin straight lines; strokes that cross them stay. Beside it where lines ran, or None.
 
     `mask` is (H, W) uint8, 255 for ink; `close_up` says that paper fills the picture, so that lines may be thicker.
     A line counts when both of its ends run out of the picture, or when it is one of a parallel family: a single
@@ -27,13 +27,13 @@ def erase_lines(mask: np.ndarray, *, close_up: bool) -> np.ndarray:
     max_width = (MAX_WIDTH if close_up else ROOM_WIDTH) * short_side
     half = _long_parts(_half_thin_parts(mask, max_width), MIN_LENGTH * short_side / 2)
     if half is None:
-        return mask
+        return mask, None
     shortest = MIN_LENGTH * short_side / 2
     lines = cv2.HoughLinesP(
         half, 1, ANGLE_STEP, int(shortest / 2), minLineLength=shortest, maxLineGap=0.015 * short_side
     )
     if lines is None:
-        return mask
+        return mask, None
     segments = _distinct(2.0 * lines.reshape(-1, 4) + 0.5, short_side)
     segments = [_stretch(segment, mask) for segment in segments]
     angles = np.array([_angle(segment) for segment in segments])
@@ -46,20 +46,19 @@ def erase_lines(mask: np.ndarray, *, close_up: bool) -> np.ndarray:
             _erase(cleaned, mask, corridor, segment, max_width)
         elif (apart < np.radians(4)).sum() >= family:
             _erase(cleaned, mask, corridor, segment, FAMILY_WIDTH * short_side)
-    return _without_rests(cleaned, corridor)
+    return cleaned, corridor if corridor.any() else None
 
 
-def _without_rests(cleaned: np.ndarray, corridor: np.ndarray) -> np.ndarray:
-    """`cleaned` without what is left of lines: bits where they cross, and sides of a frame cut off at its corners."""
-    if not corridor.any():
-        return cleaned
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(cleaned, connectivity=8)
-    inside = np.bincount(labels[corridor > 0], minlength=count)
-    is_rest = inside > REST_SHARE * stats[:, cv2.CC_STAT_AREA]
-    for index in np.flatnonzero(stats[:, cv2.CC_STAT_HEIGHT] >= MIN_LENGTH * min(cleaned.shape)):
-        is_rest[index] |= _is_side(stats[index], corridor)
-    is_rest[0] = False
-    return np.where(is_rest[labels], 0, cleaned).astype(np.uint8)
+def are_rests(labels: np.ndarray, stats: np.ndarray, corridor: np.ndarray) -> np.ndarray:
+    """Which components are what is left of lines: bits where they cross, and sides of a frame cut off at its corners.
+
+    `labels` (H, W) and `stats` (N, 5) are OpenCV's, of what `erase_lines` left; `corridor` is where lines ran. (N,) bool.
+    """
+    inside = np.bincount(labels[corridor > 0], minlength=len(stats))
+    rests = inside > REST_SHARE * stats[:, cv2.CC_STAT_AREA]
+    for index in np.flatnonzero(stats[:, cv2.CC_STAT_HEIGHT] >= MIN_LENGTH * min(labels.shape)):
+        rests[index] |= _is_side(stats[index], corridor)
+    return rests
 
 
 def _is_side(stat: np.ndarray, corridor: np.ndarray) -> bool:
@@ -168,9 +167,8 @@ def _erase(cleaned: np.ndarray, mask: np.ndarray, corridor: np.ndarray, segment:
     reach = int(np.ceil(max_width)) + 4
     offsets = np.arange(-reach, reach + 1)
     along = start + np.arange(length + 1)[:, None] * direction
-    points = along[:, None] + offsets[None, :, None] * np.array([-direction[1], direction[0]])
-    x = np.round(points[..., 0]).astype(int).clip(0, width - 1)
-    y = np.round(points[..., 1]).astype(int).clip(0, height - 1)
+    x = np.rint(along[:, :1] - offsets * direction[1]).clip(0, width - 1).astype(np.int32)
+    y = np.rint(along[:, 1:] + offsets * direction[0]).clip(0, height - 1).astype(np.int32)
     on = mask[y, x] > 0
     middle = reach
     column = np.arange(2 * reach + 1)
