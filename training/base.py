@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from recognizer import pose, registry
+from recognizer import appearance, pose, registry
 from recognizer.classifier import INPUT, NETWORK, Classifier, Head, Network, Rejection
 from recognizer.errors import ModelError, SettingsError
 from recognizer.samples import Task
-from training import heads
+from training import heads, new_signs
 from training.backbones import SIDE, backbone_file
 from training.datasets import has_mnist, load_mnist
 from training.heads import KNOWLEDGE, Knowledge
-from training.sampled import ColourView, View, features_of
+from training.sampled import ColourView, HandView, View, features_of
 
 REAL = 2000  # of MNIST's digits, where they are at hand: all of them would take longer than to learn
 DIGITS = [*"0123456789"]
@@ -89,6 +89,11 @@ def base_of(
         name, path = backbone_file(options.backbone, models, lambda line: tell(line, 0.05))
         shape = {"shape": [SIDE, SIDE, 3], "dtype": "float32", "range": [0, 255], "colours": "BGR"}
         return Base({**shape, "backbone": name}, path, Network(path))
+    if isinstance(view, HandView) and view.looks is not None:
+        seen = new_signs.newest(models)
+        if seen is None:
+            raise ModelError(f"{models / new_signs.TASK} has no {new_signs.FILE}. Train it: {new_signs.TRAIN}")
+        return Base({"shape": [pose.SIZE + appearance.SIZE], "dtype": "float32"}, seen, Network(seen))
     if task.region == "hand":
         return Base({"shape": [pose.SIZE], "dtype": "float32"})
     digits = _read_base(registry.current(models, BASE_TASK), view)

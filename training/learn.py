@@ -23,6 +23,7 @@ from recognizer.samples import REGIONS, Sample, Samples, Task
 from recognizer.samples_exchange import import_folder, labels_in
 from recognizer.sources import PICTURE_SUFFIXES, read_image
 from recognizer.values import Frame
+from training import new_signs
 from training.backbones import SIDE
 from training.base import Tell, base_of, current_version, sees_colours
 from training.lesson import Lesson, percent
@@ -75,7 +76,8 @@ def learn(options: argparse.Namespace, tell: Tell) -> Path | None:
     current = current_version(options.models, task)
     _check_labels(task, rows, current)
     colour = sees_colours(task, current, options)
-    looked = current is not None and registry.read_card(current).get("kind") == "fused"
+    kind = registry.read_card(current).get("kind") if current else None
+    looked = kind == "fused" or (current is None and new_signs.newest(options.models) is not None)
     view = colour_view(rows, store, SIDE) if colour else view_of(task.region, rows, store, looked=looked)
     if len(view.samples) < len(rows):
         missing = len(rows) - len(view.samples)

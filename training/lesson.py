@@ -106,7 +106,7 @@ class Lesson:
         count = int(np.clip(each, *COPIES_RANGE))
         if isinstance(self.view, ColourView):
             count = max(1, min(COPIES_RANGE[0], MOST_LOOKS // len(self.classes)))
-        elif self.base.network is not None:
+        elif self.base.network is not None and not isinstance(self.view, HandView):
             count = min(count, max(COPIES_RANGE[0], MOST_RUNS // len(self.classes)))
         made = []
         for number in range(count):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -26,6 +26,7 @@ BEND_PX = 2.5  # at INK_SIDE: as another hand would write it
 TILT_DEG = 8.0  # standard deviations of how things are held up again
 NEARER = 0.1  # of the logarithm of their size
 MOVED = 0.05  # of the picture's side
+CHUNK = 32  # inputs that a network sees at once
 BRIGHTER = 0.15  # of the logarithm of the light
 TINTED = 0.05  # likewise, of each colour
 
@@ -171,5 +172,7 @@ def _pieces(ink: np.ndarray) -> int:
 
 def features_of(inputs: Sequence[np.ndarray], network: Classifier | Network | None) -> np.ndarray:
     """What the head sees: the network's embedding of each input, or the input itself; (N, D) float32."""
-    seen: Sequence[Any] = inputs if network is None else [network.run(values)[1] for values in inputs]
-    return np.array(seen, np.float32).reshape(len(inputs), -1)
+    if network is None:
+        return np.array(inputs, np.float32).reshape(len(inputs), -1)
+    parts = [network.run_all(inputs[start : start + CHUNK])[1] for start in range(0, len(inputs), CHUNK)]
+    return np.concatenate(parts)

@@ -20,6 +20,7 @@ from recognizer.classifier import Rejection
 from recognizer.errors import ModelError
 from recognizer.hand_signs import PREPARED
 from training import hands as photos
+from training import new_signs
 from training.datasets import Images, load_sign_mnist, rps_subset
 from training.hands import LABELS, Hands
 from training.networks import EMBEDDING, cnn_bn
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     import keras
 
 KINDS = ("pose", "pixels", "fused")
+DECIDES = "decides"  # name of each member's last layer, before its number
 ROOT = Path(__file__).resolve().parent.parent
-CODE = (*photos.CODE, "recognizer/pose.py", "training/networks.py", "training/signs.py")
+CODE = (*photos.CODE, "recognizer/pose.py", "training/signs.py")
 MEMBERS = 3  # small networks whose answers are averaged: each errs in its own way
 POSE_ROUNDS, POSE_COPIES = 10, 8  # augmented anew each round, so many other hands for each photographed one
 FUSED_ROUNDS = 20
@@ -39,13 +41,14 @@ FUSED_WIDTH = 128  # of each member's two halves: joints, and how they look
 FUSED_DECAY = 1e-2
 LEAST_SPREAD = 0.05  # of a feature; joints' features lie between -3 and 3, those of looks mostly between 0 and 3
 FUSED_SMOOTHING = 0.1
+POSE_SHARE = 0.3  # of what a fused network says comes from members that see joints alone, which err in other ways
 PIXEL_EPOCHS = 10  # on Sign Language MNIST alone, from which every fold goes on
 MIXED_EPOCHS = 5  # on Sign Language MNIST together with real crops
 BATCH = 256
 RATE = 2e-3
 SMOOTHING = 0.05  # of the labels: photographs of one person are sure of too much
 UNKNOWN_SHARE = 0.25  # mixed poses, for each known hand of letters
-KEEP_CONFIDENCE = 0.992  # share of right readings of people left out that each of the two thresholds lets pass: what
+KEEP_CONFIDENCE = 0.996  # share of right readings of people left out that each of the two thresholds lets pass: what
 KEEP_DISTANCE = 0.998  # is no hand is told by its confidence, and people nobody has seen lie further away
 
 
@@ -104,7 +107,12 @@ class Material:
     empty: np.ndarray  # (N,) bool: of photos/nothing, which no network learns from
     runs: Path
     seed: int
-    sign_mnist: Images
+
+    @cached_property
+    def sign_mnist(self) -> Images:
+        """Sign Language MNIST with the task's labels, for networks that look at pixels. Raises DataError."""
+        signs = load_sign_mnist()
+        return rps_subset(signs) if self.task == "rps" else signs
 
     @property
     def labels(self) -> list[str]:
@@ -121,7 +129,7 @@ class Material:
 
 
 def gather(task: str, runs: Path, seed: int) -> Material:
-    """Read photos/letters, photos/rps and Sign Language MNIST. Raises DataError and AssetError."""
+    """Read photos/letters, photos/rps and photos/nothing. Raises DataError and AssetError."""
     parts, classes, judged, empty = [], [], [], []
     for name in ("letters", "rps", "nothing"):
         found = photos.read_hands(name, runs / "hands")
@@ -129,7 +137,6 @@ def gather(task: str, runs: Path, seed: int) -> Material:
         classes.append(photos.classes(task, name, found.labels))
         judged.append(np.full(len(found), name == task))
         empty.append(np.full(len(found), name == "nothing"))
-    signs = load_sign_mnist()
     return Material(
         task,
         photos.together(parts),
@@ -138,7 +145,6 @@ def gather(task: str, runs: Path, seed: int) -> Material:
         np.concatenate(empty),
         runs / task,
         seed,
-        rps_subset(signs) if task == "rps" else signs,
     )
 
 
@@ -203,7 +209,9 @@ def _digest(material: Material, kind: str) -> str:
     hands = material.hands
     seen = (hands.landmarks, hands.images, hands.looks[:, :, :1], material.classes)
     data = hashlib.sha256(b"".join(array.tobytes() for array in seen)).hexdigest()
-    made_of = [data, photos.code_digest(*CODE), material.seed, kind, material.sign_mnist.sha256]
+    made_of = [data, photos.code_digest(*CODE), material.seed, kind]
+    if kind == "pixels":
+        made_of += [photos.code_digest("training/networks.py"), material.sign_mnist.sha256]
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
 
 
@@ -323,7 +331,11 @@ def _fit_fused(material: Material, rows: np.ndarray) -> Reader:
     for _ in range(FUSED_ROUNDS):
         chosen = rng.choice(size, size, p=chances)
         targets = np.eye(count, dtype=np.float32)[lessons.classes[chosen]]
-        members.fit(batch(chosen), [targets] * MEMBERS, batch_size=FUSED_BATCH, verbose=0)
+        members.fit(batch(chosen), [targets] * 2 * MEMBERS, batch_size=FUSED_BATCH, verbose=0)
+    for number in range(2 * MEMBERS):
+        layer = members.get_layer(f"{DECIDES}_{number}")
+        share = 1 - POSE_SHARE if number < MEMBERS else POSE_SHARE
+        layer.set_weights([2 * share * part for part in layer.get_weights()])
     return _reader_of_views(material, "fused", _joined(members, material.task), rows)
 
 
@@ -332,16 +344,17 @@ def _joined(members: "keras.Model", name: str) -> "keras.Model":
     import keras
 
     logits = keras.layers.Average(name="logits")(members.outputs)
-    embeddings = [members.get_layer(f"{EMBEDDING}_{member}").output for member in range(MEMBERS)]
+    embeddings = [members.get_layer(f"{EMBEDDING}_{member}").output for member in range(len(members.outputs))]
     joined = keras.layers.Concatenate(name=EMBEDDING)(embeddings)
     probabilities = keras.layers.Softmax(name="probabilities")(logits)
     return keras.Model(members.inputs, [probabilities, joined], name=name)
 
 
 def fused_net(classes: int, seed: int, typical: np.ndarray) -> "keras.Model":
-    """MEMBERS small networks side by side, (pose.SIZE + appearance.SIZE,) to `classes` logits.
+    """Small networks side by side, (pose.SIZE + appearance.SIZE,) to `classes` logits of each.
 
-    `typical` (N, pose.SIZE + appearance.SIZE) are inputs, from which the network takes its normalisation.
+    MEMBERS of them see joints and looks, and as many joints alone. `typical` (N, pose.SIZE + appearance.SIZE) are inputs,
+    from which the network takes its normalisation.
     """
     import keras
     from keras import layers
@@ -358,7 +371,9 @@ def fused_net(classes: int, seed: int, typical: np.ndarray) -> "keras.Model":
             layers.Dropout(0.3)(layers.Dense(FUSED_WIDTH, activation="relu")(layers.Dropout(dropped)(half)))
             for half, dropped in ((posed, 0.1), (seen, 0.4))
         ]
-        logits.append(layers.Dense(classes)(layers.Concatenate(name=f"{EMBEDDING}_{member}")(halves)))
+        embedding = layers.Concatenate(name=f"{EMBEDDING}_{member}")(halves)
+        logits.append(layers.Dense(classes, name=f"{DECIDES}_{member}")(embedding))
+    logits += _pose_members(posed, classes, MEMBERS)
     return keras.Model(inputs, logits)
 
 
@@ -370,13 +385,20 @@ def pose_net(classes: int, seed: int) -> tuple["keras.Model", "keras.layers.Norm
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((pose.SIZE,), name="pose")
     normalise = layers.Normalization()
-    x = layers.Dropout(0.1)(normalise(inputs))
+    return keras.Model(inputs, _pose_members(normalise(inputs), classes, 0)), normalise
+
+
+def _pose_members(posed: "keras.KerasTensor", classes: int, first: int) -> "list[keras.KerasTensor]":
+    """The logits of MEMBERS networks of joints alone, which are numbered from `first`."""
+    from keras import layers
+
+    x = layers.Dropout(0.1)(posed)
     logits = []
-    for member in range(MEMBERS):
+    for member in range(first, first + MEMBERS):
         hidden = layers.Dropout(0.4)(layers.Dense(256, activation="relu")(x))
         embedding = layers.Dense(64, activation="relu", name=f"{EMBEDDING}_{member}")(hidden)
-        logits.append(layers.Dense(classes)(layers.Dropout(0.4)(embedding)))
-    return keras.Model(inputs, logits), normalise
+        logits.append(layers.Dense(classes, name=f"{DECIDES}_{member}")(layers.Dropout(0.4)(embedding)))
+    return logits
 
 
 def _compile(
@@ -491,7 +513,16 @@ def _publish(material: Material, kind: str, reader: Reader, verdict: Verdict, dr
     if kind == "pixels":
         card["metrics"]["sign_mnist_test_accuracy"] = sign_mnist_accuracy(reader, material.sign_mnist)
     write_network(whole, reader.rejection, draft)
+    if kind == "fused" and material.task == new_signs.TASK:
+        seen = new_signs.network(letters_of(material, None))
+        seen.export(draft / new_signs.FILE, format="litert", verbose=False)
     write_card(card, draft)
+
+
+def letters_of(material: Material, person: str | None) -> Hands:
+    """The hands of the task's own photographs whose joints were found, without those of the person."""
+    rows = material.others(person) & material.judged
+    return material.hands[rows & material.hands.jointed[:, 0]]
 
 
 def sign_mnist_accuracy(reader: Reader, signs: Images) -> float:
