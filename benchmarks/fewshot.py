@@ -5,6 +5,7 @@ python -m benchmarks.fewshot DIR --ours-only    without the networks that need T
 
 Pictures are taken in bursts of neighbours, by the order of their names: a burst is learned from or tested on, never both.
 All methods see the hand's crop, and only pictures in which a hand was found; the share of these stands in the first line.
+For DIR among the photographs of letters, what tells signs apart is learned anew from the other sources.
 """
 
 import argparse
@@ -20,18 +21,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from recognizer import pose
+from recognizer import appearance, pose, registry
+from recognizer.appearance import Appearance
 from recognizer.assets import find_asset
+from recognizer.classifier import Network
 from recognizer.errors import RecognizerError, SamplesError, SettingsError
 from recognizer.preprocess import hand_image
 from recognizer.quiet import silent_stderr
 from recognizer.samples_exchange import labels_in
 from recognizer.sources import PICTURE_SUFFIXES, read_image
 from recognizer.values import Frame
-from training import heads
+from training import hands, heads, new_signs
 from training.backbones import WEIGHTS, weights_at_hand
 from training.datasets import data_folders
+from training.hands import Hands
 from training.lesson import COPIES, COPIES_RANGE
+from training.new_signs import TASK
 
 ROOT = Path(__file__).resolve().parent.parent
 LEARNED = (1, 3, 5, 10, 20)  # pictures a label
@@ -41,6 +46,7 @@ SIDES = {"MobileNetV2": 224, "VGG16": 128}  # pixels; the first is what Teachabl
 CHUNK = 64  # pictures through a network at once
 
 # features of the pictures to learn from, their labels, and features to test on: the labels of these
+Directions = tuple[np.ndarray, np.ndarray]  # training.new_signs.directions
 Method = Callable[[np.ndarray, np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 
 
@@ -50,6 +56,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--ours-only", action="store_true")
     parser.add_argument("--draws", type=int, default=DRAWS)
+    parser.add_argument("--models", type=Path, default=registry.models_folder())
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "fewshot", help="where features are kept")
     options = parser.parse_args()
     try:
@@ -61,17 +68,18 @@ def main() -> None:
 
 def run(options: argparse.Namespace) -> None:
     paths = pictures(options.folder)
-    crops, landmarks, left = hands_in(paths, options.runs)
-    found = np.isfinite(landmarks[:, 0, 0])
+    crops, seen = hands_in(paths, options.runs)
+    found = seen.jointed[:, 0]
     labels = np.array([path.parent.name for path in paths])[found]
     if len(set(labels)) < 2:
         raise SamplesError(f"Hands of {len(set(labels))} labels were found in {options.folder}, and two are needed.")
     print(
         f"{options.folder}: {len(paths)} pictures, {len(set(labels))} labels, a hand found in {100 * found.mean():.1f} %"
     )
+    directions = unseen_directions(options.folder, options.models)
     chosen = [crop for crop, is_hand in zip(crops, found, strict=True) if is_hand]
     methods: dict[str, tuple[np.ndarray, Method]] = {
-        "joints, changed copies": (np.arange(len(labels)), by_joints(landmarks[found], left[found])),
+        "joints and looks": (np.arange(len(labels)), by_signs(seen[found], directions)),
         "k-NN on the pixels": (np.stack([hand_image(crop).ravel() for crop in chosen]) / 255.0, nearest),
     }
     if not options.ours_only:
@@ -129,17 +137,44 @@ def drawn(labels: np.ndarray, count: int, draws: int) -> Iterator[tuple[np.ndarr
         yield np.array(learned), np.array(tested)
 
 
-def by_joints(landmarks: np.ndarray, left: np.ndarray) -> Method:
-    """What `training.learn` does with hands (N, 21, 3); its "features" are row numbers."""
+def unseen_directions(folder: Path, models: Path) -> Directions:
+    """What a new task of hands is seen with: as published, or made anew where that has seen the folder's people."""
+    letters = hands.photographs(TASK) if has_photographs() else None
+    if letters is not None and folder.resolve().parent == letters.resolve():
+        others = hands.read_hands(TASK, ROOT / "runs" / "hands")
+        return new_signs.directions(others[(others.sources != folder.name) & others.jointed[:, 0]])
+    path = new_signs.newest(models)
+    if path is None:
+        raise SettingsError(f"{models / TASK} has no {new_signs.FILE}. Train it: {new_signs.TRAIN}")
+    network = Network(path)
+    zero, *units = network.run_all(np.eye(pose.SIZE + appearance.SIZE + 1, k=-1, dtype=np.float32)[:, :-1])[1]
+    return (np.stack(units) - zero)[pose.SIZE :, pose.SIZE :], zero[pose.SIZE :]
+
+
+def has_photographs() -> bool:
+    return any((folder / "photos" / TASK).is_dir() for folder in data_folders())
+
+
+def by_signs(found: Hands, directions: Directions) -> Method:
+    """What `training.learn` does with a new task of hands; its "features" are row numbers."""
+    kernel, bias = directions
+    looks = found.looks[:, 0].astype(np.float32) @ kernel + bias
+    landmarks, left = found.landmarks[:, 0].astype(np.float64), found.left[:, 0]
+
+    def seen(posed: np.ndarray, rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        return np.concatenate([posed, looks[rows, chosen]], axis=1)
 
     def method(learned: np.ndarray, labels: np.ndarray, tested: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         names, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
         copies = int(np.clip(COPIES // counts.min(), *COPIES_RANGE))
-        hands, sides = landmarks[learned].astype(np.float64), left[learned]
-        features = [pose.batch_features(hands, sides)]
-        features += [pose.batch_features(*pose.augmented(hands, sides, rng)) for _ in range(copies)]
+        own, own_left, plain = landmarks[learned], left[learned], np.zeros(len(learned), int)
+        features = [seen(pose.batch_features(own, own_left), learned, plain)]
+        for _ in range(copies):
+            posed = pose.batch_features(*pose.augmented(own, own_left, rng))
+            features.append(seen(posed, learned, rng.integers(hands.LOOKS, size=len(learned))))
         head = heads.discriminant_head(np.concatenate(features), np.tile(classes, 1 + copies), len(names))
-        return names[head.probabilities(pose.batch_features(landmarks[tested], left[tested])).argmax(axis=1)]
+        posed = pose.batch_features(landmarks[tested], left[tested])
+        return names[head.probabilities(seen(posed, tested, np.zeros(len(tested), int))).argmax(axis=1)]
 
     return method
 
@@ -160,31 +195,31 @@ def nearest(learned: np.ndarray, labels: np.ndarray, tested: np.ndarray, rng: np
     return labels[cdist(tested, learned).argmin(axis=1)]
 
 
-def hands_in(paths: list[Path], runs: Path) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-    """Of each picture the surest hand: its square crop in colour, landmarks (N, 21, 3), NaN for none, and left (N,) bool."""
+def hands_in(paths: list[Path], runs: Path) -> tuple[list[np.ndarray], Hands]:
+    """Of each picture the surest hand: its square crop in colour, its joints and looks; nothing where none was found."""
     from recognizer.regions.hands import HandFinder
 
-    sizes = [(str(path), path.stat().st_size) for path in paths]
-    code = (ROOT / "recognizer" / "regions" / "hands.py").read_bytes()
-    kept = runs / f"hands-{hashlib.sha256(json.dumps(sizes).encode() + code).hexdigest()[:12]}.npz"
+    asset = find_asset("hand_landmarker")
+    made_of = json.dumps([(str(path), path.stat().st_size) for path in paths]) + hands.code_digest(*hands.CODE)
+    kept = runs / f"hands-{hashlib.sha256(made_of.encode()).hexdigest()[:12]}.npz"
     if not kept.is_file():
-        landmarks = np.full((len(paths), pose.JOINTS, 3), np.nan, np.float32)
-        left = np.zeros(len(paths), bool)
+        sight, rng = Appearance(asset), np.random.default_rng(0)
         boxes = np.zeros((len(paths), 4), np.int64)
-        with HandFinder(find_asset("hand_landmarker"), video=False) as finder:
+        parts = []
+        with HandFinder(asset, video=False) as finder:
             for row, path in enumerate(paths):
                 regions = finder.find(Frame(read_image(path), 0, 0.0, path.name))
                 region = max(regions, key=lambda region: region.hand.score if region.hand else 0.0, default=None)
-                if region is not None and region.hand is not None:
-                    landmarks[row], left[row] = region.hand.landmarks, region.hand.side == "left"
+                parts.append(hands.of_region(region, path.parent.name, "", sight, rng))
+                if region is not None:
                     boxes[row] = region.box.xyxy
-        save(kept, landmarks=landmarks, left=left, boxes=boxes)
+        found = hands.together(parts)
+        save(kept, boxes=boxes, **vars(found))
     with np.load(kept) as arrays:
-        landmarks, left, boxes = arrays["landmarks"], arrays["left"], arrays["boxes"]
-    crops = []
-    for path, (x1, y1, x2, y2) in zip(paths, boxes, strict=True):
-        crops.append(read_image(path)[y1:y2, x1:x2])
-    return crops, landmarks, left
+        boxes = arrays["boxes"]
+        found = Hands(**{name: arrays[name] for name in arrays.files if name != "boxes"})
+    crops = [read_image(path)[y1:y2, x1:x2] for path, (x1, y1, x2, y2) in zip(paths, boxes, strict=True)]
+    return crops, found
 
 
 def features_of(name: str, crops: list[np.ndarray], runs: Path) -> np.ndarray:

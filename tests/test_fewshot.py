@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from benchmarks import fewshot
+from recognizer import appearance
 from recognizer.errors import SamplesError
+from recognizer.values import Box, Hand, Region
+from training import hands
 
 
 def test_a_burst_is_learned_from_or_tested_on_but_never_both() -> None:
@@ -47,13 +50,20 @@ def test_the_table_has_a_line_for_each_method(
 ) -> None:
     paths = [tmp_path / label / f"{number}.png" for label in ("flat", "tall") for number in range(12)]
     rng = np.random.default_rng(0)
-    hand = rng.normal(size=(2, 21, 3)) * [60, 60, 10] + 200
-    landmarks = np.repeat(hand, 12, axis=0) + rng.normal(0, 1, (24, 21, 3))
-    landmarks[5] = np.nan
+    shapes = dict(zip(("flat", "tall"), rng.normal(size=(2, 21, 3)) * [60, 60, 10] + 200, strict=True))
+    parts = []
+    for path in paths:
+        joints = (shapes[path.parent.name] + rng.normal(0, 1, (21, 3))).astype(np.float32)
+        hand = Hand(joints, "right", 0.9) if path != paths[5] else None
+        region = Region(Box(0, 0, 40, 40), np.zeros((40, 40, 3), np.uint8), hand=hand)
+        parts.append(hands.of_region(region, path.parent.name, "", None, rng))
+    found = hands.together(parts)
     crops = [np.full((40, 40, 3), 60 if path.parent.name == "flat" else 200, np.uint8) for path in paths]
     monkeypatch.setattr(fewshot, "pictures", lambda folder: paths)
-    monkeypatch.setattr(fewshot, "hands_in", lambda *_: (crops, landmarks.astype(np.float32), np.zeros(24, bool)))
-    options = argparse.Namespace(folder=tmp_path, ours_only=True, draws=2, runs=tmp_path / "runs")
+    monkeypatch.setattr(fewshot, "hands_in", lambda *_: (crops, found))
+    no_looks = np.zeros((appearance.SIZE, 4), np.float32), np.zeros(4, np.float32)
+    monkeypatch.setattr(fewshot, "unseen_directions", lambda *_: no_looks)
+    options = argparse.Namespace(folder=tmp_path, ours_only=True, draws=2, models=tmp_path, runs=tmp_path / "runs")
     fewshot.run(options)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("24 pictures, 2 labels, a hand found in 95.8 %")
@@ -61,8 +71,6 @@ def test_the_table_has_a_line_for_each_method(
     assert lines[2].split()[-5:] == ["100.0", "100.0", "100.0", "-", "-"]
     assert lines[3].startswith("k-NN on the pixels")
     monkeypatch.setattr(fewshot, "pictures", lambda folder: paths[:12])
-    monkeypatch.setattr(
-        fewshot, "hands_in", lambda *_: (crops[:12], landmarks[:12].astype(np.float32), np.zeros(12, bool))
-    )
+    monkeypatch.setattr(fewshot, "hands_in", lambda *_: (crops[:12], found[np.arange(12)]))
     with pytest.raises(SamplesError, match="Hands of 1 labels"):
         fewshot.run(options)
