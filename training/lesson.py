@@ -40,6 +40,7 @@ KNOWN_COUNTS = (1.0, 4.0, 16.0)  # what is rehearsed counts more where too much 
 KEPT = 0.95  # share of right readings that thresholds let pass
 COPIES_KEPT = 0.98  # likewise of changed copies
 LEEWAY = 1.3  # times the distance of changed copies: people change their signs by more than that in a day
+LOOKS_LEEWAY = 1.4  # likewise where looks are learned beside joints
 COLOUR_LEEWAY = 1.6  # likewise of pictures, which have a background
 MOST_CONFIDENT = 0.9  # a threshold above it would silence what is only a little different
 MORE_NOTHING = 0.01  # more of what is known as nothing may get a label, at most
@@ -239,8 +240,7 @@ class Lesson:
         classes, plain = self.classes, self.plain
         if self.base.thresholds is None:
             near, sure = self._passing(taught, self.copies[:, fitted], classes[fitted], COPIES_KEPT)
-            leeway = COLOUR_LEEWAY if isinstance(self.view, ColourView) else LEEWAY
-            max_distance, min_confidence = leeway * near, min(sure, MOST_CONFIDENT)
+            max_distance, min_confidence = self._leeway * near, min(sure, MOST_CONFIDENT)
         else:
             min_confidence, max_distance = self.base.thresholds
         limits = min_confidence, max_distance
@@ -272,6 +272,12 @@ class Lesson:
             return found[-1]
         labelled = [float((one.said(self._nothing) < len(self.labels)).mean()) for one in found]
         return [one for one, share in zip(found, labelled, strict=True) if share <= labelled[0] + MORE_NOTHING][-1]
+
+    @property
+    def _leeway(self) -> float:
+        if isinstance(self.view, ColourView):
+            return COLOUR_LEEWAY
+        return LOOKS_LEEWAY if isinstance(self.view, HandView) and self.view.looks is not None else LEEWAY
 
     @cached_property
     def _nothing(self) -> np.ndarray:
