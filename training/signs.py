@@ -49,7 +49,8 @@ RATE = 2e-3
 SMOOTHING = 0.05  # of the labels: photographs of one person are sure of too much
 UNKNOWN_SHARE = 0.25  # mixed poses, for each known hand of letters
 KEEP_CONFIDENCE = 0.996  # share of right readings of people left out that each of the two thresholds lets pass: what
-KEEP_DISTANCE = 0.998  # is no hand is told by its confidence, and people nobody has seen lie further away
+KEEP_DISTANCE = 0.998  # is no hand is told by its confidence, and …
+LEEWAY = 1.3  # times that distance: … people whom nobody has seen, and their cameras, lie further away
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,7 +224,7 @@ def verdict_of(material: Material, answers: Answers) -> Verdict:
     best = np.nan_to_num(known, nan=0.0).argmax(axis=1)
     right = material.judged & (confidence > 0) & (best == material.classes)
     min_confidence = float(np.quantile(confidence[right], 1 - KEEP_CONFIDENCE))
-    max_distance = float(np.quantile(distances[right], KEEP_DISTANCE))
+    max_distance = LEEWAY * float(np.quantile(distances[right], KEEP_DISTANCE))
     said = np.where((confidence >= min_confidence) & (distances <= max_distance), best, -1)
     right &= said == best
     of_person = {person: right[material.judged & (hands.sources == person)] for person in material.people}
