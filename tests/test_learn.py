@@ -163,6 +163,21 @@ def test_what_knows_joints_and_looks_is_taught_by_both(tmp_path: Path, hand_mode
     assert [one.top[0][0] for one in said].count("five") >= 5
 
 
+def test_a_new_task_sees_hands_as_the_letters_do(tmp_path: Path, hand_models: Path) -> None:
+    """With the shipped letters at hand, looks count beside joints, and what was learned goes on learning."""
+    shutil.copytree(hand_models / "letters", tmp_path / "models" / "letters")
+    record(tmp_path / "captures", {"fist": 6, "two": 6, "nothing": 6}, shown={"nothing": "one"})
+    assert teach(tmp_path) == 0
+    record(tmp_path / "captures", {"five": 6}, seed=1)
+    assert teach(tmp_path) == 0
+    folder = registry.current(tmp_path / "models", "signs")
+    card = registry.read_card(folder)
+    assert (card["kind"], card["labels"]) == ("fused", ["fist", "two", "five"])
+    rng = np.random.default_rng(9)
+    said = HandClassifier(folder).predict([a_region(sign, rng) for sign in ("fist", "two", "five", "one", "one")])
+    assert [one.label for one in said] == ["fist", "two", "five", None, None]
+
+
 # what does not prove itself
 
 

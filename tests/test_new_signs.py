@@ -1,0 +1,77 @@
+"""What tells signs apart whoever makes them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recognizer import appearance, pose
+from recognizer.classifier import Network
+from training import hands, new_signs
+from training.hands import Hands
+
+SIGNS = 6
+PEOPLE = ("anna", "ben", "cleo")
+EACH = 12
+TELLING, LOUD = slice(0, SIGNS), slice(SIGNS, SIGNS + 40)  # features that tell signs apart, and others that are louder
+
+
+def drawn_hands() -> Hands:
+    """Joints as they come; of the looks a few features tell the sign, and others vary far more from picture to picture."""
+    rng = np.random.default_rng(0)
+    count = SIGNS * len(PEOPLE) * EACH
+    looks = np.zeros((count, hands.VIEWS, hands.LOOKS, appearance.SIZE), np.float16)
+    signs = np.arange(count) % SIGNS
+    looks[np.arange(count), :, :, signs] = 1
+    looks[:, :, :, TELLING] += rng.normal(0, 0.1, (count, 1, 1, SIGNS))
+    looks[:, :, :, LOUD] = rng.normal(0, 3, (count, 1, 1, 40))
+    landmarks = rng.normal(0, 50, (count, hands.VIEWS, pose.JOINTS, 3)).astype(np.float32)
+    return Hands(
+        np.array(PEOPLE)[np.arange(count) // SIGNS % len(PEOPLE)],
+        np.array([*"ABCDEF"])[signs],
+        np.ones(count, bool),
+        landmarks,
+        np.zeros((count, hands.VIEWS), bool),
+        np.zeros((count, 28, 28), np.uint8),
+        looks,
+    )
+
+
+def test_directions_follow_what_tells_signs_apart() -> None:
+    found = drawn_hands()
+    kernel, bias = new_signs.directions(found)
+    seen = found.looks[:, 0, 0].astype(np.float32) @ kernel + bias
+    means = np.stack([seen[found.labels == label].mean(axis=0) for label in np.unique(found.labels)])
+    within = np.stack([seen[found.labels == label].std(axis=0) for label in np.unique(found.labels)]).mean(axis=0)
+    strongest = np.argsort(means.std(axis=0) / within)[-(SIGNS - 1) :]
+    assert (means.std(axis=0) > 3 * within)[strongest].all()
+    weight = np.abs(kernel[:, strongest])
+    assert weight[TELLING].mean() > 10 * weight[LOUD].mean()
+    posed = pose.batch_features(found.landmarks[:, 0], found.left[:, 0])
+    assert seen.std(axis=0).mean() == pytest.approx(new_signs.SHARE * posed.std(), rel=0.01)
+    np.testing.assert_allclose(seen.mean(axis=0), 0, atol=0.05)
+
+
+def test_the_network_keeps_joints_and_turns_looks(tmp_path: Path) -> None:
+    found = drawn_hands()
+    path = tmp_path / new_signs.FILE
+    new_signs.network(found).export(path, format="litert", verbose=False)
+    network = Network(path)
+    kernel, bias = new_signs.directions(found)
+    rng = np.random.default_rng(1)
+    inputs = rng.normal(size=(5, pose.SIZE + appearance.SIZE)).astype(np.float32)
+    nothing, features = network.run_all(inputs)
+    assert nothing is None
+    np.testing.assert_allclose(features[:, : pose.SIZE], inputs[:, : pose.SIZE])
+    np.testing.assert_allclose(features[:, pose.SIZE :], inputs[:, pose.SIZE :] @ kernel + bias, atol=0.02)
+
+
+def test_the_newest_version_that_has_one_is_taken(tmp_path: Path) -> None:
+    assert new_signs.newest(tmp_path) is None
+    for version in ("20260101-000000", "20260102-000000", "20260103-000000"):
+        (tmp_path / new_signs.TASK / version).mkdir(parents=True)
+        if version < "20260103":
+            (tmp_path / new_signs.TASK / version / new_signs.FILE).touch()
+    found = new_signs.newest(tmp_path)
+    assert found is not None
+    assert found.parent.name == "20260102-000000"
