@@ -133,7 +133,7 @@ class Recording:
     label: str | None = None  # that is being recorded
     pressed_s: float = -1.0  # when its key came last
     until_s: float = -1.0  # recorded until then
-    wanted: bool = False  # one sample at once, for the key's first press
+    wanted: bool = False  # a sample of the next frame, for the key that was just pressed
     recorded_s: float = -1.0
     burst: list[Sample] = field(default_factory=list)
     crop: np.ndarray | None = None  # the last sample kept, or what would be
@@ -221,8 +221,8 @@ class Teacher:
         if label == recording.label and now_s - recording.pressed_s < REPEAT_S:
             recording.until_s = now_s + HELD_S
         else:
-            recording.label, recording.burst, recording.wanted = label, [], True
-        recording.pressed_s = now_s
+            recording.label, recording.burst = label, []
+        recording.pressed_s, recording.wanted = now_s, True  # a slow camera's next frame comes when that is over
 
     def _take_back(self, recording: Recording) -> None:
         count = len(recording.burst)
