@@ -113,13 +113,14 @@ def run_live(words: Sequence[str]) -> int:
 
 def live(settings: "Settings") -> int:
     """The whole program: frames from the source, through the pipeline, into the sinks."""
+    from recognizer.ctrl_c import CtrlC
     from recognizer.live import LivePipeline
     from recognizer.overlay import Overlay
     from recognizer.settings import HEADLESS_FRAMES
     from recognizer.sinks import has_screen, open_sinks
     from recognizer.sources import default_source, open_source
 
-    with LivePipeline(settings.task, settings.models) as pipeline:
+    with CtrlC() as ctrl_c, LivePipeline(settings.task, settings.models) as pipeline:
         spec = settings.source
         if spec == "auto":
             spec, line = default_source()
@@ -139,7 +140,7 @@ def live(settings: "Settings") -> int:
             mirror = source.live and not spec.startswith("studio") if settings.mirror is None else settings.mirror
             overlay = Overlay(mirror=mirror)
             with open_sinks(_sinks(settings, pipeline, overlay, source, headless)) as sinks:
-                for count, frame in enumerate(source, start=1):
+                for count, frame in enumerate(ctrl_c.frames(source), start=1):
                     observation = pipeline.step(frame)
                     for sink in sinks:
                         sink.write(observation)
