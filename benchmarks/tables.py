@@ -8,6 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+ROOT = Path(__file__).resolve().parent.parent
+SECTIONS = ROOT / "runs" / "benchmarks"  # a file for each section of the report, so that a run that was cut off goes on
 CPUINFO = Path("/proc/cpuinfo")  # where Linux names the processor
 
 

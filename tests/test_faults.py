@@ -325,6 +325,7 @@ def test_ctrl_c_at_random_moments_ends_a_run_with_130_and_no_half_file(
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in what a shell runs behind
         )
         assert child.stdout is not None
         assert child.stdout.readline() == b"started\n"
