@@ -122,14 +122,6 @@ class CountedWindows:
         return 1.0
 
 
-def report() -> str:
-    """Markdown: what the last long run held, or how to make one."""
-    path = SECTIONS / "hours.md"
-    if path.is_file():
-        return path.read_text(encoding="utf-8")
-    return "## Hours\n\nNot run yet: `python -m benchmarks.hours --minutes 30`.\n"
-
-
 def run(
     duration_s: float,
     swap_every_s: float,
