@@ -9,7 +9,7 @@ hand, by itself.
 import itertools
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 import cv2
@@ -28,7 +28,7 @@ DIGITS = (1, 2, 5, 10, 20, 50)
 SIZES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
 SOURCES = (1, 2, 4, 8)
 HANDS = (1, 2)
-FRAMES = 12
+FRAMES = 24
 AT_REST = 36  # index of the studio's first frame in which a sheet or a sign is at rest
 NOTED = 25  # frames of a stream until its finders have settled
 
@@ -64,8 +64,7 @@ def hands() -> str:
     """Markdown: one hand and two."""
     rows = []
     for count in HANDS:
-        landmarker = bare_landmarker()
-        with open_pipeline("rps", registry.models_folder(), smooth=True) as pipeline:
+        with bare_landmarker() as landmarker, open_pipeline("rps", registry.models_folder(), smooth=True) as pipeline:
             frames = settled(pipeline, TwoHands(count))
             for frame in frames[:3]:
                 landmarker(frame)
@@ -83,8 +82,8 @@ def sizes() -> str:
     rows = []
     for size_wh in SIZES:
         costs = [f"{size_wh[0]}x{size_wh[1]}"]
-        for task, scene, least in (("digits", "numbers", floor), ("rps", "rps", bare_landmarker())):
-            with open_pipeline(task, registry.models_folder(), smooth=True) as pipeline:
+        for task, scene, opened in (("digits", "numbers", nullcontext(floor)), ("rps", "rps", bare_landmarker())):
+            with opened as least, open_pipeline(task, registry.models_folder(), smooth=True) as pipeline:
                 frames = settled(pipeline, Studio(scene, size_wh))
                 ms = medians({"least": least, "live": pipeline.step}, frames)
             costs += [ms["live"], ms["live"] / ms["least"]]

@@ -10,7 +10,8 @@ import os
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import cv2
@@ -103,22 +104,26 @@ def report(task: str = "digits", frames: int = 60, rounds: int = 2) -> str:
 
 def run(task: str, count: int, rounds: int, size_wh: tuple[int, int], *, with_tutorial: bool) -> Figures:
     """`count` studio frames through all loops; digits `rounds` times, hands as that many more frames."""
-    studio = Studio(STUDIO_SCENES[task], size_wh)
-    pipeline = open_pipeline(task, registry.models_folder(), smooth=True)
+    with open_pipeline(task, registry.models_folder(), smooth=True) as pipeline:
+        return _figures(pipeline, Studio(STUDIO_SCENES[task], size_wh), count, rounds, with_tutorial=with_tutorial)
+
+
+def _figures(pipeline: Pipeline, studio: Studio, count: int, rounds: int, *, with_tutorial: bool) -> Figures:
     stages: dict[str, list[float]] = defaultdict(list)
 
     def live(frame: Frame) -> None:
         for stage, cost_ms in pipeline.step(frame).stages_ms.items():
             stages[stage].append(cost_ms)
 
-    if task == "digits":
+    if pipeline.task == "digits":
         starts = [round((CARD_S * card + CARD_S / 2) * 30) for card in range(-(-count // RUN))]
         frames = [studio.frame(start + step) for start in starts for step in range(RUN)][:count]
         loops = _digit_loops(live, pipeline, Overlay(), with_tutorial)
         return Figures(len(frames), stages, measure(loops, frames, rounds), "floor")
     # hands are followed from frame to frame, so that the frames follow each other, across changes of sign
     frames = [studio.frame(index) for index in range(36, 36 + rounds * count)]
-    costs = measure({"landmarker": bare_landmarker(), "live": live}, frames, 1)
+    with bare_landmarker() as landmarker:
+        costs = measure({"landmarker": landmarker, "live": live}, frames, 1)
     return Figures(len(frames), stages, costs, "landmarker")
 
 
@@ -153,7 +158,8 @@ def floor(frame: Frame) -> object:
     return cv2.connectedComponentsWithStats(mask)
 
 
-def bare_landmarker() -> Callable[[Frame], object]:
+@contextmanager
+def bare_landmarker() -> Iterator[Callable[[Frame], object]]:
     """MediaPipe's HandLandmarker in VIDEO mode, as its own example uses it."""
     sys.modules.setdefault("tensorflow", None)  # type: ignore[arg-type]  # mediapipe would import it for nothing
     import mediapipe as mp
@@ -164,14 +170,14 @@ def bare_landmarker() -> Callable[[Frame], object]:
         running_mode=vision.RunningMode.VIDEO,
         num_hands=2,
     )
-    landmarker = vision.HandLandmarker.create_from_options(options)
     times_ms = itertools.count(1, 33)
 
     def loop(frame: Frame) -> object:
         rgb = cv2.cvtColor(frame.image_bgr, cv2.COLOR_BGR2RGB)
         return landmarker.detect_for_video(mp.Image(mp.ImageFormat.SRGB, rgb), next(times_ms))
 
-    return loop
+    with vision.HandLandmarker.create_from_options(options) as landmarker:
+        yield loop
 
 
 def tutorial() -> Callable[[Frame], object]:
