@@ -319,7 +319,7 @@ def test_ctrl_c_at_random_moments_ends_a_run_with_130_and_no_half_file(
     start = "import runpy, cv2; from recognizer import cli; print('started', flush=True)"
     start += "; runpy.run_module('recognizer', run_name='__main__', alter_sys=True)"
     words = ["--task", task, "--source", "studio", "--headless", "--max-frames", "100000", "--output", str(tmp_path)]
-    for _ in range(KILLS or 2):
+    for _ in range(KILLS or 1):
         child = subprocess.Popen(
             [sys.executable, "-c", start, *words],
             env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -635,17 +635,17 @@ def languages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("language", ["de_DE.UTF-8", "tr_TR.UTF-8"])
-def test_hands_are_read_alike_in_every_language(
-    language: str, languages: Path, hand_models: Path, tmp_path: Path
-) -> None:
+def test_hands_are_read_alike_in_every_language(languages: Path, hand_models: Path, tmp_path: Path) -> None:
     """Qt sets the whole process to the language of the system once a window opens."""
-    words = ["--task", "rps", "--source", "studio", "--headless", "--max-frames", "12", "--output"]
     code = "import locale; locale.setlocale(locale.LC_ALL, '')"
-    ended = ran(*words, str(tmp_path / "own"), code=code, LOCPATH=str(languages), LC_ALL=language)
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert ran(*words, str(tmp_path / "plain")).returncode == 0
-    assert rows_of(tmp_path / "own") == rows_of(tmp_path / "plain")
+    read = []
+    for language in ("C.UTF-8", "de_DE.UTF-8", "tr_TR.UTF-8"):
+        words = ["--task", "rps", "--source", "studio", "--headless", "--max-frames", "8"]
+        words += ["--output", str(tmp_path / language)]
+        ended = ran(*words, code=code, LOCPATH=str(languages), LC_ALL=language)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        read.append(rows_of(tmp_path / language))
+    assert read[0] == read[1] == read[2]
 
 
 def test_a_home_that_cannot_be_written_is_not_needed(hand_models: Path, tmp_path: Path) -> None:
