@@ -16,11 +16,13 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from benchmarks.tables import table
 from recognizer import appearance, pose, registry
 from recognizer.appearance import Appearance
 from recognizer.assets import find_asset
@@ -40,6 +42,7 @@ from training.new_signs import TASK
 
 ROOT = Path(__file__).resolve().parent.parent
 LEARNED = (1, 3, 5, 10, 20)  # pictures a label
+TOLD = (1, 5, 10)  # of these in the report
 DRAWS = 5
 BURST = 5  # pictures
 SIDES = {"MobileNetV2": 224, "VGG16": 128}  # pixels; the first is what Teachable Machine's image models stand on
@@ -67,28 +70,72 @@ def main() -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    paths = pictures(options.folder)
-    crops, seen = hands_in(paths, options.runs)
+    found = compare(options.folder, options.models, options.runs, options.draws, with_networks=not options.ours_only)
+    print(
+        f"{options.folder}: {found.pictures} pictures, {found.labels} labels, a hand found in {100 * found.found:.1f} %"
+    )
+    print(f"{'right, %':24}" + "".join(f"{count:>8}" for count in LEARNED))
+    for name, shares in found.shares.items():
+        print(f"{name:24}" + "".join(f"{100 * share:8.1f}" if np.isfinite(share) else f"{'-':>8}" for share in shares))
+
+
+def report(draws: int = DRAWS) -> str:
+    """Markdown: what each method reads right of the people in the data folder's photos/rps, from 1, 5 and 10 pictures."""
+    title = "## Learned from a few pictures\n\n"
+    folders = [found for folder in data_folders() for found in sorted((folder / "photos" / "rps").glob("*/"))]
+    if not folders:
+        return f"{title}Skipped: no photos/rps/PERSON/LABEL/ in a folder that RECOGNIZER_DATA names.\n"
+    models, runs = registry.models_folder(), ROOT / "runs" / "fewshot"
+    people = [compare(folder, models, runs, draws, with_networks=True) for folder in folders]
+    rows = []
+    for number, one in enumerate(people, start=1):
+        shares = [
+            " / ".join(told(one.shares[name][LEARNED.index(count)]) for count in TOLD) for name in people[0].shares
+        ]
+        rows.append((f"person {number} ({one.pictures} pictures)", f"{100 * one.found:.1f} %", *shares))
+    return (
+        f"{title}`python -m benchmarks.fewshot DIR`: rock, paper, scissors; percent right of the same person's other "
+        f"pictures, from {', '.join(map(str, TOLD))} pictures a label; mean of {draws} draws.\n\n"
+        + table(["", "a hand found in", *people[0].shares], rows)
+    )
+
+
+def told(share: float) -> str:
+    return f"{100 * share:.1f}" if np.isfinite(share) else "-"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Shares read right by each method, for each count of LEARNED."""
+
+    pictures: int
+    labels: int
+    found: float  # share of the pictures in which a hand was found
+    shares: dict[str, list[float]]
+
+
+def compare(folder: Path, models: Path, runs: Path, draws: int, *, with_networks: bool) -> Comparison:
+    """Learn from some pictures of the folder's and read the others, by each method. Raises SamplesError."""
+    paths = pictures(folder)
+    crops, seen = hands_in(paths, runs)
     found = seen.jointed[:, 0]
     labels = np.array([path.parent.name for path in paths])[found]
     if len(set(labels)) < 2:
-        raise SamplesError(f"Hands of {len(set(labels))} labels were found in {options.folder}, and two are needed.")
-    print(
-        f"{options.folder}: {len(paths)} pictures, {len(set(labels))} labels, a hand found in {100 * found.mean():.1f} %"
-    )
-    directions = unseen_directions(options.folder, options.models)
+        raise SamplesError(f"Hands of {len(set(labels))} labels were found in {folder}, and two are needed.")
+    directions = unseen_directions(folder, models)
     chosen = [crop for crop, is_hand in zip(crops, found, strict=True) if is_hand]
     methods: dict[str, tuple[np.ndarray, Method]] = {
         "joints and looks": (np.arange(len(labels)), by_signs(seen[found], directions)),
         "k-NN on the pixels": (np.stack([hand_image(crop).ravel() for crop in chosen]) / 255.0, nearest),
     }
-    if not options.ours_only:
+    if with_networks:
         for name in SIDES:
-            methods[f"{name} + regression"] = features_of(name, chosen, options.runs), regression
-    print(f"{'right, %':24}" + "".join(f"{count:>8}" for count in LEARNED))
-    for name, (features, method) in methods.items():
-        shares = [accuracy(features, labels, method, count, options.draws) for count in LEARNED]
-        print(f"{name:24}" + "".join(f"{100 * share:8.1f}" if np.isfinite(share) else f"{'-':>8}" for share in shares))
+            methods[f"{name} + regression"] = features_of(name, chosen, runs), regression
+    shares = {
+        name: [accuracy(features, labels, method, count, draws) for count in LEARNED]
+        for name, (features, method) in methods.items()
+    }
+    return Comparison(len(paths), len(set(labels)), float(found.mean()), shares)
 
 
 def pictures(folder: Path) -> list[Path]:

@@ -7,15 +7,17 @@ python -m benchmarks.live --task letters    hands: beside MediaPipe's bare HandL
 import argparse
 import itertools
 import os
-import platform
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from benchmarks.tables import machine, table
 from recognizer import registry
 from recognizer.assets import find_asset
 from recognizer.overlay import Overlay
@@ -26,6 +28,17 @@ from recognizer.values import Frame
 
 CARD_S = 2.4  # the studio shows another sheet this often
 RUN = 10  # frames of a sheet that follow each other as in a stream
+LEAST = {
+    "floor": "the floor (grey, threshold, connected components)",
+    "landmarker": "MediaPipe's bare HandLandmarker",
+}
+NAMES = {
+    "floor": "the floor: grey, threshold, connected components",
+    "landmarker": "MediaPipe's bare HandLandmarker",
+    "live": "this project's",
+    "tutorial": "the tutorials': biggest contour, `model.predict`",
+    "live + overlay": "this project's, drawn",
+}
 
 
 def main() -> None:
@@ -38,45 +51,87 @@ def main() -> None:
     parser.add_argument("--no-tutorial", action="store_true", help="leave out the loop that needs TensorFlow")
     options = parser.parse_args()
     width, height = (int(side) for side in options.size.split("x"))
-    studio = Studio(STUDIO_SCENES[options.task], (width, height))
-    pipeline = open_pipeline(options.task, registry.models_folder(), smooth=True)
-    overlay = Overlay()
+    found = run(options.task, options.frames, options.rounds, (width, height), with_tutorial=not options.no_tutorial)
+    print(machine())
+    print(f"{found.frames} studio frames of {width}x{height}, medians")
+    for stage, values in found.stages.items():
+        print(f"  {stage:10} {np.median(values):7.2f} ms")
+    for name, values in found.costs.items():
+        print(
+            f"{name:14} {np.median(values):7.2f} ms   mean {np.mean(values):7.2f}   p95 {np.percentile(values, 95):7.2f}"
+        )
+    print(f"live is {found.ratio('live', found.least):.2f} times {LEAST[found.least]}")
+    if "tutorial" in found.costs:
+        faster = found.ratio("tutorial", "live")
+        print(f"live is {faster:.1f} times faster than the tutorial's loop (biggest contour, model.predict)")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Milliseconds of each stage of the live loop, and of each loop, for every frame."""
+
+    frames: int
+    stages: dict[str, list[float]]
+    costs: dict[str, list[float]]
+    least: str  # of the costs: the least that any program must do
+
+    def ratio(self, name: str, other: str) -> float:
+        return float(np.median(self.costs[name]) / np.median(self.costs[other]))
+
+
+def report(task: str = "digits", frames: int = 60, rounds: int = 2) -> str:
+    """Markdown: stages and loops of the digits or of a task of hands."""
+    found = run(task, frames, rounds, (1280, 720), with_tutorial=True)
+    whole = float(np.median(found.costs["live"]))
+    title = "The loop with digits" if task == "digits" else f"The loop with hands ({task})"
+    stages = table(
+        ["stage of the loop", "ms", "share"],
+        [(stage, float(np.median(ms)), f"{100 * np.median(ms) / whole:.0f} %") for stage, ms in found.stages.items()],
+    )
+    loops = table(
+        ["loop", "median ms", "p95 ms", "times the loop"],
+        [
+            (NAMES[name], float(np.median(ms)), float(np.percentile(ms, 95)), found.ratio(name, "live"))
+            for name, ms in found.costs.items()
+        ],
+    )
+    return (
+        f"## {title}\n\n`python -m benchmarks.live{'' if task == 'digits' else f' --task {task}'}`: {found.frames} studio "
+        f"frames of 1280x720.\nThe loop is **{found.ratio('live', found.least):.2f} times** {LEAST[found.least]}.\n\n"
+        f"{stages}\n{loops}"
+    )
+
+
+def run(task: str, count: int, rounds: int, size_wh: tuple[int, int], *, with_tutorial: bool) -> Figures:
+    """`count` studio frames through all loops; digits `rounds` times, hands as that many more frames."""
+    with open_pipeline(task, registry.models_folder(), smooth=True) as pipeline:
+        return _figures(pipeline, Studio(STUDIO_SCENES[task], size_wh), count, rounds, with_tutorial=with_tutorial)
+
+
+def _figures(pipeline: Pipeline, studio: Studio, count: int, rounds: int, *, with_tutorial: bool) -> Figures:
     stages: dict[str, list[float]] = defaultdict(list)
 
     def live(frame: Frame) -> None:
         for stage, cost_ms in pipeline.step(frame).stages_ms.items():
             stages[stage].append(cost_ms)
 
-    if options.task == "digits":
-        starts = [round((CARD_S * card + CARD_S / 2) * 30) for card in range(-(-options.frames // RUN))]
-        frames = [studio.frame(start + step) for start in starts for step in range(RUN)][: options.frames]
-        costs = measure(_digit_loops(live, pipeline, overlay, options.no_tutorial), frames, options.rounds)
-        least, words = "floor", "the floor (grey, threshold, connected components)"
-    else:
-        # hands are followed from frame to frame, so that the frames follow each other, across changes of sign
-        frames = [studio.frame(index) for index in range(36, 36 + options.rounds * options.frames)]
-        costs = measure({"landmarker": bare_landmarker(), "live": live}, frames, 1)
-        least, words = "landmarker", "MediaPipe's bare HandLandmarker"
-
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, OpenCV {cv2.__version__}")
-    print(f"{len(frames)} studio frames of {width}x{height}, medians")
-    for stage, values in stages.items():
-        print(f"  {stage:10} {np.median(values):7.2f} ms")
-    for name, values in costs.items():
-        print(
-            f"{name:14} {np.median(values):7.2f} ms   mean {np.mean(values):7.2f}   p95 {np.percentile(values, 95):7.2f}"
-        )
-    print(f"live is {np.median(costs['live']) / np.median(costs[least]):.2f} times {words}")
-    if "tutorial" in costs:
-        faster = np.median(costs["tutorial"]) / np.median(costs["live"])
-        print(f"live is {faster:.1f} times faster than the tutorial's loop (biggest contour, model.predict)")
+    if pipeline.task == "digits":
+        starts = [round((CARD_S * card + CARD_S / 2) * 30) for card in range(-(-count // RUN))]
+        frames = [studio.frame(start + step) for start in starts for step in range(RUN)][:count]
+        loops = _digit_loops(live, pipeline, Overlay(), with_tutorial)
+        return Figures(len(frames), stages, measure(loops, frames, rounds), "floor")
+    # hands are followed from frame to frame, so that the frames follow each other, across changes of sign
+    frames = [studio.frame(index) for index in range(36, 36 + rounds * count)]
+    with bare_landmarker() as landmarker:
+        costs = measure({"landmarker": landmarker, "live": live}, frames, 1)
+    return Figures(len(frames), stages, costs, "landmarker")
 
 
 def _digit_loops(
-    live: Callable[[Frame], None], pipeline: Pipeline, overlay: Overlay, no_tutorial: bool
+    live: Callable[[Frame], None], pipeline: Pipeline, overlay: Overlay, with_tutorial: bool
 ) -> dict[str, Callable[[Frame], object]]:
     loops: dict[str, Callable[[Frame], object]] = {"floor": floor, "live": live}
-    if not no_tutorial:
+    if with_tutorial:
         loops["tutorial"] = tutorial()
     loops["live + overlay"] = lambda frame: overlay.draw(pipeline.step(frame))
     return loops
@@ -103,7 +158,8 @@ def floor(frame: Frame) -> object:
     return cv2.connectedComponentsWithStats(mask)
 
 
-def bare_landmarker() -> Callable[[Frame], object]:
+@contextmanager
+def bare_landmarker() -> Iterator[Callable[[Frame], object]]:
     """MediaPipe's HandLandmarker in VIDEO mode, as its own example uses it."""
     sys.modules.setdefault("tensorflow", None)  # type: ignore[arg-type]  # mediapipe would import it for nothing
     import mediapipe as mp
@@ -114,14 +170,14 @@ def bare_landmarker() -> Callable[[Frame], object]:
         running_mode=vision.RunningMode.VIDEO,
         num_hands=2,
     )
-    landmarker = vision.HandLandmarker.create_from_options(options)
     times_ms = itertools.count(1, 33)
 
     def loop(frame: Frame) -> object:
         rgb = cv2.cvtColor(frame.image_bgr, cv2.COLOR_BGR2RGB)
         return landmarker.detect_for_video(mp.Image(mp.ImageFormat.SRGB, rgb), next(times_ms))
 
-    return loop
+    with vision.HandLandmarker.create_from_options(options) as landmarker:
+        yield loop
 
 
 def tutorial() -> Callable[[Frame], object]:

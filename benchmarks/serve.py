@@ -8,8 +8,6 @@ The bare pipeline decodes and reads the same pictures in a process of its own, b
 
 import argparse
 import json
-import os
-import platform
 import re
 import subprocess
 import sys
@@ -17,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -26,6 +25,7 @@ import httpx2 as httpx
 import numpy as np
 from websockets.sync.client import connect
 
+from benchmarks.tables import machine, table
 from recognizer import registry
 from recognizer.pipeline import open_pipeline
 from recognizer.settings import STUDIO_SCENES, TASKS
@@ -50,30 +50,67 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="of the server")
     options = parser.parse_args()
     width, height = (int(side) for side in options.size.split("x"))
-    studio = Studio(STUDIO_SCENES[options.task], (width, height))
-    indices = [round((CARD_S * card + CARD_S / 2) * 30) for card in range(min(options.frames, 20))]
-    pictures = [_jpeg(studio.frame(index).image_bgr) for index in indices]
-
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {options.workers} workers")
-    print(f"{len(pictures)} studio pictures of {options.size}, {len(pictures[0]) >> 10} kB each")
+    print(f"{machine()}, {options.workers} workers")
     print(f"{'':28} {'p50':>8} {'p95':>8} {'p99':>8} ms {'a second':>10}")
-    with server(options.workers) as url, bare(options.task) as pipeline:
+    for row in run(options.task, options.frames, (width, height), options.workers):
+        row.show()
+
+
+def report(task: str = "digits", frames: int = 20) -> str:
+    """Markdown: milliseconds and throughput of one and of many clients, beside the bare pipeline."""
+    rows = list(run(task, frames, (1280, 720), workers=1))
+    alone, one = rows[:2]
+    lost = sum(row.lost for row in rows)
+    lines = [(row.name, row.at(50), row.at(95), row.at(95) / alone.at(95), row.a_second, row.unequal) for row in rows]
+    header = ["", "p50 ms", "p95 ms", "times the pipeline's p95", "answers a second", "slowest client / fastest"]
+    return (
+        f"## Serving\n\n`python -m benchmarks.serve --frames {frames}`: studio pictures of 1280x720 as JPEG, one worker. "
+        f"A picture over HTTP takes **{one.at(95) / alone.at(95):.2f} times** the bare pipeline's p95; {lost} answers of "
+        f"all were lost.\n\n{table(header, lines)}"
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    """What some clients at once got."""
+
+    name: str
+    costs_ms: list[float]
+    a_second: float
+    lost: int = 0
+    unequal: float = 1.0  # the slowest client's time over the fastest's
+
+    def at(self, percent: float) -> float:
+        return float(np.percentile(self.costs_ms, percent))
+
+    def show(self) -> None:
+        print(
+            f"{self.name:28} {self.at(50):8.1f} {self.at(95):8.1f} {self.at(99):8.1f} {self.a_second:13.1f}", flush=True
+        )
+        if self.unequal != 1.0:
+            print(f"{'':28} {self.lost} lost; the slowest client waited {self.unequal:.2f} times the fastest's time")
+
+
+def run(task: str, frames: int, size_wh: tuple[int, int], workers: int) -> Iterator[Row]:
+    """The bare pipeline, one client, then many; each has `frames` pictures in all."""
+    studio = Studio(STUDIO_SCENES[task], size_wh)
+    indices = [round((CARD_S * card + CARD_S / 2) * 30) for card in range(min(frames, 20))]
+    pictures = [_jpeg(studio.frame(index).image_bgr) for index in indices]
+    with server(workers) as url, bare(task) as pipeline:
         alone: list[float] = []
         one: list[float] = []
-        with asking(url, options.task) as ask:
-            for number in range(WARM_UP + options.frames):
+        with asking(url, task) as ask:
+            for number in range(WARM_UP + frames):
                 alone.append(timed(pipeline, pictures[number % len(pictures)]))
                 one.append(timed(ask, pictures[number % len(pictures)]))
         alone, one = alone[WARM_UP:], one[WARM_UP:]
-        show("pipeline", alone, 1000 / float(np.mean(alone)))
-        show("predict, 1 client", one, 1000 / float(np.mean(one)))
+        yield Row("pipeline", alone, 1000 / float(np.mean(alone)))
+        yield Row("predict, 1 client", one, 1000 / float(np.mean(one)))
         for name, make, counts in (("predict", asking, CLIENTS[1:]), ("stream", streaming, CLIENTS)):
             for count in counts:
                 with ExitStack() as stack:
-                    clients = [stack.enter_context(make(url, options.task)) for _ in range(count)]
-                    many(f"{name}, {count} client{'s' if count > 1 else ''}", clients, pictures, options.frames)
-    ratio = np.percentile(one, 95) / np.percentile(alone, 95)
-    print(f"p95 of one client is {ratio:.2f} times the pipeline's")
+                    clients = [stack.enter_context(make(url, task)) for _ in range(count)]
+                    yield many(f"{name}, {count} client{'s' if count > 1 else ''}", clients, pictures, frames)
 
 
 @contextmanager
@@ -144,7 +181,7 @@ def streaming(url: str, task: str) -> Iterator[Callable[[bytes], object]]:
         yield ask
 
 
-def many(name: str, clients: Sequence[Callable[[bytes], object]], pictures: Sequence[bytes], frames: int) -> None:
+def many(name: str, clients: Sequence[Callable[[bytes], object]], pictures: Sequence[bytes], frames: int) -> Row:
     """All clients at once, each with as many pictures; tells what was lost and how unequal their turns were."""
     each = max(5, frames // len(clients))
     for client in clients:
@@ -167,22 +204,20 @@ def many(name: str, clients: Sequence[Callable[[bytes], object]], pictures: Sequ
     for thread in threads:
         thread.join()
     answered = sum(map(len, costs))
-    show(name, [cost for own in costs for cost in own], answered / (max(ends_s) - began_s))
-    if len(clients) > 1:
-        means = [float(np.mean(own)) for own in costs if own]
-        lost = each * len(clients) - answered
-        print(f"{'':28} {lost} lost; the slowest client waited {max(means) / min(means):.2f} times the fastest's time")
+    means = [float(np.mean(own)) for own in costs if own]
+    return Row(
+        name,
+        [cost for own in costs for cost in own],
+        answered / (max(ends_s) - began_s),
+        each * len(clients) - answered,
+        max(means) / min(means),
+    )
 
 
 def timed(ask: Callable[[bytes], object], picture: bytes) -> float:
     began_s = time.perf_counter()
     ask(picture)
     return 1000 * (time.perf_counter() - began_s)
-
-
-def show(name: str, costs_ms: Sequence[float], a_second: float) -> None:
-    p50, p95, p99 = np.percentile(costs_ms, [50, 95, 99])
-    print(f"{name:28} {p50:8.1f} {p95:8.1f} {p99:8.1f} {a_second:13.1f}", flush=True)
 
 
 def _jpeg(picture_bgr: np.ndarray) -> bytes:

@@ -1,6 +1,13 @@
 """`python -m recognizer`."""
 
-from recognizer.cli import main
+import os
+import sys
+
+from recognizer.cli import INTERRUPTED, main
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    code = main()
+    if code == INTERRUPTED:  # MediaPipe, stopped while it opened, would complain while Python is taken down
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -45,6 +45,7 @@ def run_capture(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
 
     from recognizer import registry
+    from recognizer.ctrl_c import CtrlC
     from recognizer.errors import SettingsError
     from recognizer.pipeline import finding
     from recognizer.samples import Samples, clean_label
@@ -61,10 +62,11 @@ def run_capture(words: Sequence[str]) -> int:
     if label not in task.labels:
         store.add_labels(task.name, [label])
         print(f"{task.name} has a new label: {label}")
-    with open_source(options.source) as source, finding(task.region, stream=True) as finder:
+    with CtrlC() as ctrl_c, open_source(options.source) as source, finding(task.region, stream=True) as finder:
         endless = source.live or options.source.startswith("studio")
         looks = options.max_frames or (ENDLESS_FRAMES // options.every if endless else None)
-        captured = capture(store, task.name, label, source, finder, options.every, options.max, looks)
+        frames = ctrl_c.frames(source)
+        captured = capture(store, task.name, label, frames, finder, options.every, options.max, looks)
     print(
         f"Kept {captured.kept} of {label} in {task.name}; left out {captured.empty} frames without a {task.region}, "
         f"{captured.blurred} blurred, {captured.duplicates} like one before"

@@ -1,14 +1,16 @@
 """A LiteRT network and its card: network inputs in, labels out, or "nothing I know"."""
 
+import math
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from recognizer import preprocess, registry
+from recognizer import appearance, pose, preprocess, registry
 from recognizer.errors import ModelError
 from recognizer.quiet import silent_stderr
 from recognizer.values import Prediction
@@ -19,6 +21,12 @@ HEAD = "head.npz"
 INPUT = "input"  # in a card's "features": the input itself, as it is where joints are the features
 TOP = 3  # predictions shown
 THREADS = 2  # a small network gains a quarter from a second one
+VALUES = {  # numbers that each preprocess makes of a region; what takes pictures in colour says its size in its card
+    preprocess.VERSION: preprocess.SIDE**2,
+    preprocess.HAND_VERSION: preprocess.SIDE**2,
+    pose.VERSION: pose.SIZE,
+    appearance.VERSION: appearance.SIZE,
+}
 
 
 def read_arrays(path: Path, *names: str) -> list[np.ndarray]:
@@ -133,10 +141,10 @@ class Classifier:
         self.rejection = Rejection.load(folder / FEATURES)
         self.head = Head.load(folder / HEAD) if (folder / HEAD).exists() else None
         self._network = None if self.card.get("features") == INPUT else Network(folder / NETWORK)
-        self._check_sizes()
+        self._check_sizes(_values_of(self.card, prepared))
 
-    def _check_sizes(self) -> None:
-        """Raise ModelError where network, head, feature statistics and labels are not of one model."""
+    def _check_sizes(self, values: int | None) -> None:
+        """Raise ModelError where network, head, feature statistics and labels are not of one model for that input."""
         decides = self.head or self._network
         if decides is None:
             raise ModelError(f"{self.folder} has neither a network nor {HEAD}. Fetch the model again or retrain.")
@@ -149,6 +157,12 @@ class Classifier:
         if not fits:
             raise ModelError(
                 f"{self.folder} has {decides.classes} outputs for {len(self.labels)} labels and one for nothing known. "
+                "Its files do not belong together: fetch the model again or retrain."
+            )
+        taken = self._network.takes if self._network else decides.size
+        if values not in (None, taken):
+            raise ModelError(
+                f"{self.folder} takes {taken} numbers, and {self.card['preprocess']} makes {values} of what is seen. "
                 "Its files do not belong together: fetch the model again or retrain."
             )
 
@@ -200,6 +214,8 @@ class Network:
     def __init__(self, path: Path):
         self._network = _interpreter(path)
         self._input = self._network.get_input_details()[0]
+        self._shape = [int(side) for side in self._input["shape"][1:]]
+        self.takes = math.prod(self._shape)  # numbers that one input has
         self._inputs = 1  # that it is laid out for
         outputs = sorted(self._network.get_output_details(), key=lambda output: int(output["shape"][-1]))
         if len(outputs) not in (1, 2):
@@ -217,7 +233,7 @@ class Network:
 
     def run_all(self, inputs: Sequence[np.ndarray]) -> tuple[np.ndarray | None, np.ndarray]:
         """Probabilities (N, classes) and embeddings (N, size) float32 of N inputs, which cost less together."""
-        shape = [len(inputs), *(int(side) for side in self._input["shape"][1:])]
+        shape = [len(inputs), *self._shape]
         if len(inputs) != self._inputs:
             self._network.resize_tensor_input(self._input["index"], shape)
             self._network.allocate_tensors()
@@ -226,6 +242,17 @@ class Network:
         self._network.invoke()
         found = [self._network.get_tensor(index) for index in self._indices]
         return (found[0] if self.classes else None), found[-1]
+
+
+def _values_of(card: dict[str, Any], prepared: str) -> int | None:
+    """How many numbers that preprocess, or several with " and " between them, makes of a region; None where unknown."""
+    if prepared == preprocess.COLOUR_VERSION:
+        try:
+            return 3 * int(card["input"]["shape"][0]) ** 2
+        except (KeyError, TypeError, IndexError, ValueError):
+            return None
+    parts = prepared.split(" and ")
+    return sum(VALUES[part] for part in parts) if all(part in VALUES for part in parts) else None
 
 
 def _interpreter(path: Path):  # type: ignore[no-untyped-def]  # ai_edge_litert ships no types

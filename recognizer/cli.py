@@ -1,8 +1,6 @@
 """Flags to objects; the only place that prints errors and decides exit codes."""
 
 import argparse
-import codecs
-import io
 import json
 import os
 import sys
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recognizer.errors import RecognizerError, SettingsError
+from recognizer.terminal import spell_what_cannot_be_shown
 
 # Whatever loads OpenCV or NumPy is imported where it is used, so that --help answers at once.
 if TYPE_CHECKING:
@@ -59,9 +58,7 @@ def main(words: Sequence[str] | None = None) -> int:
         "models": run_models,
         "serve": run_serve,
     }
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        codecs.register_error("spelled", _spelled)
-        sys.stdout.reconfigure(errors="spelled")  # a pipe on Windows knows no Hebrew, and a label may be
+    spell_what_cannot_be_shown()
     try:
         if words and words[0] in commands:
             return commands[words[0]](words[1:])
@@ -74,12 +71,6 @@ def main(words: Sequence[str] | None = None) -> int:
         return SOME_FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
-
-
-def _spelled(error: UnicodeError) -> tuple[str, int]:
-    """What cannot be written, as JSON escapes it: a line of JSON stays one."""
-    assert isinstance(error, UnicodeEncodeError)
-    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def run_live(words: Sequence[str]) -> int:
@@ -122,13 +113,14 @@ def run_live(words: Sequence[str]) -> int:
 
 def live(settings: "Settings") -> int:
     """The whole program: frames from the source, through the pipeline, into the sinks."""
+    from recognizer.ctrl_c import CtrlC
     from recognizer.live import LivePipeline
     from recognizer.overlay import Overlay
     from recognizer.settings import HEADLESS_FRAMES
     from recognizer.sinks import has_screen, open_sinks
     from recognizer.sources import default_source, open_source
 
-    with LivePipeline(settings.task, settings.models) as pipeline:
+    with CtrlC() as ctrl_c, LivePipeline(settings.task, settings.models) as pipeline:
         spec = settings.source
         if spec == "auto":
             spec, line = default_source()
@@ -148,7 +140,7 @@ def live(settings: "Settings") -> int:
             mirror = source.live and not spec.startswith("studio") if settings.mirror is None else settings.mirror
             overlay = Overlay(mirror=mirror)
             with open_sinks(_sinks(settings, pipeline, overlay, source, headless)) as sinks:
-                for count, frame in enumerate(source, start=1):
+                for count, frame in enumerate(ctrl_c.frames(source), start=1):
                     observation = pipeline.step(frame)
                     for sink in sinks:
                         sink.write(observation)

@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from recognizer import pipeline, registry
+from recognizer import memory, pipeline, registry
 from recognizer.errors import RecognizerError
 from recognizer.pipeline import Pipeline, is_untaught, task_names
 from recognizer.values import Frame, Observation
@@ -44,6 +44,7 @@ class LivePipeline:
         self._models = models
         self._opener = opener
         self._clock = clock
+        memory.keep_few_pools()
         self._pipeline = opener(task, models)
         self._refused: Path | None = None  # a version that could not be opened, not to be tried twice a second
         self._next: Pipeline | RecognizerError | None = None
@@ -131,8 +132,11 @@ class LivePipeline:
             self.say(str(ready))
         elif ready is not None:
             before, self._pipeline = self._pipeline, ready
+            is_other = ready.task != before.task
             before.close()
-            if ready.task != before.task:
+            del before
+            memory.give_back()
+            if is_other:
                 self.on_task(ready.task)
             version = f": model {ready.folder.name}" if ready.folder else ""
             self.say(f"{ready.task}{version}")

@@ -50,7 +50,7 @@ def run_models(words: Sequence[str]) -> int:
     command.add_argument("zip", type=Path, metavar="ZIP")
     command.add_argument("--version", help="default: the one that runs")
 
-    options = parser.parse_args(words)
+    options = parser.parse_args(words or ["--help"])
     models = options.models or registry.models_folder()
     run = {"list": _list, "show": _show, "rollback": _rollback, "delete": _delete, "export": _export}
     run[options.command](models, options)

@@ -4,6 +4,7 @@ A version appears whole or not at all, and current.json is replaced in one step,
 model, whatever is stopped when.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -23,6 +24,8 @@ CURRENT = "current.json"
 CARD = "card.json"
 LOCK = ".lock"
 LOCK_WAIT_S = 10.0  # to name a version and replace a pointer takes milliseconds
+DRAFT, DELETED = ".draft-", ".deleted-"  # what a version is called before it is whole, and after
+LEFT_AFTER_S = 24 * 3600.0  # nothing is written or deleted for that long: what is older was left by a killed program
 
 
 def models_folder() -> Path:
@@ -65,7 +68,8 @@ def publishing(models: Path, task: str) -> Iterator[Path]:
     folder: Path | None = None
     with _telling(home):
         home.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=home))
+        _sweep(home)
+        draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=home))
         try:
             yield draft
             if not (draft / CARD).is_file():
@@ -80,6 +84,19 @@ def publishing(models: Path, task: str) -> Iterator[Path]:
             if folder is not None and _version_named(home / CURRENT) != folder.name:
                 shutil.rmtree(folder, ignore_errors=True)
             raise
+
+
+def _sweep(home: Path) -> None:
+    """Remove what killed programs left of versions and pointers that were not finished, or half deleted."""
+    for path in home.glob(".*-*"):
+        with contextlib.suppress(OSError):  # another program sweeps too
+            changed_s = max(max(part.stat().st_mtime, part.stat().st_ctime) for part in (path, *path.rglob("*")))
+            if not path.name.startswith((DRAFT, DELETED, f".{CURRENT}-")) or time.time() - changed_s < LEFT_AFTER_S:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def point_to(models: Path, task: str, version: str) -> None:
@@ -137,7 +154,7 @@ def delete(models: Path, task: str, version: str) -> None:
         raise ModelError(
             f"{version} is what {task} runs with. Go back first: python -m recognizer models rollback {task}"
         )
-    gone = folder.with_name(f".deleted-{version}")
+    gone = folder.with_name(f"{DELETED}{version}")
     try:
         folder.rename(gone)  # in one step: half a version is none
         shutil.rmtree(gone)

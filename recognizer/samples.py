@@ -367,6 +367,7 @@ class Samples:
                 continue
             sample = _parsed(line)
             if isinstance(sample, Sample):
+                _check_nameable(sample.path)
                 name = file_name(sample.path)
                 if name in seen:
                     found.append((line, f"a second row for {name}"))
@@ -392,6 +393,8 @@ class Samples:
                 f"Cannot write {self.folder}: {error.strerror or error}. "
                 "Free some space, or name another folder in RECOGNIZER_CAPTURES."
             ) from error
+        except UnicodeEncodeError as error:
+            raise SamplesError(_unnameable(error)) from error
 
     def _is_unsettled(self) -> bool:
         try:
@@ -521,6 +524,7 @@ def new_sample(
     label, session = clean_label(label), checked_name("session", session)
     name = name or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(5)}"
     path = "/".join((task, session, folder_name(label), f"{name}.png"))
+    _check_nameable(path)
     if hand is None:
         return Sample(path, label, task, session, _now(), _one_line(source), "", box)
     if hand.landmarks.shape != (JOINTS, 3) or not np.isfinite(hand.landmarks).all():
@@ -677,6 +681,18 @@ def _last_byte(path: Path) -> bytes:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _check_nameable(path: str) -> None:
+    """Raises SamplesError where the encoding of this system's file names has no letters for a path."""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        raise SamplesError(_unnameable(error)) from error
+
+
+def _unnameable(error: UnicodeEncodeError) -> str:
+    return f"{error.object} cannot be a file's name in {error.encoding}. Set PYTHONUTF8=1 and start again."
 
 
 def _one_line(text: str) -> str:

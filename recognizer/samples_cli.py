@@ -102,7 +102,7 @@ def run_samples(words: Sequence[str]) -> int:
         "--set-aside", action="store_true", help="move what is wrong to .set-aside/; nothing is deleted"
     )
 
-    options = parser.parse_args(words)
+    options = parser.parse_args(words or ["--help"])
     if getattr(options, "each", 1) < 1:
         raise SamplesError(f"--each {options.each} is not at least 1.")
 

@@ -2,7 +2,9 @@
 
 import csv
 import ctypes
+import errno
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +15,7 @@ from typing import Any, Protocol, Self, TextIO
 import cv2
 import numpy as np
 
+from recognizer import durable
 from recognizer.errors import SinkError
 from recognizer.overlay import INK, MUTED, Overlay, draw_text
 from recognizer.values import Observation
@@ -25,6 +28,7 @@ NOTICE_S = 2.5  # long enough to read a path
 MAX_WINDOW_WH = (1280, 800)  # larger frames are shown smaller, so that the window fits a laptop's screen
 FREEZE_POLL_MS = 30  # a key press on a frozen picture is answered within two frames
 CODECS = {".mp4": "mp4v", ".avi": "MJPG"}  # the two that OpenCV's own build writes on every system
+DISK_RESERVE = 16 << 20  # bytes left free: a video can be finished, which OpenCV fails to do on a full disk
 CELL_WIDTH = 640  # pixels of a picture in the contact sheet: three fill a full-HD screen
 COLUMNS = 3
 ESC = chr(27)
@@ -243,6 +247,7 @@ class VideoWriter(_Closing):
         self._fps = fps if 0 < fps <= 1000 else 30  # cameras that do not know theirs say 0 or nonsense
         self._video: cv2.VideoWriter | None = None
         self._size_wh = (0, 0)
+        self._written = 0  # frames
 
     def __enter__(self) -> Self:
         """Raises SinkError where the file cannot be written."""
@@ -252,22 +257,27 @@ class VideoWriter(_Closing):
         return self
 
     def write(self, observation: Observation) -> None:
+        """Raises SinkError once the disk is all but full: what was written until then is kept."""
+        with _telling(self._path):
+            if shutil.disk_usage(self._unfinished.parent).free < DISK_RESERVE:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         picture = self._overlay.draw(observation)
         if self._video is None:
             self._video = self._open(picture)
         self._video.write(letterboxed(picture, self._size_wh))
+        self._written += 1
 
     def close(self) -> None:
-        """The file takes its name only now and only if it can be read: a broken one never replaces a good one."""
+        """The file takes its name only now and only if it is whole: a broken one never replaces a good one."""
         if self._video is None:
             self._unfinished.unlink(missing_ok=True)
             return
         self._video.release()
         self._video = None
-        written = cv2.VideoCapture(str(self._unfinished))
-        readable = written.isOpened()
-        written.release()
-        if not readable:
+        there = cv2.VideoCapture(str(self._unfinished))
+        frames = there.get(cv2.CAP_PROP_FRAME_COUNT) if there.isOpened() else 0
+        there.release()
+        if frames < self._written:
             self._unfinished.unlink(missing_ok=True)
             raise SinkError(f"The video {self._path} could not be finished. Is the disk full? Try another folder.")
         with _telling(self._path):
@@ -400,8 +410,8 @@ def write_png(path: Path, picture: np.ndarray) -> None:
     _, data = cv2.imencode(".png", picture)
     with _telling(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _unfinished(path).write_bytes(data.tobytes())
-        _unfinished(path).replace(path)
+        durable.write_whole(_unfinished(path), data.tobytes(), sync=False)
+        durable.replace(_unfinished(path), path)
 
 
 def _unfinished(path: Path) -> Path:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from recognizer.values import Box, Prediction, Region
 
 SAME_PLACE = 0.6  # of a box's longer side: a region whose centre moved less in one frame is the same one
@@ -94,23 +96,23 @@ def _match(before: list[Box], now: list[Box]) -> dict[int, int]:
 
     Centre distance over size rather than overlap: a thin 1 overlaps its own last place too little to be found by it.
     """
-    pairs = []
-    for i, box in enumerate(now):
-        for j, old in enumerate(before):
-            side, old_side = max(box.width, box.height, 1), max(old.width, old.height, 1)
-            distance = _distance(box, old) / max(side, old_side)
-            if distance < SAME_PLACE and max(side, old_side) < SAME_SIZE * min(side, old_side):
-                pairs.append((distance, i, j))
+    if not before or not now:
+        return {}
+    (middles, sides), (old_middles, old_sides) = _places(now), _places(before)
+    larger = np.maximum(sides[:, None], old_sides)
+    distances = np.linalg.norm(middles[:, None] - old_middles, axis=2) / larger
+    fits = (distances < SAME_PLACE) & (larger < SAME_SIZE * np.minimum(sides[:, None], old_sides))
+    pairs = np.argwhere(fits)
     matches: dict[int, int] = {}
     taken = set()
-    for _, i, j in sorted(pairs):
+    for i, j in pairs[np.argsort(distances[fits], kind="stable")].tolist():
         if i not in matches and j not in taken:
             matches[i] = j
             taken.add(j)
     return matches
 
 
-def _distance(box: Box, other: Box) -> float:
-    """Pixels between two centres."""
-    (x, y), (other_x, other_y) = box.center_xy, other.center_xy
-    return ((x - other_x) ** 2 + (y - other_y) ** 2) ** 0.5
+def _places(boxes: list[Box]) -> tuple[np.ndarray, np.ndarray]:
+    """Centres (N, 2) and longer sides (N,) in pixels."""
+    corners = np.array([box.xyxy for box in boxes], np.float64)
+    return (corners[:, :2] + corners[:, 2:]) / 2, np.maximum(1.0, (corners[:, 2:] - corners[:, :2]).max(axis=1))

@@ -1,6 +1,7 @@
 """Scenes drawn by code: somebody holds handwriting or a hand sign to a webcam. A camera for machines that have none."""
 
 import string
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -162,8 +163,10 @@ class Studio:
         self._sleeve = _SLEEVES[rng.integers(len(_SLEEVES))]
         self._room = _room(size_wh, self._skin, self._sleeve, rng)
         self._noise = _sensor_noise(size_wh, rng)
-        self._card = lru_cache(maxsize=3)(self._make_sign if scene in _SIGNS else self._make_card)
-        self._sitting = lru_cache(maxsize=2)(self._make_sitting)
+        # weak: a studio that its own caches held would keep its pictures long after another scene is shown
+        me, make = weakref.proxy(self), Studio._make_sign if scene in _SIGNS else Studio._make_card
+        self._card = lru_cache(maxsize=3)(lambda card_index: make(me, card_index))
+        self._sitting = lru_cache(maxsize=2)(lambda sitting: Studio._make_sitting(me, sitting))
 
     def frame(self, index: int) -> Frame:
         """The picture with this index, 0 or above, at the time index / fps."""

@@ -1,6 +1,10 @@
 """What several test files draw and pretend: paper, handwriting, a classifier that needs no model."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -79,6 +83,30 @@ class FakeFinder:
 
     def find(self, frame: Frame) -> tuple[Region, ...]:
         return self.regions
+
+
+@contextmanager
+def mounted(folder: Path, size: str) -> Iterator[Path]:
+    """A disk of that size in the folder, for as long as the block lasts."""
+    folder.mkdir()
+    if not sys.platform.startswith("linux") or os.geteuid() != 0:
+        pytest.skip("needs root on Linux to mount a small disk")
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False, capture_output=True
+    )
+    if made.returncode != 0:
+        pytest.skip(f"no disk can be mounted here: {made.stderr.decode().strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 256 KiB of its own, which only root can make."""
+    with mounted(tmp_path / "disk", "256k") as folder:
+        yield folder
 
 
 @pytest.fixture(autouse=True)

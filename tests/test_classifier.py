@@ -5,23 +5,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recognizer import classifier, preprocess, registry
+from recognizer import classifier, pose, preprocess, registry
 from recognizer.classifier import FEATURES, HEAD, NETWORK, Classifier, Head, Rejection
 from recognizer.errors import ModelError
+from recognizer.hand_signs import FUSED_VERSION
 
 LABELS = ["a", "b", "c"]
+TWO = "two numbers"  # a preprocess that only these tests know
 MEANS = np.array([[10, 0], [0, 10], [-10, 0]], np.float32)  # of the features of each label
 
 
 class FakeNetwork:
     """A LiteRT interpreter with fixed answers; keeps what it was shown."""
 
-    def __init__(self, probabilities: list[float], features: list[float]) -> None:
+    def __init__(self, probabilities: list[float], features: list[float], takes: tuple[int, ...] = (28, 28, 1)) -> None:
+        self.takes = takes
         self.answers = {7: np.array([features], np.float32), 4: np.array([probabilities], np.float32)}
         self.shown: np.ndarray | None = None
 
     def get_input_details(self) -> list[dict]:
-        return [{"index": 0, "shape": np.array([1, 28, 28, 1])}]
+        return [{"index": 0, "shape": np.array([1, *self.takes])}]
 
     def get_output_details(self) -> list[dict]:
         return [{"index": index, "shape": np.array(answer.shape)} for index, answer in self.answers.items()]
@@ -145,9 +148,39 @@ def test_a_network_without_features_is_refused(tmp_path: Path, monkeypatch: pyte
         Classifier(model_folder(tmp_path / "version"))
 
 
+@pytest.mark.parametrize(
+    ("prepared", "takes"),
+    [
+        (preprocess.VERSION, (32, 32, 1)),
+        (preprocess.HAND_VERSION, (28, 28, 3)),
+        (pose.VERSION, (pose.SIZE - 1,)),
+        (FUSED_VERSION, (pose.SIZE,)),
+        (preprocess.COLOUR_VERSION, (64, 64, 3)),
+    ],
+)
+def test_a_network_for_another_input_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepared: str, takes: tuple[int, ...]
+) -> None:
+    network = FakeNetwork([0.1, 0.7, 0.15, 0.05], NEAR_B, takes)
+    monkeypatch.setattr(classifier, "_interpreter", lambda path: network)
+    folder = model_folder(tmp_path / "version", preprocess=prepared, input={"shape": [96, 96, 3]})
+    means = np.zeros((3, len(NEAR_B)), np.float32)
+    Rejection(means, np.eye(len(NEAR_B), dtype=np.float32)).save(folder / FEATURES)
+    with pytest.raises(ModelError, match=f"takes {np.prod(takes)} numbers.*do not belong together"):
+        Classifier(folder, prepared)
+
+
+def test_a_head_for_another_input_is_refused(tmp_path: Path) -> None:
+    folder = taught_folder(tmp_path / "version", np.zeros((2, 4)))
+    card = json.loads((folder / registry.CARD).read_text())
+    (folder / registry.CARD).write_text(json.dumps({**card, "preprocess": pose.VERSION}))
+    with pytest.raises(ModelError, match=f"takes 2 numbers, and hand-pose-1 makes {pose.SIZE}"):
+        Classifier(folder, pose.VERSION)
+
+
 def taught_folder(folder: Path, kernel: np.ndarray) -> Path:
     """A version whose features are its input, with a head of its own."""
-    model_folder(folder, features="input")
+    model_folder(folder, features="input", preprocess=TWO)
     (folder / NETWORK).unlink()
     Head(kernel.astype(np.float32), np.zeros(kernel.shape[1], np.float32)).save(folder / HEAD)
     return folder
@@ -155,7 +188,7 @@ def taught_folder(folder: Path, kernel: np.ndarray) -> Path:
 
 def test_a_taught_head_decides_over_the_features(tmp_path: Path) -> None:
     kernel = np.array([[0, 0.9, 0, 0], [0, 0, 0.9, 0]])
-    model = Classifier(taught_folder(tmp_path / "version", kernel))
+    model = Classifier(taught_folder(tmp_path / "version", kernel), TWO)
     near_b, near_c, far = model.predict([np.array(point, np.float32) for point in ([9, 0], [0, 9], [40, 0])])
     assert (near_b.label, near_c.label) == ("b", "c")
     assert far.label is None  # surer than ever, and far from all that was taught
@@ -175,29 +208,29 @@ def test_a_label_may_be_shown_in_more_than_one_way(tmp_path: Path) -> None:
     kernel = np.array([[0, 0.9, 0, 0], [0, 0, 0.9, 0]])
     folder = taught_folder(tmp_path / "version", kernel)
     far_b = np.array([40, 0], np.float32)
-    assert Classifier(folder).predict([far_b])[0].label is None
+    assert Classifier(folder, TWO).predict([far_b])[0].label is None
     Rejection(np.vstack([MEANS, far_b]).astype(np.float32), np.eye(2, dtype=np.float32)).save(folder / FEATURES)
-    assert Classifier(folder).predict([far_b])[0].label == "b"
+    assert Classifier(folder, TWO).predict([far_b])[0].label == "b"
 
 
 @pytest.mark.parametrize("kernel", [np.zeros((2, 3)), np.zeros((3, 4))], ids=["a label missing", "other features"])
 def test_a_head_of_another_model_is_refused(tmp_path: Path, kernel: np.ndarray) -> None:
     with pytest.raises(ModelError, match="do not belong together"):
-        Classifier(taught_folder(tmp_path / "version", kernel))
+        Classifier(taught_folder(tmp_path / "version", kernel), TWO)
 
 
 def test_a_damaged_head_is_refused(tmp_path: Path) -> None:
     folder = taught_folder(tmp_path / "version", np.zeros((2, 4)))
     (folder / HEAD).write_bytes(b"PK half a file")
     with pytest.raises(ModelError, match=r"head.npz is missing or damaged"):
-        Classifier(folder)
+        Classifier(folder, TWO)
 
 
 def test_neither_a_network_nor_a_head_is_refused(tmp_path: Path) -> None:
     folder = taught_folder(tmp_path / "version", np.zeros((2, 4)))
     (folder / HEAD).unlink()
     with pytest.raises(ModelError, match=r"neither a network nor head.npz"):
-        Classifier(folder)
+        Classifier(folder, TWO)
 
 
 def test_another_framing_than_the_programs_is_refused(tmp_path: Path) -> None:

@@ -11,27 +11,29 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from conftest import FakeClassifier, FakeFinder, as_frame, paper, write
+from conftest import FakeClassifier, FakeFinder, as_frame, middle_of_card, mounted, paper, write
 from test_cli import frames_of, rows_of
 from test_learn import record
-from test_samples import small_disk  # noqa: F401 - a fixture
 
-from recognizer import pipeline, registry, sinks, sources
+from recognizer import pipeline, registry, samples, sinks, sources
 from recognizer.classifier import Classifier
 from recognizer.cli import main
-from recognizer.errors import ModelError
+from recognizer.errors import ModelError, SinkError
+from recognizer.overlay import Overlay
 from recognizer.pipeline import Pipeline
 from recognizer.regions.digits import DigitFinder
 from recognizer.samples import Samples
 from recognizer.samples_check import verify
 from recognizer.smoothing import Smoother
 from recognizer.sources import Live
-from recognizer.values import Box, Frame, Prediction, Region
+from recognizer.studio import Studio
+from recognizer.values import Box, Frame, Observation, Prediction, Region
 
 ROOT = Path(__file__).resolve().parent.parent
 KILLS = int(os.environ.get("RECOGNIZER_KILLS", "0"))  # rounds of each test that kills; a few unless told
@@ -127,6 +129,28 @@ def sheet(size_wh: tuple[int, int]) -> np.ndarray:
     return as_frame(gray).image_bgr
 
 
+def gray_of(picture_bgr: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(picture_bgr, cv2.COLOR_BGR2GRAY)
+
+
+def with_alpha(picture_bgr: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(picture_bgr, cv2.COLOR_BGR2BGRA)
+
+
+def test_hands_are_found_on_through_changes_of_size(hand_models: Path) -> None:
+    """A camera that changes its format while it runs; hands are followed from frame to frame."""
+    sizes = [(640, 480), (320, 240), (480, 640), (1280, 720), (160, 640), (640, 480)]
+    with pipeline.open_pipeline("rps", hand_models, smooth=True) as signs:
+        found = []
+        for part, size_wh in enumerate(sizes):
+            studio = Studio("rps", size_wh)
+            for step in range(6):
+                index = middle_of_card(0) + step
+                frame = Frame(studio.frame(index).image_bgr, 6 * part + step, (6 * part + step) / 30, "camera 0")
+                found.append(len(signs.step(frame).regions))
+    assert [found[6 * part + 5] for part in (0, 1, 3, 5)] == [1, 1, 1, 1]
+
+
 @pytest.mark.parametrize(
     "odd",
     [
@@ -135,8 +159,9 @@ def sheet(size_wh: tuple[int, int]) -> np.ndarray:
         [noise((240, 320)), noise((1, 320)), noise((240, 1))],
         [None, None, None],
         [sheet((320, 240))] * 3,
+        [gray_of(sheet((320, 240))), gray_of(sheet((320, 240))).astype(np.uint16) << 8, with_alpha(sheet((320, 240)))],
     ],
-    ids=["black", "another size", "noise and strips", "no pictures", "frozen"],
+    ids=["black", "another size", "noise and strips", "no pictures", "frozen", "other colours"],
 )
 def test_the_run_goes_on_through_what_a_camera_gives_in_the_middle(
     odd: list[np.ndarray | None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -241,6 +266,79 @@ def test_ctrl_c_ends_every_state_with_130_and_nothing_left_open(
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_ctrl_c_that_a_library_drops_ends_the_run_at_the_next_frame(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Dropping(DigitFinder):
+        def find(self, frame: Frame) -> tuple[Region, ...]:
+            if frame.index == 2:
+                with contextlib.suppress(KeyboardInterrupt):
+                    signal.raise_signal(signal.SIGINT)
+            return super().find(frame)
+
+    monkeypatch.setattr(pipeline, "open_pipeline", lambda *_, **__: Pipeline("digits", Dropping(), FakeClassifier()))
+    words = ["--headless", "--source", "studio", "--max-frames", "9", "--output", str(tmp_path)]
+    assert main(words) == 130
+    assert len({row["frame"] for row in rows_of(tmp_path)}) == 3
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def ran(*words: str, code: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """The program in a process of its own, with that Python code run first."""
+    start = f"{code}\nimport runpy, sys\nrunpy.run_module('recognizer', run_name='__main__', alter_sys=True)"
+    return subprocess.run(
+        [sys.executable, "-c", start, *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=WAIT_S,
+    )
+
+
+def test_ctrl_c_between_two_parts_of_mediapipe_says_nothing(hand_models: Path, tmp_path: Path) -> None:
+    stopped = """
+import recognizer.regions.hands as hands
+real = hands.open_landmarker
+def opened(*words, eager, **options):
+    if eager:
+        raise KeyboardInterrupt
+    return real(*words, eager=eager, **options)
+hands.open_landmarker = opened
+"""
+    ended = ran("--task", "rps", "--source", "studio", "--headless", "--output", str(tmp_path), code=stopped)
+    assert (ended.returncode, ended.stderr) == (130, "")
+
+
+@POSIX
+@pytest.mark.parametrize("task", ["digits", "rps"])
+def test_ctrl_c_at_random_moments_ends_a_run_with_130_and_no_half_file(
+    task: str, hand_models: Path, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(len(task))
+    start = "import runpy, cv2; from recognizer import cli; print('started', flush=True)"
+    start += "; runpy.run_module('recognizer', run_name='__main__', alter_sys=True)"
+    words = ["--task", task, "--source", "studio", "--headless", "--max-frames", "100000", "--output", str(tmp_path)]
+    for _ in range(KILLS or 1):
+        child = subprocess.Popen(
+            [sys.executable, "-c", start, *words],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in what a shell runs behind
+        )
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"started\n"
+        time.sleep(rng.uniform(0.0, 2.0))
+        child.send_signal(signal.SIGINT)
+        try:
+            _, said = child.communicate(timeout=WAIT_S)
+        finally:
+            child.kill()
+        assert child.returncode == 130, said.decode()
+        assert [name for name in names_in(tmp_path) if name.startswith(".")] == []
+
+
 def stopped_registry(*words: str) -> object:
     command = [sys.executable, "-m", "tests.stopped_registry", *words]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=ROOT)
@@ -303,7 +401,7 @@ def names_in(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("filler", [1 << 20, 0], ids=["a network", "the pointer"])
-def test_a_disk_that_is_full_while_publishing_keeps_the_old_model(small_disk: Path, filler: int) -> None:  # noqa: F811
+def test_a_disk_that_is_full_while_publishing_keeps_the_old_model(small_disk: Path, filler: int) -> None:
     before = publish(small_disk)
     there = names_in(small_disk / "signs")
     with pytest.raises(ModelError, match="signs cannot be written .*No space left on device.*Free some space"):
@@ -318,7 +416,77 @@ def test_a_disk_that_is_full_while_publishing_keeps_the_old_model(small_disk: Pa
     assert publish(small_disk) != before
 
 
-def test_models_that_cannot_be_written_are_read_and_changes_are_refused(small_disk: Path) -> None:  # noqa: F811
+def test_what_killed_programs_left_among_the_models_is_swept_after_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = publish(tmp_path)
+    left = [".draft-killed", ".deleted-20200101-000000", ".current.json-killed"]
+    for name in left[:2]:
+        (tmp_path / "signs" / name).mkdir()
+        (tmp_path / "signs" / name / "model.tflite").write_bytes(b"half")
+    (tmp_path / "signs" / left[2]).write_bytes(b"{")
+    (tmp_path / "signs" / ".of-the-user").mkdir()
+    publish(tmp_path)
+    assert set(left) < set(names_in(tmp_path / "signs")), "another program may be writing them"
+    now_s = time.time()
+    monkeypatch.setattr(registry.time, "time", lambda: now_s + 25 * 3600)
+    newest = publish(tmp_path)
+    assert names_in(tmp_path / "signs") == sorted(
+        [".of-the-user", "current.json", *registry.versions(tmp_path, "signs")]
+    )
+    assert {version.name, newest.name} < set(registry.versions(tmp_path, "signs"))
+
+
+def noisy(index: int) -> Observation:
+    """What no codec makes small."""
+    image_bgr = np.random.default_rng(index).integers(0, 256, (120, 160, 3), np.uint8)
+    return Observation(Frame(image_bgr, index, index / 30, "drawn"), "digits")
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_a_disk_that_fills_up_ends_a_recording_that_can_be_seen(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sinks, "DISK_RESERVE", 1 << 20)  # FFmpeg keeps a quarter of that in memory
+    with mounted(tmp_path / "disk", "3m") as disk:
+        video = disk / f"run{suffix}"
+        index = 0
+        with pytest.raises(SinkError, match="run.* No space left on device.*free some space"):
+            with sinks.VideoWriter(video, Overlay(help_line="")) as sink:
+                while index < 1000:
+                    sink.write(noisy(index))
+                    index += 1
+        assert 3 < index == frames_of(video)
+        assert names_in(disk) == [video.name]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_a_recording_that_lost_frames_is_not_taken_for_a_whole_one(
+    small_disk: Path,
+    suffix: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where a quota is used up, and the disk is not full."""
+    monkeypatch.setattr(sinks, "DISK_RESERVE", 0)
+    sources._silence_opencv()
+    with pytest.raises(SinkError, match="could not be finished"):
+        with sinks.VideoWriter(small_disk / f"run{suffix}", Overlay(help_line="")) as sink:
+            for index in range(60):
+                sink.write(noisy(index))
+    assert names_in(small_disk) == []
+
+
+def test_a_disk_that_is_full_at_the_end_keeps_the_old_picture_and_leaves_no_other(small_disk: Path) -> None:
+    path = small_disk / "sheet.png"
+    sinks.write_png(path, np.zeros((4, 4, 3), np.uint8))
+    before = path.read_bytes()
+    with pytest.raises(SinkError, match="sheet.png.*No space left on device"):
+        sinks.write_png(path, noise((400, 400)))
+    assert path.read_bytes() == before
+    assert names_in(small_disk) == [path.name]
+
+
+def test_models_that_cannot_be_written_are_read_and_changes_are_refused(small_disk: Path) -> None:
     publish(small_disk)
     current = publish(small_disk)
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
@@ -388,9 +556,9 @@ def test_a_smoother_outlives_frames_whose_clock_jumps() -> None:
     assert shown.label == "1"
 
 
-def learning(captures: Path, models: Path) -> subprocess.Popen[bytes]:
+def learning(captures: Path, models: Path, **others: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "training.learn", "--task", "signs", "--captures", str(captures)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **others}
     return subprocess.Popen(
         [*command, "--models", str(models)],
         cwd=ROOT,
@@ -437,6 +605,98 @@ def test_words_that_a_terminal_cannot_show_are_spelled_out(encoding: str, tmp_pa
 
     assert ("שלום" if encoding == "utf-8" else r"\u05e9") in said("samples", "list")
     assert "שלום" in json.dumps(json.loads(said("samples", "list", "--json").splitlines()[0]), ensure_ascii=False)
+
+
+def test_names_that_the_systems_encoding_has_no_letters_for_are_told(tmp_path: Path) -> None:
+    """As on a Linux whose language is German in ISO 8859-1."""
+    store = Samples(tmp_path)
+    store.create_task("signs", "paper", ["שלום", "ok"])
+    region = Region(Box(10, 10, 40, 60), np.full((50, 30), 255, np.uint8))
+    store.add("signs", "שלום", region, as_frame(paper()), "first", "drawn")
+    narrow = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "RECOGNIZER_CAPTURES": str(tmp_path)}
+    for words in (["samples", "verify", "--set-aside"], ["samples", "export", str(tmp_path / "x.zip")]):
+        ended = ran(*words, **narrow)
+        assert ended.returncode == 2, ended
+        assert "cannot be a file's name in ascii. Set PYTHONUTF8=1" in ended.stderr
+        assert len(ended.stderr.splitlines()) == 1
+    assert verify(store) == []
+
+
+@pytest.fixture(scope="module")
+def languages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the languages of countries where numbers have commas, and where I is not the capital of i."""
+    folder = tmp_path_factory.mktemp("languages")
+    for name in ("de_DE", "tr_TR"):
+        try:
+            command = ["localedef", "-i", name, "-f", "UTF-8", str(folder / f"{name}.UTF-8")]
+            subprocess.run(command, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"needs localedef and its languages: {error}")
+    return folder
+
+
+def test_hands_are_read_alike_in_every_language(languages: Path, hand_models: Path, tmp_path: Path) -> None:
+    """Qt sets the whole process to the language of the system once a window opens."""
+    code = "import locale; locale.setlocale(locale.LC_ALL, '')"
+    read = []
+    for language in ("C.UTF-8", "de_DE.UTF-8", "tr_TR.UTF-8"):
+        words = ["--task", "rps", "--source", "studio", "--headless", "--max-frames", "8"]
+        words += ["--output", str(tmp_path / language)]
+        ended = ran(*words, code=code, LOCPATH=str(languages), LC_ALL=language)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        read.append(rows_of(tmp_path / language))
+    assert read[0] == read[1] == read[2]
+
+
+def test_a_home_that_cannot_be_written_is_not_needed(hand_models: Path, tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "file" / "home")
+    (tmp_path / "file").touch()
+    away = dict.fromkeys(("HOME", "USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR"), nowhere)
+    output = str(tmp_path / "output")
+    ended = ran(
+        "--task", "rps", "--source", "studio", "--headless", "--max-frames", "3", "--output", output, **away
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, "")
+    captures, models = tmp_path / "captures", tmp_path / "models"
+    record(captures, {"fist": 2, "five": 2})
+    child = learning(captures, models, **away)
+    assert child.wait(WAIT_S) == 0, child.stderr and child.stderr.read()
+
+
+def test_samples_and_models_lie_under_any_name(tmp_path: Path) -> None:
+    home = tmp_path / "mes données 石头 ✎"
+    captures, models = home / "échantillons", home / "les modèles"
+    record(captures, {"fist": 2, "five": 2})
+    child = learning(captures, models)
+    assert child.wait(WAIT_S) == 0, child.stderr and child.stderr.read()
+    Classifier(registry.current(models, "signs"), "hand-pose-1")
+    assert verify(Samples(captures)) == []
+
+
+def test_samples_taken_while_the_clock_goes_back_stay_in_the_order_they_were_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Samples(tmp_path)
+    store.create_task("signs", "paper", ["ok"])
+    region = Region(Box(10, 10, 40, 60), np.full((50, 30), 255, np.uint8))
+    taken = []
+    for year in (2030, 1970, 2030, 2001):
+        monkeypatch.setattr(samples, "datetime", FixedDate(year))
+        taken.append(store.add("signs", "ok", region, as_frame(paper()), samples.new_session(), "drawn").path)
+    monkeypatch.undo()
+    assert [one.path for one in Samples(tmp_path).read("signs")] == taken
+    assert len({one.session for one in store.read("signs")}) == 4
+    assert verify(store) == []
+
+
+class FixedDate:
+    """A `datetime` whose now is that year, whenever it is asked."""
+
+    def __init__(self, year: int) -> None:
+        self._now = datetime(year, 1, 1, tzinfo=UTC)
+
+    def now(self, zone: object) -> datetime:
+        return self._now
 
 
 def test_names_with_spaces_and_letters_of_any_script(

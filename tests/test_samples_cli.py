@@ -201,9 +201,10 @@ def test_many_problems_are_counted(store: Samples, capsys: pytest.CaptureFixture
     assert lines[-1] == "… and 10 more"
 
 
-def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("words", [["--help"], []])
+def test_help_names_every_command(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
-        run_samples(["--help"])
+        run_samples(words)
     out = capsys.readouterr().out
     for name in ("list", "show", "relabel", "delete", "merge", "export", "import", "verify"):
         assert f"\n  {name} " in out

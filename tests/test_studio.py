@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import cv2
 import numpy as np
 import pytest
@@ -90,3 +93,16 @@ def test_impossible_settings_are_refused() -> None:
         Studio(fps=0)
     with pytest.raises(SettingsError, match="1 to 50"):
         Studio("crowd", count=51)
+
+
+@pytest.mark.parametrize("scene", ["digits", "rps"])
+def test_a_studio_that_nobody_looks_at_gives_its_pictures_back_at_once(scene: str) -> None:
+    studio = Studio(scene, (160, 160))
+    studio.frame(0)
+    still_there = weakref.ref(studio)
+    gc.disable()
+    try:
+        del studio
+        assert still_there() is None
+    finally:
+        gc.enable()

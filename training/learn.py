@@ -22,6 +22,7 @@ from recognizer.pipeline import picture_finder
 from recognizer.samples import REGIONS, Sample, Samples, Task
 from recognizer.samples_exchange import import_folder, labels_in
 from recognizer.sources import PICTURE_SUFFIXES, read_image
+from recognizer.terminal import spell_what_cannot_be_shown
 from recognizer.values import Frame
 from training import new_signs
 from training.backbones import SIDE
@@ -35,6 +36,7 @@ SHOWN_TO_TELL = 24  # pictures that are looked at to find out a task's region
 
 def main(words: Sequence[str] | None = None) -> None:
     options = parse(words)
+    spell_what_cannot_be_shown()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # cancelled by the window: nothing half-written stays
     try:
         learn(options, told_in_json() if options.json else told_in_words())

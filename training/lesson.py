@@ -30,6 +30,7 @@ from training.versions import git_commit
 
 COPIES = 200  # changed ones for each label, and …
 COPIES_RANGE = (10, 40)  # … for each sample
+MOST_COPIES = 10_000  # of all samples together, one of each at least: what many samples show needs no more
 MOST_RUNS = 1000  # of a network over copies: as many take a second or two
 MOST_LOOKS = 200  # of a backbone, which takes longer
 HELD_OUT = 0.25  # of a label's samples, the last in time, where all are of one session
@@ -109,6 +110,7 @@ class Lesson:
             count = max(1, min(COPIES_RANGE[0], MOST_LOOKS // len(self.classes)))
         elif self.base.network is not None and not isinstance(self.view, HandView):
             count = min(count, max(COPIES_RANGE[0], MOST_RUNS // len(self.classes)))
+        count = min(count, max(1, MOST_COPIES // len(self.classes)))
         made = []
         for number in range(count):
             self.tell("looking", 0.1 + 0.5 * number / count)

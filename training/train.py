@@ -22,6 +22,7 @@ import numpy as np
 from recognizer import preprocess, registry
 from recognizer.classifier import Rejection
 from recognizer.errors import RecognizerError
+from recognizer.terminal import spell_what_cannot_be_shown
 from training import scenes
 from training.datasets import Images, load_mnist
 from training.heads import Knowledge
@@ -76,6 +77,7 @@ class Crops:
 
 
 def main() -> None:
+    spell_what_cannot_be_shown()
     if sys.argv[1:2] and sys.argv[1].startswith("--") and sys.argv[1] != "--help":
         from training import fit
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from recognizer.errors import DataError, RecognizerError
 from recognizer.sources import read_image
+from recognizer.terminal import spell_what_cannot_be_shown
 from training import sets
 from training.compare import draw_comparison, in_order, name_of, plain
 from training.datasets import data_folders
@@ -37,6 +38,7 @@ VGG16_FILE = "vgg16_imagenet_notop.weights.h5"  # in a data folder; else Keras d
 
 
 def main(words: Sequence[str] | None = None) -> None:
+    spell_what_cannot_be_shown()
     parser = argparse.ArgumentParser(prog="python -m training.workshop", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("--data", nargs="+", default=DATA, choices=DATA)

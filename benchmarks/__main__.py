@@ -1,0 +1,99 @@
+"""All that the project claims of its speed, in one report: benchmarks/RESULTS.md.
+
+python -m benchmarks                 what is not in runs/benchmarks/ yet, so that a run that was cut off goes on
+python -m benchmarks --fresh         everything anew
+python -m benchmarks --only digits   that section anew
+
+Ratios are of one run on one machine; a machine that does something else meanwhile makes them rough.
+"""
+
+import argparse
+import importlib
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+
+from benchmarks.tables import ROOT, SECTIONS, machine
+from recognizer.errors import RecognizerError
+
+RESULTS = ROOT / "benchmarks" / "RESULTS.md"
+REPORTS: dict[str, tuple[str, tuple[str, ...]]] = {  # section: module, and what its report() is given
+    "digits": ("live", ("digits",)),
+    "hands": ("live", ("letters",)),
+    "serve": ("serve", ()),
+    "startup": ("startup", ()),
+    "growth": ("growth", ()),
+    "captured": ("captured", ()),
+    "fewshot": ("fewshot", ()),
+    "teach": ("teach", ()),
+    "cluster": ("cluster", ()),
+}
+LONG = "hours"  # a section that a command of its own writes
+NEEDS = {"cluster": "ray"}  # packages that only some have
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("--only", choices=REPORTS, metavar="NAME", help=f"one of {', '.join(REPORTS)}")
+    parser.add_argument("--fresh", action="store_true", help="measure again what runs/benchmarks/ holds")
+    options = parser.parse_args()
+    SECTIONS.mkdir(parents=True, exist_ok=True)
+    if options.only:
+        try:
+            write_section(options.only)
+        except RecognizerError as error:
+            print(error, file=sys.stderr)
+            sys.exit(2)
+    else:
+        measure_all(fresh=options.fresh)
+    write_results()
+    print(f"Wrote {RESULTS.relative_to(ROOT)}")
+
+
+def measure_all(*, fresh: bool) -> None:
+    """Each section in a process of its own, so that none runs with what another one has loaded."""
+    for name in REPORTS:
+        if (SECTIONS / f"{name}.md").is_file() and not fresh:
+            print(f"{name}: kept", flush=True)
+            continue
+        if not is_there(name):
+            print(f"{name}: skipped", flush=True)
+            continue
+        began_s = time.perf_counter()
+        ended = subprocess.run([sys.executable, "-m", "benchmarks", "--only", name], cwd=ROOT, check=False)
+        if ended.returncode:
+            sys.exit(ended.returncode)
+        print(f"{name}: {time.perf_counter() - began_s:.0f} s", flush=True)
+
+
+def is_there(name: str) -> bool:
+    """Whether the section's module has a report, and the packages that it needs are installed."""
+    if find_spec(NEEDS.get(name, "benchmarks")) is None or find_spec(f"benchmarks.{REPORTS[name][0]}") is None:
+        return False
+    return hasattr(importlib.import_module(f"benchmarks.{REPORTS[name][0]}"), "report")
+
+
+def write_section(name: str) -> None:
+    """Measure a section and keep its Markdown. Raises RecognizerError."""
+    module, words = REPORTS[name]
+    section = importlib.import_module(f"benchmarks.{module}").report(*words)
+    (SECTIONS / f"{name}.md").write_text(section.rstrip() + "\n", encoding="utf-8")
+
+
+def write_results() -> None:
+    """The report of all sections that are there."""
+    sections = [SECTIONS / f"{name}.md" for name in (*REPORTS, LONG)]
+    head = (
+        "# What was measured\n\n"
+        f"{machine()}\n\n"
+        "Written by `python -m benchmarks`, section by section. Milliseconds are of that machine; the ratios beside them, "
+        "to what was measured in the same run, hold on others too. Hours: `python -m benchmarks.hours --minutes 30`.\n"
+    )
+    parts = [path.read_text(encoding="utf-8") for path in sections if path.is_file()]
+    RESULTS.write_text("\n".join([head, *parts]), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The report of the benchmarks, and that the live loop keeps what it holds."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import __main__ as everything
+from benchmarks import captured, hours, tables
+from benchmarks.growth import TwoHands
+from benchmarks.hours import CountedWindows, Held, Note
+
+
+def test_the_live_loop_holds_no_more_after_many_models(published_models: Path) -> None:
+    """In small what `python -m benchmarks.hours` does for half an hour."""
+    held = hours.run(12.0, 1.0, (320, 240), published_models, ("digits",))
+    assert held.swaps >= 5
+    assert held.frames > 50
+    assert len(held.notes) >= 3
+    assert held.is_well, (held.grown_mb, held.left)
+    assert held.notes[0].windows == 1
+    assert held.after is not None
+    assert held.after.windows == 0
+
+
+@pytest.mark.parametrize(
+    ("growth", "is_well"),
+    [
+        ({}, True),
+        ({"memory_mb": 25.0}, False),
+        ({"threads": 1}, False),
+        ({"files": 1}, False),
+        ({"windows": 1}, False),
+    ],
+)
+def test_a_run_that_grew_is_not_well(growth: dict[str, float], is_well: bool) -> None:
+    first = {"time_s": 0.0, "memory_mb": 200.0, "threads": 4, "files": 9, "windows": 1}
+    last = {name: value + growth.get(name, 0) for name, value in first.items()}
+    held = Held(1.0, notes=[Note(**first), Note(**last)], after=Note(**{**last, "windows": 0}))  # type: ignore[arg-type]
+    assert held.is_well is is_well
+    assert "Memory grew by" in hours.as_markdown(held)
+
+
+def test_a_window_that_is_not_closed_is_not_well() -> None:
+    open_still = Note(0.0, 200.0, 4, 9, 1)
+    assert not Held(1.0, notes=[open_still, open_still], after=open_still).is_well
+    windows = CountedWindows()
+    windows.namedWindow("a", 0)
+    assert hours.note(0.0, windows).windows == 1
+
+
+def test_what_was_measured_is_kept_and_put_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = tmp_path / "project" / "benchmarks"
+    monkeypatch.setattr(everything, "SECTIONS", tmp_path / "sections")
+    monkeypatch.setattr(everything, "RESULTS", package / "RESULTS.md")
+    monkeypatch.setattr(everything, "ROOT", tmp_path / "project")
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    measured = tmp_path / "measured"
+    for name in ("first", "second"):
+        (package / f"of_{name}.py").write_text("def report(word):\n    return f'## {word}'\n")
+    monkeypatch.setattr(everything, "REPORTS", {name: (f"of_{name}", (name,)) for name in ("first", "second", "gone")})
+    monkeypatch.setattr(everything, "is_there", lambda name: name != "gone")
+
+    def measure(command: list[str], **_: object) -> object:
+        name = command[-1]
+        with measured.open("a") as file:
+            file.write(f"{name} ")
+        (tmp_path / "sections" / f"{name}.md").write_text(f"## {name}\n")
+        return type("Ended", (), {"returncode": 0})()
+
+    monkeypatch.setattr(everything.subprocess, "run", measure)
+    (tmp_path / "sections").mkdir()
+    (tmp_path / "sections" / "first.md").write_text("## kept\n")
+    for words in ([], ["--fresh"]):
+        monkeypatch.setattr(sys, "argv", ["benchmarks", *words])
+        everything.main()
+    assert measured.read_text().split() == ["second", "first", "second"]
+    assert "first: kept" in capsys.readouterr().out
+    written = (package / "RESULTS.md").read_text()
+    assert written.index("## first") < written.index("## second")
+    assert tables.machine() in written
+
+
+def test_every_section_has_a_module_with_a_report_or_is_left_out() -> None:
+    there = [name for name in everything.REPORTS if everything.is_there(name)]
+    assert {"digits", "hands", "serve", "startup", "growth", "captured", "fewshot"} <= set(there)
+
+
+def test_a_table_has_a_row_each_and_numbers_of_use() -> None:
+    said = tables.table(["what", "ms"], [("a", 0.1234), ("b", 12.34), ("c", 1234.5), ("d", 7)])
+    assert said.splitlines() == [
+        "| what | ms |",
+        "| --- | --- |",
+        "| a | 0.12 |",
+        "| b | 12.3 |",
+        "| c | 1234 |",
+        "| d | 7 |",
+    ]
+
+
+def test_samples_by_hand_are_the_same_joints(tmp_path: Path) -> None:
+    store = captured.filled(tmp_path, 7)
+    own = [sample.landmarks for sample in store.read(captured.TASK)]
+    np.testing.assert_array_equal(captured.by_hand(store), np.array(own))
+    captured.add_one(store)
+    assert sum(store.counts(captured.TASK).values()) == 8
+
+
+def test_two_hands_stand_side_by_side() -> None:
+    one, two = (TwoHands(count).frame(36).image_bgr for count in (1, 2))
+    assert one.shape == two.shape == (720, 1280, 3)
+    np.testing.assert_array_equal(one[:, :640], two[:, :640])
+    assert np.ptp(one[:, 640:]) == 0
+    np.testing.assert_array_equal(two[:, 640:], two[:, :640][:, ::-1])
