@@ -26,6 +26,7 @@ from training import scenes
 from training.datasets import Images, load_mnist
 from training.heads import Knowledge
 from training.signs import KINDS, train_signs
+from training.tuning import check_tuning
 from training.versions import with_features, write_card, write_network
 
 if TYPE_CHECKING:
@@ -87,6 +88,15 @@ def main() -> None:
     parser.add_argument(
         "--kind", choices=KINDS, help="of letters and rps: only this kind (default: all, and the best becomes current)"
     )
+    of_signs = "of letters' and rps' joints"
+    parser.add_argument("--rate", type=float, help=f"{of_signs}: the highest learning rate")
+    parser.add_argument(
+        "--width", type=float, metavar="TIMES", help=f"{of_signs}: hidden layers that many times as wide"
+    )
+    parser.add_argument("--augment", type=float, metavar="SHARE", help=f"{of_signs}: of hands that are shown changed")
+    parser.add_argument(
+        "--keep", type=float, metavar="SHARE", help="of letters' and rps' right readings that get a label"
+    )
     parser.add_argument("--epochs", type=int, default=30, help="of all stages of digits together")
     parser.add_argument("--scenes", type=int, default=54000, metavar="N", help="crops from drawn paper scenes")
     parser.add_argument("--limit", type=int, metavar="N", help="use only N of MNIST's digits (a quick try)")
@@ -94,6 +104,12 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=registry.models_folder())
     parser.add_argument("--runs", type=Path, default=ROOT / "runs", help="drawn scenes and weights on the way")
     options = parser.parse_args()
+    check_tuning(parser, options)
+    tuned = [f"--{name}" for name in ("rate", "width", "augment", "keep") if getattr(options, name) is not None]
+    if tuned and options.task == "digits":
+        parser.error(f"{tuned[0]} is of letters and rps; python -m training.train --data mnist has it for digits")
+    if set(tuned) - {"--keep"} and options.kind not in ("pose", "fused"):
+        parser.error(f"{tuned[0]} is of joints: add --kind pose or --kind fused")
     try:
         if options.task == "digits":
             train_digits(options)
