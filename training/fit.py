@@ -23,6 +23,7 @@ import numpy as np
 
 from recognizer import registry
 from recognizer.errors import DataError, RecognizerError, SettingsError
+from recognizer.mirror import folder_of
 from training import augment, sets
 from training.networks import WORKSHOP
 from training.sets import DataSet
@@ -87,7 +88,7 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--fine-tune", type=int, metavar="EPOCHS", help="for vgg16: with block 5 unfrozen")
     parser.add_argument(
-        "--models", type=Path, default=registry.models_folder(), help="where the model is published"
+        "--models", type=folder_of, default=registry.models_folder(), help="where the model is published"
     )
     parser.add_argument("--runs", type=Path, default=ROOT / "runs", help="where the run's folder goes")
     options = parser.parse_args(words)

@@ -15,6 +15,7 @@ import numpy as np
 
 from recognizer import preprocess, registry
 from recognizer.errors import RecognizerError
+from recognizer.mirror import folder_of
 from training import sets
 from training.fit import KEEP_CONFIDENCE, NETWORK_FILE, Split, read_metrics, split_of, write_metrics
 from training.networks import EMBEDDING
@@ -35,7 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.publish", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("run", type=Path)
-    parser.add_argument("--models", type=Path, default=registry.models_folder())
+    parser.add_argument("--models", type=folder_of, default=registry.models_folder())
     options = parser.parse_args()
     try:
         publish(options.run, options.models)

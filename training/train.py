@@ -22,6 +22,7 @@ import numpy as np
 from recognizer import preprocess, registry
 from recognizer.classifier import Rejection
 from recognizer.errors import RecognizerError
+from recognizer.mirror import folder_of
 from training import scenes
 from training.datasets import Images, load_mnist
 from training.heads import Knowledge
@@ -101,7 +102,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=54000, metavar="N", help="crops from drawn paper scenes")
     parser.add_argument("--limit", type=int, metavar="N", help="use only N of MNIST's digits (a quick try)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--models", type=Path, default=registry.models_folder())
+    parser.add_argument("--models", type=folder_of, default=registry.models_folder())
     parser.add_argument("--runs", type=Path, default=ROOT / "runs", help="drawn scenes and weights on the way")
     options = parser.parse_args()
     check_tuning(parser, options)
