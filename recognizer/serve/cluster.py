@@ -6,6 +6,7 @@ has one owner: the application OWNER, of one replica. Both are the whole app; Ra
 All of them see the same folders of models and samples, or follow the same URLs.
 """
 
+import contextlib
 import dataclasses
 import logging
 import os
@@ -39,11 +40,11 @@ SCALING = {
 }
 DRAIN_S = 600.0  # in which a replica that is to go lets its streams end
 OWNER_AT_ONCE = 256  # requests
+QUIET = {"log_level": "WARNING", "enable_access_log": False}
 
 
 def serve_on_cluster(settings: "ServeSettings", head: str) -> int:
     """Answer until Ctrl-C. Raises SettingsError where the cluster cannot be used."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with listening(settings) as listener:
         port = listener.getsockname()[1]
     settings = dataclasses.replace(settings, port=port)
@@ -52,26 +53,31 @@ def serve_on_cluster(settings: "ServeSettings", head: str) -> int:
     with connected(head) as ray:
         from ray import serve
 
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ray has its own, which ends at once
         logging.getLogger("ray.serve").setLevel(logging.WARNING)
         check_seen(ray, {"--models": settings.models, "--data": captures})
         cores = sum(node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"])
-        serve.start(
-            proxy_location="HeadOnly",
-            http_options={
-                "host": settings.host, "port": port, "keep_alive_timeout_s": KEEP_ALIVE_S,
-                "ssl_certfile": settings.certificate and str(settings.certificate),
-                "ssl_keyfile": settings.key and str(settings.key),
-            },
-            logging_config={"log_level": "WARNING", "enable_access_log": False},
-        )  # fmt: skip
+        failures = (RuntimeError, TimeoutError, ray.exceptions.RayError, serve.exceptions.RayServeException)
         try:
+            serve.start(
+                proxy_location="HeadOnly",
+                http_options={
+                    "host": settings.host, "port": port, "keep_alive_timeout_s": KEEP_ALIVE_S,
+                    "ssl_certfile": settings.certificate and str(settings.certificate),
+                    "ssl_keyfile": settings.key and str(settings.key),
+                },
+                logging_config=QUIET,
+            )  # fmt: skip
             deploy(serve, settings, captures, max(1, int(cores)))
             print(f"Serving on {address(settings)} until Ctrl-C; the documentation is at /docs", flush=True)
             threading.Event().wait()
-        except RuntimeError as error:
-            raise SettingsError(f"The cluster could not start the server ({first_line(error)}).") from error
+        except failures as error:
+            raise SettingsError(
+                f"The server did not start on the cluster ({first_line(error)}). Try again when it is less busy."
+            ) from error
         finally:
-            stop(serve)
+            with contextlib.suppress(*failures):
+                stop(serve)
     return 0
 
 
@@ -79,7 +85,7 @@ def deploy(serve: Any, settings: "ServeSettings", captures: Path, most: int) -> 
     """Start both applications, or raise RuntimeError."""
     from recognizer.serve.readers import STREAMS_LIMIT
 
-    common = {"logging_config": {"log_level": "WARNING", "enable_access_log": False}, "health_check_period_s": 2}
+    common = {"logging_config": QUIET, "health_check_period_s": 2}
     owner = serve.deployment(
         serve.ingress(builder(settings, captures))(),
         name=OWNER, num_replicas=1, max_ongoing_requests=OWNER_AT_ONCE, ray_actor_options={"num_cpus": 0}, **common,
