@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -13,6 +14,7 @@ from recognizer.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 CONNECT_S = 10  # to reach the head
+AUTH_TOKEN = Path.home() / ".ray" / "auth_token"  # Ray makes it where it starts a cluster by itself
 START = "Start a cluster: ray start --head --port=6379, and on the other machines ray start --address=HOST:6379"
 
 
@@ -25,6 +27,8 @@ def connected(address: str) -> Iterator[Any]:
     if find_spec("ray") is None:
         raise SettingsError("Ray is not installed: .venv/bin/python -m pip install -r requirements-cluster.txt")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if address and "ray" not in sys.modules and AUTH_TOKEN.is_file():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # which `ray start --head` asks for where there is one
     import ray
 
     if address:

@@ -40,6 +40,7 @@ SCALING = {
 }
 DRAIN_S = 600.0  # in which a replica that is to go lets its streams end
 OWNER_AT_ONCE = 256  # requests
+EVERYWHERE = ("0.0.0.0", "::")
 QUIET = {"log_level": "WARNING", "enable_access_log": False}
 
 
@@ -60,7 +61,8 @@ def serve_on_cluster(settings: "ServeSettings", head: str) -> int:
         failures = (RuntimeError, TimeoutError, ray.exceptions.RayError, serve.exceptions.RayServeException)
         try:
             serve.start(
-                proxy_location="HeadOnly",
+                # an address of this machine alone cannot be opened on the others
+                proxy_location="EveryNode" if settings.host in EVERYWHERE else "HeadOnly",
                 http_options={
                     "host": settings.host, "port": port, "keep_alive_timeout_s": KEEP_ALIVE_S,
                     "ssl_certfile": settings.certificate and str(settings.certificate),
