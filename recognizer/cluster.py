@@ -3,7 +3,6 @@
 import logging
 import os
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -14,7 +13,7 @@ from recognizer.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 CONNECT_S = 10  # to reach the head
-AUTH_TOKEN = Path.home() / ".ray" / "auth_token"  # Ray makes it where it starts a cluster by itself
+TOKEN = Path.home() / ".ray" / "auth_token"  # Ray makes it where it starts a cluster by itself; heads then ask for it
 START = "Start a cluster: ray start --head --port=6379, and on the other machines ray start --address=HOST:6379"
 
 
@@ -27,8 +26,6 @@ def connected(address: str) -> Iterator[Any]:
     if find_spec("ray") is None:
         raise SettingsError("Ray is not installed: .venv/bin/python -m pip install -r requirements-cluster.txt")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if address and "ray" not in sys.modules and AUTH_TOKEN.is_file():
-        os.environ.setdefault("RAY_AUTH_MODE", "token")  # which `ray start --head` asks for where there is one
     import ray
 
     if address:
@@ -37,9 +34,11 @@ def connected(address: str) -> Iterator[Any]:
     try:
         ray.init(address or None, runtime_env=code, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise SettingsError(
-            f"No Ray cluster could be used{' at ' + address if address else ''} ({first_line(error)}). {START}"
-        ) from error
+        remedy = START
+        if TOKEN.is_file() and "RAY_AUTH_MODE" not in os.environ:
+            remedy = f"If its head asks for the token in {TOKEN}, set RAY_AUTH_MODE=token. {START}"
+        where = f" at {address}" if address else ""
+        raise SettingsError(f"No Ray cluster could be used{where} ({first_line(error)}). {remedy}") from error
     try:
         yield ray
     finally:

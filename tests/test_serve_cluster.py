@@ -20,6 +20,7 @@ from websockets.sync.client import connect
 from recognizer import registry
 from recognizer.cli import main
 from recognizer.errors import SettingsError
+from recognizer.mirror import folder_of, url_of
 from recognizer.serve import cluster
 
 REPLICA = f"ray::ServeReplica:{cluster.STREAMS}"
@@ -137,6 +138,24 @@ def test_streams_grow_stay_survive_and_shrink(served, nodes):
             until(lambda stream=stream: ask(stream, frame)["model"] == "20990101-000000", WAIT_S)
         assert served.client.post("/v1/models/digits/rollback").json()["version"] == before.name
     until(lambda: len(workers(nodes, REPLICA)) == 1, WAIT_S)
+
+
+def test_another_machine_follows_the_same_urls(tmp_path, monkeypatch):
+    from recognizer.samples import captures_folder
+    from recognizer.serve import app
+    from recognizer.settings import ServeSettings
+
+    monkeypatch.setenv("RECOGNIZER_CAPTURES", "")  # put back at the end
+    models, captures = ((tmp_path / name).as_uri() for name in ("models", "captures"))
+    build = cluster.builder(
+        ServeSettings(models=folder_of(models, tmp_path / "here")), folder_of(captures, tmp_path / "here")
+    )
+    made = []
+    monkeypatch.setattr(app, "create_app", made.append)
+    monkeypatch.setenv("RECOGNIZER_MIRRORS", str(tmp_path / "there"))
+    build()
+    assert [url_of(folder) for folder in (made[0].models, captures_folder())] == [models, captures]
+    assert {folder.parent for folder in (made[0].models, captures_folder())} == {tmp_path / "there"}
 
 
 def test_a_machine_that_does_not_see_the_folder_is_one_line(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Sweeps on a real cluster, and what they are made of."""
 
 import json
+import pickle
 import re
 import signal
 import subprocess
@@ -121,16 +122,16 @@ def test_a_task_of_ones_own_is_swept_by_its_sessions(monkeypatch):
     assert told[1] == ["--data", "mnist", "--network", "cnn-bn"]
 
 
-def test_hands_leave_out_people_and_every_number_changes_something(tmp_path, monkeypatch):
+def test_hands_leave_out_people(tmp_path, monkeypatch):
     monkeypatch.setattr(signs, "POSE_ROUNDS", 1)
     monkeypatch.setattr(signs, "POSE_COPIES", 2)
     road = sweep.hands_road(drawn_material(tmp_path), "pose", 20)
     assert road.parts == PEOPLE
     assert len(road.material.hands) == 3 * 20 + 2
-    learned, strict = road.score({}, 0), road.score({"keep": 0.2}, 0)
-    assert 0 < strict < learned <= 1  # what gets no label counts nothing
-    narrow = signs.fit(replace(road.material, tuning=tuning.Tuning(width=0.5)), "pose", "ben").whole
-    assert narrow.count_params() < signs.fit(road.material, "pose", "ben").whole.count_params()
+    sent = pickle.loads(pickle.dumps(road))  # as Ray does
+    assert 0 < sent.score({"rate": 0.01, "augment": 0.5}, 0) <= 1
+    wide, narrow = (signs.pose_net(3, 0, width)[0].count_params() for width in (1.0, 0.5))
+    assert narrow < wide
     assert " ".join(road.command({"rate": 1e-3})) == "python -m training.train rps --kind pose --rate 0.001"
 
 

@@ -169,7 +169,10 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--limit", type=int, metavar="N", help="learn from N pictures (to try the script out)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", type=Path, default=ROOT / "runs", help="where the sweep is kept")
-    parser.add_argument("--cluster", default="", metavar="ADDRESS", help="of a Ray head (default: what runs here)")
+    parser.add_argument(
+        "--cluster", nargs="?", default="", const="", metavar="ADDRESS",
+        help="of a Ray head (default: of the cluster that runs here, else this machine's cores)",
+    )  # fmt: skip
     parser.add_argument(
         "--cpus", type=int, metavar="N", help="cores of each trial (default: all of the smallest machine)"
     )
