@@ -18,8 +18,8 @@ START = "Start a cluster: ray start --head --port=6379, and on the other machine
 
 
 @contextmanager
-def connected(address: str) -> Iterator[Any]:
-    """The module ray, connected to a cluster. Raises SettingsError.
+def connected(address: str, **environment: str) -> Iterator[Any]:
+    """The module ray, connected to a cluster, with variables for the processes there. Raises SettingsError.
 
     The code travels with the connection: the other machines need nothing but the installed requirements.
     """
@@ -30,7 +30,11 @@ def connected(address: str) -> Iterator[Any]:
 
     if address:
         _check_answers(address)
-    code = {"py_modules": [str(ROOT / "recognizer"), str(ROOT / "training")], "excludes": ["__pycache__"]}
+    code = {
+        "py_modules": [str(ROOT / "recognizer"), str(ROOT / "training")],
+        "excludes": ["__pycache__"],
+        "env_vars": environment,
+    }
     try:
         ray.init(address or None, runtime_env=code, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:

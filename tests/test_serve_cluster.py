@@ -7,6 +7,7 @@ import shutil
 import signal
 import threading
 from contextlib import ExitStack
+from pathlib import Path
 from types import SimpleNamespace
 
 import httpx2 as httpx
@@ -141,11 +142,14 @@ def test_streams_grow_stay_survive_and_shrink(served, nodes):
 
 
 def test_another_machine_follows_the_same_urls(tmp_path, monkeypatch):
+    from recognizer.assets import assets_folder
     from recognizer.samples import captures_folder
     from recognizer.serve import app
     from recognizer.settings import ServeSettings
 
-    monkeypatch.setenv("RECOGNIZER_CAPTURES", "")  # put back at the end
+    for name in ("RECOGNIZER_CAPTURES", "RECOGNIZER_ASSETS"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))  # put back at the end
+    monkeypatch.setattr(cluster, "find_asset", lambda name: Path(__file__))
     models, captures = ((tmp_path / name).as_uri() for name in ("models", "captures"))
     build = cluster.builder(
         ServeSettings(models=folder_of(models, tmp_path / "here")), folder_of(captures, tmp_path / "here")
@@ -155,6 +159,7 @@ def test_another_machine_follows_the_same_urls(tmp_path, monkeypatch):
     monkeypatch.setenv("RECOGNIZER_MIRRORS", str(tmp_path / "there"))
     build()
     assert [url_of(folder) for folder in (made[0].models, captures_folder())] == [models, captures]
+    assert (assets_folder() / "hand_landmarker.task").read_bytes() == Path(__file__).read_bytes()
     assert {folder.parent for folder in (made[0].models, captures_folder())} == {tmp_path / "there"}
 
 

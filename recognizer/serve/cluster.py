@@ -12,13 +12,15 @@ import logging
 import os
 import secrets
 import signal
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recognizer.assets import find_asset
 from recognizer.cluster import connected, first_line
-from recognizer.errors import SettingsError
+from recognizer.errors import AssetError, SettingsError
 from recognizer.mirror import is_mirror, url_of
 from recognizer.samples import Samples, captures_folder
 from recognizer.serve.command import KEEP_ALIVE_S, address, listening
@@ -39,8 +41,10 @@ SCALING = {
     "downscale_delay_s": 60.0,  # people reload pages
 }
 DRAIN_S = 600.0  # in which a replica that is to go lets its streams end
+PATIENCE_S = "60"  # with a proxy that starts on a busy machine; Ray Serve's own is 5
 OWNER_AT_ONCE = 256  # requests
 EVERYWHERE = ("0.0.0.0", "::")
+HAND_MODEL = "hand_landmarker"
 QUIET = {"log_level": "WARNING", "enable_access_log": False}
 
 
@@ -51,7 +55,7 @@ def serve_on_cluster(settings: "ServeSettings", head: str) -> int:
     settings = dataclasses.replace(settings, port=port)
     captures = captures_folder()
     Samples(captures)  # what cannot be read is told before anything starts
-    with connected(head) as ray:
+    with connected(head, RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S=PATIENCE_S) as ray:
         from ray import serve
 
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ray has its own, which ends at once
@@ -70,7 +74,7 @@ def serve_on_cluster(settings: "ServeSettings", head: str) -> int:
                 },
                 logging_config=QUIET,
             )  # fmt: skip
-            deploy(serve, settings, captures, max(1, int(cores)))
+            deploy(serve, settings, captures, max(1, int(cores)), this_machine(ray))
             print(f"Serving on {address(settings)} until Ctrl-C; the documentation is at /docs", flush=True)
             threading.Event().wait()
         except failures as error:
@@ -83,14 +87,15 @@ def serve_on_cluster(settings: "ServeSettings", head: str) -> int:
     return 0
 
 
-def deploy(serve: Any, settings: "ServeSettings", captures: Path, most: int) -> None:
-    """Start both applications, or raise RuntimeError."""
+def deploy(serve: Any, settings: "ServeSettings", captures: Path, most: int, machine: str) -> None:
+    """Start both applications, the owner where the resource `machine` is, and at `most` so many replicas."""
     from recognizer.serve.readers import STREAMS_LIMIT
 
     common = {"logging_config": QUIET, "health_check_period_s": 2}
     owner = serve.deployment(
         serve.ingress(builder(settings, captures))(),
-        name=OWNER, num_replicas=1, max_ongoing_requests=OWNER_AT_ONCE, ray_actor_options={"num_cpus": 0}, **common,
+        name=OWNER, num_replicas=1, max_ongoing_requests=OWNER_AT_ONCE,
+        ray_actor_options={"num_cpus": 0, "resources": {machine: 0.001}}, **common,
     )  # fmt: skip
     streams = serve.deployment(
         serve.ingress(builder(dataclasses.replace(settings, workers=1), captures))(),
@@ -105,14 +110,25 @@ def deploy(serve: Any, settings: "ServeSettings", captures: Path, most: int) -> 
 
 
 def builder(settings: "ServeSettings", captures: Path) -> "Callable[[], ASGIApp]":
-    """What makes the app in a replica, on whichever machine that is."""
-    models, samples = _named(settings.models), _named(captures)
+    """What makes the app in a replica, on whichever machine that is: what it needs of this one travels with it."""
+    models = _named(settings.models)
+    settings = dataclasses.replace(settings, certificate=None, key=None)  # the proxy's
+    environment = {"RECOGNIZER_CAPTURES": _named(captures)}
+    if "RECOGNIZER_DATA" in os.environ:
+        environment["RECOGNIZER_DATA"] = os.environ["RECOGNIZER_DATA"]
+    asset = b""
+    with contextlib.suppress(AssetError):  # without it digits are read as ever
+        asset = find_asset(HAND_MODEL).read_bytes()
 
     def build() -> "ASGIApp":
         from recognizer.mirror import folder_of
         from recognizer.serve.app import create_app
 
-        os.environ["RECOGNIZER_CAPTURES"] = samples
+        os.environ |= environment
+        if asset:
+            folder = Path(tempfile.mkdtemp(prefix="recognizer-assets-"))
+            (folder / f"{HAND_MODEL}.task").write_bytes(asset)
+            os.environ["RECOGNIZER_ASSETS"] = str(folder)
         app = create_app(dataclasses.replace(settings, models=folder_of(models)))
 
         async def unprefixed(scope: "Scope", receive: "Receive", send: "Send") -> None:
@@ -121,6 +137,13 @@ def builder(settings: "ServeSettings", captures: Path) -> "Callable[[], ASGIApp]
         return unprefixed
 
     return build
+
+
+def this_machine(ray: Any) -> str:
+    """The resource that Ray gives this machine alone."""
+    own = ray.get_runtime_context().get_node_id()
+    resources = next(node["Resources"] for node in ray.nodes() if node["NodeID"] == own)
+    return next(name for name in resources if name.startswith("node:") and not name.startswith("node:__"))
 
 
 def _named(folder: Path) -> str:
