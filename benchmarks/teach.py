@@ -24,6 +24,7 @@ from recognizer import registry
 from recognizer.classifier import Classifier
 from recognizer.errors import RecognizerError, SamplesError
 from recognizer.live import LivePipeline
+from recognizer.mirror import folder_of
 from recognizer.pipeline import finding, open_pipeline
 from recognizer.samples import Samples, new_session
 from recognizer.sources import PICTURE_SUFFIXES, read_image
@@ -49,7 +50,7 @@ def main() -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("--regions", nargs="+", choices=REGIONS, default=REGIONS)
     parser.add_argument("--digits", nargs="?", type=Path, const=Path(), metavar="DIR")
-    parser.add_argument("--models", type=Path, default=registry.models_folder())
+    parser.add_argument("--models", type=folder_of, default=registry.models_folder())
     options = parser.parse_args()
     try:
         if options.digits is None:

@@ -3,8 +3,9 @@
 import argparse
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from recognizer.mirror import folder_of
 
 # Whatever loads OpenCV or NumPy is imported where it is used, so that --help answers at once.
 if TYPE_CHECKING:
@@ -40,8 +41,10 @@ def run_capture(words: Sequence[str]) -> int:
     parser.add_argument("--every", type=int, default=EVERY, metavar="N", help=f"look at each Nth frame ({EVERY})")
     parser.add_argument("--max", type=int, metavar="N", help="stop after N samples")
     parser.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames looked at")
-    parser.add_argument("--captures", type=Path, help="folder of the samples")
-    parser.add_argument("--models", type=Path, help="another model folder (default: RECOGNIZER_MODELS, else models/)")
+    parser.add_argument("--captures", "--data", type=folder_of, help="folder of the samples")
+    parser.add_argument(
+        "--models", type=folder_of, help="another model folder (default: RECOGNIZER_MODELS, else models/)"
+    )
     options = parser.parse_args(words)
 
     from recognizer import registry

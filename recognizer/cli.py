@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recognizer.errors import RecognizerError, SettingsError
+from recognizer.mirror import folder_of
 from recognizer.terminal import spell_what_cannot_be_shown
 
 # Whatever loads OpenCV or NumPy is imported where it is used, so that --help answers at once.
@@ -290,7 +291,9 @@ def _save_annotated(observation: "Observation", folder: Path, pipeline: "Pipelin
 
 def run_doctor(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m recognizer doctor", description="Check what a run needs.")
-    parser.add_argument("--models", type=Path, help="another model folder (default: RECOGNIZER_MODELS, else models/)")
+    parser.add_argument(
+        "--models", type=folder_of, help="another model folder (default: RECOGNIZER_MODELS, else models/)"
+    )
     options = parser.parse_args(words)
 
     from recognizer.doctor import report
@@ -300,7 +303,9 @@ def run_doctor(words: Sequence[str]) -> int:
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", default="digits", help="digits (default), letters, rps, or one of your own")
-    parser.add_argument("--models", type=Path, help="another model folder (default: RECOGNIZER_MODELS, else models/)")
+    parser.add_argument(
+        "--models", type=folder_of, help="another model folder (default: RECOGNIZER_MODELS, else models/)"
+    )
 
 
 def _models(options: argparse.Namespace) -> Path:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
-from recognizer import assets
+from recognizer import assets, mirror
 
 REPO = Path(__file__).resolve().parents[1]
 OLDEST_PYTHON = (3, 11)
@@ -149,6 +149,7 @@ def check_cameras() -> Check:
 
 def check_models(models_dir: Path) -> list[Check]:
     """The current model of every task; digits are looked for in any case."""
+    mirror.fresh(models_dir, mirror.pull_models)
     try:
         tasks = {path.parent.name for path in models_dir.glob("*/current.json")}
     except OSError:

@@ -35,3 +35,7 @@ class DownloadError(AssetError):
 
 class SettingsError(RecognizerError):
     """A setting outside what makes sense."""
+
+
+class MirrorError(RecognizerError):
+    """A URL of samples or models that cannot be read or written."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from recognizer import registry
 from recognizer.errors import RecognizerError
+from recognizer.mirror import folder_of
 
 MODELS_HELP = """\
 commands:
@@ -27,7 +28,7 @@ def run_models(words: Sequence[str]) -> int:
         epilog=MODELS_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--models", type=Path, help="another folder (default: RECOGNIZER_MODELS, else models/)")
+    parser.add_argument("--models", type=folder_of, help="another folder (default: RECOGNIZER_MODELS, else models/)")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", help="one of those below")
 
     command = commands.add_parser("list")

@@ -7,6 +7,7 @@ model, whatever is stopped when.
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
 import time
@@ -16,7 +17,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from recognizer import durable
+from recognizer import durable, mirror
 from recognizer.errors import ModelError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,18 +30,20 @@ LEFT_AFTER_S = 24 * 3600.0  # nothing is written or deleted for that long: what 
 
 
 def models_folder() -> Path:
-    """The folder that RECOGNIZER_MODELS names, else models/ beside the package."""
+    """The folder that RECOGNIZER_MODELS names, or that follows the URL there; else models/ beside the package."""
     named = os.environ.get("RECOGNIZER_MODELS")
-    return Path(named) if named else ROOT / "models"
+    return mirror.folder_of(named) if named else ROOT / "models"
 
 
 def tasks(models: Path) -> list[str]:
     """Names of the tasks that have a current model, sorted."""
+    mirror.fresh(models, mirror.pull_models)
     return sorted(path.parent.name for path in models.glob(f"*/{CURRENT}"))
 
 
 def current(models: Path, task: str) -> Path:
     """The folder of the task's current version."""
+    mirror.fresh(models, mirror.pull_models)
     pointer = models / task / CURRENT
     version = _read_pointer(pointer)["version"]
     folder = models / task / version
@@ -76,7 +79,7 @@ def publishing(models: Path, task: str) -> Iterator[Path]:
                 raise ModelError(f"A model without {CARD} is not published.")
             draft.chmod(0o755)
             with _changing(models):
-                folder = home / _new_version(home)
+                folder = home / _new_version(home, alone=not mirror.is_mirror(models))
                 draft.rename(folder)
                 _point_to(home / CURRENT, folder.name)
         except BaseException:
@@ -84,6 +87,7 @@ def publishing(models: Path, task: str) -> Iterator[Path]:
             if folder is not None and _version_named(home / CURRENT) != folder.name:
                 shutil.rmtree(folder, ignore_errors=True)
             raise
+        mirror.push_models(models)
 
 
 def _sweep(home: Path) -> None:
@@ -103,6 +107,7 @@ def point_to(models: Path, task: str, version: str) -> None:
     """Make `version` the current one; the one before is remembered for `rollback`. Raises ModelError."""
     with _telling(models / task), _changing(models):
         _point_to(models / task / CURRENT, version)
+    mirror.push_models(models)
 
 
 def _point_to(pointer: Path, version: str) -> None:
@@ -125,12 +130,18 @@ def rollback(models: Path, task: str) -> str:
             version = previous.pop()
             if (models / task / version).is_dir():
                 _write_pointer(pointer, {"version": version, "previous": previous})
-                return version
-    raise ModelError(f"{pointer} names no earlier version of {task} that is still there: nothing to go back to.")
+                break
+        else:
+            raise ModelError(
+                f"{pointer} names no earlier version of {task} that is still there: nothing to go back to."
+            )
+    mirror.push_models(models)
+    return version
 
 
 def versions(models: Path, task: str) -> list[str]:
     """Names of the task's whole versions, sorted: oldest first, as they are named by their time. Raises ModelError."""
+    mirror.fresh(models, mirror.pull_models)
     _read_pointer(models / task / CURRENT)
     return sorted(
         path.parent.name for path in (models / task).glob(f"*/{CARD}") if not path.parent.name.startswith(".")
@@ -160,6 +171,7 @@ def delete(models: Path, task: str, version: str) -> None:
         shutil.rmtree(gone)
     except OSError as error:
         raise ModelError(f"{folder} cannot be removed ({error.strerror or error}). Make it writable.") from error
+    mirror.push_models(models)
 
 
 def export(models: Path, task: str, path: Path, version: str | None = None) -> Path:
@@ -198,8 +210,9 @@ def _version_named(pointer: Path) -> str | None:
         return None
 
 
-def _new_version(home: Path) -> str:
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+def _new_version(home: Path, *, alone: bool) -> str:
+    """A name that is new, on other machines too where they publish into the same place."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + ("" if alone else f"-{secrets.token_hex(3)}")
     names = [stamp, *(f"{stamp}-{count}" for count in range(2, 1000))]
     return next(name for name in names if not (home / name).exists())
 

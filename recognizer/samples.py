@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from recognizer import durable
+from recognizer import durable, mirror
 from recognizer.errors import SamplesError
 from recognizer.values import Box, Frame, Hand, Region
 
@@ -95,9 +95,9 @@ class Sample:
 
 
 def captures_folder() -> Path:
-    """The folder that RECOGNIZER_CAPTURES names, else data/captures/ beside the package."""
+    """The folder that RECOGNIZER_CAPTURES names, or that follows the URL there; else data/captures/ beside the package."""
     named = os.environ.get("RECOGNIZER_CAPTURES")
-    return Path(named) if named else ROOT / "data" / "captures"
+    return mirror.folder_of(named) if named else ROOT / "data" / "captures"
 
 
 def new_session() -> str:
@@ -161,14 +161,24 @@ def _paper_margin(box: Box) -> int:
 class Samples:
     """The store. All methods may raise SamplesError; reading works where nothing can be written."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        """`folder` is `captures_folder()` unless named. What a crash left is put in order, where nobody writes now."""
+    def __init__(self, folder: Path | None = None, *, alone: bool = False) -> None:
+        """`folder` is `captures_folder()` unless named. What a crash left is put in order, where nobody writes now.
+
+        A folder that follows a URL takes part in what happens there, unless it is left `alone`.
+        """
         self.folder = captures_folder() if folder is None else folder
+        self._mirrored = not alone and mirror.is_mirror(self.folder)
         self.table_path = self.folder / TABLE
         self.unfinished = self.folder / UNFINISHED
         if self._is_unsettled():
             with contextlib.suppress(SamplesError), self.writing(wait_s=0):
                 pass
+        self.look_elsewhere()
+
+    def look_elsewhere(self) -> None:
+        """Have what is new at the URL fetched, where the folder follows one: now the first time, later on beside it."""
+        if self._mirrored:
+            mirror.fresh(self.folder, mirror.pull_samples)
 
     def create_task(self, name: str, region: str, labels: Iterable[str]) -> Task:
         """A new task; its name must differ from the others by more than capitals."""
@@ -188,6 +198,7 @@ class Samples:
 
     def tasks(self) -> list[Task]:
         """All tasks, sorted by name."""
+        self.look_elsewhere()
         return [self.task(name) for name in self._task_names()]
 
     def task(self, name: str) -> Task:
@@ -252,6 +263,7 @@ class Samples:
 
     def read(self, task: str | None = None) -> list[Sample]:
         """The samples of a task, or of all, in the order they were taken."""
+        self.look_elsewhere()
         name = None if task is None else self.task(task).name
         samples = [found for _, found in self.scan() if isinstance(found, Sample)]
         return [sample for sample in samples if name in (None, sample.task)]
@@ -342,6 +354,28 @@ class Samples:
             self._remove_card(source.name)
         return count
 
+    def follow(
+        self,
+        tasks: Iterable[Task],
+        added: Sequence[tuple[Sample, bytes]],
+        changed: dict[str, Sample],
+        deleted: Collection[str],
+        deleted_tasks: Iterable[str],
+    ) -> None:
+        """Do what was done elsewhere. Samples that changed or were deleted are named by their files, without .png."""
+
+        def changing(sample: Sample) -> Sample | None:
+            return None if (name := mirror.file_stem(sample.path)) in deleted else changed.get(name, sample)
+
+        with self.writing():
+            for task in tasks:
+                self._write_card(task)
+        self.place(added)
+        with self.writing():
+            self._change(changing)
+            for name in deleted_tasks:
+                self._remove_card(name)
+
     def drop_rows(self, lines: Iterable[bytes]) -> None:
         """Take lines out of samples.csv, of equal ones the last, while the pictures stay where they lie."""
         dropped = Counter(lines)
@@ -386,6 +420,8 @@ class Samples:
                 self._mend_last_line()
                 self._settle()
                 yield
+                if self._mirrored:
+                    mirror.push_samples(self)
         except TimeoutError as error:
             raise SamplesError(f"Cannot write {self.folder}: {error.strerror}. Wait until it is done.") from error
         except OSError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recognizer.errors import SamplesError
+from recognizer.mirror import folder_of
 
 # Whatever loads OpenCV or NumPy is imported where it is used, so that --help answers at once.
 if TYPE_CHECKING:
@@ -58,7 +59,10 @@ def run_samples(words: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--captures", type=Path, help="another folder (default: RECOGNIZER_CAPTURES, else data/captures/)"
+        "--captures",
+        "--data",
+        type=folder_of,
+        help="another folder (default: RECOGNIZER_CAPTURES, else data/captures/)",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", help="one of those below")
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from recognizer.errors import AssetError, ModelError
 from recognizer.strokes import digit_strokes, draw_strokes, placing
 from recognizer.values import Box, Frame, Prediction, Region
 
+STORE_BYTES = 100_000_000  # of each Ray node
 CARD_S = 2.4  # how long the studio shows each sheet
 
 
@@ -148,3 +150,20 @@ def hand_models(published_models: Path) -> Path:
     except (AssetError, ModelError) as error:
         pytest.skip(f"needs the hand model: {error}")
     return published_models
+
+
+@pytest.fixture(scope="session")
+def nodes() -> Iterator[Any]:
+    """A Ray cluster of two nodes of one core each, on this machine."""
+    pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-cluster.txt")
+    if not Path("/proc/self/stat").is_file():
+        pytest.skip("workers are found in /proc, which is Linux's")
+    from ray.cluster_utils import Cluster
+
+    node = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": STORE_BYTES}
+    both = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+    try:
+        both.add_node(**node)
+        yield both
+    finally:
+        both.shutdown()

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,11 +42,11 @@ class Served:
 
 
 @contextmanager
-def running_server(folder: Path, *words: str) -> Iterator[Served]:
+def running_server(folder: Path, *words: str, program: Sequence[str] = ("-m", "recognizer")) -> Iterator[Served]:
     """A server whose samples and models lie in the folder; the models are copies of the published ones."""
     models, captures = folder / "models", folder / "captures"
     shutil.copytree(registry.models_folder(), models, ignore=shutil.ignore_patterns("assets"))
-    command = [sys.executable, "-m", "recognizer", "serve", "--port", "0", "--models", str(models), *words]
+    command = [sys.executable, *program, "serve", "--port", "0", "--models", str(models), *words]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "RECOGNIZER_CAPTURES": str(captures)}
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

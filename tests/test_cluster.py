@@ -6,21 +6,21 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+from ray_nodes import until, workers
 
 from recognizer import registry
 from recognizer.classifier import Classifier
+from recognizer.cluster import connected
 from recognizer.errors import SettingsError
 from training import cluster, sets, workshop
 from training.fit import HISTORY, METRICS, PREDICTIONS, child_environment, read_metrics
 
-STORE_BYTES = 100_000_000
 DIFFERENT = {"seconds", "ms_a_picture", "published"}  # of two runs with the same seed
 PICTURES = 120
+CELL = "ray::train_cell"
 WAIT_S = 300  # for the slowest machine to train one layer
 
 
@@ -42,23 +42,6 @@ def data(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def nodes():
-    """Two nodes of one core each."""
-    pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-cluster.txt")
-    if not Path("/proc/self/stat").is_file():
-        pytest.skip("workers are found in /proc, which is Linux's")
-    from ray.cluster_utils import Cluster
-
-    node = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": STORE_BYTES}
-    both = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
-    try:
-        both.add_node(**node)
-        yield both
-    finally:
-        both.shutdown()
-
-
 def words(home, *more):
     return ["--data", "mnist", "--networks", "linear", "knn", "--seeds", "1", "--limit", "60", "--epochs", "2", "--runs",
             str(home / "runs"), "--models", str(home / "models"), "--results", str(home / "R.md"), *more]  # fmt: skip
@@ -69,29 +52,6 @@ def start(data, home, *more):
         [sys.executable, "-u", "-m", "training.workshop", *words(home, *more)],
         env=child_environment(RECOGNIZER_DATA=str(data)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
-
-
-def workers(nodes, task="ray::train_cell"):
-    """Processes of the two nodes that do such a task now."""
-    raylets = {found.process.pid for node in nodes.list_all_nodes() for found in node.all_processes["raylet"]}
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent in raylets and (folder / "cmdline").read_text().startswith(task):
-                found.append(int(folder.name))
-        except (OSError, ValueError):  # it has just ended
-            continue
-    return found
-
-
-def until(condition, within_s=60):
-    end_s = time.monotonic() + within_s
-    while time.monotonic() < end_s:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not come to this")
 
 
 def read_until(process, text):
@@ -114,7 +74,7 @@ def test_a_cluster_gives_what_one_machine_gives(nodes, data, tmp_path):
     process = start(data, home, *command)
     try:
         first = read_until(process, "mnist-knn-1-limit60 is done")
-        until(lambda: workers(nodes))
+        until(lambda: workers(nodes, CELL))
         process.send_signal(signal.SIGINT)
         first += process.stdout.readlines()
     finally:
@@ -126,13 +86,13 @@ def test_a_cluster_gives_what_one_machine_gives(nodes, data, tmp_path):
     else:  # the other run was done before it could be stopped: it is one of those that are left then
         (home / "runs" / "mnist-linear-1-limit60" / METRICS).unlink()
     assert first[0] == "2 of 2 runs to do on 2 machines, 1 cores each\n"
-    until(lambda: not workers(nodes))  # nothing goes on without the workshop
+    until(lambda: not workers(nodes, CELL))  # nothing goes on without the workshop
     written_ns = (home / "runs" / "mnist-knn-1-limit60" / METRICS).stat().st_mtime_ns
 
     process = start(data, home, *command)
     try:
         read_until(process, "mnist-linear-1-limit60 runs on")
-        (worker,) = until(lambda: workers(nodes))
+        (worker,) = until(lambda: workers(nodes, CELL))
         os.kill(worker, signal.SIGKILL)
         said = process.communicate(timeout=WAIT_S)[0]
     finally:
@@ -186,7 +146,7 @@ def test_a_run_takes_the_smallest_machine_and_a_gpu_where_there_is_one():
 
 def test_ray_that_is_not_there_is_one_line(data, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RECOGNIZER_DATA", str(data))
-    monkeypatch.setattr(cluster, "find_spec", lambda name: None)
+    monkeypatch.setattr("recognizer.cluster.find_spec", lambda name: None)
     with pytest.raises(SystemExit) as end:
         workshop.main(words(tmp_path, "--cluster"))
     assert end.value.code == 2
@@ -199,7 +159,7 @@ def test_ray_that_is_not_there_is_one_line(data, tmp_path, monkeypatch, capsys):
 def test_what_is_no_head_is_one_line(address):
     pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-cluster.txt")
     with pytest.raises(SettingsError, match=re.escape(f"--cluster {address}")) as error:
-        with cluster.connected(address):
+        with connected(address):
             pass
     assert "ray start --head" in str(error.value)
     assert "\n" not in str(error.value)

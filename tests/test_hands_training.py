@@ -13,6 +13,7 @@ from recognizer.errors import DataError, ModelError
 from recognizer.hand_signs import HandClassifier
 from recognizer.values import Box, Hand, Region
 from training import hands, signs
+from training.datasets import Images
 from training.hands import LABELS, Hands
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -53,17 +54,18 @@ def drawn_hands() -> Hands:
 
 
 def drawn_material(runs: Path) -> signs.Material:
-    from training.datasets import Images
-
     found = drawn_hands()
-    images = np.repeat(np.array([60, 120, 180], np.uint8), 40)[:, None, None] * np.ones((28, 28), np.uint8)
-    labels = np.repeat(np.arange(3), 40).astype(np.int64)
     empty = found.sources == "room"
     classes = hands.classes("rps", "rps", found.labels)
     runs.mkdir(parents=True, exist_ok=True)
-    material = signs.Material("rps", found, classes, ~empty, empty, runs, 0)
-    vars(material)["sign_mnist"] = Images(images, labels, images, labels, "", "")  # in place of what is read
-    return material
+    return signs.Material("rps", found, classes, ~empty, empty, runs, 0)
+
+
+def drawn_sign_mnist() -> Images:
+    """Grey squares in place of Sign Language MNIST, with the labels of rock, paper, scissors."""
+    images = np.repeat(np.array([60, 120, 180], np.uint8), 40)[:, None, None] * np.ones((28, 28), np.uint8)
+    labels = np.repeat(np.arange(3), 40).astype(np.int64)
+    return Images(images, labels, images, labels, "", "")
 
 
 def test_labels_of_each_task():
@@ -145,6 +147,7 @@ sys.path.insert(0, {tests!r})
 import test_hands_training
 from training import hands, signs, train
 signs.gather = lambda task, runs, seed: test_hands_training.drawn_material(runs / task)
+signs.load_sign_mnist, signs.rps_subset = test_hands_training.drawn_sign_mnist, lambda signs: signs
 hands.list_sha256 = lambda name: "0" * 64
 signs.POSE_ROUNDS, signs.POSE_COPIES, signs.PIXEL_EPOCHS, signs.MIXED_EPOCHS, signs.FUSED_ROUNDS = 3, 10, 1, 1, 8
 train.main()
@@ -220,6 +223,8 @@ def test_a_second_run_uses_what_the_folds_kept(trained, monkeypatch):
         "FUSED_ROUNDS": 8,
     }.items():
         monkeypatch.setattr(signs, name, value)
+    monkeypatch.setattr(signs, "load_sign_mnist", drawn_sign_mnist)
+    monkeypatch.setattr(signs, "rps_subset", lambda signs: signs)
     monkeypatch.setattr(signs, "fit", None)  # whoever fits again fails
     verdicts = signs.judge(material, list(signs.KINDS))
     assert set(verdicts) == set(signs.KINDS)

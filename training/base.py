@@ -43,7 +43,7 @@ class Base:
 
 def current_version(models: Path, task: Task) -> Path | None:
     """The task's current version; None where it has none. Raises ModelError for one that shows something else."""
-    if not (models / task.name / registry.CURRENT).exists():
+    if task.name not in registry.tasks(models):
         return None
     folder = registry.current(models, task.name)
     region = registry.read_card(folder).get("region")

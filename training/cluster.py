@@ -5,31 +5,27 @@ python -m training.workshop --cluster HOST:PORT     on the cluster whose head is
 """
 
 import argparse
-import logging
 import os
 import socket
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from recognizer import registry
+from recognizer.cluster import connected, first_line
 from recognizer.errors import DataError, SettingsError
 from training import fit, sets, transfer
-from training.fit import METRICS, ROOT, TrainingError, duration
+from training.fit import METRICS, TrainingError, duration
 from training.sets import DataSet
 from training.versions import COMMIT, git_commit
 from training.workshop import VGG16_FILE, folder_name, is_done, plan, words_of
 
 RETRIES = 3  # of a run whose worker or machine was lost
-CONNECT_S = 10  # to reach the head
-START = "Start a cluster: ray start --head --port=6379, and on the other machines ray start --address=HOST:6379"
 TEXTS = (".json", ".html")  # files of a run that name folders
 
 
@@ -51,43 +47,6 @@ class Outcome:
     published: str  # the version's folder on the worker; "" for k-NN, which publishes none
     version: dict[str, bytes]  # what is in it
     places: dict[str, str]  # other files of the worker that the texts name, and what they are here
-
-
-@contextmanager
-def connected(address: str) -> Iterator[Any]:
-    """The module ray, connected to a cluster. Raises SettingsError.
-
-    The code travels with the connection: the other machines need nothing but the installed requirements.
-    """
-    if find_spec("ray") is None:
-        raise SettingsError("Ray is not installed: .venv/bin/python -m pip install -r requirements-cluster.txt")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    import ray
-
-    if address:
-        _check_answers(address)
-    code = {"py_modules": [str(ROOT / "recognizer"), str(ROOT / "training")], "excludes": ["__pycache__"]}
-    try:
-        ray.init(address or None, runtime_env=code, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise SettingsError(
-            f"No Ray cluster could be used{' at ' + address if address else ''} ({_first_line(error)}). {START}"
-        ) from error
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
-
-
-def _check_answers(address: str) -> None:
-    """Raises SettingsError at once where nothing listens: Ray itself would go on trying for minutes."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or "/" in host:
-        raise SettingsError(f"--cluster {address} is not HOST:PORT of a head, as `ray start --head` prints it.")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
-    except (OSError, OverflowError) as error:
-        raise SettingsError(f"Nothing answers at --cluster {address} ({error}). {START}") from error
 
 
 def train_all(options: argparse.Namespace) -> tuple[list[Path], list[str]]:
@@ -167,7 +126,7 @@ def _collect(ray: Any, tasks: dict[Any, Cell], of: int, models: Path) -> None:
             failed += 1
             del tasks[task]
             running.discard(cell)
-            print(f"{cell.run.name} failed: {_first_line(getattr(error, 'cause', None) or error)}", flush=True)
+            print(f"{cell.run.name} failed: {first_line(getattr(error, 'cause', None) or error)}", flush=True)
         else:
             if isinstance(said, Outcome):
                 keep(cell, said, models)
@@ -275,7 +234,3 @@ def _shared_weights(ray: Any, cells: list[Cell]) -> Any:
 
 def _read(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def _first_line(error: Any) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -22,6 +22,7 @@ import numpy as np
 from recognizer import preprocess, registry
 from recognizer.classifier import Classifier
 from recognizer.errors import DataError, RecognizerError, SettingsError
+from recognizer.mirror import folder_of
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.sources import PICTURE_SUFFIXES, open_source, read_image
 from recognizer.strokes import draw_strokes, letter_strokes
@@ -45,7 +46,7 @@ def main() -> None:
         "--shows", default="", metavar="LABEL:FIRST-LAST,…", help="for clip: no label for an empty scene"
     )
     parser.add_argument("--task", default="digits", help="digits, letters, rps, or one of your own")
-    parser.add_argument("--models", type=Path, default=registry.models_folder())
+    parser.add_argument("--models", type=folder_of, default=registry.models_folder())
     parser.add_argument("--mistakes", action="store_true", help="list each file that was read wrong")
     parser.add_argument("--each", type=int, default=DRAWN_EACH, help="drawn pictures of each kind, for rejection")
     parser.add_argument("--seed", type=int, default=1)

@@ -23,9 +23,11 @@ import numpy as np
 
 from recognizer import registry
 from recognizer.errors import DataError, RecognizerError, SettingsError
+from recognizer.mirror import folder_of
 from training import augment, sets
 from training.networks import WORKSHOP
 from training.sets import DataSet
+from training.tuning import check_tuning, widened
 from training.versions import git_commit
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ VALIDATION_SHARE = 0.1  # of the training pictures, kept from the fit to choose 
 PATIENCE = 6  # epochs without a better loss on those before the fit stops
 PLATEAU = 2  # such epochs before the learning rate is halved
 PEAK_RATE = 2e-3  # of the cosine rate
+KEEP_CONFIDENCE = 0.989  # share of held-out pictures whose confidence reaches the calibrated one
 CONFIDENCE_Z = 1.96  # standard deviations that hold 95 % of a normal distribution
 NETWORKS = ("linear", "dense-16", "dense-256", "dense-512", "mlp-512x2", "knn", "cnn", "cnn-bn", "vgg16")
 METRICS, HISTORY, PREDICTIONS, NETWORK_FILE = "metrics.json", "history.csv", "predictions.npz", "network.keras"
@@ -63,6 +66,13 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, help="at most (default: what the network needs)")
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--rate", type=float, help="learning rate (default: the optimizer's own)")
+    parser.add_argument("--width", type=float, metavar="TIMES", help="hidden layers that many times as wide")
+    parser.add_argument(
+        "--keep",
+        type=float,
+        metavar="SHARE",
+        help=f"of held-out pictures that get a label (default: {KEEP_CONFIDENCE})",
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="learn from N pictures and test on N (a quick try)")
     parser.add_argument(
         "--augment", choices=[*augment.LEVELS], help="how much pictures are changed (default: the network's)"
@@ -77,12 +87,17 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         "--side", type=int, default=48, help="for vgg16: pixels that pictures are scaled to (48 to 150)"
     )
     parser.add_argument("--fine-tune", type=int, metavar="EPOCHS", help="for vgg16: with block 5 unfrozen")
-    parser.add_argument("--models", type=Path, default=registry.models_folder(), help="where the model is published")
+    parser.add_argument(
+        "--models", type=folder_of, default=registry.models_folder(), help="where the model is published"
+    )
     parser.add_argument("--runs", type=Path, default=ROOT / "runs", help="where the run's folder goes")
     options = parser.parse_args(words)
     for name in ("epochs", "batch_size", "limit"):
         if (getattr(options, name) or 1) < 1:
             parser.error(f"--{name.replace('_', '-')} {getattr(options, name)} is not at least 1")
+    check_tuning(parser, options)
+    if options.width is not None and options.network not in WORKSHOP:
+        parser.error(f"--width is of hidden layers, and {options.network} has none that could be wider")
     return options
 
 
@@ -189,6 +204,7 @@ def run_network(data: DataSet, split: Split, options: argparse.Namespace, run: P
         run, data, options, probabilities,
         {
             "augment": level,
+            "keep": options.keep or KEEP_CONFIDENCE,
             "epochs": len(history["loss"]),
             "fitted": len(split.fitted),
             "held_out": len(split.held_out),
@@ -208,7 +224,7 @@ def fit(
 
     recipe = WORKSHOP[options.network]
     epochs = options.epochs or recipe.epochs_on.get(data.name, recipe.epochs)
-    model = recipe.build(len(data.labels), options.seed)
+    model = widened(recipe.build(len(data.labels), options.seed), options.width or 1, options.seed)
     compiled = bool(model.compiled)
     if not compiled:
         compile_with_cosine(

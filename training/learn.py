@@ -18,6 +18,7 @@ import numpy as np
 
 from recognizer import registry
 from recognizer.errors import RecognizerError, SamplesError
+from recognizer.mirror import folder_of
 from recognizer.pipeline import picture_finder
 from recognizer.samples import REGIONS, Sample, Samples, Task
 from recognizer.samples_exchange import import_folder, labels_in
@@ -60,8 +61,8 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--force", action="store_true", help="publish what did not prove itself as well")
     parser.add_argument("--json", action="store_true", help="tell the progress in one JSON object a line")
-    parser.add_argument("--captures", type=Path, help="folder of the samples")
-    parser.add_argument("--models", type=Path, default=registry.models_folder())
+    parser.add_argument("--captures", "--data", type=folder_of, help="folder of the samples")
+    parser.add_argument("--models", type=folder_of, default=registry.models_folder())
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args(words)
 

@@ -15,16 +15,19 @@ import numpy as np
 
 from recognizer import preprocess, registry
 from recognizer.errors import RecognizerError
+from recognizer.mirror import folder_of
 from training import sets
-from training.fit import NETWORK_FILE, read_metrics, split_of, write_metrics
+from training.fit import KEEP_CONFIDENCE, NETWORK_FILE, Split, read_metrics, split_of, write_metrics
 from training.networks import EMBEDDING
+from training.sets import DataSet
 from training.versions import write_network
 
 if TYPE_CHECKING:
     import keras
 
+    from recognizer.classifier import Rejection
+
 KEEP_DISTANCE = 0.9985  # share of held-out pictures whose features lie within the calibrated distance
-KEEP_CONFIDENCE = 0.989  # and share of those whose confidence reaches the calibrated one
 STATISTICS = 20000  # pictures are plenty to say where a label's features lie
 TIMED = 100  # pictures
 
@@ -33,7 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.publish", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("run", type=Path)
-    parser.add_argument("--models", type=Path, default=registry.models_folder())
+    parser.add_argument("--models", type=folder_of, default=registry.models_folder())
     options = parser.parse_args()
     try:
         publish(options.run, options.models)
@@ -47,7 +50,7 @@ def publish(run: Path, models: Path) -> Path:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
 
-    from recognizer.classifier import Classifier, Rejection
+    from recognizer.classifier import Classifier
 
     metrics = read_metrics(run)
     source = metrics["data_source"]
@@ -56,14 +59,7 @@ def publish(run: Path, models: Path) -> Path:
     split = split_of(data, metrics["seed"])
     task = f"{data.name}-{metrics['network']}"
     whole = two_outputs(keras.saving.load_model(run / NETWORK_FILE, compile=False), task)
-    chosen = split.fitted[:: max(1, len(split.fitted) // STATISTICS)]
-    if len(np.unique(data.train_labels[chosen])) < len(data.labels):
-        chosen = split.fitted
-    _, features = _run(whole, data.train_images[chosen])
-    rejection = Rejection.of_features(features, data.train_labels[chosen], len(data.labels))
-    probabilities, features = _run(whole, data.train_images[split.held_out])
-    max_distance = float(np.quantile(rejection.distances(features).min(axis=1), KEEP_DISTANCE))
-    min_confidence = float(np.quantile(probabilities[:, : len(data.labels)].max(axis=1), 1 - KEEP_CONFIDENCE))
+    rejection, min_confidence, max_distance = calibrated(whole, data, split, metrics.get("keep", KEEP_CONFIDENCE))
     card: dict[str, Any] = {
         "task": task,
         "labels": data.labels,
@@ -89,6 +85,22 @@ def publish(run: Path, models: Path) -> Path:
     write_metrics(run, {**metrics, "published": str(folder), "ms_a_picture": round(milliseconds, 3)})
     print(f"Published {folder}")
     return folder
+
+
+def calibrated(whole: "keras.Model", data: DataSet, split: Split, keep: float) -> tuple["Rejection", float, float]:
+    """Where the features of the labels lie, the least confidence that a share `keep` of the held-out pictures reaches,
+    and the largest distance."""
+    from recognizer.classifier import Rejection
+
+    chosen = split.fitted[:: max(1, len(split.fitted) // STATISTICS)]
+    if len(np.unique(data.train_labels[chosen])) < len(data.labels):
+        chosen = split.fitted
+    _, features = answers_of(whole, data.train_images[chosen])
+    rejection = Rejection.of_features(features, data.train_labels[chosen], len(data.labels))
+    probabilities, features = answers_of(whole, data.train_images[split.held_out])
+    max_distance = float(np.quantile(rejection.distances(features).min(axis=1), KEEP_DISTANCE))
+    min_confidence = float(np.quantile(probabilities[:, : len(data.labels)].max(axis=1), 1 - keep))
+    return rejection, min_confidence, max_distance
 
 
 def two_outputs(model: "keras.Model", name: str) -> "keras.Model":
@@ -124,7 +136,8 @@ def _preprocess(region: str, colour_side: int | None) -> str:
     return preprocess.VERSION if region == "paper" else preprocess.HAND_VERSION
 
 
-def _run(whole: "keras.Model", images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def answers_of(whole: "keras.Model", images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities and embedding of pictures (N, …) uint8."""
     probabilities, features = whole.predict(images.astype(np.float32), batch_size=256, verbose=0)
     return probabilities, features
 

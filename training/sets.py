@@ -4,7 +4,7 @@ import hashlib
 import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,8 @@ class DataSet:
     test_labels: np.ndarray  # (M,) int64
     source: str  # the file or folder that it was read from
     sha256: str
+    # (N,) int64, by person, series or session; empty where nothing says whose a picture is
+    train_series: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -92,7 +94,7 @@ def load(name: str, colour_side: int | None = None, region: str = "hand") -> Dat
 def keep(data: DataSet, folder: Path) -> Path:
     """Write a whole data set into a data folder, where `load` finds it by its name before all others."""
     path = folder / KEPT.format(data.name)
-    arrays: dict[str, Any] = {field.name: np.asarray(getattr(data, field.name)) for field in fields(data)}
+    arrays: dict[str, Any] = {one.name: np.asarray(getattr(data, one.name)) for one in fields(data)}
     with path.open("wb") as file:
         np.savez(file, **arrays)
     return path
@@ -102,7 +104,7 @@ def read_kept(path: Path) -> DataSet:
     """What `keep` wrote. Raises DataError."""
     try:
         with np.load(path) as arrays:
-            found = {field.name: arrays[field.name] for field in fields(DataSet)}
+            found = {one.name: arrays[one.name] for one in fields(DataSet)}
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} is no data set that was kept whole ({error}). Delete it.") from error
     return DataSet(**{name: value if value.ndim > 1 or value.dtype == np.int64 else value.tolist()
@@ -119,6 +121,7 @@ def limited(data: DataSet, limit: int | None, seed: int) -> DataSet:
     return replace(
         data, train_images=data.train_images[train], train_labels=data.train_labels[train],
         test_images=data.test_images[test], test_labels=data.test_labels[test],
+        train_series=data.train_series[train] if len(data.train_series) else data.train_series,
     )  # fmt: skip
 
 
@@ -255,7 +258,9 @@ def _of_pictures(
     test = np.array([one == max(series) for one in series]) if several else _stratified(classes)
     if several and set(classes[~test]) != set(range(len(labels))):
         test = _stratified(classes)  # a series of other labels tests nothing
-    return _divided(name, labels, region, images, classes, test, str(source))
+    names = sorted(set(series) - {""})
+    places = np.array([names.index(one) for one in series] if "" not in series else [], np.int64)
+    return _divided(name, labels, region, images, classes, test, str(source), places)
 
 
 def framing(region: str, colour_side: int | None) -> Callable[[np.ndarray], np.ndarray]:
@@ -291,7 +296,14 @@ def _stratified(classes: np.ndarray) -> np.ndarray:
 
 
 def _divided(
-    name: str, labels: list[str], region: str, images: np.ndarray, classes: np.ndarray, test: np.ndarray, source: str
+    name: str,
+    labels: list[str],
+    region: str,
+    images: np.ndarray,
+    classes: np.ndarray,
+    test: np.ndarray,
+    source: str,
+    series: np.ndarray | None = None,
 ) -> DataSet:
     if not test.any():
         raise DataError(f"{source} has one picture a label: nothing is left to test on. Add more.")
@@ -299,6 +311,7 @@ def _divided(
     return DataSet(
         name, labels, region, images[~test], classes[~test].astype(np.int64),
         images[test], classes[test].astype(np.int64), source, digest,
+        np.zeros(0, np.int64) if series is None or not len(series) else series[~test],
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import argparse
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from training import new_signs
 from training.datasets import Images, load_sign_mnist, rps_subset
 from training.hands import LABELS, Hands
 from training.networks import EMBEDDING, cnn_bn
+from training.tuning import AS_EVER, Tuning
 from training.versions import with_features, write_card, write_network
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class Material:
     empty: np.ndarray  # (N,) bool: of photos/nothing, which no network learns from
     runs: Path
     seed: int
+    tuning: Tuning = AS_EVER
 
     @cached_property
     def sign_mnist(self) -> Images:
@@ -152,7 +154,7 @@ def gather(task: str, runs: Path, seed: int) -> Material:
 def train_signs(options: argparse.Namespace) -> None:
     """Judge every kind on people left out, fit each on all, publish them, and make the best of them the current one."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    material = gather(options.task, options.runs, options.seed)
+    material = replace(gather(options.task, options.runs, options.seed), tuning=Tuning.of(options))
     wanted = [options.kind] if options.kind else list(KINDS)
     material.runs.mkdir(parents=True, exist_ok=True)
     verdicts = judge(material, wanted)
@@ -210,7 +212,7 @@ def _digest(material: Material, kind: str) -> str:
     hands = material.hands
     seen = (hands.landmarks, hands.images, hands.looks[:, :, :1], material.classes)
     data = hashlib.sha256(b"".join(array.tobytes() for array in seen)).hexdigest()
-    made_of = [data, photos.code_digest(*CODE), material.seed, kind]
+    made_of = [data, photos.code_digest(*CODE), material.seed, kind, *material.tuning.learned_with()]
     if kind == "pixels":
         made_of += [photos.code_digest("training/networks.py"), material.sign_mnist.sha256]
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
@@ -223,7 +225,7 @@ def verdict_of(material: Material, answers: Answers) -> Verdict:
     confidence = np.nan_to_num(known.max(axis=1), nan=0.0)
     best = np.nan_to_num(known, nan=0.0).argmax(axis=1)
     right = material.judged & (confidence > 0) & (best == material.classes)
-    min_confidence = float(np.quantile(confidence[right], 1 - KEEP_CONFIDENCE))
+    min_confidence = float(np.quantile(confidence[right], 1 - (material.tuning.keep or KEEP_CONFIDENCE)))
     max_distance = LEEWAY * float(np.quantile(distances[right], KEEP_DISTANCE))
     said = np.where((confidence >= min_confidence) & (distances <= max_distance), best, -1)
     right &= said == best
@@ -296,12 +298,13 @@ def _fit_pose(material: Material, rows: np.ndarray) -> Reader:
     lessons = _lessons(material, rows, rng)
     landmarks, left, classes = lessons.landmarks, lessons.left, lessons.classes
     count = len(material.labels) + 1
-    members, normalise = pose_net(count, material.seed)
-    normalise.adapt(pose.batch_features(*pose.augmented(landmarks, left, rng)))
-    _compile(members, POSE_ROUNDS * POSE_COPIES * -(-len(classes) // BATCH))
+    tuning = material.tuning
+    members, normalise = pose_net(count, material.seed, tuning.width)
+    normalise.adapt(pose.batch_features(*tuning.changed(landmarks, left, rng)))
+    _compile(members, POSE_ROUNDS * POSE_COPIES * -(-len(classes) // BATCH), tuning.rate or RATE)
     targets = np.eye(count, dtype=np.float32)[np.tile(classes, POSE_COPIES)]
     for _ in range(POSE_ROUNDS):
-        others = [pose.batch_features(*pose.augmented(landmarks, left, rng)) for _ in range(POSE_COPIES)]
+        others = [pose.batch_features(*tuning.changed(landmarks, left, rng)) for _ in range(POSE_COPIES)]
         members.fit(
             np.concatenate(others),
             [targets] * MEMBERS,
@@ -316,19 +319,20 @@ def _fit_fused(material: Material, rows: np.ndarray) -> Reader:
     """Joints and looks of the same hand, both changed, in one network; people with few pictures are shown more often."""
     rng = np.random.default_rng(material.seed)
     lessons = _lessons(material, rows, rng)
-    looks = material.hands.looks
+    looks, tuning = material.hands.looks, material.tuning
     count = len(material.labels) + 1
     chances = lessons.weights / lessons.weights.sum()
 
     def batch(chosen: np.ndarray) -> np.ndarray:
-        posed = pose.batch_features(*pose.augmented(lessons.landmarks[chosen], lessons.left[chosen], rng))
+        posed = pose.batch_features(*tuning.changed(lessons.landmarks[chosen], lessons.left[chosen], rng))
         where, views = (places[chosen] for places in lessons.places)
         seen = looks[where, views, rng.integers(photos.LOOKS, size=len(chosen))]
         return np.concatenate([posed, seen.astype(np.float32)], axis=1)
 
     size = len(lessons.classes)
-    members = fused_net(count, material.seed, batch(np.arange(size)))
-    _compile(members, FUSED_ROUNDS * -(-size // FUSED_BATCH), decay=FUSED_DECAY, smoothing=FUSED_SMOOTHING)
+    members = fused_net(count, material.seed, batch(np.arange(size)), tuning.width)
+    steps = FUSED_ROUNDS * -(-size // FUSED_BATCH)
+    _compile(members, steps, tuning.rate or RATE, FUSED_DECAY, FUSED_SMOOTHING)
     for _ in range(FUSED_ROUNDS):
         chosen = rng.choice(size, size, p=chances)
         targets = np.eye(count, dtype=np.float32)[lessons.classes[chosen]]
@@ -351,7 +355,7 @@ def _joined(members: "keras.Model", name: str) -> "keras.Model":
     return keras.Model(members.inputs, [probabilities, joined], name=name)
 
 
-def fused_net(classes: int, seed: int, typical: np.ndarray) -> "keras.Model":
+def fused_net(classes: int, seed: int, typical: np.ndarray, width: float = 1.0) -> "keras.Model":
     """Small networks side by side, (pose.SIZE + appearance.SIZE,) to `classes` logits of each.
 
     MEMBERS of them see joints and looks, and as many joints alone. `typical` (N, pose.SIZE + appearance.SIZE) are inputs,
@@ -369,16 +373,18 @@ def fused_net(classes: int, seed: int, typical: np.ndarray) -> "keras.Model":
     logits = []
     for member in range(MEMBERS):
         halves = [
-            layers.Dropout(0.3)(layers.Dense(FUSED_WIDTH, activation="relu")(layers.Dropout(dropped)(half)))
+            layers.Dropout(0.3)(
+                layers.Dense(round(width * FUSED_WIDTH), activation="relu")(layers.Dropout(dropped)(half))
+            )
             for half, dropped in ((posed, 0.1), (seen, 0.4))
         ]
         embedding = layers.Concatenate(name=f"{EMBEDDING}_{member}")(halves)
         logits.append(layers.Dense(classes, name=f"{DECIDES}_{member}")(embedding))
-    logits += _pose_members(posed, classes, MEMBERS)
+    logits += _pose_members(posed, classes, MEMBERS, width)
     return keras.Model(inputs, logits)
 
 
-def pose_net(classes: int, seed: int) -> tuple["keras.Model", "keras.layers.Normalization"]:
+def pose_net(classes: int, seed: int, width: float = 1.0) -> tuple["keras.Model", "keras.layers.Normalization"]:
     """MEMBERS small networks side by side, (pose.SIZE,) to a list of `classes` logits, and their normalisation."""
     import keras
     from keras import layers
@@ -386,18 +392,18 @@ def pose_net(classes: int, seed: int) -> tuple["keras.Model", "keras.layers.Norm
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((pose.SIZE,), name="pose")
     normalise = layers.Normalization()
-    return keras.Model(inputs, _pose_members(normalise(inputs), classes, 0)), normalise
+    return keras.Model(inputs, _pose_members(normalise(inputs), classes, 0, width)), normalise
 
 
-def _pose_members(posed: "keras.KerasTensor", classes: int, first: int) -> "list[keras.KerasTensor]":
+def _pose_members(posed: "keras.KerasTensor", classes: int, first: int, width: float) -> "list[keras.KerasTensor]":
     """The logits of MEMBERS networks of joints alone, which are numbered from `first`."""
     from keras import layers
 
     x = layers.Dropout(0.1)(posed)
     logits = []
     for member in range(first, first + MEMBERS):
-        hidden = layers.Dropout(0.4)(layers.Dense(256, activation="relu")(x))
-        embedding = layers.Dense(64, activation="relu", name=f"{EMBEDDING}_{member}")(hidden)
+        hidden = layers.Dropout(0.4)(layers.Dense(round(width * 256), activation="relu")(x))
+        embedding = layers.Dense(round(width * 64), activation="relu", name=f"{EMBEDDING}_{member}")(hidden)
         logits.append(layers.Dense(classes, name=f"{DECIDES}_{member}")(layers.Dropout(0.4)(embedding)))
     return logits
 

@@ -22,11 +22,13 @@ import numpy as np
 from recognizer import preprocess, registry
 from recognizer.classifier import Rejection
 from recognizer.errors import RecognizerError
+from recognizer.mirror import folder_of
 from recognizer.terminal import spell_what_cannot_be_shown
 from training import scenes
 from training.datasets import Images, load_mnist
 from training.heads import Knowledge
 from training.signs import KINDS, train_signs
+from training.tuning import check_tuning
 from training.versions import with_features, write_card, write_network
 
 if TYPE_CHECKING:
@@ -89,13 +91,28 @@ def main() -> None:
     parser.add_argument(
         "--kind", choices=KINDS, help="of letters and rps: only this kind (default: all, and the best becomes current)"
     )
+    of_signs = "of letters' and rps' joints"
+    parser.add_argument("--rate", type=float, help=f"{of_signs}: the highest learning rate")
+    parser.add_argument(
+        "--width", type=float, metavar="TIMES", help=f"{of_signs}: hidden layers that many times as wide"
+    )
+    parser.add_argument("--augment", type=float, metavar="SHARE", help=f"{of_signs}: of hands that are shown changed")
+    parser.add_argument(
+        "--keep", type=float, metavar="SHARE", help="of letters' and rps' right readings that get a label"
+    )
     parser.add_argument("--epochs", type=int, default=30, help="of all stages of digits together")
     parser.add_argument("--scenes", type=int, default=54000, metavar="N", help="crops from drawn paper scenes")
     parser.add_argument("--limit", type=int, metavar="N", help="use only N of MNIST's digits (a quick try)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--models", type=Path, default=registry.models_folder())
+    parser.add_argument("--models", type=folder_of, default=registry.models_folder())
     parser.add_argument("--runs", type=Path, default=ROOT / "runs", help="drawn scenes and weights on the way")
     options = parser.parse_args()
+    check_tuning(parser, options)
+    tuned = [f"--{name}" for name in ("rate", "width", "augment", "keep") if getattr(options, name) is not None]
+    if tuned and options.task == "digits":
+        parser.error(f"{tuned[0]} is of letters and rps; python -m training.train --data mnist has it for digits")
+    if set(tuned) - {"--keep"} and options.kind not in ("pose", "fused"):
+        parser.error(f"{tuned[0]} is of joints: add --kind pose or --kind fused")
     try:
         if options.task == "digits":
             train_digits(options)

@@ -1,6 +1,7 @@
 """`python -m recognizer serve`: flags to a server that runs until Ctrl-C."""
 
 import argparse
+import os
 import secrets
 import socket
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recognizer.errors import SettingsError
+from recognizer.mirror import folder_of
 
 # Whatever loads FastAPI or OpenCV is imported where it is used, so that --help answers at once.
 if TYPE_CHECKING:
@@ -31,8 +33,22 @@ def run_serve(words: Sequence[str]) -> int:
     parser.add_argument("--name", action="append", default=[], help="a further name that this machine is reached under")
     parser.add_argument("--certificate", type=Path, metavar="PEM", help="for https, which browsers ask for the camera")
     parser.add_argument("--key", type=Path, metavar="PEM", help="of the certificate")
-    parser.add_argument("--models", type=Path, help="another model folder (default: RECOGNIZER_MODELS, else models/)")
+    parser.add_argument(
+        "--models", type=folder_of, help="another model folder (default: RECOGNIZER_MODELS, else models/)"
+    )
+    parser.add_argument(
+        "--data",
+        type=folder_of,
+        metavar="FOLDER",
+        help="of the samples (default: RECOGNIZER_CAPTURES, else data/captures/)",
+    )
+    parser.add_argument(
+        "--cluster", nargs="?", const="", metavar="ADDRESS",
+        help="on the Ray cluster whose head is at ADDRESS, else on the one that runs here, else on this machine's cores",
+    )  # fmt: skip
     options = parser.parse_args(words)
+    if options.data:
+        os.environ["RECOGNIZER_CAPTURES"] = str(options.data)  # for the processes that read pictures, too
 
     from recognizer.registry import models_folder
     from recognizer.settings import ServeSettings, is_loopback
@@ -50,6 +66,10 @@ def run_serve(words: Sequence[str]) -> int:
         certificate=options.certificate,
         key=options.key,
     )
+    if options.cluster is not None:
+        from recognizer.serve.cluster import serve_on_cluster
+
+        return serve_on_cluster(settings, options.cluster)
     return serve(settings)
 
 

@@ -1,0 +1,65 @@
+"""A Ray cluster, for the commands that take --cluster [ADDRESS]."""
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from recognizer.errors import SettingsError
+
+ROOT = Path(__file__).resolve().parent.parent
+CONNECT_S = 10  # to reach the head
+TOKEN = Path.home() / ".ray" / "auth_token"  # Ray makes it where it starts a cluster by itself; heads then ask for it
+START = "Start a cluster: ray start --head --port=6379, and on the other machines ray start --address=HOST:6379"
+
+
+@contextmanager
+def connected(address: str, **environment: str) -> Iterator[Any]:
+    """The module ray, connected to a cluster, with variables for the processes there. Raises SettingsError.
+
+    The code travels with the connection: the other machines need nothing but the installed requirements.
+    """
+    if find_spec("ray") is None:
+        raise SettingsError("Ray is not installed: .venv/bin/python -m pip install -r requirements-cluster.txt")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    import ray
+
+    if address:
+        _check_answers(address)
+    code = {
+        "py_modules": [str(ROOT / "recognizer"), str(ROOT / "training")],
+        "excludes": ["__pycache__"],
+        "env_vars": environment,
+    }
+    try:
+        ray.init(address or None, runtime_env=code, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        remedy = START
+        if TOKEN.is_file() and "RAY_AUTH_MODE" not in os.environ:
+            remedy = f"If its head asks for the token in {TOKEN}, set RAY_AUTH_MODE=token. {START}"
+        where = f" at {address}" if address else ""
+        raise SettingsError(f"No Ray cluster could be used{where} ({first_line(error)}). {remedy}") from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Raises SettingsError at once where nothing listens: Ray itself would go on trying for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or "/" in host:
+        raise SettingsError(f"--cluster {address} is not HOST:PORT of a head, as `ray start --head` prints it.")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        raise SettingsError(f"Nothing answers at --cluster {address} ({error}). {START}") from error
+
+
+def first_line(error: Any) -> str:
+    """What an error says, without Ray's traceback."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

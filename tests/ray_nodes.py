@@ -1,0 +1,30 @@
+"""What runs on the nodes of the Ray cluster that the tests start."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def workers(nodes: Any, task: str) -> list[int]:
+    """Processes of the two nodes that do such a task now."""
+    raylets = {found.process.pid for node in nodes.list_all_nodes() for found in node.all_processes["raylet"]}
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent in raylets and (folder / "cmdline").read_text().startswith(task):
+                found.append(int(folder.name))
+        except (OSError, ValueError):  # it has just ended
+            continue
+    return found
+
+
+def until(condition: Callable[[], Any], within_s: float = 60) -> Any:
+    """What the condition says as soon as that is true."""
+    end_s = time.monotonic() + within_s
+    while time.monotonic() < end_s:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not come to this")

@@ -1,0 +1,259 @@
+"""Sweeps on a real cluster, and what they are made of."""
+
+import json
+import pickle
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+from test_hands_training import PEOPLE, drawn_material
+
+from recognizer.errors import DataError, SettingsError
+from recognizer.samples import Samples
+from training import fit, sets, signs, sweep, train, tuning
+from training.fit import child_environment
+from training.networks import WORKSHOP
+
+EACH = 10  # pictures of a label and series
+WAIT_S = 300  # for the slowest machine to do four short trials
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Bars in columns, "drawn" by three people: series/label/picture."""
+    folder = tmp_path_factory.mktemp("bars")
+    rng = np.random.default_rng(0)
+    for person in ("ann", "ben", "cleo"):
+        for place, label in enumerate("abc"):
+            home = folder / person / label
+            home.mkdir(parents=True)
+            for number in range(EACH):
+                picture = rng.integers(0, 90, (28, 28)).astype(np.uint8)
+                picture[4:24, 6 + 6 * place : 10 + 6 * place] += 120
+                cv2.imwrite(str(home / f"{number}.png"), picture)
+    return folder
+
+
+@pytest.fixture
+def space(tmp_path):
+    path = tmp_path / "space.json"
+    path.write_text(json.dumps({"rate": [0.003, 1e-7], "keep": [1.0]}))
+    return path
+
+
+def words(pictures, space, *more):
+    return ["--task", str(pictures), "--seed", "1", "--network", "dense-256", "--space", str(space), "--epochs", "8", "--runs",
+            str(space.parent / "runs"), *more]  # fmt: skip
+
+
+def test_a_sweep_stops_bad_trials_goes_on_after_ctrl_c_and_tells_how_to_train_the_winner(
+    nodes, pictures, space, tmp_path, capsys
+):
+    command = words(pictures, space, "--cluster", nodes.address)
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "training.sweep", *command],
+        env=child_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    said = []
+    try:
+        for line in process.stdout:
+            said.append(line)
+            if any("is done" in before for before in said[:-1]):  # and that is written down
+                process.send_signal(signal.SIGINT)
+                break
+        said += process.stdout.readlines()
+        assert process.wait(WAIT_S) == 130, "".join(said)
+    finally:
+        process.kill()
+    assert "goes on with the trials that are not done" in said[-1]
+    done = next(line.split(" is done")[0] for line in said if "is done" in line)
+
+    sweep.main(command)
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("Going on with") for line in lines)
+    assert not any(line.startswith(f"{done}:") for line in lines)
+    table = {int(line.split()[0]): line for line in lines if re.match(r"\d     ", line)}
+    assert sorted(table) == [0, 1, 2]
+    bad = next(line for line in table.values() if " 1e-07 " in line)
+    assert bad.endswith("stopped")  # before it had seen both
+    trained = lines[-1].split()
+    assert trained[:3] == ["python", "-m", "training.train"]
+    options = fit.parse(trained[3:])
+    assert (options.data, options.network, options.epochs) == (str(pictures), "dense-256", 8)
+    assert options.rate in (None, 0.003)
+
+
+def test_a_person_is_read_by_a_network_that_did_not_see_them(pictures):
+    road = sweep.data_road(
+        sets.load(str(pictures)), ["--data", "d", "--network", "linear", "--epochs", "12", "--batch-size", "8"], 0
+    )
+    assert road.parts == ["source 1", "source 2"]  # the third is the test
+    assert [len(part) for part in road.members] == [3 * EACH] * 2
+    assert sorted(np.concatenate(road.members)) == list(range(6 * EACH))
+    sure, strict = (road.score({"rate": 0.003, "keep": keep}, 0) for keep in (1.0, 0.3))
+    assert sure > 0.3
+    assert 0 < strict < sure  # what gets no label counts nothing
+
+
+def test_what_does_not_say_whose_it_is_is_dealt_at_random(capsys):
+    images, labels = np.zeros((8, 28, 28, 1), np.uint8), np.arange(8) % 2
+    data = sets.DataSet("drawn", ["a", "b"], "paper", images, labels, images, labels, "drawn", "")
+    road = sweep.data_road(data, [], 0)
+    assert sorted(np.concatenate(road.members)) == list(range(8))
+    assert "drawn does not say whose" in capsys.readouterr().out
+    with pytest.raises(DataError, match="one person, series or session to learn from"):
+        sweep.data_road(replace(data, train_series=np.zeros(8, np.int64)), [], 0)
+
+
+def test_a_task_of_ones_own_is_swept_by_its_sessions(monkeypatch):
+    Samples().create_task("signs", "hand", ["ok", "stop"])
+    asked = []
+    monkeypatch.setattr(sweep.sets, "load", lambda name: asked.append(name) or "data")
+    monkeypatch.setattr(sweep.sets, "limited", lambda data, limit, seed: data)
+    monkeypatch.setattr(sweep, "data_road", lambda data, words, seed: words)
+    told = [sweep.road_of(sweep.parse(["--task", task, "--space", "s"])) for task in ("signs", "digits")]
+    assert asked == ["captures/signs", "mnist"]
+    assert told[1] == ["--data", "mnist", "--network", "cnn-bn"]
+
+
+def test_hands_leave_out_people(tmp_path, monkeypatch):
+    monkeypatch.setattr(signs, "POSE_ROUNDS", 1)
+    monkeypatch.setattr(signs, "POSE_COPIES", 2)
+    road = sweep.hands_road(drawn_material(tmp_path), "pose", 20)
+    assert road.parts == PEOPLE
+    assert len(road.material.hands) == 3 * 20 + 2
+    sent = pickle.loads(pickle.dumps(road))  # as Ray does
+    assert 0 < sent.score({"rate": 0.01, "augment": 0.5}, 0) <= 1
+    wide, narrow = (signs.pose_net(3, 0, width)[0].count_params() for width in (1.0, 0.5))
+    assert narrow < wide
+    assert " ".join(road.command({"rate": 1e-3})) == "python -m training.train rps --kind pose --rate 0.001"
+
+
+def test_the_winners_options_reach_the_training_of_signs(monkeypatch):
+    argv = "train rps --kind pose --rate 0.001 --width 2 --augment 0.5 --keep 0.9"
+    monkeypatch.setattr(sys, "argv", argv.split())
+    seen = []
+    monkeypatch.setattr(train, "train_signs", seen.append)
+    train.main()
+    assert tuning.Tuning.of(seen[0]) == tuning.Tuning(0.001, 2, 0.5, 0.9)
+
+
+def test_what_was_fitted_with_other_numbers_is_not_taken_for_the_same(tmp_path):
+    material = drawn_material(tmp_path)
+    kept = signs._digest(material, "pose")
+    numbers = (tuning.Tuning(keep=0.5), tuning.Tuning(rate=1e-3), tuning.Tuning(width=2), tuning.Tuning(augment=0.5))
+    others = [signs._digest(replace(material, tuning=one), "pose") for one in numbers]
+    assert others[0] == kept  # a threshold is no part of the fit
+    assert len({kept, *others[1:]}) == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("digits --rate 0.1", "--rate is of letters and rps"),
+        ("rps --width 2", "--width is of joints: add --kind pose"),
+        ("rps --kind pose --augment 3", "--augment 3 is not between 0 and 1"),
+        ("--data mnist --network linear --rate 0", "--rate 0 is not between"),
+        ("--data mnist --network knn --width 2", "--width is of hidden layers, and knn has none"),
+    ],
+)
+def test_a_number_that_cannot_be_is_one_line(words, said, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["train", *words.split()])
+    with pytest.raises(SystemExit) as end:
+        train.main()
+    assert end.value.code == 2
+    assert said in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_hands_shown_as_they_are():
+    landmarks, left = np.random.default_rng(0).normal(0, 9, (5, 21, 3)), np.array([True, False, True, True, False])
+    points, sides = tuning.Tuning(augment=0.0).changed(landmarks, left, np.random.default_rng(1))
+    assert (points == landmarks).all()
+    assert (sides == left).all()
+
+
+@pytest.mark.parametrize("name", ["dense-256", "cnn", "cnn-bn"])
+def test_a_wider_network_is_the_same_but_wider(name):
+    plain, wide = WORKSHOP[name].build(3, 0), tuning.widened(WORKSHOP[name].build(3, 0), 2, 0)
+    assert [type(layer) for layer in wide.layers] == [type(layer) for layer in plain.layers]
+    assert wide.count_params() > 1.9 * plain.count_params()
+    assert wide.output_shape == plain.output_shape == (None, 3)
+    assert bool(wide.compiled) == bool(plain.compiled)
+    assert tuning.widened(plain, 1, 0) is plain
+
+
+def test_a_network_without_hidden_layers_cannot_be_wider():
+    with pytest.raises(SettingsError, match="--width is of hidden layers, and linear has none"):
+        tuning.widened(WORKSHOP["linear"].build(3, 0), 2, 0)
+
+
+def test_trials_differ_and_the_first_is_as_ever():
+    space = {"rate": {"from": 1e-4, "to": 1e-2}, "width": [0.5, 1]}
+    trials = sweep.draw(space, 9, 0)
+    assert trials[0] == {}
+    assert len({json.dumps(trial) for trial in trials}) == len(trials) == 9
+    assert all(1e-4 <= trial["rate"] <= 1e-2 and trial["width"] in (0.5, 1) for trial in trials[1:])
+    assert sweep.draw(space, 9, 0) == trials
+    assert len(sweep.draw({"width": [1, 2]}, 9, 0)) == 3  # there are no more
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "cannot be read as JSON or TOML"),
+        ("{}", "names nothing. Name one or more of rate, augment, width, keep"),
+        ('{"speed": [1]}', "names speed"),
+        ('{"rate": 1}', "rate is neither a list nor a range"),
+        ('{"rate": []}', "rate is neither a list nor a range"),
+        ('{"rate": ["fast"]}', "'fast' is no number"),
+        ('{"rate": [true]}', "True is no number"),
+        ('{"rate": {"from": 1, "to": 0.1}}', "rate is no range"),
+        ('{"keep": [2]}', "keep 2 is not between 0.01 and 1"),
+        ('{"augment": ["much"]}', "augment 'much' is not one of none, light, strong"),
+        ('{"augment": [["none"]]}', "augment ['none'] is not one of"),
+    ],
+)
+def test_a_space_that_makes_no_sense_is_one_line(text, said, tmp_path, capsys):
+    path = tmp_path / "space.json"
+    path.write_text(text)
+    with pytest.raises(SystemExit) as end:
+        sweep.main(["--task", "mnist", "--space", str(path)])
+    assert end.value.code == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_a_space_of_hands_in_toml(tmp_path):
+    path = tmp_path / "space.toml"
+    path.write_text("rate = {from = 1e-4, to = 1e-2}\naugment = [0, 0.5, 1]\n")
+    assert sweep.read_space(path, of_hands=True) == {"rate": {"from": 1e-4, "to": 1e-2}, "augment": [0, 0.5, 1]}
+    with pytest.raises(SettingsError, match="augment 0 is not one of"):
+        sweep.read_space(path, of_hands=False)
+
+
+def test_ray_that_is_not_there_is_one_line(space, monkeypatch, capsys):
+    monkeypatch.setattr("recognizer.cluster.find_spec", lambda name: None)
+    with pytest.raises(SystemExit) as end:
+        sweep.main(["--task", "mnist", "--space", str(space)])
+    assert end.value.code == 2
+    err = capsys.readouterr().err
+    assert "requirements-cluster.txt" in err
+    assert err.count("\n") == 1
+
+
+def test_a_fit_that_comes_to_nothing_is_a_bad_trial(monkeypatch):
+    def failing(chosen, part):
+        raise fit.TrainingError("NaN")
+
+    reports = []
+    tune = pytest.importorskip("ray.tune", reason="Ray is not installed: pip install -r requirements-cluster.txt")
+    monkeypatch.setattr(tune, "report", reports.append)
+    sweep.judge({"trial": 0}, SimpleNamespace(parts=["a"], score=failing), [{}])
+    assert reports == [{"score": -1.0, "scores": "[-1.0]"}]
