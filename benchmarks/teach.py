@@ -15,11 +15,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from benchmarks.tables import table
 from recognizer import registry
 from recognizer.classifier import Classifier
 from recognizer.errors import RecognizerError, SamplesError
@@ -32,7 +34,7 @@ from recognizer.studio import Studio
 from recognizer.teach import Teacher, subject
 from recognizer.values import Frame, Observation
 from training import learn
-from training.datasets import has_mnist, load_mnist
+from training.datasets import data_folders, has_mnist, load_mnist
 
 SIZE_WH = (1280, 720)
 FPS = 30.0
@@ -55,14 +57,84 @@ def main() -> None:
     try:
         if options.digits is None:
             for region in options.regions:
-                measure(region, options.models)
+                print(measure(region, options.models).told())
         else:
-            learn_a_new_class(options.models)
+            print(learn_a_new_class(options.models).told())
             if options.digits != Path():
-                learn_series(options.digits, options.models)
+                for own in learn_series(options.digits, options.models):
+                    print(own.told())
     except RecognizerError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+
+
+def report() -> str:
+    """Markdown: what teaching costs in each region, and what a new class and one's own digits bring and cost."""
+    models = registry.models_folder()
+    costs = [measure(region, models) for region in REGIONS]
+    gains = [learn_a_new_class(models)]
+    folder = next((found for found in data_folders() if (found / "photos" / "digits").is_dir()), None)
+    if folder is not None:
+        gains += learn_series(folder / "photos" / "digits", models)
+    return (
+        "## Teaching\n\n"
+        f"`python -m benchmarks.teach`: {EACH} samples a label, from the key press to the new model answering live, and how "
+        "long a frame took before and, at worst, meanwhile.\n\n"
+        + table(
+            ["held up", "labels", "seconds", "a frame before, ms", "the worst meanwhile, ms"],
+            [(cost.region, cost.labels, cost.seconds, cost.before_ms, cost.worst_ms) for cost in costs],
+        )
+        + "\n`python -m benchmarks.teach --digits DIR`: percent read right of what was not learned, and of MNIST's test.\n\n"
+        + table(
+            ["learned", "samples", "tested", "before", "after", "MNIST before", "MNIST after"],
+            [(one.name, one.learned, one.tested, *map(percent, one.shares)) for one in gains],
+        )
+    )
+
+
+def percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f}"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What teaching took."""
+
+    region: str
+    labels: int
+    seconds: float
+    before_ms: float  # a frame's median
+    worst_ms: float  # the longest frame while it was learned
+
+    def told(self) -> str:
+        return (
+            f"{self.region}: {self.labels} labels of {EACH} samples, {self.seconds:.1f} s from the key press to the new "
+            f"model; a frame took {self.before_ms:.1f} ms before, and {self.worst_ms:.0f} ms at worst meanwhile"
+        )
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Shares read right of what was not learned, and of MNIST's test digits; None where they were not measured."""
+
+    name: str
+    learned: int  # samples
+    tested: int
+    before: float | None
+    after: float
+    mnist_before: float | None
+    mnist_after: float | None
+
+    @property
+    def shares(self) -> tuple[float | None, ...]:
+        return self.before, self.after, self.mnist_before, self.mnist_after
+
+    def told(self) -> str:
+        before, after, mnist_before, mnist_after = map(percent, self.shares)
+        return (
+            f"{self.name}: {self.learned} learned, {self.tested} read: {before} % right before, {after} % after; "
+            f"MNIST test: {mnist_before} % before, {mnist_after} % after"
+        )
 
 
 class Workplace:
@@ -97,9 +169,9 @@ class Workplace:
         self._folder.cleanup()
 
 
-def measure(region: str, models: Path) -> None:
-    """Print how long it is from Enter to the new model's first answer, and the longest that a frame took meanwhile."""
-    with Workplace(models, "digits") as place:
+def measure(region: str, models: Path) -> Cost:
+    """How long it is from Enter to the new model's first answer, and the longest that a frame took meanwhile."""
+    with Workplace(models, "digits", "letters") as place:
         task = "digits" if region == "paper" else "mine"
         labels, frames = scene_of(region)
         place.store.create_task(task, region, [*"0123456789", NEW] if region == "paper" else labels)
@@ -136,11 +208,8 @@ def measure(region: str, models: Path) -> None:
                     raise SamplesError(f"The model was not published: {teacher.result}")
             took_s = time.perf_counter() - pressed_s
             look()
-        print(
-            f"{region}: {len(counts)} labels of {EACH} samples, {took_s:.1f} s from the key press to the new model; a frame "
-            f"took {statistics.median(times_ms[10:BEFORE]):.1f} ms before, and {max(times_ms[BEFORE:]):.0f} ms at worst "
-            "meanwhile"
-        )
+        before_ms = statistics.median(times_ms[10:BEFORE])
+        return Cost(region, len(counts), took_s, before_ms, max(times_ms[BEFORE:]))
 
 
 def scene_of(region: str) -> tuple[list[str], list[tuple[str, Frame]]]:
@@ -189,8 +258,8 @@ def a_card(color: str, rng: np.random.Generator) -> np.ndarray:
     return np.clip(wall + rng.normal(0, 3, wall.shape), 0, 255).astype(np.uint8)
 
 
-def learn_a_new_class(models: Path) -> None:
-    """Print how "+" is read after 10 samples, and what that does to the digits."""
+def learn_a_new_class(models: Path) -> Gain:
+    """How "+" is read after 10 samples, and what that does to the digits."""
     with Workplace(models, "digits") as place:
         before = mnist_share(place.models)
         rng = np.random.default_rng(0)
@@ -199,12 +268,11 @@ def learn_a_new_class(models: Path) -> None:
         place.learn("digits")
         with open_pipeline("digits", place.models, smooth=False) as pipeline:
             read = [pipeline.step(a_frame(a_plus(rng))).text for _ in range(TESTED)]
-        print(f'"+" from {EACH} samples: {100 * read.count(NEW) / TESTED:.1f} % of {TESTED} read right')
-        tell_mnist(before, mnist_share(place.models))
+        return Gain(NEW, EACH, TESTED, None, read.count(NEW) / TESTED, before, mnist_share(place.models))
 
 
-def learn_series(folder: Path, models: Path) -> None:
-    """Print for each series what its own digits bring: two thirds of each, ten at most, are learned, the others read."""
+def learn_series(folder: Path, models: Path) -> Iterator[Gain]:
+    """What each series' own digits bring: two thirds of each, ten at most, are learned, the others read."""
     for series in sorted(path for path in folder.iterdir() if path.is_dir()):
         learned: list[tuple[str, Path]] = []
         tested: list[tuple[str, Path]] = []
@@ -220,11 +288,8 @@ def learn_series(folder: Path, models: Path) -> None:
                 own = (a_frame(read_image(path)) for shown, path in learned if shown == label)
                 place.record("digits", label, own)
             place.learn("digits")
-            print(
-                f"{series.name}: {len(learned)} learned, {len(tested)} read: {100 * before:.1f} % right before, "
-                f"{100 * share_read(tested, place.models):.1f} % after"
-            )
-            tell_mnist(kept, mnist_share(place.models))
+            after = share_read(tested, place.models)
+            yield Gain(series.name, len(learned), len(tested), before, after, kept, mnist_share(place.models))
 
 
 def share_read(pictures: list[tuple[str, Path]], models: Path) -> float:
@@ -241,11 +306,6 @@ def mnist_share(models: Path) -> float | None:
     classifier = Classifier(registry.current(models, "digits"))
     said = [classifier.run(image)[0][: len(classifier.labels)].argmax() for image in mnist.test_images]
     return float(np.mean(np.array(said) == mnist.test_labels))
-
-
-def tell_mnist(before: float | None, after: float | None) -> None:
-    if before is not None and after is not None:
-        print(f"  MNIST test: {100 * before:.2f} % before, {100 * after:.2f} % after")
 
 
 if __name__ == "__main__":
