@@ -1,6 +1,7 @@
 """What several test files draw and pretend: paper, handwriting, a classifier that needs no model."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,9 @@ from recognizer.values import Box, Frame, Prediction, Region
 
 STORE_BYTES = 100_000_000  # of each Ray node
 CARD_S = 2.4  # how long the studio shows each sheet
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell, and so for all that tests start
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def paper(size_wh: tuple[int, int] = (640, 480), shade: int = 225) -> np.ndarray:
