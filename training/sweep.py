@@ -312,6 +312,9 @@ def _run(ray: Any, road: Road, trials: list[Chosen], options: argparse.Namespace
     """What each trial scored on each part that it came to."""
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # Ctrl-C is for us
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # the teller tells
+    os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = (
+        "1"  # tensorboardX hangs at the end where Ctrl-C came into its lock
+    )
     os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = "0"  # each result is written down at once
     from ray import tune
 
