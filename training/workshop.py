@@ -99,6 +99,10 @@ def train_all(options: argparse.Namespace) -> tuple[list[Path], list[str]]:
                     _train(data, network, backend, seeded)
                 if is_done(run):
                     runs.append(run)
+                else:
+                    missing.append(
+                        f"{data}, {network}" + (" on PyTorch" if backend == "torch" else "") + ": no run yet"
+                    )
     return runs, missing
 
 
