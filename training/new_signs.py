@@ -20,7 +20,8 @@ TASK = "letters"
 TRAIN = f"python -m training.train {TASK} --kind fused"
 DIRECTIONS = 100
 COMPONENTS = 400  # principal ones, among which the directions are looked for
-LEAST_SPREAD = 0.05  # of a feature: one that hardly ever fires must not be blown up
+LEAST_SPREAD = 0.05  # of a feature: one that hardly ever fires must not be blown up, or it would drown all others where
+# it does; joints' features lie between -3 and 3, those of looks mostly between 0 and 3
 SHRUNK = 0.1  # of the mean variance within signs, added to each: few people do not tell all ways in which signs vary
 SHARE = 0.5  # of the joints' spread is that of the looks
 

@@ -40,7 +40,6 @@ FUSED_ROUNDS = 20
 FUSED_BATCH = 64
 FUSED_WIDTH = 128  # of each member's two halves: joints, and how they look
 FUSED_DECAY = 1e-2
-LEAST_SPREAD = 0.05  # of a feature; joints' features lie between -3 and 3, those of looks mostly between 0 and 3
 FUSED_SMOOTHING = 0.1
 POSE_SHARE = 0.3  # of what a fused network says comes from members that see joints alone, which err in other ways
 PIXEL_EPOCHS = 10  # on Sign Language MNIST alone, from which every fold goes on
@@ -366,8 +365,7 @@ def fused_net(classes: int, seed: int, typical: np.ndarray, width: float = 1.0) 
 
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((pose.SIZE + appearance.SIZE,), name="pose_and_appearance")
-    # a feature that hardly ever fires must not be blown up: where it does fire, it would drown all others
-    spread = np.maximum(typical.std(axis=0), LEAST_SPREAD)
+    spread = np.maximum(typical.std(axis=0), new_signs.LEAST_SPREAD)
     x = layers.Normalization(mean=typical.mean(axis=0), variance=spread**2)(inputs)
     posed, seen = x[:, : pose.SIZE], x[:, pose.SIZE :]
     logits = []
