@@ -186,8 +186,7 @@ def drawn(labels: np.ndarray, count: int, draws: int) -> Iterator[tuple[np.ndarr
 
 def unseen_directions(folder: Path, models: Path) -> Directions:
     """What a new task of hands is seen with: as published, or made anew where that has seen the folder's people."""
-    letters = hands.photographs(TASK) if has_photographs() else None
-    if letters is not None and folder.resolve().parent == letters.resolve():
+    if any(folder.resolve().parent == (root / "photos" / TASK).resolve() for root in data_folders()):
         others = hands.read_hands(TASK, ROOT / "runs" / "hands")
         return new_signs.directions(others[(others.sources != folder.name) & others.jointed[:, 0]])
     path = new_signs.newest(models)
@@ -196,10 +195,6 @@ def unseen_directions(folder: Path, models: Path) -> Directions:
     network = Network(path)
     zero, *units = network.run_all(np.eye(pose.SIZE + appearance.SIZE + 1, k=-1, dtype=np.float32)[:, :-1])[1]
     return (np.stack(units) - zero)[pose.SIZE :, pose.SIZE :], zero[pose.SIZE :]
-
-
-def has_photographs() -> bool:
-    return any((folder / "photos" / TASK).is_dir() for folder in data_folders())
 
 
 def by_signs(found: Hands, directions: Directions) -> Method:
