@@ -362,7 +362,7 @@ def tag_label(prediction: Prediction, scale: Scale) -> str:
 def place_tags(
     wanted: Sequence[tuple[Box, tuple[int, int]]], boxes: Sequence[Box], panels: Sequence[Box | None], scale: Scale
 ) -> list[Box] | None:
-    """For each box and pill size a free place: above, in a large box's corner, or below; None if one has none."""
+    """For each box and pill size a free place: above, in a large box's corners, or below; None if one has none."""
     cores = [(box, core(box)) for box in boxes]
     placed: list[Box] = []
     gap = 2 * scale.line
@@ -371,8 +371,11 @@ def place_tags(
         right = max(box.x2 + scale.line - width, 0)
         choices = [(left, box.y1 - gap - height), (right, box.y1 - gap - height)]
         if box.height > 4 * height and box.width > 2 * width:
-            choices += [(left + gap, box.y1 + gap), (right - gap, box.y1 + gap)]
-        choices.append((left, box.y2 + gap))
+            inside = [(left + gap, box.y1 + gap), (right - gap, box.y1 + gap)]
+            inside += [(x, box.y2 - gap - height) for x, _ in inside]
+        else:
+            inside = []
+        choices += [*inside[:2], (left, box.y2 + gap), *inside[2:]]
         obstacles = [*panels, *placed, *(inner for other, inner in cores if other != box)]
         tags = (Box(x, y, x + width, y + height) for x, y in choices)
         tag = next((tag for tag in tags if fits(tag, scale) and not touches(tag, obstacles)), None)

@@ -3,7 +3,7 @@
 import random
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
@@ -147,10 +147,10 @@ def majority(held: Sequence[str | None]) -> str | None:
 
 
 class Referee:
-    """A sink that lets the game see every frame. It stands before the sinks that draw it."""
+    """A sink that lets the game see every frame. It stands before the sinks that draw it, and tells the score at the end."""
 
-    def __init__(self, game: RockPaperScissors) -> None:
-        self._game = game
+    def __init__(self, game: RockPaperScissors, tell: Callable[[str], None] = print) -> None:
+        self._game, self._tell = game, tell
 
     def __enter__(self) -> Self:
         return self
@@ -162,7 +162,10 @@ class Referee:
         self._game.step(observation.frame.time_s, observation)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Tells the score, where there is one."""
+        game = self._game
+        if game.wins + game.losses + game.draws:
+            self._tell(f"You {game.wins}, computer {game.losses}, {game.draws} drawn")
 
 
 class ScoreBoard:
@@ -171,15 +174,19 @@ class ScoreBoard:
     def __init__(self, game: RockPaperScissors) -> None:
         self._game = game
         self._shown: Round | None = None
-        self._left = False  # where the computer's hand is shown: it stays there while the person's moves
+        self._left = False  # where the computer's hand is shown: it stays until the person's comes there
 
     def __call__(
         self, picture: np.ndarray, scale: Scale, boxes: Sequence[Box], panels: Sequence[Box | None]
     ) -> list[Box]:
         """Draws into the (H, W, 3) uint8 BGR picture, in place; returns the places of its panels."""
         game = self._game
-        if game.last is not None and game.last is not self._shown:
-            self._left = bool(boxes) and boxes[0].center_xy[0] > scale.width / 2
+        if game.last is not None:
+            if game.last is not self._shown:
+                self._left = bool(boxes) and boxes[0].center_xy[0] > scale.width / 2
+            here, there = (opponent_place(game.last.theirs, left, scale) for left in (self._left, not self._left))
+            if touches(here, boxes) and not touches(there, boxes):
+                self._left = not self._left
         self._shown = game.last
         drawn = [draw_score(picture, game, scale, panels)]
         if game.count is not None:
@@ -245,29 +252,40 @@ def draw_count(picture: np.ndarray, word: str, scale: Scale, panels: Sequence[Bo
     return place
 
 
-def draw_opponent(picture: np.ndarray, sign: str, left: bool, scale: Scale, panels: Sequence[Box | None]) -> Box | None:
-    """The computer's sign as a hand and a word, half way up one side of the picture."""
-    hand_bgra = hand_picture(sign, max(8, round(0.3 * min(scale.height, 0.75 * scale.width))))
-    high, wide = hand_bgra.shape[:2]
-    words = (("computer", scale.small, MUTED), (sign, scale.text, PAPER))
-    width = max(wide, *(text_width(word, size, BOLD) for word, size, _ in words)) + 2 * scale.pad
+def opponent_place(sign: str, left: bool, scale: Scale) -> Box:
+    """Where the computer's sign is shown: half way up one side of the picture."""
+    high, wide = opponent_hand(sign, scale).shape[:2]
+    width = max(wide, text_width("computer", scale.small, BOLD), text_width(sign, scale.text, BOLD)) + 2 * scale.pad
     height = high + round(1.4 * (scale.small + scale.text)) + 2 * scale.pad
     x = scale.pad if left else scale.width - scale.pad - width
     y = (scale.height - height) // 2
-    place = Box(x, y, x + width, y + height)
+    return Box(x, y, x + width, y + height)
+
+
+def draw_opponent(picture: np.ndarray, sign: str, left: bool, scale: Scale, panels: Sequence[Box | None]) -> Box | None:
+    """The computer's sign as a hand and a word."""
+    place = opponent_place(sign, left, scale)
     if not fits(place, scale) or touches(place, panels):
         return None
     draw_panel(picture, place, scale)
-    y += scale.pad
-    for word, size, color in words:
+    y = place.y1 + scale.pad
+    for word, size, color in (("computer", scale.small, MUTED), (sign, scale.text, PAPER)):
         row = round(1.4 * size)
-        draw_text(picture, word, x + (width - text_width(word, size, BOLD)) // 2, y + row // 2, size, color, BOLD)
+        x = place.x1 + (place.width - text_width(word, size, BOLD)) // 2
+        draw_text(picture, word, x, y + row // 2, size, color, BOLD)
         y += row
-    start = x + (width - wide) // 2
+    hand_bgra = opponent_hand(sign, scale)
+    high, wide = hand_bgra.shape[:2]
+    start = place.x1 + (place.width - wide) // 2
     part = picture[y : y + high, start : start + wide]
     clear = 1 - hand_bgra[..., 3:].astype(np.float32) / 255
     part[:] = np.clip(part * clear + hand_bgra[..., :3], 0, 255).astype(np.uint8)
     return place
+
+
+def opponent_hand(sign: str, scale: Scale) -> np.ndarray:
+    """The computer's hand as large as the picture lets it be, (h, w, 4) uint8 with the colours multiplied by alpha."""
+    return hand_picture(sign, max(8, round(0.3 * min(scale.height, 0.75 * scale.width))))
 
 
 @lru_cache(maxsize=12)

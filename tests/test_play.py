@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from recognizer.overlay import Overlay
+from recognizer.overlay import Overlay, Scale, touches
 from recognizer.play import BEAT_S, BEATS, LOOK_S, REACTION_S, SIGNS, Referee, RockPaperScissors, ScoreBoard, majority
 from recognizer.sinks import Window
 from recognizer.values import Box, Frame, Observation, Prediction, Region
@@ -266,6 +266,31 @@ def test_the_result_shows_score_reason_and_the_computer_s_hand(monkeypatch: pyte
         words = words_of(game, monkeypatch, seen(sign))
         assert {line, "computer", game.last.theirs} <= set(words)
     assert "you 1 : 1 computer" in words
+
+
+def test_the_computer_s_hand_makes_way_for_the_person_s() -> None:
+    game = RockPaperScissors(Always("rock"))
+    play(game, lambda _: "paper")
+    board = ScoreBoard(game)
+    picture = np.zeros((480, 640, 3), np.uint8)
+    scale = Scale.of(640, 480)
+    left, right, everywhere = Box(10, 100, 200, 400), Box(440, 100, 630, 400), Box(0, 0, 640, 480)
+    for hand, on_the_left in ((left, False), (right, True), (right, True), (everywhere, True), (left, False)):
+        drawn = board(picture, scale, [hand], [])[-1]
+        assert (drawn.center_xy[0] < 320) == on_the_left
+        assert touches(drawn, [hand]) == (hand == everywhere)
+
+
+def test_the_score_is_told_at_the_end_unless_nothing_was_played() -> None:
+    told: list[str] = []
+    game = RockPaperScissors(Always("rock", "rock", "scissors", "paper"))
+    with Referee(game, told.append):
+        play(game, lambda _: None)
+    assert told == []
+    with Referee(game, told.append):
+        for _ in range(3):
+            play(game, lambda _: "paper")
+    assert told == ["You 1, computer 1, 1 drawn"]
 
 
 @pytest.mark.parametrize("size_wh", [(1, 1), (60, 40), (160, 120), (320, 240), (480, 848), (640, 480), (1920, 1080)])
