@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from recognizer.errors import DataError
 from training import workshop
 from training.fit import METRICS
 
@@ -44,7 +45,31 @@ def test_what_is_done_is_not_done_again(runs, monkeypatch):
     found, missing = workshop.train_all(options)
     assert trained == ["knn"]
     assert [run.name for run in found] == ["mnist-linear-0", "mnist-cnn-0"]
-    assert missing == ["mnist, knn: no run yet"]  # what trained it only pretended
+    assert missing == {}
+
+
+def test_rows_of_earlier_runs_stay_until_they_are_run_again(runs, tmp_path):
+    results = tmp_path / "RESULTS.md"
+    workshop.write_results([runs / "mnist-cnn-0"], {}, runs, results)
+    anew = metrics("mnist", "linear", 0.93) | {"machine": "another machine"}
+    (runs / "mnist-linear-0" / METRICS).write_text(json.dumps(anew))
+    workshop.write_results([runs / "mnist-linear-0"], {"rps": "Not here."}, runs, results)
+    text = results.read_text(encoding="utf-8")
+    assert "| cnn | 99.00 % |" in text
+    assert "| linear | 93.00 % |" in text
+    assert "A: a machine; B: another machine" in text
+    assert "- rps, linear, dense-16, dense-256, dense-512, mlp-512x2, knn, cnn, cnn-bn, vgg16: Not here." in text
+    assert "- fashion-mnist, linear" in text
+    assert [row["accuracy"] for row in json.loads(results.with_suffix(".json").read_text()).values()] == [0.99, 0.93]
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"mnist-cnn-0": {"accuracy": 1}}', '{"mnist-cnn-0": 5}'])
+def test_a_damaged_table_is_one_line_and_stays(runs, tmp_path, content):
+    (tmp_path / "RESULTS.json").write_text(content)
+    with pytest.raises(DataError, match="RESULTS.json"):
+        workshop.write_results([runs / "mnist-cnn-0"], {}, runs, tmp_path / "RESULTS.md")
+    assert (tmp_path / "RESULTS.json").read_text() == content
+    assert not (tmp_path / "RESULTS.md").exists()
 
 
 def test_no_runs_is_one_line(tmp_path, capsys):

@@ -49,19 +49,20 @@ class Outcome:
     places: dict[str, str]  # other files of the worker that the texts name, and what they are here
 
 
-def train_all(options: argparse.Namespace) -> tuple[list[Path], list[str]]:
+def train_all(options: argparse.Namespace) -> tuple[list[Path], dict[str, str]]:
     """Do the runs that are not there yet, as many at a time as the cluster has room for.
 
     Returns the folders of all, and why data sets are missing. Raises TrainingError where runs failed, when the others
     are done.
     """
-    data, missing = {}, []
+    data: dict[str, DataSet] = {}
+    missing: dict[str, str] = {}
     for name in options.data:
         try:
             data[name] = sets.load(name)
         except DataError as error:
             print(error)
-            missing.append(f"{name}: {error}")
+            missing[name] = str(error)
     cells = cells_of(list(data), options)
     left = [cell for cell in cells if not is_done(cell.run)]
     if left:

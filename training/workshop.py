@@ -3,10 +3,14 @@
 python -m training.workshop            hours on two cores; what is done already is not done again
 python -m training.workshop --cluster  the same on all machines of a Ray cluster
 python -m training.workshop --write    only write the table from the runs that are there
+
+The table's figures are kept in training/RESULTS.json, where a run replaces the row that an earlier one has written: the
+table stays whole when runs/ does not.
 """
 
 import argparse
 import hashlib
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from recognizer import durable
 from recognizer.errors import DataError, RecognizerError
 from recognizer.sources import read_image
 from recognizer.terminal import spell_what_cannot_be_shown
@@ -34,6 +39,21 @@ GOALS = {  # %, on the test set
     ("sign-mnist", "cnn-bn"): 99.9, ("rps", "cnn-bn"): 100, ("sign-mnist", "vgg16"): 99.5, ("rps", "vgg16"): 100,
 }  # fmt: skip
 RESULTS = ROOT / "training" / "RESULTS.md"
+KEPT = (
+    "data",
+    "network",
+    "backend",
+    "seed",
+    "limit",
+    "accuracy",
+    "accuracy_95",
+    "parameters",
+    "fitted",
+    "seconds",
+    "ms_a_picture",
+    "machine",
+)  # of a run's metrics, in RESULTS.json
+PHOTOGRAPHS = "photographs"  # there beside them: the share of the digit photographs, and how many these are
 VGG16_FILE = "vgg16_imagenet_notop.weights.h5"  # in a data folder; else Keras downloads them
 
 
@@ -70,7 +90,7 @@ def main(words: Sequence[str] | None = None) -> None:
             runs, missing = cluster.train_all(options)
         if not runs:
             raise DataError(f"There is no finished run in {options.runs}.")
-        write_results(runs, missing, options)
+        write_results(runs, missing, options.runs, options.results)
         print(f"Wrote {options.results}")
     except RecognizerError as error:
         print(error, file=sys.stderr)
@@ -80,16 +100,16 @@ def main(words: Sequence[str] | None = None) -> None:
         sys.exit(130)
 
 
-def train_all(options: argparse.Namespace) -> tuple[list[Path], list[str]]:
-    """Do the runs that are not there yet. Returns the folders of all, and why others are missing."""
-    runs, missing = [], []
+def train_all(options: argparse.Namespace) -> tuple[list[Path], dict[str, str]]:
+    """Do the runs that are not there yet. Returns the folders of all, and why data sets are missing."""
+    runs, missing = [], {}
     for data in options.data:
         if not options.write:
             try:
                 sets.load(data)
             except DataError as error:
                 print(error)
-                missing.append(f"{data}: {error}")
+                missing[data] = str(error)
                 continue
         for seed in options.seeds:
             seeded = argparse.Namespace(**{**vars(options), "seed": seed})
@@ -99,10 +119,6 @@ def train_all(options: argparse.Namespace) -> tuple[list[Path], list[str]]:
                     _train(data, network, backend, seeded)
                 if is_done(run):
                     runs.append(run)
-                else:
-                    missing.append(
-                        f"{data}, {network}" + (" on PyTorch" if backend == "torch" else "") + ": no run yet"
-                    )
     return runs, missing
 
 
@@ -151,46 +167,92 @@ def _train(data: str, network: str, backend: str, options: argparse.Namespace) -
         raise TrainingError(f"{data} with {network} failed; see above. The same command goes on from there.")
 
 
-def write_results(runs: list[Path], missing: list[str], options: argparse.Namespace) -> None:
-    """RESULTS.md and the picture beside the runs."""
+def write_results(runs: list[Path], missing: dict[str, str], cache: Path, path: Path) -> None:
+    """The table and the figures beside it, and a picture of the runs in `cache`. Raises DataError."""
     metrics = {run: read_metrics(run) for run in runs}
-    photographs = accuracy_on_photographs(metrics, options.runs)
-    places = {id(found): run for run, found in metrics.items()}
+    rows = with_earlier(measured(metrics, cache), path.with_suffix(".json"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path.with_suffix(".json"), json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+    write_text(path, as_markdown(in_order(list(rows.values())), missing))
+    draw_comparison(in_order(list(metrics.values())), cache / "workshop.png")
+
+
+def measured(metrics: dict[Path, dict[str, Any]], cache: Path) -> dict[str, dict[str, Any]]:
+    """What RESULTS.json keeps of runs, by the names of their folders."""
+    rows = {run.name: {name: found.get(name) for name in KEPT} for run, found in metrics.items()}
+    shares, count = accuracy_on_photographs(metrics, cache) or ({}, 0)
+    for run, share in shares.items():
+        rows[run.name][PHOTOGRAPHS] = [share, count]
+    return rows
+
+
+def with_earlier(rows: dict[str, dict[str, Any]], path: Path) -> dict[str, dict[str, Any]]:
+    """The rows that an earlier run has written, where there is none anew. Raises DataError for a damaged file."""
+    try:
+        earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        if not all(set(KEPT) <= set(row) for row in earlier.values()):
+            raise ValueError("a row lacks figures")
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise DataError(f"{path} holds no figures of the table ({error}). Delete it, or fetch it again.") from error
+    return dict(sorted({**earlier, **rows}.items()))
+
+
+def write_text(path: Path, text: str) -> None:
+    with durable.new_file(path) as file:
+        file.write(text.encode())
+
+
+def as_markdown(rows: list[dict[str, Any]], missing: dict[str, str]) -> str:
+    """The whole table, of rows in order; `missing` says why data sets are not there."""
+    machines = sorted({row["machine"] for row in rows})
+    letters = {name: chr(ord("A") + number) for number, name in enumerate(machines)}
     lines = [
         "# What each network reaches",
         "",
         "Written by `python -m training.workshop`; each row is one run, and `python -m training.train --data … --network …` "
         "repeats it.",
-        f"Machine: {'; '.join(sorted({found['machine'] for found in metrics.values()}))}. The interval is Wilson's, of 95 %. "
+        f"Machine: {'; '.join(f'{letters[name]}: {name}' for name in machines)}. The interval is Wilson's, of 95 %. "
         "Milliseconds are",
         "for one picture at a time, through LiteRT (k-NN: scikit-learn). Training seconds include the augmentation.",
         "",
     ]
-    if photographs:
+    counts = sorted({row[PHOTOGRAPHS][1] for row in rows if row.get(PHOTOGRAPHS)})
+    if counts:
         lines += [
-            f"**Photographs** are {photographs[1]} phone photographs of handwritten digits that no network has seen: the "
+            f"**Photographs** are {counts[-1]} phone photographs of handwritten digits that no network has seen: the "
             "largest writing in each is",
             "found and framed by the live code, and the network's best label counts, without rejection. That the figures "
             "of this column are",
             "lower than MNIST's, and differ more, is the lesson of the whole.",
             "",
         ]
-    for data in dict.fromkeys(found["data"] for found in metrics.values()):
-        with_photographs = data == "mnist" and photographs
+    for data in DATA:
+        own = [row for row in rows if row["data"] == data]
+        if not own:
+            continue
+        with_photographs = any(row.get(PHOTOGRAPHS) for row in own)
         heads = ["network", "test accuracy", "95 %", "goal", *(["photographs"] if with_photographs else []),
-                 "parameters", "training", "a picture"]  # fmt: skip
+                 "parameters", "training", "a picture", "machine"]  # fmt: skip
         lines += [f"## {data}", "", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-        for found in in_order([one for one in metrics.values() if one["data"] == data]):
-            cells = _cells(found, show_seed=len(options.seeds) > 1)
-            if with_photographs and photographs:
-                cells.insert(4, f"{100 * photographs[0][places[id(found)]]:.1f} %")
-            lines.append(f"| {' | '.join(cells)} |")
+        for row in own:
+            cells = _cells(row, show_seed=len({one["seed"] for one in own}) > 1)
+            if with_photographs:
+                cells.insert(4, f"{100 * row[PHOTOGRAPHS][0]:.1f} %" if row.get(PHOTOGRAPHS) else "–")
+            lines.append(f"| {' | '.join([*cells, letters[row['machine']]])} |")
         lines.append("")
-    if missing:
-        lines += ["## Not measured", "", *(f"- {line}" for line in missing), ""]
-    options.results.parent.mkdir(parents=True, exist_ok=True)
-    options.results.write_text("\n".join(lines), encoding="utf-8")
-    draw_comparison(in_order(list(metrics.values())), options.runs / "workshop.png")
+    there = {(row["data"], row["network"], row["backend"]) for row in rows}
+    left = []
+    for data in DATA:
+        rest = [
+            name + (" on PyTorch" if backend == "torch" else "")
+            for name, backend in plan(data, NETWORKS)
+            if (data, name, backend) not in there
+        ]
+        if rest:
+            left.append(f"- {data}, {', '.join(rest)}: {missing.get(data, 'no run yet')}")
+    if left:
+        lines += ["## Not measured", "", *left, ""]
+    return "\n".join(lines)
 
 
 def _cells(found: dict[str, Any], *, show_seed: bool) -> list[str]:
