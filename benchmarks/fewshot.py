@@ -15,7 +15,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,10 +39,12 @@ from training.datasets import data_folders
 from training.hands import Hands
 from training.lesson import COPIES, COPIES_RANGE
 from training.new_signs import TASK
+from training.tf_settings import settle_tensorflow
 
 ROOT = Path(__file__).resolve().parent.parent
 LEARNED = (1, 3, 5, 10, 20)  # pictures a label
 TOLD = (1, 5, 10)  # of these in the report
+REPORTED = {"rps": "rock, paper, scissors", TASK: "24 letters"}  # folders of photographs, and what they show
 DRAWS = 5
 BURST = 5  # pictures
 SIDES = {"MobileNetV2": 224, "VGG16": 128}  # pixels; the first is what Teachable Machine's image models stand on
@@ -80,24 +82,28 @@ def run(options: argparse.Namespace) -> None:
 
 
 def report(draws: int = DRAWS) -> str:
-    """Markdown: what each method reads right of the people in the data folder's photos/rps, from 1, 5 and 10 pictures."""
+    """Markdown: what each method reads right of the people in the data folder's photographs, from TOLD pictures."""
     title = "## Learned from a few pictures\n\n"
-    folders = [found for folder in data_folders() for found in sorted((folder / "photos" / "rps").glob("*/"))]
-    if not folders:
+    tables = [people_table(name, signs, draws) for name, signs in REPORTED.items()]
+    if not any(tables):
         return f"{title}Skipped: no photos/rps/PERSON/LABEL/ in a folder that RECOGNIZER_DATA names.\n"
-    models, runs = registry.models_folder(), ROOT / "runs" / "fewshot"
-    people = [compare(folder, models, runs, draws, with_networks=True) for folder in folders]
-    rows = []
-    for number, one in enumerate(people, start=1):
-        shares = [
-            " / ".join(told(one.shares[name][LEARNED.index(count)]) for count in TOLD) for name in people[0].shares
-        ]
-        rows.append((f"person {number} ({one.pictures} pictures)", f"{100 * one.found:.1f} %", *shares))
     return (
-        f"{title}`python -m benchmarks.fewshot DIR`: rock, paper, scissors; percent right of the same person's other "
-        f"pictures, from {', '.join(map(str, TOLD))} pictures a label; mean of {draws} draws.\n\n"
-        + table(["", "a hand found in", *people[0].shares], rows)
+        f"{title}`python -m benchmarks.fewshot DIR`: percent right of the same person's other pictures, from "
+        f"{', '.join(map(str, TOLD))} pictures a label; mean of {draws} draws.\n\n" + "\n".join(filter(None, tables))
     )
+
+
+def people_table(name: str, signs: str, draws: int) -> str:
+    """A table in Markdown of the people or collections in photos/<name>; "" where there are none."""
+    folders = [found for folder in data_folders() for found in sorted((folder / "photos" / name).glob("*/"))]
+    models, runs = registry.models_folder(), ROOT / "runs" / "fewshot"
+    rows, methods = [], []
+    for folder in folders:
+        one = compare(folder, models, runs, draws, TOLD, with_networks=True)
+        methods = list(one.shares)
+        shares = [" / ".join(map(told, shares)) for shares in one.shares.values()]
+        rows.append((f"{folder.name} ({one.pictures} pictures)", f"{100 * one.found:.1f} %", *shares))
+    return table([signs, "a hand found in", *methods], rows) if rows else ""
 
 
 def told(share: float) -> str:
@@ -106,7 +112,7 @@ def told(share: float) -> str:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Shares read right by each method, for each count of LEARNED."""
+    """Shares read right by each method, for each count of pictures learned from."""
 
     pictures: int
     labels: int
@@ -114,7 +120,9 @@ class Comparison:
     shares: dict[str, list[float]]
 
 
-def compare(folder: Path, models: Path, runs: Path, draws: int, *, with_networks: bool) -> Comparison:
+def compare(
+    folder: Path, models: Path, runs: Path, draws: int, counts: Sequence[int] = LEARNED, *, with_networks: bool
+) -> Comparison:
     """Learn from some pictures of the folder's and read the others, by each method. Raises SamplesError."""
     paths = pictures(folder)
     crops, seen = hands_in(paths, runs)
@@ -132,7 +140,7 @@ def compare(folder: Path, models: Path, runs: Path, draws: int, *, with_networks
         for name in SIDES:
             methods[f"{name} + regression"] = features_of(name, chosen, runs), regression
     shares = {
-        name: [accuracy(features, labels, method, count, draws) for count in LEARNED]
+        name: [accuracy(features, labels, method, count, draws) for count in counts]
         for name, (features, method) in methods.items()
     }
     return Comparison(len(paths), len(set(labels)), float(found.mean()), shares)
@@ -270,7 +278,7 @@ def features_of(name: str, crops: list[np.ndarray], runs: Path) -> np.ndarray:
     images = np.stack([cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA) for crop in crops])
     kept = runs / f"{name}-{hashlib.sha256(images.tobytes()).hexdigest()[:12]}.npz"
     if not kept.is_file():
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        settle_tensorflow()
         weights = weights_at_hand(name)
         if weights is None:
             places = ", ".join(map(str, data_folders()))

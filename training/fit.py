@@ -27,6 +27,7 @@ from recognizer.mirror import folder_of
 from training import augment, sets
 from training.networks import WORKSHOP
 from training.sets import DataSet
+from training.tf_settings import settle_tensorflow
 from training.tuning import check_tuning, widened
 from training.versions import git_commit
 
@@ -120,7 +121,7 @@ def choose_backend(backend: str) -> None:
     if "keras" in sys.modules and sys.modules["keras"].config.backend() != backend:
         raise SettingsError(f"Keras already computes with {sys.modules['keras'].config.backend()} in this process.")
     os.environ["KERAS_BACKEND"] = backend
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    settle_tensorflow()
 
 
 def train(options: argparse.Namespace) -> Path:

@@ -3,7 +3,6 @@
 What was known is kept by its own data: MNIST's digits and drawn scenes are learned along with the samples.
 """
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from training.heads import Knowledge
 from training.lesson import names_of, split
 from training.networks import EMBEDDING
 from training.sampled import ColourView, HandView, View, features_of
+from training.tf_settings import settle_tensorflow
 from training.versions import KERAS_NETWORK
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def fine_tuned(base: Base, task: Task, view: View, seed: int, tell: Tell) -> Ite
     """
     if isinstance(view, HandView):
         raise SettingsError("--full fine-tunes networks of pictures, and joints have none: add --network vgg16.")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    settle_tensorflow()
     names, rng = names_of(task, view, base), np.random.default_rng(seed)
     rows, _ = split(view.samples)
     classes = np.array([names.index(row.label) for row in view.samples])

@@ -7,7 +7,6 @@ import argparse
 import base64
 import csv
 import html
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from training import sets
 from training.figures import new_figure, save, show_image, show_signed
 from training.fit import HISTORY, METRICS, NETWORK_FILE, NETWORKS, PREDICTIONS, probabilities_of, read_metrics
 from training.networks import PREPARE
+from training.tf_settings import settle_tensorflow
 
 if TYPE_CHECKING:
     import keras
@@ -82,7 +82,7 @@ def main() -> None:
 
 def write_report(run: Path) -> None:
     """Draw the run's pictures and its index.html. Raises DataError for a folder that is no finished run."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    settle_tensorflow()
     metrics = read_metrics(run)
     tested = read_tested(run)
     draw_confusion(tested, metrics, run / "confusion.png")

@@ -37,6 +37,7 @@ from training.fit import ROOT, TrainingError
 from training.hands import LABELS
 from training.networks import WORKSHOP
 from training.sets import DataSet
+from training.tf_settings import settle_tensorflow
 from training.tuning import Tuning, check_number
 
 SEARCHED = ("rate", "augment", "width", "keep")
@@ -142,7 +143,7 @@ def _flags(chosen: Chosen) -> list[str]:
 
 def main(words: Sequence[str] | None = None) -> None:
     options = parse(words)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    settle_tensorflow()
     try:
         sweep(options)
     except RecognizerError as error:

@@ -28,6 +28,7 @@ from training import scenes
 from training.datasets import Images, load_mnist
 from training.heads import Knowledge
 from training.signs import KINDS, train_signs
+from training.tf_settings import settle_tensorflow
 from training.tuning import check_tuning
 from training.versions import with_features, write_card, write_network
 
@@ -126,7 +127,7 @@ def main() -> None:
 
 
 def train_digits(options: argparse.Namespace) -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    settle_tensorflow()
     mnist = load_mnist()
     chosen = np.random.default_rng(options.seed).permutation(len(mnist.train_images))[: options.limit]
     split = max(1, min(VALIDATION, len(chosen) // 5))
