@@ -93,10 +93,10 @@ def capture(
     """
     from recognizer import hints
     from recognizer.samples import new_session
-    from recognizer.teach import SIMILAR_KEPT, subject
+    from recognizer.teach import SIMILAR_KEPT, lacks_joints, subject
     from recognizer.values import Observation
 
-    captured, session = Captured(), new_session()
+    captured, session, home = Captured(), new_session(), store.task(task)
     thumbnails: list[np.ndarray] = []
     for number, frame in enumerate(frames):
         if captured.kept == most or number // every == looks:
@@ -105,7 +105,7 @@ def capture(
         if number % every:
             continue
         region = subject(Observation(frame, task, tuple(regions)))
-        if region is None:
+        if region is None or lacks_joints(region, home):
             captured.empty += 1
             continue
         thumbnail = hints.thumbnail(region.crop)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +34,13 @@ class HandClassifier:
 
     Raises ModelError for a folder that is not whole, and AssetError where a "fused" one lacks MediaPipe's network.
     "pose" knows joints, "pixels" the picture in grey, "colour" in colour, "fused" joints and what they look like.
+    A region without joints, of which "pose" and "fused" can say nothing, is read by the task's newest "pixels" version.
     With `stream`, the regions of one call follow those of the last: a hand that is held still is not looked at each time.
     """
 
     def __init__(self, folder: Path, *, stream: bool = False):
         card = registry.read_card(folder)
+        self.folder = folder
         self.kind = card.get("kind")
         self.labels: list[str] = card["labels"]
         if self.kind not in PREPARED:
@@ -60,7 +63,21 @@ class HandClassifier:
         if self.kind == "pixels":
             return self._classifier.predict_one(image)
         views = [self._view(region, hand) for hand in (region.hand, region.mirrored) if hand is not None]
-        return self._classifier.predict_views(views, image) if views else Prediction(None, 0.0, (), image)
+        if views:
+            return self._classifier.predict_views(views, image)
+        return self._of_pixels.predict_one(image) if self._of_pixels else Prediction(None, 0.0, (), image)
+
+    @cached_property
+    def _of_pixels(self) -> Classifier | None:
+        """What reads hands without joints; None where nothing that is whole says only labels that this version knows."""
+        beside = registry.newest(self.folder.parent.parent, self.folder.parent.name, "pixels")
+        if beside is None:
+            return None
+        try:
+            classifier = Classifier(beside, PREPARED["pixels"])
+        except ModelError:  # what reads joints is whole, and goes on
+            return None
+        return classifier if all(label in self.labels for label in classifier.labels) else None
 
     def _view(self, region: Region, hand: Hand) -> np.ndarray:
         features = pose.pose_features(hand.landmarks, hand.side)

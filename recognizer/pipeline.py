@@ -155,8 +155,10 @@ def open_finder(region: str, *, stream: bool) -> RegionFinder:
         return BoxFinder()
     from recognizer.assets import find_asset
     from recognizer.regions.hands import HandFinder
+    from recognizer.regions.held import HeldFinder
 
-    return HandFinder(find_asset("hand_landmarker"), video=stream, guide=stream)
+    hands = HandFinder(find_asset("hand_landmarker"), video=stream, guide=stream)
+    return HeldFinder(hands) if stream else hands
 
 
 @contextmanager

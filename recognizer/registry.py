@@ -148,6 +148,15 @@ def versions(models: Path, task: str) -> list[str]:
     )
 
 
+def newest(models: Path, task: str, kind: str) -> Path | None:
+    """The folder of the task's newest version whose card names that kind of network; None where there is none."""
+    for card in sorted((models / task).glob(f"*/{CARD}"), reverse=True):
+        with contextlib.suppress(ModelError):
+            if not card.parent.name.startswith(".") and read_card(card.parent).get("kind") == kind:
+                return card.parent
+    return None
+
+
 def version_folder(models: Path, task: str, version: str | None = None) -> Path:
     """The folder of one of the task's versions, of the current one where none is named. Raises ModelError."""
     if version is None:

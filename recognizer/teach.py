@@ -138,6 +138,7 @@ class Recording:
     burst: list[Sample] = field(default_factory=list)
     crop: np.ndarray | None = None  # the last sample kept, or what would be
     is_blurred: bool = False
+    is_without_joints: bool = False
     is_duplicate: bool = False
     thumbnails: list[np.ndarray] = field(default_factory=list)
 
@@ -252,7 +253,8 @@ class Teacher:
             recording.wanted = False
         due = recording.wanted or now_s < recording.until_s
         region = subject(observation)
-        if region is None or now_s - recording.recorded_s < SAMPLE_EVERY_S:
+        recording.is_without_joints = region is not None and lacks_joints(region, recording.task)
+        if region is None or recording.is_without_joints or now_s - recording.recorded_s < SAMPLE_EVERY_S:
             return
         recording.crop = region.crop
         recording.is_blurred = hints.sharpness(region.crop) < hints.BLURRED
@@ -387,6 +389,11 @@ def label_keys(labels: Sequence[str]) -> dict[str, str]:
     free = [key for key in WORD_KEYS if key not in own]
     others = [label for label in words if label not in own.values()]
     return {**own, **dict(zip(free, others, strict=False)), "-" if own else "0": NOTHING}
+
+
+def lacks_joints(region: Region, task: Task) -> bool:
+    """Whether it can be no sample: hands are learned from their joints."""
+    return task.region == "hand" and region.hand is None
 
 
 def subject(observation: Observation) -> Region | None:

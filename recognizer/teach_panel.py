@@ -12,6 +12,7 @@ from recognizer.values import Box
 
 COLUMN_ROWS = 13  # labels under each other before another column begins
 CAPTURE_HELP = "hold a key to record · Backspace takes back · Enter trains · Esc leaves"
+NO_JOINTS = "not recorded: the hand's joints are not found"
 FORM_HELP = {
     "name": "the new task's name, then Enter",
     "region": "h hand · p paper · b box, then Enter",
@@ -55,9 +56,10 @@ def draw_recording(picture: np.ndarray, recording: Recording, scale: Scale) -> B
         )
         for label in labels
     ]
-    hints = [
-        hint for hint, given in (("blurred", recording.is_blurred), ("seen before", recording.is_duplicate)) if given
-    ]
+    about_crop = (("blurred", recording.is_blurred), ("seen before", recording.is_duplicate))
+    hints = [hint for hint, given in about_crop if given]
+    if recording.is_without_joints:
+        hints = [NO_JOINTS]
     title = f"recording {recording.task.name}"
     place = _draw_table(picture, title, rows, ", ".join(hints), CAPTURE_HELP, scale)
     if place is not None and recording.crop is not None:

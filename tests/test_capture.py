@@ -42,6 +42,15 @@ def test_what_is_sharp_and_new_is_kept(tmp_path: Path) -> None:
     assert capture(store, "things", "mug", frames, FakeFinder([])) == Captured(0, 3, 0, 0)
 
 
+def test_a_hand_without_joints_is_no_sample(tmp_path: Path) -> None:
+    store = Samples(tmp_path)
+    store.create_task("signs", "hand", ["ok"])
+    box = guide_box(640, 480)
+    finder = FakeFinder([Region(box, a_thing(0)[box.y1 : box.y2, box.x1 : box.x2])])
+    frames = [Frame(a_thing(0), index, index / 30, "film.mp4") for index in range(2)]
+    assert capture(store, "signs", "ok", frames, finder, every=1) == Captured(0, 2, 0, 0)
+
+
 def test_the_command_records_from_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

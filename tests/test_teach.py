@@ -11,10 +11,11 @@ from recognizer.overlay import Scale
 from recognizer.samples import Samples
 from recognizer.teach import Teacher, TrainingProcess, label_keys, subject
 from recognizer.teach_panel import TeachPanel
-from recognizer.values import Box, Frame, Observation, Region
+from recognizer.values import Box, Frame, Hand, Observation, Region
 
 FRAME_S = 1 / 30
-HAND = Region(Box(200, 100, 420, 320), np.random.default_rng(0).integers(0, 255, (220, 220, 3), np.uint8))
+JOINTS = Hand(np.zeros((21, 3), np.float32), "right", 0.9)
+HAND = Region(Box(200, 100, 420, 320), np.random.default_rng(0).integers(0, 255, (220, 220, 3), np.uint8), hand=JOINTS)
 
 
 class Clock:
@@ -148,9 +149,29 @@ def test_what_is_blurred_or_seen_before_is_told(desk: Desk) -> None:
     assert recording is not None
     assert recording.is_duplicate
     assert not recording.is_blurred
-    desk.look(0.5, Region(HAND.box, np.full((220, 220, 3), 90, np.uint8)))
+    desk.look(0.5, Region(HAND.box, np.full((220, 220, 3), 90, np.uint8), hand=JOINTS))
     assert recording.is_blurred
     assert not recording.is_duplicate
+
+
+def test_a_hand_without_joints_is_not_recorded_and_the_panel_says_so(desk: Desk) -> None:
+    def panel() -> np.ndarray:
+        picture = np.zeros((480, 640, 3), np.uint8)
+        TeachPanel(desk.teacher)(picture, Scale.of(640, 480), [], [])
+        return picture
+
+    desk.teacher.start_recording()
+    before = panel()
+    desk.teacher.key("1")
+    desk.look(0.5, Region(HAND.box, HAND.crop))
+    assert sum(desk.store.counts("signs").values()) == 0
+    recording = desk.teacher.recording
+    assert recording is not None
+    assert recording.is_without_joints
+    assert (panel() != before).any()
+    desk.hold("1", 0.1)
+    assert not recording.is_without_joints
+    assert desk.store.counts("signs")["ok"] == 1
 
 
 def test_escape_leaves_and_keys_of_no_label_are_the_windows(desk: Desk) -> None:
