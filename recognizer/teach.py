@@ -43,6 +43,12 @@ class Training(Protocol):
     def cancel(self) -> None: ...
 
 
+class Preparation(Protocol):
+    """What a training needs, made before it is asked for."""
+
+    def cancel(self) -> None: ...
+
+
 class TrainingProcess:
     """`python -m training.learn --json` as another process; `poll` gives the last line that it wrote."""
 
@@ -96,18 +102,34 @@ class TrainingProcess:
 
     def cancel(self) -> None:
         """Ask it to stop, and wait until it has."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(5)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        stop(self._process)
         for reader in self._readers:
             reader.join()
         for stream in (self._process.stdout, self._process.stderr):
             if stream is not None:
                 stream.close()
+
+
+class BackboneProcess:
+    """`python -m training.backbones` as another process. What keeps it from its end is told by the training."""
+
+    def __init__(self, models: Path) -> None:
+        command = [sys.executable, "-m", "training.backbones", "--models", str(models)]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def cancel(self) -> None:
+        stop(self._process)
+
+
+def stop(process: subprocess.Popen[Any]) -> None:
+    """Ask a process to stop, and wait until it has."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 @dataclass
@@ -154,9 +176,12 @@ class Teacher:
         *,
         say: Callable[[str], None] = lambda line: None,
         train: Callable[[str, Path, Path], Training] = TrainingProcess,
+        prepare: Callable[[Path], Preparation] = BackboneProcess,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`say` takes one line for the person in front of the screen; `train` starts a training of a task."""
+        """`say` takes one line for the person in front of the screen; `train` starts a training of a task, and `prepare`
+        makes what things in the box are learned on.
+        """
         self.say = say
         self.recording: Recording | None = None
         self.form: NewTask | None = None
@@ -167,6 +192,8 @@ class Teacher:
         self._models = models
         self._store = store or Samples()
         self._train = train
+        self._prepare = prepare
+        self._preparation: Preparation | None = None
         self._clock = clock
 
     @property
@@ -239,6 +266,7 @@ class Teacher:
 
     def write(self, observation: Observation) -> None:
         """See one frame: keep a sample where one is wanted, and follow the training."""
+        self._make_ready()
         if self.training is not None:
             self._follow(self.training)
         if self.recording is not None:
@@ -328,6 +356,13 @@ class Teacher:
 
     # training
 
+    def _make_ready(self) -> None:
+        """The first training of things would take longer to make what they are learned on than to learn them."""
+        will_learn = self.form is not None or self.recording is not None or self._live.folder is None
+        region = self.form.region if self.form else self._live.region
+        if self._preparation is None and will_learn and region == "box":
+            self._preparation = self._prepare(self._models)
+
     def start_training(self) -> None:
         if self.training is not None:
             self.say("a training is running already: Esc cancels it")
@@ -361,8 +396,9 @@ class Teacher:
             self.say(str(error))
 
     def close(self) -> None:
-        if self.training is not None:
-            self.training.cancel()
+        for process in (self.training, self._preparation):
+            if process is not None:
+                process.cancel()
 
     def __enter__(self) -> Self:
         return self

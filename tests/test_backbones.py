@@ -1,5 +1,8 @@
 """Things held into the box, and hands by their pictures: learned on a backbone that is made once."""
 
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -7,8 +10,9 @@ import numpy as np
 import pytest
 from test_transfer import tiny_vgg
 
+from recognizer.assets import assets_folder
 from recognizer.classifier import Network
-from recognizer.errors import SettingsError
+from recognizer.errors import ModelError, SettingsError
 from recognizer.pipeline import open_pipeline
 from recognizer.regions.box import guide_box
 from recognizer.samples import Samples
@@ -16,6 +20,7 @@ from recognizer.values import Box, Frame, Region
 from training import backbones, base, learn, sampled, transfer
 from training.backbones import backbone_file, exported, weights_at_hand
 
+ROOT = Path(__file__).resolve().parent.parent
 COLOURS = {"red mug": (40, 40, 200), "नीला": (200, 90, 40), "green": (60, 180, 60)}
 
 
@@ -37,6 +42,7 @@ def backbone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
         asked.append(f"{name} {weights}")
         return tiny_vgg(name, weights, side)
 
+    monkeypatch.setenv("RECOGNIZER_ASSETS", str(tmp_path_factory.mktemp("assets")))
     monkeypatch.setattr(transfer, "pretrained", pretrained)
     monkeypatch.setattr(backbones, "weights_at_hand", lambda name: None)
     return asked
@@ -88,14 +94,92 @@ def test_things_are_learned_recognised_and_joined(tmp_path: Path, backbone: list
 
 def test_a_backbone_gives_features_of_a_picture(tmp_path: Path, backbone: list[str]) -> None:
     name, path = backbone_file(None, tmp_path)
-    assert (name, path.name) == ("VGG16", "VGG16-96-imagenet.tflite")
+    assert (name, path) == ("VGG16", assets_folder() / "backbones" / f"VGG16-96-{backbones.EXPORT}-imagenet.tflite")
     network = Network(path)
     assert (network.classes, network.size) == (0, 8)
     probabilities, features = network.run(np.zeros((96, 96, 3), np.uint8))
     assert probabilities is None
     assert features.shape == (8,)
-    backbone_file("VGG16", tmp_path)
+    backbone_file("VGG16", tmp_path / "other")
     assert len(backbone) == 1
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """In place of exporting anything, keeps the names of what was to be exported."""
+    names: list[str] = []
+
+    def write(name: str, weights: str) -> bytes:
+        names.append(name)
+        return weights.encode()
+
+    monkeypatch.setattr(backbones, "exported", write)
+    monkeypatch.setattr(backbones, "weights_at_hand", lambda name: None)
+    monkeypatch.setenv("RECOGNIZER_ASSETS", str(tmp_path / "assets"))
+    return names
+
+
+def test_two_who_want_a_backbone_make_it_once(tmp_path: Path, made: list[str]) -> None:
+    with ThreadPoolExecutor() as pool:
+        paths = list(pool.map(lambda _: backbone_file("VGG16", tmp_path)[1], range(8)))
+    assert made == ["VGG16"]
+    assert {path.read_bytes() for path in paths} == {b"imagenet"}
+
+
+def test_a_backbone_is_kept_with_the_models_where_assets_cannot_be_written(tmp_path: Path, made: list[str]) -> None:
+    (tmp_path / "assets").touch()  # no folder can be made there
+    paths = [backbone_file("VGG16", tmp_path / "models")[1] for _ in range(2)]
+    assert paths[0] == paths[1]
+    assert paths[0].parent == tmp_path / "models" / backbones.FOLDER
+    assert made == ["VGG16"]
+    (tmp_path / "full").touch()
+    with pytest.raises(ModelError, match="Choose another folder with --models"):
+        backbone_file("VGG16", tmp_path / "full")
+
+
+def test_other_weights_are_another_backbone_and_those_that_keras_fetched_are_not(
+    tmp_path: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = tmp_path / "weights.h5"
+    monkeypatch.setattr(backbones, "weights_at_hand", lambda name: weights if weights.is_file() else None)
+
+    def fetch(name: str, source: str) -> bytes:
+        made.append(source)
+        if source == "imagenet":
+            weights.write_bytes(b"fetched")
+        return b"network"
+
+    monkeypatch.setattr(backbones, "exported", fetch)
+    first = backbone_file("VGG16", tmp_path)
+    assert backbone_file("VGG16", tmp_path) == first
+    assert made == ["imagenet"]
+    weights.write_bytes(b"others")
+    assert backbone_file("VGG16", tmp_path) != first
+    assert made == ["imagenet", str(weights)]
+
+
+def test_the_command_makes_one_and_tells_where_it_is(
+    tmp_path: Path, made: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backbones.signal, "signal", lambda *_: None)
+    backbones.main(["--models", str(tmp_path / "models")])
+    assert Path(capsys.readouterr().out.splitlines()[-1]).read_bytes() == b"imagenet"
+    assert made == ["VGG16"]
+
+
+def test_a_kept_backbone_is_learned_on_without_tensorflow(tmp_path: Path, backbone: list[str]) -> None:
+    store = Samples()
+    store.create_task("things", "box", [*COLOURS])
+    record(store, "things", dict.fromkeys(COLOURS, 6))
+    backbone_file(None, tmp_path / "models")
+    program = "import sys; from training import backbones, learn; backbones.weights_at_hand = lambda name: None; "
+    program += "learn.main(); sys.exit('tensorflow' in sys.modules)"
+    words = ["--task", "things", "--models", str(tmp_path / "models")]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Published" in done.stdout
 
 
 def test_weights_are_looked_for_in_the_data_folder_and_in_keras_cache(

@@ -9,7 +9,7 @@ import pytest
 from recognizer import registry, teach
 from recognizer.overlay import Scale
 from recognizer.samples import Samples
-from recognizer.teach import Teacher, TrainingProcess, label_keys, subject
+from recognizer.teach import BackboneProcess, Teacher, TrainingProcess, label_keys, subject
 from recognizer.teach_panel import TeachPanel
 from recognizer.values import Box, Frame, Hand, Observation, Region
 
@@ -29,6 +29,8 @@ class Clock:
 class FakeLive:
     def __init__(self, task: str) -> None:
         self.task = task
+        self.region = "hand"
+        self.folder: Path | None = None
 
     def open_task(self, task: str) -> None:
         self.task = task
@@ -53,6 +55,21 @@ class FakeTraining:
         self.cancelled = True
 
 
+class FakePreparation:
+    """Counts how often it is started and stopped."""
+
+    def __init__(self) -> None:
+        self.started: list[Path] = []
+        self.cancelled = 0
+
+    def __call__(self, models: Path) -> "FakePreparation":
+        self.started.append(models)
+        return self
+
+    def cancel(self) -> None:
+        self.cancelled += 1
+
+
 class Desk:
     """A person before the window: presses keys while frames go by."""
 
@@ -63,12 +80,14 @@ class Desk:
         self.live = FakeLive("signs")
         self.said: list[str] = []
         self.models = tmp_path / "models"
+        self.preparation = FakePreparation()
         self.teacher = Teacher(
             self.live,  # type: ignore[arg-type]
             self.models,
             self.store,
             say=self.said.append,
             train=training,
+            prepare=self.preparation,
             clock=self.clock,
         )
         self.frames = 0
@@ -319,6 +338,55 @@ def test_labels_that_are_letters_have_their_own_keys_and_words_have_numbers() ->
         "-": "nothing",
     }
     assert list(label_keys([f"word {number}" for number in range(12)])) == [*"123456789ABC", "0"]
+
+
+def test_what_things_are_learned_on_is_made_before_they_are(desk: Desk) -> None:
+    desk.look(0.2)
+    assert desk.preparation.started == []  # hands need none
+    desk.store.create_task("things", "box", ["mug", "toy"])
+    desk.live.task, desk.live.region, desk.live.folder = "things", "box", desk.models / "things" / "1"
+    desk.look(0.2)
+    assert desk.preparation.started == []  # it may only be looked at
+    desk.teacher.start_recording()
+    desk.look(0.2)
+    desk.teacher.key("\x1b")
+    desk.live.folder = None
+    desk.look(0.2)
+    assert desk.preparation.started == [desk.models]
+    desk.teacher.close()
+    assert desk.preparation.cancelled == 1
+
+
+def test_a_task_of_things_without_a_model_is_made_ready_when_it_is_opened(desk: Desk) -> None:
+    desk.live.region = "box"
+    desk.look(0.2)
+    assert desk.preparation.started == [desk.models]
+
+
+def test_a_new_task_of_things_is_made_ready_while_its_labels_are_typed(desk: Desk) -> None:
+    desk.teacher.start_form()
+    desk.type("things\rh")
+    desk.look(0.2)
+    assert desk.preparation.started == []
+    desk.type("b\rmug")
+    desk.look(0.2)
+    assert desk.preparation.started == [desk.models]
+
+
+def test_a_preparation_is_a_process_that_can_be_cancelled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    path = tmp_path / "training" / "backbones.py"
+    path.parent.mkdir()
+    (path.parent / "__init__.py").touch()
+    path.write_text(f"import pathlib, time\npathlib.Path({str(begun)!r}).touch()\ntime.sleep(60)\n")
+    monkeypatch.setattr(teach, "ROOT", tmp_path)
+    process = BackboneProcess(tmp_path)
+    deadline_s = time.monotonic() + 30
+    while not begun.exists():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+    process.cancel()
+    assert process._process.poll() is not None
 
 
 def test_the_large_one_in_the_middle_is_meant() -> None:

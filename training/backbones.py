@@ -1,20 +1,31 @@
-"""Networks that ImageNet taught to see, as LiteRT files that turn a picture into features: made once and kept."""
+"""Networks that ImageNet taught to see, as LiteRT files that turn a picture into features: made once and kept.
 
+python -m training.backbones    makes what things are learned on, so that the first lesson need not wait for it
+"""
+
+import argparse
 import hashlib
 import os
+import signal
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recognizer import durable
-from recognizer.errors import ModelError
+from recognizer import durable, registry
+from recognizer.assets import assets_folder
+from recognizer.errors import ModelError, RecognizerError
+from recognizer.mirror import folder_of
 from training.datasets import data_folders
 
 if TYPE_CHECKING:
     import keras
 
-FOLDER = "backbones"  # beside the tasks of a model folder
+FOLDER = "backbones"  # among the assets, or beside the tasks of a model folder
+LOCK = ".lock"
+LOCK_WAIT_S = 120.0  # while another program makes one: seconds, or minutes where it fetches the weights
+EXPORT = 2  # counts what `exported` makes of the same weights: a file that it made otherwise is not taken
 WEIGHTS = {  # files that data folders may hold, the first one at hand being the default
     "VGG16": "vgg16_imagenet_notop.weights.h5",
     "MobileNetV2": "mobilenet_v2_0.35_224_notop_imagenet.weights.h5",  # what Teachable Machine's image models stand on
@@ -25,24 +36,64 @@ LARGE = 5_000_000  # parameters: weights of 8 bits make such a network a quarter
 # and change its features by 2 %; small networks would lose 10 % and gain nothing
 
 
+def main(words: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.backbones", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("--backbone", metavar="NAME", help="of keras.applications (VGG16, or what is at hand)")
+    parser.add_argument("--models", type=folder_of, default=registry.models_folder())
+    options = parser.parse_args(words)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the window closes: nothing half-written stays
+    try:
+        print(backbone_file(options.backbone, options.models, lambda line: print(f"{line} …", flush=True))[1])
+    except RecognizerError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
 def backbone_file(name: str | None, models: Path, tell: Callable[[str], None] = lambda line: None) -> tuple[str, Path]:
     """The name of a backbone and its LiteRT network, (SIDE, SIDE, 3) BGR 0 to 255 to features; made where it is missing.
 
-    Without a name, the first whose weights are at hand. Raises SettingsError where Keras does not know it, or its
-    weights are not at hand and cannot be fetched, and ModelError where it cannot be kept.
+    It is kept among the assets, for all model folders, and in `models` where nothing can be written there. Without a
+    name, the first whose weights are at hand. Raises SettingsError where Keras does not know it, or its weights are not
+    at hand and cannot be fetched, and ModelError where it cannot be kept.
     """
     name = name or next((known for known in WEIGHTS if weights_at_hand(known)), next(iter(WEIGHTS)))
-    weights = weights_at_hand(name)
-    path = models / FOLDER / f"{name}-{SIDE}-{_digest(weights) if weights else 'imagenet'}.tflite"
-    if not path.is_file():
-        tell(f"making features of {name}")
+    folders = assets_folder() / FOLDER, models / FOLDER
+    file = _file_name(name)
+    kept = next((folder / file for folder in folders if (folder / file).is_file()), None)
+    if kept:
+        return name, kept
+    tell(f"making features of {name}")
+    try:
+        return name, _made(name, folders[0])
+    except OSError:
         try:
+            return name, _made(name, folders[1])
+        except OSError as error:
+            raise ModelError(
+                f"{folders[1]} cannot be written ({error}). Choose another folder with --models."
+            ) from error
+
+
+def _made(name: str, folder: Path) -> Path:
+    """The network's file in that folder; of several programs that want it one makes it. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with durable.locked(folder / LOCK, LOCK_WAIT_S):
+        path = folder / _file_name(name)
+        if not path.is_file():
+            weights = weights_at_hand(name)
             network = exported(name, str(weights) if weights else "imagenet")
+            path = folder / _file_name(name)  # Keras may have fetched the weights
             with durable.new_file(path) as file:
                 file.write(network)
-        except OSError as error:
-            raise ModelError(f"{path} cannot be written ({error}). Choose another folder with --models.") from error
-    return name, path
+        return path
+
+
+def _file_name(name: str) -> str:
+    weights = weights_at_hand(name)
+    return f"{name}-{SIDE}-{EXPORT}-{_digest(weights) if weights else 'imagenet'}.tflite"
 
 
 def weights_at_hand(name: str) -> Path | None:
@@ -88,3 +139,7 @@ def as_litert(network: "keras.Model") -> bytes:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:8]
+
+
+if __name__ == "__main__":
+    main()
