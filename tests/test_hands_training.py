@@ -12,7 +12,7 @@ from recognizer import appearance, hand_signs, registry
 from recognizer.errors import DataError, ModelError
 from recognizer.hand_signs import HandClassifier
 from recognizer.values import Box, Hand, Region
-from training import hands, signs
+from training import hands, kinds, signs
 from training.datasets import Images
 from training.hands import LABELS, Hands
 
@@ -140,6 +140,22 @@ def test_the_verdict_counts_what_was_not_found_as_wrong(tmp_path):
     assert verdict.nothing_labelled == 0
 
 
+def test_labels_of_pixels_alone_are_sure_ones(tmp_path):
+    material = drawn_material(tmp_path)
+    chances = np.full((len(material.hands), 4), 0.01, np.float32)
+    chances[material.empty] = np.nan
+    rows = np.flatnonzero(material.judged)
+    for part, (step, confidence) in enumerate([(0, 0.5), (1, 0.6), (0, 0.97)]):  # the third between them is wrong
+        some = rows[part::3]
+        chances[some, (material.classes[some] + step) % 3] = confidence
+    answers = signs.Answers(chances, np.ones(len(chances), np.float32))
+    assert signs.verdict_of(material, answers).min_confidence == pytest.approx(0.5)
+    assert signs.verdict_of(material, answers, sure=0.6).min_confidence == pytest.approx(0.5)
+    strict = signs.verdict_of(material, answers, sure=0.9)
+    assert strict.min_confidence == pytest.approx(0.97)
+    assert strict.average == pytest.approx(1 / 3)
+
+
 PROGRAM = """
 import sys
 from pathlib import Path
@@ -192,6 +208,7 @@ def test_the_cards_say_what_they_are_and_come_from(trained):
         assert 0 <= card["rejection"]["min_confidence"] <= 1
         assert set(card["metrics"]["people_left_out"]) == set(PEOPLE)
         assert any("sha256" in data or "list_sha256" in data for data in card["data"])
+        assert ("with_strict_thresholds" in card["metrics"]) == (card["kind"] == "pixels")
         size = sum(file.stat().st_size for file in path.parent.rglob("*") if file.name != "model.keras")
         assert size < 12_000_000
 
@@ -232,6 +249,34 @@ def test_a_second_run_uses_what_the_folds_kept(trained, monkeypatch):
     assert verdicts["fused"].average > 0.8
 
 
-def test_no_version_with_pixels_is_one_line(tmp_path):
-    with pytest.raises(ModelError, match="python -m training.train letters"):
-        signs.newest_pixels(tmp_path, "letters")
+def test_all_kinds_are_in_one_table(trained, tmp_path, monkeypatch):
+    rng = np.random.default_rng(2)
+    drawn = drawn_sign_mnist()
+    regions = [drawn_region(LABELS["rps"][label], rng) for label in drawn.test_labels]
+    monkeypatch.setattr(kinds, "LABELS", {"rps": LABELS["rps"]})
+    monkeypatch.setattr(kinds, "load_sign_mnist", lambda: drawn)
+    monkeypatch.setattr(kinds, "rps_subset", lambda signs: signs)
+    monkeypatch.setattr(kinds, "regions_of", lambda images: [*regions[: len(images) - 1], None])
+    looks = SimpleNamespace(features=lambda *_: np.zeros(appearance.SIZE, np.float32))
+    monkeypatch.setattr(hand_signs, "find_asset", lambda name: Path("none.task"))
+    monkeypatch.setattr(appearance, "Appearance", lambda path: looks)
+    kinds.main(["--models", str(trained[0] / "models"), "--results", str(tmp_path / "SIGNS.md")])
+    text = (tmp_path / "SIGNS.md").read_text(encoding="utf-8")
+    rows = {row.split(" | ")[0].strip("|* "): row.split(" | ") for row in text.splitlines() if row.startswith("| ")}
+    assert rows["kind"][1:6] == [*PEOPLE, "average", "nothing"]
+    assert set(signs.KINDS) < set(rows)
+    assert "120 (rps)" in text
+    card = registry.read_card(kinds.version(trained[0] / "models", "rps", "pose"))
+    assert f"{100 * card['metrics']['people_left_out']['anna']:.1f} %" in rows["pose"][1]
+    reached = float(rows["pose"][6].strip("*").split()[0])
+    assert 70 < reached < 99.5  # what was not found is wrong
+    current = registry.read_card(registry.current(trained[0] / "models", "rps"))["kind"]
+    assert [kind for kind, cells in rows.items() if cells[1].startswith("**")] == [current]
+
+
+def test_a_kind_that_was_never_trained_is_one_line(tmp_path, capsys):
+    with pytest.raises(ModelError, match="python -m training.train letters --kind pose"):
+        kinds.version(tmp_path, "letters", "pose")
+    with pytest.raises(SystemExit):
+        kinds.main(["--models", str(tmp_path)])
+    assert capsys.readouterr().err.count("\n") == 1

@@ -6,7 +6,6 @@ python -m training.evaluate mirrored DIR   (the same, and their mirror images: h
 python -m training.evaluate clip FILE --task letters --shows A:0-89,V:90-179   (a video as a stream, frame by frame)
 python -m training.evaluate rejection      (pictures that show no digit)
 python -m training.evaluate sources --task letters|rps      (hand signs of people left out of the training in turn)
-python -m training.evaluate sign-mnist --task letters|rps   (Sign Language MNIST's official test, by pixels alone)
 """
 
 import argparse
@@ -19,8 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from recognizer import preprocess, registry
-from recognizer.classifier import Classifier
+from recognizer import registry
 from recognizer.errors import DataError, RecognizerError, SettingsError
 from recognizer.mirror import folder_of
 from recognizer.pipeline import Pipeline, open_pipeline
@@ -28,7 +26,7 @@ from recognizer.sources import PICTURE_SUFFIXES, open_source, read_image
 from recognizer.strokes import draw_strokes, letter_strokes
 from recognizer.values import Frame
 from training import scenes, signs
-from training.datasets import data_folders, load_mnist, load_sign_mnist, rps_subset
+from training.datasets import data_folders, load_mnist
 from training.hands import LABELS
 
 DRAWN_EACH = 300  # pictures of each drawn kind in the rejection set
@@ -95,18 +93,6 @@ def evaluate_sources(options: argparse.Namespace) -> None:
         raise SettingsError(f"sources needs --task {' or '.join(LABELS)}, and found {options.task}.")
     material = signs.gather(options.task, options.runs, 0)
     signs.print_table(material, signs.judge(material, [options.kind] if options.kind else list(signs.KINDS)))
-
-
-def evaluate_sign_mnist(options: argparse.Namespace) -> None:
-    """Accuracy on the official test of the newest version that looks at pixels."""
-    if options.task not in LABELS:
-        raise SettingsError(f"sign-mnist needs --task {' or '.join(LABELS)}, and found {options.task}.")
-    test = load_sign_mnist()
-    if options.task == "rps":
-        test = rps_subset(test)
-    classifier = Classifier(signs.newest_pixels(options.models, options.task), preprocess.HAND_VERSION)
-    best = [int(classifier.run(image)[0][: len(classifier.labels)].argmax()) for image in test.test_images]
-    print(f"accuracy   {np.mean(best == test.test_labels):.4f}   of {len(best)} test pictures   {classifier.folder}")
 
 
 def evaluate_photos(pipeline: Pipeline, folder: Path, *, mistakes: bool) -> None:
@@ -258,7 +244,6 @@ WHAT = {
         options, lambda pipeline: evaluate_rejection(pipeline, options.each, options.seed)
     ),
     "sources": evaluate_sources,
-    "sign-mnist": evaluate_sign_mnist,
 }
 
 

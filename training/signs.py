@@ -7,7 +7,6 @@ run folder, so that a run that was cut off goes on with the next fold.
 import argparse
 import hashlib
 import json
-import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,13 +16,13 @@ import numpy as np
 
 from recognizer import appearance, pose, registry
 from recognizer.classifier import Rejection
-from recognizer.errors import ModelError
 from recognizer.hand_signs import PREPARED
 from training import hands as photos
 from training import new_signs
 from training.datasets import Images, load_sign_mnist, rps_subset
 from training.hands import LABELS, Hands
 from training.networks import EMBEDDING, cnn_bn
+from training.tf_settings import settle_tensorflow
 from training.tuning import AS_EVER, Tuning
 from training.versions import with_features, write_card, write_network
 
@@ -50,6 +49,7 @@ SMOOTHING = 0.05  # of the labels: photographs of one person are sure of too muc
 UNKNOWN_SHARE = 0.25  # mixed poses, for each known hand of letters
 KEEP_CONFIDENCE = 0.996  # share of right readings of people left out that each of the two thresholds lets pass: what
 KEEP_DISTANCE = 0.998  # is no hand is told by its confidence, and …
+SURE = 0.9  # of the labels that pixels alone give are right: no joints say there that this is a hand at all
 LEEWAY = 1.3  # times that distance: … people whom nobody has seen, and their cameras, lie further away
 
 
@@ -152,7 +152,7 @@ def gather(task: str, runs: Path, seed: int) -> Material:
 
 def train_signs(options: argparse.Namespace) -> None:
     """Judge every kind on people left out, fit each on all, publish them, and make the best of them the current one."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    settle_tensorflow()
     material = replace(gather(options.task, options.runs, options.seed), tuning=Tuning.of(options))
     wanted = [options.kind] if options.kind else list(KINDS)
     material.runs.mkdir(parents=True, exist_ok=True)
@@ -179,6 +179,7 @@ class Verdict:
     max_distance: float
     right: dict[str, float]  # share of each person's pictures that get the right label; not found is wrong
     nothing_labelled: float  # share of photos/nothing that gets a label
+    strict: "Verdict | None" = None  # with the thresholds to run with, where these are stricter
 
     @property
     def average(self) -> float:
@@ -187,7 +188,12 @@ class Verdict:
 
 def judge(material: Material, wanted: list[str]) -> dict[str, Verdict]:
     """Leave each person out in turn."""
-    return {kind: verdict_of(material, _answers_of_others(material, kind)) for kind in wanted}
+    verdicts = {}
+    for kind in wanted:
+        answers = _answers_of_others(material, kind)
+        strict = verdict_of(material, answers, sure=SURE) if kind == "pixels" and not material.tuning.keep else None
+        verdicts[kind] = replace(verdict_of(material, answers), strict=strict)
+    return verdicts
 
 
 def _answers_of_others(material: Material, kind: str) -> Answers:
@@ -217,14 +223,20 @@ def _digest(material: Material, kind: str) -> str:
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
 
 
-def verdict_of(material: Material, answers: Answers) -> Verdict:
-    """Thresholds that let pass what was read right, and how the kind does with them."""
+def verdict_of(material: Material, answers: Answers, sure: float | None = None) -> Verdict:
+    """Thresholds that let pass what was read right, or with `sure` labels of which that share is right, and how the
+    kind does with them.
+    """
     hands, distances = material.hands, answers.distances
     known = answers.probabilities[:, : len(material.labels)]
     confidence = np.nan_to_num(known.max(axis=1), nan=0.0)
     best = np.nan_to_num(known, nan=0.0).argmax(axis=1)
     right = material.judged & (confidence > 0) & (best == material.classes)
-    min_confidence = float(np.quantile(confidence[right], 1 - (material.tuning.keep or KEEP_CONFIDENCE)))
+    if sure:
+        asked = (material.judged | material.empty) & (confidence > 0)
+        min_confidence = _confidence_when_sure(confidence[asked], right[asked], sure)
+    else:
+        min_confidence = float(np.quantile(confidence[right], 1 - (material.tuning.keep or KEEP_CONFIDENCE)))
     max_distance = LEEWAY * float(np.quantile(distances[right], KEEP_DISTANCE))
     said = np.where((confidence >= min_confidence) & (distances <= max_distance), best, -1)
     right &= said == best
@@ -235,6 +247,13 @@ def verdict_of(material: Material, answers: Answers) -> Verdict:
         {person: float(their.mean()) for person, their in of_person.items()},
         float((said[material.empty] >= 0).mean()) if material.empty.any() else 0.0,
     )
+
+
+def _confidence_when_sure(confidence: np.ndarray, right: np.ndarray, sure: float) -> float:
+    """The lowest confidence from which on that share of the labels is right; the highest where none is."""
+    values = np.unique(confidence)[::-1]
+    shares = (right[confidence >= value].mean() for value in values)
+    return float(min((value for value, share in zip(values, shares, strict=True) if share >= sure), default=values[0]))
 
 
 def print_table(material: Material, verdicts: dict[str, Verdict]) -> None:
@@ -497,7 +516,7 @@ def relit(image: np.ndarray) -> np.ndarray:
 
 def _publish(material: Material, kind: str, reader: Reader, verdict: Verdict, draft: Path) -> None:
     """Write a version of the kind into the draft folder."""
-    whole = reader.whole
+    whole, used = reader.whole, verdict.strict or verdict
     card: dict[str, Any] = {
         "task": material.task,
         "labels": material.labels,
@@ -507,7 +526,7 @@ def _publish(material: Material, kind: str, reader: Reader, verdict: Verdict, dr
         "input": {"shape": list(whole.input_shape[1:]), "dtype": "float32"},
         "outputs": ["probabilities of the labels, then of nothing known", "embedding"],
         "parameters": whole.count_params(),
-        "rejection": {"min_confidence": verdict.min_confidence, "max_distance": verdict.max_distance},
+        "rejection": {"min_confidence": used.min_confidence, "max_distance": used.max_distance},
         "data": _data_of(material, kind),
         "metrics": {
             "people_left_out": verdict.right,
@@ -515,6 +534,11 @@ def _publish(material: Material, kind: str, reader: Reader, verdict: Verdict, dr
             "nothing_labelled": verdict.nothing_labelled,
         },
     }
+    if verdict.strict:
+        card["metrics"]["with_strict_thresholds"] = {
+            "people_left_out_average": verdict.strict.average,
+            "nothing_labelled": verdict.strict.nothing_labelled,
+        }
     if kind == "pixels":
         card["metrics"]["sign_mnist_test_accuracy"] = sign_mnist_accuracy(reader, material.sign_mnist)
     write_network(whole, reader.rejection, draft)
@@ -534,16 +558,6 @@ def sign_mnist_accuracy(reader: Reader, signs: Images) -> float:
     """Share of the official test pictures whose best label is the right one."""
     probabilities, _ = reader.whole.predict(signs.test_images[..., None].astype(np.float32), 512, verbose=0)
     return float((probabilities[:, :-1].argmax(axis=1) == signs.test_labels).mean())
-
-
-def newest_pixels(models: Path, task: str) -> Path:
-    """The folder of the task's newest network for pixels, alone or inside a fused version. Raises ModelError."""
-    for version in sorted((models / task).glob(f"*/{registry.CARD}"), reverse=True):
-        if registry.read_card(version.parent).get("kind") == "pixels":
-            return version.parent
-    raise ModelError(
-        f"{models / task} holds no version that looks at pixels. Train one: python -m training.train {task}"
-    )
 
 
 def _data_of(material: Material, kind: str) -> list[dict[str, Any]]:

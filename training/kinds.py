@@ -1,0 +1,152 @@
+"""The three kinds of networks for hand signs side by side: training/SIGNS.md.
+
+python -m training.kinds              every picture of Sign Language MNIST's official test: a quarter of an hour
+python -m training.kinds --every 20   one in twenty
+
+What people left out of the training say of a kind is in the card of its newest version, written by `training.train`. Read
+here is Sign Language MNIST's official test: by "pixels" as it is, by the others enlarged, where joints are found in it.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from recognizer import assets, preprocess, registry
+from recognizer.classifier import Classifier
+from recognizer.errors import ModelError, RecognizerError
+from recognizer.hand_signs import HandClassifier
+from recognizer.mirror import folder_of
+from recognizer.regions.hands import HandFinder
+from recognizer.values import Frame, Region
+from training.datasets import Images, load_sign_mnist, rps_subset
+from training.hands import LABELS
+from training.signs import KINDS, ROOT, SURE
+from training.workshop import write_text
+
+RESULTS = ROOT / "training" / "SIGNS.md"
+ENLARGED = 8  # times: the finder looks for hands of more than 28 pixels
+HEAD = """# What each kind of network knows of hand signs
+
+Written by `python -m training.kinds`; `python -m training.train letters` and `rps` fit all kinds, and with `--kind` one.
+"pose" sees joints, "pixels" 28×28 grey levels, and learns from Sign Language MNIST beside real crops, "fused" sees joints and
+how they look. The kind that runs is in bold; "pixels" stands in where no joints are found.
+
+The columns of people are the share of each one's photographs, or of a collection's, to which a network that never saw them
+gives the right label, end to end: what is not found or gets no label is wrong. Nothing: share of pictures without a sign that
+get a label. Official test: best label on {tested} test pictures of Sign Language MNIST, of the very people
+of its training pictures; "pose" and "fused", which did not learn from them, read them enlarged {enlarged} times, and are wrong
+where no joints are found.
+"""
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.kinds", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="each Nth test picture (default: all)")
+    parser.add_argument("--models", type=folder_of, default=registry.models_folder())
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    options = parser.parse_args(words)
+    if options.every < 1:
+        parser.error(f"--every {options.every} is not at least 1")
+    try:
+        versions = {(task, kind): version(options.models, task, kind) for task in LABELS for kind in KINDS}
+        text = report(versions, options.models, options.every)
+        write_text(options.results, text)
+        print(f"Wrote {options.results}")
+    except RecognizerError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+def version(models: Path, task: str, kind: str) -> Path:
+    """The folder of the task's newest version of a kind. Raises ModelError where there is none."""
+    folder = registry.newest(models, task, kind)
+    if folder is None:
+        raise ModelError(
+            f"{models / task} holds no version of kind {kind}. Train one: python -m training.train {task} --kind {kind}"
+        )
+    return folder
+
+
+def report(versions: dict[tuple[str, str], Path], models: Path, every: int) -> str:
+    signs = load_sign_mnist()
+    tests = {task: (rps_subset(signs) if task == "rps" else signs) for task in LABELS}
+    counts = " and ".join(f"{len(test.test_labels[::every]):,} ({task})" for task, test in tests.items())
+    parts = [HEAD.format(tested=counts, enlarged=ENLARGED)]
+    for task, test in tests.items():
+        found = regions_of(test.test_images[::every])
+        current = registry.current(models, task)
+        rows = []
+        for kind in KINDS:
+            folder = versions[task, kind]
+            reached = official(folder, kind, test, every, found)
+            rows.append(row(kind, registry.read_card(folder), reached, runs=folder == current))
+        people = registry.read_card(current)["metrics"]["people_left_out"]
+        heads = ["kind", *people, "average", "nothing", "official test", "parameters"]
+        lines = [heads, ["---"] * len(heads), *rows]
+        parts.append(f"## {task}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n")
+        parts.append(of_strict(registry.read_card(versions[task, "pixels"])))
+    return "\n".join(parts)
+
+
+def row(kind: str, card: dict[str, Any], reached: float, *, runs: bool) -> list[str]:
+    """The cells of one kind; the one that runs is set in bold."""
+    metrics = card["metrics"]
+    shares = [*metrics["people_left_out"].values(), metrics["people_left_out_average"], metrics["nothing_labelled"]]
+    cells = [kind, *(f"{100 * share:.1f} %" for share in shares), f"{100 * reached:.2f} %", f"{card['parameters']:,}"]
+    return [f"**{cell}**" for cell in cells] if runs else cells
+
+
+def of_strict(card: dict[str, Any]) -> str:
+    """What pixels do with the threshold that they run with."""
+    strict = card["metrics"]["with_strict_thresholds"]
+    return (
+        f"With the threshold that it runs with, from which on {100 * SURE:.0f} % of its labels are right, pixels give "
+        f"{100 * strict['people_left_out_average']:.1f} % of those people's pictures their label, and one to "
+        f"{100 * strict['nothing_labelled']:.1f} % of those without a sign.\n"
+    )
+
+
+def official(folder: Path, kind: str, signs: Images, every: int, found: list[Region | None]) -> float:
+    """Share of the official test whose best label is right: of the pictures as they are, or of the regions in them."""
+    images, labels = signs.test_images[::every], signs.test_labels[::every]
+    if kind == "pixels":
+        of_pixels = Classifier(folder, preprocess.HAND_VERSION)
+        names = of_pixels.labels
+        best = [names[int(of_pixels.run(image)[0][: len(names)].argmax())] for image in images]
+    else:
+        of_hands = HandClassifier(folder)
+        names = of_hands.labels
+        best = [of_hands.predict([region])[0].top[0][0] if region else "" for region in found]
+    return float(np.mean([said == names[label] for said, label in zip(best, labels, strict=True)]))
+
+
+def regions_of(images: np.ndarray) -> list[Region | None]:
+    """The surest hand in each of (N, 28, 28) uint8 pictures, enlarged. Raises AssetError without the hand model."""
+    model = assets.find_asset("hand_landmarker")
+    shares = np.array_split(images, os.cpu_count() or 1)
+    with ProcessPoolExecutor(len(shares)) as pool:
+        return [region for found in pool.map(partial(_find, model), shares) for region in found]
+
+
+def _find(model: Path, images: np.ndarray) -> list[Region | None]:
+    found = []
+    with HandFinder(model, video=False) as finder:
+        for image in images:
+            large = cv2.resize(image, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
+            regions = finder.find(Frame(cv2.cvtColor(large, cv2.COLOR_GRAY2BGR), 0, 0.0, "Sign Language MNIST"))
+            jointed = [region for region in regions if region.hand]
+            found.append(max(jointed, key=lambda region: region.hand.score if region.hand else 0.0, default=None))
+    return found
+
+
+if __name__ == "__main__":
+    main()
