@@ -18,6 +18,7 @@ from recognizer.assets import assets_folder
 from recognizer.errors import ModelError, RecognizerError
 from recognizer.mirror import folder_of
 from training.datasets import data_folders
+from training.tf_settings import settle_tensorflow
 
 if TYPE_CHECKING:
     import keras
@@ -106,11 +107,8 @@ def weights_at_hand(name: str) -> Path | None:
 
 def exported(name: str, weights: str) -> bytes:
     """The backbone with its preparation and the mean over the picture, as the bytes of a LiteRT network."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from recognizer.quiet import silent_stderr
-
-    with silent_stderr():
-        from keras import Input, Model, layers
+    settle_tensorflow()
+    from keras import Input, Model, layers
 
     from training.transfer import prepared, pretrained
 
