@@ -1,7 +1,7 @@
 """The three kinds of networks for hand signs side by side: training/SIGNS.md.
 
-python -m training.kinds              every picture of Sign Language MNIST's official test: a quarter of an hour
-python -m training.kinds --every 20   one in twenty
+python -m training.kinds             joints looked for in all of Sign Language MNIST's official test: a quarter of an hour
+python -m training.kinds --every 8   in one picture of eight
 
 What people left out of the training say of a kind is in the card of its newest version, written by `training.train`. Read
 here is Sign Language MNIST's official test: by "pixels" as it is, by the others enlarged, where joints are found in it.
@@ -35,15 +35,15 @@ RESULTS = ROOT / "training" / "SIGNS.md"
 ENLARGED = 8  # times: the finder looks for hands of more than 28 pixels
 HEAD = """# What each kind of network knows of hand signs
 
-Written by `python -m training.kinds`; `python -m training.train letters` and `rps` fit all kinds, and with `--kind` one.
-"pose" sees joints, "pixels" 28×28 grey levels, and learns from Sign Language MNIST beside real crops, "fused" sees joints and
-how they look. The kind that runs is in bold; "pixels" stands in where no joints are found.
+Written by `python -m training.kinds --every {every}`; `python -m training.train letters` and `rps` fit all kinds, or one with
+`--kind`. "pose" sees joints, "pixels" 28×28 grey levels, and learns from Sign Language MNIST beside real crops, "fused" sees
+joints and how they look. The kind that runs is in bold; "pixels" stands in where no joints are found.
 
 The columns of people are the share of each one's photographs, or of a collection's, to which a network that never saw them
 gives the right label, end to end: what is not found or gets no label is wrong. Nothing: share of pictures without a sign that
-get a label. Official test: best label on {tested} test pictures of Sign Language MNIST, of the very people
-of its training pictures; "pose" and "fused", which did not learn from them, read them enlarged {enlarged} times, and are wrong
-where no joints are found.
+get a label. Official test: best label on Sign Language MNIST's test pictures, {pixels}, of the
+very people of its training pictures; "pose" and "fused", which did not learn from them, read {jointed} of
+these enlarged {enlarged} times, and are wrong where no joints are found.
 """
 
 
@@ -79,15 +79,16 @@ def version(models: Path, task: str, kind: str) -> Path:
 def report(versions: dict[tuple[str, str], Path], models: Path, every: int) -> str:
     signs = load_sign_mnist()
     tests = {task: (rps_subset(signs) if task == "rps" else signs) for task in LABELS}
-    counts = " and ".join(f"{len(test.test_labels[::every]):,} ({task})" for task, test in tests.items())
-    parts = [HEAD.format(tested=counts, enlarged=ENLARGED)]
+    parts = [HEAD.format(every=every, enlarged=ENLARGED, pixels=_counts(tests, 1), jointed=_counts(tests, every))]
     for task, test in tests.items():
         found = regions_of(test.test_images[::every])
         current = registry.current(models, task)
         rows = []
         for kind in KINDS:
             folder = versions[task, kind]
-            reached = official(folder, kind, test, every, found)
+            reached = (
+                official(folder, test) if kind == "pixels" else end_to_end(folder, found, test.test_labels[::every])
+            )
             rows.append(row(kind, registry.read_card(folder), reached, runs=folder == current))
         people = registry.read_card(current)["metrics"]["people_left_out"]
         heads = ["kind", *people, "average", "nothing", "official test", "parameters"]
@@ -115,18 +116,22 @@ def of_strict(card: dict[str, Any]) -> str:
     )
 
 
-def official(folder: Path, kind: str, signs: Images, every: int, found: list[Region | None]) -> float:
-    """Share of the official test whose best label is right: of the pictures as they are, or of the regions in them."""
-    images, labels = signs.test_images[::every], signs.test_labels[::every]
-    if kind == "pixels":
-        of_pixels = Classifier(folder, preprocess.HAND_VERSION)
-        names = of_pixels.labels
-        best = [names[int(of_pixels.run(image)[0][: len(names)].argmax())] for image in images]
-    else:
-        of_hands = HandClassifier(folder)
-        names = of_hands.labels
-        best = [of_hands.predict([region])[0].top[0][0] if region else "" for region in found]
-    return float(np.mean([said == names[label] for said, label in zip(best, labels, strict=True)]))
+def _counts(tests: dict[str, Images], every: int) -> str:
+    return " and ".join(f"{len(test.test_labels[::every]):,} ({task})" for task, test in tests.items())
+
+
+def official(folder: Path, signs: Images) -> float:
+    """Share of the official test whose best label is right by the version of kind "pixels" in the folder."""
+    classifier = Classifier(folder, preprocess.HAND_VERSION)
+    best = [int(classifier.run(image)[0][: len(classifier.labels)].argmax()) for image in signs.test_images]
+    return float(np.mean(best == signs.test_labels))
+
+
+def end_to_end(folder: Path, found: list[Region | None], labels: np.ndarray) -> float:
+    """Share of the hands found in (N,) pictures whose best label is right; where none was found it is wrong."""
+    classifier = HandClassifier(folder)
+    best = [classifier.predict([region])[0].top[0][0] if region else "" for region in found]
+    return float(np.mean([said == classifier.labels[label] for said, label in zip(best, labels, strict=True)]))
 
 
 def regions_of(images: np.ndarray) -> list[Region | None]:
