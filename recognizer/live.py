@@ -12,14 +12,15 @@ import numpy as np
 from recognizer import memory, pipeline, registry
 from recognizer.errors import RecognizerError
 from recognizer.pipeline import Pipeline, is_untaught, task_names
-from recognizer.values import Frame, Observation
+from recognizer.regions.held import Finder, HeldFinder
+from recognizer.values import Box, Frame, Hand, Observation, Region
 
 LOOK_EVERY_S = 0.5  # how often the model folder is looked at for a new version
 WARM_UP_WH = (640, 480)  # pixels of the empty frame that a new pipeline sees first
-
-
-def _open_for_a_stream(task: str, models: Path) -> Pipeline:
-    return pipeline.open_pipeline(task, models, smooth=True)
+_JOINTS = np.random.default_rng(0).uniform(8, 56, (21, 3)).astype(np.float32)
+WARM_UP_HAND = Region(
+    Box(0, 0, 64, 64), np.zeros((64, 64, 3), np.uint8), hand=Hand(_JOINTS, "right", 1.0)
+)  # or of a hand
 
 
 class LivePipeline:
@@ -32,7 +33,7 @@ class LivePipeline:
         *,
         say: Callable[[str], None] = lambda line: None,
         on_task: Callable[[str], None] = lambda task: None,
-        opener: Callable[[str, Path], Pipeline] = _open_for_a_stream,
+        opener: Callable[[str, Path], Pipeline] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`say` takes one line for the person in front of the screen, `on_task` the name of a task that has taken over.
@@ -42,10 +43,11 @@ class LivePipeline:
         self.say = say
         self.on_task = on_task
         self._models = models
-        self._opener = opener
+        self._hands: Finder | None = None
+        self._opener = opener or self._open_for_a_stream
         self._clock = clock
         memory.keep_few_pools()
-        self._pipeline = opener(task, models)
+        self._pipeline = self._opener(task, models)
         self._refused: Path | None = None  # a version that could not be opened, not to be tried twice a second
         self._next: Pipeline | RecognizerError | None = None
         self._opening: threading.Thread | None = None
@@ -85,6 +87,18 @@ class LivePipeline:
             self.say(f"opening {task} …")
             self._open(task)
 
+    def _open_for_a_stream(self, task: str, models: Path) -> Pipeline:
+        return pipeline.open_pipeline(task, models, smooth=True, hands=self._find_hands)
+
+    def _find_hands(self) -> Finder:
+        """What finds hands in all pipelines: MediaPipe takes long to open, and returns little of what it holds."""
+        if self._hands is None:
+            self._hands = pipeline.open_hands()
+        return self._hands
+
+    def _shares_hands(self, one: Pipeline) -> bool:
+        return isinstance(one.finder, HeldFinder) and one.finder.hands is self._hands
+
     def _can_open(self, task: str) -> bool:
         try:
             self._current(task)
@@ -115,8 +129,11 @@ class LivePipeline:
     def _prepare(self, task: str) -> None:
         try:
             self._next = opened = self._opener(task, self._models)
-            width, height = WARM_UP_WH
-            opened.step(Frame(np.zeros((height, width, 3), np.uint8), 0, 0.0, "warm-up"))
+            if self._shares_hands(opened) and self._shares_hands(self._pipeline):  # which looks for hands meanwhile
+                opened.classifier.predict([opened.reading.prepare(WARM_UP_HAND)])
+            else:
+                width, height = WARM_UP_WH
+                opened.step(Frame(np.zeros((height, width, 3), np.uint8), 0, 0.0, "warm-up"))
         except RecognizerError as error:
             self._next = error
 
@@ -133,7 +150,7 @@ class LivePipeline:
         elif ready is not None:
             before, self._pipeline = self._pipeline, ready
             is_other = ready.task != before.task
-            before.close()
+            self._let_go(before)
             del before
             memory.give_back()
             if is_other:
@@ -145,7 +162,13 @@ class LivePipeline:
         if self._opening is not None:
             self._opening.join()
             self._swap()
-        self._pipeline.close()
+        self._let_go(self._pipeline)
+        if self._hands is not None:
+            self._hands.close()
+
+    def _let_go(self, before: Pipeline) -> None:
+        if not self._shares_hands(before):
+            before.close()
 
     def __enter__(self) -> Self:
         return self

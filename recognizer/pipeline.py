@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from recognizer import preprocess, registry
 from recognizer.errors import ModelError, SettingsError
@@ -13,6 +13,10 @@ from recognizer.settings import TASKS
 from recognizer.smoothing import Smoother
 from recognizer.values import Frame, Observation, Prediction, Region
 from recognizer.writing import Writing
+
+if TYPE_CHECKING:
+    from recognizer.regions.hands import HandFinder
+    from recognizer.regions.held import Finder
 
 
 class RegionFinder(Protocol):
@@ -112,8 +116,10 @@ def _has_model(models: Path, task: str) -> bool:
     return (models / task / registry.CURRENT).exists()
 
 
-def open_pipeline(task: str, models: Path, *, smooth: bool) -> Pipeline:
+def open_pipeline(task: str, models: Path, *, smooth: bool, hands: "Callable[[], Finder] | None" = None) -> Pipeline:
     """The pipeline of a task with its current model; `smooth` for frames of one stream, not for single pictures.
+
+    `hands` is asked for what finds hands in the stream, where the task is of hands.
 
     Raises SettingsError for an unknown task, ModelError, and AssetError where a hand's joints cannot be found.
     """
@@ -139,11 +145,16 @@ def open_pipeline(task: str, models: Path, *, smooth: bool) -> Pipeline:
     else:
         raise ModelError(f"The task {task} has region {region!r}; this program knows {', '.join(REGIONS)}. Retrain it.")
     return Pipeline(
-        task, open_finder(region, stream=smooth), classifier, Smoother() if smooth else None, reading, folder
+        task,
+        open_finder(region, stream=smooth, hands=hands),
+        classifier,
+        Smoother() if smooth else None,
+        reading,
+        folder,
     )
 
 
-def open_finder(region: str, *, stream: bool) -> RegionFinder:
+def open_finder(region: str, *, stream: bool, hands: "Callable[[], Finder] | None" = None) -> RegionFinder:
     """What finds a task's regions; `stream` for frames that follow each other. It may have a `close`. Raises AssetError."""
     if region == "paper":
         from recognizer.regions.digits import DigitFinder
@@ -153,12 +164,17 @@ def open_finder(region: str, *, stream: bool) -> RegionFinder:
         from recognizer.regions.box import BoxFinder
 
         return BoxFinder()
-    from recognizer.assets import find_asset
-    from recognizer.regions.hands import HandFinder
     from recognizer.regions.held import HeldFinder
 
-    hands = HandFinder(find_asset("hand_landmarker"), video=stream, guide=stream)
-    return HeldFinder(hands) if stream else hands
+    return HeldFinder((hands or open_hands)()) if stream else open_hands(stream=False)
+
+
+def open_hands(*, stream: bool = True) -> "HandFinder":
+    """What finds hands by their joints. Raises AssetError."""
+    from recognizer.assets import find_asset
+    from recognizer.regions.hands import HandFinder
+
+    return HandFinder(find_asset("hand_landmarker"), video=stream, guide=stream)
 
 
 @contextmanager

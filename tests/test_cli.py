@@ -24,7 +24,9 @@ SMALL = ["--size", "320x240"]
 def no_model_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is found is a 7."""
     monkeypatch.setattr(
-        pipeline, "open_pipeline", lambda task, models, *, smooth: Pipeline(task, DigitFinder(), FakeClassifier(["7"]))
+        pipeline,
+        "open_pipeline",
+        lambda task, models, *, smooth, hands=None: Pipeline(task, DigitFinder(), FakeClassifier(["7"])),
     )
 
 
@@ -166,7 +168,7 @@ def test_what_is_found_but_not_known_has_a_null_label(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rejecting = Pipeline("digits", DigitFinder(), FakeClassifier([None], [0.3]))
-    monkeypatch.setattr(pipeline, "open_pipeline", lambda task, models, *, smooth: rejecting)
+    monkeypatch.setattr(pipeline, "open_pipeline", lambda task, models, **named: rejecting)
     assert main(["image", "--json", str(picture(tmp_path / "a.png"))]) == 0
     read = json.loads(capsys.readouterr().out)
     assert read["text"] == ""

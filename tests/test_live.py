@@ -1,14 +1,18 @@
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import FakeClassifier, FakeFinder
 
+from recognizer import pipeline
 from recognizer.errors import ModelError
+from recognizer.hand_signs import Signs
 from recognizer.live import LivePipeline
 from recognizer.pipeline import Pipeline
+from recognizer.regions.held import HeldFinder
 from recognizer.registry import point_to
 from recognizer.values import Box, Frame, Region
 
@@ -148,3 +152,50 @@ def test_a_model_folder_that_vanishes_leaves_the_running_model(models: Path, ope
         (models / "digits" / "current.json").unlink()
         assert label(live) == "digits one"
         assert said == []
+
+
+class FakeHands(FakeFinder):
+    """In place of a HandFinder, which is slow to open. It must not be asked after its end."""
+
+    def __init__(self) -> None:
+        super().__init__([REGION])
+        self.video, self.guide_box, self.is_closed = True, None, False
+
+    def find(self, frame: Frame) -> tuple[Region, ...]:
+        assert not self.is_closed
+        return super().find(frame)
+
+    def close(self) -> None:
+        assert not self.is_closed
+        self.is_closed = True
+
+
+def test_what_finds_hands_is_opened_once_and_closed_at_the_end(
+    models: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    all_hands: list[FakeHands] = []
+
+    def open_hands() -> FakeHands:
+        all_hands.append(FakeHands())
+        return all_hands[-1]
+
+    def open_pipeline(task: str, models: Path, *, smooth: bool, hands: Callable[[], FakeHands]) -> Pipeline:
+        version = json.loads((models / task / "current.json").read_text())["version"]
+        finder, reading = (HeldFinder(hands()), Signs()) if task == "rps" else (FakeFinder([REGION]), None)
+        classifier = FakeClassifier([f"{task} {version}"])
+        return Pipeline(task, finder, classifier, None, reading, models / task / version)
+
+    monkeypatch.setattr(pipeline, "open_hands", open_hands)
+    monkeypatch.setattr(pipeline, "open_pipeline", open_pipeline)
+    publish(models, "rps", "0")
+    with LivePipeline("digits", models, say=said.append, clock=Clock()) as live:
+        for version in range(1, 5):
+            live.open_task("rps")
+            settled_label(live)
+            publish(models, "rps", str(version))
+            label(live)
+            assert settled_label(live) == f"rps {version}"
+            live.open_task("digits")
+            assert settled_label(live) == "digits one"
+        assert len(all_hands) == 1
+    assert all(hands.is_closed for hands in all_hands)
