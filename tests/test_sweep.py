@@ -141,6 +141,24 @@ def test_hands_leave_out_people(tmp_path, monkeypatch):
     assert " ".join(road.command({"rate": 1e-3})) == "python -m training.train rps --kind pose --rate 0.001"
 
 
+def test_a_picture_without_a_sign_counts_only_where_it_gets_a_label(tmp_path, monkeypatch):
+    road = sweep.hands_road(drawn_material(tmp_path), "pose", None)
+    own = road.material.judged & (road.material.hands.sources == PEOPLE[0])
+    rows = own | road.material.empty
+    chances = np.full((rows.sum(), 4), 0.01, np.float32)
+    chances[np.arange(len(chances)), np.maximum(road.material.classes[rows], 0)] = 0.97
+
+    def score(of_empty: float) -> float:
+        chances[road.material.empty[rows]] = of_empty
+        answers = signs.Answers(chances, np.ones(len(chances), np.float32))
+        monkeypatch.setattr(signs, "fit", lambda *_: SimpleNamespace(read=lambda hands: answers))
+        return road.score({}, 0)
+
+    assert score(np.nan) == 1
+    count = own.sum()
+    assert score(0.99) == pytest.approx((count - 2) / (count + 2))
+
+
 def test_the_winners_options_reach_the_training_of_signs(monkeypatch):
     argv = "train rps --kind pose --rate 0.001 --width 2 --augment 0.5 --keep 0.9"
     monkeypatch.setattr(sys, "argv", argv.split())

@@ -124,7 +124,9 @@ class HandsRoad:
         verdict = signs.verdict_of(replace(material, judged=own), answers)
         known = np.nan_to_num(read.probabilities[:, : len(material.labels)], nan=0.0)
         labelled = (known.max(axis=1) >= verdict.min_confidence) & (read.distances <= verdict.max_distance)
-        return _score(known.argmax(axis=1) == material.classes[rows], labelled)
+        counted = own[rows] | labelled  # a picture without a sign counts where it gets a label
+        right = known.argmax(axis=1) == material.classes[rows]
+        return _score(right[counted], labelled[counted])
 
     def command(self, chosen: Chosen) -> list[str]:
         words = ["python", "-m", "training.train", self.material.task, "--kind", self.kind]
