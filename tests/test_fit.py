@@ -199,3 +199,10 @@ def test_changes_keep_shape_and_kind():
         image[8:20, 12:16] = 255
         for name, changed in report.changes(image, np.random.default_rng(0)).items():
             assert (changed.shape, changed.dtype) == (image.shape, np.uint8), name
+
+
+def test_a_network_has_its_own_augmentation_on_some_data():
+    words = ["--data", "d", "--network", "cnn"]
+    assert fit.augmentation(fit.parse(words), "mnist") == "light"
+    assert fit.augmentation(fit.parse(words), "fashion-mnist") == "none"
+    assert fit.augmentation(fit.parse([*words, "--augment", "strong"]), "fashion-mnist") == "strong"

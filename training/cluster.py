@@ -203,7 +203,7 @@ def freeze(words: tuple[str, ...], data: DataSet, weights: np.ndarray | None) ->
         parts = transfer.build(
             len(chosen.labels), chosen.input_shape, options.backbone, options.weights, options.side, options.seed
         )
-        transfer.frozen_answers(parts.frozen, chosen, split, fit.augmentation(options), options)
+        transfer.frozen_answers(parts.frozen, chosen, split, fit.augmentation(options, data.name), options)
         return {path.name: np.load(path) for path in (options.runs / transfer.FEATURES).glob("*.npy")}
 
 

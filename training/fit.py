@@ -177,9 +177,10 @@ def split_of(data: DataSet, seed: int) -> Split:
     return Split(np.setdiff1d(np.arange(len(data.train_labels)), judges), judges)
 
 
-def augmentation(options: argparse.Namespace) -> str:
-    """How much the pictures are changed: as asked for, else the network's own level."""
-    return options.augment or (WORKSHOP[options.network].augment if options.network in WORKSHOP else "light")
+def augmentation(options: argparse.Namespace, data: str) -> str:
+    """How much the pictures are changed: as asked for, else the network's own level on the data set."""
+    recipe = WORKSHOP.get(options.network)
+    return options.augment or (recipe.augment_on.get(data, recipe.augment) if recipe else "light")
 
 
 def run_network(data: DataSet, split: Split, options: argparse.Namespace, run: Path) -> None:
@@ -187,7 +188,7 @@ def run_network(data: DataSet, split: Split, options: argparse.Namespace, run: P
     import keras
 
     began_s = time.perf_counter()
-    level = augmentation(options)
+    level = augmentation(options, data.name)
     augment.draw_sheet(data.train_images[split.fitted], level, data.name, data.region, run / "augmentation.png")
     if options.network == "vgg16":
         from training.transfer import fit_backbone

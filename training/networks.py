@@ -172,6 +172,7 @@ class Recipe:
     epochs: int  # at most: the fit stops when the held-out pictures gain no more
     augment: str = "none"
     epochs_on: dict[str, int] = field(default_factory=dict)  # other numbers of epochs, by data set
+    augment_on: dict[str, str] = field(default_factory=dict)  # other levels, by data set
 
 
 WORKSHOP = {
@@ -180,6 +181,7 @@ WORKSHOP = {
     "dense-256": Recipe(dense_256, 15),
     "dense-512": Recipe(dense_512, 25),
     "mlp-512x2": Recipe(mlp_512x2, 40),
-    "cnn": Recipe(cnn, 20, "light"),
+    # too small for clothes that are changed as well: 90.0 % after as many epochs, and 91.1 % of clothes as they are
+    "cnn": Recipe(cnn, 20, "light", augment_on={"fashion-mnist": "none"}),
     "cnn-bn": Recipe(cnn_bn, 24, "light", {"sign-mnist": 14, "rps": 40, "emnist-letters": 12}),
 }

@@ -84,7 +84,7 @@ class DataRoad:
             train_series=np.zeros(0, np.int64),
         )  # fmt: skip
         split = fit.split_of(data, options.seed)
-        model, _ = fit.fit(data, split, fit.augmentation(options), options)
+        model, _ = fit.fit(data, split, fit.augmentation(options, data.name), options)
         whole = two_outputs(model, "sweep")
         rejection, min_confidence, max_distance = calibrated(whole, data, split, options.keep or fit.KEEP_CONFIDENCE)
         probabilities, features = answers_of(whole, self.data.train_images[left_out])
