@@ -191,7 +191,7 @@ def test_the_run_goes_on_through_what_a_camera_gives_in_the_middle(
     monkeypatch.setattr(
         pipeline,
         "open_pipeline",
-        lambda task, models, *, smooth: Pipeline(task, DigitFinder(video=True), ReadingOn(["4"]), Smoother()),
+        lambda task, models, **named: Pipeline(task, DigitFinder(video=True), ReadingOn(["4"]), Smoother()),
     )
     no_models = str(tmp_path / "models")
     assert main(["--headless", "--output", str(tmp_path), "--source", "0", "--models", no_models]) == 0
@@ -245,7 +245,7 @@ def test_ctrl_c_ends_every_state_with_130_and_nothing_left_open(
             closed.append("log")
             super().close()
 
-    def open_pipeline(task: str, models: Path, *, smooth: bool) -> Pipeline:
+    def open_pipeline(task: str, models: Path, **named: object) -> Pipeline:
         interrupted_in("a model opens")
         return Pipeline(task, Finder(), FakeClassifier(["4"]))
 
