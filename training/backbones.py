@@ -18,7 +18,7 @@ from recognizer.assets import assets_folder
 from recognizer.errors import ModelError, RecognizerError
 from recognizer.mirror import folder_of
 from training.datasets import data_folders
-from training.tf_settings import settle_tensorflow
+from training.tf_settings import import_tensorflow
 
 if TYPE_CHECKING:
     import keras
@@ -107,7 +107,7 @@ def weights_at_hand(name: str) -> Path | None:
 
 def exported(name: str, weights: str) -> bytes:
     """The backbone with its preparation and the mean over the picture, as the bytes of a LiteRT network."""
-    settle_tensorflow()
+    import_tensorflow()
     from keras import Input, Model, layers
 
     from training.transfer import prepared, pretrained
@@ -123,9 +123,7 @@ def as_litert(network: "keras.Model") -> bytes:
     """A Keras model as the bytes of a LiteRT network; the weights of a large one have 8 bits."""
     from recognizer.quiet import silent_stderr
 
-    with silent_stderr():
-        import tensorflow
-
+    tensorflow = import_tensorflow()
     smaller = {"optimizations": [tensorflow.lite.Optimize.DEFAULT]} if network.count_params() > LARGE else {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "backbone.tflite"

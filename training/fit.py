@@ -27,7 +27,7 @@ from recognizer.mirror import folder_of
 from training import augment, sets
 from training.networks import WORKSHOP
 from training.sets import DataSet
-from training.tf_settings import settle_tensorflow
+from training.tf_settings import import_tensorflow, settle_tensorflow
 from training.tuning import check_tuning, widened
 from training.versions import git_commit
 
@@ -185,6 +185,7 @@ def augmentation(options: argparse.Namespace, data: str) -> str:
 
 def run_network(data: DataSet, split: Split, options: argparse.Namespace, run: Path) -> None:
     """Fit, test, publish and write down everything but the pictures."""
+    import_tensorflow()  # whose ImageDataGenerator PyTorch learns with, too
     import keras
 
     began_s = time.perf_counter()

@@ -126,7 +126,7 @@ def _find_and_keep(model: Path, job: tuple[Path, Path]) -> None:
     parts = []
     with HandFinder(model, video=False) as finder:
         for picture in pictures(source):
-            region = _surest(finder.find(Frame(read_image(picture), 0, 0.0, str(picture))))
+            region = surest(finder.find(Frame(read_image(picture), 0, 0.0, str(picture))))
             label = picture.parent.name if picture.parent != source else ""
             parts.append(of_region(region, label, source.name, sight, rng))
     hands = together(parts)
@@ -136,7 +136,8 @@ def _find_and_keep(model: Path, job: tuple[Path, Path]) -> None:
     temporary.replace(path)
 
 
-def _surest(regions: tuple[Region, ...]) -> Region | None:
+def surest(regions: tuple[Region, ...]) -> Region | None:
+    """The one that MediaPipe is surest of; what has no joints only where there is nothing else."""
     return max(regions, key=lambda region: region.hand.score if region.hand else -1.0, default=None)
 
 

@@ -27,7 +27,7 @@ from recognizer.mirror import folder_of
 from recognizer.regions.hands import HandFinder
 from recognizer.values import Frame, Region
 from training.datasets import Images, load_sign_mnist, rps_subset
-from training.hands import LABELS
+from training.hands import LABELS, surest
 from training.signs import KINDS, ROOT, SURE
 from training.workshop import write_text
 
@@ -148,8 +148,7 @@ def _find(model: Path, images: np.ndarray) -> list[Region | None]:
         for image in images:
             large = cv2.resize(image, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
             regions = finder.find(Frame(cv2.cvtColor(large, cv2.COLOR_GRAY2BGR), 0, 0.0, "Sign Language MNIST"))
-            jointed = [region for region in regions if region.hand]
-            found.append(max(jointed, key=lambda region: region.hand.score if region.hand else 0.0, default=None))
+            found.append(surest(regions))
     return found
 
 

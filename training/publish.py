@@ -19,7 +19,7 @@ from training import sets
 from training.fit import KEEP_CONFIDENCE, NETWORK_FILE, Split, read_metrics, split_of, write_metrics
 from training.networks import EMBEDDING
 from training.sets import DataSet
-from training.tf_settings import settle_tensorflow
+from training.tf_settings import import_tensorflow
 from training.versions import write_network
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def main() -> None:
 
 def publish(run: Path, models: Path) -> Path:
     """Calibrate the run's network on its held-out pictures and make it the current model of <data>-<network>."""
-    settle_tensorflow()
+    import_tensorflow()
     import keras
 
     from recognizer.classifier import Classifier

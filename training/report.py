@@ -21,7 +21,7 @@ from training import sets
 from training.figures import new_figure, save, show_image, show_signed
 from training.fit import HISTORY, METRICS, NETWORK_FILE, NETWORKS, PREDICTIONS, probabilities_of, read_metrics
 from training.networks import PREPARE
-from training.tf_settings import settle_tensorflow
+from training.tf_settings import import_tensorflow
 
 if TYPE_CHECKING:
     import keras
@@ -82,9 +82,9 @@ def main() -> None:
 
 def write_report(run: Path) -> None:
     """Draw the run's pictures and its index.html. Raises DataError for a folder that is no finished run."""
-    settle_tensorflow()
     metrics = read_metrics(run)
     tested = read_tested(run)
+    import_tensorflow()
     draw_confusion(tested, metrics, run / "confusion.png")
     draw_mistakes(tested, metrics, run / "mistakes.png")
     draw_correct(tested, metrics, run / "correct.png")

@@ -22,7 +22,7 @@ from training import new_signs
 from training.datasets import Images, load_sign_mnist, rps_subset
 from training.hands import LABELS, Hands
 from training.networks import EMBEDDING, cnn_bn
-from training.tf_settings import settle_tensorflow
+from training.tf_settings import import_tensorflow
 from training.tuning import AS_EVER, Tuning
 from training.versions import with_features, write_card, write_network
 
@@ -152,7 +152,6 @@ def gather(task: str, runs: Path, seed: int) -> Material:
 
 def train_signs(options: argparse.Namespace) -> None:
     """Judge every kind on people left out, fit each on all, publish them, and make the best of them the current one."""
-    settle_tensorflow()
     material = replace(gather(options.task, options.runs, options.seed), tuning=Tuning.of(options))
     wanted = [options.kind] if options.kind else list(KINDS)
     material.runs.mkdir(parents=True, exist_ok=True)
@@ -267,6 +266,7 @@ def print_table(material: Material, verdicts: dict[str, Verdict]) -> None:
 
 def fit(material: Material, kind: str, person: str | None) -> Reader:
     """A network of the kind that has not seen the person; None: it has seen all."""
+    import_tensorflow()
     fitters = {"pose": _fit_pose, "pixels": _fit_pixels, "fused": _fit_fused}
     return fitters[kind](material, material.others(person))
 

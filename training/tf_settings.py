@@ -3,6 +3,7 @@
 import importlib
 import logging
 import os
+from types import ModuleType
 
 from recognizer.quiet import silent_stderr
 
@@ -13,9 +14,16 @@ SETTINGS = {
 
 
 def settle_tensorflow() -> None:
-    """Import TensorFlow with what the environment does not say otherwise, before Keras or anything else imports it."""
+    """Set what the environment does not say otherwise. To be called before TensorFlow or Keras is imported."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # that a function is traced anew is nothing to mend
-    with silent_stderr():  # some of its greetings come whatever the level
-        importlib.import_module("tensorflow")
+
+
+def import_tensorflow() -> ModuleType:
+    """TensorFlow, settled, without its greetings, of which some come whatever the level. It takes seconds, and threads
+    that a fork would miss: to be called once the data is read.
+    """
+    settle_tensorflow()
+    with silent_stderr():
+        return importlib.import_module("tensorflow")

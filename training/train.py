@@ -28,7 +28,7 @@ from training import scenes
 from training.datasets import Images, load_mnist
 from training.heads import Knowledge
 from training.signs import KINDS, train_signs
-from training.tf_settings import settle_tensorflow
+from training.tf_settings import import_tensorflow
 from training.tuning import check_tuning
 from training.versions import with_features, write_card, write_network
 
@@ -127,7 +127,6 @@ def main() -> None:
 
 
 def train_digits(options: argparse.Namespace) -> None:
-    settle_tensorflow()
     mnist = load_mnist()
     chosen = np.random.default_rng(options.seed).permutation(len(mnist.train_images))[: options.limit]
     split = max(1, min(VALIDATION, len(chosen) // 5))
@@ -192,6 +191,7 @@ def fit(
 
     A run that was cut off goes on from its last whole epoch when the same command is given again.
     """
+    import_tensorflow()
     from training.networks import cnn_bn
 
     images = np.concatenate([mnist.train_images[fitted], drawn.images])[..., None]
