@@ -8,6 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from training import markdown
+
 ROOT = Path(__file__).resolve().parent.parent
 SECTIONS = ROOT / "runs" / "benchmarks"  # a file for each section of the report, so that a run that was cut off goes on
 CPUINFO = Path("/proc/cpuinfo")  # where Linux names the processor
@@ -27,9 +29,7 @@ def machine() -> str:
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table in Markdown; numbers are written with as many digits as they deserve."""
-    lines = [" | ".join(header), " | ".join("---" for _ in header)]
-    lines += [" | ".join(cell(value) for value in row) for row in rows]
-    return "".join(f"| {line} |\n" for line in lines)
+    return markdown.table(header, ([cell(value) for value in row] for row in rows))
 
 
 def cell(value: object) -> str:

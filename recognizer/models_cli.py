@@ -82,9 +82,9 @@ def _summary(folder: Path) -> str:
         card = registry.read_card(folder)
     except RecognizerError as error:
         return str(error)
-    labels = card["labels"]
     taught = sum(card.get("taught", {}).get("samples", {}).values())
-    return f"{len(labels)} labels" + (f", taught by {taught} samples" if taught else "")
+    parts = [f"{len(card['labels'])} labels", card.get("kind"), f"taught by {taught} samples" if taught else None]
+    return ", ".join(filter(None, parts))
 
 
 def _show(models: Path, options: argparse.Namespace) -> None:

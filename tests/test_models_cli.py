@@ -11,6 +11,7 @@ from recognizer.cli import main
 CARD = {
     "labels": ["ok", "नमस्ते"],
     "region": "hand",
+    "kind": "pose",
     "taught": {"from": None, "samples": {"ok": 3, "नमस्ते": 4}},
     "metrics": {"held_out_after": 0.91234, "per_label": {}},
 }
@@ -34,8 +35,8 @@ def test_list(versions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     first, second = versions
     assert capsys.readouterr().out.splitlines() == [
         "signs",
-        f"    {first}  2 labels, taught by 7 samples",
-        f"  * {second}  2 labels, taught by 7 samples",
+        f"    {first}  2 labels, pose, taught by 7 samples",
+        f"  * {second}  2 labels, pose, taught by 7 samples",
     ]
     assert main(["models", "list", "signs", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"task": "signs", "current": second, "versions": versions}
@@ -58,6 +59,7 @@ def test_show(versions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[1:] == [
         "  labels: ok, नमस्ते",
         "  region: hand",
+        "  kind: pose",
         "  samples: ok 3, नमस्ते 4",
         "  held out after: 0.9123",
     ]

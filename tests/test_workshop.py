@@ -28,7 +28,7 @@ def runs(tmp_path, monkeypatch):
 def test_the_table_is_written_from_finished_runs(runs, tmp_path, capsys):
     workshop.main(["--write", "--runs", str(runs), "--results", str(tmp_path / "RESULTS.md")])
     lines = (tmp_path / "RESULTS.md").read_text(encoding="utf-8").splitlines()
-    rows = [line for line in lines if line.startswith("| ")][1:]
+    rows = [line for line in lines if line.startswith("| ")][2:]
     assert [row.split(" | ")[0] for row in rows] == ["| linear", "| cnn"]
     assert "≥ 91.5 % |" in rows[0]
     assert "≥ 99.2 %, missed" in rows[1]

@@ -28,8 +28,8 @@ from recognizer.regions.hands import HandFinder
 from recognizer.values import Frame, Region
 from training.datasets import Images, load_sign_mnist, rps_subset
 from training.hands import LABELS, surest
+from training.markdown import table, write_text
 from training.signs import KINDS, ROOT, SURE
-from training.workshop import write_text
 
 RESULTS = ROOT / "training" / "SIGNS.md"
 ENLARGED = 8  # times: the finder looks for hands of more than 28 pixels
@@ -92,8 +92,7 @@ def report(versions: dict[tuple[str, str], Path], models: Path, every: int) -> s
             rows.append(row(kind, registry.read_card(folder), reached, runs=folder == current))
         people = registry.read_card(current)["metrics"]["people_left_out"]
         heads = ["kind", *people, "average", "nothing", "official test", "parameters"]
-        lines = [heads, ["---"] * len(heads), *rows]
-        parts.append(f"## {task}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n")
+        parts.append(f"## {task}\n\n{table(heads, rows)}")
         parts.append(of_strict(registry.read_card(versions[task, "pixels"])))
     return "\n".join(parts)
 

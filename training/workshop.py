@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 
-from recognizer import durable
 from recognizer.errors import DataError, RecognizerError
 from recognizer.sources import read_image
 from recognizer.terminal import spell_what_cannot_be_shown
@@ -28,6 +27,7 @@ from training import sets
 from training.compare import draw_comparison, in_order, name_of, plain
 from training.datasets import data_folders
 from training.fit import NETWORK_FILE, NETWORKS, ROOT, TrainingError, child_environment, read_metrics
+from training.markdown import table, write_text
 
 DATA = ("mnist", "fashion-mnist", "emnist-letters", "sign-mnist", "rps")
 TRANSFER = ("sign-mnist", "rps")  # the others' pictures are too many for VGG16 on a machine without a GPU
@@ -197,11 +197,6 @@ def with_earlier(rows: dict[str, dict[str, Any]], path: Path) -> dict[str, dict[
     return dict(sorted({**earlier, **rows}.items()))
 
 
-def write_text(path: Path, text: str) -> None:
-    with durable.new_file(path) as file:
-        file.write(text.encode())
-
-
 def as_markdown(rows: list[dict[str, Any]], missing: dict[str, str]) -> str:
     """The whole table, of rows in order; `missing` says why data sets are not there."""
     machines = sorted({row["machine"] for row in rows})
@@ -233,13 +228,13 @@ def as_markdown(rows: list[dict[str, Any]], missing: dict[str, str]) -> str:
         with_photographs = any(row.get(PHOTOGRAPHS) for row in own)
         heads = ["network", "test accuracy", "95 %", "goal", *(["photographs"] if with_photographs else []),
                  "parameters", "training", "a picture", "machine"]  # fmt: skip
-        lines += [f"## {data}", "", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+        rows_of_cells = []
         for row in own:
             cells = _cells(row, show_seed=len({one["seed"] for one in own}) > 1)
             if with_photographs:
                 cells.insert(4, f"{100 * row[PHOTOGRAPHS][0]:.1f} %" if row.get(PHOTOGRAPHS) else "–")
-            lines.append(f"| {' | '.join([*cells, letters[row['machine']]])} |")
-        lines.append("")
+            rows_of_cells.append([*cells, letters[row["machine"]]])
+        lines += [f"## {data}", "", table(heads, rows_of_cells)]
     there = {(row["data"], row["network"], row["backend"]) for row in rows}
     left = []
     for data in DATA:

@@ -1,0 +1,16 @@
+"""Reports in Markdown: a table, and a file that is replaced whole."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from recognizer import durable
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def write_text(path: Path, text: str) -> None:
+    with durable.new_file(path) as file:
+        file.write(text.encode())
