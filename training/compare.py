@@ -81,7 +81,7 @@ def draw_comparison(runs: list[dict[str, Any]], path: Path) -> None:
         ("error, %", lambda run: 100 * (1 - run["accuracy"]), "{:.2f}".format),
         ("parameters", lambda run: run["parameters"], "{:,.0f}".format),
         ("training, s", lambda run: run["seconds"], plain),
-        ("a picture, ms", lambda run: run.get("ms_a_picture", 0), plain),
+        ("a picture, ms", lambda run: run.get("ms_a_picture") or 0, plain),
     )
     figure = new_figure(13, 0.32 * len(runs) + 1.4)
     figure.suptitle("runs compared: shorter bars are better, on logarithmic scales")
@@ -104,7 +104,7 @@ def draw_comparison(runs: list[dict[str, Any]], path: Path) -> None:
         axes.set_title(title, fontsize=10)
         axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.set_yticks(places, [f"{run['data']}  {name_of(run)}" for run in runs])
-    axes.invert_yaxis()
+    axes.set_ylim(len(runs) - 0.3, -0.7)  # the first on top
     save(figure, path)
 
 

@@ -168,13 +168,13 @@ def _train(data: str, network: str, backend: str, options: argparse.Namespace) -
 
 
 def write_results(runs: list[Path], missing: dict[str, str], cache: Path, path: Path) -> None:
-    """The table and the figures beside it, and a picture of the runs in `cache`. Raises DataError."""
-    metrics = {run: read_metrics(run) for run in runs}
-    rows = with_earlier(measured(metrics, cache), path.with_suffix(".json"))
+    """The table and the figures beside it, and a picture of the table in `cache`. Raises DataError."""
+    kept = with_earlier(measured({run: read_metrics(run) for run in runs}, cache), path.with_suffix(".json"))
+    rows = in_order(list(kept.values()))
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path.with_suffix(".json"), json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-    write_text(path, as_markdown(in_order(list(rows.values())), missing))
-    draw_comparison(in_order(list(metrics.values())), cache / "workshop.png")
+    write_text(path.with_suffix(".json"), json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+    write_text(path, as_markdown(rows, missing))
+    draw_comparison(rows, cache / "workshop.png")
 
 
 def measured(metrics: dict[Path, dict[str, Any]], cache: Path) -> dict[str, dict[str, Any]]:
