@@ -206,3 +206,17 @@ def test_a_network_has_its_own_augmentation_on_some_data():
     assert fit.augmentation(fit.parse(words), "mnist") == "light"
     assert fit.augmentation(fit.parse(words), "fashion-mnist") == "none"
     assert fit.augmentation(fit.parse([*words, "--augment", "strong"]), "fashion-mnist") == "strong"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--epochs", "0"], "--epochs 0 is not at least 1"),
+        (["--copies", "-1"], "--copies -1 is not at least 0"),
+        (["--fine-tune", "-2"], "--fine-tune -2 is not at least 0"),
+    ],
+)
+def test_a_number_out_of_range_is_one_line(words, line, capsys):
+    with pytest.raises(SystemExit):
+        fit.parse(["--data", "mnist", "--network", "vgg16", *words])
+    assert line in capsys.readouterr().err

@@ -36,7 +36,7 @@ def data():
 
 def options(tmp_path, **more):
     given = {"backbone": "VGG16", "weights": "imagenet", "side": 32, "seed": 0, "epochs": 3, "batch_size": 8,
-             "fine_tune": 1, "runs": tmp_path}  # fmt: skip
+             "fine_tune": 1, "copies": None, "runs": tmp_path}  # fmt: skip
     return argparse.Namespace(**{**given, **more})
 
 
@@ -90,6 +90,7 @@ def test_few_pictures_get_more_changed_copies(data):
     images, labels = transfer.with_copies(data, split, "light", 0)
     assert len(images) == len(labels) == 9 * len(split.fitted)
     assert np.array_equal(images[: len(split.fitted)], data.train_images[split.fitted])
+    assert len(transfer.with_copies(data, split, "light", 0, 2)[0]) == 3 * len(split.fitted)
 
 
 @pytest.mark.parametrize(

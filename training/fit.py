@@ -87,15 +87,19 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--side", type=int, default=48, help="for vgg16: pixels that pictures are scaled to (48 to 150)"
     )
+    parser.add_argument(
+        "--copies", type=int, metavar="N", help="for vgg16: changed ones of each picture (default: by their number)"
+    )
     parser.add_argument("--fine-tune", type=int, metavar="EPOCHS", help="for vgg16: with block 5 unfrozen")
     parser.add_argument(
         "--models", type=folder_of, default=registry.models_folder(), help="where the model is published"
     )
     parser.add_argument("--runs", type=Path, default=ROOT / "runs", help="where the run's folder goes")
     options = parser.parse_args(words)
-    for name in ("epochs", "batch_size", "limit"):
-        if (getattr(options, name) or 1) < 1:
-            parser.error(f"--{name.replace('_', '-')} {getattr(options, name)} is not at least 1")
+    for name, least in (("epochs", 1), ("batch_size", 1), ("limit", 1), ("copies", 0), ("fine_tune", 0)):
+        value = getattr(options, name)
+        if value is not None and value < least:
+            parser.error(f"--{name.replace('_', '-')} {value} is not at least {least}")
     check_tuning(parser, options)
     if options.width is not None and options.network not in WORKSHOP:
         parser.error(f"--width is of hidden layers, and {options.network} has none that could be wider")

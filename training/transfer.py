@@ -80,7 +80,7 @@ def frozen_answers(
     frozen: "keras.Model", data: DataSet, split: Split, level: str, options: argparse.Namespace
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What the frozen part gives of the pictures to learn from, their labels, and what it gives of those held out."""
-    fitted, labels = with_copies(data, split, level, options.seed)
+    fitted, labels = with_copies(data, split, level, options.seed, options.copies)
     key = f"{options.backbone} {_weights_key(options.weights)} {options.side}"
     folder = options.runs / FEATURES
     learned = features(frozen, fitted, key, folder)
@@ -161,10 +161,15 @@ def prepared(preprocess_input: Any, channels: int) -> "keras.layers.Layer":
     return layer
 
 
-def with_copies(data: DataSet, split: Split, level: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def with_copies(
+    data: DataSet, split: Split, level: str, seed: int, count: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """The pictures to learn from and their labels, behind them changed copies: the frozen part sees each only once."""
     images, labels = data.train_images[split.fitted], data.train_labels[split.fitted]
-    count = 0 if level == "none" else max(1, min(MOST_COPIES, FEW // len(images)))
+    if count is None:
+        count = max(1, min(MOST_COPIES, FEW // len(images)))
+    if level == "none":
+        count = 0
     changed = [
         np.stack(list(augment.copies(images, level, data.name, data.region, seed + number + 1)))
         for number in range(count)
