@@ -89,8 +89,8 @@ def sizes() -> str:
             costs += [ms["live"], ms["live"] / ms["least"]]
         rows.append(costs)
     return (
-        "## Growth: the frame's size\n\nNumbers on a sheet beside the floor; a hand beside MediaPipe's bare "
-        "HandLandmarker.\n\n"
+        f"## Growth: the frame's size\n\nNumbers on a sheet beside the floor, a hand beside MediaPipe's bare HandLandmarker: "
+        f"means over {SHEETS} sheets and hands.\n\n"
         + table(["size", "ms, digits", "times the floor", "ms, a hand", "times the landmarker"], rows)
     )
 
