@@ -8,7 +8,7 @@ from recognizer import registry
 from recognizer.classifier import Classifier
 from recognizer.errors import DataError
 from recognizer.preprocess import HAND_VERSION, hand_image
-from training import compare, fit, report
+from training import augment, compare, fit, report
 
 LABELS = ("ball", "cross", "wall")
 
@@ -199,6 +199,19 @@ def test_changes_keep_shape_and_kind():
         image[8:20, 12:16] = 255
         for name, changed in report.changes(image, np.random.default_rng(0)).items():
             assert (changed.shape, changed.dtype) == (image.shape, np.uint8), name
+
+
+def test_clothes_are_mirrored_and_digits_never():
+    half = np.zeros((1, 28, 28, 1), np.uint8)
+    half[:, 4:24, 4:10] = 255
+    mirrored = half[0, :, ::-1]
+    for level in augment.LEVELS:
+        for data, flips in (("mnist", False), ("fashion-mnist", level != "none")):
+            copies = [next(augment.copies(half, level, data, "paper", seed)) for seed in range(20)]
+            sides = {bool(copy[:, :14].sum() > copy[:, 14:].sum()) for copy in copies}
+            assert sides == ({True, False} if flips else {True}), (level, data)
+            if (level, data) == ("light", "fashion-mnist"):
+                assert all(np.array_equal(copy, half[0]) or np.array_equal(copy, mirrored) for copy in copies)
 
 
 def test_a_network_has_its_own_augmentation_on_some_data():

@@ -25,6 +25,9 @@ LEVELS: dict[str, dict[str, Any]] = {
         "brightness_range": (0.6, 1.4),
     },
 }
+# clothes lie straight and in the middle of every picture, also of those to test on: cnn-bn learns 92.6 % of them turned, moved
+# and mirrored, and 93.6 % once it goes on with mirrored ones alone
+MIRRORED_ALONE = (("light", "fashion-mnist"),)
 FLIPPED = ("fashion-mnist",)  # a mirrored shirt is a shirt; a mirrored 2 is no 2, and a mirrored sign another hand's
 SHEET_ROWS = 6
 SHEET_COLUMNS = 8
@@ -37,7 +40,8 @@ def generator(level: str, data: str, region: str) -> Any:
     # beyond the edge of paper is no ink; beyond the edge of a hand's crop is more of the same
     fill = {"fill_mode": "constant", "cval": 0} if region == "paper" else {"fill_mode": "nearest"}
     flip = level != "none" and data in FLIPPED
-    return ImageDataGenerator(**LEVELS[level], **fill, horizontal_flip=flip)
+    changes = {} if (level, data) in MIRRORED_ALONE else LEVELS[level]
+    return ImageDataGenerator(**changes, **fill, horizontal_flip=flip)
 
 
 def copies(images: np.ndarray, level: str, data: str, region: str, seed: int) -> Iterator[np.ndarray]:
