@@ -1,11 +1,12 @@
 """Transfer learning: a network that ImageNet taught to see, and a small head that learns the labels.
 
 The frozen part runs once over all pictures and its answers stay on disk, so that the head trains in seconds. Then the
-last block is unfrozen and goes on learning with the head, very slowly, from what the block before it gave.
+last block is unfrozen and goes on learning with the head, very slowly and ever slower, from what the block before it gave.
 """
 
 import argparse
 import hashlib
+import math
 import os
 import sys
 from dataclasses import dataclass
@@ -68,8 +69,9 @@ def fit_backbone(
     if parts.upper.trainable_weights and fine_epochs:
         middle = keras.Input(learned.shape[1:])
         both = keras.Model(middle, parts.head(parts.upper(middle, training=False)))
-        both.compile(keras.optimizers.Adam(FINE_RATE), "sparse_categorical_crossentropy", metrics=["accuracy"])
-        print(f"The last block learns too, at {FINE_RATE:g}.", flush=True)
+        rate = keras.optimizers.schedules.CosineDecay(FINE_RATE, fine_epochs * math.ceil(len(learned) / FINE_BATCH))
+        both.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+        print(f"The last block learns too, at {FINE_RATE:g} and ever less.", flush=True)
         fed = {"x": learned, "y": labels, "batch_size": FINE_BATCH}
         more = fit_with_care(both, fed, (judged, check_labels), fine_epochs, FINE_PATIENCE, [])
         history = {name: values + more[name] for name, values in history.items()}
