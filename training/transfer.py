@@ -168,10 +168,10 @@ def with_copies(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The pictures to learn from and their labels, behind them changed copies: the frozen part sees each only once."""
     images, labels = data.train_images[split.fitted], data.train_labels[split.fitted]
-    if count is None:
-        count = max(1, min(MOST_COPIES, FEW // len(images)))
     if level == "none":
         count = 0
+    elif count is None:
+        count = max(1, min(MOST_COPIES, FEW // len(images)))
     changed = [
         np.stack(list(augment.copies(images, level, data.name, data.region, seed + number + 1)))
         for number in range(count)

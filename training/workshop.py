@@ -205,7 +205,12 @@ def as_markdown(rows: list[dict[str, Any]], missing: dict[str, str]) -> str:
     """The whole table, of rows in order; `missing` says why data sets are not there."""
     machines = sorted({row["machine"] for row in rows})
     letters = {name: chr(ord("A") + number) for number, name in enumerate(machines)}
-    told = "".join(f" ({network} on {data} with `{' '.join(words)}`)" for (data, network), words in TOLD.items())
+    there = {(row["data"], row["network"], row["backend"]) for row in rows}
+    told = "".join(
+        f" ({network} on {data} with `{' '.join(words)}`)"
+        for (data, network), words in TOLD.items()
+        if (data, network, "tensorflow") in there
+    )
     lines = [
         "# What each network reaches",
         "",
@@ -240,7 +245,6 @@ def as_markdown(rows: list[dict[str, Any]], missing: dict[str, str]) -> str:
                 cells.insert(4, f"{100 * row[PHOTOGRAPHS][0]:.1f} %" if row.get(PHOTOGRAPHS) else "–")
             rows_of_cells.append([*cells, letters[row["machine"]]])
         lines += [f"## {data}", "", table(heads, rows_of_cells)]
-    there = {(row["data"], row["network"], row["backend"]) for row in rows}
     left = []
     for data in DATA:
         rest = [
