@@ -36,7 +36,7 @@ def data():
 
 def options(tmp_path, **more):
     given = {"backbone": "VGG16", "weights": "imagenet", "side": 32, "seed": 0, "epochs": 3, "batch_size": 8,
-             "fine_tune": 1, "copies": None, "runs": tmp_path}  # fmt: skip
+             "fine_tune": 1, "copies": None, "rate": None, "runs": tmp_path}  # fmt: skip
     return argparse.Namespace(**{**given, **more})
 
 
@@ -62,6 +62,16 @@ def test_the_head_learns_then_the_last_block_with_it(data, tmp_path, monkeypatch
     ]
     outputs = two_outputs(loaded, "shades-vgg16").outputs
     assert [output.shape[-1] for output in outputs] == [3, 256]
+
+
+def test_the_head_learns_at_the_rate_asked_for(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(transfer, "pretrained", tiny_vgg)
+    losses = [
+        transfer.fit_backbone(data, split_of(data, 0), "none", options(tmp_path, rate=rate, fine_tune=0))[1]["val_loss"]
+        for rate in (None, 1e-9)
+    ]
+    assert losses[0][-1] < losses[0][0]
+    assert losses[1] == pytest.approx([losses[1][0]] * 3, rel=1e-5)
 
 
 def test_frozen_features_are_computed_once(data, tmp_path, monkeypatch):

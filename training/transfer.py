@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LAST_FROZEN = {"VGG16": "block4_pool", "VGG19": "block4_pool"}  # for other backbones only the head learns
 HEAD_EPOCHS = 40
+HEAD_RATE = 1e-3
 FINE_EPOCHS = 12
 HEAD_PATIENCE = 6
 FINE_PATIENCE = 4
@@ -59,7 +60,9 @@ def fit_backbone(
     learned, labels, judged = frozen_answers(parts.frozen, data, split, level, options)
     check_labels = data.train_labels[split.held_out]
 
-    parts.head.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    parts.head.compile(
+        keras.optimizers.Adam(options.rate or HEAD_RATE), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     pooled = {"x": _in_chunks(parts.upper, learned), "y": labels, "batch_size": options.batch_size}
     check = _in_chunks(parts.upper, judged), check_labels
     print("The head learns; everything below is frozen.", flush=True)
