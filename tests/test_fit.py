@@ -227,9 +227,10 @@ def test_a_network_has_its_own_augmentation_on_some_data():
         (["--epochs", "0"], "--epochs 0 is not at least 1"),
         (["--copies", "-1"], "--copies -1 is not at least 0"),
         (["--fine-tune", "-2"], "--fine-tune -2 is not at least 0"),
+        (["--network", "linear", "--side", "64"], "--side is for vgg16, and --network is linear"),
     ],
 )
-def test_a_number_out_of_range_is_one_line(words, line, capsys):
+def test_an_option_that_says_nothing_is_one_line(words, line, capsys):
     with pytest.raises(SystemExit):
         fit.parse(["--data", "mnist", "--network", "vgg16", *words])
     assert line in capsys.readouterr().err

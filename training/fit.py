@@ -100,6 +100,10 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         value = getattr(options, name)
         if value is not None and value < least:
             parser.error(f"--{name.replace('_', '-')} {value} is not at least {least}")
+    if options.network != "vgg16":
+        for name in ("backbone", "weights", "side", "copies", "fine_tune"):
+            if getattr(options, name) != parser.get_default(name):
+                parser.error(f"--{name.replace('_', '-')} is for vgg16, and --network is {options.network}")
     check_tuning(parser, options)
     if options.width is not None and options.network not in WORKSHOP:
         parser.error(f"--width is of hidden layers, and {options.network} has none that could be wider")
