@@ -84,7 +84,6 @@ def write_report(run: Path) -> None:
     """Draw the run's pictures and its index.html. Raises DataError for a folder that is no finished run."""
     metrics = read_metrics(run)
     tested = read_tested(run)
-    import_tensorflow()
     draw_confusion(tested, metrics, run / "confusion.png")
     draw_mistakes(tested, metrics, run / "mistakes.png")
     draw_correct(tested, metrics, run / "correct.png")
@@ -114,6 +113,7 @@ def read_history(run: Path) -> dict[str, list[float]]:
 
 
 def _load(run: Path) -> "keras.Model":
+    import_tensorflow()
     import keras
 
     return keras.saving.load_model(run / NETWORK_FILE, compile=False)
