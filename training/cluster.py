@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from recognizer import registry
+from recognizer import durable, registry
 from recognizer.cluster import connected, first_line
 from recognizer.errors import DataError, SettingsError
 from training import fit, sets, transfer
@@ -154,22 +154,17 @@ def keep(cell: Cell, outcome: Outcome, models: Path) -> None:
         with registry.publishing(models, task) as draft:
             _write(outcome.version, draft, places)
         places[outcome.published] = str(registry.current(models, task))
-    cell.run.mkdir(parents=True, exist_ok=True)
     (cell.run / METRICS).unlink(missing_ok=True)
-    _write({name: content for name, content in outcome.run.items() if name != METRICS}, cell.run, places)
-    part = cell.run / f"{METRICS}.part"
-    _write({part.name: outcome.run[METRICS]}, cell.run, places)
-    part.replace(cell.run / METRICS)
+    _write(dict(sorted(outcome.run.items(), key=lambda file: file[0] == METRICS)), cell.run, places)
 
 
 def _write(files: dict[str, bytes], folder: Path, places: dict[str, str]) -> None:
     for name, content in files.items():
-        if Path(name.removesuffix(".part")).suffix in TEXTS:
+        if Path(name).suffix in TEXTS:
             for there, here in places.items():
                 content = content.replace(there.encode(), here.encode())
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        with durable.new_file(folder / name) as file:
+            file.write(content)
 
 
 def train_cell(

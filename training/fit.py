@@ -25,6 +25,7 @@ from recognizer import registry
 from recognizer.errors import DataError, RecognizerError, SettingsError
 from recognizer.mirror import folder_of
 from training import augment, sets
+from training.markdown import write_text
 from training.networks import WORKSHOP
 from training.sets import DataSet
 from training.tf_settings import import_tensorflow, settle_tensorflow
@@ -385,9 +386,7 @@ def write_results(
 
 
 def write_metrics(run: Path, metrics: dict[str, Any]) -> None:
-    part = run / f"{METRICS}.part"
-    part.write_text(json.dumps(metrics, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    part.replace(run / METRICS)
+    write_text(run / METRICS, json.dumps(metrics, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_metrics(run: Path) -> dict[str, Any]:
