@@ -183,5 +183,5 @@ WORKSHOP = {
     "mlp-512x2": Recipe(mlp_512x2, 40),
     # too small for clothes that are changed as well: 90.0 % turned, moved and mirrored, 91.1 % as they are
     "cnn": Recipe(cnn, 20, "light", augment_on={"fashion-mnist": "none"}),
-    "cnn-bn": Recipe(cnn_bn, 24, "light", {"sign-mnist": 14, "rps": 40, "emnist-letters": 12}),
+    "cnn-bn": Recipe(cnn_bn, 24, "light", {"mnist": 36, "sign-mnist": 14, "rps": 40, "emnist-letters": 12}),
 }
