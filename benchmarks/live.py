@@ -20,6 +20,7 @@ import numpy as np
 from benchmarks.tables import machine, table
 from recognizer import registry
 from recognizer.assets import find_asset
+from recognizer.feature_maps import FeatureMaps
 from recognizer.overlay import Overlay
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.settings import STUDIO_SCENES, TASKS
@@ -38,6 +39,7 @@ NAMES = {
     "live": "this project's",
     "tutorial": "the tutorials': biggest contour, `model.predict`",
     "live + overlay": "this project's, drawn",
+    "maps": "the feature maps of one crop, key `f`",
 }
 
 
@@ -119,6 +121,9 @@ def _figures(pipeline: Pipeline, studio: Studio, count: int, rounds: int, *, wit
         starts = [round((CARD_S * card + CARD_S / 2) * 30) for card in range(-(-count // RUN))]
         frames = [studio.frame(start + step) for start in starts for step in range(RUN)][:count]
         loops = _digit_loops(live, pipeline, Overlay(), with_tutorial)
+        maps = FeatureMaps(registry.current(registry.models_folder(), pipeline.task))
+        crop = pipeline.step(frames[0]).predictions[0].image
+        loops["maps"] = lambda _: maps.draw(crop)
         return Figures(len(frames), stages, measure(loops, frames, rounds), "floor")
     # hands are followed from frame to frame, so that the frames follow each other, across changes of sign
     frames = [studio.frame(index) for index in range(36, 36 + rounds * count)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from recognizer.values import Box, Observation
 
 CAPTION = "what each convolution sees"
 NONE = "this network has no convolutions"
+BUDGET_S = 0.005  # a frame, on average: a network that takes longer is looked into every few frames
 
 
 class MapsPanel:
@@ -24,18 +26,25 @@ class MapsPanel:
         self._folder: Path | None = None
         self._maps: FeatureMaps | None = None
         self._picture: np.ndarray | None = None
+        self._rest = 0  # frames to come that keep the picture
 
     def toggle(self) -> None:
         self.shown = not self.shown
-        self._picture = None
+        self._picture, self._rest = None, 0
 
     def write(self, observation: Observation) -> None:
         if not self.shown:
             return
         lead = leading([region.box for region in observation.regions], observation.predictions)
         maps = self._of_current()
-        if lead is not None and maps is not None:
-            self._picture = maps.draw(observation.predictions[lead].image)
+        if lead is None or maps is None:
+            return
+        if self._rest:
+            self._rest -= 1
+            return
+        began_s = perf_counter()
+        self._picture = maps.draw(observation.predictions[lead].image)
+        self._rest = int((perf_counter() - began_s) / BUDGET_S)
 
     def __call__(
         self, picture: np.ndarray, scale: Scale, boxes: Sequence[Box], panels: Sequence[Box | None]
@@ -73,7 +82,7 @@ class MapsPanel:
     def _of_current(self) -> FeatureMaps | None:
         folder = self._pipeline.folder
         if folder != self._folder:
-            self._folder, self._maps, self._picture = folder, None, None
+            self._folder, self._maps, self._picture, self._rest = folder, None, None, 0
             if folder is not None:
                 try:
                     self._maps = FeatureMaps(folder)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from conftest import as_frame, paper, write
 
+from recognizer import maps_panel
+from recognizer.feature_maps import FeatureMaps
 from recognizer.live import LivePipeline
 from recognizer.maps_panel import MapsPanel
 from recognizer.overlay import Overlay
@@ -36,6 +38,32 @@ def test_the_maps_are_shown_while_they_are_switched_on(seen: tuple[LivePipeline,
     assert columns.max() < 640, "in the lower left corner"
     panel.toggle()
     np.testing.assert_array_equal(drawn(panel, observation), plain)
+
+
+def test_a_slow_network_is_looked_into_every_few_frames(
+    seen: tuple[LivePipeline, Observation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline, observation = seen
+    panel = MapsPanel(pipeline)
+    panel.toggle()
+    clock_s, looks = 0.0, 0
+
+    def look(maps: FeatureMaps, values: np.ndarray) -> np.ndarray:
+        nonlocal clock_s, looks
+        clock_s += 2.6 * maps_panel.BUDGET_S
+        looks += 1
+        return np.zeros((44, 44, 3), np.uint8)
+
+    def looks_after_a_frame() -> int:
+        panel.write(observation)
+        return looks
+
+    monkeypatch.setattr(FeatureMaps, "draw", look)
+    monkeypatch.setattr(maps_panel, "perf_counter", lambda: clock_s)
+    assert [looks_after_a_frame() for _ in range(7)] == [1, 1, 1, 2, 2, 2, 3]
+    panel.toggle()
+    panel.toggle()
+    assert looks_after_a_frame() == 4, "switched on, it looks at once"
 
 
 def test_a_network_without_convolutions_says_so(seen: tuple[LivePipeline, Observation]) -> None:
