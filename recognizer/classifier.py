@@ -18,6 +18,7 @@ from recognizer.values import Prediction
 NETWORK = "model.tflite"
 FEATURES = "features.npz"
 HEAD = "head.npz"
+NEIGHBOURS = "neighbours.npz"
 INPUT = "input"  # in a card's "features": the input itself, as it is where joints are the features
 TOP = 3  # predictions shown
 THREADS = 2  # a small network gains a quarter from a second one
@@ -115,12 +116,50 @@ class Head:
         return shares / shares.sum(axis=-1, keepdims=True)
 
 
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """Samples known by heart, the nearest of which vote: k-NN (Cover and Hart 1967)."""
+
+    samples: np.ndarray  # (N, D) uint8
+    votes: np.ndarray  # (N,) the place of each one's label
+    k: int
+    measure: str  # "euclidean" or "cosine"
+    classes: int  # labels + 1, the last for nothing known, which no sample votes for
+
+    @classmethod
+    def load(cls, path: Path) -> "Neighbours":
+        samples, votes, k, measure, classes = read_arrays(path, "samples", "votes", "k", "measure", "classes")
+        return cls(samples, votes, int(k), str(measure), int(classes))
+
+    def save(self, path: Path) -> None:
+        np.savez_compressed(path, **vars(self))
+
+    @property
+    def size(self) -> int:
+        return self.samples.shape[1]
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """Shares of the votes for (N, D) features: (N, classes) float32."""
+        vectors, offsets = self._compared
+        near = np.argpartition(features @ vectors.T + offsets, -self.k, axis=1)[:, -self.k :]
+        return np.eye(self.classes, dtype=np.float32)[self.votes[near]].mean(axis=1)
+
+    @cached_property
+    def _compared(self) -> tuple[np.ndarray, np.ndarray]:
+        """(N, D) and (N,) float32: whose product with features, plus which, is the larger the nearer a sample is."""
+        vectors = self.samples.astype(np.float32)
+        squares = (vectors**2).sum(axis=1)
+        if self.measure == "cosine":
+            return vectors / np.sqrt(np.maximum(squares, 1))[:, None], np.zeros_like(squares)
+        return vectors, -squares / 2
+
+
 class Classifier:
     """Labels network inputs with one version of a model. Raises ModelError for a folder that is not whole.
 
     `folder` holds card.json, model.tflite and features.npz, as `training.train` publishes them; `prepared` names the
-    preprocess that its inputs come from. A model that was taught has head.npz, which decides in the network's place; where
-    its card says that the features are the input itself, it has no network at all.
+    preprocess that its inputs come from. A model that was taught has head.npz, which decides in the network's place, and k-NN
+    neighbours.npz; where its card says that the features are the input itself, it has no network at all.
     """
 
     def __init__(self, folder: Path, prepared: str = preprocess.VERSION):
@@ -140,14 +179,17 @@ class Classifier:
             raise ModelError(f"{folder / registry.CARD} holds no rejection thresholds ({error}). Retrain.") from error
         self.rejection = Rejection.load(folder / FEATURES)
         self.head = Head.load(folder / HEAD) if (folder / HEAD).exists() else None
+        self.neighbours = Neighbours.load(folder / NEIGHBOURS) if (folder / NEIGHBOURS).exists() else None
         self._network = None if self.card.get("features") == INPUT else Network(folder / NETWORK)
         self._check_sizes(_values_of(self.card, prepared))
 
     def _check_sizes(self, values: int | None) -> None:
         """Raise ModelError where network, head, feature statistics and labels are not of one model for that input."""
-        decides = self.head or self._network
+        decides = self.head or self.neighbours or self._network
         if decides is None:
-            raise ModelError(f"{self.folder} has neither a network nor {HEAD}. Fetch the model again or retrain.")
+            raise ModelError(
+                f"{self.folder} has neither a network nor {HEAD} nor {NEIGHBOURS}. Fetch the model again or retrain."
+            )
         fits = (
             decides.classes == len(self.labels) + 1
             and len(self.rejection.means) >= len(self.labels)  # what was taught adds other ways to show a label
@@ -198,9 +240,13 @@ class Classifier:
 
     def run_all(self, inputs: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities (N, labels + 1) and embeddings (N, E) float32 of N network inputs."""
-        probabilities, features = self._network.run_all(inputs) if self._network else (None, np.stack(inputs))
-        if self.head is not None:
-            probabilities = self.head.probabilities(features)
+        if self._network:
+            probabilities, features = self._network.run_all(inputs)
+        else:
+            probabilities, features = None, np.stack(inputs).reshape(len(inputs), -1).astype(np.float32)
+        decides = self.head or self.neighbours
+        if decides is not None:
+            probabilities = decides.probabilities(features)
         assert probabilities is not None, "checked when it was opened"
         return probabilities, features
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recognizer import classifier, pose, preprocess, registry
-from recognizer.classifier import FEATURES, HEAD, NETWORK, Classifier, Head, Rejection
+from recognizer.classifier import FEATURES, HEAD, NEIGHBOURS, NETWORK, Classifier, Head, Neighbours, Rejection
 from recognizer.errors import ModelError
 from recognizer.hand_signs import FUSED_VERSION
 
@@ -193,6 +193,39 @@ def test_a_taught_head_decides_over_the_features(tmp_path: Path) -> None:
     assert (near_b.label, near_c.label) == ("b", "c")
     assert far.label is None  # surer than ever, and far from all that was taught
     assert near_b.confidence == pytest.approx(1 / (1 + 3 * np.exp(-8.1)), abs=1e-4)
+
+
+@pytest.mark.parametrize("measure", ["euclidean", "cosine"])
+def test_neighbours_vote_as_scikit_learns_do(measure: str, tmp_path: Path) -> None:
+    from sklearn.neighbors import KNeighborsClassifier
+
+    rng = np.random.default_rng(0)
+    samples, votes = rng.integers(0, 256, (300, 784)).astype(np.uint8), rng.integers(0, 3, 300)
+    asked = rng.integers(0, 256, (40, 784)).astype(np.float32)
+    Neighbours(samples, votes, 5, measure, 4).save(tmp_path / NEIGHBOURS)
+    found = Neighbours.load(tmp_path / NEIGHBOURS).probabilities(asked)
+    theirs = KNeighborsClassifier(5, metric=measure, algorithm="brute").fit(samples.astype(np.float32), votes)
+    np.testing.assert_allclose(found[:, :3], theirs.predict_proba(asked), atol=1e-6)
+    assert not found[:, 3].any()
+
+
+def test_neighbours_decide_over_the_pixels(tmp_path: Path) -> None:
+    folder = model_folder(tmp_path / "version", features="input")
+    (folder / NETWORK).unlink()
+    samples = np.eye(6, 784, dtype=np.uint8) * 255
+    Neighbours(samples, np.array([0, 0, 1, 1, 2, 2]), 2, "cosine", 4).save(folder / NEIGHBOURS)
+    means = np.stack([samples[place : place + 2].mean(axis=0) for place in (0, 2, 4)]).astype(np.float32)
+    Rejection(means, np.eye(784, dtype=np.float32) / 100).save(folder / FEATURES)
+    model = Classifier(folder)
+    of_b, between = np.zeros((28, 28), np.uint8), np.zeros((28, 28), np.uint8)
+    of_b[0, 2:4], between[0, 3:5] = 200, 200
+    found = model.predict([of_b, between])
+    assert [one.label for one in found] == ["b", None]
+    assert [one.confidence for one in found] == [1.0, 0.5]
+    whole = (folder / NEIGHBOURS).read_bytes()
+    (folder / NEIGHBOURS).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError, match="neighbours.npz is missing or damaged"):
+        Classifier(folder)
 
 
 def test_a_taught_head_decides_in_the_networks_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,8 +85,9 @@ def test_the_page_needs_no_other_file(home):
     assert 'src="data' in page
 
 
-def test_what_is_published_can_be_held_to_the_camera(home):
-    folder = registry.current(home / "models", "shapes-cnn")
+@pytest.mark.parametrize("network", ["cnn", "knn"])
+def test_what_is_published_can_be_held_to_the_camera(home, network):
+    folder = registry.current(home / "models", f"shapes-{network}")
     card = registry.read_card(folder)
     assert (card["labels"], card["region"], card["kind"]) == ([*LABELS], "hand", "pixels")
     classifier = Classifier(folder, HAND_VERSION)

@@ -156,6 +156,8 @@ def head_of(folder: Path, network: Classifier, inputs: Sequence[np.ndarray]) -> 
     """
     if network.head is not None:
         return network.head
+    if network.neighbours is not None:
+        raise ModelError(f"{folder} is k-NN, which has no features that a few samples could teach. Teach another task.")
     path = folder / KERAS_NETWORK
     answers = [network.run(values) for values in inputs]
     probabilities, features = (np.stack(column) for column in zip(*answers, strict=True))

@@ -7,12 +7,16 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from recognizer import preprocess, registry
+from recognizer.classifier import FEATURES, INPUT, NEIGHBOURS, Classifier, Rejection
 from recognizer.errors import RecognizerError
 from recognizer.mirror import folder_of
 from training import sets
@@ -24,8 +28,6 @@ from training.versions import write_network
 
 if TYPE_CHECKING:
     import keras
-
-    from recognizer.classifier import Rejection
 
 KEEP_DISTANCE = 0.9985  # share of held-out pictures whose features lie within the calibrated distance
 STATISTICS = 20000  # pictures are plenty to say where a label's features lie
@@ -46,20 +48,15 @@ def main() -> None:
 
 
 def publish(run: Path, models: Path) -> Path:
-    """Calibrate the run's network on its held-out pictures and make it the current model of <data>-<network>."""
-    import_tensorflow()
-    import keras
-
-    from recognizer.classifier import Classifier
-
+    """Calibrate what the run learned on its held-out pictures and make it the current model of <data>-<network>."""
     metrics = read_metrics(run)
     source = metrics["data_source"]
     colour_side = source["side"] if metrics["input_shape"][2] == 3 else None
     data = sets.limited(sets.load(source["option"], colour_side, source["region"]), metrics["limit"], metrics["seed"])
     split = split_of(data, metrics["seed"])
     task = f"{data.name}-{metrics['network']}"
-    whole = two_outputs(keras.saving.load_model(run / NETWORK_FILE, compile=False), task)
-    rejection, min_confidence, max_distance = calibrated(whole, data, split, metrics.get("keep", KEEP_CONFIDENCE))
+    calibrate = _neighbours if metrics["network"] == "knn" else _network
+    ready = calibrate(run, metrics, data, split, task)
     card: dict[str, Any] = {
         "task": task,
         "labels": data.labels,
@@ -67,17 +64,17 @@ def publish(run: Path, models: Path) -> Path:
         **({} if data.region == "paper" else {"kind": "colour" if colour_side else "pixels"}),
         "input": {"shape": list(data.input_shape), "dtype": "float32", "range": [0, 255]},
         "preprocess": _preprocess(data.region, colour_side),
-        "outputs": ["probabilities of the labels, then of nothing known, which this network never says", "embedding"],
+        **ready.said,
         "parameters": metrics["parameters"],
-        "rejection": {"min_confidence": min_confidence, "max_distance": max_distance},
-        "data": [{"name": data.name, "sha256": data.sha256, "used": len(split.fitted)}],
+        "rejection": {"min_confidence": ready.min_confidence, "max_distance": ready.max_distance},
+        "data": [{"name": data.name, "sha256": data.sha256, "used": metrics["fitted"]}],
         "command": metrics["command"],
         "git_commit": metrics["commit"],
         "versions": metrics["versions"],
         "metrics": {"test_accuracy": metrics["accuracy"]},
     }
     with registry.publishing(models, task) as draft:
-        write_network(whole, rejection, draft)
+        ready.write(draft)
         (draft / registry.CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         classifier = Classifier(draft, card["preprocess"])
         milliseconds = _time_ms(classifier, data.test_images[:TIMED])
@@ -87,20 +84,69 @@ def publish(run: Path, models: Path) -> Path:
     return folder
 
 
-def calibrated(whole: "keras.Model", data: DataSet, split: Split, keep: float) -> tuple["Rejection", float, float]:
+@dataclass(frozen=True)
+class Ready:
+    """What a run learned, calibrated."""
+
+    write: Callable[[Path], None]  # its files into a version's folder
+    said: dict[str, Any]  # of it in the card
+    min_confidence: float
+    max_distance: float
+
+
+def _network(run: Path, metrics: dict[str, Any], data: DataSet, split: Split, task: str) -> Ready:
+    import_tensorflow()
+    import keras
+
+    whole = two_outputs(keras.saving.load_model(run / NETWORK_FILE, compile=False), task)
+    rejection, *thresholds = calibrated(whole, data, split, metrics.get("keep", KEEP_CONFIDENCE))
+    said = ["probabilities of the labels, then of nothing known, which this network never says", "embedding"]
+    return Ready(partial(write_network, whole, rejection), {"outputs": said}, *thresholds)
+
+
+def _neighbours(run: Path, metrics: dict[str, Any], data: DataSet, split: Split, task: str) -> Ready:
+    from training import knn
+
+    k, measure = metrics["k"], metrics["measure"]
+    chosen = _of_statistics(data, split)
+    rejection = Rejection.of_features(knn.flat(data.train_images[chosen]), data.train_labels[chosen], len(data.labels))
+    # those held out are among the pictures that it is published with: without them it says how sure it is of new ones
+    held_out = data.train_images[split.held_out]
+    probabilities = knn.answers(knn.fitted(data, split.fitted, k, measure), held_out)
+    thresholds = _thresholds(rejection, probabilities, knn.flat(held_out), metrics.get("keep", KEEP_CONFIDENCE))
+
+    def write(draft: Path) -> None:
+        knn.by_heart(data, k, measure).save(draft / NEIGHBOURS)
+        rejection.save(draft / FEATURES)
+
+    said = ["shares of the neighbours' votes for the labels, then for nothing known, which has none"]
+    return Ready(write, {"outputs": said, "features": INPUT}, *thresholds)
+
+
+def calibrated(whole: "keras.Model", data: DataSet, split: Split, keep: float) -> tuple[Rejection, float, float]:
     """Where the features of the labels lie, the least confidence that a share `keep` of the held-out pictures reaches,
     and the largest distance."""
-    from recognizer.classifier import Rejection
-
-    chosen = split.fitted[:: max(1, len(split.fitted) // STATISTICS)]
-    if len(np.unique(data.train_labels[chosen])) < len(data.labels):
-        chosen = split.fitted
+    chosen = _of_statistics(data, split)
     _, features = answers_of(whole, data.train_images[chosen])
     rejection = Rejection.of_features(features, data.train_labels[chosen], len(data.labels))
     probabilities, features = answers_of(whole, data.train_images[split.held_out])
-    max_distance = float(np.quantile(rejection.distances(features).min(axis=1), KEEP_DISTANCE))
-    min_confidence = float(np.quantile(probabilities[:, : len(data.labels)].max(axis=1), 1 - keep))
-    return rejection, min_confidence, max_distance
+    return rejection, *_thresholds(rejection, probabilities[:, : len(data.labels)], features, keep)
+
+
+def _of_statistics(data: DataSet, split: Split) -> np.ndarray:
+    """Places of training pictures that say where each label's features lie."""
+    chosen = split.fitted[:: max(1, len(split.fitted) // STATISTICS)]
+    return chosen if len(np.unique(data.train_labels[chosen])) == len(data.labels) else split.fitted
+
+
+def _thresholds(
+    rejection: Rejection, probabilities: np.ndarray, features: np.ndarray, keep: float
+) -> tuple[float, float]:
+    """The least confidence and the largest distance, of held-out pictures."""
+    return (
+        float(np.quantile(probabilities.max(axis=1), 1 - keep)),
+        float(np.quantile(rejection.distances(features).min(axis=1), KEEP_DISTANCE)),
+    )
 
 
 def two_outputs(model: "keras.Model", name: str) -> "keras.Model":
@@ -143,7 +189,7 @@ def answers_of(whole: "keras.Model", images: np.ndarray) -> tuple[np.ndarray, np
 
 
 def _time_ms(classifier: Any, images: np.ndarray) -> float:
-    """Median milliseconds for one picture through LiteRT."""
+    """Median milliseconds for one picture as the live loop gives it."""
     times_s = []
     for image in images:
         began_s = time.perf_counter()

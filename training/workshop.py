@@ -218,7 +218,7 @@ def as_markdown(rows: list[dict[str, Any]], missing: dict[str, str]) -> str:
         f"repeats it{told}.",
         f"Machine: {'; '.join(f'{letters[name]}: {name}' for name in machines)}. The interval is Wilson's, of 95 %. "
         "Milliseconds are",
-        "for one picture at a time, through LiteRT (k-NN: scikit-learn). Training seconds include the augmentation, and of",
+        "for one picture at a time, through LiteRT (k-NN: NumPy). Training seconds include the augmentation, and of",
         "vgg16's frozen features only those that were not on disk yet.",
         "",
     ]
