@@ -6,7 +6,6 @@ python -m benchmarks.live --task letters    hands: beside MediaPipe's bare HandL
 
 import argparse
 import itertools
-import os
 import sys
 import time
 from collections import defaultdict
@@ -26,6 +25,7 @@ from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.settings import STUDIO_SCENES, TASKS
 from recognizer.studio import Studio
 from recognizer.values import Frame
+from training.tf_settings import import_tensorflow
 
 CARD_S = 2.4  # the studio shows another sheet this often
 RUN = 10  # frames of a sheet that follow each other as in a stream
@@ -187,7 +187,7 @@ def bare_landmarker() -> Iterator[Callable[[Frame], object]]:
 
 def tutorial() -> Callable[[Frame], object]:
     """The loop that tutorials show: threshold, biggest contour, resize, model.predict, with the shipped network."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import_tensorflow()
     import keras
 
     model = keras.models.load_model(registry.current(registry.models_folder(), "digits") / "model.keras")
