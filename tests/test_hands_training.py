@@ -166,6 +166,7 @@ signs.gather = lambda task, runs, seed: test_hands_training.drawn_material(runs 
 signs.load_sign_mnist, signs.rps_subset = test_hands_training.drawn_sign_mnist, lambda signs: signs
 hands.list_sha256 = lambda name: "0" * 64
 signs.POSE_ROUNDS, signs.POSE_COPIES, signs.PIXEL_EPOCHS, signs.MIXED_EPOCHS, signs.FUSED_ROUNDS = 3, 10, 1, 1, 8
+signs.MEMBERS = 2  # to compile each takes longest
 train.main()
 """
 
