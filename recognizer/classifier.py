@@ -178,14 +178,17 @@ class Classifier:
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{folder / registry.CARD} holds no rejection thresholds ({error}). Retrain.") from error
         self.rejection = Rejection.load(folder / FEATURES)
-        self.head = Head.load(folder / HEAD) if (folder / HEAD).exists() else None
-        self.neighbours = Neighbours.load(folder / NEIGHBOURS) if (folder / NEIGHBOURS).exists() else None
+        self.head: Head | Neighbours | None = None
+        if (folder / HEAD).exists():
+            self.head = Head.load(folder / HEAD)
+        elif (folder / NEIGHBOURS).exists():
+            self.head = Neighbours.load(folder / NEIGHBOURS)
         self._network = None if self.card.get("features") == INPUT else Network(folder / NETWORK)
         self._check_sizes(_values_of(self.card, prepared))
 
     def _check_sizes(self, values: int | None) -> None:
         """Raise ModelError where network, head, feature statistics and labels are not of one model for that input."""
-        decides = self.head or self.neighbours or self._network
+        decides = self.head or self._network
         if decides is None:
             raise ModelError(
                 f"{self.folder} has neither a network nor {HEAD} nor {NEIGHBOURS}. Fetch the model again or retrain."
@@ -243,10 +246,9 @@ class Classifier:
         if self._network:
             probabilities, features = self._network.run_all(inputs)
         else:
-            probabilities, features = None, np.stack(inputs).reshape(len(inputs), -1).astype(np.float32)
-        decides = self.head or self.neighbours
-        if decides is not None:
-            probabilities = decides.probabilities(features)
+            probabilities, features = None, np.stack(inputs).reshape(len(inputs), -1).astype(np.float32, copy=False)
+        if self.head is not None:
+            probabilities = self.head.probabilities(features)
         assert probabilities is not None, "checked when it was opened"
         return probabilities, features
 

@@ -93,6 +93,6 @@ def test_the_last_layer_of_the_shipped_network_is_found_in_its_file(published_mo
         archive.writestr("model.weights.h5", b"not HDF5")
     with pytest.raises(ModelError, match=r"model\.keras is missing or damaged"):
         head_of(tmp_path, network, pictures)
-    network.neighbours = Neighbours(np.zeros((2, 784), np.uint8), np.zeros(2, int), 1, "euclidean", 11)
+    network.head = Neighbours(np.zeros((2, 784), np.uint8), np.zeros(2, int), 1, "euclidean", 11)
     with pytest.raises(ModelError, match="k-NN"):
         head_of(folder, network, pictures)

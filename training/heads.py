@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer.classifier import NETWORK, Classifier, Head, Rejection
+from recognizer.classifier import NETWORK, Classifier, Head, Neighbours, Rejection
 from recognizer.errors import ModelError
 from training.versions import KERAS_NETWORK
 
@@ -154,10 +154,10 @@ def head_of(folder: Path, network: Classifier, inputs: Sequence[np.ndarray]) -> 
 
     `inputs` are shown to both, since they must agree. Raises ModelError.
     """
+    if isinstance(network.head, Neighbours):
+        raise ModelError(f"{folder} is k-NN, which has no features that a few samples could teach. Teach another task.")
     if network.head is not None:
         return network.head
-    if network.neighbours is not None:
-        raise ModelError(f"{folder} is k-NN, which has no features that a few samples could teach. Teach another task.")
     path = folder / KERAS_NETWORK
     answers = [network.run(values) for values in inputs]
     probabilities, features = (np.stack(column) for column in zip(*answers, strict=True))

@@ -89,7 +89,7 @@ def answers(classifier: Any, images: np.ndarray) -> np.ndarray:
 def by_heart(data: DataSet, k: int, measure: str) -> Neighbours:
     """All training pictures, as they are published."""
     samples = data.train_images.reshape(len(data.train_images), -1)
-    return Neighbours(samples, data.train_labels, min(k, len(samples)), measure, len(data.labels) + 1)
+    return Neighbours(samples, data.train_labels, k, measure, len(data.labels) + 1)
 
 
 def flat(images: np.ndarray) -> np.ndarray:

@@ -55,8 +55,11 @@ def publish(run: Path, models: Path) -> Path:
     data = sets.limited(sets.load(source["option"], colour_side, source["region"]), metrics["limit"], metrics["seed"])
     split = split_of(data, metrics["seed"])
     task = f"{data.name}-{metrics['network']}"
-    calibrate = _neighbours if metrics["network"] == "knn" else _network
-    ready = calibrate(run, metrics, data, split, task)
+    keep = metrics.get("keep", KEEP_CONFIDENCE)
+    if metrics["network"] == "knn":
+        ready = _neighbours(metrics["k"], metrics["measure"], data, split, keep)
+    else:
+        ready = _network(run, task, data, split, keep)
     card: dict[str, Any] = {
         "task": task,
         "labels": data.labels,
@@ -94,26 +97,25 @@ class Ready:
     max_distance: float
 
 
-def _network(run: Path, metrics: dict[str, Any], data: DataSet, split: Split, task: str) -> Ready:
+def _network(run: Path, task: str, data: DataSet, split: Split, keep: float) -> Ready:
     import_tensorflow()
     import keras
 
     whole = two_outputs(keras.saving.load_model(run / NETWORK_FILE, compile=False), task)
-    rejection, *thresholds = calibrated(whole, data, split, metrics.get("keep", KEEP_CONFIDENCE))
+    rejection, *thresholds = calibrated(whole, data, split, keep)
     said = ["probabilities of the labels, then of nothing known, which this network never says", "embedding"]
     return Ready(partial(write_network, whole, rejection), {"outputs": said}, *thresholds)
 
 
-def _neighbours(run: Path, metrics: dict[str, Any], data: DataSet, split: Split, task: str) -> Ready:
+def _neighbours(k: int, measure: str, data: DataSet, split: Split, keep: float) -> Ready:
     from training import knn
 
-    k, measure = metrics["k"], metrics["measure"]
     chosen = _of_statistics(data, split)
     rejection = Rejection.of_features(knn.flat(data.train_images[chosen]), data.train_labels[chosen], len(data.labels))
     # those held out are among the pictures that it is published with: without them it says how sure it is of new ones
     held_out = data.train_images[split.held_out]
     probabilities = knn.answers(knn.fitted(data, split.fitted, k, measure), held_out)
-    thresholds = _thresholds(rejection, probabilities, knn.flat(held_out), metrics.get("keep", KEEP_CONFIDENCE))
+    thresholds = _thresholds(rejection, probabilities, knn.flat(held_out), keep)
 
     def write(draft: Path) -> None:
         knn.by_heart(data, k, measure).save(draft / NEIGHBOURS)
