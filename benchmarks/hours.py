@@ -45,8 +45,13 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=registry.models_folder())
     options = parser.parse_args()
     width, height = (int(side) for side in options.size.split("x"))
+    wanted_s = 60 * options.minutes
+
+    def is_over(held: Held) -> bool:
+        return held.lasted_s >= wanted_s and (bool(held.notes) or held.lasted_s >= PATIENCE * wanted_s)
+
     try:
-        held = run(60 * options.minutes, options.swap_every, (width, height), options.models)
+        held = run(is_over, options.swap_every, (width, height), options.models)
     except RecognizerError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
@@ -73,7 +78,7 @@ class Note:
 class Held:
     """A run: notes while the first of its tasks ran, from when all had been opened once, and one after its end."""
 
-    minutes: float
+    lasted_s: float = 0.0
     frames: int = 0
     swaps: int = 0
     opened: list[str] = field(default_factory=list)  # tasks, in turn
@@ -124,15 +129,16 @@ class CountedWindows:
 
 
 def run(
-    duration_s: float,
+    is_over: Callable[[Held], bool],
     swap_every_s: float,
     size_wh: tuple[int, int],
     models: Path,
     tasks: tuple[str, ...] = TASKS,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Held:
-    """The live loop with its window, over copies of the models."""
-    held, windows = Held(duration_s / 60), CountedWindows()
+    """The live loop with its window, over copies of the models; the next model is published some seconds after the last
+    one has taken over, however long that takes."""
+    held, windows = Held(), CountedWindows()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shipped = {task: registry.current(models, task) for task in tasks}
@@ -144,35 +150,38 @@ def run(
             window = Window(Overlay(), source.stop, gui=windows, screen=lambda: True)
             live.say = window.say
             began_s = clock()
-            swapped_s, noted_s, folder_before = began_s, began_s, live.folder
+            swapped_s, noted_s, folder_before, is_awaited = began_s, began_s, live.folder, False
             with source, window:
                 for frame in source:
                     window.write(live.step(frame))
                     held.frames += 1
                     now_s = clock()
+                    held.lasted_s = now_s - began_s
                     if live.folder != folder_before:
                         held.swaps += 1
                         held.opened.append(live.task)
-                        folder_before = live.folder
+                        folder_before, swapped_s, is_awaited = live.folder, now_s, False
                     all_opened = len(held.opened) >= SWAPS_A_TASK * len(tasks)
                     settled = (
                         live.task == tasks[0]
-                        and live._opening is None
+                        and not is_awaited
                         and now_s - swapped_s > min(NOTED_EVERY_S, swap_every_s / 2)
                     )
                     if all_opened and settled and now_s - noted_s >= min(NOTED_EVERY_S, swap_every_s / 4):
-                        held.notes.append(note(now_s - began_s, windows))
+                        held.notes.append(note(held.lasted_s, windows))
                         noted_s = now_s
-                    if now_s - began_s >= duration_s and (held.notes or now_s - began_s >= PATIENCE * duration_s):
+                    if is_over(held):
                         break
-                    if now_s - swapped_s >= swap_every_s:
-                        swapped_s = now_s
+                    if now_s - swapped_s >= swap_every_s and not is_awaited:
+                        is_awaited = True
                         if len(tasks) > 1 and (held.swaps + 1) % SWAPS_A_TASK == 0:
                             live.open_task(tasks[(tasks.index(live.task) + 1) % len(tasks)])
                         else:
                             publish(folder, live.task, shipped[live.task])
         if not held.notes:
-            raise SettingsError(f"Of {held.minutes:g} minutes nothing could be told: {held.swaps} models. Take more.")
+            raise SettingsError(
+                f"Of {held.lasted_s / 60:.3g} minutes nothing could be told: {held.swaps} models. Take more."
+            )
         held.after = note(clock() - began_s, windows)
     return held
 
@@ -205,7 +214,7 @@ def as_markdown(held: Held) -> str:
     ]
     left = ", ".join(f"{count:+d} {name}" for name, count in held.left.items())
     return (
-        f"## Hours\n\n`python -m benchmarks.hours --minutes {held.minutes:g}`: the live loop with its window on studio "
+        f"## Hours\n\n`python -m benchmarks.hours --minutes {held.lasted_s / 60:.3g}`: the live loop with its window on studio "
         f"scenes, {held.frames} frames, {held.swaps} models taken over. Memory grew by **{held.grown_mb:.1f} MB** "
         f"(allowed: {MOST_MB:g}); {left}.\n\n"
         + table(["", "minute", "memory, MB", "threads", "open files", "windows"], rows)

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -47,8 +46,8 @@ class LivePipeline:
         self._opener = opener or self._open_for_a_stream
         self._clock = clock
         memory.keep_few_pools()
+        self._tried = self._current_or_none(task)  # the version opened last, or refused: never opened again and again
         self._pipeline = self._opener(task, models)
-        self._refused: Path | None = None  # a version that could not be opened, not to be tried twice a second
         self._next: Pipeline | RecognizerError | None = None
         self._opening: threading.Thread | None = None
         self._looked_s = clock()
@@ -100,14 +99,14 @@ class LivePipeline:
         return isinstance(one.finder, HeldFinder) and one.finder.hands is self._hands
 
     def _can_open(self, task: str) -> bool:
-        try:
-            self._current(task)
-        except RecognizerError:
-            return is_untaught(task, self._models)
-        return True
+        return self._current_or_none(task) is not None or is_untaught(task, self._models)
 
-    def _current(self, task: str) -> Path:
-        return registry.current(self._models, task)
+    def _current_or_none(self, task: str) -> Path | None:
+        """The task's current version; None where there is none, or where it was half-written by hand."""
+        try:
+            return registry.current(self._models, task)
+        except RecognizerError:
+            return None
 
     def _look(self) -> None:
         """Begin to open the task's current version when it is no longer the one in use."""
@@ -115,14 +114,12 @@ class LivePipeline:
         if self._opening is not None or now_s - self._looked_s < LOOK_EVERY_S:
             return
         self._looked_s = now_s
-        try:
-            version = self._current(self.task)
-        except RecognizerError:  # gone, or half-written by hand: what runs goes on running
-            return
-        if version not in (self._pipeline.folder, self._refused):
+        version = self._current_or_none(self.task)  # without one, what runs goes on running
+        if version not in (None, self._pipeline.folder, self._tried):
             self._open(self.task)
 
     def _open(self, task: str) -> None:
+        self._tried = self._current_or_none(task)
         self._opening = threading.Thread(target=self._prepare, args=(task,), name="open-model", daemon=True)
         self._opening.start()
 
@@ -144,8 +141,6 @@ class LivePipeline:
         self._opening = None
         ready, self._next = self._next, None
         if isinstance(ready, RecognizerError):
-            with suppress(RecognizerError):
-                self._refused = self._current(self.task)
             self.say(str(ready))
         elif ready is not None:
             before, self._pipeline = self._pipeline, ready

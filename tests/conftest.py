@@ -23,6 +23,55 @@ from recognizer.values import Box, Frame, Prediction, Region
 STORE_BYTES = 100_000_000  # of each Ray node
 CARD_S = 2.4  # how long the studio shows each sheet
 
+GIB_A_PROCESS = 3  # of memory, for TensorFlow, MediaPipe and what a test starts
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="run the tests marked slow, too")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: takes seconds; run with --all, or where it is named")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two processes where the machine has cores and memory for them; none but this one for a few named tests."""
+    if len(config.args) == 1 and not config.args[0].endswith("tests"):
+        return 0
+    return 2 if (os.cpu_count() or 1) > 1 and memory_gib() >= 2 * GIB_A_PROCESS else 0
+
+
+def memory_gib() -> float:
+    """What this machine has; as much as is needed where it does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    except (AttributeError, ValueError):  # Windows has no sysconf
+        return 2.0 * GIB_A_PROCESS
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is slow unless it is asked for; tests that share something costly run in one process."""
+    named = any(".py" in word for word in config.args) or config.option.keyword or config.option.markexpr
+    if not (config.option.all or named):
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+    for item in items:
+        if shared := shared_fixture(item):
+            item.add_marker(pytest.mark.xdist_group(shared))
+
+
+def shared_fixture(item: pytest.Item) -> str:
+    """What the tests that share a fixture with this one are grouped by; "" where it shares none."""
+    fixtures = item._fixtureinfo.name2fixturedefs
+    ours = [found[-1] for found in fixtures.values() if found[-1].baseid]  # those of pytest itself have none
+    of_all = sorted(one.argname for one in ours if one.scope == "session")
+    if of_all:
+        return of_all[0]
+    return item.path.stem if any(one.scope == "module" for one in ours) else ""
+
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell, and so for all that tests start
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -1,7 +1,5 @@
 """What runs on the nodes of the Ray cluster that the tests start."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +16,3 @@ def workers(nodes: Any, task: str) -> list[int]:
         except (OSError, ValueError):  # it has just ended
             continue
     return found
-
-
-def until(condition: Callable[[], Any], within_s: float = 60) -> Any:
-    """What the condition says as soon as that is true."""
-    end_s = time.monotonic() + within_s
-    while time.monotonic() < end_s:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not come to this")

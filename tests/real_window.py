@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from waiting import HANG_S
+
 MISSING = [tool for tool in ("Xvfb", "xdotool") if shutil.which(tool) is None]
 WHY_SKIPPED = f"needs {' and '.join(MISSING)} (apt install xvfb xdotool)"
-WAIT_S = 20  # for whatever the machine is slow with
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -33,7 +34,7 @@ def virtual_screen() -> Iterator[str]:
         yield f":{number}"
     finally:
         server.terminate()
-        server.wait(WAIT_S)
+        server.wait(HANG_S)
 
 
 class ClientMessage(ctypes.Structure):
@@ -55,9 +56,7 @@ class ClientMessage(ctypes.Structure):
 class Running:
     """A program of a few lines with its window open, which tells what changes on its stdout."""
 
-    def __init__(
-        self, display: str, program: str, *words: str, limit_s: float = 2 * WAIT_S, **environment: str
-    ) -> None:
+    def __init__(self, display: str, program: str, *words: str, **environment: str) -> None:
         self.environment = {**os.environ, "DISPLAY": display, "PYTHONPATH": str(REPOSITORY), **environment}
         self.process = subprocess.Popen(
             [sys.executable, "-c", program, *words],
@@ -68,7 +67,7 @@ class Running:
             stderr=subprocess.PIPE,
         )
         # A key that gets lost must fail the test, not hang it.
-        self.watchdog = threading.Timer(limit_s, self.process.kill)
+        self.watchdog = threading.Timer(HANG_S, self.process.kill)
         self.watchdog.start()
 
     def focus(self) -> None:
@@ -78,7 +77,7 @@ class Running:
 
     def xdotool(self, *words: str) -> str:
         done = subprocess.run(
-            ["xdotool", *words], env=self.environment, capture_output=True, text=True, timeout=WAIT_S, check=True
+            ["xdotool", *words], env=self.environment, capture_output=True, text=True, timeout=HANG_S, check=True
         )
         return done.stdout
 
@@ -103,7 +102,7 @@ class Running:
 
     def end(self) -> None:
         """The program must have ended well by itself, without a word about fonts or a traceback."""
-        _, errors = self.process.communicate(timeout=WAIT_S)
+        _, errors = self.process.communicate(timeout=HANG_S)
         assert self.process.returncode == 0, errors
         assert "Traceback" not in errors
         assert "QFontDatabase" not in errors

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2 as httpx
+from waiting import HANG_S
 
 from recognizer import registry
 
 ROOT = Path(__file__).resolve().parent.parent
-START_S = 60
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Served:
     def stop(self) -> int:
         """Press Ctrl-C and wait."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(30)
+        return self.process.wait(HANG_S)
 
 
 @contextmanager
@@ -63,11 +63,11 @@ def running_server(folder: Path, *words: str, program: Sequence[str] = ("-m", "r
         assert address is not None, line
         reader = threading.Thread(target=output.extend, args=(process.stdout,), daemon=True)
         reader.start()
-        with httpx.Client(base_url=address[0], timeout=START_S) as client:
+        with httpx.Client(base_url=address[0], timeout=HANG_S) as client:
             yield Served(address[0], captures, models, process, client, output)
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(30)
+            process.wait(HANG_S)
         finally:
             process.kill()

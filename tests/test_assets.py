@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from local_server import closed_address, serving
+from waiting import HANG_S
 
 from recognizer import assets
 from recognizer.assets import Asset, Download, Wheel
@@ -321,7 +322,7 @@ def test_the_program_without_a_network_is_one_line(folder):
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=HANG_S,
     )
     assert ran.returncode == 2
     (line,) = ran.stderr.splitlines()

@@ -10,14 +10,18 @@ from benchmarks import __main__ as everything
 from benchmarks import captured, hours, tables
 from benchmarks.growth import TwoHands
 from benchmarks.hours import CountedWindows, Held, Note
+from recognizer import live
 
 
-def test_the_live_loop_holds_no_more_after_many_models(published_models: Path) -> None:
+def test_the_live_loop_holds_no_more_after_many_models(published_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In small what `python -m benchmarks.hours` does for half an hour."""
-    held = hours.run(12.0, 1.0, (320, 240), published_models, ("digits",))
-    assert held.swaps >= 5
-    assert held.frames > 50
-    assert len(held.notes) >= 3
+    monkeypatch.setattr(live, "LOOK_EVERY_S", 0.0)
+
+    def is_over(held: Held) -> bool:
+        return held.swaps >= 5 and held.frames > 50 and len(held.notes) >= 5
+
+    held = hours.run(is_over, 0.1, (320, 240), published_models, ("digits",))
+    assert held.opened == ["digits"] * held.swaps
     assert held.is_well, (held.grown_mb, held.left)
     assert held.notes[0].windows == 1
     assert held.after is not None
@@ -37,14 +41,14 @@ def test_the_live_loop_holds_no_more_after_many_models(published_models: Path) -
 def test_a_run_that_grew_is_not_well(growth: dict[str, float], is_well: bool) -> None:
     first = {"time_s": 0.0, "memory_mb": 200.0, "threads": 4, "files": 9, "windows": 1}
     last = {name: value + growth.get(name, 0) for name, value in first.items()}
-    held = Held(1.0, notes=[Note(**first), Note(**last)], after=Note(**{**last, "windows": 0}))  # type: ignore[arg-type]
+    held = Held(60.0, notes=[Note(**first), Note(**last)], after=Note(**{**last, "windows": 0}))  # type: ignore[arg-type]
     assert held.is_well is is_well
     assert "Memory grew by" in hours.as_markdown(held)
 
 
 def test_a_window_that_is_not_closed_is_not_well() -> None:
     open_still = Note(0.0, 200.0, 4, 9, 1)
-    assert not Held(1.0, notes=[open_still, open_still], after=open_still).is_well
+    assert not Held(60.0, notes=[open_still, open_still], after=open_still).is_well
     windows = CountedWindows()
     windows.namedWindow("a", 0)
     assert hours.note(0.0, windows).windows == 1

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import FakeClassifier, paper, write
+from waiting import HANG_S
 
 from recognizer import pipeline, sinks, sources
 from recognizer.cli import main
@@ -64,7 +65,7 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
 def in_python(code: str, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
     command = [sys.executable, "-c", code, *words]
-    return subprocess.run(command, capture_output=True, encoding="utf-8", env=environment, timeout=60)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", env=environment, timeout=HANG_S)
 
 
 @pytest.mark.parametrize(

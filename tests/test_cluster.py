@@ -9,7 +9,8 @@ import sys
 
 import numpy as np
 import pytest
-from ray_nodes import until, workers
+from ray_nodes import workers
+from waiting import HANG_S, until
 
 from recognizer import registry
 from recognizer.classifier import Classifier
@@ -21,7 +22,6 @@ from training.fit import HISTORY, METRICS, PREDICTIONS, child_environment, read_
 DIFFERENT = {"seconds", "ms_a_picture", "published"}  # of two runs with the same seed
 PICTURES = 120
 CELL = "ray::train_cell"
-WAIT_S = 300  # for the slowest machine to train one layer
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_a_cluster_gives_what_one_machine_gives(nodes, data, tmp_path):
     """The workshop is stopped on the way, then a worker is killed; the same command goes on, and nothing differs."""
     alone, home = tmp_path / "alone", tmp_path / "home"
     process = start(data, alone)
-    said = process.communicate(timeout=WAIT_S)[0]
+    said = process.communicate(timeout=HANG_S)[0]
     assert process.returncode == 0, said
 
     command = ["--cluster", nodes.address]
@@ -94,7 +94,7 @@ def test_a_cluster_gives_what_one_machine_gives(nodes, data, tmp_path):
         read_until(process, "mnist-linear-1-limit60 runs on")
         (worker,) = until(lambda: workers(nodes, CELL))
         os.kill(worker, signal.SIGKILL)
-        said = process.communicate(timeout=WAIT_S)[0]
+        said = process.communicate(timeout=HANG_S)[0]
     finally:
         process.kill()
     assert process.returncode == 0, said

@@ -20,6 +20,7 @@ import pytest
 from conftest import FakeClassifier, FakeFinder, as_frame, middle_of_card, mounted, paper, write
 from test_cli import frames_of, rows_of
 from test_learn import record
+from waiting import HANG_S
 
 from recognizer import pipeline, registry, samples, sinks, sources
 from recognizer.classifier import Classifier
@@ -38,7 +39,6 @@ from recognizer.values import Box, Frame, Observation, Prediction, Region
 ROOT = Path(__file__).resolve().parent.parent
 KILLS = int(os.environ.get("RECOGNIZER_KILLS", "0"))  # rounds of each test that kills; a few unless told
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs fork and signals of POSIX")
-WAIT_S = 120
 
 
 class SteppedCamera:
@@ -54,9 +54,9 @@ class SteppedCamera:
         return picture is not None, picture
 
     def give(self, picture: np.ndarray | None) -> None:
-        assert self._waiting.acquire(timeout=WAIT_S)
+        assert self._waiting.acquire(timeout=HANG_S)
         self._pictures.put(picture)
-        assert self._waiting.acquire(timeout=WAIT_S)
+        assert self._waiting.acquire(timeout=HANG_S)
         self._waiting.release()
 
     def end(self) -> None:
@@ -167,6 +167,8 @@ def test_the_run_goes_on_through_what_a_camera_gives_in_the_middle(
     odd: list[np.ndarray | None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(sources, "READ_PAUSE_S", 0.0)
+    for name in ("SILENCE_S", "GONE_S"):
+        monkeypatch.setattr(sources, name, HANG_S)
     camera = SteppedCamera()
     live = Live("camera 0", camera, sheet((320, 240)), lambda: None, "gone")  # type: ignore[arg-type]
     monkeypatch.setattr(sources, "open_source", lambda *_, **__: live)
@@ -292,7 +294,7 @@ def ran(*words: str, code: str = "", **environment: str) -> subprocess.Completed
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=WAIT_S,
+        timeout=HANG_S,
     )
 
 
@@ -332,7 +334,7 @@ def test_ctrl_c_at_random_moments_ends_a_run_with_130_and_no_half_file(
         time.sleep(rng.uniform(0.0, 2.0))
         child.send_signal(signal.SIGINT)
         try:
-            _, said = child.communicate(timeout=WAIT_S)
+            _, said = child.communicate(timeout=HANG_S)
         finally:
             child.kill()
         assert child.returncode == 130, said.decode()
@@ -341,7 +343,7 @@ def test_ctrl_c_at_random_moments_ends_a_run_with_130_and_no_half_file(
 
 def stopped_registry(*words: str) -> object:
     command = [sys.executable, "-m", "tests.stopped_registry", *words]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=ROOT)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S, cwd=ROOT)
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout)
 
@@ -383,7 +385,7 @@ def test_kill_9_at_random_moments_of_publishing_leaves_a_whole_model(tmp_path: P
 def test_programs_that_publish_at_once_forget_none_of_each_other(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.stopped_registry", "publish", "25", str(tmp_path)]
     children = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) for _ in range(2)]
-    assert [child.wait(WAIT_S) for child in children] == [0, 0]
+    assert [child.wait(HANG_S) for child in children] == [0, 0]
     pointer = json.loads((tmp_path / "signs" / registry.CURRENT).read_text())
     assert len({pointer["version"], *pointer["previous"]}) == 50
     assert len(registry.versions(tmp_path, "signs")) == 50
@@ -574,7 +576,7 @@ def test_kill_9_at_random_moments_of_learning_leaves_whole_samples_and_models(tm
     store = record(captures, {"fist": 6, "five": 6})
     began_s = time.monotonic()
     whole = learning(captures, models)
-    assert whole.wait(WAIT_S) == 0, whole.stderr
+    assert whole.wait(HANG_S) == 0, whole.stderr
     took_s = time.monotonic() - began_s
     rng = np.random.default_rng(0)
     for _ in range(KILLS or 2):
@@ -583,7 +585,7 @@ def test_kill_9_at_random_moments_of_learning_leaves_whole_samples_and_models(tm
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(rng.uniform(0.3, 1.0) * took_s)
         child.send_signal(signal.SIGKILL)
-        child.wait(WAIT_S)
+        child.wait(HANG_S)
         assert verify(store) == []
         Classifier(registry.current(models, "signs"), "hand-pose-1")
 
@@ -598,7 +600,7 @@ def test_words_that_a_terminal_cannot_show_are_spelled_out(encoding: str, tmp_pa
             [sys.executable, "-m", "recognizer", *words],
             env={**environment, "PYTHONIOENCODING": encoding},
             capture_output=True,
-            timeout=WAIT_S,
+            timeout=HANG_S,
         )
         assert ran.returncode == 0, ran.stderr.decode(encoding)
         return ran.stdout.decode(encoding)
@@ -660,7 +662,7 @@ def test_a_home_that_cannot_be_written_is_not_needed(hand_models: Path, tmp_path
     captures, models = tmp_path / "captures", tmp_path / "models"
     record(captures, {"fist": 2, "five": 2})
     child = learning(captures, models, **away)
-    assert child.wait(WAIT_S) == 0, child.stderr and child.stderr.read()
+    assert child.wait(HANG_S) == 0, child.stderr and child.stderr.read()
 
 
 def test_samples_and_models_lie_under_any_name(tmp_path: Path) -> None:
@@ -668,7 +670,7 @@ def test_samples_and_models_lie_under_any_name(tmp_path: Path) -> None:
     captures, models = home / "échantillons", home / "les modèles"
     record(captures, {"fist": 2, "five": 2})
     child = learning(captures, models)
-    assert child.wait(WAIT_S) == 0, child.stderr and child.stderr.read()
+    assert child.wait(HANG_S) == 0, child.stderr and child.stderr.read()
     Classifier(registry.current(models, "signs"), "hand-pose-1")
     assert verify(Samples(captures)) == []
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import FakeClassifier, FakeFinder
+from waiting import HANG_S
 
 from recognizer import pipeline
 from recognizer.errors import ModelError
@@ -42,7 +43,7 @@ class Opener:
         self.may_open.set()
 
     def __call__(self, task: str, models: Path) -> Pipeline:
-        self.may_open.wait(10)
+        self.may_open.wait(HANG_S)
         version = json.loads((models / task / "current.json").read_text())["version"]
         name = f"{task} {version}"
         self.opened.append(name)
@@ -65,7 +66,7 @@ def label(live: LivePipeline) -> str | None:
 def settled_label(live: LivePipeline) -> str | None:
     """After what was being opened has taken over."""
     if live._opening is not None:
-        live._opening.join(10)
+        live._opening.join(HANG_S)
     return label(live)
 
 
@@ -113,6 +114,24 @@ def test_a_damaged_version_is_told_once_and_the_old_one_stays(models: Path, open
         publish(models, "digits", "three")
         label(live)
         assert settled_label(live) == "digits three"
+
+
+def test_a_version_is_opened_once_whatever_folder_the_pipeline_names(
+    models: Path, opener: Opener, said: list[str]
+) -> None:
+    def elsewhere(task: str, models: Path) -> Pipeline:
+        opened = opener(task, models)
+        opened.folder = None
+        return opened
+
+    with LivePipeline("digits", models, say=said.append, opener=elsewhere, clock=Clock()) as live:
+        for _ in range(5):
+            assert settled_label(live) == "digits one"
+        publish(models, "digits", "two")
+        label(live)
+        for _ in range(5):
+            assert settled_label(live) == "digits two"
+    assert opener.opened == ["digits one", "digits two"]
 
 
 def test_tab_goes_round_the_tasks_that_have_a_model(models: Path, opener: Opener, said: list[str]) -> None:

@@ -6,6 +6,7 @@ import uuid
 
 import numpy as np
 import pytest
+from waiting import HANG_S
 
 from recognizer import mirror, registry
 from recognizer.errors import MirrorError, ModelError, SamplesError
@@ -189,7 +190,7 @@ def test_a_running_program_hears_of_it(machines, monkeypatch):
     monkeypatch.setattr(mirror, "PULL_S", 0.0)
     for _ in range(2):
         registry.current(two, "signs")  # does not wait for it …
-        mirror._pulling[two].join(30)
+        mirror._pulling[two].join(HANG_S)
     assert registry.current(two, "signs").name == second  # … and has it soon
 
 

@@ -15,7 +15,6 @@ from recognizer.studio import Studio
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=WHY_SKIPPED)
 
-LIMIT_S = 180  # for all of it, on a slow machine
 CARD = 1  # of the studio, which is held up all the time
 
 # The studio holds one sign still, and each change of the game is told.
@@ -68,7 +67,7 @@ class Table:
         self.sign = Studio("rps", (640, 480), 30).frame(shown).truth[0].label
         words = ["--task", "rps", "--play", "--source", "studio", "--size", "640x480"]
         words += ["--models", str(models), "--output", str(output)]
-        self.program = Running(display, PROGRAM, str(shown), *words, limit_s=LIMIT_S)
+        self.program = Running(display, PROGRAM, str(shown), *words)
         self.state: dict[str, Any] = {}
         self.until(lambda state: state["said"] == self.sign)
         self.program.focus()

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import HANG_S
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 README = REPOSITORY / "README.md"
@@ -17,7 +18,6 @@ if not README.is_file():
 TEXT = README.read_text(encoding="utf-8")
 
 OTHER_MODULES = {"venv", "pip", "pytest"}  # python -m …, whose options are not this project's
-WAIT_S = 60  # for the slowest machine to print a help text
 
 
 def fenced_lines(text):
@@ -66,7 +66,7 @@ def help_of(module, *words):
         text=True,
         encoding="utf-8",
         stdin=subprocess.DEVNULL,
-        timeout=WAIT_S,
+        timeout=HANG_S,
     )
     assert done.returncode == 0, done.stderr
     assert "usage:" in done.stdout

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import as_frame, paper, write
+from waiting import HANG_S
 
 from recognizer import durable, samples
 from recognizer.errors import SamplesError
@@ -235,7 +236,7 @@ def test_tasks_that_show_different_things_are_not_merged(tmp_path: Path) -> None
 
 def stopped_store(*words: str) -> object:
     command = [sys.executable, "-m", "tests.stopped_store", *words]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S, cwd=ROOT)
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout)
 

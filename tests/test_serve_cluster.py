@@ -12,9 +12,10 @@ from types import SimpleNamespace
 
 import httpx2 as httpx
 import pytest
-from ray_nodes import until, workers
+from ray_nodes import workers
 from running_server import running_server
 from test_serve import jpeg, sheet
+from waiting import HANG_S, until
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -25,7 +26,6 @@ from recognizer.mirror import folder_of, url_of
 from recognizer.serve import cluster
 
 REPLICA = f"ray::ServeReplica:{cluster.STREAMS}"
-WAIT_S = 120  # for the slowest machine to start a replica
 # shrinking a minute after the streams have gone would keep the test waiting
 PROGRAM = """
 import sys
@@ -45,16 +45,16 @@ def served(nodes, tmp_path_factory):
     with running_server(folder, "--cluster", nodes.address, program=("-c", PROGRAM)) as server:
         yield server
         assert server.stop() == 130
-    until(lambda: not workers(nodes, "ray::ServeReplica"), WAIT_S)
+    until(lambda: not workers(nodes, "ray::ServeReplica"))
 
 
 def streaming(served):
-    return connect(f"ws://127.0.0.1:{served.port}/v1/stream?task=digits", open_timeout=WAIT_S)
+    return connect(f"ws://127.0.0.1:{served.port}/v1/stream?task=digits", open_timeout=HANG_S)
 
 
 def ask(stream, frame):
     stream.send(frame)
-    return json.loads(stream.recv(WAIT_S))
+    return json.loads(stream.recv(HANG_S))
 
 
 def test_page_and_documents_are_the_same(served):
@@ -79,9 +79,7 @@ def test_jobs_have_one_owner(served):
     served.client.post("/v1/tasks", json={"name": "unlearned", "region": "paper", "labels": ["a"]})
     job = served.client.post("/v1/learn", json={"task": "unlearned"}).json()
     assert [one["id"] for one in served.client.get("/v1/jobs").json()] == [job["id"]]
-    ended = until(
-        lambda: (one := served.client.get(f"/v1/jobs/{job['id']}").json())["state"] != "running" and one, WAIT_S
-    )
+    ended = until(lambda: (one := served.client.get(f"/v1/jobs/{job['id']}").json())["state"] != "running" and one)
     assert ended["state"] == "failed"  # it has no samples
     assert "has no samples" in ended["error"]
 
@@ -89,12 +87,12 @@ def test_jobs_have_one_owner(served):
 def test_streams_grow_stay_survive_and_shrink(served, nodes):
     """More streams, more replicas; one is killed while samples are recorded; a model is published; then all is quiet."""
     frame = jpeg(sheet(3, 7, 4))
-    first = until(lambda: workers(nodes, REPLICA), WAIT_S)
+    first = until(lambda: workers(nodes, REPLICA))
     assert len(first) == 1
     with ExitStack() as open_streams:
         early = [open_streams.enter_context(streaming(served)) for _ in range(cluster.STREAMS_EACH + 1)]
         assert [ask(stream, frame)["text"] for stream in early] == ["374"] * len(early)
-        both = until(lambda: len(found := workers(nodes, REPLICA)) == 2 and found, WAIT_S)
+        both = until(lambda: len(found := workers(nodes, REPLICA)) == 2 and found)
         late = []
 
         def on_both():
@@ -102,12 +100,12 @@ def test_streams_grow_stay_survive_and_shrink(served, nodes):
             ask(late[-1], frame)
             return len(late) >= 3
 
-        until(on_both, WAIT_S)
+        until(on_both)
 
         recorded, stop = [], threading.Event()
 
         def record():
-            with httpx.Client(base_url=served.url, timeout=WAIT_S) as client:
+            with httpx.Client(base_url=served.url, timeout=HANG_S) as client:
                 while not stop.is_set():
                     answer = client.post("/v1/samples?task=digits&label=4", content=jpeg(sheet(4)))
                     assert answer.status_code == 201, answer.text
@@ -136,9 +134,9 @@ def test_streams_grow_stay_survive_and_shrink(served, nodes):
         shutil.copytree(before, home / "20990101-000000")
         registry.point_to(served.models, "digits", "20990101-000000")
         for stream in [*alive, *again]:
-            until(lambda stream=stream: ask(stream, frame)["model"] == "20990101-000000", WAIT_S)
+            until(lambda stream=stream: ask(stream, frame)["model"] == "20990101-000000")
         assert served.client.post("/v1/models/digits/rollback").json()["version"] == before.name
-    until(lambda: len(workers(nodes, REPLICA)) == 1, WAIT_S)
+    until(lambda: len(workers(nodes, REPLICA)) == 1)
 
 
 def test_another_machine_follows_the_same_urls(tmp_path, monkeypatch):

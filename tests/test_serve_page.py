@@ -3,12 +3,12 @@
 import contextlib
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import waiting
 from browser import ALLOW, DENY, DESKTOP, PHONE, chromium, write_video
 from running_server import Served
 from selenium.common.exceptions import StaleElementReferenceException
@@ -21,7 +21,6 @@ from recognizer import registry
 from recognizer.samples import Samples
 from recognizer.studio import Studio
 
-WAIT_S = 60
 FRAME = 252  # of the studio: a sheet at rest
 
 
@@ -49,13 +48,12 @@ def window(served: Served, browser: Chrome) -> Iterator[Chrome]:
 
 def until(found: Callable[[], Any]) -> Any:
     """What `found` gives, as soon as that is something."""
-    deadline_s = time.monotonic() + WAIT_S
-    while time.monotonic() < deadline_s:
+
+    def found_now() -> Any:
         with contextlib.suppress(StaleElementReferenceException):  # the page has drawn it anew
-            if value := found():
-                return value
-        time.sleep(0.05)
-    pytest.fail(f"waited {WAIT_S} s")
+            return found()
+
+    return waiting.until(found_now)
 
 
 def by_id(window: Chrome, name: str) -> WebElement:
@@ -146,8 +144,11 @@ def test_a_sign_is_recorded_learned_looked_at_and_cured(served: Served, window: 
     )
     one(window, "[aria-label^='7 × seven read as seven']")
 
-    time.sleep(0.5)  # the pictures are drawn anew with the new model
-    one(window, "#grid .delete").click()
+    def deleted() -> bool:
+        one(window, "#grid .delete").click()
+        return True
+
+    until(deleted)  # the pictures may just be drawn anew with the new model
     until(lambda: sum(store.counts("shapes").values()) == 12)
 
     before = registry.current(served.models, "shapes").name

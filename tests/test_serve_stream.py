@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from running_server import Served
 from test_serve import jpeg, sheet
+from waiting import HANG_S, until
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from recognizer import registry
-
-WAIT_S = 60
 
 
 @contextmanager
@@ -26,7 +25,7 @@ def streaming(served: Served, task: str = "digits") -> Iterator[ClientConnection
 
 def ask(stream: ClientConnection, frame: bytes) -> dict[str, Any]:
     stream.send(frame)
-    return json.loads(stream.recv(WAIT_S))
+    return json.loads(stream.recv(HANG_S))
 
 
 def test_each_frame_that_waits_for_its_answer_gets_one(served: Served) -> None:
@@ -49,7 +48,7 @@ def test_frames_that_come_too_fast_are_overtaken_by_the_newest(served: Served) -
         stream.send(new)
         numbers = []
         while not numbers or numbers[-1] != 60:
-            numbers.append(json.loads(stream.recv(WAIT_S))["frame"])
+            numbers.append(json.loads(stream.recv(HANG_S))["frame"])
         time.sleep(0.3)
         with pytest.raises(TimeoutError):
             stream.recv(0)
@@ -70,13 +69,11 @@ def test_another_task_takes_over_in_the_stream(served: Served) -> None:
     with streaming(served) as stream:
         assert ask(stream, jpeg(sheet(4)))["task"] == "digits"
         stream.send('{"task": "unlearned"}')
-        deadline_s = time.monotonic() + WAIT_S
-        while (answer := ask(stream, jpeg(sheet(4))))["task"] != "unlearned":
-            assert time.monotonic() < deadline_s
+        answer = until(lambda: (one := ask(stream, jpeg(sheet(4))))["task"] == "unlearned" and one)
         assert answer["regions"][0]["label"] is None
         for wrong, status in (('{"task": "chess"}', 404), ("rps", 422), ("[1]", 422)):
             stream.send(wrong)
-            assert json.loads(stream.recv(WAIT_S))["problem"]["status"] == status
+            assert json.loads(stream.recv(HANG_S))["problem"]["status"] == status
 
 
 def test_a_published_model_takes_over_in_the_stream(served: Served) -> None:
@@ -86,11 +83,7 @@ def test_a_published_model_takes_over_in_the_stream(served: Served) -> None:
     with streaming(served) as stream:
         assert ask(stream, jpeg(sheet(4)))["model"] == before.name
         registry.point_to(served.models, "digits", "20990101-000000")
-        deadline_s = time.monotonic() + WAIT_S
-        notices = []
-        while (answer := ask(stream, jpeg(sheet(4))))["model"] == before.name:
-            notices += answer["notices"]
-            assert time.monotonic() < deadline_s
+        answer = until(lambda: (one := ask(stream, jpeg(sheet(4))))["model"] != before.name and one)
         assert answer["text"] == "4"
         assert (
             served.client.post("/v1/predict?task=digits", content=jpeg(sheet(4))).json()["model"] == "20990101-000000"
@@ -101,9 +94,9 @@ def test_a_published_model_takes_over_in_the_stream(served: Served) -> None:
 
 def test_an_unknown_task_ends_the_stream_with_a_problem(served: Served) -> None:
     with streaming(served, "chess") as stream:
-        assert json.loads(stream.recv(WAIT_S))["problem"]["status"] == 404
+        assert json.loads(stream.recv(HANG_S))["problem"]["status"] == 404
         with pytest.raises(ConnectionClosed) as closed:
-            stream.recv(WAIT_S)
+            stream.recv(HANG_S)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1008
 
@@ -117,7 +110,4 @@ def test_a_client_that_leaves_gives_its_place_back(served: Served) -> None:
         ask(stream, jpeg(sheet(4)))
         stream.send(jpeg(sheet(4)))
         assert streams() == 1
-    deadline_s = time.monotonic() + 10
-    while streams():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
+    until(lambda: streams() == 0)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import HANG_S
 
 START = Path(__file__).resolve().parents[1] / "start.py"
 
@@ -314,11 +315,11 @@ def test_for_real_without_the_network(tmp_path):
     )
     (project / "recognizer" / "assets.py").write_text("import sys\nsys.exit('offline')\n")
     command = [sys.executable, str(project / "start.py"), "--source", "studio"]
-    first = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False, timeout=300)
+    first = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False, timeout=HANG_S)
     said = f"{project / '.venv'}|{elsewhere}|--source|studio"
     assert first.stdout.splitlines()[-1] == said, first.stderr
     assert first.returncode == 3
     assert first.stderr.splitlines() == ["offline"]
-    second = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False, timeout=300)
+    second = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False, timeout=HANG_S)
     assert second.stdout.splitlines() == [said]
     assert second.stderr == ""

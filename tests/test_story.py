@@ -1,10 +1,10 @@
 """The whole story: a new task is recorded from the studio, learned, swapped in, recognised in the same run, taken back."""
 
 import shutil
-import time
 from pathlib import Path
 
 from conftest import middle_of_card
+from waiting import until
 
 from recognizer import registry
 from recognizer.live import LivePipeline
@@ -15,7 +15,6 @@ from recognizer.values import Frame, Observation
 
 FPS = 30
 AT_REST = 8  # frames before and after the middle of a card: the hand is there and holds its sign
-PATIENCE_S = 120  # for a training on a slow machine
 KEYS = {"rock": "1", "paper": "2", "scissors": "3"}
 
 
@@ -57,15 +56,18 @@ class Person:
 
     def wait(self, task: str, version_other_than: str | None = None) -> str:
         """Go on showing a hand until the task runs with another version than that; which one."""
-        give_up_s = time.monotonic() + PATIENCE_S
-        while True:
+
+        def runs() -> bool:
             self.look(self.frames[0])
-            folder = self.live._pipeline.folder
-            name = folder.name if folder else None
-            if self.live.task == task and self.teacher.training is None and name != version_other_than:
-                return name or ""
-            assert time.monotonic() < give_up_s, (self.said, self.teacher.result)
-            time.sleep(0.05)
+            return self.live.task == task and self.teacher.training is None and self.version != version_other_than
+
+        until(runs, lambda: (self.said, self.teacher.result))
+        return self.version or ""
+
+    @property
+    def version(self) -> str | None:
+        folder = self.live.folder
+        return folder.name if folder else None
 
 
 def test_new_record_learn_swap_recognise_and_back(tmp_path: Path, hand_models: Path) -> None:

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 from test_hands_training import PEOPLE, drawn_material
+from waiting import HANG_S
 
 from recognizer.errors import DataError, SettingsError
 from recognizer.samples import Samples
@@ -22,7 +23,6 @@ from training.fit import child_environment
 from training.networks import WORKSHOP
 
 EACH = 10  # pictures of a label and series
-WAIT_S = 300  # for the slowest machine to do four short trials
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_a_sweep_goes_on_after_ctrl_c_and_tells_how_to_train_the_winner(nodes, p
         env=child_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     said = []
-    watchdog = threading.Timer(WAIT_S, process.kill)
+    watchdog = threading.Timer(HANG_S, process.kill)
     watchdog.start()
     try:
         for line in process.stdout:
@@ -69,7 +69,7 @@ def test_a_sweep_goes_on_after_ctrl_c_and_tells_how_to_train_the_winner(nodes, p
                 process.send_signal(signal.SIGINT)
                 break
         said += process.stdout.readlines()
-        assert process.wait(WAIT_S) == 130, "".join(said)
+        assert process.wait(HANG_S) == 130, "".join(said)
     finally:
         watchdog.cancel()
         process.kill()

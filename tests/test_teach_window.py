@@ -17,8 +17,6 @@ from recognizer.studio import Studio
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=WHY_SKIPPED)
 
-LIMIT_S = 180  # for all of it, on a slow machine
-
 # The studio holds the sign of the card that a file names, and each change of what is seen and done is told.
 PROGRAM = """
 import json, sys
@@ -82,7 +80,7 @@ class Desk:
         words = [str(self.shown), "--source", "studio", "--size", "640x480", "--task", "rps", "--no-mirror"]
         words += ["--models", str(self.models), "--output", str(folder / "output")]
         self.captures = folder / "captures"
-        self.program = Running(display, PROGRAM, *words, limit_s=LIMIT_S, RECOGNIZER_CAPTURES=str(self.captures))
+        self.program = Running(display, PROGRAM, *words, RECOGNIZER_CAPTURES=str(self.captures))
         self.state: dict[str, Any] = {}
         self.until(lambda state: state["task"] == "rps")
         self.program.focus()

@@ -1,0 +1,19 @@
+"""How tests wait for what comes from another thread, process, server or browser."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+HANG_S = 900.0  # no machine is as slow as this: only a hang runs into it
+LOOK_EVERY_S = 0.02
+
+T = TypeVar("T")
+
+
+def until(condition: Callable[[], T], why: Callable[[], object] = lambda: "") -> T:
+    """What the condition gives, as soon as that is true; `why` tells more where it never becomes true."""
+    end_s = time.monotonic() + HANG_S
+    while not (found := condition()):
+        assert time.monotonic() < end_s, f"waited {HANG_S:g} s: {why()}"
+        time.sleep(LOOK_EVERY_S)
+    return found
