@@ -214,8 +214,8 @@ def as_markdown(held: Held) -> str:
     ]
     left = ", ".join(f"{count:+d} {name}" for name, count in held.left.items())
     return (
-        f"## Hours\n\n`python -m benchmarks.hours --minutes {held.lasted_s / 60:.3g}`: the live loop with its window on studio "
-        f"scenes, {held.frames} frames, {held.swaps} models taken over. Memory grew by **{held.grown_mb:.1f} MB** "
+        f"## Hours\n\n`python -m benchmarks.hours --minutes {held.lasted_s / 60:.3g}`: the live loop with its window on "
+        f"studio scenes, {held.frames} frames, {held.swaps} models taken over. Memory grew by **{held.grown_mb:.1f} MB** "
         f"(allowed: {MOST_MB:g}); {left}.\n\n"
         + table(["", "minute", "memory, MB", "threads", "open files", "windows"], rows)
         + f"\n{machine()}\n"

@@ -6,12 +6,14 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from coverage import Coverage
 from running_server import Served, running_server
 
 from recognizer import registry
@@ -23,6 +25,7 @@ from recognizer.values import Box, Frame, Prediction, Region
 STORE_BYTES = 100_000_000  # of each Ray node
 CARD_S = 2.4  # how long the studio shows each sheet
 
+COVERAGE_OF_CHILDREN = "COVERAGE_PROCESS_CONFIG"  # where coverage tells other processes to count their lines, too
 GIB_A_PROCESS = 3  # of memory, for TensorFlow, MediaPipe and what a test starts
 
 
@@ -49,17 +52,19 @@ def memory_gib() -> float:
         return 2.0 * GIB_A_PROCESS
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tests that share something costly run in one process."""
+    if shared := shared_fixture(item):
+        item.add_marker(pytest.mark.xdist_group(shared))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is slow unless it is asked for; tests that share something costly run in one process."""
+    """Leave out what is slow unless it is asked for."""
     named = any(".py" in word for word in config.args) or config.option.keyword or config.option.markexpr
     if not (config.option.all or named):
         slow = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if not item.get_closest_marker("slow")]
-    for item in items:
-        if shared := shared_fixture(item):
-            item.add_marker(pytest.mark.xdist_group(shared))
 
 
 def shared_fixture(item: pytest.Item) -> str:
@@ -70,6 +75,24 @@ def shared_fixture(item: pytest.Item) -> str:
     if of_all:
         return of_all[0]
     return item.path.stem if any(one.scope == "module" for one in ours) else ""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """What is marked no_cover trains networks, by itself and in other processes, and runs through little else; to count
+    lines there takes half as long again.
+    """
+    counting = Coverage.current() if item.get_closest_marker("no_cover") else None
+    if counting is None:
+        return (yield)
+    counting.stop()
+    of_children = os.environ.pop(COVERAGE_OF_CHILDREN, None)
+    try:
+        return (yield)
+    finally:
+        if of_children is not None:
+            os.environ[COVERAGE_OF_CHILDREN] = of_children
+        counting.start()
 
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell, and so for all that tests start
@@ -196,7 +219,8 @@ def published_models() -> Path:
 @pytest.fixture
 def hand_models(published_models: Path) -> Path:
     """The same, skipping where the hand model or MediaPipe is missing."""
-    pytest.importorskip("mediapipe", reason="needs MediaPipe")
+    if find_spec("mediapipe") is None:  # to import it here would import TensorFlow as well
+        pytest.skip("needs MediaPipe")
     try:
         find_asset("hand_landmarker")
         registry.current(published_models, "rps")

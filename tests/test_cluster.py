@@ -19,6 +19,8 @@ from recognizer.errors import SettingsError
 from training import cluster, sets, workshop
 from training.fit import HISTORY, METRICS, PREDICTIONS, child_environment, read_metrics
 
+pytestmark = pytest.mark.no_cover
+
 DIFFERENT = {"seconds", "ms_a_picture", "published"}  # of two runs with the same seed
 PICTURES = 120
 CELL = "ray::train_cell"

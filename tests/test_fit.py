@@ -10,6 +10,8 @@ from recognizer.errors import DataError
 from recognizer.preprocess import HAND_VERSION, hand_image
 from training import augment, compare, fit, report
 
+pytestmark = pytest.mark.no_cover
+
 LABELS = ("ball", "cross", "wall")
 
 
@@ -41,8 +43,10 @@ def home(tmp_path_factory):
     """A data set of shapes, and the runs and models of two networks and k-NN on it."""
     home = tmp_path_factory.mktemp("home")
     write_shapes(home / "shapes", 60)
-    run(home, "--network", "knn")
-    run(home, "--network", "linear", "--epochs", "12", "--augment", "none")
+    with pytest.MonkeyPatch.context() as without:  # a report takes longer than the training, and one is looked at
+        without.setattr(report, "write_report", lambda run: None)
+        run(home, "--network", "knn")
+        run(home, "--network", "linear", "--epochs", "12", "--augment", "none")
     run(home, "--network", "cnn", "--epochs", "6", "--batch-size", "16")
     return home
 
@@ -108,7 +112,11 @@ def test_the_runs_compare(home, capsys, tmp_path):
     assert (tmp_path / "compare.png").is_file()
 
 
-def test_the_same_seed_repeats_a_run(home):
+def test_the_same_seed_repeats_a_run(home, monkeypatch):
+    monkeypatch.setattr(report, "write_report", lambda run: None)
+    monkeypatch.setattr(fit, "publish_run", lambda run, options: None)
+    monkeypatch.setattr(augment, "draw_sheet", lambda *_: None)
+
     def history(words):
         run(home, "--network", "linear", "--augment", "light", "--epochs", "2", "--limit", "60", *words)
         folder = home / "runs" / f"shapes-linear-{words[1]}-limit60"

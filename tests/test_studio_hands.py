@@ -1,4 +1,6 @@
+import contextlib
 from collections import Counter, defaultdict
+from importlib.util import find_spec
 
 import cv2
 import numpy as np
@@ -7,6 +9,7 @@ from conftest import middle_of_card
 
 from recognizer.assets import find_asset
 from recognizer.errors import AssetError
+from recognizer.regions.hands import Landmarker
 from recognizer.studio import Studio, _project
 
 SMALL = (640, 360)
@@ -77,23 +80,18 @@ def test_mediapipe_finds_the_hands(scene: str) -> None:
         asset = find_asset("hand_landmarker")
     except AssetError as error:
         pytest.skip(str(error))
-    mp = pytest.importorskip("mediapipe")
-    from mediapipe.tasks.python import BaseOptions
-    from mediapipe.tasks.python.vision import HandLandmarker, HandLandmarkerOptions
-
+    if find_spec("mediapipe") is None:
+        pytest.skip("needs MediaPipe")
     found: dict[str, list[bool]] = defaultdict(list)
     size_wh = (960, 540)
-    with HandLandmarker.create_from_options(
-        HandLandmarkerOptions(base_options=BaseOptions(model_asset_path=str(asset)), num_hands=2)
-    ) as landmarker:
+    with contextlib.closing(Landmarker(asset, video=False, confidence=0.5, hands=2)) as landmarker:
         for seed in range(5):  # five seeds, five skin tones
             studio = Studio(scene, size_wh, seed=seed)
             for card in range(4):
                 frame = studio.frame(middle_of_card(card))
                 (truth,) = frame.truth
                 rgb = cv2.cvtColor(frame.image_bgr, cv2.COLOR_BGR2RGB)
-                seen = landmarker.detect(mp.Image(image_format=mp.ImageFormat.SRGB, data=rgb))
-                hands = [np.array([(joint.x, joint.y) for joint in hand]) for hand in seen.hand_landmarks]
+                hands = [hand.landmarks[:, :2] for hand in landmarker.detect(rgb, 0.0)]
                 corners = np.array(truth.box.xyxy).reshape(2, 2)
                 reach = 0.25 * max(truth.box.width, truth.box.height)
                 near = [

@@ -22,6 +22,8 @@ from training import fit, sets, signs, sweep, train, tuning
 from training.fit import child_environment
 from training.networks import WORKSHOP
 
+pytestmark = pytest.mark.no_cover
+
 EACH = 10  # pictures of a label and series
 
 

@@ -13,6 +13,8 @@ from recognizer.preprocess import mnist_image
 from recognizer.strokes import digit_strokes, draw_strokes
 from training import datasets, scenes, train
 
+pytestmark = pytest.mark.no_cover
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 # The whole story on fewer test digits: testing all 10,000 twice would take longer than all the rest.
 PROGRAM = """

@@ -10,6 +10,8 @@ from training.publish import two_outputs
 from training.report import feature_maps
 from training.sets import DataSet
 
+pytestmark = pytest.mark.no_cover
+
 
 def tiny_vgg(backbone, weights, side):
     """A base with VGG16's names and two convolutions, and VGG16's own preparation."""

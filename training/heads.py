@@ -8,6 +8,7 @@ import io
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -79,12 +80,19 @@ class Knowledge:
         """Those of which something is known, (M,) int."""
         return np.flatnonzero(np.isfinite(self.means).all(axis=1))
 
+    @cached_property
+    def _axes(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Eigenvalues (D,) and eigenvectors (D, D) of the covariance of each class known: slow, and asked for thrice."""
+        found = []
+        for spread in self.covariances[self.classes].astype(np.float64):
+            values, vectors = np.linalg.eigh((spread + spread.T) / 2)
+            found.append((values, vectors))
+        return found
+
     def rehearse(self, each: int, rng: np.random.Generator, *, positive: bool) -> tuple[np.ndarray, np.ndarray]:
         """Features (N, D) float32 and classes (N,), `each` of every class known; `positive` where features cannot be less."""
         drawn = []
-        for index in self.classes:
-            spread = self.covariances[index].astype(np.float64)
-            values, vectors = np.linalg.eigh((spread + spread.T) / 2)
+        for index, (values, vectors) in zip(self.classes, self._axes, strict=True):
             noise = rng.normal(size=(each, len(values))) * np.sqrt(np.maximum(values, 0))
             drawn.append(self.means[index] + noise @ vectors.T)
         features = np.concatenate(drawn) if drawn else np.zeros((0, self.means.shape[1]))
