@@ -1,4 +1,5 @@
-"""Sets the project up beside this file and runs it: `python3 start.py`, or its tests: `python3 start.py test`.
+"""Sets the project up beside this file and runs it: `python3 start.py`, or its tests: `python3 start.py test`, with
+those that are slow: `python3 start.py test --all`.
 
 Makes .venv, installs requirements.txt into it, fetches the hand model, and passes all further words to
 `python -m recognizer`. The second start installs and fetches nothing. `python3 start.py assets` only fetches. Standard

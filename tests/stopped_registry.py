@@ -67,7 +67,9 @@ def stop_at_each_step(operation: str, folder: Path) -> list[dict[str, object]]:
 def kill_at_random(rounds: int, folder: Path) -> dict[str, object]:
     """What was in use after each round, and how often that was older than what was said to be published."""
     rng = random.Random(0)
+    began_s = time.perf_counter()
     publish(folder, "0")
+    took_s = time.perf_counter() - began_s
     said, seen, forgotten = 0, [], 0
     for _ in range(rounds):
         read_end, write_end = os.pipe()
@@ -78,11 +80,12 @@ def kill_at_random(rounds: int, folder: Path) -> dict[str, object]:
                 publish(folder, str(said))
                 os.write(write_end, f"{said}\n".encode())
         os.close(write_end)
-        time.sleep(rng.uniform(0.0, 0.08))
+        first = os.read(read_end, 1 << 16).decode() if rng.random() < 0.7 else ""  # some are stopped in their first
+        time.sleep(rng.uniform(0.0, 3 * took_s))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         with os.fdopen(read_end) as lines:
-            said = max([said, *map(int, lines.read().split())])
+            said = max([said, *map(int, (first + lines.read()).split())])
         seen.append(in_use(folder))
         forgotten += seen[-1] not in (str(said), str(said + 1))
         said = int(seen[-1])

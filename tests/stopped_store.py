@@ -2,7 +2,7 @@
 
 python stopped_store.py steps OPERATION FOLDER    stop before each step on the disk that the operation takes
 python stopped_store.py kill ROUNDS FOLDER        kill -9 at random moments while samples are added and changed
-    python stopped_store.py add LABEL FOLDER          add 25 samples
+python stopped_store.py add LABEL FOLDER          add 25 samples
 """
 
 import json
@@ -86,6 +86,9 @@ def kill_at_random(rounds: int, folder: Path) -> dict[str, object]:
     """Samples that were said to be stored and are not, and what is wrong in the store, after all rounds."""
     rng = random.Random(0)
     Samples(folder).create_task("signs", "hand", ["ok", "thumbs up"])
+    began_s = time.perf_counter()
+    Samples(folder).undo([add(Samples(folder))])
+    took_s = time.perf_counter() - began_s
     stored: set[str] = set()
     lost: set[str] = set()
     problems: list[str] = []
@@ -103,7 +106,7 @@ def kill_at_random(rounds: int, folder: Path) -> dict[str, object]:
                 here.undo([burst])
         os.close(write_end)
         said = os.read(read_end, 1 << 16) if rng.random() < 0.7 else b""  # some are stopped in their first sample
-        time.sleep(rng.uniform(0.0, 0.06))
+        time.sleep(rng.uniform(0.0, 3 * took_s))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         with os.fdopen(read_end, "rb") as rest:

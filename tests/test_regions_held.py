@@ -1,5 +1,6 @@
 """A hand without joints, held into the guide box of a stream in which MediaPipe finds nothing."""
 
+import functools
 from collections.abc import Callable
 
 import cv2
@@ -45,6 +46,12 @@ class BlindHands:
         self.closed = True
 
 
+@functools.cache
+def noises() -> np.ndarray:
+    """(16, HEIGHT, WIDTH, 3) float32: to draw so many random numbers for each frame takes longer than to look at it."""
+    return np.random.default_rng(0).normal(0, 4, (16, HEIGHT, WIDTH, 3)).astype(np.float32)
+
+
 class Stream:
     """A camera with noise before a finder that cannot see joints."""
 
@@ -59,21 +66,32 @@ class Stream:
         found = []
         for number in range(round(seconds * FPS)):
             image = picture(number / FPS) if callable(picture) else picture
-            noisy = np.clip(image + self._rng.normal(0, 4, image.shape), 0, 255).astype(np.uint8)
+            noisy = np.clip(image + self._noise(image.shape), 0, 255).astype(np.uint8)
             found.append(self.finder.find(Frame(noisy, 0, self.now_s, "drawn")))
             self.now_s += 1 / FPS
         return found
 
+    def _noise(self, shape: tuple[int, ...]) -> np.ndarray:
+        if shape != (HEIGHT, WIDTH, 3):
+            return self._rng.normal(0, 4, shape)
+        number, down, across = self._rng.integers(len(noises())), *self._rng.choice([1, -1], 2)
+        return noises()[number, ::down, ::across]
+
 
 def a_room(seed: int = 0) -> np.ndarray:
-    """A wall with things on it, (HEIGHT, WIDTH, 3) float64."""
+    """A wall with things on it, (HEIGHT, WIDTH, 3) float32."""
+    return _room(seed).copy()
+
+
+@functools.cache
+def _room(seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     room = np.full((HEIGHT, WIDTH, 3), (170.0, 176.0, 180.0)) * np.linspace(1.1, 0.8, WIDTH)[None, :, None]
     for _ in range(8):
         x, y = (int(rng.integers(limit)) for limit in (WIDTH, HEIGHT))
         colour = tuple(float(value) for value in rng.integers(40, 220) * rng.uniform(0.85, 1.1, 3))
         cv2.rectangle(room, (x, y), (x + int(rng.integers(30, 160)), y + int(rng.integers(30, 160))), colour, -1)
-    return cv2.GaussianBlur(room, (0, 0), 3)
+    return cv2.GaussianBlur(room, (0, 0), 3).astype(np.float32)
 
 
 def with_hand(
@@ -86,7 +104,7 @@ def with_hand(
     joints = drawn.joints[:, :2]
     shift = np.array([at[0] * WIDTH, at[1] * HEIGHT]) - (joints.min(axis=0) + joints.max(axis=0)) / 2
     move = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float64)
-    layer = cv2.warpAffine(drawn.image_bgra, move, (WIDTH, HEIGHT)).astype(np.float64)
+    layer = cv2.warpAffine(drawn.image_bgra, move, (WIDTH, HEIGHT)).astype(np.float32)
     return room * (1 - layer[..., 3:] / 255) + layer[..., :3], square_box(joints + shift, (HEIGHT, WIDTH))
 
 

@@ -27,17 +27,20 @@ CARD_S, AT_REST_S, SWAY_S = 2.4, 0.7, 1.0
 shown = sys.argv[1]
 
 class HeldStudio(studio.Studio):
+    now_s = 0.0
+
     def frame(self, index):
         card = int(open(shown).read() or 0)
-        sway_s = abs((index / 30) % (2 * SWAY_S) - SWAY_S)
+        HeldStudio.now_s += 1 / 30  # time goes on with the frames, however few a second there are
+        sway_s = abs(HeldStudio.now_s % (2 * SWAY_S) - SWAY_S)
         frame = super().frame(round((CARD_S * card + AT_REST_S + sway_s) * 30))
-        return replace(frame, index=index, time_s=index / 30)
+        return replace(frame, index=index, time_s=HeldStudio.now_s)
 
 class KnownTeacher(teach.Teacher):
     known = None
 
     def __init__(self, *words, **named):
-        super().__init__(*words, **named)
+        super().__init__(*words, **named, clock=lambda: HeldStudio.now_s)
         KnownTeacher.known = self
 
 class TellingOverlay(overlay.Overlay):
