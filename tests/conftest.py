@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from coverage import Coverage
 from running_server import Served, running_server
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from recognizer import registry
 from recognizer.assets import find_asset
@@ -26,6 +28,10 @@ STORE_BYTES = 100_000_000  # of each Ray node
 CARD_S = 2.4  # how long the studio shows each sheet
 
 COVERAGE_OF_CHILDREN = "COVERAGE_PROCESS_CONFIG"  # where coverage tells other processes to count their lines, too
+SHARED = {  # fixtures of the whole run, and the files whose tests take them
+    "nodes": ("test_sweep", "test_cluster", "test_serve_cluster"),
+    "served": ("test_serve_page", "test_serve_fuzz", "test_serve", "test_serve_safe", "test_serve_stream"),
+}
 GIB_A_PROCESS = 3  # of memory, for TensorFlow, MediaPipe and what a test starts
 
 
@@ -52,29 +58,37 @@ def memory_gib() -> float:
         return 2.0 * GIB_A_PROCESS
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Tests that share something costly run in one process."""
-    if shared := shared_fixture(item):
-        item.add_marker(pytest.mark.xdist_group(shared))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """A file's tests run in one process, and all that share something costly."""
+    return SharingScheduling(config, log)
+
+
+class SharingScheduling(LoadScopeScheduling):
+    """Deals whole files to the processes, those of SHARED together.
+
+    xdist's own loadgroup does not see its marks under pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(nodeid.partition("::")[0]).stem
+        return next((fixture for fixture, files in SHARED.items() if file in files), file)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is slow unless it is asked for."""
+    """Leave out what is slow unless it is asked for. What takes longest comes first, so that no process waits at the end."""
     named = any(".py" in word for word in config.args) or config.option.keyword or config.option.markexpr
     if not (config.option.all or named):
         slow = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if not item.get_closest_marker("slow")]
-
-
-def shared_fixture(item: pytest.Item) -> str:
-    """What the tests that share a fixture with this one are grouped by; "" where it shares none."""
-    fixtures = item._fixtureinfo.name2fixturedefs
-    ours = [found[-1] for found in fixtures.values() if found[-1].baseid]  # those of pytest itself have none
-    of_all = sorted(one.argname for one in ours if one.scope == "session")
-    if of_all:
-        return of_all[0]
-    return item.path.stem if any(one.scope == "module" for one in ours) else ""
+    for item in items:
+        for fixture, files in SHARED.items():
+            found = item._fixtureinfo.name2fixturedefs.get(fixture)
+            if found and found[-1].scope == "session" and item.path.stem not in files:
+                raise pytest.UsageError(f"{item.path.stem} takes {fixture}: name it in SHARED of tests/conftest.py.")
+    files = [file for group in SHARED.values() for file in group]
+    files += sorted({item.path.stem for item in items if item.get_closest_marker("no_cover")} - set(files))
+    items.sort(key=lambda item: files.index(item.path.stem) if item.path.stem in files else len(files))
 
 
 @pytest.hookimpl(wrapper=True)
