@@ -16,6 +16,7 @@ import time
 REPO = os.path.dirname(os.path.abspath(__file__))
 OLDEST = (3, 11)
 NEWEST = (3, 13)  # the packages in requirements.txt have wheels for these
+UV = "uv==0.13.9"
 INTERRUPTED = "interrupted"  # in the stamp: an installation was begun and has not ended
 CHILD_EXIT_S = 10  # for the recognizer to finish its video after Ctrl-C
 ASSETS = ("hand_landmarker.task",)  # what recognizer/assets.py fetches
@@ -129,10 +130,16 @@ def make_venv(venv):
 
 
 def install(python, requirements, stamp):
-    """Install `requirements` with pip, its progress visible. Raises SetupError."""
+    """Install `requirements`, its progress visible: with uv, which is several times as fast, else with pip. Raises
+    SetupError.
+    """
     say("Installing the packages of requirements.txt: this takes some minutes, once.")
-    asked = [python, "-m", "pip", "install", "--disable-pip-version-check", "-r", requirements]
-    failed = subprocess.call(asked)
+    pip = [python, "-m", "pip", "install", "--disable-pip-version-check"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    if subprocess.call(pip + [UV], **quiet) == 0:  # without it, or where it knows another index, pip does the same
+        if subprocess.call([python, "-m", "uv", "pip", "install", "--python", python, "-r", requirements]) == 0:
+            return
+    failed = subprocess.call(pip + ["-r", requirements])
     if failed:
         os.remove(stamp)  # pip has cleaned up behind itself: what is there can be completed
         raise SetupError(

@@ -66,6 +66,7 @@ def teach(tmp_path: Path, *more: str) -> dict:
     return told[-1]
 
 
+@pytest.mark.slow
 def test_things_are_learned_recognised_and_joined(tmp_path: Path, backbone: list[str]) -> None:
     store = Samples()
     store.create_task("things", "box", [*COLOURS])
@@ -167,6 +168,7 @@ def test_the_command_makes_one_and_tells_where_it_is(
     assert made == ["VGG16"]
 
 
+@pytest.mark.slow
 def test_a_kept_backbone_is_learned_on_without_tensorflow(tmp_path: Path, backbone: list[str]) -> None:
     store = Samples()
     store.create_task("things", "box", [*COLOURS])

@@ -13,6 +13,7 @@ from benchmarks.hours import CountedWindows, Held, Note
 from recognizer import live
 
 
+@pytest.mark.slow
 def test_the_live_loop_holds_no_more_after_many_models(published_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In small what `python -m benchmarks.hours` does for half an hour."""
     monkeypatch.setattr(live, "LOOK_EVERY_S", 0.0)

@@ -65,6 +65,7 @@ def read_until(process, text):
     raise AssertionError("".join(said))
 
 
+@pytest.mark.slow
 def test_a_cluster_gives_what_one_machine_gives(nodes, data, tmp_path, monkeypatch):
     """The workshop is stopped on the way, then a worker is killed; the same command goes on, and nothing differs."""
     alone, home = tmp_path / "alone", tmp_path / "home"
@@ -116,6 +117,7 @@ def test_a_cluster_gives_what_one_machine_gives(nodes, data, tmp_path, monkeypat
     assert Classifier(folder, registry.read_card(folder)["preprocess"]).labels == [*"abc"]
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_leaves_the_others(nodes, data, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RECOGNIZER_DATA", str(data))
     with pytest.raises(SystemExit) as end:

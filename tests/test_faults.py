@@ -570,6 +570,7 @@ def learning(captures: Path, models: Path, **others: str) -> subprocess.Popen[by
     )
 
 
+@pytest.mark.slow
 @POSIX
 def test_kill_9_at_random_moments_of_learning_leaves_whole_samples_and_models(tmp_path: Path) -> None:
     captures, models = tmp_path / "captures", tmp_path / "models"
@@ -637,6 +638,7 @@ def languages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_hands_are_read_alike_in_every_language(languages: Path, hand_models: Path, tmp_path: Path) -> None:
     """Qt sets the whole process to the language of the system once a window opens."""
     code = "import locale; locale.setlocale(locale.LC_ALL, '')"
@@ -650,6 +652,7 @@ def test_hands_are_read_alike_in_every_language(languages: Path, hand_models: Pa
     assert read[0] == read[1] == read[2]
 
 
+@pytest.mark.slow
 def test_a_home_that_cannot_be_written_is_not_needed(hand_models: Path, tmp_path: Path) -> None:
     nowhere = str(tmp_path / "file" / "home")
     (tmp_path / "file").touch()

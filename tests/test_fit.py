@@ -65,6 +65,7 @@ def failure(capsys, *words):
     return err
 
 
+@pytest.mark.slow
 def test_a_run_writes_down_everything(home):
     folder = home / "runs" / "shapes-cnn-0"
     names = {path.name for path in folder.iterdir()}
@@ -82,6 +83,7 @@ def test_a_run_writes_down_everything(home):
     assert len((folder / "history.csv").read_text().splitlines()) == metrics["epochs"] + 1
 
 
+@pytest.mark.slow
 def test_the_page_needs_no_other_file(home):
     page = (home / "runs" / "shapes-cnn-0" / "index.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == len(report.TITLES)
@@ -89,6 +91,7 @@ def test_the_page_needs_no_other_file(home):
     assert 'src="data' in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["cnn", "knn"])
 def test_what_is_published_can_be_held_to_the_camera(home, network):
     folder = registry.current(home / "models", f"shapes-{network}")
@@ -104,6 +107,7 @@ def test_what_is_published_can_be_held_to_the_camera(home, network):
     assert probabilities[-1] == 0  # of nothing known: this network was shown none
 
 
+@pytest.mark.slow
 def test_the_runs_compare(home, capsys, tmp_path):
     runs = [str(home / "runs" / f"shapes-{network}-0") for network in ("cnn", "knn", "linear")]
     compare.main([*runs, "--picture", str(tmp_path / "compare.png")])
@@ -112,6 +116,7 @@ def test_the_runs_compare(home, capsys, tmp_path):
     assert (tmp_path / "compare.png").is_file()
 
 
+@pytest.mark.slow
 def test_the_same_seed_repeats_a_run(home, monkeypatch):
     monkeypatch.setattr(report, "write_report", lambda run: None)
     monkeypatch.setattr(fit, "publish_run", lambda run, options: None)
@@ -127,6 +132,7 @@ def test_the_same_seed_repeats_a_run(home, monkeypatch):
     assert history(["--seed", "4"]) != first
 
 
+@pytest.mark.slow
 def test_the_test_set_is_never_fitted_or_judged_on(home):
     data = fit.sets.load(str(home / "shapes"))
     split = fit.split_of(data, 0)
@@ -135,6 +141,7 @@ def test_the_test_set_is_never_fitted_or_judged_on(home):
     assert set(data.train_labels[split.held_out]) == {0, 1, 2}
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_publishes_nothing(home, capsys):
     words = ["--data", str(home / "shapes"), "--network", "dense-256", "--rate", "1e38", "--epochs", "3"]
     err = failure(capsys, *words, "--runs", str(home / "runs"), "--models", str(home / "models"))
@@ -156,6 +163,7 @@ def test_one_class_is_one_line(tmp_path, capsys):
     assert "ball only" in err
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_best_weights(capsys):
     import keras
 

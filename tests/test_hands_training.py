@@ -194,6 +194,7 @@ def trained(tmp_path_factory):
     return home, done.stdout
 
 
+@pytest.mark.slow
 def test_all_kinds_are_published_and_the_best_is_current(trained):
     home, said = trained
     versions = [path for path in (home / "models" / "rps").iterdir() if path.is_dir()]
@@ -206,6 +207,7 @@ def test_all_kinds_are_published_and_the_best_is_current(trained):
         assert person in said
 
 
+@pytest.mark.slow
 def test_the_cards_say_what_they_are_and_come_from(trained):
     for path in (trained[0] / "models" / "rps").glob("*/card.json"):
         card = json.loads(path.read_text())
@@ -221,6 +223,7 @@ def test_the_cards_say_what_they_are_and_come_from(trained):
         assert size < 12_000_000
 
 
+@pytest.mark.slow
 def test_each_kind_runs_without_tensorflow(trained, monkeypatch):
     """The live loop's own classifier takes what was published, and reads the drawn signs by their joints."""
     rng = np.random.default_rng(1)
@@ -238,6 +241,7 @@ def test_each_kind_runs_without_tensorflow(trained, monkeypatch):
                 assert prediction.top[0][0] == sign
 
 
+@pytest.mark.slow
 def test_a_second_run_uses_what_the_folds_kept(trained, monkeypatch):
     material = drawn_material(trained[0] / "runs" / "rps")
     for name, value in QUICK.items():
@@ -251,6 +255,7 @@ def test_a_second_run_uses_what_the_folds_kept(trained, monkeypatch):
     assert verdicts["fused"].average > 0.8
 
 
+@pytest.mark.slow
 def test_all_kinds_are_in_one_table(trained, tmp_path, monkeypatch):
     rng = np.random.default_rng(2)
     drawn = drawn_sign_mnist()

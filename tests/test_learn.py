@@ -143,6 +143,7 @@ def test_one_sample_a_label_makes_a_first_model(tmp_path: Path, capsys: pytest.C
     assert result_of(capsys)["published"] is None  # it would be no better
 
 
+@pytest.mark.slow
 def test_what_knows_joints_and_looks_is_taught_by_both(tmp_path: Path, hand_models: Path) -> None:
     """The shipped letters learn a sign of one's own, and keep theirs."""
     shutil.copytree(hand_models / "letters", tmp_path / "models" / "letters")
@@ -163,6 +164,7 @@ def test_what_knows_joints_and_looks_is_taught_by_both(tmp_path: Path, hand_mode
     assert [one.top[0][0] for one in said].count("five") >= 5
 
 
+@pytest.mark.slow
 def test_a_new_task_sees_hands_as_the_letters_do(tmp_path: Path, hand_models: Path) -> None:
     """With the shipped letters at hand, looks count beside joints, and what was learned goes on learning."""
     shutil.copytree(hand_models / "letters", tmp_path / "models" / "letters")

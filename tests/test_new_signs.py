@@ -37,6 +37,7 @@ def drawn_hands() -> Hands:
     )
 
 
+@pytest.mark.slow
 def test_directions_follow_what_tells_signs_apart() -> None:
     found = drawn_hands()
     kernel, bias = new_signs.directions(found)
@@ -52,6 +53,7 @@ def test_directions_follow_what_tells_signs_apart() -> None:
     np.testing.assert_allclose(seen.mean(axis=0), 0, atol=0.05)
 
 
+@pytest.mark.slow
 def test_the_network_keeps_joints_and_turns_looks(tmp_path: Path) -> None:
     found = drawn_hands()
     path = tmp_path / new_signs.FILE

@@ -13,7 +13,7 @@ from real_window import MISSING, WHY_SKIPPED, Running, virtual_screen
 from recognizer.play import BEATS, COUNT_FROM
 from recognizer.studio import Studio
 
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=WHY_SKIPPED)
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MISSING), reason=WHY_SKIPPED)]
 
 CARD = 1  # of the studio, which is held up all the time
 

@@ -318,6 +318,7 @@ def test_photographed_hands_are_found_and_a_mirror_swaps_their_side(task_path, p
             assert [region.hand.side for region in finder.find(read(path, mirrored=True))] == ["left"], path
 
 
+@pytest.mark.slow
 def test_close_ups_are_found_and_empty_rooms_are_not(task_path, photographs):
     close_ups = sorted((photographs / "rps").glob("*/*/*"))[::48]
     empty = sorted((photographs / "nothing").glob("*/*"))[::12]

@@ -185,6 +185,7 @@ def somebody(x: int = 320, y: int = 215, size: float = 1.0) -> np.ndarray:
     return image
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "scene",
     [
@@ -240,6 +241,7 @@ def test_a_hand_that_was_taken_for_background_leaves_no_ghost():
     assert not any(stream.show(wall, 5))
 
 
+@pytest.mark.slow
 def test_what_never_leaves_becomes_background():
     stream = Stream()
     stream.show(a_room(), 2)

@@ -110,6 +110,7 @@ def test_health_and_metrics_are_told(served: Served) -> None:
     assert "recognizer_stage_seconds_bucket" in text
 
 
+@pytest.mark.slow
 def test_a_task_is_made_recorded_learned_and_taken_back(served: Served) -> None:
     client, store = served.client, Samples(served.captures)
     made = client.post("/v1/tasks", json={"name": "marks", "region": "paper", "labels": ["two", "seven"]})
@@ -243,6 +244,7 @@ def test_many_clients_at_once_all_get_their_own_answer(served: Served) -> None:
     assert said == {number: alone[number % 10]["text"] for number in range(16)}
 
 
+@pytest.mark.slow
 def test_a_server_stops_at_ctrl_c_and_leaves_whole_samples(served: Served, tmp_path) -> None:
     with running_server(tmp_path, "--workers", "2") as server:
         answers: list[int] = []

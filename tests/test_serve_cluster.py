@@ -57,6 +57,7 @@ def ask(stream, frame):
     return json.loads(stream.recv(HANG_S))
 
 
+@pytest.mark.slow
 def test_page_and_documents_are_the_same(served):
     from recognizer.serve.app import create_app
     from recognizer.settings import ServeSettings
@@ -75,6 +76,7 @@ def test_page_and_documents_are_the_same(served):
     assert served.client.post("/v1/predict?task=digits", content=jpeg(sheet(3, 7))).json()["text"] == "37"
 
 
+@pytest.mark.slow
 def test_jobs_have_one_owner(served):
     served.client.post("/v1/tasks", json={"name": "unlearned", "region": "paper", "labels": ["a"]})
     job = served.client.post("/v1/learn", json={"task": "unlearned"}).json()
@@ -84,6 +86,7 @@ def test_jobs_have_one_owner(served):
     assert "has no samples" in ended["error"]
 
 
+@pytest.mark.slow
 def test_streams_grow_stay_survive_and_shrink(served, nodes):
     """More streams, more replicas; one is killed while samples are recorded; a model is published; then all is quiet."""
     frame = jpeg(sheet(3, 7, 4))

@@ -6,6 +6,7 @@ from collections import Counter
 
 import httpx2 as httpx
 import numpy as np
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
@@ -25,6 +26,7 @@ EXAMPLES = 8  # of each operation
 SMALL = (64, 48)  # pixels: what is still a picture after its mutation is read in a moment
 
 
+@pytest.mark.slow
 def test_no_documented_request_makes_the_server_fail(served: Served) -> None:
     """Nor answer otherwise than documented, to what Schemathesis makes of the OpenAPI document, right and wrong.
 
@@ -79,6 +81,7 @@ def mutated(data: bytes, rng: np.random.Generator) -> bytes:
     return bytes(changed)
 
 
+@pytest.mark.slow
 def test_no_damaged_picture_makes_the_server_fail(served: Served) -> None:
     rng = np.random.default_rng(6)
     kinds = pictures()

@@ -21,6 +21,8 @@ from recognizer import registry
 from recognizer.samples import Samples
 from recognizer.studio import Studio
 
+pytestmark = pytest.mark.slow
+
 FRAME = 252  # of the studio: a sheet at rest
 
 

@@ -266,6 +266,7 @@ def test_pictures_that_are_odd_but_whole_are_read() -> None:
     assert picture_of(buffer.getvalue()).shape == (480, 360, 3)
 
 
+@pytest.mark.slow
 def test_memory_stays_bounded_while_bombs_come(served: Served) -> None:
     """The processes' largest memory, as Linux counts it, does not grow by what the bombs would unpack to."""
     children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children")

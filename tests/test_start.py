@@ -29,6 +29,9 @@ class FakePrograms:
     def __init__(self, folder):
         self.python = folder / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         self.pip_code = 0
+        self.uv_there_code = 1
+        self.uv_code = 0
+        self.installed_by_uv = 0
         self.assets = folder / "models" / "assets"
         self.assets_code = 0
         self.fetched = 0
@@ -40,13 +43,18 @@ class FakePrograms:
 
     def call(self, command, env=None, **_):
         if "recognizer.assets" in command:
-            assert self.installed
+            assert self.installed or self.installed_by_uv
             assert env["PYTHONPATH"].split(os.pathsep)[0] == str(self.python.parents[2])
             self.fetched += 1
             if not self.assets_code:
                 self.assets.mkdir(parents=True)
                 (self.assets / "hand_landmarker.task").touch()
             return self.assets_code
+        if command[-1].startswith("uv=="):
+            return self.uv_there_code
+        if "uv" in command:
+            self.installed_by_uv += 1
+            return self.uv_code
         if "pip" in command:
             self.installed += 1
             if isinstance(self.pip_code, BaseException):
@@ -99,6 +107,14 @@ def test_first_start_sets_up_and_passes_the_words_on(start, programs, tmp_path, 
     assert command == [str(programs.python), "-m", "recognizer", "--source", "studio"]
     assert cwd is None
     assert env["PYTHONPATH"] == os.pathsep.join([str(tmp_path), "elsewhere"])
+
+
+@pytest.mark.parametrize(("there", "uv_code", "by_pip"), [(0, 0, 0), (0, 2, 1), (1, 0, 1)])
+def test_uv_installs_and_pip_where_it_cannot(start, programs, there, uv_code, by_pip):
+    programs.uv_there_code, programs.uv_code = there, uv_code
+    assert start.main([]) == 0
+    assert programs.installed_by_uv == (there == 0)
+    assert programs.installed == by_pip
 
 
 def test_second_start_installs_nothing(start, programs):
@@ -301,6 +317,7 @@ def test_exit_codes_are_passed_on(start, programs):
     assert start.main([]) == 137
 
 
+@pytest.mark.slow
 def test_for_real_without_the_network(tmp_path):
     """A project that requires nothing: a real environment, made once, the assets tried for, the caller's folder kept."""
     project = tmp_path / "a project"

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import pytest
 from conftest import middle_of_card
 from waiting import until
 
@@ -70,6 +71,7 @@ class Person:
         return folder.name if folder else None
 
 
+@pytest.mark.slow
 def test_new_record_learn_swap_recognise_and_back(tmp_path: Path, hand_models: Path) -> None:
     models = tmp_path / "models"
     shutil.copytree(hand_models / "rps", models / "rps")

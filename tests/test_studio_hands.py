@@ -73,6 +73,7 @@ def test_the_arm_ends_outside_of_the_picture(size_wh: tuple[int, int]) -> None:
         assert _project(lowest, studio._pose(card, 1, 3.6))[0, 1] > size_wh[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scene", SCENES)
 def test_mediapipe_finds_the_hands(scene: str) -> None:
     """Its hand landmarker knows only photographs: what it finds in all skin tones looks like a hand."""

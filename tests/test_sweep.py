@@ -55,6 +55,7 @@ def words(pictures, space, *more):
             str(space.parent / "runs"), *more]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_on_after_ctrl_c_stops_a_bad_trial_and_tells_how_to_train_the_winner(
     nodes, pictures, space, tmp_path, capsys
 ):
@@ -94,6 +95,7 @@ def test_a_sweep_goes_on_after_ctrl_c_stops_a_bad_trial_and_tells_how_to_train_t
     assert re.match("2 .* 1e-07 .*stopped$", table[2])  # a bad trial, before it had seen both
 
 
+@pytest.mark.slow
 def test_a_person_is_read_by_a_network_that_did_not_see_them(pictures):
     road = sweep.data_road(
         sets.load(str(pictures)), ["--data", "d", "--network", "linear", "--epochs", "12", "--batch-size", "8"], 0
@@ -127,6 +129,7 @@ def test_a_task_of_ones_own_is_swept_by_its_sessions(monkeypatch):
     assert told[1] == ["--data", "mnist", "--network", "cnn-bn"]
 
 
+@pytest.mark.slow
 def test_hands_leave_out_people(tmp_path, monkeypatch):
     monkeypatch.setattr(signs, "POSE_ROUNDS", 1)
     monkeypatch.setattr(signs, "POSE_COPIES", 2)

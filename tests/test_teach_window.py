@@ -15,7 +15,7 @@ from recognizer.samples import Samples
 from recognizer.settings import STUDIO_SCENE_OF_REGION
 from recognizer.studio import Studio
 
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=WHY_SKIPPED)
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MISSING), reason=WHY_SKIPPED)]
 
 # The studio holds the sign of the card that a file names, and each change of what is seen and done is told.
 PROGRAM = """

@@ -73,6 +73,7 @@ def trained(data, tmp_path_factory):
     return home
 
 
+@pytest.mark.slow
 def test_the_card_says_what_the_model_is(trained, data):
     card = registry.read_card(registry.current(trained / "models", "digits"))
     assert card["labels"] == list("0123456789")
@@ -90,6 +91,7 @@ def test_the_card_says_what_the_model_is(trained, data):
     assert "mnist_test_accuracy" in card["metrics"]
 
 
+@pytest.mark.slow
 def test_what_was_trained_is_current_and_whole(trained):
     home = trained / "models" / "digits"
     versions = [path for path in home.iterdir() if path.is_dir()]
@@ -99,6 +101,7 @@ def test_what_was_trained_is_current_and_whole(trained):
     assert names == {"card.json", "model.keras", "model.tflite", "features.npz", "knowledge.npz"}
 
 
+@pytest.mark.slow
 def test_the_lite_model_runs_without_tensorflow(trained):
     """The live loop's own classifier takes raw grey levels and gives probabilities."""
     from recognizer.classifier import Classifier
@@ -116,6 +119,7 @@ def test_the_lite_model_runs_without_tensorflow(trained):
     assert not np.allclose(dimmed, probabilities), "0 to 1 would mean that the scaling is outside the model"
 
 
+@pytest.mark.slow
 def test_scenes_are_drawn_once(trained, data, monkeypatch):
     """A second identical run finds the crops of the first."""
     monkeypatch.setattr(train, "ProcessPoolExecutor", None)  # whoever draws again fails

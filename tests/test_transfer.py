@@ -42,6 +42,7 @@ def options(tmp_path, **more):
     return argparse.Namespace(**{**given, **more})
 
 
+@pytest.mark.slow
 def test_the_head_learns_then_the_last_block_with_it(data, tmp_path, monkeypatch):
     import keras
 
@@ -66,6 +67,7 @@ def test_the_head_learns_then_the_last_block_with_it(data, tmp_path, monkeypatch
     assert [output.shape[-1] for output in outputs] == [3, 256]
 
 
+@pytest.mark.slow
 def test_the_head_learns_at_the_rate_asked_for(data, tmp_path, monkeypatch):
     monkeypatch.setattr(transfer, "pretrained", tiny_vgg)
     losses = [
