@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from coverage import Coverage
 from running_server import Served, running_server
+from waiting import HANG_S
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -24,6 +25,11 @@ from recognizer.errors import AssetError, ModelError
 from recognizer.strokes import digit_strokes, draw_strokes, placing
 from recognizer.values import Box, Frame, Prediction, Region
 
+PATIENT_RAY = {  # a node is not dead because the machine is slow
+    "gcs_server_port_wait_time_s": "900",
+    "health_check_timeout_ms": "600000",
+    "worker_register_timeout_seconds": "900",
+}
 STORE_BYTES = 100_000_000  # of each Ray node
 CARD_S = 2.4  # how long the studio shows each sheet
 
@@ -251,10 +257,17 @@ def nodes() -> Iterator[Any]:
         pytest.skip("workers are found in /proc, which is Linux's")
     from ray.cluster_utils import Cluster
 
+    class PatientCluster(Cluster):
+        def _wait_for_node(self, node: Any, timeout: float = HANG_S) -> None:
+            super()._wait_for_node(node, timeout)
+
     node = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": STORE_BYTES}
-    both = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
-    try:
-        both.add_node(**node)
-        yield both
-    finally:
-        both.shutdown()
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in PATIENT_RAY.items():
+            environment.setenv(f"RAY_{name}", value)
+        both = PatientCluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+        try:
+            both.add_node(**node)
+            yield both
+        finally:
+            both.shutdown()
