@@ -4,10 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -265,9 +267,11 @@ def nodes() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as environment:
         for name, value in PATIENT_RAY.items():
             environment.setenv(f"RAY_{name}", value)
-        both = PatientCluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
-        try:
+        with pytest.MonkeyPatch.context() as clock:  # by which Ray waits half a minute for a node, and no longer
+            clock.setattr("ray._private.node.time", SimpleNamespace(**{**vars(time), "monotonic": lambda: 0.0}))
+            both = PatientCluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
             both.add_node(**node)
+        try:
             yield both
         finally:
             both.shutdown()
