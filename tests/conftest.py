@@ -104,17 +104,19 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """What is marked no_cover trains networks, by itself and in other processes, and runs through little else; to count
     lines there takes half as long again.
     """
-    counting = Coverage.current() if item.get_closest_marker("no_cover") else None
-    if counting is None:
-        return (yield)
-    counting.stop()
-    of_children = os.environ.pop(COVERAGE_OF_CHILDREN, None)
+    stopped = []
+    if item.get_closest_marker("no_cover"):
+        while counting := Coverage.current():  # pytest-cov's, above what coverage itself starts in each process
+            counting.stop()
+            stopped.append(counting)
+    of_children = os.environ.pop(COVERAGE_OF_CHILDREN, None) if stopped else None
     try:
         return (yield)
     finally:
         if of_children is not None:
             os.environ[COVERAGE_OF_CHILDREN] = of_children
-        counting.start()
+        for counting in reversed(stopped):
+            counting.start()
 
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell, and so for all that tests start
