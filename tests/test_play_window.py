@@ -30,7 +30,7 @@ class StillStudio(studio.Studio):
 
     def frame(self, index):
         StillStudio.count += 1  # time goes on with the frames, however few a second there are
-        return replace(super().frame(shown), index=index, time_s=StillStudio.count / 30)
+        return replace(super().frame(shown), index=index, time_s=StillStudio.count / 15)
 
 class KnownGame(play.RockPaperScissors):
     known = None

@@ -332,7 +332,10 @@ def test_for_real_without_the_network(tmp_path):
     )
     (project / "recognizer" / "assets.py").write_text("import sys\nsys.exit('offline')\n")
     command = [sys.executable, str(project / "start.py"), "--source", "studio"]
-    first = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False, timeout=HANG_S)
+    offline = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.devnull}
+    first = subprocess.run(
+        command, cwd=elsewhere, env=offline, capture_output=True, text=True, check=False, timeout=HANG_S
+    )
     said = f"{project / '.venv'}|{elsewhere}|--source|studio"
     assert first.stdout.splitlines()[-1] == said, first.stderr
     assert first.returncode == 3
