@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recognizer.ctrl_c import CtrlC, was_pressed
 from recognizer.errors import RecognizerError, SettingsError
 from recognizer.mirror import folder_of
 from recognizer.terminal import spell_what_cannot_be_shown
@@ -64,14 +65,16 @@ def main(words: Sequence[str] | None = None) -> int:
         if words and words[0] in commands:
             return commands[words[0]](words[1:])
         return run_live(words)
-    except RecognizerError as error:
-        print(error, file=sys.stderr)
-        return USAGE_ERROR
     except BrokenPipeError:  # what reads the output, such as head, has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SOME_FAILED
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except (Exception, KeyboardInterrupt) as error:
+        if was_pressed(error):
+            return INTERRUPTED
+        if not isinstance(error, RecognizerError):
+            raise
+        print(error, file=sys.stderr)
+        return USAGE_ERROR
 
 
 def run_live(words: Sequence[str]) -> int:
@@ -114,7 +117,6 @@ def run_live(words: Sequence[str]) -> int:
 
 def live(settings: "Settings") -> int:
     """The whole program: frames from the source, through the pipeline, into the sinks."""
-    from recognizer.ctrl_c import CtrlC
     from recognizer.live import LivePipeline
     from recognizer.overlay import Overlay
     from recognizer.settings import HEADLESS_FRAMES

@@ -4,9 +4,18 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator
 from types import FrameType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from recognizer.values import Frame
+if TYPE_CHECKING:
+    from recognizer.values import Frame
+
+
+def was_pressed(error: BaseException) -> bool:
+    """Whether Ctrl-C is where the error comes from: importing a native library makes an ImportError of it."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, KeyboardInterrupt):
+        found = found.__cause__ or found.__context__
+    return found is not None
 
 
 class CtrlC:
@@ -19,7 +28,7 @@ class CtrlC:
         self._pressed = False
         self._watches = False
 
-    def frames(self, source: Iterable[Frame]) -> Iterator[Frame]:
+    def frames(self, source: Iterable["Frame"]) -> Iterator["Frame"]:
         """The source's frames; raises KeyboardInterrupt before the next one where Ctrl-C was pressed and dropped."""
         for frame in source:
             if self._pressed:

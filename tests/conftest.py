@@ -28,9 +28,9 @@ from recognizer.strokes import digit_strokes, draw_strokes, placing
 from recognizer.values import Box, Frame, Prediction, Region
 
 PATIENT_RAY = {  # a node is not dead because the machine is slow
-    "gcs_server_port_wait_time_s": "900",
+    "gcs_server_port_wait_time_s": f"{HANG_S:.0f}",
     "health_check_timeout_ms": "600000",
-    "worker_register_timeout_seconds": "900",
+    "worker_register_timeout_seconds": f"{HANG_S:.0f}",
 }
 STORE_BYTES = 100_000_000  # of each Ray node
 CARD_S = 2.4  # how long the studio shows each sheet
@@ -240,16 +240,24 @@ def published_models() -> Path:
     return models
 
 
-@pytest.fixture
-def hand_models(published_models: Path) -> Path:
-    """The same, skipping where the hand model or MediaPipe is missing."""
+def landmarker_path() -> Path:
+    """The hand landmarker's file, skipping where it or MediaPipe is missing."""
     if find_spec("mediapipe") is None:  # to import it here would import TensorFlow as well
         pytest.skip("needs MediaPipe")
     try:
-        find_asset("hand_landmarker")
-        registry.current(published_models, "rps")
-    except (AssetError, ModelError) as error:
+        return find_asset("hand_landmarker")
+    except AssetError as error:
         pytest.skip(f"needs the hand model: {error}")
+
+
+@pytest.fixture
+def hand_models(published_models: Path) -> Path:
+    """The same, skipping where the hand model or MediaPipe is missing."""
+    landmarker_path()
+    try:
+        registry.current(published_models, "rps")
+    except ModelError as error:
+        pytest.skip(f"needs the model of rps: {error}")
     return published_models
 
 

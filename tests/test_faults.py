@@ -285,6 +285,21 @@ def test_ctrl_c_that_a_library_drops_ends_the_run_at_the_next_frame(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_ctrl_c_that_an_import_makes_an_error_of_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def open_pipeline(*_: object, **__: object) -> Pipeline:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt as pressed:
+            raise ImportError("initialization failed") from pressed
+        raise AssertionError
+
+    monkeypatch.setattr(pipeline, "open_pipeline", open_pipeline)
+    assert main(["--headless", "--source", "studio", "--output", str(tmp_path)]) == 130
+    assert capsys.readouterr().err == ""
+
+
 def ran(*words: str, code: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     """The program in a process of its own, with that Python code run first."""
     start = f"{code}\nimport runpy, sys\nrunpy.run_module('recognizer', run_name='__main__', alter_sys=True)"

@@ -1,14 +1,13 @@
 """Hands in pictures and streams, with a pretended MediaPipe, and with the real one where its model is there."""
 
 import os
-from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from conftest import landmarker_path
 
-from recognizer.assets import find_asset
 from recognizer.errors import AssetError
 from recognizer.regions import hands
 from recognizer.regions.hands import PICTURE_LOOKS, STREAM_LOOKS, HandFinder, Landmarker, Look, is_plausible, square_box
@@ -261,12 +260,7 @@ def test_a_stream_that_stays_empty_shows_where_to_hold_a_hand(monkeypatch, guide
 
 @pytest.fixture(scope="module")
 def task_path() -> Path:
-    if find_spec("mediapipe") is None:
-        pytest.skip("needs MediaPipe")
-    try:
-        return find_asset("hand_landmarker")
-    except AssetError as error:
-        pytest.skip(f"needs the hand model: {error}")
+    return landmarker_path()
 
 
 def test_times_that_stand_still_or_go_back_do_no_harm(task_path):

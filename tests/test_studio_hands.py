@@ -1,14 +1,11 @@
 import contextlib
 from collections import Counter, defaultdict
-from importlib.util import find_spec
 
 import cv2
 import numpy as np
 import pytest
-from conftest import middle_of_card
+from conftest import landmarker_path, middle_of_card
 
-from recognizer.assets import find_asset
-from recognizer.errors import AssetError
 from recognizer.regions.hands import Landmarker
 from recognizer.studio import Studio, _project
 
@@ -77,12 +74,7 @@ def test_the_arm_ends_outside_of_the_picture(size_wh: tuple[int, int]) -> None:
 @pytest.mark.parametrize("scene", SCENES)
 def test_mediapipe_finds_the_hands(scene: str) -> None:
     """Its hand landmarker knows only photographs: what it finds in all skin tones looks like a hand."""
-    try:
-        asset = find_asset("hand_landmarker")
-    except AssetError as error:
-        pytest.skip(str(error))
-    if find_spec("mediapipe") is None:
-        pytest.skip("needs MediaPipe")
+    asset = landmarker_path()
     found: dict[str, list[bool]] = defaultdict(list)
     size_wh = (960, 540)
     with contextlib.closing(Landmarker(asset, video=False, confidence=0.5, hands=2)) as landmarker:

@@ -95,6 +95,22 @@ def test_a_sweep_goes_on_after_ctrl_c_stops_a_bad_trial_and_tells_how_to_train_t
     assert re.match("2 .* 1e-07 .*stopped$", table[2])  # a bad trial, before it had seen both
 
 
+def test_trials_that_were_done_before_an_interruption_are_compared_with(pictures):
+    pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-cluster.txt")
+    done, bad, good = (
+        SimpleNamespace(trial_id=f"{number}", is_finished=lambda number=number: number == 0, last_result=None)
+        for number in range(3)
+    )
+    done.last_result = {"scores": "[0.5, 0.7]", "score": 0.6, "training_iteration": 2}
+    controller = SimpleNamespace(get_trials=lambda: [done, bad, good])
+    scheduler = sweep.scheduler_of(2)
+    scheduler.set_search_properties("score", "max")
+    scheduler.on_trial_add(controller, bad)
+    scheduler.on_trial_add(controller, good)
+    assert scheduler.on_trial_result(controller, bad, {"training_iteration": 1, "score": 0.4}) == "STOP"
+    assert scheduler.on_trial_result(controller, good, {"training_iteration": 1, "score": 0.6}) == "CONTINUE"
+
+
 @pytest.mark.slow
 def test_a_person_is_read_by_a_network_that_did_not_see_them(pictures):
     road = sweep.data_road(

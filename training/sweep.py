@@ -334,9 +334,7 @@ def _run(ray: Any, road: Road, trials: list[Chosen], options: argparse.Namespace
             param_space={"trial": tune.grid_search(list(range(len(trials))))},
             tune_config=tune.TuneConfig(
                 metric="score", mode="max", reuse_actors=True,
-                scheduler=tune.schedulers.ASHAScheduler(
-                    max_t=len(road.parts), grace_period=1, reduction_factor=REDUCTION
-                ),
+                scheduler=scheduler_of(len(road.parts)),
             ),
             run_config=tune.RunConfig(
                 name=folder.name, storage_path=str(folder.parent), verbose=0, callbacks=[teller(len(road.parts))]
@@ -361,6 +359,32 @@ def judge(config: dict[str, int], road: Road, trials: list[Chosen]) -> None:
         except TrainingError:  # a rate at which the loss is no number any more
             scores.append(STOPPED)
         tune.report({"score": float(np.mean(scores)), "scores": json.dumps(scores)})
+
+
+def scheduler_of(parts: int) -> Any:
+    """ASHA that compares with the finished trials of an interrupted sweep, too; Ray restores the trials alone."""
+    from ray import tune
+
+    class Scheduler(tune.schedulers.ASHAScheduler):
+        knows_finished = False
+
+        def on_trial_result(self, controller: Any, trial: Any, result: dict) -> str:
+            if not self.knows_finished:
+                self.knows_finished = True
+                for other in controller.get_trials():
+                    if other.is_finished() and other.last_result:
+                        self._learn(controller, other)
+            return super().on_trial_result(controller, trial, result)
+
+        def _learn(self, controller: Any, trial: Any) -> None:
+            scores = json.loads(trial.last_result["scores"])
+            self.on_trial_add(controller, trial)
+            for count in range(1, len(scores) + 1):
+                then = {"training_iteration": count, "score": float(np.mean(scores[:count]))}
+                super().on_trial_result(controller, trial, then)
+            self.on_trial_remove(controller, trial)
+
+    return Scheduler(max_t=parts, grace_period=1, reduction_factor=REDUCTION)
 
 
 def teller(parts: int) -> Any:
