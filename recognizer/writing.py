@@ -1,5 +1,6 @@
 """What only writing on paper needs: which finds are no digits after all, and how digits make a number."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -7,9 +8,13 @@ import cv2
 import numpy as np
 
 from recognizer import preprocess
-from recognizer.regions.digits import text_lines
+from recognizer.regions.text_lines import text_lines
 from recognizer.values import Box, Frame, Prediction, Region
 
+UNKNOWN = "?"  # in a number, for what is written there and not known
+MAX_UNKNOWN = 3  # of these in a row: more are a word, which parts numbers
+NUMBER_GAP = 0.35  # of the height: what stands nearer to the end of a number belongs to it
+NUMBER_HEIGHT = 0.6  # of the higher one: digits of a number are about equally high
 FAINT_SHARE = 0.35  # of the contrast of larger writing
 FAINT_REACH = 1.5  # of the larger writing's height
 STICK = 0.24  # width to length, as the ink is spread: below this a 1 has neither flag nor foot
@@ -40,10 +45,34 @@ class Writing:
         return without_overlaps(regions, without_doubtful(frame, regions, without_outshone(regions, predictions)))
 
     def text(self, regions: Sequence[Region], predictions: Sequence[Prediction]) -> str:
-        """The known labels in reading order: those of one line joined to a number, lines separated by a space."""
+        """The labels in reading order: those of one line joined to a number, lines separated by a space.
+
+        What stands among the known labels of a line and is not known is UNKNOWN: no digit is left out of a number in
+        silence.
+        """
         labels = {id(region): prediction.label for region, prediction in zip(regions, predictions, strict=True)}
-        known = [region for region in regions if labels[id(region)] is not None]
-        return " ".join("".join(str(labels[id(region)]) for region in line) for line in text_lines(known))
+        lines = [[(region.box, labels[id(region)]) for region in line] for line in text_lines(list(regions))]
+        return " ".join(filter(None, map(_line_text, lines)))
+
+
+def _line_text(line: list[tuple[Box, str | None]]) -> str:
+    """The text of boxes with their labels, from left to right; empty where none is known."""
+    known = [place for place, (_, label) in enumerate(line) if label is not None]
+    if not known:
+        return ""
+    first, last = known[0], known[-1]
+    while first and _touch(line[first - 1][0], line[first][0]):
+        first -= 1
+    while last + 1 < len(line) and _touch(line[last][0], line[last + 1][0]):
+        last += 1
+    said = "".join(UNKNOWN if label is None else label for _, label in line[first : last + 1])
+    return re.sub(rf"(\{UNKNOWN}){{{MAX_UNKNOWN + 1},}}", " ", said).strip()
+
+
+def _touch(left: Box, right: Box) -> bool:
+    """Whether two neighbours of a line stand as close and are as high as digits of one number are."""
+    low, high = sorted((left.height, right.height))
+    return right.x1 - left.x2 < NUMBER_GAP * high and low > NUMBER_HEIGHT * high
 
 
 def without_outshone(regions: Sequence[Region], predictions: Sequence[Prediction]) -> tuple[Prediction, ...]:

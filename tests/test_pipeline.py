@@ -39,10 +39,30 @@ def test_digits_of_a_line_are_a_number_and_lines_stand_apart() -> None:
     assert read(regions, ["4", "2", "0", "7"]).text == "42 07"
 
 
-def test_what_is_not_known_stays_a_region_and_out_of_the_text() -> None:
-    observation = read([region(0, 0, 30, 50), region(40, 0, 70, 50), region(80, 0, 110, 50)], ["4", None, "2"])
-    assert observation.text == "42"
-    assert labels_of(observation) == ["4", None, "2"]
+ROW = [region(40 * place, 0, 40 * place + 30, 50) for place in range(7)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "text"),
+    [
+        (["4", None, "2"], "4?2"),  # no digit of a number is left out in silence
+        (["4", None, None, "2"], "4??2"),
+        ([None, "4", "2"], "?42"),
+        (["4", "2", None], "42?"),
+        ([None, None], ""),
+        (["4", None, None, None, None, "2"], "4 2"),  # a word between two numbers
+        (["4", None, None, None, None], "4"),
+    ],
+)
+def test_what_stands_in_a_number_and_is_not_known_is_said(labels: list[str | None], text: str) -> None:
+    observation = read(ROW[: len(labels)], labels)
+    assert observation.text == text
+    assert labels_of(observation) == labels
+
+
+def test_what_stands_apart_from_a_number_or_is_much_smaller_is_no_part_of_it() -> None:
+    assert read([region(0, 0, 30, 50), region(70, 0, 100, 50)], ["4", None]).text == "4"
+    assert read([region(0, 0, 30, 50), region(35, 20, 45, 40)], ["4", None]).text == "4"
 
 
 def test_the_classifier_sees_mnist_pictures_of_the_crops() -> None:

@@ -4,7 +4,8 @@ import pytest
 from conftest import as_frame, middle_of_card, paper, write
 
 from recognizer.preprocess import mnist_image
-from recognizer.regions.digits import LOOK_ASIDE_EVERY, DigitFinder, is_writing, reading_order, text_lines
+from recognizer.regions.digits import LOOK_ASIDE_EVERY, DigitFinder, is_writing
+from recognizer.regions.text_lines import reading_order, text_lines
 from recognizer.strokes import digit_strokes, draw_strokes, placing
 from recognizer.studio import Studio
 from recognizer.values import Box, Frame, Prediction, Region

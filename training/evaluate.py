@@ -5,6 +5,7 @@ python -m training.evaluate photos DIR     (DIR/series/label/picture, or DIR/lab
 python -m training.evaluate mirrored DIR   (the same, and their mirror images: hand signs are read alike in both)
 python -m training.evaluate clip FILE --task letters --shows A:0-89,V:90-179   (a video as a stream, frame by frame)
 python -m training.evaluate rejection      (pictures that show no digit)
+python -m training.evaluate rooms          (numbers on sheets that people hold in rooms, drawn; --sheet shows the failures)
 python -m training.evaluate sources --task letters|rps      (hand signs of people left out of the training in turn)
 """
 
@@ -21,11 +22,12 @@ import numpy as np
 from recognizer import registry
 from recognizer.errors import DataError, RecognizerError, SettingsError
 from recognizer.mirror import folder_of
+from recognizer.overlay import Overlay
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.sources import PICTURE_SUFFIXES, open_source, read_image
 from recognizer.strokes import draw_strokes, letter_strokes
-from recognizer.values import Frame
-from training import scenes, signs
+from recognizer.values import Box, Frame
+from training import rooms, scenes, signs
 from training.datasets import data_folders, load_mnist
 from training.hands import LABELS
 
@@ -48,6 +50,7 @@ def main() -> None:
     parser.add_argument("--mistakes", action="store_true", help="list each file that was read wrong")
     parser.add_argument("--each", type=int, default=DRAWN_EACH, help="drawn pictures of each kind, for rejection")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sheet", type=Path, metavar="FILE", help="for rooms: a picture of the failures")
     parser.add_argument("--kind", choices=signs.KINDS, help="for sources: only this kind")
     parser.add_argument("--runs", type=Path, default=signs.ROOT / "runs", help="for sources: what is kept on the way")
     options = parser.parse_args()
@@ -184,6 +187,97 @@ def evaluate_rejection(pipeline: Pipeline, each: int, seed: int) -> None:
     print(f"{'all':22} {labelled.total():4} of {total.total():4}   {labelled.total() / total.total():.4f}")
 
 
+CELLS = [(light, sheet) for light in ("bright", "middle", "dim") for sheet in ("near", "middle", "far")]
+ROOM_WH = (1280, 720)
+LEAST_HEIGHT = 40  # pixels of a digit in such a room
+
+
+def evaluate_rooms(pipeline: Pipeline, each: int, seed: int, failures: Path | None) -> None:
+    """The share of numbers that are read exactly, by light and by how large the sheet is, then of sheets of digits.
+
+    Writers (MNIST's test digits), rooms and hands are none that the finder's training saw.
+    """
+    stuff = rooms.material(held_out=True)
+    tiles: list[np.ndarray] = []
+    whole = Counter[str]()
+    for number, (light, sheet) in enumerate(CELLS):
+        rng = np.random.default_rng([seed, number])
+        why = Counter[str]()
+        for _ in range(each):
+            scene, text = number_scene(stuff, rng, light, sheet)
+            said = pipeline.step(Frame(scene.picture_bgr, 0, 0.0, "room")).text
+            why[failure(text, said)] += 1
+            if said != text and failures:
+                tiles.append(_failed(scene.picture_bgr, f"{light} {sheet}: {text}, read {said or 'nothing'}"))
+        whole += why
+        print(f"{light:8} {sheet:8} {why['right']:4} of {each:4}   {_others(why)}")
+    print(
+        f"{'all numbers':17} {whole['right']:4} of {whole.total():4}   {whole['right'] / whole.total():.4f}   {_others(whole)}"
+    )
+    for light in ("bright", "middle", "dim"):
+        rng = np.random.default_rng([seed, 100, len(light)])
+        found = right = wrong = 0
+        for _ in range(max(1, each // 4)):
+            scene = rooms.draw(stuff, rng, ROOM_WH, light=light, sheet="near", layout="pens")
+            digits = [one for one in scene.written if one.label and not one.in_doubt]
+            observation = pipeline.step(Frame(scene.picture_bgr, 0, 0.0, "room"))
+            ours, theirs = right, wrong
+            for region, prediction in zip(observation.regions, observation.predictions, strict=True):
+                truth = [one for one in scene.written if region.box.iou(_box_of(one)) > 0.4]
+                right += any(one.label == prediction.label and not one.in_doubt and one.label for one in truth)
+                wrong += prediction.label is not None and not any(one.label == prediction.label for one in truth)
+            found += len(digits)
+            if failures and (right - ours < len(digits) or wrong > theirs):
+                drawn = Overlay(mirror=False).draw(observation)
+                tiles.append(_failed(drawn, f"{light} pens: {right - ours} of {len(digits)}, {wrong - theirs} wrong"))
+        print(
+            f"sheets of digits, {light:8} {right:4} of {found:4}   {right / max(1, found):.4f}   {wrong} wrong labels"
+        )
+    if failures and tiles:
+        columns = 5
+        tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
+        rows = [np.hstack(tiles[start : start + columns]) for start in range(0, len(tiles), columns)]
+        cv2.imwrite(str(failures), np.vstack(rows))
+        print(f"Wrote {failures}")
+
+
+def number_scene(stuff: rooms.Material, rng: np.random.Generator, light: str, sheet: str) -> tuple[rooms.Scene, str]:
+    """A room in which one number of 1 to 4 clear digits is held up, and the number."""
+    while True:
+        scene = rooms.draw(stuff, rng, ROOM_WH, light=light, sheet=sheet, layout="number")
+        heights = [one.box_xyxy[3] - one.box_xyxy[1] for one in scene.written]
+        clear = all(one.label and not one.in_doubt for one in scene.written)
+        if heights and clear and min(heights) >= LEAST_HEIGHT:
+            return scene, "".join(str(one.label) for one in sorted(scene.written, key=lambda one: one.box_xyxy[0]))
+
+
+def failure(text: str, said: str) -> str:
+    """What kind of failure it is to read a number as something else."""
+    if said == text:
+        return "right"
+    if not said:
+        return "nothing read"
+    if len(said.replace(" ", "")) > len(text):
+        return "more read"
+    return "wrong digit" if len(said) == len(text) and "?" not in said else "digit missing"
+
+
+def _others(why: "Counter[str]") -> str:
+    return ", ".join(f"{kind} ×{count}" for kind, count in why.most_common() if kind != "right")
+
+
+def _box_of(one: rooms.Written) -> Box:
+    x1, y1, x2, y2 = one.box_xyxy
+    return Box(int(x1), int(y1), int(np.ceil(x2)), int(np.ceil(y2)))
+
+
+def _failed(picture: np.ndarray, words: str) -> np.ndarray:
+    small = cv2.resize(picture, (384, 216), interpolation=cv2.INTER_AREA)
+    cv2.putText(small, words, (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 3, cv2.LINE_AA)
+    cv2.putText(small, words, (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA)
+    return small
+
+
 def drawn_kinds(rng: np.random.Generator, each: int) -> dict[str, Iterable[np.ndarray]]:
     """Pictures (480, 640, 3) uint8 drawn in code, by kind."""
     width, height = SIZE_WH
@@ -242,6 +336,9 @@ WHAT = {
     ),
     "rejection": lambda options: _measured(
         options, lambda pipeline: evaluate_rejection(pipeline, options.each, options.seed)
+    ),
+    "rooms": lambda options: _measured(
+        options, lambda pipeline: evaluate_rooms(pipeline, options.each, options.seed, options.sheet)
     ),
     "sources": evaluate_sources,
 }

@@ -149,7 +149,7 @@ def draw_hand(rng: np.random.Generator) -> np.ndarray:
         for step in range(8):  # from the rim to the middle, which faces the light
             tone = skin * (shade + (1 - shade) * step / 7)
             cv2.line(picture, *ends, tone, max(1, round(thickness * (1 - step / 9))), cv2.LINE_AA)
-    picture *= _light(height, width, rng)
+    picture *= light(height, width, rng)
     picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.5, 3))
     picture += rng.normal(0, rng.uniform(0.3, 5), picture.shape).astype(np.float32)
     return cv2.cvtColor(np.clip(picture, 0, 255).astype(np.uint8), cv2.COLOR_GRAY2BGR)
@@ -254,18 +254,18 @@ def _character(
         letter = LETTERS[rng.integers(len(LETTERS))]
         if rng.random() < 0.3:
             return NOTHING, _printed(letter, size, rng)
-        return NOTHING, _written(letter_strokes(letter, rng), size, pen_px, rng)
+        return NOTHING, stroke_stamp(letter_strokes(letter, rng), size, pen_px, rng)
     if draw < 0.16:
         label = int(rng.integers(10))
         return label, _printed(str(label), size, rng)
     if draw < 0.52:
         label = int(rng.integers(10))
-        return label, _written(digit_strokes(label, rng), size, pen_px, rng)
+        return label, stroke_stamp(digit_strokes(label, rng), size, pen_px, rng)
     index = int(rng.integers(len(digits)))
-    return int(labels[index]), _from_mnist(digits[index], size, pen_px, rng)
+    return int(labels[index]), mnist_stamp(digits[index], size, pen_px, rng)
 
 
-def _written(strokes: list[np.ndarray], size: float, pen_px: float, rng: np.random.Generator) -> np.ndarray:
+def stroke_stamp(strokes: list[np.ndarray], size: float, pen_px: float, rng: np.random.Generator) -> np.ndarray:
     angle = np.radians(rng.normal(0, 6))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * max(8.0, size - pen_px)
     points = np.concatenate(strokes) @ turn.T
@@ -304,7 +304,7 @@ def _printed(character: str, size: float, rng: np.random.Generator) -> np.ndarra
     return cv2.resize(ink, wh, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
 
 
-def _from_mnist(digit: np.ndarray, size: float, pen_px: float, rng: np.random.Generator) -> np.ndarray:
+def mnist_stamp(digit: np.ndarray, size: float, pen_px: float, rng: np.random.Generator) -> np.ndarray:
     """An MNIST digit (28, 28) at `size` pixels high with smooth rims, thinned towards the pen's width."""
     big = cv2.resize(trim(digit), None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC)
     big = cv2.GaussianBlur(cv2.copyMakeBorder(big, 16, 16, 16, 16, cv2.BORDER_CONSTANT), (0, 0), 3)
@@ -355,7 +355,7 @@ def photograph(ink: np.ndarray, size: float, rng: np.random.Generator) -> np.nda
     strength = float(np.exp(rng.uniform(np.log(0.18), np.log(0.95))))
     tone = (255 - paper) * strength if light_ink else -paper * strength
     picture = paper + tone * (ink.astype(np.float32) / 255)
-    picture *= _light(height, width, rng)
+    picture *= light(height, width, rng)
     blur = rng.uniform(0.3, 0.3 + min(3.0, 0.02 * size))
     picture = cv2.GaussianBlur(picture, (0, 0), blur)
     picture += rng.normal(0, rng.uniform(0.3, 5), picture.shape).astype(np.float32)
@@ -387,7 +387,7 @@ def _rule(paper: np.ndarray, size: float, rng: np.random.Generator, lighter: boo
     paper += lines * strength * ((255 - paper) if lighter else -paper)
 
 
-def _light(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+def light(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
     """Uneven light, (H, W) float32 around 0.4 to 1: a slope, sometimes with a shadow's edge or dark corners."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     angle = rng.uniform(0, 2 * np.pi)

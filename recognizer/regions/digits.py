@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from recognizer.regions.lines import are_rests, erase_lines
+from recognizer.regions.text_lines import reading_order
 from recognizer.values import Box, Frame, Prediction, Region
 
 WORK_SIDE = 640  # pixels; a frame's longer side is brought down to this to look for ink
@@ -375,30 +376,6 @@ def _cut_out(group: _Group, gray: np.ndarray, scale: float) -> Region | None:
     low = 0.25 * group.peak
     crop = np.clip((ink.astype(np.float32) - low) * (255 / max(1.0, group.peak - low)), 0, 255).astype(np.uint8)
     return Region(box, crop, group.peak, group.contrast.light) if crop.any() else None
-
-
-def reading_order(regions: list[Region]) -> list[Region]:
-    """Lines from top to bottom, each from left to right."""
-    return [region for line in text_lines(regions) for region in line]
-
-
-def text_lines(regions: list[Region]) -> list[list[Region]]:
-    """Regions that stand side by side, as lines from top to bottom, each from left to right."""
-    lines: list[list[Region]] = []
-    for region in sorted(regions, key=lambda region: region.box.x1):
-        best, best_overlap = None, 0.35  # of the smaller height: digits of one line are neither equal nor level
-        for line in lines:
-            last = line[-1].box
-            overlap = min(last.y2, region.box.y2) - max(last.y1, region.box.y1)
-            share = overlap / min(last.height, region.box.height)
-            gap = region.box.x1 - last.x2
-            if share > best_overlap and gap < 2.5 * max(last.height, region.box.height):
-                best, best_overlap = line, share
-        if best is None:
-            lines.append([region])
-        else:
-            best.append(region)
-    return sorted(lines, key=lambda line: sum(region.box.center_xy[1] for region in line) / len(line))
 
 
 def _without_line_rests(groups: list[_Group]) -> list[_Group]:
