@@ -260,7 +260,7 @@ class Network:
     """
 
     def __init__(self, path: Path):
-        self._network = _interpreter(path)
+        self._network = open_interpreter(path)
         self._input = self._network.get_input_details()[0]
         self._shape = [int(side) for side in self._input["shape"][1:]]
         self.takes = math.prod(self._shape)  # numbers that one input has
@@ -303,7 +303,7 @@ def _values_of(card: dict[str, Any], prepared: str) -> int | None:
     return sum(VALUES[part] for part in parts) if all(part in VALUES for part in parts) else None
 
 
-def _interpreter(path: Path):  # type: ignore[no-untyped-def]  # ai_edge_litert ships no types
+def open_interpreter(path: Path):  # type: ignore[no-untyped-def]  # ai_edge_litert ships no types
     from ai_edge_litert.interpreter import Interpreter
 
     try:

@@ -1,3 +1,4 @@
+import re
 import sys
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from recognizer.strokes import digit_strokes, draw_strokes
 from recognizer.values import Frame, Prediction
 from training import evaluate
 from training.datasets import Images
+from training.sheets import Digits
 
 
 class Says:
@@ -233,3 +235,17 @@ def test_the_published_model_knows_nothing_on_blank_paper(published):
     assert published.step(Frame(blank, 0, 0.0, "blank")).text == ""
     (empty,) = published.classifier.predict([np.zeros((28, 28), np.uint8)])
     assert empty.label is None
+
+
+def test_numbers_in_rooms_are_counted_by_light_and_sheet_and_failures_shown(published, tmp_path, capsys, monkeypatch):
+    nothing = Digits(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int64))
+    monkeypatch.setattr(evaluate.rooms, "material", lambda *, held_out: evaluate.rooms.Material(nothing))
+    monkeypatch.setattr(evaluate, "CELLS", [("bright", "near"), ("dim", "far")])
+    monkeypatch.setattr(evaluate, "ROOM_WH", (640, 360))
+    monkeypatch.setattr(evaluate, "LEAST_HEIGHT", 20)
+    evaluate.evaluate_rooms(published, 2, 0, tmp_path / "failures.png")
+    out = capsys.readouterr().out
+    assert re.search(r"^bright   near +\d of +2", out, re.M)
+    assert re.search(r"^all numbers +\d of +4", out, re.M)
+    assert re.search(r"^sheets of digits, dim +\d+ of +\d+ ", out, re.M)
+    assert (tmp_path / "failures.png").exists() == ("Wrote" in out)

@@ -214,8 +214,8 @@ def evaluate_rooms(pipeline: Pipeline, each: int, seed: int, failures: Path | No
     print(
         f"{'all numbers':17} {whole['right']:4} of {whole.total():4}   {whole['right'] / whole.total():.4f}   {_others(whole)}"
     )
-    for light in ("bright", "middle", "dim"):
-        rng = np.random.default_rng([seed, 100, len(light)])
+    for number, light in enumerate(("bright", "middle", "dim")):
+        rng = np.random.default_rng([seed, 100, number])
         found = right = wrong = 0
         for _ in range(max(1, each // 4)):
             scene = rooms.draw(stuff, rng, ROOM_WH, light=light, sheet="near", layout="pens")

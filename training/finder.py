@@ -1,0 +1,182 @@
+"""Fit the two networks that find writing, on rooms that training/rooms.py draws.
+
+python -m training.finder draw --scenes 12000     scenes, and the examples to learn from that are cut out of them
+python -m training.finder fit characters          where characters stand
+python -m training.finder fit ink                 what of the ink around there is theirs
+
+Drawing goes on with what is drawn; a fit goes on from the weights of its last epoch, which --start names. The networks are
+written where the recognizer has them, with a card.
+"""
+
+import argparse
+import json
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from recognizer.durable import write_whole
+from recognizer.errors import DataError, RecognizerError
+from recognizer.regions.characters import NETWORKS
+from training import characters, inks, rooms
+from training.tf_settings import import_tensorflow
+from training.versions import git_commit
+
+if TYPE_CHECKING:
+    import keras
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARD = 250  # scenes that are kept in one file
+SHAPES = ((640, 360), (640, 360), (640, 480), (640, 480), (480, 640), (640, 512))  # pixels of a scene
+LARGE_SHARE = 0.3  # of the scenes, which are drawn twice as large for the ink
+PARTS = 4  # of each scene, for the characters' network
+EACH = 10  # characters of a scene, at most, for the ink's network
+NOTHING = 4  # places without a character in each scene
+TESTED = 0.05  # of the shards, which are not learned from
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How one of the networks is fitted."""
+
+    examples: ModuleType
+    arrays: tuple[str, str]  # of a shard: what the network sees, and what it is to say
+    epochs: int
+    rate: float
+    batch: int
+
+
+FITS = {
+    "characters": Fit(characters, ("pictures", "targets"), 12, 3e-3, 32),
+    "ink": Fit(inks, ("patches", "inks"), 10, 3e-3, 64),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.finder", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("what", choices=("draw", "fit"))
+    parser.add_argument("network", choices=list(FITS), nargs="?")
+    parser.add_argument("--scenes", type=int, default=12000)
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="go on from these weights")
+    parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "finder", help="where the examples are kept")
+    options = parser.parse_args()
+    try:
+        if options.what == "draw":
+            draw(options.folder, options.scenes, os.cpu_count() or 1)
+        elif options.network is None:
+            parser.error("fit needs the name of a network: characters or ink")
+        else:
+            fit(options.network, options.folder, options.epochs, options.start)
+    except RecognizerError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def draw(folder: Path, count: int, processes: int) -> None:
+    """Draw the shards that are not there yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    material = rooms.material(held_out=False)
+    with ProcessPoolExecutor(processes) as pool:
+        jobs = [pool.submit(draw_shard, number, folder, material) for number in range(-(-count // SHARD))]
+        for number, job in enumerate(jobs, start=1):
+            job.result()
+            print(f"{number * SHARD} scenes", flush=True)
+
+
+def draw_shard(number: int, folder: Path, material: rooms.Material) -> None:
+    """The examples of SHARD scenes, in one file that appears whole or not at all."""
+    path = folder / f"{number:04}.npz"
+    if path.exists():
+        return
+    cv2.setNumThreads(1)  # each process has a core
+    rng = np.random.default_rng([20, number])
+    found: dict[str, list[np.ndarray]] = {"pictures": [], "targets": [], "patches": [], "inks": []}
+    for _ in range(SHARD):
+        width, height = SHAPES[rng.integers(len(SHAPES))]
+        scale = 2 if rng.random() < LARGE_SHARE else 1
+        scene = rooms.draw(material, rng, (scale * width, scale * height))
+        clear = [one for one in scene.written if not one.in_doubt]
+        pairs = [inks.cut(scene, clear[index], rng) for index in rng.permutation(len(clear))[:EACH]]
+        for patch, ink in pairs + inks.nothing(scene, rng, NOTHING):
+            found["patches"].append(patch)
+            found["inks"].append(ink)
+        smaller = rooms.shrunk(scene, scale)
+        for _ in range(PARTS):
+            picture, target = characters.cut(smaller, rng)
+            found["pictures"].append(picture)
+            found["targets"].append(target.astype(np.float16))
+    beside = path.with_suffix(".part")
+    with beside.open("wb") as file:
+        np.savez(file, allow_pickle=False, **{name: np.stack(values) for name, values in found.items()})
+    beside.replace(path)
+
+
+def fit(name: str, folder: Path, epochs: int | None, start: Path | None) -> None:
+    """Fit a network on all shards but some, and publish it. Raises DataError where nothing is drawn yet."""
+    paths = sorted(folder.glob("*.npz"))
+    if len(paths) < 2:
+        raise DataError(f"{folder} holds no scenes to learn from. Draw them: python -m training.finder draw")
+    one = FITS[name]
+    epochs = epochs or one.epochs
+    shards = [[np.load(path)[array] for array in one.arrays] for path in paths]
+    count = max(1, round(TESTED * len(shards)))
+    tested, learned = (
+        [np.concatenate(arrays) for arrays in zip(*part, strict=True)] for part in (shards[:count], shards[count:])
+    )
+    del shards
+    import_tensorflow()
+    import keras
+    import tensorflow as tf
+
+    rng = np.random.default_rng(0)
+    steps = len(learned[0]) // one.batch
+
+    def batches():  # type: ignore[no-untyped-def]
+        while True:
+            order = rng.permutation(len(learned[0]))
+            for number in range(steps):
+                rows = np.sort(order[number * one.batch : (number + 1) * one.batch])
+                yield learned[0][rows], learned[1][rows]
+
+    spec = tuple(tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in learned)
+    data = tf.data.Dataset.from_generator(batches, output_signature=spec).unbatch()
+    data = data.map(one.examples.varied, num_parallel_calls=2, deterministic=False)
+    data = data.batch(one.batch, drop_remainder=True).prefetch(4)
+    test = (
+        tf.data.Dataset.from_tensor_slices(tuple(tested)).map(lambda x, y: (one.examples.seen(x), y)).batch(one.batch)
+    )
+    model = one.examples.network()
+    if start:
+        model.load_weights(start)
+    rate = keras.optimizers.schedules.CosineDecay(
+        1e-4, epochs * steps, warmup_target=one.rate, warmup_steps=300, alpha=0.01
+    )
+    model.compile(keras.optimizers.Adam(rate, clipnorm=2.0), one.examples.loss)
+    save = keras.callbacks.ModelCheckpoint(str(folder / f"{name}.weights.h5"), save_weights_only=True)
+    history = model.fit(data, epochs=epochs, steps_per_epoch=steps, validation_data=test, callbacks=[save], verbose=2)
+    publish(name, model, {"scenes": SHARD * len(paths), "examples": len(learned[0]), "loss": history.history["loss"][-1],
+                          "held_out_loss": history.history["val_loss"][-1]})  # fmt: skip
+
+
+def publish(name: str, model: "keras.Model", about: dict[str, float]) -> None:
+    """Write the network and its line in the card."""
+    NETWORKS.mkdir(exist_ok=True)
+    model.export(NETWORKS / f"{name}.tflite", format="litert", verbose=False)
+    path = NETWORKS / "card.json"
+    card = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    card[name] = {**about, "command": f"python -m training.finder fit {name}", "git_commit": git_commit()}
+    write_whole(path, (json.dumps(card, indent=1) + "\n").encode())
+
+
+if __name__ == "__main__":
+    main()
