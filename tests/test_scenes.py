@@ -96,7 +96,7 @@ def test_labels_are_those_of_the_digits(written, monkeypatch):
         def __getattr__(self, name):
             return getattr(self.rng, name)
 
-    monkeypatch.setattr(scenes, "_written", no_strokes)
+    monkeypatch.setattr(scenes, "stroke_stamp", no_strokes)
     _, placed = scenes.draw_scene(*sevens, Drawn())
     assert placed
     assert {item.label for item in placed} == {7}

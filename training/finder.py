@@ -14,6 +14,7 @@ import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -86,8 +87,14 @@ def draw(folder: Path, count: int, processes: int) -> None:
     """Draw the shards that are not there yet."""
     folder.mkdir(parents=True, exist_ok=True)
     material = rooms.material(held_out=False)
-    with ProcessPoolExecutor(processes) as pool:
-        jobs = [pool.submit(draw_shard, number, folder, material) for number in range(-(-count // SHARD))]
+    numbers = range(-(-count // SHARD))
+    if processes == 1:
+        for number in numbers:
+            draw_shard(number, folder, material)
+        return
+    # a fork of a process with threads may wait for ever for a lock that one of them held
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(draw_shard, number, folder, material) for number in numbers]
         for number, job in enumerate(jobs, start=1):
             job.result()
             print(f"{number * SHARD} scenes", flush=True)
