@@ -96,16 +96,20 @@ def target_of(boxes: np.ndarray, in_doubt: list[bool], light: list[bool]) -> np.
     return target
 
 
+def separable(x: Any, channels: int, stride: int = 1, dilation: int = 1) -> Any:
+    """A depthwise separable convolution (Howard et al. 2017)."""
+    from keras import layers
+
+    x = layers.DepthwiseConv2D(3, strides=stride, padding="same", dilation_rate=dilation, use_bias=False)(x)
+    x = layers.BatchNormalization()(x)
+    x = layers.Conv2D(channels, 1, use_bias=False)(x)
+    return layers.ReLU()(layers.BatchNormalization()(x))
+
+
 def network() -> "keras.Model":
     """(H, W, 3) pixels to (H // CELL, W // CELL, VALUES): logits of score and light, sides of the box in UNIT."""
     import keras
     from keras import layers
-
-    def separable(x, channels, stride=1, dilation=1):  # type: ignore[no-untyped-def]
-        x = layers.DepthwiseConv2D(3, strides=stride, padding="same", dilation_rate=dilation, use_bias=False)(x)
-        x = layers.BatchNormalization()(x)
-        x = layers.Conv2D(channels, 1, use_bias=False)(x)
-        return layers.ReLU()(layers.BatchNormalization()(x))
 
     pixels = keras.Input((None, None, 3))
     x = layers.Conv2D(12, 3, strides=2, padding="same", use_bias=False)(pixels)

@@ -7,6 +7,8 @@ import numpy as np
 
 from recognizer.regions.ink import PATCH, STEPS, patch_matrix, prepared
 from training import rooms
+from training.characters import separable
+from training.sheets import log_uniform
 
 if TYPE_CHECKING:
     import keras
@@ -18,7 +20,7 @@ JITTER = 0.06  # of a character's longer side: how far the sides of found boxes 
 
 
 def cut(scene: rooms.Scene, one: rooms.Written, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A patch (PATCH, PATCH, 3) uint8 around a character, not quite in its middle, and its ink (PATCH, PATCH, 1) uint8."""
+    """A patch (PATCH, PATCH, 3) int8 around a character, not quite in its middle, and its ink (PATCH, PATCH, 1) uint8."""
     box = np.array(one.box_xyxy)
     size = max(box[2] - box[0], box[3] - box[1])
     box += rng.normal(0, JITTER * size, 4)
@@ -41,7 +43,7 @@ def nothing(scene: rooms.Scene, rng: np.random.Generator, count: int) -> list[tu
     height, width = scene.picture_bgr.shape[:2]
     found = []
     for _ in range(count):
-        size = float(np.exp(rng.uniform(np.log(8), np.log(0.8 * height))))
+        size = log_uniform(rng, 8, 0.8 * height)
         x, y = float(rng.uniform(0, width)), float(rng.uniform(0, height))
         box = (x - size * 0.35, y - size / 2, x + size * 0.35, y + size / 2)
         if not any(_meet(one.box_xyxy, box) for one in scene.written):
@@ -62,19 +64,13 @@ def network() -> "keras.Model":
         x = layers.Conv2D(channels, 3, strides=stride, padding="same", use_bias=False)(x)
         return layers.ReLU()(layers.BatchNormalization()(x))
 
-    def separable(x, channels, dilation=1):  # type: ignore[no-untyped-def]
-        x = layers.DepthwiseConv2D(3, padding="same", dilation_rate=dilation, use_bias=False)(x)
-        x = layers.BatchNormalization()(x)
-        x = layers.Conv2D(channels, 1, use_bias=False)(x)
-        return layers.ReLU()(layers.BatchNormalization()(x))
-
     pixels = keras.Input((PATCH, PATCH, 3))
     fine = convolved(pixels, 12)
     middle = separable(convolved(fine, 24, stride=2), 24)
     x = convolved(middle, 48, stride=2)
     coarse = convolved(x, 64, stride=2)
     for dilation in (1, 2):
-        coarse = layers.Add()([coarse, separable(coarse, 64, dilation)])
+        coarse = layers.Add()([coarse, separable(coarse, 64, dilation=dilation)])
     x = layers.Concatenate()([x, layers.UpSampling2D(2)(layers.Conv2D(48, 1)(coarse))])
     x = layers.Concatenate()([middle, layers.UpSampling2D(2)(separable(x, 32))])
     x = layers.Concatenate()([fine, layers.UpSampling2D(2)(separable(x, 20))])
