@@ -55,22 +55,41 @@ def words(pictures, space, *more):
             str(space.parent / "runs"), *more]  # fmt: skip
 
 
+# In place of each fit a score: what a fit gives is tested without a cluster. A bad trial waits for a file.
+PROGRAM = """
+import sys, time
+from pathlib import Path
+from training import sweep
+
+class Scored(sweep.DataRoad):
+    def score(self, chosen, part):
+        bad = chosen.get("rate") == 1e-7
+        while bad and not Path({goes_on!r}).exists():
+            time.sleep(0.05)
+        return 0.1 if bad else 0.6
+
+road_of = sweep.road_of
+sweep.road_of = lambda options: Scored(**vars(road_of(options)))
+sweep.main(sys.argv[1:])
+"""
+
+
 @pytest.mark.slow
 def test_a_sweep_goes_on_after_ctrl_c_stops_a_bad_trial_and_tells_how_to_train_the_winner(
-    nodes, pictures, space, tmp_path, capsys
+    nodes, pictures, space, tmp_path
 ):
-    command = words(pictures, space, "--cluster", nodes.address)
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "training.sweep", *command],
-        env=child_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    said = []
+    goes_on = tmp_path / "goes on"
+
+    command = [sys.executable, "-u", "-c", PROGRAM.format(goes_on=str(goes_on))]
+    command += words(pictures, space, "--cluster", nodes.address)
+    told = {"env": child_environment(), "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    process, said = subprocess.Popen(command, **told), []
     watchdog = threading.Timer(HANG_S, process.kill)
     watchdog.start()
     try:
         for line in process.stdout:
             said.append(line)
-            if any("is done" in before for before in said[:-1]):  # and that is written down
+            if sum("is done" in before for before in said) == 2:  # the third waits
                 process.send_signal(signal.SIGINT)
                 break
         said += process.stdout.readlines()
@@ -81,8 +100,8 @@ def test_a_sweep_goes_on_after_ctrl_c_stops_a_bad_trial_and_tells_how_to_train_t
     assert "goes on with the trials that are not done" in said[-1]
     done = next(line.split(" is done")[0] for line in said if "is done" in line)
 
-    sweep.main(command)
-    lines = capsys.readouterr().out.splitlines()
+    goes_on.touch()
+    lines = subprocess.run(command, **told, timeout=HANG_S, check=True).stdout.splitlines()
     assert any(line.startswith("Going on with") for line in lines)
     assert not any(line.startswith(f"{done}:") for line in lines)
     table = {int(line.split()[0]): line for line in lines if re.match(r"\d     ", line)}

@@ -122,7 +122,7 @@ def test_the_lite_model_runs_without_tensorflow(trained):
 @pytest.mark.slow
 def test_scenes_are_drawn_once(trained, data, monkeypatch):
     """A second identical run finds the crops of the first."""
-    monkeypatch.setattr(train, "ProcessPoolExecutor", None)  # whoever draws again fails
+    monkeypatch.setattr(train, "fresh_processes", None)  # whoever draws again fails
     mnist = datasets.read_mnist_npz(data / "mnist.npz")
     chosen = np.random.default_rng(0).permutation(60000)[:200]
     drawn = train.draw_crops(mnist, chosen[40:], 120, 0, trained / "runs" / "digits")

@@ -112,12 +112,12 @@ def network() -> "keras.Model":
     from keras import layers
 
     pixels = keras.Input((None, None, 3))
-    x = layers.Conv2D(12, 3, strides=2, padding="same", use_bias=False)(pixels)
+    x = layers.Conv2D(16, 3, strides=2, padding="same", use_bias=False)(pixels)
     x = layers.ReLU()(layers.BatchNormalization()(x))
     fine = separable(separable(x, 32, stride=2), 32)
-    wide = separable(fine, 48, stride=2)
-    for dilation in (1, 2, 4):  # a cell sees several characters' heights around it
-        wide = layers.Add()([wide, separable(wide, 48, dilation=dilation)])
+    wide = separable(fine, 80, stride=2)
+    for dilation in (1, 2, 4, 1, 2):  # a cell sees several characters' heights around it
+        wide = layers.Add()([wide, separable(wide, 80, dilation=dilation)])
     wide = layers.UpSampling2D(2)(layers.Conv2D(32, 1)(wide))
     x = separable(layers.Add()([fine, wide]), 32)
     scores = layers.Conv2D(2, 1, bias_initializer=keras.initializers.Constant(-4.0))(x)

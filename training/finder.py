@@ -12,9 +12,7 @@ import argparse
 import json
 import os
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -26,6 +24,7 @@ from recognizer.durable import write_whole
 from recognizer.errors import DataError, RecognizerError
 from recognizer.regions.characters import NETWORKS
 from training import characters, inks, rooms
+from training.processes import fresh_processes
 from training.tf_settings import import_tensorflow
 from training.versions import git_commit
 
@@ -36,7 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARD = 250  # scenes that are kept in one file
 SHAPES = ((640, 360), (640, 360), (640, 480), (640, 480), (480, 640), (640, 512))  # pixels of a scene
 LARGE_SHARE = 0.3  # of the scenes, which are drawn twice as large for the ink
-PARTS = 4  # of each scene, for the characters' network
+PARTS = 8  # of each scene, for the characters' network
 EACH = 10  # characters of a scene, at most, for the ink's network
 NOTHING = 4  # places without a character in each scene
 TESTED = 0.05  # of the shards, which are not learned from
@@ -92,8 +91,7 @@ def draw(folder: Path, count: int, processes: int) -> None:
         for number in numbers:
             draw_shard(number, folder, material)
         return
-    # a fork of a process with threads may wait for ever for a lock that one of them held
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with fresh_processes(processes) as pool:
         jobs = [pool.submit(draw_shard, number, folder, material) for number in numbers]
         for number, job in enumerate(jobs, start=1):
             job.result()

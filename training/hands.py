@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -19,6 +17,7 @@ from recognizer.preprocess import SIDE, hand_image
 from recognizer.sources import PICTURE_SUFFIXES, read_image
 from recognizer.values import Frame, Hand, Region
 from training.datasets import LETTERS, data_folders
+from training.processes import fresh_processes
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = (  # what decides what is found in a picture
@@ -108,7 +107,7 @@ def read_hands(name: str, runs: Path) -> Hands:
     missing = [job for job in jobs if not job[1].is_file()]
     if missing:
         print(f"Looking for hands in {folder} …", flush=True)
-        with ProcessPoolExecutor(os.cpu_count()) as pool:
+        with fresh_processes() as pool:
             list(pool.map(partial(_find_and_keep, model), missing))
     return together([_load(path) for _, path in jobs])
 

@@ -11,7 +11,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from recognizer.values import Frame, Region
 from training.datasets import Images, load_sign_mnist, rps_subset
 from training.hands import LABELS, surest
 from training.markdown import table, write_text
+from training.processes import fresh_processes
 from training.signs import KINDS, ROOT, SURE
 
 RESULTS = ROOT / "training" / "SIGNS.md"
@@ -137,7 +137,7 @@ def regions_of(images: np.ndarray) -> list[Region | None]:
     """The surest hand in each of (N, 28, 28) uint8 pictures, enlarged. Raises AssetError without the hand model."""
     model = assets.find_asset("hand_landmarker")
     shares = np.array_split(images, os.cpu_count() or 1)
-    with ProcessPoolExecutor(len(shares)) as pool:
+    with fresh_processes(len(shares)) as pool:
         return [region for found in pool.map(partial(_find, model), shares) for region in found]
 
 

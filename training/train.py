@@ -8,9 +8,7 @@ python -m training.train --data mnist --network cnn    any other network on any 
 import argparse
 import hashlib
 import json
-import os
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,6 +25,7 @@ from recognizer.terminal import spell_what_cannot_be_shown
 from training import scenes
 from training.datasets import Images, load_mnist
 from training.heads import Knowledge
+from training.processes import fresh_processes
 from training.signs import KINDS, train_signs
 from training.tf_settings import import_tensorflow
 from training.tuning import check_tuning
@@ -151,7 +150,7 @@ def draw_crops(mnist: Images, chosen: np.ndarray, count: int, seed: int, run: Pa
         print(f"Drawing scenes for {count} crops …", flush=True)
         share = -(-count // SCENE_PARTS)
         digits, labels = mnist.train_images[chosen], mnist.train_labels[chosen]
-        with ProcessPoolExecutor(os.cpu_count()) as pool:
+        with fresh_processes() as pool:
             jobs = [pool.submit(_draw_part, digits, labels, share, seed, part) for part in range(SCENE_PARTS)]
             parts = [job.result() for job in jobs]
         images, classes = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))

@@ -12,7 +12,7 @@ from recognizer.classifier import open_interpreter
 
 NETWORKS = Path(__file__).resolve().parent / "networks"  # what `training.finder` fits
 CELL = 4  # pixels of a picture for which the network gives one answer
-SIZES = (8.0, 18.0)  # pixels of a character's longer side that it finds
+SIZES = (10.0, 22.0)  # pixels of a character's longer side that it finds
 LEVELS = 6  # sizes of the picture that it looks at, each half of the one before
 UNIT = 8.0  # pixels in which it gives the sides of a box
 WORK_SIDE = 640  # pixels of a frame's longer side at the largest of these sizes
