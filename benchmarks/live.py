@@ -106,11 +106,17 @@ def report(task: str = "digits", frames: int = 60, rounds: int = 2) -> str:
 
 def run(task: str, count: int, rounds: int, size_wh: tuple[int, int], *, with_tutorial: bool) -> Figures:
     """`count` studio frames through all loops; digits `rounds` times, hands as that many more frames."""
-    with open_pipeline(task, registry.models_folder(), smooth=True) as pipeline:
-        return _figures(pipeline, Studio(STUDIO_SCENES[task], size_wh), count, rounds, with_tutorial=with_tutorial)
+    models = registry.models_folder()
+    # what is drawn, too, has a pipeline of its own: one that sees a frame twice has nothing to look for
+    with open_pipeline(task, models, smooth=True) as pipeline, open_pipeline(task, models, smooth=True) as drawn:
+        return _figures(
+            pipeline, drawn, Studio(STUDIO_SCENES[task], size_wh), count, rounds, with_tutorial=with_tutorial
+        )
 
 
-def _figures(pipeline: Pipeline, studio: Studio, count: int, rounds: int, *, with_tutorial: bool) -> Figures:
+def _figures(
+    pipeline: Pipeline, drawn: Pipeline, studio: Studio, count: int, rounds: int, *, with_tutorial: bool
+) -> Figures:
     stages: dict[str, list[float]] = defaultdict(list)
 
     def live(frame: Frame) -> None:
@@ -120,7 +126,7 @@ def _figures(pipeline: Pipeline, studio: Studio, count: int, rounds: int, *, wit
     if pipeline.task == "digits":
         starts = [round((CARD_S * card + CARD_S / 2) * 30) for card in range(-(-count // RUN))]
         frames = [studio.frame(start + step) for start in starts for step in range(RUN)][:count]
-        loops = _digit_loops(live, pipeline, Overlay(), with_tutorial)
+        loops = _digit_loops(live, drawn, with_tutorial)
         maps = FeatureMaps(registry.current(registry.models_folder(), pipeline.task))
         crop = pipeline.step(frames[0]).predictions[0].image
         loops["maps"] = lambda _: maps.draw(crop)
@@ -133,12 +139,13 @@ def _figures(pipeline: Pipeline, studio: Studio, count: int, rounds: int, *, wit
 
 
 def _digit_loops(
-    live: Callable[[Frame], None], pipeline: Pipeline, overlay: Overlay, with_tutorial: bool
+    live: Callable[[Frame], None], drawn: Pipeline, with_tutorial: bool
 ) -> dict[str, Callable[[Frame], object]]:
     loops: dict[str, Callable[[Frame], object]] = {"floor": floor, "live": live}
     if with_tutorial:
         loops["tutorial"] = tutorial()
-    loops["live + overlay"] = lambda frame: overlay.draw(pipeline.step(frame))
+    overlay = Overlay()
+    loops["live + overlay"] = lambda frame: overlay.draw(drawn.step(frame))
     return loops
 
 

@@ -74,9 +74,6 @@ class Pipeline:
         predictions = self.classifier.predict(inputs)
         clock.lap("classify")
         regions, predictions = self.reading.judge(frame, regions, predictions)
-        heed = getattr(self.finder, "heed", None)
-        if heed is not None:
-            regions, predictions = heed(regions, predictions)
         if self.smoother is not None:
             predictions = self.smoother.update(frame.time_s, regions, predictions)
             clock.lap("smooth")
@@ -157,9 +154,9 @@ def open_pipeline(task: str, models: Path, *, smooth: bool, hands: "Callable[[],
 def open_finder(region: str, *, stream: bool, hands: "Callable[[], Finder] | None" = None) -> RegionFinder:
     """What finds a task's regions; `stream` for frames that follow each other. It may have a `close`. Raises AssetError."""
     if region == "paper":
-        from recognizer.regions.digits import DigitFinder
+        from recognizer.regions.writing import WritingFinder
 
-        return DigitFinder(video=stream)
+        return WritingFinder(video=stream)
     if region == "box":
         from recognizer.regions.box import BoxFinder
 

@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from recognizer.regions.digits import DigitFinder
+from recognizer.regions.writing import writing_in
 from recognizer.samples import Sample, box_in_cut_out
-from recognizer.values import Frame, Region
+from recognizer.values import Region
 
 SAME_INK = 0.3  # intersection over union: what is found in a paper sample lies where it was recorded
 
 
 def ink_of(sample: Sample, picture_bgr: np.ndarray) -> np.ndarray | None:
     """The ink (h, w) uint8 that was recorded, found again in the sample's picture (h, w, 3) uint8; None where it is not."""
-    regions = DigitFinder().find(Frame(picture_bgr, 0, 0.0, sample.path))
+    regions = writing_in(picture_bgr)
     box = box_in_cut_out(sample.box)
     if (box.width, box.height) == picture_bgr.shape[1::-1]:  # a whole picture, in which nothing was found before
         return max(regions, key=lambda region: region.box.area).crop if regions else None

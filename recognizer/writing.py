@@ -27,6 +27,7 @@ SMALL_STICK = 0.4  # of the tallest known digit's height: a 1 is not written tha
 FAINT_STICK = 0.5  # of a digit's contrast: the 1 beside it is of the same pen
 RULED_WIDTH = 0.035  # width to height: no hand draws a line that thin and straight
 MAX_OVERLAP = 0.5  # of the smaller box: slanting neighbours' boxes overlap by less, two readings of one thing by more
+MAX_UNKNOWN_OVERLAP = 0.3  # of what is not known and lies in part on another: a piece of it, or of what is around it
 
 
 class Writing:
@@ -186,7 +187,8 @@ def without_overlaps(
     order = sorted(range(len(regions)), key=lambda i: (predictions[i].label is None, -predictions[i].confidence))
     kept: list[int] = []
     for index in order:
-        if all(_overlap(regions[index].box, regions[other].box) < MAX_OVERLAP for other in kept):
+        most = MAX_OVERLAP if predictions[index].label is not None else MAX_UNKNOWN_OVERLAP
+        if all(_overlap(regions[index].box, regions[other].box) < most for other in kept):
             kept.append(index)
     kept.sort()
     return tuple(regions[i] for i in kept), tuple(predictions[i] for i in kept)

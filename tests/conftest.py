@@ -26,6 +26,7 @@ from recognizer.assets import find_asset
 from recognizer.errors import AssetError, ModelError
 from recognizer.strokes import digit_strokes, draw_strokes, placing
 from recognizer.values import Box, Frame, Prediction, Region
+from training.tf_settings import import_tensorflow
 
 PATIENT_RAY = {  # a node is not dead because the machine is slow
     "gcs_server_port_wait_time_s": f"{HANG_S:.0f}",
@@ -227,6 +228,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
     with running_server(folder) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def eager() -> Iterator[None]:
+    """Networks run as they are written: to build a graph takes longer than the few steps of a test's training."""
+    tensorflow = import_tensorflow()
+    tensorflow.config.run_functions_eagerly(True)
+    yield
+    tensorflow.config.run_functions_eagerly(False)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from recognizer import pipeline, sinks, sources
 from recognizer.cli import main
 from recognizer.errors import SourceError
 from recognizer.pipeline import Pipeline
-from recognizer.regions.digits import DigitFinder
+from recognizer.regions.writing import WritingFinder
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["--size", "320x240"]
@@ -27,7 +27,7 @@ def no_model_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         pipeline,
         "open_pipeline",
-        lambda task, models, *, smooth, hands=None: Pipeline(task, DigitFinder(), FakeClassifier(["7"])),
+        lambda task, models, *, smooth, hands=None: Pipeline(task, WritingFinder(), FakeClassifier(["7"])),
     )
 
 
@@ -168,7 +168,7 @@ def test_pictures_are_read_as_json_and_bad_ones_do_not_stop_the_others(
 def test_what_is_found_but_not_known_has_a_null_label(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rejecting = Pipeline("digits", DigitFinder(), FakeClassifier([None], [0.3]))
+    rejecting = Pipeline("digits", WritingFinder(), FakeClassifier([None], [0.3]))
     monkeypatch.setattr(pipeline, "open_pipeline", lambda task, models, **named: rejecting)
     assert main(["image", "--json", str(picture(tmp_path / "a.png"))]) == 0
     read = json.loads(capsys.readouterr().out)

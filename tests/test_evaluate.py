@@ -10,7 +10,7 @@ from recognizer import registry
 from recognizer.errors import DataError, ModelError, SettingsError
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.preprocess import mnist_image
-from recognizer.regions.digits import DigitFinder
+from recognizer.regions.writing import WritingFinder
 from recognizer.sinks import write_png
 from recognizer.strokes import digit_strokes, draw_strokes
 from recognizer.values import Frame, Prediction
@@ -31,7 +31,7 @@ class Says:
 
 
 def pipeline_that_says(label):
-    return Pipeline("digits", DigitFinder(), Says(label))
+    return Pipeline("digits", WritingFinder(), Says(label))
 
 
 def draw_digit(digit, seed=0):

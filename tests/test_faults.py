@@ -28,7 +28,7 @@ from recognizer.cli import main
 from recognizer.errors import ModelError, SinkError
 from recognizer.overlay import Overlay
 from recognizer.pipeline import Pipeline
-from recognizer.regions.digits import DigitFinder
+from recognizer.regions.writing import WritingFinder
 from recognizer.samples import Samples
 from recognizer.samples_check import verify
 from recognizer.smoothing import Smoother
@@ -193,7 +193,7 @@ def test_the_run_goes_on_through_what_a_camera_gives_in_the_middle(
     monkeypatch.setattr(
         pipeline,
         "open_pipeline",
-        lambda task, models, **named: Pipeline(task, DigitFinder(video=True), ReadingOn(["4"]), Smoother()),
+        lambda task, models, **named: Pipeline(task, WritingFinder(video=True), ReadingOn(["4"]), Smoother()),
     )
     no_models = str(tmp_path / "models")
     assert main(["--headless", "--output", str(tmp_path), "--source", "0", "--models", no_models]) == 0
@@ -225,7 +225,7 @@ def test_ctrl_c_ends_every_state_with_130_and_nothing_left_open(
         def close(self) -> None:
             closed.append("camera")
 
-    class Finder(DigitFinder):
+    class Finder(WritingFinder):
         def find(self, frame: Frame) -> tuple[Region, ...]:
             interrupted_in("a frame is read", frame)
             return super().find(frame)
@@ -271,7 +271,7 @@ def test_ctrl_c_ends_every_state_with_130_and_nothing_left_open(
 def test_ctrl_c_that_a_library_drops_ends_the_run_at_the_next_frame(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    class Dropping(DigitFinder):
+    class Dropping(WritingFinder):
         def find(self, frame: Frame) -> tuple[Region, ...]:
             if frame.index == 2:
                 with contextlib.suppress(KeyboardInterrupt):

@@ -1,5 +1,4 @@
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -9,18 +8,8 @@ from recognizer.errors import DataError
 from recognizer.regions.characters import CharacterNetwork
 from recognizer.regions.ink import PATCH, InkNetwork
 from training import finder
-from training.tf_settings import import_tensorflow
 
 pytestmark = pytest.mark.no_cover
-
-
-@pytest.fixture
-def eager() -> Iterator[None]:
-    """To compile a step takes longer than to run the few that there are."""
-    tensorflow = import_tensorflow()
-    tensorflow.config.run_functions_eagerly(True)
-    yield
-    tensorflow.config.run_functions_eagerly(False)
 
 
 @pytest.fixture

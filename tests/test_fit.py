@@ -39,7 +39,7 @@ def write_shapes(folder, count, labels=LABELS):
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def home(eager, tmp_path_factory):
     """A data set of shapes, and the runs and models of two networks and k-NN on it."""
     home = tmp_path_factory.mktemp("home")
     write_shapes(home / "shapes", 60)

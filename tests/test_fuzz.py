@@ -20,8 +20,8 @@ from recognizer.errors import ModelError, SamplesError
 from recognizer.preprocess import SIDE, colour_image, hand_image, mnist_image
 from recognizer.regions import hands
 from recognizer.regions.box import BoxFinder
-from recognizer.regions.digits import DigitFinder
 from recognizer.regions.hands import HandFinder
+from recognizer.regions.writing import WritingFinder
 from recognizer.samples import JOINTS, Sample, as_table, new_sample, parsed_table
 from recognizer.values import Box, Frame, Hand
 from recognizer.writing import Writing
@@ -69,7 +69,7 @@ def lies_in(box: Box, shape: tuple[int, ...]) -> bool:
 @example(image_bgr=np.zeros((0, 40, 3), np.uint8))
 def test_what_is_found_on_paper_lies_in_the_picture_and_can_be_read(image_bgr: np.ndarray) -> None:
     before = image_bgr.copy()
-    for region in DigitFinder().find(Frame(image_bgr, 0, 0.0, "drawn")):
+    for region in WritingFinder().find(Frame(image_bgr, 0, 0.0, "drawn")):
         assert lies_in(region.box, image_bgr.shape)
         assert (region.crop.ndim, region.crop.dtype) == (2, np.uint8)
         assert region.crop.any()
@@ -94,7 +94,7 @@ def test_a_frame_of_8k_is_read_as_a_small_one_is() -> None:
     small = paper((480, 270))
     write(small, 4, (240, 135), 120)
     large = cv2.resize(small, (7680, 4320), interpolation=cv2.INTER_CUBIC)
-    finders = (DigitFinder(), BoxFinder())
+    finders = (WritingFinder(), BoxFinder())
     for finder in finders:
         (region,) = finder.find(as_frame(large))
         assert lies_in(region.box, large.shape)
@@ -255,7 +255,7 @@ def test_a_digit_keeps_its_label_wherever_the_sheet_is_held(
     for center in ((320, 240), (320 + right, 240 + down)):
         sheet = paper()
         write(sheet, digit, center, 110, seed=seed)
-        (region,) = DigitFinder().find(as_frame(sheet))
+        (region,) = WritingFinder().find(as_frame(sheet))
         labels.append(read.predict_one(mnist_image(region.crop)).label)
     assert labels[0] == labels[1]
 

@@ -14,7 +14,7 @@ from recognizer import pose, registry
 from recognizer.classifier import Classifier
 from recognizer.hand_signs import HandClassifier
 from recognizer.pipeline import open_pipeline
-from recognizer.regions.digits import DigitFinder
+from recognizer.regions.writing import WritingFinder
 from recognizer.samples import Samples
 from recognizer.values import Box, Frame, Hand, Region
 from training import base, learn, lesson
@@ -305,7 +305,7 @@ def test_the_region_is_found_out_from_the_pictures(tmp_path: Path, monkeypatch: 
 
     @contextmanager
     def finder(region: str):  # type: ignore[no-untyped-def]
-        yield {"hand": lambda frame: hands, "paper": DigitFinder().find}[region]
+        yield {"hand": lambda frame: hands, "paper": WritingFinder().find}[region]
 
     monkeypatch.setattr(learn, "picture_finder", finder)
     assert learn.region_of(folder) == "paper"

@@ -6,7 +6,7 @@ from conftest import FakeClassifier, FakeFinder, as_frame, middle_of_card, paper
 
 from recognizer.errors import ModelError, SettingsError
 from recognizer.pipeline import Pipeline, open_pipeline
-from recognizer.regions.digits import DigitFinder
+from recognizer.regions.writing import WritingFinder
 from recognizer.smoothing import Smoother
 from recognizer.studio import Studio
 from recognizer.values import Box, Region
@@ -172,7 +172,7 @@ def test_the_finder_and_the_pipeline_read_a_drawn_number_in_order() -> None:
     gray = paper()
     for number, digit in enumerate((4, 0, 7)):
         write(gray, digit, (150 + 150 * number, 240), 120)
-    observation = Pipeline("digits", DigitFinder(), FakeClassifier(["4", "0", "7"])).step(as_frame(gray))
+    observation = Pipeline("digits", WritingFinder(), FakeClassifier(["4", "0", "7"])).step(as_frame(gray))
     assert observation.text == "407"
 
 

@@ -4,11 +4,10 @@ import pytest
 from conftest import as_frame, middle_of_card, paper, write
 
 from recognizer.preprocess import mnist_image
-from recognizer.regions.digits import LOOK_ASIDE_EVERY, DigitFinder, is_writing
-from recognizer.regions.text_lines import reading_order, text_lines
+from recognizer.regions.digits import DigitFinder, is_writing
 from recognizer.strokes import digit_strokes, draw_strokes, placing
 from recognizer.studio import Studio
-from recognizer.values import Box, Frame, Prediction, Region
+from recognizer.values import Box, Frame
 
 SIZE = (640, 480)
 SHADES = pytest.mark.parametrize(("ground", "pen"), [(225, 40), (45, 215)], ids=["dark on light", "light on dark"])
@@ -239,77 +238,6 @@ def test_nearly_all_digits_of_the_studio_are_found() -> None:
         found += [truth for truth in frame.truth if any(region.box.iou(truth.box) > 0.5 for region in regions)]
     assert there > 15
     assert len(found) >= 0.9 * there
-
-
-def half_paper_half_board() -> Frame:
-    """Writing on paper on the left and on a board on the right: neither polarity leads."""
-    gray = np.hstack([paper((320, 480), 220), paper((320, 480), 45)])
-    write(gray, 3, (160, 240), 160, shade=40)
-    write(gray, 5, (480, 240), 160, shade=215)
-    return as_frame(gray)
-
-
-def stream(finder: DigitFinder, frame: Frame, labels: dict[bool, str | None], count: int) -> list[set[bool]]:
-    """Which polarities stay in each frame of a stream, when light and dark ink get these labels."""
-    seen = []
-    for _ in range(count):
-        regions = finder.find(frame)
-        predictions = [Prediction(labels[r.light], 1.0, (), np.zeros((28, 28), np.uint8)) for r in regions]
-        kept, kept_predictions = finder.heed(regions, predictions)
-        assert len(kept) == len(kept_predictions)
-        seen.append({r.light for r in kept})
-    return seen
-
-
-def test_while_dark_ink_is_known_a_stream_looks_aside_for_light_ink_now_and_then() -> None:
-    finder, frame = DigitFinder(video=True), half_paper_half_board()
-    assert stream(finder, frame, {False: "3", True: None}, 1) == [{False, True}]
-    assert {r.light for r in finder.find(frame)} == {False}
-    finder = DigitFinder(video=True)
-    # what a look aside finds and does not know is not shown, so that its grey box does not flicker
-    assert stream(finder, frame, {False: "3", True: None}, 9) == [{False, True}] + [{False}] * 8
-
-
-def test_light_ink_that_becomes_known_is_seen_within_a_few_frames_and_stays() -> None:
-    finder, frame = DigitFinder(video=True), half_paper_half_board()
-    stream(finder, frame, {False: "3", True: None}, 3)
-    seen = stream(finder, frame, {False: "3", True: "5"}, LOOK_ASIDE_EVERY + 4)
-    assert {False, True} in seen[:LOOK_ASIDE_EVERY]
-    assert seen[-4:] == [{False, True}] * 4
-
-
-def test_where_nothing_is_known_every_frame_is_searched_for_both() -> None:
-    finder, frame = DigitFinder(video=True), half_paper_half_board()
-    assert stream(finder, frame, {False: None, True: None}, 6) == [{False, True}] * 6
-
-
-def test_pictures_are_searched_for_both_whatever_was_known_before() -> None:
-    finder, frame = DigitFinder(), half_paper_half_board()
-    assert stream(finder, frame, {False: "3", True: "5"}, 1) == [{False, True}]
-    assert all({r.light for r in finder.find(frame)} == {False, True} for _ in range(5))
-
-
-def region(x1: int, y1: int, x2: int, y2: int) -> Region:
-    return Region(Box(x1, y1, x2, y2), np.full((4, 4), 255, np.uint8))
-
-
-def test_digits_that_are_neither_level_nor_equal_stand_on_one_line() -> None:
-    first, second, third = region(0, 10, 30, 60), region(40, 30, 60, 65), region(70, 0, 100, 50)
-    assert text_lines([third, first, second]) == [[first, second, third]]
-
-
-def test_far_apart_digits_and_digits_below_each_other_are_lines_of_their_own() -> None:
-    left, below, far = region(0, 0, 30, 50), region(10, 60, 40, 110), region(600, 0, 630, 50)
-    lines = text_lines([far, below, left])
-    assert sorted(map(len, lines)) == [1, 1, 1]
-    assert lines[-1] == [below]
-    assert reading_order([]) == []
-
-
-def test_a_slanting_line_is_followed_from_digit_to_digit() -> None:
-    slope = [region(40 * i, 18 * i, 40 * i + 30, 18 * i + 50) for i in range(6)]
-    assert reading_order(slope[::-1]) == slope
-    assert len(text_lines(slope)) == 1
 
 
 def test_writing_is_thin_even_and_not_too_long_for_its_size() -> None:

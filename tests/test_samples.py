@@ -15,7 +15,7 @@ from waiting import HANG_S
 
 from recognizer import durable, samples
 from recognizer.errors import SamplesError
-from recognizer.regions.digits import DigitFinder
+from recognizer.regions.writing import WritingFinder
 from recognizer.samples import COLUMNS, Sample, Samples, box_in_cut_out, checked_name, clean_label, cut_out, folder_name
 from recognizer.samples_check import set_aside, verify
 from recognizer.values import Box, Frame, Hand, Region
@@ -96,12 +96,12 @@ def test_paper_is_cut_out_with_enough_around_it_to_find_the_ink_again(tmp_path: 
     sheet = paper()
     write(sheet, 5, (500, 170), height_px, seed=1)
     frame = as_frame(sheet)
-    (region,) = DigitFinder().find(frame)
+    (region,) = WritingFinder().find(frame)
     store = Samples(tmp_path)
     store.create_task("digits", "paper", ["5"])
     picture = store.picture(store.add("digits", "5", region, frame, "first", "drawn"))
     assert np.array_equal(picture, cut_out(frame.image_bgr, region.box))
-    (again,) = DigitFinder().find(Frame(picture, 0, 0.0, "cut out"))
+    (again,) = WritingFinder().find(Frame(picture, 0, 0.0, "cut out"))
     assert again.box.iou(box_in_cut_out(region.box)) > 0.8
 
 

@@ -131,7 +131,7 @@ def test_trials_that_were_done_before_an_interruption_are_compared_with(pictures
 
 
 @pytest.mark.slow
-def test_a_person_is_read_by_a_network_that_did_not_see_them(pictures):
+def test_a_person_is_read_by_a_network_that_did_not_see_them(eager, pictures):
     road = sweep.data_road(
         sets.load(str(pictures)), ["--data", "d", "--network", "linear", "--epochs", "12", "--batch-size", "8"], 0
     )
@@ -165,7 +165,7 @@ def test_a_task_of_ones_own_is_swept_by_its_sessions(monkeypatch):
 
 
 @pytest.mark.slow
-def test_hands_leave_out_people(tmp_path, monkeypatch):
+def test_hands_leave_out_people(eager, tmp_path, monkeypatch):
     monkeypatch.setattr(signs, "POSE_ROUNDS", 1)
     monkeypatch.setattr(signs, "POSE_COPIES", 2)
     road = sweep.hands_road(drawn_material(tmp_path), "pose", 20)

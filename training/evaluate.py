@@ -26,7 +26,7 @@ from recognizer.overlay import Overlay
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.sources import PICTURE_SUFFIXES, open_source, read_image
 from recognizer.strokes import draw_strokes, letter_strokes
-from recognizer.values import Box, Frame
+from recognizer.values import Frame
 from training import rooms, scenes, signs
 from training.datasets import data_folders, load_mnist
 from training.hands import LABELS
@@ -223,7 +223,7 @@ def evaluate_rooms(pipeline: Pipeline, each: int, seed: int, failures: Path | No
             observation = pipeline.step(Frame(scene.picture_bgr, 0, 0.0, "room"))
             ours, theirs = right, wrong
             for region, prediction in zip(observation.regions, observation.predictions, strict=True):
-                truth = [one for one in scene.written if region.box.iou(_box_of(one)) > 0.4]
+                truth = [one for one in scene.written if region.box.iou(rooms.box_of(one)) > 0.4]
                 right += any(one.label == prediction.label and not one.in_doubt and one.label for one in truth)
                 wrong += prediction.label is not None and not any(one.label == prediction.label for one in truth)
             found += len(digits)
@@ -264,11 +264,6 @@ def failure(text: str, said: str) -> str:
 
 def _others(why: "Counter[str]") -> str:
     return ", ".join(f"{kind} ×{count}" for kind, count in why.most_common() if kind != "right")
-
-
-def _box_of(one: rooms.Written) -> Box:
-    x1, y1, x2, y2 = one.box_xyxy
-    return Box(int(x1), int(y1), int(np.ceil(x2)), int(np.ceil(y2)))
 
 
 def _failed(picture: np.ndarray, words: str) -> np.ndarray:

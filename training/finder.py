@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARD = 250  # scenes that are kept in one file
-SHAPES = ((640, 360), (640, 360), (640, 480), (640, 480), (480, 640), (640, 512))  # pixels of a scene
+SHAPES = ((640, 360), (640, 360), (640, 480), (640, 480), (480, 640), (360, 640), (640, 512))  # pixels of a scene
 LARGE_SHARE = 0.3  # of the scenes, which are drawn twice as large for the ink
 PARTS = 8  # of each scene, for the characters' network
 EACH = 10  # characters of a scene, at most, for the ink's network

@@ -15,7 +15,7 @@ import numpy as np
 from recognizer.classifier import NETWORK, Head, Network, Rejection
 from recognizer.errors import ModelError, SettingsError
 from recognizer.samples import Task
-from training import heads, scenes
+from training import crops, heads
 from training.backbones import as_litert, weights_at_hand
 from training.base import DIGITS, Base, Tell, mnist_features
 from training.datasets import has_mnist, load_mnist
@@ -148,7 +148,7 @@ def _real_digits(rng: np.random.Generator, tell: Tell) -> tuple[np.ndarray, np.n
     mnist = load_mnist()
     chosen = rng.permutation(len(mnist.train_labels))[:REAL_DIGITS]
     images, labels = mnist.train_images[chosen], mnist.train_labels[chosen]
-    drawn, classes = scenes.crops(images, labels, SCENE_CROPS, rng)
+    drawn, classes = crops.crops(images, labels, SCENE_CROPS, rng)
     return np.concatenate([images, drawn]), np.concatenate([labels, classes])
 
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from recognizer.sources import PICTURE_SUFFIXES, read_image
+from recognizer.values import Box
 from training import scenes
 from training.datasets import data_folders, has_mnist, load_mnist
 from training.sheets import (
@@ -47,6 +48,7 @@ class Written:
     ink: np.ndarray  # (h, w) uint8 as it was written, 255 where the pen covers
     to_picture: np.ndarray  # (3, 3), from the ink's pixels to the picture's
     in_doubt: bool = False  # cut off, covered, or too faint to read: to be found or not, as it comes
+    character: str = ""  # a digit, also where it is struck through; a letter; or a mark's name
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +99,7 @@ def draw(material: Material, rng: np.random.Generator, size_wh: tuple[int, int],
     """One scene. `asked` settles kinds that are drawn by chance otherwise: layout, sheet, light."""
     layout = asked.get("layout") or choose(rng, LAYOUTS)
     light = asked.get("light") or choose(rng, {"bright": 0.4, "middle": 0.35, "dim": 0.25})
-    near = asked.get("sheet") or choose(rng, {"far": 0.35, "middle": 0.3, "near": 0.2, "close up": 0.15})
+    near = asked.get("sheet") or choose(rng, {"far": 0.3, "middle": 0.25, "near": 0.2, "close up": 0.25})
     picture = _room(material, rng, size_wh)
     written: list[Written] = []
     if layout != "nothing":
@@ -105,10 +107,16 @@ def draw(material: Material, rng: np.random.Generator, size_wh: tuple[int, int],
         for place in range(count):
             found, hidden = _lay_sheet(picture, material, rng, layout, near, place)
             written = _uncovered(written, hidden) + found
-    if rng.random() < 0.25 and near != "close up":
+    if rng.random() < 0.35 and near != "close up":
         _thing_before(picture, rng)
     picture, written = _taken(picture, written, light, rng)
     return Scene(picture, tuple(written), {"layout": layout, "light": light, "sheet": near})
+
+
+def box_of(one: Written) -> Box:
+    """A character's box in whole pixels."""
+    x1, y1, x2, y2 = one.box_xyxy
+    return Box(int(x1), int(y1), int(np.ceil(x2)), int(np.ceil(y2)))
 
 
 LAYOUTS = {"number": 0.3, "pens": 0.2, "lines": 0.15, "single": 0.15, "marks": 0.1, "empty": 0.05, "nothing": 0.05}
@@ -484,7 +492,9 @@ def _truth(
         x, y = one.left_top
         placed = to_picture @ np.array([[1.0, 0, x], [0, 1, y], [0, 0, 1]])
         in_doubt = inside < 0.97 or covered > LEAST_COVERED or one.faint
-        found.append(Written(one.label, clipped, one.light, line_from + one.line, one.ink, placed, in_doubt))
+        found.append(
+            Written(one.label, clipped, one.light, line_from + one.line, one.ink, placed, in_doubt, one.character)
+        )
     return found
 
 

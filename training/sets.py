@@ -21,6 +21,13 @@ from training.fetching import fetch
 SIDE = 28  # pixels of the small pictures
 TEST_SHARE = 0.2  # of a folder or a table that says nothing about which pictures are for testing
 DIGITS = [*"0123456789"]
+FINDER_CODE = (  # what decides which writing is found, and how it is cut out
+    "recognizer/regions/characters.py",
+    "recognizer/regions/ink.py",
+    "recognizer/regions/networks/characters.tflite",
+    "recognizer/regions/networks/ink.tflite",
+    "recognizer/regions/writing.py",
+)
 CLOTHES = ["T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"]
 CAPITALS = [chr(code) for code in range(ord("A"), ord("Z") + 1)]  # EMNIST letters: both cases of a letter are one class
 FASHION_PLACES = ("fashion-mnist", "fashion_mnist")  # in a data folder, where MNIST's files have the same names
@@ -276,10 +283,9 @@ def framing(region: str, colour_side: int | None) -> Callable[[np.ndarray], np.n
 
 def largest_writing(picture: np.ndarray) -> np.ndarray:
     """The largest character found in a picture (h, w, 3) BGR, framed (28, 28) uint8 as MNIST's; black where none is."""
-    from recognizer.regions.digits import DigitFinder
-    from recognizer.values import Frame
+    from recognizer.regions.writing import writing_in
 
-    regions = DigitFinder().find(Frame(picture, 0, 0.0, "picture"))
+    regions = writing_in(picture)
     if not regions:
         return np.zeros((SIDE, SIDE), np.uint8)
     return preprocess.mnist_image(max(regions, key=lambda region: region.box.area).crop)

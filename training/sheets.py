@@ -34,6 +34,7 @@ class Inked:
     light: bool
     line: int
     faint: bool  # so that nobody can read it
+    character: str  # a digit, a letter, or a mark's name
 
 
 @dataclass
@@ -261,7 +262,7 @@ class Writer:
             lighter = float(pen.colour_bgr @ GRAY_OF_BGR) > float(ground @ GRAY_OF_BGR)
             faint = bool(pen.opacity * np.abs(pen.colour_bgr - ground).max() < 1.6 * LEGIBLE_CONTRAST)
             label = character if character.isdigit() and not struck else None
-            self.sheet.taken.append(Inked(stamp, (x, y), outline, label, lighter, line, faint))
+            self.sheet.taken.append(Inked(stamp, (x, y), outline, label, lighter, line, faint, character))
         if struck:
             self._stroke((x - 0.1 * size, y + 0.6 * size), (x + width + 0.1 * size, y + 0.4 * size), size)
         return float(width)

@@ -22,10 +22,11 @@ from recognizer.classifier import Rejection
 from recognizer.errors import RecognizerError
 from recognizer.mirror import folder_of
 from recognizer.terminal import spell_what_cannot_be_shown
-from training import scenes
+from training import crops, scenes
 from training.datasets import Images, load_mnist
 from training.heads import Knowledge
 from training.processes import fresh_processes
+from training.sets import FINDER_CODE
 from training.signs import KINDS, train_signs
 from training.tf_settings import import_tensorflow
 from training.tuning import check_tuning
@@ -41,10 +42,12 @@ SCENE_PARTS = 12  # independent random streams: the scenes are the same however 
 PAIRS_SHARE = 0.06  # of the scene crops: as many touching pairs of digits
 SCENE_CODE = (  # what decides how the scenes look and what is found in them
     "recognizer/preprocess.py",
-    "recognizer/regions/digits.py",
-    "recognizer/regions/lines.py",
+    *FINDER_CODE,
     "recognizer/strokes.py",
+    "training/crops.py",
+    "training/rooms.py",
     "training/scenes.py",
+    "training/sheets.py",
 )
 BATCH = 128
 ELASTIC_PX = 0.9  # standard deviation of the bends that a digit is given, in pixels of its 28
@@ -166,7 +169,7 @@ def _draw_part(
     digits: np.ndarray, labels: np.ndarray, count: int, seed: int, part: int
 ) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng([seed, part])
-    images, classes = scenes.crops(digits, labels, count, rng)
+    images, classes = crops.crops(digits, labels, count, rng)
     pairs = scenes.touching_pairs(digits, max(1, round(PAIRS_SHARE * count)), rng)
     return np.concatenate([images, pairs]), np.concatenate([classes, np.full(len(pairs), scenes.NOTHING)])
 
@@ -351,7 +354,7 @@ def publish(
         "rejection": {"min_confidence": min_confidence, "max_distance": max_distance},
         "data": [
             {"name": "MNIST", "sha256": mnist.sha256, "used": len(fitted), "licence": "CC BY-SA 3.0"},
-            {"name": "paper scenes drawn by training/scenes.py", "used": options.scenes, "code": _digest(*SCENE_CODE)},
+            {"name": "rooms drawn by training/rooms.py", "used": options.scenes, "code": _digest(*SCENE_CODE)},
         ],
         "metrics": {
             "mnist_test_accuracy": _accuracy(tested[0], mnist.test_labels),

@@ -299,9 +299,7 @@ def photographs(folder: Path, cache: Path) -> tuple[np.ndarray, np.ndarray]:
     from training.evaluate import labelled_pictures
 
     rows = list(labelled_pictures(folder))
-    code = (ROOT / "recognizer" / "regions" / "digits.py").read_bytes() + (
-        ROOT / "recognizer" / "preprocess.py"
-    ).read_bytes()
+    code = b"".join((ROOT / name).read_bytes() for name in (*sets.FINDER_CODE, "recognizer/preprocess.py"))
     digest = hashlib.sha256(code + "".join(str(path) for path, _, _ in rows).encode()).hexdigest()[:12]
     path = cache / f"photographs-{digest}.npz"
     if not path.is_file():

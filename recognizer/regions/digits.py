@@ -1,6 +1,5 @@
 """Ink on paper: finds handwritten digits at any size, on light or dark, plain or lined ground."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -8,7 +7,7 @@ import numpy as np
 
 from recognizer.regions.lines import are_rests, erase_lines
 from recognizer.regions.text_lines import reading_order
-from recognizer.values import Box, Frame, Prediction, Region
+from recognizer.values import Box, Frame, Region
 
 WORK_SIDE = 640  # pixels; a frame's longer side is brought down to this to look for ink
 MIN_WORK_SIDE = 320  # pixels; and a small picture's up to this, so that its strokes have a rim
@@ -41,22 +40,11 @@ SPECK_HEIGHT = 0.07  # of the frame's height
 SPECK_CONTRAST = 34.0  # of 255: what is that small and fainter is dirt and texture
 MIN_HEIGHT = 0.026  # of the frame's height: a digit of 3 %, measured at its thinnest
 CROP_SIDE = 112  # pixels; a region's ink is cut out at no more than this, the network sees 28
-LOOK_ASIDE_EVERY = 6  # frames of a stream: a look for the other polarity, while digits of one are held up
 ONE_POLARITY = 6.0  # times more contrast in dark strokes than in light ones (or the reverse) settles which is ink
 
 
 class DigitFinder:
-    """Finds digits by their ink. Each Region's crop is (h, w) uint8 ink: 0 for ground, up to 255 for the darkest.
-
-    With `video`, frames belong to one stream: while digits of one polarity are known in it (see `heed`), the other is
-    looked for in one of LOOK_ASIDE_EVERY frames. Without, each frame is judged alone.
-    """
-
-    def __init__(self, *, video: bool = False):
-        self.video = video
-        self._known: set[bool] = set()  # whether light ink, and dark, showed a known digit in the last frame
-        self._since_aside = 0  # frames
-        self._aside: bool | None = None  # the polarity of this frame's look aside
+    """Finds digits by their ink. Each Region's crop is (h, w) uint8 ink: 0 for ground, up to 255 for the darkest."""
 
     def find(self, frame: Frame) -> tuple[Region, ...]:
         """Regions in reading order, `()` for a picture without anything written."""
@@ -70,32 +58,12 @@ class DigitFinder:
         small = _shrink(work, GROUND_SIDE)
         polarities = _polarities(small)
         close_up = len(polarities) == 1
-        contrasts = [_contrast(work, small, light) for light in self._attended(polarities)]
+        contrasts = [_contrast(work, small, light) for light in polarities]
         groups = [group for contrast in contrasts for group in _Ink(contrast, work.shape, noise, close_up).groups()]
         groups = _without_line_rests(groups)
         scale = gray.shape[1] / work.shape[1]
         regions = [_cut_out(group, gray, scale) for group in groups]
         return tuple(reading_order([region for region in regions if region is not None]))
-
-    def heed(
-        self, regions: Sequence[Region], predictions: Sequence[Prediction]
-    ) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
-        """Remember what was known of this frame's regions; those that only a look aside found must be known to stay."""
-        known = [prediction.label is not None for prediction in predictions]
-        stay = [i for i, region in enumerate(regions) if known[i] or region.light != self._aside]
-        self._known = {regions[i].light for i in stay if known[i]}
-        return tuple(regions[i] for i in stay), tuple(predictions[i] for i in stay)
-
-    def _attended(self, polarities: list[bool]) -> list[bool]:
-        self._aside = None
-        if not self.video or len(self._known) != 1 or not self._known < set(polarities):
-            return polarities
-        (attended,) = self._known
-        self._since_aside = (self._since_aside + 1) % LOOK_ASIDE_EVERY
-        if self._since_aside:
-            return [attended]
-        self._aside = not attended
-        return polarities
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,84 @@
+"""Handwritten characters, by two small networks: one finds where they stand, the other cuts out their ink.
+
+A digit as large as the picture has nothing around it by which it could be known: there, and where the networks find
+nothing, ink is looked for by its contrast alone.
+"""
+
+import threading
+
+import cv2
+import numpy as np
+
+from recognizer.regions.characters import NETWORKS, CharacterNetwork
+from recognizer.regions.digits import DigitFinder
+from recognizer.regions.ink import InkNetwork
+from recognizer.regions.text_lines import reading_order
+from recognizer.values import Frame, Region
+
+MIN_SCORE = 0.4  # of a character: what the finder is less sure of is texture
+LARGE = 0.25  # of a picture's shorter side: a character that the networks may find a part of
+PART = 0.1  # of that side: what is smaller is no part of one
+LARGER = 1.3  # times the area of what they found
+LEAST_SIDE = 8  # pixels of a frame in which there may be a character
+GLANCE_SIDE = 160  # pixels of the longer side of the small picture by which frames of a stream are compared
+CHANGED = 6.0  # grey levels of any of that picture's pixels: less is the camera's noise
+
+
+class WritingFinder:
+    """Finds handwritten characters. Each Region's crop is (h, w) uint8 ink: 0 for ground, 255 for what surely is ink.
+
+    With `video`, frames belong to one stream, and nothing is looked for again where nothing has changed.
+    """
+
+    def __init__(self, *, video: bool = False):
+        self.video = video
+        self._characters = CharacterNetwork(NETWORKS / "characters.tflite")
+        self._ink = InkNetwork(NETWORKS / "ink.tflite")
+        self._by_contrast = DigitFinder()
+        self._seen: np.ndarray | None = None
+        self._found: tuple[Region, ...] = ()
+
+    def find(self, frame: Frame) -> tuple[Region, ...]:
+        """Regions in reading order, `()` for a picture without anything written."""
+        image = frame.image_bgr
+        if min(image.shape[:2]) < LEAST_SIDE:
+            return ()
+        if not self.video or self._has_changed(image):
+            found = self._ink.cut_out(image, self._characters.find(image, MIN_SCORE))
+            short = min(image.shape[:2])
+            if not found:
+                found = list(self._by_contrast.find(frame))
+            elif any(max(one.box.width, one.box.height) > PART * short for one in found):
+                found += [one for one in self._by_contrast.find(frame) if _is_whole(one, found, LARGE * short)]
+            self._found = tuple(reading_order(found))
+        return self._found
+
+    def _has_changed(self, image_bgr: np.ndarray) -> bool:
+        """Whether a frame differs from the last that was looked at."""
+        height, width = image_bgr.shape[:2]
+        factor = GLANCE_SIDE / max(height, width)
+        size_wh = max(1, round(width * factor)), max(1, round(height * factor))
+        seen = cv2.resize(image_bgr, size_wh, interpolation=cv2.INTER_AREA)
+        before = self._seen
+        if before is not None and before.shape == seen.shape and cv2.norm(before, seen, cv2.NORM_INF) < CHANGED:
+            return False
+        self._seen = seen
+        return True
+
+
+def _is_whole(region: Region, parts: list[Region], least: float) -> bool:
+    """Whether a region has at least that long a side and what was found lies in it: the classifier then says which holds."""
+    box = region.box
+    return max(box.width, box.height) > least and any(
+        box.overlap(part.box) > 0.5 * part.box.area and box.area > LARGER * part.box.area for part in parts
+    )
+
+
+_of_thread = threading.local()
+
+
+def writing_in(picture_bgr: np.ndarray) -> tuple[Region, ...]:
+    """What a single picture (H, W, 3) uint8 shows. Each thread opens the networks once, which takes longer than to look."""
+    if not hasattr(_of_thread, "finder"):
+        _of_thread.finder = WritingFinder()
+    return _of_thread.finder.find(Frame(picture_bgr, 0, 0.0, "picture"))

@@ -1,0 +1,64 @@
+"""Network inputs of digits and of what is none, from drawn rooms: found and cut out by the very code that runs live."""
+
+import numpy as np
+
+from recognizer.preprocess import mnist_image
+from recognizer.regions.characters import NETWORKS, CharacterNetwork
+from recognizer.regions.ink import InkNetwork
+from recognizer.strokes import LETTERS_LIKE_DIGITS
+from recognizer.values import Box, Region
+from training import rooms
+from training.scenes import NOTHING
+from training.sheets import Digits
+
+SHAPES = ((640, 360), (640, 480), (1280, 720))  # pixels of a room's picture
+MIN_SCORE = 0.1  # of a character: less than live, so that what is hardly found is known, too
+EACH = 10  # crops of a room, at most: a page full of small digits is no more than a single large one
+MATCH_IOU = 0.55  # a region that covers a character this well shows it
+MISS_IOU = 0.05  # and one that overlaps none by more shows no character
+RIM = 0.08  # of a box's longer side, by which boxes are compared
+LIKE_DIGITS = frozenset((*LETTERS_LIKE_DIGITS, "circle", "slash", "bracket"))
+"""What is drawn and may be taken for a digit where it stands alone."""
+
+
+def crops(
+    digits: np.ndarray, labels: np.ndarray, count: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """`count` network inputs (N, 28, 28) uint8 and their classes (N,) int64, 0 to 9 or NOTHING.
+
+    `digits` (M, 28, 28) uint8 and `labels` (M,) are of MNIST's training set: half of what is written in the rooms is
+    drawn of these, half as pen strokes in styles that MNIST's writers did not have.
+    """
+    material = rooms.Material(Digits(digits, labels), *rooms.photographs(held_out=False))
+    finder, inks = CharacterNetwork(NETWORKS / "characters.tflite"), InkNetwork(NETWORKS / "ink.tflite")
+    images: list[np.ndarray] = []
+    classes: list[int] = []
+    while len(images) < count:
+        scene = rooms.draw(material, rng, SHAPES[rng.integers(len(SHAPES))])
+        found = inks.cut_out(scene.picture_bgr, finder.find(scene.picture_bgr, MIN_SCORE))
+        for region in (found[index] for index in rng.permutation(len(found))[:EACH]):
+            label = class_of(region, scene.written)
+            if label is not None:
+                images.append(mnist_image(region.crop))
+                classes.append(label)
+    return np.array(images[:count], np.uint8), np.array(classes[:count], np.int64)
+
+
+def class_of(region: Region, written: tuple[rooms.Written, ...]) -> int | None:
+    """The class that a region of a scene shows; None where that is not clear."""
+    ious = [_grown(region.box).iou(_grown(rooms.box_of(one))) for one in written]
+    best = int(np.argmax(ious)) if ious else -1
+    if best < 0 or ious[best] <= MISS_IOU:
+        return NOTHING
+    one = written[best]
+    if ious[best] < MATCH_IOU or one.in_doubt or one.character in LIKE_DIGITS:
+        return None
+    if one.label is not None:
+        return int(one.label)
+    return None if one.character.isdigit() else NOTHING  # struck through: not always so that it shows
+
+
+def _grown(box: Box) -> Box:
+    """A little larger: the boxes of a thin 1 that is found a pixel aside hardly overlap."""
+    rim = round(RIM * max(box.width, box.height))
+    return Box(box.x1 - rim, box.y1 - rim, box.x2 + rim, box.y2 + rim)
