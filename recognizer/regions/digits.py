@@ -66,6 +66,11 @@ class DigitFinder:
         return tuple(reading_order([region for region in regions if region is not None]))
 
 
+def is_close_up(image_bgr: np.ndarray) -> bool:
+    """Whether all that stands out in a picture (H, W, 3) uint8 is darker than its ground, or all lighter: a page, no room."""
+    return len(_polarities(_shrink(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2GRAY), GROUND_SIDE))) == 1
+
+
 @dataclass(frozen=True, eq=False)
 class _Group:
     """Pieces of ink that belong to one character."""

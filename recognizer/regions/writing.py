@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from recognizer.regions.characters import NETWORKS, CharacterNetwork
-from recognizer.regions.digits import DigitFinder
+from recognizer.regions.digits import DigitFinder, is_close_up
 from recognizer.regions.ink import InkNetwork
 from recognizer.regions.text_lines import reading_order
 from recognizer.values import Frame, Region
@@ -45,13 +45,19 @@ class WritingFinder:
             return ()
         if not self.video or self._has_changed(image):
             found = self._ink.cut_out(image, self._characters.find(image, MIN_SCORE))
-            short = min(image.shape[:2])
-            if not found:
-                found = list(self._by_contrast.find(frame))
-            elif any(max(one.box.width, one.box.height) > PART * short for one in found):
-                found += [one for one in self._by_contrast.find(frame) if _is_whole(one, found, LARGE * short)]
-            self._found = tuple(reading_order(found))
+            self._found = tuple(reading_order([*found, *self._larger(frame, found)]))
         return self._found
+
+    def _larger(self, frame: Frame, found: list[Region]) -> list[Region]:
+        """Ink that the networks did not find, or of which they found parts. It takes as long again as they do."""
+        if not found:
+            return list(self._by_contrast.find(frame))
+        short = min(frame.image_bgr.shape[:2])
+        if max(max(one.box.width, one.box.height) for one in found) < PART * short:
+            return []
+        if self.video and not is_close_up(frame.image_bgr):
+            return []
+        return [one for one in self._by_contrast.find(frame) if _is_whole(one, found, LARGE * short)]
 
     def _has_changed(self, image_bgr: np.ndarray) -> bool:
         """Whether a frame differs from the last that was looked at."""
