@@ -23,7 +23,9 @@ TEST_SHARE = 0.2  # of a folder or a table that says nothing about which picture
 DIGITS = [*"0123456789"]
 FINDER_CODE = (  # what decides which writing is found, and how it is cut out
     "recognizer/regions/characters.py",
+    "recognizer/regions/digits.py",
     "recognizer/regions/ink.py",
+    "recognizer/regions/lines.py",
     "recognizer/regions/networks/characters.tflite",
     "recognizer/regions/networks/ink.tflite",
     "recognizer/regions/writing.py",
