@@ -41,6 +41,7 @@ SHARED = {  # fixtures of the whole run, and the files whose tests take them
     "nodes": ("test_sweep", "test_cluster", "test_serve_cluster"),
     "served": ("test_serve_page", "test_serve_fuzz", "test_serve", "test_serve_safe", "test_serve_stream"),
 }
+MOST_PROCESSES = 3  # more would wait for those that run what is shared
 GIB_A_PROCESS = 3  # of memory, for TensorFlow, MediaPipe and what a test starts
 
 
@@ -53,10 +54,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two processes where the machine has cores and memory for them; none but this one for a few named tests."""
+    """One more than cores, as many tests wait for what they started; fewer where memory is short, and none but this one
+    for a few named tests.
+    """
     if len(config.args) == 1 and not config.args[0].endswith("tests"):
         return 0
-    return 2 if (os.cpu_count() or 1) > 1 and memory_gib() >= 2 * GIB_A_PROCESS else 0
+    count = min((os.cpu_count() or 1) + 1, MOST_PROCESSES, int(memory_gib() / GIB_A_PROCESS))
+    return count if count > 1 else 0
 
 
 def memory_gib() -> float:

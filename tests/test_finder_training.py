@@ -3,18 +3,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from test_crops import wrote
 
 from recognizer.errors import DataError
-from recognizer.regions.characters import CharacterNetwork
-from recognizer.regions.ink import PATCH, InkNetwork
-from training import finder
+from recognizer.regions.verifier import Corners, VerifierNetwork
+from recognizer.values import Box
+from training import finder, rooms, verifier
 
 pytestmark = pytest.mark.no_cover
 
 
 @pytest.fixture
 def few(tmp_path, monkeypatch):
-    """Two shards of three scenes each, and a folder for what is published."""
+    """Two shards of three scenes for each network, and a folder for what is published."""
     monkeypatch.setenv("RECOGNIZER_DATA", str(tmp_path / "none"))
     monkeypatch.setattr("training.rooms.has_mnist", lambda: False)
     monkeypatch.setattr(finder, "SHARD", 3)
@@ -23,27 +24,59 @@ def few(tmp_path, monkeypatch):
     for name in finder.FITS:
         monkeypatch.setitem(finder.FITS, name, replace(finder.FITS[name], batch=4))
     finder.draw(tmp_path, 6, 1)
+    finder.draw(tmp_path, 6, 1, finder.propose_shard)
     return tmp_path
 
 
-def test_nothing_to_learn_from_is_said(tmp_path) -> None:
-    with pytest.raises(DataError, match=r"Draw them: python -m training\.finder draw"):
-        finder.fit("characters", tmp_path, 1, None)
+@pytest.mark.parametrize(("name", "command"), [("characters", "draw"), ("verifier", "propose")])
+def test_nothing_to_learn_from_is_said(tmp_path, name, command) -> None:
+    with pytest.raises(DataError, match=rf"Draw them: python -m training\.finder {command}"):
+        finder.fit(name, tmp_path, 1, None)
 
 
 @pytest.mark.slow
-def test_both_networks_are_fitted_on_drawn_rooms_and_published_with_a_card(few, eager) -> None:
-    drawn = sorted(few.glob("*.npz"))
-    assert len(drawn) == 2
+def test_networks_learn_from_drawn_rooms_and_are_published_with_a_card(few, eager) -> None:
+    drawn = sorted(few.rglob("*.npz"))
+    assert len(drawn) == 4
     written = [path.stat().st_mtime_ns for path in drawn]
     finder.draw(few, 6, 1)  # what is drawn stays
+    finder.draw(few, 6, 1, finder.propose_shard)
     assert [path.stat().st_mtime_ns for path in drawn] == written
-    for name in finder.FITS:
-        finder.fit(name, few, 1, None)
-    networks = few / "networks"
-    CharacterNetwork(networks / "characters.tflite").find(np.zeros((90, 160, 3), np.uint8), 0.5)
-    inks = InkNetwork(networks / "ink.tflite").ink(np.zeros((2, PATCH, PATCH, 3), np.int8))
-    assert inks.shape == (2, PATCH, PATCH)
-    card = json.loads((networks / "card.json").read_text())
-    assert card["ink"]["command"] == "python -m training.finder fit ink"
-    assert np.isfinite(card["characters"]["held_out_loss"])
+    for one in finder.FITS.values():
+        arrays = np.load(next((few / one.folder).glob("*.npz")))
+        seen, wanted = one.examples.varied(*(arrays[name][0] for name in one.arrays))
+        lost = one.examples.loss(wanted[None], one.examples.network()(seen[None]))
+        assert lost.shape == (1,)
+        assert np.isfinite(lost).all()
+
+    finder.fit("verifier", few, 1, None)  # to write each of them as it runs live would take as long as all the rest
+    scores = VerifierNetwork(few / "networks" / "verifier.tflite").scores(
+        np.zeros((90, 160, 3), np.uint8), [(10, 10, 30, 40), (50, 10, 70, 40)]
+    )
+    assert scores.shape == (2,)
+    assert ((scores > 0) & (scores < 1)).all()
+    card = json.loads((few / "networks" / "card.json").read_text())
+    assert card["verifier"]["command"] == "python -m training.finder fit verifier"
+    assert np.isfinite(card["verifier"]["held_out_loss"])
+
+
+def proposed(box: Corners, *written: rooms.Written) -> bool | None:
+    return verifier.shows_character(box, written)
+
+
+def test_what_covers_a_character_shows_it() -> None:
+    assert proposed((102, 99, 159, 204), wrote("4")) is True
+    assert proposed((103, 100, 108, 200), wrote("1", box=Box(100, 100, 106, 200))) is True
+    assert proposed((102, 99, 159, 204), wrote("K")) is True  # a letter is writing, too
+
+
+def test_a_part_of_a_character_and_what_is_none_show_none() -> None:
+    assert proposed((100, 100, 160, 122), wrote("4")) is False
+    assert proposed((300, 300, 340, 400), wrote("4")) is False
+    assert proposed((300, 300, 340, 400)) is False
+
+
+def test_what_may_be_either_is_not_learned_from() -> None:
+    assert proposed((100, 100, 160, 145), wrote("4")) is None
+    assert proposed((100, 100, 160, 200), wrote("4", in_doubt=True)) is None
+    assert proposed((100, 100, 160, 122), wrote("4", in_doubt=True)) is None

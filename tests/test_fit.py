@@ -8,7 +8,7 @@ from recognizer import registry
 from recognizer.classifier import Classifier
 from recognizer.errors import DataError
 from recognizer.preprocess import HAND_VERSION, hand_image
-from training import augment, compare, fit, report
+from training import augment, compare, figures, fit, report
 
 pytestmark = pytest.mark.no_cover
 
@@ -38,6 +38,15 @@ def write_shapes(folder, count, labels=LABELS):
     return folder
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small_pictures():
+    """Pictures of a report are looked at by nobody here, and drawing them large takes longer than the training."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "DPI", 40)
+        patch.setattr(augment, "SHEET_ROWS", 2)
+        yield
+
+
 @pytest.fixture(scope="module")
 def home(eager, tmp_path_factory):
     """A data set of shapes, and the runs and models of two networks and k-NN on it."""
@@ -47,7 +56,7 @@ def home(eager, tmp_path_factory):
         without.setattr(report, "write_report", lambda run: None)
         run(home, "--network", "knn")
         run(home, "--network", "linear", "--epochs", "12", "--augment", "none")
-    run(home, "--network", "cnn", "--epochs", "6", "--batch-size", "16")
+    run(home, "--network", "cnn", "--epochs", "4", "--batch-size", "16")
     return home
 
 

@@ -11,6 +11,7 @@ from recognizer.regions.writing import WritingFinder
 from recognizer.strokes import digit_strokes, draw_strokes, placing
 from recognizer.studio import Studio
 from recognizer.values import Box, Frame, Region
+from training.sheets import print_words
 
 SIZE = (640, 480)
 SHADES = pytest.mark.parametrize(("ground", "pen"), [(225, 40), (45, 215)], ids=["dark on light", "light on dark"])
@@ -310,3 +311,22 @@ def test_a_slanting_line_is_followed_from_digit_to_digit() -> None:
     slope = [region(40 * i, 18 * i, 40 * i + 30, 18 * i + 50) for i in range(6)]
     assert reading_order(slope[::-1]) == slope
     assert len(text_lines(slope)) == 1
+
+
+def test_printed_words_are_no_writing() -> None:
+    networks, found = WritingFinder(), 0
+    for seed in range(8):
+        picture = np.full((480, 640, 3), 225, np.uint8)
+        print_words(picture, "Room 348 9:25", (60, 240), 30 + 5 * seed, [40, 40, 40], np.random.default_rng(seed))
+        found += len(networks.find(Frame(picture, 0, 0.0, "printed")))
+    assert found <= 4  # of 80 characters
+
+
+def test_the_verifier_tells_writing_from_print_beside_it() -> None:
+    picture = cv2.cvtColor(paper(SIZE), cv2.COLOR_GRAY2BGR)
+    print_words(picture, "Name 27 3415", (40, 80), 30, [60, 60, 60], np.random.default_rng(1))
+    gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    written = [write(gray, digit, (200 + 120 * i, 300), 110, seed=i) for i, digit in enumerate((3, 8, 5))]
+    found = boxes(WritingFinder(), gray)
+    assert len(found) == 3, [box.xyxy for box in found]
+    assert all(box.iou(truth) > 0.7 for box, truth in zip(found, written, strict=True))

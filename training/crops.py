@@ -3,20 +3,21 @@
 import numpy as np
 
 from recognizer.preprocess import mnist_image
-from recognizer.regions.characters import NETWORKS, CharacterNetwork
+from recognizer.regions.characters import NETWORKS
 from recognizer.regions.ink import InkNetwork
+from recognizer.regions.writing import WritingFinder
 from recognizer.strokes import LETTERS_LIKE_DIGITS
-from recognizer.values import Box, Region
+from recognizer.values import Region
 from training import rooms
 from training.scenes import NOTHING
 from training.sheets import Digits
+from training.verifier import grown
 
 SHAPES = ((640, 360), (640, 480), (1280, 720))  # pixels of a room's picture
-MIN_SCORE = 0.1  # of a character: less than live, so that what is hardly found is known, too
+PROPOSED, MIN_SCORE = 0.1, 0.3  # of a character: less than live, so that what is hardly found is known, too
 EACH = 10  # crops of a room, at most: a page full of small digits is no more than a single large one
 MATCH_IOU = 0.55  # a region that covers a character this well shows it
 MISS_IOU = 0.05  # and one that overlaps none by more shows no character
-RIM = 0.08  # of a box's longer side, by which boxes are compared
 LIKE_DIGITS = frozenset((*LETTERS_LIKE_DIGITS, "circle", "slash", "bracket"))
 """What is drawn and may be taken for a digit where it stands alone."""
 
@@ -30,12 +31,12 @@ def crops(
     drawn of these, half as pen strokes in styles that MNIST's writers did not have.
     """
     material = rooms.Material(Digits(digits, labels), *rooms.photographs(held_out=False))
-    finder, inks = CharacterNetwork(NETWORKS / "characters.tflite"), InkNetwork(NETWORKS / "ink.tflite")
+    finder, inks = WritingFinder(), InkNetwork(NETWORKS / "ink.tflite")
     images: list[np.ndarray] = []
     classes: list[int] = []
     while len(images) < count:
         scene = rooms.draw(material, rng, SHAPES[rng.integers(len(SHAPES))])
-        found = inks.cut_out(scene.picture_bgr, finder.find(scene.picture_bgr, MIN_SCORE))
+        found = inks.cut_out(scene.picture_bgr, finder.characters(scene.picture_bgr, PROPOSED, MIN_SCORE))
         for region in (found[index] for index in rng.permutation(len(found))[:EACH]):
             label = class_of(region, scene.written)
             if label is not None:
@@ -46,7 +47,7 @@ def crops(
 
 def class_of(region: Region, written: tuple[rooms.Written, ...]) -> int | None:
     """The class that a region of a scene shows; None where that is not clear."""
-    ious = [_grown(region.box).iou(_grown(rooms.box_of(one))) for one in written]
+    ious = [grown(region.box).iou(grown(rooms.box_of(one))) for one in written]
     best = int(np.argmax(ious)) if ious else -1
     if best < 0 or ious[best] <= MISS_IOU:
         return NOTHING
@@ -56,9 +57,3 @@ def class_of(region: Region, written: tuple[rooms.Written, ...]) -> int | None:
     if one.label is not None:
         return int(one.label)
     return None if one.character.isdigit() else NOTHING  # struck through: not always so that it shows
-
-
-def _grown(box: Box) -> Box:
-    """A little larger: the boxes of a thin 1 that is found a pixel aside hardly overlap."""
-    rim = round(RIM * max(box.width, box.height))
-    return Box(box.x1 - rim, box.y1 - rim, box.x2 + rim, box.y2 + rim)

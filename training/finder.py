@@ -1,8 +1,10 @@
-"""Fit the two networks that find writing, on rooms that training/rooms.py draws.
+"""Fit the networks that find writing, on rooms that training/rooms.py draws.
 
 python -m training.finder draw --scenes 12000     scenes, and the examples to learn from that are cut out of them
 python -m training.finder fit characters          where characters stand
 python -m training.finder fit ink                 what of the ink around there is theirs
+python -m training.finder propose --scenes 6000   scenes, and what the fitted network finds in them
+python -m training.finder fit verifier            which of that is writing
 
 Drawing goes on with what is drawn; a fit goes on from the weights of its last epoch, which --start names. The networks are
 written where the recognizer has them, with a card.
@@ -12,6 +14,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -23,7 +26,7 @@ import numpy as np
 from recognizer.durable import write_whole
 from recognizer.errors import DataError, RecognizerError
 from recognizer.regions.characters import NETWORKS
-from training import characters, inks, rooms
+from training import characters, inks, rooms, verifier
 from training.processes import fresh_processes
 from training.tf_settings import import_tensorflow
 from training.versions import git_commit
@@ -50,18 +53,20 @@ class Fit:
     epochs: int
     rate: float
     batch: int
+    folder: str = ""  # of the examples, within the finder's
 
 
 FITS = {
     "characters": Fit(characters, ("pictures", "targets"), 12, 3e-3, 32),
     "ink": Fit(inks, ("patches", "inks"), 10, 3e-3, 64),
+    "verifier": Fit(verifier, ("views", "wanted"), 8, 2e-3, 64, "proposals"),
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.finder", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("what", choices=("draw", "fit"))
+    parser.add_argument("what", choices=("draw", "propose", "fit"))
     parser.add_argument("network", choices=list(FITS), nargs="?")
     parser.add_argument("--scenes", type=int, default=12000)
     parser.add_argument("--epochs", type=int)
@@ -69,10 +74,11 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "finder", help="where the examples are kept")
     options = parser.parse_args()
     try:
-        if options.what == "draw":
-            draw(options.folder, options.scenes, os.cpu_count() or 1)
+        if options.what != "fit":
+            examples = draw_shard if options.what == "draw" else propose_shard
+            draw(options.folder, options.scenes, os.cpu_count() or 1, examples)
         elif options.network is None:
-            parser.error("fit needs the name of a network: characters or ink")
+            parser.error(f"fit needs the name of a network: {', '.join(FITS)}")
         else:
             fit(options.network, options.folder, options.epochs, options.start)
     except RecognizerError as error:
@@ -82,34 +88,32 @@ def main() -> None:
         sys.exit(130)
 
 
-def draw(folder: Path, count: int, processes: int) -> None:
-    """Draw the shards that are not there yet."""
-    folder.mkdir(parents=True, exist_ok=True)
+def draw(
+    folder: Path, count: int, processes: int, examples: Callable[[int, Path, rooms.Material], None] | None = None
+) -> None:
+    """Draw the shards that are not there yet: of what `examples` makes, which is draw_shard or propose_shard."""
     material = rooms.material(held_out=False)
+    examples = examples or draw_shard
     numbers = range(-(-count // SHARD))
     if processes == 1:
         for number in numbers:
-            draw_shard(number, folder, material)
+            examples(number, folder, material)
         return
     with fresh_processes(processes) as pool:
-        jobs = [pool.submit(draw_shard, number, folder, material) for number in numbers]
+        jobs = [pool.submit(examples, number, folder, material) for number in numbers]
         for number, job in enumerate(jobs, start=1):
             job.result()
             print(f"{number * SHARD} scenes", flush=True)
 
 
 def draw_shard(number: int, folder: Path, material: rooms.Material) -> None:
-    """The examples of SHARD scenes, in one file that appears whole or not at all."""
+    """The examples of SHARD scenes for the networks that find characters and their ink."""
     path = folder / f"{number:04}.npz"
     if path.exists():
         return
-    cv2.setNumThreads(1)  # each process has a core
     rng = np.random.default_rng([20, number])
     found: dict[str, list[np.ndarray]] = {"pictures": [], "targets": [], "patches": [], "inks": []}
-    for _ in range(SHARD):
-        width, height = SHAPES[rng.integers(len(SHAPES))]
-        scale = 2 if rng.random() < LARGE_SHARE else 1
-        scene = rooms.draw(material, rng, (scale * width, scale * height))
+    for scene, scale in _scenes(material, rng):
         clear = [one for one in scene.written if not one.in_doubt]
         pairs = [inks.cut(scene, clear[index], rng) for index in rng.permutation(len(clear))[:EACH]]
         for patch, ink in pairs + inks.nothing(scene, rng, NOTHING):
@@ -120,6 +124,36 @@ def draw_shard(number: int, folder: Path, material: rooms.Material) -> None:
             picture, target = characters.cut(smaller, rng)
             found["pictures"].append(picture)
             found["targets"].append(target.astype(np.float16))
+    _keep(found, path)
+
+
+def propose_shard(number: int, folder: Path, material: rooms.Material) -> None:
+    """The examples of SHARD scenes for the network that verifies what is found."""
+    path = folder / FITS["verifier"].folder / f"{number:04}.npz"
+    if path.exists():
+        return
+    rng = np.random.default_rng([21, number])
+    proposals = verifier.Proposals()
+    found: dict[str, list[np.ndarray]] = {"views": [], "wanted": []}
+    for scene, _ in _scenes(material, rng):
+        for shown, wanted in verifier.cut(scene, proposals.of(scene.picture_bgr), rng):
+            found["views"].append(shown)
+            found["wanted"].append(wanted)
+    _keep(found, path)
+
+
+def _scenes(material: rooms.Material, rng: np.random.Generator) -> Iterator[tuple[rooms.Scene, int]]:
+    """SHARD scenes, and how many times as large as SHAPES they are."""
+    cv2.setNumThreads(1)  # each process has a core
+    for _ in range(SHARD):
+        width, height = SHAPES[rng.integers(len(SHAPES))]
+        scale = 2 if rng.random() < LARGE_SHARE else 1
+        yield rooms.draw(material, rng, (scale * width, scale * height)), scale
+
+
+def _keep(found: dict[str, list[np.ndarray]], path: Path) -> None:
+    """In one file, that appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".part")
     with beside.open("wb") as file:
         np.savez(file, allow_pickle=False, **{name: np.stack(values) for name, values in found.items()})
@@ -128,10 +162,12 @@ def draw_shard(number: int, folder: Path, material: rooms.Material) -> None:
 
 def fit(name: str, folder: Path, epochs: int | None, start: Path | None) -> None:
     """Fit a network on all shards but some, and publish it. Raises DataError where nothing is drawn yet."""
+    one = FITS[name]
+    folder /= one.folder
     paths = sorted(folder.glob("*.npz"))
     if len(paths) < 2:
-        raise DataError(f"{folder} holds no scenes to learn from. Draw them: python -m training.finder draw")
-    one = FITS[name]
+        command = "propose" if one.folder else "draw"
+        raise DataError(f"{folder} holds no scenes to learn from. Draw them: python -m training.finder {command}")
     epochs = epochs or one.epochs
     shards = [[np.load(path)[array] for array in one.arrays] for path in paths]
     count = max(1, round(TESTED * len(shards)))

@@ -28,6 +28,8 @@ FINDER_CODE = (  # what decides which writing is found, and how it is cut out
     "recognizer/regions/lines.py",
     "recognizer/regions/networks/characters.tflite",
     "recognizer/regions/networks/ink.tflite",
+    "recognizer/regions/networks/verifier.tflite",
+    "recognizer/regions/verifier.py",
     "recognizer/regions/writing.py",
 )
 CLOTHES = ["T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"]

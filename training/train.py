@@ -39,6 +39,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LABELS = [*"0123456789"]
 VALIDATION = 3000  # of MNIST's training digits, kept from the fit to choose the best weights and the thresholds
 SCENE_PARTS = 12  # independent random streams: the scenes are the same however many processes draw them
+LEAST_HELD_OUT = 300  # crops
 PAIRS_SHARE = 0.06  # of the scene crops: as many touching pairs of digits
 SCENE_CODE = (  # what decides how the scenes look and what is found in them
     "recognizer/preprocess.py",
@@ -136,7 +137,7 @@ def train_digits(options: argparse.Namespace) -> None:
     run = options.runs / "digits"
     run.mkdir(parents=True, exist_ok=True)
     drawn = draw_crops(mnist, fitted, options.scenes, options.seed, run)
-    drawn_held_out = draw_crops(mnist, held_out, max(300, options.scenes // 9), options.seed + 1, run)
+    drawn_held_out = draw_crops(mnist, held_out, max(LEAST_HELD_OUT, options.scenes // 9), options.seed + 1, run)
     model = fit(mnist, fitted, held_out, drawn, drawn_held_out, options, run)
     with registry.publishing(options.models, "digits") as draft:
         publish(model, mnist, fitted, held_out, drawn, drawn_held_out, options, draft)

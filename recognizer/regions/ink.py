@@ -18,10 +18,10 @@ SURE = 127  # of 255: what is more likely a character's ink than not
 RIM = 40  # of 255: the rim of a stroke
 
 
-def patch_matrix(box_xyxy: tuple[float, float, float, float]) -> np.ndarray:
-    """The (2, 3) transform from the frame's pixels to a patch's, the box in its middle."""
+def patch_matrix(box_xyxy: tuple[float, float, float, float], share: float = SHARE) -> np.ndarray:
+    """The (2, 3) transform from the frame's pixels to a patch's: the box in its middle, its longer side that share."""
     x1, y1, x2, y2 = box_xyxy
-    scale = SHARE * PATCH / max(x2 - x1, y2 - y1, 1.0)
+    scale = share * PATCH / max(x2 - x1, y2 - y1, 1.0)
     middle = (PATCH - 1) / 2
     return np.array([[scale, 0, middle - scale * (x1 + x2) / 2], [0, scale, middle - scale * (y1 + y2) / 2]])
 

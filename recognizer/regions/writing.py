@@ -1,7 +1,8 @@
-"""Handwritten characters, by two small networks: one finds where they stand, the other cuts out their ink.
+"""Handwritten characters, by three small networks: one finds where there may be some, one verifies each, one cuts out
+their ink.
 
 A digit as large as the picture has nothing around it by which it could be known: there, and where the networks find
-nothing, ink is looked for by its contrast alone.
+nothing, ink is looked for by its contrast, too.
 """
 
 import threading
@@ -9,13 +10,15 @@ import threading
 import cv2
 import numpy as np
 
-from recognizer.regions.characters import NETWORKS, CharacterNetwork
+from recognizer.regions.characters import NETWORKS, Character, CharacterNetwork
 from recognizer.regions.digits import DigitFinder, is_close_up
 from recognizer.regions.ink import InkNetwork
 from recognizer.regions.text_lines import reading_order
+from recognizer.regions.verifier import VerifierNetwork
 from recognizer.values import Frame, Region
 
-MIN_SCORE = 0.4  # of a character: what the finder is less sure of is texture
+PROPOSED = 0.1  # score of what may be a character
+MIN_SCORE = 0.5  # of what was verified: what is less is something else
 LARGE = 0.25  # of a picture's shorter side: a character that the networks may find a part of
 PART = 0.1  # of that side: what is smaller is no part of one
 LARGER = 1.3  # times the area of what they found
@@ -33,6 +36,7 @@ class WritingFinder:
     def __init__(self, *, video: bool = False):
         self.video = video
         self._characters = CharacterNetwork(NETWORKS / "characters.tflite")
+        self._verifier = VerifierNetwork(NETWORKS / "verifier.tflite")
         self._ink = InkNetwork(NETWORKS / "ink.tflite")
         self._by_contrast = DigitFinder()
         self._seen: np.ndarray | None = None
@@ -44,18 +48,31 @@ class WritingFinder:
         if min(image.shape[:2]) < LEAST_SIDE:
             return ()
         if not self.video or self._has_changed(image):
-            found = self._ink.cut_out(image, self._characters.find(image, MIN_SCORE))
+            found = self._ink.cut_out(image, self.characters(image, PROPOSED, MIN_SCORE))
             self._found = tuple(reading_order([*found, *self._larger(frame, found)]))
         return self._found
 
+    def characters(self, image_bgr: np.ndarray, proposed: float, min_score: float) -> list[Character]:
+        """Those in a picture (H, W, 3) uint8 that reach the first score when they are found, the other when verified."""
+        found = self._characters.find(image_bgr, proposed)
+        scores = self._verifier.scores(image_bgr, [one.box_xyxy for one in found])
+        return [one for one, score in zip(found, scores, strict=True) if score >= min_score]
+
     def _larger(self, frame: Frame, found: list[Region]) -> list[Region]:
         """Ink that the networks did not find, or of which they found parts. It takes as long again as they do."""
+        image = frame.image_bgr
+        short = min(image.shape[:2])
         if not found:
-            return list(self._by_contrast.find(frame))
-        short = min(frame.image_bgr.shape[:2])
+            regions = self._by_contrast.find(frame)
+            scores = self._verifier.scores(image, [one.box.xyxy for one in regions])
+            return [
+                one
+                for one, score in zip(regions, scores, strict=True)
+                if score >= MIN_SCORE or max(one.box.width, one.box.height) > LARGE * short
+            ]
         if max(max(one.box.width, one.box.height) for one in found) < PART * short:
             return []
-        if self.video and not is_close_up(frame.image_bgr):
+        if self.video and not is_close_up(image):
             return []
         return [one for one in self._by_contrast.find(frame) if _is_whole(one, found, LARGE * short)]
 
