@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from recognizer.sinks import Sink, Window
     from recognizer.sources import Source
     from recognizer.teach import Teacher
+    from recognizer.turns import Unmirror
     from recognizer.values import Observation
 
 USAGE_ERROR = 2
@@ -44,7 +45,8 @@ commands:
 
 keys in the window:
   c records samples, n makes a task of your own, t trains, u goes back to the model before, Tab goes to the next task,
-  p shows the time of each stage, m mirrors, s saves a screenshot, Space freezes, q or Esc quits
+  p shows the time of each stage, m mirrors, x turns the picture of a
+  source that gives it mirrored, s saves a screenshot, Space freezes, q or Esc quits
 """
 
 
@@ -92,6 +94,7 @@ def run_live(words: Sequence[str]) -> int:
     parser.add_argument("--size", default="1280x720", metavar="WxH", help="asked of a camera (default 1280x720)")
     parser.add_argument("--fps", type=float, default=30.0, help="frames a second asked of a camera (default 30)")
     parser.add_argument("--mirror", action=argparse.BooleanOptionalAction, help="show the picture as a mirror does")
+    parser.add_argument("--unmirror", action="store_true", help="turn the picture of a source that gives it mirrored")
     parser.add_argument("--play", action="store_true", help="rock, paper, scissors against the computer (--task rps)")
     parser.add_argument("--headless", action="store_true", help="no window: write a video, a contact sheet and a CSV")
     parser.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
@@ -107,6 +110,7 @@ def run_live(words: Sequence[str]) -> int:
         size_wh=_size(options.size),
         fps=options.fps,
         mirror=options.mirror,
+        unmirror=options.unmirror,
         headless=options.headless,
         play=options.play,
         max_frames=options.max_frames,
@@ -122,7 +126,9 @@ def live(settings: "Settings") -> int:
     from recognizer.settings import HEADLESS_FRAMES
     from recognizer.sinks import has_screen, open_sinks
     from recognizer.sources import default_source, open_source
+    from recognizer.turns import Unmirror
 
+    unmirror = Unmirror(settings.unmirror)
     with CtrlC() as ctrl_c, LivePipeline(settings.task, settings.models) as pipeline:
         spec = settings.source
         if spec == "auto":
@@ -142,9 +148,9 @@ def live(settings: "Settings") -> int:
             limit = settings.max_frames or (HEADLESS_FRAMES if headless and endless else None)
             mirror = source.live and not spec.startswith("studio") if settings.mirror is None else settings.mirror
             overlay = Overlay(mirror=mirror)
-            with open_sinks(_sinks(settings, pipeline, overlay, source, headless)) as sinks:
+            with open_sinks(_sinks(settings, pipeline, overlay, source, headless, unmirror)) as sinks:
                 for count, frame in enumerate(ctrl_c.frames(source), start=1):
-                    observation = pipeline.step(frame)
+                    observation = pipeline.step(unmirror(frame))
                     for sink in sinks:
                         sink.write(observation)
                     if count == limit:
@@ -166,14 +172,23 @@ VIDEO_NAME, SHEET_NAME, CSV_NAME = "annotated.mp4", "contact-sheet.png", "predic
 
 
 def _sinks(
-    settings: "Settings", pipeline: "LivePipeline", overlay: "Overlay", source: "Source", headless: bool
+    settings: "Settings",
+    pipeline: "LivePipeline",
+    overlay: "Overlay",
+    source: "Source",
+    headless: bool,
+    unmirror: "Unmirror",
 ) -> "list[Sink]":
     from recognizer.sinks import ContactSheet, CsvLog, VideoWriter
 
     if not headless:
-        sinks = _game(settings, overlay, source) if settings.play else _workbench(settings, pipeline, overlay, source)
-        pipeline.say = sinks[-1].say
-        return [*sinks]
+        *watchers, window = (
+            _game(settings, overlay, source)
+            if settings.play
+            else _workbench(settings, pipeline, overlay, source, unmirror)
+        )
+        pipeline.say = window.say
+        return [*watchers, window]
     return [
         VideoWriter(settings.output / VIDEO_NAME, overlay, fps=getattr(source, "fps", None) or settings.fps),
         ContactSheet(settings.output / SHEET_NAME, overlay),
@@ -182,7 +197,7 @@ def _sinks(
 
 
 def _workbench(
-    settings: "Settings", pipeline: "LivePipeline", overlay: "Overlay", source: "Source"
+    settings: "Settings", pipeline: "LivePipeline", overlay: "Overlay", source: "Source", unmirror: "Unmirror"
 ) -> "tuple[Teacher, MapsPanel, Window]":
     """The window in which tasks are changed, samples recorded and models trained."""
     from recognizer.maps_panel import MapsPanel
@@ -194,7 +209,7 @@ def _workbench(
     teacher = Teacher(pipeline, settings.models)
     maps = MapsPanel(pipeline)
     overlay.extra = several(TeachPanel(teacher), maps)
-    actions = {TAB: pipeline.next_task, "f": maps.toggle, **teacher.actions}
+    actions = {TAB: pipeline.next_task, "f": maps.toggle, "x": unmirror.toggle, **teacher.actions}
     window = Window(overlay, source.stop, screenshot_dir=settings.output, actions=actions, keys=teacher.key)
     teacher.say = window.say
     return teacher, maps, window

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from recognizer.text import draw_text_any, opencv_has, text_width_any
+from recognizer.turns import NOTES, Turn, turn_of
 from recognizer.values import Box, Hand, Observation, Prediction
 
 Color = tuple[int, int, int]  # blue, green, red, each 0 to 255
@@ -136,7 +137,8 @@ class Overlay:
         if observation.guide is not None:
             guide = mirrored(observation.guide, width) if self.mirror else observation.guide
             panels.append(draw_guide(picture, guide, scale))
-        panels.append(draw_notice(picture, observation.frame.notice or "", scale, panels))
+        notice = observation.frame.notice or NOTES.get(turn_of(observation.predictions) or Turn.UPRIGHT, "")
+        panels.append(draw_notice(picture, notice, scale, panels))
         panels.append(draw_notice(picture, self.notice, scale, panels, PAPER))
 
         bars = place_bars(boxes, predictions, scale, panels)

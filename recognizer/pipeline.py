@@ -130,7 +130,8 @@ def open_pipeline(task: str, models: Path, *, smooth: bool, hands: "Callable[[],
     if region == "paper":
         from recognizer.classifier import Classifier
 
-        classifier, reading = Classifier(folder) if folder else Untaught(), Writing()
+        classifier = Classifier(folder) if folder else Untaught()
+        reading = Writing(classifier if folder else None)
     elif region == "hand":
         from recognizer.hand_signs import HandClassifier, Signs
 

@@ -24,6 +24,7 @@ class Settings:
     size_wh: tuple[int, int] = (1280, 720)  # pixels asked of cameras and of the studio
     fps: float = 30.0  # frames a second asked of cameras and of the studio
     mirror: bool | None = None  # None: mirrored for a camera, as a person expects of a mirror, plain for the rest
+    unmirror: bool = False  # the source gives a mirrored picture, in which no writing can be read
     headless: bool = False
     play: bool = False  # rock, paper, scissors against the computer
     max_frames: int | None = None

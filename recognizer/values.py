@@ -1,8 +1,12 @@
 """The values that cross every boundary of the program. Arrays in them are never written to."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from recognizer.turns import Turn
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,7 @@ class Prediction:
     confidence: float  # 0 to 1, of the best known label
     top: tuple[tuple[str, float], ...]  # up to three (label, probability), best first
     image: np.ndarray  # what the network saw; for paper (28, 28) uint8
+    turn: "Turn | None" = None  # how a sheet that is not upright has to be turned to be read
 
 
 @dataclass(frozen=True, eq=False)

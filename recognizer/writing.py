@@ -3,13 +3,18 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from recognizer import preprocess
 from recognizer.regions.text_lines import text_lines
+from recognizer.turns import Turn, turn_of
 from recognizer.values import Box, Frame, Prediction, Region
+
+if TYPE_CHECKING:
+    from recognizer.pipeline import Labeller
 
 UNKNOWN = "?"  # in a number, for what is written there and not known
 MAX_UNKNOWN = 3  # of these in a row: more are a word, which parts numbers
@@ -28,12 +33,19 @@ FAINT_STICK = 0.5  # of a digit's contrast: the 1 beside it is of the same pen
 RULED_WIDTH = 0.035  # width to height: no hand draws a line that thin and straight
 MAX_OVERLAP = 0.5  # of the smaller box: slanting neighbours' boxes overlap by less, two readings of one thing by more
 MAX_UNKNOWN_OVERLAP = 0.3  # of what is not known and lies in part on another: a piece of it, or of what is around it
+POORLY = 0.5  # of a sheet's regions: where no more are known, it is read turned, too
+WELL = 0.75  # of them: known when it is held the right way up
+MOST_TURNED = 24  # regions: a page full of letters is not read three times
 
 
 class Writing:
     """The reading of regions that are ink on paper."""
 
     region = "paper"
+
+    def __init__(self, classifier: "Labeller | None" = None) -> None:
+        """With the classifier, writing that is not upright is read, too."""
+        self._classifier = classifier
 
     def prepare(self, region: Region) -> np.ndarray:
         """The network's input, (28, 28) uint8."""
@@ -42,8 +54,33 @@ class Writing:
     def judge(
         self, frame: Frame, regions: Sequence[Region], predictions: Sequence[Prediction]
     ) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
-        """Regions and predictions without what the rest of the picture speaks against."""
-        return without_overlaps(regions, without_doubtful(frame, regions, without_outshone(regions, predictions)))
+        """Regions and predictions without what the rest of the picture speaks against.
+
+        Where a sheet cannot be read as it is, it is read upside down and in the mirror, too: its predictions then say so.
+        """
+        upright = _judged(frame, regions, predictions)
+        known = _known(upright[1])
+        if self._classifier is None or not 2 <= len(upright[0]) <= MOST_TURNED or known > POORLY * len(upright[0]):
+            return upright
+        kept = {id(region) for region in upright[0]}
+        pairs = [pair for pair in zip(regions, predictions, strict=True) if id(pair[0]) in kept]
+        found = max((self._turned(frame, pairs, turn) for turn in Turn if turn != Turn.UPRIGHT), key=_certainty)
+        is_read = _known(found[1]) >= max(known + 2, WELL * len(found[1]))
+        return found if is_read else upright
+
+    def _turned(
+        self, frame: Frame, pairs: Sequence[tuple[Region, Prediction]], turn: Turn
+    ) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
+        """What regions are in the turned picture; regions lie where they were, in the turned reading order."""
+        assert self._classifier is not None
+        height, width = frame.image_bgr.shape[:2]
+        regions = [turn.region(region, (width, height)) for region, _ in pairs]
+        turned = dict(zip(map(id, regions), (region for region, _ in pairs), strict=True))
+        said = self._classifier.predict([turn.image(one.image) for _, one in pairs])
+        of_region = dict(zip(map(id, regions), said, strict=True))
+        regions = [region for line in text_lines(regions) for region in line]
+        kept, predictions = _judged(turn.frame(frame), regions, [of_region[id(region)] for region in regions])
+        return tuple(turned[id(region)] for region in kept), tuple(replace(one, turn=turn) for one in predictions)
 
     def text(self, regions: Sequence[Region], predictions: Sequence[Prediction]) -> str:
         """The labels in reading order: those of one line joined to a number, lines separated by a space.
@@ -51,9 +88,25 @@ class Writing:
         What stands among the known labels of a line and is not known is UNKNOWN: no digit is left out of a number in
         silence.
         """
-        labels = {id(region): prediction.label for region, prediction in zip(regions, predictions, strict=True)}
-        lines = [[(region.box, labels[id(region)]) for region in line] for line in text_lines(list(regions))]
+        turn = turn_of(predictions) or Turn.UPRIGHT
+        turned = [replace(region, box=turn.box(region.box)) for region in regions]
+        labels = {id(region): prediction.label for region, prediction in zip(turned, predictions, strict=True)}
+        lines = [[(region.box, labels[id(region)]) for region in line] for line in text_lines(turned)]
         return " ".join(filter(None, map(_line_text, lines)))
+
+
+def _judged(
+    frame: Frame, regions: Sequence[Region], predictions: Sequence[Prediction]
+) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
+    return without_overlaps(regions, without_doubtful(frame, regions, without_outshone(regions, predictions)))
+
+
+def _known(predictions: Sequence[Prediction]) -> int:
+    return sum(one.label is not None for one in predictions)
+
+
+def _certainty(found: tuple[tuple[Region, ...], tuple[Prediction, ...]]) -> float:
+    return sum(one.confidence for one in found[1] if one.label is not None)
 
 
 def _line_text(line: list[tuple[Box, str | None]]) -> str:
