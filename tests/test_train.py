@@ -177,3 +177,25 @@ def test_a_run_that_fails_publishes_nothing(data, tmp_path, monkeypatch):
     with pytest.raises(SystemExit):
         train.main()
     assert list((tmp_path / "m" / "digits").iterdir()) == []
+
+
+def test_a_fit_that_goes_on_has_the_later_stages() -> None:
+    for epochs in (1, 2, 8, 30):
+        stages = train.later_epochs(epochs)
+        assert len(stages) == len(train.STAGES) - 1
+        assert sum(stages) == epochs
+    assert train.later_epochs(8) == [5, 3]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["letters", "--start", "."], "--start is of digits: letters and rps are fitted anew"),
+        (["digits", "--start", "nowhere"], "--start nowhere has no model.keras. Name a folder of models/digits."),
+    ],
+)
+def test_what_it_cannot_go_on_from_is_one_line(words, line, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", ["train", *words])
+    with pytest.raises(SystemExit):
+        train.main()
+    assert line in capsys.readouterr().err

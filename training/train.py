@@ -30,7 +30,7 @@ from training.sets import FINDER_CODE
 from training.signs import KINDS, train_signs
 from training.tf_settings import import_tensorflow
 from training.tuning import check_tuning
-from training.versions import with_features, write_card, write_network
+from training.versions import KERAS_NETWORK, with_features, write_card, write_network
 
 if TYPE_CHECKING:
     import keras
@@ -106,6 +106,9 @@ def main() -> None:
     )
     parser.add_argument("--epochs", type=int, default=30, help="of all stages of digits together")
     parser.add_argument("--scenes", type=int, default=54000, metavar="N", help="crops from drawn paper scenes")
+    parser.add_argument(
+        "--start", type=Path, metavar="VERSION", help="go on from this version of digits, with the later stages"
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="use only N of MNIST's digits (a quick try)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--models", type=folder_of, default=registry.models_folder())
@@ -117,6 +120,10 @@ def main() -> None:
         parser.error(f"{tuned[0]} is of letters and rps; python -m training.train --data mnist has it for digits")
     if set(tuned) - {"--keep"} and options.kind not in ("pose", "fused"):
         parser.error(f"{tuned[0]} is of joints: add --kind pose or --kind fused")
+    if options.start and options.task != "digits":
+        parser.error("--start is of digits: letters and rps are fitted anew")
+    if options.start and not (options.start / KERAS_NETWORK).is_file():
+        parser.error(f"--start {options.start} has no {KERAS_NETWORK}. Name a folder of models/digits.")
     try:
         if options.task == "digits":
             train_digits(options)
@@ -195,6 +202,8 @@ def fit(
     A run that was cut off goes on from its last whole epoch when the same command is given again.
     """
     import_tensorflow()
+    import keras
+
     from training.networks import cnn_bn
 
     images = np.concatenate([mnist.train_images[fitted], drawn.images])[..., None]
@@ -207,16 +216,22 @@ def fit(
     print(f"{model.count_params():,} parameters, {len(images):,} pictures an epoch", flush=True)
     made_of: list[Any] = [mnist.sha256, _digest(*SCENE_CODE, "training/networks.py", "training/train.py")]
     made_of += [options.seed, options.epochs, len(images)]
+    plan = [*zip(STAGES, stage_epochs(options.epochs), strict=True)]
+    if options.start:
+        weights = keras.models.load_model(options.start / KERAS_NETWORK).get_weights()
+        model.set_weights(weights)
+        made_of.append(hashlib.sha256(b"".join(part.tobytes() for part in weights)).hexdigest())
+        plan = [*zip(STAGES[1:], later_epochs(options.epochs), strict=True)]
     name = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
     best = None
-    for number, epochs in enumerate(stage_epochs(options.epochs)):
+    for number, (stage, epochs) in enumerate(plan):
         path = run / f"best-{name}-{number}.weights.h5"
         done = path.with_suffix(".done")
         if done.exists():
             model.load_weights(path)
         elif epochs:
             try:
-                _fit_stage(model, STAGES[number], epochs, (images, classes), check, path, options.seed)
+                _fit_stage(model, stage, epochs, (images, classes), check, path, options.seed)
             except KeyboardInterrupt:
                 best = path if path.exists() else best
                 if best is None:
@@ -234,6 +249,12 @@ def stage_epochs(epochs: int) -> list[int]:
     """How many of the epochs each of STAGES has; the first has what the others leave."""
     later = [round(stage.share * epochs) for stage in STAGES[1:]]
     return [epochs - sum(later), *later]
+
+
+def later_epochs(epochs: int) -> list[int]:
+    """How many each of STAGES but the first has where a fit goes on from a network that has gone through all."""
+    last = round(epochs * STAGES[2].share / (STAGES[1].share + STAGES[2].share))
+    return [epochs - last, last]
 
 
 def _fit_stage(
