@@ -62,8 +62,7 @@ class Writing:
         known = _known(upright[1])
         if self._classifier is None or not 2 <= len(upright[0]) <= MOST_TURNED or known > POORLY * len(upright[0]):
             return upright
-        kept = {id(region) for region in upright[0]}
-        pairs = [pair for pair in zip(regions, predictions, strict=True) if id(pair[0]) in kept]
+        pairs = [*zip(regions, predictions, strict=True)]
         found = max((self._turned(frame, pairs, turn) for turn in Turn if turn != Turn.UPRIGHT), key=_certainty)
         is_read = _known(found[1]) >= max(known + 2, WELL * len(found[1]))
         return found if is_read else upright

@@ -275,19 +275,23 @@ def test_ink_on_paper_and_chalk_on_a_board_are_found_in_one_picture() -> None:
 
 def test_in_a_stream_nothing_is_looked_for_again_where_nothing_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     finder, looks = WritingFinder(video=True), []
-    find = finder._characters.find
-    monkeypatch.setattr(finder._characters, "find", lambda *words: looks.append(1) or find(*words))
+    for number, network in enumerate(finder._networks):
+        find = network.find
+        monkeypatch.setattr(network, "find", lambda *words, n=number, find=find: looks.append(n) or find(*words))
     gray = paper(SIZE)
     write(gray, 4, (200, 240), 120)
     first = finder.find(as_frame(gray))
     noise = np.random.default_rng(0).normal(0, 4, gray.shape)
     assert finder.find(as_frame(np.clip(gray + noise, 0, 255).astype(np.uint8))) == first
-    assert len(looks) == 1
+    assert looks == [0, 1]
     write(gray, 7, (420, 240), 120)
     assert len(finder.find(as_frame(gray))) == 2
-    assert len(looks) == 2
+    assert len(looks) == 3  # by turns
+    gray[10:14, 10:60] = 40
+    assert len(finder.find(as_frame(gray))) == 2
+    assert sorted(looks) == [0, 0, 1, 1]
     finder.find(as_frame(gray[:, :-80].copy()))  # another size
-    assert len(looks) == 3
+    assert sorted(looks) == [0, 0, 0, 1, 1, 1]
 
 
 def region(x1: int, y1: int, x2: int, y2: int) -> Region:

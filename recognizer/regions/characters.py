@@ -15,7 +15,10 @@ CELL = 4  # pixels of a picture for which the network gives one answer
 SIZES = (10.0, 22.0)  # pixels of a character's longer side that it finds
 LEVELS = 6  # sizes of the picture that it looks at, each half of the one before
 UNIT = 8.0  # pixels in which it gives the sides of a box
-WORK_SIDE = 640  # pixels of a frame's longer side at the largest of these sizes
+WORK_SIDES = (
+    640,
+    448,
+)  # pixels of a frame's longer side at the largest: what is between two sizes of one is in the other
 EDGE = 16  # pixels by which each picture's rim is repeated around it
 GRID = 8  # pixels that the network's coarsest cells are wide: pictures are laid at multiples of it
 DARK = 8.0  # grey levels that are added before the logarithm: the noise of dark pictures is not made stronger
@@ -42,7 +45,8 @@ def level_size(size_wh: tuple[int, int], level: int) -> tuple[int, int]:
 class CharacterNetwork:
     """Characters in a picture, by the network that `training.finder` fits. Raises ModelError for a damaged file."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, work_side: int = WORK_SIDES[0]):
+        self._work_side = work_side
         self._network = open_interpreter(path)
         self._input = self._network.get_input_details()[0]["index"]
         self._output = self._network.get_output_details()[0]["index"]
@@ -51,7 +55,7 @@ class CharacterNetwork:
     def find(self, picture_bgr: np.ndarray, min_score: float) -> list[Character]:
         """Characters in a picture (H, W, 3) uint8 that reach the score, 0 to 1; the best come first."""
         height, width = picture_bgr.shape[:2]
-        scale = WORK_SIDE / max(height, width)
+        scale = self._work_side / max(height, width)
         work_wh = max(1, round(width * scale)), max(1, round(height * scale))
         shape, places = _layout(work_wh)
         if self._canvas.shape != shape:
@@ -68,7 +72,7 @@ class CharacterNetwork:
         self._network.invoke()
         answers = self._network.get_tensor(self._output)[0]
         boxes, scores, light = _decoded(answers, work_wh, places, min_score)
-        return list(_merged(boxes / scale, scores, light))
+        return list(merged(boxes / scale, scores, light))
 
 
 @lru_cache(maxsize=16)
@@ -107,8 +111,8 @@ def _decoded(
     return boxes[inside], 1 / (1 + np.exp(-found[inside, 0])), found[inside, 5] > 0
 
 
-def _merged(boxes: np.ndarray, scores: np.ndarray, light: np.ndarray) -> Iterator[Character]:
-    """One character for all cells that found it: the mean of the boxes that agree with its best."""
+def merged(boxes: np.ndarray, scores: np.ndarray, light: np.ndarray) -> Iterator[Character]:
+    """One character for all boxes (N, 4) that show it: the mean of those that agree with its best."""
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     left = np.ones(len(boxes), bool)
     for index in np.argsort(-scores):

@@ -6,11 +6,12 @@ nothing, ink is looked for by its contrast, too.
 """
 
 import threading
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from recognizer.regions.characters import NETWORKS, Character, CharacterNetwork
+from recognizer.regions.characters import NETWORKS, WORK_SIDES, Character, CharacterNetwork, merged
 from recognizer.regions.digits import DigitFinder, is_close_up
 from recognizer.regions.ink import InkNetwork
 from recognizer.regions.text_lines import reading_order
@@ -18,7 +19,8 @@ from recognizer.regions.verifier import VerifierNetwork
 from recognizer.values import Frame, Region
 
 PROPOSED = 0.1  # score of what may be a character
-MIN_SCORE = 0.5  # of what was verified: what is less is something else
+MIN_SCORE = 0.6  # of what was verified: what is less is something else
+LONE_SCORE = 0.1  # of ink that only its contrast told: a bare stroke may be a 1, and print is surer to be none
 LARGE = 0.25  # of a picture's shorter side: a character that the networks may find a part of
 PART = 0.1  # of that side: what is smaller is no part of one
 LARGER = 1.3  # times the area of what they found
@@ -35,7 +37,10 @@ class WritingFinder:
 
     def __init__(self, *, video: bool = False):
         self.video = video
-        self._characters = CharacterNetwork(NETWORKS / "characters.tflite")
+        self._networks = [CharacterNetwork(NETWORKS / "characters.tflite", side) for side in WORK_SIDES]
+        self._proposed: list[list[Character]] = [[] for _ in WORK_SIDES]
+        self._turn = 0
+        self._shape: tuple[int, ...] = ()
         self._verifier = VerifierNetwork(NETWORKS / "verifier.tflite")
         self._ink = InkNetwork(NETWORKS / "ink.tflite")
         self._by_contrast = DigitFinder()
@@ -54,9 +59,25 @@ class WritingFinder:
 
     def characters(self, image_bgr: np.ndarray, proposed: float, min_score: float) -> list[Character]:
         """Those in a picture (H, W, 3) uint8 that reach the first score when they are found, the other when verified."""
-        found = self._characters.find(image_bgr, proposed)
-        scores = self._verifier.scores(image_bgr, [one.box_xyxy for one in found])
-        return [one for one, score in zip(found, scores, strict=True) if score >= min_score]
+        for number in self._due(image_bgr):
+            self._proposed[number] = self._networks[number].find(image_bgr, proposed)
+        found = [one for some in self._proposed for one in some]
+        boxes = [one.box_xyxy for one in found]
+        scores = self._verifier.scores(image_bgr, boxes)
+        light = np.array([one.light for one in found], bool)
+        sure = scores >= min_score
+        return list(merged(np.array(boxes).reshape(-1, 4)[sure], scores[sure], light[sure]))
+
+    def _due(self, image_bgr: np.ndarray) -> Sequence[int]:
+        """Which networks look at this frame: in a stream by turns, and what the others found in the frame before is verified
+        in this one.
+        """
+        numbers = range(len(self._networks))
+        if not self.video or self._shape != image_bgr.shape:
+            self._shape = image_bgr.shape
+            return numbers
+        self._turn = (self._turn + 1) % len(numbers)
+        return [self._turn]
 
     def _larger(self, frame: Frame, found: list[Region]) -> list[Region]:
         """Ink that the networks did not find, or of which they found parts. It takes as long again as they do."""
@@ -68,7 +89,7 @@ class WritingFinder:
             return [
                 one
                 for one, score in zip(regions, scores, strict=True)
-                if score >= MIN_SCORE or max(one.box.width, one.box.height) > LARGE * short
+                if score >= LONE_SCORE or max(one.box.width, one.box.height) > LARGE * short
             ]
         if max(max(one.box.width, one.box.height) for one in found) < PART * short:
             return []
