@@ -4,10 +4,11 @@ import numpy as np
 
 from recognizer.preprocess import mnist_image
 from recognizer.regions.characters import NETWORKS
+from recognizer.regions.digits import DigitFinder
 from recognizer.regions.ink import InkNetwork
 from recognizer.regions.writing import WritingFinder
 from recognizer.strokes import LETTERS_LIKE_DIGITS
-from recognizer.values import Region
+from recognizer.values import Frame, Region
 from training import rooms
 from training.scenes import NOTHING
 from training.sheets import Digits
@@ -31,12 +32,13 @@ def crops(
     drawn of these, half as pen strokes in styles that MNIST's writers did not have.
     """
     material = rooms.Material(Digits(digits, labels), *rooms.photographs(held_out=False))
-    finder, inks = WritingFinder(), InkNetwork(NETWORKS / "ink.tflite")
+    finder, inks, by_contrast = WritingFinder(), InkNetwork(NETWORKS / "ink.tflite"), DigitFinder()
     images: list[np.ndarray] = []
     classes: list[int] = []
     while len(images) < count:
         scene = rooms.draw(material, rng, SHAPES[rng.integers(len(SHAPES))])
         found = inks.cut_out(scene.picture_bgr, finder.characters(scene.picture_bgr, PROPOSED, MIN_SCORE))
+        found += by_contrast.find(Frame(scene.picture_bgr, 0, 0.0, "drawn"))  # which cuts ink out in another way
         for region in (found[index] for index in rng.permutation(len(found))[:EACH]):
             label = class_of(region, scene.written)
             if label is not None:
