@@ -15,16 +15,16 @@ pytestmark = pytest.mark.no_cover
 
 @pytest.fixture
 def few(tmp_path, monkeypatch):
-    """Two shards of three scenes for each network, and a folder for what is published."""
+    """Two shards of two scenes for each network, and a folder for what is published."""
     monkeypatch.setenv("RECOGNIZER_DATA", str(tmp_path / "none"))
     monkeypatch.setattr("training.rooms.has_mnist", lambda: False)
-    monkeypatch.setattr(finder, "SHARD", 3)
+    monkeypatch.setattr(finder, "SHARD", 2)
     monkeypatch.setattr(finder, "NETWORKS", tmp_path / "networks")
     monkeypatch.setattr(finder, "EACH", 2)
     for name in finder.FITS:
         monkeypatch.setitem(finder.FITS, name, replace(finder.FITS[name], batch=4))
-    finder.draw(tmp_path, 6, 1)
-    finder.draw(tmp_path, 6, 1, finder.propose_shard)
+    finder.draw(tmp_path, 4, 1)
+    finder.draw(tmp_path, 4, 1, finder.propose_shard)
     return tmp_path
 
 
@@ -39,8 +39,8 @@ def test_networks_learn_from_drawn_rooms_and_are_published_with_a_card(few, eage
     drawn = sorted(few.rglob("*.npz"))
     assert len(drawn) == 4
     written = [path.stat().st_mtime_ns for path in drawn]
-    finder.draw(few, 6, 1)  # what is drawn stays
-    finder.draw(few, 6, 1, finder.propose_shard)
+    finder.draw(few, 4, 1)  # what is drawn stays
+    finder.draw(few, 4, 1, finder.propose_shard)
     assert [path.stat().st_mtime_ns for path in drawn] == written
     for one in finder.FITS.values():
         arrays = np.load(next((few / one.folder).glob("*.npz")))

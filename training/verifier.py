@@ -10,7 +10,7 @@ import numpy as np
 from recognizer.regions.characters import NETWORKS, CharacterNetwork
 from recognizer.regions.digits import DigitFinder
 from recognizer.regions.ink import PATCH, STEPS
-from recognizer.regions.verifier import Corners, views
+from recognizer.regions.verifier import Corners, halves, views
 from recognizer.values import Box, Frame
 from training import rooms
 from training.characters import separable
@@ -44,11 +44,11 @@ class Proposals:
 def cut(scene: rooms.Scene, proposed: list[Corners], rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
     """Views (PATCH, PATCH, 6) int8 of some proposals, and whether they show a character: (1,) uint8, 0 or 1."""
     shown = [(box, shows_character(box, scene.written)) for box in proposed]
-    found = []
+    found, pyramid = [], halves(scene.picture_bgr)
     for wanted in (True, False):
         boxes = [box for box, shows in shown if shows is wanted]
         chosen = rng.permutation(len(boxes))[:EACH]
-        found += [(views(scene.picture_bgr, boxes[index]), np.array([wanted], np.uint8)) for index in chosen]
+        found += [(views(pyramid, boxes[index]), np.array([wanted], np.uint8)) for index in chosen]
     return found
 
 
