@@ -313,3 +313,23 @@ def open_interpreter(path: Path):  # type: ignore[no-untyped-def]  # ai_edge_lit
     except (ValueError, RuntimeError, OSError) as error:
         raise ModelError(f"{path} is missing or damaged ({error}). Fetch the model again or retrain.") from error
     return network
+
+
+class SizedNetwork:
+    """A LiteRT network of one input and one output whose sizes change from call to call. Raises ModelError as it opens."""
+
+    def __init__(self, path: Path):
+        self._network = open_interpreter(path)
+        self._input = self._network.get_input_details()[0]["index"]
+        self._output = self._network.get_output_details()[0]["index"]
+        self._shape: tuple[int, ...] = ()
+
+    def run(self, values: np.ndarray) -> np.ndarray:
+        """The output for values (N, …) float32."""
+        if values.shape != self._shape:
+            self._shape = values.shape
+            self._network.resize_tensor_input(self._input, values.shape)
+            self._network.allocate_tensors()
+        self._network.set_tensor(self._input, values)
+        self._network.invoke()
+        return self._network.get_tensor(self._output)

@@ -8,17 +8,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from recognizer.classifier import open_interpreter
+from recognizer.classifier import SizedNetwork
 
 NETWORKS = Path(__file__).resolve().parent / "networks"  # what `training.finder` fits
 CELL = 4  # pixels of a picture for which the network gives one answer
 SIZES = (10.0, 22.0)  # pixels of a character's longer side that it finds
 LEVELS = 6  # sizes of the picture that it looks at, each half of the one before
 UNIT = 8.0  # pixels in which it gives the sides of a box
-WORK_SIDES = (
-    640,
-    448,
-)  # pixels of a frame's longer side at the largest: what is between two sizes of one is in the other
+WORK_SIDES = (640, 448)  # pixels of a frame's longer side at the largest; one finds what lies between the other's sizes
 EDGE = 16  # pixels by which each picture's rim is repeated around it
 GRID = 8  # pixels that the network's coarsest cells are wide: pictures are laid at multiples of it
 DARK = 8.0  # grey levels that are added before the logarithm: the noise of dark pictures is not made stronger
@@ -47,9 +44,7 @@ class CharacterNetwork:
 
     def __init__(self, path: Path, work_side: int = WORK_SIDES[0]):
         self._work_side = work_side
-        self._network = open_interpreter(path)
-        self._input = self._network.get_input_details()[0]["index"]
-        self._output = self._network.get_output_details()[0]["index"]
+        self._network = SizedNetwork(path)
         self._canvas = np.zeros((0, 0, 3), np.float32)
 
     def find(self, picture_bgr: np.ndarray, min_score: float) -> list[Character]:
@@ -60,17 +55,13 @@ class CharacterNetwork:
         shape, places = _layout(work_wh)
         if self._canvas.shape != shape:
             self._canvas = np.full(shape, TONE[0])
-            self._network.resize_tensor_input(self._input, [1, *shape])
-            self._network.allocate_tensors()
         part = cv2.resize(picture_bgr, work_wh, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         for level, (x, y) in enumerate(places):
             if level:
                 part = cv2.resize(part, level_size(work_wh, level), interpolation=cv2.INTER_AREA)
             framed = cv2.copyMakeBorder(part, EDGE, EDGE, EDGE, EDGE, cv2.BORDER_REPLICATE)
             self._canvas[y : y + framed.shape[0], x : x + framed.shape[1]] = cv2.LUT(framed, TONE)
-        self._network.set_tensor(self._input, self._canvas[None])
-        self._network.invoke()
-        answers = self._network.get_tensor(self._output)[0]
+        answers = self._network.run(self._canvas[None])[0]
         boxes, scores, light = _decoded(answers, work_wh, places, min_score)
         return list(merged(boxes / scale, scores, light))
 

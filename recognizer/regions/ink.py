@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from recognizer.classifier import open_interpreter
+from recognizer.classifier import SizedNetwork
 from recognizer.regions.characters import Character
 from recognizer.values import Box, Region
 
@@ -57,20 +57,11 @@ class InkNetwork:
     """The ink of characters, by the network that `training.inks` fits. Raises ModelError for a damaged file."""
 
     def __init__(self, path: Path):
-        self._network = open_interpreter(path)
-        self._input = self._network.get_input_details()[0]["index"]
-        self._output = self._network.get_output_details()[0]["index"]
-        self._count = 0
+        self._network = SizedNetwork(path)
 
     def ink(self, patches: np.ndarray) -> np.ndarray:
         """Of (N, PATCH, PATCH, 3) int8: (N, PATCH, PATCH) uint8, 255 where there surely is the character's ink."""
-        if len(patches) != self._count:
-            self._count = len(patches)
-            self._network.resize_tensor_input(self._input, patches.shape)
-            self._network.allocate_tensors()
-        self._network.set_tensor(self._input, patches.astype(np.float32) / STEPS)
-        self._network.invoke()
-        logits = self._network.get_tensor(self._output)[..., 0]
+        logits = self._network.run(patches.astype(np.float32) / STEPS)[..., 0]
         return (255 / (1 + np.exp(-logits))).astype(np.uint8)
 
     def cut_out(self, frame_bgr: np.ndarray, characters: Sequence[Character]) -> list[Region]:

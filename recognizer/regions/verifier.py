@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from recognizer.classifier import open_interpreter
+from recognizer.classifier import SizedNetwork
 from recognizer.regions.ink import PATCH, STEPS, patch_matrix, prepared
 
 NEAR, FAR = 0.66, 0.16  # of a view's side: a character's longer side
@@ -37,10 +37,7 @@ class VerifierNetwork:
     """How sure it is that boxes show characters, by a network of `training.finder`. Raises ModelError for a damaged file."""
 
     def __init__(self, path: Path):
-        self._network = open_interpreter(path)
-        self._input = self._network.get_input_details()[0]["index"]
-        self._output = self._network.get_output_details()[0]["index"]
-        self._count = 0
+        self._network = SizedNetwork(path)
 
     def scores(self, frame_bgr: np.ndarray, boxes_xyxy: Sequence[Corners]) -> np.ndarray:
         """(N,) float32, 0 to 1, for boxes in a frame (H, W, 3) uint8."""
@@ -48,11 +45,5 @@ class VerifierNetwork:
             return np.zeros(0, np.float32)
         pyramid = halves(frame_bgr)
         shown = np.stack([views(pyramid, box) for box in boxes_xyxy])
-        if len(shown) != self._count:
-            self._count = len(shown)
-            self._network.resize_tensor_input(self._input, shown.shape)
-            self._network.allocate_tensors()
-        self._network.set_tensor(self._input, shown.astype(np.float32) / STEPS)
-        self._network.invoke()
-        logits = self._network.get_tensor(self._output)[:, 0]
+        logits = self._network.run(shown.astype(np.float32) / STEPS)[:, 0]
         return 1 / (1 + np.exp(-logits))
