@@ -45,8 +45,8 @@ commands:
 
 keys in the window:
   c records samples, n makes a task of your own, t trains, u goes back to the model before, Tab goes to the next task,
-  p shows the time of each stage, m mirrors, x turns the picture of a
-  source that gives it mirrored, s saves a screenshot, Space freezes, q or Esc quits
+  p shows the time of each stage, m mirrors, x turns the picture of a source that gives it mirrored,
+  s saves a screenshot, Space freezes, q or Esc quits
 """
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from recognizer.text import draw_text_any, opencv_has, text_width_any
-from recognizer.turns import NOTES, Turn, turn_of
+from recognizer.turns import Turn, note_of
 from recognizer.values import Box, Hand, Observation, Prediction
 
 Color = tuple[int, int, int]  # blue, green, red, each 0 to 255
@@ -137,7 +137,7 @@ class Overlay:
         if observation.guide is not None:
             guide = mirrored(observation.guide, width) if self.mirror else observation.guide
             panels.append(draw_guide(picture, guide, scale))
-        notice = observation.frame.notice or NOTES.get(turn_of(observation.predictions) or Turn.UPRIGHT, "")
+        notice = observation.frame.notice or note_of(observation.predictions)
         panels.append(draw_notice(picture, notice, scale, panels))
         panels.append(draw_notice(picture, self.notice, scale, panels, PAPER))
 
@@ -182,7 +182,7 @@ class Overlay:
 
 def mirrored(box: Box, width: int) -> Box:
     """Where a box lies in a picture of that width when it is flipped left to right."""
-    return Box(width - box.x2, box.y1, width - box.x1, box.y2)
+    return Turn.MIRRORED.box(box, (width, 0))
 
 
 def joints_xy(hand: Hand, mirrored_width: int | None) -> np.ndarray:

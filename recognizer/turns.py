@@ -51,7 +51,12 @@ NOTES = {
     Turn.UPSIDE_DOWN: "the sheet is upside down",
     Turn.MIRRORED: "the source gives a mirrored picture: x or --unmirror turns it",
 }
-"""What is told to the person in front of the screen."""
+
+
+def note_of(predictions: Sequence[Prediction]) -> str:
+    """What is told to the person in front of the screen; empty where what is known is upright."""
+    turn = turn_of(predictions)
+    return NOTES[turn] if turn else ""
 
 
 class Unmirror:

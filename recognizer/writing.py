@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from recognizer import preprocess
-from recognizer.regions.text_lines import text_lines
+from recognizer.regions.text_lines import reading_order, text_lines
 from recognizer.turns import Turn, turn_of
 from recognizer.values import Box, Frame, Prediction, Region
 
@@ -77,7 +77,7 @@ class Writing:
         turned = dict(zip(map(id, regions), (region for region, _ in pairs), strict=True))
         said = self._classifier.predict([turn.image(one.image) for _, one in pairs])
         of_region = dict(zip(map(id, regions), said, strict=True))
-        regions = [region for line in text_lines(regions) for region in line]
+        regions = reading_order(regions)
         kept, predictions = _judged(turn.frame(frame), regions, [of_region[id(region)] for region in regions])
         return tuple(turned[id(region)] for region in kept), tuple(replace(one, turn=turn) for one in predictions)
 

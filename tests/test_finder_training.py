@@ -6,6 +6,8 @@ import pytest
 from test_crops import wrote
 
 from recognizer.errors import DataError
+from recognizer.regions.characters import CharacterNetwork
+from recognizer.regions.ink import PATCH, InkNetwork
 from recognizer.regions.verifier import Corners, VerifierNetwork
 from recognizer.values import Box
 from training import finder, rooms, verifier
@@ -42,20 +44,20 @@ def test_networks_learn_from_drawn_rooms_and_are_published_with_a_card(few, eage
     finder.draw(few, 4, 1)  # what is drawn stays
     finder.draw(few, 4, 1, finder.propose_shard)
     assert [path.stat().st_mtime_ns for path in drawn] == written
-    for one in finder.FITS.values():
-        arrays = np.load(next((few / one.folder).glob("*.npz")))
-        seen, wanted = one.examples.varied(*(arrays[name][0] for name in one.arrays))
-        lost = one.examples.loss(wanted[None], one.examples.network()(seen[None]))
-        assert lost.shape == (1,)
-        assert np.isfinite(lost).all()
-
-    finder.fit("verifier", few, 1, None)  # to write each of them as it runs live would take as long as all the rest
-    scores = VerifierNetwork(few / "networks" / "verifier.tflite").scores(
+    for name in finder.FITS:
+        finder.fit(name, few, 1, None)
+    networks = few / "networks"
+    CharacterNetwork(networks / "characters.tflite").find(np.zeros((90, 160, 3), np.uint8), 0.5)
+    inks = InkNetwork(networks / "ink.tflite").ink(np.zeros((2, PATCH, PATCH, 3), np.int8))
+    assert inks.shape == (2, PATCH, PATCH)
+    scores = VerifierNetwork(networks / "verifier.tflite").scores(
         np.zeros((90, 160, 3), np.uint8), [(10, 10, 30, 40), (50, 10, 70, 40)]
     )
     assert scores.shape == (2,)
     assert ((scores > 0) & (scores < 1)).all()
-    card = json.loads((few / "networks" / "card.json").read_text())
+    card = json.loads((networks / "card.json").read_text())
+    assert card["ink"]["command"] == "python -m training.finder fit ink"
+    assert np.isfinite(card["characters"]["held_out_loss"])
     assert card["verifier"]["command"] == "python -m training.finder fit verifier"
     assert np.isfinite(card["verifier"]["held_out_loss"])
 

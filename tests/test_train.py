@@ -181,10 +181,10 @@ def test_a_run_that_fails_publishes_nothing(data, tmp_path, monkeypatch):
 
 def test_a_fit_that_goes_on_has_the_later_stages() -> None:
     for epochs in (1, 2, 8, 30):
-        stages = train.later_epochs(epochs)
+        stages = train.stage_epochs(epochs, train.STAGES[1:])
         assert len(stages) == len(train.STAGES) - 1
         assert sum(stages) == epochs
-    assert train.later_epochs(8) == [5, 3]
+    assert train.stage_epochs(8, train.STAGES[1:]) == [5, 3]
 
 
 @pytest.mark.parametrize(

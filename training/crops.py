@@ -12,7 +12,7 @@ from recognizer.values import Frame, Region
 from training import rooms
 from training.scenes import NOTHING
 from training.sheets import Digits
-from training.verifier import grown
+from training.verifier import overlaps
 
 SHAPES = ((640, 360), (640, 480), (1280, 720))  # pixels of a room's picture
 PROPOSED, MIN_SCORE = 0.1, 0.3  # of a character: less than live, so that what is hardly found is known, too
@@ -49,12 +49,12 @@ def crops(
 
 def class_of(region: Region, written: tuple[rooms.Written, ...]) -> int | None:
     """The class that a region of a scene shows; None where that is not clear."""
-    ious = [grown(region.box).iou(grown(rooms.box_of(one))) for one in written]
-    best = int(np.argmax(ious)) if ious else -1
-    if best < 0 or ious[best] <= MISS_IOU:
+    ious = overlaps(region.box, written)
+    best = max(ious, default=0.0)
+    if best <= MISS_IOU:
         return NOTHING
-    one = written[best]
-    if ious[best] < MATCH_IOU or one.in_doubt or one.character in LIKE_DIGITS:
+    one = written[ious.index(best)]
+    if best < MATCH_IOU or one.in_doubt or one.character in LIKE_DIGITS:
         return None
     if one.label is not None:
         return int(one.label)

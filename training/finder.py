@@ -88,24 +88,6 @@ def main() -> None:
         sys.exit(130)
 
 
-def draw(
-    folder: Path, count: int, processes: int, examples: Callable[[int, Path, rooms.Material], None] | None = None
-) -> None:
-    """Draw the shards that are not there yet: of what `examples` makes, which is draw_shard or propose_shard."""
-    material = rooms.material(held_out=False)
-    examples = examples or draw_shard
-    numbers = range(-(-count // SHARD))
-    if processes == 1:
-        for number in numbers:
-            examples(number, folder, material)
-        return
-    with fresh_processes(processes) as pool:
-        jobs = [pool.submit(examples, number, folder, material) for number in numbers]
-        for number, job in enumerate(jobs, start=1):
-            job.result()
-            print(f"{number * SHARD} scenes", flush=True)
-
-
 def draw_shard(number: int, folder: Path, material: rooms.Material) -> None:
     """The examples of SHARD scenes for the networks that find characters and their ink."""
     path = folder / f"{number:04}.npz"
@@ -140,6 +122,23 @@ def propose_shard(number: int, folder: Path, material: rooms.Material) -> None:
             found["views"].append(shown)
             found["wanted"].append(wanted)
     _keep(found, path)
+
+
+def draw(
+    folder: Path, count: int, processes: int, examples: Callable[[int, Path, rooms.Material], None] = draw_shard
+) -> None:
+    """Draw the shards that are not there yet: of what `examples` makes, which is draw_shard or propose_shard."""
+    material = rooms.material(held_out=False)
+    numbers = range(-(-count // SHARD))
+    if processes == 1:
+        for number in numbers:
+            examples(number, folder, material)
+        return
+    with fresh_processes(processes) as pool:
+        jobs = [pool.submit(examples, number, folder, material) for number in numbers]
+        for number, job in enumerate(jobs, start=1):
+            job.result()
+            print(f"{number * SHARD} scenes", flush=True)
 
 
 def _scenes(material: rooms.Material, rng: np.random.Generator) -> Iterator[tuple[rooms.Scene, int]]:

@@ -9,6 +9,7 @@ import argparse
 import hashlib
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -216,15 +217,15 @@ def fit(
     print(f"{model.count_params():,} parameters, {len(images):,} pictures an epoch", flush=True)
     made_of: list[Any] = [mnist.sha256, _digest(*SCENE_CODE, "training/networks.py", "training/train.py")]
     made_of += [options.seed, options.epochs, len(images)]
-    plan = [*zip(STAGES, stage_epochs(options.epochs), strict=True)]
+    stages: Sequence[Stage] = STAGES
     if options.start:
         weights = keras.models.load_model(options.start / KERAS_NETWORK).get_weights()
         model.set_weights(weights)
         made_of.append(hashlib.sha256(b"".join(part.tobytes() for part in weights)).hexdigest())
-        plan = [*zip(STAGES[1:], later_epochs(options.epochs), strict=True)]
+        stages = STAGES[1:]  # the network has gone through the first
     name = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
     best = None
-    for number, (stage, epochs) in enumerate(plan):
+    for number, (stage, epochs) in enumerate(zip(stages, stage_epochs(options.epochs, stages), strict=True)):
         path = run / f"best-{name}-{number}.weights.h5"
         done = path.with_suffix(".done")
         if done.exists():
@@ -245,16 +246,11 @@ def fit(
     return model
 
 
-def stage_epochs(epochs: int) -> list[int]:
-    """How many of the epochs each of STAGES has; the first has what the others leave."""
-    later = [round(stage.share * epochs) for stage in STAGES[1:]]
+def stage_epochs(epochs: int, stages: Sequence[Stage] = STAGES) -> list[int]:
+    """How many of the epochs each of the stages has, by their shares; the first has what the others leave."""
+    whole = sum(stage.share for stage in stages)
+    later = [round(stage.share / whole * epochs) for stage in stages[1:]]
     return [epochs - sum(later), *later]
-
-
-def later_epochs(epochs: int) -> list[int]:
-    """How many each of STAGES but the first has where a fit goes on from a network that has gone through all."""
-    last = round(epochs * STAGES[2].share / (STAGES[1].share + STAGES[2].share))
-    return [epochs - last, last]
 
 
 def _fit_stage(

@@ -54,15 +54,19 @@ def cut(scene: rooms.Scene, proposed: list[Corners], rng: np.random.Generator) -
 
 def shows_character(box: Corners, written: tuple[rooms.Written, ...]) -> bool | None:
     """Whether a box of a scene shows a character; None where that is not clear."""
-    proposed = grown(Box(*(round(side) for side in box)))
-    ious = [proposed.iou(grown(rooms.box_of(one))) for one in written]
-    best = int(np.argmax(ious)) if ious else -1
-    if best < 0 or ious[best] < MISS_IOU:
+    ious = overlaps(Box(*(round(side) for side in box)), written)
+    best = max(ious, default=0.0)
+    if best < MISS_IOU:
         doubtful = any(iou > 0.02 and one.in_doubt for iou, one in zip(ious, written, strict=True))
         return None if doubtful else False
-    if ious[best] < MATCH_IOU or written[best].in_doubt:
+    if best < MATCH_IOU or written[ious.index(best)].in_doubt:
         return None
     return True
+
+
+def overlaps(box: Box, written: tuple[rooms.Written, ...]) -> list[float]:
+    """Intersection over union of a box with each character, all a little grown."""
+    return [grown(box).iou(grown(rooms.box_of(one))) for one in written]
 
 
 def grown(box: Box) -> Box:
