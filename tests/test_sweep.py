@@ -100,8 +100,12 @@ def test_a_sweep_goes_on_after_ctrl_c_stops_a_bad_trial_and_tells_how_to_train_t
     assert "goes on with the trials that are not done" in said[-1]
     done = next(line.split(" is done")[0] for line in said if "is done" in line)
 
+    for state in space.parent.glob("runs/sweeps/*/experiment_state*"):  # as Ctrl-C may leave it
+        state.write_text("")
     goes_on.touch()
-    lines = subprocess.run(command, **told, timeout=HANG_S, check=True).stdout.splitlines()
+    again = subprocess.run(command, **told, timeout=HANG_S)
+    assert again.returncode == 0, again.stdout
+    lines = again.stdout.splitlines()
     assert any(line.startswith("Going on with") for line in lines)
     assert not any(line.startswith(f"{done}:") for line in lines)
     table = {int(line.split()[0]): line for line in lines if re.match(r"\d     ", line)}
@@ -116,18 +120,13 @@ def test_a_sweep_goes_on_after_ctrl_c_stops_a_bad_trial_and_tells_how_to_train_t
 
 def test_trials_that_were_done_before_an_interruption_are_compared_with(pictures):
     pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-cluster.txt")
-    done, bad, good = (
-        SimpleNamespace(trial_id=f"{number}", is_finished=lambda number=number: number == 0, last_result=None)
-        for number in range(3)
-    )
-    done.last_result = {"scores": "[0.5, 0.7]", "score": 0.6, "training_iteration": 2}
-    controller = SimpleNamespace(get_trials=lambda: [done, bad, good])
-    scheduler = sweep.scheduler_of(2)
+    bad, good = SimpleNamespace(trial_id="bad"), SimpleNamespace(trial_id="good")
+    scheduler = sweep.scheduler_of(2, [[0.5, 0.7]])
     scheduler.set_search_properties("score", "max")
-    scheduler.on_trial_add(controller, bad)
-    scheduler.on_trial_add(controller, good)
-    assert scheduler.on_trial_result(controller, bad, {"training_iteration": 1, "score": 0.4}) == "STOP"
-    assert scheduler.on_trial_result(controller, good, {"training_iteration": 1, "score": 0.6}) == "CONTINUE"
+    scheduler.on_trial_add(None, bad)
+    scheduler.on_trial_add(None, good)
+    assert scheduler.on_trial_result(None, bad, {"training_iteration": 1, "score": 0.4}) == "STOP"
+    assert scheduler.on_trial_result(None, good, {"training_iteration": 1, "score": 0.6}) == "CONTINUE"
 
 
 @pytest.mark.slow

@@ -24,11 +24,13 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 import numpy as np
 
 from recognizer.cluster import connected
+from recognizer.durable import new_file
 from recognizer.errors import DataError, RecognizerError, SettingsError
 from recognizer.samples import Samples
 from training import augment, fit, sets, signs
@@ -318,34 +320,40 @@ def _run(ray: Any, road: Road, trials: list[Chosen], options: argparse.Namespace
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = (
         "1"  # tensorboardX hangs at the end where Ctrl-C came into its lock
     )
-    os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = "0"  # each result is written down at once
     from ray import tune
 
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     cpus, gpus = needs_of(machines, options.cpus)
     trainable = tune.with_resources(tune.with_parameters(judge, road=road, trials=trials), {"cpu": cpus, "gpu": gpus})
     folder = options.runs.resolve() / "sweeps" / sweep_name(road, trials)
-    if tune.Tuner.can_restore(str(folder)):
-        print(f"Going on with {folder}", flush=True)
-        tuner = tune.Tuner.restore(str(folder), trainable, restart_errored=True)
-    else:
+    kept = folder / "scores.json"
+    done = _read_scores(kept)
+    left = [number for number in range(len(trials)) if number not in done]
+    if done:
+        print(f"Going on with {folder}: {len(done)} of {len(trials)} trials are done", flush=True)
+    if left:
         tuner = tune.Tuner(
             trainable,
-            param_space={"trial": tune.grid_search(list(range(len(trials))))},
+            param_space={"trial": tune.grid_search(left)},
             tune_config=tune.TuneConfig(
-                metric="score", mode="max", reuse_actors=True,
-                scheduler=scheduler_of(len(road.parts)),
+                metric="score", mode="max", reuse_actors=True, scheduler=scheduler_of(len(road.parts), [*done.values()])
             ),
             run_config=tune.RunConfig(
-                name=folder.name, storage_path=str(folder.parent), verbose=0, callbacks=[teller(len(road.parts))]
+                name=folder.name, storage_path=str(folder.parent), verbose=0,
+                callbacks=[teller(len(road.parts), len(trials), done, kept)],
             ),
         )  # fmt: skip
-    results = tuner.fit()
-    for error in results.errors:
-        raise TrainingError(f"A trial failed ({str(error).strip().splitlines()[-1]}). The same command tries it again.")
-    told = [results[place].metrics or {} for place in range(len(results))]
-    found = {one["config"]["trial"]: json.loads(one["scores"]) for one in told}
-    return [found[number] for number in range(len(trials))]
+        for error in tuner.fit().errors:
+            raise TrainingError(
+                f"A trial failed ({str(error).strip().splitlines()[-1]}). The same command tries it again."
+            )
+    return [done[number] for number in range(len(trials))]
+
+
+def _read_scores(path: Path) -> dict[int, list[float]]:
+    """The scores of each trial that is done, part by part. Ray's own state can be half written after Ctrl-C."""
+    stored = json.loads(path.read_text()) if path.is_file() else {}
+    return {int(number): scores for number, scores in stored.items()}
 
 
 def judge(config: dict[str, int], road: Road, trials: list[Chosen]) -> None:
@@ -361,34 +369,30 @@ def judge(config: dict[str, int], road: Road, trials: list[Chosen]) -> None:
         tune.report({"score": float(np.mean(scores)), "scores": json.dumps(scores)})
 
 
-def scheduler_of(parts: int) -> Any:
-    """ASHA that compares with the finished trials of an interrupted sweep, too; Ray restores the trials alone."""
+def scheduler_of(parts: int, done: Sequence[list[float]]) -> Any:
+    """ASHA that compares with the scores of the trials that were done before an interruption, too."""
     from ray import tune
 
     class Scheduler(tune.schedulers.ASHAScheduler):
-        knows_finished = False
+        def set_search_properties(self, *args: Any, **spec: Any) -> bool:
+            known = super().set_search_properties(*args, **spec)
+            for number, scores in enumerate(done):
+                self._learn(SimpleNamespace(trial_id=f"done {number}"), scores)
+            return known
 
-        def on_trial_result(self, controller: Any, trial: Any, result: dict) -> str:
-            if not self.knows_finished:
-                self.knows_finished = True
-                for other in controller.get_trials():
-                    if other.is_finished() and other.last_result:
-                        self._learn(controller, other)
-            return super().on_trial_result(controller, trial, result)
-
-        def _learn(self, controller: Any, trial: Any) -> None:
-            scores = json.loads(trial.last_result["scores"])
+        def _learn(self, trial: Any, scores: list[float]) -> None:
+            controller: Any = None
             self.on_trial_add(controller, trial)
             for count in range(1, len(scores) + 1):
                 then = {"training_iteration": count, "score": float(np.mean(scores[:count]))}
-                super().on_trial_result(controller, trial, then)
+                self.on_trial_result(controller, trial, then)
             self.on_trial_remove(controller, trial)
 
     return Scheduler(max_t=parts, grace_period=1, reduction_factor=REDUCTION)
 
 
-def teller(parts: int) -> Any:
-    """Ray Tune's callback that prints a line for each result."""
+def teller(parts: int, count: int, done: dict[int, list[float]], kept: Path) -> Any:
+    """Ray Tune's callback that prints a line for each result, and adds the scores of finished trials to done and kept."""
     from ray import tune
 
     class Teller(tune.Callback):
@@ -397,8 +401,10 @@ def teller(parts: int) -> Any:
             print(f"  trial {trial.config['trial']}: {np.mean(scores):.4f} after {len(scores)} of {parts}", flush=True)
 
         def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
-            done = sum(one.is_finished() for one in trials)
-            print(f"  trial {trial.config['trial']} is done, {done} of {len(trials)}", flush=True)
+            done[trial.config["trial"]] = json.loads(trial.last_result["scores"])
+            with new_file(kept) as file:
+                file.write(json.dumps(done).encode())
+            print(f"  trial {trial.config['trial']} is done, {len(done)} of {count}", flush=True)
 
     return Teller()
 
