@@ -1,5 +1,7 @@
 """Network inputs of digits and of what is none, from drawn rooms: found and cut out by the very code that runs live."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from recognizer.preprocess import mnist_image
@@ -16,7 +18,8 @@ from training.verifier import overlaps
 
 SHAPES = ((640, 360), (640, 480), (1280, 720))  # pixels of a room's picture
 PROPOSED, MIN_SCORE = 0.1, 0.3  # of a character: less than live, so that what is hardly found is known, too
-EACH = 10  # crops of a room, at most: a page full of small digits is no more than a single large one
+EACH = 7  # crops of a room that the networks find, at most: a page full of small digits is no more than a large one
+EACH_BY_CONTRAST = 3  # and those that only the contrast finds, which live are rarer, too
 MATCH_IOU = 0.55  # a region that covers a character this well shows it
 MISS_IOU = 0.05  # and one that overlaps none by more shows no character
 LIKE_DIGITS = frozenset((*LETTERS_LIKE_DIGITS, "circle", "slash", "bracket"))
@@ -37,14 +40,19 @@ def crops(
     classes: list[int] = []
     while len(images) < count:
         scene = rooms.draw(material, rng, SHAPES[rng.integers(len(SHAPES))])
-        found = inks.cut_out(scene.picture_bgr, finder.characters(scene.picture_bgr, PROPOSED, MIN_SCORE))
-        found += by_contrast.find(Frame(scene.picture_bgr, 0, 0.0, "drawn"))  # which cuts ink out in another way
-        for region in (found[index] for index in rng.permutation(len(found))[:EACH]):
+        characters = finder.characters(scene.picture_bgr, PROPOSED, MIN_SCORE)
+        found = _some(inks.cut_out(scene.picture_bgr, characters), EACH, rng)
+        contrasting = by_contrast.find(Frame(scene.picture_bgr, 0, 0.0, "drawn"))  # cut out in another way
+        for region in [*found, *_some(contrasting, EACH_BY_CONTRAST, rng)]:
             label = class_of(region, scene.written)
             if label is not None:
                 images.append(mnist_image(region.crop))
                 classes.append(label)
     return np.array(images[:count], np.uint8), np.array(classes[:count], np.int64)
+
+
+def _some(regions: Sequence[Region], count: int, rng: np.random.Generator) -> list[Region]:
+    return [regions[index] for index in rng.permutation(len(regions))[:count]]
 
 
 def class_of(region: Region, written: tuple[rooms.Written, ...]) -> int | None:
