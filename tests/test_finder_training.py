@@ -23,8 +23,11 @@ def few(tmp_path, monkeypatch):
     monkeypatch.setattr(finder, "SHARD", 2)
     monkeypatch.setattr(finder, "NETWORKS", tmp_path / "networks")
     monkeypatch.setattr(finder, "EACH", 2)
+    monkeypatch.setattr(finder, "PARTS", 1)
+    monkeypatch.setattr(finder, "NOTHING", 1)
+    monkeypatch.setattr(verifier, "EACH", 1)
     for name in finder.FITS:
-        monkeypatch.setitem(finder.FITS, name, replace(finder.FITS[name], batch=4))
+        monkeypatch.setitem(finder.FITS, name, replace(finder.FITS[name], batch=2))
     finder.draw(tmp_path, 4, 1)
     finder.draw(tmp_path, 4, 1, finder.propose_shard)
     return tmp_path

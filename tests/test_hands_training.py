@@ -161,7 +161,7 @@ def test_labels_of_pixels_alone_are_sure_ones(tmp_path):
 
 
 # A few large steps; for these, to build graphs out of the networks takes longer than to run them as they are.
-QUICK = {"POSE_ROUNDS": 4, "POSE_COPIES": 10, "PIXEL_EPOCHS": 1, "MIXED_EPOCHS": 1, "FUSED_ROUNDS": 8, "MEMBERS": 2,
+QUICK = {"POSE_ROUNDS": 4, "POSE_COPIES": 10, "PIXEL_EPOCHS": 1, "MIXED_EPOCHS": 1, "FUSED_ROUNDS": 3, "MEMBERS": 2,
          "BATCH": 1024, "FUSED_BATCH": 1024}  # fmt: skip
 PROGRAM = """
 import sys

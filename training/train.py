@@ -40,7 +40,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LABELS = [*"0123456789"]
 VALIDATION = 3000  # of MNIST's training digits, kept from the fit to choose the best weights and the thresholds
 SCENE_PARTS = 12  # independent random streams: the scenes are the same however many processes draw them
-LEAST_HELD_OUT = 300  # crops
+LEAST_HELD_OUT = 60  # crops
 PAIRS_SHARE = 0.06  # of the scene crops: as many touching pairs of digits
 SCENE_CODE = (  # what decides how the scenes look and what is found in them
     "recognizer/preprocess.py",
