@@ -20,4 +20,6 @@ def _region_as_json(region: Region, prediction: Prediction) -> dict[str, Any]:
         "top": [[label, round(share, DECIMALS)] for label, share in prediction.top],
         "box": list(region.box.xyxy),
     }
+    if prediction.turn is not None:
+        known["turn"] = prediction.turn.said
     return known if region.hand is None else {**known, "hand": region.hand.side}

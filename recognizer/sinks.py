@@ -353,7 +353,7 @@ class ContactSheet(_Closing):
 class CsvLog(_Closing):
     """Writes a row for each region, and one without region for a frame that has none; pandas.read_csv takes it."""
 
-    COLUMNS = ("frame", "time_s", "name", "region", "label", "confidence", "x1", "y1", "x2", "y2", "text")
+    COLUMNS = ("frame", "time_s", "name", "region", "label", "confidence", "x1", "y1", "x2", "y2", "text", "turn")
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -372,16 +372,24 @@ class CsvLog(_Closing):
     def write(self, observation: Observation) -> None:
         """Raises SinkError when the disk is full."""
         frame = observation.frame
-        first, last = [frame.index, f"{frame.time_s:.3f}", frame.name], [observation.text]
+        first, text = [frame.index, f"{frame.time_s:.3f}", frame.name], observation.text
         rows = [
-            [*first, number, prediction.label, f"{prediction.confidence:.4f}", *region.box.xyxy, *last]
+            [
+                *first,
+                number,
+                prediction.label,
+                f"{prediction.confidence:.4f}",
+                *region.box.xyxy,
+                text,
+                prediction.turn and prediction.turn.said,
+            ]
             for number, (region, prediction) in enumerate(
                 zip(observation.regions, observation.predictions, strict=True)
             )
         ]
         assert self._file is not None, "written to outside of its with"
         with _telling(self._path):
-            csv.writer(self._file).writerows(rows or [[*first, *[None] * 7, *last]])
+            csv.writer(self._file).writerows(rows or [[*first, *[None] * 7, text, None]])
             self._file.flush()
 
     def close(self) -> None:

@@ -16,6 +16,11 @@ class Turn(Enum):
     UPSIDE_DOWN = (True, True)
     MIRRORED = (True, False)
 
+    @property
+    def said(self) -> str:
+        """As JSON and CSV say it."""
+        return self.name.lower().replace("_", " ")
+
     def image(self, image: np.ndarray) -> np.ndarray:
         """(H, W, …) turned, of its own memory."""
         across, down = (slice(None, None, -1 if flipped else 1) for flipped in self.value)

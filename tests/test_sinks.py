@@ -1,6 +1,7 @@
 import csv
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -8,9 +9,11 @@ import numpy as np
 import pytest
 
 from recognizer import sinks
+from recognizer.answers import as_json
 from recognizer.errors import SinkError
 from recognizer.overlay import Overlay
 from recognizer.sinks import ContactSheet, CsvLog, VideoWriter, Window, has_screen, open_sinks
+from recognizer.turns import Turn
 from recognizer.values import Box, Frame, Observation, Prediction, Region
 
 
@@ -365,7 +368,19 @@ def test_the_log_has_a_row_for_each_region_and_for_each_frame_without_any(tmp_pa
         "x2": "40",
         "y2": "60",
         "text": "4",
+        "turn": "",
     }
+
+
+def test_the_log_and_json_say_how_a_sheet_is_held(tmp_path):
+    seen = observation(0, ["6"])
+    held = replace(seen, predictions=tuple(replace(one, turn=Turn.UPSIDE_DOWN) for one in seen.predictions))
+    with CsvLog(tmp_path / "log.csv") as sink:
+        sink.write(held)
+    (row,) = csv.DictReader((tmp_path / "log.csv").open(encoding="utf-8", newline=""))
+    assert (row["label"], row["turn"]) == ("6", "upside down")
+    assert [region["turn"] for region in as_json(held)["regions"]] == ["upside down"]
+    assert "turn" not in as_json(seen)["regions"][0]
 
 
 def test_the_log_keeps_labels_and_names_that_are_hard_to_write(tmp_path):

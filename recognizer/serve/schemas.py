@@ -56,6 +56,7 @@ class RegionSeen(BaseModel):
     confidence: Share = Field(description="of the likeliest label")
     top: list[tuple[str, Share]] = Field(description="up to three labels, likeliest first")
     box: Box
+    turn: Literal["upside down", "mirrored"] | None = Field(None, description="how the writing is held; null: upright")
     hand: Literal["left", "right"] | None = None
     joints: list[tuple[float, float]] | None = Field(None, description="21 joints of a hand, x and y in pixels")
     image: str | None = Field(None, description="what the network saw, a PNG as data: URL")
