@@ -55,7 +55,8 @@ BATCH = 128
 ELASTIC_PX = 0.9  # standard deviation of the bends that a digit is given, in pixels of its 28
 WAYS = 4  # of writing a digit, whose features have means of their own
 KEEP_DISTANCE = 0.9985  # share of held-out digits whose features lie within the calibrated distance
-KEEP_CONFIDENCE = 0.989  # and share of those whose confidence reaches the calibrated one
+MIN_CONFIDENCE = 0.5  # likelier than all else together; live, that it is writing has to be as sure
+MIXED = 0.7  # of the weights are those that were fitted further, the rest those of --start (Wortsman et al. 2022)
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,10 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30, help="of all stages of digits together")
     parser.add_argument("--scenes", type=int, default=54000, metavar="N", help="crops from drawn paper scenes")
     parser.add_argument(
-        "--start", type=Path, metavar="VERSION", help="go on from this version of digits, with the later stages"
+        "--start",
+        type=Path,
+        metavar="VERSION",
+        help="go on from this version of digits with the later stages, and mix their weights",
     )
     parser.add_argument("--limit", type=int, metavar="N", help="use only N of MNIST's digits (a quick try)")
     parser.add_argument("--seed", type=int, default=0)
@@ -218,6 +222,7 @@ def fit(
     made_of: list[Any] = [mnist.sha256, _digest(*SCENE_CODE, "training/networks.py", "training/train.py")]
     made_of += [options.seed, options.epochs, len(images)]
     stages: Sequence[Stage] = STAGES
+    weights: list[np.ndarray] = []
     if options.start:
         weights = keras.models.load_model(options.start / KERAS_NETWORK).get_weights()
         model.set_weights(weights)
@@ -243,7 +248,14 @@ def fit(
             model.load_weights(path)
             done.touch()
         best = path if epochs else best
+    if options.start:
+        _mix_in(model, weights, 1 - MIXED)
     return model
+
+
+def _mix_in(model: "keras.Model", weights: list[np.ndarray], share: float) -> None:
+    """Make the model's weights by that share those given: what was known before is known on, and what was learned stays."""
+    model.set_weights([(1 - share) * new + share * old for new, old in zip(model.get_weights(), weights, strict=True)])
 
 
 def stage_epochs(epochs: int, stages: Sequence[Stage] = STAGES) -> list[int]:
@@ -348,15 +360,13 @@ def publish(
 
     digits = drawn_held_out.classes != scenes.NOTHING
     known_images = np.concatenate([mnist.train_images[held_out], drawn_held_out.images[digits]])
-    probabilities, features = _run(whole, known_images)
+    _, features = _run(whole, known_images)
     distance = rejection.distances(features).min(axis=1)
     max_distance = float(np.quantile(distance, KEEP_DISTANCE))
-    confidence = probabilities[:, : len(LABELS)].max(axis=1)
-    min_confidence = float(np.quantile(confidence[: len(held_out)], 1 - KEEP_CONFIDENCE))
 
     def kept(probabilities: np.ndarray, features: np.ndarray) -> float:
         near = rejection.distances(features).min(axis=1) <= max_distance
-        return float((near & (probabilities[:, : len(LABELS)].max(axis=1) >= min_confidence)).mean())
+        return float((near & (probabilities[:, : len(LABELS)].max(axis=1) >= MIN_CONFIDENCE)).mean())
 
     tested = _run(whole, mnist.test_images)
     drawn_tested = _run(whole, drawn_held_out.images[digits])
@@ -369,7 +379,7 @@ def publish(
         "preprocess": preprocess.VERSION,
         "outputs": ["probabilities of the labels, then of nothing known", "embedding"],
         "parameters": model.count_params(),
-        "rejection": {"min_confidence": min_confidence, "max_distance": max_distance},
+        "rejection": {"min_confidence": MIN_CONFIDENCE, "max_distance": max_distance},
         "data": [
             {"name": "MNIST", "sha256": mnist.sha256, "used": len(fitted), "licence": "CC BY-SA 3.0"},
             {"name": "rooms drawn by training/rooms.py", "used": options.scenes, "code": _digest(*SCENE_CODE)},
@@ -382,6 +392,8 @@ def publish(
             "scene_nothing_labelled": kept(*nothing_tested),
         },
     }
+    if options.start:
+        card["start"] = {"version": options.start.name, "share": round(1 - MIXED, 2)}
     write_card(card, draft)
 
 
