@@ -89,6 +89,7 @@ class Region:
     light: bool = False  # ink lighter than its ground
     hand: Hand | None = None  # None for paper, and where a hand's place was found but not its joints
     mirrored: Hand | None = None  # the same hand, where it was found in the picture's mirror image too
+    score: float | None = None  # 0 to 1, how surely it is writing; None where nothing but its contrast speaks for it
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,5 +1,6 @@
 """What only writing on paper needs: which finds are no digits after all, and how digits make a number."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,6 +11,7 @@ import numpy as np
 
 from recognizer import preprocess
 from recognizer.regions.text_lines import reading_order, text_lines
+from recognizer.regions.writing import WRITTEN
 from recognizer.turns import Turn, turn_of
 from recognizer.values import Box, Frame, Prediction, Region
 
@@ -33,6 +35,9 @@ FAINT_STICK = 0.5  # of a digit's contrast: the 1 beside it is of the same pen
 RULED_WIDTH = 0.035  # width to height: no hand draws a line that thin and straight
 MAX_OVERLAP = 0.5  # of the smaller box: slanting neighbours' boxes overlap by less, two readings of one thing by more
 MAX_UNKNOWN_OVERLAP = 0.3  # of what is not known and lies in part on another: a piece of it, or of what is around it
+LEAST_EVIDENCE = 3.5  # log odds, of the score and of the label together
+LEAST_BESIDE = 1.0  # the same, beside a digit of that height: where one stands, others do
+SUREST = 0.0001  # from 0 or 1: no network is surer than that
 POORLY = 0.5  # of a sheet's regions: where no more are known, it is read turned, too
 WELL = 0.75  # of them: known when it is held the right way up
 MOST_TURNED = 24  # regions: a page full of letters is not read three times
@@ -97,6 +102,7 @@ class Writing:
 def _judged(
     frame: Frame, regions: Sequence[Region], predictions: Sequence[Prediction]
 ) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
+    regions, predictions = without_unlikely(regions, predictions)
     return without_overlaps(regions, without_doubtful(frame, regions, without_outshone(regions, predictions)))
 
 
@@ -126,6 +132,37 @@ def _touch(left: Box, right: Box) -> bool:
     """Whether two neighbours of a line stand as close and are as high as digits of one number are."""
     low, high = sorted((left.height, right.height))
     return right.x1 - left.x2 < NUMBER_GAP * high and low > NUMBER_HEIGHT * high
+
+
+def without_unlikely(
+    regions: Sequence[Region], predictions: Sequence[Prediction]
+) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
+    """Regions and predictions without what is hardly writing, unless its label is the surer.
+
+    Two networks look at a region: one sees it in the picture and says how surely it is writing, the other sees its ink and
+    says which label it is. Their log odds add up, as if each judged by what the other does not see.
+    """
+    found = [*zip(regions, predictions, strict=True)]
+    evidence = [
+        _log_odds(1.0 if region.score is None else region.score) + _log_odds(prediction.confidence)
+        if prediction.label is not None
+        else -math.inf
+        for region, prediction in found
+    ]
+    sure = [region for (region, _), odds in zip(found, evidence, strict=True) if odds >= LEAST_EVIDENCE]
+    kept = []
+    for (region, prediction), odds in zip(found, evidence, strict=True):
+        least = LEAST_BESIDE if any(_are_neighbours(region, other) for other in sure) else LEAST_EVIDENCE
+        if odds < least:
+            prediction = replace(prediction, label=None)
+        if odds >= least or region.score is None or region.score >= WRITTEN:
+            kept.append((region, prediction))
+    return tuple(region for region, _ in kept), tuple(prediction for _, prediction in kept)
+
+
+def _log_odds(share: float) -> float:
+    share = min(max(share, SUREST), 1 - SUREST)
+    return math.log(share / (1 - share))
 
 
 def without_outshone(regions: Sequence[Region], predictions: Sequence[Prediction]) -> tuple[Prediction, ...]:
@@ -192,10 +229,10 @@ def stick_lean_deg(ink: np.ndarray) -> float | None:
     return 90.0 - abs(float(axis_deg))
 
 
-def _are_neighbours(stick: Region, digit: Region) -> bool:
-    """Whether two regions may stand in one number: of like height and ink, level, and not far apart."""
-    box, other = stick.box, digit.box
-    if stick.contrast < FAINT_STICK * digit.contrast:
+def _are_neighbours(region: Region, digit: Region) -> bool:
+    """Whether a region may stand in one number with a digit: of like height and ink, level, and not far apart."""
+    box, other = region.box, digit.box
+    if region.contrast < FAINT_STICK * digit.contrast:
         return False
     level = abs(box.center_xy[1] - other.center_xy[1]) < 0.5 * max(box.height, other.height)
     apart = max(box.x1, other.x1) - min(box.x2, other.x2)

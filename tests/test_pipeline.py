@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,31 @@ def test_what_is_known_goes_before_what_is_not_however_sure() -> None:
     observation = read([region(0, 0, 60, 90), region(10, 20, 50, 70)], [None, "1"], (0.99, 0.7))
     assert labels_of(observation) == ["1"]
     assert observation.regions[0].box == Box(10, 20, 50, 70)
+
+
+@pytest.mark.parametrize(
+    ("score", "label", "confidence", "labels"),
+    [
+        (0.99, "4", 0.8, ["4"]),  # surely writing, and probably a 4
+        (0.2, "4", 0.999, ["4"]),  # hardly writing, but what a 4
+        (0.2, "4", 0.8, []),
+        (0.2, None, 0.5, []),
+        (0.7, "4", 0.7, [None]),  # writing, of some kind
+        (None, "4", 0.7, ["4"]),  # whose score nobody asked
+        (None, None, 0.1, [None]),
+    ],
+)
+def test_what_is_hardly_writing_needs_a_surer_label(score, label, confidence, labels) -> None:
+    found = replace(region(10, 20, 30, 60), score=score)
+    assert labels_of(read([found], [label], (confidence,))) == labels
+
+
+def test_beside_a_digit_of_its_height_less_is_enough() -> None:
+    weak, sure = (replace(region(x, 20, x + 20, 60), score=score) for x, score in ((40, 0.4), (10, 0.99)))
+    assert read([sure, weak], ["7", "1"], (0.9, 0.9)).text == "71"
+    far = replace(weak, box=Box(300, 20, 320, 60))
+    assert read([sure, far], ["7", "1"], (0.9, 0.9)).text == "7"
+    assert read([weak], ["1"], (0.9,)).text == ""
 
 
 def test_slanting_neighbours_whose_boxes_overlap_a_little_both_stay() -> None:

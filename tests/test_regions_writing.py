@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 from conftest import as_frame, middle_of_card, paper, write
 
 from recognizer.pipeline import RegionFinder as Finder
+from recognizer.pipeline import open_pipeline
 from recognizer.preprocess import mnist_image
 from recognizer.regions.digits import DigitFinder
 from recognizer.regions.text_lines import reading_order, text_lines
@@ -317,12 +320,12 @@ def test_a_slanting_line_is_followed_from_digit_to_digit() -> None:
     assert len(text_lines(slope)) == 1
 
 
-def test_printed_words_are_no_writing() -> None:
-    networks, found = WritingFinder(), 0
+def test_printed_words_are_no_writing(published_models: Path) -> None:
+    pipeline, found = open_pipeline("digits", published_models, smooth=False), 0
     for seed in range(8):
         picture = np.full((480, 640, 3), 225, np.uint8)
         print_words(picture, "Room 348 9:25", (60, 240), 30 + 5 * seed, [40, 40, 40], np.random.default_rng(seed))
-        found += len(networks.find(Frame(picture, 0, 0.0, "printed")))
+        found += len(pipeline.step(Frame(picture, 0, 0.0, "printed")).regions)
     assert found <= 4  # of 80 characters
 
 

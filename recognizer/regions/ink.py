@@ -75,7 +75,7 @@ class InkNetwork:
         for ink, patch, factor, matrix, one in zip(inks, patches, factors, matrices, characters, strict=True):
             box = _ink_box(ink, matrix, frame_bgr.shape[1::-1])
             if box is not None:
-                found.append(Region(box, _crop(ink), _contrast(ink, patch) / factor, one.light))
+                found.append(Region(box, _crop(ink), _contrast(ink, patch) / factor, one.light, score=one.score))
         return found
 
 

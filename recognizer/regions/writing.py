@@ -7,6 +7,7 @@ nothing, ink is looked for by its contrast, too.
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -19,9 +20,10 @@ from recognizer.regions.verifier import VerifierNetwork
 from recognizer.values import Frame, Region
 
 PROPOSED = 0.1  # score of what may be a character
-MIN_SCORE = 0.6  # of what was verified: what is less is something else
-LONE_SCORE = 0.1  # of ink that only its contrast told: a bare stroke may be a 1, and print is surer to be none
+MIN_SCORE = 0.1  # of what was verified: whether less than WRITTEN is enough, its label decides
+WRITTEN = 0.6  # score of what is writing, also where it is not known
 LARGE = 0.25  # of a picture's shorter side: a character that the networks may find a part of
+LARGE_SCORE = 0.5  # of such ink: nothing but its label tells whether it is a character
 PART = 0.1  # of that side: what is smaller is no part of one
 LARGER = 1.3  # times the area of what they found
 LEAST_SIDE = 8  # pixels of a frame in which there may be a character
@@ -83,19 +85,20 @@ class WritingFinder:
         """Ink that the networks did not find, or of which they found parts. It takes as long again as they do."""
         image = frame.image_bgr
         short = min(image.shape[:2])
-        if not found:
+        if not any(one.score and one.score >= WRITTEN for one in found):
             regions = self._by_contrast.find(frame)
             scores = self._verifier.scores(image, [one.box.xyxy for one in regions])
-            return [
-                one
+            scored = [
+                replace(one, score=max(float(score), _least_score(one, short)))
                 for one, score in zip(regions, scores, strict=True)
-                if score >= LONE_SCORE or max(one.box.width, one.box.height) > LARGE * short
             ]
+            return [one for one in scored if one.score >= MIN_SCORE]
         if max(max(one.box.width, one.box.height) for one in found) < PART * short:
             return []
         if self.video and not is_close_up(image):
             return []
-        return [one for one in self._by_contrast.find(frame) if _is_whole(one, found, LARGE * short)]
+        larger = [one for one in self._by_contrast.find(frame) if _is_whole(one, found, LARGE * short)]
+        return [replace(one, score=_least_score(one, short)) for one in larger]
 
     def _has_changed(self, image_bgr: np.ndarray) -> bool:
         """Whether a frame differs from the last that was looked at."""
@@ -108,6 +111,11 @@ class WritingFinder:
             return False
         self._seen = seen
         return True
+
+
+def _least_score(region: Region, short: int) -> float:
+    """Of ink that its contrast told: the verifier does not know what fills the picture."""
+    return LARGE_SCORE if max(region.box.width, region.box.height) > LARGE * short else 0.0
 
 
 def _is_whole(region: Region, parts: list[Region], least: float) -> bool:
