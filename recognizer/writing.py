@@ -35,11 +35,13 @@ FAINT_STICK = 0.5  # of a digit's contrast: the 1 beside it is of the same pen
 RULED_WIDTH = 0.035  # width to height: no hand draws a line that thin and straight
 MAX_OVERLAP = 0.5  # of the smaller box: slanting neighbours' boxes overlap by less, two readings of one thing by more
 MAX_UNKNOWN_OVERLAP = 0.3  # of what is not known and lies in part on another: a piece of it, or of what is around it
-LEAST_EVIDENCE = 3.5  # log odds, of the score and of the label together
+LEAST_EVIDENCE = 4.0  # log odds, of the score and of the label together
 LEAST_BESIDE = 1.0  # the same, beside a digit of that height: where one stands, others do
+SURELY_WRITTEN = 0.9  # score of a stick that stands where writing does
 SUREST = 0.0001  # from 0 or 1: no network is surer than that
 POORLY = 0.5  # of a sheet's regions: where no more are known, it is read turned, too
 WELL = 0.75  # of them: known when it is held the right way up
+SURER = 1.2  # by as many digits' confidences together
 MOST_TURNED = 24  # regions: a page full of letters is not read three times
 
 
@@ -69,7 +71,7 @@ class Writing:
             return upright
         pairs = [*zip(regions, predictions, strict=True)]
         found = max((self._turned(frame, pairs, turn) for turn in Turn if turn != Turn.UPRIGHT), key=_certainty)
-        is_read = _known(found[1]) >= max(known + 2, WELL * len(found[1]))
+        is_read = _known(found[1]) >= WELL * len(found[1]) and _certainty(found) >= _certainty(upright) + SURER
         return found if is_read else upright
 
     def _turned(
@@ -191,14 +193,14 @@ def without_doubtful(
 ) -> tuple[Prediction, ...]:
     """Predictions without the labels of sticks that nothing speaks for.
 
-    A 1 may be a bare stick, and so may a paper line, a finger's edge or a window frame. A stick counts beside a known
-    digit of its size; alone, when it is strong, not tiny, not ruled, stands on an even ground, and has no other sticks
+    A 1 may be a bare stick, and so may a paper line, a finger's edge or a window frame. A stick counts that is surely
+    written, or beside a known digit of its size; alone, when it is strong, not tiny, not ruled, stands on an even ground, and has no other sticks
     but on its own line.
     """
     height, width = frame.image_bgr.shape[:2]
     known = [i for i, prediction in enumerate(predictions) if prediction.label is not None]
     leans = {i: stick_lean_deg(regions[i].crop) for i in known}
-    sticks = [i for i in known if leans[i] is not None]
+    sticks = [i for i in known if leans[i] is not None and (regions[i].score or 0) < SURELY_WRITTEN]
     digits = [regions[i] for i in known if i not in sticks]
     alone = [i for i in sticks if not any(_are_neighbours(regions[i], other) for other in digits)]
     tallest = max((digit.box.height for digit in digits), default=0)
