@@ -194,8 +194,8 @@ def without_doubtful(
     """Predictions without the labels of sticks that nothing speaks for.
 
     A 1 may be a bare stick, and so may a paper line, a finger's edge or a window frame. A stick counts that is surely
-    written, or beside a known digit of its size; alone, when it is strong, not tiny, not ruled, stands on an even ground, and has no other sticks
-    but on its own line.
+    written, or beside a known digit of its size; alone, when it is strong, not tiny, not ruled, stands on an even ground,
+    and has no other sticks but on its own line.
     """
     height, width = frame.image_bgr.shape[:2]
     known = [i for i, prediction in enumerate(predictions) if prediction.label is not None]
