@@ -8,6 +8,8 @@ import numpy as np
 if TYPE_CHECKING:
     from recognizer.turns import Turn
 
+WRITTEN = 0.6  # score of a region that is writing, also where it is not known
+
 
 @dataclass(frozen=True)
 class Box:

@@ -11,9 +11,8 @@ import numpy as np
 
 from recognizer import preprocess
 from recognizer.regions.text_lines import reading_order, text_lines
-from recognizer.regions.writing import WRITTEN
 from recognizer.turns import Turn, turn_of
-from recognizer.values import Box, Frame, Prediction, Region
+from recognizer.values import WRITTEN, Box, Frame, Prediction, Region
 
 if TYPE_CHECKING:
     from recognizer.pipeline import Labeller

@@ -17,7 +17,7 @@ from training.sheets import Digits
 from training.verifier import overlaps
 
 SHAPES = ((640, 360), (640, 480), (1280, 720))  # pixels of a room's picture
-PROPOSED, MIN_SCORE = 0.1, 0.3  # of a character: less than live, so that what is hardly found is known, too
+PROPOSED, MIN_SCORE = 0.1, 0.3  # of a character: what hardly is writing is known, too, if not all that is judged live
 EACH = 7  # crops of a room that the networks find, at most: a page full of small digits is no more than a large one
 EACH_BY_CONTRAST = 3  # and those that only the contrast finds, which live are rarer, too
 MATCH_IOU = 0.55  # a region that covers a character this well shows it

@@ -66,7 +66,8 @@ def shows_character(box: Corners, written: tuple[rooms.Written, ...]) -> bool | 
 
 def overlaps(box: Box, written: tuple[rooms.Written, ...]) -> list[float]:
     """Intersection over union of a box with each character, all a little grown."""
-    return [grown(box).iou(grown(rooms.box_of(one))) for one in written]
+    proposed = grown(box)
+    return [proposed.iou(grown(rooms.box_of(one))) for one in written]
 
 
 def grown(box: Box) -> Box:

@@ -17,11 +17,10 @@ from recognizer.regions.digits import DigitFinder, is_close_up
 from recognizer.regions.ink import InkNetwork
 from recognizer.regions.text_lines import reading_order
 from recognizer.regions.verifier import VerifierNetwork
-from recognizer.values import Frame, Region
+from recognizer.values import WRITTEN, Frame, Region
 
 PROPOSED = 0.1  # score of what may be a character
 MIN_SCORE = 0.1  # of what was verified: whether less than WRITTEN is enough, its label decides
-WRITTEN = 0.6  # score of what is writing, also where it is not known
 LARGE = 0.25  # of a picture's shorter side: a character that the networks may find a part of
 LARGE_SCORE = 0.5  # of such ink: nothing but its label tells whether it is a character
 PART = 0.1  # of that side: what is smaller is no part of one
