@@ -37,8 +37,8 @@ class Turn(Enum):
         return Box(x1, y1, x2, y2)
 
     def region(self, region: Region, size_wh: tuple[int, int]) -> Region:
-        """Ink as it is in the turned picture."""
-        return replace(region, box=self.box(region.box, size_wh), crop=self.image(region.crop))
+        """Ink as it is in the turned picture. Which digit the picture showed there holds no longer."""
+        return replace(region, box=self.box(region.box, size_wh), crop=self.image(region.crop), reading=None)
 
     def frame(self, frame: Frame) -> Frame:
         height, width = frame.image_bgr.shape[:2]

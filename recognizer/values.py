@@ -92,6 +92,7 @@ class Region:
     hand: Hand | None = None  # None for paper, and where a hand's place was found but not its joints
     mirrored: Hand | None = None  # the same hand, where it was found in the picture's mirror image too
     score: float | None = None  # 0 to 1, how surely it is writing; None where nothing but its contrast speaks for it
+    reading: np.ndarray | None = None  # (11,) how likely it is each digit, or other writing, as the picture shows it
 
 
 @dataclass(frozen=True, eq=False)

@@ -249,3 +249,15 @@ def test_numbers_in_rooms_are_counted_by_light_and_sheet_and_failures_shown(publ
     assert re.search(r"^all numbers +\d of +4", out, re.M)
     assert re.search(r"^sheets of digits, dim +\d+ of +\d+ ", out, re.M)
     assert (tmp_path / "failures.png").exists() == ("Wrote" in out)
+
+
+def test_numbers_on_pages_are_counted_by_the_lines_around_them(published, tmp_path, capsys, monkeypatch):
+    nothing = Digits(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int64))
+    monkeypatch.setattr(evaluate.rooms, "material", lambda *, held_out: evaluate.rooms.Material(nothing))
+    monkeypatch.setattr(evaluate, "ROOM_WH", (640, 360))
+    monkeypatch.setattr(evaluate, "PAGES", {kind: evaluate.PAGES[kind] for kind in ("underlined", "a 1 alone")})
+    evaluate.evaluate_pages(published, 2, 0, tmp_path / "failures.png")
+    out = capsys.readouterr().out
+    assert re.search(r"^underlined +\d of +2 ", out, re.M)
+    assert re.search(r"^a 1 alone +\d of +2 ", out, re.M)
+    assert (tmp_path / "failures.png").exists() == ("Wrote" in out)

@@ -21,6 +21,7 @@ def few(tmp_path, monkeypatch):
     monkeypatch.setenv("RECOGNIZER_DATA", str(tmp_path / "none"))
     monkeypatch.setattr("training.rooms.has_mnist", lambda: False)
     monkeypatch.setattr(finder, "SHARD", 2)
+    monkeypatch.setattr(finder, "SHAPES", ((240, 160),))
     monkeypatch.setattr(finder, "NETWORKS", tmp_path / "networks")
     monkeypatch.setattr(finder, "EACH", 2)
     monkeypatch.setattr(finder, "PARTS", 1)
@@ -53,11 +54,12 @@ def test_networks_learn_from_drawn_rooms_and_are_published_with_a_card(few, eage
     CharacterNetwork(networks / "characters.tflite").find(np.zeros((90, 160, 3), np.uint8), 0.5)
     inks = InkNetwork(networks / "ink.tflite").ink(np.zeros((2, PATCH, PATCH, 3), np.int8))
     assert inks.shape == (2, PATCH, PATCH)
-    scores = VerifierNetwork(networks / "verifier.tflite").scores(
+    seen = VerifierNetwork(networks / "verifier.tflite").look(
         np.zeros((90, 160, 3), np.uint8), [(10, 10, 30, 40), (50, 10, 70, 40)]
     )
-    assert scores.shape == (2,)
-    assert ((scores > 0) & (scores < 1)).all()
+    assert seen.boxes_xyxy.shape == (2, 4)
+    assert ((seen.scores > 0) & (seen.scores < 1)).all()
+    assert seen.readings.sum(axis=1) == pytest.approx([1, 1])
     card = json.loads((networks / "card.json").read_text())
     assert card["ink"]["command"] == "python -m training.finder fit ink"
     assert np.isfinite(card["characters"]["held_out_loss"])
@@ -65,23 +67,38 @@ def test_networks_learn_from_drawn_rooms_and_are_published_with_a_card(few, eage
     assert np.isfinite(card["verifier"]["held_out_loss"])
 
 
-def proposed(box: Corners, *written: rooms.Written) -> bool | None:
-    return verifier.shows_character(box, written)
+def wanted(box: Corners, *written: rooms.Written) -> list[float]:
+    return [float(value) for value in verifier.wanted(box, written)]
 
 
-def test_what_covers_a_character_shows_it() -> None:
-    assert proposed((102, 99, 159, 204), wrote("4")) is True
-    assert proposed((103, 100, 108, 200), wrote("1", box=Box(100, 100, 106, 200))) is True
-    assert proposed((102, 99, 159, 204), wrote("K")) is True  # a letter is writing, too
+@pytest.mark.parametrize(
+    ("character", "which"), [("4", 4), ("K", verifier.OTHER), ("slash", verifier.OTHER), ("O", verifier.UNCLEAR)]
+)
+def test_what_covers_a_character_shows_it_and_which(character: str, which: int) -> None:
+    assert wanted((102, 99, 159, 204), wrote(character))[:2] == [1, which]
+
+
+def test_a_thin_stroke_that_is_found_aside_is_covered() -> None:
+    assert wanted((103, 100, 108, 200), wrote("1", box=Box(100, 100, 106, 200)))[:2] == [1, 1]
+
+
+def test_how_far_aside_a_box_is_found_is_told_in_its_longer_sides() -> None:
+    said = wanted((110, 90, 170, 190), wrote("4"))
+    assert said[0] == 1
+    assert said[2:] == pytest.approx([-0.1, 0.1, -0.1, 0.1])
 
 
 def test_a_part_of_a_character_and_what_is_none_show_none() -> None:
-    assert proposed((100, 100, 160, 122), wrote("4")) is False
-    assert proposed((300, 300, 340, 400), wrote("4")) is False
-    assert proposed((300, 300, 340, 400)) is False
+    nothing = [0, verifier.UNCLEAR, 0, 0, 0, 0]
+    assert wanted((100, 100, 160, 122), wrote("4")) == nothing
+    assert wanted((300, 300, 340, 400), wrote("4")) == nothing
+    assert wanted((300, 300, 340, 400)) == nothing
 
 
-def test_what_may_be_either_is_not_learned_from() -> None:
-    assert proposed((100, 100, 160, 145), wrote("4")) is None
-    assert proposed((100, 100, 160, 200), wrote("4", in_doubt=True)) is None
-    assert proposed((100, 100, 160, 122), wrote("4", in_doubt=True)) is None
+def test_what_may_be_either_is_not_learned_from_but_where_it_is() -> None:
+    part = wanted((100, 100, 160, 145), wrote("4"))
+    assert part == pytest.approx([verifier.UNCLEAR, verifier.UNCLEAR, 0, 0, 0, 55 / 60])
+    in_doubt = [verifier.UNCLEAR, verifier.UNCLEAR, 0, 0, 0, 0]
+    assert wanted((100, 100, 160, 200), wrote("4", in_doubt=True)) == in_doubt
+    assert wanted((100, 100, 160, 122), wrote("4", in_doubt=True)) == in_doubt
+    assert wanted((100, 100, 160, 200), wrote("4", struck=True))[:2] == [1, verifier.UNCLEAR]  # struck through

@@ -10,7 +10,8 @@ from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.regions.writing import WritingFinder
 from recognizer.smoothing import Smoother
 from recognizer.studio import Studio
-from recognizer.values import Box, Region
+from recognizer.values import Box, Prediction, Region
+from recognizer.writing import without_unlikely
 
 FRAME = as_frame(paper())
 
@@ -143,24 +144,41 @@ def test_what_is_not_known_outshines_nothing() -> None:
     assert labels_of(read([room, digit], [None, "1"])) == [None, "1"]
 
 
-@pytest.mark.parametrize(
-    ("regions", "labels", "text"),
-    [
-        ([region(100, 100, 112, 180)], ["1"], "1"),
-        ([region(100, 100, 112, 180), region(150, 100, 162, 180)], ["1", "1"], "11"),
-        ([region(100, 100, 112, 180, contrast=20), region(150, 100, 190, 180, contrast=30)], ["1", "8"], "18"),
-        ([region(100, 100, 112, 180, contrast=20)], ["1"], ""),
-        ([region(100, 100, 104, 120)], ["1"], ""),
-        ([region(100, 100, 102, 180)], ["1"], ""),
-        ([region(100, 40, 112, 120), region(500, 300, 512, 380)], ["1", "1"], ""),
-        ([region(0, 100, 12, 180)], ["1"], ""),
-    ],
-    ids=["a strong 1", "11", "faint beside an 8", "faint", "tiny", "ruled", "sticks all over", "at the picture's edge"],
-)
-def test_a_bare_stick_is_a_one_only_where_something_speaks_for_it(
-    regions: list[Region], labels: list[str | None], text: str
-) -> None:
-    assert read(regions, labels).text == text
+def seen(digit: int, score: float = 0.9) -> Region:
+    """A region that is writing with this score, and of which the picture shows this digit; 10 for other writing."""
+    return replace(region(10, 20, 30, 60), score=score, reading=np.eye(11, dtype=np.float32)[digit])
+
+
+def said(*top: tuple[str, float], label: str | None) -> Prediction:
+    return Prediction(label, top[0][1], top, np.zeros((28, 28), np.uint8))
+
+
+def together(found: Region, prediction: Prediction) -> tuple[str | None, ...]:
+    _, predictions = without_unlikely([found], [prediction])
+    return tuple(one.label for one in predictions)
+
+
+def test_a_label_needs_the_ink_and_the_picture_around_it() -> None:
+    surely = said(("7", 0.95), ("1", 0.05), label="7")
+    assert together(seen(7), surely) == ("7",)
+    assert together(seen(1), surely) == (None,)
+    assert together(seen(10), surely) == (None,)
+    assert together(seen(10, score=0.3), surely) == ()
+
+
+def test_where_the_ink_is_not_sure_the_picture_decides() -> None:
+    unsure = said(("7", 0.5), ("1", 0.45), label="7")
+    assert together(seen(1, score=0.999), unsure) == ("1",)
+    assert together(seen(7, score=0.999), unsure) == ("7",)
+
+
+def test_what_the_picture_says_of_digits_tells_nothing_of_other_labels() -> None:
+    assert together(seen(10), said(("plus", 0.99), ("7", 0.01), label="plus")) == ("plus",)
+    assert together(seen(7), said(("7", 0.5), ("plus", 0.5), label="7")) == (None,)
+
+
+def test_what_the_classifier_rejects_stays_rejected() -> None:
+    assert together(seen(7, score=0.999), said(("7", 0.9), ("1", 0.1), label=None)) == (None,)
 
 
 def test_the_time_of_each_stage_is_told_in_order() -> None:

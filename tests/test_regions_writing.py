@@ -13,7 +13,7 @@ from recognizer.regions.text_lines import reading_order, text_lines
 from recognizer.regions.writing import WritingFinder
 from recognizer.strokes import digit_strokes, draw_strokes, placing
 from recognizer.studio import Studio
-from recognizer.values import Box, Frame, Region
+from recognizer.values import WRITTEN, Box, Frame, Region
 from training.sheets import print_words
 
 SIZE = (640, 480)
@@ -334,6 +334,7 @@ def test_the_verifier_tells_writing_from_print_beside_it() -> None:
     print_words(picture, "Name 27 3415", (40, 80), 30, [60, 60, 60], np.random.default_rng(1))
     gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     written = [write(gray, digit, (200 + 120 * i, 300), 110, seed=i) for i, digit in enumerate((3, 8, 5))]
-    found = boxes(WritingFinder(), gray)
+    regions = WritingFinder().find(as_frame(gray))
+    found = [one.box for one in regions if one.score is not None and one.score >= WRITTEN]
     assert len(found) == 3, [box.xyxy for box in found]
     assert all(box.iou(truth) > 0.7 for box, truth in zip(found, written, strict=True))

@@ -4,7 +4,7 @@ import pytest
 
 from training import characters, inks, rooms
 from training.evaluate import failure
-from training.sheets import Digits
+from training.sheets import LINES, Digits
 
 BARE = rooms.Material(Digits(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int64)))
 SIZE_WH = (640, 360)
@@ -113,3 +113,13 @@ def test_a_patch_shows_the_ink_where_the_picture_has_it() -> None:
 )  # fmt: skip
 def test_kinds_of_failure(said: str, kind: str) -> None:
     assert failure("123", said) == kind
+
+
+@pytest.mark.parametrize("lines", ["", *LINES])
+def test_a_page_holds_the_number_and_ink_around_it(lines: str) -> None:
+    plain, drawn = (rooms.draw_page(BARE, np.random.default_rng(3), SIZE_WH, "472", 0.3, kind) for kind in ("", lines))
+    assert [one.character for one in drawn.written] == ["4", "7", "2"]
+    assert {one.line for one in drawn.written} == {0}
+    assert np.array_equal(plain.written[0].box_xyxy, drawn.written[0].box_xyxy)
+    heights = [one.box_xyxy[3] - one.box_xyxy[1] for one in drawn.written]
+    assert all(0.2 * SIZE_WH[1] < height < 0.35 * SIZE_WH[1] for height in heights)

@@ -6,6 +6,7 @@ python -m training.evaluate mirrored DIR   (the same, and their mirror images: h
 python -m training.evaluate clip FILE --task letters --shows A:0-89,V:90-179   (a video as a stream, frame by frame)
 python -m training.evaluate rejection      (pictures that show no digit)
 python -m training.evaluate rooms          (numbers on sheets that people hold in rooms, drawn; --sheet shows the failures)
+python -m training.evaluate pages          (numbers on pages that fill the picture: underlined, framed …, large, 1s; drawn)
 python -m training.evaluate sources --task letters|rps      (hand signs of people left out of the training in turn)
 """
 
@@ -56,7 +57,7 @@ def main() -> None:
         help="drawn pictures of each kind, for rejection, and at most twice as many photographs",
     )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--sheet", type=Path, metavar="FILE", help="for rooms: a picture of the failures")
+    parser.add_argument("--sheet", type=Path, metavar="FILE", help="for rooms and pages: a picture of the failures")
     parser.add_argument("--kind", choices=signs.KINDS, help="for sources: only this kind")
     parser.add_argument("--runs", type=Path, default=signs.ROOT / "runs", help="for sources: what is kept on the way")
     options = parser.parse_args()
@@ -239,12 +240,41 @@ def evaluate_rooms(pipeline: Pipeline, each: int, seed: int, failures: Path | No
         print(
             f"sheets of digits, {light:8} {right:4} of {found:4}   {right / max(1, found):.4f}   {wrong} wrong labels"
         )
-    if failures and tiles:
-        columns = 5
-        tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
-        rows = [np.hstack(tiles[start : start + columns]) for start in range(0, len(tiles), columns)]
-        cv2.imwrite(str(failures), np.vstack(rows))
-        print(f"Wrote {failures}")
+    _write_failures(tiles, failures)
+
+
+PAGES = {  # for each kind of page: how many digits it has, how high they are in heights of the picture, lines around them
+    "underlined": ((2, 4), (0.12, 0.4), "underline"),
+    "framed": ((2, 4), (0.12, 0.4), "frame"),
+    "in cells": ((2, 4), (0.12, 0.4), "cells"),
+    "circled": ((2, 4), (0.12, 0.4), "circle"),
+    "bar at the left": ((2, 4), (0.12, 0.4), "bar"),
+    "highlighted": ((2, 4), (0.12, 0.4), "highlight"),
+    "nearly fills the picture": ((1, 1), (0.6, 0.95), ""),
+    "a 1 alone": ((1, 1), (0.1, 0.6), ""),
+}
+
+
+def evaluate_pages(pipeline: Pipeline, each: int, seed: int, failures: Path | None) -> None:
+    """The share of numbers that are read exactly from pages that fill the picture, of writers that training never saw."""
+    stuff = rooms.material(held_out=True)
+    tiles: list[np.ndarray] = []
+    for number, (kind, (counts, shares, lines)) in enumerate(PAGES.items()):
+        rng = np.random.default_rng([seed, 200, number])
+        why = Counter[str]()
+        while why.total() < each:
+            digits = rng.integers(10, size=rng.integers(counts[0], counts[1] + 1))
+            text = "1" if kind == "a 1 alone" else "".join(map(str, digits))
+            size_wh = SIZE_WH if rng.random() < 0.5 else ROOM_WH
+            scene = rooms.draw_page(stuff, rng, size_wh, text, rng.uniform(*shares), lines)
+            if len(scene.written) < len(text) or any(one.in_doubt or not one.label for one in scene.written):
+                continue
+            said = pipeline.step(Frame(scene.picture_bgr, 0, 0.0, "page")).text
+            why[failure(text, said)] += 1
+            if said != text and failures:
+                tiles.append(_failed(scene.picture_bgr, f"{kind}: {text}, read {said or 'nothing'}"))
+        print(f"{kind:26} {why['right']:4} of {each:4}   {why['right'] / each:.4f}   {_others(why)}")
+    _write_failures(tiles, failures)
 
 
 def number_scene(stuff: rooms.Material, rng: np.random.Generator, light: str, sheet: str) -> tuple[rooms.Scene, str]:
@@ -277,6 +307,15 @@ def _failed(picture: np.ndarray, words: str) -> np.ndarray:
     cv2.putText(small, words, (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 3, cv2.LINE_AA)
     cv2.putText(small, words, (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA)
     return small
+
+
+def _write_failures(tiles: list[np.ndarray], path: Path | None) -> None:
+    if path and tiles:
+        columns = 5
+        tiles = tiles + [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
+        rows = [np.hstack(tiles[start : start + columns]) for start in range(0, len(tiles), columns)]
+        cv2.imwrite(str(path), np.vstack(rows))
+        print(f"Wrote {path}")
 
 
 def drawn_kinds(rng: np.random.Generator, each: int) -> dict[str, Iterable[np.ndarray]]:
@@ -340,6 +379,9 @@ WHAT = {
     ),
     "rooms": lambda options: _measured(
         options, lambda pipeline: evaluate_rooms(pipeline, options.each, options.seed, options.sheet)
+    ),
+    "pages": lambda options: _measured(
+        options, lambda pipeline: evaluate_pages(pipeline, options.each, options.seed, options.sheet)
     ),
     "sources": evaluate_sources,
 }

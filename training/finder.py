@@ -28,6 +28,7 @@ from recognizer.errors import DataError, RecognizerError
 from recognizer.regions.characters import NETWORKS
 from training import characters, inks, rooms, verifier
 from training.processes import fresh_processes
+from training.sheets import LINES, choose, log_uniform
 from training.tf_settings import import_tensorflow
 from training.versions import git_commit
 
@@ -38,6 +39,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARD = 250  # scenes that are kept in one file
 SHAPES = ((640, 360), (640, 360), (640, 480), (640, 480), (480, 640), (360, 640), (640, 512))  # pixels of a scene
 LARGE_SHARE = 0.3  # of the scenes, which are drawn twice as large for the ink
+PAGE_SHARE = 0.3  # of the scenes, which are a page that fills the picture
+LINED_SHARE = 0.7  # of these, on which there are lines around a number
 PARTS = 8  # of each scene, for the characters' network
 EACH = 10  # characters of a scene, at most, for the ink's network
 NOTHING = 4  # places without a character in each scene
@@ -147,7 +150,13 @@ def _scenes(material: rooms.Material, rng: np.random.Generator) -> Iterator[tupl
     for _ in range(SHARD):
         width, height = SHAPES[rng.integers(len(SHAPES))]
         scale = 2 if rng.random() < LARGE_SHARE else 1
-        yield rooms.draw(material, rng, (scale * width, scale * height)), scale
+        size_wh = scale * width, scale * height
+        if rng.random() < PAGE_SHARE:
+            text = "".join(str(digit) for digit in rng.integers(10, size=rng.choice([1, 1, 2, 3, 4])))
+            lines = choose(rng, LINES) if rng.random() < LINED_SHARE else ""
+            yield rooms.draw_page(material, rng, size_wh, text, log_uniform(rng, 0.08, 0.95), lines), scale
+        else:
+            yield rooms.draw(material, rng, size_wh), scale
 
 
 def _keep(found: dict[str, list[np.ndarray]], path: Path) -> None:

@@ -113,6 +113,23 @@ def draw(material: Material, rng: np.random.Generator, size_wh: tuple[int, int],
     return Scene(picture, tuple(written), {"layout": layout, "light": light, "sheet": near})
 
 
+def draw_page(
+    material: Material, rng: np.random.Generator, size_wh: tuple[int, int], text: str, share: float, lines: str = ""
+) -> Scene:
+    """A number on a sheet that fills the picture, that share of its height high, with one of sheets.LINES if it is named."""
+    width, height = size_wh
+    size = min(share * height, 1.4 * width / (1 + len(text)))
+    sheet = blank(size_wh, rng)
+    writer = Writer(sheet, material.digits, rng)
+    x, y = rng.uniform(0.2, 0.8) * (width - 0.85 * size * len(text)), rng.uniform(0.2, 0.8) * (height - size)
+    writer.number(text, (x, y), size, width)
+    if lines and sheet.taken:
+        writer.add_lines(lines, size)
+    written = _truth(sheet, np.eye(3), np.zeros((height, width), np.uint8), size_wh, 0)
+    picture, written = _taken(sheet.image_bgr, written, choose(rng, {"bright": 0.6, "middle": 0.4}), rng)
+    return Scene(picture, tuple(written), {"layout": lines or "page"})
+
+
 def box_of(one: Written) -> Box:
     """A character's box in whole pixels."""
     x1, y1, x2, y2 = one.box_xyxy

@@ -167,6 +167,10 @@ class _Pen:
         return cls(colour, log_uniform(rng, 0.025, 0.17), opacity)
 
 
+LINES = {"underline": 0.1, "frame": 0.04, "cells": 0.04, "bar": 0.04, "circle": 0.05, "highlight": 0.04}
+"""How often there are such lines around what is written; a bar stands to the left of it."""
+
+
 class Writer:
     """Writes onto one sheet."""
 
@@ -186,7 +190,8 @@ class Writer:
             size = min(height * rng.uniform(0.35, 0.92), width * rng.uniform(0.6, 1.3) / count)
             x = x1 + rng.uniform(0, 1) * max(0, width - count * size * 0.75)
             y = y1 + rng.uniform(0, 1) * max(0, height - size)
-            self._number(count, (x, y), size, x2)
+            self.number("".join(str(rng.integers(10)) for _ in range(count)), (x, y), size, x2)
+            self._mess(size)
         elif layout == "pens":
             size = min(width, height) * rng.uniform(0.09, 0.2)
             self._rows(area_xyxy, size, digits=1.0, spread=1.9, pens=0.7)
@@ -200,16 +205,16 @@ class Writer:
         if printed and rng.random() < (0.5 if layout == "empty" else 0.12):
             self._print(area_xyxy)
 
-    def _number(self, count: int, start_xy: tuple[float, float], size: float, x_end: float) -> None:
+    def number(self, text: str, start_xy: tuple[float, float], size: float, x_end: float) -> None:
+        """Digits beside each other from their top left corner on, as many as there is room for."""
         rng = self.rng
         x, y = start_xy
         gap = size * (rng.uniform(0.08, 0.4) if rng.random() < 0.9 else rng.uniform(-0.06, 0.05))
-        for _ in range(count):
+        for digit in text:
             own = size * rng.uniform(0.88, 1.0)
-            x += gap + self._write(str(rng.integers(10)), x, y + rng.uniform(0, 1) * (size - own), own, 0)
+            x += gap + self._write(digit, x, y + rng.uniform(0, 1) * (size - own), own, 0)
             if x > x_end - 0.2 * size:
                 break
-        self._mess(size)
 
     def _rows(
         self, area_xyxy: np.ndarray, size: float, *, digits: float, spread: float, marks: float = 0.0, pens: float = 0.0
@@ -296,23 +301,27 @@ class Writer:
 
     def _mess(self, size: float) -> None:
         """Sometimes: lines under, around and between what is written in the last line."""
-        if not self.sheet.taken:
-            return
+        if self.sheet.taken and self.rng.random() < sum(LINES.values()):
+            self.add_lines(choose(self.rng, LINES), size)
+
+    def add_lines(self, kind: str, size: float) -> None:
+        """Lines of one of the kinds of LINES for what is written in the last line, which is about `size` pixels high."""
         outlines = [one.outline for one in self.sheet.taken if one.line == self.sheet.taken[-1].line]
         points = np.concatenate(outlines)
         corners = np.concatenate([points.min(axis=0), points.max(axis=0)])
-        kind = self.rng.random()
-        if kind < 0.1:
+        if kind == "underline":
             self._underline(corners, size)
-        elif kind < 0.18:
-            self._frame(corners, size, outlines if self.rng.random() < 0.5 else [])
-        elif kind < 0.22:  # a bar beside it
+        elif kind == "frame":
+            self._frame(corners, size, [])
+        elif kind == "cells":
+            self._frame(corners, size, outlines)
+        elif kind == "bar":
             x = corners[0] - size * self.rng.uniform(0.2, 0.6)
             above, below = self.rng.uniform(0.3, 1, 2) * size
             self._stroke((x, corners[1] - above), (x, corners[3] + below), size)
-        elif kind < 0.27:
+        elif kind == "circle":
             self._circle(corners, size)
-        elif kind < 0.31:
+        else:
             self._highlight(corners, size)
 
     def _underline(self, corners: np.ndarray, size: float) -> None:

@@ -55,7 +55,7 @@ BATCH = 128
 ELASTIC_PX = 0.9  # standard deviation of the bends that a digit is given, in pixels of its 28
 WAYS = 4  # of writing a digit, whose features have means of their own
 KEEP_DISTANCE = 0.9985  # share of held-out digits whose features lie within the calibrated distance
-MIN_CONFIDENCE = 0.45  # a bare stroke may be a 1 or a slash, which its ink does not tell; live, more speaks for it
+MIN_CONFIDENCE = 0.25  # live, what the picture shows is added, and decides; a bare stroke may be a 1 or a slash
 MIXED = 0.7  # of the weights are those that were fitted further, the rest those of --start (Wortsman et al. 2022)
 
 

@@ -32,6 +32,9 @@ class Character:
     box_xyxy: tuple[float, float, float, float]  # in pixels of the frame
     score: float  # 0 to 1
     light: bool  # ink lighter than its ground
+    reading: np.ndarray | None = (
+        None  # (11,) how likely it is each digit, or none of them; None where that is not known
+    )
 
 
 def level_size(size_wh: tuple[int, int], level: int) -> tuple[int, int]:
@@ -102,11 +105,16 @@ def _decoded(
     return boxes[inside], 1 / (1 + np.exp(-found[inside, 0])), found[inside, 5] > 0
 
 
-def merged(boxes: np.ndarray, scores: np.ndarray, light: np.ndarray) -> Iterator[Character]:
-    """One character for all boxes (N, 4) that show it: the mean of those that agree with its best."""
+def merged(
+    boxes: np.ndarray, scores: np.ndarray, light: np.ndarray, readings: np.ndarray | None = None
+) -> Iterator[Character]:
+    """One character for all boxes (N, 4) that show it: the mean of those that agree with its best.
+
+    With readings (N, 11) that is the one that shows most clearly which character it is: not two at once, not a part.
+    """
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     left = np.ones(len(boxes), bool)
-    for index in np.argsort(-scores):
+    for index in np.argsort(-scores if readings is None else -scores * readings.max(axis=1)):
         if not left[index]:
             continue
         low, high = np.maximum(boxes[:, :2], boxes[index, :2]), np.minimum(boxes[:, 2:], boxes[index, 2:])
@@ -116,4 +124,5 @@ def merged(boxes: np.ndarray, scores: np.ndarray, light: np.ndarray) -> Iterator
         box = np.average(boxes[agree], axis=0, weights=scores[agree])
         left &= overlap <= SAME * np.minimum(areas, areas[index])
         x1, y1, x2, y2 = (float(value) for value in box)
-        yield Character((x1, y1, x2, y2), float(scores[index]), bool(light[index]))
+        reading = None if readings is None else np.average(readings[agree], axis=0, weights=scores[agree])
+        yield Character((x1, y1, x2, y2), float(scores[index]), bool(light[index]), reading)

@@ -15,10 +15,14 @@ SHARE = 0.66  # of that, the character's longer side
 STEPS = 32.0  # a patch's grey levels, brought to a mean of 0 and a spread of 1, are kept in steps of 1 / 32
 LEAST_SPREAD = 4.0  # grey levels: below that a patch is not made stronger
 SURE = 127  # of 255: what is more likely a character's ink than not
+BEYOND = 0.1  # of a character's longer side, beyond its box: where found boxes end too early
 RIM = 40  # of 255: the rim of a stroke
 
 
-def patch_matrix(box_xyxy: tuple[float, float, float, float], share: float = SHARE) -> np.ndarray:
+Corners = tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels of the frame
+
+
+def patch_matrix(box_xyxy: Corners, share: float = SHARE) -> np.ndarray:
     """The (2, 3) transform from the frame's pixels to a patch's: the box in its middle, its longer side that share."""
     x1, y1, x2, y2 = box_xyxy
     scale = share * PATCH / max(x2 - x1, y2 - y1, 1.0)
@@ -73,10 +77,33 @@ class InkNetwork:
         inks = self.ink(np.stack(patches))
         found = []
         for ink, patch, factor, matrix, one in zip(inks, patches, factors, matrices, characters, strict=True):
+            _clip(ink, matrix, one.box_xyxy)
             box = _ink_box(ink, matrix, frame_bgr.shape[1::-1])
             if box is not None:
-                found.append(Region(box, _crop(ink), _contrast(ink, patch) / factor, one.light, score=one.score))
+                contrast = _contrast(ink, patch) / factor
+                found.append(Region(box, _crop(ink), contrast, one.light, score=one.score, reading=one.reading))
         return found
+
+
+def _clip(ink: np.ndarray, matrix: np.ndarray, box_xyxy: Corners) -> None:
+    """Erase what of a patch's ink (PATCH, PATCH) uint8 is not a character's own: neighbours and frames.
+
+    That is what lies beyond its box, and smaller pieces than the largest that come in from there.
+    """
+    x1, y1, x2, y2 = box_xyxy
+    beyond = BEYOND * max(x2 - x1, y2 - y1)
+    low = matrix[:, :2] @ (x1 - beyond, y1 - beyond) + matrix[:, 2]
+    high = matrix[:, :2] @ (x2 + beyond, y2 + beyond) + matrix[:, 2]
+    left, top = np.maximum(0, np.floor(low)).astype(int)
+    right, bottom = np.ceil(high).astype(int) + 1
+    part = ink[top:bottom, left:right].copy()
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(cv2.compare(part, RIM, cv2.CMP_GT))
+    if count > 2:
+        largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+        rims = np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]])
+        part[np.isin(pieces, list(set(rims.tolist()) - {0, largest}))] = 0
+    ink[:] = 0
+    ink[top:bottom, left:right] = part
 
 
 def _ink_box(ink: np.ndarray, matrix: np.ndarray, size_wh: tuple[int, ...]) -> Box | None:

@@ -1,6 +1,7 @@
-"""Whether what was found is a handwritten character: a small network looks at it again, near and with its surroundings."""
+"""Whether what was found is a handwritten character, and which: a small network looks at it again, from near and far."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,8 @@ from recognizer.classifier import SizedNetwork
 from recognizer.regions.ink import PATCH, STEPS, patch_matrix, prepared
 
 NEAR, FAR = 0.66, 0.16  # of a view's side: a character's longer side
+OTHER = 10  # class of a character that is no digit; 0 to 9 are digits
+VALUES = 1 + OTHER + 1 + 4  # that the network gives: whether it is a character, which, where its sides are
 Corners = tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels of the frame
 
 
@@ -33,17 +36,34 @@ def _view(pyramid: Sequence[np.ndarray], box_xyxy: Corners, share: float) -> np.
     return prepared(pyramid[level], patch_matrix((x1, y1, x2, y2), share))
 
 
+@dataclass(frozen=True, eq=False)
+class Verified:
+    """What is said of N boxes."""
+
+    scores: np.ndarray  # (N,) float32, 0 to 1: how surely each shows a character
+    readings: np.ndarray  # (N, OTHER + 1) float32: how likely that is each digit, or OTHER
+    boxes_xyxy: np.ndarray  # (N, 4) float32: where it is
+
+
 class VerifierNetwork:
-    """How sure it is that boxes show characters, by a network of `training.finder`. Raises ModelError for a damaged file."""
+    """Looks at boxes again, by a network of `training.finder`. Raises ModelError for a damaged file."""
 
     def __init__(self, path: Path):
         self._network = SizedNetwork(path)
 
-    def scores(self, frame_bgr: np.ndarray, boxes_xyxy: Sequence[Corners]) -> np.ndarray:
-        """(N,) float32, 0 to 1, for boxes in a frame (H, W, 3) uint8."""
-        if not boxes_xyxy:
-            return np.zeros(0, np.float32)
+    def look(self, frame_bgr: np.ndarray, boxes_xyxy: Sequence[Corners]) -> Verified:
+        """What boxes in a frame (H, W, 3) uint8 show."""
+        boxes = np.array(boxes_xyxy, np.float32).reshape(-1, 4)
+        if not len(boxes):
+            return Verified(np.zeros(0, np.float32), np.zeros((0, OTHER + 1), np.float32), boxes)
         pyramid = halves(frame_bgr)
         shown = np.stack([views(pyramid, box) for box in boxes_xyxy])
-        logits = self._network.run(shown.astype(np.float32) / STEPS)[:, 0]
-        return 1 / (1 + np.exp(-logits))
+        said = self._network.run(shown.astype(np.float32) / STEPS)
+        logits = said[:, 1 : OTHER + 2]
+        likely = np.exp(logits - logits.max(axis=1, keepdims=True))
+        longer = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True)
+        return Verified(
+            1 / (1 + np.exp(-said[:, 0])),
+            likely / likely.sum(axis=1, keepdims=True),
+            boxes + longer * said[:, OTHER + 2 :],
+        )

@@ -15,6 +15,7 @@ import numpy as np
 from recognizer.regions.characters import NETWORKS, WORK_SIDES, Character, CharacterNetwork, merged
 from recognizer.regions.digits import DigitFinder, is_close_up
 from recognizer.regions.ink import InkNetwork
+from recognizer.regions.points import points
 from recognizer.regions.text_lines import reading_order
 from recognizer.regions.verifier import VerifierNetwork
 from recognizer.values import WRITTEN, Frame, Region
@@ -22,10 +23,11 @@ from recognizer.values import WRITTEN, Frame, Region
 PROPOSED = 0.1  # score of what may be a character
 MIN_SCORE = 0.1  # of what was verified: whether less than WRITTEN is enough, its label decides
 LARGE = 0.25  # of a picture's shorter side: a character that the networks may find a part of
-LARGE_SCORE = 0.5  # of such ink: nothing but its label tells whether it is a character
 PART = 0.1  # of that side: what is smaller is no part of one
+LARGE_SCORE = 0.5  # of such ink: the verifier does not know what fills the picture
 LARGER = 1.3  # times the area of what they found
 LEAST_SIDE = 8  # pixels of a frame in which there may be a character
+LEAST_CHARACTER = 11.0  # pixels of a character's longer side: smaller things look like anything
 GLANCE_SIDE = 160  # pixels of the longer side of the small picture by which frames of a stream are compared
 CHANGED = 6.0  # grey levels of any of that picture's pixels: less is the camera's noise
 
@@ -55,7 +57,8 @@ class WritingFinder:
             return ()
         if not self.video or self._has_changed(image):
             found = self._ink.cut_out(image, self.characters(image, PROPOSED, MIN_SCORE))
-            self._found = tuple(reading_order([*found, *self._larger(frame, found)]))
+            found += self._larger(frame, found)
+            self._found = tuple(reading_order(found + points(frame, found)))
         return self._found
 
     def characters(self, image_bgr: np.ndarray, proposed: float, min_score: float) -> list[Character]:
@@ -64,10 +67,11 @@ class WritingFinder:
             self._proposed[number] = self._networks[number].find(image_bgr, proposed)
         found = [one for some in self._proposed for one in some]
         boxes = [one.box_xyxy for one in found]
-        scores = self._verifier.scores(image_bgr, boxes)
+        seen = self._verifier.look(image_bgr, boxes)
         light = np.array([one.light for one in found], bool)
-        sure = scores >= min_score
-        return list(merged(np.array(boxes).reshape(-1, 4)[sure], scores[sure], light[sure]))
+        large = (seen.boxes_xyxy[:, 2:] - seen.boxes_xyxy[:, :2]).max(axis=1, initial=0) >= LEAST_CHARACTER
+        sure = (seen.scores >= min_score) & large
+        return list(merged(seen.boxes_xyxy[sure], seen.scores[sure], light[sure], seen.readings[sure]))
 
     def _due(self, image_bgr: np.ndarray) -> Sequence[int]:
         """Which networks look at this frame: in a stream by turns, and what the others found in the frame before is verified
@@ -84,20 +88,22 @@ class WritingFinder:
         """Ink that the networks did not find, or of which they found parts. It takes as long again as they do."""
         image = frame.image_bgr
         short = min(image.shape[:2])
-        if not any(one.score and one.score >= WRITTEN for one in found):
-            regions = self._by_contrast.find(frame)
-            scores = self._verifier.scores(image, [one.box.xyxy for one in regions])
-            scored = [
-                replace(one, score=max(float(score), _least_score(one, short)))
-                for one, score in zip(regions, scores, strict=True)
-            ]
-            return [one for one in scored if one.score >= MIN_SCORE]
-        if max(max(one.box.width, one.box.height) for one in found) < PART * short:
-            return []
-        if self.video and not is_close_up(image):
-            return []
-        larger = [one for one in self._by_contrast.find(frame) if _is_whole(one, found, LARGE * short)]
-        return [replace(one, score=_least_score(one, short)) for one in larger]
+        if any(one.score and one.score >= WRITTEN for one in found):
+            if max(max(one.box.width, one.box.height) for one in found) < PART * short:
+                return []
+            if self.video and not is_close_up(image):
+                return []
+            regions = [one for one in self._by_contrast.find(frame) if _is_whole(one, found, LARGE * short)]
+        else:
+            regions = list(self._by_contrast.find(frame))
+        seen = self._verifier.look(image, [one.box.xyxy for one in regions])
+        scored = [
+            replace(one, score=max(LARGE_SCORE, float(score)))
+            if max(one.box.width, one.box.height) > LARGE * short
+            else replace(one, score=float(score), reading=reading)
+            for one, score, reading in zip(regions, seen.scores, seen.readings, strict=True)
+        ]
+        return [one for one in scored if one.score and one.score >= MIN_SCORE]
 
     def _has_changed(self, image_bgr: np.ndarray) -> bool:
         """Whether a frame differs from the last that was looked at."""
@@ -110,11 +116,6 @@ class WritingFinder:
             return False
         self._seen = seen
         return True
-
-
-def _least_score(region: Region, short: int) -> float:
-    """Of ink that its contrast told: the verifier does not know what fills the picture."""
-    return LARGE_SCORE if max(region.box.width, region.box.height) > LARGE * short else 0.0
 
 
 def _is_whole(region: Region, parts: list[Region], least: float) -> bool:
