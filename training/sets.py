@@ -29,6 +29,7 @@ FINDER_CODE = (  # what decides which writing is found, and how it is cut out
     "recognizer/regions/networks/characters.tflite",
     "recognizer/regions/networks/ink.tflite",
     "recognizer/regions/networks/verifier.tflite",
+    "recognizer/regions/points.py",
     "recognizer/regions/verifier.py",
     "recognizer/regions/writing.py",
 )
