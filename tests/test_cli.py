@@ -35,7 +35,7 @@ def picture(path: Path, digits: int = 1) -> Path:
     """A picture file with that many digits on it."""
     gray = paper((320, 240))
     for number in range(digits):
-        write(gray, 4, (70 + 90 * number, 120), 80)
+        write(gray, 7, (70 + 90 * number, 120), 80)
     assert cv2.imwrite(str(path), gray)
     return path
 
@@ -241,7 +241,7 @@ def test_an_endless_source_ends_after_90_frames_when_nobody_watches(
 def test_a_video_is_read_to_its_end_however_long(tmp_path: Path) -> None:
     video = cv2.VideoWriter(str(tmp_path / "in.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 25, (160, 120))
     gray = paper((160, 120))
-    write(gray, 3, (80, 60), 70)
+    write(gray, 7, (80, 60), 70)
     for _ in range(95):
         video.write(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR))
     video.release()
