@@ -7,8 +7,8 @@ from test_crops import wrote
 
 from recognizer.errors import DataError
 from recognizer.regions.characters import CharacterNetwork
-from recognizer.regions.ink import PATCH, InkNetwork
-from recognizer.regions.verifier import Corners, VerifierNetwork
+from recognizer.regions.ink import PATCH, Corners, InkNetwork
+from recognizer.regions.verifier import VerifierNetwork
 from recognizer.values import Box
 from training import finder, rooms, verifier
 

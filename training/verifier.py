@@ -9,8 +9,8 @@ import numpy as np
 
 from recognizer.regions.characters import NETWORKS, WORK_SIDES, CharacterNetwork
 from recognizer.regions.digits import DigitFinder
-from recognizer.regions.ink import PATCH, STEPS
-from recognizer.regions.verifier import NEAR, OTHER, VALUES, Corners, halves, views
+from recognizer.regions.ink import PATCH, STEPS, Corners
+from recognizer.regions.verifier import NEAR, OTHER, VALUES, halves, views
 from recognizer.strokes import LETTERS_LIKE_DIGITS
 from recognizer.values import Box, Frame
 from training import rooms
@@ -75,13 +75,12 @@ def wanted(box: Corners, written: tuple[rooms.Written, ...]) -> np.ndarray:
     ious = overlaps(Box(*(round(side) for side in box)), written)
     best = max(ious, default=0.0)
     found = np.zeros(6, np.float32)
-    found[:2] = 0, UNCLEAR
+    found[:2] = UNCLEAR
     if best < MISS_IOU:
-        doubtful = any(iou > 0.02 and one.in_doubt for iou, one in zip(ious, written, strict=True))
-        found[0] = UNCLEAR if doubtful else 0
+        if not any(iou > 0.02 and one.in_doubt for iou, one in zip(ious, written, strict=True)):
+            found[0] = 0
         return found
     one = written[ious.index(best)]
-    found[0] = UNCLEAR
     if one.in_doubt:
         return found
     longer = max(box[2] - box[0], box[3] - box[1])

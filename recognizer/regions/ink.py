@@ -17,8 +17,6 @@ LEAST_SPREAD = 4.0  # grey levels: below that a patch is not made stronger
 SURE = 127  # of 255: what is more likely a character's ink than not
 BEYOND = 0.1  # of a character's longer side, beyond its box: where found boxes end too early
 RIM = 40  # of 255: the rim of a stroke
-
-
 Corners = tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels of the frame
 
 
@@ -77,7 +75,7 @@ class InkNetwork:
         inks = self.ink(np.stack(patches))
         found = []
         for ink, patch, factor, matrix, one in zip(inks, patches, factors, matrices, characters, strict=True):
-            _clip(ink, matrix, one.box_xyxy)
+            ink = _own(ink, matrix, one.box_xyxy)
             box = _ink_box(ink, matrix, frame_bgr.shape[1::-1])
             if box is not None:
                 contrast = _contrast(ink, patch) / factor
@@ -85,10 +83,10 @@ class InkNetwork:
         return found
 
 
-def _clip(ink: np.ndarray, matrix: np.ndarray, box_xyxy: Corners) -> None:
-    """Erase what of a patch's ink (PATCH, PATCH) uint8 is not a character's own: neighbours and frames.
+def _own(ink: np.ndarray, matrix: np.ndarray, box_xyxy: Corners) -> np.ndarray:
+    """A patch's ink (PATCH, PATCH) uint8 without that of neighbours and frames.
 
-    That is what lies beyond its box, and smaller pieces than the largest that come in from there.
+    That is what lies beyond the character's box, and smaller pieces than the largest that come in from there.
     """
     x1, y1, x2, y2 = box_xyxy
     beyond = BEYOND * max(x2 - x1, y2 - y1)
@@ -96,14 +94,15 @@ def _clip(ink: np.ndarray, matrix: np.ndarray, box_xyxy: Corners) -> None:
     high = matrix[:, :2] @ (x2 + beyond, y2 + beyond) + matrix[:, 2]
     left, top = np.maximum(0, np.floor(low)).astype(int)
     right, bottom = np.ceil(high).astype(int) + 1
-    part = ink[top:bottom, left:right].copy()
+    part = ink[top:bottom, left:right]
+    own = np.zeros_like(ink)
+    own[top:bottom, left:right] = part
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(cv2.compare(part, RIM, cv2.CMP_GT))
     if count > 2:
         largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
         rims = np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]])
-        part[np.isin(pieces, list(set(rims.tolist()) - {0, largest}))] = 0
-    ink[:] = 0
-    ink[top:bottom, left:right] = part
+        own[top:bottom, left:right][np.isin(pieces, list(set(rims.tolist()) - {0, largest}))] = 0
+    return own
 
 
 def _ink_box(ink: np.ndarray, matrix: np.ndarray, size_wh: tuple[int, ...]) -> Box | None:

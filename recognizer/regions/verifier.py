@@ -8,12 +8,11 @@ import cv2
 import numpy as np
 
 from recognizer.classifier import SizedNetwork
-from recognizer.regions.ink import PATCH, STEPS, patch_matrix, prepared
+from recognizer.regions.ink import PATCH, STEPS, Corners, patch_matrix, prepared
 
 NEAR, FAR = 0.66, 0.16  # of a view's side: a character's longer side
 OTHER = 10  # class of a character that is no digit; 0 to 9 are digits
 VALUES = 1 + OTHER + 1 + 4  # that the network gives: whether it is a character, which, where its sides are
-Corners = tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels of the frame
 
 
 def halves(frame_bgr: np.ndarray) -> list[np.ndarray]:
