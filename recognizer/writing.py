@@ -96,8 +96,8 @@ class Writing:
 def _judged(
     regions: Sequence[Region], predictions: Sequence[Prediction]
 ) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
-    regions, predictions = without_unlikely(regions, predictions)
-    return without_overlaps(regions, without_outshone(regions, predictions))
+    regions, predictions = without_overlaps(*without_unlikely(regions, predictions))
+    return regions, without_outshone(regions, predictions)
 
 
 def _known(predictions: Sequence[Prediction]) -> int:

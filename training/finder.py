@@ -26,6 +26,7 @@ import numpy as np
 from recognizer.durable import write_whole
 from recognizer.errors import DataError, RecognizerError
 from recognizer.regions.characters import NETWORKS
+from recognizer.regions.verifier import VerifierNetwork
 from training import characters, inks, rooms, verifier
 from training.processes import fresh_processes
 from training.sheets import LINES, choose, log_uniform
@@ -118,10 +119,10 @@ def propose_shard(number: int, folder: Path, material: rooms.Material) -> None:
     if path.exists():
         return
     rng = np.random.default_rng([21, number])
-    proposals = verifier.Proposals()
+    proposals, known = verifier.Proposals(), VerifierNetwork(NETWORKS / "verifier.tflite")
     found: dict[str, list[np.ndarray]] = {"views": [], "wanted": []}
     for scene, _ in _scenes(material, rng):
-        for shown, wanted in verifier.cut(scene, proposals.of(scene.picture_bgr), rng):
+        for shown, wanted in verifier.cut(scene, proposals.of(scene.picture_bgr), known, rng):
             found["views"].append(shown)
             found["wanted"].append(wanted)
     _keep(found, path)

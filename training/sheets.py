@@ -3,8 +3,11 @@
 import itertools
 import string
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 
 import cv2
+import matplotlib
 import numpy as np
 
 from recognizer.strokes import digit_strokes, letter_strokes
@@ -12,6 +15,10 @@ from training import scenes
 
 LEGIBLE_CONTRAST = 18.0  # grey levels of ink against its ground, below which nobody could read it
 GRAY_OF_BGR = (0.114, 0.587, 0.299)
+PRINT_FONTS = (
+    "DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSansMono", "DejaVuSansMono-Bold", "DejaVuSerif",
+    "DejaVuSerif-Bold", "DejaVuSerif-Italic", "STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "cmr10", "cmss10",
+)  # fmt: skip
 Point = tuple[float, float]
 
 
@@ -66,17 +73,25 @@ def word(rng: np.random.Generator) -> str:
     return "".join(chr(rng.integers(97, 123)) for _ in range(rng.integers(2, 9))).capitalize()
 
 
+@cache
+def print_faces() -> list[cv2.FontFace]:
+    """The fonts of print: those of OpenCV and of matplotlib, with and without serifs, upright and slanting."""
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    built_in = [cv2.FontFace(name) for name in ("sans", "italic")]
+    return built_in + [cv2.FontFace(str(folder / f"{name}.ttf")) for name in PRINT_FONTS]
+
+
 def print_words(
     image: np.ndarray, words: str, where: tuple[int, int], size: float, colour: list[float], rng: np.random.Generator
 ) -> None:
     """Printed words, `size` pixels high, with their base line's start at `where`; the image is uint8 or float32."""
-    fonts = cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_TRIPLEX
-    font = fonts[rng.integers(len(fonts))]
+    faces = print_faces()
+    face, weight = faces[rng.integers(len(faces))], int(rng.integers(300, 800))
     top, bottom = max(0, int(where[1] - 1.5 * size)), min(image.shape[0], int(where[1] + 0.6 * size) + 1)
     if bottom <= top:
         return
     mask = np.zeros((bottom - top, image.shape[1]), np.uint8)
-    cv2.putText(mask, words, (where[0], where[1] - top), font, size / 22, 255, max(1, int(size / 12)), cv2.LINE_AA)
+    cv2.putText(mask, words, (where[0], where[1] - top), (255,), face, max(4, round(1.35 * size)), weight)
     alpha = (mask.astype(np.float32) / 255)[..., None]
     view = image[top:bottom]
     view[:] = view * (1 - alpha) + np.array(colour, np.float32) * alpha
@@ -88,10 +103,11 @@ def print_lines(part: np.ndarray, rng: np.random.Generator, size: float, colour:
     if size < 3:
         return
     for y in np.arange(1.5 * size, part.shape[0] - 0.3 * size, 1.8 * size):
-        words = " ".join(word(rng) if rng.random() < 0.8 else str(rng.integers(10, 2000)) for _ in range(8))
+        words = " ".join(word(rng) if rng.random() < 0.65 else str(rng.integers(10, 2000)) for _ in range(8))
         print_words(part, words, (int(size), int(y)), size, colour, rng)
 
 
+PEN_WIDTHS = 0.012, 0.17  # of a character's height
 PAPERS = {"white": 0.4, "tinted": 0.15, "grey": 0.1, "ruled": 0.13, "squared": 0.12, "dark": 0.1}
 
 
@@ -164,7 +180,7 @@ class _Pen:
             if abs(float((colour - ground) @ GRAY_OF_BGR)) > 45 or np.abs(colour - ground).max() > 110:
                 break
         opacity = rng.uniform(0.85, 1.0) if rng.random() < 0.7 else rng.uniform(0.35, 0.85)
-        return cls(colour, log_uniform(rng, 0.025, 0.17), opacity)
+        return cls(colour, log_uniform(rng, *PEN_WIDTHS), opacity)
 
 
 LINES = {"underline": 0.1, "frame": 0.04, "cells": 0.04, "bar": 0.04, "circle": 0.05, "highlight": 0.04}

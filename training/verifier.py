@@ -10,7 +10,7 @@ import numpy as np
 from recognizer.regions.characters import NETWORKS, WORK_SIDES, CharacterNetwork
 from recognizer.regions.digits import DigitFinder
 from recognizer.regions.ink import PATCH, STEPS, Corners
-from recognizer.regions.verifier import NEAR, OTHER, VALUES, halves, views
+from recognizer.regions.verifier import NEAR, OTHER, VALUES, Verified, VerifierNetwork, halves, views
 from recognizer.strokes import LETTERS_LIKE_DIGITS
 from recognizer.values import Box, Frame
 from training import rooms
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MIN_SCORE = 0.04  # of a proposal: less than live
 EACH = 10  # boxes of a scene that show characters, and as many of those that do not
+LEAST_WEIGHT = 0.1  # with which a box is chosen that the network is right about; its error is added
 RIM = 0.08  # of a box's longer side, by which boxes are compared
 MATCH_IOU, MISS_IOU = 0.5, 0.3  # a box that covers a character this well shows it; one below shows a part, or none
 UNCLEAR = -1  # what is not learned from
@@ -45,15 +46,32 @@ class Proposals:
         return found
 
 
-def cut(scene: rooms.Scene, proposed: list[Corners], rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Views (PATCH, PATCH, 6) int8 of some boxes of a scene, and what is to be said of each: (6,) float32 as `wanted`."""
-    said = [(box, wanted(box, scene.written)) for box in [*proposed, *_beside(scene.written, rng)]]
+def cut(
+    scene: rooms.Scene, proposed: list[Corners], known: VerifierNetwork, rng: np.random.Generator
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Views (PATCH, PATCH, 6) int8 of some boxes of a scene, and what is to be said of each: (6,) float32 as `wanted`.
+
+    What the `known` network is wrong about is chosen more often.
+    """
+    boxes = [*proposed, *_beside(scene.written, rng)]
+    wants = [wanted(box, scene.written) for box in boxes]
+    weights = LEAST_WEIGHT + _errors(known.look(scene.picture_bgr, boxes), wants)
     found, pyramid = [], halves(scene.picture_bgr)
     for shows, count in ((1, EACH), (0, EACH), (UNCLEAR, EACH // 4)):
-        some = [(box, one) for box, one in said if one[0] == shows]
-        chosen = rng.permutation(len(some))[:count]
-        found += [(views(pyramid, some[index][0]), some[index][1]) for index in chosen]
+        some = np.flatnonzero([one[0] == shows for one in wants])
+        if some.size:
+            shares = weights[some] / weights[some].sum()
+            chosen = rng.choice(some, min(count, some.size), replace=False, p=shares)
+            found += [(views(pyramid, boxes[index]), wants[index]) for index in chosen]
     return found
+
+
+def _errors(found: Verified, wants: list[np.ndarray]) -> np.ndarray:
+    """How wrong a network is about boxes, (N,), 0 to 2: about whether they show a character and about which."""
+    shows, which = np.array(wants).reshape(-1, 6)[:, :2].T
+    missed = np.where(shows == UNCLEAR, 0, np.abs(found.scores - shows))
+    misread = 1 - found.readings[np.arange(len(which)), np.maximum(which, 0).astype(int)]
+    return np.asarray(missed + np.where(which == UNCLEAR, 0, misread))
 
 
 def _beside(written: tuple[rooms.Written, ...], rng: np.random.Generator) -> list[Corners]:
