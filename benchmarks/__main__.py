@@ -14,10 +14,11 @@ import sys
 import time
 from importlib.util import find_spec
 
-from benchmarks.tables import ROOT, SECTIONS, machine
+from benchmarks.tables import SECTIONS
 from recognizer.errors import RecognizerError
+from recognizer.system import machine, paths
 
-RESULTS = ROOT / "benchmarks" / "RESULTS.md"
+RESULTS = paths.ROOT / "benchmarks" / "RESULTS.md"
 REPORTS: dict[str, tuple[str, tuple[str, ...]]] = {  # section: module, and what its report() is given
     "digits": ("live", ("digits",)),
     "hands": ("live", ("letters",)),
@@ -49,7 +50,7 @@ def main() -> None:
     else:
         measure_all(fresh=options.fresh)
     write_results()
-    print(f"Wrote {RESULTS.relative_to(ROOT)}")
+    print(f"Wrote {RESULTS.relative_to(paths.ROOT)}")
 
 
 def measure_all(*, fresh: bool) -> None:
@@ -62,7 +63,7 @@ def measure_all(*, fresh: bool) -> None:
             print(f"{name}: skipped", flush=True)
             continue
         began_s = time.perf_counter()
-        ended = subprocess.run([sys.executable, "-m", "benchmarks", "--only", name], cwd=ROOT, check=False)
+        ended = subprocess.run([sys.executable, "-m", "benchmarks", "--only", name], cwd=paths.ROOT, check=False)
         if ended.returncode:
             sys.exit(ended.returncode)
         print(f"{name}: {time.perf_counter() - began_s:.0f} s", flush=True)
@@ -87,7 +88,7 @@ def write_results() -> None:
     sections = [SECTIONS / f"{name}.md" for name in (*REPORTS, LONG)]
     head = (
         "# What was measured\n\n"
-        f"{machine()}\n\n"
+        f"{machine.description()}\n\n"
         "Written by `python -m benchmarks`, section by section. Milliseconds are of that machine; the ratios beside them, "
         "to what was measured in the same run, hold on others too. Hours: `python -m benchmarks.hours --minutes 30`.\n"
     )

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.tables import machine, table
+from benchmarks.tables import table
 from recognizer import pose, registry
 from recognizer.samples import Sample, Samples, encoded, new_sample
+from recognizer.system import machine, paths
 from recognizer.values import Box, Frame, Hand, Region
 from training import learn
 from training.sampled import view_of
@@ -25,7 +26,7 @@ ROUNDS = 3
 
 
 def main() -> None:
-    print(machine())
+    print(machine.description())
     print(report())
 
 
@@ -86,7 +87,7 @@ def by_hand(store: Samples) -> np.ndarray:
 
 
 def learn_all(captures: Path, models: Path) -> None:
-    os.environ["RECOGNIZER_CAPTURES"] = str(captures)
+    os.environ[paths.CAPTURES_VARIABLE] = str(captures)
     words = ["--task", TASK, "--captures", str(captures), "--models", str(models), "--force"]
     learn.learn(learn.parse(words), lambda *_: None)
     assert registry.current(models, TASK).is_dir()

@@ -7,7 +7,6 @@ python -m benchmarks.cluster      two to five minutes on two cores
 import argparse
 import json
 import os
-import platform
 import re
 import subprocess
 import sys
@@ -22,9 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.serve import CARD_S, ROOT, WAIT_S, _jpeg, streaming
+from benchmarks.serve import CARD_S, WAIT_S, _jpeg, streaming
 from recognizer.errors import SettingsError
 from recognizer.studio import Studio
+from recognizer.system import machine, paths
 from training import sets
 from training.fit import child_environment
 
@@ -61,8 +61,8 @@ def report() -> str:
         [
             "## On a Ray cluster",
             "",
-            f"Written by `python -m benchmarks.cluster` on {os.cpu_count()} cores of {processor()}; the cluster runs on "
-            "the same machine.",
+            f"Written by `python -m benchmarks.cluster` on {os.cpu_count()} cores of {machine.processor()}; the cluster runs "
+            "on the same machine.",
             "",
             "| | alone | on Ray | |",
             "|---|---|---|---|",
@@ -77,11 +77,6 @@ def report() -> str:
             *arithmetic(two if two.replicas > 1 else one),
         ]
     )  # fmt: skip
-
-
-def processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
 
 
 # a run of the workshop
@@ -121,7 +116,7 @@ def run_workshop(home: Path, name: str, *more: str) -> float:
     began_s = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", "training.workshop", *words], capture_output=True, text=True,
-        env=child_environment(RECOGNIZER_DATA=str(home / "data"), TF_CPP_MIN_LOG_LEVEL="3"), check=False,
+        env=child_environment(**{paths.DATA_VARIABLE: str(home / "data")}, TF_CPP_MIN_LOG_LEVEL="3"), check=False,
     )  # fmt: skip
     if done.returncode:
         raise SettingsError(f"The workshop ended with: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
@@ -208,7 +203,7 @@ def serving(replicas: int) -> Load:
 def served(address: str) -> Iterator[str]:
     """The address of a server on that cluster."""
     command = [sys.executable, "-m", "recognizer", "serve", "--port", "0", "--cluster", address]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=paths.ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         found = re.search(r"http://[\d.]+:\d+", process.stdout.readline())

@@ -29,19 +29,18 @@ from recognizer.assets import find_asset
 from recognizer.classifier import Network
 from recognizer.errors import RecognizerError, SamplesError, SettingsError
 from recognizer.preprocess import hand_image
-from recognizer.quiet import silent_stderr
 from recognizer.samples_exchange import labels_in
 from recognizer.sources import PICTURE_SUFFIXES, read_image
+from recognizer.system import paths
+from recognizer.system.native import silent_stderr
 from recognizer.values import Frame
 from training import hands, heads, new_signs
 from training.backbones import WEIGHTS, weights_at_hand
-from training.datasets import data_folders
 from training.hands import Hands
 from training.lesson import COPIES, COPIES_RANGE
 from training.new_signs import TASK
 from training.tf_settings import settle_tensorflow
 
-ROOT = Path(__file__).resolve().parent.parent
 LEARNED = (1, 3, 5, 10, 20)  # pictures a label
 TOLD = (1, 5, 10)  # of these in the report
 REPORTED = {"rps": "rock, paper, scissors", TASK: "24 letters"}  # folders of photographs, and what they show
@@ -62,7 +61,7 @@ def main() -> None:
     parser.add_argument("--ours-only", action="store_true")
     parser.add_argument("--draws", type=int, default=DRAWS)
     parser.add_argument("--models", type=Path, default=registry.models_folder())
-    parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "fewshot", help="where features are kept")
+    parser.add_argument("--runs", type=Path, default=paths.runs() / "fewshot", help="where features are kept")
     options = parser.parse_args()
     try:
         run(options)
@@ -86,7 +85,7 @@ def report(draws: int = DRAWS) -> str:
     title = "## Learned from a few pictures\n\n"
     tables = [people_table(name, signs, draws) for name, signs in REPORTED.items()]
     if not any(tables):
-        return f"{title}Skipped: no photos/rps/PERSON/LABEL/ in a folder that RECOGNIZER_DATA names.\n"
+        return f"{title}Skipped: no photos/rps/PERSON/LABEL/ in a folder that {paths.DATA_VARIABLE} names.\n"
     return (
         f"{title}`python -m benchmarks.fewshot DIR`: percent right of the same person's other pictures, from "
         f"{', '.join(map(str, TOLD))} pictures a label; mean of {draws} draws.\n\n" + "\n".join(filter(None, tables))
@@ -95,8 +94,8 @@ def report(draws: int = DRAWS) -> str:
 
 def people_table(name: str, signs: str, draws: int) -> str:
     """A table in Markdown of the people or collections in photos/<name>; "" where there are none."""
-    folders = [found for folder in data_folders() for found in sorted((folder / "photos" / name).glob("*/"))]
-    models, runs = registry.models_folder(), ROOT / "runs" / "fewshot"
+    folders = [found for folder in paths.data_folders() for found in sorted((folder / "photos" / name).glob("*/"))]
+    models, runs = registry.models_folder(), paths.runs() / "fewshot"
     rows, methods = [], []
     for folder in folders:
         one = compare(folder, models, runs, draws, TOLD, with_networks=True)
@@ -124,10 +123,10 @@ def compare(
     folder: Path, models: Path, runs: Path, draws: int, counts: Sequence[int] = LEARNED, *, with_networks: bool
 ) -> Comparison:
     """Learn from some pictures of the folder's and read the others, by each method. Raises SamplesError."""
-    paths = pictures(folder)
-    crops, seen = hands_in(paths, runs)
+    files = pictures(folder)
+    crops, seen = hands_in(files, runs)
     found = seen.jointed[:, 0]
-    labels = np.array([path.parent.name for path in paths])[found]
+    labels = np.array([file.parent.name for file in files])[found]
     if len(set(labels)) < 2:
         raise SamplesError(f"Hands of {len(set(labels))} labels were found in {folder}, and two are needed.")
     directions = unseen_directions(folder, models)
@@ -143,14 +142,14 @@ def compare(
         name: [accuracy(features, labels, method, count, draws) for count in counts]
         for name, (features, method) in methods.items()
     }
-    return Comparison(len(paths), len(set(labels)), float(found.mean()), shares)
+    return Comparison(len(files), len(set(labels)), float(found.mean()), shares)
 
 
 def pictures(folder: Path) -> list[Path]:
     """Of label/picture, in the order of their numbers. Raises SamplesError where there are none."""
     labels_in(folder)
-    paths = [path for path in folder.glob("*/*") if path.suffix.lower() in PICTURE_SUFFIXES]
-    return sorted(paths, key=lambda path: (path.parent.name, in_order(path.name)))
+    files = [path for path in folder.glob("*/*") if path.suffix.lower() in PICTURE_SUFFIXES]
+    return sorted(files, key=lambda path: (path.parent.name, in_order(path.name)))
 
 
 def in_order(name: str) -> list[tuple[int, str]]:
@@ -194,8 +193,8 @@ def drawn(labels: np.ndarray, count: int, draws: int) -> Iterator[tuple[np.ndarr
 
 def unseen_directions(folder: Path, models: Path) -> Directions:
     """What a new task of hands is seen with: as published, or made anew where that has seen the folder's people."""
-    if any(folder.resolve().parent == (root / "photos" / TASK).resolve() for root in data_folders()):
-        others = hands.read_hands(TASK, ROOT / "runs" / "hands")
+    if any(folder.resolve().parent == (root / "photos" / TASK).resolve() for root in paths.data_folders()):
+        others = hands.read_hands(TASK, paths.runs() / "hands")
         return new_signs.directions(others[(others.sources != folder.name) & others.jointed[:, 0]])
     path = new_signs.newest(models)
     if path is None:
@@ -245,19 +244,19 @@ def nearest(learned: np.ndarray, labels: np.ndarray, tested: np.ndarray, rng: np
     return labels[cdist(tested, learned).argmin(axis=1)]
 
 
-def hands_in(paths: list[Path], runs: Path) -> tuple[list[np.ndarray], Hands]:
+def hands_in(files: list[Path], runs: Path) -> tuple[list[np.ndarray], Hands]:
     """Of each picture the surest hand: its square crop in colour, its joints and looks; nothing where none was found."""
     from recognizer.regions.hands import HandFinder
 
     asset = find_asset("hand_landmarker")
-    made_of = json.dumps([(str(path), path.stat().st_size) for path in paths]) + hands.code_digest(*hands.CODE)
+    made_of = json.dumps([(str(path), path.stat().st_size) for path in files]) + hands.code_digest(*hands.CODE)
     kept = runs / f"hands-{hashlib.sha256(made_of.encode()).hexdigest()[:12]}.npz"
     if not kept.is_file():
         sight, rng = Appearance(asset), np.random.default_rng(0)
-        boxes = np.zeros((len(paths), 4), np.int64)
+        boxes = np.zeros((len(files), 4), np.int64)
         parts = []
         with HandFinder(asset, video=False) as finder:
-            for row, path in enumerate(paths):
+            for row, path in enumerate(files):
                 regions = finder.find(Frame(read_image(path), 0, 0.0, path.name))
                 region = max(regions, key=lambda region: region.hand.score if region.hand else 0.0, default=None)
                 parts.append(hands.of_region(region, path.parent.name, "", sight, rng))
@@ -268,7 +267,7 @@ def hands_in(paths: list[Path], runs: Path) -> tuple[list[np.ndarray], Hands]:
     with np.load(kept) as arrays:
         boxes = arrays["boxes"]
         found = Hands(**{name: arrays[name] for name in arrays.files if name != "boxes"})
-    crops = [read_image(path)[y1:y2, x1:x2] for path, (x1, y1, x2, y2) in zip(paths, boxes, strict=True)]
+    crops = [read_image(path)[y1:y2, x1:x2] for path, (x1, y1, x2, y2) in zip(files, boxes, strict=True)]
     return crops, found
 
 
@@ -281,7 +280,7 @@ def features_of(name: str, crops: list[np.ndarray], runs: Path) -> np.ndarray:
         settle_tensorflow()
         weights = weights_at_hand(name)
         if weights is None:
-            places = ", ".join(map(str, data_folders()))
+            places = ", ".join(map(str, paths.data_folders()))
             raise SettingsError(f"{WEIGHTS[name]} is in none of {places}. Put it there, or add --ours-only.")
         with silent_stderr():
             import keras

@@ -16,12 +16,13 @@ import cv2
 import numpy as np
 
 from benchmarks.live import bare_landmarker, floor, measure
-from benchmarks.tables import machine, table
+from benchmarks.tables import table
 from recognizer import registry
 from recognizer.classifier import NETWORK, Network
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.sources import VideoFile
 from recognizer.studio import Studio
+from recognizer.system import machine
 from recognizer.values import Frame
 
 DIGITS = (1, 2, 5, 10, 20, 50)
@@ -36,7 +37,7 @@ NOTED = 25  # frames of a stream until its finders have settled
 
 
 def main() -> None:
-    print(machine())
+    print(machine.description())
     print(report())
 
 

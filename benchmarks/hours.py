@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.tables import ROOT, SECTIONS, machine, table
+from benchmarks.tables import SECTIONS, table
 from recognizer import registry
 from recognizer.errors import RecognizerError, SettingsError
 from recognizer.live import LivePipeline
@@ -27,6 +27,7 @@ from recognizer.overlay import Overlay
 from recognizer.settings import STUDIO_SCENES
 from recognizer.sinks import Window
 from recognizer.sources import StudioSource
+from recognizer.system import machine, paths
 
 MOST_MB = 20.0  # that a run may grow by
 TASKS = ("digits", "rps")
@@ -59,7 +60,7 @@ def main() -> None:
     print(section)
     SECTIONS.mkdir(parents=True, exist_ok=True)
     (SECTIONS / "hours.md").write_text(section, encoding="utf-8")
-    print(f"Wrote {(SECTIONS / 'hours.md').relative_to(ROOT)}")
+    print(f"Wrote {(SECTIONS / 'hours.md').relative_to(paths.ROOT)}")
     sys.exit(0 if held.is_well else 1)
 
 
@@ -218,7 +219,7 @@ def as_markdown(held: Held) -> str:
         f"studio scenes, {held.frames} frames, {held.swaps} models taken over. Memory grew by **{held.grown_mb:.1f} MB** "
         f"(allowed: {MOST_MB:g}); {left}.\n\n"
         + table(["", "minute", "memory, MB", "threads", "open files", "windows"], rows)
-        + f"\n{machine()}\n"
+        + f"\n{machine.description()}\n"
     )
 
 

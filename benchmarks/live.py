@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from benchmarks.tables import machine, table
+from benchmarks.tables import table
 from recognizer import registry
 from recognizer.assets import find_asset
 from recognizer.feature_maps import FeatureMaps
@@ -24,6 +24,7 @@ from recognizer.overlay import Overlay
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.settings import STUDIO_SCENES, TASKS
 from recognizer.studio import Studio
+from recognizer.system import machine
 from recognizer.values import Frame
 from training.tf_settings import import_tensorflow
 
@@ -54,7 +55,7 @@ def main() -> None:
     options = parser.parse_args()
     width, height = (int(side) for side in options.size.split("x"))
     found = run(options.task, options.frames, options.rounds, (width, height), with_tutorial=not options.no_tutorial)
-    print(machine())
+    print(machine.description())
     print(f"{found.frames} studio frames of {width}x{height}, medians")
     for stage, values in found.stages.items():
         print(f"  {stage:10} {np.median(values):7.2f} ms")

@@ -18,22 +18,21 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 import cv2
 import httpx2 as httpx
 import numpy as np
 from websockets.sync.client import connect
 
-from benchmarks.tables import machine, table
+from benchmarks.tables import table
 from recognizer import registry
 from recognizer.pipeline import open_pipeline
 from recognizer.settings import STUDIO_SCENES, TASKS
 from recognizer.sources import decode_image
 from recognizer.studio import Studio
+from recognizer.system import machine, paths
 from recognizer.values import Frame
 
-ROOT = Path(__file__).resolve().parent.parent
 CARD_S = 2.4  # the studio shows another sheet this often
 QUALITY = 92  # of the JPEG pictures, as the page sends them
 CLIENTS = (1, 8, 32)
@@ -50,7 +49,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="of the server")
     options = parser.parse_args()
     width, height = (int(side) for side in options.size.split("x"))
-    print(f"{machine()}, {options.workers} workers")
+    print(f"{machine.description()}, {options.workers} workers")
     print(f"{'':28} {'p50':>8} {'p95':>8} {'p99':>8} ms {'a second':>10}")
     for row in run(options.task, options.frames, (width, height), options.workers):
         row.show()
@@ -117,7 +116,7 @@ def run(task: str, frames: int, size_wh: tuple[int, int], workers: int) -> Itera
 def server(workers: int) -> Iterator[str]:
     """The address of a server in a process of its own."""
     command = [sys.executable, "-m", "recognizer", "serve", "--port", "0", "--workers", str(workers)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=paths.ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         found = re.search(r"http://[\d.]+:\d+", process.stdout.readline())

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.tables import ROOT, machine, table
+from benchmarks.tables import table
 from recognizer.settings import TASKS
+from recognizer.system import machine, paths
 
 ROUNDS = 3  # of which the median is told: the first one reads the files from the disk
 FIRST = """
@@ -56,7 +57,7 @@ FRAMES = 30  # read before memory is looked at
 
 
 def main() -> None:
-    print(machine())
+    print(machine.description())
     print(report())
 
 
@@ -95,13 +96,15 @@ def report() -> str:
 def seconds(words: Sequence[str]) -> float:
     """From the start of a Python process to its end."""
     began_s = time.perf_counter()
-    subprocess.run([sys.executable, *words], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run([sys.executable, *words], cwd=paths.ROOT, check=True, capture_output=True)
     return time.perf_counter() - began_s
 
 
 def megabytes(what: str) -> float:
     """The most that a process held which imports or reads that."""
-    ran = subprocess.run([sys.executable, "-c", HELD, what, str(FRAMES)], cwd=ROOT, check=True, capture_output=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", HELD, what, str(FRAMES)], cwd=paths.ROOT, check=True, capture_output=True
+    )
     return float(json.loads(ran.stdout.splitlines()[-1]))
 
 

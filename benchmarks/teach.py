@@ -31,10 +31,11 @@ from recognizer.pipeline import finding, open_pipeline
 from recognizer.samples import Samples, new_session
 from recognizer.sources import PICTURE_SUFFIXES, read_image
 from recognizer.studio import Studio
+from recognizer.system import paths
 from recognizer.teach import ENTER, SAMPLE_EVERY_S, Teacher, subject
 from recognizer.values import Frame, Observation
 from training import learn
-from training.datasets import data_folders, has_mnist, load_mnist
+from training.datasets import has_mnist, load_mnist
 
 SIZE_WH = (1280, 720)
 FPS = 30.0
@@ -73,7 +74,7 @@ def report() -> str:
     models = registry.models_folder()
     costs = [measure(region, models) for region in REGIONS]
     gains = [learn_a_new_class(models)]
-    folder = next((found for found in data_folders() if (found / "photos" / "digits").is_dir()), None)
+    folder = next((found for found in paths.data_folders() if (found / "photos" / "digits").is_dir()), None)
     if folder is not None:
         gains += learn_series(folder / "photos" / "digits", models)
     return (
@@ -146,13 +147,13 @@ class Workplace:
         self.models.mkdir()
         for task in tasks:
             shutil.copytree(models / task, self.models / task)
-        self._environment = {name: os.environ.get(name) for name in ("RECOGNIZER_CAPTURES", "RECOGNIZER_ASSETS")}
-        os.environ["RECOGNIZER_CAPTURES"] = str(self.captures)
+        self._environment = {name: paths.chosen(name) for name in (paths.CAPTURES_VARIABLE, paths.ASSETS_VARIABLE)}
+        os.environ[paths.CAPTURES_VARIABLE] = str(self.captures)
         self.store = Samples()
 
     def hide_assets(self) -> None:
         """None are there, nor what was made of them."""
-        os.environ["RECOGNIZER_ASSETS"] = str(self.models.parent / "assets")
+        os.environ[paths.ASSETS_VARIABLE] = str(self.models.parent / "assets")
 
     def learn(self, task: str) -> None:
         words = ["--task", task, "--captures", str(self.captures), "--models", str(self.models), "--force"]
@@ -294,10 +295,10 @@ def learn_series(folder: Path, models: Path) -> Iterator[Gain]:
         learned: list[tuple[str, Path]] = []
         tested: list[tuple[str, Path]] = []
         for label in sorted(path for path in series.iterdir() if path.is_dir()):
-            paths = sorted(path for path in label.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
-            count = min(EACH, 2 * len(paths) // 3)
-            learned += [(label.name, path) for path in paths[:count]]
-            tested += [(label.name, path) for path in paths[count:]]
+            pictures = sorted(path for path in label.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+            count = min(EACH, 2 * len(pictures) // 3)
+            learned += [(label.name, path) for path in pictures[:count]]
+            tested += [(label.name, path) for path in pictures[count:]]
         with Workplace(models, "digits") as place:
             before, kept = share_read(tested, place.models), mnist_share(place.models)
             place.store.create_task("digits", "paper", [*"0123456789"])

@@ -12,7 +12,7 @@ import numpy as np
 
 from recognizer import pose
 from recognizer.errors import AssetError
-from recognizer.quiet import silent_stderr
+from recognizer.system.native import silent_stderr
 
 VERSION = "hand-appearance-1"  # written into each model's card; change it whenever a feature changes
 

@@ -7,7 +7,6 @@ import argparse
 import contextlib
 import hashlib
 import http.client
-import os
 import struct
 import subprocess
 import sys
@@ -23,8 +22,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from recognizer.errors import AssetError, DownloadError
+from recognizer.system import paths
 
-ROOT = Path(__file__).resolve().parent.parent
 FETCH = "python3 start.py assets, or python -m recognizer.assets"  # the remedy wherever an asset is missing
 TIMEOUT_S = 15  # without a byte
 CHUNK_BYTES = 1 << 18
@@ -89,12 +88,6 @@ ASSETS = {
         ),
     ),
 }
-
-
-def assets_folder() -> Path:
-    """The folder that RECOGNIZER_ASSETS names, else models/assets/ beside the package."""
-    named = os.environ.get("RECOGNIZER_ASSETS")
-    return Path(named) if named else ROOT / "models" / "assets"
 
 
 def find_asset(name: str, folder: Path | None = None) -> Path:
@@ -207,7 +200,7 @@ def main() -> int:
 
 
 def _path(name: str, folder: Path | None) -> Path:
-    return (folder or assets_folder()) / ASSETS[name].file
+    return (folder or paths.assets()) / ASSETS[name].file
 
 
 def _sha256(path: Path) -> str:

@@ -48,11 +48,11 @@ def run_capture(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
 
     from recognizer import registry
-    from recognizer.ctrl_c import CtrlC
     from recognizer.errors import SettingsError
     from recognizer.pipeline import finding
     from recognizer.samples import Samples, clean_label
     from recognizer.sources import open_source
+    from recognizer.system.ctrl_c import CtrlC
     from recognizer.teach import task_to_record
 
     for name in ("every", "max", "max_frames"):

@@ -12,7 +12,7 @@ import numpy as np
 
 from recognizer import appearance, pose, preprocess, registry
 from recognizer.errors import ModelError
-from recognizer.quiet import silent_stderr
+from recognizer.system.native import silent_stderr
 from recognizer.values import Prediction
 
 NETWORK = "model.tflite"

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recognizer.ctrl_c import CtrlC, was_pressed
 from recognizer.errors import RecognizerError, SettingsError
 from recognizer.mirror import folder_of
-from recognizer.terminal import spell_what_cannot_be_shown
+from recognizer.system.ctrl_c import CtrlC, was_pressed
+from recognizer.system.terminal import spell_what_cannot_be_shown
 
 # Whatever loads OpenCV or NumPy is imported where it is used, so that --help answers at once.
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from recognizer.errors import SettingsError
+from recognizer.system import paths
 
-ROOT = Path(__file__).resolve().parent.parent
 CONNECT_S = 10  # to reach the head
 TOKEN = Path.home() / ".ray" / "auth_token"  # Ray makes it where it starts a cluster by itself; heads then ask for it
 START = "Start a cluster: ray start --head --port=6379, and on the other machines ray start --address=HOST:6379"
@@ -31,7 +31,7 @@ def connected(address: str, **environment: str) -> Iterator[Any]:
     if address:
         _check_answers(address)
     code = {
-        "py_modules": [str(ROOT / "recognizer"), str(ROOT / "training")],
+        "py_modules": [str(paths.ROOT / "recognizer"), str(paths.ROOT / "training")],
         "excludes": ["__pycache__"],
         "env_vars": environment,
     }

@@ -14,8 +14,8 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from recognizer import assets, mirror
+from recognizer.system import paths
 
-REPO = Path(__file__).resolve().parents[1]
 OLDEST_PYTHON = (3, 11)
 NEWEST_PYTHON = (3, 13)  # the packages in requirements.txt have wheels for these
 NEEDED = (
@@ -51,14 +51,14 @@ def checks(models_dir: Path, data_dirs: tuple[Path, ...] = ()) -> list[Check]:
     """Everything that is worth a look, most basic first. data_dirs: default, RECOGNIZER_DATA and data/."""
     return [
         check_python(),
-        *check_packages(REPO / "requirements.txt"),
+        *check_packages(paths.ROOT / "requirements.txt"),
         check_opencv(),
         check_screen(),
         check_cameras(),
         *check_models(models_dir),
         *check_assets(),
         check_mediapipe(),
-        *check_data(data_dirs or default_data_dirs()),
+        *check_data(data_dirs or paths.data_folders()),
     ]
 
 
@@ -211,12 +211,6 @@ def check_mediapipe(find_spec: Callable[[str], ModuleSpec | None] = importlib.ut
     return Check("MediaPipe", True, "loads")
 
 
-def default_data_dirs() -> tuple[Path, ...]:
-    """RECOGNIZER_DATA, where it is set, and data/ of this checkout."""
-    named = os.environ.get("RECOGNIZER_DATA")
-    return (*([Path(named)] if named else []), REPO / "data")
-
-
 def check_data(data_dirs: tuple[Path, ...]) -> list[Check]:
     """The folders that training reads; nothing that runs live needs them."""
     found = []
@@ -224,7 +218,7 @@ def check_data(data_dirs: tuple[Path, ...]) -> list[Check]:
         try:
             count = sum(path.name != "README.md" and not path.name.startswith(".") for path in folder.iterdir())
         except OSError as error:
-            remedy = "Point RECOGNIZER_DATA at the data sets"
+            remedy = f"Point {paths.DATA_VARIABLE} at the data sets"
             detail = f"{folder} cannot be read ({error.strerror or error}); only training needs it"
             found.append(Check("data", None, detail, remedy))
             continue

@@ -26,7 +26,7 @@ class FeatureMaps:
 
         from ai_edge_litert.interpreter import Interpreter
 
-        from recognizer.quiet import silent_stderr
+        from recognizer.system.native import silent_stderr
 
         path = folder / NETWORK
         try:

@@ -8,10 +8,11 @@ from typing import Self
 
 import numpy as np
 
-from recognizer import memory, pipeline, registry
+from recognizer import pipeline, registry
 from recognizer.errors import RecognizerError
 from recognizer.pipeline import Pipeline, is_untaught, task_names
 from recognizer.regions.held import Finder, HeldFinder
+from recognizer.system import native
 from recognizer.values import Box, Frame, Hand, Observation, Region
 
 LOOK_EVERY_S = 0.5  # how often the model folder is looked at for a new version
@@ -45,7 +46,7 @@ class LivePipeline:
         self._hands: Finder | None = None
         self._opener = opener or self._open_for_a_stream
         self._clock = clock
-        memory.keep_few_pools()
+        native.use_one_arena()
         self._tried = self._current_or_none(task)  # the version opened last, or refused: never opened again and again
         self._pipeline = self._opener(task, models)
         self._next: Pipeline | RecognizerError | None = None
@@ -147,7 +148,7 @@ class LivePipeline:
             is_other = ready.task != before.task
             self._let_go(before)
             del before
-            memory.give_back()
+            native.trim_memory()
             if is_other:
                 self.on_task(ready.task)
             version = f": model {ready.folder.name}" if ready.folder else ""

@@ -15,7 +15,6 @@ and of two labels for one sample, or two versions made current at once, one wins
 import contextlib
 import hashlib
 import json
-import os
 import re
 import secrets
 import shutil
@@ -28,13 +27,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recognizer import durable
 from recognizer.errors import MirrorError
+from recognizer.system import files, paths
 
 if TYPE_CHECKING:
     from recognizer.samples import Sample, Samples
 
-ROOT = Path(__file__).resolve().parent.parent
 STATE = ".mirror.json"  # in a folder that follows a URL
 PULL_S = 2.0  # a listing of some thousand names takes a tenth of that
 URL = re.compile(r"[A-Za-z][\w+.-]+://.*")
@@ -53,7 +51,7 @@ def folder_of(text: str, home: Path | None = None) -> Path:
     """
     if not URL.fullmatch(text):
         return Path(text)
-    home = home or Path(os.environ.get("RECOGNIZER_MIRRORS") or ROOT / "runs" / "mirrors")
+    home = home or paths.mirrors()
     url = text.rstrip("/")
     folder = home / f"{re.sub(r'[^A-Za-z0-9]+', '-', url)[-40:].strip('-')}-{_digest(url.encode())}"
     if not (folder / STATE).is_file():
@@ -184,7 +182,7 @@ def pull_models(folder: Path) -> None:
             continue
         if not (folder / Path(name).parent / _version_in(told)).is_dir():
             continue  # published since the listing: the next look fetches it
-        with durable.locked(folder / registry.LOCK, registry.LOCK_WAIT_S), durable.new_file(folder / name) as file:
+        with files.locked(folder / registry.LOCK, registry.LOCK_WAIT_S), files.new_file(folder / name) as file:
             file.write(told)
         state["current"][name] = told.decode(errors="replace")
     _write_state(folder, {**state, "known": sorted(_versions(folder) & there)})
@@ -199,8 +197,8 @@ def push_models(folder: Path) -> None:
     here, known = _versions(folder), set(state["known"])
     _mark(remote, known)
     for version in sorted(here - known):
-        files = [path for path in (folder / version).rglob("*") if path.is_file()]
-        for path in sorted(files, key=lambda path: path.name == CARD):
+        whole = [path for path in (folder / version).rglob("*") if path.is_file()]
+        for path in sorted(whole, key=lambda path: path.name == CARD):
             remote.put(path.relative_to(folder).as_posix(), path.read_bytes())
     for version in sorted(known - here):
         for name in sorted(remote.names(version), key=lambda name: not name.endswith(f"/{CARD}")):
@@ -212,7 +210,7 @@ def push_models(folder: Path) -> None:
         there = (remote.get(name) or b"").decode(errors="replace")
         if there and there != state["current"].get(name):
             said = _after(there, said)  # another machine has published meanwhile: one can go back to that
-            with durable.new_file(path) as file:
+            with files.new_file(path) as file:
                 file.write(said.encode())
         remote.put(name, said.encode())
         state["current"][name] = said
@@ -236,7 +234,7 @@ def _fetch_version(remote: Remote, folder: Path, version: str, names: list[str])
                 return  # it is being deleted
             path = draft / name.removeprefix(f"{version}/")
             path.parent.mkdir(parents=True, exist_ok=True)
-            durable.write_whole(path, data)
+            files.write_whole(path, data)
         draft.chmod(0o755)
         with contextlib.suppress(FileExistsError):  # another program of this machine was faster
             draft.rename(folder / version)
@@ -315,16 +313,16 @@ def push_samples(store: "Samples") -> None:
     here = _items(store, known)
     _mark(remote, known)
     sent = {_parts(key)[0] for key in known}
-    paths = {file_stem(sample.path): sample.path for sample in store.read()}
+    pictures = {file_stem(sample.path): sample.path for sample in store.read()}
     for key in sorted(here.keys() - known):
         name = _parts(key)[0]
-        if name in paths and name not in sent:
+        if name in pictures and name not in sent:
             with contextlib.suppress(FileNotFoundError):  # a row may have lost its picture
-                remote.put(f"pictures/{name}.png", (store.folder / paths[name]).read_bytes())
+                remote.put(f"pictures/{name}.png", (store.folder / pictures[name]).read_bytes())
         remote.put(key, here[key])
     for key in sorted(known - here.keys()):
         remote.remove(key)
-        if key.startswith("rows/") and _parts(key)[0] not in paths:
+        if key.startswith("rows/") and _parts(key)[0] not in pictures:
             remote.remove(f"pictures/{_parts(key)[0]}.png")
     _write_state(store.folder, {**state, "known": sorted(here)})
 
@@ -396,5 +394,5 @@ def _read_state(folder: Path) -> dict[str, Any]:
 
 
 def _write_state(folder: Path, state: dict[str, Any]) -> None:
-    with durable.new_file(folder / STATE) as file:
+    with files.new_file(folder / STATE) as file:
         file.write((json.dumps(state, indent=1, ensure_ascii=False) + "\n").encode())

@@ -6,7 +6,6 @@ model, whatever is stopped when.
 
 import contextlib
 import json
-import os
 import secrets
 import shutil
 import tempfile
@@ -17,10 +16,10 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from recognizer import durable, mirror
+from recognizer import mirror
 from recognizer.errors import ModelError
+from recognizer.system import files, paths
 
-ROOT = Path(__file__).resolve().parent.parent
 CURRENT = "current.json"
 CARD = "card.json"
 LOCK = ".lock"
@@ -31,8 +30,7 @@ LEFT_AFTER_S = 24 * 3600.0  # nothing is written or deleted for that long: what 
 
 def models_folder() -> Path:
     """The folder that RECOGNIZER_MODELS names, or that follows the URL there; else models/ beside the package."""
-    named = os.environ.get("RECOGNIZER_MODELS")
-    return mirror.folder_of(named) if named else ROOT / "models"
+    return mirror.folder_of(paths.models())
 
 
 def tasks(models: Path) -> list[str]:
@@ -187,7 +185,7 @@ def export(models: Path, task: str, path: Path, version: str | None = None) -> P
     """Write a version as a zip of <task>/<version>/, whole or not at all, and return its folder. Raises ModelError."""
     folder = version_folder(models, task, version)
     try:
-        with durable.new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        with files.new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             for part in sorted(folder.rglob("*")):
                 archive.write(part, f"{task}/{folder.name}/{part.relative_to(folder).as_posix()}")
     except OSError as error:
@@ -209,7 +207,7 @@ def _telling(home: Path) -> Iterator[None]:
 
 def _changing(models: Path) -> AbstractContextManager[None]:
     """One program at a time names versions and replaces pointers: else one would forget what another published."""
-    return durable.locked(models / LOCK, LOCK_WAIT_S)
+    return files.locked(models / LOCK, LOCK_WAIT_S)
 
 
 def _version_named(pointer: Path) -> str | None:
@@ -242,7 +240,7 @@ def _read_pointer(pointer: Path) -> dict[str, Any]:
 
 
 def _write_pointer(pointer: Path, content: dict[str, Any]) -> None:
-    with durable.new_file(pointer) as file:
+    with files.new_file(pointer) as file:
         file.write((json.dumps(content, indent=1) + "\n").encode())
 
 

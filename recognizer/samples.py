@@ -27,14 +27,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from recognizer import durable, mirror
+from recognizer import mirror
 from recognizer.errors import SamplesError
+from recognizer.system import files, paths
 from recognizer.values import Box, Frame, Hand, Region
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ROOT = Path(__file__).resolve().parent.parent
 TABLE = "samples.csv"
 CARD = "task.json"
 UNFINISHED = ".unfinished"
@@ -96,8 +96,7 @@ class Sample:
 
 def captures_folder() -> Path:
     """The folder that RECOGNIZER_CAPTURES names, or that follows the URL there; else data/captures/ beside the package."""
-    named = os.environ.get("RECOGNIZER_CAPTURES")
-    return mirror.folder_of(named) if named else ROOT / "data" / "captures"
+    return mirror.folder_of(paths.captures())
 
 
 def new_session() -> str:
@@ -248,13 +247,13 @@ class Samples:
                     name = file_name(sample.path)
                     if name not in known:
                         known.add(name)
-                        durable.write_whole(self.unfinished / name, png, sync=sync)
+                        files.write_whole(self.unfinished / name, png, sync=sync)
                         added.append(sample)
                 if added:
                     header = b"" if _size(self.table_path) else _HEADER + b"\n"
-                    durable.append(self.table_path, header + b"".join(_row(sample) for sample in added))
+                    files.append(self.table_path, header + b"".join(_row(sample) for sample in added))
                 for sample in added:
-                    durable.replace(self.unfinished / file_name(sample.path), self.folder / sample.path)
+                    files.replace(self.unfinished / file_name(sample.path), self.folder / sample.path)
             except BaseException:
                 with contextlib.suppress(OSError):
                     self._settle()
@@ -415,7 +414,7 @@ class Samples:
         """Holds the store's lock, with all in order; the system's refusals become SamplesErrors."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with durable.locked(self.folder / LOCK, wait_s):
+            with files.locked(self.folder / LOCK, wait_s):
                 self.unfinished.mkdir(exist_ok=True)
                 self._mend_last_line()
                 self._settle()
@@ -427,7 +426,7 @@ class Samples:
         except OSError as error:
             raise SamplesError(
                 f"Cannot write {self.folder}: {error.strerror or error}. "
-                "Free some space, or name another folder in RECOGNIZER_CAPTURES."
+                f"Free some space, or name another folder in {paths.CAPTURES_VARIABLE}."
             ) from error
         except UnicodeEncodeError as error:
             raise SamplesError(_unnameable(error)) from error
@@ -461,7 +460,7 @@ class Samples:
         homes = {file_name(found.path): found.path for _, found in self.scan() if isinstance(found, Sample)}
         for name in left:
             if name in homes:
-                durable.replace(self.unfinished / name, self.folder / homes[name])
+                files.replace(self.unfinished / name, self.folder / homes[name])
             else:
                 (self.unfinished / name).unlink()
 
@@ -490,11 +489,11 @@ class Samples:
     def _write_table(self, lines: Sequence[bytes], leaving: Sequence[Sample] = ()) -> None:
         """Replace samples.csv in one step; the pictures of `leaving` wait in .unfinished/ for where they belong."""
         draft = self.unfinished / TABLE
-        durable.write_whole(draft, b"".join(line + b"\n" for line in (_HEADER, *lines)))
+        files.write_whole(draft, b"".join(line + b"\n" for line in (_HEADER, *lines)))
         for sample in leaving:
             with contextlib.suppress(FileNotFoundError):  # a row whose picture is missing can still be moved
-                durable.replace(self.folder / sample.path, self.unfinished / file_name(sample.path))
-        durable.replace(draft, self.table_path)
+                files.replace(self.folder / sample.path, self.unfinished / file_name(sample.path))
+        files.replace(draft, self.table_path)
 
     def _prune(self, folders: Collection[Path]) -> None:
         """Remove folders that are empty now, and the sessions around them."""
@@ -523,8 +522,8 @@ class Samples:
 
     def _write_card(self, task: Task) -> None:
         draft = self.unfinished / CARD
-        durable.write_whole(draft, as_card(task))
-        durable.replace(draft, self.folder / task.name / CARD)
+        files.write_whole(draft, as_card(task))
+        files.replace(draft, self.folder / task.name / CARD)
 
     def _remove_card(self, task: str) -> None:
         (self.folder / task / CARD).unlink(missing_ok=True)
@@ -534,8 +533,8 @@ class Samples:
         """Names of the pictures in samples.csv, taken from its first column without looking at the rest."""
         if not self.table_path.exists():
             return set()
-        paths = (line.split(b",", 1)[0].strip(b'"') for line in self._read(self.table_path).split(b"\n"))
-        return {file_name(path.decode(errors="replace")) for path in paths}
+        first_cells = (line.split(b",", 1)[0].strip(b'"') for line in self._read(self.table_path).split(b"\n"))
+        return {file_name(path.decode(errors="replace")) for path in first_cells}
 
     def _read(self, path: Path) -> bytes:
         try:

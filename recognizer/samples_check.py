@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from recognizer import durable
 from recognizer.errors import SamplesError
 from recognizer.samples import CARD, TABLE, Sample, Samples
+from recognizer.system import files
 
 ASIDE = ".set-aside"
 SET_ASIDE = "python -m recognizer samples verify --set-aside"
@@ -42,10 +42,10 @@ def set_aside(store: Samples, problems: list[Problem]) -> Path:
         lines = [problem.line for problem in problems if problem.line is not None]
         if lines:
             aside.mkdir(exist_ok=True)
-            durable.append(aside / TABLE, b"".join(line + b"\n" for line in lines))
+            files.append(aside / TABLE, b"".join(line + b"\n" for line in lines))
         for problem in problems:
             if problem.path is not None and (store.folder / problem.path).exists():
-                durable.replace(store.folder / problem.path, aside / problem.path)
+                files.replace(store.folder / problem.path, aside / problem.path)
     if lines:
         store.drop_rows(lines)
     return aside
@@ -94,7 +94,7 @@ def _of_pictures(store: Samples) -> Iterator[Problem]:
 def _png_files(folder: Path) -> list[str]:
     """Paths below the folder's visible folders, from the folder, with "/"."""
     found = []
-    for at, folders, files in os.walk(folder):
+    for at, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [(Path(at) / name).relative_to(folder).as_posix() for name in files if name.lower().endswith(".png")]
+        found += [(Path(at) / name).relative_to(folder).as_posix() for name in names if name.lower().endswith(".png")]
     return sorted(found)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer import durable
 from recognizer.errors import SamplesError, SourceError
 from recognizer.samples import (
     CARD,
@@ -34,6 +33,7 @@ from recognizer.samples import (
     read_card,
 )
 from recognizer.sources import PICTURE_SUFFIXES, read_image
+from recognizer.system import files
 from recognizer.values import Box, Frame, Region
 
 ZIP_LIMIT = 1 << 33  # bytes unpacked: a hundred thousand crops; more is a bomb, or belongs into several files
@@ -65,7 +65,7 @@ def export_zip(store: Samples, path: Path, tasks: Sequence[str] | None = None) -
     names = {task.name for task in chosen}
     written, left_out = [], []
     try:
-        with durable.new_file(path) as file, zipfile.ZipFile(file, "w") as archive:  # PNG files are packed already
+        with files.new_file(path) as file, zipfile.ZipFile(file, "w") as archive:  # PNG files are packed already
             for task in chosen:
                 archive.writestr(f"{task.name}/{CARD}", as_card(task))
             for sample in store.read():

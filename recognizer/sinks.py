@@ -15,9 +15,9 @@ from typing import Any, Protocol, Self, TextIO
 import cv2
 import numpy as np
 
-from recognizer import durable
 from recognizer.errors import SinkError
 from recognizer.overlay import INK, MUTED, Overlay, draw_text
+from recognizer.system import files
 from recognizer.values import Observation
 
 HELP_LINE = (
@@ -418,8 +418,8 @@ def write_png(path: Path, picture: np.ndarray) -> None:
     _, data = cv2.imencode(".png", picture)
     with _telling(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        durable.write_whole(_unfinished(path), data.tobytes(), sync=False)
-        durable.replace(_unfinished(path), path)
+        files.write_whole(_unfinished(path), data.tobytes(), sync=False)
+        files.replace(_unfinished(path), path)
 
 
 def _unfinished(path: Path) -> Path:

@@ -23,9 +23,9 @@ from recognizer import hints, registry
 from recognizer.errors import RecognizerError, SamplesError
 from recognizer.live import LivePipeline
 from recognizer.samples import NOTHING, REGIONS, Sample, Samples, Task, new_session
+from recognizer.system import paths
 from recognizer.values import Frame, Observation, Region
 
-ROOT = Path(__file__).resolve().parent.parent
 SAMPLE_EVERY_S = 0.1  # ten a second: neighbouring frames of a 30-fps camera show nothing new
 REPEAT_S = 0.75  # a key that comes again within this is held: keyboards wait about half a second before they repeat
 HELD_S = 0.12  # and then repeat some 30 times a second, so that a longer pause means it was let go
@@ -57,7 +57,7 @@ class TrainingProcess:
         command += ["--models", str(models), "--captures", str(captures)]
         self._process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=paths.ROOT,
             env={**os.environ, "PYTHONIOENCODING": "utf-8"},  # whatever the system's own encoding is
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -115,7 +115,7 @@ class BackboneProcess:
 
     def __init__(self, models: Path) -> None:
         command = [sys.executable, "-m", "training.backbones", "--models", str(models)]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(command, cwd=paths.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def cancel(self) -> None:
         stop(self._process)

@@ -13,6 +13,7 @@ from waiting import HANG_S
 from recognizer import assets
 from recognizer.assets import Asset, Download, Wheel
 from recognizer.errors import AssetError, DownloadError
+from recognizer.system import paths
 
 CONTENT = bytes(range(256)) * 4000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -121,11 +122,6 @@ def test_the_folder_may_be_given(server, tmp_path, folder, named):
     assert assets.fetch_asset("thing", tmp_path / "here") == tmp_path / "here" / "thing.bin"
     assert assets.find_asset("thing", tmp_path / "here").is_file()
     assert not folder.exists()
-
-
-def test_the_folder_is_beside_the_models(monkeypatch):
-    monkeypatch.delenv("RECOGNIZER_ASSETS", raising=False)
-    assert assets.assets_folder() == Path(__file__).resolve().parents[1] / "models" / "assets"
 
 
 @pytest.mark.parametrize(
@@ -317,7 +313,7 @@ def test_the_program_without_a_network_is_one_line(folder):
     nowhere = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "http_proxy": closed, "https_proxy": closed, "no_proxy": ""}
     ran = subprocess.run(
         [sys.executable, "-m", "recognizer.assets"],
-        cwd=assets.ROOT,
+        cwd=paths.ROOT,
         env={**os.environ, **nowhere, "PIP_CONFIG_FILE": os.devnull, "RECOGNIZER_ASSETS": str(folder)},
         capture_output=True,
         text=True,

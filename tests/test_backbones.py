@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from test_transfer import tiny_vgg
 
-from recognizer.assets import assets_folder
 from recognizer.classifier import Network
 from recognizer.errors import ModelError, SettingsError
 from recognizer.pipeline import open_pipeline
 from recognizer.regions.box import guide_box
 from recognizer.samples import Samples
+from recognizer.system import paths
 from recognizer.values import Box, Frame, Region
 from training import backbones, base, learn, sampled, transfer
 from training.backbones import backbone_file, exported, weights_at_hand
@@ -95,7 +95,7 @@ def test_things_are_learned_recognised_and_joined(tmp_path: Path, backbone: list
 
 def test_a_backbone_gives_features_of_a_picture(tmp_path: Path, backbone: list[str]) -> None:
     name, path = backbone_file(None, tmp_path)
-    assert (name, path) == ("VGG16", assets_folder() / "backbones" / f"VGG16-96-{backbones.EXPORT}-imagenet.tflite")
+    assert (name, path) == ("VGG16", paths.assets() / "backbones" / f"VGG16-96-{backbones.EXPORT}-imagenet.tflite")
     network = Network(path)
     assert (network.classes, network.size) == (0, 8)
     probabilities, features = network.run(np.zeros((96, 96, 3), np.uint8))
@@ -122,16 +122,16 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_two_who_want_a_backbone_make_it_once(tmp_path: Path, made: list[str]) -> None:
     with ThreadPoolExecutor() as pool:
-        paths = list(pool.map(lambda _: backbone_file("VGG16", tmp_path)[1], range(8)))
+        made_at = list(pool.map(lambda _: backbone_file("VGG16", tmp_path)[1], range(8)))
     assert made == ["VGG16"]
-    assert {path.read_bytes() for path in paths} == {b"imagenet"}
+    assert {path.read_bytes() for path in made_at} == {b"imagenet"}
 
 
 def test_a_backbone_is_kept_with_the_models_where_assets_cannot_be_written(tmp_path: Path, made: list[str]) -> None:
     (tmp_path / "assets").touch()  # no folder can be made there
-    paths = [backbone_file("VGG16", tmp_path / "models")[1] for _ in range(2)]
-    assert paths[0] == paths[1]
-    assert paths[0].parent == tmp_path / "models" / backbones.FOLDER
+    made_at = [backbone_file("VGG16", tmp_path / "models")[1] for _ in range(2)]
+    assert made_at[0] == made_at[1]
+    assert made_at[0].parent == tmp_path / "models" / backbones.FOLDER
     assert made == ["VGG16"]
     (tmp_path / "full").touch()
     with pytest.raises(ModelError, match="Choose another folder with --models"):

@@ -13,6 +13,7 @@ from benchmarks.growth import TwoHands
 from benchmarks.hours import CountedWindows, Held, Note
 from recognizer import live
 from recognizer.pipeline import Pipeline
+from recognizer.system import machine, paths
 
 
 @pytest.mark.slow
@@ -70,7 +71,7 @@ def test_what_was_measured_is_kept_and_put_together(
     package = tmp_path / "project" / "benchmarks"
     monkeypatch.setattr(everything, "SECTIONS", tmp_path / "sections")
     monkeypatch.setattr(everything, "RESULTS", package / "RESULTS.md")
-    monkeypatch.setattr(everything, "ROOT", tmp_path / "project")
+    monkeypatch.setattr(paths, "ROOT", tmp_path / "project")
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
     measured = tmp_path / "measured"
@@ -96,7 +97,7 @@ def test_what_was_measured_is_kept_and_put_together(
     assert "first: kept" in capsys.readouterr().out
     written = (package / "RESULTS.md").read_text()
     assert written.index("## first") < written.index("## second")
-    assert tables.machine() in written
+    assert machine.description() in written
 
 
 def test_every_section_has_a_module_with_a_report_or_is_left_out() -> None:

@@ -8,6 +8,7 @@ import pytest
 from local_server import closed_address, serving
 
 from recognizer.errors import DataError
+from recognizer.system import paths
 from training import datasets
 
 
@@ -33,7 +34,7 @@ def npz(tmp_path_factory):
 def root(tmp_path, monkeypatch):
     """An empty project folder, and no data folder named: nothing of this machine is read or written."""
     monkeypatch.delenv("RECOGNIZER_DATA", raising=False)
-    monkeypatch.setattr(datasets, "ROOT", tmp_path / "project")
+    monkeypatch.setattr(paths, "ROOT", tmp_path / "project")
     return tmp_path / "project"
 
 

@@ -11,6 +11,7 @@ import cv2
 import pytest
 
 from recognizer import assets, doctor, sources
+from recognizer.system import paths
 
 
 @pytest.fixture
@@ -110,7 +111,7 @@ def test_packages_without_the_list(tmp_path):
 
 
 def test_packages_that_digits_need_are_pinned():
-    pinned = {check.name for check in doctor.check_packages(doctor.REPO / "requirements.txt")}
+    pinned = {check.name for check in doctor.check_packages(paths.ROOT / "requirements.txt")}
     assert set(doctor.NEEDED) <= pinned
 
 
@@ -272,7 +273,7 @@ def test_mediapipe_loads():
     assert doctor.check_mediapipe() == doctor.Check("MediaPipe", True, "loads")
 
 
-def test_data(tmp_path, monkeypatch):
+def test_data(tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mnist.npz").touch()
     (tmp_path / "bare").mkdir()
@@ -281,7 +282,3 @@ def test_data(tmp_path, monkeypatch):
     assert [check.ok for check in found] == [True, None, None]
     assert "1 entries" in found[0].detail
     assert "only training needs it" in found[2].detail
-    monkeypatch.setenv("RECOGNIZER_DATA", str(tmp_path))
-    assert doctor.default_data_dirs() == (tmp_path, doctor.REPO / "data")
-    monkeypatch.delenv("RECOGNIZER_DATA")
-    assert doctor.default_data_dirs() == (doctor.REPO / "data",)

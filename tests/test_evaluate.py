@@ -13,6 +13,7 @@ from recognizer.preprocess import mnist_image
 from recognizer.regions.writing import WritingFinder
 from recognizer.sinks import write_png
 from recognizer.strokes import digit_strokes, draw_strokes
+from recognizer.system import paths
 from recognizer.values import Frame, Prediction
 from training import evaluate
 from training.datasets import Images
@@ -108,7 +109,7 @@ def test_mnist_in_three_numbers(monkeypatch, capsys):
 @pytest.fixture
 def few_photos(monkeypatch, tmp_path):
     """Three photographs of an empty room, and no others."""
-    monkeypatch.setattr(evaluate, "data_folders", lambda: [tmp_path / "data", tmp_path / "elsewhere"])
+    monkeypatch.setattr(paths, "data_folders", lambda: (tmp_path / "data", tmp_path / "elsewhere"))
     for index in range(3):
         write_png(
             tmp_path / "data" / "photos" / "nothing" / "room" / f"{index}.png", np.full((48, 64, 3), 90, np.uint8)
@@ -141,8 +142,8 @@ def test_drawn_kinds_follow_the_seed(few_photos):
 
 def test_a_mirror_image_is_counted_where_the_picture_was_read_right(photos, capsys, monkeypatch):
     said = iter(["3", "3", "3", "5", "5"])  # right in both, right in one, wrong
-    paths = sorted(path for path in photos.rglob("*") if path.is_file())[:3]
-    monkeypatch.setattr(evaluate, "labelled_pictures", lambda folder: [(path, "anna", "3") for path in paths])
+    files = sorted(path for path in photos.rglob("*") if path.is_file())[:3]
+    monkeypatch.setattr(evaluate, "labelled_pictures", lambda folder: [(path, "anna", "3") for path in files])
     evaluate.evaluate_mirrored(SimpleNamespace(step=lambda frame: SimpleNamespace(text=next(said))), photos)
     assert capsys.readouterr().out.startswith("1 of 2 pictures")
 

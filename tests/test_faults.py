@@ -518,9 +518,7 @@ def test_a_pointer_that_cannot_be_replaced_takes_the_new_version_back(
 ) -> None:
     before = publish(tmp_path)
     there = names_in(tmp_path / "signs")
-    monkeypatch.setattr(
-        registry.durable, "replace", lambda *_: _raise(OSError(errno.ENOSPC, "No space left on device"))
-    )
+    monkeypatch.setattr(registry.files, "replace", lambda *_: _raise(OSError(errno.ENOSPC, "No space left on device")))
     with pytest.raises(ModelError, match="No space left"):
         publish(tmp_path)
     assert names_in(tmp_path / "signs") == there
@@ -531,13 +529,13 @@ def test_ctrl_c_behind_the_pointer_keeps_the_version_that_it_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(tmp_path)
-    real = registry.durable.replace
+    real = registry.files.replace
 
     def replace(source: Path, target: Path) -> None:
         real(source, target)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(registry.durable, "replace", replace)
+    monkeypatch.setattr(registry.files, "replace", replace)
     with pytest.raises(KeyboardInterrupt):
         publish(tmp_path)
     assert names_in(registry.current(tmp_path, "signs")) == ["card.json", "model.tflite"]

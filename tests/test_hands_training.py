@@ -12,6 +12,7 @@ import pytest
 from recognizer import appearance, hand_signs, registry
 from recognizer.errors import DataError, ModelError
 from recognizer.hand_signs import HandClassifier
+from recognizer.system import paths
 from recognizer.values import Box, Hand, Region
 from training import hands, kinds, signs
 from training.datasets import Images
@@ -115,7 +116,7 @@ def test_mixed_poses_lie_apart_from_every_known_one():
 
 def test_missing_photographs_are_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("RECOGNIZER_DATA", str(tmp_path))
-    monkeypatch.setattr("training.datasets.ROOT", tmp_path)
+    monkeypatch.setattr(paths, "data", lambda: tmp_path / "data")
     with pytest.raises(DataError) as error:
         hands.photographs("letters")
     assert str(tmp_path / "photos" / "letters") in str(error.value)

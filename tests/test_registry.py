@@ -6,6 +6,7 @@ import pytest
 
 from recognizer import registry
 from recognizer.errors import ModelError
+from recognizer.system import paths
 
 
 def publish(models: Path, task: str = "digits", note: str = "") -> Path:
@@ -72,7 +73,7 @@ def test_a_pointer_that_cannot_be_replaced_stays_and_leaves_no_leftovers(
     def refuse(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(registry.os, "replace", refuse)
+    monkeypatch.setattr(registry.files.os, "replace", refuse)
     with pytest.raises(ModelError, match="disk full.*Free some space"):
         registry.point_to(tmp_path, "digits", "another")
     assert names_in(tmp_path / "digits") == sorted([first.name, "current.json"])
@@ -163,7 +164,7 @@ def test_the_environment_may_name_another_folder(tmp_path: Path, monkeypatch: py
             monkeypatch.delenv("RECOGNIZER_MODELS")
         else:
             monkeypatch.setenv("RECOGNIZER_MODELS", unset)
-        assert registry.models_folder() == Path(registry.__file__).resolve().parent.parent / "models"
+        assert registry.models_folder() == paths.ROOT / "models"
 
 
 def test_a_version_that_does_not_run_can_be_deleted(tmp_path: Path) -> None:
@@ -196,7 +197,7 @@ def test_an_exported_version_is_whole_or_not_there(tmp_path: Path, monkeypatch: 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(registry.durable.os, "fsync", full)
+    monkeypatch.setattr(registry.files.os, "fsync", full)
     with pytest.raises(ModelError, match="No space left on device"):
         registry.export(models, "digits", path)
     assert names_in(tmp_path / "out") == ["model.zip"]

@@ -13,11 +13,12 @@ import pytest
 from conftest import as_frame, paper, write
 from waiting import HANG_S
 
-from recognizer import durable, samples
+from recognizer import samples
 from recognizer.errors import SamplesError
 from recognizer.regions.writing import WritingFinder
 from recognizer.samples import COLUMNS, Sample, Samples, box_in_cut_out, checked_name, clean_label, cut_out, folder_name
 from recognizer.samples_check import set_aside, verify
+from recognizer.system import files
 from recognizer.values import Box, Frame, Hand, Region
 
 WORDS = ("ok", "thumbs up", "ä/ö", "..", "con", "NA", "007", "=1+1", 'say "hi", you', "नमस्ते", "שלום", "ลุง", "👍🏽", "+")
@@ -296,7 +297,7 @@ def test_a_disk_that_is_full_in_the_middle_of_a_row_leaves_none_of_it(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return real_write(handle, data[: int(len(data) * share)])
 
-    monkeypatch.setattr(durable.os, "write", write_half)
+    monkeypatch.setattr(files.os, "write", write_half)
     with pytest.raises(SamplesError, match="Cannot write .*No space left on device. Free some space"):
         add(store)
     monkeypatch.undo()
@@ -314,7 +315,7 @@ def test_a_disk_that_is_full_while_the_table_is_written_anew_changes_nothing(
     store = a_store(tmp_path, count=3)
     store.create_task("others", "hand", ["ok", "stop"])
     own = store.read()
-    real_write = durable.write_whole
+    real_write = files.write_whole
 
     def refuse(path: Path, data: bytes, *, sync: bool = True) -> None:
         if path.name == "samples.csv":
@@ -322,7 +323,7 @@ def test_a_disk_that_is_full_while_the_table_is_written_anew_changes_nothing(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         real_write(path, data, sync=sync)
 
-    monkeypatch.setattr(durable, "write_whole", refuse)
+    monkeypatch.setattr(files, "write_whole", refuse)
     with pytest.raises(SamplesError, match="No space left"):
         {
             "undo": lambda: store.undo(own[1:]),

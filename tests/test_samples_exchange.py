@@ -92,7 +92,7 @@ def test_an_export_that_fails_keeps_the_file_that_was_there(tmp_path: Path, monk
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(samples_exchange.durable.os, "fsync", full)
+    monkeypatch.setattr(samples_exchange.files.os, "fsync", full)
     with pytest.raises(SamplesError, match="Cannot write .*all.zip: No space left"):
         export_zip(here, tmp_path / "out" / "all.zip")
     assert os.listdir(tmp_path / "out") == ["all.zip"]

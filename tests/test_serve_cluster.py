@@ -143,10 +143,10 @@ def test_streams_grow_stay_survive_and_shrink(served, nodes):
 
 
 def test_another_machine_follows_the_same_urls(tmp_path, monkeypatch):
-    from recognizer.assets import assets_folder
     from recognizer.samples import captures_folder
     from recognizer.serve import app
     from recognizer.settings import ServeSettings
+    from recognizer.system import paths
 
     for name in ("RECOGNIZER_CAPTURES", "RECOGNIZER_ASSETS"):
         monkeypatch.setenv(name, os.environ.get(name, ""))  # put back at the end
@@ -160,7 +160,7 @@ def test_another_machine_follows_the_same_urls(tmp_path, monkeypatch):
     monkeypatch.setenv("RECOGNIZER_MIRRORS", str(tmp_path / "there"))
     build()
     assert [url_of(folder) for folder in (made[0].models, captures_folder())] == [models, captures]
-    assert (assets_folder() / "hand_landmarker.task").read_bytes() == Path(__file__).read_bytes()
+    assert (paths.assets() / "hand_landmarker.task").read_bytes() == Path(__file__).read_bytes()
     assert {folder.parent for folder in (made[0].models, captures_folder())} == {tmp_path / "there"}
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from recognizer.errors import DataError
-from training import datasets, sets
+from recognizer.system import paths
+from training import sets
 
 
 @pytest.fixture(autouse=True)
@@ -14,7 +15,7 @@ def project(tmp_path, monkeypatch):
     """An empty project folder: nothing of this machine is read or written."""
     monkeypatch.delenv("RECOGNIZER_DATA", raising=False)
     monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path / "captures"))
-    monkeypatch.setattr(datasets, "ROOT", tmp_path / "project")
+    monkeypatch.setattr(paths, "ROOT", tmp_path / "project")
     monkeypatch.setattr(sets, "SYSTEM_FASHION", tmp_path / "nowhere")
     return tmp_path / "project"
 

@@ -9,6 +9,7 @@ from waiting import until
 from recognizer import registry, teach
 from recognizer.overlay import Scale
 from recognizer.samples import Samples
+from recognizer.system import paths
 from recognizer.teach import BackboneProcess, Teacher, TrainingProcess, label_keys, subject
 from recognizer.teach_panel import TeachPanel
 from recognizer.values import Box, Frame, Hand, Observation, Region
@@ -379,7 +380,7 @@ def test_a_preparation_is_a_process_that_can_be_cancelled(monkeypatch: pytest.Mo
     path.parent.mkdir()
     (path.parent / "__init__.py").touch()
     path.write_text(f"import pathlib, time\npathlib.Path({str(begun)!r}).touch()\ntime.sleep(1e6)\n")
-    monkeypatch.setattr(teach, "ROOT", tmp_path)
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
     process = BackboneProcess(tmp_path)
     until(begun.exists)
     process.cancel()
@@ -400,7 +401,7 @@ def run_script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str) -> 
     path.parent.mkdir()
     (path.parent / "__init__.py").touch()  # so that it goes before the project's own package, wherever that is
     path.write_text(script)
-    monkeypatch.setattr(teach, "ROOT", tmp_path)
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
     return TrainingProcess("signs", tmp_path, tmp_path)
 
 

@@ -4,6 +4,7 @@ import json
 import pytest
 
 from recognizer.errors import DataError
+from recognizer.system import paths
 from training import workshop
 from training.fit import METRICS
 
@@ -17,7 +18,7 @@ def metrics(data, network, accuracy):
 @pytest.fixture
 def runs(tmp_path, monkeypatch):
     """Two finished runs, and no data folder with photographs."""
-    monkeypatch.setattr(workshop, "data_folders", lambda: [])
+    monkeypatch.setattr(paths, "data_folders", tuple)
     for network, accuracy in (("cnn", 0.99), ("linear", 0.92)):
         folder = tmp_path / "runs" / f"mnist-{network}-0"
         folder.mkdir(parents=True)

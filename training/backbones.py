@@ -13,11 +13,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recognizer import durable, registry
-from recognizer.assets import assets_folder
+from recognizer import registry
 from recognizer.errors import ModelError, RecognizerError
 from recognizer.mirror import folder_of
-from training.datasets import data_folders
+from recognizer.system import files, paths
 from training.tf_settings import import_tensorflow
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def backbone_file(name: str | None, models: Path, tell: Callable[[str], None] = 
     at hand and cannot be fetched, and ModelError where it cannot be kept.
     """
     name = name or next((known for known in WEIGHTS if weights_at_hand(known)), next(iter(WEIGHTS)))
-    folders = assets_folder() / FOLDER, models / FOLDER
+    folders = paths.assets() / FOLDER, models / FOLDER
     file = _file_name(name)
     kept = next((folder / file for folder in folders if (folder / file).is_file()), None)
     if kept:
@@ -81,13 +80,13 @@ def backbone_file(name: str | None, models: Path, tell: Callable[[str], None] = 
 def _made(name: str, folder: Path) -> Path:
     """The network's file in that folder; of several programs that want it one makes it. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    with durable.locked(folder / LOCK, LOCK_WAIT_S):
+    with files.locked(folder / LOCK, LOCK_WAIT_S):
         path = folder / _file_name(name)
         if not path.is_file():
             weights = weights_at_hand(name)
             network = exported(name, str(weights) if weights else "imagenet")
             path = folder / _file_name(name)  # Keras may have fetched the weights
-            with durable.new_file(path) as file:
+            with files.new_file(path) as file:
                 file.write(network)
         return path
 
@@ -100,7 +99,7 @@ def _file_name(name: str) -> str:
 def weights_at_hand(name: str) -> Path | None:
     """The file with a backbone's weights in a data folder or Keras' cache, if there is one."""
     keras_home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
-    places = [folder / WEIGHTS[name] for folder in data_folders() if name in WEIGHTS]
+    places = [folder / WEIGHTS[name] for folder in paths.data_folders() if name in WEIGHTS]
     places += [keras_home / "models" / KERAS_WEIGHTS[name]] if name in KERAS_WEIGHTS else []
     return next((place for place in places if place.is_file()), None)
 
@@ -121,7 +120,7 @@ def exported(name: str, weights: str) -> bytes:
 
 def as_litert(network: "keras.Model") -> bytes:
     """A Keras model as the bytes of a LiteRT network; the weights of a large one have 8 bits."""
-    from recognizer.quiet import silent_stderr
+    from recognizer.system.native import silent_stderr
 
     tensorflow = import_tensorflow()
     smaller = {"optimizations": [tensorflow.lite.Optimize.DEFAULT]} if network.count_params() > LARGE else {}

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from recognizer import durable, registry
+from recognizer import registry
 from recognizer.cluster import connected, first_line
 from recognizer.errors import DataError, SettingsError
+from recognizer.system import files, paths
 from training import fit, sets, transfer
 from training.fit import METRICS, TrainingError, duration
 from training.sets import DataSet
@@ -158,12 +159,12 @@ def keep(cell: Cell, outcome: Outcome, models: Path) -> None:
     _write(dict(sorted(outcome.run.items(), key=lambda file: file[0] == METRICS)), cell.run, places)
 
 
-def _write(files: dict[str, bytes], folder: Path, places: dict[str, str]) -> None:
-    for name, content in files.items():
+def _write(contents: dict[str, bytes], folder: Path, places: dict[str, str]) -> None:
+    for name, content in contents.items():
         if Path(name).suffix in TEXTS:
             for there, here in places.items():
                 content = content.replace(there.encode(), here.encode())
-        with durable.new_file(folder / name) as file:
+        with files.new_file(folder / name) as file:
             file.write(content)
 
 
@@ -209,7 +210,7 @@ def _at_work(
     for folder in ("data", "models", f"runs/{transfer.FEATURES}"):
         (scratch / folder).mkdir(parents=True)
     sets.keep(data, scratch / "data")
-    os.environ["RECOGNIZER_DATA"] = str(scratch / "data")
+    os.environ[paths.DATA_VARIABLE] = str(scratch / "data")
     options = fit.parse([*words, "--runs", str(scratch / "runs"), "--models", str(scratch / "models")])
     places = {}
     if weights is not None and options.weights != "imagenet":

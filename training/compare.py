@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from recognizer.errors import RecognizerError
+from recognizer.system import paths
 from training.figures import new_figure, save
-from training.fit import NETWORKS, ROOT, read_metrics
+from training.fit import NETWORKS, read_metrics
 
 HEADINGS = ("data", "network", "accuracy", "95 % interval", "parameters", "training", "a picture")
 
@@ -20,7 +21,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m training.compare", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
-    parser.add_argument("--picture", type=Path, default=ROOT / "runs" / "compare.png")
+    parser.add_argument("--picture", type=Path, default=paths.runs() / "compare.png")
     options = parser.parse_args(words)
     try:
         found = in_order([read_metrics(run) for run in options.runs])

@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import os
 import struct
 import zipfile
 import zlib
@@ -12,9 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from recognizer.errors import DataError
+from recognizer.system import paths
 from training.fetching import fetch
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,26 +37,20 @@ MNIST_IDX = (
 )
 
 
-def data_folders() -> list[Path]:
-    """Where data sets are looked for: the folder that RECOGNIZER_DATA names, then data/."""
-    named = os.environ.get("RECOGNIZER_DATA")
-    return ([Path(named)] if named else []) + [ROOT / "data"]
-
-
 def has_mnist() -> bool:
     """Whether MNIST is at hand, without fetching it."""
-    folders = data_folders()
+    folders = paths.data_folders()
     return any((f / "mnist.npz").is_file() or all((f / name).is_file() for name in MNIST_IDX) for f in folders)
 
 
 def load_mnist(*, url: str = MNIST_URL, sha256: str = MNIST_SHA256) -> Images:
     """MNIST: 60,000 training and 10,000 test digits. Looks for `mnist.npz` or the four IDX files, else downloads."""
-    for folder in data_folders():
+    for folder in paths.data_folders():
         if (folder / "mnist.npz").is_file():
             return read_mnist_npz(folder / "mnist.npz")
         if all((folder / name).is_file() for name in MNIST_IDX):
             return read_mnist_idx(folder)
-    return read_mnist_npz(fetch(url, ROOT / "data" / "mnist.npz", f"sha256:{sha256}"))
+    return read_mnist_npz(fetch(url, paths.data() / "mnist.npz", f"sha256:{sha256}"))
 
 
 def read_mnist_npz(path: Path) -> Images:
@@ -73,9 +65,9 @@ def read_mnist_npz(path: Path) -> Images:
 
 def read_mnist_idx(folder: Path) -> Images:
     """The four gzipped IDX files of the original distribution."""
-    paths = [folder / name for name in MNIST_IDX]
-    train_images, train_labels, test_images, test_labels = (read_idx(path) for path in paths)
-    return _checked([train_images, train_labels, test_images, test_labels], str(folder), paths)
+    files = [folder / name for name in MNIST_IDX]
+    train_images, train_labels, test_images, test_labels = (read_idx(file) for file in files)
+    return _checked([train_images, train_labels, test_images, test_labels], str(folder), files)
 
 
 def read_idx(path: Path) -> np.ndarray:
@@ -92,13 +84,13 @@ def read_idx(path: Path) -> np.ndarray:
         raise DataError(f"{path} is not a whole gzipped IDX file ({error}). Fetch it again.") from error
 
 
-def _checked(parts: list[np.ndarray], source: str, paths: list[Path]) -> Images:
+def _checked(parts: list[np.ndarray], source: str, files: list[Path]) -> Images:
     expected = [(60000, 28, 28), (60000,), (10000, 28, 28), (10000,)]
     found = [part.shape for part in parts]
     if found != expected:
         raise DataError(f"{source} is not MNIST: it holds arrays of {found}, and {expected} was expected.")
     train_images, train_labels, test_images, test_labels = parts
-    digest = _sha256_of(paths)
+    digest = _sha256_of(files)
     return Images(
         train_images, train_labels.astype(np.int64), test_images, test_labels.astype(np.int64), source, digest
     )
@@ -117,19 +109,19 @@ def load_sign_mnist() -> Images:
 
     Each half is a CSV in Kaggle's layout, plain, as .gz or as .zip, or both lie in Kaggle's own archive.zip.
     """
-    folders = data_folders()
+    folders = paths.data_folders()
     for folder in folders:
         found = [_sign_mnist_file(folder, split) for split in SIGN_MNIST_SPLITS]
         if all(found):
-            paths = [path for path in found if path]
-            parts = [read_sign_mnist(path, split) for path, split in zip(paths, SIGN_MNIST_SPLITS, strict=True)]
+            files = [file for file in found if file]
+            parts = [read_sign_mnist(file, split) for file, split in zip(files, SIGN_MNIST_SPLITS, strict=True)]
             counts = tuple(len(labels) for _, labels in parts)
             if counts != SIGN_MNIST_SIZES:
                 raise DataError(
                     f"Sign Language MNIST in {folder} has {counts} rows, and {SIGN_MNIST_SIZES} were expected. "
                     f"Fetch it again from {SIGN_MNIST_URL}"
                 )
-            return Images(*parts[0], *parts[1], str(folder), _sha256_of(list(dict.fromkeys(paths))))
+            return Images(*parts[0], *parts[1], str(folder), _sha256_of(list(dict.fromkeys(files))))
     raise DataError(
         f"Sign Language MNIST is not in {' or '.join(map(str, folders))}. Put sign_mnist_train.csv and "
         f"sign_mnist_test.csv (or the archive.zip that holds them) there; they are at {SIGN_MNIST_URL}"
@@ -189,5 +181,5 @@ def _csv_lines(path: Path, name: str) -> list[str]:
     return content.decode("utf-8").splitlines()
 
 
-def _sha256_of(paths: list[Path]) -> str:
-    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+def _sha256_of(files: list[Path]) -> str:
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -28,9 +28,10 @@ from recognizer.overlay import Overlay
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.sources import PICTURE_SUFFIXES, open_source, read_image
 from recognizer.strokes import draw_strokes, letter_strokes
+from recognizer.system import paths
 from recognizer.values import Frame
 from training import rooms, scenes, signs
-from training.datasets import data_folders, load_mnist
+from training.datasets import load_mnist
 from training.hands import LABELS
 
 DRAWN_EACH = 300  # pictures of each drawn kind in the rejection set
@@ -59,7 +60,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="for rooms and pages: a picture of the failures")
     parser.add_argument("--kind", choices=signs.KINDS, help="for sources: only this kind")
-    parser.add_argument("--runs", type=Path, default=signs.ROOT / "runs", help="for sources: what is kept on the way")
+    parser.add_argument("--runs", type=Path, default=paths.runs(), help="for sources: what is kept on the way")
     options = parser.parse_args()
     try:
         WHAT[options.what](options)
@@ -166,10 +167,10 @@ def parse_shows(shows: str, count: int) -> list[tuple[str, int, int]]:
 
 def labelled_pictures(folder: Path) -> Iterator[tuple[Path, str, str]]:
     """(path, series, label) of the pictures in DIR/series/label or DIR/label; the label is the last folder's name."""
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
-    if not paths:
+    pictures = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    if not pictures:
         raise DataError(f"{folder} holds no pictures in folders named by label, such as {folder / 'anna' / '7'}.")
-    for path in paths:
+    for path in pictures:
         parts = path.relative_to(folder).parts
         if len(parts) < 2:
             raise DataError(f"{path} is in no folder named by its label.")
@@ -357,11 +358,11 @@ def _printed_picture(rng: np.random.Generator) -> np.ndarray:
 def photo_kinds() -> dict[str, Iterable[np.ndarray]]:
     """Photographs of what is no digit, where the data folder holds them: empty rooms and hands."""
     found: dict[str, Iterable[np.ndarray]] = {}
-    for root in data_folders():
+    for root in paths.data_folders():
         for name, every in (("nothing", 1), ("rps", 2), ("letters", 10)):
-            paths = sorted(p for p in (root / "photos" / name).rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
-            if paths:
-                found[f"photos/{name}"] = (read_image(path) for path in paths[::every])
+            pictures = sorted(p for p in (root / "photos" / name).rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
+            if pictures:
+                found[f"photos/{name}"] = (read_image(path) for path in pictures[::every])
     return found
 
 

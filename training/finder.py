@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from recognizer.durable import write_whole
 from recognizer.errors import DataError, RecognizerError
 from recognizer.regions.characters import NETWORKS
 from recognizer.regions.verifier import VerifierNetwork
+from recognizer.system import paths
+from recognizer.system.files import write_whole
 from training import characters, inks, rooms, verifier
 from training.processes import fresh_processes
 from training.sheets import LINES, choose, log_uniform
@@ -36,7 +37,6 @@ from training.versions import git_commit
 if TYPE_CHECKING:
     import keras
 
-ROOT = Path(__file__).resolve().parent.parent
 SHARD = 250  # scenes that are kept in one file
 SHAPES = ((640, 360), (640, 360), (640, 480), (640, 480), (480, 640), (360, 640), (640, 512))  # pixels of a scene
 LARGE_SHARE = 0.3  # of the scenes, which are drawn twice as large for the ink
@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=12000)
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="go on from these weights")
-    parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "finder", help="where the examples are kept")
+    parser.add_argument("--folder", type=Path, default=paths.runs() / "finder", help="where the examples are kept")
     options = parser.parse_args()
     try:
         if options.what != "fit":
@@ -173,12 +173,12 @@ def fit(name: str, folder: Path, epochs: int | None, start: Path | None) -> None
     """Fit a network on all shards but some, and publish it. Raises DataError where nothing is drawn yet."""
     one = FITS[name]
     folder /= one.folder
-    paths = sorted(folder.glob("*.npz"))
-    if len(paths) < 2:
+    shard_paths = sorted(folder.glob("*.npz"))
+    if len(shard_paths) < 2:
         command = "propose" if one.folder else "draw"
         raise DataError(f"{folder} holds no scenes to learn from. Draw them: python -m training.finder {command}")
     epochs = epochs or one.epochs
-    shards = [[np.load(path)[array] for array in one.arrays] for path in paths]
+    shards = [[np.load(path)[array] for array in one.arrays] for path in shard_paths]
     count = max(1, round(TESTED * len(shards)))
     tested, learned = (
         [np.concatenate(arrays) for arrays in zip(*part, strict=True)] for part in (shards[:count], shards[count:])
@@ -214,7 +214,7 @@ def fit(name: str, folder: Path, epochs: int | None, start: Path | None) -> None
     model.compile(keras.optimizers.Adam(rate, clipnorm=2.0), one.examples.loss)
     save = keras.callbacks.ModelCheckpoint(str(folder / f"{name}.weights.h5"), save_weights_only=True)
     history = model.fit(data, epochs=epochs, steps_per_epoch=steps, validation_data=test, callbacks=[save], verbose=2)
-    publish(name, model, {"scenes": SHARD * len(paths), "examples": len(learned[0]), "loss": history.history["loss"][-1],
+    publish(name, model, {"scenes": SHARD * len(shard_paths), "examples": len(learned[0]), "loss": history.history["loss"][-1],
                           "held_out_loss": history.history["val_loss"][-1]})  # fmt: skip
 
 

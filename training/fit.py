@@ -24,6 +24,7 @@ import numpy as np
 from recognizer import registry
 from recognizer.errors import DataError, RecognizerError, SettingsError
 from recognizer.mirror import folder_of
+from recognizer.system import machine, paths
 from training import augment, sets
 from training.markdown import write_text
 from training.networks import WORKSHOP
@@ -35,7 +36,6 @@ from training.versions import git_commit
 if TYPE_CHECKING:
     import keras
 
-ROOT = Path(__file__).resolve().parent.parent
 VALIDATION_SHARE = 0.1  # of the training pictures, kept from the fit to choose the best weights
 PATIENCE = 6  # epochs without a better loss on those before the fit stops
 PLATEAU = 2  # such epochs before the learning rate is halved
@@ -95,7 +95,7 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--models", type=folder_of, default=registry.models_folder(), help="where the model is published"
     )
-    parser.add_argument("--runs", type=Path, default=ROOT / "runs", help="where the run's folder goes")
+    parser.add_argument("--runs", type=Path, default=paths.runs(), help="where the run's folder goes")
     options = parser.parse_args(words)
     for name, least in (("epochs", 1), ("batch_size", 1), ("limit", 1), ("copies", 0), ("fine_tune", 0)):
         value = getattr(options, name)
@@ -378,7 +378,7 @@ def write_results(
         **more,
         "batch_size": options.batch_size,
         "data_source": {"option": options.data, "region": options.region, "side": options.side, "sha256": data.sha256},
-        "machine": machine(),
+        "machine": machine.summary(),
         "command": shlex.join(command_words(options)),
         "commit": git_commit(),
     }
@@ -417,7 +417,7 @@ def publish_run(run: Path, options: argparse.Namespace) -> None:
 
 def child_environment(**changed: str) -> dict[str, str]:
     """The environment for `python -m training.…` from whatever folder this process was started in."""
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [str(paths.ROOT), os.environ.get("PYTHONPATH")]))
     return {**os.environ, "PYTHONPATH": path, **changed}
 
 
@@ -439,17 +439,6 @@ def command_words(options: argparse.Namespace) -> list[str]:
 
 
 _DEFAULTS = vars(parse(["--data", "mnist", "--network", "linear"]))
-
-
-def machine() -> str:
-    """Processor and number of cores, in words."""
-    name = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    return f"{name}, {os.cpu_count()} cores, {platform.system()}"
 
 
 if __name__ == "__main__":

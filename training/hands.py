@@ -15,11 +15,11 @@ from recognizer.errors import DataError
 from recognizer.hand_signs import corner
 from recognizer.preprocess import SIDE, hand_image
 from recognizer.sources import PICTURE_SUFFIXES, read_image
+from recognizer.system import paths
 from recognizer.values import Frame, Hand, Region
-from training.datasets import LETTERS, data_folders
+from training.datasets import LETTERS
 from training.processes import fresh_processes
 
-ROOT = Path(__file__).resolve().parent.parent
 CODE = (  # what decides what is found in a picture
     "recognizer/preprocess.py",
     "recognizer/regions/hands.py",
@@ -71,10 +71,10 @@ def together(parts: list[Hands]) -> Hands:
 
 def photographs(name: str) -> Path:
     """The folder photos/<name> of the data, with source/label/picture in it."""
-    for folder in data_folders():
+    for folder in paths.data_folders():
         if (folder / "photos" / name).is_dir():
             return folder / "photos" / name
-    looked = " or ".join(str(folder / "photos" / name) for folder in data_folders())
+    looked = " or ".join(str(folder / "photos" / name) for folder in paths.data_folders())
     raise DataError(f"No photographs of {name}: {looked} is not there. Put source/label/picture into it.")
 
 
@@ -114,7 +114,7 @@ def read_hands(name: str, runs: Path) -> Hands:
 
 def code_digest(*names: str) -> str:
     """Of files of the project."""
-    return hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in names)).hexdigest()[:8]
+    return hashlib.sha256(b"".join((paths.ROOT / name).read_bytes() for name in names)).hexdigest()[:8]
 
 
 def _find_and_keep(model: Path, job: tuple[Path, Path]) -> None:

@@ -24,14 +24,15 @@ from recognizer.errors import ModelError, RecognizerError
 from recognizer.hand_signs import HandClassifier
 from recognizer.mirror import folder_of
 from recognizer.regions.hands import HandFinder
+from recognizer.system import paths
 from recognizer.values import Frame, Region
 from training.datasets import Images, load_sign_mnist, rps_subset
 from training.hands import LABELS, surest
 from training.markdown import table, write_text
 from training.processes import fresh_processes
-from training.signs import KINDS, ROOT, SURE
+from training.signs import KINDS, SURE
 
-RESULTS = ROOT / "training" / "SIGNS.md"
+RESULTS = paths.ROOT / "training" / "SIGNS.md"
 ENLARGED = 8  # times: the finder looks for hands of more than 28 pixels
 HEAD = """# What each kind of network knows of hand signs
 

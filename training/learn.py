@@ -23,7 +23,7 @@ from recognizer.pipeline import picture_finder
 from recognizer.samples import REGIONS, Sample, Samples, Task
 from recognizer.samples_exchange import import_folder, labels_in
 from recognizer.sources import PICTURE_SUFFIXES, read_image
-from recognizer.terminal import spell_what_cannot_be_shown
+from recognizer.system.terminal import spell_what_cannot_be_shown
 from recognizer.values import Frame
 from training import new_signs
 from training.backbones import SIDE
@@ -31,7 +31,6 @@ from training.base import Tell, base_of, current_version, sees_colours
 from training.lesson import Lesson, percent
 from training.sampled import colour_view, view_of
 
-ROOT = Path(__file__).resolve().parent.parent
 SHOWN_TO_TELL = 24  # pictures that are looked at to find out a task's region
 
 

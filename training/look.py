@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from recognizer.errors import RecognizerError
+from recognizer.system import paths
 from training import sets
 from training.figures import new_figure, save, show_image
-from training.fit import ROOT
 from training.sets import DataSet
 
 SAMPLES = 10  # of each label
@@ -27,7 +27,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--region", default="hand", choices=["hand", "paper"], help="how a folder's pictures are framed"
     )
-    parser.add_argument("--runs", type=Path, default=ROOT / "runs")
+    parser.add_argument("--runs", type=Path, default=paths.runs())
     options = parser.parse_args(words)
     try:
         data = sets.load(options.data, None, options.region)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from recognizer import durable
+from recognizer.system import files
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -12,5 +12,5 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    with durable.new_file(path) as file:
+    with files.new_file(path) as file:
         file.write(text.encode())

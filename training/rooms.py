@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 
 from recognizer.sources import PICTURE_SUFFIXES, read_image
+from recognizer.system import paths
 from recognizer.values import Box
 from training import scenes
-from training.datasets import data_folders, has_mnist, load_mnist
+from training.datasets import has_mnist, load_mnist
 from training.sheets import (
     LEGIBLE_CONTRAST,
     Digits,
@@ -71,7 +72,7 @@ def photographs(*, held_out: bool) -> tuple[list[Path], list[Path]]:
     """Rooms and hands cut out on black, of the sources that are held out or of the others; () where there are none."""
     rooms: list[Path] = []
     hands: list[Path] = []
-    for root in data_folders():
+    for root in paths.data_folders():
         for name in ("nothing", "rps", "letters", "letters-more"):
             for path in sorted((root / "photos" / name).rglob("*")):
                 source = path.relative_to(root / "photos" / name).parts[0]
@@ -79,7 +80,9 @@ def photographs(*, held_out: bool) -> tuple[list[Path], list[Path]]:
                     continue
                 (hands if source == "massey" else rooms).append(path)
     if held_out:  # one person's hands of five
-        hands = [path for root in data_folders() for path in sorted((root / "photos/letters/massey").rglob("hand5*"))]
+        hands = [
+            path for root in paths.data_folders() for path in sorted((root / "photos/letters/massey").rglob("hand5*"))
+        ]
     else:
         hands = [path for path in hands if not path.name.startswith("hand5")]
     return rooms, hands

@@ -14,8 +14,9 @@ from recognizer import preprocess
 from recognizer.errors import DataError, SourceError
 from recognizer.samples import Samples
 from recognizer.sources import PICTURE_SUFFIXES, read_image
+from recognizer.system import paths
 from training import datasets
-from training.datasets import LETTERS, SIGN_OF_LETTER, Images, data_folders, read_idx
+from training.datasets import LETTERS, SIGN_OF_LETTER, Images, read_idx
 from training.fetching import fetch
 
 SIDE = 28  # pixels of the small pictures
@@ -84,7 +85,7 @@ def load(name: str, colour_side: int | None = None, region: str = "hand") -> Dat
     a folder's pictures are framed: "hand" takes each whole, "paper" looks for the largest writing in it. Raises DataError.
     """
     if name in _LOADERS:
-        kept = next((path for folder in data_folders() if (path := folder / KEPT.format(name)).is_file()), None)
+        kept = next((path for folder in paths.data_folders() if (path := folder / KEPT.format(name)).is_file()), None)
         data = read_kept(kept) if kept else _LOADERS[name]()
     elif name == "captures" or name.startswith("captures/"):
         data = load_captures(name.partition("/")[2], colour_side)
@@ -139,12 +140,12 @@ def limited(data: DataSet, limit: int | None, seed: int) -> DataSet:
 
 def load_fashion_mnist() -> DataSet:
     """Fashion-MNIST: 60,000 and 10,000 pieces of clothing (Xiao et al. 2017). Found, or downloaded into data/."""
-    for folder in data_folders():
+    for folder in paths.data_folders():
         for name in ("fashion-mnist.npz", "fashion_mnist.npz"):
             if (folder / name).is_file():
                 return _of("fashion-mnist", CLOTHES, datasets.read_mnist_npz(folder / name))
-    own = datasets.ROOT / "data" / "fashion-mnist"
-    places = [folder / place for folder in data_folders() for place in FASHION_PLACES]
+    own = paths.data() / "fashion-mnist"
+    places = [folder / place for folder in paths.data_folders() for place in FASHION_PLACES]
     for folder in [*places, SYSTEM_FASHION]:
         if all((folder / name).is_file() for name in FASHION_FILES):
             return _of("fashion-mnist", CLOTHES, datasets.read_mnist_idx(folder))
@@ -156,10 +157,10 @@ def load_fashion_mnist() -> DataSet:
 
 def load_emnist_letters() -> DataSet:
     """EMNIST letters: 124,800 and 20,800 handwritten letters (Cohen et al. 2017), upright again. Found or downloaded."""
-    places = [folder / place for folder in data_folders() for place in EMNIST_PLACES]
+    places = [folder / place for folder in paths.data_folders() for place in EMNIST_PLACES]
     folder = next((place for place in places if all((place / name).is_file() for name in EMNIST_FILES)), None)
     if folder is None:
-        folder = datasets.ROOT / "data" / "emnist"
+        folder = paths.data() / "emnist"
         archives = [place / name for place in places for name in (EMNIST_ARCHIVE, "gzip.zip")]
         archive = next((path for path in archives if path.is_file()), None)
         _unpack_emnist(archive or fetch(EMNIST_URL, folder / EMNIST_ARCHIVE, f"md5:{EMNIST_MD5}"), folder)
@@ -224,9 +225,9 @@ def load_folder(folder: Path, colour_side: int | None = None, region: str = "han
 
     train/label/ and test/label/ are two such series.
     """
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    pictures = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
     rows = []
-    for path in paths:
+    for path in pictures:
         parts = path.relative_to(folder).parts
         if len(parts) < 2:
             raise DataError(f"{path} is in no folder named by its label, such as {folder / 'seven' / path.name}.")
@@ -337,8 +338,8 @@ def _stem(path: Path) -> str:
     return path.name.split(".")[0]
 
 
-def _digest(*paths: Path) -> str:
-    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+def _digest(*files: Path) -> str:
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 _LOADERS: dict[str, Callable[[], DataSet]] = {

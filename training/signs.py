@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 KINDS = ("pose", "pixels", "fused")
 DECIDES = "decides"  # name of each member's last layer, before its number
-ROOT = Path(__file__).resolve().parent.parent
 CODE = (*photos.CODE, "recognizer/pose.py", "training/signs.py")
 MEMBERS = 3  # small networks whose answers are averaged: each errs in its own way
 POSE_ROUNDS, POSE_COPIES = 10, 8  # augmented anew each round, so many other hands for each photographed one

@@ -30,12 +30,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from recognizer.cluster import connected
-from recognizer.durable import new_file
 from recognizer.errors import DataError, RecognizerError, SettingsError
 from recognizer.samples import Samples
+from recognizer.system import paths
+from recognizer.system.files import new_file
 from training import augment, fit, sets, signs
 from training.cluster import needs_of
-from training.fit import ROOT, TrainingError
+from training.fit import TrainingError
 from training.hands import LABELS
 from training.networks import WORKSHOP
 from training.sets import DataSet
@@ -173,7 +174,7 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, help="at most, of a data set's network")
     parser.add_argument("--limit", type=int, metavar="N", help="learn from N pictures (to try the script out)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--runs", type=Path, default=ROOT / "runs", help="where the sweep is kept")
+    parser.add_argument("--runs", type=Path, default=paths.runs(), help="where the sweep is kept")
     parser.add_argument(
         "--cluster", nargs="?", default="", const="", metavar="ADDRESS",
         help="of a Ray head (default: of the cluster that runs here, else this machine's cores)",

@@ -5,7 +5,7 @@ import logging
 import os
 from types import ModuleType
 
-from recognizer.quiet import silent_stderr
+from recognizer.system.native import silent_stderr
 
 SETTINGS = {
     "TF_CPP_MIN_LOG_LEVEL": "3",  # its greetings are of no use here

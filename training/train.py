@@ -22,7 +22,8 @@ from recognizer import preprocess, registry
 from recognizer.classifier import Rejection
 from recognizer.errors import RecognizerError
 from recognizer.mirror import folder_of
-from recognizer.terminal import spell_what_cannot_be_shown
+from recognizer.system import paths
+from recognizer.system.terminal import spell_what_cannot_be_shown
 from training import crops, scenes
 from training.datasets import Images, load_mnist
 from training.heads import Knowledge
@@ -36,7 +37,6 @@ from training.versions import KERAS_NETWORK, with_features, write_card, write_ne
 if TYPE_CHECKING:
     import keras
 
-ROOT = Path(__file__).resolve().parent.parent
 LABELS = [*"0123456789"]
 VALIDATION = 3000  # of MNIST's training digits, kept from the fit to choose the best weights and the thresholds
 SCENE_PARTS = 12  # independent random streams: the scenes are the same however many processes draw them
@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, metavar="N", help="use only N of MNIST's digits (a quick try)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--models", type=folder_of, default=registry.models_folder())
-    parser.add_argument("--runs", type=Path, default=ROOT / "runs", help="drawn scenes and weights on the way")
+    parser.add_argument("--runs", type=Path, default=paths.runs(), help="drawn scenes and weights on the way")
     options = parser.parse_args()
     check_tuning(parser, options)
     tuned = [f"--{name}" for name in ("rate", "width", "augment", "keep") if getattr(options, name) is not None]
@@ -190,7 +190,7 @@ def _draw_part(
 @cache
 def _digest(*names: str) -> str:
     """Of files of the project, as they were when this run began to use them."""
-    return hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in names)).hexdigest()[:8]
+    return hashlib.sha256(b"".join((paths.ROOT / name).read_bytes() for name in names)).hexdigest()[:8]
 
 
 def fit(

@@ -13,6 +13,7 @@ import numpy as np
 
 from recognizer import registry
 from recognizer.classifier import FEATURES, NETWORK, Rejection
+from recognizer.system import paths
 from training.networks import EMBEDDING
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 KERAS_NETWORK = "model.keras"  # the same network as NETWORK, for Keras
 COMMIT = "RECOGNIZER_COMMIT"
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def with_features(model: "keras.Model", name: str) -> "keras.Model":
@@ -55,5 +55,5 @@ def git_commit() -> str:
     named = os.environ.get(COMMIT)
     if named:
         return named
-    result = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run(["git", "rev-parse", "HEAD"], cwd=paths.ROOT, capture_output=True, text=True, check=False)
     return result.stdout.strip() or "unknown"

@@ -22,11 +22,11 @@ import numpy as np
 
 from recognizer.errors import DataError, RecognizerError
 from recognizer.sources import read_image
-from recognizer.terminal import spell_what_cannot_be_shown
+from recognizer.system import paths
+from recognizer.system.terminal import spell_what_cannot_be_shown
 from training import sets
 from training.compare import draw_comparison, in_order, name_of, plain
-from training.datasets import data_folders
-from training.fit import NETWORK_FILE, NETWORKS, ROOT, TrainingError, child_environment, read_metrics
+from training.fit import NETWORK_FILE, NETWORKS, TrainingError, child_environment, read_metrics
 from training.markdown import table, write_text
 
 DATA = ("mnist", "fashion-mnist", "emnist-letters", "sign-mnist", "rps")
@@ -42,7 +42,7 @@ TOLD = {  # further words to training.fit
     # a thumb's place is lost at 48 pixels, and hands of other people are met by changing those that are there
     ("sign-mnist", "vgg16"): ("--side", "64", "--copies", "3", "--fine-tune", "4"),
 }
-RESULTS = ROOT / "training" / "RESULTS.md"
+RESULTS = paths.ROOT / "training" / "RESULTS.md"
 KEPT = (
     "data",
     "network",
@@ -70,8 +70,8 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", "--seed", type=int, nargs="+", default=[0], help="a run of each (default: 0)")
     parser.add_argument("--limit", type=int, metavar="N", help="learn from N pictures each (to try the script out)")
     parser.add_argument("--epochs", type=int, help="at most, for every network (to try the script out)")
-    parser.add_argument("--runs", type=Path, default=ROOT / "runs")
-    parser.add_argument("--models", type=Path, default=ROOT / "runs" / "models", help="where the models are published")
+    parser.add_argument("--runs", type=Path, default=paths.runs())
+    parser.add_argument("--models", type=Path, default=paths.runs() / "models", help="where the models are published")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--write", action="store_true", help="train nothing")
     parser.add_argument(
@@ -154,7 +154,7 @@ def words_of(data: str, network: str, backend: str, options: argparse.Namespace)
     for name in ("limit", "epochs"):
         if getattr(options, name):
             words += [f"--{name}", str(getattr(options, name))]
-    weights = next((folder / VGG16_FILE for folder in data_folders() if (folder / VGG16_FILE).is_file()), None)
+    weights = next((folder / VGG16_FILE for folder in paths.data_folders() if (folder / VGG16_FILE).is_file()), None)
     if network == "vgg16" and weights:
         words += ["--weights", str(weights)]
     return words
@@ -279,7 +279,7 @@ def _cells(found: dict[str, Any], *, show_seed: bool) -> list[str]:
 def accuracy_on_photographs(metrics: dict[Path, dict[str, Any]], cache: Path) -> tuple[dict[Path, float], int] | None:
     """The share of real digit photographs that each MNIST network knows, and their number; None where there are none."""
     folder = next(
-        (root / "photos" / "digits" for root in data_folders() if (root / "photos" / "digits").is_dir()), None
+        (root / "photos" / "digits" for root in paths.data_folders() if (root / "photos" / "digits").is_dir()), None
     )
     if folder is None or not any(found["data"] == "mnist" for found in metrics.values()):
         return None
@@ -299,7 +299,7 @@ def photographs(folder: Path, cache: Path) -> tuple[np.ndarray, np.ndarray]:
     from training.evaluate import labelled_pictures
 
     rows = list(labelled_pictures(folder))
-    code = b"".join((ROOT / name).read_bytes() for name in (*sets.FINDER_CODE, "recognizer/preprocess.py"))
+    code = b"".join((paths.ROOT / name).read_bytes() for name in (*sets.FINDER_CODE, "recognizer/preprocess.py"))
     digest = hashlib.sha256(code + "".join(str(path) for path, _, _ in rows).encode()).hexdigest()[:12]
     path = cache / f"photographs-{digest}.npz"
     if not path.is_file():

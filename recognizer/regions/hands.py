@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from recognizer.errors import AssetError
-from recognizer.quiet import silent_stderr
+from recognizer.system.native import silent_stderr
 from recognizer.values import Box, Frame, Hand, Region
 
 MIN_SIDE = 32  # pixels; no hand can be made out in a smaller picture

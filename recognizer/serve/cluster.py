@@ -24,6 +24,7 @@ from recognizer.errors import AssetError, SettingsError
 from recognizer.mirror import is_mirror, url_of
 from recognizer.samples import Samples, captures_folder
 from recognizer.serve.command import KEEP_ALIVE_S, address, listening
+from recognizer.system import paths
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -113,9 +114,10 @@ def builder(settings: "ServeSettings", captures: Path) -> "Callable[[], ASGIApp]
     """What makes the app in a replica, on whichever machine that is: what it needs of this one travels with it."""
     models = _named(settings.models)
     settings = dataclasses.replace(settings, certificate=None, key=None)  # the proxy's
-    environment = {"RECOGNIZER_CAPTURES": _named(captures)}
-    if "RECOGNIZER_DATA" in os.environ:
-        environment["RECOGNIZER_DATA"] = os.environ["RECOGNIZER_DATA"]
+    environment = {paths.CAPTURES_VARIABLE: _named(captures)}
+    data = paths.chosen(paths.DATA_VARIABLE)
+    if data is not None:
+        environment[paths.DATA_VARIABLE] = data
     asset = b""
     with contextlib.suppress(AssetError):  # without it digits are read as ever
         asset = find_asset(HAND_MODEL).read_bytes()
@@ -128,11 +130,11 @@ def builder(settings: "ServeSettings", captures: Path) -> "Callable[[], ASGIApp]
         if asset:
             folder = Path(tempfile.mkdtemp(prefix="recognizer-assets-"))
             (folder / f"{HAND_MODEL}.task").write_bytes(asset)
-            os.environ["RECOGNIZER_ASSETS"] = str(folder)
+            os.environ[paths.ASSETS_VARIABLE] = str(folder)
         app = create_app(dataclasses.replace(settings, models=folder_of(models)))
 
         async def unprefixed(scope: "Scope", receive: "Receive", send: "Send") -> None:
-            await app({**scope, "root_path": ""}, receive, send)  # its routes have their whole paths
+            await app({**scope, "root_path": ""}, receive, send)  # its routes have their whole path
 
         return unprefixed
 

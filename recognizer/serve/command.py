@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from recognizer.errors import SettingsError
 from recognizer.mirror import folder_of
+from recognizer.system import paths
 
 # Whatever loads FastAPI or OpenCV is imported where it is used, so that --help answers at once.
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def run_serve(words: Sequence[str]) -> int:
     )  # fmt: skip
     options = parser.parse_args(words)
     if options.data:
-        os.environ["RECOGNIZER_CAPTURES"] = str(options.data)  # for the processes that read pictures, too
+        os.environ[paths.CAPTURES_VARIABLE] = str(options.data)  # for the processes that read pictures, too
 
     from recognizer.registry import models_folder
     from recognizer.settings import ServeSettings, is_loopback

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from recognizer import durable
+from recognizer.system import files
 
 
 def test_one_thread_writes_at_a_time(tmp_path: Path) -> None:
@@ -12,7 +12,7 @@ def test_one_thread_writes_at_a_time(tmp_path: Path) -> None:
 
     def count() -> None:
         for _ in range(50):
-            with durable.locked(tmp_path / "lock", wait_s=30):
+            with files.locked(tmp_path / "lock", wait_s=30):
                 counted.write_text(str(int(counted.read_text()) + 1))
 
     threads = [threading.Thread(target=count) for _ in range(4)]
@@ -24,17 +24,17 @@ def test_one_thread_writes_at_a_time(tmp_path: Path) -> None:
 
 
 def test_a_lock_is_given_back_and_a_taken_one_waited_for(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), durable.locked(tmp_path / "lock", wait_s=0):
-        with pytest.raises(TimeoutError), durable.locked(tmp_path / "lock", wait_s=0.02):
+    with pytest.raises(RuntimeError), files.locked(tmp_path / "lock", wait_s=0):
+        with pytest.raises(TimeoutError), files.locked(tmp_path / "lock", wait_s=0.02):
             pytest.fail("the lock is taken")
         raise RuntimeError
-    with durable.locked(tmp_path / "lock", wait_s=0):
+    with files.locked(tmp_path / "lock", wait_s=0):
         pass
 
 
 def test_lines_are_added_whole(tmp_path: Path) -> None:
-    durable.append(tmp_path / "lines", b"one\n")
-    durable.append(tmp_path / "lines", b"two\n")
+    files.append(tmp_path / "lines", b"one\n")
+    files.append(tmp_path / "lines", b"two\n")
     assert (tmp_path / "lines").read_bytes() == b"one\ntwo\n"
 
 
@@ -42,19 +42,19 @@ def test_a_file_that_cannot_be_finished_is_gone(tmp_path: Path, monkeypatch: pyt
     def refuse(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    durable.write_whole(tmp_path / "before", b"whole")
-    monkeypatch.setattr(durable.os, "fsync", refuse)
+    files.write_whole(tmp_path / "before", b"whole")
+    monkeypatch.setattr(files.os, "fsync", refuse)
     with pytest.raises(OSError, match="No space"):
-        durable.write_whole(tmp_path / "after", b"half")
+        files.write_whole(tmp_path / "after", b"half")
     with pytest.raises(OSError, match="No space"):
-        durable.append(tmp_path / "before", b" and more")
+        files.append(tmp_path / "before", b" and more")
     assert [path.name for path in tmp_path.iterdir()] == ["before"]
     assert (tmp_path / "before").read_bytes() == b"whole"
 
 
 def test_a_file_is_moved_into_a_folder_that_is_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("here")
-    durable.replace(tmp_path / "file", tmp_path / "a" / "b" / "file")
+    files.replace(tmp_path / "file", tmp_path / "a" / "b" / "file")
     assert (tmp_path / "a" / "b" / "file").read_text() == "here"
     with pytest.raises(FileNotFoundError):
-        durable.replace(tmp_path / "file", tmp_path / "c" / "file")
+        files.replace(tmp_path / "file", tmp_path / "c" / "file")
