@@ -15,8 +15,8 @@ import time
 from importlib.util import find_spec
 
 from benchmarks.tables import SECTIONS
-from recognizer.errors import RecognizerError
 from recognizer.system import machine, paths
+from recognizer.system.terminal import exit_on_error
 
 RESULTS = paths.ROOT / "benchmarks" / "RESULTS.md"
 REPORTS: dict[str, tuple[str, tuple[str, ...]]] = {  # section: module, and what its report() is given
@@ -41,16 +41,13 @@ def main() -> None:
     parser.add_argument("--fresh", action="store_true", help="measure again what runs/benchmarks/ holds")
     options = parser.parse_args()
     SECTIONS.mkdir(parents=True, exist_ok=True)
-    if options.only:
-        try:
+    with exit_on_error():
+        if options.only:
             write_section(options.only)
-        except RecognizerError as error:
-            print(error, file=sys.stderr)
-            sys.exit(2)
-    else:
-        measure_all(fresh=options.fresh)
-    write_results()
-    print(f"Wrote {RESULTS.relative_to(paths.ROOT)}")
+        else:
+            measure_all(fresh=options.fresh)
+        write_results()
+        print(f"Wrote {RESULTS.relative_to(paths.ROOT)}")
 
 
 def measure_all(*, fresh: bool) -> None:

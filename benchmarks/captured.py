@@ -16,6 +16,7 @@ from benchmarks.tables import table
 from recognizer import pose, registry
 from recognizer.samples import Sample, Samples, encoded, new_sample
 from recognizer.system import machine, paths
+from recognizer.system.terminal import exit_on_error
 from recognizer.values import Box, Frame, Hand, Region
 from training import learn
 from training.sampled import view_of
@@ -26,8 +27,9 @@ ROUNDS = 3
 
 
 def main() -> None:
-    print(machine.description())
-    print(report())
+    with exit_on_error():
+        print(machine.description())
+        print(report())
 
 
 def report() -> str:

@@ -25,6 +25,7 @@ from benchmarks.serve import CARD_S, WAIT_S, _jpeg, streaming
 from recognizer.errors import SettingsError
 from recognizer.studio import Studio
 from recognizer.system import machine, paths
+from recognizer.system.terminal import exit_on_error
 from training import sets
 from training.fit import child_environment
 
@@ -48,7 +49,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cluster", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.parse_args()
-    print(report())
+    with exit_on_error():
+        print(report())
 
 
 def report() -> str:

@@ -27,12 +27,13 @@ from recognizer import appearance, pose, registry
 from recognizer.appearance import Appearance
 from recognizer.assets import find_asset
 from recognizer.classifier import Network
-from recognizer.errors import RecognizerError, SamplesError, SettingsError
+from recognizer.errors import SamplesError, SettingsError
 from recognizer.preprocess import hand_image
 from recognizer.samples_exchange import labels_in
 from recognizer.sources import PICTURE_SUFFIXES, read_image
 from recognizer.system import paths
 from recognizer.system.native import silent_stderr
+from recognizer.system.terminal import exit_on_error
 from recognizer.values import Frame
 from training import hands, heads, new_signs
 from training.backbones import WEIGHTS, weights_at_hand
@@ -63,11 +64,8 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=registry.models_folder())
     parser.add_argument("--runs", type=Path, default=paths.runs() / "fewshot", help="where features are kept")
     options = parser.parse_args()
-    try:
+    with exit_on_error():
         run(options)
-    except RecognizerError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
 
 
 def run(options: argparse.Namespace) -> None:

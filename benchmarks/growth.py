@@ -23,6 +23,7 @@ from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.sources import VideoFile
 from recognizer.studio import Studio
 from recognizer.system import machine
+from recognizer.system.terminal import exit_on_error
 from recognizer.values import Frame
 
 DIGITS = (1, 2, 5, 10, 20, 50)
@@ -37,8 +38,9 @@ NOTED = 25  # frames of a stream until its finders have settled
 
 
 def main() -> None:
-    print(machine.description())
-    print(report())
+    with exit_on_error():
+        print(machine.description())
+        print(report())
 
 
 def report() -> str:

@@ -21,13 +21,14 @@ import numpy as np
 
 from benchmarks.tables import SECTIONS, table
 from recognizer import registry
-from recognizer.errors import RecognizerError, SettingsError
+from recognizer.errors import SettingsError
 from recognizer.live import LivePipeline
 from recognizer.overlay import Overlay
 from recognizer.settings import STUDIO_SCENES
 from recognizer.sinks import Window
 from recognizer.sources import StudioSource
 from recognizer.system import machine, paths
+from recognizer.system.terminal import SOME_FAILED, exit_on_error
 
 MOST_MB = 20.0  # that a run may grow by
 TASKS = ("digits", "rps")
@@ -51,17 +52,14 @@ def main() -> None:
     def is_over(held: Held) -> bool:
         return held.lasted_s >= wanted_s and (bool(held.notes) or held.lasted_s >= PATIENCE * wanted_s)
 
-    try:
+    with exit_on_error():
         held = run(is_over, options.swap_every, (width, height), options.models)
-    except RecognizerError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
     section = as_markdown(held)
     print(section)
     SECTIONS.mkdir(parents=True, exist_ok=True)
     (SECTIONS / "hours.md").write_text(section, encoding="utf-8")
     print(f"Wrote {(SECTIONS / 'hours.md').relative_to(paths.ROOT)}")
-    sys.exit(0 if held.is_well else 1)
+    sys.exit(0 if held.is_well else SOME_FAILED)
 
 
 @dataclass(frozen=True)

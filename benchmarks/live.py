@@ -25,6 +25,7 @@ from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.settings import STUDIO_SCENES, TASKS
 from recognizer.studio import Studio
 from recognizer.system import machine
+from recognizer.system.terminal import exit_on_error
 from recognizer.values import Frame
 from training.tf_settings import import_tensorflow
 
@@ -54,19 +55,22 @@ def main() -> None:
     parser.add_argument("--no-tutorial", action="store_true", help="leave out the loop that needs TensorFlow")
     options = parser.parse_args()
     width, height = (int(side) for side in options.size.split("x"))
-    found = run(options.task, options.frames, options.rounds, (width, height), with_tutorial=not options.no_tutorial)
-    print(machine.description())
-    print(f"{found.frames} studio frames of {width}x{height}, medians")
-    for stage, values in found.stages.items():
-        print(f"  {stage:10} {np.median(values):7.2f} ms")
-    for name, values in found.costs.items():
-        print(
-            f"{name:14} {np.median(values):7.2f} ms   mean {np.mean(values):7.2f}   p95 {np.percentile(values, 95):7.2f}"
+    with exit_on_error():
+        found = run(
+            options.task, options.frames, options.rounds, (width, height), with_tutorial=not options.no_tutorial
         )
-    print(f"live is {found.ratio('live', found.least):.2f} times {LEAST[found.least]}")
-    if "tutorial" in found.costs:
-        faster = found.ratio("tutorial", "live")
-        print(f"live is {faster:.1f} times faster than the tutorial's loop (biggest contour, model.predict)")
+        print(machine.description())
+        print(f"{found.frames} studio frames of {width}x{height}, medians")
+        for stage, values in found.stages.items():
+            print(f"  {stage:10} {np.median(values):7.2f} ms")
+        for name, values in found.costs.items():
+            print(
+                f"{name:14} {np.median(values):7.2f} ms   mean {np.mean(values):7.2f}   p95 {np.percentile(values, 95):7.2f}"
+            )
+        print(f"live is {found.ratio('live', found.least):.2f} times {LEAST[found.least]}")
+        if "tutorial" in found.costs:
+            faster = found.ratio("tutorial", "live")
+            print(f"live is {faster:.1f} times faster than the tutorial's loop (biggest contour, model.predict)")
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from recognizer.settings import STUDIO_SCENES, TASKS
 from recognizer.sources import decode_image
 from recognizer.studio import Studio
 from recognizer.system import machine, paths
+from recognizer.system.terminal import exit_on_error
 from recognizer.values import Frame
 
 CARD_S = 2.4  # the studio shows another sheet this often
@@ -49,10 +50,11 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="of the server")
     options = parser.parse_args()
     width, height = (int(side) for side in options.size.split("x"))
-    print(f"{machine.description()}, {options.workers} workers")
-    print(f"{'':28} {'p50':>8} {'p95':>8} {'p99':>8} ms {'a second':>10}")
-    for row in run(options.task, options.frames, (width, height), options.workers):
-        row.show()
+    with exit_on_error():
+        print(f"{machine.description()}, {options.workers} workers")
+        print(f"{'':28} {'p50':>8} {'p95':>8} {'p99':>8} ms {'a second':>10}")
+        for row in run(options.task, options.frames, (width, height), options.workers):
+            row.show()
 
 
 def report(task: str = "digits", frames: int = 20) -> str:

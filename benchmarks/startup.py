@@ -14,6 +14,7 @@ import numpy as np
 from benchmarks.tables import table
 from recognizer.settings import TASKS
 from recognizer.system import machine, paths
+from recognizer.system.terminal import exit_on_error
 
 ROUNDS = 3  # of which the median is told: the first one reads the files from the disk
 FIRST = """
@@ -57,8 +58,9 @@ FRAMES = 30  # read before memory is looked at
 
 
 def main() -> None:
-    print(machine.description())
-    print(report())
+    with exit_on_error():
+        print(machine.description())
+        print(report())
 
 
 def report() -> str:

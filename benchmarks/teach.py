@@ -11,7 +11,6 @@ import argparse
 import os
 import shutil
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ import numpy as np
 from benchmarks.tables import table
 from recognizer import registry
 from recognizer.classifier import Classifier
-from recognizer.errors import RecognizerError, SamplesError
+from recognizer.errors import SamplesError
 from recognizer.live import LivePipeline
 from recognizer.mirror import folder_of
 from recognizer.pipeline import finding, open_pipeline
@@ -32,6 +31,7 @@ from recognizer.samples import Samples, new_session
 from recognizer.sources import PICTURE_SUFFIXES, read_image
 from recognizer.studio import Studio
 from recognizer.system import paths
+from recognizer.system.terminal import exit_on_error
 from recognizer.teach import ENTER, SAMPLE_EVERY_S, Teacher, subject
 from recognizer.values import Frame, Observation
 from training import learn
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--digits", nargs="?", type=Path, const=Path(), metavar="DIR")
     parser.add_argument("--models", type=folder_of, default=registry.models_folder())
     options = parser.parse_args()
-    try:
+    with exit_on_error():
         if options.digits is None:
             for region in options.regions:
                 print(measure(region, options.models).told())
@@ -64,9 +64,6 @@ def main() -> None:
             if options.digits != Path():
                 for own in learn_series(options.digits, options.models):
                     print(own.told())
-    except RecognizerError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
 
 
 def report() -> str:

@@ -3,7 +3,8 @@
 import os
 import sys
 
-from recognizer.cli import INTERRUPTED, main
+from recognizer.cli import main
+from recognizer.system.terminal import INTERRUPTED
 
 if __name__ == "__main__":
     code = main()

@@ -23,14 +23,13 @@ from typing import BinaryIO
 
 from recognizer.errors import AssetError, DownloadError
 from recognizer.system import paths
+from recognizer.system.terminal import exit_on_error
 
 FETCH = "python3 start.py assets, or python -m recognizer.assets"  # the remedy wherever an asset is missing
 TIMEOUT_S = 15  # without a byte
 CHUNK_BYTES = 1 << 18
 ALIGNMENT_BYTES = 64  # LiteRT copies the weights of a network that does not lie at a multiple of this, and warns
 ALIGNMENT_TAG = 0xD935  # of padding in a zip entry, as Android's zipalign writes it
-USAGE_ERROR = 2
-INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -181,22 +180,16 @@ def pack(wheel: Path, members: tuple[tuple[str, str], ...], file: BinaryIO) -> N
         raise DownloadError(f"{wheel.name} is not the wheel that was expected ({error}).") from error
 
 
-def main() -> int:
-    """Fetch every asset that is missing and say where it lies; the exit code: 0, 2 for an error, 130 for Ctrl-C."""
+def main() -> None:
+    """Fetch every asset that is missing and say where it is."""
     argparse.ArgumentParser(
         prog="python -m recognizer.assets",
         description=f"Fetch what is missing: {', '.join(asset.file for asset in ASSETS.values())}.",
         epilog="It goes into the folder that RECOGNIZER_ASSETS names, else into models/assets/.",
     ).parse_args()
-    try:
+    with exit_on_error():
         for name in ASSETS:
             print(f"{name}: {fetch_asset(name)}")
-    except AssetError as error:
-        print(error, file=sys.stderr)
-        return USAGE_ERROR
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    return 0
 
 
 def _path(name: str, folder: Path | None) -> Path:
@@ -251,4 +244,4 @@ def _one_line(reason: object) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

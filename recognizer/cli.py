@@ -1,4 +1,4 @@
-"""Flags to objects; the only place that prints errors and decides exit codes."""
+"""Words to a command, flags to objects, and what comes of it to an exit code."""
 
 import argparse
 import json
@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recognizer.errors import RecognizerError, SettingsError
+from recognizer.errors import SettingsError
 from recognizer.mirror import folder_of
-from recognizer.system.ctrl_c import CtrlC, was_pressed
-from recognizer.system.terminal import spell_what_cannot_be_shown
+from recognizer.system.ctrl_c import CtrlC
+from recognizer.system.terminal import SOME_FAILED, exit_code_of, spell_what_cannot_be_shown
 
 # Whatever loads OpenCV or NumPy is imported where it is used, so that --help answers at once.
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from recognizer.turns import Unmirror
     from recognizer.values import Observation
 
-USAGE_ERROR = 2
-SOME_FAILED = 1
-INTERRUPTED = 130
 TAB = "\t"
 
 LIVE_HELP = """\
@@ -71,12 +68,7 @@ def main(words: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SOME_FAILED
     except (Exception, KeyboardInterrupt) as error:
-        if was_pressed(error):
-            return INTERRUPTED
-        if not isinstance(error, RecognizerError):
-            raise
-        print(error, file=sys.stderr)
-        return USAGE_ERROR
+        return exit_code_of(error)
 
 
 def run_live(words: Sequence[str]) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from recognizer import assets, mirror
 from recognizer.system import paths
+from recognizer.system.terminal import SOME_FAILED
 
 OLDEST_PYTHON = (3, 11)
 NEWEST_PYTHON = (3, 13)  # the packages in requirements.txt have wheels for these
@@ -44,7 +45,7 @@ def report(models_dir: Path, data_dirs: tuple[Path, ...] = ()) -> int:
         _say(f"{mark:<4}  {check.name}: {check.detail}" + (f"  -> {check.remedy}" if check.remedy else ""))
     failed = sum(check.ok is False for check in found)
     _say(f"{failed} to mend before digits can be recognised." if failed else "Digits can be recognised here.")
-    return 1 if failed else 0
+    return SOME_FAILED if failed else 0
 
 
 def checks(models_dir: Path, data_dirs: tuple[Path, ...] = ()) -> list[Check]:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from recognizer.errors import SamplesError
 from recognizer.mirror import folder_of
+from recognizer.system.terminal import SOME_FAILED
 
 # Whatever loads OpenCV or NumPy is imported where it is used, so that --help answers at once.
 if TYPE_CHECKING:
     from recognizer.samples import Sample, Samples
     from recognizer.samples_exchange import Imported
 
-SOME_FAILED = 1
 SHOWN = 20  # problems told one by one; the rest are counted
 
 SAMPLES_HELP = """\

@@ -14,6 +14,7 @@ from recognizer import assets
 from recognizer.assets import Asset, Download, Wheel
 from recognizer.errors import AssetError, DownloadError
 from recognizer.system import paths
+from recognizer.system.terminal import INTERRUPTED, USAGE_ERROR
 
 CONTENT = bytes(range(256)) * 4000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -295,13 +296,17 @@ def test_a_damaged_wheel(tmp_path):
 def test_the_program_fetches_and_says_where(server, folder, named, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["assets"])
     named(Download(f"{server}/good", SHA256))
-    assert assets.main() == 0
+    assets.main()
     assert capsys.readouterr().out.splitlines()[-1] == f"thing: {folder / 'thing.bin'}"
     named(Download(f"{server}/gone", "0" * 64))
-    assert assets.main() == 2
+    with pytest.raises(SystemExit) as ended:
+        assets.main()
+    assert ended.value.code == USAGE_ERROR
     assert len(capsys.readouterr().err.splitlines()) == 1
     monkeypatch.setattr(assets, "fetch_asset", interrupted)
-    assert assets.main() == 130
+    with pytest.raises(SystemExit) as ended:
+        assets.main()
+    assert ended.value.code == INTERRUPTED
 
 
 def interrupted(*_):

@@ -7,16 +7,16 @@ import argparse
 import hashlib
 import os
 import signal
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recognizer import registry
-from recognizer.errors import ModelError, RecognizerError
+from recognizer.errors import ModelError
 from recognizer.mirror import folder_of
 from recognizer.system import files, paths
+from recognizer.system.terminal import exit_on_error
 from training.tf_settings import import_tensorflow
 
 if TYPE_CHECKING:
@@ -43,13 +43,8 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--models", type=folder_of, default=registry.models_folder())
     options = parser.parse_args(words)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the window closes: nothing half-written stays
-    try:
+    with exit_on_error():
         print(backbone_file(options.backbone, options.models, lambda line: print(f"{line} …", flush=True))[1])
-    except RecognizerError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def backbone_file(name: str | None, models: Path, tell: Callable[[str], None] = lambda line: None) -> tuple[str, Path]:

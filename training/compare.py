@@ -4,13 +4,12 @@ python -m training.compare runs/mnist-*
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from recognizer.errors import RecognizerError
 from recognizer.system import paths
+from recognizer.system.terminal import exit_on_error
 from training.figures import new_figure, save
 from training.fit import NETWORKS, read_metrics
 
@@ -23,14 +22,11 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     parser.add_argument("--picture", type=Path, default=paths.runs() / "compare.png")
     options = parser.parse_args(words)
-    try:
+    with exit_on_error():
         found = in_order([read_metrics(run) for run in options.runs])
         print(as_text(found))
         draw_comparison(found, options.picture)
         print(f"Wrote {options.picture}")
-    except RecognizerError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
 
 
 def in_order(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -12,7 +12,6 @@ python -m training.evaluate sources --task letters|rps      (hand signs of peopl
 
 import argparse
 import re
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -22,13 +21,14 @@ import cv2
 import numpy as np
 
 from recognizer import registry
-from recognizer.errors import DataError, RecognizerError, SettingsError
+from recognizer.errors import DataError, SettingsError
 from recognizer.mirror import folder_of
 from recognizer.overlay import Overlay
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.sources import PICTURE_SUFFIXES, open_source, read_image
 from recognizer.strokes import draw_strokes, letter_strokes
 from recognizer.system import paths
+from recognizer.system.terminal import exit_on_error
 from recognizer.values import Frame
 from training import rooms, scenes, signs
 from training.datasets import load_mnist
@@ -62,13 +62,8 @@ def main() -> None:
     parser.add_argument("--kind", choices=signs.KINDS, help="for sources: only this kind")
     parser.add_argument("--runs", type=Path, default=paths.runs(), help="for sources: what is kept on the way")
     options = parser.parse_args()
-    try:
+    with exit_on_error():
         WHAT[options.what](options)
-    except RecognizerError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def _measured(options: argparse.Namespace, measure: Callable[[Pipeline], None], *, stream: bool = False) -> None:

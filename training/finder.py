@@ -13,7 +13,6 @@ written where the recognizer has them, with a card.
 import argparse
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +22,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from recognizer.errors import DataError, RecognizerError
+from recognizer.errors import DataError
 from recognizer.regions.characters import NETWORKS
 from recognizer.regions.verifier import VerifierNetwork
 from recognizer.system import paths
 from recognizer.system.files import write_whole
+from recognizer.system.terminal import exit_on_error
 from training import characters, inks, rooms, verifier
 from training.processes import fresh_processes
 from training.sheets import LINES, choose, log_uniform
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="go on from these weights")
     parser.add_argument("--folder", type=Path, default=paths.runs() / "finder", help="where the examples are kept")
     options = parser.parse_args()
-    try:
+    with exit_on_error():
         if options.what != "fit":
             examples = draw_shard if options.what == "draw" else propose_shard
             draw(options.folder, options.scenes, os.cpu_count() or 1, examples)
@@ -85,11 +85,6 @@ def main() -> None:
             parser.error(f"fit needs the name of a network: {', '.join(FITS)}")
         else:
             fit(options.network, options.folder, options.epochs, options.start)
-    except RecognizerError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def draw_shard(number: int, folder: Path, material: rooms.Material) -> None:

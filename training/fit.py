@@ -25,6 +25,7 @@ from recognizer import registry
 from recognizer.errors import DataError, RecognizerError, SettingsError
 from recognizer.mirror import folder_of
 from recognizer.system import machine, paths
+from recognizer.system.terminal import exit_on_error
 from training import augment, sets
 from training.markdown import write_text
 from training.networks import WORKSHOP
@@ -113,14 +114,9 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(words: Sequence[str] | None = None) -> None:
     options = parse(words)
-    try:
+    with exit_on_error():
         choose_backend(options.backend)
         print(f"Wrote {train(options) / 'index.html'}")
-    except RecognizerError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def choose_backend(backend: str) -> None:

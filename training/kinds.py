@@ -9,7 +9,6 @@ here is Sign Language MNIST's official test: by "pixels" as it is, by the others
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -20,11 +19,12 @@ import numpy as np
 
 from recognizer import assets, preprocess, registry
 from recognizer.classifier import Classifier
-from recognizer.errors import ModelError, RecognizerError
+from recognizer.errors import ModelError
 from recognizer.hand_signs import HandClassifier
 from recognizer.mirror import folder_of
 from recognizer.regions.hands import HandFinder
 from recognizer.system import paths
+from recognizer.system.terminal import exit_on_error
 from recognizer.values import Frame, Region
 from training.datasets import Images, load_sign_mnist, rps_subset
 from training.hands import LABELS, surest
@@ -57,14 +57,11 @@ def main(words: Sequence[str] | None = None) -> None:
     options = parser.parse_args(words)
     if options.every < 1:
         parser.error(f"--every {options.every} is not at least 1")
-    try:
+    with exit_on_error():
         versions = {(task, kind): version(options.models, task, kind) for task in LABELS for kind in KINDS}
         text = report(versions, options.models, options.every)
         write_text(options.results, text)
         print(f"Wrote {options.results}")
-    except RecognizerError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
 
 
 def version(models: Path, task: str, kind: str) -> Path:

@@ -23,7 +23,7 @@ from recognizer.pipeline import picture_finder
 from recognizer.samples import REGIONS, Sample, Samples, Task
 from recognizer.samples_exchange import import_folder, labels_in
 from recognizer.sources import PICTURE_SUFFIXES, read_image
-from recognizer.system.terminal import spell_what_cannot_be_shown
+from recognizer.system.terminal import exit_on_error, spell_what_cannot_be_shown
 from recognizer.values import Frame
 from training import new_signs
 from training.backbones import SIDE
@@ -38,13 +38,8 @@ def main(words: Sequence[str] | None = None) -> None:
     options = parse(words)
     spell_what_cannot_be_shown()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # cancelled by the window: nothing half-written stays
-    try:
+    with exit_on_error():
         learn(options, told_in_json() if options.json else told_in_words())
-    except RecognizerError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def parse(words: Sequence[str] | None = None) -> argparse.Namespace:

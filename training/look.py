@@ -4,14 +4,13 @@ python -m training.look --data mnist
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from recognizer.errors import RecognizerError
 from recognizer.system import paths
+from recognizer.system.terminal import exit_on_error
 from training import sets
 from training.figures import new_figure, save, show_image
 from training.sets import DataSet
@@ -29,15 +28,12 @@ def main(words: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--runs", type=Path, default=paths.runs())
     options = parser.parse_args(words)
-    try:
+    with exit_on_error():
         data = sets.load(options.data, None, options.region)
         print_counts(data)
         path = options.runs / "look" / f"{data.name}.png"
         draw_look(data, path)
         print(f"Wrote {path}")
-    except RecognizerError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
 
 
 def print_counts(data: DataSet) -> None:

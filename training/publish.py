@@ -5,7 +5,6 @@ python -m training.publish runs/mnist-cnn-0
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ import numpy as np
 
 from recognizer import preprocess, registry
 from recognizer.classifier import FEATURES, INPUT, NEIGHBOURS, Classifier, Rejection
-from recognizer.errors import RecognizerError
 from recognizer.mirror import folder_of
+from recognizer.system.terminal import exit_on_error
 from training import sets
 from training.fit import KEEP_CONFIDENCE, NETWORK_FILE, Split, read_metrics, split_of, write_metrics
 from training.networks import EMBEDDING
@@ -40,11 +39,8 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--models", type=folder_of, default=registry.models_folder())
     options = parser.parse_args()
-    try:
+    with exit_on_error():
         publish(options.run, options.models)
-    except RecognizerError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
 
 
 def publish(run: Path, models: Path) -> Path:

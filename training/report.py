@@ -7,7 +7,6 @@ import argparse
 import base64
 import csv
 import html
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from recognizer.errors import DataError, RecognizerError
+from recognizer.errors import DataError
+from recognizer.system.terminal import exit_on_error
 from training import sets
 from training.figures import new_figure, save, show_image, show_signed
 from training.fit import HISTORY, METRICS, NETWORK_FILE, NETWORKS, PREDICTIONS, probabilities_of, read_metrics
@@ -69,15 +69,10 @@ def main() -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     options = parser.parse_args()
-    try:
+    with exit_on_error():
         for run in options.runs:
             write_report(run)
             print(f"Wrote {run / 'index.html'}")
-    except RecognizerError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def write_report(run: Path) -> None:

@@ -19,7 +19,6 @@ import hashlib
 import json
 import math
 import os
-import sys
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,10 +29,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from recognizer.cluster import connected
-from recognizer.errors import DataError, RecognizerError, SettingsError
+from recognizer.errors import DataError, SettingsError
 from recognizer.samples import Samples
 from recognizer.system import paths
 from recognizer.system.files import new_file
+from recognizer.system.terminal import exit_on_error
 from training import augment, fit, sets, signs
 from training.cluster import needs_of
 from training.fit import TrainingError
@@ -149,14 +149,8 @@ def _flags(chosen: Chosen) -> list[str]:
 def main(words: Sequence[str] | None = None) -> None:
     options = parse(words)
     settle_tensorflow()
-    try:
+    with exit_on_error("\nStopped. The same command goes on with the trials that are not done."):
         sweep(options)
-    except RecognizerError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("\nStopped. The same command goes on with the trials that are not done.")
-        sys.exit(130)
 
 
 def parse(words: Sequence[str] | None = None) -> argparse.Namespace:

@@ -20,10 +20,9 @@ import numpy as np
 
 from recognizer import preprocess, registry
 from recognizer.classifier import Rejection
-from recognizer.errors import RecognizerError
 from recognizer.mirror import folder_of
 from recognizer.system import paths
-from recognizer.system.terminal import spell_what_cannot_be_shown
+from recognizer.system.terminal import exit_on_error, spell_what_cannot_be_shown
 from training import crops, scenes
 from training.datasets import Images, load_mnist
 from training.heads import Knowledge
@@ -129,16 +128,11 @@ def main() -> None:
         parser.error("--start is of digits: letters and rps are fitted anew")
     if options.start and not (options.start / KERAS_NETWORK).is_file():
         parser.error(f"--start {options.start} has no {KERAS_NETWORK}. Name a folder of models/digits.")
-    try:
+    with exit_on_error():
         if options.task == "digits":
             train_digits(options)
         else:
             train_signs(options)
-    except RecognizerError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def train_digits(options: argparse.Namespace) -> None:

@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from recognizer.errors import DataError, RecognizerError
+from recognizer.errors import DataError
 from recognizer.sources import read_image
 from recognizer.system import paths
-from recognizer.system.terminal import spell_what_cannot_be_shown
+from recognizer.system.terminal import INTERRUPTED, exit_on_error, spell_what_cannot_be_shown
 from training import sets
 from training.compare import draw_comparison, in_order, name_of, plain
 from training.fit import NETWORK_FILE, NETWORKS, TrainingError, child_environment, read_metrics
@@ -85,7 +85,7 @@ def main(words: Sequence[str] | None = None) -> None:
         help="with --cluster: cores of each run (default: all of the smallest machine)",
     )
     options = parser.parse_args(words)
-    try:
+    with exit_on_error("\nStopped. The same command goes on from here."):
         if options.cluster is None or options.write:
             runs, missing = train_all(options)
         else:
@@ -96,12 +96,6 @@ def main(words: Sequence[str] | None = None) -> None:
             raise DataError(f"There is no finished run in {options.runs}.")
         write_results(runs, missing, options.runs, options.results)
         print(f"Wrote {options.results}")
-    except RecognizerError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("\nStopped. The same command goes on from here.")
-        sys.exit(130)
 
 
 def train_all(options: argparse.Namespace) -> tuple[list[Path], dict[str, str]]:
@@ -165,7 +159,7 @@ def _train(data: str, network: str, backend: str, options: argparse.Namespace) -
     words = words_of(data, network, backend, options)
     print(f"\n== {data}, {network}, {backend}", flush=True)
     done = subprocess.run([sys.executable, "-m", "training.fit", *words], env=child_environment(), check=False)
-    if done.returncode == 130:
+    if done.returncode == INTERRUPTED:
         raise KeyboardInterrupt
     if done.returncode:
         raise TrainingError(f"{data} with {network} failed; see above. The same command goes on from there.")
