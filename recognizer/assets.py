@@ -4,30 +4,23 @@
 """
 
 import argparse
-import contextlib
 import hashlib
-import http.client
 import struct
 import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from recognizer.errors import AssetError, DownloadError
-from recognizer.system import paths
+from recognizer.system import files, paths
+from recognizer.system.download import TIMEOUT_S, download, mismatch, one_line, part_of, storing
 from recognizer.system.terminal import exit_on_error
 
 FETCH = "python3 start.py assets, or python -m recognizer.assets"  # the remedy wherever an asset is missing
-TIMEOUT_S = 15  # without a byte
-CHUNK_BYTES = 1 << 18
 ALIGNMENT_BYTES = 64  # LiteRT copies the weights of a network that does not lie at a multiple of this, and warns
 ALIGNMENT_TAG = 0xD935  # of padding in a zip entry, as Android's zipalign writes it
 
@@ -40,7 +33,7 @@ class Download:
     sha256: str
 
     def fetch(self, path: Path) -> None:
-        download(self.url, path, self.sha256)
+        download(self.url, path, f"sha256:{self.sha256}")
 
 
 @dataclass(frozen=True)
@@ -53,10 +46,13 @@ class Wheel:
 
     def fetch(self, path: Path) -> None:
         print(f"Downloading {self.requirement} to take {path.name} out of it", flush=True)
-        with whole_file(path) as file, tempfile.TemporaryDirectory() as folder:
-            pack(_download_wheel(self.requirement, Path(folder)), self.members, file)
-            file.flush()
-            _check(self.requirement, _sha256(Path(file.name)), self.sha256)
+        with storing(path):
+            with files.new_file(path) as file, tempfile.TemporaryDirectory() as folder:
+                pack(_download_wheel(self.requirement, Path(folder)), self.members, file)
+                wrong = mismatch(file, f"sha256:{self.sha256}")
+                if wrong:
+                    raise DownloadError(f"{self.requirement} {wrong}.")
+            part_of(path).unlink(missing_ok=True)  # what another source began to give
 
 
 @dataclass(frozen=True)
@@ -129,38 +125,6 @@ def fetch_asset(name: str, folder: Path | None = None) -> Path:
     )
 
 
-def download(url: str, path: Path, sha256: str) -> None:
-    """Fetch a file with progress; it appears under `path` only when it is whole and its checksum is right.
-
-    Raises DownloadError, and AssetError where it cannot be stored.
-    """
-    print(f"Downloading {url}", flush=True)
-    digest = hashlib.sha256()
-    with whole_file(path) as file:
-        for chunk in _chunks(url):
-            file.write(chunk)
-            digest.update(chunk)
-        _check(url, digest.hexdigest(), sha256)
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write: it appears under `path` when the block ends, and not at all when it raises. Raises AssetError."""
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            yield file
-        part.replace(path)
-    except OSError as error:
-        raise AssetError(
-            f"{path} cannot be written ({error}). Make its folder writable, or free some space on the disk."
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
-
-
 def pack(wheel: Path, members: tuple[tuple[str, str], ...], file: BinaryIO) -> None:
     """Copy members of the wheel into a zip archive, the same bytes on every machine. Raises DownloadError.
 
@@ -201,31 +165,6 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _check(source: str, found: str, wanted: str) -> None:
-    if found != wanted:
-        raise DownloadError(f"{source} has SHA-256 {found[:12]}…, and {wanted[:12]}… was expected.")
-
-
-def _chunks(url: str) -> Iterator[bytes]:
-    """The file at the address, piece by piece, with progress on a terminal. Raises DownloadError."""
-    try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
-            total = int(response.headers.get("Content-Length") or 0)
-            done = 0
-            while chunk := response.read(CHUNK_BYTES):
-                yield chunk
-                done += len(chunk)
-                if sys.stdout.isatty():
-                    print(f"\r  {done / 1e6:.1f} of {max(done, total) / 1e6:.1f} MB", end="", flush=True)
-        if sys.stdout.isatty():
-            print()
-    except (OSError, http.client.HTTPException) as error:
-        reason = error.reason if type(error) is urllib.error.URLError else error  # without "urlopen error" around it
-        raise DownloadError(f"{url} could not be downloaded ({_one_line(reason)}).") from error
-    if done < total:
-        raise DownloadError(f"{url} broke off after {done} of {total} bytes.")
-
-
 def _download_wheel(requirement: str, folder: Path) -> Path:
     """Have pip put the wheel for one fixed platform into the folder: its networks run on all. Raises DownloadError."""
     command = [sys.executable, "-m", "pip", "download", requirement, "--no-deps", "--dest", str(folder), "--quiet"]
@@ -235,12 +174,8 @@ def _download_wheel(requirement: str, folder: Path) -> Path:
     wheels = list(folder.glob("*.whl"))
     if ran.returncode != 0 or not wheels:
         reason = ([line for line in ran.stderr.splitlines() if line.strip()] or ["no reason given"])[-1]
-        raise DownloadError(f"pip could not download {requirement} ({_one_line(reason.removeprefix('ERROR: '))}).")
+        raise DownloadError(f"pip could not download {requirement} ({one_line(reason.removeprefix('ERROR: '))}).")
     return wheels[0]
-
-
-def _one_line(reason: object) -> str:
-    return " ".join(str(reason).split()) or type(reason).__name__
 
 
 if __name__ == "__main__":

@@ -133,12 +133,13 @@ def test_the_folder_may_be_given(server, tmp_path, folder, named):
         ("/gone", "could not be downloaded \\(HTTP Error 404: Not Found\\)"),
     ],
 )
-def test_a_download_that_is_not_whole_leaves_nothing(server, folder, named, path, reason):
+def test_a_download_that_is_not_whole_is_no_asset(server, folder, named, path, reason):
     named(Download(server + path, SHA256))
     with pytest.raises(AssetError, match=reason) as error:
         assets.fetch_asset("thing")
     assert one_line(error).startswith(f"thing.bin could not be fetched. {server}{path} ")
-    assert files_in(folder) == []
+    assert "thing.bin" not in files_in(folder)
+    assert assets.problem("thing").endswith("is missing")
 
 
 def test_a_wrong_checksum_leaves_nothing(server, folder, named):
@@ -176,7 +177,7 @@ def test_a_folder_that_cannot_be_written(server, folder, named, monkeypatch):
     opened = Path.open
 
     def denied(self, mode="r", *words, **named):
-        if "w" in mode:
+        if "a" in mode:
             raise PermissionError(13, "Permission denied", str(self))
         return opened(self, mode, *words, **named)
 
@@ -204,21 +205,6 @@ def test_a_file_where_the_folder_should_be(server, folder, named):
     with pytest.raises(AssetError, match="cannot be written") as error:
         assets.fetch_asset("thing")
     one_line(error)
-
-
-def test_a_stopped_download_leaves_nothing_and_an_older_file_survives(server, folder, monkeypatch):
-    folder.mkdir(parents=True)
-    (folder / "thing.bin").write_bytes(b"older")
-
-    def stopped(url):
-        yield CONTENT[:1000]
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(assets, "_chunks", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        assets.download(f"{server}/good", folder / "thing.bin", SHA256)
-    assert (folder / "thing.bin").read_bytes() == b"older"
-    assert files_in(folder) == ["thing.bin"]
 
 
 def test_progress_is_shown_on_a_terminal(server, folder, named, monkeypatch, capsys):
@@ -258,6 +244,13 @@ def test_an_asset_out_of_a_wheel(wheel, server, folder, named, capfd):
     said = capfd.readouterr()
     assert said.err == ""
     assert "to take thing.bin out of it" in said.out
+
+
+def test_what_a_first_source_began_to_give_is_gone_when_a_wheel_has_the_asset(wheel, server, folder, named):
+    archive = packed(wheel)
+    named(Download(f"{server}/short", SHA256), Wheel(str(wheel), MEMBERS, hashlib.sha256(archive).hexdigest()))
+    assert assets.fetch_asset("thing").read_bytes() == archive
+    assert files_in(folder) == ["thing.bin"]
 
 
 def test_a_wheel_with_another_network_leaves_nothing(wheel, folder, named):

@@ -209,7 +209,7 @@ def test_no_network(root):
 def test_a_file_where_the_folder_should_be(server, npz, root):
     root.mkdir()
     (root / "data").write_text("a file")
-    with pytest.raises(DataError, match="could not be downloaded") as error:
+    with pytest.raises(DataError, match="cannot be written") as error:
         datasets.load_mnist(url=f"{server}/good", sha256=digest(npz))
     one_line(error)
 

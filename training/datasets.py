@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer.errors import DataError
+from recognizer.errors import AssetError, DataError, DownloadError
 from recognizer.system import paths
-from training.fetching import fetch
+from recognizer.system.download import download
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +51,16 @@ def load_mnist(*, url: str = MNIST_URL, sha256: str = MNIST_SHA256) -> Images:
         if all((folder / name).is_file() for name in MNIST_IDX):
             return read_mnist_idx(folder)
     return read_mnist_npz(fetch(url, paths.data() / "mnist.npz", f"sha256:{sha256}"))
+
+
+def fetch(url: str, path: Path, checksum: str) -> Path:
+    """Download a file of a data set, as `download` does. Raises DataError."""
+    try:
+        return download(url, path, checksum)
+    except DownloadError as error:
+        raise DataError(f"{error} Try again when online, or put {path.name} into {path.parent}.") from error
+    except AssetError as error:
+        raise DataError(str(error)) from error
 
 
 def read_mnist_npz(path: Path) -> Images:

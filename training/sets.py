@@ -14,10 +14,9 @@ from recognizer import preprocess
 from recognizer.errors import DataError, SourceError
 from recognizer.samples import Samples
 from recognizer.sources import PICTURE_SUFFIXES, read_image
-from recognizer.system import paths
+from recognizer.system import files, paths
 from training import datasets
-from training.datasets import LETTERS, SIGN_OF_LETTER, Images, read_idx
-from training.fetching import fetch
+from training.datasets import LETTERS, SIGN_OF_LETTER, Images, fetch, read_idx
 
 SIDE = 28  # pixels of the small pictures
 TEST_SHARE = 0.2  # of a folder or a table that says nothing about which pictures are for testing
@@ -181,12 +180,10 @@ def load_emnist_letters() -> DataSet:
 def _unpack_emnist(archive: Path, folder: Path) -> None:
     """Take the letters out of NIST's archive of all EMNIST sets."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(archive) as packed:
             for name in EMNIST_FILES:
-                part = folder / f"{name}.part"
-                part.write_bytes(packed.read(f"gzip/{name}"))
-                part.replace(folder / name)
+                with files.new_file(folder / name) as file:
+                    file.write(packed.read(f"gzip/{name}"))
     except (OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
             f"{archive} is not NIST's archive of EMNIST ({error}). Delete it to download it again."
@@ -338,8 +335,8 @@ def _stem(path: Path) -> str:
     return path.name.split(".")[0]
 
 
-def _digest(*files: Path) -> str:
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+def _digest(*sources: Path) -> str:
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 
 _LOADERS: dict[str, Callable[[], DataSet]] = {

@@ -8,8 +8,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedRandom
 from pathlib import Path
-from typing import BinaryIO
 
 LOCK_POLL_S = 0.005  # a sample takes about as long to write
 REPLACE_TRIES = 50  # Windows refuses to replace a file while another program reads it: a second of patience
@@ -90,7 +90,7 @@ def write_whole(path: Path, data: bytes, *, sync: bool = True) -> None:
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[BinaryIO]:
+def new_file(path: Path) -> Iterator[BufferedRandom]:
     """A file to write that takes its name when the block ends, over what was there, and is gone when it raises.
 
     Makes the folder. Raises OSError.
