@@ -11,7 +11,6 @@ For DIR among the photographs of letters, what tells signs apart is learned anew
 import argparse
 import hashlib
 import json
-import os
 import re
 import sys
 import warnings
@@ -31,7 +30,7 @@ from recognizer.errors import SamplesError, SettingsError
 from recognizer.preprocess import hand_image
 from recognizer.samples_exchange import labels_in
 from recognizer.sources import PICTURE_SUFFIXES, read_image
-from recognizer.system import paths
+from recognizer.system import files, paths
 from recognizer.system.native import silent_stderr
 from recognizer.system.terminal import exit_on_error
 from recognizer.values import Frame
@@ -121,10 +120,10 @@ def compare(
     folder: Path, models: Path, runs: Path, draws: int, counts: Sequence[int] = LEARNED, *, with_networks: bool
 ) -> Comparison:
     """Learn from some pictures of the folder's and read the others, by each method. Raises SamplesError."""
-    files = pictures(folder)
-    crops, seen = hands_in(files, runs)
+    photographs = pictures(folder)
+    crops, seen = hands_in(photographs, runs)
     found = seen.jointed[:, 0]
-    labels = np.array([file.parent.name for file in files])[found]
+    labels = np.array([file.parent.name for file in photographs])[found]
     if len(set(labels)) < 2:
         raise SamplesError(f"Hands of {len(set(labels))} labels were found in {folder}, and two are needed.")
     directions = unseen_directions(folder, models)
@@ -140,14 +139,14 @@ def compare(
         name: [accuracy(features, labels, method, count, draws) for count in counts]
         for name, (features, method) in methods.items()
     }
-    return Comparison(len(files), len(set(labels)), float(found.mean()), shares)
+    return Comparison(len(photographs), len(set(labels)), float(found.mean()), shares)
 
 
 def pictures(folder: Path) -> list[Path]:
     """Of label/picture, in the order of their numbers. Raises SamplesError where there are none."""
     labels_in(folder)
-    files = [path for path in folder.glob("*/*") if path.suffix.lower() in PICTURE_SUFFIXES]
-    return sorted(files, key=lambda path: (path.parent.name, in_order(path.name)))
+    photographs = [path for path in folder.glob("*/*") if path.suffix.lower() in PICTURE_SUFFIXES]
+    return sorted(photographs, key=lambda path: (path.parent.name, in_order(path.name)))
 
 
 def in_order(name: str) -> list[tuple[int, str]]:
@@ -242,19 +241,19 @@ def nearest(learned: np.ndarray, labels: np.ndarray, tested: np.ndarray, rng: np
     return labels[cdist(tested, learned).argmin(axis=1)]
 
 
-def hands_in(files: list[Path], runs: Path) -> tuple[list[np.ndarray], Hands]:
+def hands_in(photographs: list[Path], runs: Path) -> tuple[list[np.ndarray], Hands]:
     """Of each picture the surest hand: its square crop in colour, its joints and looks; nothing where none was found."""
     from recognizer.regions.hands import HandFinder
 
     asset = find_asset("hand_landmarker")
-    made_of = json.dumps([(str(path), path.stat().st_size) for path in files]) + hands.code_digest(*hands.CODE)
+    made_of = json.dumps([(str(path), path.stat().st_size) for path in photographs]) + hands.code_digest(*hands.CODE)
     kept = runs / f"hands-{hashlib.sha256(made_of.encode()).hexdigest()[:12]}.npz"
     if not kept.is_file():
         sight, rng = Appearance(asset), np.random.default_rng(0)
-        boxes = np.zeros((len(files), 4), np.int64)
+        boxes = np.zeros((len(photographs), 4), np.int64)
         parts = []
         with HandFinder(asset, video=False) as finder:
-            for row, path in enumerate(files):
+            for row, path in enumerate(photographs):
                 regions = finder.find(Frame(read_image(path), 0, 0.0, path.name))
                 region = max(regions, key=lambda region: region.hand.score if region.hand else 0.0, default=None)
                 parts.append(hands.of_region(region, path.parent.name, "", sight, rng))
@@ -265,7 +264,7 @@ def hands_in(files: list[Path], runs: Path) -> tuple[list[np.ndarray], Hands]:
     with np.load(kept) as arrays:
         boxes = arrays["boxes"]
         found = Hands(**{name: arrays[name] for name in arrays.files if name != "boxes"})
-    crops = [read_image(path)[y1:y2, x1:x2] for path, (x1, y1, x2, y2) in zip(files, boxes, strict=True)]
+    crops = [read_image(path)[y1:y2, x1:x2] for path, (x1, y1, x2, y2) in zip(photographs, boxes, strict=True)]
     return crops, found
 
 
@@ -297,11 +296,8 @@ def features_of(name: str, crops: list[np.ndarray], runs: Path) -> np.ndarray:
 
 
 def save(path: Path, **arrays: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    with part.open("wb") as file:
+    with files.new_file(path) as file:
         np.savez_compressed(file, **arrays)
-    part.replace(path)
 
 
 if __name__ == "__main__":

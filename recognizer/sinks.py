@@ -281,7 +281,7 @@ class VideoWriter(_Closing):
             self._unfinished.unlink(missing_ok=True)
             raise SinkError(f"The video {self._path} could not be finished. Is the disk full? Try another folder.")
         with _telling(self._path):
-            self._unfinished.replace(self._path)
+            files.replace(self._unfinished, self._path)
 
     def _open(self, picture: np.ndarray) -> cv2.VideoWriter:
         height, width = picture.shape[:2]

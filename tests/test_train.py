@@ -134,7 +134,7 @@ def test_scenes_are_drawn_once(trained, data, monkeypatch):
     assert (drawn.classes == scenes.NOTHING).any()
     with pytest.raises(TypeError):
         train.draw_crops(mnist, chosen[40:], 120, 7, trained / "runs" / "digits")
-    assert not list((trained / "runs").rglob("*.part"))
+    assert not list((trained / "runs").rglob(".*"))
 
 
 def run_main(monkeypatch, capsys, *words):

@@ -25,8 +25,7 @@ import numpy as np
 from recognizer.errors import DataError
 from recognizer.regions.characters import NETWORKS
 from recognizer.regions.verifier import VerifierNetwork
-from recognizer.system import paths
-from recognizer.system.files import write_whole
+from recognizer.system import files, paths
 from recognizer.system.terminal import exit_on_error
 from training import characters, inks, rooms, verifier
 from training.processes import fresh_processes
@@ -156,12 +155,8 @@ def _scenes(material: rooms.Material, rng: np.random.Generator) -> Iterator[tupl
 
 
 def _keep(found: dict[str, list[np.ndarray]], path: Path) -> None:
-    """In one file, that appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".part")
-    with beside.open("wb") as file:
+    with files.new_file(path) as file:
         np.savez(file, allow_pickle=False, **{name: np.stack(values) for name, values in found.items()})
-    beside.replace(path)
 
 
 def fit(name: str, folder: Path, epochs: int | None, start: Path | None) -> None:
@@ -220,7 +215,8 @@ def publish(name: str, model: "keras.Model", about: dict[str, float]) -> None:
     path = NETWORKS / "card.json"
     card = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     card[name] = {**about, "command": f"python -m training.finder fit {name}", "git_commit": git_commit()}
-    write_whole(path, (json.dumps(card, indent=1) + "\n").encode())
+    with files.new_file(path) as file:
+        file.write((json.dumps(card, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from recognizer.errors import DataError
 from recognizer.hand_signs import corner
 from recognizer.preprocess import SIDE, hand_image
 from recognizer.sources import PICTURE_SUFFIXES, read_image
-from recognizer.system import paths
+from recognizer.system import files, paths
 from recognizer.values import Frame, Hand, Region
 from training.datasets import LETTERS
 from training.processes import fresh_processes
@@ -129,10 +129,8 @@ def _find_and_keep(model: Path, job: tuple[Path, Path]) -> None:
             label = picture.parent.name if picture.parent != source else ""
             parts.append(of_region(region, label, source.name, sight, rng))
     hands = together(parts)
-    temporary = path.with_suffix(".part")
-    with temporary.open("wb") as file:
+    with files.new_file(path) as file:
         np.savez(file, **{field.name: getattr(hands, field.name) for field in fields(hands)})
-    temporary.replace(path)
 
 
 def surest(regions: tuple[Region, ...]) -> Region | None:

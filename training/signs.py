@@ -17,6 +17,7 @@ import numpy as np
 from recognizer import appearance, pose, registry
 from recognizer.classifier import Rejection
 from recognizer.hand_signs import PREPARED
+from recognizer.system import files
 from training import hands as photos
 from training import new_signs
 from training.datasets import Images, load_sign_mnist, rps_subset
@@ -60,10 +61,8 @@ class Answers:
     distances: np.ndarray  # (N,) Mahalanobis, to the nearest label
 
     def save(self, path: Path) -> None:
-        temporary = path.with_suffix(".part")
-        with temporary.open("wb") as file:
+        with files.new_file(path) as file:
             np.savez_compressed(file, probabilities=self.probabilities, distances=self.distances)
-        temporary.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> "Answers":

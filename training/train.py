@@ -21,7 +21,7 @@ import numpy as np
 from recognizer import preprocess, registry
 from recognizer.classifier import Rejection
 from recognizer.mirror import folder_of
-from recognizer.system import paths
+from recognizer.system import files, paths
 from recognizer.system.terminal import exit_on_error, spell_what_cannot_be_shown
 from training import crops, scenes
 from training.datasets import Images, load_mnist
@@ -164,10 +164,8 @@ def draw_crops(mnist: Images, chosen: np.ndarray, count: int, seed: int, run: Pa
             jobs = [pool.submit(_draw_part, digits, labels, share, seed, part) for part in range(SCENE_PARTS)]
             parts = [job.result() for job in jobs]
         images, classes = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        temporary = path.with_suffix(".part")
-        with temporary.open("wb") as file:
+        with files.new_file(path) as file:
             np.savez_compressed(file, images=images, classes=classes)
-        temporary.replace(path)
     with np.load(path) as arrays:
         return Crops(arrays["images"], arrays["classes"])
 

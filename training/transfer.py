@@ -7,7 +7,6 @@ last block is unfrozen and goes on learning with the head, very slowly and ever 
 import argparse
 import hashlib
 import math
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recognizer.errors import SettingsError
+from recognizer.system import files
 from training import augment
 from training.fit import Split, fit_with_care
 from training.networks import EMBEDDING, PREPARE, PROBABILITIES
@@ -187,18 +187,15 @@ def features(frozen: "keras.Model", images: np.ndarray, key: str, folder: Path) 
     digest = hashlib.sha256(key.encode() + str(images.shape).encode() + images.tobytes()).hexdigest()[:16]
     path = folder / f"{digest}.npy"
     if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}.part")
-        shape = (len(images), *frozen.outputs[0].shape[1:])
-        kept = np.lib.format.open_memmap(part, mode="w+", dtype=np.float16, shape=shape)
-        for start in range(0, len(images), CHUNK):
-            answers = frozen.predict_on_batch(images[start : start + CHUNK].astype(np.float32))
-            kept[start : start + CHUNK] = np.clip(np.asarray(answers), -65000, 65000)
-            print(f"\r  frozen features: {min(start + CHUNK, len(images)):,} of {len(images):,}", end="", flush=True)
+        header = {"descr": "<f2", "fortran_order": False, "shape": (len(images), *frozen.outputs[0].shape[1:])}
+        with files.new_file(path) as file:
+            np.lib.format.write_array_header_1_0(file, header)  # then part by part: all of them would fill the memory
+            for start in range(0, len(images), CHUNK):
+                answers = frozen.predict_on_batch(images[start : start + CHUNK].astype(np.float32))
+                file.write(np.clip(np.asarray(answers), -65000, 65000).astype("<f2").tobytes())
+                done = min(start + CHUNK, len(images))
+                print(f"\r  frozen features: {done:,} of {len(images):,}", end="", flush=True)
         print()
-        kept.flush()
-        del kept
-        part.replace(path)
     return np.load(path).astype(np.float32)
 
 
