@@ -144,6 +144,12 @@ def test_what_is_not_known_outshines_nothing() -> None:
     assert labels_of(read([room, digit], [None, "1"])) == [None, "1"]
 
 
+def test_a_ring_around_digits_does_not_outshine_them() -> None:
+    ring = replace(region(0, 0, 140, 120, contrast=200), score=0.5)
+    digits = [replace(region(x, 30, x + 30, 80, contrast=60), score=0.99) for x in (30, 80)]
+    assert read([ring, *digits], ["0", "6", "7"], (0.999,)).text == "67"
+
+
 def seen(digit: int, score: float = 0.9) -> Region:
     """A region that is writing with this score, and of which the picture shows this digit; 10 for other writing."""
     return replace(region(10, 20, 30, 60), score=score, reading=np.eye(11, dtype=np.float32)[digit])
