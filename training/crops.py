@@ -9,12 +9,10 @@ from recognizer.regions.characters import NETWORKS
 from recognizer.regions.digits import DigitFinder
 from recognizer.regions.ink import InkNetwork
 from recognizer.regions.writing import WritingFinder
-from recognizer.strokes import LETTERS_LIKE_DIGITS
 from recognizer.values import Frame, Region
-from training import rooms
+from training import rooms, verifier
 from training.scenes import NOTHING
 from training.sheets import Digits
-from training.verifier import overlaps
 
 SHAPES = ((640, 360), (640, 480), (1280, 720))  # pixels of a room's picture
 PROPOSED, MIN_SCORE = 0.1, 0.3  # of a character: what hardly is writing is known, too, if not all that is judged live
@@ -22,8 +20,7 @@ EACH = 7  # crops of a room that the networks find, at most: a page full of smal
 EACH_BY_CONTRAST = 3  # and those that only the contrast finds, which live are rarer, too
 MATCH_IOU = 0.55  # a region that covers a character this well shows it
 MISS_IOU = 0.05  # and one that overlaps none by more shows no character
-LIKE_DIGITS = frozenset((*LETTERS_LIKE_DIGITS, "circle", "slash", "bracket"))
-"""What is drawn and may be taken for a digit where it stands alone."""
+LIKE_STROKES = frozenset(("slash", "bracket"))  # what looks like a 1 where it stands alone
 
 
 def crops(
@@ -57,13 +54,12 @@ def _some(regions: Sequence[Region], count: int, rng: np.random.Generator) -> li
 
 def class_of(region: Region, written: tuple[rooms.Written, ...]) -> int | None:
     """The class that a region of a scene shows; None where that is not clear."""
-    ious = overlaps(region.box, written)
+    ious = verifier.overlaps(region.box, written)
     best = max(ious, default=0.0)
     if best <= MISS_IOU:
         return NOTHING
     one = written[ious.index(best)]
-    if best < MATCH_IOU or one.in_doubt or one.character in LIKE_DIGITS:
+    if best < MATCH_IOU or one.in_doubt or one.character in LIKE_STROKES:
         return None
-    if one.label is not None:
-        return int(one.label)
-    return None if one.character.isdigit() else NOTHING  # struck through: not always so that it shows
+    shown = verifier.class_of(one)
+    return None if shown == verifier.UNCLEAR else shown
