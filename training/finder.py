@@ -113,7 +113,8 @@ def propose_shard(number: int, folder: Path, material: rooms.Material) -> None:
     if path.exists():
         return
     rng = np.random.default_rng([21, number])
-    proposals, known = verifier.Proposals(), VerifierNetwork(NETWORKS / "verifier.tflite")
+    proposals, path_of_known = verifier.Proposals(), NETWORKS / "verifier.tflite"
+    known = VerifierNetwork(path_of_known) if path_of_known.exists() else None
     found: dict[str, list[np.ndarray]] = {"views": [], "wanted": []}
     for scene, _ in _scenes(material, rng):
         for shown, wanted in verifier.cut(scene, proposals.of(scene.picture_bgr), known, rng):

@@ -47,15 +47,17 @@ class Proposals:
 
 
 def cut(
-    scene: rooms.Scene, proposed: list[Corners], known: VerifierNetwork, rng: np.random.Generator
+    scene: rooms.Scene, proposed: list[Corners], known: VerifierNetwork | None, rng: np.random.Generator
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Views (PATCH, PATCH, 6) int8 of some boxes of a scene, and what is to be said of each: (6,) float32 as `wanted`.
 
-    What the `known` network is wrong about is chosen more often.
+    What the `known` network is wrong about is chosen more often, where there is one.
     """
     boxes = [*proposed, *_beside(scene.written, rng)]
     wants = [wanted(box, scene.written) for box in boxes]
-    weights = LEAST_WEIGHT + _errors(known.look(scene.picture_bgr, boxes), wants)
+    weights = np.full(len(boxes), LEAST_WEIGHT)
+    if known:
+        weights += _errors(known.look(scene.picture_bgr, boxes), wants)
     found, pyramid = [], halves(scene.picture_bgr)
     for shows, count in ((1, EACH), (0, EACH), (UNCLEAR, EACH // 4)):
         some = np.flatnonzero([one[0] == shows for one in wants])
