@@ -1,15 +1,11 @@
 """The baseline that every network must beat: the label of the nearest training pictures.
 
 scikit-learn chooses and tests; what is published holds the same pictures for the live loop, which has NumPy alone.
-
-python -m training.knn --data mnist
 """
 
 import argparse
 import platform
-import sys
 import time
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,10 +20,6 @@ from training.sets import DataSet
 NEIGHBOURS = (1, 3, 4, 5, 7, 9)
 MEASURES = ("euclidean", "cosine")
 JUDGES = 3000  # held-out pictures that choose between them
-
-
-def main(words: Sequence[str] | None = None) -> None:
-    fit.main([*(sys.argv[1:] if words is None else words), "--network", "knn"])
 
 
 def run_knn(data: DataSet, split: Split, options: argparse.Namespace, run: Path) -> None:
@@ -94,7 +86,3 @@ def by_heart(data: DataSet, k: int, measure: str) -> Neighbours:
 
 def flat(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), -1).astype(np.float32)
-
-
-if __name__ == "__main__":
-    main()
