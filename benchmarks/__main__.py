@@ -14,7 +14,7 @@ import sys
 import time
 from importlib.util import find_spec
 
-from benchmarks.tables import SECTIONS
+from benchmarks.report import SECTIONS
 from recognizer.system import machine, paths
 from recognizer.system.terminal import exit_on_error
 
@@ -87,7 +87,7 @@ def write_results() -> None:
         "# What was measured\n\n"
         f"{machine.description()}\n\n"
         "Written by `python -m benchmarks`, section by section. Milliseconds are of that machine; the ratios beside them, "
-        "to what was measured in the same run, hold on others too. Hours: `python -m benchmarks.hours --minutes 30`.\n"
+        "to what was measured in the same run, hold on others too. Hours: `python -m benchmarks.soak --minutes 30`.\n"
     )
     parts = [path.read_text(encoding="utf-8") for path in sections if path.is_file()]
     RESULTS.write_text("\n".join([head, *parts]), encoding="utf-8")

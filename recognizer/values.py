@@ -1,12 +1,12 @@
-"""The values that cross every boundary of the program. Arrays in them are never written to."""
+"""What was seen, as JSON: the same words on the command line and over HTTP."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from recognizer.turns import Turn
+    from recognizer.preprocess.turns import Turn
 
 WRITTEN = 0.6  # score of a region that is writing, also where it is not known
 
@@ -117,3 +117,24 @@ class Observation:
     text: str = ""  # the labels joined in reading order: a number a line, lines separated by a space
     stages_ms: dict[str, float] = field(default_factory=dict)  # milliseconds spent per stage, in order
     guide: Box | None = None  # where to hold something, while nothing is found by itself
+
+
+DECIMALS = 4  # of a share: more would tell apart what no picture does
+
+
+def as_json(observation: Observation) -> dict[str, Any]:
+    """The text, and the regions in reading order."""
+    regions = zip(observation.regions, observation.predictions, strict=True)
+    return {"text": observation.text, "regions": [_region_as_json(*both) for both in regions]}
+
+
+def _region_as_json(region: Region, prediction: Prediction) -> dict[str, Any]:
+    known = {
+        "label": prediction.label,
+        "confidence": round(prediction.confidence, DECIMALS),
+        "top": [[label, round(share, DECIMALS)] for label, share in prediction.top],
+        "box": list(region.box.xyxy),
+    }
+    if prediction.turn is not None:
+        known["turn"] = prediction.turn.said
+    return known if region.hand is None else {**known, "hand": region.hand.side}

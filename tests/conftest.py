@@ -21,12 +21,12 @@ from waiting import HANG_S
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from recognizer import registry
-from recognizer.assets import find_asset
 from recognizer.errors import AssetError, ModelError
-from recognizer.strokes import digit_strokes, draw_strokes, placing
+from recognizer.registry import store, synced
+from recognizer.registry.assets import find_asset
+from recognizer.studio.handwriting import digit_strokes, draw_strokes, placing
 from recognizer.values import Box, Frame, Prediction, Region
-from training.tf_settings import import_tensorflow
+from training.networks.tensorflow import import_tensorflow
 
 PATIENT_RAY = {  # a node is not dead because the machine is slow
     "gcs_server_port_wait_time_s": f"{HANG_S:.0f}",
@@ -227,7 +227,7 @@ def own_captures(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A running server with samples and models of its own, skipping where no digits model has been published yet."""
     try:
-        registry.current(registry.models_folder(), "digits")
+        store.current(synced.models_folder(), "digits")
     except ModelError as error:
         pytest.skip(f"needs the digits model: {error}")
     folder = tmp_path_factory.mktemp("served")
@@ -247,9 +247,9 @@ def eager() -> Iterator[None]:
 @pytest.fixture
 def published_models() -> Path:
     """The folder with the shipped models, skipping where no digits model has been published yet."""
-    models = registry.models_folder()
+    models = synced.models_folder()
     try:
-        registry.current(models, "digits")
+        store.current(models, "digits")
     except ModelError as error:
         pytest.skip(f"needs the digits model: {error}")
     return models
@@ -270,7 +270,7 @@ def hand_models(published_models: Path) -> Path:
     """The same, skipping where the hand model or MediaPipe is missing."""
     landmarker_path()
     try:
-        registry.current(published_models, "rps")
+        store.current(published_models, "rps")
     except ModelError as error:
         pytest.skip(f"needs the model of rps: {error}")
     return published_models

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx2 as httpx
 from waiting import HANG_S
 
-from recognizer import registry
+from recognizer.registry import synced
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -45,7 +45,7 @@ class Served:
 def running_server(folder: Path, *words: str, program: Sequence[str] = ("-m", "recognizer")) -> Iterator[Served]:
     """A server whose samples and models lie in the folder; the models are copies of the published ones."""
     models, captures = folder / "models", folder / "captures"
-    shutil.copytree(registry.models_folder(), models, ignore=shutil.ignore_patterns("assets"))
+    shutil.copytree(synced.models_folder(), models, ignore=shutil.ignore_patterns("assets"))
     command = [sys.executable, *program, "serve", "--port", "0", "--models", str(models), *words]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "RECOGNIZER_CAPTURES": str(captures)}
     process = subprocess.Popen(

@@ -15,30 +15,30 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from recognizer import registry
+from recognizer.registry import card, store
 from tests.stopped_store import stop_before
 
 TASK = "signs"
 
 
 def publish(models: Path, note: str = "new") -> None:
-    with registry.publishing(models, TASK) as draft:
+    with store.publishing(models, TASK) as draft:
         (draft / "model.tflite").write_bytes(note.encode() * 5000)
-        (draft / registry.CARD).write_text(json.dumps({"labels": ["ok"], "note": note}))
+        (draft / card.CARD).write_text(json.dumps({"labels": ["ok"], "note": note}))
 
 
 def in_use(models: Path) -> str:
     """What the current model says of itself, or what is wrong with it."""
-    folder = registry.current(models, TASK)
-    note = str(registry.read_card(folder)["note"])
+    folder = store.current(models, TASK)
+    note = str(card.read_card(folder)["note"])
     whole = (folder / "model.tflite").read_bytes() == note.encode() * 5000
     return note if whole else f"{folder.name} is not whole"
 
 
 OPERATIONS: dict[str, Callable[[Path], object]] = {
     "publish": publish,
-    "rollback": lambda models: registry.rollback(models, TASK),
-    "delete": lambda models: registry.delete(models, TASK, registry.versions(models, TASK)[0]),
+    "rollback": lambda models: store.rollback(models, TASK),
+    "delete": lambda models: store.delete(models, TASK, store.versions(models, TASK)[0]),
 }
 
 
@@ -56,7 +56,7 @@ def stop_at_each_step(operation: str, folder: Path) -> list[dict[str, object]]:
             OPERATIONS[operation](copy)
             os._exit(0)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        left = {"status": status, "in use": in_use(copy), "versions": len(registry.versions(copy, TASK))}
+        left = {"status": status, "in use": in_use(copy), "versions": len(store.versions(copy, TASK))}
         publish(copy, "next")
         found.append({**left, "next": in_use(copy)})
         if status == 0:

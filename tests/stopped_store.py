@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer.samples import Sample, Samples
-from recognizer.samples_check import verify
+from recognizer.samples.sample import Sample
+from recognizer.samples.store import Samples
+from recognizer.samples.verify import verify
 from recognizer.values import Box, Frame, Hand, Region
 
 STEPS = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate")

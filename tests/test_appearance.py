@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer import appearance
-from recognizer.appearance import SIDE, SIZE, Appearance, upright
-from recognizer.assets import find_asset
 from recognizer.errors import AssetError
-from recognizer.studio import Studio
+from recognizer.preprocess import appearance
+from recognizer.preprocess.appearance import SIDE, SIZE, Appearance, upright
+from recognizer.registry.assets import find_asset
+from recognizer.studio.scenes import Studio
 
 
 def joints_of(tips_deg: float) -> np.ndarray:

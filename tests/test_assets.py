@@ -10,9 +10,9 @@ import pytest
 from local_server import closed_address, serving
 from waiting import HANG_S
 
-from recognizer import assets
-from recognizer.assets import Asset, Download, Wheel
 from recognizer.errors import AssetError, DownloadError
+from recognizer.registry import assets
+from recognizer.registry.assets import Asset, Download, Wheel
 from recognizer.system import paths
 from recognizer.system.terminal import INTERRUPTED, USAGE_ERROR
 
@@ -310,7 +310,7 @@ def test_the_program_without_a_network_is_one_line(folder):
     closed = closed_address()
     nowhere = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "http_proxy": closed, "https_proxy": closed, "no_proxy": ""}
     ran = subprocess.run(
-        [sys.executable, "-m", "recognizer.assets"],
+        [sys.executable, "-m", "recognizer.registry.assets"],
         cwd=paths.ROOT,
         env={**os.environ, **nowhere, "PIP_CONFIG_FILE": os.devnull, "RECOGNIZER_ASSETS": str(folder)},
         capture_output=True,

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 from test_transfer import tiny_vgg
 
-from recognizer.classifier import Network
+from recognizer.classifiers.network import Network
 from recognizer.errors import ModelError, SettingsError
+from recognizer.finders.guide_box import guide_box
 from recognizer.pipeline import open_pipeline
-from recognizer.regions.box import guide_box
-from recognizer.samples import Samples
+from recognizer.samples.store import Samples
 from recognizer.system import paths
 from recognizer.values import Box, Frame, Region
-from training import backbones, base, learn, sampled, transfer
-from training.backbones import backbone_file, exported, weights_at_hand
+from training.lessons import learn, starting_point, views
+from training.networks import backbones, transfer
+from training.networks.backbones import backbone_file, exported, weights_at_hand
 
 ROOT = Path(__file__).resolve().parent.parent
 COLOURS = {"red mug": (40, 40, 200), "नीला": (200, 90, 40), "green": (60, 180, 60)}
@@ -174,7 +175,7 @@ def test_a_kept_backbone_is_learned_on_without_tensorflow(tmp_path: Path, backbo
     store.create_task("things", "box", [*COLOURS])
     record(store, "things", dict.fromkeys(COLOURS, 6))
     backbone_file(None, tmp_path / "models")
-    program = "import sys; from training import backbones, learn; backbones.weights_at_hand = lambda name: None; "
+    program = "import sys; from training.lessons import learn; from training.networks import backbones; backbones.weights_at_hand = lambda name: None; "
     program += "learn.main(); sys.exit('tensorflow' in sys.modules)"
     words = ["--task", "things", "--models", str(tmp_path / "models")]
     done = subprocess.run(
@@ -208,16 +209,16 @@ def test_ink_has_no_colour_and_pictures_alone_forget_nothing(tmp_path: Path) -> 
     paper = store.create_task("notes", "paper", ["a"])
     options = learn.parse(["--task", "notes", "--network", "vgg16"])
     with pytest.raises(SettingsError, match="which has no colour"):
-        base.sees_colours(paper, None, options)
+        starting_point.sees_colours(paper, None, options)
     hand = store.create_task("signs", "hand", ["a", "b"])
-    assert base.sees_colours(hand, None, options)
-    assert not base.sees_colours(hand, None, learn.parse(["--task", "signs"]))
+    assert starting_point.sees_colours(hand, None, options)
+    assert not starting_point.sees_colours(hand, None, learn.parse(["--task", "signs"]))
 
 
 def test_a_thing_held_up_again_is_the_same_in_another_place_and_light() -> None:
     rng = np.random.default_rng(0)
     image = cv2.resize(held("red mug", rng), (96, 96))
-    copies = [sampled.held_again(image, rng) for _ in range(5)]
+    copies = [views.held_again(image, rng) for _ in range(5)]
     assert all(copy.shape == image.shape and copy.dtype == np.uint8 for copy in copies)
     assert all(not np.array_equal(copy, image) for copy in copies)
     assert max(float(np.abs(copy.astype(float) - image).mean()) for copy in copies) < 60

@@ -8,24 +8,24 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as everything
-from benchmarks import captured, hours, tables
-from benchmarks.growth import TwoHands
-from benchmarks.hours import CountedWindows, Held, Note
-from recognizer import live
+from benchmarks import report, sample_cost, soak
+from benchmarks.scaling import TwoHands
+from benchmarks.soak import CountedWindows, Held, Note
+from recognizer import hot_swap
 from recognizer.pipeline import Pipeline
 from recognizer.system import machine, paths
 
 
 @pytest.mark.slow
 def test_the_live_loop_holds_no_more_after_many_models(published_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In small what `python -m benchmarks.hours` does for half an hour."""
-    monkeypatch.setattr(live, "LOOK_EVERY_S", 0.0)
+    """In small what `python -m benchmarks.soak` does for half an hour."""
+    monkeypatch.setattr(hot_swap, "LOOK_EVERY_S", 0.0)
 
     def is_over(held: Held) -> bool:
         return held.swaps >= 5 and held.frames > 50 and len(held.notes) >= 5
 
     opened_before = _open_pipelines()
-    held = hours.run(is_over, 0.1, (320, 240), published_models, ("digits",))
+    held = soak.run(is_over, 0.1, (320, 240), published_models, ("digits",))
     assert held.opened == ["digits"] * held.swaps
     assert max(held.left.values()) <= 0
     assert _open_pipelines() <= opened_before  # so few seconds tell nothing of the memory: it goes up and down by 20 MB
@@ -54,7 +54,7 @@ def test_a_run_that_grew_is_not_well(growth: dict[str, float], is_well: bool) ->
     last = {name: value + growth.get(name, 0) for name, value in first.items()}
     held = Held(60.0, notes=[Note(**first), Note(**last)], after=Note(**{**last, "windows": 0}))  # type: ignore[arg-type]
     assert held.is_well is is_well
-    assert "Memory grew by" in hours.as_markdown(held)
+    assert "Memory grew by" in soak.as_markdown(held)
 
 
 def test_a_window_that_is_not_closed_is_not_well() -> None:
@@ -62,7 +62,7 @@ def test_a_window_that_is_not_closed_is_not_well() -> None:
     assert not Held(60.0, notes=[open_still, open_still], after=open_still).is_well
     windows = CountedWindows()
     windows.namedWindow("a", 0)
-    assert hours.note(0.0, windows).windows == 1
+    assert soak.note(0.0, windows).windows == 1
 
 
 def test_what_was_measured_is_kept_and_put_together(
@@ -106,7 +106,7 @@ def test_every_section_has_a_module_with_a_report_or_is_left_out() -> None:
 
 
 def test_a_table_has_a_row_each_and_numbers_of_use() -> None:
-    said = tables.table(["what", "ms"], [("a", 0.1234), ("b", 12.34), ("c", 1234.5), ("d", 7)])
+    said = report.table(["what", "ms"], [("a", 0.1234), ("b", 12.34), ("c", 1234.5), ("d", 7)])
     assert said.splitlines() == [
         "| what | ms |",
         "| --- | --- |",
@@ -118,11 +118,11 @@ def test_a_table_has_a_row_each_and_numbers_of_use() -> None:
 
 
 def test_samples_by_hand_are_the_same_joints(tmp_path: Path) -> None:
-    store = captured.filled(tmp_path, 7)
-    own = [sample.landmarks for sample in store.read(captured.TASK)]
-    np.testing.assert_array_equal(captured.by_hand(store), np.array(own))
-    captured.add_one(store)
-    assert sum(store.counts(captured.TASK).values()) == 8
+    store = sample_cost.filled(tmp_path, 7)
+    own = [sample.landmarks for sample in store.read(sample_cost.TASK)]
+    np.testing.assert_array_equal(sample_cost.by_hand(store), np.array(own))
+    sample_cost.add_one(store)
+    assert sum(store.counts(sample_cost.TASK).values()) == 8
 
 
 def test_two_hands_stand_side_by_side() -> None:

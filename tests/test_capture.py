@@ -8,9 +8,9 @@ import pytest
 from conftest import FakeFinder, as_frame, paper, write
 
 from recognizer import cli
-from recognizer.capture import Captured, capture
-from recognizer.regions.box import guide_box
-from recognizer.samples import Samples
+from recognizer.finders.guide_box import guide_box
+from recognizer.samples.store import Samples
+from recognizer.teaching.capture import Captured, capture
 from recognizer.values import Frame, Region
 
 FLAT = np.full((480, 640, 3), 128, np.uint8)

@@ -5,10 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recognizer import classifier, pose, preprocess, registry
-from recognizer.classifier import FEATURES, HEAD, NEIGHBOURS, NETWORK, Classifier, Head, Neighbours, Rejection
+from recognizer.classifiers import classifier
+from recognizer.classifiers.classifier import Classifier
+from recognizer.classifiers.hands import FUSED_VERSION
+from recognizer.classifiers.heads import HEAD, NEIGHBOURS, Head, Neighbours
+from recognizer.classifiers.network import NETWORK
+from recognizer.classifiers.rejection import FEATURES, Rejection
 from recognizer.errors import ModelError
-from recognizer.hand_signs import FUSED_VERSION
+from recognizer.preprocess import pictures, pose
+from recognizer.registry import card as registry_card
+from recognizer.registry import store
 
 LABELS = ["a", "b", "c"]
 TWO = "two numbers"  # a preprocess that only these tests know
@@ -43,12 +49,12 @@ def model_folder(folder: Path, **changes: object) -> Path:
     folder.mkdir()
     card = {
         "labels": LABELS,
-        "preprocess": preprocess.VERSION,
+        "preprocess": pictures.VERSION,
         "rejection": {"min_confidence": 0.6, "max_distance": 3.0},
         **changes,
     }
     text = json.dumps({key: value for key, value in card.items() if value is not None})
-    (folder / registry.CARD).write_text(text)
+    (folder / registry_card.CARD).write_text(text)
     Rejection(MEANS, np.eye(2, dtype=np.float32)).save(folder / FEATURES)
     (folder / NETWORK).write_bytes(b"not read")
     return folder
@@ -151,11 +157,11 @@ def test_a_network_without_features_is_refused(tmp_path: Path, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("prepared", "takes"),
     [
-        (preprocess.VERSION, (32, 32, 1)),
-        (preprocess.HAND_VERSION, (28, 28, 3)),
+        (pictures.VERSION, (32, 32, 1)),
+        (pictures.HAND_VERSION, (28, 28, 3)),
         (pose.VERSION, (pose.SIZE - 1,)),
         (FUSED_VERSION, (pose.SIZE,)),
-        (preprocess.COLOUR_VERSION, (64, 64, 3)),
+        (pictures.COLOUR_VERSION, (64, 64, 3)),
     ],
 )
 def test_a_network_for_another_input_is_refused(
@@ -172,8 +178,8 @@ def test_a_network_for_another_input_is_refused(
 
 def test_a_head_for_another_input_is_refused(tmp_path: Path) -> None:
     folder = taught_folder(tmp_path / "version", np.zeros((2, 4)))
-    card = json.loads((folder / registry.CARD).read_text())
-    (folder / registry.CARD).write_text(json.dumps({**card, "preprocess": pose.VERSION}))
+    card = json.loads((folder / registry_card.CARD).read_text())
+    (folder / registry_card.CARD).write_text(json.dumps({**card, "preprocess": pose.VERSION}))
     with pytest.raises(ModelError, match=f"takes 2 numbers, and hand-pose-1 makes {pose.SIZE}"):
         Classifier(folder, pose.VERSION)
 
@@ -267,7 +273,9 @@ def test_neither_a_network_nor_a_head_is_refused(tmp_path: Path) -> None:
 
 
 def test_another_framing_than_the_programs_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="trained with preprocess older-1.*Retrain: python -m training.train digits"):
+    with pytest.raises(
+        ModelError, match="trained with preprocess older-1.*Retrain: python -m training.shipped.digits digits"
+    ):
         (tmp_path / "digits").mkdir()
         Classifier(model_folder(tmp_path / "digits" / "v1", preprocess="older-1"))
 
@@ -284,10 +292,10 @@ def test_a_card_without_thresholds_is_refused(tmp_path: Path, rejection: object)
 
 def test_a_missing_or_damaged_card_is_refused(tmp_path: Path) -> None:
     folder = model_folder(tmp_path / "version")
-    (folder / registry.CARD).write_text('{"labels": ["a"')
+    (folder / registry_card.CARD).write_text('{"labels": ["a"')
     with pytest.raises(ModelError, match="card.json cannot be read as JSON"):
         Classifier(folder)
-    (folder / registry.CARD).unlink()
+    (folder / registry_card.CARD).unlink()
     with pytest.raises(ModelError, match="card.json cannot be read"):
         Classifier(folder)
 
@@ -325,7 +333,7 @@ def test_a_missing_or_damaged_network_is_refused(tmp_path: Path) -> None:
 
 def test_a_network_that_is_cut_short_is_refused(tmp_path: Path, published_models: Path) -> None:
     folder = tmp_path / "version"
-    shutil.copytree(registry.current(published_models, "digits"), folder)
+    shutil.copytree(store.current(published_models, "digits"), folder)
     whole = (folder / NETWORK).read_bytes()
     for share in (0.1, 0.5, 0.95):
         (folder / NETWORK).write_bytes(whole[: int(share * len(whole))])
@@ -337,15 +345,15 @@ def test_the_shipped_model_with_a_label_taken_out_of_its_card_is_refused(
     tmp_path: Path, published_models: Path
 ) -> None:
     folder = tmp_path / "version"
-    shutil.copytree(registry.current(published_models, "digits"), folder)
-    card = registry.read_card(folder)
-    (folder / registry.CARD).write_text(json.dumps({**card, "labels": card["labels"][:-1]}))
+    shutil.copytree(store.current(published_models, "digits"), folder)
+    card = registry_card.read_card(folder)
+    (folder / registry_card.CARD).write_text(json.dumps({**card, "labels": card["labels"][:-1]}))
     with pytest.raises(ModelError, match="11 outputs for 9 labels"):
         Classifier(folder)
 
 
 def test_the_shipped_model_knows_the_ten_digits_and_nothing_in_an_empty_picture(published_models: Path) -> None:
-    model = Classifier(registry.current(published_models, "digits"))
+    model = Classifier(store.current(published_models, "digits"))
     assert model.labels == [str(digit) for digit in range(10)]
     probabilities, features = model.run(np.zeros((28, 28), np.uint8))
     assert probabilities.shape == (11,)

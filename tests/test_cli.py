@@ -11,11 +11,13 @@ import pytest
 from conftest import FakeClassifier, paper, write
 from waiting import HANG_S
 
-from recognizer import pipeline, sinks, sources
+from recognizer import pipeline
 from recognizer.cli import main
 from recognizer.errors import SourceError
+from recognizer.finders.writing import WritingFinder
 from recognizer.pipeline import Pipeline
-from recognizer.regions.writing import WritingFinder
+from recognizer.sources import opening
+from recognizer.window import window as window_window
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["--size", "320x240"]
@@ -229,8 +231,8 @@ def test_a_run_without_a_screen_writes_three_files_and_says_where(
 def test_an_endless_source_ends_after_90_frames_when_nobody_watches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sinks, "has_screen", lambda: False)
-    monkeypatch.setattr(sources, "default_source", lambda: ("studio:blank", "No camera found: showing the studio."))
+    monkeypatch.setattr(window_window, "has_screen", lambda: False)
+    monkeypatch.setattr(opening, "default_source", lambda: ("studio:blank", "No camera found: showing the studio."))
     assert main(["--output", str(tmp_path), "--size", "160x160"]) == 0
     printed = capsys.readouterr().out.splitlines()
     assert printed[:2] == ["No camera found: showing the studio.", "No screen found: running without a window."]
@@ -308,8 +310,8 @@ def test_whatever_ends_a_run_its_window_is_closed(
     error: BaseException | None, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     window = Recorder(error)
-    monkeypatch.setattr(sinks, "has_screen", lambda: True)
-    monkeypatch.setattr(sinks, "Window", lambda *_, **__: window)
+    monkeypatch.setattr(window_window, "has_screen", lambda: True)
+    monkeypatch.setattr(window_window, "Window", lambda *_, **__: window)
     assert main(["--source", "studio:blank", "--max-frames", "2", "--size", "160x160", "--fps", "240"]) == code
     assert window.closed
     assert len(window.frames) == (1 if error else 2)

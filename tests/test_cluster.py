@@ -12,12 +12,13 @@ import pytest
 from ray_nodes import workers
 from waiting import HANG_S, until
 
-from recognizer import registry
-from recognizer.classifier import Classifier
-from recognizer.cluster import connected
+from recognizer.classifiers.classifier import Classifier
 from recognizer.errors import SettingsError
-from training import cluster, sets, workshop
-from training.fit import HISTORY, METRICS, PREDICTIONS, child_environment, read_metrics
+from recognizer.registry import card, store
+from recognizer.system.ray_cluster import connected
+from training.datasets import dataset, named
+from training.workshop import cluster, plan, whole_table
+from training.workshop.run import HISTORY, METRICS, PREDICTIONS, child_environment, read_metrics
 
 pytestmark = pytest.mark.no_cover
 
@@ -39,8 +40,8 @@ def data(tmp_path_factory):
             image[4:24, 6 + 6 * label : 10 + 6 * label] += 120
         return images, labels
 
-    sets.keep(sets.DataSet("mnist", [*"abc"], "paper", *part(PICTURES), *part(60), "drawn", "0" * 64), folder)
-    sets.keep(sets.DataSet("rps", [*"ab"], "hand", *part(2), *part(2), "drawn", "0" * 64), folder)  # too few
+    named.keep(dataset.DataSet("mnist", [*"abc"], "paper", *part(PICTURES), *part(60), "drawn", "0" * 64), folder)
+    named.keep(dataset.DataSet("rps", [*"ab"], "hand", *part(2), *part(2), "drawn", "0" * 64), folder)  # too few
     return folder
 
 
@@ -51,7 +52,7 @@ def words(home, *more):
 
 def start(data, home, *more):
     return subprocess.Popen(
-        [sys.executable, "-u", "-m", "training.workshop", *words(home, *more)],
+        [sys.executable, "-u", "-m", "training.workshop.whole_table", *words(home, *more)],
         env=child_environment(RECOGNIZER_DATA=str(data)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 
@@ -70,7 +71,7 @@ def test_a_cluster_gives_what_one_machine_gives(nodes, data, tmp_path, monkeypat
     """The workshop is stopped on the way, then a worker is killed; the same command goes on, and nothing differs."""
     alone, home = tmp_path / "alone", tmp_path / "home"
     monkeypatch.setenv("RECOGNIZER_DATA", str(data))
-    workshop.main(words(alone))
+    whole_table.main(words(alone))
 
     command = ["--cluster", nodes.address]
     process = start(data, home, *command)
@@ -111,17 +112,17 @@ def test_a_cluster_gives_what_one_machine_gives(nodes, data, tmp_path, monkeypat
         assert (one / PREDICTIONS).read_bytes() == (other / PREDICTIONS).read_bytes()
     one, other = (place / "runs" / "mnist-linear-1-limit60" for place in (alone, home))
     assert (one / HISTORY).read_text() == (other / HISTORY).read_text()
-    folder = registry.current(home / "models", "mnist-linear")
+    folder = store.current(home / "models", "mnist-linear")
     assert read_metrics(other)["published"] == str(folder)
     assert str(folder) in (other / "index.html").read_text(encoding="utf-8")
-    assert Classifier(folder, registry.read_card(folder)["preprocess"]).labels == [*"abc"]
+    assert Classifier(folder, card.read_card(folder)["preprocess"]).labels == [*"abc"]
 
 
 @pytest.mark.slow
 def test_a_run_that_fails_leaves_the_others(nodes, data, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RECOGNIZER_DATA", str(data))
     with pytest.raises(SystemExit) as end:
-        workshop.main([*words(tmp_path, "--cluster", nodes.address), "--networks", "knn", "--data", "rps", "mnist"])
+        whole_table.main([*words(tmp_path, "--cluster", nodes.address), "--networks", "knn", "--data", "rps", "mnist"])
     said = capsys.readouterr()
     assert end.value.code == 2
     assert said.err == "1 of 2 runs failed; see above. The same command tries them again.\n"
@@ -133,7 +134,7 @@ def test_every_seed_has_its_runs(tmp_path):
     options = argparse.Namespace(
         networks=["linear", "knn"], seeds=[0, 2], limit=None, epochs=None, runs=tmp_path, models=tmp_path
     )
-    cells = cluster.cells_of(["mnist"], options)
+    cells = plan.cells_of(["mnist"], options)
     assert [cell.run.name for cell in cells] == ["mnist-linear-0", "mnist-knn-0", "mnist-linear-2", "mnist-knn-2"]
     assert "--seed 2" in " ".join(cells[-1].words)
 
@@ -149,9 +150,9 @@ def test_a_run_takes_the_smallest_machine_and_a_gpu_where_there_is_one():
 
 def test_ray_that_is_not_there_is_one_line(data, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RECOGNIZER_DATA", str(data))
-    monkeypatch.setattr("recognizer.cluster.find_spec", lambda name: None)
+    monkeypatch.setattr("recognizer.system.ray_cluster.find_spec", lambda name: None)
     with pytest.raises(SystemExit) as end:
-        workshop.main(words(tmp_path, "--cluster"))
+        whole_table.main(words(tmp_path, "--cluster"))
     assert end.value.code == 2
     err = capsys.readouterr().err
     assert "requirements-cluster.txt" in err
@@ -170,6 +171,6 @@ def test_what_is_no_head_is_one_line(address):
 
 def test_a_data_set_is_kept_whole(data, monkeypatch):
     monkeypatch.setenv("RECOGNIZER_DATA", str(data))
-    found = sets.load("mnist")
+    found = named.load("mnist")
     assert (found.name, found.labels, found.source) == ("mnist", [*"abc"], "drawn")
     assert found.train_images.shape == (PICTURES, 28, 28, 1)

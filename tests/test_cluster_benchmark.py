@@ -1,4 +1,4 @@
-"""The arithmetic of benchmarks.cluster; what it measures is measured by running it."""
+"""The arithmetic of benchmarks.cluster_cost; what it measures is measured by running it."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cluster import Load, arithmetic, children, processes
+from benchmarks.cluster_cost import Load, arithmetic, children, processes
 
 
 def load(**changed):

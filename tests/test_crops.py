@@ -3,8 +3,9 @@ import pytest
 from test_scenes import rng, written  # noqa: F401
 
 from recognizer.values import Box, Region
-from training import crops, rooms
-from training.scenes import NOTHING
+from training.datasets import rooms
+from training.datasets.paper_scenes import NOTHING
+from training.finders import crops
 
 BOX = Box(100, 100, 160, 200)
 

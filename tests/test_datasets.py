@@ -9,7 +9,8 @@ from local_server import closed_address, serving
 
 from recognizer.errors import DataError
 from recognizer.system import paths
-from training import datasets
+from training.datasets import mnist as datasets_mnist
+from training.datasets import sign_mnist
 
 
 def mnist_arrays():
@@ -65,7 +66,7 @@ def test_the_named_folder_is_read_first(npz, root, monkeypatch):
     (root / "data").mkdir(parents=True)
     (root / "data" / "mnist.npz").write_bytes(b"never read")
     monkeypatch.setenv("RECOGNIZER_DATA", str(npz.parent))
-    mnist = datasets.load_mnist()
+    mnist = datasets_mnist.load_mnist()
     check_mnist(mnist)
     assert mnist.source == str(npz)
     assert mnist.sha256 == hashlib.sha256(npz.read_bytes()).hexdigest()
@@ -74,27 +75,28 @@ def test_the_named_folder_is_read_first(npz, root, monkeypatch):
 def test_four_idx_files_are_mnist_too(root):
     data = root / "data"
     data.mkdir(parents=True)
-    for name, array in zip(datasets.MNIST_IDX, mnist_arrays(), strict=True):
+    for name, array in zip(datasets_mnist.MNIST_IDX, mnist_arrays(), strict=True):
         write_idx(data / name, array)
-    mnist = datasets.load_mnist()
+    mnist = datasets_mnist.load_mnist()
     check_mnist(mnist)
     assert (
-        mnist.sha256 == hashlib.sha256(b"".join((data / name).read_bytes() for name in datasets.MNIST_IDX)).hexdigest()
+        mnist.sha256
+        == hashlib.sha256(b"".join((data / name).read_bytes() for name in datasets_mnist.MNIST_IDX)).hexdigest()
     )
 
 
 def test_three_idx_files_are_not_enough(root):
     (root / "data").mkdir(parents=True)
-    for name in datasets.MNIST_IDX[:3]:
+    for name in datasets_mnist.MNIST_IDX[:3]:
         write_idx(root / "data" / name, np.zeros((2, 2), np.uint8))
     with pytest.raises(DataError, match="could not be downloaded"):
-        datasets.load_mnist(url=closed_address(), sha256="")
+        datasets_mnist.load_mnist(url=closed_address(), sha256="")
 
 
 def test_idx_of_any_rank(tmp_path):
     array = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
-    assert np.array_equal(datasets.read_idx(write_idx(tmp_path / "a.gz", array)), array)
-    assert np.array_equal(datasets.read_idx(write_idx(tmp_path / "b.gz", array.ravel())), array.ravel())
+    assert np.array_equal(datasets_mnist.read_idx(write_idx(tmp_path / "a.gz", array)), array)
+    assert np.array_equal(datasets_mnist.read_idx(write_idx(tmp_path / "b.gz", array.ravel())), array.ravel())
 
 
 @pytest.mark.parametrize("share", [0, 0.001, 0.5, 0.999])
@@ -103,7 +105,7 @@ def test_a_truncated_npz_is_named(npz, tmp_path, share):
     path = tmp_path / "mnist.npz"
     path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(DataError) as error:
-        datasets.read_mnist_npz(path)
+        datasets_mnist.read_mnist_npz(path)
     assert one_line(error).startswith(str(path))
 
 
@@ -113,7 +115,7 @@ def test_a_damaged_npz_is_named(npz, tmp_path):
     path = tmp_path / "mnist.npz"
     path.write_bytes(content)
     with pytest.raises(DataError) as error:
-        datasets.read_mnist_npz(path)
+        datasets_mnist.read_mnist_npz(path)
     assert one_line(error).startswith(str(path))
 
 
@@ -121,15 +123,15 @@ def test_other_arrays_are_not_mnist(tmp_path):
     names = ("x_train", "y_train", "x_test", "y_test")
     np.savez(tmp_path / "small.npz", **{name: np.zeros((3, 28, 28), np.uint8) for name in names})
     with pytest.raises(DataError, match="is not MNIST: it holds arrays of") as error:
-        datasets.read_mnist_npz(tmp_path / "small.npz")
+        datasets_mnist.read_mnist_npz(tmp_path / "small.npz")
     one_line(error)
     np.savez(tmp_path / "named.npz", pictures=np.zeros(3))
     with pytest.raises(DataError, match="not MNIST in Keras' layout"):
-        datasets.read_mnist_npz(tmp_path / "named.npz")
+        datasets_mnist.read_mnist_npz(tmp_path / "named.npz")
     with (tmp_path / "single.npz").open("wb") as file:
         np.save(file, np.zeros(3))
     with pytest.raises(DataError, match="not MNIST in Keras' layout"):
-        datasets.read_mnist_npz(tmp_path / "single.npz")
+        datasets_mnist.read_mnist_npz(tmp_path / "single.npz")
 
 
 IDX_DAMAGE = {
@@ -151,13 +153,13 @@ def test_damaged_idx_is_named(tmp_path, damage):
     path = write_idx(tmp_path / "images.gz", array)
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(DataError) as error:
-        datasets.read_idx(path)
+        datasets_mnist.read_idx(path)
     assert one_line(error).startswith(str(path))
 
 
 def test_idx_of_another_type(tmp_path):
     with pytest.raises(DataError, match="no IDX header"):
-        datasets.read_idx(write_idx(tmp_path / "floats.gz", np.zeros(3, np.float32), kind=0x0D))
+        datasets_mnist.read_idx(write_idx(tmp_path / "floats.gz", np.zeros(3, np.float32), kind=0x0D))
 
 
 @pytest.fixture
@@ -175,16 +177,16 @@ def files_in(folder):
 
 
 def test_a_missing_data_set_is_downloaded_once(server, npz, root, capsys):
-    check_mnist(datasets.load_mnist(url=f"{server}/good", sha256=digest(npz)))
+    check_mnist(datasets_mnist.load_mnist(url=f"{server}/good", sha256=digest(npz)))
     assert files_in(root) == ["mnist.npz"]
     assert f"Downloading {server}/good" in capsys.readouterr().out
-    check_mnist(datasets.load_mnist(url=closed_address(), sha256=""))
+    check_mnist(datasets_mnist.load_mnist(url=closed_address(), sha256=""))
     assert "Downloading" not in capsys.readouterr().out
 
 
 def test_a_wrong_checksum_leaves_nothing(server, root):
     with pytest.raises(DataError, match="was expected") as error:
-        datasets.load_mnist(url=f"{server}/good", sha256="0" * 64)
+        datasets_mnist.load_mnist(url=f"{server}/good", sha256="0" * 64)
     assert str(root / "data") in one_line(error)
     assert files_in(root) == []
 
@@ -192,16 +194,16 @@ def test_a_wrong_checksum_leaves_nothing(server, root):
 @pytest.mark.parametrize("path", ["/short", "/chunked", "/gone"])
 def test_a_download_that_breaks_off_is_no_data_set_and_the_next_one_is(server, npz, root, path):
     with pytest.raises(DataError) as error:
-        datasets.load_mnist(url=server + path, sha256=digest(npz))
+        datasets_mnist.load_mnist(url=server + path, sha256=digest(npz))
     assert one_line(error).startswith(server + path)
     assert "mnist.npz" not in files_in(root)
-    check_mnist(datasets.load_mnist(url=f"{server}/good", sha256=digest(npz)))
+    check_mnist(datasets_mnist.load_mnist(url=f"{server}/good", sha256=digest(npz)))
     assert files_in(root) == ["mnist.npz"]
 
 
 def test_no_network(root):
     with pytest.raises(DataError, match="Try again when online") as error:
-        datasets.load_mnist(url=closed_address(), sha256="")
+        datasets_mnist.load_mnist(url=closed_address(), sha256="")
     assert f"put mnist.npz into {root / 'data'}" in one_line(error)
     assert "mnist.npz" not in files_in(root)
 
@@ -210,7 +212,7 @@ def test_a_file_where_the_folder_should_be(server, npz, root):
     root.mkdir()
     (root / "data").write_text("a file")
     with pytest.raises(DataError, match="cannot be written") as error:
-        datasets.load_mnist(url=f"{server}/good", sha256=digest(npz))
+        datasets_mnist.load_mnist(url=f"{server}/good", sha256=digest(npz))
     one_line(error)
 
 
@@ -223,7 +225,7 @@ def sign_csv(count, *, codes=(0, 1, 24, 10)):
 
 @pytest.fixture
 def few_signs(monkeypatch):
-    monkeypatch.setattr(datasets, "SIGN_MNIST_SIZES", (8, 4))
+    monkeypatch.setattr(sign_mnist, "SIGN_MNIST_SIZES", (8, 4))
 
 
 def check_signs(signs):
@@ -231,7 +233,7 @@ def check_signs(signs):
     assert signs.train_images.dtype == np.uint8
     assert signs.train_images[5, 0, :3].tolist() == [0, 5, 7]
     assert signs.train_labels.dtype == np.int64
-    assert [datasets.LETTERS[label] for label in signs.test_labels] == ["A", "B", "Y", "K"]
+    assert [sign_mnist.LETTERS[label] for label in signs.test_labels] == ["A", "B", "Y", "K"]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".csv.zip", "archive.zip"])
@@ -250,7 +252,7 @@ def test_sign_mnist_is_read_as_kaggle_gives_it(root, few_signs, suffix):
         else:
             with zipfile.ZipFile(data / "archive.zip", "a") as archive:
                 archive.writestr(f"{split}/{split}.csv", text)
-    check_signs(datasets.load_sign_mnist())
+    check_signs(sign_mnist.load_sign_mnist())
 
 
 def test_rock_paper_and_scissors_are_a_b_and_v(root, few_signs):
@@ -258,7 +260,7 @@ def test_rock_paper_and_scissors_are_a_b_and_v(root, few_signs):
     data.mkdir(parents=True)
     (data / "sign_mnist_train.csv").write_text(sign_csv(8, codes=(0, 1, 21, 5)))
     (data / "sign_mnist_test.csv").write_text(sign_csv(4, codes=(21, 21, 0, 24)))
-    rps = datasets.rps_subset(datasets.load_sign_mnist())
+    rps = sign_mnist.rps_subset(sign_mnist.load_sign_mnist())
     assert rps.train_labels.tolist() == [0, 1, 2, 0, 1, 2]
     assert rps.test_labels.tolist() == [2, 2, 0]
     assert len(rps.train_images) == 6
@@ -278,7 +280,7 @@ def test_bad_sign_mnist_is_one_line(tmp_path, text, complaint):
     path = tmp_path / "sign_mnist_test.csv"
     path.write_text(text)
     with pytest.raises(DataError) as error:
-        datasets.read_sign_mnist(path, "sign_mnist_test")
+        sign_mnist.read_sign_mnist(path, "sign_mnist_test")
     assert complaint in one_line(error)
 
 
@@ -288,13 +290,13 @@ def test_half_a_sign_mnist_says_how_many_rows_there_are(root, few_signs):
     (data / "sign_mnist_train.csv").write_text(sign_csv(7))
     (data / "sign_mnist_test.csv").write_text(sign_csv(4))
     with pytest.raises(DataError) as error:
-        datasets.load_sign_mnist()
+        sign_mnist.load_sign_mnist()
     assert "(7, 4)" in one_line(error)
 
 
 def test_a_missing_sign_mnist_says_where_it_is_to_be_had(root):
     with pytest.raises(DataError) as error:
-        datasets.load_sign_mnist()
+        sign_mnist.load_sign_mnist()
     assert "kaggle.com" in one_line(error)
 
 
@@ -302,5 +304,5 @@ def test_a_zip_without_the_table_is_one_line(tmp_path):
     with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
         archive.writestr("other.csv", "1")
     with pytest.raises(DataError) as error:
-        datasets.read_sign_mnist(tmp_path / "archive.zip", "sign_mnist_train")
+        sign_mnist.read_sign_mnist(tmp_path / "archive.zip", "sign_mnist_train")
     assert "no sign_mnist_train.csv" in one_line(error)

@@ -10,7 +10,9 @@ import sys
 import cv2
 import pytest
 
-from recognizer import assets, doctor, sources
+from recognizer.commands import doctor
+from recognizer.registry import assets
+from recognizer.sources import decoding, webcam
 from recognizer.system import paths
 
 
@@ -27,7 +29,7 @@ def models(tmp_path):
 
 @pytest.fixture
 def no_cameras(monkeypatch):
-    monkeypatch.setattr(sources, "find_webcams", list)
+    monkeypatch.setattr(webcam, "find_webcams", list)
 
 
 def versions(**installed):
@@ -148,8 +150,8 @@ def test_opencv_that_does_not_load(reason, remedy, monkeypatch):
 
 
 def test_cameras_without_opencv(monkeypatch):
-    monkeypatch.setitem(sys.modules, "recognizer.sources", None)
-    monkeypatch.delattr("recognizer.sources", raising=False)
+    monkeypatch.setitem(sys.modules, "recognizer.sources.opening", None)
+    monkeypatch.delattr("recognizer.sources.opening", raising=False)
     check = doctor.check_cameras()
     assert check.ok is None
     assert check.detail.startswith("cannot be told")
@@ -171,13 +173,13 @@ def test_screen(monkeypatch):
 
 
 def test_cameras(monkeypatch):
-    monkeypatch.setattr(sources, "find_webcams", lambda: [0, 2])
+    monkeypatch.setattr(webcam, "find_webcams", lambda: [0, 2])
     assert doctor.check_cameras() == doctor.Check("cameras", True, "--source 0, --source 2")
-    monkeypatch.setattr(sources, "find_webcams", list)
-    monkeypatch.setattr(sources, "cameras_there", list)
+    monkeypatch.setattr(webcam, "find_webcams", list)
+    monkeypatch.setattr(webcam, "cameras_there", list)
     assert "Camera 0 is not there" in doctor.check_cameras().remedy
-    monkeypatch.setattr(sources, "cameras_there", lambda: [1])
-    monkeypatch.setattr(sources.os, "access", lambda *_: False)
+    monkeypatch.setattr(webcam, "cameras_there", lambda: [1])
+    monkeypatch.setattr(decoding.os, "access", lambda *_: False)
     assert "no permission for" in doctor.check_cameras().remedy
 
 
@@ -205,7 +207,7 @@ def test_damaged_model(models, file, content, detail):
     assert check.ok is False
     assert detail in check.detail
     assert "\n" not in check.detail
-    assert "training.train digits" in check.remedy
+    assert "training.shipped.digits digits" in check.remedy
 
 
 def test_damaged_model_of_another_task_is_a_note(models):

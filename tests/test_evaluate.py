@@ -6,18 +6,19 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer import registry
 from recognizer.errors import DataError, ModelError, SettingsError
+from recognizer.finders.writing import WritingFinder
 from recognizer.pipeline import Pipeline, open_pipeline
-from recognizer.preprocess import mnist_image
-from recognizer.regions.writing import WritingFinder
-from recognizer.sinks import write_png
-from recognizer.strokes import digit_strokes, draw_strokes
+from recognizer.preprocess.pictures import mnist_image
+from recognizer.registry import synced
+from recognizer.sinks.png import write_png
+from recognizer.studio.handwriting import digit_strokes, draw_strokes
 from recognizer.system import paths
 from recognizer.values import Frame, Prediction
-from training import evaluate
-from training.datasets import Images
-from training.sheets import Digits
+from training.datasets import rooms
+from training.datasets.dataset import Images
+from training.datasets.sheets import Digits
+from training.evaluation import evaluate
 
 
 class Says:
@@ -190,7 +191,7 @@ def test_no_model_is_one_line(monkeypatch, capsys, tmp_path):
 def test_photos_of_which_folder(monkeypatch, capsys):
     monkeypatch.setattr(evaluate, "open_pipeline", lambda *words, **named: pipeline_that_says("1"))
     code, err = run_main(monkeypatch, capsys, "photos")
-    assert err == "photos needs a folder: python -m training.evaluate photos DIR\n"
+    assert err == "photos needs a folder: python -m training.evaluation.evaluate photos DIR\n"
     assert code == 2
 
 
@@ -207,7 +208,7 @@ def test_a_photograph_that_is_none_is_named(monkeypatch, capsys, photos):
 def published():
     """The pipeline with the model that ships."""
     try:
-        return open_pipeline("digits", registry.models_folder(), smooth=False)
+        return open_pipeline("digits", synced.models_folder(), smooth=False)
     except ModelError as error:
         pytest.skip(f"needs the published model: {error}")
 
@@ -240,7 +241,7 @@ def test_the_published_model_knows_nothing_on_blank_paper(published):
 
 def test_numbers_in_rooms_are_counted_by_light_and_sheet_and_failures_shown(published, tmp_path, capsys, monkeypatch):
     nothing = Digits(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int64))
-    monkeypatch.setattr(evaluate.rooms, "material", lambda *, held_out: evaluate.rooms.Material(nothing))
+    monkeypatch.setattr(rooms, "material", lambda *, held_out: rooms.Material(nothing))
     monkeypatch.setattr(evaluate, "CELLS", [("bright", "near"), ("dim", "far")])
     monkeypatch.setattr(evaluate, "ROOM_WH", (640, 360))
     monkeypatch.setattr(evaluate, "LEAST_HEIGHT", 20)
@@ -254,7 +255,7 @@ def test_numbers_in_rooms_are_counted_by_light_and_sheet_and_failures_shown(publ
 
 def test_numbers_on_pages_are_counted_by_the_lines_around_them(published, tmp_path, capsys, monkeypatch):
     nothing = Digits(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int64))
-    monkeypatch.setattr(evaluate.rooms, "material", lambda *, held_out: evaluate.rooms.Material(nothing))
+    monkeypatch.setattr(rooms, "material", lambda *, held_out: rooms.Material(nothing))
     monkeypatch.setattr(evaluate, "ROOM_WH", (640, 360))
     monkeypatch.setattr(evaluate, "PAGES", {kind: evaluate.PAGES[kind] for kind in ("underlined", "a 1 alone")})
     evaluate.evaluate_pages(published, 2, 0, tmp_path / "failures.png")

@@ -22,18 +22,26 @@ from test_cli import frames_of, rows_of
 from test_learn import record
 from waiting import HANG_S
 
-from recognizer import pipeline, registry, samples, sinks, sources
-from recognizer.classifier import Classifier
+from recognizer import pipeline, values
+from recognizer.classifiers.classifier import Classifier
 from recognizer.cli import main
 from recognizer.errors import ModelError, SinkError
-from recognizer.overlay import Overlay
+from recognizer.finders.writing import WritingFinder
+from recognizer.overlay.overlay import Overlay
 from recognizer.pipeline import Pipeline
-from recognizer.regions.writing import WritingFinder
-from recognizer.samples import Samples
-from recognizer.samples_check import verify
+from recognizer.registry import card
+from recognizer.registry import store as registry_store
+from recognizer.samples import sample
+from recognizer.samples.store import Samples
+from recognizer.samples.verify import verify
+from recognizer.sinks import csv_log, png
+from recognizer.sinks import video as sinks_video
 from recognizer.smoothing import Smoother
-from recognizer.sources import Live
-from recognizer.studio import Studio
+from recognizer.sources import decoding, newest_frame, opening
+from recognizer.sources import source as sources_source
+from recognizer.sources.newest_frame import Live
+from recognizer.studio.scenes import Studio
+from recognizer.system import files
 from recognizer.values import Box, Frame, Observation, Prediction, Region
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -81,7 +89,7 @@ def test_a_frame_is_at_most_two_intervals_old_when_a_slow_classifier_gets_it(mon
     """A camera of 30 frames a second before a classifier that takes 200 ms; the clock goes on only with the camera."""
     interval_s, slow_s = 1 / 30, 0.2
     clock, camera = Clock(), SteppedCamera()
-    monkeypatch.setattr(sources.time, "perf_counter", clock)
+    monkeypatch.setattr(newest_frame.time, "perf_counter", clock)
     taken_s = {0: clock.now_s}
 
     def camera_goes_on_for(duration_s: float) -> None:
@@ -166,12 +174,12 @@ def test_hands_are_found_on_through_changes_of_size(hand_models: Path) -> None:
 def test_the_run_goes_on_through_what_a_camera_gives_in_the_middle(
     odd: list[np.ndarray | None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(sources, "READ_PAUSE_S", 0.0)
+    monkeypatch.setattr(newest_frame, "READ_PAUSE_S", 0.0)
     for name in ("SILENCE_S", "GONE_S"):
-        monkeypatch.setattr(sources, name, HANG_S)
+        monkeypatch.setattr(newest_frame, name, HANG_S)
     camera = SteppedCamera()
     live = Live("camera 0", camera, sheet((320, 240)), lambda: None, "gone")  # type: ignore[arg-type]
-    monkeypatch.setattr(sources, "open_source", lambda *_, **__: live)
+    monkeypatch.setattr(opening, "open_source", lambda *_, **__: live)
     labels: list[tuple[str, ...]] = []
     coming = iter([*odd, *[sheet((320, 240))] * 3])
 
@@ -215,7 +223,7 @@ def test_ctrl_c_ends_every_state_with_130_and_nothing_left_open(
         if here == state and (frame is None or frame.index == 2):
             raise KeyboardInterrupt
 
-    class Camera(sources.Source):
+    class Camera(sources_source.Source):
         def __iter__(self) -> Iterator[Frame]:
             for index in range(4):
                 frame = Frame(sheet((320, 240)), index, index / 30, self.name)
@@ -233,13 +241,13 @@ def test_ctrl_c_ends_every_state_with_130_and_nothing_left_open(
         def close(self) -> None:
             closed.append("finder")
 
-    class Log(sinks.CsvLog):
+    class Log(csv_log.CsvLog):
         def __enter__(self) -> "Log":
             interrupted_in("a file opens")
             super().__enter__()
             return self
 
-        def write(self, observation: pipeline.Observation) -> None:
+        def write(self, observation: values.Observation) -> None:
             interrupted_in("a frame is written", observation.frame)
             super().write(observation)
 
@@ -256,8 +264,8 @@ def test_ctrl_c_ends_every_state_with_130_and_nothing_left_open(
         return Camera("camera 0", live=True)
 
     monkeypatch.setattr(pipeline, "open_pipeline", open_pipeline)
-    monkeypatch.setattr(sources, "open_source", open_source)
-    monkeypatch.setattr(sinks, "CsvLog", Log)
+    monkeypatch.setattr(opening, "open_source", open_source)
+    monkeypatch.setattr(csv_log, "CsvLog", Log)
     assert main(["--headless", "--output", str(tmp_path), "--source", "0"]) == 130
     assert capsys.readouterr().err == ""
     opened = {"a model opens": [], "the camera opens": ["finder"], "a file opens": ["camera", "finder"]}
@@ -315,7 +323,7 @@ def ran(*words: str, code: str = "", **environment: str) -> subprocess.Completed
 
 def test_ctrl_c_between_two_parts_of_mediapipe_says_nothing(hand_models: Path, tmp_path: Path) -> None:
     stopped = """
-import recognizer.regions.hands as hands
+import recognizer.finders.hands as hands
 real = hands.open_landmarker
 def opened(*words, eager, **options):
     if eager:
@@ -401,16 +409,16 @@ def test_programs_that_publish_at_once_forget_none_of_each_other(tmp_path: Path)
     command = [sys.executable, "-m", "tests.stopped_registry", "publish", "25", str(tmp_path)]
     children = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) for _ in range(2)]
     assert [child.wait(HANG_S) for child in children] == [0, 0]
-    pointer = json.loads((tmp_path / "signs" / registry.CURRENT).read_text())
+    pointer = json.loads((tmp_path / "signs" / registry_store.CURRENT).read_text())
     assert len({pointer["version"], *pointer["previous"]}) == 50
-    assert len(registry.versions(tmp_path, "signs")) == 50
+    assert len(registry_store.versions(tmp_path, "signs")) == 50
 
 
 def publish(models: Path, size: int = 100) -> Path:
-    with registry.publishing(models, "signs") as draft:
+    with registry_store.publishing(models, "signs") as draft:
         (draft / "model.tflite").write_bytes(bytes(size))
-        (draft / registry.CARD).write_text('{"labels": ["ok"]}')
-    return registry.current(models, "signs")
+        (draft / card.CARD).write_text('{"labels": ["ok"]}')
+    return registry_store.current(models, "signs")
 
 
 def names_in(folder: Path) -> list[str]:
@@ -422,13 +430,13 @@ def test_a_disk_that_is_full_while_publishing_keeps_the_old_model(small_disk: Pa
     before = publish(small_disk)
     there = names_in(small_disk / "signs")
     with pytest.raises(ModelError, match="signs cannot be written .*No space left on device.*Free some space"):
-        with registry.publishing(small_disk, "signs") as draft:
-            (draft / registry.CARD).write_text('{"labels": ["ok"]}')
+        with registry_store.publishing(small_disk, "signs") as draft:
+            (draft / card.CARD).write_text('{"labels": ["ok"]}')
             with contextlib.suppress(OSError) if not filler else contextlib.nullcontext():
                 with open(draft / "model.tflite", "wb", buffering=0) as network:
                     while network.write(bytes(filler or 4096)):  # to the last page
                         pass
-    assert registry.current(small_disk, "signs") == before
+    assert registry_store.current(small_disk, "signs") == before
     assert names_in(small_disk / "signs") == there
     assert publish(small_disk) != before
 
@@ -446,12 +454,12 @@ def test_what_killed_programs_left_among_the_models_is_swept_after_a_day(
     publish(tmp_path)
     assert set(left) < set(names_in(tmp_path / "signs")), "another program may be writing them"
     now_s = time.time()
-    monkeypatch.setattr(registry.time, "time", lambda: now_s + 25 * 3600)
+    monkeypatch.setattr(registry_store.time, "time", lambda: now_s + 25 * 3600)
     newest = publish(tmp_path)
     assert names_in(tmp_path / "signs") == sorted(
-        [".of-the-user", "current.json", *registry.versions(tmp_path, "signs")]
+        [".of-the-user", "current.json", *registry_store.versions(tmp_path, "signs")]
     )
-    assert {version.name, newest.name} < set(registry.versions(tmp_path, "signs"))
+    assert {version.name, newest.name} < set(registry_store.versions(tmp_path, "signs"))
 
 
 def noisy(index: int) -> Observation:
@@ -464,12 +472,12 @@ def noisy(index: int) -> Observation:
 def test_a_disk_that_fills_up_ends_a_recording_that_can_be_seen(
     tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sinks, "DISK_RESERVE", 1 << 20)  # FFmpeg keeps a quarter of that in memory
+    monkeypatch.setattr(sinks_video, "DISK_RESERVE", 1 << 20)  # FFmpeg keeps a quarter of that in memory
     with mounted(tmp_path / "disk", "3m") as disk:
         video = disk / f"run{suffix}"
         index = 0
         with pytest.raises(SinkError, match="run.* No space left on device.*free some space"):
-            with sinks.VideoWriter(video, Overlay(help_line="")) as sink:
+            with sinks_video.VideoWriter(video, Overlay(help_line="")) as sink:
                 while index < 1000:
                     sink.write(noisy(index))
                     index += 1
@@ -484,10 +492,10 @@ def test_a_recording_that_lost_frames_is_not_taken_for_a_whole_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As where a quota is used up, and the disk is not full."""
-    monkeypatch.setattr(sinks, "DISK_RESERVE", 0)
-    sources._silence_opencv()
+    monkeypatch.setattr(sinks_video, "DISK_RESERVE", 0)
+    decoding.silence_opencv()
     with pytest.raises(SinkError, match="could not be finished"):
-        with sinks.VideoWriter(small_disk / f"run{suffix}", Overlay(help_line="")) as sink:
+        with sinks_video.VideoWriter(small_disk / f"run{suffix}", Overlay(help_line="")) as sink:
             for index in range(60):
                 sink.write(noisy(index))
     assert names_in(small_disk) == []
@@ -495,10 +503,10 @@ def test_a_recording_that_lost_frames_is_not_taken_for_a_whole_one(
 
 def test_a_disk_that_is_full_at_the_end_keeps_the_old_picture_and_leaves_no_other(small_disk: Path) -> None:
     path = small_disk / "sheet.png"
-    sinks.write_png(path, np.zeros((4, 4, 3), np.uint8))
+    png.write_png(path, np.zeros((4, 4, 3), np.uint8))
     before = path.read_bytes()
     with pytest.raises(SinkError, match="sheet.png.*No space left on device"):
-        sinks.write_png(path, noise((400, 400)))
+        png.write_png(path, noise((400, 400)))
     assert path.read_bytes() == before
     assert names_in(small_disk) == [path.name]
 
@@ -507,10 +515,10 @@ def test_models_that_cannot_be_written_are_read_and_changes_are_refused(small_di
     publish(small_disk)
     current = publish(small_disk)
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    for change in (publish, lambda models: registry.rollback(models, "signs")):
+    for change in (publish, lambda models: registry_store.rollback(models, "signs")):
         with pytest.raises(ModelError, match="signs cannot be written .*Read-only file system.*--models"):
             change(small_disk)
-    assert registry.current(small_disk, "signs") == current
+    assert registry_store.current(small_disk, "signs") == current
 
 
 def test_a_pointer_that_cannot_be_replaced_takes_the_new_version_back(
@@ -518,27 +526,27 @@ def test_a_pointer_that_cannot_be_replaced_takes_the_new_version_back(
 ) -> None:
     before = publish(tmp_path)
     there = names_in(tmp_path / "signs")
-    monkeypatch.setattr(registry.files, "replace", lambda *_: _raise(OSError(errno.ENOSPC, "No space left on device")))
+    monkeypatch.setattr(files, "replace", lambda *_: _raise(OSError(errno.ENOSPC, "No space left on device")))
     with pytest.raises(ModelError, match="No space left"):
         publish(tmp_path)
     assert names_in(tmp_path / "signs") == there
-    assert registry.current(tmp_path, "signs") == before
+    assert registry_store.current(tmp_path, "signs") == before
 
 
 def test_ctrl_c_behind_the_pointer_keeps_the_version_that_it_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(tmp_path)
-    real = registry.files.replace
+    real = files.replace
 
     def replace(source: Path, target: Path) -> None:
         real(source, target)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(registry.files, "replace", replace)
+    monkeypatch.setattr(files, "replace", replace)
     with pytest.raises(KeyboardInterrupt):
         publish(tmp_path)
-    assert names_in(registry.current(tmp_path, "signs")) == ["card.json", "model.tflite"]
+    assert names_in(registry_store.current(tmp_path, "signs")) == ["card.json", "model.tflite"]
 
 
 def _raise(error: BaseException) -> None:
@@ -550,13 +558,13 @@ def test_models_published_while_the_clock_goes_back_are_current_and_undone_in_or
 ) -> None:
     published = []
     for second in (5_000_000, 4_000_000, 4_000_000, 9_000_000, 0):
-        monkeypatch.setattr(registry.time, "gmtime", lambda second=second: time.localtime(second))
+        monkeypatch.setattr(registry_store.time, "gmtime", lambda second=second: time.localtime(second))
         published.append(publish(tmp_path))
-        assert registry.current(tmp_path, "signs") == published[-1]
+        assert registry_store.current(tmp_path, "signs") == published[-1]
     assert len(set(published)) == 5
     for before in reversed(published[:-1]):
-        registry.rollback(tmp_path, "signs")
-        assert registry.current(tmp_path, "signs") == before
+        registry_store.rollback(tmp_path, "signs")
+        assert registry_store.current(tmp_path, "signs") == before
 
 
 def test_a_smoother_outlives_frames_whose_clock_jumps() -> None:
@@ -572,7 +580,7 @@ def test_a_smoother_outlives_frames_whose_clock_jumps() -> None:
 
 
 def learning(captures: Path, models: Path, **others: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "training.learn", "--task", "signs", "--captures", str(captures)]
+    command = [sys.executable, "-m", "training.lessons.learn", "--task", "signs", "--captures", str(captures)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **others}
     return subprocess.Popen(
         [*command, "--models", str(models)],
@@ -601,7 +609,7 @@ def test_kill_9_at_random_moments_of_learning_leaves_whole_samples_and_models(tm
         child.send_signal(signal.SIGKILL)
         child.wait(HANG_S)
         assert verify(store) == []
-        Classifier(registry.current(models, "signs"), "hand-pose-1")
+        Classifier(registry_store.current(models, "signs"), "hand-pose-1")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
@@ -687,7 +695,7 @@ def test_samples_and_models_lie_under_any_name(tmp_path: Path) -> None:
     record(captures, {"fist": 2, "five": 2})
     child = learning(captures, models)
     assert child.wait(HANG_S) == 0, child.stderr and child.stderr.read()
-    Classifier(registry.current(models, "signs"), "hand-pose-1")
+    Classifier(registry_store.current(models, "signs"), "hand-pose-1")
     assert verify(Samples(captures)) == []
 
 
@@ -699,8 +707,8 @@ def test_samples_taken_while_the_clock_goes_back_stay_in_the_order_they_were_tak
     region = Region(Box(10, 10, 40, 60), np.full((50, 30), 255, np.uint8))
     taken = []
     for year in (2030, 1970, 2030, 2001):
-        monkeypatch.setattr(samples, "datetime", FixedDate(year))
-        taken.append(store.add("signs", "ok", region, as_frame(paper()), samples.new_session(), "drawn").path)
+        monkeypatch.setattr(sample, "datetime", FixedDate(year))
+        taken.append(store.add("signs", "ok", region, as_frame(paper()), sample.new_session(), "drawn").path)
     monkeypatch.undo()
     assert [one.path for one in Samples(tmp_path).read("signs")] == taken
     assert len({one.session for one in store.read("signs")}) == 4

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from recognizer import registry
-from recognizer.classifier import Classifier
+from recognizer.classifiers.classifier import Classifier
+from recognizer.classifiers.feature_maps import MAPS, FeatureMaps, draw_maps
 from recognizer.errors import ModelError
-from recognizer.feature_maps import MAPS, FeatureMaps, draw_maps
+from recognizer.registry import store
 
 
 def test_the_maps_of_the_shipped_network(published_models):
-    folder = registry.current(published_models, "digits")
+    folder = store.current(published_models, "digits")
     image = np.zeros((28, 28), np.uint8)
     image[6:22, 12:16] = 255
     maps = FeatureMaps(folder)

@@ -7,42 +7,42 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks import fewshot
-from recognizer import appearance
+from benchmarks import few_shot
 from recognizer.errors import SamplesError
+from recognizer.preprocess import appearance
 from recognizer.values import Box, Hand, Region
-from training import hands
+from training.datasets import hand_photographs
 
 
 def test_a_burst_is_learned_from_or_tested_on_but_never_both() -> None:
     labels = np.repeat(["ok", "stop"], 40)
-    draws = list(fewshot.drawn(labels, 10, 3))
+    draws = list(few_shot.drawn(labels, 10, 3))
     assert len(draws) == 3
     for learned, tested in draws:
         assert [int((labels[learned] == label).sum()) for label in ("ok", "stop")] == [10, 10]
-        assert not set(learned // fewshot.BURST) & set(tested // fewshot.BURST)
+        assert not set(learned // few_shot.BURST) & set(tested // few_shot.BURST)
         assert len(tested) == 60
     assert draws[0][0].tolist() != draws[1][0].tolist()
 
 
 def test_one_picture_is_drawn_and_its_neighbours_are_not_tested() -> None:
-    ((learned, tested),) = fewshot.drawn(np.repeat(["ok", "stop"], 10), 1, 1)
+    ((learned, tested),) = few_shot.drawn(np.repeat(["ok", "stop"], 10), 1, 1)
     assert len(learned) == 2
     assert len(tested) == 10
 
 
 def test_labels_with_too_few_pictures_give_no_figure() -> None:
     labels = np.repeat(["ok", "stop"], [40, 12])
-    assert np.isnan(fewshot.accuracy(np.zeros((52, 2)), labels, fewshot.nearest, 10, 2))
+    assert np.isnan(few_shot.accuracy(np.zeros((52, 2)), labels, few_shot.nearest, 10, 2))
 
 
 def test_pictures_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     (tmp_path / "ok").mkdir()
     for name in ("10.png", "2.png", "1.png", "a.png"):
         cv2.imwrite(str(tmp_path / "ok" / name), np.zeros((8, 8, 3), np.uint8))
-    assert [path.name for path in fewshot.pictures(tmp_path)] == ["1.png", "2.png", "10.png", "a.png"]
+    assert [path.name for path in few_shot.pictures(tmp_path)] == ["1.png", "2.png", "10.png", "a.png"]
     with pytest.raises(SamplesError, match="holds no label/picture"):
-        fewshot.pictures(tmp_path / "ok")
+        few_shot.pictures(tmp_path / "ok")
 
 
 def test_the_table_has_a_line_for_each_method(
@@ -56,21 +56,21 @@ def test_the_table_has_a_line_for_each_method(
         joints = (shapes[path.parent.name] + rng.normal(0, 1, (21, 3))).astype(np.float32)
         hand = Hand(joints, "right", 0.9) if path != paths[5] else None
         region = Region(Box(0, 0, 40, 40), np.zeros((40, 40, 3), np.uint8), hand=hand)
-        parts.append(hands.of_region(region, path.parent.name, "", None, rng))
-    found = hands.together(parts)
+        parts.append(hand_photographs.of_region(region, path.parent.name, "", None, rng))
+    found = hand_photographs.together(parts)
     crops = [np.full((40, 40, 3), 60 if path.parent.name == "flat" else 200, np.uint8) for path in paths]
-    monkeypatch.setattr(fewshot, "pictures", lambda folder: paths)
-    monkeypatch.setattr(fewshot, "hands_in", lambda *_: (crops, found))
+    monkeypatch.setattr(few_shot, "pictures", lambda folder: paths)
+    monkeypatch.setattr(few_shot, "hands_in", lambda *_: (crops, found))
     no_looks = np.zeros((appearance.SIZE, 4), np.float32), np.zeros(4, np.float32)
-    monkeypatch.setattr(fewshot, "unseen_directions", lambda *_: no_looks)
+    monkeypatch.setattr(few_shot, "unseen_directions", lambda *_: no_looks)
     options = argparse.Namespace(folder=tmp_path, ours_only=True, draws=2, models=tmp_path, runs=tmp_path / "runs")
-    fewshot.run(options)
+    few_shot.run(options)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("24 pictures, 2 labels, a hand found in 95.8 %")
     assert lines[1].split() == ["right,", "%", "1", "3", "5", "10", "20"]
     assert lines[2].split()[-5:] == ["100.0", "100.0", "100.0", "-", "-"]
     assert lines[3].startswith("k-NN on the pixels")
-    monkeypatch.setattr(fewshot, "pictures", lambda folder: paths[:12])
-    monkeypatch.setattr(fewshot, "hands_in", lambda *_: (crops[:12], found[np.arange(12)]))
+    monkeypatch.setattr(few_shot, "pictures", lambda folder: paths[:12])
+    monkeypatch.setattr(few_shot, "hands_in", lambda *_: (crops[:12], found[np.arange(12)]))
     with pytest.raises(SamplesError, match="Hands of 1 labels"):
-        fewshot.run(options)
+        few_shot.run(options)

@@ -6,11 +6,13 @@ import pytest
 from test_crops import wrote
 
 from recognizer.errors import DataError
-from recognizer.regions.characters import CharacterNetwork
-from recognizer.regions.ink import PATCH, Corners, InkNetwork
-from recognizer.regions.verifier import VerifierNetwork
+from recognizer.finders import verifier as finders_verifier
+from recognizer.finders.characters import CharacterNetwork
+from recognizer.finders.ink import PATCH, Corners, InkNetwork
+from recognizer.finders.verifier import VerifierNetwork
 from recognizer.values import Box
-from training import finder, rooms, verifier
+from training.datasets import rooms
+from training.finders import fitting, verifier
 
 pytestmark = pytest.mark.no_cover
 
@@ -19,25 +21,25 @@ pytestmark = pytest.mark.no_cover
 def few(tmp_path, monkeypatch):
     """Two shards of two scenes for each network, and a folder for what is published."""
     monkeypatch.setenv("RECOGNIZER_DATA", str(tmp_path / "none"))
-    monkeypatch.setattr("training.rooms.has_mnist", lambda: False)
-    monkeypatch.setattr(finder, "SHARD", 2)
-    monkeypatch.setattr(finder, "SHAPES", ((240, 160),))
-    monkeypatch.setattr(finder, "NETWORKS", tmp_path / "networks")
-    monkeypatch.setattr(finder, "EACH", 2)
-    monkeypatch.setattr(finder, "PARTS", 1)
-    monkeypatch.setattr(finder, "NOTHING", 1)
+    monkeypatch.setattr("training.datasets.rooms.has_mnist", lambda: False)
+    monkeypatch.setattr(fitting, "SHARD", 2)
+    monkeypatch.setattr(fitting, "SHAPES", ((240, 160),))
+    monkeypatch.setattr(fitting, "NETWORKS", tmp_path / "networks")
+    monkeypatch.setattr(fitting, "EACH", 2)
+    monkeypatch.setattr(fitting, "PARTS", 1)
+    monkeypatch.setattr(fitting, "NOTHING", 1)
     monkeypatch.setattr(verifier, "EACH", 1)
-    for name in finder.FITS:
-        monkeypatch.setitem(finder.FITS, name, replace(finder.FITS[name], batch=2))
-    finder.draw(tmp_path, 4, 1)
-    finder.draw(tmp_path, 4, 1, finder.propose_shard)
+    for name in fitting.FITS:
+        monkeypatch.setitem(fitting.FITS, name, replace(fitting.FITS[name], batch=2))
+    fitting.draw(tmp_path, 4, 1)
+    fitting.draw(tmp_path, 4, 1, fitting.propose_shard)
     return tmp_path
 
 
 @pytest.mark.parametrize(("name", "command"), [("characters", "draw"), ("verifier", "propose")])
 def test_nothing_to_learn_from_is_said(tmp_path, name, command) -> None:
     with pytest.raises(DataError, match=rf"Draw them: python -m training\.finder {command}"):
-        finder.fit(name, tmp_path, 1, None)
+        fitting.fit(name, tmp_path, 1, None)
 
 
 @pytest.mark.slow
@@ -45,11 +47,11 @@ def test_networks_learn_from_drawn_rooms_and_are_published_with_a_card(few, eage
     drawn = sorted(few.rglob("*.npz"))
     assert len(drawn) == 4
     written = [path.stat().st_mtime_ns for path in drawn]
-    finder.draw(few, 4, 1)  # what is drawn stays
-    finder.draw(few, 4, 1, finder.propose_shard)
+    fitting.draw(few, 4, 1)  # what is drawn stays
+    fitting.draw(few, 4, 1, fitting.propose_shard)
     assert [path.stat().st_mtime_ns for path in drawn] == written
-    for name in finder.FITS:
-        finder.fit(name, few, 1, None)
+    for name in fitting.FITS:
+        fitting.fit(name, few, 1, None)
     networks = few / "networks"
     CharacterNetwork(networks / "characters.tflite").find(np.zeros((90, 160, 3), np.uint8), 0.5)
     inks = InkNetwork(networks / "ink.tflite").ink(np.zeros((2, PATCH, PATCH, 3), np.int8))
@@ -61,9 +63,9 @@ def test_networks_learn_from_drawn_rooms_and_are_published_with_a_card(few, eage
     assert ((seen.scores > 0) & (seen.scores < 1)).all()
     assert seen.readings.sum(axis=1) == pytest.approx([1, 1])
     card = json.loads((networks / "card.json").read_text())
-    assert card["ink"]["command"] == "python -m training.finder fit ink"
+    assert card["ink"]["command"] == "python -m training.finders.fitting fit ink"
     assert np.isfinite(card["characters"]["held_out_loss"])
-    assert card["verifier"]["command"] == "python -m training.finder fit verifier"
+    assert card["verifier"]["command"] == "python -m training.finders.fitting fit verifier"
     assert np.isfinite(card["verifier"]["held_out_loss"])
 
 
@@ -72,7 +74,8 @@ def wanted(box: Corners, *written: rooms.Written) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    ("character", "which"), [("4", 4), ("K", verifier.OTHER), ("slash", verifier.OTHER), ("O", verifier.UNCLEAR)]
+    ("character", "which"),
+    [("4", 4), ("K", finders_verifier.OTHER), ("slash", finders_verifier.OTHER), ("O", verifier.UNCLEAR)],
 )
 def test_what_covers_a_character_shows_it_and_which(character: str, which: int) -> None:
     assert wanted((102, 99, 159, 204), wrote(character))[:2] == [1, which]

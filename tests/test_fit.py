@@ -4,11 +4,14 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer import registry
-from recognizer.classifier import Classifier
+from recognizer.classifiers.classifier import Classifier
 from recognizer.errors import DataError
-from recognizer.preprocess import HAND_VERSION, hand_image
-from training import augment, compare, figures, fit, report
+from recognizer.preprocess.pictures import HAND_VERSION, hand_image
+from recognizer.registry import card as registry_card
+from recognizer.registry import store
+from training.datasets import augment, dataset, named
+from training.workshop import compare, figures, fitting, report, train
+from training.workshop import run as workshop_run
 
 pytestmark = pytest.mark.no_cover
 
@@ -43,7 +46,7 @@ def small_pictures():
     """Pictures of a report are looked at by nobody here, and drawing them large takes longer than the training."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figures, "DPI", 40)
-        patch.setattr(augment, "SHEET_ROWS", 2)
+        patch.setattr(report, "SHEET_ROWS", 2)
         yield
 
 
@@ -62,12 +65,12 @@ def home(eager, tmp_path_factory):
 
 def run(home, *words):
     where = ["--runs", str(home / "runs"), "--models", str(home / "models")]
-    fit.main(["--data", str(home / "shapes"), *where, *words])
+    train.main(["--data", str(home / "shapes"), *where, *words])
 
 
 def failure(capsys, *words):
     with pytest.raises(SystemExit) as end:
-        fit.main(list(words))
+        train.main(list(words))
     assert end.value.code == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1
@@ -87,7 +90,7 @@ def test_a_run_writes_down_everything(home):
     assert sum(one["right"] for one in metrics["per_class"].values()) == metrics["right"]
     assert metrics["parameters"] > 0
     assert metrics["ms_a_picture"] > 0
-    assert metrics["command"].startswith("python -m training.train --data ")
+    assert metrics["command"].startswith("python -m training.shipped.digits --data ")
     assert "--batch-size 16" in metrics["command"]
     assert len((folder / "history.csv").read_text().splitlines()) == metrics["epochs"] + 1
 
@@ -103,8 +106,8 @@ def test_the_page_needs_no_other_file(home):
 @pytest.mark.slow
 @pytest.mark.parametrize("network", ["cnn", "knn"])
 def test_what_is_published_can_be_held_to_the_camera(home, network):
-    folder = registry.current(home / "models", f"shapes-{network}")
-    card = registry.read_card(folder)
+    folder = store.current(home / "models", f"shapes-{network}")
+    card = registry_card.read_card(folder)
     assert (card["labels"], card["region"], card["kind"]) == ([*LABELS], "hand", "pixels")
     classifier = Classifier(folder, HAND_VERSION)
     rng = np.random.default_rng(5)
@@ -128,8 +131,8 @@ def test_the_runs_compare(home, capsys, tmp_path):
 @pytest.mark.slow
 def test_the_same_seed_repeats_a_run(home, monkeypatch):
     monkeypatch.setattr(report, "write_report", lambda run: None)
-    monkeypatch.setattr(fit, "publish_run", lambda run, options: None)
-    monkeypatch.setattr(augment, "draw_sheet", lambda *_: None)
+    monkeypatch.setattr(train, "publish_run", lambda run, options: None)
+    monkeypatch.setattr(report, "draw_sheet", lambda *_: None)
 
     def history(words):
         run(home, "--network", "linear", "--augment", "light", "--epochs", "2", "--limit", "60", *words)
@@ -143,8 +146,8 @@ def test_the_same_seed_repeats_a_run(home, monkeypatch):
 
 @pytest.mark.slow
 def test_the_test_set_is_never_fitted_or_judged_on(home):
-    data = fit.sets.load(str(home / "shapes"))
-    split = fit.split_of(data, 0)
+    data = named.load(str(home / "shapes"))
+    split = dataset.split_of(data, 0)
     assert not set(split.fitted) & set(split.held_out)
     assert len(split.fitted) + len(split.held_out) == len(data.train_labels)
     assert set(data.train_labels[split.held_out]) == {0, 1, 2}
@@ -176,7 +179,7 @@ def test_one_class_is_one_line(tmp_path, capsys):
 def test_ctrl_c_keeps_the_best_weights(capsys):
     import keras
 
-    from training.networks import dense_16
+    from training.networks.plain import dense_16
 
     model = dense_16(2)
     images = np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1)).astype(np.float32)
@@ -196,14 +199,14 @@ def test_ctrl_c_keeps_the_best_weights(capsys):
     fed = {"x": images, "y": targets}
     original = model.fit
     model.fit = lambda *words, callbacks, **options: original(*words, callbacks=[fake, *callbacks], **options)
-    history = fit.fit_with_care(model, fed, (images, targets), 9, 9, [watch])
+    history = fitting.fit_with_care(model, fed, (images, targets), 9, 9, [watch])
     assert "keeping the best" in capsys.readouterr().out
     assert len(history["loss"]) == 3
     assert all(np.array_equal(one, two) for one, two in zip(model.get_weights(), kept, strict=True))
 
 
 def test_pytorch_that_is_not_there_is_one_line(monkeypatch, capsys):
-    monkeypatch.setattr(fit, "find_spec", lambda name: None)
+    monkeypatch.setattr(train, "find_spec", lambda name: None)
     err = failure(capsys, "--data", "mnist", "--network", "linear", "--backend", "torch")
     assert "requirements-torch.txt" in err
 
@@ -214,9 +217,9 @@ def test_no_run_is_one_line(tmp_path):
 
 
 def test_the_interval_of_a_share():
-    low, high = fit.wilson_interval(9970, 10000)
+    low, high = workshop_run.wilson_interval(9970, 10000)
     assert (low, high) == (pytest.approx(0.9957, abs=1e-4), pytest.approx(0.9979, abs=1e-4))
-    assert fit.wilson_interval(5, 5)[1] == pytest.approx(1)
+    assert workshop_run.wilson_interval(5, 5)[1] == pytest.approx(1)
 
 
 def test_changes_keep_shape_and_kind():
@@ -242,9 +245,9 @@ def test_clothes_are_mirrored_and_digits_never():
 
 def test_a_network_has_its_own_augmentation_on_some_data():
     words = ["--data", "d", "--network", "cnn"]
-    assert fit.augmentation(fit.parse(words), "mnist") == "light"
-    assert fit.augmentation(fit.parse(words), "fashion-mnist") == "none"
-    assert fit.augmentation(fit.parse([*words, "--augment", "strong"]), "fashion-mnist") == "strong"
+    assert fitting.augmentation(train.parse(words), "mnist") == "light"
+    assert fitting.augmentation(train.parse(words), "fashion-mnist") == "none"
+    assert fitting.augmentation(train.parse([*words, "--augment", "strong"]), "fashion-mnist") == "strong"
 
 
 @pytest.mark.parametrize(
@@ -258,5 +261,5 @@ def test_a_network_has_its_own_augmentation_on_some_data():
 )
 def test_an_option_that_says_nothing_is_one_line(words, line, capsys):
     with pytest.raises(SystemExit):
-        fit.parse(["--data", "mnist", "--network", "vgg16", *words])
+        train.parse(["--data", "mnist", "--network", "vgg16", *words])
     assert line in capsys.readouterr().err

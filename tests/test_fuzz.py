@@ -14,17 +14,21 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from test_regions_hands import FakeLandmarker, a_hand
 
-from recognizer import appearance, pose, registry, sources
-from recognizer.classifier import Classifier
+from recognizer.classifiers.classifier import Classifier
 from recognizer.errors import ModelError, SamplesError
-from recognizer.preprocess import SIDE, colour_image, hand_image, mnist_image
-from recognizer.regions import hands
-from recognizer.regions.box import BoxFinder
-from recognizer.regions.hands import HandFinder
-from recognizer.regions.writing import WritingFinder
-from recognizer.samples import JOINTS, Sample, as_table, new_sample, parsed_table
+from recognizer.finders import hands
+from recognizer.finders.guide_box import BoxFinder
+from recognizer.finders.hands import HandFinder
+from recognizer.finders.writing import WritingFinder
+from recognizer.preprocess import appearance, pose
+from recognizer.preprocess.pictures import SIDE, colour_image, hand_image, mnist_image
+from recognizer.registry import card as registry_card
+from recognizer.registry import store, synced
+from recognizer.samples.sample import JOINTS, Sample, new_sample
+from recognizer.samples.table import as_table, parsed_table
+from recognizer.sources import decoding
+from recognizer.subjects.paper import Writing
 from recognizer.values import Box, Frame, Hand
-from recognizer.writing import Writing
 
 EXAMPLES = int(os.environ.get("RECOGNIZER_FUZZ", "0"))  # of each property; the same few ones each time unless told
 
@@ -122,7 +126,7 @@ def test_whatever_a_camera_gives_becomes_a_picture_of_three_bytes_a_pixel_or_non
         def read(self) -> tuple[bool, np.ndarray]:
             return True, np.ones(shape, kind)
 
-    image_bgr = sources._read(Device())
+    image_bgr = decoding.read_picture(Device())
     if image_bgr is not None:
         assert (image_bgr.shape, image_bgr.dtype) == ((*shape[:2], 3), np.uint8)
     if kind in (np.uint8, np.uint16) and len(shape) in (2, 3) and shape[2:] in ((), (1,), (3,), (4,)):
@@ -236,7 +240,7 @@ def test_any_picture_gets_probabilities(read: Classifier, image_28: np.ndarray) 
 @pytest.fixture(scope="module")
 def read() -> Classifier:
     try:
-        return Classifier(registry.current(registry.models_folder(), "digits"))
+        return Classifier(store.current(synced.models_folder(), "digits"))
     except ModelError as error:
         pytest.skip(f"needs the digits model: {error}")
 
@@ -318,14 +322,14 @@ def test_what_is_published_is_what_is_current_and_going_back_undoes_it(
         published = []
         for labels, notes, network in contents:
             card = {**notes, "labels": labels}
-            with registry.publishing(models, "signs") as draft:
-                (draft / registry.CARD).write_text(json.dumps(card), encoding="utf-8")
+            with store.publishing(models, "signs") as draft:
+                (draft / registry_card.CARD).write_text(json.dumps(card), encoding="utf-8")
                 (draft / "model.tflite").write_bytes(network)
-            published.append((registry.current(models, "signs"), card, network))
+            published.append((store.current(models, "signs"), card, network))
         while published:
             version, card, network = published.pop()
-            assert registry.current(models, "signs") == version
-            assert registry.read_card(version) == card
+            assert store.current(models, "signs") == version
+            assert registry_card.read_card(version) == card
             assert (version / "model.tflite").read_bytes() == network
             if published:
-                registry.rollback(models, "signs")
+                store.rollback(models, "signs")

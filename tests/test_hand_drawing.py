@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recognizer.hand_drawing import SIGNS, DrawnHand, draw_hand
+from recognizer.studio.drawn_hands import SIGNS, DrawnHand, draw_hand
 
 SKIN, SLEEVE = (130, 165, 212), (60, 60, 64)
 TIPS = [8, 12, 16, 20]

@@ -8,16 +8,19 @@ import numpy as np
 import pytest
 from test_regions_held import FPS, BlindHands, Stream, a_room, with_hand
 
-from recognizer import pose, preprocess, registry
-from recognizer.answers import as_json
-from recognizer.classifier import Head, Rejection
-from recognizer.hand_signs import HandClassifier, Signs
-from recognizer.overlay import Overlay
+from recognizer.classifiers.hands import HandClassifier
+from recognizer.classifiers.heads import Head
+from recognizer.classifiers.rejection import Rejection
+from recognizer.finders.still_hand import HeldFinder
+from recognizer.overlay.overlay import Overlay
 from recognizer.pipeline import Pipeline
-from recognizer.play import held_sign
-from recognizer.regions.held import HeldFinder
+from recognizer.preprocess import pictures, pose
+from recognizer.registry import card as registry_card
+from recognizer.registry import store
 from recognizer.smoothing import Smoother
-from recognizer.values import Box, Frame, Hand, Prediction, Region
+from recognizer.subjects.hands import Signs
+from recognizer.values import Box, Frame, Hand, Prediction, Region, as_json
+from recognizer.window.game import held_sign
 
 LABELS = [*"ABCDEFGHIK"]
 EVERYTHING = {"min_confidence": 0.0, "max_distance": 1e9}  # gets a label
@@ -32,7 +35,7 @@ def publish(models: Path, name: str, kind: str, prepared: str, **card: object) -
     folder = models / "letters" / name
     folder.mkdir(parents=True)
     card = {"labels": LABELS, "kind": kind, "preprocess": prepared, "rejection": EVERYTHING, "region": "hand", **card}
-    (folder / registry.CARD).write_text(json.dumps(card))
+    (folder / registry_card.CARD).write_text(json.dumps(card))
     return folder
 
 
@@ -45,13 +48,13 @@ def publish_joints(models: Path) -> Path:
     Rejection(np.zeros((len(LABELS), pose.SIZE), np.float32), np.eye(pose.SIZE, dtype=np.float32)).save(
         folder / "features.npz"
     )
-    registry.point_to(models, "letters", "2")
+    store.point_to(models, "letters", "2")
     return folder
 
 
 def publish_pixels(models: Path, digits: Path, name: str = "1", **card: object) -> Path:
     """A version that looks at pixels: the network of digits, under other labels."""
-    folder = publish(models, name, "pixels", preprocess.HAND_VERSION, **card)
+    folder = publish(models, name, "pixels", pictures.HAND_VERSION, **card)
     for file in ("model.tflite", "features.npz"):
         shutil.copy(digits / file, folder)
     return folder
@@ -59,7 +62,7 @@ def publish_pixels(models: Path, digits: Path, name: str = "1", **card: object) 
 
 @pytest.fixture
 def digits(published_models: Path) -> Path:
-    return registry.current(published_models, "digits")
+    return store.current(published_models, "digits")
 
 
 def test_a_region_without_joints_is_read_by_pixels_beside(tmp_path, digits):
@@ -70,7 +73,7 @@ def test_a_region_without_joints_is_read_by_pixels_beside(tmp_path, digits):
     assert prediction.label == alone.label
     assert prediction.label in LABELS
     assert prediction.top == alone.top
-    np.testing.assert_array_equal(prediction.image, preprocess.hand_image(CROP))
+    np.testing.assert_array_equal(prediction.image, pictures.hand_image(CROP))
     both = HandClassifier(folder).predict([WITH_JOINTS, WITHOUT_JOINTS])
     assert both[0].label == "A", "joints are read as ever"
     assert both[1].label == alone.label
@@ -110,14 +113,14 @@ def test_a_version_beside_that_does_not_fit_says_nothing(tmp_path, digits, card)
 
 
 def test_the_newest_version_of_a_kind(tmp_path, digits):
-    assert registry.newest(tmp_path, "letters", "pixels") is None
+    assert store.newest(tmp_path, "letters", "pixels") is None
     publish_pixels(tmp_path, digits, "1")
     newer = publish_pixels(tmp_path, digits, "3")
     publish_joints(tmp_path)
     publish_pixels(tmp_path, digits, ".draft-4")
     (publish_pixels(tmp_path, digits, "5") / "card.json").write_text("no card")
-    assert registry.newest(tmp_path, "letters", "pixels") == newer
-    assert registry.newest(tmp_path, "rps", "pixels") is None
+    assert store.newest(tmp_path, "letters", "pixels") == newer
+    assert store.newest(tmp_path, "rps", "pixels") is None
 
 
 def test_a_hand_held_into_the_box_gets_its_label_from_the_camera_to_the_screen(tmp_path, digits):
@@ -157,10 +160,11 @@ def test_hands_with_and_without_joints_are_judged_from_left_to_right():
 
 
 def test_the_pipeline_of_a_stream_has_a_finder_that_reads_what_is_held(monkeypatch):
-    from recognizer import assets, pipeline
-    from recognizer.regions import hands
+    from recognizer.finders import hands
+    from recognizer.registry import assets
+    from recognizer.subjects import catalogue
 
     monkeypatch.setattr(assets, "find_asset", lambda name: Path("none.task"))
     monkeypatch.setattr(hands, "HandFinder", lambda path, *, video, guide: BlindHands())
-    assert isinstance(pipeline.open_finder("hand", stream=True), HeldFinder)
-    assert isinstance(pipeline.open_finder("hand", stream=False), BlindHands)
+    assert isinstance(catalogue.open_finder("hand", stream=True), HeldFinder)
+    assert isinstance(catalogue.open_finder("hand", stream=False), BlindHands)

@@ -9,14 +9,19 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from recognizer import appearance, hand_signs, registry
+from recognizer.classifiers import hands
+from recognizer.classifiers.hands import HandClassifier
 from recognizer.errors import DataError, ModelError
-from recognizer.hand_signs import HandClassifier
+from recognizer.preprocess import appearance
+from recognizer.registry import card as registry_card
+from recognizer.registry import store
 from recognizer.system import paths
 from recognizer.values import Box, Hand, Region
-from training import hands, kinds, signs
-from training.datasets import Images
-from training.hands import LABELS, Hands
+from training.datasets import hand_photographs, hand_variations
+from training.datasets.dataset import Images
+from training.datasets.hand_photographs import LABELS, Hands
+from training.evaluation import sign_kinds
+from training.shipped import sign_fitting, sign_material, sign_verdicts
 
 pytestmark = pytest.mark.no_cover
 
@@ -51,19 +56,19 @@ def drawn_hands(people: Sequence[str] = PEOPLE) -> Hands:
     parts = []
     for person in people:
         for sign in [sign for sign in LABELS["rps"] for _ in range(EACH)]:
-            hand = hands.of_region(drawn_region(sign, rng), sign, person, None, rng)
+            hand = hand_photographs.of_region(drawn_region(sign, rng), sign, person, None, rng)
             hand.looks[..., LABELS["rps"].index(sign)] = 1
             parts.append(hand)
-    parts += [hands.of_region(None, "", "room", None, rng) for _ in range(2)]
-    return hands.together(parts)
+    parts += [hand_photographs.of_region(None, "", "room", None, rng) for _ in range(2)]
+    return hand_photographs.together(parts)
 
 
-def drawn_material(runs: Path, people: Sequence[str] = PEOPLE) -> signs.Material:
+def drawn_material(runs: Path, people: Sequence[str] = PEOPLE) -> sign_material.Material:
     found = drawn_hands(people)
     empty = found.sources == "room"
-    classes = hands.classes("rps", "rps", found.labels)
+    classes = hand_photographs.classes("rps", "rps", found.labels)
     runs.mkdir(parents=True, exist_ok=True)
-    return signs.Material("rps", found, classes, ~empty, empty, runs, 0)
+    return sign_material.Material("rps", found, classes, ~empty, empty, runs, 0)
 
 
 def drawn_sign_mnist() -> Images:
@@ -74,18 +79,18 @@ def drawn_sign_mnist() -> Images:
 
 
 def test_labels_of_each_task():
-    assert hands.classes("letters", "letters", np.array(["A", "K", "Y"])).tolist() == [0, 9, 23]
-    assert hands.classes("rps", "rps", np.array(["rock", "paper", "scissors"])).tolist() == [0, 1, 2]
+    assert hand_photographs.classes("letters", "letters", np.array(["A", "K", "Y"])).tolist() == [0, 9, 23]
+    assert hand_photographs.classes("rps", "rps", np.array(["rock", "paper", "scissors"])).tolist() == [0, 1, 2]
     # a letter is a sign of the game, none of them, or too like one to say
-    assert hands.classes("rps", "letters", np.array(["A", "S", "B", "V", "L", "Y", "M"])).tolist() == [
+    assert hand_photographs.classes("rps", "letters", np.array(["A", "S", "B", "V", "L", "Y", "M"])).tolist() == [
         0, 0, 1, 2, 3, 3, -1,
     ]  # fmt: skip
-    assert hands.classes("letters", "rps", np.array(["rock", "paper"])).tolist() == [-1, 24]
-    assert hands.classes("letters", "nothing", np.array([""])).tolist() == [-1]
+    assert hand_photographs.classes("letters", "rps", np.array(["rock", "paper"])).tolist() == [-1, 24]
+    assert hand_photographs.classes("letters", "nothing", np.array([""])).tolist() == [-1]
 
 
 def test_what_was_not_found_is_kept_as_such():
-    found = hands.of_region(None, "A", "anna", None, np.random.default_rng(0))
+    found = hand_photographs.of_region(None, "A", "anna", None, np.random.default_rng(0))
     assert not found.found[0]
     assert not found.jointed.any()
     assert np.isnan(found.landmarks).all()
@@ -94,31 +99,31 @@ def test_what_was_not_found_is_kept_as_such():
 
 def test_a_region_without_joints_is_found_all_the_same():
     region = Region(Box(0, 0, 9, 9), np.full((9, 9, 3), 50, np.uint8))
-    found = hands.of_region(region, "A", "anna", None, np.random.default_rng(0))
+    found = hand_photographs.of_region(region, "A", "anna", None, np.random.default_rng(0))
     assert found.found[0]
     assert not found.jointed.any()
     assert (found.images == 50).all()
 
 
 def test_mixed_poses_lie_apart_from_every_known_one():
-    from recognizer import pose
+    from recognizer.preprocess import pose
 
     found = drawn_hands()[np.arange(3 * EACH)]
     points = pose.normalised(found.landmarks[:, 0], found.left[:, 0])
-    labels = hands.classes("rps", "rps", found.labels)
-    mixed, palms = hands.mixed_poses(points, labels, 300, np.random.default_rng(0))
+    labels = hand_photographs.classes("rps", "rps", found.labels)
+    mixed, palms = hand_variations.mixed_poses(points, labels, 300, np.random.default_rng(0))
     assert 0 < len(mixed) == len(palms) < 300
     assert mixed.shape[1:] == (21, 3)
     flat, known = mixed @ pose.palm_frame(mixed), points @ pose.palm_frame(points)
     nearest = np.sqrt(((flat[:, None] - known[None]) ** 2).sum(axis=(2, 3)).min(axis=1) / 21)
-    assert nearest.min() > 0.9 * hands.MIXED_APART
+    assert nearest.min() > 0.9 * hand_variations.MIXED_APART
 
 
 def test_missing_photographs_are_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("RECOGNIZER_DATA", str(tmp_path))
     monkeypatch.setattr(paths, "data", lambda: tmp_path / "data")
     with pytest.raises(DataError) as error:
-        hands.photographs("letters")
+        hand_photographs.photographs("letters")
     assert str(tmp_path / "photos" / "letters") in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -140,7 +145,7 @@ def test_the_verdict_counts_what_was_not_found_as_wrong(tmp_path):
     lost = np.flatnonzero(material.hands.sources == "anna")[: EACH * 3 // 4]
     sure[lost] = np.nan
     distances = np.where(np.isnan(sure[:, 0]), np.nan, 1.0).astype(np.float32)
-    verdict = signs.verdict_of(material, signs.Answers(sure, distances))
+    verdict = sign_verdicts.verdict_of(material, sign_material.Answers(sure, distances))
     assert verdict.right == {"anna": 0.75, "ben": 1.0, "cleo": 1.0}
     assert verdict.nothing_labelled == 0
 
@@ -153,10 +158,10 @@ def test_labels_of_pixels_alone_are_sure_ones(tmp_path):
     for part, (step, confidence) in enumerate([(0, 0.5), (1, 0.6), (0, 0.97)]):  # the third between them is wrong
         some = rows[part::3]
         chances[some, (material.classes[some] + step) % 3] = confidence
-    answers = signs.Answers(chances, np.ones(len(chances), np.float32))
-    assert signs.verdict_of(material, answers).min_confidence == pytest.approx(0.5)
-    assert signs.verdict_of(material, answers, sure=0.6).min_confidence == pytest.approx(0.5)
-    strict = signs.verdict_of(material, answers, sure=0.9)
+    answers = sign_material.Answers(chances, np.ones(len(chances), np.float32))
+    assert sign_verdicts.verdict_of(material, answers).min_confidence == pytest.approx(0.5)
+    assert sign_verdicts.verdict_of(material, answers, sure=0.6).min_confidence == pytest.approx(0.5)
+    strict = sign_verdicts.verdict_of(material, answers, sure=0.9)
     assert strict.min_confidence == pytest.approx(0.97)
     assert strict.average == pytest.approx(1 / 3)
 
@@ -170,17 +175,18 @@ from collections.abc import Sequence
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 import test_hands_training
-from training import hands, signs, train
-from training.tf_settings import import_tensorflow
+from training.datasets import hand_photographs
+from training.networks.tensorflow import import_tensorflow
+from training.shipped import digits, sign_fitting, sign_material, sign_verdicts, signs
 signs.gather = lambda task, runs, seed: test_hands_training.drawn_material(
     runs / task, test_hands_training.TRAINED
 )
-signs.load_sign_mnist, signs.rps_subset = test_hands_training.drawn_sign_mnist, lambda signs: signs
-hands.list_sha256 = lambda name: "0" * 64
+sign_material.load_sign_mnist, sign_material.rps_subset = test_hands_training.drawn_sign_mnist, lambda signs: signs
+hand_photographs.list_sha256 = lambda name: "0" * 64
 for name, value in test_hands_training.QUICK.items():
-    setattr(signs, name, value)
+    setattr(sign_fitting, name, value)
 import_tensorflow().config.run_functions_eagerly(True)
-train.main()
+digits.main()
 """
 
 
@@ -204,9 +210,9 @@ def trained(tmp_path_factory):
 def test_all_kinds_are_published_and_the_best_is_current(trained):
     home, said = trained
     versions = [path for path in (home / "models" / "rps").iterdir() if path.is_dir()]
-    cards = [registry.read_card(path) for path in versions]
+    cards = [registry_card.read_card(path) for path in versions]
     assert sorted(card["kind"] for card in cards) == ["fused", "pixels", "pose"]
-    best = registry.read_card(registry.current(home / "models", "rps"))
+    best = registry_card.read_card(store.current(home / "models", "rps"))
     averages = {card["kind"]: card["metrics"]["people_left_out_average"] for card in cards}
     assert averages[best["kind"]] == max(averages.values())
     for person in TRAINED:
@@ -219,7 +225,7 @@ def test_the_cards_say_what_they_are_and_come_from(trained):
         card = json.loads(path.read_text())
         assert card["labels"] == ["rock", "paper", "scissors"]
         assert card["region"] == "hand"
-        assert card["command"].startswith("python -m training.train rps")
+        assert card["command"].startswith("python -m training.shipped.digits rps")
         assert card["git_commit"]
         assert 0 <= card["rejection"]["min_confidence"] <= 1
         assert set(card["metrics"]["people_left_out"]) == set(TRAINED)
@@ -234,7 +240,7 @@ def test_each_kind_runs_without_tensorflow(trained, monkeypatch):
     """The live loop's own classifier takes what was published, and reads the drawn signs by their joints."""
     rng = np.random.default_rng(1)
     looks = np.zeros(appearance.SIZE, np.float32)
-    monkeypatch.setattr(hand_signs, "find_asset", lambda name: Path("none.task"))
+    monkeypatch.setattr(hands, "find_asset", lambda name: Path("none.task"))
     monkeypatch.setattr(appearance, "Appearance", lambda path: SimpleNamespace(features=lambda *_: looks))
     for folder in (trained[0] / "models" / "rps").glob("*/"):
         classifier = HandClassifier(folder)
@@ -243,7 +249,7 @@ def test_each_kind_runs_without_tensorflow(trained, monkeypatch):
             (prediction,) = classifier.predict([drawn_region(sign, rng, 50)])
             assert prediction.image.shape == (28, 28)
             assert len(prediction.top) == 3
-            if registry.read_card(folder)["kind"] != "pixels":
+            if registry_card.read_card(folder)["kind"] != "pixels":
                 assert prediction.top[0][0] == sign
 
 
@@ -251,12 +257,12 @@ def test_each_kind_runs_without_tensorflow(trained, monkeypatch):
 def test_a_second_run_uses_what_the_folds_kept(trained, monkeypatch):
     material = drawn_material(trained[0] / "runs" / "rps", TRAINED)
     for name, value in QUICK.items():
-        monkeypatch.setattr(signs, name, value)
-    monkeypatch.setattr(signs, "load_sign_mnist", drawn_sign_mnist)
-    monkeypatch.setattr(signs, "rps_subset", lambda signs: signs)
-    monkeypatch.setattr(signs, "fit", None)  # whoever fits again fails
-    verdicts = signs.judge(material, list(signs.KINDS))
-    assert set(verdicts) == set(signs.KINDS)
+        monkeypatch.setattr(sign_fitting, name, value)
+    monkeypatch.setattr(sign_material, "load_sign_mnist", drawn_sign_mnist)
+    monkeypatch.setattr(sign_material, "rps_subset", lambda signs: signs)
+    monkeypatch.setattr(sign_verdicts, "fit", None)  # whoever fits again fails
+    verdicts = sign_verdicts.judge(material, list(sign_fitting.KINDS))
+    assert set(verdicts) == set(sign_fitting.KINDS)
     assert verdicts["pose"].average > 0.8
     assert verdicts["fused"].average > 0.8
 
@@ -266,30 +272,30 @@ def test_all_kinds_are_in_one_table(trained, tmp_path, monkeypatch):
     rng = np.random.default_rng(2)
     drawn = drawn_sign_mnist()
     regions = [drawn_region(LABELS["rps"][label], rng) for label in drawn.test_labels]
-    monkeypatch.setattr(kinds, "LABELS", {"rps": LABELS["rps"]})
-    monkeypatch.setattr(kinds, "load_sign_mnist", lambda: drawn)
-    monkeypatch.setattr(kinds, "rps_subset", lambda signs: signs)
-    monkeypatch.setattr(kinds, "regions_of", lambda images: [*regions[: len(images) - 1], None])
+    monkeypatch.setattr(sign_kinds, "LABELS", {"rps": LABELS["rps"]})
+    monkeypatch.setattr(sign_kinds, "load_sign_mnist", lambda: drawn)
+    monkeypatch.setattr(sign_kinds, "rps_subset", lambda signs: signs)
+    monkeypatch.setattr(sign_kinds, "regions_of", lambda images: [*regions[: len(images) - 1], None])
     looks = SimpleNamespace(features=lambda *_: np.zeros(appearance.SIZE, np.float32))
-    monkeypatch.setattr(hand_signs, "find_asset", lambda name: Path("none.task"))
+    monkeypatch.setattr(hands, "find_asset", lambda name: Path("none.task"))
     monkeypatch.setattr(appearance, "Appearance", lambda path: looks)
-    kinds.main(["--models", str(trained[0] / "models"), "--results", str(tmp_path / "SIGNS.md")])
+    sign_kinds.main(["--models", str(trained[0] / "models"), "--results", str(tmp_path / "SIGNS.md")])
     text = (tmp_path / "SIGNS.md").read_text(encoding="utf-8")
     rows = {row.split(" | ")[0].strip("|* "): row.split(" | ") for row in text.splitlines() if row.startswith("| ")}
     assert rows["kind"][1 : 3 + len(TRAINED)] == [*TRAINED, "average", "nothing"]
-    assert set(signs.KINDS) < set(rows)
+    assert set(sign_fitting.KINDS) < set(rows)
     assert "120 (rps)" in text
-    card = registry.read_card(kinds.version(trained[0] / "models", "rps", "pose"))
+    card = registry_card.read_card(sign_kinds.version(trained[0] / "models", "rps", "pose"))
     assert f"{100 * card['metrics']['people_left_out']['anna']:.1f} %" in rows["pose"][1]
     reached = float(rows["pose"][3 + len(TRAINED)].strip("*").split()[0])
     assert 70 < reached < 99.5  # what was not found is wrong
-    current = registry.read_card(registry.current(trained[0] / "models", "rps"))["kind"]
+    current = registry_card.read_card(store.current(trained[0] / "models", "rps"))["kind"]
     assert [kind for kind, cells in rows.items() if cells[1].startswith("**")] == [current]
 
 
 def test_a_kind_that_was_never_trained_is_one_line(tmp_path, capsys):
-    with pytest.raises(ModelError, match="python -m training.train letters --kind pose"):
-        kinds.version(tmp_path, "letters", "pose")
+    with pytest.raises(ModelError, match="python -m training.shipped.digits letters --kind pose"):
+        sign_kinds.version(tmp_path, "letters", "pose")
     with pytest.raises(SystemExit):
-        kinds.main(["--models", str(tmp_path)])
+        sign_kinds.main(["--models", str(tmp_path)])
     assert capsys.readouterr().err.count("\n") == 1

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer.hints import BLURRED, difference, is_duplicate, sharpness, thumbnail
+from recognizer.preprocess.sharpness import BLURRED, difference, is_duplicate, sharpness, thumbnail
 
 
 def a_scene(size: int = 200, seed: int = 0) -> np.ndarray:

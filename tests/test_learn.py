@@ -9,17 +9,21 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.teach import a_plus
-from recognizer import pose, registry
-from recognizer.classifier import Classifier
-from recognizer.hand_signs import HandClassifier
+from benchmarks.teaching_cost import a_plus
+from recognizer.classifiers import rejection
+from recognizer.classifiers.classifier import Classifier
+from recognizer.classifiers.hands import HandClassifier
+from recognizer.finders.writing import WritingFinder
 from recognizer.pipeline import open_pipeline
-from recognizer.regions.writing import WritingFinder
-from recognizer.samples import Samples
+from recognizer.preprocess import pose
+from recognizer.registry import card as registry_card
+from recognizer.registry import store as registry_store
+from recognizer.samples.store import Samples
+from recognizer.teaching import import_pictures
 from recognizer.values import Box, Frame, Hand, Region
-from training import base, learn, lesson
-from training.learn import main
-from training.lesson import judged, split
+from training.lessons import starting_point, verdict
+from training.lessons.learn import main
+from training.lessons.verdict import judged, split
 
 SIGNS = {"fist": (), "one": (1,), "two": (1, 2), "five": (0, 1, 2, 3, 4)}  # fingers that are stretched
 
@@ -86,9 +90,9 @@ def test_signs_are_learned_published_and_read(tmp_path: Path, capsys: pytest.Cap
     assert result["after"]["accuracy"] == 1
     assert result["before"] == {"accuracy": None, "known": None}
     assert result["per_label"]["two"] == {"of": 2, "before": 0, "after": 2}
-    folder = registry.current(tmp_path / "models", "signs")
+    folder = registry_store.current(tmp_path / "models", "signs")
     assert folder.name == result["published"]
-    card = registry.read_card(folder)
+    card = registry_card.read_card(folder)
     assert card["labels"] == ["fist", "two", "five"]  # in the task's order, and only those with samples
     assert card["taught"]["samples"] == {"fist": 6, "two": 6, "five": 6}
     rng = np.random.default_rng(9)
@@ -110,7 +114,7 @@ def test_a_new_sign_joins_the_others(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert teach(tmp_path, "--json") == 0
     result = result_of(capsys)
     assert result["before"]["accuracy"] < 1 == result["after"]["accuracy"]
-    folder = registry.current(tmp_path / "models", "signs")
+    folder = registry_store.current(tmp_path / "models", "signs")
     assert Classifier(folder, pose.VERSION).labels == ["fist", "one", "five"]
 
 
@@ -120,7 +124,7 @@ def test_a_sign_whose_samples_are_gone_is_rehearsed(tmp_path: Path) -> None:
     store.delete([sample for sample in store.read("signs") if sample.label == "five"])
     record(tmp_path / "captures", {"two": 6}, seed=1)
     assert teach(tmp_path) == 0
-    folder = registry.current(tmp_path / "models", "signs")
+    folder = registry_store.current(tmp_path / "models", "signs")
     rng = np.random.default_rng(9)
     said = HandClassifier(folder).predict([a_region(sign, rng) for sign in ("fist", "five", "two")])
     assert [one.top[0][0] for one in said] == ["fist", "five", "two"]
@@ -129,7 +133,7 @@ def test_a_sign_whose_samples_are_gone_is_rehearsed(tmp_path: Path) -> None:
 def test_nothing_teaches_what_to_leave_alone(tmp_path: Path) -> None:
     record(tmp_path / "captures", {"fist": 6, "five": 6, "nothing": 6}, shown={"nothing": "two"})
     assert teach(tmp_path) == 0
-    folder = registry.current(tmp_path / "models", "signs")
+    folder = registry_store.current(tmp_path / "models", "signs")
     rng = np.random.default_rng(9)
     said = HandClassifier(folder).predict([a_region(sign, rng) for sign in ("fist", "five", "two", "two")])
     assert [one.label for one in said] == ["fist", "five", None, None]
@@ -148,9 +152,11 @@ def test_what_knows_joints_and_looks_is_taught_by_both(
     tmp_path: Path, hand_models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The shipped letters learn a sign of one's own, and keep theirs."""
-    monkeypatch.setattr("training.heads.REHEARSED", 50)  # to learn takes a fourth as long, and comes to the same here
+    monkeypatch.setattr(
+        "training.lessons.heads.REHEARSED", 50
+    )  # to learn takes a fourth as long, and comes to the same here
     shutil.copytree(hand_models / "letters", tmp_path / "models" / "letters")
-    shipped = registry.read_card(registry.current(tmp_path / "models", "letters"))
+    shipped = registry_card.read_card(registry_store.current(tmp_path / "models", "letters"))
     assert shipped["kind"] == "fused"
     store, rng = Samples(tmp_path / "captures"), np.random.default_rng(0)
     store.create_task("letters", "hand", ["five"])
@@ -158,8 +164,8 @@ def test_what_knows_joints_and_looks_is_taught_by_both(
     for _ in range(6):
         store.add("letters", "five", a_region("five", rng), frame, "first", "drawn")
     assert teach(tmp_path, task="letters") == 0
-    folder = registry.current(tmp_path / "models", "letters")
-    card = registry.read_card(folder)
+    folder = registry_store.current(tmp_path / "models", "letters")
+    card = registry_card.read_card(folder)
     assert (card["kind"], card["preprocess"]) == ("fused", shipped["preprocess"])
     assert card["labels"] == [*shipped["labels"], "five"]
     assert card["metrics"]["known_after"] >= card["metrics"]["known_before"] - 0.003
@@ -175,8 +181,8 @@ def test_a_new_task_sees_hands_as_the_letters_do(tmp_path: Path, hand_models: Pa
     assert teach(tmp_path) == 0
     record(tmp_path / "captures", {"five": 6}, seed=1)
     assert teach(tmp_path) == 0
-    folder = registry.current(tmp_path / "models", "signs")
-    card = registry.read_card(folder)
+    folder = registry_store.current(tmp_path / "models", "signs")
+    card = registry_card.read_card(folder)
     assert (card["kind"], card["labels"]) == ("fused", ["fist", "two", "five"])
     rng = np.random.default_rng(9)
     said = HandClassifier(folder).predict([a_region(sign, rng) for sign in ("fist", "two", "five", "one", "one")])
@@ -189,7 +195,7 @@ def test_a_new_task_sees_hands_as_the_letters_do(tmp_path: Path, hand_models: Pa
 def test_what_is_no_better_is_refused_unless_forced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record(tmp_path / "captures", {"fist": 6, "five": 6})
     assert teach(tmp_path) == 0
-    before = registry.current(tmp_path / "models", "signs")
+    before = registry_store.current(tmp_path / "models", "signs")
     record(tmp_path / "captures", {"fist": 6, "five": 6}, shown={"fist": "five", "five": "fist"}, seed=1)
     assert teach(tmp_path, "--json") == 0
     result = result_of(capsys)
@@ -197,9 +203,9 @@ def test_what_is_no_better_is_refused_unless_forced(tmp_path: Path, capsys: pyte
     assert result["after"]["accuracy"] <= result["before"]["accuracy"]
     assert f"{100 * result['after']['accuracy']:.2f} %" in result["why"]
     assert f"{100 * result['before']['accuracy']:.2f} %" in result["why"]
-    assert registry.current(tmp_path / "models", "signs") == before
+    assert registry_store.current(tmp_path / "models", "signs") == before
     assert teach(tmp_path, "--force") == 0
-    assert registry.current(tmp_path / "models", "signs") != before
+    assert registry_store.current(tmp_path / "models", "signs") != before
 
 
 @pytest.mark.parametrize(
@@ -242,7 +248,7 @@ def test_stopped_while_publishing_it_leaves_nothing(tmp_path: Path, monkeypatch:
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(lesson.Rejection, "save", stopped)
+    monkeypatch.setattr(rejection.Rejection, "save", stopped)
     assert teach(tmp_path) == 130
     assert list((tmp_path / "models" / "signs").iterdir()) == []
 
@@ -286,20 +292,20 @@ def pictures(folder: Path, count: int, rng: np.random.Generator) -> Path:
 def test_a_plus_joins_the_digits(
     tmp_path: Path, published_models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(base, "has_mnist", lambda: False)  # what is known is told by rehearsal alone
+    monkeypatch.setattr(starting_point, "has_mnist", lambda: False)  # what is known is told by rehearsal alone
     shutil.copytree(published_models / "digits", tmp_path / "models" / "digits")
     rng = np.random.default_rng(0)
     folder = pictures(tmp_path / "pictures", 8, rng)
     assert teach(tmp_path, "--from", str(folder), "--region", "paper", "--json", task="digits") == 0
     result = result_of(capsys)
     assert result["after"]["accuracy"] == 1
-    assert result["after"]["known"] >= result["before"]["known"] - lesson.MAX_LOSS
+    assert result["after"]["known"] >= result["before"]["known"] - verdict.MAX_LOSS
     with open_pipeline("digits", tmp_path / "models", smooth=False) as pipeline:
         assert pipeline.classifier.labels == [*"0123456789", "+"]
         said = [pipeline.step(Frame(a_plus(rng), 0, 0.0, "drawn")).text for _ in range(5)]
     assert said.count("+") >= 4
-    registry.rollback(tmp_path / "models", "digits")
-    assert Classifier(registry.current(tmp_path / "models", "digits")).labels == [*"0123456789"]
+    registry_store.rollback(tmp_path / "models", "digits")
+    assert Classifier(registry_store.current(tmp_path / "models", "digits")).labels == [*"0123456789"]
 
 
 def test_the_region_is_found_out_from_the_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,11 +316,11 @@ def test_the_region_is_found_out_from_the_pictures(tmp_path: Path, monkeypatch: 
     def finder(region: str):  # type: ignore[no-untyped-def]
         yield {"hand": lambda frame: hands, "paper": WritingFinder().find}[region]
 
-    monkeypatch.setattr(learn, "picture_finder", finder)
-    assert learn.region_of(folder) == "paper"
+    monkeypatch.setattr(import_pictures, "picture_finder", finder)
+    assert import_pictures.region_of(folder) == "paper"
     hands.append(a_region("five", np.random.default_rng(0)))
-    assert learn.region_of(folder) == "hand"
+    assert import_pictures.region_of(folder) == "hand"
     hands.clear()
     for number in range(3):
         cv2.imwrite(str(folder / "+" / f"{number}.png"), np.full((240, 320, 3), 200, np.uint8))
-    assert learn.region_of(folder) == "box"
+    assert import_pictures.region_of(folder) == "box"

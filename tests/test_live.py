@@ -10,11 +10,12 @@ from waiting import HANG_S
 
 from recognizer import pipeline
 from recognizer.errors import ModelError
-from recognizer.hand_signs import Signs
-from recognizer.live import LivePipeline
+from recognizer.finders.still_hand import HeldFinder
+from recognizer.hot_swap import LivePipeline
 from recognizer.pipeline import Pipeline
-from recognizer.regions.held import HeldFinder
-from recognizer.registry import point_to
+from recognizer.registry.store import point_to
+from recognizer.subjects import catalogue
+from recognizer.subjects.hands import Signs
 from recognizer.values import Box, Frame, Region
 
 FRAME = Frame(np.zeros((80, 80, 3), np.uint8), 0, 0.0, "drawn")
@@ -204,7 +205,7 @@ def test_what_finds_hands_is_opened_once_and_closed_at_the_end(
         classifier = FakeClassifier([f"{task} {version}"])
         return Pipeline(task, finder, classifier, None, reading, models / task / version)
 
-    monkeypatch.setattr(pipeline, "open_hands", open_hands)
+    monkeypatch.setattr(catalogue, "open_hands", open_hands)
     monkeypatch.setattr(pipeline, "open_pipeline", open_pipeline)
     publish(models, "rps", "0")
     with LivePipeline("digits", models, say=said.append, clock=Clock()) as live:

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from conftest import as_frame, paper, write
 
-from recognizer import maps_panel
-from recognizer.feature_maps import FeatureMaps
-from recognizer.live import LivePipeline
-from recognizer.maps_panel import MapsPanel
-from recognizer.overlay import Overlay
+from recognizer.classifiers.feature_maps import FeatureMaps
+from recognizer.hot_swap import LivePipeline
+from recognizer.overlay.overlay import Overlay
 from recognizer.values import Observation
+from recognizer.window import maps_panel
+from recognizer.window.maps_panel import MapsPanel
 
 
 @pytest.fixture

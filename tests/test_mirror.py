@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 from waiting import HANG_S
 
-from recognizer import mirror, registry
+from recognizer.commands.samples import run_samples
 from recognizer.errors import MirrorError, ModelError, SamplesError
-from recognizer.mirror import folder_of
-from recognizer.samples import Samples, captures_folder
-from recognizer.samples_cli import run_samples
+from recognizer.registry import store as registry_store
+from recognizer.registry import synced as registry_synced
+from recognizer.samples import synced
+from recognizer.samples.store import Samples
+from recognizer.samples.synced import captures_folder
+from recognizer.system import remote as system_remote
+from recognizer.system.remote import folder_of
 from recognizer.values import Box, Frame, Region
 
 pytest.importorskip("fsspec", reason="needs fsspec: pip install -r requirements.txt")
@@ -36,16 +40,16 @@ def record(store, label, shade=200):
 
 def seen(store):
     """What is there now, whenever it was last looked at."""
-    mirror.pull_samples(store.folder)
+    synced.pull_samples(store.folder)
     return {sample.id: sample.label for sample in store.read()}
 
 
 def publish(models, number, task="signs"):
-    with registry.publishing(models, task) as draft:
+    with registry_store.publishing(models, task) as draft:
         (draft / "card.json").write_text(json.dumps({"labels": ["a"], "number": number}))
         (draft / "part").mkdir()
         (draft / "part" / "weights").write_bytes(bytes(number))
-    return registry.current(models, task).name
+    return registry_store.current(models, task).name
 
 
 def test_samples_of_one_machine_are_listed_on_the_other(machines):
@@ -107,7 +111,7 @@ def test_what_could_not_be_sent_is_sent_later(machines, monkeypatch):
         raise MirrorError("far cannot be used (no network). See that it can be reached, and try again.")
 
     with monkeypatch.context() as offline:
-        offline.setattr(mirror.Remote, "put", refuse)
+        offline.setattr(system_remote.Remote, "put", refuse)
         with pytest.raises(MirrorError, match="no network"):
             record(one, "ok")
     assert len(one.read()) == 1
@@ -119,7 +123,7 @@ def test_what_could_not_be_sent_is_sent_later(machines, monkeypatch):
 def test_half_a_sample_is_none(machines, monkeypatch):
     one, two = map(Samples, machines)
     one.create_task("signs", "box", ["ok"])
-    put = mirror.Remote.put
+    put = system_remote.Remote.put
 
     def stopped(remote, name, data):
         if name.startswith("rows/"):
@@ -127,7 +131,7 @@ def test_half_a_sample_is_none(machines, monkeypatch):
         put(remote, name, data)
 
     with monkeypatch.context() as stopping:
-        stopping.setattr(mirror.Remote, "put", stopped)
+        stopping.setattr(system_remote.Remote, "put", stopped)
         with pytest.raises(KeyboardInterrupt):
             record(one, "ok")
     assert seen(two) == {}
@@ -136,37 +140,37 @@ def test_half_a_sample_is_none(machines, monkeypatch):
 def test_a_model_that_one_machine_publishes_runs_on_the_other(machines):
     one, two = machines
     first = publish(one, 1)
-    mirror.pull_models(two)
-    assert registry.current(two, "signs").name == first
-    assert (registry.current(two, "signs") / "part" / "weights").read_bytes() == b"\0"
+    registry_synced.pull_models(two)
+    assert registry_store.current(two, "signs").name == first
+    assert (registry_store.current(two, "signs") / "part" / "weights").read_bytes() == b"\0"
     second = publish(two, 2)
-    mirror.pull_models(one)
-    assert registry.current(one, "signs").name == second
-    assert registry.rollback(one, "signs") == first
-    registry.delete(one, "signs", second)
-    mirror.pull_models(two)
-    assert registry.current(two, "signs").name == first
-    assert registry.versions(two, "signs") == [first]
+    registry_synced.pull_models(one)
+    assert registry_store.current(one, "signs").name == second
+    assert registry_store.rollback(one, "signs") == first
+    registry_store.delete(one, "signs", second)
+    registry_synced.pull_models(two)
+    assert registry_store.current(two, "signs").name == first
+    assert registry_store.versions(two, "signs") == [first]
 
 
 def test_two_that_publish_at_once_lose_nothing(machines):
     one, two = machines
     first = publish(one, 1)
-    mirror.pull_models(two)
+    registry_synced.pull_models(two)
     second = publish(one, 2)
     third = publish(two, 3)  # it has not heard of the second
-    mirror.pull_models(one)
+    registry_synced.pull_models(one)
     for models in machines:
-        assert registry.current(models, "signs").name == third
-        mirror.pull_models(models)
-        assert set(registry.versions(models, "signs")) == {first, second, third}
-    assert registry.rollback(two, "signs") == second
+        assert registry_store.current(models, "signs").name == third
+        registry_synced.pull_models(models)
+        assert set(registry_store.versions(models, "signs")) == {first, second, third}
+    assert registry_store.rollback(two, "signs") == second
 
 
 def test_half_a_model_is_none(machines, monkeypatch):
     one, two = machines
     first = publish(one, 1)
-    put = mirror.Remote.put
+    put = system_remote.Remote.put
 
     def stopped(remote, name, data):
         if name.endswith("card.json"):
@@ -174,31 +178,31 @@ def test_half_a_model_is_none(machines, monkeypatch):
         put(remote, name, data)
 
     with monkeypatch.context() as stopping:
-        stopping.setattr(mirror.Remote, "put", stopped)
+        stopping.setattr(system_remote.Remote, "put", stopped)
         with pytest.raises(KeyboardInterrupt):
             publish(one, 2)
-    mirror.pull_models(two)
-    assert registry.current(two, "signs").name == first
-    assert registry.versions(two, "signs") == [first]
+    registry_synced.pull_models(two)
+    assert registry_store.current(two, "signs").name == first
+    assert registry_store.versions(two, "signs") == [first]
 
 
 def test_a_running_program_hears_of_it(machines, monkeypatch):
     one, two = machines
     publish(one, 1)
-    assert registry.tasks(two) == ["signs"]  # fetched at the first look
+    assert registry_store.tasks(two) == ["signs"]  # fetched at the first look
     second = publish(one, 2)
-    monkeypatch.setattr(mirror, "PULL_S", 0.0)
+    monkeypatch.setattr(system_remote, "PULL_S", 0.0)
     for _ in range(2):
-        registry.current(two, "signs")  # does not wait for it …
-        mirror._pulling[two].join(HANG_S)
-    assert registry.current(two, "signs").name == second  # … and has it soon
+        registry_store.current(two, "signs")  # does not wait for it …
+        system_remote._pulling[two].join(HANG_S)
+    assert registry_store.current(two, "signs").name == second  # … and has it soon
 
 
 def test_settings_and_options_take_a_url(url, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RECOGNIZER_MIRRORS", str(tmp_path / "here"))
     monkeypatch.setenv("RECOGNIZER_MODELS", url + "/models")
     monkeypatch.setenv("RECOGNIZER_CAPTURES", url + "/samples")
-    assert mirror.is_mirror(registry.models_folder())
+    assert system_remote.is_mirror(registry_synced.models_folder())
     assert captures_folder().parent == tmp_path / "here"
     Samples().create_task("signs", "box", ["ok"])
     assert run_samples(["--data", url + "/samples", "list"]) == 0
@@ -208,11 +212,11 @@ def test_settings_and_options_take_a_url(url, tmp_path, monkeypatch, capsys):
 def test_an_emptied_url_deletes_nothing_here(machines):
     store = Samples(machines[0])
     store.create_task("signs", "box", ["ok"])
-    remote = mirror.Remote(json.loads((machines[0] / mirror.STATE).read_text())["url"])
-    for name in [*remote.names("tasks"), mirror.MARK]:
+    remote = system_remote.Remote(json.loads((machines[0] / system_remote.STATE).read_text())["url"])
+    for name in [*remote.names("tasks"), system_remote.MARK]:
         remote.remove(name)
     with pytest.raises(MirrorError, match="holds nothing any more"):
-        mirror.pull_samples(machines[0])
+        synced.pull_samples(machines[0])
     assert [task.name for task in store.tasks()] == ["signs"]
 
 
@@ -223,16 +227,16 @@ def test_a_url_that_cannot_be_used_is_one_line(tmp_path):
 
 
 def test_a_damaged_state_is_one_line(machines):
-    (machines[0] / mirror.STATE).write_text("{")
+    (machines[0] / system_remote.STATE).write_text("{")
     with pytest.raises(MirrorError, match="is damaged"):
-        mirror.push_models(machines[0])
+        registry_synced.push_models(machines[0])
 
 
 def test_a_plain_folder_is_left_alone(tmp_path):
     assert folder_of(str(tmp_path / "models")) == tmp_path / "models"
     assert publish(tmp_path / "models", 1)[8] == "-"
-    assert not mirror.is_mirror(tmp_path / "models")
+    assert not system_remote.is_mirror(tmp_path / "models")
     with pytest.raises(ModelError):
-        registry.current(tmp_path / "models", "digits")
+        registry_store.current(tmp_path / "models", "digits")
     with pytest.raises(SamplesError):
         Samples(tmp_path).task("signs")

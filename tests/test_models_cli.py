@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from recognizer import registry
 from recognizer.cli import main
+from recognizer.registry import card, store
 
 CARD = {
     "labels": ["ok", "नमस्ते"],
@@ -24,9 +24,9 @@ def versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.chdir(tmp_path)
     names = []
     for _ in range(2):
-        with registry.publishing(tmp_path / "models", "signs") as draft:
-            (draft / registry.CARD).write_text(json.dumps(CARD), encoding="utf-8")
-        names.append(registry.current(tmp_path / "models", "signs").name)
+        with store.publishing(tmp_path / "models", "signs") as draft:
+            (draft / card.CARD).write_text(json.dumps(CARD), encoding="utf-8")
+        names.append(store.current(tmp_path / "models", "signs").name)
     return names
 
 
@@ -47,7 +47,7 @@ def test_list(versions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_card_that_cannot_be_read_is_told_in_its_line(
     versions: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "models" / "signs" / versions[0] / registry.CARD).write_text("{")
+    (tmp_path / "models" / "signs" / versions[0] / card.CARD).write_text("{")
     assert main(["models", "list"]) == 0
     assert "cannot be read as JSON" in capsys.readouterr().out
 

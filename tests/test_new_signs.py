@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recognizer import appearance, pose
-from recognizer.classifier import Network
-from training import hands, new_signs
-from training.hands import Hands
+from recognizer.classifiers.network import Network
+from recognizer.preprocess import appearance, pose
+from training.datasets import hand_variations
+from training.datasets.hand_photographs import Hands
+from training.lessons import new_signs
 
 SIGNS = 6
 PEOPLE = ("anna", "ben", "cleo")
@@ -20,18 +21,18 @@ def drawn_hands() -> Hands:
     """Joints as they come; of the looks a few features tell the sign, and others vary far more from picture to picture."""
     rng = np.random.default_rng(0)
     count = SIGNS * len(PEOPLE) * EACH
-    looks = np.zeros((count, hands.VIEWS, hands.LOOKS, appearance.SIZE), np.float16)
+    looks = np.zeros((count, hand_variations.VIEWS, hand_variations.LOOKS, appearance.SIZE), np.float16)
     signs = np.arange(count) % SIGNS
     looks[np.arange(count), :, :, signs] = 1
     looks[:, :, :, TELLING] += rng.normal(0, 0.1, (count, 1, 1, SIGNS))
     looks[:, :, :, LOUD] = rng.normal(0, 3, (count, 1, 1, 40))
-    landmarks = rng.normal(0, 50, (count, hands.VIEWS, pose.JOINTS, 3)).astype(np.float32)
+    landmarks = rng.normal(0, 50, (count, hand_variations.VIEWS, pose.JOINTS, 3)).astype(np.float32)
     return Hands(
         np.array(PEOPLE)[np.arange(count) // SIGNS % len(PEOPLE)],
         np.array([*"ABCDEF"])[signs],
         np.ones(count, bool),
         landmarks,
-        np.zeros((count, hands.VIEWS), bool),
+        np.zeros((count, hand_variations.VIEWS), bool),
         np.zeros((count, 28, 28), np.uint8),
         looks,
     )

@@ -2,8 +2,11 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer import overlay as drawing
-from recognizer.overlay import KNOWN, Overlay
+from recognizer.overlay import drawing
+from recognizer.overlay import labels as overlay_labels
+from recognizer.overlay import overlay as overlay_overlay
+from recognizer.overlay.drawing import KNOWN
+from recognizer.overlay.overlay import Overlay
 from recognizer.values import Box, Frame, Hand, Observation, Prediction, Region
 
 GREY = 120
@@ -53,7 +56,8 @@ def words_drawn(monkeypatch: pytest.MonkeyPatch, overlay: Overlay, seen: Observa
         words.append(text)
         draw_text(picture, text, *rest)
 
-    monkeypatch.setattr(drawing, "draw_text", note)
+    for module in (overlay_labels, overlay_overlay):
+        monkeypatch.setattr(module, "draw_text", note)
     overlay.draw(seen)
     return words
 
@@ -161,12 +165,12 @@ def test_labels_side_by_side_do_not_cover_each_other():
     scale = drawing.Scale.of(640, 480)
     boxes = [Box(40 + 30 * i, 200, 66 + 30 * i, 240) for i in range(18)]
     wanted = [(box, (28, 20)) for box in boxes]
-    places = drawing.place_tags(wanted, boxes, [], scale)
+    places = overlay_labels.place_tags(wanted, boxes, [], scale)
     assert places is not None
     for i, place in enumerate(places):
         assert drawing.fits(place, scale)
         assert not drawing.touches(place, places[:i])
-    assert drawing.place_tags([(box, (90, 20)) for box in boxes], boxes, [], scale) is None
+    assert overlay_labels.place_tags([(box, (90, 20)) for box in boxes], boxes, [], scale) is None
 
 
 def test_a_digit_in_a_corner_is_not_covered_by_the_inset():
@@ -284,7 +288,7 @@ def test_the_guide_is_dashed_and_says_what_it_is_for(monkeypatch):
     mirrored = changed(Overlay(mirror=True).draw(seen))
     assert mirrored[100, 340:540].any()
     assert not mirrored[100:300, 100:330].any()
-    assert words_drawn(monkeypatch, Overlay(), seen) == [drawing.GUIDE_CAPTION]
+    assert words_drawn(monkeypatch, Overlay(), seen) == [overlay_overlay.GUIDE_CAPTION]
 
 
 @pytest.mark.parametrize("guide", [Box(0, 0, 1, 1), Box(0, 0, 640, 480), Box(600, 440, 700, 600)])

@@ -6,12 +6,12 @@ import pytest
 from conftest import FakeClassifier, FakeFinder, as_frame, middle_of_card, paper, write
 
 from recognizer.errors import ModelError, SettingsError
+from recognizer.finders.writing import WritingFinder
 from recognizer.pipeline import Pipeline, open_pipeline
-from recognizer.regions.writing import WritingFinder
 from recognizer.smoothing import Smoother
-from recognizer.studio import Studio
+from recognizer.studio.scenes import Studio
+from recognizer.subjects.paper import without_unlikely
 from recognizer.values import Box, Prediction, Region
-from recognizer.writing import without_unlikely
 
 FRAME = as_frame(paper())
 

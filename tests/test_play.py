@@ -5,10 +5,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from recognizer.overlay import Overlay, Scale, touches
-from recognizer.play import BEAT_S, BEATS, LOOK_S, REACTION_S, SIGNS, Referee, RockPaperScissors, ScoreBoard, majority
-from recognizer.sinks import Window
+from recognizer.overlay.drawing import Scale, touches
+from recognizer.overlay.overlay import Overlay
 from recognizer.values import Box, Frame, Observation, Prediction, Region
+from recognizer.window.game import BEAT_S, BEATS, LOOK_S, REACTION_S, SIGNS, Referee, RockPaperScissors, majority
+from recognizer.window.score_board import ScoreBoard
+from recognizer.window.window import Window
 
 SHOOT_S = 3 * BEAT_S
 FRAME_S = 1 / 30
@@ -224,16 +226,17 @@ def test_an_endless_match_has_no_winner() -> None:
 
 
 def words_of(game: RockPaperScissors, monkeypatch: pytest.MonkeyPatch, observation: Observation) -> list[str]:
-    from recognizer import play as module
+    from recognizer.overlay import drawing
+    from recognizer.window import score_board
 
     words = []
-    draw_text = module.draw_text
+    draw_text = drawing.draw_text
 
     def note(picture, text, *rest):
         words.append(text)
         draw_text(picture, text, *rest)
 
-    monkeypatch.setattr(module, "draw_text", note)
+    monkeypatch.setattr(score_board, "draw_text", note)
     Overlay(extra=ScoreBoard(game)).draw(observation)
     monkeypatch.undo()
     return words

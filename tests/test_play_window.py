@@ -10,8 +10,8 @@ import pytest
 from conftest import middle_of_card
 from real_window import MISSING, WHY_SKIPPED, Running, virtual_screen
 
-from recognizer.play import BEATS, COUNT_FROM
-from recognizer.studio import Studio
+from recognizer.studio.scenes import Studio
+from recognizer.window.game import BEATS, COUNT_FROM
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MISSING), reason=WHY_SKIPPED)]
 
@@ -21,18 +21,21 @@ CARD = 1  # of the studio, which is held up all the time
 PROGRAM = """
 import json, sys
 from dataclasses import replace
-from recognizer import cli, overlay, play, studio
+from recognizer import cli
+from recognizer.overlay import overlay
+from recognizer.studio import scenes
+from recognizer.window import game
 
 shown = int(sys.argv[1])
 
-class StillStudio(studio.Studio):
+class StillStudio(scenes.Studio):
     count = 0
 
     def frame(self, index):
         StillStudio.count += 1  # time goes on with the frames, however few a second there are
         return replace(super().frame(shown), index=index, time_s=StillStudio.count / 15)
 
-class KnownGame(play.RockPaperScissors):
+class KnownGame(game.RockPaperScissors):
     known = None
 
     def __init__(self, *words, **named):
@@ -44,19 +47,19 @@ class TellingOverlay(overlay.Overlay):
 
     def draw(self, observation):
         picture = super().draw(observation)
-        game = KnownGame.known
+        known = KnownGame.known
         state = {
             "said": observation.text,
-            "count": game.count,
-            "score": [game.wins, game.losses, game.draws],
-            "last": game.last and [game.last.yours, game.last.theirs],
+            "count": known.count,
+            "score": [known.wins, known.losses, known.draws],
+            "last": known.last and [known.last.yours, known.last.theirs],
         }
         if state != self.told:
             print(json.dumps(state), flush=True)
             self.told = state
         return picture
 
-studio.Studio, overlay.Overlay, play.RockPaperScissors = StillStudio, TellingOverlay, KnownGame
+scenes.Studio, overlay.Overlay, game.RockPaperScissors = StillStudio, TellingOverlay, KnownGame
 sys.exit(cli.main(sys.argv[2:]))
 """
 

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
-from recognizer import pose
-from recognizer.pose import augmented, batch_features, pose_features
+from recognizer.preprocess import pose
+from recognizer.preprocess.pose import batch_features, pose_features
+from training.datasets import hand_variations
+from training.datasets.hand_variations import augmented
 
 RNG = np.random.default_rng(5)
 
@@ -103,4 +105,4 @@ def test_augmentation_repeats_with_its_generator():
 
 def test_augmentation_gives_some_hands_the_other_side():
     _, left = augmented(np.repeat(HAND[None], 400, axis=0), np.zeros(400, bool), np.random.default_rng(0))
-    assert left.mean() == pytest.approx(pose.WRONG_SIDE, abs=0.1)
+    assert left.mean() == pytest.approx(hand_variations.WRONG_SIDE, abs=0.1)

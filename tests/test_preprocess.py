@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from conftest import paper, write
 
-from recognizer.preprocess import (
+from recognizer.preprocess.pictures import (
     BOX,
     OVERSAMPLING,
     SIDE,

@@ -126,7 +126,7 @@ Run `python3 no.py` in prose.
 $ python3 start.py --source studio   # the studio
 RECOGNIZER_MODELS=other python -m recognizer image a.png --json && python3.12 start.py test
 .venv\\Scripts\\python -m pip install -r requirements.txt
-python -m training.train digits \\
+python -m training.shipped.digits digits \\
     --epochs 3
 echo python
 ```
@@ -136,7 +136,7 @@ echo python
         ("-m", "recognizer", "image", "a.png", "--json"),
         ("start.py", "test"),
         ("-m", "pip", "install", "-r", "requirements.txt"),
-        ("-m", "training.train", "digits", "--epochs", "3"),
+        ("-m", "training.shipped.digits", "digits", "--epochs", "3"),
     ]
     assert links('[a](b.md) ![c](d.png) `[e](f)` [g](https://h) <img src="i.gif">') == ["b.md", "d.png", "i.gif"]
     assert anchors("# Try it\n## How well, honestly?") == {"try-it", "how-well-honestly"}

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer.regions.box import BoxFinder, guide_box
+from recognizer.finders.guide_box import BoxFinder, guide_box
 from recognizer.values import Box, Frame
 
 

@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 
-from recognizer.regions.digits import is_writing
+from recognizer.finders.contrast import is_writing
 
 
 def test_writing_is_thin_even_and_not_too_long_for_its_size() -> None:

@@ -9,8 +9,8 @@ import pytest
 from conftest import landmarker_path
 
 from recognizer.errors import AssetError
-from recognizer.regions import hands
-from recognizer.regions.hands import PICTURE_LOOKS, STREAM_LOOKS, HandFinder, Landmarker, Look, is_plausible, square_box
+from recognizer.finders import hands
+from recognizer.finders.hands import PICTURE_LOOKS, STREAM_LOOKS, HandFinder, Landmarker, Look, is_plausible, square_box
 from recognizer.values import Frame, Hand
 
 # an open right hand, its palm to the camera, in a square from 0 to 1

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer.hand_drawing import draw_hand
-from recognizer.regions.box import guide_box
-from recognizer.regions.hands import square_box
-from recognizer.regions.held import FORGOTTEN_S, HeldFinder, is_skin, light_bgr
+from recognizer.finders.guide_box import guide_box
+from recognizer.finders.hands import square_box
+from recognizer.finders.still_hand import FORGOTTEN_S, HeldFinder, is_skin, light_bgr
+from recognizer.studio.drawn_hands import draw_hand
 from recognizer.values import Box, Frame, Hand, Region
 
 WIDTH, HEIGHT = 640, 480

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from conftest import paper, write
 
-from recognizer.regions.lines import are_rests, erase_lines
+from recognizer.finders.paper_lines import are_rests, erase_lines
 
 WIDTH, HEIGHT = 640, 360
 

@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 from conftest import as_frame, middle_of_card, paper, write
 
-from recognizer.pipeline import RegionFinder as Finder
+from recognizer.finders.contrast import DigitFinder
+from recognizer.finders.text_lines import reading_order, text_lines
+from recognizer.finders.writing import WritingFinder
 from recognizer.pipeline import open_pipeline
-from recognizer.preprocess import mnist_image
-from recognizer.regions.digits import DigitFinder
-from recognizer.regions.text_lines import reading_order, text_lines
-from recognizer.regions.writing import WritingFinder
-from recognizer.strokes import digit_strokes, draw_strokes, placing
-from recognizer.studio import Studio
+from recognizer.preprocess.pictures import mnist_image
+from recognizer.studio.handwriting import digit_strokes, draw_strokes, placing
+from recognizer.studio.scenes import Studio
+from recognizer.subjects.subject import RegionFinder as Finder
 from recognizer.values import WRITTEN, Box, Frame, Region
-from training.sheets import print_words
+from training.datasets.sheets import print_words
 
 SIZE = (640, 480)
 SHADES = pytest.mark.parametrize(("ground", "pen"), [(225, 40), (45, 215)], ids=["dark on light", "light on dark"])

@@ -4,16 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from recognizer import registry
 from recognizer.errors import ModelError
-from recognizer.system import paths
+from recognizer.registry import card as registry_card
+from recognizer.registry import store, synced
+from recognizer.system import files, paths
 
 
 def publish(models: Path, task: str = "digits", note: str = "") -> Path:
     """A version that holds a card alone; returns its folder."""
-    with registry.publishing(models, task) as draft:
-        (draft / registry.CARD).write_text(json.dumps({"labels": ["0", "1"], "note": note}))
-    return registry.current(models, task)
+    with store.publishing(models, task) as draft:
+        (draft / registry_card.CARD).write_text(json.dumps({"labels": ["0", "1"], "note": note}))
+    return store.current(models, task)
 
 
 def names_in(folder: Path) -> list[str]:
@@ -21,22 +22,22 @@ def names_in(folder: Path) -> list[str]:
 
 
 def test_what_is_published_is_current_and_whole(tmp_path: Path) -> None:
-    with registry.publishing(tmp_path, "digits") as draft:
+    with store.publishing(tmp_path, "digits") as draft:
         (draft / "model.tflite").write_bytes(b"network")
         with pytest.raises(ModelError):
-            registry.current(tmp_path, "digits")  # nothing is seen of it before it is whole
-        (draft / registry.CARD).write_text('{"labels": []}')
-    folder = registry.current(tmp_path, "digits")
+            store.current(tmp_path, "digits")  # nothing is seen of it before it is whole
+        (draft / registry_card.CARD).write_text('{"labels": []}')
+    folder = store.current(tmp_path, "digits")
     assert names_in(folder) == ["card.json", "model.tflite"]
     assert names_in(tmp_path / "digits") == sorted([folder.name, "current.json"])
-    assert registry.read_card(folder) == {"labels": []}
+    assert registry_card.read_card(folder) == {"labels": []}
 
 
 def test_versions_of_one_second_get_names_of_their_own(tmp_path: Path) -> None:
     folders = [publish(tmp_path, note=str(count)) for count in range(4)]
     assert len(set(folders)) == 4
-    assert [registry.read_card(folder)["note"] for folder in folders] == ["0", "1", "2", "3"]
-    assert registry.current(tmp_path, "digits") == folders[-1]
+    assert [registry_card.read_card(folder)["note"] for folder in folders] == ["0", "1", "2", "3"]
+    assert store.current(tmp_path, "digits") == folders[-1]
 
 
 @pytest.mark.parametrize("error", [RuntimeError("out of memory"), KeyboardInterrupt()])
@@ -44,16 +45,16 @@ def test_what_fails_while_it_is_written_leaves_no_trace(tmp_path: Path, error: B
     before = publish(tmp_path)
     there = names_in(tmp_path / "digits")
     with pytest.raises(type(error)):
-        with registry.publishing(tmp_path, "digits") as draft:
-            (draft / registry.CARD).write_text("{}")
+        with store.publishing(tmp_path, "digits") as draft:
+            (draft / registry_card.CARD).write_text("{}")
             raise error
     assert names_in(tmp_path / "digits") == there
-    assert registry.current(tmp_path, "digits") == before
+    assert store.current(tmp_path, "digits") == before
 
 
 def test_a_model_without_a_card_is_not_published(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="without card.json is not published"):
-        with registry.publishing(tmp_path, "digits"):
+        with store.publishing(tmp_path, "digits"):
             pass
     assert names_in(tmp_path / "digits") == []
 
@@ -61,7 +62,7 @@ def test_a_model_without_a_card_is_not_published(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "models").write_text("a file, not a folder")
     with pytest.raises(ModelError, match="models/digits cannot be written.*--models"):
-        with registry.publishing(tmp_path / "models", "digits"):
+        with store.publishing(tmp_path / "models", "digits"):
             pytest.fail("nothing can be written there")
 
 
@@ -73,42 +74,42 @@ def test_a_pointer_that_cannot_be_replaced_stays_and_leaves_no_leftovers(
     def refuse(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(registry.files.os, "replace", refuse)
+    monkeypatch.setattr(files.os, "replace", refuse)
     with pytest.raises(ModelError, match="disk full.*Free some space"):
-        registry.point_to(tmp_path, "digits", "another")
+        store.point_to(tmp_path, "digits", "another")
     assert names_in(tmp_path / "digits") == sorted([first.name, "current.json"])
-    assert registry.current(tmp_path, "digits") == first
+    assert store.current(tmp_path, "digits") == first
 
 
 def test_rolling_back_goes_version_by_version_until_there_is_none(tmp_path: Path) -> None:
     first, second, third = (publish(tmp_path) for _ in range(3))
-    assert registry.rollback(tmp_path, "digits") == second.name
-    assert registry.current(tmp_path, "digits") == second
-    assert registry.rollback(tmp_path, "digits") == first.name
+    assert store.rollback(tmp_path, "digits") == second.name
+    assert store.current(tmp_path, "digits") == second
+    assert store.rollback(tmp_path, "digits") == first.name
     with pytest.raises(ModelError, match="nothing to go back to"):
-        registry.rollback(tmp_path, "digits")
-    assert registry.current(tmp_path, "digits") == first
+        store.rollback(tmp_path, "digits")
+    assert store.current(tmp_path, "digits") == first
     assert third.is_dir()
 
 
 def test_rolling_back_passes_over_versions_that_were_deleted(tmp_path: Path) -> None:
     first, second, _ = (publish(tmp_path) for _ in range(3))
-    (second / registry.CARD).unlink()
+    (second / registry_card.CARD).unlink()
     second.rmdir()
-    assert registry.rollback(tmp_path, "digits") == first.name
+    assert store.rollback(tmp_path, "digits") == first.name
 
 
 def test_tasks_are_those_with_a_current_model(tmp_path: Path) -> None:
-    assert registry.tasks(tmp_path / "nowhere") == []
+    assert store.tasks(tmp_path / "nowhere") == []
     publish(tmp_path, "signs")
     publish(tmp_path, "digits")
     (tmp_path / "letters").mkdir()
-    assert registry.tasks(tmp_path) == ["digits", "signs"]
+    assert store.tasks(tmp_path) == ["digits", "signs"]
 
 
 def test_without_a_model_the_remedy_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="No model for the task digits.*python -m training.train digits"):
-        registry.current(tmp_path, "digits")
+    with pytest.raises(ModelError, match="No model for the task digits.*python -m training.shipped.digits digits"):
+        store.current(tmp_path, "digits")
 
 
 @pytest.mark.parametrize(
@@ -124,18 +125,18 @@ def test_without_a_model_the_remedy_is_named(tmp_path: Path) -> None:
 )
 def test_a_damaged_pointer_is_told_in_one_line(tmp_path: Path, content: bytes, said: str) -> None:
     publish(tmp_path)
-    (tmp_path / "digits" / registry.CURRENT).write_bytes(content)
+    (tmp_path / "digits" / store.CURRENT).write_bytes(content)
     with pytest.raises(ModelError, match=said) as caught:
-        registry.current(tmp_path, "digits")
-    assert "training.train digits" in str(caught.value)
+        store.current(tmp_path, "digits")
+    assert "training.shipped.digits digits" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_publishing_mends_a_damaged_pointer(tmp_path: Path) -> None:
     publish(tmp_path)
-    (tmp_path / "digits" / registry.CURRENT).write_text("{")
+    (tmp_path / "digits" / store.CURRENT).write_text("{")
     again = publish(tmp_path)
-    assert registry.current(tmp_path, "digits") == again
+    assert store.current(tmp_path, "digits") == again
 
 
 @pytest.mark.parametrize(
@@ -150,35 +151,35 @@ def test_publishing_mends_a_damaged_pointer(tmp_path: Path) -> None:
 )
 def test_a_damaged_card_is_named(tmp_path: Path, content: str | None, said: str) -> None:
     folder = publish(tmp_path)
-    card = folder / registry.CARD
+    card = folder / registry_card.CARD
     card.unlink() if content is None else card.write_text(content)
     with pytest.raises(ModelError, match=f"card.json {said}"):
-        registry.read_card(folder)
+        registry_card.read_card(folder)
 
 
 def test_the_environment_may_name_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECOGNIZER_MODELS", str(tmp_path))
-    assert registry.models_folder() == tmp_path
+    assert synced.models_folder() == tmp_path
     for unset in ("", None):
         if unset is None:
             monkeypatch.delenv("RECOGNIZER_MODELS")
         else:
             monkeypatch.setenv("RECOGNIZER_MODELS", unset)
-        assert registry.models_folder() == paths.ROOT / "models"
+        assert synced.models_folder() == paths.ROOT / "models"
 
 
 def test_a_version_that_does_not_run_can_be_deleted(tmp_path: Path) -> None:
     first, second = publish(tmp_path), publish(tmp_path)
-    assert registry.versions(tmp_path, "digits") == [first.name, second.name]
+    assert store.versions(tmp_path, "digits") == [first.name, second.name]
     with pytest.raises(ModelError, match="Go back first: python -m recognizer models rollback digits"):
-        registry.delete(tmp_path, "digits", second.name)
-    registry.rollback(tmp_path, "digits")
-    registry.delete(tmp_path, "digits", second.name)
+        store.delete(tmp_path, "digits", second.name)
+    store.rollback(tmp_path, "digits")
+    store.delete(tmp_path, "digits", second.name)
     assert names_in(tmp_path / "digits") == sorted([first.name, "current.json"])
     with pytest.raises(ModelError, match=f"has no version {second.name}. It has: {first.name}"):
-        registry.delete(tmp_path, "digits", second.name)
+        store.delete(tmp_path, "digits", second.name)
     with pytest.raises(ModelError, match="No model for the task chess"):
-        registry.versions(tmp_path, "chess")
+        store.versions(tmp_path, "chess")
 
 
 def test_an_exported_version_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +189,7 @@ def test_an_exported_version_is_whole_or_not_there(tmp_path: Path, monkeypatch: 
     (first / "pose" / "model.tflite").write_bytes(b"network")
     publish(models)
     path = tmp_path / "out" / "model.zip"
-    assert registry.export(models, "digits", path, first.name) == first
+    assert store.export(models, "digits", path, first.name) == first
     with zipfile.ZipFile(path) as archive:
         inside = {name for name in archive.namelist() if not name.endswith("/")}
         assert inside == {f"digits/{first.name}/card.json", f"digits/{first.name}/pose/model.tflite"}
@@ -197,8 +198,8 @@ def test_an_exported_version_is_whole_or_not_there(tmp_path: Path, monkeypatch: 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(registry.files.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(ModelError, match="No space left on device"):
-        registry.export(models, "digits", path)
+        store.export(models, "digits", path)
     assert names_in(tmp_path / "out") == ["model.zip"]
     assert path.read_bytes() == before

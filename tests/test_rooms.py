@@ -2,9 +2,12 @@ import cv2
 import numpy as np
 import pytest
 
-from training import characters, inks, rooms
-from training.evaluate import failure
-from training.sheets import LINES, Digits
+from recognizer.finders import characters as finders_characters
+from recognizer.finders import ink as finders_ink
+from training.datasets import rooms
+from training.datasets.sheets import LINES, Digits
+from training.evaluation.evaluate import failure
+from training.finders import characters, inks
 
 BARE = rooms.Material(Digits(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int64)))
 SIZE_WH = (640, 360)
@@ -77,8 +80,8 @@ def test_a_cell_in_the_middle_of_a_character_is_to_find_its_box() -> None:
     rows, columns = np.nonzero(target[..., 0] == 1)
     assert len(rows)
     for row, column in zip(rows, columns, strict=True):
-        left, top, right, bottom = target[row, column, 1:5] * characters.UNIT
-        x, y = (column + 0.5) * characters.CELL, (row + 0.5) * characters.CELL
+        left, top, right, bottom = target[row, column, 1:5] * finders_characters.UNIT
+        x, y = (column + 0.5) * finders_characters.CELL, (row + 0.5) * finders_characters.CELL
         assert (x - left, y - top, x + right, y + bottom) == pytest.approx((40, 60, 50, 76), abs=1e-3)
         assert target[row, column, 5] == 1
 
@@ -101,7 +104,7 @@ def test_a_patch_shows_the_ink_where_the_picture_has_it() -> None:
         if one.written and not one.written[0].in_doubt
     )  # fmt: skip
     patch, ink = inks.cut(drawn, drawn.written[0], rng)
-    assert patch.shape == (inks.PATCH, inks.PATCH, 3)
+    assert patch.shape == (finders_ink.PATCH, finders_ink.PATCH, 3)
     gray = np.abs(patch.astype(int) - np.median(patch, axis=(0, 1))).max(axis=2)
     assert gray[ink[..., 0] > 200].mean() > 2 * gray[ink[..., 0] < 20].mean()
 

@@ -13,11 +13,14 @@ import pytest
 from conftest import as_frame, paper, write
 from waiting import HANG_S
 
-from recognizer import samples
 from recognizer.errors import SamplesError
-from recognizer.regions.writing import WritingFinder
-from recognizer.samples import COLUMNS, Sample, Samples, box_in_cut_out, checked_name, clean_label, cut_out, folder_name
-from recognizer.samples_check import set_aside, verify
+from recognizer.finders.writing import WritingFinder
+from recognizer.preprocess.cut_out import box_in_cut_out, cut_out
+from recognizer.samples import sample as samples_sample
+from recognizer.samples.sample import Sample, checked_name, clean_label, folder_name
+from recognizer.samples.store import Samples
+from recognizer.samples.table import COLUMNS
+from recognizer.samples.verify import set_aside, verify
 from recognizer.system import files
 from recognizer.values import Box, Frame, Hand, Region
 
@@ -133,7 +136,7 @@ def test_a_label_folder_is_one_that_every_system_takes(word: str) -> None:
     name = folder_name(word)
     assert name == folder_name(name) or "~" in name
     assert not set(name) & set('\\/:*?"<>|.,\n')
-    assert name.casefold() not in samples.RESERVED
+    assert name.casefold() not in samples_sample.RESERVED
     assert len(name) <= 60
     assert len(name.encode()) <= 143
     assert name == name.strip()

@@ -9,11 +9,13 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer import pipeline
+from recognizer.commands.new import run_new
+from recognizer.commands.samples import run_samples
 from recognizer.errors import SamplesError
-from recognizer.samples import Sample, Samples
-from recognizer.samples_cli import run_new, run_samples
-from recognizer.sources import read_image
+from recognizer.samples.sample import Sample
+from recognizer.samples.store import Samples
+from recognizer.sources.decoding import read_image
+from recognizer.subjects import catalogue
 from recognizer.values import Box, Frame, Region
 
 WORDS = ["ok", "नमस्ते", "שלום", "👍"]
@@ -165,7 +167,7 @@ def test_import_of_a_folder(
         regions.append(region)
         yield lambda frame: (found,)
 
-    monkeypatch.setattr(pipeline, "picture_finder", finder)
+    monkeypatch.setattr(catalogue, "picture_finder", finder)
     assert run_samples(["import", "things", "--task", "things", "--region", "box"]) == 0
     assert regions == ["box"]
     assert store.counts("things") == {"cup": 1, "mug": 1}

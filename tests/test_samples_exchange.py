@@ -10,11 +10,17 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer import samples_exchange
 from recognizer.errors import SamplesError
-from recognizer.samples import Sample, Samples, as_table, encoded, new_sample
-from recognizer.samples_check import verify
-from recognizer.samples_exchange import export_zip, import_folder, import_zip, labels_in
+from recognizer.samples import archive as samples_archive
+from recognizer.samples import png as samples_png
+from recognizer.samples.archive import export_zip, import_zip
+from recognizer.samples.png import encoded
+from recognizer.samples.sample import Sample, new_sample
+from recognizer.samples.store import Samples
+from recognizer.samples.table import as_table
+from recognizer.samples.verify import verify
+from recognizer.system import files
+from recognizer.teaching.import_pictures import import_folder, labels_in
 from recognizer.values import Box, Frame, Hand, Region
 
 CARD = '{"region": "hand", "labels": ["ok"]}'
@@ -92,7 +98,7 @@ def test_an_export_that_fails_keeps_the_file_that_was_there(tmp_path: Path, monk
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(samples_exchange.files.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(SamplesError, match="Cannot write .*all.zip: No space left"):
         export_zip(here, tmp_path / "out" / "all.zip")
     assert os.listdir(tmp_path / "out") == ["all.zip"]
@@ -173,12 +179,12 @@ def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("samples.csv", as_table([]).decode() + rows)
         archive.writestr("signs/task.json", CARD)
-        archive.writestr(name, bytes(samples_exchange.PICTURE_LIMIT + 1))
+        archive.writestr(name, bytes(samples_png.PICTURE_LIMIT + 1))
     assert path.stat().st_size < 100_000
     (line,) = import_zip(store, path).refused
     assert "too large" in line
 
-    monkeypatch.setattr(samples_exchange, "ZIP_LIMIT", 1 << 20)
+    monkeypatch.setattr(samples_archive, "ZIP_LIMIT", 1 << 20)
     with pytest.raises(SamplesError, match="unpacks to more than"):
         import_zip(store, path)
     assert store.read() == []
@@ -277,7 +283,7 @@ def test_a_folder_without_labels_is_told(tmp_path: Path) -> None:
 
 
 def test_many_pictures_are_imported_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samples_exchange, "BATCH", 3)
+    monkeypatch.setattr(samples_archive, "BATCH", 3)
     here, there = Samples(tmp_path / "here"), Samples(tmp_path / "there")
     here.create_task("signs", "box", ["ok"])
     here.place([(new_sample("signs", "ok", "first", "x", Box(0, 0, 8, 8)), encoded(a_picture(i))) for i in range(10)])

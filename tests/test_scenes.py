@@ -2,9 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer.preprocess import mnist_image
-from recognizer.strokes import digit_strokes, draw_strokes
-from training import scenes
+from recognizer.preprocess.pictures import mnist_image
+from recognizer.studio.handwriting import digit_strokes, draw_strokes
+from training.datasets import paper_scenes
 
 
 @pytest.fixture(scope="module")
@@ -23,19 +23,19 @@ def test_a_photograph_shows_the_ink():
     ink = np.zeros((480, 640), np.uint8)
     ink[200:280, 300:340] = 255
     for seed in range(6):
-        picture = scenes.photograph(ink, 80, rng(seed))
+        picture = paper_scenes.photograph(ink, 80, rng(seed))
         assert picture.shape == (480, 640, 3)
         inside, around = picture[210:270, 310:330].mean(), picture[210:270, 250:280].mean()
         assert abs(inside - around) > 3
-        assert np.array_equal(picture, scenes.photograph(ink, 80, rng(seed)))
+        assert np.array_equal(picture, paper_scenes.photograph(ink, 80, rng(seed)))
 
 
 def test_touching_pairs(written):
-    pairs = scenes.touching_pairs(written[0], 20, rng())
+    pairs = paper_scenes.touching_pairs(written[0], 20, rng())
     assert pairs.shape == (20, 28, 28)
     assert pairs.dtype == np.uint8
-    assert np.array_equal(pairs, scenes.touching_pairs(written[0], 20, rng()))
+    assert np.array_equal(pairs, paper_scenes.touching_pairs(written[0], 20, rng()))
     for pair in pairs:
         _, _, width, height = cv2.boundingRect(pair)
         assert max(width, height) <= 20, "in MNIST's box"
-    assert scenes.touching_pairs(written[0], 1, rng()).shape == (1, 28, 28)
+    assert paper_scenes.touching_pairs(written[0], 1, rng()).shape == (1, 28, 28)

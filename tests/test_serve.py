@@ -11,12 +11,11 @@ from conftest import paper, write
 from running_server import Served, running_server
 from waiting import HANG_S, until
 
-from recognizer import registry
-from recognizer.answers import as_json
 from recognizer.pipeline import open_pipeline
-from recognizer.samples import Samples
-from recognizer.sources import decode_image
-from recognizer.values import Frame
+from recognizer.registry import store as registry_store
+from recognizer.samples.store import Samples
+from recognizer.sources.decoding import decode_image
+from recognizer.values import Frame, as_json
 
 
 def sheet(*digits: int, seed: int = 0, size_wh: tuple[int, int] = (480, 360)) -> np.ndarray:
@@ -69,7 +68,7 @@ def test_a_picture_is_read_as_the_pipeline_reads_it(served: Served) -> None:
     ):
         said = answer.json()
         assert (said["text"], said["size"], said["task"]) == ("374", [480, 360], "digits")
-        assert said["model"] == registry.current(served.models, "digits").name
+        assert said["model"] == registry_store.current(served.models, "digits").name
         for region, other in zip(said["regions"], known["regions"], strict=True):
             assert region["box"] == other["box"]
             assert region["label"] == other["label"]
@@ -92,7 +91,7 @@ def test_tasks_are_listed_with_labels_and_models(served: Served) -> None:
     tasks = {task["name"]: task for task in served.client.get("/v1/tasks").json()}
     assert tasks["digits"]["labels"][:10] == [*"0123456789"]
     assert tasks["digits"]["region"] == "paper"
-    assert tasks["digits"]["model"] == registry.current(served.models, "digits").name
+    assert tasks["digits"]["model"] == registry_store.current(served.models, "digits").name
 
 
 def test_a_models_versions_come_with_their_cards(served: Served) -> None:
@@ -171,7 +170,7 @@ def test_one_training_at_a_time_and_it_can_be_cancelled(served: Served) -> None:
     assert job["id"] in second["remedy"]
     cancelled = client.delete(f"/v1/jobs/{job['id']}").json()
     assert cancelled["state"] == "cancelled"
-    assert not (served.models / "slow" / registry.CURRENT).exists()
+    assert not (served.models / "slow" / registry_store.CURRENT).exists()
     assert job["id"] in [one["id"] for one in client.get("/v1/jobs").json()]
     problem(client.get("/v1/jobs/nobody"), 404)
 

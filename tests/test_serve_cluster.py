@@ -19,11 +19,11 @@ from waiting import HANG_S, until
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from recognizer import registry
 from recognizer.cli import main
 from recognizer.errors import SettingsError
-from recognizer.mirror import folder_of, url_of
+from recognizer.registry import store, synced
 from recognizer.serve import cluster
+from recognizer.system.remote import folder_of, url_of
 
 REPLICA = f"ray::ServeReplica:{cluster.STREAMS}"
 # shrinking a minute after the streams have gone would keep the test waiting
@@ -38,8 +38,8 @@ sys.exit(main())
 
 @pytest.fixture(scope="module")
 def served(nodes, tmp_path_factory):
-    models = registry.models_folder()
-    if not (models / "digits" / registry.CURRENT).is_file():
+    models = synced.models_folder()
+    if not (models / "digits" / store.CURRENT).is_file():
         pytest.skip("needs the digits model")
     folder = tmp_path_factory.mktemp("served")
     with running_server(folder, "--cluster", nodes.address, program=("-c", PROGRAM)) as server:
@@ -60,7 +60,7 @@ def ask(stream, frame):
 @pytest.mark.slow
 def test_page_and_documents_are_the_same(served):
     from recognizer.serve.app import create_app
-    from recognizer.settings import ServeSettings
+    from recognizer.serve.settings import ServeSettings
 
     alone = create_app(ServeSettings(models=served.models))
     try:
@@ -133,9 +133,9 @@ def test_streams_grow_stay_survive_and_shrink(served, nodes):
         listed = served.client.get("/v1/samples?task=digits&limit=500").json()["samples"]
         assert {one["id"] for one in listed} == set(recorded)
 
-        home, before = served.models / "digits", registry.current(served.models, "digits")
+        home, before = served.models / "digits", store.current(served.models, "digits")
         shutil.copytree(before, home / "20990101-000000")
-        registry.point_to(served.models, "digits", "20990101-000000")
+        store.point_to(served.models, "digits", "20990101-000000")
         for stream in [*alive, *again]:
             until(lambda stream=stream: ask(stream, frame)["model"] == "20990101-000000")
         assert served.client.post("/v1/models/digits/rollback").json()["version"] == before.name
@@ -143,9 +143,9 @@ def test_streams_grow_stay_survive_and_shrink(served, nodes):
 
 
 def test_another_machine_follows_the_same_urls(tmp_path, monkeypatch):
-    from recognizer.samples import captures_folder
+    from recognizer.samples.synced import captures_folder
     from recognizer.serve import app
-    from recognizer.settings import ServeSettings
+    from recognizer.serve.settings import ServeSettings
     from recognizer.system import paths
 
     for name in ("RECOGNIZER_CAPTURES", "RECOGNIZER_ASSETS"):
@@ -179,7 +179,7 @@ def test_a_machine_that_does_not_see_the_folder_is_one_line(tmp_path, monkeypatc
 
 
 def test_ray_that_is_not_there_is_one_line(monkeypatch, capsys):
-    monkeypatch.setattr("recognizer.cluster.find_spec", lambda name: None)
+    monkeypatch.setattr("recognizer.system.ray_cluster.find_spec", lambda name: None)
     assert main(["serve", "--port", "0", "--cluster"]) == 2
     err = capsys.readouterr().err
     assert "requirements-cluster.txt" in err

@@ -17,8 +17,8 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from test_serve import jpeg, png, sheet
 
 from recognizer.errors import SourceError
-from recognizer.serve.pictures import picture_of
 from recognizer.serve.problems import Problem
+from recognizer.serve.workers.pictures import picture_of
 
 MUTATIONS = 4000
 SENT = 10  # of which one is sent to the server; the others are read here, as its processes read them

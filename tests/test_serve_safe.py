@@ -22,10 +22,10 @@ from recognizer.cli import main
 from recognizer.errors import SettingsError
 from recognizer.serve import guard
 from recognizer.serve.app import create_app
-from recognizer.serve.command import address, listening
-from recognizer.serve.pictures import picture_of
+from recognizer.serve.listening import address, listening
 from recognizer.serve.problems import Problem
-from recognizer.settings import ServeSettings
+from recognizer.serve.settings import ServeSettings
+from recognizer.serve.workers.pictures import picture_of
 
 TOKEN = "a-token-of-some-length"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><script>alert(1)</script></svg>'

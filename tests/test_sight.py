@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from recognizer import appearance, hand_signs
-from recognizer.hand_signs import LOOK_EVERY
+from recognizer.classifiers import hands
+from recognizer.classifiers.hands import LOOK_EVERY
+from recognizer.preprocess import appearance
 from recognizer.values import Box, Hand, Region
 
 POSED = np.zeros(8, np.float32)
@@ -23,7 +24,7 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         times.append(len(times))
         return np.full(4, len(times), np.float32)
 
-    monkeypatch.setattr(hand_signs, "find_asset", lambda name: Path("none.task"))
+    monkeypatch.setattr(hands, "find_asset", lambda name: Path("none.task"))
     monkeypatch.setattr(appearance, "Appearance", lambda path: SimpleNamespace(features=features))
     return times
 
@@ -33,7 +34,7 @@ def a_region(x: int) -> Region:
 
 
 def test_a_hand_that_is_held_still_is_looked_at_now_and_then(looked: list[int]) -> None:
-    sight = hand_signs._Sight(stream=True)
+    sight = hands._Sight(stream=True)
     for _ in range(3 * LOOK_EVERY):
         sight.next_frame()
         sight.look(a_region(0), HAND, POSED)
@@ -41,7 +42,7 @@ def test_a_hand_that_is_held_still_is_looked_at_now_and_then(looked: list[int]) 
 
 
 def test_two_hands_in_the_same_pose_are_looked_at_each_for_itself(looked: list[int]) -> None:
-    sight = hand_signs._Sight(stream=True)
+    sight = hands._Sight(stream=True)
     for _ in range(LOOK_EVERY):
         sight.next_frame()
         left, right = (sight.look(a_region(x), HAND, POSED) for x in (0, 300))
@@ -51,7 +52,7 @@ def test_two_hands_in_the_same_pose_are_looked_at_each_for_itself(looked: list[i
 
 def test_a_hand_that_moves_its_fingers_and_single_pictures_are_looked_at_each_time(looked: list[int]) -> None:
     for stream, change in ((True, 1.0), (False, 0.0)):
-        sight = hand_signs._Sight(stream=stream)
+        sight = hands._Sight(stream=stream)
         for number in range(4):
             sight.next_frame()
             sight.look(a_region(0), HAND, POSED + change * number)

@@ -8,13 +8,17 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer import sinks
-from recognizer.answers import as_json
 from recognizer.errors import SinkError
-from recognizer.overlay import Overlay
-from recognizer.sinks import ContactSheet, CsvLog, VideoWriter, Window, has_screen, open_sinks
-from recognizer.turns import Turn
-from recognizer.values import Box, Frame, Observation, Prediction, Region
+from recognizer.overlay import drawing
+from recognizer.overlay.overlay import Overlay
+from recognizer.preprocess.turns import Turn
+from recognizer.sinks import video as sinks_video
+from recognizer.sinks.contact_sheet import ContactSheet
+from recognizer.sinks.csv_log import CsvLog
+from recognizer.sinks.sink import open_sinks
+from recognizer.sinks.video import VideoWriter
+from recognizer.values import Box, Frame, Observation, Prediction, Region, as_json
+from recognizer.window.window import Window, has_screen
 
 
 def observation(index: int = 0, labels: list[str | None] = (), size_wh=(160, 120), shade: int = 90) -> Observation:
@@ -277,7 +281,7 @@ def test_a_video_that_cannot_be_read_back_does_not_replace_the_old_one(tmp_path,
 
         def release(self): ...
 
-    monkeypatch.setattr(sinks.cv2, "VideoWriter", FullDisk)
+    monkeypatch.setattr(drawing.cv2, "VideoWriter", FullDisk)
     with pytest.raises(SinkError, match="disk full"), VideoWriter(path, Overlay()) as sink:
         sink.write(observation())
     assert path.read_bytes() == b"a good one"
@@ -285,7 +289,7 @@ def test_a_video_that_cannot_be_read_back_does_not_replace_the_old_one(tmp_path,
 
 
 def test_a_codec_that_does_not_open_is_a_sink_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(sinks, "CODECS", {".mp4": "????", ".avi": "MJPG"})
+    monkeypatch.setattr(sinks_video, "CODECS", {".mp4": "????", ".avi": "MJPG"})
     with pytest.raises(SinkError, match=r"\.avi"), VideoWriter(tmp_path / "run.mp4", Overlay()) as sink:
         sink.write(observation())
     assert list(tmp_path.iterdir()) == []

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from waiting import HANG_S
 
-from recognizer import sources
 from recognizer.errors import SourceError
+from recognizer.sources import decoding, newest_frame, opening, pictures, webcam
+from recognizer.sources import video as sources_video
 from recognizer.values import Frame
 
 REPO = Path(__file__).resolve().parents[1]
@@ -94,9 +95,9 @@ def devices(tmp_path, monkeypatch):
     folder = tmp_path / "dev"
     folder.mkdir()
     (folder / "video0").touch()
-    monkeypatch.setattr(sources.sys, "platform", "linux")
-    monkeypatch.setattr(sources.platform, "release", lambda: "6.1.0-generic")
-    monkeypatch.setattr(sources, "_DEVICES", folder)
+    monkeypatch.setattr(pictures.sys, "platform", "linux")
+    monkeypatch.setattr(webcam.platform, "release", lambda: "6.1.0-generic")
+    monkeypatch.setattr(webcam, "_DEVICES", folder)
     return folder
 
 
@@ -104,15 +105,15 @@ def devices(tmp_path, monkeypatch):
 def patient(monkeypatch):
     """No camera of these tests counts as silent or gone because the machine is slow."""
     for name in ("SILENCE_S", "GONE_S", "FIRST_PICTURE_S", "JOIN_S"):
-        monkeypatch.setattr(sources, name, HANG_S)
+        monkeypatch.setattr(newest_frame, name, HANG_S)
 
 
 @pytest.fixture
 def impatient(patient, monkeypatch):
     for name in ("SILENCE_S", "RETRY_S", "NOTICE_EVERY_S", "READ_PAUSE_S"):
-        monkeypatch.setattr(sources, name, 0.01)
+        monkeypatch.setattr(newest_frame, name, 0.01)
     for name in ("GONE_S", "FIRST_PICTURE_S"):
-        monkeypatch.setattr(sources, name, 0.0)
+        monkeypatch.setattr(newest_frame, name, 0.0)
 
 
 @pytest.fixture
@@ -142,9 +143,9 @@ def studio(monkeypatch):
         def frame(self, index):
             return Frame(picture(index % 256), index, index / self.fps, "studio")
 
-    module = types.ModuleType("recognizer.studio")
+    module = types.ModuleType("recognizer.studio.scenes")
     module.Studio = FakeStudio
-    monkeypatch.setitem(sys.modules, "recognizer.studio", module)
+    monkeypatch.setitem(sys.modules, "recognizer.studio.scenes", module)
     return asked
 
 
@@ -177,7 +178,7 @@ def any_source(request, tmp_path, devices, video, studio):
         "paced studio": "studio",
     }[request.param]
     opener = FakeOpener(endless) if request.param in ("webcam", "stream") else cv2.VideoCapture
-    return sources.open_source(spec, fps=1000.0, paced=request.param == "paced studio", open_capture=opener)
+    return opening.open_source(spec, fps=1000.0, paced=request.param == "paced studio", open_capture=opener)
 
 
 def test_every_source_gives_frames_counted_and_timed(any_source):
@@ -214,7 +215,7 @@ def test_every_source_closes_twice_and_gives_nothing_afterwards(any_source):
 def test_webcam_asks_for_mjpg_before_the_size_and_for_a_buffer_of_one(devices):
     camera = FakeCamera(picture(1))
     opener = FakeOpener(camera)
-    with sources.open_webcam(0, size_wh=(640, 480), fps=15.0, open_capture=opener):
+    with webcam.open_webcam(0, size_wh=(640, 480), fps=15.0, open_capture=opener):
         camera.ended.set()
     assert opener.asked == [(0, cv2.CAP_V4L2)]
     names = [setting for setting, _ in camera.settings]
@@ -229,11 +230,11 @@ def test_webcam_asks_for_mjpg_before_the_size_and_for_a_buffer_of_one(devices):
     ("system", "backend"), [("linux", cv2.CAP_V4L2), ("win32", cv2.CAP_DSHOW), ("darwin", cv2.CAP_AVFOUNDATION)]
 )
 def test_webcam_falls_back_to_any_backend(system, backend, devices, monkeypatch):
-    monkeypatch.setattr(sources.sys, "platform", system)
+    monkeypatch.setattr(pictures.sys, "platform", system)
     closed = FakeCamera(opened=False)
     camera = FakeCamera(picture(1))
     opener = FakeOpener(closed, camera)
-    with sources.open_webcam(0, open_capture=opener):
+    with webcam.open_webcam(0, open_capture=opener):
         camera.ended.set()
     assert opener.asked == [(0, backend), (0, cv2.CAP_ANY)]
     assert closed.released.is_set()
@@ -241,7 +242,7 @@ def test_webcam_falls_back_to_any_backend(system, backend, devices, monkeypatch)
 
 def test_webcam_keeps_only_the_newest_frame(devices):
     camera = FakeCamera(picture(1), picture(2), picture(3))
-    with sources.open_webcam(0, open_capture=FakeOpener(camera)) as source:
+    with webcam.open_webcam(0, open_capture=FakeOpener(camera)) as source:
         assert camera.idle.wait(HANG_S)
         frames = iter(source)
         assert next(frames).image_bgr[0, 0, 0] == 3
@@ -255,7 +256,7 @@ def test_webcam_keeps_only_the_newest_frame(devices):
 
 def test_webcam_waits_for_a_newer_frame_until_stopped(devices):
     camera = FakeCamera(picture(1))
-    source = sources.open_webcam(0, open_capture=FakeOpener(camera))
+    source = webcam.open_webcam(0, open_capture=FakeOpener(camera))
     frames = []
     first = threading.Event()
 
@@ -279,7 +280,7 @@ def test_ctrl_c_releases_the_camera_and_joins_the_thread(devices):
     camera = FakeCamera(picture(1))
     with (
         pytest.raises(KeyboardInterrupt),
-        sources.open_webcam(0, open_capture=FakeOpener(camera)) as source,
+        webcam.open_webcam(0, open_capture=FakeOpener(camera)) as source,
     ):
         next(iter(source))
         camera.ended.set()
@@ -292,7 +293,7 @@ def test_ctrl_c_while_the_camera_wakes_up_releases_it(devices):
     camera = FakeCamera()
     camera.read = lambda: (_ for _ in ()).throw(KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
-        sources.open_webcam(0, open_capture=FakeOpener(camera))
+        webcam.open_webcam(0, open_capture=FakeOpener(camera))
     assert camera.released.is_set()
 
 
@@ -300,7 +301,7 @@ def test_unplugged_webcam_shows_its_last_picture_with_a_notice_and_comes_back(de
     unplugged = FakeCamera(picture(7))
     back = FakeCamera(picture(9))
     opener = FakeOpener(unplugged, FakeCamera(opened=False), FakeCamera(opened=False), back)
-    with sources.open_webcam(0, open_capture=opener) as source:
+    with webcam.open_webcam(0, open_capture=opener) as source:
         frames = iter(source)
         assert next(frames).notice is None
         opener.plugged_in.clear()
@@ -320,7 +321,7 @@ def test_unplugged_webcam_shows_its_last_picture_with_a_notice_and_comes_back(de
 
 def test_silent_webcam_gives_a_notice_though_its_read_blocks(devices, impatient):
     camera = FakeCamera(picture(7))
-    with sources.open_webcam(0, open_capture=FakeOpener(camera)) as source:
+    with webcam.open_webcam(0, open_capture=FakeOpener(camera)) as source:
         frames = iter(source)
         next(frames)
         assert "camera 0 is gone" in next(frames).notice
@@ -330,10 +331,10 @@ def test_silent_webcam_gives_a_notice_though_its_read_blocks(devices, impatient)
 
 
 def test_single_failed_reads_and_odd_frames_are_bridged(devices, monkeypatch):
-    monkeypatch.setattr(sources, "READ_PAUSE_S", 0.0)
+    monkeypatch.setattr(newest_frame, "READ_PAUSE_S", 0.0)
     empty = np.empty((0, 0, 3), np.uint8)
     camera = FakeCamera(None, picture(1), None, empty, cv2.error("damaged"), picture(2))
-    with sources.open_webcam(0, open_capture=FakeOpener(camera)) as source:
+    with webcam.open_webcam(0, open_capture=FakeOpener(camera)) as source:
         assert camera.idle.wait(HANG_S)
         frame = next(iter(source))
         assert frame.image_bgr[0, 0, 0] == 2
@@ -353,7 +354,7 @@ def test_single_failed_reads_and_odd_frames_are_bridged(devices, monkeypatch):
 )
 def test_frames_are_always_bgr_of_eight_bits(odd, devices):
     camera = FakeCamera(odd)
-    with sources.open_webcam(0, open_capture=FakeOpener(camera)) as source:
+    with webcam.open_webcam(0, open_capture=FakeOpener(camera)) as source:
         image_bgr = next(iter(source)).image_bgr
         camera.ended.set()
     assert image_bgr.dtype == np.uint8
@@ -363,44 +364,44 @@ def test_frames_are_always_bgr_of_eight_bits(odd, devices):
 def test_missing_camera(devices):
     opener = FakeOpener()
     with pytest.raises(SourceError, match=r"Camera 3 is not there: .*video3 does not exist\..* try --source 0\.$"):
-        sources.open_source("3", open_capture=opener)
+        opening.open_source("3", open_capture=opener)
     assert opener.asked == []
 
 
 def test_missing_camera_where_there_is_none(devices):
     (devices / "video0").unlink()
     with pytest.raises(SourceError, match=r"Plug it in, or try --source studio\.$"):
-        sources.open_source("0", open_capture=FakeOpener())
+        opening.open_source("0", open_capture=FakeOpener())
 
 
 def test_missing_camera_under_wsl(devices, monkeypatch):
-    monkeypatch.setattr(sources.platform, "release", lambda: "5.15.167.4-microsoft-standard-WSL2")
+    monkeypatch.setattr(webcam.platform, "release", lambda: "5.15.167.4-microsoft-standard-WSL2")
     with pytest.raises(SourceError, match="usbipd"):
-        sources.open_source("1", open_capture=FakeOpener())
+        opening.open_source("1", open_capture=FakeOpener())
 
 
 def test_camera_without_permission(devices, monkeypatch):
-    monkeypatch.setattr(sources.os, "access", lambda *_: False)
+    monkeypatch.setattr(decoding.os, "access", lambda *_: False)
     with pytest.raises(SourceError, match="no permission for .*video0.*usermod"):
-        sources.open_source("0", open_capture=FakeOpener())
+        opening.open_source("0", open_capture=FakeOpener())
 
 
 def test_busy_camera(devices):
     with pytest.raises(SourceError, match="Camera 0 is there but gives no picture: it is busy.*Close other programs"):
-        sources.open_source("0", open_capture=FakeOpener())
+        opening.open_source("0", open_capture=FakeOpener())
 
 
 @pytest.mark.parametrize(("system", "remedy"), [("darwin", "System Settings"), ("win32", "desktop apps")])
 def test_camera_that_does_not_open_elsewhere(system, remedy, monkeypatch):
-    monkeypatch.setattr(sources.sys, "platform", system)
+    monkeypatch.setattr(pictures.sys, "platform", system)
     with pytest.raises(SourceError, match=f"Camera 0 did not open.*{remedy}"):
-        sources.open_source("0", open_capture=FakeOpener())
+        opening.open_source("0", open_capture=FakeOpener())
 
 
 def test_camera_that_opens_without_a_picture_is_released(devices, impatient):
     camera = FakeCamera(None)
     with pytest.raises(SourceError, match="gives no picture"):
-        sources.open_source("0", open_capture=FakeOpener(camera))
+        opening.open_source("0", open_capture=FakeOpener(camera))
     assert camera.released.is_set()
 
 
@@ -410,27 +411,27 @@ def test_find_webcams_opens_only_what_linux_lists(devices):
     (devices / "video-other").touch()
     cameras = [FakeCamera(), FakeCamera(opened=False), FakeCamera()]
     opener = FakeOpener(*cameras)
-    assert sources.find_webcams(opener) == [0, 10]
+    assert webcam.find_webcams(opener) == [0, 10]
     assert [index for index, _ in opener.asked] == [0, 2, 10]
     assert all(camera.released.is_set() for camera in cameras)
 
 
 def test_find_webcams_tries_the_first_numbers_elsewhere(monkeypatch):
-    monkeypatch.setattr(sources.sys, "platform", "win32")
+    monkeypatch.setattr(pictures.sys, "platform", "win32")
     opener = FakeOpener(FakeCamera(opened=False), FakeCamera())
-    assert sources.find_webcams(opener) == [1]
+    assert webcam.find_webcams(opener) == [1]
     assert opener.asked == [(index, cv2.CAP_DSHOW) for index in range(4)]
 
 
 def test_default_source_is_the_first_camera(devices):
     (devices / "video4").touch()
     opener = FakeOpener(FakeCamera(), FakeCamera())
-    assert sources.default_source(opener) == ("0", "")
+    assert opening.default_source(opener) == ("0", "")
     assert len(opener.asked) == 1
 
 
 def test_default_source_is_the_studio_without_a_camera(devices):
-    spec, line = sources.default_source(FakeOpener())
+    spec, line = opening.default_source(FakeOpener())
     assert spec == "studio"
     assert "No camera found" in line
     assert "\n" not in line
@@ -440,7 +441,7 @@ def test_stream_gives_the_newest_frame_and_reconnects(impatient):
     broken = FakeCamera(picture(1))
     back = FakeCamera(picture(2))
     opener = FakeOpener(broken, back)
-    with sources.open_source("rtsp://anna:secret@camera/1?key=7", open_capture=opener) as source:
+    with opening.open_source("rtsp://anna:secret@camera/1?key=7", open_capture=opener) as source:
         assert source.live
         assert source.name == "rtsp://camera/1"
         frames = iter(source)
@@ -460,14 +461,14 @@ def test_stream_gives_the_newest_frame_and_reconnects(impatient):
 @pytest.mark.parametrize("cameras", [(), (FakeCamera(None),)], ids=["closed", "no picture"])
 def test_stream_that_gives_nothing(cameras, impatient):
     with pytest.raises(SourceError, match="http://camera/video gives no picture") as caught:
-        sources.open_source("http://anna:secret@camera/video", open_capture=FakeOpener(*cameras))
+        opening.open_source("http://anna:secret@camera/video", open_capture=FakeOpener(*cameras))
     assert "secret" not in str(caught.value)
     assert all(camera.released.is_set() for camera in cameras)
 
 
 def test_http_address_of_a_video_with_an_end_is_read_as_a_file():
     camera = FakeCamera(picture(1), picture(2), picture(3), None, frame_count=3.0)
-    with sources.open_source("http://host/film.mp4", open_capture=FakeOpener(camera)) as source:
+    with opening.open_source("http://host/film.mp4", open_capture=FakeOpener(camera)) as source:
         frames = list(source)
     assert not source.live
     assert [frame.image_bgr[0, 0, 0] for frame in frames] == [1, 2, 3]
@@ -484,14 +485,14 @@ def test_video_over_real_http(video, monkeypatch):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=video.parent)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
-            with sources.open_source(f"http://127.0.0.1:{server.server_port}/{video.name}") as source:
+            with opening.open_source(f"http://127.0.0.1:{server.server_port}/{video.name}") as source:
                 assert len(list(source)) == 20
         finally:
             server.shutdown()
 
 
 def test_video_gives_every_frame_in_order(video):
-    with sources.open_source(str(video)) as source:
+    with opening.open_source(str(video)) as source:
         frames = list(source)
     assert not source.live
     assert source.fps == 25
@@ -504,9 +505,9 @@ def test_video_gives_every_frame_in_order(video):
 
 def test_paced_video_waits_a_frame_at_a_time_and_leaves_none_out(video, monkeypatch):
     clock_s = [100.0]
-    monkeypatch.setattr(sources, "time", types.SimpleNamespace(perf_counter=lambda: clock_s[0]))
+    monkeypatch.setattr(newest_frame, "time", types.SimpleNamespace(perf_counter=lambda: clock_s[0]))
     waits = []
-    with sources.open_source(str(video), paced=True) as source:
+    with opening.open_source(str(video), paced=True) as source:
 
         def wait(timeout_s):
             waits.append(timeout_s)
@@ -520,21 +521,21 @@ def test_paced_video_waits_a_frame_at_a_time_and_leaves_none_out(video, monkeypa
 def test_video_without_a_frame_rate_gets_the_given_one(video):
     camera = FakeCamera(picture(1), None)
     camera.get = lambda _: float("nan")
-    with sources.VideoFile(video, fps=12.0, open_capture=FakeOpener(camera)) as source:
+    with sources_video.VideoFile(video, fps=12.0, open_capture=FakeOpener(camera)) as source:
         assert source.fps == 12
 
 
 def test_cut_off_video_gives_what_there_is_and_says_so(video, capsys):
     video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
-    with sources.open_source(str(video)) as source:
+    with opening.open_source(str(video)) as source:
         assert 0 < len(list(source)) < 18
     assert "ends early" in capsys.readouterr().err
 
 
 def test_whole_and_stopped_videos_say_nothing(video, capsys):
-    with sources.open_source(str(video)) as source:
+    with opening.open_source(str(video)) as source:
         list(source)
-    with sources.open_source(str(video)) as source:
+    with opening.open_source(str(video)) as source:
         next(iter(source))
     assert capsys.readouterr().err == ""
 
@@ -542,7 +543,7 @@ def test_whole_and_stopped_videos_say_nothing(video, capsys):
 def test_video_without_a_picture(video):
     camera = FakeCamera(None)
     with pytest.raises(SourceError, match="holds no picture"):
-        sources.VideoFile(video, open_capture=FakeOpener(camera))
+        sources_video.VideoFile(video, open_capture=FakeOpener(camera))
     assert camera.released.is_set()
 
 
@@ -550,28 +551,28 @@ def test_what_is_no_video(tmp_path, video):
     empty = tmp_path / "empty.mp4"
     empty.touch()
     with pytest.raises(SourceError, match="empty.mp4 is empty"):
-        sources.open_source(str(empty))
+        opening.open_source(str(empty))
     text = tmp_path / "text.mp4"
     text.write_text("no video" * 100)
     with pytest.raises(SourceError, match="not a video that can be read"):
-        sources.open_source(str(text))
+        opening.open_source(str(text))
     video.write_bytes(video.read_bytes()[:1000])
     with pytest.raises(SourceError, match="not a video that can be read"):
-        sources.open_source(str(video))
+        opening.open_source(str(video))
     with pytest.raises(SourceError, match="is not there"):
-        sources.VideoFile(tmp_path / "none.mp4")
+        sources_video.VideoFile(tmp_path / "none.mp4")
     with pytest.raises(SourceError, match="is a folder"):
-        sources.VideoFile(tmp_path)
+        sources_video.VideoFile(tmp_path)
 
 
 def test_opencv_and_ffmpeg_add_no_lines_of_their_own(tmp_path):
     (tmp_path / "text.mp4").write_text("no video" * 100)
     program = (
-        "import sys; from recognizer import sources\n"
+        "import sys; from recognizer.sources import opening, webcam\n"
         "for spec in sys.argv[1:]:\n"
-        "    try: sources.open_source(spec)\n"
-        "    except sources.SourceError as error: print(error)\n"
-        "sources.find_webcams()"
+        "    try: opening.open_source(spec)\n"
+        "    except opening.SourceError as error: print(error)\n"
+        "webcam.find_webcams()"
     )
     # A process of its own, because FFmpeg takes its log level from where it is used first.
     command = [sys.executable, "-c", program, str(tmp_path / "text.mp4"), "http://127.0.0.1:9/none", "99"]
@@ -585,7 +586,7 @@ def test_folder_gives_its_pictures_in_natural_order(tmp_path):
         write_picture(tmp_path / name, picture(value))
     write_picture(tmp_path / ".hidden.png", picture(99))
     (tmp_path / "README.md").write_text("no picture")
-    with sources.open_source(str(tmp_path)) as source:
+    with opening.open_source(str(tmp_path)) as source:
         frames = list(source)
     assert not source.live
     assert [frame.image_bgr[0, 0, 0] for frame in frames] == [1, 2, 10, 20]
@@ -596,7 +597,7 @@ def test_folder_skips_what_cannot_be_read_with_a_line_each(tmp_path, capsys):
     write_picture(tmp_path / "2.png", picture(2))
     (tmp_path / "1.png").write_text("no picture")
     (tmp_path / "3.jpg").touch()
-    with sources.open_source(str(tmp_path)) as source:
+    with opening.open_source(str(tmp_path)) as source:
         assert [frame.image_bgr[0, 0, 0] for frame in source] == [2]
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
@@ -609,48 +610,48 @@ def test_folder_without_a_picture(names, tmp_path):
     for name in names:
         (tmp_path / name).write_text("no picture")
     with pytest.raises(SourceError, match="holds no picture that can be read"):
-        sources.open_source(str(tmp_path))
+        opening.open_source(str(tmp_path))
 
 
 def test_folder_of_folders(tmp_path):
     (tmp_path / "inside").mkdir()
     write_picture(tmp_path / "inside" / "1.png", picture(1))
     with pytest.raises(SourceError, match="name one of the folders inside"):
-        sources.open_source(str(tmp_path))
+        opening.open_source(str(tmp_path))
 
 
 def test_folder_that_cannot_be_listed(tmp_path, monkeypatch):
     def refuse(_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(sources.Path, "iterdir", refuse)
+    monkeypatch.setattr(decoding.Path, "iterdir", refuse)
     with pytest.raises(SourceError, match="cannot be read: Permission denied"):
-        sources.open_source(str(tmp_path))
+        opening.open_source(str(tmp_path))
 
 
 def test_paced_folder_shows_each_picture_for_a_while(tmp_path, monkeypatch):
     for name in ("1.png", "2.png", "3.png"):
         write_picture(tmp_path / name, picture(1))
     waits = []
-    with sources.open_source(str(tmp_path), paced=True) as source:
+    with opening.open_source(str(tmp_path), paced=True) as source:
         monkeypatch.setattr(source._stopping, "wait", waits.append)
         assert [frame.time_s for frame in source] == [0.0, 1.0, 2.0]
-    assert waits == [sources.PICTURE_S] * 2
+    assert waits == [pictures.PICTURE_S] * 2
 
 
 def test_a_single_picture_that_cannot_be_read_is_an_error(tmp_path):
     (tmp_path / "1.png").write_text("no picture")
     with pytest.raises(SourceError, match="not a picture"):
-        sources.open_source(str(tmp_path / "1.png"))
+        opening.open_source(str(tmp_path / "1.png"))
 
 
 def test_read_image_brings_every_kind_to_bgr_of_eight_bits(tmp_path):
     grey = write_picture(tmp_path / "grey.png", np.full((4, 6), 77, np.uint8))
-    assert np.array_equal(sources.read_image(grey), picture(77, (6, 4)))
+    assert np.array_equal(decoding.read_image(grey), picture(77, (6, 4)))
     deep = write_picture(tmp_path / "deep.png", np.full((4, 6, 3), 77 * 256, np.uint16))
-    assert np.array_equal(sources.read_image(deep), picture(77, (6, 4)))
+    assert np.array_equal(decoding.read_image(deep), picture(77, (6, 4)))
     colour = write_picture(tmp_path / "Größe 字.bmp", np.full((4, 6, 3), (1, 2, 3), np.uint8))
-    assert sources.read_image(str(colour))[0, 0].tolist() == [1, 2, 3]
+    assert decoding.read_image(str(colour))[0, 0].tolist() == [1, 2, 3]
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -659,7 +660,7 @@ def test_read_image_puts_what_is_transparent_on_white(tmp_path, dtype):
     drawing = np.zeros((2, 3, 4), dtype)
     drawing[0, 0] = (0, 0, full, full)
     drawing[0, 1, 3] = full // 2
-    image_bgr = sources.read_image(write_picture(tmp_path / "drawing.png", drawing))
+    image_bgr = decoding.read_image(write_picture(tmp_path / "drawing.png", drawing))
     assert image_bgr.dtype == np.uint8
     assert image_bgr[0, 0].tolist() == [0, 0, 255]
     assert image_bgr[0, 1].tolist() == [128, 128, 128]
@@ -675,7 +676,7 @@ def test_read_image_turns_the_picture_as_its_camera_noted(tmp_path):
     exif = b"Exif\x00\x00" + tiff
     path = tmp_path / "photo.jpg"
     path.write_bytes(jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:])
-    upright = sources.read_image(path)
+    upright = decoding.read_image(path)
     assert upright.shape == (40, 20, 3)
     assert upright[:18].min() > 200
     assert upright[22:].max() < 50
@@ -683,31 +684,31 @@ def test_read_image_turns_the_picture_as_its_camera_noted(tmp_path):
 
 def test_read_image_says_what_is_wrong(tmp_path, monkeypatch, capfd):
     with pytest.raises(SourceError, match="none.png is not there"):
-        sources.read_image(tmp_path / "none.png")
+        decoding.read_image(tmp_path / "none.png")
     with pytest.raises(SourceError, match="is a folder"):
-        sources.read_image(tmp_path)
+        decoding.read_image(tmp_path)
     empty = tmp_path / "empty.png"
     empty.touch()
     with pytest.raises(SourceError, match="is empty"):
-        sources.read_image(empty)
+        decoding.read_image(empty)
     text = tmp_path / "text.png"
     text.write_text("hello")
     with pytest.raises(SourceError, match="not a picture"):
-        sources.read_image(text)
+        decoding.read_image(text)
     damaged = write_picture(tmp_path / "damaged.png", picture(1))
     damaged.write_bytes(damaged.read_bytes()[:40])
     with pytest.raises(SourceError, match="damaged"):
-        sources.read_image(damaged)
+        decoding.read_image(damaged)
     phone = tmp_path / "phone.heic"
     phone.write_bytes(b"\x00\x00\x00\x18ftypheic" + bytes(20))
     with pytest.raises(SourceError, match=r"HEIC.*JPEG or PNG"):
-        sources.read_image(phone)
-    monkeypatch.setattr(sources.np, "fromfile", lambda *_: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+        decoding.read_image(phone)
+    monkeypatch.setattr(decoding.np, "fromfile", lambda *_: (_ for _ in ()).throw(OSError(5, "Input/output error")))
     with pytest.raises(SourceError, match="cannot be read: Input/output error"):
-        sources.read_image(text)
-    monkeypatch.setattr(sources.os, "access", lambda *_: False)
+        decoding.read_image(text)
+    monkeypatch.setattr(decoding.os, "access", lambda *_: False)
     with pytest.raises(SourceError, match="no permission"):
-        sources.read_image(text)
+        decoding.read_image(text)
     assert capfd.readouterr().err == ""
 
 
@@ -715,14 +716,14 @@ def test_read_image_takes_a_refusal_of_opencv_for_damage(tmp_path, monkeypatch):
     def refuse(*_):
         raise cv2.error("more pixels than allowed")
 
-    monkeypatch.setattr(sources.cv2, "imdecode", refuse)
+    monkeypatch.setattr(decoding.cv2, "imdecode", refuse)
     with pytest.raises(SourceError, match="not a picture"):
-        sources.read_image(write_picture(tmp_path / "huge.png", picture(1)))
+        decoding.read_image(write_picture(tmp_path / "huge.png", picture(1)))
 
 
 def test_studio_draws_the_scene_asked_for(studio):
-    sources.open_source("studio", size_wh=(640, 480), fps=25.0).close()
-    with sources.open_source("studio:blackboard", size_wh=(640, 480), fps=25.0) as source:
+    opening.open_source("studio", size_wh=(640, 480), fps=25.0).close()
+    with opening.open_source("studio:blackboard", size_wh=(640, 480), fps=25.0) as source:
         assert not source.live
         assert [frame.index for frame in itertools.islice(source, 3)] == [0, 1, 2]
     assert studio == [("digits", (640, 480), 25.0), ("blackboard", (640, 480), 25.0)]
@@ -730,8 +731,8 @@ def test_studio_draws_the_scene_asked_for(studio):
 
 def test_paced_studio_follows_the_clock_and_leaves_out_what_is_late(studio, monkeypatch):
     clock_s = [100.0]
-    monkeypatch.setattr(sources, "time", types.SimpleNamespace(perf_counter=lambda: clock_s[0]))
-    with sources.open_source("studio", fps=10.0, paced=True) as source:
+    monkeypatch.setattr(newest_frame, "time", types.SimpleNamespace(perf_counter=lambda: clock_s[0]))
+    with opening.open_source("studio", fps=10.0, paced=True) as source:
         waits = []
         monkeypatch.setattr(source._stopping, "wait", waits.append)
         frames = iter(source)
@@ -749,16 +750,16 @@ def test_paced_studio_follows_the_clock_and_leaves_out_what_is_late(studio, monk
 )
 def test_unknown_sources_are_told_what_is_valid(spec):
     with pytest.raises(SourceError, match="A source is a camera number") as caught:
-        sources.open_source(spec)
+        opening.open_source(spec)
     assert "\n" not in str(caught.value)
 
 
 def test_who_asks_for_the_log_of_opencv_gets_it(monkeypatch):
     levels = []
-    monkeypatch.setattr(sources.cv2.utils.logging, "setLogLevel", levels.append)
+    monkeypatch.setattr(decoding.cv2.utils.logging, "setLogLevel", levels.append)
     monkeypatch.setitem(os.environ, "OPENCV_LOG_LEVEL", "DEBUG")
-    sources._silence_opencv()
+    decoding.silence_opencv()
     assert levels == []
     monkeypatch.delitem(os.environ, "OPENCV_LOG_LEVEL")
-    sources._silence_opencv()
+    decoding.silence_opencv()
     assert levels == [cv2.utils.logging.LOG_LEVEL_SILENT]

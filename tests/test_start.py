@@ -42,7 +42,7 @@ class FakePrograms:
         self.ran = []
 
     def call(self, command, env=None, **_):
-        if "recognizer.assets" in command:
+        if "recognizer.registry.assets" in command:
             assert self.installed or self.installed_by_uv
             assert env["PYTHONPATH"].split(os.pathsep)[0] == str(self.python.parents[2])
             self.fetched += 1
@@ -163,12 +163,12 @@ def test_assets_alone(start, programs):
     programs.code = 2
     assert start.main(["assets"]) == 2
     ((command, _, _),) = programs.ran
-    assert command == [str(programs.python), "-m", "recognizer.assets"]
+    assert command == [str(programs.python), "-m", "recognizer.registry.assets"]
     assert (programs.installed, programs.fetched) == (1, 0)
 
 
 def test_the_assets_are_those_of_the_recognizer(start):
-    from recognizer import assets
+    from recognizer.registry import assets
 
     assert [asset.file for asset in assets.ASSETS.values()] == list(start.ASSETS)
 

@@ -7,11 +7,11 @@ import pytest
 from conftest import middle_of_card
 from waiting import until
 
-from recognizer import registry
-from recognizer.live import LivePipeline
-from recognizer.samples import Samples
-from recognizer.studio import Studio
-from recognizer.teach import ENTER, ESC, Teacher
+from recognizer.hot_swap import LivePipeline
+from recognizer.registry import store
+from recognizer.samples.store import Samples
+from recognizer.studio.scenes import Studio
+from recognizer.teaching.teacher import ENTER, ESC, Teacher
 from recognizer.values import Frame, Observation
 
 FPS = 30
@@ -109,5 +109,5 @@ def test_new_record_learn_swap_recognise_and_back(tmp_path: Path, hand_models: P
         person.teacher.undo_model()
         assert person.wait("mine", version_other_than=second) == first
         assert "cut" not in person.show("scissors")
-    assert registry.current(models, "mine").name == first
+    assert store.current(models, "mine").name == first
     assert Samples().counts("mine")["cut"] >= 3

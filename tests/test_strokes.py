@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer.strokes import LETTERS_LIKE_DIGITS, digit_strokes, draw_strokes, letter_strokes, placing
+from recognizer.studio.handwriting import LETTERS_LIKE_DIGITS, digit_strokes, draw_strokes, letter_strokes, placing
 
 
 def ink_of(digit: int, seed: int) -> np.ndarray:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from recognizer.errors import SettingsError
-from recognizer.strokes import LETTERS_LIKE_DIGITS
-from recognizer.studio import SCENES, Studio
+from recognizer.studio.handwriting import LETTERS_LIKE_DIGITS
+from recognizer.studio.scenes import SCENES, Studio
 from recognizer.values import Box
 
 SMALL = (640, 360)

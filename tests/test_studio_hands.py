@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from conftest import landmarker_path, middle_of_card
 
-from recognizer.regions.hands import Landmarker
-from recognizer.studio import Studio, _project
+from recognizer.finders.hands import Landmarker
+from recognizer.studio.scenes import Studio, _project
 
 SMALL = (640, 360)
 SCENES = {"rps": {"rock", "paper", "scissors"}, "signs": set("BCDFILVWY")}

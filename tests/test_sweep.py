@@ -17,10 +17,13 @@ from test_hands_training import PEOPLE, drawn_material
 from waiting import HANG_S
 
 from recognizer.errors import DataError, SettingsError
-from recognizer.samples import Samples
-from training import fit, sets, signs, sweep, train, tuning
-from training.fit import child_environment
-from training.networks import WORKSHOP
+from recognizer.samples.store import Samples
+from training.datasets import dataset, named
+from training.networks import hand_networks, tuning
+from training.networks.plain import WORKSHOP
+from training.shipped import digits, sign_fitting, sign_material, sign_verdicts
+from training.workshop import run, sweep, train
+from training.workshop.run import child_environment
 
 pytestmark = pytest.mark.no_cover
 
@@ -59,7 +62,7 @@ def words(pictures, space, *more):
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from training import sweep
+from training.workshop import sweep
 
 class Scored(sweep.DataRoad):
     def score(self, chosen, part):
@@ -111,8 +114,8 @@ def test_a_sweep_goes_on_after_ctrl_c_stops_a_bad_trial_and_tells_how_to_train_t
     table = {int(line.split()[0]): line for line in lines if re.match(r"\d     ", line)}
     assert sorted(table) == [0, 1, 2]
     trained = lines[-1].split()
-    assert trained[:3] == ["python", "-m", "training.train"]
-    options = fit.parse(trained[3:])
+    assert trained[:3] == ["python", "-m", "training.shipped.digits"]
+    options = train.parse(trained[3:])
     assert (options.data, options.network, options.epochs) == (str(pictures), "dense-256", 8)
     assert options.rate in (None, 0.003)
     assert re.match("2 .* 1e-07 .*stopped$", table[2])  # a bad trial, before it had seen both
@@ -132,7 +135,7 @@ def test_trials_that_were_done_before_an_interruption_are_compared_with(pictures
 @pytest.mark.slow
 def test_a_person_is_read_by_a_network_that_did_not_see_them(eager, pictures):
     road = sweep.data_road(
-        sets.load(str(pictures)), ["--data", "d", "--network", "linear", "--epochs", "12", "--batch-size", "8"], 0
+        named.load(str(pictures)), ["--data", "d", "--network", "linear", "--epochs", "12", "--batch-size", "8"], 0
     )
     assert road.parts == ["source 1", "source 2"]  # the third is the test
     assert [len(part) for part in road.members] == [3 * EACH] * 2
@@ -144,7 +147,7 @@ def test_a_person_is_read_by_a_network_that_did_not_see_them(eager, pictures):
 
 def test_what_does_not_say_whose_it_is_is_dealt_at_random(capsys):
     images, labels = np.zeros((8, 28, 28, 1), np.uint8), np.arange(8) % 2
-    data = sets.DataSet("drawn", ["a", "b"], "paper", images, labels, images, labels, "drawn", "")
+    data = dataset.DataSet("drawn", ["a", "b"], "paper", images, labels, images, labels, "drawn", "")
     road = sweep.data_road(data, [], 0)
     assert sorted(np.concatenate(road.members)) == list(range(8))
     assert "drawn does not say whose" in capsys.readouterr().out
@@ -155,8 +158,8 @@ def test_what_does_not_say_whose_it_is_is_dealt_at_random(capsys):
 def test_a_task_of_ones_own_is_swept_by_its_sessions(monkeypatch):
     Samples().create_task("signs", "hand", ["ok", "stop"])
     asked = []
-    monkeypatch.setattr(sweep.sets, "load", lambda name: asked.append(name) or "data")
-    monkeypatch.setattr(sweep.sets, "limited", lambda data, limit, seed: data)
+    monkeypatch.setattr(named, "load", lambda name: asked.append(name) or "data")
+    monkeypatch.setattr(named, "limited", lambda data, limit, seed: data)
     monkeypatch.setattr(sweep, "data_road", lambda data, words, seed: words)
     told = [sweep.road_of(sweep.parse(["--task", task, "--space", "s"])) for task in ("signs", "digits")]
     assert asked == ["captures/signs", "mnist"]
@@ -165,16 +168,16 @@ def test_a_task_of_ones_own_is_swept_by_its_sessions(monkeypatch):
 
 @pytest.mark.slow
 def test_hands_leave_out_people(eager, tmp_path, monkeypatch):
-    monkeypatch.setattr(signs, "POSE_ROUNDS", 1)
-    monkeypatch.setattr(signs, "POSE_COPIES", 2)
+    monkeypatch.setattr(sign_fitting, "POSE_ROUNDS", 1)
+    monkeypatch.setattr(sign_fitting, "POSE_COPIES", 2)
     road = sweep.hands_road(drawn_material(tmp_path), "pose", 20)
     assert road.parts == PEOPLE
     assert len(road.material.hands) == 3 * 20 + 2
     sent = pickle.loads(pickle.dumps(road))  # as Ray does
     assert 0 < sent.score({"rate": 0.01, "augment": 0.5}, 0) <= 1
-    wide, narrow = (signs.pose_net(3, 0, width)[0].count_params() for width in (1.0, 0.5))
+    wide, narrow = (hand_networks.pose_net(3, 0, width)[0].count_params() for width in (1.0, 0.5))
     assert narrow < wide
-    assert " ".join(road.command({"rate": 1e-3})) == "python -m training.train rps --kind pose --rate 0.001"
+    assert " ".join(road.command({"rate": 1e-3})) == "python -m training.shipped.digits rps --kind pose --rate 0.001"
 
 
 def test_a_picture_without_a_sign_counts_only_where_it_gets_a_label(tmp_path, monkeypatch):
@@ -186,8 +189,8 @@ def test_a_picture_without_a_sign_counts_only_where_it_gets_a_label(tmp_path, mo
 
     def score(of_empty: float) -> float:
         chances[road.material.empty[rows]] = of_empty
-        answers = signs.Answers(chances, np.ones(len(chances), np.float32))
-        monkeypatch.setattr(signs, "fit", lambda *_: SimpleNamespace(read=lambda hands: answers))
+        answers = sign_material.Answers(chances, np.ones(len(chances), np.float32))
+        monkeypatch.setattr(sign_verdicts, "fit", lambda *_: SimpleNamespace(read=lambda hands: answers))
         return road.score({}, 0)
 
     assert score(np.nan) == 1
@@ -199,16 +202,16 @@ def test_the_winners_options_reach_the_training_of_signs(monkeypatch):
     argv = "train rps --kind pose --rate 0.001 --width 2 --augment 0.5 --keep 0.9"
     monkeypatch.setattr(sys, "argv", argv.split())
     seen = []
-    monkeypatch.setattr(train, "train_signs", seen.append)
-    train.main()
+    monkeypatch.setattr(digits, "train_signs", seen.append)
+    digits.main()
     assert tuning.Tuning.of(seen[0]) == tuning.Tuning(0.001, 2, 0.5, 0.9)
 
 
 def test_what_was_fitted_with_other_numbers_is_not_taken_for_the_same(tmp_path):
     material = drawn_material(tmp_path)
-    kept = signs._digest(material, "pose")
+    kept = sign_verdicts._digest(material, "pose")
     numbers = (tuning.Tuning(keep=0.5), tuning.Tuning(rate=1e-3), tuning.Tuning(width=2), tuning.Tuning(augment=0.5))
-    others = [signs._digest(replace(material, tuning=one), "pose") for one in numbers]
+    others = [sign_verdicts._digest(replace(material, tuning=one), "pose") for one in numbers]
     assert others[0] == kept  # a threshold is no part of the fit
     assert len({kept, *others[1:]}) == 4
 
@@ -226,7 +229,7 @@ def test_what_was_fitted_with_other_numbers_is_not_taken_for_the_same(tmp_path):
 def test_a_number_that_cannot_be_is_one_line(words, said, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["train", *words.split()])
     with pytest.raises(SystemExit) as end:
-        train.main()
+        digits.main()
     assert end.value.code == 2
     assert said in capsys.readouterr().err.splitlines()[-1]
 
@@ -299,7 +302,7 @@ def test_a_space_of_hands_in_toml(tmp_path):
 
 
 def test_ray_that_is_not_there_is_one_line(space, monkeypatch, capsys):
-    monkeypatch.setattr("recognizer.cluster.find_spec", lambda name: None)
+    monkeypatch.setattr("recognizer.system.ray_cluster.find_spec", lambda name: None)
     with pytest.raises(SystemExit) as end:
         sweep.main(["--task", "mnist", "--space", str(space)])
     assert end.value.code == 2
@@ -310,7 +313,7 @@ def test_ray_that_is_not_there_is_one_line(space, monkeypatch, capsys):
 
 def test_a_fit_that_comes_to_nothing_is_a_bad_trial(monkeypatch):
     def failing(chosen, part):
-        raise fit.TrainingError("NaN")
+        raise run.TrainingError("NaN")
 
     reports = []
     tune = pytest.importorskip("ray.tune", reason="Ray is not installed: pip install -r requirements-cluster.txt")

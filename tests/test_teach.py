@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 from waiting import until
 
-from recognizer import registry, teach
-from recognizer.overlay import Scale
-from recognizer.samples import Samples
+from recognizer import errors
+from recognizer.overlay.drawing import Scale
+from recognizer.registry import card, store
+from recognizer.samples.store import Samples
 from recognizer.system import paths
-from recognizer.teach import BackboneProcess, Teacher, TrainingProcess, label_keys, subject
-from recognizer.teach_panel import TeachPanel
+from recognizer.teaching.recording import label_keys, subject
+from recognizer.teaching.teacher import Teacher
+from recognizer.teaching.training_process import BackboneProcess, TrainingProcess
 from recognizer.values import Box, Frame, Hand, Observation, Region
+from recognizer.window.teach_panel import TeachPanel
 
 FRAME_S = 1 / 30
 JOINTS = Hand(np.zeros((21, 3), np.float32), "right", 0.9)
@@ -207,7 +210,7 @@ def test_a_store_that_cannot_be_written_is_told_and_recording_goes_on(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
-        raise teach.SamplesError("The disk is full. Make room.")
+        raise errors.SamplesError("The disk is full. Make room.")
 
     desk.teacher.start_recording()
     monkeypatch.setattr(desk.store, "add", full)
@@ -222,8 +225,8 @@ def test_a_store_that_cannot_be_written_is_told_and_recording_goes_on(
 def test_a_shipped_task_gets_its_labels_and_nothing(desk: Desk) -> None:
     version = desk.models / "digits" / "one"
     version.mkdir(parents=True)
-    (version / registry.CARD).write_text(json.dumps({"labels": [*"0123456789"], "region": "paper"}))
-    registry.point_to(desk.models, "digits", "one")
+    (version / card.CARD).write_text(json.dumps({"labels": [*"0123456789"], "region": "paper"}))
+    store.point_to(desk.models, "digits", "one")
     desk.live.task = "digits"
     desk.teacher.start_recording()
     assert desk.store.task("digits").region == "paper"
@@ -320,10 +323,10 @@ def test_a_refused_model_is_told_with_the_reason(desk: Desk, training: FakeTrain
 def test_u_goes_back_to_the_model_before(desk: Desk) -> None:
     for version in ("one", "two"):
         (desk.models / "signs" / version).mkdir(parents=True)
-        registry.point_to(desk.models, "signs", version)
+        store.point_to(desk.models, "signs", version)
     desk.teacher.undo_model()
     assert desk.said == ["back to one"]
-    assert registry.current(desk.models, "signs").name == "one"
+    assert store.current(desk.models, "signs").name == "one"
     desk.teacher.undo_model()
     assert "nothing to go back to" in desk.said[-1]
 
@@ -396,7 +399,7 @@ def test_the_large_one_in_the_middle_is_meant() -> None:
 
 
 def run_script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str) -> TrainingProcess:
-    """A TrainingProcess of a script in place of training.learn."""
+    """A TrainingProcess of a script in place of training.lessons.learn."""
     path = tmp_path / "training" / "learn.py"
     path.parent.mkdir()
     (path.parent / "__init__.py").touch()  # so that it goes before the project's own package, wherever that is

@@ -10,10 +10,9 @@ import pytest
 from conftest import middle_of_card
 from real_window import MISSING, WHY_SKIPPED, Running, virtual_screen
 
-from recognizer import registry
-from recognizer.samples import Samples
-from recognizer.settings import STUDIO_SCENE_OF_REGION
-from recognizer.studio import Studio
+from recognizer.registry import store
+from recognizer.samples.store import Samples
+from recognizer.studio.scenes import STUDIO_SCENE_OF_REGION, Studio
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MISSING), reason=WHY_SKIPPED)]
 
@@ -21,12 +20,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MISSING), reason=WHY_SKI
 PROGRAM = """
 import json, sys
 from dataclasses import replace
-from recognizer import cli, overlay, studio, teach
+from recognizer import cli
+from recognizer.overlay import overlay
+from recognizer.studio import scenes
+from recognizer.teaching import teacher as teaching
 
 CARD_S, AT_REST_S, SWAY_S = 2.4, 0.7, 1.0
 shown = sys.argv[1]
 
-class HeldStudio(studio.Studio):
+class HeldStudio(scenes.Studio):
     now_s = 0.0
 
     def frame(self, index):
@@ -36,7 +38,7 @@ class HeldStudio(studio.Studio):
         frame = super().frame(round((CARD_S * card + AT_REST_S + sway_s) * 30))
         return replace(frame, index=index, time_s=HeldStudio.now_s)
 
-class KnownTeacher(teach.Teacher):
+class KnownTeacher(teaching.Teacher):
     known = None
 
     def __init__(self, *words, **named):
@@ -64,7 +66,7 @@ class TellingOverlay(overlay.Overlay):
             self.told = state
         return picture
 
-studio.Studio, overlay.Overlay, teach.Teacher = HeldStudio, TellingOverlay, KnownTeacher
+scenes.Studio, overlay.Overlay, teaching.Teacher = HeldStudio, TellingOverlay, KnownTeacher
 sys.exit(cli.main(sys.argv[2:]))
 """
 
@@ -172,7 +174,7 @@ def test_new_record_train_swap_and_undo_by_keys(desk: Desk) -> None:
 
     desk.program.press("u")
     desk.until(lambda state: first in state["notice"])
-    assert registry.current(desk.models, "mine").name == first
+    assert store.current(desk.models, "mine").name == first
     desk.until(lambda state: state["said"] != "cut")
     desk.program.press("q")
     desk.program.end()

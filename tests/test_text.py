@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from recognizer import text
-from recognizer.text import can_draw, draw_text_any, missing_fonts, text_width_any
+from recognizer.overlay import text
+from recognizer.overlay.text import can_draw, draw_text_any, missing_fonts, text_width_any
 
 WHITE = (255, 255, 255)
 TAMIL = "வணக்கம்"

@@ -1,6 +1,6 @@
 import os
 
-from training.tf_settings import SETTINGS, settle_tensorflow
+from training.networks.tensorflow import SETTINGS, settle_tensorflow
 
 
 def test_what_the_environment_says_stays(monkeypatch):

@@ -7,11 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recognizer import preprocess, registry
 from recognizer.errors import ModelError
-from recognizer.preprocess import mnist_image
-from recognizer.strokes import digit_strokes, draw_strokes
-from training import datasets, scenes, train
+from recognizer.preprocess import pictures
+from recognizer.preprocess.pictures import mnist_image
+from recognizer.registry import card as registry_card
+from recognizer.registry import store
+from recognizer.studio.handwriting import digit_strokes, draw_strokes
+from training.datasets import mnist as datasets_mnist
+from training.datasets import paper_scenes
+from training.shipped import digits
 
 pytestmark = pytest.mark.no_cover
 
@@ -19,15 +23,15 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # The whole story on fewer pictures to test with: all of them would take longer than all the rest.
 PROGRAM = """
 import dataclasses
-from training import train
+from training.shipped import digits
 
 def load_fewer():
     mnist = load()
     return dataclasses.replace(mnist, test_images=mnist.test_images[:200], test_labels=mnist.test_labels[:200])
 
-load, train.load_mnist = train.load_mnist, load_fewer
-train.LEAST_HELD_OUT = 48
-train.main()
+load, digits.load_mnist = digits.load_mnist, load_fewer
+digits.LEAST_HELD_OUT = 48
+digits.main()
 """
 QUICK = ["digits", "--epochs", "1", "--scenes", "120", "--limit", "200"]
 
@@ -57,7 +61,7 @@ def trained(data, tmp_path_factory):
         [
             sys.executable,
             "-m",
-            "training.train",
+            "training.shipped.digits",
             *QUICK,
             "--models",
             str(home / "models"),
@@ -76,17 +80,17 @@ def trained(data, tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_card_says_what_the_model_is(trained, data):
-    card = registry.read_card(registry.current(trained / "models", "digits"))
+    card = registry_card.read_card(store.current(trained / "models", "digits"))
     assert card["labels"] == list("0123456789")
     assert card["input"]["shape"] == [28, 28, 1]
     assert card["input"]["range"] == [0, 255]
-    assert card["preprocess"] == preprocess.VERSION
+    assert card["preprocess"] == pictures.VERSION
     assert 0 < card["parameters"] <= 300_000
     assert 0 <= card["rejection"]["min_confidence"] <= 1
     assert card["rejection"]["max_distance"] > 0
-    assert card["data"][0]["sha256"] == datasets.read_mnist_npz(data / "mnist.npz").sha256
+    assert card["data"][0]["sha256"] == datasets_mnist.read_mnist_npz(data / "mnist.npz").sha256
     assert card["data"][0]["used"] == 160  # a fifth of the 200 is held out
-    assert card["command"].startswith("python -m training.train digits --epochs 1")
+    assert card["command"].startswith("python -m training.shipped.digits digits --epochs 1")
     assert card["git_commit"]
     assert all(0 <= value <= 1 for value in card["metrics"].values())
     assert "mnist_test_accuracy" in card["metrics"]
@@ -96,7 +100,7 @@ def test_the_card_says_what_the_model_is(trained, data):
 def test_what_was_trained_is_current_and_whole(trained):
     home = trained / "models" / "digits"
     versions = [path for path in home.iterdir() if path.is_dir()]
-    assert versions == [registry.current(trained / "models", "digits")]
+    assert versions == [store.current(trained / "models", "digits")]
     assert json.loads((home / "current.json").read_text())["version"] == versions[0].name
     names = {path.name for path in versions[0].iterdir()}
     assert names == {"card.json", "model.keras", "model.tflite", "features.npz", "knowledge.npz"}
@@ -105,9 +109,9 @@ def test_what_was_trained_is_current_and_whole(trained):
 @pytest.mark.slow
 def test_the_lite_model_runs_without_tensorflow(trained):
     """The live loop's own classifier takes raw grey levels and gives probabilities."""
-    from recognizer.classifier import Classifier
+    from recognizer.classifiers.classifier import Classifier
 
-    classifier = Classifier(registry.current(trained / "models", "digits"))
+    classifier = Classifier(store.current(trained / "models", "digits"))
     images, _ = written_digits(10)
     predictions = classifier.predict(list(images))
     assert len(predictions) == 10
@@ -123,17 +127,17 @@ def test_the_lite_model_runs_without_tensorflow(trained):
 @pytest.mark.slow
 def test_scenes_are_drawn_once(trained, data, monkeypatch):
     """A second identical run finds the crops of the first."""
-    monkeypatch.setattr(train, "fresh_processes", None)  # whoever draws again fails
-    mnist = datasets.read_mnist_npz(data / "mnist.npz")
+    monkeypatch.setattr(digits, "fresh_processes", None)  # whoever draws again fails
+    mnist = datasets_mnist.read_mnist_npz(data / "mnist.npz")
     chosen = np.random.default_rng(0).permutation(60000)[:200]
-    drawn = train.draw_crops(mnist, chosen[40:], 120, 0, trained / "runs" / "digits")
+    drawn = digits.draw_crops(mnist, chosen[40:], 120, 0, trained / "runs" / "digits")
     assert len(drawn.images) == len(drawn.classes) >= 120
     assert drawn.images.shape[1:] == (28, 28)
     assert drawn.images.dtype == np.uint8
     assert set(drawn.classes.tolist()) <= set(range(11))
-    assert (drawn.classes == scenes.NOTHING).any()
+    assert (drawn.classes == paper_scenes.NOTHING).any()
     with pytest.raises(TypeError):
-        train.draw_crops(mnist, chosen[40:], 120, 7, trained / "runs" / "digits")
+        digits.draw_crops(mnist, chosen[40:], 120, 7, trained / "runs" / "digits")
     assert not list((trained / "runs").rglob(".*"))
 
 
@@ -141,7 +145,7 @@ def run_main(monkeypatch, capsys, *words):
     """Exit code and stderr of the command."""
     monkeypatch.setattr(sys, "argv", ["train", *words])
     with pytest.raises(SystemExit) as end:
-        train.main()
+        digits.main()
     if isinstance(end.value.code, str):  # what Python itself prints, with exit code 1
         return 1, end.value.code + "\n"
     return end.value.code, capsys.readouterr().err
@@ -170,21 +174,21 @@ def test_a_run_that_fails_publishes_nothing(data, tmp_path, monkeypatch):
         raise ModelError("the disk is full")
 
     monkeypatch.setenv("RECOGNIZER_DATA", str(data))
-    monkeypatch.setattr(train, "draw_crops", lambda *words: None)
-    monkeypatch.setattr(train, "fit", lambda *words: None)
-    monkeypatch.setattr(train, "publish", broken)
+    monkeypatch.setattr(digits, "draw_crops", lambda *words: None)
+    monkeypatch.setattr(digits, "fit", lambda *words: None)
+    monkeypatch.setattr(digits, "publish", broken)
     monkeypatch.setattr(sys, "argv", ["train", *QUICK, "--models", str(tmp_path / "m"), "--runs", str(tmp_path / "r")])
     with pytest.raises(SystemExit):
-        train.main()
+        digits.main()
     assert list((tmp_path / "m" / "digits").iterdir()) == []
 
 
 def test_a_fit_that_goes_on_has_the_later_stages() -> None:
     for epochs in (1, 2, 8, 30):
-        stages = train.stage_epochs(epochs, train.STAGES[1:])
-        assert len(stages) == len(train.STAGES) - 1
+        stages = digits.stage_epochs(epochs, digits.STAGES[1:])
+        assert len(stages) == len(digits.STAGES) - 1
         assert sum(stages) == epochs
-    assert train.stage_epochs(8, train.STAGES[1:]) == [5, 3]
+    assert digits.stage_epochs(8, digits.STAGES[1:]) == [5, 3]
 
 
 @pytest.mark.parametrize(
@@ -197,5 +201,5 @@ def test_a_fit_that_goes_on_has_the_later_stages() -> None:
 def test_what_it_cannot_go_on_from_is_one_line(words, line, monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "argv", ["train", *words])
     with pytest.raises(SystemExit):
-        train.main()
+        digits.main()
     assert line in capsys.readouterr().err

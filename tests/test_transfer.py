@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from recognizer.errors import SettingsError
-from training import transfer
-from training.fit import probabilities_of, split_of
-from training.publish import two_outputs
-from training.report import feature_maps
-from training.sets import DataSet
+from training.datasets.dataset import DataSet, split_of
+from training.networks import transfer
+from training.networks.litert import two_outputs
+from training.workshop import fit_transfer
+from training.workshop.report import feature_maps
+from training.workshop.run import probabilities_of
 
 pytestmark = pytest.mark.no_cover
 
@@ -47,7 +48,7 @@ def test_the_head_learns_then_the_last_block_with_it(data, tmp_path, monkeypatch
     import keras
 
     monkeypatch.setattr(transfer, "pretrained", tiny_vgg)
-    model, history = transfer.fit_backbone(data, split_of(data, 0), "none", options(tmp_path))
+    model, history = fit_transfer.fit_backbone(data, split_of(data, 0), "none", options(tmp_path))
     fresh, _ = tiny_vgg("VGG16", "imagenet", 32)
     by_name = {layer.name: layer for part in model.layers if hasattr(part, "layers") for layer in part.layers}
     for name, learns in (("block4_conv1", False), ("block5_conv1", True)):
@@ -71,7 +72,9 @@ def test_the_head_learns_then_the_last_block_with_it(data, tmp_path, monkeypatch
 def test_the_head_learns_at_the_rate_asked_for(data, tmp_path, monkeypatch):
     monkeypatch.setattr(transfer, "pretrained", tiny_vgg)
     losses = [
-        transfer.fit_backbone(data, split_of(data, 0), "none", options(tmp_path, rate=rate, fine_tune=0))[1]["val_loss"]
+        fit_transfer.fit_backbone(data, split_of(data, 0), "none", options(tmp_path, rate=rate, fine_tune=0))[1][
+            "val_loss"
+        ]
         for rate in (None, 1e-9)
     ]
     assert losses[0][-1] < losses[0][0]
@@ -81,11 +84,11 @@ def test_the_head_learns_at_the_rate_asked_for(data, tmp_path, monkeypatch):
 def test_frozen_features_are_computed_once(data, tmp_path, monkeypatch):
     monkeypatch.setattr(transfer, "pretrained", tiny_vgg)
     parts = transfer.build(2, data.input_shape, "VGG16", "imagenet", 32, 0)
-    first = transfer.features(parts.frozen, data.train_images, "key", tmp_path)
-    again = transfer.features(None, data.train_images, "key", tmp_path)
+    first = fit_transfer.features(parts.frozen, data.train_images, "key", tmp_path)
+    again = fit_transfer.features(None, data.train_images, "key", tmp_path)
     assert np.array_equal(first, again)
     with pytest.raises(AttributeError):
-        transfer.features(None, data.train_images, "another key", tmp_path)
+        fit_transfer.features(None, data.train_images, "another key", tmp_path)
 
 
 def test_the_preparation_is_the_backbones_own():
@@ -101,10 +104,10 @@ def test_the_preparation_is_the_backbones_own():
 
 def test_few_pictures_get_more_changed_copies(data):
     split = split_of(data, 0)
-    images, labels = transfer.with_copies(data, split, "light", 0)
+    images, labels = fit_transfer.with_copies(data, split, "light", 0)
     assert len(images) == len(labels) == 9 * len(split.fitted)
     assert np.array_equal(images[: len(split.fitted)], data.train_images[split.fitted])
-    assert len(transfer.with_copies(data, split, "light", 0, 2)[0]) == 3 * len(split.fitted)
+    assert len(fit_transfer.with_copies(data, split, "light", 0, 2)[0]) == 3 * len(split.fitted)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import pytest
 from conftest import as_frame, paper, write
 
 from recognizer.cli import main
-from recognizer.overlay import Overlay
+from recognizer.overlay.overlay import Overlay
 from recognizer.pipeline import Pipeline, open_pipeline
-from recognizer.turns import Turn, Unmirror, turn_of
+from recognizer.preprocess.turns import Turn, Unmirror, turn_of
 from recognizer.values import Box, Frame, Region, Truth
 
 TURNED = [turn for turn in Turn if turn != Turn.UPRIGHT]

@@ -10,9 +10,10 @@ PROGRAM = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from recognizer.overlay import Overlay
-from recognizer.sinks import Window, open_sinks
+from recognizer.overlay.overlay import Overlay
+from recognizer.sinks.sink import open_sinks
 from recognizer.values import Box, Frame, Observation, Prediction, Region
+from recognizer.window.window import Window
 
 class TellingOverlay(Overlay):
     told = None
@@ -90,7 +91,7 @@ def test_closing_a_real_window_stops_the_run(running):
 
 
 def test_a_screen_that_answers_is_a_screen(display, monkeypatch):
-    from recognizer.sinks import has_screen
+    from recognizer.window.window import has_screen
 
     monkeypatch.setenv("DISPLAY", display)
     assert has_screen()

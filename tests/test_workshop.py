@@ -5,8 +5,11 @@ import pytest
 
 from recognizer.errors import DataError
 from recognizer.system import paths
-from training import workshop
-from training.fit import METRICS
+from training.datasets import named
+from training.workshop import plan, whole_table
+from training.workshop import results as workshop_results
+from training.workshop import run as workshop_run
+from training.workshop.run import METRICS
 
 
 def metrics(data, network, accuracy):
@@ -27,7 +30,7 @@ def runs(tmp_path, monkeypatch):
 
 
 def test_the_table_is_written_from_finished_runs(runs, tmp_path, capsys):
-    workshop.main(["--write", "--runs", str(runs), "--results", str(tmp_path / "RESULTS.md")])
+    whole_table.main(["--write", "--runs", str(runs), "--results", str(tmp_path / "RESULTS.md")])
     lines = (tmp_path / "RESULTS.md").read_text(encoding="utf-8").splitlines()
     rows = [line for line in lines if line.startswith("| ")][2:]
     assert [row.split(" | ")[0] for row in rows] == ["| linear", "| cnn"]
@@ -38,12 +41,12 @@ def test_the_table_is_written_from_finished_runs(runs, tmp_path, capsys):
 
 def test_what_is_done_is_not_done_again(runs, monkeypatch):
     trained = []
-    monkeypatch.setattr(workshop, "_train", lambda data, network, backend, options: trained.append(network))
-    monkeypatch.setattr(workshop.sets, "load", lambda data: None)
-    monkeypatch.setattr(workshop, "find_spec", lambda name: None)
+    monkeypatch.setattr(whole_table, "_train", lambda data, network, backend, options: trained.append(network))
+    monkeypatch.setattr(named, "load", lambda data: None)
+    monkeypatch.setattr(plan, "find_spec", lambda name: None)
     options = argparse.Namespace(data=["mnist"], networks=["linear", "knn", "cnn", "vgg16"], seeds=[0], limit=None,
                                  runs=runs, write=False)  # fmt: skip
-    found, missing = workshop.train_all(options)
+    found, missing = whole_table.train_all(options)
     assert trained == ["knn"]
     assert [run.name for run in found] == ["mnist-linear-0", "mnist-cnn-0"]
     assert missing == {}
@@ -51,10 +54,10 @@ def test_what_is_done_is_not_done_again(runs, monkeypatch):
 
 def test_rows_of_earlier_runs_stay_until_they_are_run_again(runs, tmp_path):
     results = tmp_path / "RESULTS.md"
-    workshop.write_results([runs / "mnist-cnn-0"], {}, runs, results)
+    workshop_results.write_results([runs / "mnist-cnn-0"], {}, runs, results)
     anew = metrics("mnist", "linear", 0.93) | {"machine": "another machine"}
     (runs / "mnist-linear-0" / METRICS).write_text(json.dumps(anew))
-    workshop.write_results([runs / "mnist-linear-0"], {"rps": "Not here."}, runs, results)
+    workshop_results.write_results([runs / "mnist-linear-0"], {"rps": "Not here."}, runs, results)
     text = results.read_text(encoding="utf-8")
     assert "| cnn | 99.00 % |" in text
     assert "| linear | 93.00 % |" in text
@@ -68,19 +71,19 @@ def test_rows_of_earlier_runs_stay_until_they_are_run_again(runs, tmp_path):
 def test_a_damaged_table_is_one_line_and_stays(runs, tmp_path, content):
     (tmp_path / "RESULTS.json").write_text(content)
     with pytest.raises(DataError, match="RESULTS.json"):
-        workshop.write_results([runs / "mnist-cnn-0"], {}, runs, tmp_path / "RESULTS.md")
+        workshop_results.write_results([runs / "mnist-cnn-0"], {}, runs, tmp_path / "RESULTS.md")
     assert (tmp_path / "RESULTS.json").read_text() == content
     assert not (tmp_path / "RESULTS.md").exists()
 
 
 def test_no_runs_is_one_line(tmp_path, capsys):
     with pytest.raises(SystemExit) as end:
-        workshop.main(["--write", "--runs", str(tmp_path)])
+        whole_table.main(["--write", "--runs", str(tmp_path)])
     assert end.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_pytorch_has_its_row_where_it_is_installed(monkeypatch):
-    monkeypatch.setattr(workshop, "find_spec", lambda name: object())
-    assert ("cnn", "torch") in workshop.plan("mnist", workshop.NETWORKS)
-    assert all(backend == "tensorflow" for _, backend in workshop.plan("rps", workshop.NETWORKS))
+    monkeypatch.setattr(plan, "find_spec", lambda name: object())
+    assert ("cnn", "torch") in plan.plan("mnist", workshop_run.NETWORKS)
+    assert all(backend == "tensorflow" for _, backend in plan.plan("rps", workshop_run.NETWORKS))

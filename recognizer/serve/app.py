@@ -6,16 +6,16 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from recognizer.samples import Samples
-from recognizer.serve import learning, pages, predict, samples, stream, tasks
+from recognizer.samples.store import Samples
 from recognizer.serve.guard import Guard
 from recognizer.serve.jobs import Jobs
 from recognizer.serve.metrics import Counted, Metrics
 from recognizer.serve.problems import RESPONSES, tell_problems
-from recognizer.serve.readers import Readers
+from recognizer.serve.routes import learning, pages, predict, samples, stream, tasks
+from recognizer.serve.sample_index import Shelf
 from recognizer.serve.service import Service
-from recognizer.serve.shelf import Shelf
-from recognizer.settings import ServeSettings
+from recognizer.serve.settings import ServeSettings
+from recognizer.serve.workers.pool import Readers
 
 DESCRIPTION = """The recognizer on the same pipeline, samples and models as its window.
 

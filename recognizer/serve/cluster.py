@@ -18,18 +18,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recognizer.assets import find_asset
-from recognizer.cluster import connected, first_line
 from recognizer.errors import AssetError, SettingsError
-from recognizer.mirror import is_mirror, url_of
-from recognizer.samples import Samples, captures_folder
-from recognizer.serve.command import KEEP_ALIVE_S, address, listening
+from recognizer.registry.assets import find_asset
+from recognizer.samples.store import Samples
+from recognizer.samples.synced import captures_folder
+from recognizer.serve.listening import KEEP_ALIVE_S, address, listening
 from recognizer.system import paths
+from recognizer.system.ray_cluster import connected, first_line
+from recognizer.system.remote import is_mirror, url_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from recognizer.settings import ServeSettings
+    from recognizer.serve.settings import ServeSettings
 
 OWNER, STREAMS = "recognizer", "recognizer-streams"
 STREAMS_AT = "/v1/stream"
@@ -90,7 +91,7 @@ def serve_on_cluster(settings: "ServeSettings", head: str) -> int:
 
 def deploy(serve: Any, settings: "ServeSettings", captures: Path, most: int, machine: str) -> None:
     """Start both applications, the owner where the resource `machine` is, and at `most` so many replicas."""
-    from recognizer.serve.readers import STREAMS_LIMIT
+    from recognizer.serve.workers.pool import STREAMS_LIMIT
 
     common = {"logging_config": QUIET, "health_check_period_s": 2}
     owner = serve.deployment(
@@ -123,8 +124,8 @@ def builder(settings: "ServeSettings", captures: Path) -> "Callable[[], ASGIApp]
         asset = find_asset(HAND_MODEL).read_bytes()
 
     def build() -> "ASGIApp":
-        from recognizer.mirror import folder_of
         from recognizer.serve.app import create_app
+        from recognizer.system.remote import folder_of
 
         os.environ |= environment
         if asset:

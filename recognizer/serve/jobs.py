@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recognizer.serve.problems import Problem
-from recognizer.teach import Training, TrainingProcess
+from recognizer.teaching.training_process import Training, TrainingProcess
 
 JOBS_KEPT = 100  # that have ended
 RUNNING, DONE, FAILED, CANCELLED = "running", "done", "failed", "cancelled"

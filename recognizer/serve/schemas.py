@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from recognizer.samples import LABEL_LIMIT, NAME_LIMIT
+from recognizer.samples.sample import LABEL_LIMIT, NAME_LIMIT
 from recognizer.serve.jobs import Job
 
 LABELS_LIMIT = 200  # of one task

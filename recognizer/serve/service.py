@@ -6,16 +6,16 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from recognizer import registry
-from recognizer.pipeline import is_untaught, task_names
-from recognizer.samples import new_session
+from recognizer.registry import store
+from recognizer.samples.sample import new_session
 from recognizer.serve.jobs import Jobs
 from recognizer.serve.metrics import Metrics
 from recognizer.serve.problems import Problem
-from recognizer.serve.readers import Readers
+from recognizer.serve.sample_index import Shelf
 from recognizer.serve.schemas import TaskName
-from recognizer.serve.shelf import Shelf
-from recognizer.settings import ServeSettings
+from recognizer.serve.settings import ServeSettings
+from recognizer.serve.workers.pool import Readers
+from recognizer.tasks import is_untaught, task_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class Service:
     def current(self, task: str) -> str | None:
         """The version that runs; None for a task that waits for its first. Raises ModelError."""
         models = self.settings.models
-        return None if is_untaught(task, models) else registry.current(models, task).name
+        return None if is_untaught(task, models) else store.current(models, task).name
 
 
 def service(connection: HTTPConnection) -> Service:

@@ -1,0 +1,337 @@
+"""What Ray adds: a run of the workshop on a cluster beside the same run alone, streams through Ray Serve with one and two
+replicas, and what a thousand streams would need by these figures.
+
+python -m benchmarks.cluster_cost      two to five minutes on two cores
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.server_cost import CARD_S, WAIT_S, _jpeg, streaming
+from recognizer.errors import SettingsError
+from recognizer.studio.scenes import Studio
+from recognizer.system import machine, paths
+from recognizer.system.terminal import exit_on_error
+from training.datasets import dataset, named
+from training.workshop.run import child_environment
+
+LIMIT = 4000  # pictures that each run learns from
+EPOCHS = 3
+SEEDS = 2  # runs that one command does
+ROUNDS = 2  # of which the best counts
+SIZE_WH = (1280, 720)
+STREAMS = 8
+FRAMES = 40  # that each stream asks for
+SETTLE_S = 90  # in which the replicas that are wanted come up
+STORE_BYTES = 200_000_000
+CLASSROOM = 1000  # streams, for the arithmetic
+FPS = 10  # frames a second of each
+CORES, LINE_GBIT = 64, 10  # of a machine that the arithmetic counts in
+HERTZ = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+REPLICA, PROXY = "ray::ServeReplica:recognizer-streams", "ray::ProxyActor"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.cluster_cost", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.parse_args()
+    with exit_on_error():
+        print(report())
+
+
+def report() -> str:
+    """The section of RESULTS.md. Raises SettingsError without Ray, or where there is no /proc."""
+    if not Path("/proc/self/stat").is_file():
+        raise SettingsError("What processes cost is read from /proc, which is Linux's. Run it there.")
+    direct_s, ray_s = runs()
+    one, two = serving(1), serving(2)
+    return "\n".join(
+        [
+            "## On a Ray cluster",
+            "",
+            f"Written by `python -m benchmarks.cluster_cost` on {os.cpu_count()} cores of {machine.processor()}; the cluster runs "
+            "on the same machine.",
+            "",
+            "| | alone | on Ray | |",
+            "|---|---|---|---|",
+            f"| a run of the workshop (`dense-256` on {LIMIT:,} pictures, {EPOCHS} epochs), with all that starts for it "
+            f"| {direct_s:.1f} s | {ray_s:.1f} s | {ray_s - direct_s:+.1f} s a run |",
+            "",
+            f"| {STREAMS} streams of {SIZE_WH[0]}×{SIZE_WH[1]}, each waiting for its answer | frames a second | p50 | p95 |",
+            "|---|---|---|---|",
+            *(f"| {load.replicas} replica{'s' if load.replicas > 1 else ''} | {load.a_second:.1f} | {load.p50_ms:.0f} ms "
+              f"| {load.p95_ms:.0f} ms |" for load in (one, two)),
+            "",
+            *arithmetic(two if two.replicas > 1 else one),
+        ]
+    )  # fmt: skip
+
+
+# a run of the workshop
+
+
+def runs() -> tuple[float, float]:
+    """Seconds of a run: alone, and on a cluster that is there already. The best of ROUNDS, by turns."""
+    alone_s, ray_s = [], []
+    with tempfile.TemporaryDirectory() as name, nodes(os.cpu_count() or 1) as address:
+        home = Path(name)
+        (home / "data").mkdir()
+        named.keep(drawn(), home / "data")
+        for turn in range(ROUNDS):
+            alone_s.append(run_workshop(home, f"alone-{turn}") / SEEDS)
+            ray_s.append(run_workshop(home, f"ray-{turn}", "--cluster", address) / SEEDS)
+    return min(alone_s), min(ray_s)
+
+
+def drawn() -> dataset.DataSet:
+    """MNIST's shape, of bars and noise: what is learned is of no interest here."""
+    rng = np.random.default_rng(0)
+
+    def part(count: int) -> tuple[np.ndarray, np.ndarray]:
+        labels = np.arange(count) % 10
+        images = rng.integers(0, 90, (count, 28, 28, 1)).astype(np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            image[4:24, 2 * label + 3 : 2 * label + 6] += 120
+        return images, labels
+
+    return dataset.DataSet("mnist", [*"0123456789"], "paper", *part(60000), *part(10000), "drawn", "0" * 64)
+
+
+def run_workshop(home: Path, name: str, *more: str) -> float:
+    words = ["--data", "mnist", "--networks", "dense-256", "--seeds", *map(str, range(SEEDS)), "--limit", str(LIMIT),
+             "--epochs", str(EPOCHS), "--runs", str(home / name), "--models", str(home / name / "models"), "--results",
+             str(home / name / "R.md"), *more]  # fmt: skip
+    began_s = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "training.workshop.whole_table", *words], capture_output=True, text=True,
+        env=child_environment(**{paths.DATA_VARIABLE: str(home / "data")}, TF_CPP_MIN_LOG_LEVEL="3"), check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise SettingsError(f"The workshop ended with: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
+    return time.perf_counter() - began_s
+
+
+@contextmanager
+def nodes(cores: int) -> Iterator[str]:
+    """The address of a cluster of one node on this machine."""
+    try:
+        from ray.cluster_utils import Cluster
+    except ImportError as error:
+        raise SettingsError(
+            "Ray is not installed: .venv/bin/python -m pip install -r requirements-cluster.txt"
+        ) from error
+    node = {"num_cpus": cores, "num_gpus": 0, "object_store_memory": STORE_BYTES, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=node)
+    try:
+        yield cluster.address
+    finally:
+        cluster.shutdown()
+
+
+# streams
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the streams got, and what a frame of one cost."""
+
+    replicas: int
+    a_second: float
+    p50_ms: float
+    p95_ms: float
+    replica_ms: float  # of processor time, a frame: the network's protocol, the queue and the answer
+    reader_ms: float  # the same of the process that reads the pictures
+    proxy_ms: float  # and of Ray Serve's proxy
+    sent_bytes: float  # a frame
+    answer_bytes: float
+    replica_mb: float  # with its reader, before a stream comes
+    stream_mb: float  # more, for each
+
+
+def serving(replicas: int) -> Load:
+    """Open STREAMS streams on a cluster with cores for so many replicas, and measure them."""
+    studio = Studio("digits", SIZE_WH)
+    pictures = [_jpeg(studio.frame(round((CARD_S * card + CARD_S / 2) * 30)).image_bgr) for card in range(12)]
+    with nodes(replicas) as address, served(address) as url:
+        idle_mb = memory_mb(REPLICA)
+        with ExitStack() as stack:  # so many streams call for the replicas
+            asks = [stack.enter_context(streaming(url, "digits")) for _ in range(STREAMS)]
+            for ask in asks:
+                ask(pictures[0])
+            end_s = time.monotonic() + SETTLE_S
+            while len(processes(REPLICA)) < replicas and time.monotonic() < end_s:
+                time.sleep(0.2)
+            time.sleep(5)  # the new one opens its network
+        with ExitStack() as stack:
+            asks = [stack.enter_context(streaming(url, "digits")) for _ in range(STREAMS)]
+            answers = [len(json.dumps(ask(picture))) for ask in asks for picture in pictures[:2]]
+            there = len(processes(REPLICA))
+            used = [cpu_s(name) for name in (REPLICA, PROXY)]
+            costs_ms, wall_s = ask_all(asks, pictures)
+            used = [[after - before for after, before in zip(cpu_s(name), were, strict=True)]
+                    for name, were in zip((REPLICA, PROXY), used, strict=True)]  # fmt: skip
+            busy_mb = memory_mb(REPLICA)
+    frames = len(costs_ms)
+    return Load(
+        replicas=there,
+        a_second=frames / wall_s,
+        p50_ms=float(np.percentile(costs_ms, 50)),
+        p95_ms=float(np.percentile(costs_ms, 95)),
+        replica_ms=1000 * used[0][0] / frames,
+        reader_ms=1000 * used[0][1] / frames,
+        proxy_ms=1000 * sum(used[1]) / frames,
+        sent_bytes=float(np.mean([len(picture) for picture in pictures])),
+        answer_bytes=float(np.mean(answers)),
+        replica_mb=idle_mb,
+        stream_mb=max(0.0, (busy_mb - idle_mb * there) / STREAMS),
+    )
+
+
+@contextmanager
+def served(address: str) -> Iterator[str]:
+    """The address of a server on that cluster."""
+    command = [sys.executable, "-m", "recognizer", "serve", "--port", "0", "--cluster", address]
+    process = subprocess.Popen(command, cwd=paths.ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        found = re.search(r"http://[\d.]+:\d+", process.stdout.readline())
+        if found is None:
+            raise SettingsError("The server did not start; what it said is above.")
+        yield found[0]
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def ask_all(asks: list[Any], pictures: list[bytes]) -> tuple[list[float], float]:
+    """Milliseconds of each answer, and the seconds that all took together."""
+    costs: list[list[float]] = [[] for _ in asks]
+    together = threading.Barrier(len(asks) + 1)
+
+    def run(number: int) -> None:
+        together.wait(WAIT_S)
+        for turn in range(FRAMES):
+            began_s = time.perf_counter()
+            asks[number](pictures[(number + turn) % len(pictures)])
+            costs[number].append(1000 * (time.perf_counter() - began_s))
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(asks))]
+    for thread in threads:
+        thread.start()
+    together.wait(WAIT_S)
+    began_s = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    return [cost for own in costs for cost in own], time.perf_counter() - began_s
+
+
+def processes(name: str) -> list[int]:
+    """Those whose title begins so."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if (folder / "cmdline").read_text().startswith(name):
+                found.append(int(folder.name))
+        except OSError:  # it has just ended
+            continue
+    return found
+
+
+def children(parents: list[int]) -> list[int]:
+    """All processes below the given ones."""
+    of: dict[int, list[int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            of.setdefault(int(_stat(int(folder.name))[1]), []).append(int(folder.name))
+        except OSError:
+            continue
+    found, left = [], list(parents)
+    while left:
+        below = of.get(left.pop(), [])
+        found += below
+        left += below
+    return found
+
+
+def _stat(pid: int) -> list[str]:
+    """State, parent and so on, of proc(5)."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def cpu_s(name: str) -> list[float]:
+    """Seconds of processor time of the processes with that title, and of those below them."""
+    own = processes(name)
+    return [sum(sum(map(int, _stat(pid)[11:13])) / HERTZ for pid in pids) for pids in (own, children(own))]
+
+
+def memory_mb(name: str) -> float:
+    """Resident megabytes that belong to the processes with that title and those below them alone, or in shares."""
+    own = processes(name)
+    total_kb = 0
+    for pid in [*own, *children(own)]:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        total_kb += int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)[1])  # type: ignore[index]
+    return total_kb / 1024
+
+
+# arithmetic
+
+
+def arithmetic(load: Load) -> list[str]:
+    """What CLASSROOM streams need if each costs what was measured."""
+    frames = CLASSROOM * FPS
+    frame_ms = load.replica_ms + load.reader_ms
+    cores = frames * frame_ms / 1000
+    proxies = frames * load.proxy_ms / 1000
+    replicas = int(np.ceil(cores))
+    memory_gb = (replicas * load.replica_mb + CLASSROOM * load.stream_mb) / 1024
+    in_gbit, out_gbit = (8 * frames * size / 1e9 for size in (load.sent_bytes, load.answer_bytes))
+    carried = {
+        "one proxy": 1000 / load.proxy_ms / FPS,
+        f"a network of {LINE_GBIT} Gbit/s": LINE_GBIT * 1e9 / 8 / load.sent_bytes / FPS,
+        f"a machine of {CORES} cores": CORES * 1000 / (frame_ms + load.proxy_ms) / FPS,
+    }
+    first = min(carried, key=lambda name: carried[name])
+    return [
+        f"### {CLASSROOM:,} streams, by arithmetic",
+        "",
+        f"Digits at {SIZE_WH[0]}×{SIZE_WH[1]}, {FPS} frames a second each: {frames:,} frames a second. A frame costs, "
+        "measured above,",
+        f"{load.reader_ms:.1f} ms of a core to be read, {load.replica_ms:.1f} ms in its replica (WebSocket, queue, JSON) and "
+        f"{load.proxy_ms:.1f} ms in Ray Serve's proxy; it is {load.sent_bytes / 1000:.0f} kB",
+        f"on its way in and {load.answer_bytes / 1000:.1f} kB on its way out. A replica with its reader holds "
+        f"{load.replica_mb:.0f} MB and {load.stream_mb:.0f} MB more for each stream.",
+        "",
+        "| | for one stream | for all |",
+        "|---|---|---|",
+        f"| cores that read and answer | {FPS * frame_ms / 1000:.2f} | {cores:,.0f}, in {replicas:,} replicas |",
+        f"| cores of proxies, each a process of one core | {FPS * load.proxy_ms / 1000:.3f} | {proxies:,.0f} |",
+        f"| memory | {load.stream_mb:.0f} MB | {memory_gb:,.0f} GB |",
+        f"| network in | {8 * FPS * load.sent_bytes / 1e6:.1f} Mbit/s | {in_gbit:.1f} Gbit/s |",
+        f"| network out | {8 * FPS * load.answer_bytes / 1e6:.2f} Mbit/s | {out_gbit:.2f} Gbit/s |",
+        "",
+        "How many streams each carries: " + "; ".join(f"{name} {count:,.0f}" for name, count in carried.items()) + ".",
+        f"So what saturates first is {first}. With `--host 0.0.0.0` every machine that reads has a proxy of its own, and a "
+        "balancer",
+        "in front of them, or a name with all their addresses, deals out the connections: then cores are what is bought. "
+        "Smaller frames,",
+        "or fewer of them where nothing moves, save cores, proxies and network at once.",
+    ]
+
+
+if __name__ == "__main__":
+    main()

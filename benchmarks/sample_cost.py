@@ -1,0 +1,119 @@
+"""What 10 to 10,000 captured samples cost: to list, to count, to add one, and to learn; beside pandas and scikit-learn.
+
+python -m benchmarks.sample_cost
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.report import table
+from recognizer.preprocess import pose
+from recognizer.registry import store as registry_store
+from recognizer.samples.png import encoded
+from recognizer.samples.sample import Sample, new_sample
+from recognizer.samples.store import Samples
+from recognizer.system import machine, paths
+from recognizer.system.terminal import exit_on_error
+from recognizer.values import Box, Frame, Hand, Region
+from training.lessons import learn
+from training.lessons.views import view_of
+
+COUNTS = (10, 100, 1000, 10_000)
+TASK, LABELS = "signs", ("left", "middle", "right")
+ROUNDS = 3
+
+
+def main() -> None:
+    with exit_on_error():
+        print(machine.description())
+        print(report())
+
+
+def report() -> str:
+    """Markdown: what listing, adding and learning cost with more and more samples."""
+    listed: list[tuple[float, ...]] = []
+    learned: list[tuple[float, ...]] = []
+    for count in COUNTS:
+        with tempfile.TemporaryDirectory() as name:
+            captures, models = Path(name) / "captures", Path(name) / "models"
+            store = filled(captures, count)
+            read, by_pandas = seconds(store.read, TASK), seconds(by_hand, store)
+            counted, added = seconds(store.counts, TASK), seconds(add_one, store)
+            listed.append((count, 1000 * read, 1000 * counted, 1000 * added, 1000 * by_pandas, read / by_pandas))
+            if not learned:
+                learn_all(captures, models)  # what is imported for it is not what grows
+                logistic_regression(store)
+            ours = seconds(learn_all, captures, models, rounds=1)
+            theirs = seconds(logistic_regression, store, rounds=1)
+            learned.append((count, ours, theirs, ours / theirs))
+    return (
+        "## Growth: captured samples\n\n`python -m benchmarks.sample_cost`: hands with their joints. By hand: `pandas.read_csv` "
+        "of the same samples.csv, and the joints out of its cells.\n\n"
+        + table(["samples", "ms to list", "ms to count", "ms to add one", "ms by hand", "list / by hand"], listed)
+        + "\nTo learn them, proved and published; by hand: scikit-learn's LogisticRegression over the same features as they "
+        "are, neither proved nor stored.\n\n"
+        + table(["samples", "s to learn", "s by hand", "learn / by hand"], learned)
+    )
+
+
+def filled(folder: Path, count: int) -> Samples:
+    """A store of hands that show three signs."""
+    store, rng = Samples(folder), np.random.default_rng(0)
+    store.create_task(TASK, "hand", LABELS)
+    png = encoded(np.zeros((8, 8, 3), np.uint8))
+    shapes = rng.normal(0, 1, (len(LABELS), pose.JOINTS, 3))
+
+    def samples() -> Iterator[tuple[Sample, bytes]]:
+        for number in range(count):
+            points = 60 * (shapes[number % len(LABELS)] + rng.normal(0, 0.1, (pose.JOINTS, 3))) + [200, 200, 0]
+            hand = Hand(points.astype(np.float32), "right", 0.9)
+            yield new_sample(TASK, LABELS[number % len(LABELS)], "first", "drawn", Box(1, 1, 400, 400), hand=hand), png
+
+    store.place(samples())
+    return store
+
+
+def add_one(store: Samples) -> None:
+    hand = Hand(np.ones((pose.JOINTS, 3), np.float32), "right", 0.9)
+    region = Region(Box(0, 0, 8, 8), np.zeros((8, 8, 3), np.uint8), hand=hand)
+    store.add(TASK, LABELS[0], region, Frame(np.zeros((20, 20, 3), np.uint8), 0, 0.0, "drawn"), "first", "drawn")
+
+
+def by_hand(store: Samples) -> np.ndarray:
+    """The joints of all samples, read without a look at whether they are whole."""
+    cells = pd.read_csv(store.table_path)["landmarks"]
+    return np.array([np.array(cell.split(), np.float32) for cell in cells]).reshape(-1, pose.JOINTS, 3)
+
+
+def learn_all(captures: Path, models: Path) -> None:
+    os.environ[paths.CAPTURES_VARIABLE] = str(captures)
+    words = ["--task", TASK, "--captures", str(captures), "--models", str(models), "--force"]
+    learn.learn(learn.parse(words), lambda *_: None)
+    assert registry_store.current(models, TASK).is_dir()
+
+
+def logistic_regression(store: Samples) -> object:
+    from sklearn.linear_model import LogisticRegression
+
+    view = view_of("hand", store.read(TASK), store)
+    return LogisticRegression(max_iter=300).fit(np.array(view.plain()), [sample.label for sample in view.samples])
+
+
+def seconds(work: Callable[..., object], *words: object, rounds: int = ROUNDS) -> float:
+    """The least of some rounds: what else a machine does only adds to it."""
+    least = float("inf")
+    for _ in range(rounds):
+        began_s = time.perf_counter()
+        work(*words)
+        least = min(least, time.perf_counter() - began_s)
+    return least
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,229 @@
+"""What the server adds to the pipeline: milliseconds and throughput with 1, 8 and 32 clients, in one run.
+
+python -m benchmarks.server_cost                 a picture a request, and frames of streams
+python -m benchmarks.server_cost --workers 2     with more processes that read pictures
+
+The bare pipeline decodes and reads the same pictures in a process of its own, by turns with one client.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+
+import cv2
+import httpx2 as httpx
+import numpy as np
+from websockets.sync.client import connect
+
+from benchmarks.report import table
+from recognizer.pipeline import open_pipeline
+from recognizer.registry import synced
+from recognizer.sources.decoding import decode_image
+from recognizer.studio.scenes import STUDIO_SCENES, Studio
+from recognizer.system import machine, paths
+from recognizer.system.terminal import exit_on_error
+from recognizer.tasks import TASKS
+from recognizer.values import Frame
+
+CARD_S = 2.4  # the studio shows another sheet this often
+QUALITY = 92  # of the JPEG pictures, as the page sends them
+CLIENTS = (1, 8, 32)
+WARM_UP = 5  # pictures
+WAIT_S = 120  # for the last of 32 clients on a slow machine
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.server_cost", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("--task", default="digits", choices=TASKS)
+    parser.add_argument("--frames", type=int, default=100, help="pictures that one client asks for")
+    parser.add_argument("--size", default="1280x720")
+    parser.add_argument("--workers", type=int, default=1, help="of the server")
+    options = parser.parse_args()
+    width, height = (int(side) for side in options.size.split("x"))
+    with exit_on_error():
+        print(f"{machine.description()}, {options.workers} workers")
+        print(f"{'':28} {'p50':>8} {'p95':>8} {'p99':>8} ms {'a second':>10}")
+        for row in run(options.task, options.frames, (width, height), options.workers):
+            row.show()
+
+
+def report(task: str = "digits", frames: int = 20) -> str:
+    """Markdown: milliseconds and throughput of one and of many clients, beside the bare pipeline."""
+    rows = list(run(task, frames, (1280, 720), workers=1))
+    alone, one = rows[:2]
+    lost = sum(row.lost for row in rows)
+    lines = [(row.name, row.at(50), row.at(95), row.at(95) / alone.at(95), row.a_second, row.unequal) for row in rows]
+    header = ["", "p50 ms", "p95 ms", "times the pipeline's p95", "answers a second", "slowest client / fastest"]
+    return (
+        f"## Serving\n\n`python -m benchmarks.server_cost --frames {frames}`: studio pictures of 1280x720 as JPEG, one worker. "
+        f"A picture over HTTP takes **{one.at(95) / alone.at(95):.2f} times** the bare pipeline's p95; {lost} answers of "
+        f"all were lost.\n\n{table(header, lines)}"
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    """What some clients at once got."""
+
+    name: str
+    costs_ms: list[float]
+    a_second: float
+    lost: int = 0
+    unequal: float = 1.0  # the slowest client's time over the fastest's
+
+    def at(self, percent: float) -> float:
+        return float(np.percentile(self.costs_ms, percent))
+
+    def show(self) -> None:
+        print(
+            f"{self.name:28} {self.at(50):8.1f} {self.at(95):8.1f} {self.at(99):8.1f} {self.a_second:13.1f}", flush=True
+        )
+        if self.unequal != 1.0:
+            print(f"{'':28} {self.lost} lost; the slowest client waited {self.unequal:.2f} times the fastest's time")
+
+
+def run(task: str, frames: int, size_wh: tuple[int, int], workers: int) -> Iterator[Row]:
+    """The bare pipeline, one client, then many; each has `frames` pictures in all."""
+    studio = Studio(STUDIO_SCENES[task], size_wh)
+    indices = [round((CARD_S * card + CARD_S / 2) * 30) for card in range(min(frames, 20))]
+    pictures = [_jpeg(studio.frame(index).image_bgr) for index in indices]
+    with server(workers) as url, bare(task) as pipeline:
+        alone: list[float] = []
+        one: list[float] = []
+        with asking(url, task) as ask:
+            for number in range(WARM_UP + frames):
+                alone.append(timed(pipeline, pictures[number % len(pictures)]))
+                one.append(timed(ask, pictures[number % len(pictures)]))
+        alone, one = alone[WARM_UP:], one[WARM_UP:]
+        yield Row("pipeline", alone, 1000 / float(np.mean(alone)))
+        yield Row("predict, 1 client", one, 1000 / float(np.mean(one)))
+        for name, make, counts in (("predict", asking, CLIENTS[1:]), ("stream", streaming, CLIENTS)):
+            for count in counts:
+                with ExitStack() as stack:
+                    clients = [stack.enter_context(make(url, task)) for _ in range(count)]
+                    yield many(f"{name}, {count} client{'s' if count > 1 else ''}", clients, pictures, frames)
+
+
+@contextmanager
+def server(workers: int) -> Iterator[str]:
+    """The address of a server in a process of its own."""
+    command = [sys.executable, "-m", "recognizer", "serve", "--port", "0", "--workers", str(workers)]
+    process = subprocess.Popen(command, cwd=paths.ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        found = re.search(r"http://[\d.]+:\d+", process.stdout.readline())
+        if found is None:
+            sys.exit("The server did not start; what it said is above.")
+        yield found[0]
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def bare(task: str) -> Iterator[Callable[[bytes], object]]:
+    """Decodes and reads a picture in another process; the pipe between them costs less than a tenth of a millisecond."""
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_read_pictures, args=(theirs, task), daemon=True)
+    process.start()
+
+    def read(picture: bytes) -> object:
+        ours.send_bytes(picture)
+        return ours.recv()
+
+    yield read
+    ours.send_bytes(b"")
+    process.join()
+
+
+def _read_pictures(pipe: Connection, task: str) -> None:
+    with open_pipeline(task, synced.models_folder(), smooth=False) as pipeline:
+        while picture := pipe.recv_bytes():
+            frame = Frame(decode_image(np.frombuffer(picture, np.uint8), "picture"), 0, 0.0, "picture")
+            pipe.send(pipeline.step(frame).text)
+
+
+@contextmanager
+def asking(url: str, task: str) -> Iterator[Callable[[bytes], object]]:
+    """A client that sends a picture and waits for the answer, over a connection of its own."""
+
+    def ask(picture: bytes) -> object:
+        answer = client.post(f"/v1/predict?task={task}", content=picture)
+        answer.raise_for_status()
+        return answer.json()
+
+    with httpx.Client(base_url=url, timeout=WAIT_S) as client:
+        yield ask
+
+
+@contextmanager
+def streaming(url: str, task: str) -> Iterator[Callable[[bytes], object]]:
+    """A client that sends a frame and waits for its answer."""
+
+    def ask(picture: bytes) -> object:
+        stream.send(picture)
+        answer = json.loads(stream.recv(WAIT_S))
+        if "problem" in answer:
+            raise RuntimeError(answer["problem"])
+        return answer
+
+    with connect(f"{url.replace('http', 'ws', 1)}/v1/stream?task={task}", open_timeout=WAIT_S) as stream:
+        yield ask
+
+
+def many(name: str, clients: Sequence[Callable[[bytes], object]], pictures: Sequence[bytes], frames: int) -> Row:
+    """All clients at once, each with as many pictures; tells what was lost and how unequal their turns were."""
+    each = max(5, frames // len(clients))
+    for client in clients:
+        client(pictures[0])
+    costs: list[list[float]] = [[] for _ in clients]
+    ends_s: list[float] = [0.0] * len(clients)
+    together = threading.Barrier(len(clients) + 1)
+
+    def run(number: int) -> None:
+        together.wait()
+        for turn in range(each):
+            costs[number].append(timed(clients[number], pictures[(number + turn) % len(pictures)]))
+        ends_s[number] = time.perf_counter()
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(clients))]
+    for thread in threads:
+        thread.start()
+    together.wait()
+    began_s = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    answered = sum(map(len, costs))
+    means = [float(np.mean(own)) for own in costs if own]
+    return Row(
+        name,
+        [cost for own in costs for cost in own],
+        answered / (max(ends_s) - began_s),
+        each * len(clients) - answered,
+        max(means) / min(means),
+    )
+
+
+def timed(ask: Callable[[bytes], object], picture: bytes) -> float:
+    began_s = time.perf_counter()
+    ask(picture)
+    return 1000 * (time.perf_counter() - began_s)
+
+
+def _jpeg(picture_bgr: np.ndarray) -> bytes:
+    return cv2.imencode(".jpg", picture_bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
+
+
+if __name__ == "__main__":
+    main()

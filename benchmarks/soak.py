@@ -1,0 +1,225 @@
+"""Whether the live loop grows: studio scenes for a while, with a new model each minute and another task now and then.
+
+python -m benchmarks.soak --minutes 30
+
+Memory is compared from when every task has been opened once to the end. Exit code 1 where it grew by 20 MB or more, or
+where a thread, an open file or a window was left.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.report import SECTIONS, table
+from recognizer.errors import SettingsError
+from recognizer.hot_swap import LivePipeline
+from recognizer.overlay.overlay import Overlay
+from recognizer.registry import store, synced
+from recognizer.sources.studio import StudioSource
+from recognizer.studio.scenes import STUDIO_SCENES
+from recognizer.system import machine, paths
+from recognizer.system.terminal import SOME_FAILED, exit_on_error
+from recognizer.window.window import Window
+
+MOST_MB = 20.0  # that a run may grow by
+TASKS = ("digits", "rps")
+NOTED_EVERY_S = 5.0
+PATIENCE = 4  # times the wanted duration, on a machine that is slow to open models
+SWAPS_A_TASK = 2  # models of a task until the next task takes over
+PROC = Path("/proc/self")  # where Linux tells what a process holds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--swap-every", type=float, default=60.0, metavar="S", help="seconds between two models (60)")
+    parser.add_argument("--size", default="1280x720")
+    parser.add_argument("--models", type=Path, default=synced.models_folder())
+    options = parser.parse_args()
+    width, height = (int(side) for side in options.size.split("x"))
+    wanted_s = 60 * options.minutes
+
+    def is_over(held: Held) -> bool:
+        return held.lasted_s >= wanted_s and (bool(held.notes) or held.lasted_s >= PATIENCE * wanted_s)
+
+    with exit_on_error():
+        held = run(is_over, options.swap_every, (width, height), options.models)
+    section = as_markdown(held)
+    print(section)
+    SECTIONS.mkdir(parents=True, exist_ok=True)
+    (SECTIONS / "hours.md").write_text(section, encoding="utf-8")
+    print(f"Wrote {(SECTIONS / 'hours.md').relative_to(paths.ROOT)}")
+    sys.exit(0 if held.is_well else SOME_FAILED)
+
+
+@dataclass(frozen=True)
+class Note:
+    """What the process holds at a moment."""
+
+    time_s: float
+    memory_mb: float
+    threads: int  # of Python and of libraries
+    files: int  # open, sockets and pipes among them
+    windows: int
+
+
+@dataclass
+class Held:
+    """A run: notes while the first of its tasks ran, from when all had been opened once, and one after its end."""
+
+    lasted_s: float = 0.0
+    frames: int = 0
+    swaps: int = 0
+    opened: list[str] = field(default_factory=list)  # tasks, in turn
+    notes: list[Note] = field(default_factory=list)
+    before: Note | None = None
+    after: Note | None = None
+
+    @property
+    def grown_mb(self) -> float:
+        """From the first third of the notes to the last one, by their medians: what is collected late is no growth."""
+        third = max(1, len(self.notes) // 3)
+        memory = [note.memory_mb for note in self.notes]
+        return float(np.median(memory[-third:]) - np.median(memory[:third]))
+
+    @property
+    def left(self) -> dict[str, int]:
+        """What is there at the last note and was not at the first."""
+        first, last = self.notes[0], self.notes[-1]
+        return {name: getattr(last, name) - getattr(first, name) for name in ("threads", "files", "windows")}
+
+    @property
+    def is_well(self) -> bool:
+        windows = self.after.windows if self.after else 0
+        return self.grown_mb < MOST_MB and max(self.left.values()) <= 0 and windows == 0
+
+
+class CountedWindows:
+    """cv2's window functions for a machine without a screen: counts what is open and is never asked for a key."""
+
+    def __init__(self) -> None:
+        self.open: set[str] = set()
+
+    def namedWindow(self, title: str, flags: int) -> None:  # noqa: N802 - the name that OpenCV gives it
+        self.open.add(title)
+
+    def destroyWindow(self, title: str) -> None:  # noqa: N802
+        self.open.remove(title)
+
+    def resizeWindow(self, title: str, width: int, height: int) -> None: ...  # noqa: N802
+
+    def imshow(self, title: str, picture: np.ndarray) -> None: ...
+
+    def waitKey(self, wait_ms: int) -> int:  # noqa: N802
+        return -1
+
+    def getWindowProperty(self, title: str, which: int) -> float:  # noqa: N802
+        return 1.0
+
+
+def run(
+    is_over: Callable[[Held], bool],
+    swap_every_s: float,
+    size_wh: tuple[int, int],
+    models: Path,
+    tasks: tuple[str, ...] = TASKS,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Held:
+    """The live loop with its window, over copies of the models; the next model is published some seconds after the last
+    one has taken over, however long that takes."""
+    held, windows = Held(), CountedWindows()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shipped = {task: store.current(models, task) for task in tasks}
+        for task in tasks:
+            publish(folder, task, shipped[task])
+        with LivePipeline(tasks[0], folder) as live:
+            source = StudioSource(STUDIO_SCENES[tasks[0]], size_wh, 30.0, paced=True)
+            live.on_task = lambda task: source.show(STUDIO_SCENES[task])
+            window = Window(Overlay(), source.stop, gui=windows, screen=lambda: True)
+            live.say = window.say
+            began_s = clock()
+            swapped_s, noted_s, folder_before, is_awaited = began_s, began_s, live.folder, False
+            with source, window:
+                for frame in source:
+                    window.write(live.step(frame))
+                    held.frames += 1
+                    now_s = clock()
+                    held.lasted_s = now_s - began_s
+                    if live.folder != folder_before:
+                        held.swaps += 1
+                        held.opened.append(live.task)
+                        folder_before, swapped_s, is_awaited = live.folder, now_s, False
+                    all_opened = len(held.opened) >= SWAPS_A_TASK * len(tasks)
+                    settled = (
+                        live.task == tasks[0]
+                        and not is_awaited
+                        and now_s - swapped_s > min(NOTED_EVERY_S, swap_every_s / 2)
+                    )
+                    if all_opened and settled and now_s - noted_s >= min(NOTED_EVERY_S, swap_every_s / 4):
+                        held.notes.append(note(held.lasted_s, windows))
+                        noted_s = now_s
+                    if is_over(held):
+                        break
+                    if now_s - swapped_s >= swap_every_s and not is_awaited:
+                        is_awaited = True
+                        if len(tasks) > 1 and (held.swaps + 1) % SWAPS_A_TASK == 0:
+                            live.open_task(tasks[(tasks.index(live.task) + 1) % len(tasks)])
+                        else:
+                            publish(folder, live.task, shipped[live.task])
+        if not held.notes:
+            raise SettingsError(
+                f"Of {held.lasted_s / 60:.3g} minutes nothing could be told: {held.swaps} models. Take more."
+            )
+        held.after = note(clock() - began_s, windows)
+    return held
+
+
+def publish(models: Path, task: str, version: Path) -> None:
+    """The version once more, under a name of its own."""
+    with store.publishing(models, task) as draft:
+        for part in version.iterdir():
+            shutil.copy(part, draft)
+    for name in store.versions(models, task)[:-3]:  # a disk is not what is measured
+        if models / task / name != store.current(models, task):
+            store.delete(models, task, name)
+
+
+def note(time_s: float, windows: CountedWindows) -> Note:
+    """What this process holds now; memory and files are 0 where the system does not tell them as Linux does."""
+    if not PROC.is_dir():
+        return Note(time_s, 0.0, threading.active_count(), 0, len(windows.open))
+    pages = int((PROC / "statm").read_text().split()[1])
+    threads = len(list((PROC / "task").iterdir()))
+    files = len(os.listdir(PROC / "fd"))
+    return Note(time_s, pages * os.sysconf("SC_PAGE_SIZE") / 2**20, threads, files, len(windows.open))
+
+
+def as_markdown(held: Held) -> str:
+    rows = [
+        (name, f"{one.time_s / 60:.1f}", one.memory_mb, one.threads, one.files, one.windows)
+        for name, one in (("all tasks opened", held.notes[0]), ("last", held.notes[-1]), ("closed", held.after))
+        if one is not None
+    ]
+    left = ", ".join(f"{count:+d} {name}" for name, count in held.left.items())
+    return (
+        f"## Hours\n\n`python -m benchmarks.soak --minutes {held.lasted_s / 60:.3g}`: the live loop with its window on "
+        f"studio scenes, {held.frames} frames, {held.swaps} models taken over. Memory grew by **{held.grown_mb:.1f} MB** "
+        f"(allowed: {MOST_MB:g}); {left}.\n\n"
+        + table(["", "minute", "memory, MB", "threads", "open files", "windows"], rows)
+        + f"\n{machine.description()}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""How long the program takes to answer, and what it holds in memory, beside what a user would import.
+
+python -m benchmarks.startup_cost
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchmarks.report import table
+from recognizer.system import machine, paths
+from recognizer.system.terminal import exit_on_error
+from recognizer.tasks import TASKS
+
+ROUNDS = 3  # of which the median is told: the first one reads the files from the disk
+FIRST = """
+import sys
+from recognizer.registry import synced
+from recognizer.pipeline import open_pipeline
+from recognizer.studio.scenes import STUDIO_SCENES, Studio
+task = sys.argv[1]
+with open_pipeline(task, synced.models_folder(), smooth=True) as pipeline:
+    pipeline.step(Studio(STUDIO_SCENES[task]).frame(36))
+"""
+HELD = """
+import json, sys
+from pathlib import Path
+frames = int(sys.argv[2])
+if sys.argv[1] == "tensorflow":
+    import tensorflow
+elif sys.argv[1] == "cv2":
+    import cv2
+elif sys.argv[1] == "tutorial":
+    from benchmarks.frame_cost import tutorial
+    from recognizer.studio.scenes import Studio
+    loop, studio = tutorial(), Studio()
+    for index in range(36, 36 + frames):
+        loop(studio.frame(index))
+else:
+    from recognizer.registry import synced
+    from recognizer.pipeline import open_pipeline
+        from recognizer.studio.scenes import STUDIO_SCENES, Studio
+    studio = Studio(STUDIO_SCENES[sys.argv[1]])
+    with open_pipeline(sys.argv[1], synced.models_folder(), smooth=True) as pipeline:
+        for index in range(36, 36 + frames):
+            pipeline.step(studio.frame(index))
+import resource
+most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps(most / 2**20 if sys.platform == "darwin" else most / 2**10))
+"""
+FRAMES = 30  # read before memory is looked at
+
+
+def main() -> None:
+    with exit_on_error():
+        print(machine.description())
+        print(report())
+
+
+def report() -> str:
+    """Markdown: seconds to the first answer and megabytes of each task."""
+    words = {
+        '`python -c "import cv2"`': ["-c", "import cv2"],
+        '`python -c "import tensorflow"`': ["-c", "import tensorflow"],
+        "`python -m recognizer --help`": ["-m", "recognizer", "--help"],
+        **{f"first answer of {task}": ["-c", FIRST, task] for task in TASKS},
+    }
+    took: dict[str, list[float]] = {name: [] for name in words}
+    for _ in range(ROUNDS):
+        for name, command in words.items():
+            took[name].append(seconds(command))
+    least, most = (float(np.median(took[name])) for name in list(words)[:2])
+    rows = [
+        (name, float(np.median(s)), float(np.median(s)) / least, float(np.median(s)) / most) for name, s in took.items()
+    ]
+    held = {
+        "import cv2": megabytes("cv2"),
+        "import tensorflow": megabytes("tensorflow"),
+        **{f"the loop with {task}": megabytes(task) for task in TASKS},
+        "the tutorials' loop with digits": megabytes("tutorial"),
+    }
+    tensorflow = held["import tensorflow"]
+    return (
+        "## Start-up and memory\n\n`python -m benchmarks.startup_cost`: a process of its own each, medians of "
+        f"{ROUNDS} rounds; what the studio draws and MediaPipe are among the first answer's seconds.\n\n"
+        + table(["", "seconds", "times `import cv2`", "times `import tensorflow`"], rows)
+        + f"\nThe most memory that a process held, over {FRAMES} frames of 1280x720:\n\n"
+        + table(["", "MB", "times `import tensorflow`"], [(name, mb, mb / tensorflow) for name, mb in held.items()])
+    )
+
+
+def seconds(words: Sequence[str]) -> float:
+    """From the start of a Python process to its end."""
+    began_s = time.perf_counter()
+    subprocess.run([sys.executable, *words], cwd=paths.ROOT, check=True, capture_output=True)
+    return time.perf_counter() - began_s
+
+
+def megabytes(what: str) -> float:
+    """The most that a process held which imports or reads that."""
+    ran = subprocess.run(
+        [sys.executable, "-c", HELD, what, str(FRAMES)], cwd=paths.ROOT, check=True, capture_output=True
+    )
+    return float(json.loads(ran.stdout.splitlines()[-1]))
+
+
+if __name__ == "__main__":
+    main()

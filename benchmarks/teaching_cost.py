@@ -1,0 +1,330 @@
+"""What teaching costs and what it brings: from the key press to the new model answering, and digits by hand.
+
+python -m benchmarks.teaching_cost                       hand, paper and box: seconds from Enter, worst frame meanwhile
+python -m benchmarks.teaching_cost --regions paper       one of them
+python -m benchmarks.teaching_cost --digits [DIR]        "+" beside 0-9 from 10 samples; each series of DIR/series/digit/picture
+
+All of it happens in a folder of its own: no samples and no models of yours are touched.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from benchmarks.report import table
+from recognizer.classifiers.classifier import Classifier
+from recognizer.errors import SamplesError
+from recognizer.hot_swap import LivePipeline
+from recognizer.pipeline import open_pipeline
+from recognizer.registry import store, synced
+from recognizer.samples.sample import new_session
+from recognizer.samples.store import Samples
+from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
+from recognizer.studio.scenes import Studio
+from recognizer.subjects.catalogue import finding
+from recognizer.system import paths
+from recognizer.system.remote import folder_of
+from recognizer.system.terminal import exit_on_error
+from recognizer.teaching.recording import subject
+from recognizer.teaching.teacher import ENTER, SAMPLE_EVERY_S, Teacher
+from recognizer.values import Frame, Observation
+from training.datasets.mnist import has_mnist, load_mnist
+from training.lessons import learn
+
+SIZE_WH = (1280, 720)
+FPS = 30.0
+EACH = 10  # samples a label
+CARD_S = 2.4  # how long the studio shows each sheet or sign
+BEFORE = 60  # frames looked at before Enter, whose median is what a frame takes at rest
+PATIENCE_S = 300.0
+TESTED = 100  # drawn signs
+NEW = "+"
+REGIONS = ("hand", "paper", "box")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.teaching_cost", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("--regions", nargs="+", choices=REGIONS, default=REGIONS)
+    parser.add_argument("--digits", nargs="?", type=Path, const=Path(), metavar="DIR")
+    parser.add_argument("--models", type=folder_of, default=synced.models_folder())
+    options = parser.parse_args()
+    with exit_on_error():
+        if options.digits is None:
+            for region in options.regions:
+                print(measure(region, options.models).told())
+        else:
+            print(learn_a_new_class(options.models).told())
+            if options.digits != Path():
+                for own in learn_series(options.digits, options.models):
+                    print(own.told())
+
+
+def report() -> str:
+    """Markdown: what teaching costs in each region, and what a new class and one's own digits bring and cost."""
+    models = synced.models_folder()
+    costs = [measure(region, models) for region in REGIONS]
+    gains = [learn_a_new_class(models)]
+    folder = next((found for found in paths.data_folders() if (found / "photos" / "digits").is_dir()), None)
+    if folder is not None:
+        gains += learn_series(folder / "photos" / "digits", models)
+    return (
+        "## Teaching\n\n"
+        f"`python -m benchmarks.teaching_cost`: {EACH} samples a label, from the key press to the new model answering live, and how "
+        "long a frame took before and, at worst, meanwhile.\n\n"
+        + table(
+            ["held up", "labels", "seconds", "a frame before, ms", "the worst meanwhile, ms"],
+            [(cost.region, cost.labels, cost.seconds, cost.before_ms, cost.worst_ms) for cost in costs],
+        )
+        + "\n`python -m benchmarks.teaching_cost --digits DIR`: percent read right of what was not learned, and of MNIST's test.\n\n"
+        + table(
+            ["learned", "samples", "tested", "before", "after", "MNIST before", "MNIST after"],
+            [(one.name, one.learned, one.tested, *map(percent, one.shares)) for one in gains],
+        )
+    )
+
+
+def percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f}"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What teaching took."""
+
+    region: str
+    labels: int
+    seconds: float
+    before_ms: float  # a frame's median
+    worst_ms: float  # the longest frame while it was learned
+
+    def told(self) -> str:
+        return (
+            f"{self.region}: {self.labels} labels of {EACH} samples, {self.seconds:.1f} s from the key press to the new "
+            f"model; a frame took {self.before_ms:.1f} ms before, and {self.worst_ms:.0f} ms at worst meanwhile"
+        )
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Shares read right of what was not learned, and of MNIST's test digits; None where they were not measured."""
+
+    name: str
+    learned: int  # samples
+    tested: int
+    before: float | None
+    after: float
+    mnist_before: float | None
+    mnist_after: float | None
+
+    @property
+    def shares(self) -> tuple[float | None, ...]:
+        return self.before, self.after, self.mnist_before, self.mnist_after
+
+    def told(self) -> str:
+        before, after, mnist_before, mnist_after = map(percent, self.shares)
+        return (
+            f"{self.name}: {self.learned} learned, {self.tested} read: {before} % right before, {after} % after; "
+            f"MNIST test: {mnist_before} % before, {mnist_after} % after"
+        )
+
+
+class Workplace:
+    """A folder with a copy of some models and no samples, in which the commands work until it is closed."""
+
+    def __init__(self, models: Path, *tasks: str) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self.models, self.captures = Path(self._folder.name) / "models", Path(self._folder.name) / "captures"
+        self.models.mkdir()
+        for task in tasks:
+            shutil.copytree(models / task, self.models / task)
+        self._environment = {name: paths.chosen(name) for name in (paths.CAPTURES_VARIABLE, paths.ASSETS_VARIABLE)}
+        os.environ[paths.CAPTURES_VARIABLE] = str(self.captures)
+        self.store = Samples()
+
+    def hide_assets(self) -> None:
+        """None are there, nor what was made of them."""
+        os.environ[paths.ASSETS_VARIABLE] = str(self.models.parent / "assets")
+
+    def learn(self, task: str) -> None:
+        words = ["--task", task, "--captures", str(self.captures), "--models", str(self.models), "--force"]
+        learn.learn(learn.parse(words), lambda *_: None)
+
+    def record(self, task: str, label: str, frames: Iterator[Frame]) -> None:
+        """A sample of what is found in each frame."""
+        with finding(self.store.task(task).region, stream=False) as finder:
+            session = new_session()
+            for frame in frames:
+                region = subject(Observation(frame, task, tuple(finder.find(frame))))
+                if region is not None:
+                    self.store.add(task, label, region, frame, session, frame.name)
+
+    def __enter__(self) -> "Workplace":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name, value in self._environment.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+        self._folder.cleanup()
+
+
+def measure(region: str, models: Path) -> Cost:
+    """How long it is from Enter to the new model's first answer, and the longest that a frame took from the first sample on.
+
+    It is a first lesson: what things are learned on is not there yet, and Enter comes as soon as so many samples can be.
+    """
+    with Workplace(models, "digits", "letters") as place:
+        if region == "box":
+            place.hide_assets()
+        task = "digits" if region == "paper" else "mine"
+        labels, frames = scene_of(region)
+        place.store.create_task(task, region, [*"0123456789", NEW] if region == "paper" else labels)
+        for label in labels:
+            place.record(task, label, (frame for shown, frame in frames if shown == label))
+        counts = {label: count for label, count in place.store.counts(task).items() if count}
+        if len(counts) < len(labels):
+            raise SamplesError(f"Of {', '.join(labels)} only {', '.join(counts) or 'none'} was found in what is drawn.")
+        with LivePipeline(task, place.models) as live, Teacher(live, place.models, place.store) as teacher:
+            times_ms: list[float] = []
+            pictures = [frame.image_bgr for _, frame in frames]
+            began_s = time.perf_counter()
+
+            def look() -> Observation:
+                """A frame at the camera's pace."""
+                number = len(times_ms)
+                time.sleep(max(0.0, began_s + number / FPS - time.perf_counter()))
+                start_s = time.perf_counter()
+                frame = Frame(pictures[number % len(pictures)], number, start_s - began_s, "drawn")
+                observation = live.step(frame)
+                teacher.write(observation)
+                times_ms.append(1000 * (time.perf_counter() - start_s))
+                return observation
+
+            for _ in range(BEFORE):
+                look()
+            before = live._pipeline.folder
+            teacher.start_recording()
+            for _ in range(round(len(labels) * EACH * SAMPLE_EVERY_S * FPS)):
+                look()
+            pressed_s = time.perf_counter()
+            teacher.key(ENTER)
+            while live._pipeline.folder == before:
+                look()
+                refused = teacher.result is not None and teacher.result.get("published") is None
+                if refused or time.perf_counter() - pressed_s > PATIENCE_S:
+                    raise SamplesError(f"The model was not published: {teacher.result}")
+            took_s = time.perf_counter() - pressed_s
+            look()
+        before_ms = statistics.median(times_ms[10:BEFORE])
+        return Cost(region, len(counts), took_s, before_ms, max(times_ms[BEFORE:]))
+
+
+def scene_of(region: str) -> tuple[list[str], list[tuple[str, Frame]]]:
+    """Labels, and frames that show them: signs of the studio's hand, pluses on paper, or cards held into the box."""
+    rng = np.random.default_rng(0)
+    if region == "paper":
+        return [NEW], [(NEW, a_frame(a_plus(rng, SIZE_WH))) for _ in range(EACH)]
+    if region == "box":
+        labels = ["red", "blue"]
+        return labels, [(label, a_frame(a_card(label, rng))) for label in labels for _ in range(EACH)]
+    studio = Studio("rps", SIZE_WH, FPS)
+    middles = [round((CARD_S * card + CARD_S / 2) * FPS) for card in range(2 * EACH)]
+    shown = [studio.frame(middle) for middle in middles]
+    labels = sorted({frame.truth[0].label for frame in shown})[:2]
+    frames = {label: [frame for frame in shown if frame.truth[0].label == label][:EACH] for label in labels}
+    return labels, [(label, frame) for label in labels for frame in (frames[label] * EACH)[:EACH]]
+
+
+def a_frame(image_bgr: np.ndarray) -> Frame:
+    return Frame(image_bgr, 0, 0.0, "drawn")
+
+
+def a_plus(rng: np.random.Generator, size_wh: tuple[int, int] = (640, 480)) -> np.ndarray:
+    """A + on paper, (H, W, 3) uint8 BGR."""
+    width, height = size_wh
+    sheet = np.full((height, width, 3), 225, np.uint8)
+    middle = rng.integers((150, 130), (width - 190, height - 150))
+    half, lean = int(rng.integers(40, 90)), rng.normal(0, 0.08, 2)
+    thickness = int(rng.integers(8, 15))
+    for along in (np.array([1.0, lean[0]]), np.array([lean[1], 1.0])):
+        start, end = (np.round(middle + sign * half * along).astype(int).tolist() for sign in (-1, 1))
+        cv2.line(sheet, start, end, (40, 40, 40), thickness, cv2.LINE_AA)
+    return sheet
+
+
+def a_card(color: str, rng: np.random.Generator) -> np.ndarray:
+    """A striped card of that colour, held into the box before a grey wall, (H, W, 3) uint8 BGR."""
+    width, height = SIZE_WH
+    wall = np.full((height, width, 3), 150, np.uint8)
+    center = (width / 2 + rng.normal(0, 15), height / 2 + rng.normal(0, 15))
+    corners = cv2.boxPoints((center, (260 + rng.normal(0, 15), 180), float(rng.normal(0, 8)))).astype(np.int32)
+    cv2.fillPoly(wall, [corners], (40, 40, 200) if color == "red" else (200, 90, 40))
+    for stripe in range(3):
+        x, y = int(center[0]) - 80 + 60 * stripe, int(center[1])
+        cv2.line(wall, (x, y - 60), (x + 20, y + 60), (240, 240, 240), 10, cv2.LINE_AA)
+    return np.clip(wall + rng.normal(0, 3, wall.shape), 0, 255).astype(np.uint8)
+
+
+def learn_a_new_class(models: Path) -> Gain:
+    """How "+" is read after 10 samples, and what that does to the digits."""
+    with Workplace(models, "digits") as place:
+        before = mnist_share(place.models)
+        rng = np.random.default_rng(0)
+        place.store.create_task("digits", "paper", [*"0123456789", NEW])
+        place.record("digits", NEW, (a_frame(a_plus(rng)) for _ in range(EACH)))
+        place.learn("digits")
+        with open_pipeline("digits", place.models, smooth=False) as pipeline:
+            read = [pipeline.step(a_frame(a_plus(rng))).text for _ in range(TESTED)]
+        return Gain(NEW, EACH, TESTED, None, read.count(NEW) / TESTED, before, mnist_share(place.models))
+
+
+def learn_series(folder: Path, models: Path) -> Iterator[Gain]:
+    """What each series' own digits bring: two thirds of each, ten at most, are learned, the others read."""
+    for series in sorted(path for path in folder.iterdir() if path.is_dir()):
+        learned: list[tuple[str, Path]] = []
+        tested: list[tuple[str, Path]] = []
+        for label in sorted(path for path in series.iterdir() if path.is_dir()):
+            pictures = sorted(path for path in label.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+            count = min(EACH, 2 * len(pictures) // 3)
+            learned += [(label.name, path) for path in pictures[:count]]
+            tested += [(label.name, path) for path in pictures[count:]]
+        with Workplace(models, "digits") as place:
+            before, kept = share_read(tested, place.models), mnist_share(place.models)
+            place.store.create_task("digits", "paper", [*"0123456789"])
+            for label in sorted({label for label, _ in learned}):
+                own = (a_frame(read_image(path)) for shown, path in learned if shown == label)
+                place.record("digits", label, own)
+            place.learn("digits")
+            after = share_read(tested, place.models)
+            yield Gain(series.name, len(learned), len(tested), before, after, kept, mnist_share(place.models))
+
+
+def share_read(pictures: list[tuple[str, Path]], models: Path) -> float:
+    with open_pipeline("digits", models, smooth=False) as pipeline:
+        right = [pipeline.step(a_frame(read_image(path))).text == label for label, path in pictures]
+    return sum(right) / max(1, len(right))
+
+
+def mnist_share(models: Path) -> float | None:
+    """Share of MNIST's 10,000 test digits that the current digits model reads right; None where they are not at hand."""
+    if not has_mnist():
+        return None
+    mnist = load_mnist()
+    classifier = Classifier(store.current(models, "digits"))
+    said = [classifier.run(image)[0][: len(classifier.labels)].argmax() for image in mnist.test_images]
+    return float(np.mean(np.array(said) == mnist.test_labels))
+
+
+if __name__ == "__main__":
+    main()

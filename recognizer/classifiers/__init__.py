@@ -1,0 +1,1 @@
+"""From a network's input to a label, or none."""

@@ -1,0 +1,30 @@
+"""Classifies what is held into the guide box by its colour picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from recognizer.classifiers.classifier import Classifier
+from recognizer.errors import ModelError
+from recognizer.preprocess import pictures
+from recognizer.values import Prediction
+
+
+class ThingClassifier:
+    """Labels crops in colour with one version of a model. Raises ModelError for a folder that is not whole."""
+
+    def __init__(self, folder: Path):
+        self.classifier = Classifier(folder, pictures.COLOUR_VERSION)
+        self.labels = self.classifier.labels
+        try:
+            self.side = int(self.classifier.card["input"]["shape"][0])
+        except (KeyError, TypeError, IndexError, ValueError) as error:
+            raise ModelError(f"The card in {folder} holds no input shape ({error}). Retrain.") from error
+
+    def predict(self, crops: Sequence[np.ndarray]) -> tuple[Prediction, ...]:
+        """One Prediction for each crop (h, w, 3) uint8 BGR, in the same order; its image is (side, side, 3) uint8."""
+        return tuple(self.predict_one(crop) for crop in crops)
+
+    def predict_one(self, crop: np.ndarray) -> Prediction:
+        return self.classifier.predict_one(pictures.colour_image(crop, self.side))

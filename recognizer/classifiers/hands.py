@@ -1,0 +1,112 @@
+"""Classifies hands by their joints, by their picture, or by both."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from recognizer.classifiers.classifier import Classifier
+from recognizer.classifiers.colour import ThingClassifier
+from recognizer.errors import ModelError
+from recognizer.preprocess import appearance, pictures, pose
+from recognizer.registry import card as registry_card
+from recognizer.registry import store
+from recognizer.registry.assets import find_asset
+from recognizer.values import Box, Hand, Prediction, Region
+
+FUSED_VERSION = f"{pose.VERSION} and {appearance.VERSION}"  # both features, in this order
+PREPARED = {  # what a network of each kind takes
+    "pose": pose.VERSION,
+    "pixels": pictures.HAND_VERSION,
+    "colour": pictures.COLOUR_VERSION,
+    "fused": FUSED_VERSION,
+}
+LOOK_EVERY = 3  # frames of a stream in which a hand that is held still is looked at once
+SAME_PLACE = 0.5  # intersection over union of a hand's boxes in two frames
+HELD_STILL = 0.06  # mean change of its pose features up to which a hand looks as it did
+
+
+class HandClassifier:
+    """Labels regions that are hands, with one version of a model of the kind its card names.
+
+    Raises ModelError for a folder that is not whole, and AssetError where a "fused" one lacks MediaPipe's network.
+    "pose" knows joints, "pixels" the picture in grey, "colour" in colour, "fused" joints and what they look like.
+    A region without joints, of which "pose" and "fused" can say nothing, is read by the task's newest "pixels" version.
+    With `stream`, the regions of one call follow those of the last: a hand that is held still is not looked at each time.
+    """
+
+    def __init__(self, folder: Path, *, stream: bool = False):
+        card = registry_card.read_card(folder)
+        self.folder = folder
+        self.kind = card.get("kind")
+        self.labels: list[str] = card["labels"]
+        if self.kind not in PREPARED:
+            known = ", ".join(PREPARED)
+            raise ModelError(f"{folder / registry_card.CARD} has kind {self.kind!r}; {known} are known. Retrain.")
+        self._things = ThingClassifier(folder) if self.kind == "colour" else None
+        self._classifier = self._things.classifier if self._things else Classifier(folder, PREPARED[self.kind])
+        self._sight = _Sight(stream) if self.kind == "fused" else None
+
+    def predict(self, regions: Sequence[Region]) -> tuple[Prediction, ...]:
+        """One Prediction for each region, in the same order; its image is the region's crop, (28, 28) uint8 grey or colour."""
+        if self._sight is not None:
+            self._sight.next_frame()
+        return tuple(self._predict_one(region) for region in regions)
+
+    def _predict_one(self, region: Region) -> Prediction:
+        if self._things is not None:
+            return self._things.predict_one(region.crop)
+        image = pictures.hand_image(region.crop)
+        if self.kind == "pixels":
+            return self._classifier.predict_one(image)
+        views = [self._view(region, hand) for hand in (region.hand, region.mirrored) if hand is not None]
+        if views:
+            return self._classifier.predict_views(views, image)
+        return self._of_pixels.predict_one(image) if self._of_pixels else Prediction(None, 0.0, (), image)
+
+    @cached_property
+    def _of_pixels(self) -> Classifier | None:
+        """What reads hands without joints; None where nothing that is whole says only labels that this version knows."""
+        beside = store.newest(self.folder.parent.parent, self.folder.parent.name, "pixels")
+        if beside is None:
+            return None
+        try:
+            classifier = Classifier(beside, PREPARED["pixels"])
+        except ModelError:  # what reads joints is whole, and goes on
+            return None
+        return classifier if all(label in self.labels for label in classifier.labels) else None
+
+    def _view(self, region: Region, hand: Hand) -> np.ndarray:
+        features = pose.pose_features(hand.landmarks, hand.side)
+        if self._sight is None:
+            return features
+        return np.concatenate([features, self._sight.look(region, hand, features)])
+
+
+class _Sight:
+    """How the hands of this frame look; what a stream showed a moment ago need not be looked at again."""
+
+    def __init__(self, stream: bool):
+        self._appearance = appearance.Appearance(find_asset("hand_landmarker"))
+        self._stream = stream
+        self._frame = 0
+        self._seen: list[tuple[int, Box, np.ndarray, np.ndarray]] = []  # frame, place, pose and appearance features
+
+    def next_frame(self) -> None:
+        self._frame += 1
+        self._seen = [seen for seen in self._seen if self._stream and self._frame - seen[0] < LOOK_EVERY]
+
+    def look(self, region: Region, hand: Hand, posed: np.ndarray) -> np.ndarray:
+        for _, place, before, features in self._seen:
+            # two hands may make signs that differ in their looks alone
+            if self._stream and region.box.iou(place) > SAME_PLACE and np.abs(posed - before).mean() < HELD_STILL:
+                return features
+        features = self._appearance.features(region.crop, hand.landmarks - corner(region), hand.side)
+        self._seen.append((self._frame, region.box, posed, features))
+        return features
+
+
+def corner(region: Region) -> np.ndarray:
+    """Where a region's crop begins in the frame: (3,) float32 x, y and 0."""
+    return np.array([region.box.x1, region.box.y1, 0], np.float32)

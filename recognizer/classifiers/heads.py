@@ -1,0 +1,80 @@
+"""The last layer of a user-trained model: a linear head, or stored neighbours."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from recognizer.registry.card import read_arrays
+
+HEAD = "head.npz"
+NEIGHBOURS = "neighbours.npz"
+INPUT = "input"  # in a card's "features": the input itself, as it is where joints are the features
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """A linear layer of its own over features that stay as they are: what a few samples can teach in a moment."""
+
+    kernel: np.ndarray  # (D, labels + 1) float32, the last column for nothing known
+    bias: np.ndarray  # (labels + 1,) float32
+
+    @classmethod
+    def load(cls, path: Path) -> "Head":
+        return cls(*read_arrays(path, "kernel", "bias"))
+
+    def save(self, path: Path) -> None:
+        np.savez(path, kernel=self.kernel, bias=self.bias)
+
+    @property
+    def classes(self) -> int:
+        return len(self.bias)
+
+    @property
+    def size(self) -> int:
+        return len(self.kernel)
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """Of (..., D) features: (..., labels + 1)."""
+        logits = features @ self.kernel + self.bias
+        shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        return shares / shares.sum(axis=-1, keepdims=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """Samples known by heart, the nearest of which vote: k-NN (Cover and Hart 1967)."""
+
+    samples: np.ndarray  # (N, D) uint8
+    votes: np.ndarray  # (N,) the place of each one's label
+    k: int
+    measure: str  # "euclidean" or "cosine"
+    classes: int  # labels + 1, the last for nothing known, which no sample votes for
+
+    @classmethod
+    def load(cls, path: Path) -> "Neighbours":
+        samples, votes, k, measure, classes = read_arrays(path, "samples", "votes", "k", "measure", "classes")
+        return cls(samples, votes, int(k), str(measure), int(classes))
+
+    def save(self, path: Path) -> None:
+        np.savez_compressed(path, **vars(self))
+
+    @property
+    def size(self) -> int:
+        return self.samples.shape[1]
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """Shares of the votes for (N, D) features: (N, classes) float32."""
+        vectors, offsets = self._compared
+        near = np.argpartition(features @ vectors.T + offsets, -self.k, axis=1)[:, -self.k :]
+        return np.eye(self.classes, dtype=np.float32)[self.votes[near]].mean(axis=1)
+
+    @cached_property
+    def _compared(self) -> tuple[np.ndarray, np.ndarray]:
+        """(N, D) and (N,) float32: whose product with features, plus which, is the larger the nearer a sample is."""
+        vectors = self.samples.astype(np.float32)
+        squares = (vectors**2).sum(axis=1)
+        if self.measure == "cosine":
+            return vectors / np.sqrt(np.maximum(squares, 1))[:, None], np.zeros_like(squares)
+        return vectors, -squares / 2

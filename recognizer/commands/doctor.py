@@ -1,0 +1,263 @@
+"""`python -m recognizer doctor`: what is here, what is missing, and what to do about it, one line each."""
+
+import argparse
+import ctypes
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+from recognizer.commands.options import models_of
+from recognizer.registry import assets, synced
+from recognizer.system import paths, remote
+from recognizer.system.remote import folder_of
+from recognizer.system.terminal import SOME_FAILED
+
+OLDEST_PYTHON = (3, 11)
+NEWEST_PYTHON = (3, 13)  # the packages in requirements.txt have wheels for these
+NEEDED = (
+    "ai-edge-litert",
+    "numpy",
+    "opencv-python",
+)  # without these no digit is recognised; the rest is for other tasks
+INSTALL = "python3 start.py, or python -m pip install -r requirements.txt"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at. `ok` is None where the digit recognizer runs without it too."""
+
+    name: str
+    ok: bool | None
+    detail: str
+    remedy: str = ""
+
+
+def report(models_dir: Path, data_dirs: tuple[Path, ...] = ()) -> int:
+    """Print all checks; return 0, or 1 when something keeps the digit recognizer from running."""
+    found = checks(models_dir, data_dirs)
+    for check in found:
+        mark = {True: "ok", None: "note", False: "FAIL"}[check.ok]
+        _say(f"{mark:<4}  {check.name}: {check.detail}" + (f"  -> {check.remedy}" if check.remedy else ""))
+    failed = sum(check.ok is False for check in found)
+    _say(f"{failed} to mend before digits can be recognised." if failed else "Digits can be recognised here.")
+    return SOME_FAILED if failed else 0
+
+
+def checks(models_dir: Path, data_dirs: tuple[Path, ...] = ()) -> list[Check]:
+    """Everything that is worth a look, most basic first. data_dirs: default, RECOGNIZER_DATA and data/."""
+    return [
+        check_python(),
+        *check_packages(paths.ROOT / "requirements.txt"),
+        check_opencv(),
+        check_screen(),
+        check_cameras(),
+        *check_models(models_dir),
+        *check_assets(),
+        check_mediapipe(),
+        *check_data(data_dirs or paths.data_folders()),
+    ]
+
+
+def check_python() -> Check:
+    found = f"{platform.python_implementation()} {platform.python_version()}"
+    wanted = "Install CPython 3.11, 3.12 or 3.13 and run start.py with it"
+    version = sys.version_info[:2]
+    if version < OLDEST_PYTHON:
+        return Check("Python", False, f"{found} is too old", wanted)
+    if version > NEWEST_PYTHON or platform.python_implementation() != "CPython":
+        return Check("Python", None, f"{found} was not tried", wanted)
+    return Check("Python", True, found)
+
+
+def check_packages(requirements: Path, version_of: Callable[[str], str] = importlib.metadata.version) -> list[Check]:
+    """Each pinned package against what is installed, without importing any."""
+    try:
+        lines = requirements.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        return [Check("packages", None, f"{requirements} cannot be read ({error.strerror or error})")]
+    pins = [match.groups() for match in (re.match(r"\s*([\w.-]+)\s*==\s*([^\s;#]+)", line) for line in lines) if match]
+    found = []
+    for name, pinned in pins:
+        try:
+            version = version_of(name)
+        except importlib.metadata.PackageNotFoundError:
+            detail = "not installed" + ("" if name in NEEDED else "; digits are recognised without it")
+            found.append(Check(name, False if name in NEEDED else None, detail, INSTALL))
+            continue
+        if version == pinned:
+            found.append(Check(name, True, version))
+        else:
+            found.append(Check(name, None, f"{version}, tried with {pinned}", INSTALL))
+    return found
+
+
+def check_opencv(version_of: Callable[[str], str] = importlib.metadata.version) -> Check:
+    """Whether OpenCV loads, and whether the distributions that share its folder are of one version and have windows."""
+    versions = {}
+    for name in ("opencv-python", "opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless"):
+        try:
+            versions[name] = version_of(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    listed = ", ".join(f"{name} {version}" for name, version in versions.items()) or "no distribution"
+    try:
+        import cv2
+    except ImportError as error:
+        remedy = "sudo apt install libgl1 libglib2.0-0" if "lib" in str(error) and ".so" in str(error) else INSTALL
+        return Check("OpenCV", False, f"does not load: {_one_line(error)} ({listed})", remedy)
+    headless = [name for name in versions if name.endswith("headless")]
+    if headless:
+        remedy = f"python -m pip uninstall {' '.join(headless)}, then reinstall requirements.txt with --force-reinstall"
+        return Check("OpenCV", None, f"{listed}: these overwrite each other, headless has no windows", remedy)
+    if len(set(versions.values())) > 1:
+        return Check("OpenCV", None, f"{listed}: of different versions, they overwrite each other", INSTALL)
+    return Check("OpenCV", True, f"{cv2.__version__} ({listed})")
+
+
+def check_screen() -> Check:
+    """Whether a window can be shown."""
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        remedy = "Log in to a desktop, or use ssh -X"
+        return Check("screen", None, "none (DISPLAY is not set): runs without a window and writes files", remedy)
+    try:
+        import cv2
+
+        toolkit = cv2.currentUIFramework()
+    except (ImportError, AttributeError) as error:
+        return Check("screen", None, f"cannot be told: {_one_line(error)}", INSTALL)
+    if not toolkit:
+        return Check("screen", None, "this OpenCV was built without windows", f"Reinstall opencv-python: {INSTALL}")
+    return Check("screen", True, f"windows through {toolkit}")
+
+
+def check_cameras() -> Check:
+    """The cameras that open now; without one there is still the studio."""
+    try:
+        from recognizer.sources import webcam
+    except ImportError as error:
+        return Check("cameras", None, f"cannot be told: {_one_line(error)}", INSTALL)
+    found = webcam.find_webcams()
+    if found:
+        return Check("cameras", True, ", ".join(f"--source {index}" for index in found))
+    there = webcam.cameras_there()
+    return Check("cameras", None, "none opens, the studio stands in", webcam.why_no_camera(there[0] if there else 0))
+
+
+def check_models(models_dir: Path) -> list[Check]:
+    """The current model of every task; digits are looked for in any case."""
+    remote.fresh(models_dir, synced.pull_models)
+    try:
+        tasks = {path.parent.name for path in models_dir.glob("*/current.json")}
+    except OSError:
+        tasks = set()
+    return [check_model(models_dir, task) for task in sorted(tasks | {"digits"})]
+
+
+def check_model(models_dir: Path, task: str) -> Check:
+    """Whether the files of the current model of `task` are there and sound, as far as one sees without loading it."""
+    name = f"model {task}"
+    wrong = False if task == "digits" else None
+    remedy = f"git checkout models, or python -m training.shipped.digits {task}"
+    try:
+        version = _json_object(models_dir / task / "current.json").get("version")
+        if not isinstance(version, str) or not version:
+            return Check(name, wrong, f"{models_dir / task / 'current.json'} names no version", remedy)
+        folder = models_dir / task / version
+        labels = _json_object(folder / "card.json").get("labels")
+        if not isinstance(labels, list) or not labels:
+            return Check(name, wrong, f"{folder / 'card.json'} names no labels", remedy)
+        size_bytes = (folder / "model.tflite").stat().st_size
+    except FileNotFoundError as error:
+        return Check(name, wrong, f"{error.filename} is not there", remedy)
+    except (OSError, ValueError) as error:  # ValueError: what is no JSON
+        return Check(name, wrong, _one_line(error), remedy)
+    if size_bytes == 0:
+        return Check(name, wrong, f"{folder / 'model.tflite'} is empty", remedy)
+    return Check(name, True, f"{version}, {len(labels)} labels, {size_bytes / 1024:.0f} KiB ({folder})")
+
+
+def check_assets(folder: Path | None = None) -> list[Check]:
+    """The files of recognizer/registry/assets.py; folder: default, where they are looked for."""
+    found = []
+    for name in assets.ASSETS:
+        wrong = assets.problem(name, folder)
+        if wrong:
+            remedy = f"Fetch it: {assets.FETCH}"
+            found.append(Check(f"asset {name}", None, f"{wrong}; digits are recognised without it", remedy))
+        else:
+            found.append(Check(f"asset {name}", True, str(assets.find_asset(name, folder))))
+    return found
+
+
+def check_mediapipe(find_spec: Callable[[str], ModuleSpec | None] = importlib.util.find_spec) -> Check:
+    """Whether MediaPipe's library loads; the package itself is not imported, which takes seconds."""
+    spec = find_spec("mediapipe")
+    if spec is None or not spec.submodule_search_locations:
+        return Check("MediaPipe", None, "not installed; digits are recognised without it", INSTALL)
+    folder = Path(spec.submodule_search_locations[0]) / "tasks" / "c"
+    library = next(folder.glob("libmediapipe.*"), None)
+    if library is None:
+        return Check("MediaPipe", None, f"{folder} holds no library; digits are recognised without it", INSTALL)
+    try:
+        ctypes.CDLL(str(library))
+    except OSError as error:
+        remedy = "sudo apt install libegl1 libgles2" if "cannot open shared object" in str(error) else INSTALL
+        detail = f"does not load: {_one_line(error)}; digits are recognised without it"
+        return Check("MediaPipe", None, detail, remedy)
+    return Check("MediaPipe", True, "loads")
+
+
+def check_data(data_dirs: tuple[Path, ...]) -> list[Check]:
+    """The folders that training reads; nothing that runs live needs them."""
+    found = []
+    for folder in data_dirs:
+        try:
+            count = sum(path.name != "README.md" and not path.name.startswith(".") for path in folder.iterdir())
+        except OSError as error:
+            remedy = f"Point {paths.DATA_VARIABLE} at the data sets"
+            detail = f"{folder} cannot be read ({error.strerror or error}); only training needs it"
+            found.append(Check("data", None, detail, remedy))
+            continue
+        if count:
+            found.append(Check("data", True, f"{folder} ({count} entries)"))
+        else:
+            found.append(Check("data", None, f"{folder} is empty; training downloads what it needs"))
+    return found
+
+
+def _json_object(path: Path) -> dict[str, object]:
+    """Raises OSError, or ValueError for what is not a JSON object."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+    if isinstance(value, dict):
+        return value
+    raise ValueError(f"{path} is not a JSON object")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _say(line: str) -> None:
+    encoding = sys.stdout.encoding or "utf-8"
+    print(line.encode(encoding, "backslashreplace").decode(encoding))  # a folder's name may not fit the console
+
+
+def run_doctor(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m recognizer doctor", description="Check what a run needs.")
+    parser.add_argument(
+        "--models", type=folder_of, help="another model folder (default: RECOGNIZER_MODELS, else models/)"
+    )
+    options = parser.parse_args(words)
+
+    return report(models_of(options))

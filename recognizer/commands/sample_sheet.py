@@ -1,0 +1,67 @@
+"""One picture of a task's samples: a band for each label, with the word in any script and the samples' ids."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from recognizer.errors import SamplesError
+from recognizer.overlay.drawing import ALERT, INK, MUTED, PAPER, letterboxed
+from recognizer.overlay.text import can_draw, draw_text_any
+from recognizer.samples.sample import Sample
+from recognizer.samples.store import Samples
+
+CELL = 128  # pixels of a sample's side
+CAPTION = 20  # pixels below it for its id
+TITLE = 40  # pixels above each label's samples
+COLUMNS = 8
+EACH = 16  # samples of a label unless asked for more: two rows
+GAP = 8
+
+
+def contact_sheet(store: Samples, task: str, *, label: str | None = None, each: int = EACH) -> tuple[np.ndarray, str]:
+    """The sheet, (H, W, 3) uint8 BGR, with up to `each` samples of each label, spread evenly from the first to the last,
+    and the characters that no font here has. Raises SamplesError where there is nothing to show.
+    """
+    counts = store.counts(task)
+    if label is not None and label not in counts:
+        raise SamplesError(f"The task {task} has no label {label}. It has: {', '.join(counts)}.")
+    samples = [sample for sample in store.read(task) if label in (None, sample.label)]
+    if not samples:
+        raise SamplesError(f"There is no sample to show in {task} yet. Record some, or import a folder or a zip.")
+    bands = []
+    for word in counts if label is None else [label]:
+        own = [sample for sample in samples if sample.label == word]
+        bands += [_title(word, len(own)), *_rows(store, _spread(own, each))]
+    words = "".join(counts if label is None else [label])
+    return np.vstack(bands), can_draw(words)
+
+
+def _spread(samples: Sequence[Sample], count: int) -> list[Sample]:
+    places = np.linspace(0, len(samples) - 1, min(count, len(samples)))
+    return [samples[round(place)] for place in places]
+
+
+def _title(word: str, count: int) -> np.ndarray:
+    band = np.full((TITLE, _width(), 3), INK, np.uint8)
+    draw_text_any(band, word, (GAP, TITLE // 2), 22, PAPER)
+    draw_text_any(band, str(count), (_width() - 60, TITLE // 2), 16, MUTED)
+    return band
+
+
+def _rows(store: Samples, samples: Sequence[Sample]) -> list[np.ndarray]:
+    rows = []
+    for start in range(0, len(samples), COLUMNS):
+        row = np.full((CELL + CAPTION, _width(), 3), INK, np.uint8)
+        for column, sample in enumerate(samples[start : start + COLUMNS]):
+            left = GAP + column * (CELL + GAP)
+            try:
+                row[:CELL, left : left + CELL] = letterboxed(store.picture(sample), (CELL, CELL))
+            except SamplesError:
+                draw_text_any(row, "no picture", (left + GAP, CELL // 2), 16, ALERT)
+            draw_text_any(row, sample.id[:16], (left, CELL + CAPTION // 2), 12, MUTED)
+        rows.append(row)
+    return rows
+
+
+def _width() -> int:
+    return COLUMNS * (CELL + GAP) + GAP

@@ -1,0 +1,342 @@
+"""Hands: MediaPipe's HandLandmarker, with second looks at pictures in which it finds none."""
+
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import cv2
+import numpy as np
+
+from recognizer.errors import AssetError
+from recognizer.system.native import silent_stderr
+from recognizer.values import Box, Frame, Hand, Region
+
+MIN_SIDE = 32  # pixels; no hand can be made out in a smaller picture
+HANDS = 2
+PRESENCE = 0.5  # of the joints' network that it sees a hand at all
+MARGIN = 0.22  # of a hand's size: fingertips and the palm's heel lie beyond their joints
+PADDING = 0.25  # of the longer side: a hand that fills the picture is too large for the palm detector
+MAX_GAIN = 3.0  # of white balance: more only colours noise
+MIN_SIZE = 0.06  # of the shorter side: smaller hands show no sign
+EAGER_MIN_SIZE = 0.15  # false hands are mostly small
+EAGER_SCORE = 0.55  # where MediaPipe cannot tell left from right, there is rarely a hand
+MIN_INSIDE = 12  # of 21 joints: the others are guessed
+MIN_WIDTH = 0.18  # of the length, as the joints are spread: an edge seen as a hand is narrower
+ROOTS = [5, 9, 13, 17]  # where the fingers leave the palm
+FINGERS = np.arange(5, 21).reshape(4, 4)
+SAME = 0.5  # intersection over union above which two hands are one
+GUIDE_AFTER_S = 1.5  # a hand that is only lost for a moment needs no advice
+GUIDE_SIDE = 0.6  # of the shorter side: a hand of that size is found best
+BLANK = np.zeros((MIN_SIDE, MIN_SIDE, 3), np.uint8)
+
+
+Pair = tuple[Hand, Hand | None]  # a hand, and the same one as found in the picture's mirror image
+
+
+@dataclass(frozen=True)
+class Look:
+    """One way of showing a picture to MediaPipe."""
+
+    eager: bool = False  # take palms for hands that the detector is hardly sure of
+    padding: float = 0.0  # border on each side, of the longer side
+    smeared: bool = False  # the border goes on in the colours of the picture's rim; black otherwise
+    tilt_deg: float = 0.0  # counter-clockwise
+    balance: bool = False  # make the mean colour grey (Buchsbaum 1980), for hands in coloured light
+    gamma: float = 1.0  # below 1 brightens what is dark
+
+    def show(self, image_bgr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The picture (H, W, 3) uint8 BGR as MediaPipe gets to see it, RGB, and the (2, 3) way back to its pixels."""
+        image_rgb = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB)
+        if self.balance or self.gamma != 1.0:
+            image_rgb = _adjust(image_rgb, self.balance, self.gamma)
+        border = round(self.padding * max(image_bgr.shape[:2]))
+        kind = cv2.BORDER_REPLICATE if self.smeared else cv2.BORDER_CONSTANT
+        if border:
+            image_rgb = cv2.copyMakeBorder(image_rgb, border, border, border, border, kind)
+        back = np.array([[1, 0, 0], [0, 1, 0]], np.float64)
+        if self.tilt_deg:
+            height, width = image_rgb.shape[:2]
+            turn = cv2.getRotationMatrix2D((width / 2, height / 2), self.tilt_deg, 1.0)
+            image_rgb = cv2.warpAffine(image_rgb, turn, (width, height), borderMode=kind)
+            back = cv2.invertAffineTransform(turn)
+        back[:, 2] -= border
+        return image_rgb, back
+
+
+_FIRST = Look(padding=PADDING)
+_EAGER = (
+    Look(eager=True),
+    Look(eager=True, padding=PADDING),
+    Look(eager=True, padding=2 * PADDING, smeared=True),
+    Look(eager=True, padding=PADDING, gamma=0.5),
+    Look(eager=True, padding=PADDING, tilt_deg=20),
+    Look(eager=True, padding=PADDING, tilt_deg=-20),
+    Look(eager=True, padding=PADDING, balance=True),
+    Look(eager=True, padding=PADDING, gamma=0.3),
+)
+PICTURE_LOOKS = (_FIRST, *_EAGER)  # in this order until one finds a hand
+# one a frame; a hand that is far away fades with padding, and eager looks cost more
+STREAM_LOOKS = tuple(look for eager in _EAGER for look in (Look(), _FIRST, eager))
+
+
+class HandFinder:
+    """Finds up to two hands. A context manager: MediaPipe holds threads.
+
+    With `video`, frames belong to one stream: a hand is followed from frame to frame, and while there is none each
+    frame gets one look. Without, each frame is judged alone and gets all looks, at it and at its mirror
+    image, until one finds a hand.
+    With `guide`, a stream without a hand has a `guide_box` in which a hand is best held.
+    Raises AssetError where the model or MediaPipe itself cannot be read.
+    """
+
+    def __init__(self, task_path: Path, *, video: bool, guide: bool = False):
+        self.video = video
+        self.guide_box: Box | None = None  # where to hold a hand, while none is found
+        self._sure = open_landmarker(task_path, video=video, eager=False)
+        self._eager = open_landmarker(task_path, video=video, eager=True)
+        self._guide = guide and video
+        self._nothing_since_s: float | None = None
+        self._turn = 0  # of STREAM_LOOKS
+        self._following = False
+
+    def find(self, frame: Frame) -> tuple[Region, ...]:
+        """Regions from left to right, `()` for a picture without a hand. Each crop is a square (h, w, 3) uint8 BGR."""
+        image_bgr = as_bgr(frame.image_bgr)
+        if min(image_bgr.shape[:2]) < MIN_SIDE:
+            return ()
+        if self.video:
+            pairs: list[Pair] = [(hand, None) for hand in without_doubles(self._follow(image_bgr, frame.time_s))]
+        else:
+            pairs = self._search(image_bgr)
+        regions = [_region(image_bgr, hand, mirrored) for hand, mirrored in pairs]
+        if self._guide:
+            self._update_guide(image_bgr.shape[:2], frame.time_s, found=bool(regions))
+        return tuple(sorted(regions, key=lambda region: region.box.center_xy[0]))
+
+    def close(self) -> None:
+        self._sure.close()
+        self._eager.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _update_guide(self, shape: tuple[int, int], time_s: float, *, found: bool) -> None:
+        if found or self._nothing_since_s is None:
+            self._nothing_since_s = None if found else time_s
+        waited = self._nothing_since_s is not None and time_s - self._nothing_since_s >= GUIDE_AFTER_S
+        side = round(GUIDE_SIDE * min(shape))
+        x, y = (shape[1] - side) // 2, (shape[0] - side) // 2
+        self.guide_box = Box(x, y, x + side, y + side) if waited else None
+
+    def _search(self, image_bgr: np.ndarray) -> list[Pair]:
+        """The hands of a picture and of its mirror image: MediaPipe does not see the same in both."""
+        flipped_bgr = np.ascontiguousarray(image_bgr[:, ::-1])
+        for look in PICTURE_LOOKS:
+            plain, _ = self._look(look, image_bgr, 0.0)
+            mirrored, _ = self._look(look, flipped_bgr, 0.0)
+            if plain or mirrored:
+                back = [_flipped(hand, image_bgr.shape[1]) for hand in mirrored]
+                return paired(without_doubles(plain), without_doubles(back))
+        return []
+
+    def _follow(self, image_bgr: np.ndarray, time_s: float) -> list[Hand]:
+        """The look that found a hand stays for as long as it finds one, since MediaPipe then only follows."""
+        look = STREAM_LOOKS[self._turn % len(STREAM_LOOKS)]
+        hands, others = self._look(look, image_bgr, time_s)
+        if others and not hands:
+            # MediaPipe would follow it for as long as it is there, and not look for a hand
+            self._landmarker(look).detect(BLANK, time_s)
+        if not hands and not self._following:
+            self._turn += 1
+        self._following = bool(hands)
+        return hands
+
+    def _look(self, look: Look, image_bgr: np.ndarray, time_s: float) -> tuple[list[Hand], int]:
+        """Hands in pixels of the picture, and how many more there were that cannot be hands."""
+        image_rgb, back = look.show(image_bgr)
+        found = self._landmarker(look).detect(image_rgb, time_s)
+        hands = [_in_picture(hand, image_rgb.shape, back) for hand in found]
+        real = [hand for hand in hands if is_plausible(hand, image_bgr.shape[:2], eager=look.eager)]
+        return real, len(hands) - len(real)
+
+    def _landmarker(self, look: Look) -> "Landmarker":
+        return self._eager if look.eager else self._sure
+
+
+class Landmarker:
+    """MediaPipe's HandLandmarker behind plain arrays. Raises AssetError where it cannot be opened."""
+
+    def __init__(self, task_path: Path, *, video: bool, confidence: float, hands: int):
+        with _without_tensorflow(), silent_stderr():
+            import mediapipe
+            from mediapipe.tasks.python import BaseOptions, vision
+
+            mode = vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE
+            options = vision.HandLandmarkerOptions(
+                base_options=BaseOptions(model_asset_path=str(task_path)),
+                running_mode=mode,
+                num_hands=hands,
+                min_hand_detection_confidence=confidence,
+                min_hand_presence_confidence=PRESENCE,
+            )
+            try:
+                self._network = vision.HandLandmarker.create_from_options(options)
+            except (RuntimeError, ValueError, OSError) as error:
+                line = str(error).splitlines()[0]
+                raise AssetError(
+                    f"{task_path} is missing or damaged ({line}). Fetch it again: python -m recognizer.registry.assets"
+                ) from error
+            self._image: Callable[[np.ndarray], Any] = lambda image_rgb: mediapipe.Image(
+                image_format=mediapipe.ImageFormat.SRGB, data=image_rgb
+            )
+            # the networks' own threads greet late, with the first picture
+            self._video, self._last_ms = video, 0
+            self.detect(BLANK, 0.0)
+
+    def detect(self, image_rgb: np.ndarray, time_s: float) -> list[Hand]:
+        """Hands in an (H, W, 3) uint8 RGB picture; x and y from 0 to 1 of its sides, z in widths."""
+        image = self._image(np.ascontiguousarray(image_rgb))
+        if self._video:
+            # MediaPipe stops at a time that does not rise, and cameras repeat theirs
+            self._last_ms = max(self._last_ms + 1, round(1000 * time_s))
+            result = self._network.detect_for_video(image, self._last_ms)
+        else:
+            result = self._network.detect(image)
+        return [
+            Hand(
+                np.array([(point.x, point.y, point.z) for point in points], np.float32),
+                sides[0].category_name.lower(),
+                float(sides[0].score),
+            )
+            for points, sides in zip(result.hand_landmarks, result.handedness, strict=True)
+        ]
+
+    def close(self) -> None:
+        with silent_stderr():
+            self._network.close()
+
+
+def open_landmarker(task_path: Path, *, video: bool, eager: bool) -> Landmarker:
+    """Sure of up to two hands, or eager for one: each false palm costs a run of the joints' network."""
+    return Landmarker(task_path, video=video, confidence=0.1 if eager else 0.3, hands=1 if eager else HANDS)
+
+
+def as_bgr(image: np.ndarray) -> np.ndarray:
+    """A picture of one, three or four channels as (H, W, 3) uint8 BGR; (0, 0, 3) for what is no picture."""
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.size == 0:
+        return np.zeros((0, 0, 3), np.uint8)
+    channels = 1 if image.ndim == 2 else image.shape[2]
+    if channels == 3:
+        return image
+    if channels in (1, 4):
+        return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR if channels == 1 else cv2.COLOR_BGRA2BGR)
+    return np.zeros((0, 0, 3), np.uint8)
+
+
+def is_plausible(hand: Hand, shape: tuple[int, int], *, eager: bool = False) -> bool:
+    """Whether joints in pixels of a picture (H, W) have the size and proportions of a hand.
+
+    The bounds leave out fewer than 1 in 200 of 4,700 photographed hands. What an eager look finds needs more.
+    """
+    joints = hand.landmarks
+    if not np.isfinite(joints).all():
+        return False
+    spread = np.ptp(joints[:, :2], axis=0)
+    if spread.max() < (EAGER_MIN_SIZE if eager else MIN_SIZE) * min(shape) or (eager and hand.score < EAGER_SCORE):
+        return False
+    inside = (joints[:, :2] >= 0).all(axis=1) & (joints[:, :2] < shape[::-1]).all(axis=1)
+    if inside.sum() < MIN_INSIDE:
+        return False
+    rays = np.linalg.norm(joints[ROOTS] - joints[0], axis=1)
+    palm = float(rays.mean())
+    if palm <= 0 or rays.min() < 0.65 * palm or rays.max() > 1.45 * palm:
+        return False
+    thumb = float(np.linalg.norm(joints[1] - joints[0]))
+    longest = float(np.linalg.norm(np.diff(joints[FINGERS], axis=1), axis=2).max())
+    if not 0.2 * palm < thumb < 0.85 * palm or longest > 1.25 * palm:
+        return False
+    wide, narrow = (*np.linalg.svd(joints[:, :2] - joints[:, :2].mean(axis=0), compute_uv=False), 0.0)[:2]
+    return bool(narrow > MIN_WIDTH * wide) and 0.25 < palm / float(np.hypot(*spread)) < 0.9
+
+
+def square_box(points_xy: np.ndarray, shape: tuple[int, int]) -> Box:
+    """The square around points (N, 2) with a margin, moved and, where it must be, shrunk into a picture (H, W)."""
+    low, high = points_xy.min(axis=0), points_xy.max(axis=0)
+    side = max(1, min(math.ceil((1 + 2 * MARGIN) * float((high - low).max())), *shape))
+    x, y = np.round((low + high) / 2 - side / 2)
+    x, y = min(max(int(x), 0), shape[1] - side), min(max(int(y), 0), shape[0] - side)
+    return Box(x, y, x + side, y + side)
+
+
+def without_doubles(hands: list[Hand]) -> list[Hand]:
+    """Hands that lie apart, the surest first."""
+    kept: list[tuple[Hand, Box]] = []
+    for hand in sorted(hands, key=lambda hand: -hand.score):
+        box = _box_of(hand)
+        if all(box.iou(other) < SAME for _, other in kept):
+            kept.append((hand, box))
+    return [hand for hand, _ in kept]
+
+
+def paired(plain: list[Hand], mirrored: list[Hand]) -> list[Pair]:
+    """Each hand of a picture with the same one of its mirror image, in pixels of the picture; then those of one alone."""
+    pairs: list[Pair] = []
+    rest = list(mirrored)
+    for hand in plain:
+        same = next((other for other in rest if _box_of(hand).iou(_box_of(other)) >= SAME), None)
+        pairs.append((hand, same))
+        rest = [other for other in rest if other is not same]
+    return pairs + [(hand, None) for hand in rest]
+
+
+def _flipped(hand: Hand, width: int) -> Hand:
+    """A hand found in a mirror image `width` pixels wide, as it is in the picture."""
+    joints = hand.landmarks * np.float32([-1, 1, 1]) + np.float32([width - 1, 0, 0])
+    return Hand(joints, "left" if hand.side == "right" else "right", hand.score)
+
+
+def _box_of(hand: Hand) -> Box:
+    low, high = hand.landmarks[:, :2].min(axis=0), hand.landmarks[:, :2].max(axis=0)
+    return Box(*(int(value) for value in (*np.floor(low), *np.ceil(high))))
+
+
+def _in_picture(hand: Hand, shown_shape: tuple[int, ...], back: np.ndarray) -> Hand:
+    height, width = shown_shape[:2]
+    shown = hand.landmarks * np.array([width, height, width], np.float32)
+    joints = np.column_stack([shown[:, :2] @ back[:, :2].T + back[:, 2], shown[:, 2]])
+    return Hand(joints.astype(np.float32), hand.side, hand.score)
+
+
+def _region(image_bgr: np.ndarray, hand: Hand, mirrored: Hand | None) -> Region:
+    joints = hand.landmarks if mirrored is None else np.concatenate([hand.landmarks, mirrored.landmarks])
+    box = square_box(joints[:, :2], image_bgr.shape[:2])
+    return Region(box, image_bgr[box.y1 : box.y2, box.x1 : box.x2].copy(), hand=hand, mirrored=mirrored)
+
+
+def _adjust(image_rgb: np.ndarray, balance: bool, gamma: float) -> np.ndarray:
+    levels = np.linspace(0, 1, 256)[:, None] ** gamma * np.ones(3)
+    if balance:
+        means = np.maximum(cv2.mean(image_rgb)[:3], 1.0)
+        levels *= np.clip(means.mean() / means, 1 / MAX_GAIN, MAX_GAIN)
+    table = np.clip(np.rint(255 * levels), 0, 255).astype(np.uint8)
+    return cv2.LUT(image_rgb, table.reshape(256, 1, 3))
+
+
+@contextmanager
+def _without_tensorflow() -> Iterator[None]:
+    """MediaPipe imports TensorFlow where it is installed, for two seconds, and needs nothing of it."""
+    if "tensorflow" in sys.modules:
+        yield
+        return
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]  # the import system's own way to say "not there"
+    try:
+        yield
+    finally:
+        del sys.modules["tensorflow"]

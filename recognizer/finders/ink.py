@@ -1,0 +1,131 @@
+"""Cuts the ink of characters out of a frame with a small network, without lines, frames and neighbours."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from recognizer.classifiers.classifier import SizedNetwork
+from recognizer.finders.characters import Character
+from recognizer.values import Box, Region
+
+PATCH = 48  # pixels of the picture of a character that the network looks at
+SHARE = 0.66  # of that, the character's longer side
+STEPS = 32.0  # a patch's grey levels, brought to a mean of 0 and a spread of 1, are kept in steps of 1 / 32
+LEAST_SPREAD = 4.0  # grey levels: below that a patch is not made stronger
+SURE = 127  # of 255: what is more likely a character's ink than not
+BEYOND = 0.1  # of a character's longer side, beyond its box: where found boxes end too early
+RIM = 40  # of 255: the rim of a stroke
+Corners = tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels of the frame
+
+
+def patch_matrix(box_xyxy: Corners, share: float = SHARE) -> np.ndarray:
+    """The (2, 3) transform from the frame's pixels to a patch's: the box in its middle, its longer side that share."""
+    x1, y1, x2, y2 = box_xyxy
+    scale = share * PATCH / max(x2 - x1, y2 - y1, 1.0)
+    middle = (PATCH - 1) / 2
+    return np.array([[scale, 0, middle - scale * (x1 + x2) / 2], [0, scale, middle - scale * (y1 + y2) / 2]])
+
+
+def prepared(frame_bgr: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """A patch (PATCH, PATCH, 3) int8 of a frame (H, W, 3) uint8, normalised, in STEPS."""
+    return _normalised(frame_bgr, matrix)[0]
+
+
+def _normalised(frame_bgr: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, float]:
+    """The patch, and how many of its steps a grey level is."""
+    scale = float(matrix[0, 0])
+    if scale < 1:  # shrunk by areas, which a warp does not do
+        span = PATCH / scale
+        left, top = -matrix[0, 2] / scale - 0.5 * (1 / scale - 1), -matrix[1, 2] / scale - 0.5 * (1 / scale - 1)
+        x1, y1, x2, y2 = round(left), round(top), round(left + span), round(top + span)
+        height, width = frame_bgr.shape[:2]
+        part = frame_bgr[max(0, y1) : max(0, y2), max(0, x1) : max(0, x2)]
+        borders = max(0, -y1), max(0, y2 - height), max(0, -x1), max(0, x2 - width)
+        if any(borders):
+            part = cv2.copyMakeBorder(part, *borders, cv2.BORDER_REPLICATE)
+        patch = cv2.resize(part, (PATCH, PATCH), interpolation=cv2.INTER_AREA)
+    else:
+        patch = cv2.warpAffine(
+            frame_bgr, matrix, (PATCH, PATCH), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+    mean, spread = cv2.meanStdDev(patch)
+    factor = STEPS / max(LEAST_SPREAD, float(np.sqrt((spread**2).mean())))
+    return np.clip((patch - mean.T) * factor, -127, 127).astype(np.int8), factor
+
+
+class InkNetwork:
+    """The ink of characters, by the network that `training.finders.inks` fits. Raises ModelError for a damaged file."""
+
+    def __init__(self, path: Path):
+        self._network = SizedNetwork(path)
+
+    def ink(self, patches: np.ndarray) -> np.ndarray:
+        """Of (N, PATCH, PATCH, 3) int8: (N, PATCH, PATCH) uint8, 255 where there surely is the character's ink."""
+        logits = self._network.run(patches.astype(np.float32) / STEPS)[..., 0]
+        return (255 / (1 + np.exp(-logits))).astype(np.uint8)
+
+    def cut_out(self, frame_bgr: np.ndarray, characters: Sequence[Character]) -> list[Region]:
+        """The characters of a frame (H, W, 3) uint8 that have ink, their crops (h, w) uint8."""
+        if not characters:
+            return []
+        matrices = [patch_matrix(one.box_xyxy) for one in characters]
+        patches, factors = zip(*(_normalised(frame_bgr, matrix) for matrix in matrices), strict=True)
+        inks = self.ink(np.stack(patches))
+        found = []
+        for ink, patch, factor, matrix, one in zip(inks, patches, factors, matrices, characters, strict=True):
+            ink = _own(ink, matrix, one.box_xyxy)
+            box = _ink_box(ink, matrix, frame_bgr.shape[1::-1])
+            if box is not None:
+                contrast = _contrast(ink, patch) / factor
+                found.append(Region(box, _crop(ink), contrast, one.light, score=one.score, reading=one.reading))
+        return found
+
+
+def _own(ink: np.ndarray, matrix: np.ndarray, box_xyxy: Corners) -> np.ndarray:
+    """A patch's ink (PATCH, PATCH) uint8 without that of neighbours and frames.
+
+    That is what lies beyond the character's box, and smaller pieces than the largest that come in from there.
+    """
+    x1, y1, x2, y2 = box_xyxy
+    beyond = BEYOND * max(x2 - x1, y2 - y1)
+    low = matrix[:, :2] @ (x1 - beyond, y1 - beyond) + matrix[:, 2]
+    high = matrix[:, :2] @ (x2 + beyond, y2 + beyond) + matrix[:, 2]
+    left, top = np.maximum(0, np.floor(low)).astype(int)
+    right, bottom = np.ceil(high).astype(int) + 1
+    part = ink[top:bottom, left:right]
+    own = np.zeros_like(ink)
+    own[top:bottom, left:right] = part
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(cv2.compare(part, RIM, cv2.CMP_GT))
+    if count > 2:
+        largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+        rims = np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]])
+        own[top:bottom, left:right][np.isin(pieces, list(set(rims.tolist()) - {0, largest}))] = 0
+    return own
+
+
+def _ink_box(ink: np.ndarray, matrix: np.ndarray, size_wh: tuple[int, ...]) -> Box | None:
+    """Where a patch's ink (PATCH, PATCH) uint8 lies in the frame."""
+    x, y, width, height = cv2.boundingRect(cv2.compare(ink, SURE, cv2.CMP_GT))
+    if not width:
+        return None
+    ends = (np.array([[x, y], [x + width, y + height]]) - 0.5 - matrix[:, 2]) / matrix[0, 0] + 0.5
+    (x1, y1), (x2, y2) = np.clip(np.rint(ends), 0, size_wh).astype(int).tolist()
+    return Box(x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
+
+
+def _crop(ink: np.ndarray) -> np.ndarray:
+    """The part of a patch that holds its ink, with the rim."""
+    x, y, width, height = cv2.boundingRect(cv2.compare(ink, RIM, cv2.CMP_GT))
+    crop = ink[y : y + height, x : x + width]
+    return np.where(crop > RIM, crop, 0).astype(np.uint8)
+
+
+def _contrast(ink: np.ndarray, patch: np.ndarray) -> float:
+    """How far the ink's mean is from that of the ground around it, in the patch's steps."""
+    near = cv2.dilate(ink, np.ones((5, 5), np.uint8))
+    inside, around = ink > SURE, (near > SURE) & (ink < RIM)
+    if not around.any():
+        return 0.0
+    return float(np.abs(patch[inside].mean(axis=0) - patch[around].mean(axis=0)).max())

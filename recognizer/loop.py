@@ -1,0 +1,132 @@
+"""The live loop: frames from a source, one observation each, to all sinks."""
+
+from typing import TYPE_CHECKING
+
+from recognizer.errors import SettingsError
+from recognizer.system.ctrl_c import CtrlC
+
+if TYPE_CHECKING:
+    from recognizer.hot_swap import LivePipeline
+    from recognizer.overlay.overlay import Overlay
+    from recognizer.preprocess.turns import Unmirror
+    from recognizer.settings import Settings
+    from recognizer.sinks.sink import Sink
+    from recognizer.sources.source import Source
+    from recognizer.teaching.teacher import Teacher
+    from recognizer.window.game import Referee
+    from recognizer.window.maps_panel import MapsPanel
+    from recognizer.window.window import Window
+
+TAB = "\t"
+
+
+def live(settings: "Settings") -> int:
+    """The whole program: frames from the source, through the pipeline, into the sinks."""
+    from recognizer.hot_swap import LivePipeline
+    from recognizer.overlay.overlay import Overlay
+    from recognizer.preprocess.turns import Unmirror
+    from recognizer.settings import HEADLESS_FRAMES
+    from recognizer.sinks.sink import open_sinks
+    from recognizer.sources.opening import default_source, open_source
+    from recognizer.window.window import has_screen
+
+    unmirror = Unmirror(settings.unmirror)
+    with CtrlC() as ctrl_c, LivePipeline(settings.task, settings.models) as pipeline:
+        spec = settings.source
+        if spec == "auto":
+            spec, line = default_source()
+            if line:
+                print(line)
+        if spec == "studio":
+            spec = f"studio:{studio_scene(pipeline)}"
+            pipeline.on_task = lambda task: source.show(studio_scene(pipeline))  # type: ignore[attr-defined]  # the studio
+        headless = settings.headless or not has_screen()
+        if settings.play and headless:
+            raise SettingsError("--play needs a window and a person: leave --headless out, and run it on a screen.")
+        if headless and not settings.headless:
+            print("No screen found: running without a window.")
+        with open_source(spec, size_wh=settings.size_wh, fps=settings.fps, paced=not headless) as source:
+            endless = source.live or spec.startswith("studio")
+            limit = settings.max_frames or (HEADLESS_FRAMES if headless and endless else None)
+            mirror = source.live and not spec.startswith("studio") if settings.mirror is None else settings.mirror
+            overlay = Overlay(mirror=mirror)
+            with open_sinks(_sinks(settings, pipeline, overlay, source, headless, unmirror)) as sinks:
+                for count, frame in enumerate(ctrl_c.frames(source), start=1):
+                    observation = pipeline.step(unmirror(frame))
+                    for sink in sinks:
+                        sink.write(observation)
+                    if count == limit:
+                        break
+    if headless:
+        for name in (VIDEO_NAME, SHEET_NAME, CSV_NAME):
+            print(f"Wrote {settings.output / name}")
+    return 0
+
+
+def studio_scene(pipeline: "LivePipeline") -> str:
+    """What the studio shows for the task that is running."""
+    from recognizer.studio.scenes import STUDIO_SCENE_OF_REGION, STUDIO_SCENES
+
+    return STUDIO_SCENES.get(pipeline.task) or STUDIO_SCENE_OF_REGION[pipeline.region]
+
+
+VIDEO_NAME, SHEET_NAME, CSV_NAME = "annotated.mp4", "contact-sheet.png", "predictions.csv"
+
+
+def _sinks(
+    settings: "Settings",
+    pipeline: "LivePipeline",
+    overlay: "Overlay",
+    source: "Source",
+    headless: bool,
+    unmirror: "Unmirror",
+) -> "list[Sink]":
+    from recognizer.sinks.contact_sheet import ContactSheet
+    from recognizer.sinks.csv_log import CsvLog
+    from recognizer.sinks.video import VideoWriter
+
+    if not headless:
+        *watchers, window = (
+            _game(settings, overlay, source)
+            if settings.play
+            else _workbench(settings, pipeline, overlay, source, unmirror)
+        )
+        pipeline.say = window.say
+        return [*watchers, window]
+    return [
+        VideoWriter(settings.output / VIDEO_NAME, overlay, fps=getattr(source, "fps", None) or settings.fps),
+        ContactSheet(settings.output / SHEET_NAME, overlay),
+        CsvLog(settings.output / CSV_NAME),
+    ]
+
+
+def _workbench(
+    settings: "Settings", pipeline: "LivePipeline", overlay: "Overlay", source: "Source", unmirror: "Unmirror"
+) -> "tuple[Teacher, MapsPanel, Window]":
+    """The window in which tasks are changed, samples recorded and models trained."""
+    from recognizer.overlay.drawing import several
+    from recognizer.teaching.teacher import Teacher
+    from recognizer.window.maps_panel import MapsPanel
+    from recognizer.window.teach_panel import TeachPanel
+    from recognizer.window.window import Window
+
+    teacher = Teacher(pipeline, settings.models)
+    maps = MapsPanel(pipeline)
+    overlay.extra = several(TeachPanel(teacher), maps)
+    actions = {TAB: pipeline.next_task, "f": maps.toggle, "x": unmirror.toggle, **teacher.actions}
+    window = Window(overlay, source.stop, screenshot_dir=settings.output, actions=actions, keys=teacher.key)
+    teacher.say = window.say
+    return teacher, maps, window
+
+
+def _game(settings: "Settings", overlay: "Overlay", source: "Source") -> "tuple[Referee, Window]":
+    """The window in which rock, paper, scissors is played."""
+    from recognizer.window.game import HELP_LINE, Referee, RockPaperScissors
+    from recognizer.window.score_board import ScoreBoard
+    from recognizer.window.window import Window
+
+    game = RockPaperScissors()
+    overlay.extra = ScoreBoard(game)
+    actions = {" ": game.start, "r": game.restart}
+    window = Window(overlay, source.stop, screenshot_dir=settings.output, actions=actions, help_line=HELP_LINE)
+    return Referee(game), window

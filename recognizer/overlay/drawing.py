@@ -1,0 +1,166 @@
+"""What everything on a picture is drawn with: colours, sizes, text and panels."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+import cv2
+import numpy as np
+
+from recognizer.overlay.text import draw_text_any, opencv_has, text_width_any
+from recognizer.values import Box
+
+Color = tuple[int, int, int]  # blue, green, red, each 0 to 255
+
+INK: Color = (34, 28, 24)  # panels, and text on bright pills
+PAPER: Color = (250, 248, 246)  # text on panels
+MUTED: Color = (196, 188, 180)  # second text on panels
+FAINT: Color = (112, 104, 98)  # empty bars, edges of insets
+UNKNOWN: Color = (138, 134, 130)  # boxes without a label
+KNOWN: Color = (142, 222, 62)  # what was recognised: a green that shows on paper, skin and blackboard
+ALERT: Color = (60, 184, 255)  # notices: amber
+
+PANEL_OPACITY = 0.74  # the least at which small text keeps its contrast over white paper
+REGULAR, BOLD = 400, 700  # font weights
+CAP_HEIGHT = 0.75  # of the font size: measured on OpenCV's built-in sans
+
+
+def several(*extras: "Extra") -> "Extra":
+    """Extras that are drawn one after the other, each keeping clear of those before."""
+
+    def draw(picture: np.ndarray, scale: Scale, boxes: Sequence[Box], panels: Sequence[Box | None]) -> list[Box]:
+        places: list[Box] = []
+        for extra in extras:
+            places += extra(picture, scale, boxes, [*panels, *places])
+        return places
+
+    return draw
+
+
+@dataclass(frozen=True)
+class Scale:
+    """All lengths of the overlay in pixels, from the size of the frame."""
+
+    width: int
+    height: int
+    text: int  # font size of labels and bars
+    small: int  # font size of help, captions and times
+    big: int  # font size of the number read
+    pad: int
+    line: int
+
+    @classmethod
+    def of(cls, width: int, height: int) -> "Scale":
+        # Portrait pictures are scaled by their width, as if they were 4:3, so that panels fit side by side.
+        unit = min(height, 0.75 * width) / 720
+        return cls(
+            width,
+            height,
+            text=max(11, round(10 + 14 * unit)),
+            small=max(10, round(8 + 11 * unit)),
+            big=max(14, round(62 * unit)),
+            pad=max(3, round(10 * unit)),
+            line=max(1, round(2.5 * unit)),
+        )
+
+
+# Takes the picture, its scale, the boxes in it and the panels so far; returns its own panels' places: all later ones
+# keep clear of them.
+Extra = Callable[[np.ndarray, Scale, Sequence[Box], Sequence[Box | None]], list[Box]]
+
+
+@cache
+def font() -> "cv2.FontFace":
+    """OpenCV's built-in face; recognizer/overlay/text.py draws the scripts that it does not have."""
+    return cv2.FontFace("sans")
+
+
+@lru_cache(maxsize=512)
+def text_width(text: str, size: int, weight: int = REGULAR) -> int:
+    """Pixels that a line takes."""
+    if not opencv_has(text):
+        return text_width_any(text, size)
+    x, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), font(), size, weight)
+    return x + width
+
+
+@lru_cache(maxsize=512)
+def shortened(text: str, limit: int, size: int, weight: int = REGULAR) -> str:
+    """The line itself, or as much of its beginning as fits into `limit` pixels with an ellipsis."""
+    if text_width(text, size, weight) <= limit:
+        return text
+    end = len(text)
+    while end and text_width(text[:end].rstrip() + "…", size, weight) > limit:
+        end -= 1
+    return text[:end].rstrip() + "…" if end else ""
+
+
+def draw_text(
+    picture: np.ndarray, text: str, x: int, y: int, size: int, color: Color = PAPER, weight: int = REGULAR
+) -> None:
+    """One line whose capitals are centred on row y and whose first letter starts at column x."""
+    if not opencv_has(text):
+        draw_text_any(picture, text, (x, y), size, color)
+        return
+    baseline = y + round(CAP_HEIGHT * size / 2)
+    cv2.putText(picture, text, (x, baseline), color, font(), size, weight)
+
+
+@lru_cache(maxsize=128)
+def rounded_mask(width: int, height: int, radius: int) -> np.ndarray:
+    """(height, width) uint8, 255 inside a rectangle with rounded corners."""
+    mask = np.zeros((height, width), np.uint8)
+    radius = min(radius, (width - 1) // 2, (height - 1) // 2)
+    cv2.rectangle(mask, (radius, 0), (width - 1 - radius, height - 1), 255, cv2.FILLED)
+    cv2.rectangle(mask, (0, radius), (width - 1, height - 1 - radius), 255, cv2.FILLED)
+    for x in (radius, width - 1 - radius):
+        for y in (radius, height - 1 - radius):
+            cv2.circle(mask, (x, y), radius, 255, cv2.FILLED)
+    return mask
+
+
+def draw_panel(picture: np.ndarray, box: Box, scale: Scale, color: Color = INK, opacity: float = PANEL_OPACITY) -> None:
+    """A rounded half-transparent rectangle; only its own part of the picture is touched."""
+    part = picture[box.y1 : box.y2, box.x1 : box.x2]
+    tinted = cv2.addWeighted(part, 1 - opacity, np.full_like(part, color), opacity, 0)
+    cv2.copyTo(tinted, rounded_mask(box.width, box.height, scale.pad), part)
+
+
+def fits(box: Box, scale: Scale) -> bool:
+    """Whether a panel has its place in the frame; what does not fit into a tiny frame is left out."""
+    return box.x1 >= 0 and box.y1 >= 0 and box.x2 <= scale.width and box.y2 <= scale.height
+
+
+def touches(box: Box, others: Sequence[Box | None]) -> bool:
+    """Whether a box overlaps any of the others; None among them is a panel that was not drawn."""
+    x1, y1, x2, y2 = box.xyxy
+    return any(o is not None and x1 < o.x2 and o.x1 < x2 and y1 < o.y2 and o.y1 < y2 for o in others)
+
+
+def percent(probability: float) -> str:
+    return f"{100 * probability:.0f}%"
+
+
+def enlarged(image: np.ndarray, side: int) -> np.ndarray:
+    """The (h, w) or (h, w, 3) picture as BGR about `side` pixels high: whole steps up, so that its pixels are seen."""
+    if image.ndim == 2:
+        image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+    height, width = image.shape[:2]
+    if height <= side:
+        factor = max(1, round(side / height))
+        return cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
+    return cv2.resize(image, (max(1, round(width * side / height)), side), interpolation=cv2.INTER_AREA)
+
+
+def letterboxed(picture: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
+    """The (H, W, 3) picture as large as fits into that size, in the middle of dark margins."""
+    width, height = size_wh
+    if picture.shape[:2] == (height, width):
+        return picture
+    shrink = min(width / picture.shape[1], height / picture.shape[0])
+    inner_wh = (max(1, round(picture.shape[1] * shrink)), max(1, round(picture.shape[0] * shrink)))
+    small = cv2.resize(picture, inner_wh, interpolation=cv2.INTER_AREA if shrink < 1 else cv2.INTER_LINEAR)
+    canvas = np.full((height, width, 3), INK, np.uint8)
+    left, top = (width - inner_wh[0]) // 2, (height - inner_wh[1]) // 2
+    canvas[top : top + inner_wh[1], left : left + inner_wh[0]] = small
+    return canvas

@@ -1,0 +1,243 @@
+"""Labels, probability bars and insets, placed where they cover nothing."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from recognizer.overlay.drawing import (
+    BOLD,
+    FAINT,
+    INK,
+    KNOWN,
+    MUTED,
+    PAPER,
+    UNKNOWN,
+    Scale,
+    draw_panel,
+    draw_text,
+    enlarged,
+    fits,
+    percent,
+    shortened,
+    text_width,
+    touches,
+)
+from recognizer.values import Box, Prediction
+
+BARS_LIMIT = 3  # more regions than this leave no room for bars beside each: only the leading one has them, at its input
+LEADING_SHARE = (
+    0.7  # of the largest box's area: the first region in reading order that reaches it leads, so it stays put
+)
+COVERING_SHARE = 0.1  # of the frame: an inset larger than this is left out of a small picture rather than hide a box
+
+
+def leading(boxes: Sequence[Box], predictions: Sequence[Prediction]) -> int | None:
+    """The region whose input is shown: a large known one, else a large unknown one; None where there is none."""
+    indices = [i for i, p in enumerate(predictions) if p.label is not None] or list(range(len(predictions)))
+    if not indices:
+        return None
+    areas = {i: boxes[i].width * boxes[i].height for i in indices}
+    return next(i for i in indices if areas[i] >= LEADING_SHARE * max(areas.values()))
+
+
+def draw_tags(
+    picture: np.ndarray,
+    boxes: Sequence[Box],
+    predictions: Sequence[Prediction],
+    scale: Scale,
+    panels: Sequence[Box | None],
+) -> None:
+    """Label and confidence on a bright pill at each known box: all side by side, all stacked, or the labels alone."""
+    known = [(box, p) for box, p in zip(boxes, predictions, strict=True) if p.label is not None]
+    for form in ("beside", "stacked", "alone"):
+        wanted = [(box, tag_size(prediction, form, scale)) for box, prediction in known]
+        places = place_tags(wanted, boxes, panels, scale)
+        if places is not None:
+            for place, (_, prediction) in zip(places, known, strict=True):
+                draw_tag(picture, place, prediction, form, scale)
+            return
+    for box, prediction in known:
+        draw_label(picture, box, prediction, scale)
+
+
+def tag_size(prediction: Prediction, form: str, scale: Scale) -> tuple[int, int]:
+    """Width and height of a pill with label and percentage `beside` it or `stacked` under it, or the label `alone`."""
+    inset, row = scale.pad // 2 + 1, scale.text + scale.pad // 2
+    label_width = text_width(tag_label(prediction, scale), scale.text, BOLD)
+    sure_width = text_width(percent(prediction.confidence), scale.small)
+    if form == "beside":
+        return label_width + sure_width + 3 * inset, row
+    if form == "stacked":
+        return max(label_width, sure_width) + 2 * inset, row + scale.small
+    return label_width + 2 * inset, row
+
+
+def tag_label(prediction: Prediction, scale: Scale) -> str:
+    return shortened(prediction.label or "", scale.width // 3, scale.text, BOLD)
+
+
+def place_tags(
+    wanted: Sequence[tuple[Box, tuple[int, int]]], boxes: Sequence[Box], panels: Sequence[Box | None], scale: Scale
+) -> list[Box] | None:
+    """For each box and pill size a free place: above, in a large box's corners, or below; None if one has none."""
+    cores = [(box, core(box)) for box in boxes]
+    placed: list[Box] = []
+    gap = 2 * scale.line
+    for box, (width, height) in wanted:
+        left = min(max(box.x1 - scale.line, 0), scale.width - width)
+        right = max(box.x2 + scale.line - width, 0)
+        choices = [(left, box.y1 - gap - height), (right, box.y1 - gap - height)]
+        if box.height > 4 * height and box.width > 2 * width:
+            inside = [(left + gap, box.y1 + gap), (right - gap, box.y1 + gap)]
+            inside += [(x, box.y2 - gap - height) for x, _ in inside]
+        else:
+            inside = []
+        choices += [*inside[:2], (left, box.y2 + gap), *inside[2:]]
+        obstacles = [*panels, *placed, *(inner for other, inner in cores if other != box)]
+        tags = (Box(x, y, x + width, y + height) for x, y in choices)
+        tag = next((tag for tag in tags if fits(tag, scale) and not touches(tag, obstacles)), None)
+        if tag is None:
+            return None
+        placed.append(tag)
+    return placed
+
+
+def core(box: Box) -> Box:
+    """The part of a box that nothing should cover: neighbours' tags may touch the margin around the ink."""
+    across, down = box.width // 6, box.height // 6
+    return Box(box.x1 + across, box.y1 + down, box.x2 - across, box.y2 - down)
+
+
+def draw_tag(picture: np.ndarray, place: Box, prediction: Prediction, form: str, scale: Scale) -> None:
+    """The pill of tag_size at its place."""
+    inset, row = scale.pad // 2 + 1, scale.text + scale.pad // 2
+    label, sure = tag_label(prediction, scale), percent(prediction.confidence)
+    draw_panel(picture, place, scale, KNOWN, opacity=1)
+    draw_text(picture, label, place.x1 + inset, place.y1 + row // 2, scale.text, INK, BOLD)
+    if form == "beside":
+        x = place.x2 - inset - text_width(sure, scale.small)
+        draw_text(picture, sure, x, place.y1 + row // 2, scale.small, INK)
+    elif form == "stacked":
+        draw_text(picture, sure, place.x1 + inset, place.y1 + row + scale.small // 3, scale.small, INK)
+
+
+def draw_label(picture: np.ndarray, box: Box, prediction: Prediction, scale: Scale) -> None:
+    """The label alone at the box's upper edge, as small as the box is narrow: for pictures full of boxes."""
+    size = min(scale.text, max(scale.small // 2, box.width))
+    label = shortened(prediction.label or "", max(box.width, scale.text), size, BOLD)
+    x, y = max(box.x1, 0), max(box.y1 - size - 2, 0)
+    place = Box(x, y, x + text_width(label, size, BOLD) + 2, y + size + 2)
+    if label and fits(place, scale):
+        draw_panel(picture, place, scale, KNOWN, opacity=1)
+        draw_text(picture, label, x + 1, y + size // 2 + 1, size, INK, BOLD)
+
+
+def bars_size(prediction: Prediction, scale: Scale) -> tuple[int, int]:
+    """Width and height of the panel that draw_bars fills."""
+    return bars_label_width(prediction, scale) + 7 * scale.text, 2 * scale.pad + len(prediction.top) * bars_row(scale)
+
+
+def bars_row(scale: Scale) -> int:
+    """Pixels from one bar to the next."""
+    return round(1.4 * scale.text)
+
+
+def bars_label_width(prediction: Prediction, scale: Scale) -> int:
+    """Pixels of the widest label, at most as much as leaves the bars their room."""
+    widest = max((text_width(label, scale.text, BOLD) for label, _ in prediction.top), default=0)
+    return min(widest, 8 * scale.text)
+
+
+def place_bars(
+    boxes: Sequence[Box], predictions: Sequence[Prediction], scale: Scale, taken: Sequence[Box | None]
+) -> dict[int, Box]:
+    """Free places beside the known boxes, by index: for all of them, or for none where one finds no room."""
+    known = [i for i, prediction in enumerate(predictions) if prediction.label is not None and prediction.top]
+    if len(known) > BARS_LIMIT:
+        return {}
+    places: dict[int, Box] = {}
+    for index in known:
+        box, (width, height) = boxes[index], bars_size(predictions[index], scale)
+        y = min(max(box.y1 - scale.line, 0), max(0, scale.height - height))
+        lefts = (box.x2 + scale.pad, box.x1 - scale.pad - width)
+        choices = [Box(x, y, x + width, y + height) for x in lefts]
+        occupied = [*boxes, *taken, *places.values()]
+        free = [place for place in choices if fits(place, scale) and not touches(place, occupied)]
+        if not free:
+            return {}
+        places[index] = free[0]
+    return places
+
+
+def draw_bars(picture: np.ndarray, prediction: Prediction, place: Box, scale: Scale) -> None:
+    """The best labels with their probabilities as bars; the panel is the caller's where it holds more than them."""
+    label_width, row = bars_label_width(prediction, scale), bars_row(scale)
+    sure_width = text_width("100%", scale.small)
+    start = place.x1 + scale.pad + label_width + scale.pad
+    end = place.x2 - 2 * scale.pad - sure_width
+    half = max(1, scale.text // 5)
+    for rank, (label, probability) in enumerate(prediction.top):
+        y = place.y1 + scale.pad + rank * row + row // 2
+        color = KNOWN if rank == 0 else MUTED
+        name = shortened(label, label_width, scale.text, BOLD)
+        draw_text(picture, name, place.x1 + scale.pad, y, scale.text, PAPER if rank == 0 else MUTED, BOLD)
+        if end > start:
+            filled = start + round(min(1.0, max(0.0, probability)) * (end - start))
+            cv2.rectangle(picture, (start, y - half), (end, y + half), FAINT, cv2.FILLED)
+            if filled > start:
+                cv2.rectangle(picture, (start, y - half), (filled, y + half), color, cv2.FILLED)
+        sure = percent(probability)
+        draw_text(picture, sure, place.x2 - scale.pad - text_width(sure, scale.small), y, scale.small)
+
+
+def draw_inset(
+    picture: np.ndarray,
+    prediction: Prediction,
+    with_bars: bool,
+    scale: Scale,
+    boxes: Sequence[Box],
+    panels: Sequence[Box | None],
+) -> Box | None:
+    """What the network sees of the leading region, enlarged, in the first corner where it covers no box.
+
+    Returns its place, None where the frame has none.
+    """
+    seen = enlarged(prediction.image, max(28, round(0.2 * min(scale.height, 0.75 * scale.width))))
+    height, width = seen.shape[:2]
+    caption = "network input"
+    caption_height = scale.small + scale.pad // 2
+    bars_wh = bars_size(prediction, scale) if with_bars and prediction.label is not None else (0, scale.pad)
+    panel_width = max(width + 2 * scale.pad, text_width(caption, scale.small) + 2 * scale.pad, bars_wh[0])
+    panel_height = scale.pad + caption_height + height + bars_wh[1]
+    place = place_inset((panel_width, panel_height), scale, boxes, panels)
+    if place is None:
+        return None
+    draw_panel(picture, place, scale)
+    draw_text(picture, caption, place.x1 + scale.pad, place.y1 + scale.pad + scale.small // 2, scale.small, MUTED)
+    top, left = place.y1 + scale.pad + caption_height, place.x1 + (panel_width - width) // 2
+    picture[top : top + height, left : left + width] = seen
+    edge = KNOWN if prediction.label is not None else UNKNOWN
+    cv2.rectangle(picture, (left - 1, top - 1), (left + width, top + height), edge, 1)
+    if bars_wh[0]:
+        draw_bars(picture, prediction, Box(place.x1, top + height, place.x2, place.y2), scale)
+    return place
+
+
+def place_inset(
+    size_wh: tuple[int, int], scale: Scale, boxes: Sequence[Box], panels: Sequence[Box | None]
+) -> Box | None:
+    """The first corner where a panel covers no box, else, unless it is large, the first that is free of panels."""
+    width, height = size_wh
+    left, right = scale.pad, scale.width - scale.pad - width
+    bottom = scale.height - scale.pad - height
+    tops = [p.y2 + scale.pad for p in panels if p is not None and p.y1 == scale.pad]
+    bottoms = [p.y1 - scale.pad - height for p in panels if p is not None and p.y2 == scale.height - scale.pad]
+    corners = [(right, bottom), *((x, y) for y in bottoms for x in (right, left)), (left, bottom)]
+    corners += [(x, y) for y in sorted(tops) for x in (right, left)]
+    places = [Box(x, y, x + width, y + height) for x, y in corners]
+    places = [place for place in places if fits(place, scale) and not touches(place, panels)]
+    free = [place for place in places if not touches(place, boxes)]
+    if not free and width * height > COVERING_SHARE * scale.width * scale.height:
+        return None
+    return next(iter(free or places), None)

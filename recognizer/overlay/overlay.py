@@ -1,0 +1,287 @@
+"""Draws what was seen on a copy of the frame. Mirroring for display happens here and nowhere else."""
+
+import time
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+
+from recognizer.overlay.drawing import (
+    ALERT,
+    BOLD,
+    INK,
+    KNOWN,
+    MUTED,
+    PAPER,
+    UNKNOWN,
+    Color,
+    Extra,
+    Scale,
+    draw_panel,
+    draw_text,
+    fits,
+    shortened,
+    text_width,
+    touches,
+)
+from recognizer.overlay.labels import draw_bars, draw_inset, draw_tags, leading, place_bars
+from recognizer.preprocess.turns import Turn, note_of
+from recognizer.values import Box, Hand, Observation, Prediction
+
+BONES = ((0, 1), (0, 5), (5, 9), (9, 13), (13, 17), (0, 17), *((k, k + 1) for k in range(1, 20) if k % 4))
+GUIDE_CAPTION = "hold it here"
+RATE_MEMORY_S = 1.0  # the shown frame rate and times are means over about this long, so that the figures can be read
+RATE_PAUSE_S = 2.0  # a longer gap between two frames is a pause, not a frame rate
+
+
+class Overlay:
+    """Draws observations; the switches are plain attributes that the window's keys change.
+
+    Give each sink an overlay of its own: the frame rate is that of the pictures this one has drawn.
+    """
+
+    def __init__(
+        self,
+        mirror: bool = False,
+        show_stages: bool = False,
+        help_line: str = "",
+        clock: Callable[[], float] = time.perf_counter,
+        extra: Extra | None = None,
+    ) -> None:
+        """`help_line` holds the keys and what they do, such as "q quit · p timings"; `clock` counts seconds.
+
+        `extra` draws panels of its own, such as a game's score, into the picture.
+        """
+        self.mirror = mirror
+        self.show_stages = show_stages
+        self.help_line = help_line
+        self.notice = ""  # one line from the window, such as where a screenshot went
+        self.fps: float | None = None  # of the pictures drawn; None until there were two
+        self._clock = clock
+        self.extra = extra
+        self._drawn: Observation | None = None
+        self._drawn_s = 0.0
+        self._stages_ms: dict[str, float] = {}
+
+    def draw(self, observation: Observation) -> np.ndarray:
+        """A new (H, W, 3) uint8 BGR picture; the frame's own is not touched."""
+        self._keep_time(observation)
+        frame_bgr = observation.frame.image_bgr
+        picture = cv2.flip(frame_bgr, 1) if self.mirror else frame_bgr.copy()
+        height, width = picture.shape[:2]
+        scale = Scale.of(width, height)
+        boxes = [region.box for region in observation.regions]
+        if self.mirror:
+            boxes = [mirrored(box, width) for box in boxes]
+        predictions = observation.predictions
+
+        for region, prediction in zip(observation.regions, predictions, strict=True):
+            if region.hand is not None:
+                draw_skeleton(picture, joints_xy(region.hand, width if self.mirror else None), prediction, scale)
+        for box, prediction in zip(boxes, predictions, strict=True):
+            draw_box(picture, box, prediction, scale)
+        panels = [
+            draw_reading(picture, observation.text, scale),
+            draw_figures(picture, self._figures(), scale),
+            draw_help(picture, self.help_line, scale),
+        ]
+        if self.extra is not None:
+            panels += self.extra(picture, scale, boxes, panels)
+        if observation.guide is not None:
+            guide = mirrored(observation.guide, width) if self.mirror else observation.guide
+            panels.append(draw_guide(picture, guide, scale))
+        notice = observation.frame.notice or note_of(observation.predictions)
+        panels.append(draw_notice(picture, notice, scale, panels))
+        panels.append(draw_notice(picture, self.notice, scale, panels, PAPER))
+
+        bars = place_bars(boxes, predictions, scale, panels)
+        lead = leading(boxes, predictions)
+        if lead is not None:
+            taken = [*panels, *bars.values()]
+            inset = draw_inset(picture, predictions[lead], not bars, scale, boxes, taken)
+            panels.append(inset or draw_inset(picture, predictions[lead], False, scale, boxes, [*taken, *boxes]))
+        draw_tags(picture, boxes, predictions, scale, [*panels, *bars.values()])
+        for index, place in bars.items():
+            draw_panel(picture, place, scale)
+            draw_bars(picture, predictions[index], place, scale)
+        return picture
+
+    def _keep_time(self, observation: Observation) -> None:
+        """Follow frame rate and stage times, unless the same frame is drawn again."""
+        if observation is self._drawn:
+            return
+        now_s = self._clock()
+        elapsed_s = now_s - self._drawn_s
+        if self._drawn is not None and 0 < elapsed_s < RATE_PAUSE_S:
+            share = min(1.0, elapsed_s / RATE_MEMORY_S)
+            before_s = 1 / self.fps if self.fps else elapsed_s
+            self.fps = 1 / (before_s + share * (elapsed_s - before_s))
+        else:
+            share = 1.0
+        self._drawn, self._drawn_s = observation, now_s
+        self._stages_ms = {
+            name: (before_ms := self._stages_ms.get(name, ms)) + share * (ms - before_ms)
+            for name, ms in observation.stages_ms.items()
+        }
+
+    def _figures(self) -> list[tuple[str, str]]:
+        """Rows of name and figure: the frame rate, and with `show_stages` what each stage takes and their sum."""
+        rows = [("", f"{self.fps:.0f} fps")] if self.fps is not None else []
+        if self.show_stages and self._stages_ms:
+            rows += [(name, f"{ms:.1f} ms") for name, ms in self._stages_ms.items()]
+            rows += [("all stages", f"{sum(self._stages_ms.values()):.1f} ms")]
+        return rows
+
+
+def mirrored(box: Box, width: int) -> Box:
+    """Where a box lies in a picture of that width when it is flipped left to right."""
+    return Turn.MIRRORED.box(box, (width, 0))
+
+
+def joints_xy(hand: Hand, mirrored_width: int | None) -> np.ndarray:
+    """(21, 2) int32: where the joints lie in the picture, flipped left to right where its width is given."""
+    points = np.nan_to_num(hand.landmarks[:, :2].astype(np.float64)).clip(-30000, 30000)  # what OpenCV's lines can take
+    if mirrored_width is not None:
+        points[:, 0] = mirrored_width - 1 - points[:, 0]
+    return points.round().astype(np.int32)
+
+
+def draw_box(picture: np.ndarray, box: Box, prediction: Prediction, scale: Scale) -> None:
+    """A thin grey frame, or for what is known a bright one with strong corners and dark edges."""
+    first, last = (box.x1, box.y1), (box.x2 - 1, box.y2 - 1)
+    if prediction.label is None:
+        cv2.rectangle(picture, first, last, UNKNOWN, scale.line)
+        return
+    side = max(2, min(box.width, box.height) // 5)
+    for color, edge in ((INK, 2), (KNOWN, 0)):
+        cv2.rectangle(picture, first, last, color, scale.line + edge)
+        for x, inward_x in ((first[0], side), (last[0], -side)):
+            for y, inward_y in ((first[1], side), (last[1], -side)):
+                corner = np.array([(x + inward_x, y), (x, y), (x, y + inward_y)], np.int32)
+                cv2.polylines(picture, [corner], False, color, 2 * scale.line + edge)
+
+
+def draw_skeleton(picture: np.ndarray, joints: np.ndarray, prediction: Prediction, scale: Scale) -> None:
+    """The (21, 2) joints of a hand and the bones between them, with dark edges so that they show on any skin."""
+    reach = float(np.ptp(joints, axis=0).max())
+    line = max(1, min(scale.line, round(reach / 90)))  # a small hand keeps its shape under its skeleton
+    bones = [joints[[start, end]] for start, end in BONES]
+    cv2.polylines(picture, bones, False, INK, line + 2, cv2.LINE_AA)
+    cv2.polylines(picture, bones, False, PAPER if prediction.label is not None else MUTED, line, cv2.LINE_AA)
+    for joint in joints.tolist():
+        cv2.circle(picture, joint, 2 * line + 1, INK, cv2.FILLED, cv2.LINE_AA)
+        color = KNOWN if prediction.label is not None else UNKNOWN
+        cv2.circle(picture, joint, max(1, 2 * line - 1), color, cv2.FILLED, cv2.LINE_AA)
+
+
+def draw_guide(picture: np.ndarray, guide: Box, scale: Scale) -> Box | None:
+    """A dashed frame with a line under its upper edge that says what it is for; returns the line's place."""
+    corners = [(guide.x1, guide.y1), (guide.x2 - 1, guide.y1), (guide.x2 - 1, guide.y2 - 1), (guide.x1, guide.y2 - 1)]
+    dashes = []
+    for start, end in zip(np.array(corners, float), np.array([*corners[1:], corners[0]], float), strict=True):
+        count = max(1, round(float(np.abs(end - start).sum()) / (3 * scale.pad)))
+        ends = start + (end - start) * ((np.arange(2 * count + 2) / (2 * count + 1))[:, None])
+        dashes += [ends[k : k + 2].round().astype(np.int32) for k in range(0, 2 * count + 1, 2)]
+    cv2.polylines(picture, dashes, False, INK, scale.line + 2, cv2.LINE_AA)
+    cv2.polylines(picture, dashes, False, PAPER, scale.line, cv2.LINE_AA)
+    limit = guide.width - 4 * scale.pad
+    size = scale.text if text_width(GUIDE_CAPTION, scale.text) <= limit else scale.small
+    line = shortened(GUIDE_CAPTION, limit, size)
+    width, height = text_width(line, size) + 2 * scale.pad, size + scale.pad
+    x, y = (guide.x1 + guide.x2 - width) // 2, guide.y1 + 2 * scale.pad
+    place = Box(x, y, x + width, y + height)
+    if not line or not fits(place, scale):
+        return None
+    draw_panel(picture, place, scale)
+    draw_text(picture, line, x + scale.pad, y + height // 2, size)
+    return place
+
+
+def draw_reading(picture: np.ndarray, text: str, scale: Scale) -> Box | None:
+    """Top left, big: the number read."""
+    limit = round(0.6 * scale.width)
+    size = scale.big
+    while size > scale.text and text_width(text, size, BOLD) > limit:
+        size -= max(1, size // 10)
+    text = shortened(text, limit, size, BOLD)
+    corner = scale.pad
+    panel = Box(corner, corner, corner + text_width(text, size, BOLD) + 3 * scale.pad, corner + size + scale.pad)
+    if not text or not fits(panel, scale):
+        return None
+    draw_panel(picture, panel, scale)
+    draw_text(picture, text, panel.x1 + round(1.5 * scale.pad), (panel.y1 + panel.y2) // 2, size, PAPER, BOLD)
+    return panel
+
+
+def draw_figures(picture: np.ndarray, rows: Sequence[tuple[str, str]], scale: Scale) -> Box | None:
+    """Top right: rows of name and figure, figures flush right; the last of several rows is their sum."""
+    if not rows:
+        return None
+    gap = 2 * scale.pad if any(name for name, _ in rows) else 0
+    names = max(text_width(name, scale.small) if name else 0 for name, _ in rows)
+    figures = max(text_width(figure, scale.small) for _, figure in rows)
+    row = round(1.4 * scale.small)
+    right = scale.width - scale.pad
+    width, height = names + gap + figures + 2 * scale.pad, len(rows) * row + scale.pad
+    panel = Box(right - width, scale.pad, right, scale.pad + height)
+    if not fits(panel, scale):
+        return None
+    draw_panel(picture, panel, scale)
+    for index, (name, figure) in enumerate(rows):
+        y = panel.y1 + scale.pad // 2 + index * row + row // 2
+        strong = index in (0, len(rows) - 1)
+        draw_text(picture, name, panel.x1 + scale.pad, y, scale.small, PAPER if strong else MUTED)
+        x = right - scale.pad - text_width(figure, scale.small)
+        draw_text(picture, figure, x, y, scale.small, PAPER if strong else MUTED)
+    return panel
+
+
+def draw_help(picture: np.ndarray, help_line: str, scale: Scale) -> Box | None:
+    """Bottom left: the keys, bright, and what they do; entries that do not fit are left out from the end."""
+    gap = 2 * scale.pad
+    entries = []
+    x = 2 * scale.pad
+    for entry in help_line.split(" · ") if help_line else []:
+        key, _, action = entry.partition(" ")
+        key_width = text_width(key + " ", scale.small, BOLD)
+        end = x + key_width + text_width(action, scale.small)
+        if end > scale.width - 2 * scale.pad:
+            break
+        entries.append((x, key, x + key_width, action))
+        x = end + gap
+    if not entries:
+        return None
+    bottom = scale.height - scale.pad
+    panel = Box(scale.pad, bottom - round(1.7 * scale.small), x - gap + scale.pad, bottom)
+    if not fits(panel, scale):
+        return None
+    draw_panel(picture, panel, scale)
+    y = (panel.y1 + panel.y2) // 2
+    for key_x, key, action_x, action in entries:
+        draw_text(picture, key, key_x, y, scale.small, PAPER, BOLD)
+        draw_text(picture, action, action_x, y, scale.small, MUTED)
+    return panel
+
+
+def draw_notice(
+    picture: np.ndarray, notice: str, scale: Scale, panels: Sequence[Box | None], color: Color = ALERT
+) -> Box | None:
+    """One line on a banner in the middle of the top, below the panels that it would touch there."""
+    line = shortened(notice, scale.width - 6 * scale.pad, scale.text)
+    width, height = text_width(line, scale.text) + 4 * scale.pad, scale.text + 2 * scale.pad
+    banner = place_banner((width, height), scale, panels)
+    if not line or not fits(banner, scale):
+        return None
+    draw_panel(picture, banner, scale, color, opacity=0.95)
+    draw_text(picture, line, banner.x1 + 2 * scale.pad, banner.y1 + height // 2, scale.text, INK)
+    return banner
+
+
+def place_banner(size_wh: tuple[int, int], scale: Scale, panels: Sequence[Box | None]) -> Box:
+    """The middle of the top, below the panels that would be touched there; it may lie outside of a tiny frame."""
+    width, height = size_wh
+    x, y = (scale.width - width) // 2, scale.pad
+    for panel in sorted((panel for panel in panels if panel is not None), key=lambda panel: panel.y2):
+        if touches(Box(x, y, x + width, y + height), [panel]):
+            y = panel.y2 + scale.pad
+    return Box(x, y, x + width, y + height)

@@ -1,0 +1,1 @@
+"""From a crop to what a network takes; training imports it, too."""

@@ -1,0 +1,132 @@
+"""What a hand looks like: features inside MediaPipe's own network for joints.
+
+Joints say how fingers are bent, and little of how they lie on each other, which is what tells M, N, S and T apart.
+"""
+
+import struct
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from recognizer.errors import AssetError
+from recognizer.preprocess import pose
+from recognizer.system.native import silent_stderr
+
+VERSION = "hand-appearance-1"  # written into each model's card; change it whenever a feature changes
+
+SIDE = 224  # pixels of the network's input
+POOLED = (1, 1152)  # shape of the features of the whole picture
+MAP = (1, 14, 14, 112)  # shape of the features of places, of which each joint has one
+SIZE = POOLED[1] + pose.JOINTS * MAP[3]  # features
+REACH = 2.0  # times a hand's size: as much as MediaPipe shows to this network
+AHEAD = 0.1  # of a hand's size: joints end before the fingertips do
+NETWORK = "hand_landmarks_detector.tflite"  # in the hand_landmarker asset
+JOINTS_OUTPUT = 0  # of the network's outputs
+THREADS = 2
+
+
+class Appearance:
+    """MediaPipe's network for joints, with features from its inside as outputs.
+
+    Raises AssetError where the asset is damaged or its network is another one.
+    """
+
+    def __init__(self, task_path: Path, threads: int = THREADS):
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:
+            with zipfile.ZipFile(task_path) as archive:
+                content = bytearray(archive.read(NETWORK))
+            self._joints, self._pooled, self._map = _expose_features(content)
+            with silent_stderr():
+                self._network = Interpreter(model_content=bytes(content), num_threads=threads)
+                self._network.allocate_tensors()
+                self._input = self._network.get_input_details()[0]["index"]
+        except (OSError, LookupError, ValueError, RuntimeError, struct.error, zipfile.BadZipFile) as error:
+            raise AssetError(
+                f"{task_path} is missing or damaged ({error}). Fetch it again: python -m recognizer.registry.assets"
+            ) from error
+
+    def features(self, crop_bgr: np.ndarray, landmarks: np.ndarray, side: str) -> np.ndarray:
+        """Features (SIZE,) float32 of a hand in a crop (h, w, 3) uint8 BGR, with its joints (21, 3) in the crop's pixels.
+
+        A left hand gives what its mirror image gives for a right one.
+        """
+        return self.of_upright(upright(crop_bgr, landmarks, left=side == "left"))
+
+    def of_upright(self, image_rgb: np.ndarray) -> np.ndarray:
+        """Features (SIZE,) float32 of a picture (SIDE, SIDE, 3) uint8 RGB of an upright right hand."""
+        # the network is MediaPipe's, which takes 0 to 1 and has no layer for it
+        self._network.set_tensor(self._input, np.multiply(image_rgb, np.float32(1 / 255), dtype=np.float32)[None])
+        self._network.invoke()
+        joints = self._network.get_tensor(self._joints).reshape(pose.JOINTS, 3)
+        places = _at_places(self._network.get_tensor(self._map)[0], joints[:, :2] / SIDE)
+        return np.concatenate([self._network.get_tensor(self._pooled)[0], places.ravel()])
+
+
+def _at_places(features: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Features (N, C) of a map (h, w, C) at places (N, 2), x and y from 0 to 1 of its sides, between its cells."""
+    height, width = features.shape[:2]
+    cells = np.clip(np.nan_to_num(places) * (width, height) - 0.5, 0, (width - 1.001, height - 1.001))
+    x, y = cells.astype(int).T
+    right, below = (cells - np.floor(cells)).T[..., None]
+    above_row = features[y, x] * (1 - right) + features[y, x + 1] * right
+    below_row = features[y + 1, x] * (1 - right) + features[y + 1, x + 1] * right
+    return (above_row * (1 - below) + below_row * below).astype(np.float32)
+
+
+def _expose_features(content: bytearray) -> tuple[int, int, int]:
+    """Make features outputs in a network's bytes, in place of its last outputs: the tensors of joints, POOLED and MAP.
+
+    Raises ValueError where the network has no such features.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(content, 0)
+    graph = model.Subgraphs(0)
+    made_by = {}
+    for number in range(graph.OperatorsLength()):
+        operator = graph.Operators(number)
+        tensor = int(operator.Outputs(0))
+        shape = tuple(int(side) for side in graph.Tensors(tensor).ShapeAsNumpy())
+        made_by[model.OperatorCodes(operator.OpcodeIndex()).BuiltinCode(), shape] = tensor  # the last one stays
+    try:
+        pooled = made_by[schema.BuiltinOperator.MEAN, POOLED]
+        places = made_by[schema.BuiltinOperator.ADD, MAP]
+    except KeyError as error:
+        raise ValueError(f"{NETWORK} has no features of shape {error.args[0][1]}") from error
+    outputs = graph.OutputsAsNumpy()  # a view of the bytes themselves
+    outputs[-1], outputs[-2] = pooled, places
+    return int(outputs[JOINTS_OUTPUT]), pooled, places
+
+
+def upright(
+    crop_bgr: np.ndarray,
+    landmarks: np.ndarray,
+    *,
+    left: bool,
+    turn_rad: float = 0.0,
+    zoom: float = 1.0,
+    shift: tuple[float, float] = (0.0, 0.0),
+) -> np.ndarray:
+    """The hand as MediaPipe shows it to the network: (SIDE, SIDE, 3) uint8 RGB, fingers up, a left one mirrored.
+
+    `turn_rad`, `zoom` and `shift` (in widths of the picture) make another picture of the same hand, for training.
+    """
+    points = np.nan_to_num(landmarks[:, :2].astype(np.float64))
+    roots = points[[pose.INDEX_ROOT, pose.MIDDLE_ROOT, pose.RING_ROOT]]
+    x, y = np.array([0.25, 0.5, 0.25]) @ roots - points[pose.WRIST]
+    angle = np.arctan2(x, -y) + turn_rad
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    turned = points @ turn.T
+    low, high = turned.min(axis=0), turned.max(axis=0)
+    size = max(1.0, float((high - low).max()))
+    middle = (low + high) / 2 - (0, AHEAD * size) + np.array(shift) * REACH * size
+    scale = SIDE / (REACH * size * zoom)
+    matrix = np.column_stack([scale * turn, SIDE / 2 - scale * middle])
+    shown = cv2.warpAffine(crop_bgr, matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
+    if left:
+        shown = shown[:, ::-1]
+    return np.ascontiguousarray(shown[..., ::-1])

@@ -1,0 +1,182 @@
+"""Files that the project needs and does not ship, such as MediaPipe's hand model: checksums, and where to get them.
+
+`python -m recognizer.registry.assets` fetches what is missing.
+"""
+
+import argparse
+import hashlib
+import struct
+import subprocess
+import sys
+import tempfile
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from recognizer.errors import AssetError, DownloadError
+from recognizer.system import files, paths
+from recognizer.system.download import TIMEOUT_S, download, mismatch, one_line, part_of, storing
+from recognizer.system.terminal import exit_on_error
+
+FETCH = "python3 start.py assets, or python -m recognizer.registry.assets"  # the remedy wherever an asset is missing
+ALIGNMENT_BYTES = 64  # LiteRT copies the weights of a network that does not lie at a multiple of this, and warns
+ALIGNMENT_TAG = 0xD935  # of padding in a zip entry, as Android's zipalign writes it
+
+
+@dataclass(frozen=True)
+class Download:
+    """The file as it is, from a web address."""
+
+    url: str
+    sha256: str
+
+    def fetch(self, path: Path) -> None:
+        download(self.url, path, f"sha256:{self.sha256}")
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """Members of a wheel of the package index, packed into one zip archive."""
+
+    requirement: str  # as pip takes it
+    members: tuple[tuple[str, str], ...]  # (name in the archive, path in the wheel)
+    sha256: str  # of the archive
+
+    def fetch(self, path: Path) -> None:
+        print(f"Downloading {self.requirement} to take {path.name} out of it", flush=True)
+        with storing(path):
+            with files.new_file(path) as file, tempfile.TemporaryDirectory() as folder:
+                pack(_download_wheel(self.requirement, Path(folder)), self.members, file)
+                wrong = mismatch(file, f"sha256:{self.sha256}")
+                if wrong:
+                    raise DownloadError(f"{self.requirement} {wrong}.")
+            part_of(path).unlink(missing_ok=True)  # what another source began to give
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file by its name in the asset folder. What any of its sources gives is the right file."""
+
+    file: str
+    sources: tuple[Download | Wheel, ...]  # tried in this order
+
+
+ASSETS = {
+    "hand_landmarker": Asset(
+        "hand_landmarker.task",
+        (
+            Download(
+                "https://storage.googleapis.com/mediapipe-models/hand_landmarker/hand_landmarker/float16/1/"
+                "hand_landmarker.task",
+                "fbc2a30080c3c557093b5ddfc334698132eb341044ccee322ccf8bcf3607cde1",
+            ),
+            Wheel(
+                "mediapipe==0.10.21",  # the last one that carries the networks
+                (
+                    ("hand_detector.tflite", "mediapipe/modules/palm_detection/palm_detection_full.tflite"),
+                    ("hand_landmarks_detector.tflite", "mediapipe/modules/hand_landmark/hand_landmark_full.tflite"),
+                ),
+                "3c05a595b195902bc153e97a53fb669db9b45ceabccb39902bc0ab3e6db9974c",
+            ),
+        ),
+    ),
+}
+
+
+def find_asset(name: str, folder: Path | None = None) -> Path:
+    """The asset's file, checked. Raises AssetError with the way to get it; never goes to the network."""
+    wrong = problem(name, folder)
+    if wrong:
+        raise AssetError(f"{wrong}. Fetch it: {FETCH}.")
+    return _path(name, folder)
+
+
+def problem(name: str, folder: Path | None = None) -> str:
+    """What is wrong with the asset's file, "" where nothing is."""
+    path = _path(name, folder)
+    try:
+        found = _sha256(path)
+    except FileNotFoundError:
+        return f"{path} is missing"
+    except OSError as error:
+        return f"{path} cannot be read ({error.strerror or error})"
+    if found not in {source.sha256 for source in ASSETS[name].sources}:
+        return f"{path} is damaged or of another version (SHA-256 {found[:12]}…)"
+    return ""
+
+
+def fetch_asset(name: str, folder: Path | None = None) -> Path:
+    """The asset's file, from the first source that gives it unless it is there. Raises AssetError."""
+    path = _path(name, folder)
+    if not problem(name, folder):
+        return path
+    reasons = []
+    for source in ASSETS[name].sources:
+        try:
+            source.fetch(path)
+            return path
+        except DownloadError as error:
+            reasons.append(str(error))
+    raise AssetError(
+        f"{path.name} could not be fetched. {' '.join(reasons)} "
+        f"Connect to the internet and run: {FETCH}. Or put the file into {path.parent}."
+    )
+
+
+def pack(wheel: Path, members: tuple[tuple[str, str], ...], file: BinaryIO) -> None:
+    """Copy members of the wheel into a zip archive, the same bytes on every machine. Raises DownloadError.
+
+    They are stored, not compressed, and begin at multiples of ALIGNMENT_BYTES, so that they can be mapped into memory.
+    """
+    try:
+        with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for name, path in members:
+                entry = zipfile.ZipInfo(name)  # of 1980, the earliest time that a zip archive knows
+                entry.create_system = 3  # Unix, wherever it is packed
+                entry.external_attr = 0o644 << 16
+                header_bytes = 30 + len(name) + 4  # of the entry, its name, and the padding's tag and length
+                padding = bytes(-(file.tell() + header_bytes) % ALIGNMENT_BYTES)
+                entry.extra = struct.pack("<HH", ALIGNMENT_TAG, len(padding)) + padding
+                archive.writestr(entry, source.read(path))
+    except (zipfile.BadZipFile, KeyError, EOFError, zlib.error) as error:
+        raise DownloadError(f"{wheel.name} is not the wheel that was expected ({error}).") from error
+
+
+def main() -> None:
+    """Fetch every asset that is missing and say where it is."""
+    argparse.ArgumentParser(
+        prog="python -m recognizer.registry.assets",
+        description=f"Fetch what is missing: {', '.join(asset.file for asset in ASSETS.values())}.",
+        epilog="It goes into the folder that RECOGNIZER_ASSETS names, else into models/assets/.",
+    ).parse_args()
+    with exit_on_error():
+        for name in ASSETS:
+            print(f"{name}: {fetch_asset(name)}")
+
+
+def _path(name: str, folder: Path | None) -> Path:
+    return (folder or paths.assets()) / ASSETS[name].file
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _download_wheel(requirement: str, folder: Path) -> Path:
+    """Have pip put the wheel for one fixed platform into the folder: its networks run on all. Raises DownloadError."""
+    command = [sys.executable, "-m", "pip", "download", requirement, "--no-deps", "--dest", str(folder), "--quiet"]
+    command += ["--only-binary=:all:", "--platform=manylinux_2_28_x86_64", "--python-version=3.11"]
+    command += ["--disable-pip-version-check", f"--timeout={TIMEOUT_S}", "--retries=1"]
+    ran = subprocess.run(command, check=False, capture_output=True, text=True, errors="replace")
+    wheels = list(folder.glob("*.whl"))
+    if ran.returncode != 0 or not wheels:
+        reason = ([line for line in ran.stderr.splitlines() if line.strip()] or ["no reason given"])[-1]
+        raise DownloadError(f"pip could not download {requirement} ({one_line(reason.removeprefix('ERROR: '))}).")
+    return wheels[0]
+
+
+if __name__ == "__main__":
+    main()

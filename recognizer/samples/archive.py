@@ -1,0 +1,164 @@
+"""Samples into and out of the store: as a zip with its samples.csv, and from a folder of label/picture."""
+
+import hashlib
+import itertools
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from recognizer.errors import SamplesError
+from recognizer.samples.png import PICTURE_LIMIT, decoded
+from recognizer.samples.sample import Sample, file_name, folder_name
+from recognizer.samples.store import CARD, TABLE, Samples
+from recognizer.samples.table import as_card, as_table, parsed_table, read_card
+from recognizer.system import files
+
+ZIP_LIMIT = 1 << 33  # bytes unpacked: a hundred thousand crops; more is a bomb, or belongs into several files
+TABLE_LIMIT = 1 << 28  # bytes of a samples.csv: 400,000 rows
+CARD_LIMIT = 1 << 20
+BATCH = 100  # pictures brought into the store at once: a tenth of a second in which other windows wait
+OWN_NAME = re.compile(r"[0-9a-z-]{1,60}\.png")  # names the store gives; others are replaced
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import did."""
+
+    added: list[Sample]
+    already_there: int
+    refused: list[str]  # a line for each row or picture that was left out
+
+
+def export_zip(store: Samples, path: Path, tasks: Sequence[str] | None = None) -> list[str]:
+    """Writes tasks, or all, into a zip that takes its name only when it is whole; returns a line for each sample left out.
+
+    Raises SamplesError.
+    """
+    chosen = store.tasks() if tasks is None else [store.task(name) for name in tasks]
+    if not chosen:
+        raise SamplesError(f"There is no task in {store.folder} to export.")
+    names = {task.name for task in chosen}
+    written, left_out = [], []
+    try:
+        with files.new_file(path) as file, zipfile.ZipFile(file, "w") as archive:  # PNG files are packed already
+            for task in chosen:
+                archive.writestr(f"{task.name}/{CARD}", as_card(task))
+            for sample in store.read():
+                if sample.task not in names:
+                    continue
+                try:
+                    archive.writestr(sample.path, (store.folder / sample.path).read_bytes())
+                    written.append(sample)
+                except FileNotFoundError:
+                    left_out.append(f"{sample.path} is missing and was left out.")
+            archive.writestr(TABLE, as_table(written), zipfile.ZIP_DEFLATED)
+    except OSError as error:
+        reason = error.strerror or error
+        raise SamplesError(f"Cannot write {path}: {reason}. Choose another folder or free some space.") from error
+    return left_out
+
+
+def import_zip(store: Samples, path: Path) -> Imported:
+    """Adds what a zip of `export_zip` holds; samples that are there already are not doubled.
+
+    Where it is stopped, what was added so far is whole, and a second import adds the rest. Nothing is unpacked under a
+    name from the zip: each sample's place is made from its own task, session and label.
+    Raises SamplesError for what is no such zip, is damaged, or unpacks to more than 8 GiB.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            infos = {info.filename: info for info in archive.infolist()}
+            if sum(info.file_size for info in infos.values()) > ZIP_LIMIT:
+                raise SamplesError(f"{path} unpacks to more than {ZIP_LIMIT >> 30} GiB and is not imported.")
+            if TABLE not in infos:
+                raise SamplesError(
+                    f"{path} holds no {TABLE}. Unpack it and import the folder: "
+                    "python -m recognizer samples import DIR --task NAME"
+                )
+            rows = parsed_table(_member(archive, infos[TABLE], TABLE_LIMIT))
+            samples = [row for row in rows if isinstance(row, Sample)]
+            refused = [f"a row was refused: {row}" for row in rows if isinstance(row, str)]
+            for name in dict.fromkeys([*(sample.task for sample in samples), *_packed_tasks(infos)]):
+                labels = [sample.label for sample in samples if sample.task == name]
+                _make_room(store, archive, infos.get(f"{name}/{CARD}"), name, labels)
+            count_before = len(refused)
+            added = add_in_batches(store, _pictures(archive, infos, samples, refused))
+    except OSError as error:
+        raise SamplesError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise SamplesError(f"{path} is no zip that can be read ({error}). Export it again.") from error
+    return Imported(added, len(samples) - len(added) - (len(refused) - count_before), refused)
+
+
+def add_in_batches(store: Samples, pictures: Iterator[tuple[Sample, bytes]]) -> list[Sample]:
+    """Stores them in batches that are prepared while other programs may write."""
+    added = []
+    while batch := list(itertools.islice(pictures, BATCH)):
+        added += store.place(batch)
+    return added
+
+
+def import_name(*parts: str | bytes) -> str:
+    """A file's name that comes out the same when the same picture is imported again."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(hashlib.sha256(part if isinstance(part, bytes) else part.encode()).digest())
+    return f"import-{digest.hexdigest()[:16]}"
+
+
+def _make_room(
+    store: Samples, archive: zipfile.ZipFile, card: zipfile.ZipInfo | None, name: str, labels: Sequence[str]
+) -> None:
+    """The task of that name in the store, with these labels: what is there already decides its region."""
+    there = next((task for task in store.tasks() if task.name == name), None)
+    if card is None and there is None:
+        raise SamplesError(
+            f"{archive.filename} does not say what {name} shows. "
+            f'Make the task first: python -m recognizer new "{name}" --region hand|paper|box --labels WORDS'
+        )
+    if card is not None:
+        packed = read_card(name, _member(archive, card, CARD_LIMIT), f"{archive.filename}: {card.filename}")
+        if there is not None and there.region != packed.region:
+            raise SamplesError(f"{name} shows a {there.region} here and a {packed.region} in {archive.filename}.")
+        labels = [*packed.labels, *labels]
+        if there is None:
+            store.create_task(name, packed.region, labels)
+            return
+    store.add_labels(name, labels)
+
+
+def _packed_tasks(infos: Iterable[str]) -> list[str]:
+    """Names of the tasks that the zip's task.json files are for; what is no task's name is left alone."""
+    names = [name.removesuffix(f"/{CARD}") for name in infos if name.endswith(f"/{CARD}")]
+    return [name for name in names if name == folder_name(name)]
+
+
+def _pictures(
+    archive: zipfile.ZipFile, infos: dict[str, zipfile.ZipInfo], samples: Sequence[Sample], refused: list[str]
+) -> Iterator[tuple[Sample, bytes]]:
+    for sample in samples:
+        info = infos.get(sample.path)
+        if info is None:
+            refused.append(f"{sample.path} is not in the zip.")
+            continue
+        try:
+            png = _member(archive, info, PICTURE_LIMIT)
+            decoded(png, sample.path)
+        except SamplesError as error:
+            refused.append(str(error))
+            continue
+        name = file_name(sample.path)
+        if not OWN_NAME.fullmatch(name):
+            name = f"{import_name(sample.path, png)}.png"
+        home = (sample.task, sample.session, folder_name(sample.label))
+        yield replace(sample, path="/".join((*home, name))), png
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
+    """The bytes of a member, of which zipfile unpacks no more than its entry says."""
+    if info.file_size > limit:
+        raise SamplesError(f"{info.filename!r} in {archive.filename} unpacks to {info.file_size >> 20} MiB: too large.")
+    return archive.read(info)

@@ -1,0 +1,99 @@
+"""The table of a task's samples, one line of CSV each."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import numpy as np
+
+from recognizer.errors import SamplesError
+from recognizer.samples.sample import JOINTS, REGIONS, Sample, Task, checked_name, clean_label, printable
+from recognizer.values import Box
+
+COLUMNS = ("path", "label", "task", "session", "time", "source", "hand", "box", "landmarks")
+
+
+PATH = re.compile(r'([^\x00-\x1f\x7f\\/:*?"<>|,.][^\x00-\x1f\x7f\\/:*?"<>|,]*/){3}[^\x00-\x1f\x7f\\/:*?"<>|,.]+\.png')
+LANDMARKS = re.compile(r"-?\d{1,38}\.\d\d(?: -?\d{1,38}\.\d\d){62}")  # two decimals each: a torn number is seen
+
+
+def read_card(name: str, data: bytes, where: str) -> Task:
+    """The task of that name in the bytes of a task.json. Raises SamplesError."""
+    remedy = 'It holds {"region": "hand", "labels": ["ok", "stop"]}, region being hand, paper or box.'
+    try:
+        card = json.loads(data.decode())
+        region, labels = card["region"], tuple(clean_label(label) for label in card["labels"])
+        created = str(card.get("created", ""))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SamplesError) as error:
+        raise SamplesError(f"{where} is damaged ({printable(str(error))}). {remedy}") from error
+    if region not in REGIONS or not isinstance(card["labels"], list):
+        raise SamplesError(f"{where} is damaged. {remedy}")
+    return Task(name, region, labels, created)
+
+
+def as_card(task: Task) -> bytes:
+    """The bytes of the task's task.json."""
+    card = {"name": task.name, "region": task.region, "labels": task.labels, "created": task.created}
+    return (json.dumps(card, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def as_table(samples: Iterable[Sample]) -> bytes:
+    """The bytes of a samples.csv."""
+    return HEADER + b"\n" + b"".join(as_row(sample) for sample in samples)
+
+
+def parsed_table(data: bytes) -> list[Sample | str]:
+    """What each line of a samples.csv but its header holds: a sample, or what is wrong with it."""
+    lines = [line.removesuffix(b"\r") for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
+    return [parsed_line(line) for number, line in enumerate(lines) if line and not (number == 0 and line == HEADER)]
+
+
+def _cells(sample: Sample) -> list[str]:
+    box = " ".join(map(str, sample.box.xyxy))
+    points = [] if sample.landmarks is None else sample.landmarks.ravel().tolist()
+    landmarks = " ".join(f"{value:.2f}" for value in points)
+    first = [sample.path, sample.label, sample.task, sample.session, sample.time, sample.source]
+    return [*first, sample.side, box, landmarks]
+
+
+def as_row(sample: Sample) -> bytes:
+    return _line(_cells(sample))
+
+
+def _line(cells: Sequence[str]) -> bytes:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(cells)
+    return buffer.getvalue().encode()
+
+
+HEADER = _line(COLUMNS)[:-1]
+
+
+def parsed_line(line: bytes) -> Sample | str:
+    """The sample of a line, or what is wrong with it."""
+    try:
+        cells = next(csv.reader([line.decode()], strict=True))
+    except (ValueError, csv.Error, StopIteration):
+        return "not a row of a table"
+    if len(cells) != len(COLUMNS):
+        return f"{len(cells)} cells in place of {len(COLUMNS)}"
+    path, label, task, session, time, source, side, box, landmarks = cells
+    try:
+        if (clean_label(label), checked_name("task", task), checked_name("session", session)) != (label, task, session):
+            return "a label, task or session that is not composed (NFC)"
+        datetime.fromisoformat(time)
+        x1, y1, x2, y2 = map(int, box.split(" "))
+    except SamplesError as error:
+        return str(error)
+    except ValueError:
+        return "a time or a box that cannot be read"
+    if not PATH.fullmatch(path) or not path.startswith(f"{task}/{session}/"):
+        return f"the path {path!r} is not <task>/<session>/<label>/<name>.png"
+    joints_are_whole = LANDMARKS.fullmatch(landmarks) if side else not landmarks
+    if side not in ("", "left", "right") or not joints_are_whole:
+        return "a hand whose joints cannot be read"
+    points = np.array(landmarks.split(), np.float32).reshape(JOINTS, 3) if landmarks else None
+    return Sample(path, label, task, session, time, source, side, Box(x1, y1, x2, y2), points)

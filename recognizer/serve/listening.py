@@ -1,0 +1,40 @@
+"""The socket that the server listens on, and its address."""
+
+import socket
+from typing import TYPE_CHECKING
+
+from recognizer.errors import SettingsError
+
+if TYPE_CHECKING:
+    from recognizer.serve.settings import ServeSettings
+
+KEEP_ALIVE_S = 60  # a page that is looked at asks again within this
+BACKLOG = 128
+
+
+def address(settings: "ServeSettings") -> str:
+    """What to open in a browser."""
+    scheme = "https" if settings.certificate else "http"
+    host = socket.gethostname() if settings.host in ("0.0.0.0", "::") else settings.host
+    host = f"[{host}]" if ":" in host else host
+    way_in = f"/enter?token={settings.token}" if settings.token else "/"
+    return f"{scheme}://{host}:{settings.port}{way_in}"
+
+
+def listening(settings: "ServeSettings") -> socket.socket:
+    """The socket that is asked, before anything is loaded. Raises SettingsError where the port is taken."""
+    try:
+        # the protocol has to be named: asyncio sends small answers at once on sockets that it knows to be TCP
+        family, kind, protocol, _, where = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(where)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        raise SettingsError(
+            f"{settings.host}:{settings.port} cannot be opened: {error.strerror or error}. "
+            "Close the program that uses it, or try --port 0."
+        ) from error
+    return listener

@@ -1,0 +1,39 @@
+"""The server on one machine."""
+
+from typing import TYPE_CHECKING
+
+from recognizer.serve.listening import KEEP_ALIVE_S, address, listening
+
+if TYPE_CHECKING:
+    from recognizer.serve.settings import ServeSettings
+
+LEAVE_S = 10  # for what is being answered at Ctrl-C
+
+
+def serve(settings: "ServeSettings") -> int:
+    """Answer until Ctrl-C; what is being written is finished."""
+    import dataclasses
+
+    import uvicorn
+
+    from recognizer.serve.app import create_app
+    from recognizer.serve.guard import BODY_LIMIT
+
+    with listening(settings) as listener:
+        settings = dataclasses.replace(settings, port=listener.getsockname()[1])
+        config = uvicorn.Config(
+            create_app(settings),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ws_max_size=BODY_LIMIT,
+            ws_max_queue=1,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=LEAVE_S,
+            ssl_certfile=settings.certificate,
+            ssl_keyfile=settings.key,
+        )
+        print(f"Serving on {address(settings)} until Ctrl-C; the documentation is at /docs", flush=True)
+        uvicorn.Server(config).run([listener])
+    return 0

@@ -1,0 +1,65 @@
+"""The page, the way in with a token, and what watches the server asks."""
+
+from pathlib import Path
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from recognizer.serve.guard import cookie_name, is_token
+from recognizer.serve.schemas import Health
+from recognizer.serve.service import Here
+
+PAGE = Path(__file__).resolve().parent.parent / "page"
+COOKIE_S = 30 * 24 * 3600
+ENTER = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Recognizer</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="stylesheet" href="/static/style.css">
+<main class="enter"><h1>Recognizer</h1><p>{words}</p>
+<form method="post" action="/enter"><label for="token">Token</label>
+<input id="token" name="token" type="password" autocomplete="current-password" autofocus required>
+<button class="primary">Enter</button></form></main></html>"""
+
+router = APIRouter()
+
+
+@router.get("/", include_in_schema=False)
+def page() -> Response:
+    return FileResponse(PAGE / "index.html")
+
+
+@router.get("/enter", include_in_schema=False)
+def enter(here: Here, request: Request, token: str = "") -> Response:
+    """The address that `serve` prints: it remembers the token in a cookie."""
+    return _let_in(here, request, token, "The terminal that runs the server shows the token.")
+
+
+@router.post("/enter", include_in_schema=False)
+def enter_typed(here: Here, request: Request, token: str = Form("")) -> Response:
+    return _let_in(here, request, token, "That is not the token. The terminal that runs the server shows it.")
+
+
+def _let_in(here: Here, request: Request, given: str, words: str) -> Response:
+    token = here.settings.token
+    if token is not None and not is_token(given, token):
+        return HTMLResponse(ENTER.format(words=words), 401)
+    response = RedirectResponse("/", 303)
+    if token is not None:
+        secure = request.url.scheme == "https"
+        name = cookie_name(here.settings.port)
+        response.set_cookie(name, token, COOKIE_S, httponly=True, samesite="lax", secure=secure)
+    return response
+
+
+@router.get("/healthz", tags=["watching"])
+def healthz() -> Health:
+    """The server answers. It needs no model and no token."""
+    return Health()
+
+
+@router.get("/metrics", tags=["watching"], response_class=PlainTextResponse)
+def metrics(here: Here) -> Response:
+    """Counts and times in Prometheus' text format."""
+    here.metrics.streams.set(here.readers.streams)
+    here.metrics.waiting.set(here.readers.waiting)
+    here.metrics.jobs.set(sum(job.state == "running" for job in here.jobs.all()))
+    return Response(generate_latest(here.metrics.registry), media_type=CONTENT_TYPE_LATEST)

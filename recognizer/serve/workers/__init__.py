@@ -1,0 +1,1 @@
+"""The processes that read pictures for the server."""

@@ -1,0 +1,86 @@
+"""Pictures that strangers send: judged by their first bytes, and decoded only where that is cheap and safe."""
+
+import io
+import re
+import warnings
+
+import numpy as np
+
+from recognizer.samples.png import is_whole_png
+from recognizer.serve.problems import Problem
+from recognizer.sources.decoding import decode_image
+
+FORMATS = ("JPEG", "PNG", "WEBP")
+PIXELS_LIMIT = 7680 * 4320  # an 8K frame: 100 MB decoded
+SCANS_LIMIT = 100  # of a progressive JPEG, each of which goes over the whole picture; cameras write about ten
+REMEDY = "Send a JPEG, PNG or WebP picture."
+_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # neither a stuffed 00 nor a restart, which are within a scan
+_ALONE = (0x01, 0xD8)  # markers that nothing follows
+_END, _SCAN = 0xD9, 0xDA
+
+
+def picture_of(data: bytes) -> np.ndarray:
+    """The picture as (H, W, 3) uint8 BGR. Raises Problem for what is none, is cut off, or would be enormous."""
+    width, height = size_of(data)
+    if width * height > PIXELS_LIMIT:
+        raise _too_many_pixels(f"{width}x{height}, {width * height / 1e6:.0f} megapixels")
+    if data.startswith(b"\xff\xd8"):
+        _check_jpeg(data)
+    elif data.startswith(b"\x89PNG") and not is_whole_png(data):
+        raise _damaged("a PNG that is cut off or damaged")
+    return decode_image(np.frombuffer(data, np.uint8), "The picture")
+
+
+def size_of(data: bytes) -> tuple[int, int]:
+    """Width and height as the header says. Raises Problem where there is no picture of a known kind."""
+    from PIL import Image
+
+    if not data:
+        raise Problem(422, "There is no picture", "an empty body", REMEDY)
+    try:
+        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
+            warnings.filterwarnings("ignore", category=UserWarning)  # what it says of odd JPEG files
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                return image.size
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise _too_many_pixels("more than 89 megapixels") from error
+    except Image.UnidentifiedImageError as error:
+        raise Problem(415, "This is not a picture of a known kind", _kind_of(data), REMEDY) from error
+    except Exception as error:  # Pillow's readers raise what their parts raise: struct.error, zlib.error, ValueError …
+        raise _damaged(f"a header that makes no sense ({error})") from error
+
+
+def _kind_of(data: bytes) -> str:
+    start = data[:512].lstrip().lower()
+    if b"<svg" in start or start.startswith(b"<?xml"):
+        return "an SVG drawing"
+    if data[4:8] == b"ftyp":
+        return "a HEIC or AVIF picture, or a video"
+    kinds = {b"GIF8": "a GIF", b"BM": "a BMP", b"II*\0": "a TIFF", b"MM\0*": "a TIFF", b"%PDF": "a PDF", b"PK": "a zip"}
+    return next(
+        (kind for first, kind in kinds.items() if data.startswith(first)), f"{len(data)} bytes of something else"
+    )
+
+
+def _check_jpeg(data: bytes) -> None:
+    """Raise Problem for a JPEG file that does not go on to its end, of which OpenCV would show a part."""
+    position, scans = 2, 0
+    while (marker := _MARKER.search(data, position)) is not None:
+        code = marker[1][0]
+        if code == _END:
+            return
+        position = marker.end()
+        if code not in _ALONE:
+            position += max(2, int.from_bytes(data[position : position + 2], "big"))
+        scans += code == _SCAN
+        if scans > SCANS_LIMIT:
+            raise _damaged(f"a JPEG of more than {SCANS_LIMIT} scans")
+    raise _damaged("a JPEG that is cut off")
+
+
+def _damaged(found: str) -> Problem:
+    return Problem(422, "The picture is damaged", found, "Send it again, whole.")
+
+
+def _too_many_pixels(found: str) -> Problem:
+    return Problem(413, "The picture is too large", found, f"Send at most {PIXELS_LIMIT / 1e6:.0f} megapixels.")

@@ -1,0 +1,58 @@
+"""A sink that writes a line of CSV for each region."""
+
+import csv
+from pathlib import Path
+from typing import Self, TextIO
+
+from recognizer.sinks.png import one_line_errors
+from recognizer.sinks.sink import _Closing
+from recognizer.values import Observation
+
+
+class CsvLog(_Closing):
+    """Writes a row for each region, and one without region for a frame that has none; pandas.read_csv takes it."""
+
+    COLUMNS = ("frame", "time_s", "name", "region", "label", "confidence", "x1", "y1", "x2", "y2", "text", "turn")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> Self:
+        """Raises SinkError where the file cannot be written."""
+        with one_line_errors(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # A file name that is no valid text is written with escapes rather than refused.
+            self._file = open(self._path, "w", newline="", encoding="utf-8", errors="backslashreplace")
+            csv.writer(self._file).writerow(self.COLUMNS)
+            self._file.flush()
+        return self
+
+    def write(self, observation: Observation) -> None:
+        """Raises SinkError when the disk is full."""
+        frame = observation.frame
+        first, text = [frame.index, f"{frame.time_s:.3f}", frame.name], observation.text
+        rows = [
+            [
+                *first,
+                number,
+                prediction.label,
+                f"{prediction.confidence:.4f}",
+                *region.box.xyxy,
+                text,
+                prediction.turn and prediction.turn.said,
+            ]
+            for number, (region, prediction) in enumerate(
+                zip(observation.regions, observation.predictions, strict=True)
+            )
+        ]
+        assert self._file is not None, "written to outside of its with"
+        with one_line_errors(self._path):
+            csv.writer(self._file).writerows(rows or [[*first, *[None] * 7, text, None]])
+            self._file.flush()
+
+    def close(self) -> None:
+        if self._file is not None:
+            with one_line_errors(self._path):
+                self._file.close()
+            self._file = None

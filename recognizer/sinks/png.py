@@ -1,0 +1,35 @@
+"""PNG files, written whole or not at all."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from recognizer.errors import SinkError
+from recognizer.system import files
+
+
+def write_png(path: Path, picture: np.ndarray) -> None:
+    """Writes the picture under its name only when it is whole. Raises SinkError where it cannot."""
+    _, data = cv2.imencode(".png", picture)
+    with one_line_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.write_whole(unfinished_name(path), data.tobytes(), sync=False)
+        files.replace(unfinished_name(path), path)
+
+
+def unfinished_name(path: Path) -> Path:
+    """The name beside the file under which it is written; the suffix stays, since it chooses the format."""
+    return path.with_name(f".{path.stem}.part{path.suffix}")
+
+
+@contextmanager
+def one_line_errors(path: Path) -> Iterator[None]:
+    """Turns the system's refusal into one line with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise SinkError(f"Cannot write {path}: {reason}. Choose another folder or free some space.") from error

@@ -1,0 +1,129 @@
+"""A thread that keeps the newest frame of a live device."""
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import cv2
+import numpy as np
+
+from recognizer.sources.decoding import read_picture
+from recognizer.sources.source import Source
+from recognizer.values import Frame
+
+SILENCE_S = 2.0  # longer than the pause of any working camera, short enough to wonder about
+RETRY_S = 1.0  # between two tries to reopen: quick after plugging in, no load meanwhile
+NOTICE_EVERY_S = 0.2  # the window stays answerable to keys while nothing comes
+GONE_S = 0.5  # of failing reads until a camera counts as gone; single ones happen
+FIRST_PICTURE_S = 3.0  # some cameras fail to give one until their sensor has woken up
+READ_PAUSE_S = 0.1  # after a failed read
+JOIN_S = 2.0  # a read of a dead device may block for longer: then the daemon thread is left behind
+
+
+class Live(Source):
+    """A device read by its own thread, of which only the newest frame is kept.
+
+    The iteration never gives a frame twice: it blocks until there is a newer one. When the device fails or keeps silent
+    for SILENCE_S, the last picture is repeated with `notice`, while the thread tries to reopen it every RETRY_S.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        capture: cv2.VideoCapture,
+        first_bgr: np.ndarray,
+        reopen: Callable[[], cv2.VideoCapture | None],
+        notice: str,
+    ) -> None:
+        super().__init__(name, live=True)
+        self._reopen = reopen
+        self._notice = notice
+        self._changed = threading.Condition()
+        self._image_bgr = first_bgr
+        self._count = 1  # pictures taken so far
+        self._lost = False
+        self._opened_s = self._taken_s = time.perf_counter()
+        self._thread = threading.Thread(target=self._keep_newest, args=(capture,), name=name, daemon=True)
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[Frame]:
+        seen = 0
+        for index in itertools.count():
+            with self._changed:
+                self._wait_for_news(seen)
+                if self._stopping.is_set():
+                    return
+                fresh = self._count > seen
+                seen = self._count
+                image_bgr = self._image_bgr
+                taken_s = self._taken_s if fresh else time.perf_counter()
+            yield Frame(image_bgr, index, taken_s - self._opened_s, self.name, notice=None if fresh else self._notice)
+
+    def stop(self) -> None:
+        super().stop()
+        with self._changed:
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        super().close()
+        self._thread.join(JOIN_S)
+
+    def _wait_for_news(self, seen: int) -> None:
+        """Return at a newer picture than `seen`, at a stop, or when the device is gone or silent; needs the lock."""
+
+        def news() -> bool:
+            return self._stopping.is_set() or self._count > seen
+
+        while not self._changed.wait_for(news, NOTICE_EVERY_S):  # short, as Ctrl-C cannot interrupt it on Windows
+            if self._lost or time.perf_counter() - self._taken_s > SILENCE_S:
+                return
+
+    def _keep_newest(self, device: cv2.VideoCapture) -> None:
+        # This thread alone touches the capture: releasing one that another thread reads from crashes OpenCV.
+        capture: cv2.VideoCapture | None = device
+        give_up_s = time.perf_counter() + GONE_S  # failing reads are forgiven until then
+        try:
+            while not self._stopping.is_set():
+                if capture is None:
+                    self._stopping.wait(RETRY_S)
+                    if not self._stopping.is_set():
+                        capture = self._reopen()
+                        give_up_s = time.perf_counter() + FIRST_PICTURE_S
+                    continue
+                image_bgr = read_picture(capture)
+                now_s = time.perf_counter()
+                if image_bgr is not None:
+                    give_up_s = now_s + GONE_S
+                    with self._changed:
+                        self._image_bgr = image_bgr
+                        self._taken_s = time.perf_counter()
+                        self._count += 1
+                        self._lost = False
+                        self._changed.notify_all()
+                elif now_s < give_up_s:
+                    self._stopping.wait(READ_PAUSE_S)
+                else:
+                    capture.release()
+                    capture = None
+                    self._lost = True
+        finally:
+            if capture is not None:
+                capture.release()
+
+
+def first_picture(capture: cv2.VideoCapture | None) -> np.ndarray | None:
+    """The first picture of a device just opened; without one, the device is released."""
+    if capture is None:
+        return None
+    image_bgr = None
+    give_up_s = time.perf_counter() + FIRST_PICTURE_S
+    try:
+        image_bgr = read_picture(capture)
+        while image_bgr is None and time.perf_counter() < give_up_s:
+            time.sleep(READ_PAUSE_S)
+            image_bgr = read_picture(capture)
+    finally:  # Ctrl-C comes here too
+        if image_bgr is None:
+            capture.release()
+    return image_bgr

@@ -1,0 +1,66 @@
+"""Where frames come from: webcam, stream, video file, pictures or the studio, all iterated the same way.
+
+with open_source("0") as source:
+    for frame in source:
+        ...
+"""
+
+import os
+from pathlib import Path
+
+import cv2
+
+from recognizer.errors import SourceError
+from recognizer.sources.decoding import PICTURE_SUFFIXES, silence_opencv
+from recognizer.sources.pictures import ImageFolder
+from recognizer.sources.source import OpenCapture, Source
+from recognizer.sources.stream import open_stream
+from recognizer.sources.studio import StudioSource
+from recognizer.sources.video import VideoFile
+from recognizer.sources.webcam import open_webcam, webcams
+
+VALID_SOURCES = (
+    "a camera number (0), a video file, a picture, a folder of pictures, "
+    "an rtsp:// or http:// address, studio or studio:SCENE"
+)
+
+
+_STREAM_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https")
+
+
+def open_source(
+    spec: str,
+    *,
+    size_wh: tuple[int, int] = (1280, 720),
+    fps: float = 30.0,
+    paced: bool = False,
+    open_capture: OpenCapture = cv2.VideoCapture,
+) -> Source:
+    """The source that `spec` names; see VALID_SOURCES.
+
+    size_wh and fps are asked of a camera, which may give others, and drawn by the studio. paced: files and the studio
+    run at their own speed, as a window wants it, instead of as fast as they are read. Raises SourceError.
+    """
+    silence_opencv()
+    scheme = spec.partition("://")[0].lower() if "://" in spec else ""
+    if spec.isascii() and spec.isdecimal():
+        return open_webcam(int(spec), size_wh=size_wh, fps=fps, open_capture=open_capture)
+    if spec == "studio" or spec.startswith("studio:"):
+        return StudioSource(spec.partition(":")[2] or "digits", size_wh, fps, paced=paced)
+    if scheme in _STREAM_SCHEMES:
+        return open_stream(spec, fps=fps, paced=paced, open_capture=open_capture)
+    path = Path(os.path.expanduser(spec))
+    if not spec or scheme or not os.path.exists(path):
+        found = f"{scheme}:// addresses are not known" if scheme else f"There is no file or folder {spec!r}"
+        raise SourceError(f"{found}. A source is {VALID_SOURCES}.")
+    if path.is_dir() or path.suffix.lower() in PICTURE_SUFFIXES:
+        return ImageFolder(path, paced=paced)
+    return VideoFile(path, fps=fps, paced=paced, open_capture=open_capture)
+
+
+def default_source(open_capture: OpenCapture = cv2.VideoCapture) -> tuple[str, str]:
+    """The first camera and "", or the studio and the line that says so."""
+    index = next(webcams(open_capture), None)
+    if index is not None:
+        return str(index), ""
+    return "studio", "No camera found: showing the built-in studio scene. `python -m recognizer doctor` says more."

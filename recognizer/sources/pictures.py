@@ -1,0 +1,71 @@
+"""A source of picture files."""
+
+import itertools
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from recognizer.errors import SourceError
+from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
+from recognizer.sources.source import Source
+from recognizer.values import Frame
+
+PICTURE_S = 1.0  # each picture of a folder: long enough to look at, longer than what the smoother remembers
+
+
+class ImageFolder(Source):
+    """The pictures of a folder in natural order (2.png before 10.png), or a single one; each frame is named by its file.
+
+    A file that cannot be read is skipped with a line on stderr; a single one that cannot raises SourceError, and so does
+    a folder without any that can. paced: show each for PICTURE_S seconds.
+    """
+
+    def __init__(self, path: str | Path, *, paced: bool = False) -> None:
+        super().__init__(str(path), live=False)
+        path = Path(path)
+        self._paced = paced
+        if not path.is_dir():
+            self._pictures: Iterator[tuple[Path, np.ndarray]] = iter([(path, read_image(path))])
+            return
+        pictures = _readable(_picture_files(path))
+        first = next(pictures, None)
+        if first is None:
+            remedy = "Put JPEG or PNG files into it"
+            if any(inside.is_dir() for inside in path.iterdir()):
+                remedy += ", or name one of the folders inside, which are not entered"
+            raise SourceError(f"{path} holds no picture that can be read. {remedy}.")
+        self._pictures = itertools.chain([first], pictures)
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index, (path, image_bgr) in enumerate(self._pictures):
+            if self._paced and index:
+                self._stopping.wait(PICTURE_S)
+            if self._stopping.is_set():
+                return
+            yield Frame(image_bgr, index, index * PICTURE_S, str(path))
+            if self._stopping.is_set():
+                return
+
+
+def _readable(paths: list[Path]) -> Iterator[tuple[Path, np.ndarray]]:
+    for path in paths:
+        try:
+            image_bgr = read_image(path)
+        except SourceError as error:
+            print(f"Skipped: {error}", file=sys.stderr)
+            continue
+        yield path, image_bgr
+
+
+def _picture_files(folder: Path) -> list[Path]:
+    def natural(path: Path) -> list[tuple[int, str]]:
+        return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path.name.lower())]
+
+    try:
+        paths = [path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES]
+    except OSError as error:
+        raise SourceError(f"{folder} cannot be read: {error.strerror or error}.") from error
+    return sorted((path for path in paths if not path.name.startswith(".")), key=natural)

@@ -1,0 +1,53 @@
+"""A source of frames from the network."""
+
+import cv2
+
+from recognizer.errors import SourceError
+from recognizer.sources.decoding import without_secrets
+from recognizer.sources.newest_frame import Live, first_picture
+from recognizer.sources.source import OpenCapture, Source
+from recognizer.sources.video import VideoFile
+
+OPEN_TIMEOUT_MS = 5000  # for a stream: a far camera answers within this or not at all
+READ_TIMEOUT_MS = 5000
+
+
+def open_stream(
+    url: str,
+    *,
+    fps: float = 30.0,
+    paced: bool = False,
+    open_capture: OpenCapture = cv2.VideoCapture,
+) -> Source:
+    """The newest frames of a network camera; an http address of a video with an end is read as a VideoFile instead.
+
+    Raises SourceError when nothing answers within OPEN_TIMEOUT_MS or no picture comes.
+    """
+    name = without_secrets(url)
+
+    def connect() -> cv2.VideoCapture | None:
+        timeouts = [
+            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+            OPEN_TIMEOUT_MS,
+            cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+            READ_TIMEOUT_MS,
+        ]
+        capture = open_capture(url, cv2.CAP_FFMPEG, timeouts)
+        if capture.isOpened():
+            return capture
+        capture.release()
+        return None
+
+    capture = connect()
+    if capture is not None and url.lower().startswith("http") and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
+        return VideoFile(url, fps=fps, paced=paced, capture=capture)
+    first_bgr = first_picture(capture)
+    if capture is None or first_bgr is None:
+        raise SourceError(f"{name} gives no picture. Check the address, its user and password, and the network.")
+    return Live(
+        name,
+        capture,
+        first_bgr,
+        connect,
+        f"{name} is silent: check the network or press q; trying to reconnect",
+    )

@@ -1,0 +1,36 @@
+"""A source of drawn frames."""
+
+import time
+from collections.abc import Iterator
+
+from recognizer.sources.source import Source
+from recognizer.values import Frame
+
+
+class StudioSource(Source):
+    """A scene drawn by code, without end. paced: the scene follows the clock, and frames that are late are left out."""
+
+    def __init__(self, scene: str, size_wh: tuple[int, int], fps: float, *, paced: bool = False) -> None:
+        from recognizer.studio.scenes import Studio
+
+        super().__init__("studio", live=paced)
+        self._open_scene = lambda scene: Studio(scene, size_wh, fps)
+        self._studio = self._open_scene(scene)
+        self._fps = fps
+        self._paced = paced
+
+    def show(self, scene: str) -> None:
+        """Go on with another scene. Raises SourceError for one that there is not."""
+        self._studio = self._open_scene(scene)
+
+    def __iter__(self) -> Iterator[Frame]:
+        index = 0
+        opened_s = time.perf_counter()
+        while not self._stopping.is_set():
+            if self._paced:
+                elapsed_s = time.perf_counter() - opened_s
+                index = max(index, int(elapsed_s * self._fps))
+                if self._stopping.wait(max(0.0, index / self._fps - elapsed_s)):
+                    return
+            yield self._studio.frame(index)
+            index += 1

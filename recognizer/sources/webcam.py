@@ -1,0 +1,115 @@
+"""Webcams: which there are, and frames from one."""
+
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+
+from recognizer.errors import SourceError
+from recognizer.sources.decoding import silence_opencv
+from recognizer.sources.newest_frame import Live, first_picture
+from recognizer.sources.source import OpenCapture
+
+_DEVICES = Path("/dev")  # where Linux keeps its cameras
+_BACKENDS = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION}
+_INDICES_TRIED = 4  # where cameras cannot be listed; each try costs a fraction of a second
+
+
+def open_webcam(
+    index: int,
+    *,
+    size_wh: tuple[int, int] = (1280, 720),
+    fps: float = 30.0,
+    open_capture: OpenCapture = cv2.VideoCapture,
+) -> Live:
+    """The newest frames of camera `index`. Raises SourceError, with the remedy, when it gives no picture."""
+
+    def open_device() -> cv2.VideoCapture | None:
+        capture = _open_device(index, (_BACKENDS.get(sys.platform, cv2.CAP_ANY), cv2.CAP_ANY), open_capture)
+        if capture is not None:
+            # Uncompressed pictures of this size come at 10 a second over USB 2, and the format decides on the sizes.
+            capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+            capture.set(cv2.CAP_PROP_FRAME_WIDTH, size_wh[0])
+            capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size_wh[1])
+            capture.set(cv2.CAP_PROP_FPS, fps)
+            capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        return capture
+
+    known = cameras_there()
+    capture = open_device() if known is None or index in known else None
+    first_bgr = first_picture(capture)
+    if capture is None or first_bgr is None:
+        raise SourceError(why_no_camera(index))
+    return Live(
+        f"camera {index}",
+        capture,
+        first_bgr,
+        open_device,
+        f"camera {index} is gone: plug it in again or press q; trying to reconnect",
+    )
+
+
+def find_webcams(open_capture: OpenCapture = cv2.VideoCapture) -> list[int]:
+    """The numbers of the cameras that open now, lowest first; a camera in use by another program is not among them."""
+    return list(webcams(open_capture))
+
+
+def cameras_there() -> list[int] | None:
+    """The cameras that Linux knows, open or not; None on systems that do not list them."""
+    if not sys.platform.startswith("linux"):
+        return None
+    numbers = (re.fullmatch(r"video(\d+)", path.name) for path in _DEVICES.glob("video*"))
+    return sorted(int(number[1]) for number in numbers if number)
+
+
+def why_no_camera(index: int) -> str:
+    """One line on why a camera that did not open may not have, and what to do about it."""
+    known = cameras_there()
+    if known is None:
+        allow = {
+            "darwin": "allow the terminal to use it in System Settings > Privacy & Security > Camera",
+            "win32": "allow desktop apps to use it in Settings > Privacy & security > Camera",
+        }.get(sys.platform, "plug it in again")
+        return f"Camera {index} did not open. Close other programs that use it, {allow}, or try --source studio."
+    device = _DEVICES / f"video{index}"
+    others = [other for other in known if other != index]
+    instead = f"--source {others[0]}" if others else "--source studio"
+    if index not in known:
+        if "microsoft" in platform.release().lower():
+            return (
+                f"Camera {index} is not there: WSL sees no camera until `usbipd attach --wsl` on Windows hands it over. "
+                f"Do that, run this under Windows itself, or try {instead}."
+            )
+        return f"Camera {index} is not there: {device} does not exist. Plug it in, or try {instead}."
+    if not os.access(device, os.R_OK | os.W_OK):
+        return (
+            f"Camera {index} may not be opened: no permission for {device}. "
+            f"Run `sudo usermod -aG video $USER` and log in again, or try {instead}."
+        )
+    return (
+        f"Camera {index} is there but gives no picture: it is busy, or {device} is not its picture channel. "
+        f"Close other programs that use it, or try {instead}."
+    )
+
+
+def webcams(open_capture: OpenCapture) -> Iterator[int]:
+    silence_opencv()
+    known = cameras_there()
+    for index in range(_INDICES_TRIED) if known is None else known:
+        capture = _open_device(index, (_BACKENDS.get(sys.platform, cv2.CAP_ANY),), open_capture)
+        if capture is not None:
+            capture.release()
+            yield index
+
+
+def _open_device(index: int, backends: tuple[int, ...], open_capture: OpenCapture) -> cv2.VideoCapture | None:
+    for backend in backends:
+        capture = open_capture(index, backend)
+        if capture.isOpened():
+            return capture
+        capture.release()
+    return None

@@ -1,0 +1,1 @@
+"""What can be held up: paper, a hand, anything in the box."""

@@ -1,0 +1,236 @@
+"""Samples looked at again: where the recorded thing lies in a sample's picture."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recognizer.finders.text_lines import reading_order, text_lines
+from recognizer.finders.writing import writing_in
+from recognizer.preprocess import pictures
+from recognizer.preprocess.cut_out import box_in_cut_out
+from recognizer.preprocess.turns import Turn, turn_of
+from recognizer.samples.sample import Sample
+from recognizer.values import WRITTEN, Box, Frame, Prediction, Region
+
+if TYPE_CHECKING:
+    from recognizer.subjects.subject import Labeller
+
+SAME_INK = 0.3  # intersection over union: what is found in a paper sample lies where it was recorded
+
+
+def ink_of(sample: Sample, picture_bgr: np.ndarray) -> np.ndarray | None:
+    """The ink (h, w) uint8 that was recorded, found again in the sample's picture (h, w, 3) uint8; None where it is not."""
+    regions = writing_in(picture_bgr)
+    box = box_in_cut_out(sample.box)
+    if (box.width, box.height) == picture_bgr.shape[1::-1]:  # a whole picture, in which nothing was found before
+        return max(regions, key=lambda region: region.box.area).crop if regions else None
+    near = [region for region in regions if region.box.iou(box) > SAME_INK]
+    return max(near, key=lambda region: region.box.iou(box)).crop if near else None
+
+
+DIGITS = "0123456789"  # in the order of Region.reading
+UNKNOWN = "?"  # in a number, for what is written there and not known
+MAX_UNKNOWN = 3  # of these in a row: more are a word, which parts numbers
+NUMBER_GAP = 0.35  # of the height: what stands nearer to the end of a number belongs to it
+NUMBER_HEIGHT = 0.6  # of the higher one: digits of a number are about equally high
+FAINT_SHARE = 0.35  # of the contrast of larger writing
+FAINT_REACH = 1.5  # of the larger writing's height
+FAINT = 0.5  # of a digit's contrast: what stands beside it is of the same pen
+MAX_OVERLAP = 0.5  # of the smaller box: slanting neighbours' boxes overlap by less, two readings of one thing by more
+MAX_UNKNOWN_OVERLAP = 0.3  # of what is not known and lies in part on another: a piece of it, or of what is around it
+LEAST_EVIDENCE = 4.5  # log odds, of the score and of the label together
+LEAST_BESIDE = 1.0  # the same, beside a digit of that height: where one stands, others do
+DOUBT = 0.02  # of what the picture says of the label: so often it is wrong, whatever it says
+SUREST = 0.0001  # from 0 or 1: no network is surer than that
+SURELY_KNOWN = 0.8  # confidence of a label: what is turned is taken for other digits with less
+POORLY = 0.5  # of a sheet's regions: where no more are known, it is read turned, too
+WELL = 0.75  # of them: known when it is held the right way up
+SURER = 1.2  # by as many digits' confidences together
+MOST_TURNED = 24  # regions: a page full of letters is not read three times
+
+
+class Writing:
+    """The reading of regions that are ink on paper."""
+
+    region = "paper"
+
+    def __init__(self, classifier: "Labeller | None" = None) -> None:
+        """With the classifier, writing that is not upright is read, too."""
+        self._classifier = classifier
+
+    def prepare(self, region: Region) -> np.ndarray:
+        """The network's input, (28, 28) uint8."""
+        return pictures.mnist_image(region.crop)
+
+    def judge(
+        self, frame: Frame, regions: Sequence[Region], predictions: Sequence[Prediction]
+    ) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
+        """Regions and predictions without what the rest of the picture speaks against.
+
+        Where a sheet cannot be read as it is, it is read in every other Turn, too: its predictions then say so.
+        """
+        upright = _judged(regions, predictions)
+        known = _known(upright[1])
+        if self._classifier is None or not 2 <= len(upright[0]) <= MOST_TURNED or known > POORLY * len(upright[0]):
+            return upright
+        pairs = [*zip(regions, predictions, strict=True)]
+        found = max((self._turned(frame, pairs, turn) for turn in Turn if turn != Turn.UPRIGHT), key=_certainty)
+        is_read = _known(found[1]) >= WELL * len(found[1]) and _certainty(found) >= _certainty(upright) + SURER
+        return found if is_read else upright
+
+    def _turned(
+        self, frame: Frame, pairs: Sequence[tuple[Region, Prediction]], turn: Turn
+    ) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
+        """What regions are in the turned picture; regions lie where they were, in the turned reading order."""
+        assert self._classifier is not None
+        height, width = frame.image_bgr.shape[:2]
+        regions = [turn.region(region, (width, height)) for region, _ in pairs]
+        turned = dict(zip(map(id, regions), (region for region, _ in pairs), strict=True))
+        said = self._classifier.predict([turn.image(one.image) for _, one in pairs])
+        of_region = dict(zip(map(id, regions), said, strict=True))
+        regions = reading_order(regions)
+        kept, predictions = _judged(regions, [of_region[id(region)] for region in regions])
+        return tuple(turned[id(region)] for region in kept), tuple(replace(one, turn=turn) for one in predictions)
+
+    def text(self, regions: Sequence[Region], predictions: Sequence[Prediction]) -> str:
+        """The labels in reading order: those of one line joined to a number, lines separated by a space.
+
+        What stands among the known labels of a line and is not known is UNKNOWN: no digit is left out of a number in
+        silence.
+        """
+        turn = turn_of(predictions) or Turn.UPRIGHT
+        turned = [replace(region, box=turn.box(region.box)) for region in regions]
+        labels = {id(region): prediction.label for region, prediction in zip(turned, predictions, strict=True)}
+        lines = [[(region.box, labels[id(region)]) for region in line] for line in text_lines(turned)]
+        return " ".join(filter(None, map(_line_text, lines)))
+
+
+def _judged(
+    regions: Sequence[Region], predictions: Sequence[Prediction]
+) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
+    regions, predictions = without_overlaps(*without_unlikely(regions, predictions))
+    return regions, without_outshone(regions, predictions)
+
+
+def _known(predictions: Sequence[Prediction]) -> int:
+    return sum(one.label is not None and one.confidence >= SURELY_KNOWN for one in predictions)
+
+
+def _certainty(found: tuple[tuple[Region, ...], tuple[Prediction, ...]]) -> float:
+    return sum(one.confidence for one in found[1] if one.label is not None)
+
+
+def _line_text(line: list[tuple[Box, str | None]]) -> str:
+    """The text of boxes with their labels, from left to right; empty where none is known."""
+    known = [place for place, (_, label) in enumerate(line) if label is not None]
+    if not known:
+        return ""
+    first, last = known[0], known[-1]
+    while first and _touch(line[first - 1][0], line[first][0]):
+        first -= 1
+    while last + 1 < len(line) and _touch(line[last][0], line[last + 1][0]):
+        last += 1
+    said = "".join(UNKNOWN if label is None else label for _, label in line[first : last + 1])
+    return re.sub(rf"(\{UNKNOWN}){{{MAX_UNKNOWN + 1},}}", " ", said).strip()
+
+
+def _touch(left: Box, right: Box) -> bool:
+    """Whether two neighbours of a line stand as close and are as high as digits of one number are."""
+    low, high = sorted((left.height, right.height))
+    return right.x1 - left.x2 < NUMBER_GAP * high and low > NUMBER_HEIGHT * high
+
+
+def without_unlikely(
+    regions: Sequence[Region], predictions: Sequence[Prediction]
+) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
+    """Regions and predictions without what is hardly writing, unless its label is the surer.
+
+    Two networks look at a region: one sees it in the picture and says how surely it is writing and which digit, the other
+    sees its ink and says which label it is. Their log odds add up, as if each judged by what the other does not see.
+    """
+    read = [_together(region, prediction) for region, prediction in zip(regions, predictions, strict=True)]
+    sure = [region for region, (_, odds) in zip(regions, read, strict=True) if odds >= LEAST_EVIDENCE]
+    kept = []
+    for region, (prediction, odds) in zip(regions, read, strict=True):
+        least = LEAST_BESIDE if any(_are_neighbours(region, other) for other in sure) else LEAST_EVIDENCE
+        if odds < least:
+            prediction = replace(prediction, label=None)
+        if odds >= least or region.score is None or region.score >= WRITTEN:
+            kept.append((region, prediction))
+    return tuple(region for region, _ in kept), tuple(prediction for _, prediction in kept)
+
+
+def _together(region: Region, prediction: Prediction) -> tuple[Prediction, float]:
+    """The prediction with the label that both networks together hold for the likeliest, and the log odds of it."""
+    if prediction.label is None:
+        return prediction, -math.inf
+    score = _log_odds(1.0 if region.score is None else region.score)
+    if region.reading is None or not all(label in DIGITS for label, _ in prediction.top):
+        return prediction, score + _log_odds(prediction.confidence)
+    seen = {label: math.log(float(region.reading[DIGITS.index(label)]) + DOUBT) for label, _ in prediction.top}
+    label, confidence = max(prediction.top, key=lambda one: _log_odds(one[1]) + seen[one[0]])
+    return replace(prediction, label=label, confidence=confidence), score + _log_odds(confidence) + seen[label]
+
+
+def _log_odds(share: float) -> float:
+    share = min(max(share, SUREST), 1 - SUREST)
+    return math.log(share / (1 - share))
+
+
+def without_outshone(regions: Sequence[Region], predictions: Sequence[Prediction]) -> tuple[Prediction, ...]:
+    """Predictions without the labels of what is much fainter than larger known writing nearby.
+
+    That is show-through, dirt, dents and lines of the paper. Only what is known outshines: a dark room behind the
+    sheet does not.
+    """
+    known = [region for region, prediction in zip(regions, predictions, strict=True) if prediction.label is not None]
+    return tuple(
+        replace(prediction, label=None) if any(_outshines(other, region) for other in known) else prediction
+        for region, prediction in zip(regions, predictions, strict=True)
+    )
+
+
+def _outshines(other: Region, region: Region) -> bool:
+    if other.box.height <= region.box.height or region.contrast >= FAINT_SHARE * other.contrast:
+        return False
+    across = max(0, max(other.box.x1, region.box.x1) - min(other.box.x2, region.box.x2))
+    down = max(0, max(other.box.y1, region.box.y1) - min(other.box.y2, region.box.y2))
+    return max(across, down) < FAINT_REACH * other.box.height
+
+
+def _are_neighbours(region: Region, digit: Region) -> bool:
+    """Whether a region may stand in one number with a digit: of like height and ink, level, and not far apart."""
+    box, other = region.box, digit.box
+    if region.contrast < FAINT * digit.contrast:
+        return False
+    level = abs(box.center_xy[1] - other.center_xy[1]) < 0.5 * max(box.height, other.height)
+    apart = max(box.x1, other.x1) - min(box.x2, other.x2)
+    return level and 0.5 < box.height / other.height < 2 and apart < 2 * max(box.height, other.height)
+
+
+def without_overlaps(
+    regions: Sequence[Region], predictions: Sequence[Prediction]
+) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
+    """Of regions that cover each other, the one that is known best, in the order given.
+
+    The ground inside a 0 may be taken for light ink, and a table's edge may go around a whole sheet: which of two
+    readings holds only the classifier can tell.
+    """
+    evidence = [_together(*pair)[1] for pair in zip(regions, predictions, strict=True)]
+    order = sorted(range(len(regions)), key=lambda i: (predictions[i].label is None, -evidence[i]))
+    kept: list[int] = []
+    for index in order:
+        most = MAX_OVERLAP if predictions[index].label is not None else MAX_UNKNOWN_OVERLAP
+        if all(_overlap(regions[index].box, regions[other].box) < most for other in kept):
+            kept.append(index)
+    kept.sort()
+    return tuple(regions[i] for i in kept), tuple(predictions[i] for i in kept)
+
+
+def _overlap(box: Box, other: Box) -> float:
+    """Share of the smaller of two boxes that lies in the other."""
+    return box.overlap(other) / max(1, min(box.area, other.area))

@@ -1,0 +1,1 @@
+"""From what is shown to a sample, and on to a training run."""

@@ -1,0 +1,129 @@
+"""Turns folders of labelled pictures into samples."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from recognizer.errors import RecognizerError, SamplesError, SourceError
+from recognizer.preprocess.cut_out import cut_out
+from recognizer.samples.archive import Imported, add_in_batches, import_name
+from recognizer.samples.png import encoded
+from recognizer.samples.sample import Sample, Task, clean_label, folder_name, new_sample, new_session
+from recognizer.samples.store import Samples
+from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
+from recognizer.subjects.catalogue import picture_finder
+from recognizer.values import Box, Frame, Region
+
+Find = Callable[[Frame], Sequence[Region]]
+
+
+def import_folder(store: Samples, folder: Path, task: str, find: Find | None = None) -> Imported:
+    """Adds the pictures below a folder to a task that is there; the folder around a picture is its label.
+
+    In DIR/label/picture all are one session; in DIR/series/label/picture each series is one of its own. `find` gives the
+    regions of a picture, of which the largest is stored; without it, and where it finds none, the picture is stored
+    whole. Labels new to the task are added. Pictures that are there already are not doubled. Raises SamplesError.
+    """
+    if not folder.is_dir():
+        raise SamplesError(f"{folder} is not a folder. Give one that holds a folder of pictures for each label.")
+    home = store.task(task)
+    paths = _labelled_pictures(folder)
+    store.add_labels(home.name, labels_in(folder))
+    refused: list[str] = []
+    added = add_in_batches(store, _from_files(home, folder, paths, find, refused))
+    return Imported(added, len(paths) - len(added) - len(refused), refused)
+
+
+def labels_in(folder: Path) -> list[str]:
+    """The labels of a folder of label/picture. Raises SamplesError where it holds none."""
+    return list(dict.fromkeys(clean_label(path.parent.name) for path in _labelled_pictures(folder)))
+
+
+def _labelled_pictures(folder: Path) -> list[Path]:
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
+    labelled = [path for path in paths if path.parent != folder]
+    if not labelled:
+        raise SamplesError(f"{folder} holds no label/picture, with a name that ends in {', '.join(PICTURE_SUFFIXES)}.")
+    return labelled
+
+
+def _from_files(
+    task: Task, folder: Path, paths: Sequence[Path], find: Find | None, refused: list[str]
+) -> Iterator[tuple[Sample, bytes]]:
+    session = new_session()
+    for index, path in enumerate(paths):
+        try:
+            image_bgr = read_image(path)
+        except SourceError as error:
+            refused.append(str(error))
+            continue
+        frame = Frame(image_bgr, index, 0.0, path.name)
+        regions = find(frame) if find is not None else ()
+        region = max(regions, key=lambda region: region.box.area, default=None)
+        whole = Box(0, 0, image_bgr.shape[1], image_bgr.shape[0])
+        png = encoded(_shown(image_bgr, region))
+        series = path.parent.parent.relative_to(folder).as_posix()
+        label = clean_label(path.parent.name)
+        sample = new_sample(
+            task.name,
+            label,
+            session if series == "." else folder_name(series).replace("~", "-").lstrip("-") or session,
+            str(path),
+            whole if region is None else region.box,
+            hand=None if region is None else region.hand,
+            name=import_name(task.name, series, label, png),
+        )
+        yield sample, png
+
+
+def _shown(image_bgr: np.ndarray, region: Region | None) -> np.ndarray:
+    """What is stored of a picture, as `Samples.add` would."""
+    if region is None:
+        return image_bgr
+    return region.crop if region.crop.ndim == 3 else cut_out(image_bgr, region.box)
+
+
+SHOWN_TO_TELL = 24  # pictures that are looked at to find out a task's region
+
+
+def import_pictures(store: Samples, options: argparse.Namespace) -> None:
+    """The folder's pictures become samples of the task, which is made where it is new."""
+    if not options.folder.is_dir():
+        raise SamplesError(
+            f"{options.folder} is not a folder. Give one that holds a folder of pictures for each label."
+        )
+    labels = labels_in(options.folder)
+    there = next((task for task in store.tasks() if task.name == options.task), None)
+    region = there.region if there else options.region or region_of(options.folder)
+    if options.region not in (None, region):
+        raise SamplesError(f"The task {options.task} shows a {region}, not a {options.region}. Leave out --region.")
+    with picture_finder(region) as find:
+        if there is None:
+            store.create_task(options.task, region, labels)
+        imported = import_folder(store, options.folder, options.task, find)
+    for line in imported.refused:
+        print(line, file=sys.stderr)
+    if imported.refused and not imported.added and not imported.already_there:
+        if there is None:
+            store.delete_task(options.task)
+        raise SamplesError(f"None of the pictures in {options.folder} can be read.")
+
+
+def region_of(folder: Path) -> str:
+    """What the pictures show: hands in most, else ink in most, else things for the box. Raises AssetError."""
+    paths = sorted(path for path in folder.glob("**/*/*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    chosen = [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, SHOWN_TO_TELL).astype(int))]
+    frames = []
+    for path in chosen:
+        try:
+            frames.append(Frame(read_image(path), 0, 0.0, path.name))
+        except RecognizerError:  # told when it is imported
+            continue
+    for region in ("hand", "paper"):
+        with picture_finder(region) as find:
+            if find and 2 * sum(bool(find(frame)) for frame in frames) > len(frames):
+                return region
+    return "box"

@@ -1,0 +1,288 @@
+"""Teaching in the window: keys record samples of what is held to the camera, and start the training.
+
+A Teacher is a sink that stands before the window: it sees each observation, keeps a sample while a label's key is held,
+and follows the training, which is another process. `recognizer.window.teach_panel` draws what it says of itself.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from recognizer.errors import RecognizerError, SamplesError
+from recognizer.hot_swap import LivePipeline
+from recognizer.preprocess import sharpness
+from recognizer.registry import store as registry_store
+from recognizer.samples.sample import REGIONS, new_session
+from recognizer.samples.store import Samples
+from recognizer.tasks import task_to_record
+from recognizer.teaching.recording import SIMILAR_KEPT, Recording, label_keys, lacks_joints, subject
+from recognizer.teaching.training_process import BackboneProcess, Preparation, Training, TrainingProcess
+from recognizer.values import Frame, Observation, Region
+
+SAMPLE_EVERY_S = 0.1  # ten a second: neighbouring frames of a 30-fps camera show nothing new
+REPEAT_S = 0.75  # a key that comes again within this is held: keyboards wait about half a second before they repeat
+HELD_S = 0.12  # and then repeat some 30 times a second, so that a longer pause means it was let go
+
+
+ENTER, ESC, BACKSPACE = "\r", chr(27), "\b"
+
+
+DELETE = chr(127)  # what some systems send for Backspace
+
+
+@dataclass
+class NewTask:
+    """The form that makes a task, or adds labels to one: one line after the other is typed, Enter goes on."""
+
+    name: str = ""
+    region: str = ""
+    labels: str = ""
+    line: int = 0  # 0 the name, 1 the region, 2 the labels
+
+    LINES = ("name", "region", "labels")
+
+
+class Teacher:
+    """Capture mode, the form for a new task, and the training, as the window's keys drive them."""
+
+    def __init__(
+        self,
+        live: LivePipeline,
+        models: Path,
+        store: Samples | None = None,
+        *,
+        say: Callable[[str], None] = lambda line: None,
+        train: Callable[[str, Path, Path], Training] = TrainingProcess,
+        prepare: Callable[[Path], Preparation] = BackboneProcess,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`say` takes one line for the person in front of the screen; `train` starts a training of a task, and `prepare`
+        makes what things in the box are learned on.
+        """
+        self.say = say
+        self.recording: Recording | None = None
+        self.form: NewTask | None = None
+        self.training: Training | None = None
+        self.progress: dict[str, Any] = {}
+        self.result: dict[str, Any] | None = None  # of the last training, until a key is pressed
+        self._live = live
+        self._models = models
+        self._store = store or Samples()
+        self._train = train
+        self._prepare = prepare
+        self._preparation: Preparation | None = None
+        self._clock = clock
+
+    @property
+    def actions(self) -> dict[str, Callable[[], None]]:
+        """The keys of the window's ordinary mode that belong to teaching."""
+        return {"c": self.start_recording, "n": self.start_form, "t": self.start_training, "u": self.undo_model}
+
+    def key(self, key: str) -> bool:
+        """Whether a key was meant for teaching; it is answered then."""
+        if self.form is not None:
+            self._type(self.form, key)
+            return True
+        if self.recording is not None:
+            return self._record_key(self.recording, key)
+        if self.training is not None and key == ESC:
+            self.cancel_training()
+            return True
+        if self.result is not None and key in (ESC, ENTER):
+            self.result = None
+            return True
+        return False
+
+    # recording
+
+    def start_recording(self) -> None:
+        """Capture mode for the running task."""
+        try:
+            task = task_to_record(self._store, self._models, self._live.task)
+            counts = self._store.counts(task.name)
+        except RecognizerError as error:
+            self.say(str(error))
+            return
+        self.result = None
+        self.recording = Recording(task, label_keys(task.labels), counts, new_session())
+
+    def _record_key(self, recording: Recording, key: str) -> bool:
+        if key == ESC:
+            self.recording = None
+        elif key in (ENTER, "\n"):
+            self.recording = None
+            self.start_training()
+        elif key in (BACKSPACE, DELETE):
+            self._take_back(recording)
+        else:
+            label = recording.keys.get(key) or recording.keys.get(key.upper())
+            if label is None:
+                return False
+            self._press(recording, label)
+        return True
+
+    def _press(self, recording: Recording, label: str) -> None:
+        now_s = self._clock()
+        if label == recording.label and now_s - recording.pressed_s < REPEAT_S:
+            recording.until_s = now_s + HELD_S
+        else:
+            recording.label, recording.burst = label, []
+        recording.pressed_s, recording.wanted = now_s, True  # a slow camera's next frame comes when that is over
+
+    def _take_back(self, recording: Recording) -> None:
+        count = len(recording.burst)
+        try:
+            self._store.undo(recording.burst)
+        except SamplesError as error:
+            self.say(str(error))
+            return
+        if recording.label is not None:
+            recording.counts[recording.label] -= count
+            self.say(f"took back {count} of {recording.label}" if count else "nothing to take back")
+        recording.burst = []
+
+    def write(self, observation: Observation) -> None:
+        """See one frame: keep a sample where one is wanted, and follow the training."""
+        self._make_ready()
+        if self.training is not None:
+            self._follow(self.training)
+        if self.recording is not None:
+            self._record(self.recording, observation)
+
+    def _record(self, recording: Recording, observation: Observation) -> None:
+        if observation.task != recording.task.name:  # Tab was pressed, and the other task has opened
+            self.recording = None
+            return
+        now_s = self._clock()
+        if now_s - max(recording.pressed_s, recording.until_s) > REPEAT_S:
+            recording.wanted = False
+        due = recording.wanted or now_s < recording.until_s
+        region = subject(observation)
+        recording.is_without_joints = region is not None and lacks_joints(region, recording.task)
+        if region is None or recording.is_without_joints or now_s - recording.recorded_s < SAMPLE_EVERY_S:
+            return
+        recording.crop = region.crop
+        recording.is_blurred = sharpness.sharpness(region.crop) < sharpness.BLURRED
+        thumbnail = sharpness.thumbnail(region.crop)
+        recording.is_duplicate = sharpness.is_duplicate(thumbnail, recording.thumbnails)
+        if due and recording.label is not None:
+            self._keep(recording, recording.label, region, observation.frame, thumbnail)
+            recording.recorded_s, recording.wanted = now_s, False
+
+    def _keep(self, recording: Recording, label: str, region: Region, frame: Frame, thumbnail: np.ndarray) -> None:
+        try:
+            if label not in recording.task.labels:
+                recording.task = self._store.add_labels(recording.task.name, [label])
+            sample = self._store.add(recording.task.name, label, region, frame, recording.session, frame.name)
+        except SamplesError as error:
+            recording.until_s = -1.0
+            self.say(str(error))
+            return
+        recording.burst.append(sample)
+        recording.counts[label] = recording.counts.get(label, 0) + 1
+        recording.thumbnails = [*recording.thumbnails, thumbnail][-SIMILAR_KEPT:]
+
+    # a new task
+
+    def start_form(self) -> None:
+        self.result, self.form = None, NewTask()
+
+    def _type(self, form: NewTask, key: str) -> None:
+        field_name = NewTask.LINES[form.line]
+        text = getattr(form, field_name)
+        if key == ESC:
+            self.form = None
+        elif key in (BACKSPACE, DELETE):
+            setattr(form, field_name, text[:-1])
+        elif key in (ENTER, "\n"):
+            self._next_line(form)
+        elif form.line == 1:
+            chosen = [region for region in REGIONS if region[0] == key.lower()]
+            form.region = chosen[0] if chosen else form.region
+        elif key.isprintable():
+            setattr(form, field_name, text + key)
+
+    def _next_line(self, form: NewTask) -> None:
+        if not getattr(form, NewTask.LINES[form.line]).strip():
+            self.say(f"type the {NewTask.LINES[form.line]} first")
+        elif form.line + 1 < len(NewTask.LINES):
+            form.line += 1
+        else:
+            self._make(form)
+
+    def _make(self, form: NewTask) -> None:
+        """The form's task; the labels join those of a task that is there already and shows the same region."""
+        name, labels = form.name.strip(), form.labels.split(",")
+        try:
+            if name in {*registry_store.tasks(self._models), *(task.name for task in self._store.tasks())}:
+                there = task_to_record(self._store, self._models, name)
+                if there.region != form.region:
+                    raise SamplesError(
+                        f"The task {name} is there already and shows a {there.region}. Type another name."
+                    )
+                self._store.add_labels(name, [label for label in labels if label.strip()])
+            else:
+                self._store.create_task(name, form.region, labels)
+        except RecognizerError as error:
+            self.say(str(error))
+            form.line = 0
+            return
+        self.form = None
+        if name != self._live.task:
+            self._live.open_task(name)
+
+    # training
+
+    def _make_ready(self) -> None:
+        """The first training of things would take longer to make what they are learned on than to learn them."""
+        will_learn = self.form is not None or self.recording is not None or self._live.folder is None
+        region = self.form.region if self.form else self._live.region
+        if self._preparation is None and will_learn and region == "box":
+            self._preparation = self._prepare(self._models)
+
+    def start_training(self) -> None:
+        if self.training is not None:
+            self.say("a training is running already: Esc cancels it")
+            return
+        self.result = None
+        self.progress = {"stage": "starting", "progress": 0.0}
+        self.training = self._train(self._live.task, self._models, self._store.folder)
+
+    def _follow(self, training: Training) -> None:
+        self.progress = training.poll()
+        if not self.progress.get("ended"):
+            return
+        training.cancel()
+        self.training, self.result = None, self.progress
+        if "error" in self.progress:
+            self.say(str(self.progress["error"]))
+        elif self.progress["published"] is None:
+            self.say(str(self.progress.get("why", "not published")))
+
+    def cancel_training(self) -> None:
+        if self.training is not None:
+            self.training.cancel()
+            self.training = None
+            self.say("training cancelled: nothing has changed")
+
+    def undo_model(self) -> None:
+        """Go back to the model before; the live pipeline loads it as it loads a new one."""
+        try:
+            self.say(f"back to {registry_store.rollback(self._models, self._live.task)}")
+        except RecognizerError as error:
+            self.say(str(error))
+
+    def close(self) -> None:
+        for process in (self.training, self._preparation):
+            if process is not None:
+                process.cancel()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

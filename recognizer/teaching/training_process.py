@@ -1,0 +1,110 @@
+"""A training that runs in another process while frames flow."""
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any, Protocol
+
+from recognizer.system import paths
+
+
+class Training(Protocol):
+    """A training that runs beside the picture."""
+
+    def poll(self) -> dict[str, Any]: ...
+
+    def cancel(self) -> None: ...
+
+
+class Preparation(Protocol):
+    """What a training needs, made before it is asked for."""
+
+    def cancel(self) -> None: ...
+
+
+class TrainingProcess:
+    """`python -m training.lessons.learn --json` as another process; `poll` gives the last line that it wrote."""
+
+    def __init__(self, task: str, models: Path, captures: Path) -> None:
+        command = [sys.executable, "-m", "training.lessons.learn", "--json", "--task", task]
+        command += ["--models", str(models), "--captures", str(captures)]
+        self._process = subprocess.Popen(
+            command,
+            cwd=paths.ROOT,
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},  # whatever the system's own encoding is
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._errors: list[str] = []
+        self._last: dict[str, Any] = {"stage": "starting", "progress": 0.0}
+        self._readers = [
+            threading.Thread(target=self._read_lines, name="training-lines", daemon=True),
+            threading.Thread(target=self._read_errors, name="training-errors", daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def _read_lines(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line)
+
+    def _read_errors(self) -> None:
+        assert self._process.stderr is not None
+        self._errors.extend(line.strip() for line in self._process.stderr if line.strip())
+
+    def poll(self) -> dict[str, Any]:
+        """The last line as it was written; with "ended" once the process is gone, and "error" where it failed."""
+        while not self._lines.empty():
+            try:
+                said = json.loads(self._lines.get())
+            except ValueError:
+                continue
+            if isinstance(said, dict):
+                self._last = {**said}
+        code = self._process.poll()
+        if code is None or any(reader.is_alive() for reader in self._readers) or not self._lines.empty():
+            return self._last
+        if "published" not in self._last:
+            why = self._errors[-1] if self._errors else f"it ended with code {code}"
+            return {**self._last, "ended": True, "error": why}
+        return {**self._last, "ended": True}
+
+    def cancel(self) -> None:
+        """Ask it to stop, and wait until it has."""
+        stop(self._process)
+        for reader in self._readers:
+            reader.join()
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+class BackboneProcess:
+    """`python -m training.networks.backbones` as another process. What keeps it from its end is told by the training."""
+
+    def __init__(self, models: Path) -> None:
+        command = [sys.executable, "-m", "training.networks.backbones", "--models", str(models)]
+        self._process = subprocess.Popen(command, cwd=paths.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def cancel(self) -> None:
+        stop(self._process)
+
+
+def stop(process: subprocess.Popen[Any]) -> None:
+    """Ask a process to stop, and wait until it has."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,147 @@
+"""Rock, paper, scissors against the computer: the rules, stepped by frames, and the panels that the overlay shows."""
+
+import random
+import secrets
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from recognizer.values import Observation
+
+SIGNS = ("rock", "paper", "scissors")
+BEATS = {"rock": "scissors", "paper": "rock", "scissors": "paper"}
+HELP_LINE = "Space round · r restart · q quit · m mirror · s screenshot"
+
+COUNT_FROM = 3
+BEAT_S = 0.8  # from one number to the next: the pace at which people count aloud
+REACTION_S = 0.3  # after "shoot" until hands have opened and the label has settled
+LOOK_S = 0.6  # how long the hand is then looked at
+
+
+@dataclass(frozen=True)
+class Round:
+    """How a round ended. `yours` is None where no sign was held: then `outcome` is "void" and nobody scores."""
+
+    yours: str | None
+    theirs: str
+    outcome: str  # "won" and "lost" from the person's side, "drawn" or "void"
+
+
+class RockPaperScissors:
+    """One match. The computer's sign is fixed when a round starts, before any frame of it has been seen.
+
+    `start` and `restart` are what the keys call; `step` takes every frame.
+    """
+
+    def __init__(self, rng: random.Random | None = None, best_of: int | None = None) -> None:
+        """`rng` is the system's own unless given; a match goes on without end unless `best_of` rounds are asked for."""
+        self.best_of = best_of
+        self.wins, self.losses, self.draws = 0, 0, 0
+        self.last: Round | None = None  # the round that ended last, until the next one starts
+        self._rng = rng or secrets.SystemRandom()
+        self._theirs: str | None = None  # the computer's sign, kept back until the round ends
+        self._started_s: float | None = None  # time of the round's first frame
+        self._now_s = 0.0
+        self._held: list[str | None] = []
+
+    @property
+    def running(self) -> bool:
+        """Whether a round goes on."""
+        return self._theirs is not None
+
+    @property
+    def count(self) -> int | None:
+        """The number to call, 0 for "shoot", None between rounds."""
+        if not self.running:
+            return None
+        elapsed_s = 0.0 if self._started_s is None else self._now_s - self._started_s
+        return max(0, COUNT_FROM - int(elapsed_s / BEAT_S))
+
+    @property
+    def winner(self) -> str | None:
+        """Who has won a match of `best_of` rounds, "you" or "computer"; None while that is open."""
+        if self.best_of is None or max(self.wins, self.losses) <= self.best_of // 2:
+            return None
+        return "you" if self.wins > self.losses else "computer"
+
+    def start(self) -> None:
+        """Starts a round, and a new match after a decided one. Nothing happens while one goes on."""
+        if self.running:
+            return
+        if self.winner:
+            self.restart()
+        self.last = None
+        self._theirs = self._rng.choice(SIGNS)
+        self._started_s = None
+        self._held = []
+
+    def restart(self) -> None:
+        """Back to nought all, without the round that goes on."""
+        self.wins, self.losses, self.draws = 0, 0, 0
+        self.last = None
+        self._theirs = None
+
+    def step(self, time_s: float, observation: Observation) -> None:
+        """Takes the next frame at its time in seconds, which rises from frame to frame."""
+        if self._theirs is None:
+            return
+        if self._started_s is None or time_s < self._started_s:  # the source may have been opened anew
+            self._started_s = time_s
+            self._held = []
+        self._now_s = time_s
+        since_shoot_s = time_s - self._started_s - COUNT_FROM * BEAT_S
+        if REACTION_S <= since_shoot_s < REACTION_S + LOOK_S:
+            self._held.append(held_sign(observation))
+        elif since_shoot_s >= REACTION_S + LOOK_S:
+            self._end(self._theirs, majority(self._held or [held_sign(observation)]))
+
+    def _end(self, theirs: str, yours: str | None) -> None:
+        self._theirs = None
+        self.last = Round(yours, theirs, outcome(yours, theirs))
+        self.wins += self.last.outcome == "won"
+        self.losses += self.last.outcome == "lost"
+        self.draws += self.last.outcome == "drawn"
+
+
+def outcome(yours: str | None, theirs: str) -> str:
+    """What a round comes to for the person."""
+    if yours is None:
+        return "void"
+    if yours == theirs:
+        return "drawn"
+    return "won" if BEATS[yours] == theirs else "lost"
+
+
+def held_sign(observation: Observation) -> str | None:
+    """The one sign that is shown; None without one, and where two hands show different ones."""
+    shown = {prediction.label for prediction in observation.predictions if prediction.label in SIGNS}
+    return shown.pop() if len(shown) == 1 else None
+
+
+def majority(held: Sequence[str | None]) -> str | None:
+    """The sign of more than half of the frames, so that a flicker neither makes nor spoils a throw."""
+    sign, frames = Counter(held).most_common(1)[0]
+    return sign if 2 * frames > len(held) else None
+
+
+class Referee:
+    """A sink that lets the game see every frame. It stands before the sinks that draw it, and tells the score at the end."""
+
+    def __init__(self, game: RockPaperScissors, tell: Callable[[str], None] = print) -> None:
+        self._game, self._tell = game, tell
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def write(self, observation: Observation) -> None:
+        self._game.step(observation.frame.time_s, observation)
+
+    def close(self) -> None:
+        """Tells the score, where there is one."""
+        game = self._game
+        if game.wins + game.losses + game.draws:
+            self._tell(f"You {game.wins}, computer {game.losses}, {game.draws} drawn")

@@ -1,0 +1,92 @@
+"""The panel that shows what each convolution of the current network makes of the leading region, live."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from recognizer.classifiers.feature_maps import FeatureMaps
+from recognizer.errors import ModelError
+from recognizer.hot_swap import LivePipeline
+from recognizer.overlay.drawing import MUTED, Scale, draw_panel, draw_text, fits, text_width, touches
+from recognizer.overlay.labels import leading
+from recognizer.values import Box, Observation
+
+CAPTION = "what each convolution sees"
+NONE = "this network has no convolutions"
+BUDGET_S = 0.005  # a frame, on average: a network that takes longer is looked into every few frames
+
+
+class MapsPanel:
+    """A sink that stands before the window, and draws into its picture while it is switched on."""
+
+    def __init__(self, pipeline: LivePipeline):
+        self.shown = False
+        self._pipeline = pipeline
+        self._folder: Path | None = None
+        self._maps: FeatureMaps | None = None
+        self._picture: np.ndarray | None = None
+        self._rest = 0  # frames to come that keep the picture
+
+    def toggle(self) -> None:
+        self.shown = not self.shown
+        self._picture, self._rest = None, 0
+
+    def write(self, observation: Observation) -> None:
+        if not self.shown:
+            return
+        lead = leading([region.box for region in observation.regions], observation.predictions)
+        maps = self._of_current()
+        if lead is None or maps is None:
+            return
+        if self._rest:
+            self._rest -= 1
+            return
+        began_s = perf_counter()
+        self._picture = maps.draw(observation.predictions[lead].image)
+        self._rest = int((perf_counter() - began_s) / BUDGET_S)
+
+    def __call__(
+        self, picture: np.ndarray, scale: Scale, boxes: Sequence[Box], panels: Sequence[Box | None]
+    ) -> list[Box]:
+        """Draws into the lower left corner where there is room, above the help line."""
+        if not self.shown:
+            return []
+        has_maps = self._maps is not None and self._maps.has_any
+        if has_maps and self._picture is None:
+            return []
+        caption = CAPTION if has_maps else NONE
+        maps = self._picture if has_maps and self._picture is not None else np.zeros((0, 0, 3), np.uint8)
+        height, width = maps.shape[:2]
+        width = max(width, text_width(caption, scale.small)) + 2 * scale.pad
+        height += scale.small + 2 * scale.pad
+        bottom = min((panel.y1 for panel in panels if panel and panel.y1 > scale.height // 2), default=scale.height)
+        place = Box(scale.pad, bottom - scale.pad - height, scale.pad + width, bottom - scale.pad)
+        if not fits(place, scale) or touches(place, panels):
+            return []
+        draw_panel(picture, place, scale)
+        draw_text(picture, caption, place.x1 + scale.pad, place.y1 + scale.pad + scale.small // 2, scale.small, MUTED)
+        top, left = place.y1 + scale.small + scale.pad + scale.pad // 2, place.x1 + scale.pad
+        picture[top : top + maps.shape[0], left : left + maps.shape[1]] = maps
+        return [place]
+
+    def close(self) -> None:
+        self._maps = None
+
+    def __enter__(self) -> "MapsPanel":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _of_current(self) -> FeatureMaps | None:
+        folder = self._pipeline.folder
+        if folder != self._folder:
+            self._folder, self._maps, self._picture, self._rest = folder, None, None, 0
+            if folder is not None:
+                try:
+                    self._maps = FeatureMaps(folder)
+                except ModelError:  # a model of joints alone has no network to look into
+                    self._maps = None
+        return self._maps

@@ -1,0 +1,176 @@
+"""Draws what a Teacher says of itself, as the `extra` of an Overlay: counts and hints, the form, progress, the result."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from recognizer.overlay.drawing import (
+    ALERT,
+    INK,
+    KNOWN,
+    MUTED,
+    PAPER,
+    Color,
+    Scale,
+    draw_panel,
+    enlarged,
+    fits,
+    percent,
+)
+from recognizer.overlay.text import draw_text_any, text_width_any
+from recognizer.teaching.recording import Recording
+from recognizer.teaching.teacher import NewTask, Teacher
+from recognizer.values import Box
+
+COLUMN_ROWS = 13  # labels under each other before another column begins
+CAPTURE_HELP = "hold a key to record · Backspace takes back · Enter trains · Esc leaves"
+NO_JOINTS = "not recorded: the hand's joints are not found"
+FORM_HELP = {
+    "name": "the new task's name, then Enter",
+    "region": "h hand · p paper · b box, then Enter",
+    "labels": "words with commas between them, then Enter",
+}
+Row = tuple[str, str, Color]  # left, right, colour
+
+
+class TeachPanel:
+    """The panels of one Teacher."""
+
+    def __init__(self, teacher: Teacher) -> None:
+        self._teacher = teacher
+
+    def __call__(
+        self, picture: np.ndarray, scale: Scale, boxes: Sequence[Box], panels: Sequence[Box | None]
+    ) -> list[Box]:
+        """Draws into the (H, W, 3) uint8 BGR picture, in place; returns the places of its panels."""
+        teacher = self._teacher
+        drawn: list[Box | None] = []
+        if teacher.form is not None:
+            drawn.append(draw_form(picture, teacher.form, scale))
+        elif teacher.recording is not None:
+            drawn.append(draw_recording(picture, teacher.recording, scale))
+        elif teacher.result is not None:
+            drawn.append(draw_result(picture, teacher.result, scale))
+        if teacher.training is not None:
+            drawn.append(draw_progress(picture, teacher.progress, scale))
+        return [place for place in drawn if place is not None]
+
+
+def draw_recording(picture: np.ndarray, recording: Recording, scale: Scale) -> Box | None:
+    """Each label with its key and count, the crop, what to mind, and the keys."""
+    key_of = {label: key for key, label in recording.keys.items()}
+    labels = [*recording.counts, *(label for label in key_of if label not in recording.counts)]
+    rows = [
+        (
+            f"{key_of.get(label, ' ')}  {label}",
+            str(recording.counts.get(label, 0)),
+            KNOWN if label == recording.label else PAPER,
+        )
+        for label in labels
+    ]
+    about_crop = (("blurred", recording.is_blurred), ("seen before", recording.is_duplicate))
+    hints = [hint for hint, given in about_crop if given]
+    if recording.is_without_joints:
+        hints = [NO_JOINTS]
+    title = f"recording {recording.task.name}"
+    place = _draw_table(picture, title, rows, ", ".join(hints), CAPTURE_HELP, scale)
+    if place is not None and recording.crop is not None:
+        side = place.height - scale.text - 6 * scale.pad
+        room = (scale.width - place.x2 - 2 * scale.pad, place.height)
+        crop = enlarged(recording.crop, max(1, side))
+        height, width = crop.shape[:2]
+        if width <= room[0] and height <= room[1]:
+            x, y = place.x2 + scale.pad, place.y1
+            picture[y : y + height, x : x + width] = crop
+    return place
+
+
+def draw_form(picture: np.ndarray, form: NewTask, scale: Scale) -> Box | None:
+    """The lines of a new task; the one that is typed has a cursor."""
+    rows = []
+    for index, name in enumerate(NewTask.LINES):
+        cursor = "_" if index == form.line else ""
+        rows.append((f"{name}:  {getattr(form, name)}{cursor}", "", KNOWN if cursor else PAPER))
+    return _draw_table(picture, "a new task", rows, "", FORM_HELP[NewTask.LINES[form.line]] + " · Esc leaves", scale)
+
+
+def draw_result(picture: np.ndarray, result: dict[str, Any], scale: Scale) -> Box | None:
+    """Before and after, per label, and what is confused; or why nothing was published."""
+    if "error" in result:
+        return _draw_table(picture, "training failed", [], str(result["error"]), "Esc closes", scale)
+    title = "trained" if result["published"] else "not published"
+    rows: list[Row] = [("", "before  after", MUTED)]
+    before, after = result.get("before", {}), result.get("after", {})
+    for name, words in (("accuracy", "held-out samples"), ("known", "known before")):
+        if name in after:
+            rows.append((words, f"{_share(before.get(name))}  {_share(after[name])}", PAPER))
+    for label, counts in result.get("per_label", {}).items():
+        shares = [_share(counts[when] / counts["of"]) if counts.get("of") else "–" for when in ("before", "after")]
+        rows.append((label, "  ".join(shares), PAPER))
+    confused = [f"{meant} read as {said}" for said, meant, *_ in result.get("confused", [])][:3]
+    notes = str(result["why"]) if result.get("why") else ", ".join(confused)
+    return _draw_table(picture, title, rows, notes, "u goes back · Esc closes", scale)
+
+
+def draw_progress(picture: np.ndarray, progress: dict[str, Any], scale: Scale) -> Box | None:
+    """A bar at the top with the stage and the time left."""
+    width, height = scale.width // 2, scale.text + 2 * scale.pad
+    x, y = (scale.width - width) // 2, scale.pad
+    place = Box(x, y, x + width, y + height)
+    if not fits(place, scale):
+        return None
+    draw_panel(picture, place, scale)
+    done = float(np.clip(progress.get("progress") or 0.0, 0.0, 1.0))
+    bar = Box(x, y + height - scale.pad // 2 - 1, x + max(1, round(done * width)), y + height)
+    picture[bar.y1 : bar.y2, bar.x1 : bar.x2] = KNOWN
+    left_s = progress.get("left_s")
+    words = f"training: {progress.get('stage', '')}  {percent(done)}"
+    words += f", {left_s:.0f} s left" if isinstance(left_s, int | float) else ""
+    draw_text_any(
+        picture, f"{words} · Esc cancels", (x + scale.pad, y + scale.pad // 2 + scale.text // 2), scale.small, PAPER
+    )
+    return place
+
+
+def _share(value: object) -> str:
+    return percent(value) if isinstance(value, int | float) else "–"
+
+
+def _draw_table(
+    picture: np.ndarray, title: str, rows: Sequence[Row], note: str, help_line: str, scale: Scale
+) -> Box | None:
+    """A panel in the middle of the left side: title, rows in columns, a note and the keys."""
+    pad, step = scale.pad, round(1.35 * scale.small) + 1
+    columns = [rows[start : start + COLUMN_ROWS] for start in range(0, len(rows), COLUMN_ROWS)]
+    widths = [
+        max(_width(left, scale) + _width(right, scale) for left, right, _ in column) + 3 * pad for column in columns
+    ]
+    foot = [line for line in (note, help_line) if line]
+    width = max([sum(widths), text_width_any(title, scale.text), *(_width(line, scale) for line in foot)]) + 3 * pad
+    width = min(width, scale.width - 2 * pad)
+    deepest = max((len(column) for column in columns), default=0)
+    height = scale.text + 2 * pad + (deepest + len(foot)) * step + pad
+    x, y = pad, max(pad, (scale.height - height) // 2)
+    place = Box(x, y, x + width, y + height)
+    if not fits(place, scale):
+        return None
+    draw_panel(picture, place, scale, INK, 0.8)
+    draw_text_any(picture, title, (x + pad, y + pad + scale.text // 2), scale.text, PAPER)
+    top, left_x = y + 2 * pad + scale.text, x + pad
+    for column, column_width in zip(columns, widths, strict=True):
+        for index, (left, right, color) in enumerate(column):
+            middle = top + index * step + step // 2
+            draw_text_any(picture, left, (left_x, middle), scale.small, color)
+            draw_text_any(
+                picture, right, (left_x + column_width - pad - _width(right, scale), middle), scale.small, color
+            )
+        left_x += column_width
+    for index, line in enumerate(foot):
+        middle = top + (deepest + index) * step + step // 2
+        draw_text_any(picture, line, (x + pad, middle), scale.small, ALERT if line is note else MUTED)
+    return place
+
+
+def _width(text: str, scale: Scale) -> int:
+    return text_width_any(text, scale.small) if text else 0

@@ -1,0 +1,197 @@
+"""The sink with keys: a window that shows each frame."""
+
+import ctypes
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import cv2
+import numpy as np
+
+from recognizer.errors import SinkError
+from recognizer.overlay.overlay import Overlay
+from recognizer.sinks.png import write_png
+from recognizer.sinks.sink import _Closing
+from recognizer.values import Observation
+
+HELP_LINE = (
+    "q quit · Tab task · c record · t train · u undo · n new · "
+    "f maps · p timings · m mirror · s screenshot · Space freeze"
+)
+NOTICE_S = 2.5  # long enough to read a path
+MAX_WINDOW_WH = (1280, 800)  # larger frames are shown smaller, so that the window fits a laptop's screen
+FREEZE_POLL_MS = 30  # a key press on a frozen picture is answered within two frames
+
+
+ESC = chr(27)
+
+
+def has_screen() -> bool:
+    """Whether a window can be opened. On Linux that needs an X server (XWayland too) that answers.
+
+    OpenCV's windows end the whole process where there is none, so it is asked first, through the library they use.
+    """
+    if not sys.platform.startswith("linux"):
+        return True
+    if not os.environ.get("DISPLAY"):
+        return False
+    try:
+        xcb = ctypes.CDLL("libxcb.so.1")
+    except OSError:
+        return False
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    xcb.xcb_connection_has_error.argtypes = xcb.xcb_disconnect.argtypes = [ctypes.c_void_p]
+    connection = xcb.xcb_connect(None, None)
+    failed = xcb.xcb_connection_has_error(connection)
+    xcb.xcb_disconnect(connection)
+    return not failed
+
+
+class Window(_Closing):
+    """Shows each observation and answers the keys: q or Esc and the window's own X end the run through `stop`.
+
+    `actions` adds keys for other modes ("c", "\\t", ...); each is called without arguments when its key is pressed.
+    `keys` is asked first of every key, and says whether it has taken it.
+    """
+
+    def __init__(
+        self,
+        overlay: Overlay,
+        stop: Callable[[], None],
+        *,
+        title: str = "recognizer",
+        screenshot_dir: Path = Path("output"),
+        actions: Mapping[str, Callable[[], None]] | None = None,
+        keys: Callable[[str], bool] = lambda key: False,
+        help_line: str = HELP_LINE,
+        gui: Any = cv2,
+        screen: Callable[[], bool] = has_screen,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`gui` has cv2's window functions; `screen` says whether there is one; `clock` counts seconds."""
+        self.closed = False
+        self._overlay = overlay
+        self._stop = stop
+        self._title = title
+        self._screenshot_dir = screenshot_dir
+        self._gui = gui
+        self._screen = screen
+        self._clock = clock
+        self._frozen = False
+        self._notice, self._notice_until_s = "", 0.0
+        self._picture: np.ndarray | None = None
+        self._was_visible = False
+        overlay.help_line = help_line
+        self._keys = keys
+        self._actions: dict[str, Callable[[], None]] = {
+            "q": self._quit,
+            ESC: self._quit,
+            "p": self._toggle_stages,
+            "m": self._toggle_mirror,
+            "s": self._save_screenshot,
+            " ": self._toggle_freeze,
+            **(actions or {}),
+        }
+
+    def __enter__(self) -> Self:
+        """Raises SinkError where there is no screen."""
+        if not self._screen():
+            raise SinkError("No screen to open a window on. Add --headless to write a video and a table instead.")
+        return self
+
+    def write(self, observation: Observation) -> None:
+        """Shows the observation and handles the keys pressed; returns only when the picture is not frozen."""
+        if self.closed:
+            return
+        self._show(observation)
+        self._answer_key(wait_ms=1)
+        while self._frozen and not self.closed:
+            self._show(observation)
+            self._answer_key(FREEZE_POLL_MS)
+
+    def say(self, notice: str) -> None:
+        """Shows one line for a short while."""
+        self._notice, self._notice_until_s = notice, self._clock() + NOTICE_S
+
+    def close(self) -> None:
+        if self._picture is not None and not self.closed:
+            self._gui.destroyWindow(self._title)
+        self.closed = True
+
+    def _show(self, observation: Observation) -> None:
+        if self._picture is None:
+            self._open(observation.frame.image_bgr.shape)
+        resting = "frozen: Space goes on" if self._frozen else ""
+        self._overlay.notice = self._notice if self._clock() < self._notice_until_s else resting
+        self._picture = self._overlay.draw(observation)
+        self._gui.imshow(self._title, self._picture)
+
+    def _open(self, shape: tuple[int, ...]) -> None:
+        if sys.platform.startswith("linux"):
+            # Qt would print five lines about fonts that the OpenCV wheel does not bring and this window does not use.
+            os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
+            os.environ["QT_QPA_PLATFORM"] = "xcb"  # the wheel's only platform: any other one ends the process
+        height, width = shape[:2]
+        shrink = min(1.0, MAX_WINDOW_WH[0] / width, MAX_WINDOW_WH[1] / height)
+        try:
+            self._gui.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+            self._gui.resizeWindow(self._title, max(1, round(width * shrink)), max(1, round(height * shrink)))
+        except cv2.error as error:
+            raise SinkError(
+                f"The window did not open ({error.err or error}). Add --headless, or install opencv-python in place of "
+                "opencv-python-headless."
+            ) from error
+
+    def _answer_key(self, wait_ms: int) -> None:
+        code = self._gui.waitKey(wait_ms)
+        if code >= 0:
+            key = chr(code & 0xFF)
+            action = self._actions.get(key) or self._actions.get(key.lower())
+            if not self._keys(key) and action is not None:
+                action()
+        if not self.closed and not self._is_visible():
+            self.closed = True
+            self._stop()
+
+    def _is_visible(self) -> bool:
+        """False once the person has closed the window; a system that cannot tell never says so."""
+        try:
+            visible = self._gui.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1
+        except cv2.error:
+            visible = False
+        self._was_visible = self._was_visible or visible
+        return visible or not self._was_visible
+
+    def _quit(self) -> None:
+        self.close()
+        self._stop()
+
+    def _toggle_stages(self) -> None:
+        self._overlay.show_stages = not self._overlay.show_stages
+
+    def _toggle_mirror(self) -> None:
+        self._overlay.mirror = not self._overlay.mirror
+
+    def _toggle_freeze(self) -> None:
+        self._frozen = not self._frozen
+
+    def _save_screenshot(self) -> None:
+        """A failure is told and the run goes on."""
+        assert self._picture is not None, "there is a picture before a key is read"
+        stem = time.strftime("screenshot-%Y%m%d-%H%M%S")
+        path = self._screenshot_dir / f"{stem}.png"
+        number = 2
+        while path.exists():
+            path = self._screenshot_dir / f"{stem}-{number}.png"
+            number += 1
+        try:
+            write_png(path, self._picture)
+        except SinkError as error:
+            self.say(str(error))
+            print(error, file=sys.stderr)
+        else:
+            self.say(f"saved {path}")
+            print(f"saved {path}", flush=True)

@@ -1,0 +1,50 @@
+"""Pictures turned, shifted, scaled, sheared and lit anew while a network learns, and a sheet that shows how."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+LEVELS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "light": {
+        "rotation_range": 10,
+        "width_shift_range": 0.08,
+        "height_shift_range": 0.08,
+        "zoom_range": 0.1,
+        "shear_range": 8,
+        "brightness_range": (0.85, 1.15),
+    },
+    "strong": {
+        "rotation_range": 20,
+        "width_shift_range": 0.15,
+        "height_shift_range": 0.15,
+        "zoom_range": 0.2,
+        "shear_range": 15,
+        "brightness_range": (0.6, 1.4),
+    },
+}
+# clothes lie straight and in the middle of every picture, also of those to test on: cnn-bn knows 92.6 % where it learned from
+# them turned, moved and mirrored, and 93.9 % where mirrored alone
+MIRRORED_ALONE = (("light", "fashion-mnist"),)
+FLIPPED = ("fashion-mnist",)  # a mirrored shirt is a shirt; a mirrored 2 is no 2, and a mirrored sign another hand's
+
+
+def generator(level: str, data: str, region: str) -> Any:
+    """Keras' ImageDataGenerator for a level of LEVELS and a data set, which takes (N, side, side, channels) 0 to 255."""
+    from tensorflow.keras.preprocessing.image import ImageDataGenerator
+
+    # beyond the edge of paper is no ink; beyond the edge of a hand's crop is more of the same
+    fill = {"fill_mode": "constant", "cval": 0} if region == "paper" else {"fill_mode": "nearest"}
+    flip = level != "none" and data in FLIPPED
+    changes = {} if (level, data) in MIRRORED_ALONE else LEVELS[level]
+    return ImageDataGenerator(**changes, **fill, horizontal_flip=flip)
+
+
+def copies(images: np.ndarray, level: str, data: str, region: str, seed: int) -> Iterator[np.ndarray]:
+    """One changed copy (side, side, channels) uint8 after the other of (N, side, side, channels) uint8, in their order."""
+    change = generator(level, data, region)
+    np.random.seed(seed)  # what ImageDataGenerator draws from
+    for image in images:
+        changed = change.random_transform(image.astype(np.float32))
+        yield np.clip(np.round(changed), 0, 255).astype(np.uint8)

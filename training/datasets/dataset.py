@@ -1,0 +1,141 @@
+"""A data set with its split into training, validation and test."""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from recognizer.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """A labelled data set with its official test set."""
+
+    train_images: np.ndarray  # (N, 28, 28) uint8
+    train_labels: np.ndarray  # (N,) int64
+    test_images: np.ndarray  # (M, 28, 28) uint8
+    test_labels: np.ndarray  # (M,) int64
+    source: str  # the file or files that it was read from
+    sha256: str  # of that file, or of the files in order
+
+
+def sha256_of(files: list[Path]) -> str:
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+VALIDATION_SHARE = 0.1  # of the training pictures, kept from the fit to choose the best weights
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Places among a data set's training pictures: those that the network learns from, and those that judge it meanwhile."""
+
+    fitted: np.ndarray
+    held_out: np.ndarray
+
+
+SIDE = 28  # pixels of the small pictures
+TEST_SHARE = 0.2  # of a folder or a table that says nothing about which pictures are for testing
+
+
+ONE_CHANNEL = (SIDE, SIDE, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class DataSet:
+    """Labelled pictures. Small ones are grey (28, 28, 1), those for larger networks colour (side, side, 3) in BGR."""
+
+    name: str
+    labels: list[str]
+    region: str  # where the camera finds such pictures: "paper" or "hand"
+    train_images: np.ndarray  # (N, side, side, channels) uint8
+    train_labels: np.ndarray  # (N,) int64, places in labels
+    test_images: np.ndarray  # (M, side, side, channels) uint8
+    test_labels: np.ndarray  # (M,) int64
+    source: str  # the file or folder that it was read from
+    sha256: str
+    # (N,) int64, by person, series or session; empty where nothing says whose a picture is
+    train_series: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        height, width, channels = self.train_images.shape[1:]
+        return height, width, channels
+
+
+def split_of(data: DataSet, seed: int) -> Split:
+    """Part of the training pictures held out, of each label its share. Raises DataError where there are too few."""
+    rng = np.random.default_rng(seed)
+    held_out = []
+    for index, label in enumerate(data.labels):
+        members = rng.permutation(np.flatnonzero(data.train_labels == index))
+        if len(members) < 2:
+            raise DataError(
+                f"{data.name} has {len(data.train_labels)} training pictures for {len(data.labels)} labels, and "
+                f"{len(members)} of {label}: each label needs two, one to learn from and one held out. "
+                "Record more, or give a higher --limit."
+            )
+        held_out.append(members[: max(1, round(VALIDATION_SHARE * len(members)))])
+    judges = np.sort(np.concatenate(held_out))
+    return Split(np.setdiff1d(np.arange(len(data.train_labels)), judges), judges)
+
+
+def limited(data: DataSet, limit: int | None, seed: int) -> DataSet:
+    """At most `limit` pictures to learn from and as many to test on, chosen at random, for a quick try."""
+    if limit is None:
+        return data
+    rng = np.random.default_rng(seed)
+    train = rng.permutation(len(data.train_labels))[:limit]
+    test = rng.permutation(len(data.test_labels))[:limit]
+    return replace(
+        data, train_images=data.train_images[train], train_labels=data.train_labels[train],
+        test_images=data.test_images[test], test_labels=data.test_labels[test],
+        train_series=data.train_series[train] if len(data.train_series) else data.train_series,
+    )  # fmt: skip
+
+
+def stratified(classes: np.ndarray) -> np.ndarray:
+    """Which samples (N,) bool are for testing: TEST_SHARE of each class, always the same ones."""
+    rng = np.random.default_rng(0)
+    test = np.zeros(len(classes), bool)
+    for index in np.unique(classes):
+        members = rng.permutation(np.flatnonzero(classes == index))
+        test[members[: max(1, round(TEST_SHARE * len(members)))]] = len(members) > 1
+    return test
+
+
+def divided(
+    name: str,
+    labels: list[str],
+    region: str,
+    images: np.ndarray,
+    classes: np.ndarray,
+    test: np.ndarray,
+    source: str,
+    series: np.ndarray | None = None,
+) -> DataSet:
+    if not test.any():
+        raise DataError(f"{source} has one picture a label: nothing is left to test on. Add more.")
+    digest = hashlib.sha256(images.tobytes() + classes.tobytes()).hexdigest()
+    return DataSet(
+        name, labels, region, images[~test], classes[~test].astype(np.int64),
+        images[test], classes[test].astype(np.int64), source, digest,
+        np.zeros(0, np.int64) if series is None or not len(series) else series[~test],
+    )  # fmt: skip
+
+
+def grayscale_data_set(name: str, labels: list[str], images: Images, region: str = "paper") -> DataSet:
+    return DataSet(
+        name, labels, region, images.train_images[..., None], images.train_labels,
+        images.test_images[..., None], images.test_labels, images.source, images.sha256,
+    )  # fmt: skip
+
+
+def stem_of(path: Path) -> str:
+    return path.name.split(".")[0]
+
+
+def digest_of_files(*sources: Path) -> str:
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

@@ -1,0 +1,59 @@
+"""The letters of EMNIST."""
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from recognizer.errors import DataError
+from recognizer.system import files, paths
+from training.datasets.dataset import DataSet, digest_of_files
+from training.datasets.mnist import fetch, read_idx
+
+CAPITALS = [chr(code) for code in range(ord("A"), ord("Z") + 1)]  # EMNIST letters: both cases of a letter are one class
+
+
+EMNIST_URL = "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip"
+EMNIST_MD5 = "58c8d27c78d21e728a6bc7b3cc06412e"
+EMNIST_ARCHIVE = "emnist-gzip.zip"
+EMNIST_FILES = tuple(
+    f"emnist-letters-{part}-{kind}-ubyte.gz" for part in ("train", "test") for kind in ("images-idx3", "labels-idx1")
+)
+EMNIST_PLACES = (".", "emnist", "emnist-letters", "gzip")
+
+
+def load_emnist_letters() -> DataSet:
+    """EMNIST letters: 124,800 and 20,800 handwritten letters (Cohen et al. 2017), upright again. Found or downloaded."""
+    places = [folder / place for folder in paths.data_folders() for place in EMNIST_PLACES]
+    folder = next((place for place in places if all((place / name).is_file() for name in EMNIST_FILES)), None)
+    if folder is None:
+        folder = paths.data() / "emnist"
+        archives = [place / name for place in places for name in (EMNIST_ARCHIVE, "gzip.zip")]
+        archive = next((path for path in archives if path.is_file()), None)
+        _unpack_emnist(archive or fetch(EMNIST_URL, folder / EMNIST_ARCHIVE, f"md5:{EMNIST_MD5}"), folder)
+    train_images, train_labels, test_images, test_labels = (read_idx(folder / name) for name in EMNIST_FILES)
+    for images, labels in ((train_images, train_labels), (test_images, test_labels)):
+        if images.ndim != 3 or images.shape[1:] != (28, 28) or labels.shape != (len(images),) or not len(images):
+            raise DataError(f"{folder} holds arrays of {images.shape} and {labels.shape}, not (N, 28, 28) and (N,).")
+        if labels.min() < 1 or labels.max() > 26:
+            raise DataError(f"{folder} has labels {labels.min()} to {labels.max()}, and 1 to 26 were expected.")
+    return DataSet(
+        "emnist-letters", CAPITALS, "paper",
+        train_images.transpose(0, 2, 1)[..., None], train_labels.astype(np.int64) - 1,
+        test_images.transpose(0, 2, 1)[..., None], test_labels.astype(np.int64) - 1,
+        str(folder), digest_of_files(*(folder / name for name in EMNIST_FILES)),
+    )  # fmt: skip
+
+
+def _unpack_emnist(archive: Path, folder: Path) -> None:
+    """Take the letters out of NIST's archive of all EMNIST sets."""
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            for name in EMNIST_FILES:
+                with files.new_file(folder / name) as file:
+                    file.write(packed.read(f"gzip/{name}"))
+    except (OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(
+            f"{archive} is not NIST's archive of EMNIST ({error}). Delete it to download it again."
+        ) from error

@@ -1,0 +1,169 @@
+"""Photographs of hand signs as the finder sees them, and what each task makes of their labels."""
+
+import hashlib
+import json
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from recognizer.errors import DataError
+from recognizer.preprocess import appearance, pose
+from recognizer.preprocess.appearance import Appearance
+from recognizer.preprocess.pictures import SIDE, hand_image
+from recognizer.registry import assets
+from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
+from recognizer.system import files, paths
+from recognizer.values import Frame, Region
+from training.datasets.hand_variations import LOOKS, VIEWS, shown_as
+from training.datasets.sign_mnist import LETTERS
+from training.processes import fresh_processes
+
+CODE = (  # what decides what is found in a picture
+    "recognizer/preprocess/pictures.py",
+    "recognizer/finders/hands.py",
+    "recognizer/preprocess/appearance.py",
+    "training/datasets/hand_photographs.py",
+)
+
+SIGNS = ["rock", "paper", "scissors"]
+LABELS = {"letters": LETTERS, "rps": SIGNS}
+OF_LETTER = {"A": "rock", "S": "rock", "B": "paper", "V": "scissors"}  # more people who make rock, paper and scissors
+NO_SIGN = [*"CDFGILOQWXY"]  # letters that nobody takes for rock, paper or scissors; the others resemble one of them
+OPEN_HAND = "paper"  # is no letter: its fingers are spread and its thumb is out
+
+
+@dataclass(frozen=True, eq=False)
+class Hands:
+    """N pictures, each with the surest region found in it. What was not found is NaN or 0."""
+
+    sources: np.ndarray  # (N,) str, the person or collection
+    labels: np.ndarray  # (N,) str, "" for a picture without a hand
+    found: np.ndarray  # (N,) bool: there is a region
+    landmarks: np.ndarray  # (N, VIEWS, 21, 3) float32, in the picture's pixels, NaN where no joints were found
+    left: np.ndarray  # (N, VIEWS) bool: the finder takes it for a left hand
+    images: np.ndarray  # (N, 28, 28) uint8, preprocess.hand_image of the region
+    looks: np.ndarray  # (N, VIEWS, LOOKS, appearance.SIZE) float16
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, chosen: np.ndarray) -> "Hands":
+        return Hands(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+    @property
+    def jointed(self) -> np.ndarray:
+        """(N, VIEWS) bool: the joints were found."""
+        return np.isfinite(self.landmarks[:, :, 0, 0])
+
+
+def together(parts: list[Hands]) -> Hands:
+    return Hands(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Hands)))
+
+
+def photographs(name: str) -> Path:
+    """The folder photos/<name> of the data, with source/label/picture in it."""
+    for folder in paths.data_folders():
+        if (folder / "photos" / name).is_dir():
+            return folder / "photos" / name
+    looked = " or ".join(str(folder / "photos" / name) for folder in paths.data_folders())
+    raise DataError(f"No photographs of {name}: {looked} is not there. Put source/label/picture into it.")
+
+
+def pictures(folder: Path) -> list[Path]:
+    """All pictures below the folder, sorted."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+
+
+def list_sha256(name: str) -> str:
+    """Of the list of photos/<name>: each picture's path and its own SHA-256."""
+    folder = photographs(name)
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()} {path.relative_to(folder)}" for path in pictures(folder)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def read_hands(name: str, runs: Path) -> Hands:
+    """What the finder sees in photos/<name>; kept in `runs` until code or data change.
+
+    Raises DataError without the photographs and AssetError without the hand model.
+    """
+    model = assets.find_asset("hand_landmarker")
+    folder = photographs(name)
+    runs.mkdir(parents=True, exist_ok=True)
+    jobs = []
+    for source in sorted(path for path in folder.iterdir() if path.is_dir()):
+        names = [(str(path), path.stat().st_size) for path in pictures(source)]
+        made_of = [names, hashlib.sha256(model.read_bytes()).hexdigest(), code_digest(*CODE)]
+        digest = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
+        jobs.append((source, runs / f"{name}-{source.name}-{digest}.npz"))
+    missing = [job for job in jobs if not job[1].is_file()]
+    if missing:
+        print(f"Looking for hands in {folder} …", flush=True)
+        with fresh_processes() as pool:
+            list(pool.map(partial(_find_and_keep, model), missing))
+    return together([_load(path) for _, path in jobs])
+
+
+def code_digest(*names: str) -> str:
+    """Of files of the project."""
+    return hashlib.sha256(b"".join((paths.ROOT / name).read_bytes() for name in names)).hexdigest()[:8]
+
+
+def _find_and_keep(model: Path, job: tuple[Path, Path]) -> None:
+    from recognizer.finders.hands import HandFinder
+
+    source, path = job
+    sight, rng = Appearance(model, threads=1), np.random.default_rng(0)
+    parts = []
+    with HandFinder(model, video=False) as finder:
+        for picture in pictures(source):
+            region = surest(finder.find(Frame(read_image(picture), 0, 0.0, str(picture))))
+            label = picture.parent.name if picture.parent != source else ""
+            parts.append(of_region(region, label, source.name, sight, rng))
+    hands = together(parts)
+    with files.new_file(path) as file:
+        np.savez(file, **{field.name: getattr(hands, field.name) for field in fields(hands)})
+
+
+def surest(regions: tuple[Region, ...]) -> Region | None:
+    """The one that MediaPipe is surest of; what has no joints only where there is nothing else."""
+    return max(regions, key=lambda region: region.hand.score if region.hand else -1.0, default=None)
+
+
+def of_region(
+    region: Region | None, label: str, source: str, sight: Appearance | None, rng: np.random.Generator
+) -> Hands:
+    """The region found in one picture, None where there was none; without `sight` it is not looked at."""
+    landmarks = np.full((1, VIEWS, pose.JOINTS, 3), np.nan, np.float32)
+    left = np.zeros((1, VIEWS), bool)
+    looks = np.zeros((1, VIEWS, LOOKS, appearance.SIZE), np.float16)
+    image = np.zeros((SIDE, SIDE), np.uint8) if region is None else hand_image(region.crop)
+    for view, hand in enumerate((region.hand, region.mirrored) if region else ()):
+        if hand is None:
+            continue
+        landmarks[0, view], left[0, view] = hand.landmarks, hand.side == "left"
+        if region and sight:
+            looks[0, view] = [sight.of_upright(shown) for shown in shown_as(region, hand, rng)]
+    found = np.array([region is not None])
+    return Hands(np.array([source], "U64"), np.array([label], "U16"), found, landmarks, left, image[None], looks)
+
+
+def _load(path: Path) -> Hands:
+    with np.load(path) as arrays:
+        return Hands(*(arrays[field.name] for field in fields(Hands)))
+
+
+def classes(task: str, kind: str, labels: np.ndarray) -> np.ndarray:
+    """Classes (N,) of pictures of photos/<kind> in a task: places in LABELS[task], their number for "nothing known",
+    -1 for what can't be said.
+    """
+    names = LABELS[task]
+    nothing = len(names)
+    table = {name: place for place, name in enumerate(names)} if kind == task else {}
+    if (task, kind) == ("rps", "letters"):
+        table = {letter: names.index(sign) for letter, sign in OF_LETTER.items()}
+        table |= dict.fromkeys(NO_SIGN, nothing)
+    if (task, kind) == ("letters", "rps"):
+        table = {OPEN_HAND: nothing}
+    return np.array([table.get(label, -1) for label in labels], np.int64)

@@ -1,0 +1,101 @@
+"""Augmentation of hand joints and hand pictures."""
+
+import cv2
+import numpy as np
+
+from recognizer.classifiers.hands import corner
+from recognizer.preprocess import appearance, pose
+from recognizer.preprocess.pose import BONE_ENDS, BONE_STARTS, normalised
+from recognizer.values import Hand, Region
+
+TURN_DEG = 28.0  # standard deviations of the augmentation: in the picture's plane, further would make a U of an H
+LEAN_DEG = 16.0  # … and out of it
+FLEX_DEG = 5.0  # … of each bone by itself
+JITTER = (0.025, 0.025, 0.05)  # … of each joint, in palm lengths: depth is what the finder knows least
+WRONG_SIDE = 0.5  # share of hands that get the other side: the same sign is made by either, and finders err in it
+
+
+def augmented(landmarks: np.ndarray, left: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Other hands in the same poses: (N, 21, 3) landmarks and (N,) bool turned, leant, with other bones and noise."""
+    count = len(landmarks)
+    points = normalised(landmarks, left)
+    bones = points[:, BONE_ENDS] - points[:, BONE_STARTS]
+    fingers = np.repeat(rng.normal(1, 0.08, (count, 5)), 4, axis=1)
+    bones *= (fingers * rng.normal(1, 0.08, (count, len(BONE_ENDS))))[..., None]
+    bends = rng.normal(0, np.radians(FLEX_DEG), bones.shape)
+    bones = np.einsum("nbij,nbj->nbi", _rotations(bends), bones)
+    points = np.zeros_like(points)
+    for start, end, bone in zip(BONE_STARTS, BONE_ENDS, bones.transpose(1, 0, 2), strict=True):
+        points[:, end] = points[:, start] + bone
+    points[..., 2] *= rng.uniform(0.7, 1.3, (count, 1))
+    angles = rng.normal(0, np.radians([LEAN_DEG, LEAN_DEG, TURN_DEG]), (count, 3))
+    points = np.einsum("nij,nkj->nki", _rotations(angles), points)
+    points += rng.normal(0, 1, points.shape) * JITTER
+    return points, rng.random(count) < WRONG_SIDE
+
+
+def _rotations(vectors: np.ndarray) -> np.ndarray:
+    """Rotation matrices (…, 3, 3) about the vectors (…, 3), by their lengths in radians (Rodrigues)."""
+    angle = np.linalg.norm(vectors, axis=-1)[..., None, None]
+    x, y, z = np.moveaxis(vectors / np.maximum(angle[..., 0], 1e-9), -1, 0)
+    zero = np.zeros_like(x)
+    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(*x.shape, 3, 3)
+    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross)
+
+
+VIEWS = 2  # of a hand: as found in the picture, and in its mirror image
+LOOKS = 4  # at each view: one as it is, the others changed
+TURN_DEG, ZOOM, SHIFT = 9.0, 0.08, 0.03  # standard deviations of how looks are changed
+GAMMA, TINT = 0.35, 0.1  # the same of the logarithms of light and of each colour
+COARSE_SHARE, COARSE_SIDES = 0.3, (24, 90)  # of changed looks: small pictures, some of them grey
+
+
+def shown_as(region: Region, hand: Hand, rng: np.random.Generator) -> list[np.ndarray]:
+    """LOOKS pictures (appearance.SIDE, appearance.SIDE, 3) uint8 RGB of a hand: as it is, then changed."""
+    joints, left = hand.landmarks - corner(region), hand.side == "left"
+    pictures = [appearance.upright(region.crop, joints, left=left)]
+    for _ in range(LOOKS - 1):
+        # the finder errs in the side, and either hand makes the same sign
+        other = rng.random() < WRONG_SIDE / 2
+        turn, zoom, shift = np.radians(rng.normal(0, TURN_DEG)), np.exp(rng.normal(0, ZOOM)), rng.normal(0, SHIFT, 2)
+        picture = appearance.upright(
+            region.crop, joints, left=left ^ other, turn_rad=float(turn), zoom=float(zoom), shift=tuple(shift)
+        )
+        lit = 255 * (picture / 255) ** np.exp(rng.normal(0, GAMMA)) * np.exp(rng.normal(0, TINT, 3))
+        picture = np.clip(lit, 0, 255).astype(np.uint8)
+        if rng.random() < COARSE_SHARE:
+            side = int(rng.integers(*COARSE_SIDES))
+            small = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+            picture = cv2.resize(small, (appearance.SIDE, appearance.SIDE), interpolation=cv2.INTER_CUBIC)
+            if rng.random() < 0.5:
+                picture = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        pictures.append(picture)
+    return pictures
+
+
+MIXED_APART = 0.3  # palm lengths, root mean square over the joints: a mixture nearer to a real hand may be its sign
+
+
+def mixed_poses(
+    points: np.ndarray, labels: np.ndarray, count: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """About `count` hands (M, 21, 3) with some fingers of one sign and the others of another, far from every real one.
+
+    `points` are (N, 21, 3) normalised hands with their labels (N,). Beside them, which hand (M,) each has its palm of.
+    """
+    flat = points @ pose.palm_frame(points)
+    one, other = rng.integers(len(points), size=(2, count))
+    taken = rng.random((count, 5)) < 0.5
+    kept = (labels[one] != labels[other]) & taken.any(axis=1) & ~taken.all(axis=1)
+    one, other, taken = one[kept], other[kept], taken[kept]
+    mixed = flat[one].copy()
+    for finger, joints in enumerate(pose.FINGERS):
+        rows = taken[:, finger]
+        roots = flat[one[rows], joints[0]] - flat[other[rows], joints[0]]
+        mixed[np.ix_(rows, joints)] = flat[other[rows]][:, joints] + roots[:, None]
+    known = flat[rng.permutation(len(flat))[:1500]].reshape(-1, pose.JOINTS * 3)
+    vectors = mixed.reshape(len(mixed), -1)
+    squares = (vectors**2).sum(axis=1)[:, None] + (known**2).sum(axis=1) - 2 * vectors @ known.T
+    apart = np.sqrt(np.maximum(squares.min(axis=1), 0) / pose.JOINTS) > MIXED_APART
+    turned = mixed @ pose.palm_frame(points)[one].transpose(0, 2, 1)
+    return turned[apart], one[apart]

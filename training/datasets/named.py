@@ -1,0 +1,94 @@
+"""Every data set of the workshop in one shape: pictures, labels, and a test set that no fit sees."""
+
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recognizer.errors import DataError
+from recognizer.system import paths
+from training.datasets import mnist, sign_mnist
+from training.datasets.dataset import DataSet, grayscale_data_set
+from training.datasets.emnist import load_emnist_letters
+from training.datasets.fashion_mnist import load_fashion_mnist
+from training.datasets.own_pictures import load_captures, load_csv, load_folder
+from training.datasets.sign_mnist import LETTERS, SIGN_OF_LETTER
+
+DIGITS = [*"0123456789"]
+FINDER_CODE = (  # what decides which writing is found, and how it is cut out
+    "recognizer/finders/characters.py",
+    "recognizer/finders/contrast.py",
+    "recognizer/finders/ink.py",
+    "recognizer/finders/paper_lines.py",
+    "recognizer/finders/networks/characters.tflite",
+    "recognizer/finders/networks/ink.tflite",
+    "recognizer/finders/networks/verifier.tflite",
+    "recognizer/finders/points.py",
+    "recognizer/finders/verifier.py",
+    "recognizer/finders/writing.py",
+)
+
+
+KEPT = "{}.set.npz"  # a data set of that name as it is in memory, in a data folder
+
+
+def load(name: str, colour_side: int | None = None, region: str = "hand") -> DataSet:
+    """The data set of that name: one of NAMES, captures/TASK, a folder of label/picture, or a CSV in Kaggle's layout.
+
+    With `colour_side`, pictures of folders and captures come in colour at that many pixels a side. `region` says how
+    a folder's pictures are framed: "hand" takes each whole, "paper" looks for the largest writing in it. Raises DataError.
+    """
+    if name in _LOADERS:
+        kept = next((path for folder in paths.data_folders() if (path := folder / KEPT.format(name)).is_file()), None)
+        data = read_kept(kept) if kept else _LOADERS[name]()
+    elif name == "captures" or name.startswith("captures/"):
+        data = load_captures(name.partition("/")[2], colour_side)
+    elif Path(name).is_dir():
+        data = load_folder(Path(name), colour_side, region)
+    elif Path(name).is_file():
+        data = load_csv(Path(name))
+    else:
+        raise DataError(
+            f"{name} is no data set, folder or file. Data sets: {', '.join(NAMES)}; or give a folder of label/picture, "
+            "or a CSV whose columns are label,pixel1,…,pixel784."
+        )
+    if len(data.labels) < 2:
+        found = data.labels[0] if data.labels else "nothing"
+        raise DataError(f"{data.source} shows {found} only, and a network needs two labels to tell apart. Add another.")
+    return data
+
+
+def keep(data: DataSet, folder: Path) -> Path:
+    """Write a whole data set into a data folder, where `load` finds it by its name before all others."""
+    path = folder / KEPT.format(data.name)
+    arrays: dict[str, Any] = {one.name: np.asarray(getattr(data, one.name)) for one in fields(data)}
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+    return path
+
+
+def read_kept(path: Path) -> DataSet:
+    """What `keep` wrote. Raises DataError."""
+    try:
+        with np.load(path) as arrays:
+            found = {one.name: arrays[one.name] for one in fields(DataSet)}
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path} is no data set that was kept whole ({error}). Delete it.") from error
+    return DataSet(**{name: value if value.ndim > 1 or value.dtype == np.int64 else value.tolist()
+                      for name, value in found.items()})  # fmt: skip
+
+
+_LOADERS: dict[str, Callable[[], DataSet]] = {
+    "mnist": lambda: grayscale_data_set("mnist", DIGITS, mnist.load_mnist()),
+    "fashion-mnist": load_fashion_mnist,
+    "emnist-letters": load_emnist_letters,
+    "sign-mnist": lambda: grayscale_data_set("sign-mnist", LETTERS, sign_mnist.load_sign_mnist(), "hand"),
+    "rps": lambda: grayscale_data_set(
+        "rps", [*SIGN_OF_LETTER.values()], sign_mnist.rps_subset(sign_mnist.load_sign_mnist()), "hand"
+    ),
+}
+NAMES = (*_LOADERS, "captures")

@@ -1,0 +1,119 @@
+"""Data sets of the user's own: a CSV file, folders of pictures, captured samples."""
+
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recognizer.errors import DataError, SourceError
+from recognizer.preprocess import pictures as preprocess_pictures
+from recognizer.samples.store import Samples
+from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
+from training.datasets.dataset import ONE_CHANNEL, SIDE, DataSet, divided, stem_of, stratified
+
+
+def load_csv(path: Path) -> DataSet:
+    """A table in Kaggle's layout, plain, .gz or .zip: label, then 784 grey levels a row. A fifth is kept for testing."""
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path)
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path} cannot be read as CSV ({' '.join(str(error).split())}).") from error
+    pixels = table.columns[1:]
+    if table.columns[0] != "label" or len(pixels) != SIDE * SIDE or not len(table):
+        raise DataError(
+            f"{path} has {len(table)} rows of {len(table.columns)} columns, the first named {table.columns[0]}; "
+            "expected were label, then 784 grey levels."
+        )
+    try:
+        grey = table[pixels].to_numpy(np.int64)
+    except ValueError as error:
+        raise DataError(f"{path} holds pixels that are no whole numbers ({error}).") from error
+    if grey.min() < 0 or grey.max() > 255:
+        raise DataError(f"{path} has pixels from {grey.min()} to {grey.max()}, and 0 to 255 were expected.")
+    named = table["label"].to_numpy()
+    known, classes = np.unique(named, return_inverse=True)
+    images = grey.astype(np.uint8).reshape(-1, *ONE_CHANNEL)
+    test = stratified(classes)
+    return divided(stem_of(path), [str(label) for label in known], "paper", images, classes, test, str(path))
+
+
+def load_folder(folder: Path, colour_side: int | None = None, region: str = "hand") -> DataSet:
+    """Pictures in label/, or in series/label/: then the last series, by name, is kept for testing.
+
+    train/label/ and test/label/ are two such series.
+    """
+    pictures = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    rows = []
+    for path in pictures:
+        parts = path.relative_to(folder).parts
+        if len(parts) < 2:
+            raise DataError(f"{path} is in no folder named by its label, such as {folder / 'seven' / path.name}.")
+        rows.append((path, parts[-2], parts[-3] if len(parts) > 2 else ""))
+    return _of_pictures(folder.name, rows, folder, colour_side, region)
+
+
+def load_captures(task: str, colour_side: int | None = None) -> DataSet:
+    """What the user recorded: the last session is kept for testing where there are several."""
+    store = Samples()
+    names = [one.name for one in store.tasks()]
+    if not names or (task and task not in names) or (not task and len(names) > 1):
+        found = f"There are {', '.join('captures/' + name for name in names)}" if names else "Nothing is recorded yet"
+        raise DataError(f"{'captures/' + task if task else 'captures'} names no task of recorded samples. {found}.")
+    name = task or names[0]
+    region = "paper" if store.task(name).region == "paper" else "hand"
+    rows = [(sample, sample.label, sample.session) for sample in store.read(name)]
+    return _of_pictures(name, rows, Path(f"captures/{name}"), colour_side, region, store.picture)
+
+
+def _of_pictures(
+    name: str,
+    rows: list[tuple[Any, str, str]],
+    source: Path,
+    colour_side: int | None,
+    region: str,
+    read: Callable[[Any], np.ndarray] = read_image,
+) -> DataSet:
+    """From (picture, label, series) rows; `read` gives the pixels (h, w, 3) uint8 BGR of a picture."""
+    if not rows:
+        raise DataError(f"{source} holds no pictures in folders named by label, such as {source / 'seven'}.")
+    labels = sorted({label for _, label, _ in rows})
+    classes = np.array([labels.index(label) for _, label, _ in rows], np.int64)
+    series = [name for _, _, name in rows]
+    frame = framing(region, colour_side)
+    try:
+        images = np.stack([frame(read(picture)) for picture, _, _ in rows])
+    except SourceError as error:
+        raise DataError(str(error)) from error
+    several = len(set(series)) > 1
+    test = np.array([one == max(series) for one in series]) if several else stratified(classes)
+    if several and set(classes[~test]) != set(range(len(labels))):
+        test = stratified(classes)  # a series of other labels tests nothing
+    names = sorted(set(series) - {""})
+    places = np.array([names.index(one) for one in series] if "" not in series else [], np.int64)
+    return divided(name, labels, region, images, classes, test, str(source), places)
+
+
+def framing(region: str, colour_side: int | None) -> Callable[[np.ndarray], np.ndarray]:
+    """How a picture (h, w, 3) uint8 BGR becomes a network's input, (28, 28, 1) or (side, side, 3) uint8."""
+    if colour_side:
+        return lambda picture: preprocess_pictures.colour_image(picture, colour_side)
+    if region == "paper":
+        return lambda picture: largest_writing(picture)[..., None]
+    return lambda picture: preprocess_pictures.hand_image(
+        preprocess_pictures.colour_image(picture, max(SIDE, min(picture.shape[:2])))
+    )[..., None]
+
+
+def largest_writing(picture: np.ndarray) -> np.ndarray:
+    """The largest character found in a picture (h, w, 3) BGR, framed (28, 28) uint8 as MNIST's; black where none is."""
+    from recognizer.finders.writing import writing_in
+
+    regions = writing_in(picture)
+    if not regions:
+        return np.zeros((SIDE, SIDE), np.uint8)
+    return preprocess_pictures.mnist_image(max(regions, key=lambda region: region.box.area).crop)

@@ -1,0 +1,391 @@
+"""How well a published model does, measured through the very pipeline that runs live.
+
+python -m training.evaluation.evaluate mnist
+python -m training.evaluation.evaluate photos DIR     (DIR/series/label/picture, or DIR/label/picture)
+python -m training.evaluation.evaluate mirrored DIR   (the same, and their mirror images: hand signs are read alike in both)
+python -m training.evaluation.evaluate clip FILE --task letters --shows A:0-89,V:90-179   (a video as a stream, frame by frame)
+python -m training.evaluation.evaluate rejection      (pictures that show no digit)
+python -m training.evaluation.evaluate rooms          (numbers on sheets that people hold in rooms, drawn; --sheet shows the failures)
+python -m training.evaluation.evaluate pages          (numbers on pages that fill the picture: underlined, framed …, large, 1s; drawn)
+python -m training.evaluation.evaluate sources --task letters|rps      (hand signs of people left out of the training in turn)
+"""
+
+import argparse
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from recognizer.errors import DataError, SettingsError
+from recognizer.overlay.overlay import Overlay
+from recognizer.pipeline import Pipeline, open_pipeline
+from recognizer.registry import synced
+from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
+from recognizer.sources.opening import open_source
+from recognizer.studio.handwriting import draw_strokes, letter_strokes
+from recognizer.system import paths
+from recognizer.system.remote import folder_of
+from recognizer.system.terminal import exit_on_error
+from recognizer.values import Frame
+from training.datasets import paper_scenes, rooms
+from training.datasets.hand_photographs import LABELS
+from training.datasets.mnist import load_mnist
+from training.shipped import sign_fitting, sign_material, sign_verdicts
+
+DRAWN_EACH = 300  # pictures of each drawn kind in the rejection set
+SIZE_WH = (640, 480)
+PRINTED = "ACEFHJKMNPRTUVWXY"  # capitals that no digit looks like, for the printed letters of the rejection set
+FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_SCRIPT_SIMPLEX)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.evaluation.evaluate", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("what", choices=list(WHAT))
+    parser.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="for photos, mirrored and clip")
+    parser.add_argument(
+        "--shows", default="", metavar="LABEL:FIRST-LAST,…", help="for clip: no label for an empty scene"
+    )
+    parser.add_argument("--task", default="digits", help="digits, letters, rps, or one of your own")
+    parser.add_argument("--models", type=folder_of, default=synced.models_folder())
+    parser.add_argument("--mistakes", action="store_true", help="list each file that was read wrong")
+    parser.add_argument(
+        "--each",
+        type=int,
+        default=DRAWN_EACH,
+        help="drawn pictures of each kind, for rejection, and at most twice as many photographs",
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sheet", type=Path, metavar="FILE", help="for rooms and pages: a picture of the failures")
+    parser.add_argument("--kind", choices=sign_fitting.KINDS, help="for sources: only this kind")
+    parser.add_argument("--runs", type=Path, default=paths.runs(), help="for sources: what is kept on the way")
+    options = parser.parse_args()
+    with exit_on_error():
+        WHAT[options.what](options)
+
+
+def _measured(options: argparse.Namespace, measure: Callable[[Pipeline], None], *, stream: bool = False) -> None:
+    with open_pipeline(options.task, options.models, smooth=stream) as pipeline:
+        measure(pipeline)
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    if options.folder is None:
+        what = "FILE" if options.what == "clip" else "DIR"
+        raise DataError(
+            f"{options.what} needs a {'file' if what == 'FILE' else 'folder'}: "
+            f"python -m training.evaluation.evaluate {options.what} {what}"
+        )
+    return Path(options.folder)
+
+
+def evaluate_mnist(pipeline: Pipeline) -> None:
+    """Accuracy of the shipped LiteRT network on MNIST's 10,000 test digits, and how many keep their label."""
+    mnist = load_mnist()
+    predictions = pipeline.classifier.predict(list(mnist.test_images))
+    right = [p.top[0][0] == str(label) for p, label in zip(predictions, mnist.test_labels, strict=True)]
+    kept = [p.label is not None for p in predictions]
+    kept_right = [p.label == str(label) for p, label in zip(predictions, mnist.test_labels, strict=True)]
+    print(f"accuracy   {np.mean(right):.4f}   of {len(right)} test digits")
+    print(f"kept       {np.mean(kept):.4f}   get a label")
+    print(f"kept right {np.mean(kept_right):.4f}   get the right label")
+
+
+def evaluate_sources(options: argparse.Namespace) -> None:
+    """Each kind of model on people left out in turn. What the training kept is used; what is missing is fitted now."""
+    if options.task not in LABELS:
+        raise SettingsError(f"sources needs --task {' or '.join(LABELS)}, and found {options.task}.")
+    material = sign_material.gather(options.task, options.runs, 0)
+    sign_verdicts.print_table(
+        material, sign_verdicts.judge(material, [options.kind] if options.kind else list(sign_fitting.KINDS))
+    )
+
+
+def evaluate_photos(pipeline: Pipeline, folder: Path, *, mistakes: bool) -> None:
+    """End to end on photographs of one character each: exactly the right text is read, or it counts as wrong."""
+    total: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    wrong = []
+    for path, series, label in labelled_pictures(folder):
+        text = pipeline.step(Frame(read_image(path), 0, 0.0, str(path))).text
+        total[series] += 1
+        right[series] += text == label
+        if text != label:
+            wrong.append(f"{path}: {label} read as {text or 'nothing'}")
+    for series in sorted(total):
+        print(f"{series:20} {right[series]:4} of {total[series]:4}   {right[series] / total[series]:.3f}")
+    print(f"{'all':20} {right.total():4} of {total.total():4}   {right.total() / total.total():.4f}")
+    if mistakes:
+        print("\n".join(wrong))
+
+
+def evaluate_mirrored(pipeline: Pipeline, folder: Path) -> None:
+    """Of the pictures in DIR that are read right, how many are read the same in a mirror."""
+    right = same = 0
+    for path, _, label in labelled_pictures(folder):
+        image = read_image(path)
+        if pipeline.step(Frame(image, 0, 0.0, str(path))).text == label:
+            right += 1
+            same += pipeline.step(Frame(np.ascontiguousarray(image[:, ::-1]), 0, 0.0, str(path))).text == label
+    print(f"{same} of {right} pictures that are read right are read the same in a mirror: {same / max(1, right):.4f}")
+
+
+def evaluate_clip(pipeline: Pipeline, path: Path, shows: str) -> None:
+    """A video through the live loop's own pipeline: the share of each part's frames with the label that it shows."""
+    with open_source(str(path), paced=False) as frames:
+        texts = [pipeline.step(frame).text for frame in frames]
+    signs_right = signs_all = 0
+    for label, first, last in parse_shows(shows, len(texts)):
+        said = texts[first : last + 1]
+        right = sum(text == label for text in said)
+        wrong = ", ".join(
+            f"{text or 'nothing'} ×{count}" for text, count in Counter(said).most_common(4) if text != label
+        )
+        print(f"{label or 'nothing':12} frames {first:4} to {last:4}   {right:4} of {len(said):4}   {wrong}")
+        if label:
+            signs_right, signs_all = signs_right + right, signs_all + len(said)
+    print(f"{'all signs':12} {signs_right} of {signs_all}   {signs_right / max(1, signs_all):.4f}")
+
+
+def parse_shows(shows: str, count: int) -> list[tuple[str, int, int]]:
+    """Label ("" for an empty scene), first and last frame of each part. Raises SettingsError."""
+    parts = []
+    for part in filter(None, shows.split(",")):
+        found = re.fullmatch(r"(.*):(\d+)-(\d+)", part.strip())
+        if not found or not int(found[2]) <= int(found[3]) < count:
+            raise SettingsError(f"--shows takes LABEL:FIRST-LAST,… of the clip's {count} frames, and found {part!r}.")
+        parts.append((found[1], int(found[2]), int(found[3])))
+    if not parts:
+        raise SettingsError(f"clip needs --shows LABEL:FIRST-LAST,… of its {count} frames.")
+    return parts
+
+
+def labelled_pictures(folder: Path) -> Iterator[tuple[Path, str, str]]:
+    """(path, series, label) of the pictures in DIR/series/label or DIR/label; the label is the last folder's name."""
+    pictures = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    if not pictures:
+        raise DataError(f"{folder} holds no pictures in folders named by label, such as {folder / 'anna' / '7'}.")
+    for path in pictures:
+        parts = path.relative_to(folder).parts
+        if len(parts) < 2:
+            raise DataError(f"{path} is in no folder named by its label.")
+        yield path, parts[-3] if len(parts) > 2 else folder.name, parts[-2]
+
+
+def evaluate_rejection(pipeline: Pipeline, each: int, seed: int) -> None:
+    """The share of pictures without a digit in which anything gets a label, by kind; at most 1 % is wanted."""
+    rng = np.random.default_rng(seed)
+    kinds = {**drawn_kinds(rng, each), **photo_kinds()}
+    labelled: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    for kind, pictures in kinds.items():
+        read: Counter[str] = Counter()
+        for picture in islice(pictures, 2 * each):
+            text = pipeline.step(Frame(picture, 0, 0.0, kind)).text
+            total[kind] += 1
+            labelled[kind] += bool(text)
+            read.update(text)
+        detail = ", ".join(f"{text} ×{count}" for text, count in read.most_common(5))
+        print(f"{kind:22} {labelled[kind]:4} of {total[kind]:4}   {labelled[kind] / total[kind]:.4f}   {detail}")
+    print(f"{'all':22} {labelled.total():4} of {total.total():4}   {labelled.total() / total.total():.4f}")
+
+
+CELLS = [(light, sheet) for light in ("bright", "middle", "dim") for sheet in ("near", "middle", "far")]
+ROOM_WH = (1280, 720)
+LEAST_HEIGHT = 40  # pixels of a digit in such a room
+
+
+def evaluate_rooms(pipeline: Pipeline, each: int, seed: int, failures: Path | None) -> None:
+    """The share of numbers that are read exactly, by light and by how large the sheet is, then of sheets of digits.
+
+    Writers (MNIST's test digits), rooms and hands are none that the finder's training saw.
+    """
+    stuff = rooms.material(held_out=True)
+    tiles: list[np.ndarray] = []
+    whole = Counter[str]()
+    for number, (light, sheet) in enumerate(CELLS):
+        rng = np.random.default_rng([seed, number])
+        why = Counter[str]()
+        for _ in range(each):
+            scene, text = number_scene(stuff, rng, light, sheet)
+            said = pipeline.step(Frame(scene.picture_bgr, 0, 0.0, "room")).text
+            why[failure(text, said)] += 1
+            if said != text and failures:
+                tiles.append(_failed(scene.picture_bgr, f"{light} {sheet}: {text}, read {said or 'nothing'}"))
+        whole += why
+        print(f"{light:8} {sheet:8} {why['right']:4} of {each:4}   {_others(why)}")
+    print(
+        f"{'all numbers':17} {whole['right']:4} of {whole.total():4}   {whole['right'] / whole.total():.4f}   {_others(whole)}"
+    )
+    for number, light in enumerate(("bright", "middle", "dim")):
+        rng = np.random.default_rng([seed, 100, number])
+        found = right = wrong = 0
+        for _ in range(max(1, each // 4)):
+            scene = rooms.draw(stuff, rng, ROOM_WH, light=light, sheet="near", layout="pens")
+            digits = [one for one in scene.written if one.label and not one.in_doubt]
+            observation = pipeline.step(Frame(scene.picture_bgr, 0, 0.0, "room"))
+            ours, theirs = right, wrong
+            for region, prediction in zip(observation.regions, observation.predictions, strict=True):
+                truth = [one for one in scene.written if region.box.iou(rooms.box_of(one)) > 0.4]
+                right += any(one.label == prediction.label and not one.in_doubt and one.label for one in truth)
+                wrong += prediction.label is not None and not any(one.label == prediction.label for one in truth)
+            found += len(digits)
+            if failures and (right - ours < len(digits) or wrong > theirs):
+                drawn = Overlay(mirror=False).draw(observation)
+                tiles.append(_failed(drawn, f"{light} pens: {right - ours} of {len(digits)}, {wrong - theirs} wrong"))
+        print(
+            f"sheets of digits, {light:8} {right:4} of {found:4}   {right / max(1, found):.4f}   {wrong} wrong labels"
+        )
+    _write_failures(tiles, failures)
+
+
+PAGES = {  # for each kind of page: how many digits it has, how high they are in heights of the picture, lines around them
+    "underlined": ((2, 4), (0.12, 0.4), "underline"),
+    "framed": ((2, 4), (0.12, 0.4), "frame"),
+    "in cells": ((2, 4), (0.12, 0.4), "cells"),
+    "circled": ((2, 4), (0.12, 0.4), "circle"),
+    "bar at the left": ((2, 4), (0.12, 0.4), "bar"),
+    "highlighted": ((2, 4), (0.12, 0.4), "highlight"),
+    "nearly fills the picture": ((1, 1), (0.6, 0.95), ""),
+    "a 1 alone": ((1, 1), (0.1, 0.6), ""),
+}
+
+
+def evaluate_pages(pipeline: Pipeline, each: int, seed: int, failures: Path | None) -> None:
+    """The share of numbers that are read exactly from pages that fill the picture, of writers that training never saw."""
+    stuff = rooms.material(held_out=True)
+    tiles: list[np.ndarray] = []
+    for number, (kind, (counts, shares, lines)) in enumerate(PAGES.items()):
+        rng = np.random.default_rng([seed, 200, number])
+        why = Counter[str]()
+        while why.total() < each:
+            digits = rng.integers(10, size=rng.integers(counts[0], counts[1] + 1))
+            text = "1" if kind == "a 1 alone" else "".join(map(str, digits))
+            size_wh = SIZE_WH if rng.random() < 0.5 else ROOM_WH
+            scene = rooms.draw_page(stuff, rng, size_wh, text, rng.uniform(*shares), lines)
+            if len(scene.written) < len(text) or any(one.in_doubt or not one.label for one in scene.written):
+                continue
+            said = pipeline.step(Frame(scene.picture_bgr, 0, 0.0, "page")).text
+            why[failure(text, said)] += 1
+            if said != text and failures:
+                tiles.append(_failed(scene.picture_bgr, f"{kind}: {text}, read {said or 'nothing'}"))
+        print(f"{kind:26} {why['right']:4} of {each:4}   {why['right'] / each:.4f}   {_others(why)}")
+    _write_failures(tiles, failures)
+
+
+def number_scene(stuff: rooms.Material, rng: np.random.Generator, light: str, sheet: str) -> tuple[rooms.Scene, str]:
+    """A room in which one number of 1 to 4 clear digits is held up, and the number."""
+    while True:
+        scene = rooms.draw(stuff, rng, ROOM_WH, light=light, sheet=sheet, layout="number")
+        heights = [one.box_xyxy[3] - one.box_xyxy[1] for one in scene.written]
+        clear = all(one.label and not one.in_doubt for one in scene.written)
+        if heights and clear and min(heights) >= LEAST_HEIGHT:
+            return scene, "".join(str(one.label) for one in sorted(scene.written, key=lambda one: one.box_xyxy[0]))
+
+
+def failure(text: str, said: str) -> str:
+    """What kind of failure it is to read a number as something else."""
+    if said == text:
+        return "right"
+    if not said:
+        return "nothing read"
+    if len(said.replace(" ", "")) > len(text):
+        return "more read"
+    return "wrong digit" if len(said) == len(text) and "?" not in said else "digit missing"
+
+
+def _others(why: "Counter[str]") -> str:
+    return ", ".join(f"{kind} ×{count}" for kind, count in why.most_common() if kind != "right")
+
+
+def _failed(picture: np.ndarray, words: str) -> np.ndarray:
+    small = cv2.resize(picture, (384, 216), interpolation=cv2.INTER_AREA)
+    cv2.putText(small, words, (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 3, cv2.LINE_AA)
+    cv2.putText(small, words, (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA)
+    return small
+
+
+def _write_failures(tiles: list[np.ndarray], path: Path | None) -> None:
+    if path and tiles:
+        columns = 5
+        tiles = tiles + [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
+        rows = [np.hstack(tiles[start : start + columns]) for start in range(0, len(tiles), columns)]
+        cv2.imwrite(str(path), np.vstack(rows))
+        print(f"Wrote {path}")
+
+
+def drawn_kinds(rng: np.random.Generator, each: int) -> dict[str, Iterable[np.ndarray]]:
+    """Pictures (480, 640, 3) uint8 drawn in code, by kind."""
+    width, height = SIZE_WH
+    return {
+        "blank paper": (paper_scenes.photograph(np.zeros((height, width), np.uint8), 60, rng) for _ in range(each)),
+        "white noise": (rng.integers(0, 256, (height, width, 3), np.uint8) for _ in range(each)),
+        "textures": (paper_scenes.draw_texture(rng) for _ in range(each)),
+        "shapes and scribbles": (paper_scenes.draw_shapes(rng, 1) for _ in range(each)),
+        "handwritten letters": (_letter_picture(rng) for _ in range(2 * each)),
+        "printed letters": (_printed_picture(rng) for _ in range(each)),
+    }
+
+
+def _letter_picture(rng: np.random.Generator) -> np.ndarray:
+    """One handwritten letter that does not look like a digit."""
+    letter = paper_scenes.LETTERS[rng.integers(len(paper_scenes.LETTERS))]
+    size = rng.uniform(60, 400)
+    ink = np.zeros(SIZE_WH[::-1], np.uint8)
+    stamp = draw_strokes(
+        letter_strokes(letter, rng), (round(size), round(size)), max(1.5, size * rng.uniform(0.02, 0.1))
+    )
+    x, y = int(rng.integers(SIZE_WH[0] - stamp.shape[1])), int(rng.integers(SIZE_WH[1] - stamp.shape[0]))
+    ink[y : y + stamp.shape[0], x : x + stamp.shape[1]] = stamp
+    return paper_scenes.photograph(ink, size, rng)
+
+
+def _printed_picture(rng: np.random.Generator) -> np.ndarray:
+    """A printed letter of a font that training never saw."""
+    ink = np.zeros(SIZE_WH[::-1], np.uint8)
+    size = rng.uniform(2, 9)
+    letter = PRINTED[rng.integers(len(PRINTED))]
+    where = int(rng.uniform(40, 350)), int(rng.uniform(250, 450))
+    cv2.putText(ink, letter, where, FONTS[rng.integers(len(FONTS))], size, 255, int(rng.integers(2, 14)), cv2.LINE_AA)
+    return paper_scenes.photograph(ink, 20 * size, rng)
+
+
+def photo_kinds() -> dict[str, Iterable[np.ndarray]]:
+    """Photographs of what is no digit, where the data folder holds them: empty rooms and hands."""
+    found: dict[str, Iterable[np.ndarray]] = {}
+    for root in paths.data_folders():
+        for name, every in (("nothing", 1), ("rps", 2), ("letters", 10)):
+            pictures = sorted(p for p in (root / "photos" / name).rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
+            if pictures:
+                found[f"photos/{name}"] = (read_image(path) for path in pictures[::every])
+    return found
+
+
+WHAT = {
+    "mnist": lambda options: _measured(options, evaluate_mnist),
+    "photos": lambda options: _measured(
+        options, lambda pipeline: evaluate_photos(pipeline, _folder(options), mistakes=options.mistakes)
+    ),
+    "mirrored": lambda options: _measured(options, lambda pipeline: evaluate_mirrored(pipeline, _folder(options))),
+    "clip": lambda options: _measured(
+        options, lambda pipeline: evaluate_clip(pipeline, _folder(options), options.shows), stream=True
+    ),
+    "rejection": lambda options: _measured(
+        options, lambda pipeline: evaluate_rejection(pipeline, options.each, options.seed)
+    ),
+    "rooms": lambda options: _measured(
+        options, lambda pipeline: evaluate_rooms(pipeline, options.each, options.seed, options.sheet)
+    ),
+    "pages": lambda options: _measured(
+        options, lambda pipeline: evaluate_pages(pipeline, options.each, options.seed, options.sheet)
+    ),
+    "sources": evaluate_sources,
+}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""The three kinds of networks for hand signs side by side: training/SIGNS.md.
+
+python -m training.evaluation.sign_kinds             joints looked for in all of Sign Language MNIST's official test: a quarter of an hour
+python -m training.evaluation.sign_kinds --every 8   in one picture of eight
+
+What people left out of the training say of a kind is in the card of its newest version, written by `training.shipped.digits`. Read
+here is Sign Language MNIST's official test: by "pixels" as it is, by the others enlarged, where joints are found in it.
+"""
+
+import argparse
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from recognizer.classifiers.classifier import Classifier
+from recognizer.classifiers.hands import HandClassifier
+from recognizer.errors import ModelError
+from recognizer.finders.hands import HandFinder
+from recognizer.preprocess import pictures
+from recognizer.registry import assets, store, synced
+from recognizer.registry import card as registry_card
+from recognizer.system import paths
+from recognizer.system.remote import folder_of
+from recognizer.system.terminal import exit_on_error
+from recognizer.values import Frame, Region
+from training.datasets.dataset import Images
+from training.datasets.hand_photographs import LABELS, surest
+from training.datasets.sign_mnist import load_sign_mnist, rps_subset
+from training.processes import fresh_processes
+from training.publishing.markdown import table, write_text
+from training.shipped.sign_fitting import KINDS
+from training.shipped.sign_verdicts import SURE
+
+RESULTS = paths.ROOT / "training" / "SIGNS.md"
+ENLARGED = 8  # times: the finder looks for hands of more than 28 pixels
+HEAD = """# What each kind of network knows of hand signs
+
+Written by `python -m training.evaluation.sign_kinds --every {every}`; `python -m training.shipped.digits letters` and `rps` fit all kinds, or one with
+`--kind`. "pose" sees joints, "pixels" 28×28 grey levels, and learns from Sign Language MNIST beside real crops, "fused" sees
+joints and how they look. The kind that runs is in bold; "pixels" stands in where no joints are found.
+
+The columns of people are the share of each one's photographs, or of a collection's, to which a network that never saw them
+gives the right label, end to end: what is not found or gets no label is wrong. Nothing: share of pictures without a sign that
+get a label. Official test: best label on Sign Language MNIST's test pictures, {pixels}, of the
+very people of its training pictures; "pose" and "fused", which did not learn from them, read {jointed} of
+these enlarged {enlarged} times, and are wrong where no joints are found.
+"""
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.evaluation.sign_kinds", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="each Nth test picture (default: all)")
+    parser.add_argument("--models", type=folder_of, default=synced.models_folder())
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    options = parser.parse_args(words)
+    if options.every < 1:
+        parser.error(f"--every {options.every} is not at least 1")
+    with exit_on_error():
+        versions = {(task, kind): version(options.models, task, kind) for task in LABELS for kind in KINDS}
+        text = report(versions, options.models, options.every)
+        write_text(options.results, text)
+        print(f"Wrote {options.results}")
+
+
+def version(models: Path, task: str, kind: str) -> Path:
+    """The folder of the task's newest version of a kind. Raises ModelError where there is none."""
+    folder = store.newest(models, task, kind)
+    if folder is None:
+        raise ModelError(
+            f"{models / task} holds no version of kind {kind}. Train one: python -m training.shipped.digits {task} --kind {kind}"
+        )
+    return folder
+
+
+def report(versions: dict[tuple[str, str], Path], models: Path, every: int) -> str:
+    signs = load_sign_mnist()
+    tests = {task: (rps_subset(signs) if task == "rps" else signs) for task in LABELS}
+    parts = [HEAD.format(every=every, enlarged=ENLARGED, pixels=_counts(tests, 1), jointed=_counts(tests, every))]
+    for task, test in tests.items():
+        found = regions_of(test.test_images[::every])
+        current = store.current(models, task)
+        rows = []
+        for kind in KINDS:
+            folder = versions[task, kind]
+            reached = (
+                official(folder, test) if kind == "pixels" else end_to_end(folder, found, test.test_labels[::every])
+            )
+            rows.append(row(kind, registry_card.read_card(folder), reached, runs=folder == current))
+        people = registry_card.read_card(current)["metrics"]["people_left_out"]
+        heads = ["kind", *people, "average", "nothing", "official test", "parameters"]
+        parts.append(f"## {task}\n\n{table(heads, rows)}")
+        parts.append(of_strict(registry_card.read_card(versions[task, "pixels"])))
+    return "\n".join(parts)
+
+
+def row(kind: str, card: dict[str, Any], reached: float, *, runs: bool) -> list[str]:
+    """The cells of one kind; the one that runs is set in bold."""
+    metrics = card["metrics"]
+    shares = [*metrics["people_left_out"].values(), metrics["people_left_out_average"], metrics["nothing_labelled"]]
+    cells = [kind, *(f"{100 * share:.1f} %" for share in shares), f"{100 * reached:.2f} %", f"{card['parameters']:,}"]
+    return [f"**{cell}**" for cell in cells] if runs else cells
+
+
+def of_strict(card: dict[str, Any]) -> str:
+    """What pixels do with the threshold that they run with."""
+    strict = card["metrics"]["with_strict_thresholds"]
+    return (
+        f"With the threshold that it runs with, from which on {100 * SURE:.0f} % of its labels are right, pixels give "
+        f"{100 * strict['people_left_out_average']:.1f} % of those people's pictures their label, and one to "
+        f"{100 * strict['nothing_labelled']:.1f} % of those without a sign.\n"
+    )
+
+
+def _counts(tests: dict[str, Images], every: int) -> str:
+    return " and ".join(f"{len(test.test_labels[::every]):,} ({task})" for task, test in tests.items())
+
+
+def official(folder: Path, signs: Images) -> float:
+    """Share of the official test whose best label is right by the version of kind "pixels" in the folder."""
+    classifier = Classifier(folder, pictures.HAND_VERSION)
+    best = [int(classifier.run(image)[0][: len(classifier.labels)].argmax()) for image in signs.test_images]
+    return float(np.mean(best == signs.test_labels))
+
+
+def end_to_end(folder: Path, found: list[Region | None], labels: np.ndarray) -> float:
+    """Share of the hands found in (N,) pictures whose best label is right; where none was found it is wrong."""
+    classifier = HandClassifier(folder)
+    best = [classifier.predict([region])[0].top[0][0] if region else "" for region in found]
+    return float(np.mean([said == classifier.labels[label] for said, label in zip(best, labels, strict=True)]))
+
+
+def regions_of(images: np.ndarray) -> list[Region | None]:
+    """The surest hand in each of (N, 28, 28) uint8 pictures, enlarged. Raises AssetError without the hand model."""
+    model = assets.find_asset("hand_landmarker")
+    shares = np.array_split(images, os.cpu_count() or 1)
+    with fresh_processes(len(shares)) as pool:
+        return [region for found in pool.map(partial(_find, model), shares) for region in found]
+
+
+def _find(model: Path, images: np.ndarray) -> list[Region | None]:
+    found = []
+    with HandFinder(model, video=False) as finder:
+        for image in images:
+            large = cv2.resize(image, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
+            regions = finder.find(Frame(cv2.cvtColor(large, cv2.COLOR_GRAY2BGR), 0, 0.0, "Sign Language MNIST"))
+            found.append(surest(regions))
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""What the network that finds characters learns from, and the network.
+
+It answers in each cell of CELL pixels: is here the middle of a character, how far are the sides of its box, is its ink
+light. Characters of SIZES pixels are found; larger ones in the same picture made smaller, the box as in FCOS (Tian et
+al. 2019).
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from recognizer.finders.characters import CELL, DARK, EDGE, LEVELS, SIZES, TONE_MEAN, TONE_SPREAD, UNIT, level_size
+from training.datasets import rooms
+
+if TYPE_CHECKING:
+    import keras
+
+SIDE = 160  # pixels of a picture to learn from
+DOUBTFUL = 1.35  # times beyond SIZES within which a character may be found or not
+MIDDLE = 0.2  # of a box to each side of its middle: the cells that are to find it
+VALUES = 6  # of each cell: score, left, top, right, bottom, light
+LEVEL_SHARES = (0.4, 0.25, 0.15, 0.1, 0.06, 0.04)  # of the pictures without a character in their middle
+
+
+def cut(scene: rooms.Scene, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A part of the scene at one of the pyramid's sizes, three in four around a character, and what is to be found."""
+    height, width = scene.picture_bgr.shape[:2]
+    clear = [one for one in scene.written if not one.in_doubt]
+    level, middle = int(rng.choice(LEVELS, p=LEVEL_SHARES)), None
+    if clear and rng.random() < 0.75:
+        one = clear[rng.integers(len(clear))]
+        x1, y1, x2, y2 = one.box_xyxy
+        size = max(x2 - x1, y2 - y1)
+        fits = [number for number in range(LEVELS) if SIZES[0] <= size / 2**number < SIZES[1]]
+        if fits:
+            level = fits[rng.integers(len(fits))]
+            middle = np.array([x1 + x2, y1 + y2]) / 2
+    wh = level_size((width, height), level)
+    scale = np.array(wh) / (width, height)
+    small = cv2.resize(scene.picture_bgr, wh, interpolation=cv2.INTER_AREA) if level else scene.picture_bgr
+    if middle is None:
+        middle = rng.uniform(0, 1, 2) * (width, height)
+    start = np.rint(middle * scale - rng.uniform(0.1, 0.9, 2) * SIDE).astype(int)
+    start = np.clip(start, -EDGE, np.maximum(-EDGE, np.array(wh) - SIDE + EDGE))
+    before, after = np.maximum(0, -start), np.maximum(0, start + SIDE - wh)
+    part = small[max(0, start[1]) : start[1] + SIDE, max(0, start[0]) : start[0] + SIDE]
+    kept = np.minimum(before, EDGE), np.minimum(after, EDGE)
+    part = cv2.copyMakeBorder(part, kept[0][1], kept[1][1], kept[0][0], kept[1][0], cv2.BORDER_REPLICATE)
+    rest = SIDE - np.array(part.shape[1::-1])  # beyond what the finder repeats of the rim there is nothing
+    part = cv2.copyMakeBorder(part, 0, rest[1], 0, rest[0], cv2.BORDER_CONSTANT)
+    boxes = np.array([one.box_xyxy for one in scene.written]).reshape(-1, 2, 2) * scale - start
+    return part, target_of(
+        boxes.reshape(-1, 4), [one.in_doubt for one in scene.written], [one.light for one in scene.written]
+    )
+
+
+def target_of(boxes: np.ndarray, in_doubt: list[bool], light: list[bool]) -> np.ndarray:
+    """What each cell is to answer, (SIDE // CELL, SIDE // CELL, VALUES), for boxes (N, 4) in the picture's pixels."""
+    cells = SIDE // CELL
+    target = np.zeros((cells, cells, VALUES), np.float32)
+    at = (np.arange(cells) + 0.5) * CELL
+    best = np.full((cells, cells), np.inf)
+    for (x1, y1, x2, y2), doubt, bright in zip(boxes, in_doubt, light, strict=True):
+        size = max(x2 - x1, y2 - y1)
+        if not SIZES[0] / DOUBTFUL <= size < SIZES[1] * DOUBTFUL:
+            continue
+        half = np.maximum(np.array([x2 - x1, y2 - y1]) * MIDDLE, 0.52 * CELL)
+        far_x, far_y = np.abs(at - (x1 + x2) / 2), np.abs(at - (y1 + y2) / 2)
+        near = (far_x <= half[0])[None, :] & (far_y <= half[1])[:, None]
+        inside = (far_x <= (x2 - x1) / 2)[None, :] & (far_y <= (y2 - y1) / 2)[:, None]
+        if doubt or not SIZES[0] <= size < SIZES[1]:
+            target[..., 0] = np.where((near | inside) & (target[..., 0] == 0), -1, target[..., 0])
+            continue
+        ring = (far_x <= half[0] + CELL)[None, :] & (far_y <= half[1] + CELL)[:, None] & inside & ~near
+        target[..., 0] = np.where(ring & (target[..., 0] == 0), -1, target[..., 0])
+        distance = far_x[None, :] ** 2 + far_y[:, None] ** 2
+        ours = near & (distance < best)
+        best[ours] = distance[ours]
+        target[ours, 0] = 1
+        sides = np.stack(
+            np.broadcast_arrays((at - x1)[None, :], (at - y1)[:, None], (x2 - at)[None, :], (y2 - at)[:, None]), axis=-1
+        )
+        target[ours, 1:5] = sides[ours] / UNIT
+        target[ours, 5] = bright
+    return target
+
+
+def separable(x: Any, channels: int, stride: int = 1, dilation: int = 1) -> Any:
+    """A depthwise separable convolution (Howard et al. 2017)."""
+    from keras import layers
+
+    x = layers.DepthwiseConv2D(3, strides=stride, padding="same", dilation_rate=dilation, use_bias=False)(x)
+    x = layers.BatchNormalization()(x)
+    x = layers.Conv2D(channels, 1, use_bias=False)(x)
+    return layers.ReLU()(layers.BatchNormalization()(x))
+
+
+def network() -> "keras.Model":
+    """(H, W, 3) pixels to (H // CELL, W // CELL, VALUES): logits of score and light, sides of the box in UNIT."""
+    import keras
+    from keras import layers
+
+    pixels = keras.Input((None, None, 3))
+    x = layers.Conv2D(16, 3, strides=2, padding="same", use_bias=False)(pixels)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    fine = separable(separable(x, 32, stride=2), 32)
+    wide = separable(fine, 80, stride=2)
+    for dilation in (1, 2, 4, 1, 2):  # a cell sees several characters' heights around it
+        wide = layers.Add()([wide, separable(wide, 80, dilation=dilation)])
+    wide = layers.UpSampling2D(2)(layers.Conv2D(32, 1)(wide))
+    x = separable(layers.Add()([fine, wide]), 32)
+    scores = layers.Conv2D(2, 1, bias_initializer=keras.initializers.Constant(-4.0))(x)
+    sides = layers.Activation("softplus")(layers.Conv2D(4, 1)(x))
+    return keras.Model(pixels, layers.Concatenate()([scores[..., :1], sides, scores[..., 1:]]))
+
+
+def loss(target: Any, found: Any) -> Any:
+    """Focal loss of the scores (Lin et al. 2017), IoU loss of the boxes (Yu et al. 2016), cross entropy of light."""
+    import tensorflow as tf
+
+    target = tf.cast(target, tf.float32)
+    here = tf.cast(target[..., 0] > 0.5, tf.float32)
+    counts = tf.cast(target[..., 0] > -0.5, tf.float32)
+    wrong = tf.abs(here - tf.sigmoid(found[..., 0]))
+    cross = tf.nn.sigmoid_cross_entropy_with_logits(here, found[..., 0])
+    score = counts * (0.4 * here + 0.6 * (1 - here)) * wrong**2 * cross
+    told, meant = found[..., 1:5], tf.maximum(target[..., 1:5], 0.0)  # a thin stroke may lie beside its cell's middle
+    least = tf.minimum(told, meant)
+    overlap = (least[..., 0] + least[..., 2]) * (least[..., 1] + least[..., 3])
+    areas = [(one[..., 0] + one[..., 2]) * (one[..., 1] + one[..., 3]) for one in (told, meant)]
+    box = here * -tf.math.log((overlap + 0.05) / (areas[0] + areas[1] - overlap + 0.05))
+    light = here * tf.nn.sigmoid_cross_entropy_with_logits(target[..., 5], found[..., 5])
+    # a picture with one large digit counts as much as a page full of small ones
+    number = tf.reduce_sum(here, axis=(1, 2)) + 1.0
+    return tf.reduce_sum(4 * score + box + 0.2 * light, axis=(1, 2)) / number
+
+
+def varied(picture: Any, target: Any) -> tuple[Any, Any]:
+    """A picture to learn from in other light, mirrored or turned upside down."""
+    import tensorflow as tf
+
+    picture = tf.cast(picture, tf.float32)
+    gain = tf.exp(tf.random.uniform([1, 1, 3], -0.12, 0.12) + tf.random.uniform([], -0.5, 0.35))
+    picture = tf.clip_by_value((picture + tf.random.uniform([], -6, 6)) * gain, 0, 255)
+    if_across, if_down = tf.random.uniform([]) < 0.5, tf.random.uniform([]) < 0.2
+    picture = tf.cond(if_across, lambda: picture[:, ::-1], lambda: picture)
+    target = tf.cond(if_across, lambda: tf.gather(target[:, ::-1], [0, 3, 2, 1, 4, 5], axis=-1), lambda: target)
+    picture = tf.cond(if_down, lambda: picture[::-1], lambda: picture)
+    target = tf.cond(if_down, lambda: tf.gather(target[::-1], [0, 1, 4, 3, 2, 5], axis=-1), lambda: target)
+    return seen(picture), target
+
+
+def seen(picture: Any) -> Any:
+    """Grey levels as the network takes them: recognizer.finders.characters.TONE."""
+    import tensorflow as tf
+
+    return (tf.math.log(tf.cast(picture, tf.float32) + DARK) - TONE_MEAN) / TONE_SPREAD

@@ -1,0 +1,66 @@
+"""Network inputs of digits and of what is none, from drawn rooms: found and cut out by the very code that runs live."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from recognizer.finders.characters import NETWORKS
+from recognizer.finders.contrast import DigitFinder
+from recognizer.finders.ink import InkNetwork
+from recognizer.finders.writing import WritingFinder
+from recognizer.preprocess.pictures import mnist_image
+from recognizer.values import Frame, Region
+from training.datasets import rooms
+from training.datasets.paper_scenes import NOTHING
+from training.datasets.sheets import Digits
+from training.finders import verifier
+
+SHAPES = ((640, 360), (640, 480), (1280, 720))  # pixels of a room's picture
+PROPOSED, MIN_SCORE = 0.1, 0.3  # of a character: what hardly is writing is known, too, if not all that is judged live
+EACH = 7  # crops of a room that the networks find, at most: a page full of small digits is no more than a large one
+EACH_BY_CONTRAST = 3  # and those that only the contrast finds, which live are rarer, too
+MATCH_IOU = 0.55  # a region that covers a character this well shows it
+MISS_IOU = 0.05  # and one that overlaps none by more shows no character
+LIKE_STROKES = frozenset(("slash", "bracket"))  # what looks like a 1 where it stands alone
+
+
+def crops(
+    digits: np.ndarray, labels: np.ndarray, count: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """`count` network inputs (N, 28, 28) uint8 and their classes (N,) int64, 0 to 9 or NOTHING.
+
+    `digits` (M, 28, 28) uint8 and `labels` (M,) are of MNIST's training set: half of what is written in the rooms is
+    drawn of these, half as pen strokes in styles that MNIST's writers did not have.
+    """
+    material = rooms.Material(Digits(digits, labels), *rooms.photographs(held_out=False))
+    finder, inks, by_contrast = WritingFinder(), InkNetwork(NETWORKS / "ink.tflite"), DigitFinder()
+    images: list[np.ndarray] = []
+    classes: list[int] = []
+    while len(images) < count:
+        scene = rooms.draw(material, rng, SHAPES[rng.integers(len(SHAPES))])
+        characters = finder.characters(scene.picture_bgr, PROPOSED, MIN_SCORE)
+        found = _some(inks.cut_out(scene.picture_bgr, characters), EACH, rng)
+        contrasting = by_contrast.find(Frame(scene.picture_bgr, 0, 0.0, "drawn"))  # cut out in another way
+        for region in [*found, *_some(contrasting, EACH_BY_CONTRAST, rng)]:
+            label = class_of(region, scene.written)
+            if label is not None:
+                images.append(mnist_image(region.crop))
+                classes.append(label)
+    return np.array(images[:count], np.uint8), np.array(classes[:count], np.int64)
+
+
+def _some(regions: Sequence[Region], count: int, rng: np.random.Generator) -> list[Region]:
+    return [regions[index] for index in rng.permutation(len(regions))[:count]]
+
+
+def class_of(region: Region, written: tuple[rooms.Written, ...]) -> int | None:
+    """The class that a region of a scene shows; None where that is not clear."""
+    ious = verifier.overlaps(region.box, written)
+    best = max(ious, default=0.0)
+    if best <= MISS_IOU:
+        return NOTHING
+    one = written[ious.index(best)]
+    if best < MATCH_IOU or one.in_doubt or one.character in LIKE_STROKES:
+        return None
+    shown = verifier.class_of(one)
+    return None if shown == verifier.UNCLEAR else shown

@@ -1,0 +1,227 @@
+"""Fit the networks that find writing, on rooms that training/datasets/rooms.py draws.
+
+python -m training.finders.fitting draw --scenes 12000     scenes, and the examples to learn from that are cut out of them
+python -m training.finders.fitting fit characters          where characters stand
+python -m training.finders.fitting fit ink                 what of the ink around there is theirs
+python -m training.finders.fitting propose --scenes 6000   scenes, and what the fitted network finds in them
+python -m training.finders.fitting fit verifier            which of that is writing
+
+Drawing goes on with what is drawn; a fit goes on from the weights of its last epoch, which --start names. The networks are
+written where the recognizer has them, with a card.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from recognizer.errors import DataError
+from recognizer.finders.characters import NETWORKS
+from recognizer.finders.verifier import VerifierNetwork
+from recognizer.system import files, paths
+from recognizer.system.terminal import exit_on_error
+from training.datasets import rooms
+from training.datasets.sheets import LINES, choose, log_uniform
+from training.finders import characters, inks, verifier
+from training.networks.tensorflow import import_tensorflow
+from training.processes import fresh_processes
+from training.publishing.card import git_commit
+
+if TYPE_CHECKING:
+    import keras
+
+SHARD = 250  # scenes that are kept in one file
+SHAPES = ((640, 360), (640, 360), (640, 480), (640, 480), (480, 640), (360, 640), (640, 512))  # pixels of a scene
+LARGE_SHARE = 0.3  # of the scenes, which are drawn twice as large for the ink
+PAGE_SHARE = 0.3  # of the scenes, which are a page that fills the picture
+LINED_SHARE = 0.7  # of these, on which there are lines around a number
+PARTS = 8  # of each scene, for the characters' network
+EACH = 10  # characters of a scene, at most, for the ink's network
+NOTHING = 4  # places without a character in each scene
+TESTED = 0.05  # of the shards, which are not learned from
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How one of the networks is fitted."""
+
+    examples: ModuleType
+    arrays: tuple[str, str]  # of a shard: what the network sees, and what it is to say
+    epochs: int
+    rate: float
+    batch: int
+    folder: str = ""  # of the examples, within the finder's
+
+
+FITS = {
+    "characters": Fit(characters, ("pictures", "targets"), 12, 3e-3, 32),
+    "ink": Fit(inks, ("patches", "inks"), 10, 3e-3, 64),
+    "verifier": Fit(verifier, ("views", "wanted"), 8, 2e-3, 64, "proposals"),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.finders.fitting", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("what", choices=("draw", "propose", "fit"))
+    parser.add_argument("network", choices=list(FITS), nargs="?")
+    parser.add_argument("--scenes", type=int, default=12000)
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="go on from these weights")
+    parser.add_argument("--folder", type=Path, default=paths.runs() / "finder", help="where the examples are kept")
+    options = parser.parse_args()
+    with exit_on_error():
+        if options.what != "fit":
+            examples = draw_shard if options.what == "draw" else propose_shard
+            draw(options.folder, options.scenes, os.cpu_count() or 1, examples)
+        elif options.network is None:
+            parser.error(f"fit needs the name of a network: {', '.join(FITS)}")
+        else:
+            fit(options.network, options.folder, options.epochs, options.start)
+
+
+def draw_shard(number: int, folder: Path, material: rooms.Material) -> None:
+    """The examples of SHARD scenes for the networks that find characters and their ink."""
+    path = folder / f"{number:04}.npz"
+    if path.exists():
+        return
+    rng = np.random.default_rng([20, number])
+    found: dict[str, list[np.ndarray]] = {"pictures": [], "targets": [], "patches": [], "inks": []}
+    for scene, scale in _scenes(material, rng):
+        clear = [one for one in scene.written if not one.in_doubt]
+        pairs = [inks.cut(scene, clear[index], rng) for index in rng.permutation(len(clear))[:EACH]]
+        for patch, ink in pairs + inks.nothing(scene, rng, NOTHING):
+            found["patches"].append(patch)
+            found["inks"].append(ink)
+        smaller = rooms.shrunk(scene, scale)
+        for _ in range(PARTS):
+            picture, target = characters.cut(smaller, rng)
+            found["pictures"].append(picture)
+            found["targets"].append(target.astype(np.float16))
+    _keep(found, path)
+
+
+def propose_shard(number: int, folder: Path, material: rooms.Material) -> None:
+    """The examples of SHARD scenes for the network that verifies what is found."""
+    path = folder / FITS["verifier"].folder / f"{number:04}.npz"
+    if path.exists():
+        return
+    rng = np.random.default_rng([21, number])
+    proposals, path_of_known = verifier.Proposals(), NETWORKS / "verifier.tflite"
+    known = VerifierNetwork(path_of_known) if path_of_known.exists() else None
+    found: dict[str, list[np.ndarray]] = {"views": [], "wanted": []}
+    for scene, _ in _scenes(material, rng):
+        for shown, wanted in verifier.cut(scene, proposals.of(scene.picture_bgr), known, rng):
+            found["views"].append(shown)
+            found["wanted"].append(wanted)
+    _keep(found, path)
+
+
+def draw(
+    folder: Path, count: int, processes: int, examples: Callable[[int, Path, rooms.Material], None] = draw_shard
+) -> None:
+    """Draw the shards that are not there yet: of what `examples` makes, which is draw_shard or propose_shard."""
+    material = rooms.material(held_out=False)
+    numbers = range(-(-count // SHARD))
+    if processes == 1:
+        for number in numbers:
+            examples(number, folder, material)
+        return
+    with fresh_processes(processes) as pool:
+        jobs = [pool.submit(examples, number, folder, material) for number in numbers]
+        for number, job in enumerate(jobs, start=1):
+            job.result()
+            print(f"{number * SHARD} scenes", flush=True)
+
+
+def _scenes(material: rooms.Material, rng: np.random.Generator) -> Iterator[tuple[rooms.Scene, int]]:
+    """SHARD scenes, and how many times as large as SHAPES they are."""
+    cv2.setNumThreads(1)  # each process has a core
+    for _ in range(SHARD):
+        width, height = SHAPES[rng.integers(len(SHAPES))]
+        scale = 2 if rng.random() < LARGE_SHARE else 1
+        size_wh = scale * width, scale * height
+        if rng.random() < PAGE_SHARE:
+            text = "".join(str(digit) for digit in rng.integers(10, size=rng.choice([1, 1, 2, 3, 4])))
+            lines = choose(rng, LINES) if rng.random() < LINED_SHARE else ""
+            yield rooms.draw_page(material, rng, size_wh, text, log_uniform(rng, 0.08, 0.95), lines), scale
+        else:
+            yield rooms.draw(material, rng, size_wh), scale
+
+
+def _keep(found: dict[str, list[np.ndarray]], path: Path) -> None:
+    with files.new_file(path) as file:
+        np.savez(file, allow_pickle=False, **{name: np.stack(values) for name, values in found.items()})
+
+
+def fit(name: str, folder: Path, epochs: int | None, start: Path | None) -> None:
+    """Fit a network on all shards but some, and publish it. Raises DataError where nothing is drawn yet."""
+    one = FITS[name]
+    folder /= one.folder
+    shard_paths = sorted(folder.glob("*.npz"))
+    if len(shard_paths) < 2:
+        command = "propose" if one.folder else "draw"
+        raise DataError(
+            f"{folder} holds no scenes to learn from. Draw them: python -m training.finders.fitting {command}"
+        )
+    epochs = epochs or one.epochs
+    shards = [[np.load(path)[array] for array in one.arrays] for path in shard_paths]
+    count = max(1, round(TESTED * len(shards)))
+    tested, learned = (
+        [np.concatenate(arrays) for arrays in zip(*part, strict=True)] for part in (shards[:count], shards[count:])
+    )
+    del shards
+    import_tensorflow()
+    import keras
+    import tensorflow as tf
+
+    rng = np.random.default_rng(0)
+    steps = len(learned[0]) // one.batch
+
+    def batches():  # type: ignore[no-untyped-def]
+        while True:
+            order = rng.permutation(len(learned[0]))
+            for number in range(steps):
+                rows = np.sort(order[number * one.batch : (number + 1) * one.batch])
+                yield learned[0][rows], learned[1][rows]
+
+    spec = tuple(tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in learned)
+    data = tf.data.Dataset.from_generator(batches, output_signature=spec).unbatch()
+    data = data.map(one.examples.varied, num_parallel_calls=2, deterministic=False)
+    data = data.batch(one.batch, drop_remainder=True).prefetch(4)
+    test = (
+        tf.data.Dataset.from_tensor_slices(tuple(tested)).map(lambda x, y: (one.examples.seen(x), y)).batch(one.batch)
+    )
+    model = one.examples.network()
+    if start:
+        model.load_weights(start)
+    rate = keras.optimizers.schedules.CosineDecay(
+        1e-4, epochs * steps, warmup_target=one.rate, warmup_steps=300, alpha=0.01
+    )
+    model.compile(keras.optimizers.Adam(rate, clipnorm=2.0), one.examples.loss)
+    save = keras.callbacks.ModelCheckpoint(str(folder / f"{name}.weights.h5"), save_weights_only=True)
+    history = model.fit(data, epochs=epochs, steps_per_epoch=steps, validation_data=test, callbacks=[save], verbose=2)
+    publish(name, model, {"scenes": SHARD * len(shard_paths), "examples": len(learned[0]), "loss": history.history["loss"][-1],
+                          "held_out_loss": history.history["val_loss"][-1]})  # fmt: skip
+
+
+def publish(name: str, model: "keras.Model", about: dict[str, float]) -> None:
+    """Write the network and its line in the card."""
+    NETWORKS.mkdir(exist_ok=True)
+    model.export(NETWORKS / f"{name}.tflite", format="litert", verbose=False)
+    path = NETWORKS / "card.json"
+    card = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    card[name] = {**about, "command": f"python -m training.finders.fitting fit {name}", "git_commit": git_commit()}
+    with files.new_file(path) as file:
+        file.write((json.dumps(card, indent=1) + "\n").encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""What the network that verifies characters learns from, and the network.
+
+It learns of what the finder proposes in drawn rooms: characters, and all that the finder takes for one.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recognizer.finders.characters import NETWORKS, WORK_SIDES, CharacterNetwork
+from recognizer.finders.contrast import DigitFinder
+from recognizer.finders.ink import PATCH, STEPS, Corners
+from recognizer.finders.verifier import NEAR, OTHER, VALUES, Verified, VerifierNetwork, halves, views
+from recognizer.studio.handwriting import LETTERS_LIKE_DIGITS
+from recognizer.values import Box, Frame
+from training.datasets import rooms
+from training.finders.characters import separable
+
+if TYPE_CHECKING:
+    import keras
+
+MIN_SCORE = 0.04  # of a proposal: less than live
+EACH = 10  # boxes of a scene that show characters, and as many of those that do not
+LEAST_WEIGHT = 0.1  # with which a box is chosen that the network is right about; its error is added
+RIM = 0.08  # of a box's longer side, by which boxes are compared
+MATCH_IOU, MISS_IOU = 0.5, 0.3  # a box that covers a character this well shows it; one below shows a part, or none
+UNCLEAR = -1  # what is not learned from
+LIKE_DIGITS = frozenset((*LETTERS_LIKE_DIGITS, "circle"))
+JITTER = 0.07  # of a character's longer side: how far the sides of found boxes are from the true ones
+ASIDE = 2  # pixels by which views to learn from are moved, at most
+
+
+class Proposals:
+    """What may be characters in pictures: by the network that finds them, and by contrast."""
+
+    def __init__(self) -> None:
+        self._characters = [CharacterNetwork(NETWORKS / "characters.tflite", side) for side in WORK_SIDES]
+        self._by_contrast = DigitFinder()
+
+    def of(self, picture_bgr: np.ndarray) -> list[Corners]:
+        """Boxes in a picture (H, W, 3) uint8."""
+        found = [one.box_xyxy for network in self._characters for one in network.find(picture_bgr, MIN_SCORE)]
+        for region in self._by_contrast.find(Frame(picture_bgr, 0, 0.0, "drawn")):
+            x1, y1, x2, y2 = region.box.xyxy
+            found.append((float(x1), float(y1), float(x2), float(y2)))
+        return found
+
+
+def cut(
+    scene: rooms.Scene, proposed: list[Corners], known: VerifierNetwork | None, rng: np.random.Generator
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Views (PATCH, PATCH, 6) int8 of some boxes of a scene, and what is to be said of each: (6,) float32 as `wanted`.
+
+    What the `known` network is wrong about is chosen more often, where there is one.
+    """
+    boxes = [*proposed, *_beside(scene.written, rng)]
+    wants = [wanted(box, scene.written) for box in boxes]
+    weights = np.full(len(boxes), LEAST_WEIGHT)
+    if known:
+        weights += _errors(known.look(scene.picture_bgr, boxes), wants)
+    found, pyramid = [], halves(scene.picture_bgr)
+    for shows, count in ((1, EACH), (0, EACH), (UNCLEAR, EACH // 4)):
+        some = np.flatnonzero([one[0] == shows for one in wants])
+        if some.size:
+            shares = weights[some] / weights[some].sum()
+            chosen = rng.choice(some, min(count, some.size), replace=False, p=shares)
+            found += [(views(pyramid, boxes[index]), wants[index]) for index in chosen]
+    return found
+
+
+def _errors(found: Verified, wants: list[np.ndarray]) -> np.ndarray:
+    """How wrong a network is about boxes, (N,), 0 to 2: about whether they show a character and about which."""
+    shows, which = np.array(wants).reshape(-1, 6)[:, :2].T
+    missed = np.where(shows == UNCLEAR, 0, np.abs(found.scores - shows))
+    misread = 1 - found.readings[np.arange(len(which)), np.maximum(which, 0).astype(int)]
+    return np.asarray(missed + np.where(which == UNCLEAR, 0, misread))
+
+
+def _beside(written: tuple[rooms.Written, ...], rng: np.random.Generator) -> list[Corners]:
+    """Boxes of characters that may not be proposed, as far from the truth as proposals are."""
+    found = []
+    for one in written:
+        x1, y1, x2, y2 = one.box_xyxy
+        aside = rng.normal(0, JITTER * max(x2 - x1, y2 - y1), 4)
+        found.append((x1 + aside[0], y1 + aside[1], x2 + aside[2], y2 + aside[3]))
+    return found
+
+
+def wanted(box: Corners, written: tuple[rooms.Written, ...]) -> np.ndarray:
+    """What is to be said of a box of a scene, (6,) float32.
+
+    Whether it shows a character: 1, 0 or UNCLEAR. Which: 0 to 9, OTHER or UNCLEAR. How far the sides of the character that
+    it shows at least a part of lie to the right of and below its own, in its longer sides; 0 where there is none.
+    """
+    ious = overlaps(Box(*(round(side) for side in box)), written)
+    best = max(ious, default=0.0)
+    found = np.zeros(6, np.float32)
+    found[:2] = UNCLEAR
+    if best < MISS_IOU:
+        if not any(iou > 0.02 and one.in_doubt for iou, one in zip(ious, written, strict=True)):
+            found[0] = 0
+        return found
+    one = written[ious.index(best)]
+    if one.in_doubt:
+        return found
+    longer = max(box[2] - box[0], box[3] - box[1])
+    found[2:] = np.clip((np.array(one.box_xyxy) - box) / longer, -1, 1)
+    if best >= MATCH_IOU:
+        found[:2] = 1, class_of(one)
+    return found
+
+
+def class_of(one: rooms.Written) -> int:
+    """0 to 9, OTHER, or UNCLEAR: what is struck through and does not always show it, letters that look like digits."""
+    if one.label is not None:
+        return int(one.label)
+    return UNCLEAR if one.character.isdigit() or one.character in LIKE_DIGITS else OTHER
+
+
+def overlaps(box: Box, written: tuple[rooms.Written, ...]) -> list[float]:
+    """Intersection over union of a box with each character, all a little grown."""
+    proposed = grown(box)
+    return [proposed.iou(grown(rooms.box_of(one))) for one in written]
+
+
+def grown(box: Box) -> Box:
+    """A little larger: the boxes of a thin 1 that is found a pixel aside hardly overlap."""
+    rim = max(1, round(RIM * max(box.width, box.height)))
+    return Box(box.x1 - rim, box.y1 - rim, box.x2 + rim, box.y2 + rim)
+
+
+def network() -> "keras.Model":
+    """(PATCH, PATCH, 6) normalised pixels to (16,).
+
+    The logit of a character, those of 0 to 9 and OTHER, and how far aside the sides of its box are.
+    """
+    import keras
+    from keras import layers
+
+    def seen_from(x: Any, channels: tuple[int, int, int]) -> Any:
+        x = layers.Conv2D(channels[0] // 2, 3, strides=2, padding="same", use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization()(x))
+        x = separable(separable(x, channels[0]), channels[1], stride=2)
+        x = layers.Add()([x, separable(x, channels[1])])
+        x = separable(layers.Add()([x, separable(x, channels[1])]), channels[2], stride=2)
+        return layers.Add()([x, separable(x, channels[2])])
+
+    pixels = keras.Input((PATCH, PATCH, 6))
+    near = separable(seen_from(pixels[..., :3], (40, 64, 96)), 96, stride=2)
+    far = seen_from(pixels[..., 3:], (32, 48, 80))
+    pooled = [layers.GlobalAveragePooling2D()(far), layers.GlobalMaxPooling2D()(far)]
+    both = layers.Concatenate()([layers.Flatten()(near), *pooled])
+    both = layers.Dropout(0.2)(layers.Dense(128, activation="relu")(both))
+    return keras.Model(pixels, layers.Dense(VALUES)(both))
+
+
+def loss(target: Any, found: Any) -> Any:
+    """Cross entropy of whether a character is shown and of which, absolute error of its box."""
+    import tensorflow as tf
+
+    target = tf.cast(target, tf.float32)
+    clear = tf.cast(target[:, 0] > UNCLEAR, tf.float32)
+    score = clear * tf.nn.sigmoid_cross_entropy_with_logits(tf.maximum(target[:, 0], 0), found[:, 0])
+    known = tf.cast(target[:, 1] > UNCLEAR, tf.float32)
+    named = tf.one_hot(tf.cast(tf.maximum(target[:, 1], 0), tf.int32), OTHER + 1)
+    label = known * tf.nn.softmax_cross_entropy_with_logits(named, found[:, 1 : OTHER + 2])
+    placed = tf.cast(tf.reduce_any(target[:, 2:] != 0, axis=1), tf.float32)
+    box = placed * tf.reduce_sum(tf.abs(target[:, 2:] - found[:, OTHER + 2 :]), axis=1)
+    return score + 0.5 * label + box
+
+
+def varied(shown: Any, said: Any) -> tuple[Any, Any]:
+    """Views to learn from in other light and colours, the near one a little aside, and what is to be said of them.
+
+    A few are not upright, as sheets are held that way: whether they show a character is learned from these, not which.
+    """
+    import tensorflow as tf
+
+    shown = seen(shown) * tf.exp(tf.random.uniform([1, 1, 6], -0.15, 0.15)) + tf.random.uniform([1, 1, 6], -0.2, 0.2)
+    near = tf.pad(shown[..., :3], [[ASIDE, ASIDE], [ASIDE, ASIDE], [0, 0]], "SYMMETRIC")
+    moved = tf.random.uniform([2], 0, 2 * ASIDE + 1, tf.int32)
+    near = tf.slice(near, tf.concat([moved, [0]], 0), [PATCH, PATCH, 3])
+    box = said[2:] - tf.tile(tf.cast(moved[::-1] - ASIDE, tf.float32) / (NEAR * PATCH), [2])
+    box = tf.where(tf.reduce_any(said[2:] != 0), box, said[2:])
+    shown = tf.concat([near, shown[..., 3:]], axis=-1)
+    turn, sideways = tf.random.uniform([]), tf.random.uniform([]) < 0.3
+    across, down = turn < 0.1, (turn > 0.05) & (turn < 0.15)
+    sideways = sideways & (across | down) & (said[1] >= 0) & (said[1] != 1)  # a 1 that lies is any line
+    shown = tf.where(across, shown[:, ::-1], shown)
+    box = tf.where(across, -tf.gather(box, [2, 1, 0, 3]) * [1.0, -1.0, 1.0, -1.0], box)
+    shown = tf.where(down, shown[::-1], shown)
+    box = tf.where(down, -tf.gather(box, [0, 3, 2, 1]) * [-1.0, 1.0, -1.0, 1.0], box)
+    shown = tf.where(sideways, tf.transpose(shown, [1, 0, 2]), shown)
+    box = tf.where(sideways, tf.gather(box, [1, 0, 3, 2]), box)
+    which = tf.where(across | down, float(UNCLEAR), said[1])
+    return shown, tf.concat([said[:1], which[None], box], axis=0)
+
+
+def seen(shown: Any) -> Any:
+    """Steps as the network takes them."""
+    import tensorflow as tf
+
+    return tf.cast(shown, tf.float32) / STEPS

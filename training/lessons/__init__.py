@@ -1,0 +1,1 @@
+"""Training on samples of the user's own."""

@@ -1,0 +1,132 @@
+"""What a lesson starts from: a version whose labels are kept, or a network that gives features and knows no label yet."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recognizer.classifiers.classifier import Classifier
+from recognizer.classifiers.heads import INPUT, Head
+from recognizer.classifiers.network import NETWORK, Network
+from recognizer.classifiers.rejection import Rejection
+from recognizer.errors import ModelError, SettingsError
+from recognizer.preprocess import appearance, pose
+from recognizer.registry import card, store
+from recognizer.samples.sample import Task
+from training.datasets.mnist import has_mnist, load_mnist
+from training.lessons import heads, new_signs
+from training.lessons.knowledge import KNOWLEDGE, Knowledge
+from training.lessons.views import ColourView, HandView, View, features_of
+from training.networks.backbones import SIDE, backbone_file
+
+REAL = 2000  # of MNIST's digits, where they are at hand: all of them would take longer than to learn
+DIGITS = [*"0123456789"]
+BASE_TASK = "digits"  # whose network sees new tasks on paper
+
+Tell = Callable[..., None]
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """What the new head starts from."""
+
+    input: dict[str, Any]  # of the card
+    file: Path | None = None  # the network that gives the features; None: they are the inputs
+    network: Classifier | Network | None = None
+    folder: Path | None = None  # the version whose labels are kept; None for a new task
+    labels: Sequence[str] = ()
+    head: Head | None = None  # over these labels
+    knowledge: Knowledge | None = None
+    thresholds: tuple[float, float] | None = None  # least confidence and largest distance
+    rejection: Rejection | None = None
+    known_before: float | None = None  # share of what it knew that it read right, before the network was fine-tuned
+
+
+def current_version(models: Path, task: Task) -> Path | None:
+    """The task's current version; None where it has none. Raises ModelError for one that shows something else."""
+    if task.name not in store.tasks(models):
+        return None
+    folder = store.current(models, task.name)
+    region = card.read_card(folder).get("region")
+    if region != task.region:
+        raise ModelError(f"The model of {task.name} looks at a {region}, and its samples show a {task.region}.")
+    return folder
+
+
+def sees_colours(task: Task, current: Path | None, options: argparse.Namespace) -> bool:
+    """Whether the task is learned from its pictures in colour. Raises SettingsError where it cannot be."""
+    asked = options.network is not None or options.backbone is not None
+    if asked and task.region == "paper":
+        raise SettingsError(f"{task.name} shows ink on paper, which has no colour: leave out --network and --backbone.")
+    was_before = current is not None and card.read_card(current).get("kind") == "colour"
+    return asked or was_before or task.region == "box"
+
+
+def base_of(
+    options: argparse.Namespace, task: Task, view: View, current: Path | None, tell: Tell = lambda *_: None
+) -> Base:
+    """The version that the new head starts from: that which was not taught, as long as the samples make up for the rest."""
+    models = options.models
+    colour = isinstance(view, ColourView)
+    chosen = current
+    if colour and current and card.read_card(current).get("kind") != "colour":
+        missing = set(card.read_card(current)["labels"]) - {row.label for row in view.samples}
+        if missing:
+            raise SettingsError(
+                f"{task.name} is learned from pictures alone with that, and {', '.join(sorted(missing))} has none. "
+                "Record some, or leave out --network and --backbone."
+            )
+        chosen = None
+    lesson = card.read_card(chosen).get("taught") if chosen else None
+    if chosen and lesson:
+        origin = models / task.name / lesson["from"] if lesson.get("from") else None
+        kept = card.read_card(origin)["labels"] if origin and origin.is_dir() else []
+        made_up_for = {row.label for row in view.samples}.union(kept)
+        if set(card.read_card(chosen)["labels"]) <= made_up_for:
+            chosen = origin if kept else None
+    if chosen is not None:
+        return _read_base(chosen, view)
+    if colour:
+        name, path = backbone_file(options.backbone, models, lambda line: tell(line, 0.05))
+        shape = {"shape": [SIDE, SIDE, 3], "dtype": "float32", "range": [0, 255], "colours": "BGR"}
+        return Base({**shape, "backbone": name}, path, Network(path))
+    if isinstance(view, HandView) and view.looks is not None:
+        seen = new_signs.newest(models)
+        if seen is None:
+            raise ModelError(f"{models / new_signs.TASK} has no {new_signs.FILE}. Train it: {new_signs.TRAIN}")
+        return Base({"shape": [pose.SIZE + appearance.SIZE], "dtype": "float32"}, seen, Network(seen))
+    if task.region == "hand":
+        return Base({"shape": [pose.SIZE], "dtype": "float32"})
+    digits = _read_base(store.current(models, BASE_TASK), view)
+    return Base(digits.input, digits.file, digits.network)
+
+
+def _read_base(folder: Path, view: View) -> Base:
+    kind = card.read_card(folder).get("kind")
+    if kind not in (None, "pose", "fused", "colour"):
+        raise ModelError(f"{folder} knows hands by their {kind}, and only joints can be taught in a moment.")
+    network = Classifier(folder, view.prepared)
+    embeds = network.card.get("features") != INPUT
+    file = folder / NETWORK if embeds else None
+    knowledge = (
+        Knowledge.load(folder)
+        if (folder / KNOWLEDGE).exists()
+        else Knowledge.of_rejection(network.rejection, len(network.labels))
+    )
+    head = heads.head_of(folder, network, view.plain()[:5])
+    thresholds = network.min_confidence, network.max_distance
+    kept = network.labels, head, knowledge, thresholds, network.rejection
+    return Base(network.card["input"], file, network if embeds else None, folder, *kept)
+
+
+def mnist_features(network: Classifier | Network, *, test: bool) -> tuple[np.ndarray, np.ndarray] | None:
+    """Features (REAL, D) and labels of some of MNIST's test or training digits; None where MNIST is not at hand."""
+    if not has_mnist():
+        return None
+    mnist = load_mnist()
+    images, labels = (mnist.test_images, mnist.test_labels) if test else (mnist.train_images, mnist.train_labels)
+    chosen = slice(None, None, len(labels) // REAL)
+    return features_of(list(images[chosen]), network), labels[chosen]

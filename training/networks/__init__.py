@@ -1,0 +1,1 @@
+"""Keras networks, and how they become LiteRT files."""

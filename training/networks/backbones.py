@@ -1,0 +1,119 @@
+"""Networks that ImageNet taught to see, as LiteRT files that turn a picture into features: made once and kept.
+
+python -m training.networks.backbones    makes what things are learned on, so that the first lesson need not wait for it
+"""
+
+import argparse
+import hashlib
+import os
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from recognizer.errors import ModelError
+from recognizer.registry import synced
+from recognizer.system import files, paths
+from recognizer.system.remote import folder_of
+from recognizer.system.terminal import exit_on_error
+from training.networks.litert import as_litert
+from training.networks.tensorflow import import_tensorflow
+
+FOLDER = "backbones"  # among the assets, or beside the tasks of a model folder
+LOCK = ".lock"
+LOCK_WAIT_S = 120.0  # while another program makes one: seconds, or minutes where it fetches the weights
+EXPORT = 2  # counts what `exported` makes of the same weights: a file that it made otherwise is not taken
+WEIGHTS = {  # files that data folders may hold, the first one at hand being the default
+    "VGG16": "vgg16_imagenet_notop.weights.h5",
+    "MobileNetV2": "mobilenet_v2_0.35_224_notop_imagenet.weights.h5",  # what Teachable Machine's image models stand on
+}
+KERAS_WEIGHTS = {"VGG16": "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"}  # as Keras' own download calls them
+SIDE = 96  # pixels: what is held into a box fills it, and four times as many take four times as long
+
+
+# and change its features by 2 %; small networks would lose 10 % and gain nothing
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.networks.backbones", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("--backbone", metavar="NAME", help="of keras.applications (VGG16, or what is at hand)")
+    parser.add_argument("--models", type=folder_of, default=synced.models_folder())
+    options = parser.parse_args(words)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the window closes: nothing half-written stays
+    with exit_on_error():
+        print(backbone_file(options.backbone, options.models, lambda line: print(f"{line} …", flush=True))[1])
+
+
+def backbone_file(name: str | None, models: Path, tell: Callable[[str], None] = lambda line: None) -> tuple[str, Path]:
+    """The name of a backbone and its LiteRT network, (SIDE, SIDE, 3) BGR 0 to 255 to features; made where it is missing.
+
+    It is kept among the assets, for all model folders, and in `models` where nothing can be written there. Without a
+    name, the first whose weights are at hand. Raises SettingsError where Keras does not know it, or its weights are not
+    at hand and cannot be fetched, and ModelError where it cannot be kept.
+    """
+    name = name or next((known for known in WEIGHTS if weights_at_hand(known)), next(iter(WEIGHTS)))
+    folders = paths.assets() / FOLDER, models / FOLDER
+    file = _file_name(name)
+    kept = next((folder / file for folder in folders if (folder / file).is_file()), None)
+    if kept:
+        return name, kept
+    tell(f"making features of {name}")
+    try:
+        return name, _made(name, folders[0])
+    except OSError:
+        try:
+            return name, _made(name, folders[1])
+        except OSError as error:
+            raise ModelError(
+                f"{folders[1]} cannot be written ({error}). Choose another folder with --models."
+            ) from error
+
+
+def _made(name: str, folder: Path) -> Path:
+    """The network's file in that folder; of several programs that want it one makes it. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with files.locked(folder / LOCK, LOCK_WAIT_S):
+        path = folder / _file_name(name)
+        if not path.is_file():
+            weights = weights_at_hand(name)
+            network = exported(name, str(weights) if weights else "imagenet")
+            path = folder / _file_name(name)  # Keras may have fetched the weights
+            with files.new_file(path) as file:
+                file.write(network)
+        return path
+
+
+def _file_name(name: str) -> str:
+    weights = weights_at_hand(name)
+    return f"{name}-{SIDE}-{EXPORT}-{_digest(weights) if weights else 'imagenet'}.tflite"
+
+
+def weights_at_hand(name: str) -> Path | None:
+    """The file with a backbone's weights in a data folder or Keras' cache, if there is one."""
+    keras_home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    places = [folder / WEIGHTS[name] for folder in paths.data_folders() if name in WEIGHTS]
+    places += [keras_home / "models" / KERAS_WEIGHTS[name]] if name in KERAS_WEIGHTS else []
+    return next((place for place in places if place.is_file()), None)
+
+
+def exported(name: str, weights: str) -> bytes:
+    """The backbone with its preparation and the mean over the picture, as the bytes of a LiteRT network."""
+    import_tensorflow()
+    from keras import Input, Model, layers
+
+    from training.networks.transfer import prepared, pretrained
+
+    base, preprocess_input = pretrained(name, weights, SIDE)
+    picture = Input((SIDE, SIDE, 3), name="image")
+    seen = base(prepared(preprocess_input, 3)(picture), training=False)
+    network = Model(picture, layers.GlobalAveragePooling2D()(seen), name=name.lower())
+    return as_litert(network)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:8]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Keras networks as LiteRT files, with their features as a second output."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from training.networks.plain import EMBEDDING
+from training.networks.tensorflow import import_tensorflow
+
+if TYPE_CHECKING:
+    import keras
+
+LARGE = 5_000_000  # parameters: weights of 8 bits make such a network a quarter as large and many times as fast,
+
+
+def as_litert(network: "keras.Model") -> bytes:
+    """A Keras model as the bytes of a LiteRT network; the weights of a large one have 8 bits."""
+    from recognizer.system.native import silent_stderr
+
+    tensorflow = import_tensorflow()
+    smaller = {"optimizations": [tensorflow.lite.Optimize.DEFAULT]} if network.count_params() > LARGE else {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "backbone.tflite"
+        with silent_stderr():
+            network.export(path, format="litert", verbose=False, **smaller)
+        return path.read_bytes()
+
+
+def two_outputs(model: "keras.Model", name: str) -> "keras.Model":
+    """The network with the two outputs that the recognizer takes: probabilities with a last 0 for "nothing known",
+    and an embedding, padded with zeros where it would not be the longer one.
+    """
+    from keras import Model, layers
+
+    answers = model.outputs[0]
+    if model.layers[-1].name == "logits":
+        answers = layers.Softmax()(answers)
+    classes = answers.shape[-1]
+    embedding = model.get_layer(EMBEDDING).output
+    return Model(
+        model.inputs,
+        [_padded(answers, classes + 1), _padded(embedding, max(embedding.shape[-1], classes + 2))],
+        name=name.replace("-", "_"),
+    )
+
+
+def _padded(values: "keras.KerasTensor", size: int) -> "keras.KerasTensor":
+    from keras import layers
+
+    have = values.shape[-1]
+    if have == size:
+        return values
+    return layers.Reshape((size,))(layers.ZeroPadding1D((0, size - have))(layers.Reshape((have, 1))(values)))
+
+
+def with_features(model: "keras.Model", name: str) -> "keras.Model":
+    """The network that is published: logits become probabilities, and the embedding is a second output."""
+    import keras
+
+    outputs = [keras.layers.Softmax(name="probabilities")(model.output), model.get_layer(EMBEDDING).output]
+    return keras.Model(model.inputs, outputs, name=name)

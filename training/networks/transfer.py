@@ -1,0 +1,114 @@
+"""Transfer learning: a network that ImageNet taught to see, and a small head that learns the labels.
+
+The frozen part runs once over all pictures and its answers stay on disk, so that the head trains in seconds. Then the
+last block is unfrozen and goes on learning with the head, very slowly and ever slower, from what the block before it gave.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recognizer.errors import SettingsError
+from training.networks.plain import EMBEDDING, PREPARE, PROBABILITIES
+
+if TYPE_CHECKING:
+    import keras
+
+LAST_FROZEN = {"VGG16": "block4_pool", "VGG19": "block4_pool"}  # for other backbones only the head learns
+
+
+FINE_RATE = 1e-5
+
+
+MIN_SIDE, MAX_SIDE = 32, 224
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A network cut in two, where the answers of the first half are kept."""
+
+    whole: "keras.Model"  # pictures to probabilities
+    frozen: "keras.Model"  # pictures to what the last frozen layer gives
+    upper: "keras.Model"  # from there to the pooled features; nothing to learn in it for most backbones
+    head: "keras.Model"  # pooled features to probabilities
+
+
+def build(classes: int, input_shape: tuple[int, int, int], backbone: str, weights: str, side: int, seed: int) -> Parts:
+    """The whole network and its parts, which share their layers. Raises SettingsError for what Keras cannot give."""
+    import keras
+    from keras import layers
+
+    if not MIN_SIDE <= side <= MAX_SIDE:
+        raise SettingsError(f"--side {side} is not between {MIN_SIDE} and {MAX_SIDE} pixels.")
+    keras.utils.set_random_seed(seed)
+    base, preprocess_input = pretrained(backbone, weights, side)
+    base.trainable = False
+    cut = base.get_layer(LAST_FROZEN[backbone]) if backbone in LAST_FROZEN else None
+    lower = keras.Model(base.inputs[0], cut.output if cut else base.outputs[0], name="frozen")
+    upper_input = cut.output if cut else keras.Input(base.outputs[0].shape[1:])
+    pool = layers.GlobalAveragePooling2D(name="pool")
+    upper = keras.Model(upper_input, pool(base.outputs[0] if cut else upper_input), name="upper")
+    for layer in upper.layers:
+        layer.trainable = cut is not None
+
+    pooled = keras.Input((upper.outputs[0].shape[-1],))
+    hidden = layers.Dense(256, activation="relu", name=EMBEDDING)
+    drop = layers.Dropout(0.4)
+    decide = layers.Dense(classes, activation="softmax", name=PROBABILITIES)
+    head = keras.Model(pooled, decide(drop(hidden(pooled))), name="head")
+
+    picture = keras.Input(input_shape, name="image")
+    sized = picture if input_shape[:2] == (side, side) else layers.Resizing(side, side)(picture)
+    frozen_answers = lower(prepared(preprocess_input, input_shape[2])(sized), training=False)
+    answers = decide(drop(hidden(upper(frozen_answers, training=False))))
+    whole = keras.Model(picture, answers, name=backbone.lower())
+    return Parts(whole, keras.Model(picture, frozen_answers), upper, head)
+
+
+def pretrained(backbone: str, weights: str, side: int) -> tuple["keras.Model", Any]:
+    """A network of keras.applications without its top, and the function that prepares RGB pictures for it."""
+    import keras
+
+    known = {name: value for name, value in vars(keras.applications).items() if name[:1].isupper() and callable(value)}
+    if backbone not in known:
+        raise SettingsError(f"Keras has no backbone {backbone}. It has {', '.join(sorted(known))}.")
+    if weights != "imagenet" and not Path(weights).is_file():
+        raise SettingsError(f"{weights} is no file of weights. Give one, or --weights imagenet, which Keras downloads.")
+    options: dict[str, Any] = {"alpha": 0.35} if "mobilenet_v2_0.35" in Path(weights).name else {}
+    try:
+        base = known[backbone](weights=weights, include_top=False, input_shape=(side, side, 3), **options)
+    except (ValueError, OSError) as error:  # OSError: what h5py says of a damaged file
+        raise SettingsError(f"{backbone} does not take {weights} at {side} pixels: {_first_line(error)}") from error
+    except Exception as error:  # Keras raises a bare Exception where a download fails
+        raise SettingsError(
+            f"The weights of {backbone} could not be fetched ({_first_line(error)}). Try again when online, or name a "
+            "file of weights without the top: --weights FILE"
+        ) from error
+    return base, sys.modules[known[backbone].__module__].preprocess_input
+
+
+def prepared(preprocess_input: Any, channels: int) -> "keras.layers.Layer":
+    """The preparation as a fixed 1×1 convolution, from grey or BGR 0 to 255 as OpenCV gives it: the model carries it along.
+
+    Every preparation of keras.applications weighs and adds channels, so that four colours tell what it does.
+    """
+    from keras import layers
+
+    black = np.asarray(preprocess_input(np.zeros((1, 1, 1, 3), np.float32)), np.float32).reshape(3)
+    rows = []
+    for channel in range(3):
+        colour = np.zeros((1, 1, 1, 3), np.float32)
+        colour[..., channel] = 255
+        rows.append((np.asarray(preprocess_input(colour), np.float32).reshape(3) - black) / 255)
+    layer = layers.Conv2D(3, 1, name=PREPARE, trainable=False)
+    layer.build((None, None, None, channels))
+    weights = np.array(rows[::-1], np.float32)
+    layer.set_weights([(weights if channels == 3 else weights.sum(axis=0, keepdims=True))[None, None], black])
+    return layer
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,51 @@
+"""What every published version has: the network for both worlds, where its features lie, and a card."""
+
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recognizer.classifiers.network import NETWORK
+from recognizer.classifiers.rejection import FEATURES, Rejection
+from recognizer.registry import card as registry_card
+from recognizer.system import paths
+
+if TYPE_CHECKING:
+    import keras
+
+KERAS_NETWORK = "model.keras"  # the same network as NETWORK, for Keras
+COMMIT = "RECOGNIZER_COMMIT"
+
+
+def write_network(whole: "keras.Model", rejection: Rejection, draft: Path) -> None:
+    """model.keras without the optimizer's state, model.tflite and features.npz."""
+    whole.save(draft / KERAS_NETWORK)
+    whole.export(draft / NETWORK, format="litert", verbose=False)
+    rejection.save(draft / FEATURES)
+
+
+def write_card(card: dict[str, Any], draft: Path) -> None:
+    """The card, with the command, code and libraries that made the version."""
+    import keras
+
+    made_by = {
+        "command": shlex.join(["python", "-m", "training.shipped.digits", *sys.argv[1:]]),
+        "git_commit": git_commit(),
+        "versions": {"python": platform.python_version(), "keras": keras.__version__, "numpy": np.__version__},
+    }
+    (draft / registry_card.CARD).write_text(json.dumps(card | made_by, indent=1) + "\n", encoding="utf-8")
+
+
+def git_commit() -> str:
+    """The code's commit, or what the variable COMMIT names where the code came without its repository."""
+    named = os.environ.get(COMMIT)
+    if named:
+        return named
+    result = subprocess.run(["git", "rev-parse", "HEAD"], cwd=paths.ROOT, capture_output=True, text=True, check=False)
+    return result.stdout.strip() or "unknown"

@@ -1,0 +1,415 @@
+"""The story of a shipped model: load, fit, calibrate, evaluate, publish.
+
+python -m training.shipped.digits digits
+python -m training.shipped.digits letters|rps [--kind pose|pixels|fused]
+python -m training.shipped.digits --data mnist --network cnn    any other network on any data set: training/workshop/train.py
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from recognizer.classifiers.rejection import Rejection
+from recognizer.preprocess import pictures as preprocess_pictures
+from recognizer.registry import card as registry_card
+from recognizer.registry import store, synced
+from recognizer.system import files, paths
+from recognizer.system.remote import folder_of
+from recognizer.system.terminal import exit_on_error, spell_what_cannot_be_shown
+from training.datasets import paper_scenes
+from training.datasets.dataset import Images
+from training.datasets.mnist import load_mnist
+from training.datasets.named import FINDER_CODE
+from training.finders import crops
+from training.lessons.knowledge import Knowledge
+from training.networks.litert import with_features
+from training.networks.tensorflow import import_tensorflow
+from training.networks.tuning import check_tuning
+from training.processes import fresh_processes
+from training.publishing.calibration import KEEP_DISTANCE, WAYS
+from training.publishing.card import KERAS_NETWORK, write_card, write_network
+from training.shipped.sign_fitting import KINDS
+from training.shipped.signs import train_signs
+
+if TYPE_CHECKING:
+    import keras
+
+LABELS = [*"0123456789"]
+VALIDATION = 3000  # of MNIST's training digits, kept from the fit to choose the best weights and the thresholds
+SCENE_PARTS = 12  # independent random streams: the scenes are the same however many processes draw them
+LEAST_HELD_OUT = 60  # crops
+PAIRS_SHARE = 0.06  # of the scene crops: as many touching pairs of digits
+SCENE_CODE = (  # what decides how the scenes look and what is found in them
+    "recognizer/preprocess/pictures.py",
+    *FINDER_CODE,
+    "recognizer/studio/handwriting.py",
+    "training/finders/crops.py",
+    "training/datasets/rooms.py",
+    "training/datasets/paper_scenes.py",
+    "training/datasets/sheets.py",
+)
+BATCH = 128
+ELASTIC_PX = 0.9  # standard deviation of the bends that a digit is given, in pixels of its 28
+
+
+MIN_CONFIDENCE = 0.25  # live, what the picture shows is added, and decides; a bare stroke may be a 1 or a slash
+MIXED = 0.7  # of the weights are those that were fitted further, the rest those of --start (Wortsman et al. 2022)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the fit. The first ones see what nobody writes, so that the last ones know more than MNIST's writers."""
+
+    share: float  # of all epochs
+    rate: float  # the highest learning rate
+    turned: bool  # turned, shifted, zoomed and sheared
+    bent: bool
+
+
+STAGES = (
+    Stage(0.77, 2e-3, turned=True, bent=True),
+    Stage(0.13, 6e-4, turned=True, bent=False),
+    Stage(0.1, 3e-4, turned=False, bent=False),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Crops:
+    """Network inputs (N, 28, 28) uint8 with their classes (N,) int64, 0 to 9 or scenes.NOTHING."""
+
+    images: np.ndarray
+    classes: np.ndarray
+
+
+def main() -> None:
+    spell_what_cannot_be_shown()
+    if sys.argv[1:2] and sys.argv[1].startswith("--") and sys.argv[1] != "--help":
+        from training.workshop import train
+
+        train.main(sys.argv[1:])
+        return
+    parser = argparse.ArgumentParser(prog="python -m training.shipped.digits", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("task", choices=["digits", "letters", "rps"])
+    parser.add_argument(
+        "--kind", choices=KINDS, help="of letters and rps: only this kind (default: all, and the best becomes current)"
+    )
+    of_signs = "of letters' and rps' joints"
+    parser.add_argument("--rate", type=float, help=f"{of_signs}: the highest learning rate")
+    parser.add_argument(
+        "--width", type=float, metavar="TIMES", help=f"{of_signs}: hidden layers that many times as wide"
+    )
+    parser.add_argument("--augment", type=float, metavar="SHARE", help=f"{of_signs}: of hands that are shown changed")
+    parser.add_argument(
+        "--keep", type=float, metavar="SHARE", help="of letters' and rps' right readings that get a label"
+    )
+    parser.add_argument("--epochs", type=int, default=30, help="of all stages of digits together")
+    parser.add_argument("--scenes", type=int, default=54000, metavar="N", help="crops from drawn paper scenes")
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="VERSION",
+        help="go on from this version of digits with the later stages, and mix their weights",
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="use only N of MNIST's digits (a quick try)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--models", type=folder_of, default=synced.models_folder())
+    parser.add_argument("--runs", type=Path, default=paths.runs(), help="drawn scenes and weights on the way")
+    options = parser.parse_args()
+    check_tuning(parser, options)
+    tuned = [f"--{name}" for name in ("rate", "width", "augment", "keep") if getattr(options, name) is not None]
+    if tuned and options.task == "digits":
+        parser.error(
+            f"{tuned[0]} is of letters and rps; python -m training.shipped.digits --data mnist has it for digits"
+        )
+    if set(tuned) - {"--keep"} and options.kind not in ("pose", "fused"):
+        parser.error(f"{tuned[0]} is of joints: add --kind pose or --kind fused")
+    if options.start and options.task != "digits":
+        parser.error("--start is of digits: letters and rps are fitted anew")
+    if options.start and not (options.start / KERAS_NETWORK).is_file():
+        parser.error(f"--start {options.start} has no {KERAS_NETWORK}. Name a folder of models/digits.")
+    with exit_on_error():
+        if options.task == "digits":
+            train_digits(options)
+        else:
+            train_signs(options)
+
+
+def train_digits(options: argparse.Namespace) -> None:
+    mnist = load_mnist()
+    chosen = np.random.default_rng(options.seed).permutation(len(mnist.train_images))[: options.limit]
+    split = max(1, min(VALIDATION, len(chosen) // 5))
+    held_out, fitted = chosen[:split], chosen[split:]
+    run = options.runs / "digits"
+    run.mkdir(parents=True, exist_ok=True)
+    drawn = draw_crops(mnist, fitted, options.scenes, options.seed, run)
+    drawn_held_out = draw_crops(mnist, held_out, max(LEAST_HELD_OUT, options.scenes // 9), options.seed + 1, run)
+    model = fit(mnist, fitted, held_out, drawn, drawn_held_out, options, run)
+    with store.publishing(options.models, "digits") as draft:
+        publish(model, mnist, fitted, held_out, drawn, drawn_held_out, options, draft)
+    folder = store.current(options.models, "digits")
+    print(f"Published {folder}")
+    print(json.dumps(registry_card.read_card(folder)["metrics"], indent=1))
+
+
+def draw_crops(mnist: Images, chosen: np.ndarray, count: int, seed: int, run: Path) -> Crops:
+    """Crops from drawn scenes, kept in the run folder until the code that draws or finds them changes."""
+    name = f"scenes-{_digest(*SCENE_CODE)}-{seed}-{len(chosen)}-{count}.npz"
+    path = run / name
+    if not path.is_file():
+        print(f"Drawing scenes for {count} crops …", flush=True)
+        share = -(-count // SCENE_PARTS)
+        digits, labels = mnist.train_images[chosen], mnist.train_labels[chosen]
+        with fresh_processes() as pool:
+            jobs = [pool.submit(_draw_part, digits, labels, share, seed, part) for part in range(SCENE_PARTS)]
+            parts = [job.result() for job in jobs]
+        images, classes = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        with files.new_file(path) as file:
+            np.savez_compressed(file, images=images, classes=classes)
+    with np.load(path) as arrays:
+        return Crops(arrays["images"], arrays["classes"])
+
+
+def _draw_part(
+    digits: np.ndarray, labels: np.ndarray, count: int, seed: int, part: int
+) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng([seed, part])
+    images, classes = crops.crops(digits, labels, count, rng)
+    pairs = paper_scenes.touching_pairs(digits, max(1, round(PAIRS_SHARE * count)), rng)
+    return np.concatenate([images, pairs]), np.concatenate([classes, np.full(len(pairs), paper_scenes.NOTHING)])
+
+
+@cache
+def _digest(*names: str) -> str:
+    """Of files of the project, as they were when this run began to use them."""
+    return hashlib.sha256(b"".join((paths.ROOT / name).read_bytes() for name in names)).hexdigest()[:8]
+
+
+def fit(
+    mnist: Images,
+    fitted: np.ndarray,
+    held_out: np.ndarray,
+    drawn: Crops,
+    drawn_held_out: Crops,
+    options: argparse.Namespace,
+    run: Path,
+) -> "keras.Model":
+    """Fit the network on augmented MNIST digits and scene crops; Ctrl-C keeps the best weights so far.
+
+    A run that was cut off goes on from its last whole epoch when the same command is given again.
+    """
+    import_tensorflow()
+    import keras
+
+    from training.networks.plain import cnn_bn
+
+    images = np.concatenate([mnist.train_images[fitted], drawn.images])[..., None]
+    classes = np.concatenate([mnist.train_labels[fitted], drawn.classes])
+    check = (
+        np.concatenate([mnist.train_images[held_out], drawn_held_out.images])[..., None],
+        np.concatenate([mnist.train_labels[held_out], drawn_held_out.classes]),
+    )
+    model = cnn_bn(len(LABELS) + 1, options.seed)
+    print(f"{model.count_params():,} parameters, {len(images):,} pictures an epoch", flush=True)
+    made_of: list[Any] = [
+        mnist.sha256,
+        _digest(*SCENE_CODE, "training/networks/plain.py", "training/shipped/digits.py"),
+    ]
+    made_of += [options.seed, options.epochs, len(images)]
+    stages: Sequence[Stage] = STAGES
+    weights: list[np.ndarray] = []
+    if options.start:
+        weights = keras.models.load_model(options.start / KERAS_NETWORK).get_weights()
+        model.set_weights(weights)
+        made_of.append(hashlib.sha256(b"".join(part.tobytes() for part in weights)).hexdigest())
+        stages = STAGES[1:]  # the network has gone through the first
+    name = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
+    best = None
+    for number, (stage, epochs) in enumerate(zip(stages, stage_epochs(options.epochs, stages), strict=True)):
+        path = run / f"best-{name}-{number}.weights.h5"
+        done = path.with_suffix(".done")
+        if done.exists():
+            model.load_weights(path)
+        elif epochs:
+            try:
+                _fit_stage(model, stage, epochs, (images, classes), check, path, options.seed)
+            except KeyboardInterrupt:
+                best = path if path.exists() else best
+                if best is None:
+                    raise
+                print("\nStopped: keeping the best weights so far.")
+                model.load_weights(best)
+                return model
+            model.load_weights(path)
+            done.touch()
+        best = path if epochs else best
+    if options.start:
+        _mix_in(model, weights, 1 - MIXED)
+    return model
+
+
+def _mix_in(model: "keras.Model", weights: list[np.ndarray], share: float) -> None:
+    """Make the model's weights by that share those given: what was known before is known on, and what was learned stays."""
+    model.set_weights([(1 - share) * new + share * old for new, old in zip(model.get_weights(), weights, strict=True)])
+
+
+def stage_epochs(epochs: int, stages: Sequence[Stage] = STAGES) -> list[int]:
+    """How many of the epochs each of the stages has, by their shares; the first has what the others leave."""
+    whole = sum(stage.share for stage in stages)
+    later = [round(stage.share / whole * epochs) for stage in stages[1:]]
+    return [epochs - sum(later), *later]
+
+
+def _fit_stage(
+    model: "keras.Model",
+    stage: Stage,
+    epochs: int,
+    pictures: tuple[np.ndarray, np.ndarray],
+    check: tuple[np.ndarray, np.ndarray],
+    path: Path,
+    seed: int,
+) -> None:
+    """Leaves the weights that do best on `check` in `path`."""
+    import keras
+    from tensorflow.keras.preprocessing.image import ImageDataGenerator
+
+    turned: dict[str, Any] = {
+        "rotation_range": 12, "width_shift_range": 0.06, "height_shift_range": 0.06, "zoom_range": 0.12, "shear_range": 10,
+    }  # fmt: skip
+    # never a horizontal flip: a mirrored 2 is no 2
+    augment = ImageDataGenerator(
+        **(turned if stage.turned else {}), preprocessing_function=elastic if stage.bent else None
+    )
+    batches = augment.flow(*pictures, batch_size=BATCH, shuffle=True, seed=seed)
+    steps = epochs * len(batches)
+    warmup = max(1, steps // 20)
+    rate = keras.optimizers.schedules.CosineDecay(
+        stage.rate / 10, max(1, steps - warmup), alpha=0.0, warmup_target=stage.rate, warmup_steps=warmup
+    )
+    model.compile(
+        keras.optimizers.AdamW(rate, weight_decay=1e-3),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    callbacks = [
+        keras.callbacks.BackupAndRestore(path.with_suffix(".backup")),
+        _best_weights(model, path, check),
+    ]
+    print(
+        f"{epochs} epochs, {'bent and turned' if stage.bent else 'turned' if stage.turned else 'as they are'}",
+        flush=True,
+    )
+    model.fit(batches, epochs=epochs, validation_data=check, callbacks=callbacks, verbose=_verbosity())
+
+
+def elastic(image: np.ndarray) -> np.ndarray:
+    """A picture (28, 28, 1) bent like rubber, as another hand would write it (Simard 2003)."""
+    bend = ELASTIC_PX * np.random.standard_normal((2, 4, 4)).astype(np.float32)  # seeded by the ImageDataGenerator
+    across, down = (cv2.resize(field, (28, 28), interpolation=cv2.INTER_CUBIC) for field in bend)
+    y, x = np.mgrid[0:28, 0:28].astype(np.float32)
+    return cv2.remap(image, x + across, y + down, cv2.INTER_LINEAR)[..., None]
+
+
+def _best_weights(
+    model: "keras.Model", path: Path, check: tuple[np.ndarray, np.ndarray]
+) -> "keras.callbacks.ModelCheckpoint":
+    """Keeps the weights that do best on the held-out pictures, those of an earlier start of the same run included."""
+    import keras
+
+    reached = None
+    if path.exists():
+        fresh = model.get_weights()
+        model.load_weights(path)
+        reached = model.evaluate(*check, verbose=0)[1]
+        model.set_weights(fresh)
+    return keras.callbacks.ModelCheckpoint(
+        path, "val_accuracy", save_best_only=True, save_weights_only=True, initial_value_threshold=reached
+    )
+
+
+def _verbosity() -> int:
+    return 1 if sys.stdout.isatty() else 2  # a progress bar, or a line an epoch in a log
+
+
+def publish(
+    model: "keras.Model",
+    mnist: Images,
+    fitted: np.ndarray,
+    held_out: np.ndarray,
+    drawn: Crops,
+    drawn_held_out: Crops,
+    options: argparse.Namespace,
+    draft: Path,
+) -> None:
+    """Write the network, its feature statistics and its card into the draft folder."""
+    whole = with_features(model, "digits")
+    # of both kinds: the ways of writing that MNIST's writers did not have are digits too
+    written = drawn.classes != paper_scenes.NOTHING
+    _, features = _run(whole, np.concatenate([mnist.train_images[fitted], drawn.images[written]]))
+    classes = np.concatenate([mnist.train_labels[fitted], drawn.classes[written]])
+    rejection = Rejection.of_features(features, classes, len(LABELS), WAYS)
+    write_network(whole, rejection, draft)
+    _, features_of_nothing = _run(whole, drawn.images[~written])
+    of_all = np.concatenate([features, features_of_nothing]), np.concatenate([classes, drawn.classes[~written]])
+    Knowledge.of_features(*of_all, len(LABELS) + 1).save(draft)
+
+    digits = drawn_held_out.classes != paper_scenes.NOTHING
+    known_images = np.concatenate([mnist.train_images[held_out], drawn_held_out.images[digits]])
+    _, features = _run(whole, known_images)
+    distance = rejection.distances(features).min(axis=1)
+    max_distance = float(np.quantile(distance, KEEP_DISTANCE))
+
+    def kept(probabilities: np.ndarray, features: np.ndarray) -> float:
+        near = rejection.distances(features).min(axis=1) <= max_distance
+        return float((near & (probabilities[:, : len(LABELS)].max(axis=1) >= MIN_CONFIDENCE)).mean())
+
+    tested = _run(whole, mnist.test_images)
+    drawn_tested = _run(whole, drawn_held_out.images[digits])
+    nothing_tested = _run(whole, drawn_held_out.images[~digits])
+    card: dict[str, Any] = {
+        "task": "digits",
+        "labels": LABELS,
+        "region": "paper",
+        "input": {"shape": [28, 28, 1], "dtype": "float32", "range": [0, 255], "ink": "light on dark"},
+        "preprocess": preprocess_pictures.VERSION,
+        "outputs": ["probabilities of the labels, then of nothing known", "embedding"],
+        "parameters": model.count_params(),
+        "rejection": {"min_confidence": MIN_CONFIDENCE, "max_distance": max_distance},
+        "data": [
+            {"name": "MNIST", "sha256": mnist.sha256, "used": len(fitted), "licence": "CC BY-SA 3.0"},
+            {"name": "rooms drawn by training/datasets/rooms.py", "used": options.scenes, "code": _digest(*SCENE_CODE)},
+        ],
+        "metrics": {
+            "mnist_test_accuracy": _accuracy(tested[0], mnist.test_labels),
+            "mnist_test_kept": kept(*tested),
+            "scene_digits_accuracy": _accuracy(drawn_tested[0], drawn_held_out.classes[digits]),
+            "scene_digits_kept": kept(*drawn_tested),
+            "scene_nothing_labelled": kept(*nothing_tested),
+        },
+    }
+    if options.start:
+        card["start"] = {"version": options.start.name, "share": round(1 - MIXED, 2)}
+    write_card(card, draft)
+
+
+def _run(whole: "keras.Model", images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    probabilities, features = whole.predict(images[..., None].astype(np.float32), batch_size=512, verbose=0)
+    return probabilities, features
+
+
+def _accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Share of pictures whose best digit is the right one, (N, 11) against (N,)."""
+    return float((probabilities[:, : len(LABELS)].argmax(axis=1) == labels).mean())
+
+
+if __name__ == "__main__":
+    main()

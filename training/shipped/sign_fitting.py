@@ -1,0 +1,273 @@
+"""Fits the networks of the shipped hand signs."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recognizer.classifiers.rejection import Rejection
+from recognizer.preprocess import pose
+from training.datasets import hand_photographs, hand_variations
+from training.datasets.dataset import Images
+from training.datasets.hand_photographs import Hands
+from training.networks.hand_networks import DECIDES, MEMBERS, fused_net, pose_net
+from training.networks.litert import with_features
+from training.networks.plain import EMBEDDING, cnn_bn
+from training.networks.tensorflow import import_tensorflow
+from training.shipped.sign_material import Answers, Material
+
+if TYPE_CHECKING:
+    import keras
+
+KINDS = ("pose", "pixels", "fused")
+
+
+POSE_ROUNDS, POSE_COPIES = 10, 8  # augmented anew each round, so many other hands for each photographed one
+FUSED_ROUNDS = 20
+FUSED_BATCH = 64
+
+
+FUSED_DECAY = 1e-2
+FUSED_SMOOTHING = 0.1
+POSE_SHARE = 0.3  # of what a fused network says comes from members that see joints alone, which err in other ways
+PIXEL_EPOCHS = 10  # on Sign Language MNIST alone, from which every fold goes on
+MIXED_EPOCHS = 5  # on Sign Language MNIST together with real crops
+BATCH = 256
+RATE = 2e-3
+SMOOTHING = 0.05  # of the labels: photographs of one person are sure of too much
+UNKNOWN_SHARE = 0.25  # mixed poses, for each known hand of letters
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """A fitted network with its two outputs, and where the features of its labels lie."""
+
+    kind: str  # of KINDS
+    whole: "keras.Model"
+    rejection: Rejection
+
+    def read(self, hands: Hands) -> Answers:
+        """As the live classifier does: the mean of what is said of both views, and the smaller distance."""
+        seen = hands.found[:, None] if self.kind == "pixels" else hands.jointed
+        probabilities = np.full((*seen.shape, self.whole.outputs[0].shape[-1]), np.nan, np.float32)
+        distances = np.full(seen.shape, np.nan, np.float32)
+        if seen.any():
+            inputs = _inputs(self.kind, hands, *np.nonzero(seen))
+            probabilities[seen], features = self.whole.predict(inputs, batch_size=512, verbose=0)
+            distances[seen] = self.rejection.distances(features).min(axis=1)
+        any_seen = seen.any(axis=1)
+        mean = np.full((len(hands), probabilities.shape[2]), np.nan, np.float32)
+        least = np.full(len(hands), np.nan, np.float32)
+        mean[any_seen] = np.nanmean(probabilities[any_seen], axis=1)
+        least[any_seen] = np.nanmin(distances[any_seen], axis=1)
+        return Answers(mean, least)
+
+
+def fit(material: Material, kind: str, person: str | None) -> Reader:
+    """A network of the kind that has not seen the person; None: it has seen all."""
+    import_tensorflow()
+    fitters = {"pose": _fit_pose, "pixels": _fit_pixels, "fused": _fit_fused}
+    return fitters[kind](material, material.others(person))
+
+
+def _inputs(kind: str, hands: Hands, rows: np.ndarray, views: np.ndarray) -> np.ndarray:
+    """What a network of the kind takes of each of (M,) views of hands as they are."""
+    if kind == "pixels":
+        return hands.images[rows, :, :, None].astype(np.float32)
+    posed = pose.batch_features(hands.landmarks[rows, views], hands.left[rows, views])
+    if kind == "pose":
+        return posed
+    return np.concatenate([posed, hands.looks[rows, views, 0].astype(np.float32)], axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Lessons:
+    """What a network of joints learns from: views of hands, and mixed poses that are no sign."""
+
+    landmarks: np.ndarray  # (M, 21, 3) float64
+    left: np.ndarray  # (M,) bool
+    classes: np.ndarray  # (M,) int64
+    weights: np.ndarray  # (M,)
+    places: tuple[np.ndarray, np.ndarray]  # row and view (M,) of the hand that each looks like
+
+
+def _lessons(material: Material, rows: np.ndarray, rng: np.random.Generator) -> _Lessons:
+    hands = material.hands
+    where, views = np.nonzero(hands.jointed & rows[:, None])
+    landmarks, left = hands.landmarks[where, views].astype(np.float64), hands.left[where, views]
+    classes, weights = material.classes[where], _weights(hands.sources[where])
+    if material.task == "letters":
+        nothing = len(material.labels)
+        known = np.flatnonzero(classes < nothing)
+        points = pose.normalised(landmarks[known], left[known])
+        wanted = round(UNKNOWN_SHARE * len(known))
+        mixed, palms = hand_variations.mixed_poses(points, classes[known], 3 * wanted, rng)
+        mixed, palms = mixed[:wanted], known[palms[:wanted]]
+        landmarks, left = np.concatenate([landmarks, mixed]), np.concatenate([left, np.zeros(len(mixed), bool)])
+        classes = np.concatenate([classes, np.full(len(mixed), nothing)])
+        weights = np.concatenate([weights, np.ones(len(mixed))])
+        where, views = np.concatenate([where, where[palms]]), np.concatenate([views, views[palms]])
+    return _Lessons(landmarks, left, classes, weights, (where, views))
+
+
+def _fit_pose(material: Material, rows: np.ndarray) -> Reader:
+    rng = np.random.default_rng(material.seed)
+    lessons = _lessons(material, rows, rng)
+    landmarks, left, classes = lessons.landmarks, lessons.left, lessons.classes
+    count = len(material.labels) + 1
+    tuning = material.tuning
+    members, normalise = pose_net(count, material.seed, tuning.width)
+    normalise.adapt(pose.batch_features(*tuning.changed(landmarks, left, rng)))
+    _compile(members, POSE_ROUNDS * POSE_COPIES * -(-len(classes) // BATCH), tuning.rate or RATE)
+    targets = np.eye(count, dtype=np.float32)[np.tile(classes, POSE_COPIES)]
+    for _ in range(POSE_ROUNDS):
+        others = [pose.batch_features(*tuning.changed(landmarks, left, rng)) for _ in range(POSE_COPIES)]
+        members.fit(
+            np.concatenate(others),
+            [targets] * MEMBERS,
+            sample_weight=[np.tile(lessons.weights, POSE_COPIES)] * MEMBERS,
+            batch_size=BATCH,
+            verbose=0,
+        )
+    return _reader_of_views(material, "pose", _joined(members, material.task), rows)
+
+
+def _fit_fused(material: Material, rows: np.ndarray) -> Reader:
+    """Joints and looks of the same hand, both changed, in one network; people with few pictures are shown more often."""
+    rng = np.random.default_rng(material.seed)
+    lessons = _lessons(material, rows, rng)
+    looks, tuning = material.hands.looks, material.tuning
+    count = len(material.labels) + 1
+    chances = lessons.weights / lessons.weights.sum()
+
+    def batch(chosen: np.ndarray) -> np.ndarray:
+        posed = pose.batch_features(*tuning.changed(lessons.landmarks[chosen], lessons.left[chosen], rng))
+        where, views = (places[chosen] for places in lessons.places)
+        seen = looks[where, views, rng.integers(hand_variations.LOOKS, size=len(chosen))]
+        return np.concatenate([posed, seen.astype(np.float32)], axis=1)
+
+    size = len(lessons.classes)
+    members = fused_net(count, material.seed, batch(np.arange(size)), tuning.width)
+    steps = FUSED_ROUNDS * -(-size // FUSED_BATCH)
+    _compile(members, steps, tuning.rate or RATE, FUSED_DECAY, FUSED_SMOOTHING)
+    for _ in range(FUSED_ROUNDS):
+        chosen = rng.choice(size, size, p=chances)
+        targets = np.eye(count, dtype=np.float32)[lessons.classes[chosen]]
+        members.fit(batch(chosen), [targets] * 2 * MEMBERS, batch_size=FUSED_BATCH, verbose=0)
+    for number in range(2 * MEMBERS):
+        layer = members.get_layer(f"{DECIDES}_{number}")
+        share = 1 - POSE_SHARE if number < MEMBERS else POSE_SHARE
+        layer.set_weights([2 * share * part for part in layer.get_weights()])
+    return _reader_of_views(material, "fused", _joined(members, material.task), rows)
+
+
+def _joined(members: "keras.Model", name: str) -> "keras.Model":
+    """The members as one network: the mean of what they say, and their embeddings side by side."""
+    import keras
+
+    logits = keras.layers.Average(name="logits")(members.outputs)
+    embeddings = [members.get_layer(f"{EMBEDDING}_{member}").output for member in range(len(members.outputs))]
+    joined = keras.layers.Concatenate(name=EMBEDDING)(embeddings)
+    probabilities = keras.layers.Softmax(name="probabilities")(logits)
+    return keras.Model(members.inputs, [probabilities, joined], name=name)
+
+
+def _compile(
+    model: "keras.Model", steps: int, rate: float = RATE, decay: float = 1e-3, smoothing: float = SMOOTHING
+) -> None:
+    import keras
+
+    schedule = keras.optimizers.schedules.CosineDecay(
+        rate / 10, max(1, steps - steps // 20), warmup_target=rate, warmup_steps=max(1, steps // 20)
+    )
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
+    model.compile(keras.optimizers.AdamW(schedule, weight_decay=decay), loss)
+
+
+def _weights(sources: np.ndarray) -> np.ndarray:
+    """(N,) so that a person with four times as many pictures counts twice as much."""
+    names, places, counts = np.unique(sources, return_inverse=True, return_counts=True)
+    weights = (1 / np.sqrt(counts))[places]
+    return weights / weights.mean() if len(names) else weights
+
+
+def _reader_of_views(material: Material, kind: str, whole: "keras.Model", rows: np.ndarray) -> Reader:
+    where, views = np.nonzero(material.hands.jointed & rows[:, None])
+    inputs = _inputs(kind, material.hands, where, views)
+    return _reader(kind, whole, inputs, material.classes[where], len(material.labels))
+
+
+def _reader(kind: str, whole: "keras.Model", inputs: np.ndarray, classes: np.ndarray, labels: int) -> Reader:
+    known = classes < labels
+    _, features = whole.predict(inputs[known], batch_size=512, verbose=0)
+    return Reader(kind, whole, Rejection.of_features(features, classes[known], labels))
+
+
+def _fit_pixels(material: Material, rows: np.ndarray) -> Reader:
+    """Sign Language MNIST first, once for all folds; then it and the real crops in equal parts."""
+    signs, count = material.sign_mnist, len(material.labels) + 1
+    hands, classes = material.hands[rows], material.classes[rows]
+    model = cnn_bn(count, material.seed)
+    rng = np.random.default_rng(material.seed)
+    made_of = [
+        signs.sha256,
+        material.seed,
+        hand_photographs.code_digest("training/networks/plain.py", "training/shipped/signs.py"),
+    ]
+    name = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
+    first = material.runs / f"sign-mnist-{name}.weights.h5"
+    if first.is_file():
+        model.load_weights(first)
+    else:
+        print(f"{material.task}: Sign Language MNIST …", flush=True)
+        _fit_on_batches(model, signs.train_images, signs.train_labels, None, PIXEL_EPOCHS, material, RATE)
+        model.save_weights(first)
+    for epoch in range(MIXED_EPOCHS):
+        chosen = rng.permutation(len(signs.train_labels))[: len(classes)]
+        images = np.concatenate([hands.images, signs.train_images[chosen]])
+        weights = np.concatenate([_weights(hands.sources), np.ones(len(chosen))])
+        mixed = np.concatenate([classes, signs.train_labels[chosen]])
+        rate = RATE / 2 * (1 - epoch / MIXED_EPOCHS)
+        _fit_on_batches(model, images, mixed, weights, 1, material, rate)
+    own = hands.images[..., None].astype(np.float32)
+    inputs = np.concatenate([own, signs.train_images[::4, ..., None].astype(np.float32)])
+    known = np.concatenate([classes, signs.train_labels[::4]])
+    return _reader("pixels", with_features(model, material.task), inputs, known, count - 1)
+
+
+def _fit_on_batches(
+    model: "keras.Model",
+    images: np.ndarray,
+    classes: np.ndarray,
+    weights: np.ndarray | None,
+    epochs: int,
+    material: Material,
+    rate: float,
+) -> None:
+    from tensorflow.keras.preprocessing.image import ImageDataGenerator
+
+    # a flip is welcome here: a left hand signs the same letters
+    augment = ImageDataGenerator(
+        rotation_range=12, width_shift_range=0.08, height_shift_range=0.08, zoom_range=0.12, shear_range=8,
+        horizontal_flip=True, preprocessing_function=relit,
+    )  # fmt: skip
+    targets = np.eye(len(material.labels) + 1, dtype=np.float32)[classes]
+    batches = augment.flow(images[..., None], targets, BATCH // 2, sample_weight=weights, seed=material.seed)
+    _compile(model, epochs * len(batches), rate)
+    model.fit(batches, epochs=epochs, verbose=0)
+
+
+def relit(image: np.ndarray) -> np.ndarray:
+    """A picture (28, 28, 1) 0 to 255 in other light, by a camera with other contrast and noise."""
+    gamma, contrast = np.exp(np.random.normal(0, 0.25, 2))  # seeded by the ImageDataGenerator
+    lit = 255 * (np.clip(image, 0, 255) / 255) ** gamma
+    lit = (lit - 128) * contrast + 128 + np.random.normal(0, 15)
+    return np.clip(lit + np.random.normal(0, np.random.uniform(0, 6), image.shape), 0, 255)
+
+
+def sign_mnist_accuracy(reader: Reader, signs: Images) -> float:
+    """Share of the official test pictures whose best label is the right one."""
+    probabilities, _ = reader.whole.predict(signs.test_images[..., None].astype(np.float32), 512, verbose=0)
+    return float((probabilities[:, :-1].argmax(axis=1) == signs.test_labels).mean())

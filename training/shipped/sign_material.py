@@ -1,0 +1,92 @@
+"""The data of the shipped hand signs, by person."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from recognizer.system import files
+from training.datasets import hand_photographs
+from training.datasets.dataset import Images
+from training.datasets.hand_photographs import LABELS, Hands
+from training.datasets.sign_mnist import load_sign_mnist, rps_subset
+from training.networks.tuning import AS_EVER, Tuning
+
+CODE = (*hand_photographs.CODE, "recognizer/preprocess/pose.py", "training/shipped/signs.py")
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What one kind of network says of N hands. NaN where it has nothing to look at."""
+
+    probabilities: np.ndarray  # (N, labels + 1)
+    distances: np.ndarray  # (N,) Mahalanobis, to the nearest label
+
+    def save(self, path: Path) -> None:
+        with files.new_file(path) as file:
+            np.savez_compressed(file, probabilities=self.probabilities, distances=self.distances)
+
+    @classmethod
+    def load(cls, path: Path) -> "Answers":
+        with np.load(path) as arrays:
+            return cls(arrays["probabilities"], arrays["distances"])
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """All hands that a task learns from or is judged on, with their classes; sources are people."""
+
+    task: str
+    hands: Hands
+    classes: np.ndarray  # (N,) int64, the number of labels for "nothing known", -1 for what is not learned from
+    judged: np.ndarray  # (N,) bool: of the task's own photographs
+    empty: np.ndarray  # (N,) bool: of photos/nothing, which no network learns from
+    runs: Path
+    seed: int
+    tuning: Tuning = AS_EVER
+
+    @cached_property
+    def sign_mnist(self) -> Images:
+        """Sign Language MNIST with the task's labels, for networks that look at pixels. Raises DataError."""
+        signs = load_sign_mnist()
+        return rps_subset(signs) if self.task == "rps" else signs
+
+    @property
+    def labels(self) -> list[str]:
+        return LABELS[self.task]
+
+    @cached_property
+    def people(self) -> list[str]:
+        """The sources that are left out in turn."""
+        return sorted(set(self.hands.sources[self.judged]))
+
+    def others(self, person: str | None) -> np.ndarray:
+        """(N,) bool: what a network learns from that is to be judged on the person."""
+        return (self.classes >= 0) & self.hands.found & (self.hands.sources != person)
+
+
+def gather(task: str, runs: Path, seed: int) -> Material:
+    """Read photos/letters, photos/rps and photos/nothing. Raises DataError and AssetError."""
+    parts, classes, judged, empty = [], [], [], []
+    for name in ("letters", "rps", "nothing"):
+        found = hand_photographs.read_hands(name, runs / "hands")
+        parts.append(found)
+        classes.append(hand_photographs.classes(task, name, found.labels))
+        judged.append(np.full(len(found), name == task))
+        empty.append(np.full(len(found), name == "nothing"))
+    return Material(
+        task,
+        hand_photographs.together(parts),
+        np.concatenate(classes),
+        np.concatenate(judged),
+        np.concatenate(empty),
+        runs / task,
+        seed,
+    )
+
+
+def letters_of(material: Material, person: str | None) -> Hands:
+    """The hands of the task's own photographs whose joints were found, without those of the person."""
+    rows = material.others(person) & material.judged
+    return material.hands[rows & material.hands.jointed[:, 0]]

@@ -1,0 +1,92 @@
+"""The story of hand signs: fit on joints and on pixels, judge on people left out, publish all kinds, point to the best.
+
+A left-out source is one person or collection of photos/letters or photos/rps. What each fold said of it is kept in the
+run folder, so that a run that was cut off goes on with the next fold.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recognizer.classifiers.hands import PREPARED
+from recognizer.registry import store
+from training.datasets import hand_photographs
+from training.lessons import new_signs
+from training.networks.tuning import Tuning
+from training.publishing.card import write_card, write_network
+from training.shipped.sign_fitting import KINDS, Reader, fit, sign_mnist_accuracy
+from training.shipped.sign_material import Material, gather, letters_of
+from training.shipped.sign_verdicts import Verdict, judge, print_table
+
+
+def train_signs(options: argparse.Namespace) -> None:
+    """Judge every kind on people left out, fit each on all, publish them, and make the best of them the current one."""
+    material = replace(gather(options.task, options.runs, options.seed), tuning=Tuning.of(options))
+    wanted = [options.kind] if options.kind else list(KINDS)
+    material.runs.mkdir(parents=True, exist_ok=True)
+    verdicts = judge(material, wanted)
+    print_table(material, verdicts)
+    versions = {}
+    for kind in wanted:
+        reader = fit(material, kind, None)
+        with store.publishing(options.models, material.task) as draft:
+            _publish(material, kind, reader, verdicts[kind], draft)
+        versions[kind] = store.current(options.models, material.task)
+        print(f"Published {versions[kind]}: {kind}")
+    best = max(wanted, key=lambda kind: verdicts[kind].average)
+    if versions[best] != store.current(options.models, material.task):
+        store.point_to(options.models, material.task, versions[best].name)
+    print(f"Current: {versions[best]}, {best}, {verdicts[best].average:.4f} on people left out")
+
+
+def _publish(material: Material, kind: str, reader: Reader, verdict: Verdict, draft: Path) -> None:
+    """Write a version of the kind into the draft folder."""
+    whole, used = reader.whole, verdict.strict or verdict
+    card: dict[str, Any] = {
+        "task": material.task,
+        "labels": material.labels,
+        "region": "hand",
+        "kind": kind,
+        "preprocess": PREPARED[kind],
+        "input": {"shape": list(whole.input_shape[1:]), "dtype": "float32"},
+        "outputs": ["probabilities of the labels, then of nothing known", "embedding"],
+        "parameters": whole.count_params(),
+        "rejection": {"min_confidence": used.min_confidence, "max_distance": used.max_distance},
+        "data": _data_of(material, kind),
+        "metrics": {
+            "people_left_out": verdict.right,
+            "people_left_out_average": verdict.average,
+            "nothing_labelled": verdict.nothing_labelled,
+        },
+    }
+    if verdict.strict:
+        card["metrics"]["with_strict_thresholds"] = {
+            "people_left_out_average": verdict.strict.average,
+            "nothing_labelled": verdict.strict.nothing_labelled,
+        }
+    if kind == "pixels":
+        card["metrics"]["sign_mnist_test_accuracy"] = sign_mnist_accuracy(reader, material.sign_mnist)
+    write_network(whole, reader.rejection, draft)
+    if kind == "fused" and material.task == new_signs.TASK:
+        seen = new_signs.network(letters_of(material, None))
+        seen.export(draft / new_signs.FILE, format="litert", verbose=False)
+    write_card(card, draft)
+
+
+def _data_of(material: Material, kind: str) -> list[dict[str, Any]]:
+    rows = material.others(None) & (material.hands.jointed.any(axis=1) | (kind == "pixels"))
+    names, counts = np.unique(material.hands.sources[rows], return_counts=True)
+    used = {str(name): int(count) for name, count in zip(names, counts, strict=True)}
+    data = [
+        {"name": f"photos/{name}", "list_sha256": hand_photographs.list_sha256(name)} for name in ("letters", "rps")
+    ]
+    data.append({"name": "hands used, by source", **used})
+    if kind == "pixels":
+        signs = material.sign_mnist
+        data.append(
+            {"name": "Sign Language MNIST", "sha256": signs.sha256, "used": len(signs.train_labels), "licence": "CC0"}
+        )
+    return data

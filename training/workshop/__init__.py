@@ -1,0 +1,1 @@
+"""Fits, compares and reports networks on many data sets."""

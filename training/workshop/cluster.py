@@ -1,0 +1,215 @@
+"""The workshop's table on many machines: each run is a task of a Ray cluster, and its folder comes back whole.
+
+python -m training.workshop.whole_table --cluster               on the cluster that runs on this machine, else on its cores
+python -m training.workshop.whole_table --cluster HOST:PORT     on the cluster whose head is there
+"""
+
+import argparse
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recognizer.errors import DataError, SettingsError
+from recognizer.registry import store
+from recognizer.system import files, paths
+from recognizer.system.ray_cluster import connected, first_line
+from training.datasets import dataset, named
+from training.datasets.dataset import DataSet
+from training.networks import transfer
+from training.publishing.card import COMMIT, git_commit
+from training.workshop import fit_transfer, fitting
+from training.workshop import run as workshop_run
+from training.workshop import train as workshop_train
+from training.workshop.plan import VGG16_FILE, Cell, cells_of, is_done
+from training.workshop.run import METRICS, TrainingError, duration
+
+RETRIES = 3  # of a run whose worker or machine was lost
+TEXTS = (".json", ".html")  # files of a run that name folders
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a worker sends back: files by their path inside the folder."""
+
+    run: dict[str, bytes]
+    published: str  # the version's folder on the worker; "" for k-NN, which publishes none
+    version: dict[str, bytes]  # what is in it
+    places: dict[str, str]  # other files of the worker that the texts name, and what they are here
+
+
+def train_all(options: argparse.Namespace) -> tuple[list[Path], dict[str, str]]:
+    """Do the runs that are not there yet, as many at a time as the cluster has room for.
+
+    Returns the folders of all, and why data sets are missing. Raises TrainingError where runs failed, when the others
+    are done.
+    """
+    data: dict[str, DataSet] = {}
+    missing: dict[str, str] = {}
+    for name in options.data:
+        try:
+            data[name] = named.load(name)
+        except DataError as error:
+            print(error)
+            missing[name] = str(error)
+    cells = cells_of(list(data), options)
+    left = [cell for cell in cells if not is_done(cell.run)]
+    if left:
+        with connected(options.cluster) as ray:
+            _run(ray, left, len(cells), data, options)
+    return [cell.run for cell in cells], missing
+
+
+def _run(ray: Any, cells: list[Cell], of: int, data: dict[str, DataSet], options: argparse.Namespace) -> None:
+    """Hand all cells to Ray and write down what comes back, in whatever order it does."""
+    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    cpus, gpus = needs_of(machines, options.cpus)
+    print(f"{len(cells)} of {of} runs to do on {len(machines)} machines, {cpus:g} cores{' and a GPU' * gpus} each",
+          flush=True)  # fmt: skip
+    shared = {name: ray.put(data[name]) for name in {cell.data for cell in cells}}
+    weights = _shared_weights(ray, cells)
+    # a worker ends with its run and gives back all its memory
+    common = {"num_cpus": cpus, "max_calls": 1, "max_retries": RETRIES}
+    tasks = {}
+    for cell in cells:
+        kept = None
+        needs = common | {"num_gpus": 0 if cell.network == "knn" else gpus}
+        if cell.network == "vgg16":
+            kept = ray.remote(**needs)(freeze).remote(cell.words, shared[cell.data], weights)
+        train = ray.remote(**needs, num_returns="streaming")(train_cell)
+        tasks[train.remote(cell.words, shared[cell.data], weights, kept, git_commit())] = cell
+    _collect(ray, tasks, of, options.models)
+
+
+def needs_of(machines: list[dict[str, float]], asked_cpus: int | None) -> tuple[float, int]:
+    """Cores and GPUs of each run, from Ray's resources of the machines. Raises SettingsError for more than there are."""
+    cores = [machine["CPU"] for machine in machines if machine.get("CPU")]
+    most = max(cores, default=0)
+    if not cores or (asked_cpus is not None and not 0 < asked_cpus <= most):
+        asked = "a run needs at least one" if asked_cpus is None else f"--cpus {asked_cpus} was asked for"
+        raise SettingsError(f"The largest machine of the cluster gives {most:g} cores, and {asked}.")
+    return asked_cpus or min(cores), int(any(machine.get("GPU") for machine in machines))
+
+
+def _collect(ray: Any, tasks: dict[Any, Cell], of: int, models: Path) -> None:
+    done, failed = of - len(tasks), 0
+    before, running = done, set()
+    began_s = time.monotonic()
+    while tasks:
+        task = ray.wait(list(tasks), num_returns=1, fetch_local=False)[0][0]
+        cell = tasks[task]
+        try:
+            said = ray.get(next(task))
+        except ray.exceptions.RayError as error:
+            failed += 1
+            del tasks[task]
+            running.discard(cell)
+            print(f"{cell.run.name} failed: {first_line(getattr(error, 'cause', None) or error)}", flush=True)
+        else:
+            if isinstance(said, Outcome):
+                keep(cell, said, models)
+                done += 1
+                del tasks[task]
+                running.discard(cell)
+                print(f"{cell.run.name} is done", flush=True)
+            else:
+                running.add(cell)
+                print(f"{cell.run.name} runs on {said}", flush=True)
+        line = f"  {done} of {of} done, {len(running)} running, {failed} failed"
+        if done > before and tasks:
+            line += f", about {duration((time.monotonic() - began_s) / (done - before) * len(tasks))} left"
+        print(line, flush=True)
+    if failed:
+        raise TrainingError(f"{failed} of {of} runs failed; see above. The same command tries them again.")
+
+
+def keep(cell: Cell, outcome: Outcome, models: Path) -> None:
+    """Publish the model and write the run's folder, which is done when its metrics are there."""
+    places = dict(outcome.places)
+    if outcome.published:
+        task = Path(outcome.published).parent.name
+        with store.publishing(models, task) as draft:
+            _write(outcome.version, draft, places)
+        places[outcome.published] = str(store.current(models, task))
+    (cell.run / METRICS).unlink(missing_ok=True)
+    _write(dict(sorted(outcome.run.items(), key=lambda file: file[0] == METRICS)), cell.run, places)
+
+
+def _write(contents: dict[str, bytes], folder: Path, places: dict[str, str]) -> None:
+    for name, content in contents.items():
+        if Path(name).suffix in TEXTS:
+            for there, here in places.items():
+                content = content.replace(there.encode(), here.encode())
+        with files.new_file(folder / name) as file:
+            file.write(content)
+
+
+def train_cell(
+    words: tuple[str, ...],
+    data: DataSet,
+    weights: np.ndarray | None,
+    kept: dict[str, np.ndarray] | None,
+    commit: str,
+) -> Iterator[str | Outcome]:
+    """In a worker: its machine's name when the run begins, and what came of it."""
+    yield socket.gethostname()
+    with tempfile.TemporaryDirectory(prefix="recognizer-") as name:
+        scratch = Path(name)
+        options, places = _at_work(scratch, words, data, weights)
+        os.environ[COMMIT] = commit
+        for file, answers in (kept or {}).items():
+            np.save(options.runs / fit_transfer.FEATURES / file, answers)
+        workshop_train.choose_backend(options.backend)
+        run = workshop_train.train(options)
+        published = workshop_run.read_metrics(run).get("published", "")
+        yield Outcome(_read(run), published, _read(Path(published)) if published else {}, places)
+
+
+def freeze(words: tuple[str, ...], data: DataSet, weights: np.ndarray | None) -> dict[str, np.ndarray]:
+    """In a worker: what the frozen part of a pretrained network gives of a run's pictures, by the name of its file."""
+    with tempfile.TemporaryDirectory(prefix="recognizer-") as name:
+        options, _ = _at_work(Path(name), words, data, weights)
+        workshop_train.choose_backend(options.backend)
+        chosen = dataset.limited(data, options.limit, options.seed)
+        split = dataset.split_of(chosen, options.seed)
+        parts = transfer.build(
+            len(chosen.labels), chosen.input_shape, options.backbone, options.weights, options.side, options.seed
+        )
+        fit_transfer.frozen_answers(parts.frozen, chosen, split, fitting.augmentation(options, data.name), options)
+        return {path.name: np.load(path) for path in (options.runs / fit_transfer.FEATURES).glob("*.npy")}
+
+
+def _at_work(
+    scratch: Path, words: tuple[str, ...], data: DataSet, weights: np.ndarray | None
+) -> tuple[argparse.Namespace, dict[str, str]]:
+    """The run's options in a folder of the worker, whose data folder holds what was shared."""
+    for folder in ("data", "models", f"runs/{fit_transfer.FEATURES}"):
+        (scratch / folder).mkdir(parents=True)
+    named.keep(data, scratch / "data")
+    os.environ[paths.DATA_VARIABLE] = str(scratch / "data")
+    options = workshop_train.parse([*words, "--runs", str(scratch / "runs"), "--models", str(scratch / "models")])
+    places = {}
+    if weights is not None and options.weights != "imagenet":
+        own = scratch / "data" / VGG16_FILE
+        own.write_bytes(weights.tobytes())
+        places[str(own)], options.weights = options.weights, str(own)
+    return options, places
+
+
+def _shared_weights(ray: Any, cells: list[Cell]) -> Any:
+    """A reference to the bytes of the weights that transfer learning starts from, where they are a file."""
+    for cell in cells:
+        weights = Path(workshop_train.parse(list(cell.words)).weights)
+        if cell.network == "vgg16" and weights.is_file():
+            return ray.put(np.fromfile(weights, np.uint8))
+    return None
+
+
+def _read(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -1,0 +1,118 @@
+"""Fits a head on a frozen backbone, then fine-tunes its last block."""
+
+import argparse
+import hashlib
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recognizer.system import files
+from training.datasets import augment
+from training.datasets.dataset import DataSet, Split
+from training.networks.transfer import FINE_RATE, build
+from training.workshop.fitting import fit_with_care
+
+if TYPE_CHECKING:
+    import keras
+
+HEAD_EPOCHS = 40
+HEAD_RATE = 1e-3
+FINE_EPOCHS = 12
+HEAD_PATIENCE = 6
+FINE_PATIENCE = 4
+
+
+FINE_BATCH = 32
+FEW = 6000  # pictures: smaller sets get more changed copies
+MOST_COPIES = 8
+FEATURES = "features"  # folder among the runs, of what the frozen part gave
+CHUNK = 256  # pictures through the frozen part at once
+
+
+def fit_backbone(
+    data: DataSet, split: Split, level: str, options: argparse.Namespace
+) -> tuple["keras.Model", dict[str, list[float]]]:
+    """Train the head, then the last block; the history has both, one behind the other."""
+    import keras
+
+    parts = build(len(data.labels), data.input_shape, options.backbone, options.weights, options.side, options.seed)
+    print(f"{options.backbone}: {parts.whole.count_params():,} parameters", flush=True)
+    learned, labels, judged = frozen_answers(parts.frozen, data, split, level, options)
+    check_labels = data.train_labels[split.held_out]
+
+    parts.head.compile(
+        keras.optimizers.Adam(options.rate or HEAD_RATE), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    pooled = {"x": _in_chunks(parts.upper, learned), "y": labels, "batch_size": options.batch_size}
+    check = _in_chunks(parts.upper, judged), check_labels
+    print("The head learns; everything below is frozen.", flush=True)
+    history = fit_with_care(parts.head, pooled, check, options.epochs or HEAD_EPOCHS, HEAD_PATIENCE, [])
+
+    fine_epochs = FINE_EPOCHS if options.fine_tune is None else options.fine_tune
+    if parts.upper.trainable_weights and fine_epochs:
+        middle = keras.Input(learned.shape[1:])
+        both = keras.Model(middle, parts.head(parts.upper(middle, training=False)))
+        rate = keras.optimizers.schedules.CosineDecay(FINE_RATE, fine_epochs * math.ceil(len(learned) / FINE_BATCH))
+        both.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+        print(f"The last block learns too, at {FINE_RATE:g} and ever less.", flush=True)
+        fed = {"x": learned, "y": labels, "batch_size": FINE_BATCH}
+        more = fit_with_care(both, fed, (judged, check_labels), fine_epochs, FINE_PATIENCE, [])
+        history = {name: values + more[name] for name, values in history.items()}
+    return parts.whole, history
+
+
+def frozen_answers(
+    frozen: "keras.Model", data: DataSet, split: Split, level: str, options: argparse.Namespace
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What the frozen part gives of the pictures to learn from, their labels, and what it gives of those held out."""
+    fitted, labels = with_copies(data, split, level, options.seed, options.copies)
+    key = f"{options.backbone} {_weights_key(options.weights)} {options.side}"
+    folder = options.runs / FEATURES
+    learned = features(frozen, fitted, key, folder)
+    return learned, labels, features(frozen, data.train_images[split.held_out], key, folder)
+
+
+def with_copies(
+    data: DataSet, split: Split, level: str, seed: int, count: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The pictures to learn from and their labels, behind them changed copies: the frozen part sees each only once."""
+    images, labels = data.train_images[split.fitted], data.train_labels[split.fitted]
+    if level == "none":
+        count = 0
+    elif count is None:
+        count = max(1, min(MOST_COPIES, FEW // len(images)))
+    changed = [
+        np.stack(list(augment.copies(images, level, data.name, data.region, seed + number + 1)))
+        for number in range(count)
+    ]
+    return np.concatenate([images, *changed]), np.tile(labels, count + 1)
+
+
+def features(frozen: "keras.Model", images: np.ndarray, key: str, folder: Path) -> np.ndarray:
+    """What the frozen part gives of (N, …) uint8 pictures, float16, kept on disk as long as the folder is."""
+    digest = hashlib.sha256(key.encode() + str(images.shape).encode() + images.tobytes()).hexdigest()[:16]
+    path = folder / f"{digest}.npy"
+    if not path.is_file():
+        header = {"descr": "<f2", "fortran_order": False, "shape": (len(images), *frozen.outputs[0].shape[1:])}
+        with files.new_file(path) as file:
+            np.lib.format.write_array_header_1_0(file, header)  # then part by part: all of them would fill the memory
+            for start in range(0, len(images), CHUNK):
+                answers = frozen.predict_on_batch(images[start : start + CHUNK].astype(np.float32))
+                file.write(np.clip(np.asarray(answers), -65000, 65000).astype("<f2").tobytes())
+                done = min(start + CHUNK, len(images))
+                print(f"\r  frozen features: {done:,} of {len(images):,}", end="", flush=True)
+        print()
+    return np.load(path).astype(np.float32)
+
+
+def _in_chunks(model: "keras.Model", values: np.ndarray) -> np.ndarray:
+    return model.predict(values, batch_size=CHUNK, verbose=0)
+
+
+def _weights_key(weights: str) -> str:
+    if weights == "imagenet":
+        return weights
+    with Path(weights).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

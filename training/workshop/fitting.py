@@ -1,0 +1,124 @@
+"""Fits a Keras network, and watches how it goes."""
+
+import argparse
+import math
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from training.datasets import augment
+from training.datasets.dataset import DataSet, Split
+from training.networks.plain import WORKSHOP
+from training.networks.tuning import widened
+from training.workshop.run import TrainingError, duration
+
+if TYPE_CHECKING:
+    import keras
+
+PATIENCE = 6  # epochs without a better loss on those before the fit stops
+PLATEAU = 2  # such epochs before the learning rate is halved
+PEAK_RATE = 2e-3  # of the cosine rate
+
+
+def augmentation(options: argparse.Namespace, data: str) -> str:
+    """How much the pictures are changed: as asked for, else the network's own level on the data set."""
+    recipe = WORKSHOP.get(options.network)
+    return options.augment or (recipe.augment_on.get(data, recipe.augment) if recipe else "light")
+
+
+def fit(
+    data: DataSet, split: Split, level: str, options: argparse.Namespace
+) -> tuple["keras.Model", dict[str, list[float]]]:
+    """The fitted network with the weights that did best on the held-out pictures, and what each epoch reached."""
+    import keras
+
+    recipe = WORKSHOP[options.network]
+    epochs = options.epochs or recipe.epochs_on.get(data.name, recipe.epochs)
+    model = widened(recipe.build(len(data.labels), options.seed), options.width or 1, options.seed)
+    compiled = bool(model.compiled)
+    if not compiled:
+        compile_with_cosine(
+            model, epochs * math.ceil(len(split.fitted) / options.batch_size), options.rate or PEAK_RATE
+        )
+    elif options.rate:
+        model.optimizer.learning_rate = options.rate
+    print(f"{model.name}: {model.count_params():,} parameters", flush=True)
+    images, targets = data.train_images, targets_of(model, data.train_labels, len(data.labels))
+    if level == "none":
+        fed: dict[str, Any] = {
+            "x": images[split.fitted].astype(np.float32), "y": targets[split.fitted], "batch_size": options.batch_size
+        }  # fmt: skip
+    else:
+        change = augment.generator(level, data.name, data.region)
+        fed = {"x": change.flow(images[split.fitted], targets[split.fitted], options.batch_size, seed=options.seed)}
+    check = images[split.held_out].astype(np.float32), targets[split.held_out]
+    callbacks = [keras.callbacks.ReduceLROnPlateau("val_loss", 0.5, PLATEAU)] if compiled else []
+    patience = PATIENCE if compiled else epochs  # a cosine rate does best at its end
+    return model, fit_with_care(model, fed, check, epochs, patience, callbacks)
+
+
+def compile_with_cosine(model: "keras.Model", steps: int, peak_rate: float) -> None:
+    """For a network that gives logits: AdamW, its rate rising over a twentieth of the steps and then falling to nothing."""
+    import keras
+
+    warmup = max(1, steps // 20)
+    rate = keras.optimizers.schedules.CosineDecay(
+        peak_rate / 10, max(1, steps - warmup), warmup_target=peak_rate, warmup_steps=warmup
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.AdamW(rate, weight_decay=1e-3), loss, metrics=["accuracy"])
+
+
+def targets_of(model: "keras.Model", labels: np.ndarray, classes: int) -> np.ndarray:
+    """What the model's loss compares with: the label's number, or a one among zeros."""
+    sparse = not isinstance(model.loss, str) or model.loss.startswith("sparse")
+    return labels if sparse else np.eye(classes, dtype=np.float32)[labels]
+
+
+def fit_with_care(
+    model: "keras.Model",
+    fed: dict[str, Any],
+    check: tuple[np.ndarray, np.ndarray],
+    epochs: int,
+    patience: int,
+    callbacks: "list[keras.callbacks.Callback]",
+) -> dict[str, list[float]]:
+    """Fit until the held-out pictures gain no more, and leave the model with the weights that did best on them.
+
+    Ctrl-C ends the fit and keeps those. Returns each epoch's loss, accuracy, val_loss and val_accuracy. Raises
+    TrainingError for a loss that is no number.
+    """
+    import keras
+
+    history: dict[str, list[float]] = {"loss": [], "accuracy": [], "val_loss": [], "val_accuracy": []}
+    best = keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
+    began_s = time.perf_counter()
+
+    def see_batch(batch: int, logs: dict[str, Any] | None = None) -> None:
+        if not math.isfinite(float((logs or {}).get("loss", 0.0))):
+            raise TrainingError(
+                f"The loss became NaN in epoch {len(history['loss']) + 1}, batch {batch + 1}: nothing is published. "
+                "Try a lower --rate."
+            )
+
+    def see_epoch(epoch: int, logs: dict[str, Any]) -> None:
+        for name, values in history.items():
+            values.append(float(logs[name]))
+        left_s = (time.perf_counter() - began_s) / (epoch + 1) * (epochs - epoch - 1)
+        if left_s > 1:
+            print(f"  at most {duration(left_s)} left", flush=True)
+
+    watch = keras.callbacks.LambdaCallback(on_train_batch_end=see_batch, on_epoch_end=see_epoch)
+    try:
+        model.fit(
+            **fed, epochs=epochs, validation_data=check, callbacks=[watch, best, *callbacks],
+            verbose=1 if sys.stdout.isatty() else 2,  # a progress bar, or a line an epoch in a log
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        if best.best_weights is None:
+            raise
+        print("\nStopped: keeping the best weights so far.", flush=True)
+        model.set_weights(best.best_weights)
+    return history

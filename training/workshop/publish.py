@@ -1,0 +1,143 @@
+"""From a finished run to a model that can be held to the camera.
+
+python -m training.workshop.publish runs/mnist-cnn-0
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recognizer.classifiers.classifier import Classifier
+from recognizer.classifiers.heads import INPUT, NEIGHBOURS
+from recognizer.classifiers.rejection import FEATURES, Rejection
+from recognizer.preprocess import pictures
+from recognizer.registry import card as registry_card
+from recognizer.registry import store, synced
+from recognizer.system.remote import folder_of
+from recognizer.system.terminal import exit_on_error
+from training.datasets import dataset, named
+from training.datasets.dataset import DataSet, Split, split_of
+from training.networks.litert import two_outputs
+from training.networks.tensorflow import import_tensorflow
+from training.publishing.calibration import KEEP_CONFIDENCE, calibrated, rejection_thresholds, statistics_rows
+from training.publishing.card import write_network
+from training.workshop.run import NETWORK_FILE, read_metrics, write_metrics
+
+TIMED = 100  # pictures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.workshop.publish", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--models", type=folder_of, default=synced.models_folder())
+    options = parser.parse_args()
+    with exit_on_error():
+        publish(options.run, options.models)
+
+
+def publish(run: Path, models: Path) -> Path:
+    """Calibrate what the run learned on its held-out pictures and make it the current model of <data>-<network>."""
+    metrics = read_metrics(run)
+    source = metrics["data_source"]
+    colour_side = source["side"] if metrics["input_shape"][2] == 3 else None
+    data = dataset.limited(
+        named.load(source["option"], colour_side, source["region"]), metrics["limit"], metrics["seed"]
+    )
+    split = split_of(data, metrics["seed"])
+    task = f"{data.name}-{metrics['network']}"
+    keep = metrics.get("keep", KEEP_CONFIDENCE)
+    if metrics["network"] == "knn":
+        ready = _neighbours(metrics["k"], metrics["measure"], data, split, keep)
+    else:
+        ready = _network(run, task, data, split, keep)
+    card: dict[str, Any] = {
+        "task": task,
+        "labels": data.labels,
+        "region": data.region,
+        **({} if data.region == "paper" else {"kind": "colour" if colour_side else "pixels"}),
+        "input": {"shape": list(data.input_shape), "dtype": "float32", "range": [0, 255]},
+        "preprocess": _preprocess(data.region, colour_side),
+        **ready.said,
+        "parameters": metrics["parameters"],
+        "rejection": {"min_confidence": ready.min_confidence, "max_distance": ready.max_distance},
+        "data": [{"name": data.name, "sha256": data.sha256, "used": metrics["fitted"]}],
+        "command": metrics["command"],
+        "git_commit": metrics["commit"],
+        "versions": metrics["versions"],
+        "metrics": {"test_accuracy": metrics["accuracy"]},
+    }
+    with store.publishing(models, task) as draft:
+        ready.write(draft)
+        (draft / registry_card.CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        classifier = Classifier(draft, card["preprocess"])
+        milliseconds = _time_ms(classifier, data.test_images[:TIMED])
+    folder = store.current(models, task)
+    write_metrics(run, {**metrics, "published": str(folder), "ms_a_picture": round(milliseconds, 3)})
+    print(f"Published {folder}")
+    return folder
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What a run learned, calibrated."""
+
+    write: Callable[[Path], None]  # its files into a version's folder
+    said: dict[str, Any]  # of it in the card
+    min_confidence: float
+    max_distance: float
+
+
+def _network(run: Path, task: str, data: DataSet, split: Split, keep: float) -> Ready:
+    import_tensorflow()
+    import keras
+
+    whole = two_outputs(keras.saving.load_model(run / NETWORK_FILE, compile=False), task)
+    rejection, *thresholds = calibrated(whole, data, split, keep)
+    said = ["probabilities of the labels, then of nothing known, which this network never says", "embedding"]
+    return Ready(partial(write_network, whole, rejection), {"outputs": said}, *thresholds)
+
+
+def _neighbours(k: int, measure: str, data: DataSet, split: Split, keep: float) -> Ready:
+    from training.workshop import knn
+
+    chosen = statistics_rows(data, split)
+    rejection = Rejection.of_features(knn.flat(data.train_images[chosen]), data.train_labels[chosen], len(data.labels))
+    # those held out are among the pictures that it is published with: without them it says how sure it is of new ones
+    held_out = data.train_images[split.held_out]
+    probabilities = knn.answers(knn.fitted(data, split.fitted, k, measure), held_out)
+    thresholds = rejection_thresholds(rejection, probabilities, knn.flat(held_out), keep)
+
+    def write(draft: Path) -> None:
+        knn.by_heart(data, k, measure).save(draft / NEIGHBOURS)
+        rejection.save(draft / FEATURES)
+
+    said = ["shares of the neighbours' votes for the labels, then for nothing known, which has none"]
+    return Ready(write, {"outputs": said, "features": INPUT}, *thresholds)
+
+
+def _preprocess(region: str, colour_side: int | None) -> str:
+    if colour_side:
+        return pictures.COLOUR_VERSION
+    return pictures.VERSION if region == "paper" else pictures.HAND_VERSION
+
+
+def _time_ms(classifier: Any, images: np.ndarray) -> float:
+    """Median milliseconds for one picture as the live loop gives it."""
+    times_s = []
+    for image in images:
+        began_s = time.perf_counter()
+        classifier.run(image)
+        times_s.append(time.perf_counter() - began_s)
+    return 1000 * float(np.median(times_s))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,438 @@
+"""Search the numbers of a training with Ray Tune, judged by sources that the network did not see.
+
+python -m training.workshop.sweep --task letters --kind pose --space space.toml
+python -m training.workshop.sweep --task mnist --network cnn --space space.json --trials 12 --cluster HOST:PORT
+
+The space file names what is searched, each as a list of values or as a range:
+
+    rate = {from = 1e-4, to = 1e-2}      learning rate
+    augment = ["none", "light"]          a level of --augment; of letters and rps the share of hands that are shown changed
+    width = [0.5, 1, 2]                  hidden layers that many times as wide
+    keep = [0.97, 0.989]                 share of held-out pictures that get a label: the rejection threshold
+
+A trial leaves out one source (a person, series or session) after the other, learns from the rest and reads the one left
+out. A right label counts 1, a wrong one -1, none 0. ASHA stops trials that do worse than others did at the same point.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import os
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Protocol
+
+import numpy as np
+
+from recognizer.errors import DataError, SettingsError
+from recognizer.samples.store import Samples
+from recognizer.system import paths
+from recognizer.system.files import new_file
+from recognizer.system.ray_cluster import connected
+from recognizer.system.terminal import exit_on_error
+from training.datasets import augment, dataset
+from training.datasets import named as datasets_named
+from training.datasets.dataset import DataSet
+from training.datasets.hand_photographs import LABELS
+from training.networks.plain import WORKSHOP
+from training.networks.tensorflow import settle_tensorflow
+from training.networks.tuning import Tuning, check_number
+from training.publishing import calibration
+from training.shipped import sign_fitting, sign_material, sign_verdicts
+from training.workshop import fitting, train
+from training.workshop.cluster import needs_of
+from training.workshop.run import TrainingError
+
+SEARCHED = ("rate", "augment", "width", "keep")
+LOGARITHMIC = ("rate", "width")  # ranges in which 1 to 2 is as far as 2 to 4
+KINDS = ("pose", "fused")
+PARTS = 4  # at most, that sources are dealt into
+REDUCTION = 2  # of the trials that reach a point, the better half goes on
+STOPPED = -1.0  # the score of a fit that came to nothing: as bad as all labels wrong
+
+Chosen = dict[str, float | str]  # by names of SEARCHED; what is not there stays as it is
+
+
+class Road(Protocol):
+    """A training as the sweep sees it."""
+
+    @property
+    def parts(self) -> list[str]:
+        """Names of what is left out in turn."""
+
+    def score(self, chosen: Chosen, part: int) -> float:
+        """How well the part is read, -1 to 1, by a network that learned from the others."""
+
+    def command(self, chosen: Chosen) -> list[str]:
+        """What trains the network with these numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class DataRoad:
+    """A data set and a network of the workshop."""
+
+    data: DataSet
+    members: list[np.ndarray]  # of each part, the places of its training pictures
+    parts: list[str]
+    words: list[str]  # for training.shipped.digits
+
+    def score(self, chosen: Chosen, part: int) -> float:
+        from training.networks.litert import two_outputs
+        from training.publishing.calibration import answers_of, calibrated
+
+        options = train.parse([*self.words, *_flags(chosen)])
+        left_out = self.members[part]
+        rest = np.setdiff1d(np.arange(len(self.data.train_labels)), left_out)
+        data = replace(
+            self.data, train_images=self.data.train_images[rest], train_labels=self.data.train_labels[rest],
+            train_series=np.zeros(0, np.int64),
+        )  # fmt: skip
+        split = dataset.split_of(data, options.seed)
+        model, _ = fitting.fit(data, split, fitting.augmentation(options, data.name), options)
+        whole = two_outputs(model, "sweep")
+        rejection, min_confidence, max_distance = calibrated(
+            whole, data, split, options.keep or calibration.KEEP_CONFIDENCE
+        )
+        probabilities, features = answers_of(whole, self.data.train_images[left_out])
+        known = probabilities[:, : len(data.labels)]
+        labelled = (known.max(axis=1) >= min_confidence) & (rejection.distances(features).min(axis=1) <= max_distance)
+        right = known.argmax(axis=1) == self.data.train_labels[left_out]
+        return _score(right, labelled)
+
+    def command(self, chosen: Chosen) -> list[str]:
+        return ["python", "-m", "training.shipped.digits", *self.words, *_flags(chosen)]
+
+
+@dataclass(frozen=True, eq=False)
+class HandsRoad:
+    """Photographs of hand signs, of which one person or collection after the other is left out."""
+
+    material: sign_material.Material
+    kind: str  # of KINDS
+
+    @property
+    def parts(self) -> list[str]:
+        return self.material.people
+
+    def score(self, chosen: Chosen, part: int) -> float:
+        """The thresholds are those that `training.shipped.digits` would take from this person's right readings."""
+        numbers = Tuning(**chosen)  # type: ignore[arg-type]  # read_space lets no level by
+        material = replace(self.material, tuning=numbers)
+        person = material.people[part]
+        hands = material.hands
+        own = material.judged & (hands.sources == person)
+        rows = own | material.empty
+        read = sign_fitting.fit(material, self.kind, person).read(hands[rows])
+        answers = sign_material.Answers(
+            np.full((len(hands), len(material.labels) + 1), np.nan, np.float32), np.full(len(hands), np.nan, np.float32)
+        )
+        answers.probabilities[rows], answers.distances[rows] = read.probabilities, read.distances
+        verdict = sign_verdicts.verdict_of(replace(material, judged=own), answers)
+        known = np.nan_to_num(read.probabilities[:, : len(material.labels)], nan=0.0)
+        labelled = (known.max(axis=1) >= verdict.min_confidence) & (read.distances <= verdict.max_distance)
+        counted = own[rows] | labelled  # a picture without a sign counts where it gets a label
+        right = known.argmax(axis=1) == material.classes[rows]
+        return _score(right[counted], labelled[counted])
+
+    def command(self, chosen: Chosen) -> list[str]:
+        words = ["python", "-m", "training.shipped.digits", self.material.task, "--kind", self.kind]
+        if self.material.seed:
+            words += ["--seed", str(self.material.seed)]
+        return words + _flags(chosen)
+
+
+def _score(right: np.ndarray, labelled: np.ndarray) -> float:
+    return float((labelled & right).mean() - (labelled & ~right).mean())
+
+
+def _flags(chosen: Chosen) -> list[str]:
+    return [word for name, value in chosen.items() for word in (f"--{name}", f"{value}")]
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    options = parse(words)
+    settle_tensorflow()
+    with exit_on_error("\nStopped. The same command goes on with the trials that are not done."):
+        sweep(options)
+
+
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m training.workshop.sweep", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument(
+        "--task", required=True,
+        help=f"letters or rps (photographs of hands), digits (mnist), {', '.join(datasets_named.NAMES[:-2])}, "
+        "a task of your own, or a folder of series/label/picture",
+    )  # fmt: skip
+    parser.add_argument("--space", required=True, type=Path, metavar="FILE", help="what is searched: TOML or JSON")
+    parser.add_argument("--trials", type=int, default=16, metavar="N", help="at most (default: 16)")
+    parser.add_argument("--network", choices=[*WORKSHOP], help="of a data set (default: cnn; of digits cnn-bn)")
+    parser.add_argument("--kind", choices=KINDS, default="pose", help="of letters and rps (default: pose)")
+    parser.add_argument("--epochs", type=int, help="at most, of a data set's network")
+    parser.add_argument("--limit", type=int, metavar="N", help="learn from N pictures (to try the script out)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--runs", type=Path, default=paths.runs(), help="where the sweep is kept")
+    parser.add_argument(
+        "--cluster", nargs="?", default="", const="", metavar="ADDRESS",
+        help="of a Ray head (default: of the cluster that runs here, else this machine's cores)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--cpus", type=int, metavar="N", help="cores of each trial (default: all of the smallest machine)"
+    )
+    options = parser.parse_args(words)
+    for name in ("trials", "epochs", "limit"):
+        if (getattr(options, name) or 1) < 1:
+            parser.error(f"--{name} {getattr(options, name)} is not at least 1")
+    return options
+
+
+def sweep(options: argparse.Namespace) -> None:
+    """Do the trials that are not done yet, and print the table and the winner's command."""
+    space = read_space(options.space, of_hands=options.task in LABELS)
+    trials = draw(space, options.trials, options.seed)
+    with connected(options.cluster) as ray:
+        road = road_of(options)
+        print(f"{len(trials)} trials; left out in turn: {', '.join(road.parts)}", flush=True)
+        scores = _run(ray, road, trials, options)
+    print_table(road.parts, trials, scores)
+    whole = [number for number, found in enumerate(scores) if len(found) == len(road.parts) and STOPPED not in found]
+    if not whole:
+        raise TrainingError("No trial came to its end. Search lower rates, or see runs/sweeps for what each said.")
+    best = max(whole, key=lambda number: float(np.mean(scores[number])))
+    print(f"Best: trial {best}. To train it:\n{' '.join(road.command(trials[best]))}")
+
+
+def read_space(path: Path, *, of_hands: bool) -> dict[str, Any]:
+    """What the file says is searched. Raises SettingsError with one line."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        found = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} cannot be read as JSON or TOML ({' '.join(str(error).split())}).") from error
+    if not isinstance(found, dict) or not found or set(found) - set(SEARCHED):
+        named = ", ".join(map(str, found)) if found else "nothing"
+        raise SettingsError(f"{path} names {named}. Name one or more of {', '.join(SEARCHED)}.")
+    for name, values in found.items():
+        try:
+            if isinstance(values, dict):
+                if set(values) != {"from", "to"} or not _number(values["from"]) < _number(values["to"]):
+                    raise SettingsError(f"{name} is no range from a lower to a higher number")
+                ends = [*values.values()]
+            else:
+                ends = values
+            if not isinstance(ends, list) or not ends:
+                raise SettingsError(f"{name} is neither a list nor a range")
+            for value in ends:
+                _check(name, value, levels=name == "augment" and not of_hands)
+        except SettingsError as error:
+            raise SettingsError(f"{path}: {error}. Write [1e-3, 2e-3] or {{from = 1e-4, to = 1e-2}}.") from error
+    return found
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise SettingsError(f"{value!r} is no number")
+    return float(value)
+
+
+def _check(name: str, value: Any, *, levels: bool) -> None:
+    if not levels:
+        check_number(name, _number(value))
+    elif not isinstance(value, str) or value not in augment.LEVELS:
+        raise SettingsError(f"augment {value!r} is not one of {', '.join(augment.LEVELS)}")
+
+
+def draw(space: dict[str, Any], count: int, seed: int) -> list[Chosen]:
+    """Trials, no two alike; the first takes everything as the training does by itself."""
+    rng = np.random.default_rng(seed)
+    trials: list[Chosen] = [{}]
+    for _ in range(100 * count):
+        if len(trials) == count:
+            break
+        one = {name: _drawn(name, values, rng) for name, values in space.items()}
+        if one not in trials:
+            trials.append(one)
+    return trials
+
+
+def _drawn(name: str, values: Any, rng: np.random.Generator) -> float | str:
+    if isinstance(values, list):
+        return values[int(rng.integers(len(values)))]
+    low, high = values["from"], values["to"]
+    value = math.exp(rng.uniform(math.log(low), math.log(high))) if name in LOGARITHMIC else rng.uniform(low, high)
+    return float(f"{value:.3g}")
+
+
+def road_of(options: argparse.Namespace) -> Road:
+    """Read what the task learns from. Raises DataError and AssetError."""
+    if options.task in LABELS:
+        return hands_road(sign_material.gather(options.task, options.runs, options.seed), options.kind, options.limit)
+    name = "mnist" if options.task == "digits" else options.task
+    if name in {task.name for task in Samples().tasks()}:
+        name = f"captures/{name}"
+    network = options.network or ("cnn-bn" if options.task == "digits" else "cnn")
+    words = ["--data", name, "--network", network]
+    for flag in ("epochs", "seed"):
+        if getattr(options, flag):
+            words += [f"--{flag}", str(getattr(options, flag))]
+    return data_road(dataset.limited(datasets_named.load(name), options.limit, options.seed), words, options.seed)
+
+
+def hands_road(material: sign_material.Material, kind: str, limit: int | None) -> HandsRoad:
+    """With `limit`, on so many pictures of each source."""
+    if limit:
+        rng = np.random.default_rng(material.seed)
+        sources = material.hands.sources
+        members = [rng.permutation(np.flatnonzero(sources == source))[:limit] for source in np.unique(sources)]
+        kept = np.sort(np.concatenate(members))
+        material = replace(
+            material, hands=material.hands[kept], classes=material.classes[kept], judged=material.judged[kept],
+            empty=material.empty[kept],
+        )  # fmt: skip
+    return HandsRoad(material, kind)
+
+
+def data_road(data: DataSet, words: list[str], seed: int) -> DataRoad:
+    """Its sources dealt into parts; pictures at random where nothing says whose they are. Raises DataError."""
+    series = data.train_series
+    if not len(series):
+        print(f"{data.name} does not say whose its pictures are: parts of them at random are left out in turn.")
+        order = np.random.default_rng(seed).permutation(len(data.train_labels))
+        members = [np.sort(part) for part in np.array_split(order, PARTS)]
+        return DataRoad(data, members, [f"part {number + 1}" for number in range(PARTS)], words)
+    there = np.unique(series)
+    if len(there) < 2:
+        raise DataError(
+            f"{data.source} has one person, series or session to learn from beside the last, which is kept for testing, "
+            "and a sweep leaves out one after the other. Record another session."
+        )
+    dealt = np.array_split(there, min(PARTS, len(there)))
+    names = ["source " + "+".join(str(one + 1) for one in part) for part in dealt]
+    return DataRoad(data, [np.flatnonzero(np.isin(series, part)) for part in dealt], names, words)
+
+
+def _run(ray: Any, road: Road, trials: list[Chosen], options: argparse.Namespace) -> list[list[float]]:
+    """What each trial scored on each part that it came to."""
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # Ctrl-C is for us
+    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # the teller tells
+    os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = (
+        "1"  # tensorboardX hangs at the end where Ctrl-C came into its lock
+    )
+    from ray import tune
+
+    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    cpus, gpus = needs_of(machines, options.cpus)
+    trainable = tune.with_resources(tune.with_parameters(judge, road=road, trials=trials), {"cpu": cpus, "gpu": gpus})
+    folder = options.runs.resolve() / "sweeps" / sweep_name(road, trials)
+    kept = folder / "scores.json"
+    done = _read_scores(kept)
+    left = [number for number in range(len(trials)) if number not in done]
+    if done:
+        print(f"Going on with {folder}: {len(done)} of {len(trials)} trials are done", flush=True)
+    if left:
+        tuner = tune.Tuner(
+            trainable,
+            param_space={"trial": tune.grid_search(left)},
+            tune_config=tune.TuneConfig(
+                metric="score", mode="max", reuse_actors=True, scheduler=scheduler_of(len(road.parts), [*done.values()])
+            ),
+            run_config=tune.RunConfig(
+                name=folder.name, storage_path=str(folder.parent), verbose=0,
+                callbacks=[teller(len(road.parts), len(trials), done, kept)],
+            ),
+        )  # fmt: skip
+        for error in tuner.fit().errors:
+            raise TrainingError(
+                f"A trial failed ({str(error).strip().splitlines()[-1]}). The same command tries it again."
+            )
+    return [done[number] for number in range(len(trials))]
+
+
+def _read_scores(path: Path) -> dict[int, list[float]]:
+    """The scores of each trial that is done, part by part. Ray's own state can be half written after Ctrl-C."""
+    stored = json.loads(path.read_text()) if path.is_file() else {}
+    return {int(number): scores for number, scores in stored.items()}
+
+
+def judge(config: dict[str, int], road: Road, trials: list[Chosen]) -> None:
+    """In a worker: one trial, part by part."""
+    from ray import tune
+
+    scores: list[float] = []
+    for part in range(len(road.parts)):
+        try:
+            scores.append(road.score(trials[config["trial"]], part))
+        except TrainingError:  # a rate at which the loss is no number any more
+            scores.append(STOPPED)
+        tune.report({"score": float(np.mean(scores)), "scores": json.dumps(scores)})
+
+
+def scheduler_of(parts: int, done: Sequence[list[float]]) -> Any:
+    """ASHA that compares with the scores of the trials that were done before an interruption, too."""
+    from ray import tune
+
+    class Scheduler(tune.schedulers.ASHAScheduler):
+        def set_search_properties(self, *args: Any, **spec: Any) -> bool:
+            known = super().set_search_properties(*args, **spec)
+            for number, scores in enumerate(done):
+                self._learn(SimpleNamespace(trial_id=f"done {number}"), scores)
+            return known
+
+        def _learn(self, trial: Any, scores: list[float]) -> None:
+            controller: Any = None
+            self.on_trial_add(controller, trial)
+            for count in range(1, len(scores) + 1):
+                then = {"training_iteration": count, "score": float(np.mean(scores[:count]))}
+                self.on_trial_result(controller, trial, then)
+            self.on_trial_remove(controller, trial)
+
+    return Scheduler(max_t=parts, grace_period=1, reduction_factor=REDUCTION)
+
+
+def teller(parts: int, count: int, done: dict[int, list[float]], kept: Path) -> Any:
+    """Ray Tune's callback that prints a line for each result, and adds the scores of finished trials to done and kept."""
+    from ray import tune
+
+    class Teller(tune.Callback):
+        def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict, **info: Any) -> None:
+            scores = json.loads(result["scores"])
+            print(f"  trial {trial.config['trial']}: {np.mean(scores):.4f} after {len(scores)} of {parts}", flush=True)
+
+        def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+            done[trial.config["trial"]] = json.loads(trial.last_result["scores"])
+            with new_file(kept) as file:
+                file.write(json.dumps(done).encode())
+            print(f"  trial {trial.config['trial']} is done, {len(done)} of {count}", flush=True)
+
+    return Teller()
+
+
+def sweep_name(road: Road, trials: list[Chosen]) -> str:
+    """The folder of a sweep: the same for the same command on the same data."""
+    if isinstance(road, HandsRoad):
+        data = hashlib.sha256(road.material.hands.landmarks.tobytes() + road.material.classes.tobytes()).hexdigest()
+    else:
+        assert isinstance(road, DataRoad)
+        data = road.data.sha256 + str(len(road.data.train_labels))
+    made_of = [road.command({}), trials, road.parts, data]
+    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:12]
+
+
+def print_table(parts: list[str], trials: list[Chosen], scores: list[list[float]]) -> None:
+    """A line a trial, those that came furthest first, and of them the best."""
+    names = [name for name in SEARCHED if any(name in trial for trial in trials)]
+    print(f"{'trial':6}" + "".join(f"{name:>10}" for name in names) + "".join(f"{part[:12]:>14}" for part in parts)
+          + f"{'average':>10}")  # fmt: skip
+    for number in sorted(range(len(trials)), key=lambda one: (-len(scores[one]), -float(np.mean(scores[one])))):
+        found = scores[number]
+        line = "".join(f"{trials[number].get(name, 'as ever'):>10}" for name in names)
+        line += "".join(f"{score:14.4f}" for score in found) + f"{'':14}" * (len(parts) - len(found))
+        print(f"{number:<6}{line}{np.mean(found):10.4f}" + (", stopped" if len(found) < len(parts) else ""))
+
+
+if __name__ == "__main__":
+    main()
