@@ -20,15 +20,15 @@ from recognizer.system.terminal import exit_on_error
 
 RESULTS = paths.ROOT / "benchmarks" / "RESULTS.md"
 REPORTS: dict[str, tuple[str, tuple[str, ...]]] = {  # section: module, and what its report() is given
-    "digits": ("live", ("digits",)),
-    "hands": ("live", ("letters",)),
-    "serve": ("serve", ()),
-    "startup": ("startup", ()),
-    "growth": ("growth", ()),
-    "captured": ("captured", ()),
-    "fewshot": ("fewshot", ()),
-    "teach": ("teach", ()),
-    "cluster": ("cluster", ()),
+    "digits": ("frame_cost", ("digits",)),
+    "hands": ("frame_cost", ("letters",)),
+    "serve": ("server_cost", ()),
+    "startup": ("startup_cost", ()),
+    "growth": ("scaling", ()),
+    "captured": ("sample_cost", ()),
+    "fewshot": ("few_shot", ()),
+    "teach": ("teaching_cost", ()),
+    "cluster": ("cluster_cost", ()),
 }
 LONG = "hours"  # a section that a command of its own writes
 NEEDS = {"cluster": "ray"}  # packages that only some have

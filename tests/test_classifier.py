@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recognizer.classifiers import classifier
 from recognizer.classifiers.classifier import Classifier
 from recognizer.classifiers.hands import FUSED_VERSION
 from recognizer.classifiers.heads import HEAD, NEIGHBOURS, Head, Neighbours
@@ -63,7 +62,7 @@ def model_folder(folder: Path, **changes: object) -> Path:
 def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, probabilities: list[float], features: list[float]):
     """A classifier whose network answers with these probabilities and features (padded to be the longer of the two)."""
     network = FakeNetwork(probabilities, features)
-    monkeypatch.setattr(classifier, "open_interpreter", lambda path: network)
+    monkeypatch.setattr("recognizer.classifiers.network.open_interpreter", lambda path: network)
     folder = model_folder(tmp_path / "version")
     longer = np.zeros((3, len(features)), np.float32)
     longer[:, :2] = MEANS
@@ -149,7 +148,7 @@ def test_a_network_and_a_card_of_different_models_are_refused(
 def test_a_network_without_features_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = FakeNetwork([0.1, 0.7, 0.15, 0.05], NEAR_B)
     del network.answers[7]
-    monkeypatch.setattr(classifier, "open_interpreter", lambda path: network)
+    monkeypatch.setattr("recognizer.classifiers.network.open_interpreter", lambda path: network)
     with pytest.raises(ModelError, match="Its files do not belong together"):
         Classifier(model_folder(tmp_path / "version"))
 
@@ -168,7 +167,7 @@ def test_a_network_for_another_input_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepared: str, takes: tuple[int, ...]
 ) -> None:
     network = FakeNetwork([0.1, 0.7, 0.15, 0.05], NEAR_B, takes)
-    monkeypatch.setattr(classifier, "open_interpreter", lambda path: network)
+    monkeypatch.setattr("recognizer.classifiers.network.open_interpreter", lambda path: network)
     folder = model_folder(tmp_path / "version", preprocess=prepared, input={"shape": [96, 96, 3]})
     means = np.zeros((3, len(NEAR_B)), np.float32)
     Rejection(means, np.eye(len(NEAR_B), dtype=np.float32)).save(folder / FEATURES)

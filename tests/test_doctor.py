@@ -150,8 +150,8 @@ def test_opencv_that_does_not_load(reason, remedy, monkeypatch):
 
 
 def test_cameras_without_opencv(monkeypatch):
-    monkeypatch.setitem(sys.modules, "recognizer.sources.opening", None)
-    monkeypatch.delattr("recognizer.sources.opening", raising=False)
+    monkeypatch.setitem(sys.modules, "recognizer.sources.webcam", None)
+    monkeypatch.delattr("recognizer.sources.webcam", raising=False)
     check = doctor.check_cameras()
     assert check.ok is None
     assert check.detail.startswith("cannot be told")
