@@ -14,7 +14,6 @@ from recognizer.finders.still_hand import HeldFinder
 from recognizer.hot_swap import LivePipeline
 from recognizer.pipeline import Pipeline
 from recognizer.registry.store import point_to
-from recognizer.subjects import catalogue
 from recognizer.subjects.hands import Signs
 from recognizer.values import Box, Frame, Region
 
@@ -205,7 +204,7 @@ def test_what_finds_hands_is_opened_once_and_closed_at_the_end(
         classifier = FakeClassifier([f"{task} {version}"])
         return Pipeline(task, finder, classifier, None, reading, models / task / version)
 
-    monkeypatch.setattr(catalogue, "open_hands", open_hands)
+    monkeypatch.setattr("recognizer.subjects.hands.open_hands", open_hands)
     monkeypatch.setattr(pipeline, "open_pipeline", open_pipeline)
     publish(models, "rps", "0")
     with LivePipeline("digits", models, say=said.append, clock=Clock()) as live:
