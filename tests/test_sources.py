@@ -505,7 +505,7 @@ def test_video_gives_every_frame_in_order(video):
 
 def test_paced_video_waits_a_frame_at_a_time_and_leaves_none_out(video, monkeypatch):
     clock_s = [100.0]
-    monkeypatch.setattr(newest_frame, "time", types.SimpleNamespace(perf_counter=lambda: clock_s[0]))
+    monkeypatch.setattr(sources_video, "time", types.SimpleNamespace(perf_counter=lambda: clock_s[0]))
     waits = []
     with opening.open_source(str(video), paced=True) as source:
 
@@ -731,7 +731,7 @@ def test_studio_draws_the_scene_asked_for(studio):
 
 def test_paced_studio_follows_the_clock_and_leaves_out_what_is_late(studio, monkeypatch):
     clock_s = [100.0]
-    monkeypatch.setattr(newest_frame, "time", types.SimpleNamespace(perf_counter=lambda: clock_s[0]))
+    monkeypatch.setattr("recognizer.sources.studio.time", types.SimpleNamespace(perf_counter=lambda: clock_s[0]))
     with opening.open_source("studio", fps=10.0, paced=True) as source:
         waits = []
         monkeypatch.setattr(source._stopping, "wait", waits.append)
