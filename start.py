@@ -34,7 +34,7 @@ def main(words):
         venv = os.path.join(REPO, ".venv")
         python = prepare(venv, os.path.join(REPO, "requirements.txt"))
         if words[:1] == ["assets"]:
-            return run([python, "-m", "recognizer.registry.assets"] + words[1:])
+            return run([python, "-m", "recognizer"] + words)
         bring_assets(python, os.path.join(venv, "assets-failed"))
         if words[:1] == ["test"]:
             return run([python, "-m", "pytest"] + words[1:], cwd=REPO)
@@ -158,7 +158,7 @@ def bring_assets(python, failed):
         return
     if os.path.exists(failed) and 0 <= time.time() - os.path.getmtime(failed) < FETCH_AGAIN_S:
         return
-    code = subprocess.call([python, "-m", "recognizer.registry.assets"], env=environment())
+    code = subprocess.call([python, "-m", "recognizer", "assets"], env=environment())
     if code == 130:
         raise KeyboardInterrupt
     if code:

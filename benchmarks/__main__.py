@@ -1,8 +1,8 @@
 """All that the project claims of its speed, in one report: benchmarks/RESULTS.md.
 
-python -m benchmarks                 what is not in runs/benchmarks/ yet, so that a run that was cut off goes on
-python -m benchmarks --fresh         everything anew
-python -m benchmarks --only digits   that section anew
+python -m recognizer benchmark           what is not in runs/benchmarks/ yet, so that a run that was cut off goes on
+python -m recognizer benchmark --fresh   everything anew
+python -m recognizer benchmark digits    that section anew
 
 Ratios are of one run on one machine; a machine that does something else meanwhile makes them rough.
 """
@@ -15,6 +15,7 @@ import time
 from importlib.util import find_spec
 
 from benchmarks.report import SECTIONS
+from recognizer.commands.options import check_word
 from recognizer.system import machine, paths
 from recognizer.system.terminal import exit_on_error
 
@@ -35,15 +36,16 @@ NEEDS = {"cluster": "ray"}  # packages that only some have
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__,
+    parser = argparse.ArgumentParser(prog="python -m recognizer benchmark", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("--only", choices=REPORTS, metavar="NAME", help=f"one of {', '.join(REPORTS)}")
+    parser.add_argument("section", nargs="?", metavar="SECTION", help=f"one of {', '.join(REPORTS)}")
     parser.add_argument("--fresh", action="store_true", help="measure again what runs/benchmarks/ holds")
     options = parser.parse_args()
     SECTIONS.mkdir(parents=True, exist_ok=True)
     with exit_on_error():
-        if options.only:
-            write_section(options.only)
+        if options.section:
+            check_word(options.section, REPORTS, parser.prog)
+            write_section(options.section)
         else:
             measure_all(fresh=options.fresh)
         write_results()
@@ -60,7 +62,7 @@ def measure_all(*, fresh: bool) -> None:
             print(f"{name}: skipped", flush=True)
             continue
         began_s = time.perf_counter()
-        ended = subprocess.run([sys.executable, "-m", "benchmarks", "--only", name], cwd=paths.ROOT, check=False)
+        ended = subprocess.run([sys.executable, "-m", "benchmarks", name], cwd=paths.ROOT, check=False)
         if ended.returncode:
             sys.exit(ended.returncode)
         print(f"{name}: {time.perf_counter() - began_s:.0f} s", flush=True)
@@ -86,8 +88,9 @@ def write_results() -> None:
     head = (
         "# What was measured\n\n"
         f"{machine.description()}\n\n"
-        "Written by `python -m benchmarks`, section by section. Milliseconds are of that machine; the ratios beside them, "
-        "to what was measured in the same run, hold on others too. Hours: `python -m benchmarks.soak --minutes 30`.\n"
+        "Written by `python -m recognizer benchmark`, section by section. Milliseconds are of that machine; the ratios "
+        "beside them, to what was measured in the same run, hold on others too. "
+        "Hours: `python -m benchmarks.soak --minutes 30`.\n"
     )
     parts = [path.read_text(encoding="utf-8") for path in sections if path.is_file()]
     RESULTS.write_text("\n".join([head, *parts]), encoding="utf-8")

@@ -63,8 +63,8 @@ def report() -> str:
         [
             "## On a Ray cluster",
             "",
-            f"Written by `python -m benchmarks.cluster_cost` on {os.cpu_count()} cores of {machine.processor()}; the cluster runs "
-            "on the same machine.",
+            f"Written by `python -m benchmarks.cluster_cost` on {os.cpu_count()} cores of {machine.processor()}; the cluster "
+            "runs on the same machine.",
             "",
             "| | alone | on Ray | |",
             "|---|---|---|---|",

@@ -24,6 +24,7 @@ import numpy as np
 from benchmarks.report import table
 from recognizer.classifiers.network import Network
 from recognizer.errors import SamplesError, SettingsError
+from recognizer.finders.hands import HandFinder
 from recognizer.preprocess import appearance, pose
 from recognizer.preprocess.appearance import Appearance
 from recognizer.preprocess.pictures import hand_image
@@ -245,8 +246,6 @@ def nearest(learned: np.ndarray, labels: np.ndarray, tested: np.ndarray, rng: np
 
 def hands_in(photographs: list[Path], runs: Path) -> tuple[list[np.ndarray], Hands]:
     """Of each picture the surest hand: its square crop in colour, its joints and looks; nothing where none was found."""
-    from recognizer.finders.hands import HandFinder
-
     asset = find_asset("hand_landmarker")
     made_of = json.dumps([(str(path), path.stat().st_size) for path in photographs]) + hand_photographs.code_digest(
         *hand_photographs.CODE

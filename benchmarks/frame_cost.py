@@ -103,8 +103,8 @@ def report(task: str = "digits", frames: int = 60, rounds: int = 2) -> str:
         ],
     )
     return (
-        f"## {title}\n\n`python -m benchmarks.frame_cost{'' if task == 'digits' else f' --task {task}'}`: {found.frames} studio "
-        f"frames of 1280x720.\nThe loop is **{found.ratio('live', found.least):.2f} times** {LEAST[found.least]}.\n\n"
+        f"## {title}\n\n`python -m benchmarks.frame_cost{'' if task == 'digits' else f' --task {task}'}`: {found.frames} "
+        f"studio frames of 1280x720.\nThe loop is **{found.ratio('live', found.least):.2f} times** {LEAST[found.least]}.\n\n"
         f"{stages}\n{loops}"
     )
 

@@ -53,8 +53,8 @@ def report() -> str:
             theirs = seconds(logistic_regression, store, rounds=1)
             learned.append((count, ours, theirs, ours / theirs))
     return (
-        "## Growth: captured samples\n\n`python -m benchmarks.sample_cost`: hands with their joints. By hand: `pandas.read_csv` "
-        "of the same samples.csv, and the joints out of its cells.\n\n"
+        "## Growth: captured samples\n\n`python -m benchmarks.sample_cost`: hands with their joints. By hand: "
+        "`pandas.read_csv` of the same samples.csv, and the joints out of its cells.\n\n"
         + table(["samples", "ms to list", "ms to count", "ms to add one", "ms by hand", "list / by hand"], listed)
         + "\nTo learn them, proved and published; by hand: scikit-learn's LogisticRegression over the same features as they "
         "are, neither proved nor stored.\n\n"

@@ -65,9 +65,9 @@ def report(task: str = "digits", frames: int = 20) -> str:
     lines = [(row.name, row.at(50), row.at(95), row.at(95) / alone.at(95), row.a_second, row.unequal) for row in rows]
     header = ["", "p50 ms", "p95 ms", "times the pipeline's p95", "answers a second", "slowest client / fastest"]
     return (
-        f"## Serving\n\n`python -m benchmarks.server_cost --frames {frames}`: studio pictures of 1280x720 as JPEG, one worker. "
-        f"A picture over HTTP takes **{one.at(95) / alone.at(95):.2f} times** the bare pipeline's p95; {lost} answers of "
-        f"all were lost.\n\n{table(header, lines)}"
+        f"## Serving\n\n`python -m benchmarks.server_cost --frames {frames}`: studio pictures of 1280x720 as JPEG, one "
+        f"worker. A picture over HTTP takes **{one.at(95) / alone.at(95):.2f} times** the bare pipeline's p95; {lost} "
+        f"answers of all were lost.\n\n{table(header, lines)}"
     )
 
 

@@ -1,8 +1,8 @@
 """What teaching costs and what it brings: from the key press to the new model answering, and digits by hand.
 
-python -m benchmarks.teaching_cost                       hand, paper and box: seconds from Enter, worst frame meanwhile
-python -m benchmarks.teaching_cost --regions paper       one of them
-python -m benchmarks.teaching_cost --digits [DIR]        "+" beside 0-9 from 10 samples; each series of DIR/series/digit/picture
+python -m benchmarks.teaching_cost                   hand, paper and box: seconds from Enter, worst frame meanwhile
+python -m benchmarks.teaching_cost --regions paper   one of them
+python -m benchmarks.teaching_cost --digits [DIR]    "+" beside 0-9 from 10 samples; each series of DIR/series/digit/picture
 
 All of it happens in a folder of its own: no samples and no models of yours are touched.
 """
@@ -79,13 +79,14 @@ def report() -> str:
         gains += learn_series(folder / "photos" / "digits", models)
     return (
         "## Teaching\n\n"
-        f"`python -m benchmarks.teaching_cost`: {EACH} samples a label, from the key press to the new model answering live, and how "
-        "long a frame took before and, at worst, meanwhile.\n\n"
+        f"`python -m benchmarks.teaching_cost`: {EACH} samples a label, from the key press to the new model answering live, "
+        "and how long a frame took before and, at worst, meanwhile.\n\n"
         + table(
             ["held up", "labels", "seconds", "a frame before, ms", "the worst meanwhile, ms"],
             [(cost.region, cost.labels, cost.seconds, cost.before_ms, cost.worst_ms) for cost in costs],
         )
-        + "\n`python -m benchmarks.teaching_cost --digits DIR`: percent read right of what was not learned, and of MNIST's test.\n\n"
+        + "\n`python -m benchmarks.teaching_cost --digits DIR`: percent read right of what was not learned, "
+        "and of MNIST's test.\n\n"
         + table(
             ["learned", "samples", "tested", "before", "after", "MNIST before", "MNIST after"],
             [(one.name, one.learned, one.tested, *map(percent, one.shares)) for one in gains],

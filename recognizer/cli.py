@@ -1,32 +1,35 @@
-"""Words to a command, flags to objects, and what comes of it to an exit code."""
+"""Words to a command, and what comes of it to an exit code."""
 
+import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Protocol, cast
 
-from recognizer.commands.doctor import run_doctor
-from recognizer.commands.image import run_image
-from recognizer.commands.live import run_live
+from recognizer.commands import FORMER, WINDOW, WORDS
+from recognizer.commands.options import PROGRAM, check_word
+from recognizer.errors import SettingsError
 from recognizer.system.terminal import SOME_FAILED, exit_code_of, spell_what_cannot_be_shown
+
+
+class Command(Protocol):
+    """What every file in recognizer/commands/ that is named in WORDS has."""
+
+    def run(self, words: Sequence[str]) -> int:
+        """Do what the words behind the command's own say, and return the exit code. Raises RecognizerError."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0, 1 for files that could not be read, 2 for an error, 130 for Ctrl-C."""
     words = list(sys.argv[1:] if words is None else words)
-    commands = {
-        "image": run_image,
-        "doctor": run_doctor,
-        "new": run_new,
-        "capture": run_capture,
-        "samples": run_samples,
-        "models": run_models,
-        "serve": run_serve,
-    }
     spell_what_cannot_be_shown()
     try:
-        if words and words[0] in commands:
-            return commands[words[0]](words[1:])
-        return run_live(words)
+        if not words or words[0].startswith("-"):
+            return command(WINDOW).run(words)
+        if words[0] in FORMER:
+            raise SettingsError(f"{words[0]} is now {FORMER[words[0]]}. See: {PROGRAM} {FORMER[words[0]]} --help")
+        check_word(words[0], WORDS, PROGRAM)
+        return command(words[0]).run(words[1:])
     except BrokenPipeError:  # what reads the output, such as head, has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SOME_FAILED
@@ -34,31 +37,6 @@ def main(words: Sequence[str] | None = None) -> int:
         return exit_code_of(error)
 
 
-def run_new(words: Sequence[str]) -> int:
-    from recognizer.commands import new
-
-    return new.run_new(words)
-
-
-def run_capture(words: Sequence[str]) -> int:
-    from recognizer.commands import capture
-
-    return capture.run_capture(words)
-
-
-def run_samples(words: Sequence[str]) -> int:
-    from recognizer.commands import samples
-
-    return samples.run_samples(words)
-
-
-def run_models(words: Sequence[str]) -> int:
-    from recognizer.commands import models
-
-    return models.run_models(words)
-
-
-def run_serve(words: Sequence[str]) -> int:
-    from recognizer.commands import serve
-
-    return serve.run_serve(words)
+def command(name: str) -> Command:
+    """The command's module: only the chosen one is imported, so that --help answers at once."""
+    return cast(Command, importlib.import_module(f"recognizer.commands.{name}"))

@@ -1,35 +1,32 @@
 """The live loop: frames from a source, one observation each, to all sinks."""
 
-from typing import TYPE_CHECKING
-
 from recognizer.errors import SettingsError
+from recognizer.hot_swap import LivePipeline
+from recognizer.overlay.drawing import several
+from recognizer.overlay.overlay import Overlay
+from recognizer.preprocess.turns import Unmirror
+from recognizer.settings import HEADLESS_FRAMES, Settings
+from recognizer.sinks.contact_sheet import ContactSheet
+from recognizer.sinks.csv_log import CsvLog
+from recognizer.sinks.sink import Sink, open_sinks
+from recognizer.sinks.video import VideoWriter
+from recognizer.sources.opening import default_source, open_source
+from recognizer.sources.source import Source
+from recognizer.studio.scenes import STUDIO_SCENE_OF_REGION, STUDIO_SCENES
 from recognizer.system.ctrl_c import CtrlC
-
-if TYPE_CHECKING:
-    from recognizer.hot_swap import LivePipeline
-    from recognizer.overlay.overlay import Overlay
-    from recognizer.preprocess.turns import Unmirror
-    from recognizer.settings import Settings
-    from recognizer.sinks.sink import Sink
-    from recognizer.sources.source import Source
-    from recognizer.teaching.teacher import Teacher
-    from recognizer.window.game import Referee
-    from recognizer.window.maps_panel import MapsPanel
-    from recognizer.window.window import Window
+from recognizer.teaching.teacher import Teacher
+from recognizer.window.game import HELP_LINE, Referee, RockPaperScissors
+from recognizer.window.maps_panel import MapsPanel
+from recognizer.window.score_board import ScoreBoard
+from recognizer.window.teach_panel import TeachPanel
+from recognizer.window.window import Window, has_screen
 
 TAB = "\t"
+VIDEO_NAME, SHEET_NAME, CSV_NAME = "annotated.mp4", "contact-sheet.png", "predictions.csv"
 
 
-def live(settings: "Settings") -> int:
+def live(settings: Settings) -> int:
     """The whole program: frames from the source, through the pipeline, into the sinks."""
-    from recognizer.hot_swap import LivePipeline
-    from recognizer.overlay.overlay import Overlay
-    from recognizer.preprocess.turns import Unmirror
-    from recognizer.settings import HEADLESS_FRAMES
-    from recognizer.sinks.sink import open_sinks
-    from recognizer.sources.opening import default_source, open_source
-    from recognizer.window.window import has_screen
-
     unmirror = Unmirror(settings.unmirror)
     with CtrlC() as ctrl_c, LivePipeline(settings.task, settings.models) as pipeline:
         spec = settings.source
@@ -63,28 +60,19 @@ def live(settings: "Settings") -> int:
     return 0
 
 
-def studio_scene(pipeline: "LivePipeline") -> str:
+def studio_scene(pipeline: LivePipeline) -> str:
     """What the studio shows for the task that is running."""
-    from recognizer.studio.scenes import STUDIO_SCENE_OF_REGION, STUDIO_SCENES
-
     return STUDIO_SCENES.get(pipeline.task) or STUDIO_SCENE_OF_REGION[pipeline.region]
 
 
-VIDEO_NAME, SHEET_NAME, CSV_NAME = "annotated.mp4", "contact-sheet.png", "predictions.csv"
-
-
 def _sinks(
-    settings: "Settings",
-    pipeline: "LivePipeline",
-    overlay: "Overlay",
-    source: "Source",
+    settings: Settings,
+    pipeline: LivePipeline,
+    overlay: Overlay,
+    source: Source,
     headless: bool,
-    unmirror: "Unmirror",
-) -> "list[Sink]":
-    from recognizer.sinks.contact_sheet import ContactSheet
-    from recognizer.sinks.csv_log import CsvLog
-    from recognizer.sinks.video import VideoWriter
-
+    unmirror: Unmirror,
+) -> list[Sink]:
     if not headless:
         *watchers, window = (
             _game(settings, overlay, source)
@@ -101,15 +89,9 @@ def _sinks(
 
 
 def _workbench(
-    settings: "Settings", pipeline: "LivePipeline", overlay: "Overlay", source: "Source", unmirror: "Unmirror"
-) -> "tuple[Teacher, MapsPanel, Window]":
+    settings: Settings, pipeline: LivePipeline, overlay: Overlay, source: Source, unmirror: Unmirror
+) -> tuple[Teacher, MapsPanel, Window]:
     """The window in which tasks are changed, samples recorded and models trained."""
-    from recognizer.overlay.drawing import several
-    from recognizer.teaching.teacher import Teacher
-    from recognizer.window.maps_panel import MapsPanel
-    from recognizer.window.teach_panel import TeachPanel
-    from recognizer.window.window import Window
-
     teacher = Teacher(pipeline, settings.models)
     maps = MapsPanel(pipeline)
     overlay.extra = several(TeachPanel(teacher), maps)
@@ -119,12 +101,8 @@ def _workbench(
     return teacher, maps, window
 
 
-def _game(settings: "Settings", overlay: "Overlay", source: "Source") -> "tuple[Referee, Window]":
+def _game(settings: Settings, overlay: Overlay, source: Source) -> tuple[Referee, Window]:
     """The window in which rock, paper, scissors is played."""
-    from recognizer.window.game import HELP_LINE, Referee, RockPaperScissors
-    from recognizer.window.score_board import ScoreBoard
-    from recognizer.window.window import Window
-
     game = RockPaperScissors()
     overlay.extra = ScoreBoard(game)
     actions = {" ": game.start, "r": game.restart}

@@ -3,21 +3,24 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
+from recognizer.classifiers.classifier import Classifier
+from recognizer.classifiers.colour import ThingClassifier
+from recognizer.classifiers.hands import HandClassifier
 from recognizer.errors import ModelError, SettingsError
+from recognizer.finders.still_hand import Finder
 from recognizer.registry import card, store
 from recognizer.samples.sample import REGIONS
 from recognizer.samples.store import Samples
 from recognizer.smoothing import Smoother
+from recognizer.subjects.box import Things
 from recognizer.subjects.catalogue import Untaught, close_finder, open_finder
+from recognizer.subjects.hands import Signs
 from recognizer.subjects.paper import Writing
 from recognizer.subjects.subject import Labeller, Reading, RegionFinder
 from recognizer.tasks import has_model, shipped_and_own
 from recognizer.values import Frame, Observation
-
-if TYPE_CHECKING:
-    from recognizer.finders.still_hand import Finder
 
 
 class Pipeline:
@@ -82,19 +85,11 @@ def open_pipeline(task: str, models: Path, *, smooth: bool, hands: "Callable[[],
     classifier: Labeller
     reading: Reading
     if region == "paper":
-        from recognizer.classifiers.classifier import Classifier
-
         classifier = Classifier(folder) if folder else Untaught()
         reading = Writing(classifier if folder else None)
     elif region == "hand":
-        from recognizer.classifiers.hands import HandClassifier
-        from recognizer.subjects.hands import Signs
-
         classifier, reading = HandClassifier(folder, stream=smooth) if folder else Untaught(), Signs()
     elif region == "box":
-        from recognizer.classifiers.colour import ThingClassifier
-        from recognizer.subjects.box import Things
-
         classifier, reading = ThingClassifier(folder) if folder else Untaught(), Things()
     else:
         raise ModelError(f"The task {task} has region {region!r}; this program knows {', '.join(REGIONS)}. Retrain it.")

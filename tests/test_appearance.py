@@ -66,7 +66,7 @@ def test_a_file_that_is_not_the_asset_is_one_line(tmp_path: Path, what: str) -> 
     if what != "no archive":
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr(appearance.NETWORK if what == "another network" else "else", b"x" * 64)
-    with pytest.raises(AssetError, match=r"python -m recognizer\.assets") as caught:
+    with pytest.raises(AssetError, match=r"python -m recognizer assets") as caught:
         Appearance(path)
     assert "\n" not in str(caught.value)
 

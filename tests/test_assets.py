@@ -10,6 +10,7 @@ import pytest
 from local_server import closed_address, serving
 from waiting import HANG_S
 
+from recognizer.cli import main
 from recognizer.errors import AssetError, DownloadError
 from recognizer.registry import assets
 from recognizer.registry.assets import Asset, Download, Wheel
@@ -287,19 +288,14 @@ def test_a_damaged_wheel(tmp_path):
 
 
 def test_the_program_fetches_and_says_where(server, folder, named, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["assets"])
     named(Download(f"{server}/good", SHA256))
-    assets.main()
+    assert main(["assets"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f"thing: {folder / 'thing.bin'}"
     named(Download(f"{server}/gone", "0" * 64))
-    with pytest.raises(SystemExit) as ended:
-        assets.main()
-    assert ended.value.code == USAGE_ERROR
+    assert main(["assets"]) == USAGE_ERROR
     assert len(capsys.readouterr().err.splitlines()) == 1
     monkeypatch.setattr(assets, "fetch_asset", interrupted)
-    with pytest.raises(SystemExit) as ended:
-        assets.main()
-    assert ended.value.code == INTERRUPTED
+    assert main(["assets"]) == INTERRUPTED
 
 
 def interrupted(*_):
@@ -310,7 +306,7 @@ def test_the_program_without_a_network_is_one_line(folder):
     closed = closed_address()
     nowhere = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "http_proxy": closed, "https_proxy": closed, "no_proxy": ""}
     ran = subprocess.run(
-        [sys.executable, "-m", "recognizer.registry.assets"],
+        [sys.executable, "-m", "recognizer", "assets"],
         cwd=paths.ROOT,
         env={**os.environ, **nowhere, "PIP_CONFIG_FILE": os.devnull, "RECOGNIZER_ASSETS": str(folder)},
         capture_output=True,

@@ -175,7 +175,8 @@ def test_a_kept_backbone_is_learned_on_without_tensorflow(tmp_path: Path, backbo
     store.create_task("things", "box", [*COLOURS])
     record(store, "things", dict.fromkeys(COLOURS, 6))
     backbone_file(None, tmp_path / "models")
-    program = "import sys; from training.lessons import learn; from training.networks import backbones; backbones.weights_at_hand = lambda name: None; "
+    program = "import sys; from training.lessons import learn; from training.networks import backbones; "
+    program += "backbones.weights_at_hand = lambda name: None; "
     program += "learn.main(); sys.exit('tensorflow' in sys.modules)"
     words = ["--task", "things", "--models", str(tmp_path / "models")]
     done = subprocess.run(

@@ -60,10 +60,10 @@ def test_the_command_records_from_pictures(
         sheet = paper()
         write(sheet, number + 3, (x, 240), 120)
         cv2.imwrite(str(tmp_path / "film" / f"{number}.png"), as_frame(sheet).image_bgr)
-    words = ["capture", "--task", "notes", "--label", "mine", "--source", str(tmp_path / "film"), "--every", "1"]
+    words = ["samples", "record", "notes", "--label", "mine", "--source", str(tmp_path / "film"), "--every", "1"]
     assert cli.main(words) == 2
-    assert "Make one: python -m recognizer new notes" in capsys.readouterr().err
-    assert cli.main(["new", "notes", "--region", "paper", "--labels", "other"]) == 0
+    assert "Make one: python -m recognizer tasks new notes" in capsys.readouterr().err
+    assert cli.main(["tasks", "new", "notes", "--subject", "paper", "--labels", "other"]) == 0
     assert cli.main(words) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[-2:] == [
@@ -72,12 +72,12 @@ def test_the_command_records_from_pictures(
     ]
     assert Samples().counts("notes") == {"other": 0, "mine": 3}
     assert cli.main([*words, "--max", "0"]) == 2
-    assert "--max 0 is not at least 1" in capsys.readouterr().err
+    assert "--max: 0 is not at least 1" in capsys.readouterr().err
 
 
 def test_a_source_that_shows_nothing_leaves_no_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path / "captures"))
     cv2.imwrite(str(tmp_path / "empty.png"), FLAT)
-    assert cli.main(["new", "things", "--region", "box", "--labels", "mug"]) == 0
-    words = ["--task", "things", "--label", "mug", "--source", str(tmp_path / "empty.png"), "--every", "1"]
-    assert cli.main(["capture", *words]) == 1
+    assert cli.main(["tasks", "new", "things", "--subject", "box", "--labels", "mug"]) == 0
+    words = ["things", "--label", "mug", "--source", str(tmp_path / "empty.png"), "--every", "1"]
+    assert cli.main(["samples", "record", *words]) == 1

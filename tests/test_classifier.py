@@ -272,9 +272,7 @@ def test_neither_a_network_nor_a_head_is_refused(tmp_path: Path) -> None:
 
 
 def test_another_framing_than_the_programs_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        ModelError, match="trained with preprocess older-1.*Retrain: python -m training.shipped.digits digits"
-    ):
+    with pytest.raises(ModelError, match="trained with preprocess older-1.*Retrain: python -m recognizer train digits"):
         (tmp_path / "digits").mkdir()
         Classifier(model_folder(tmp_path / "digits" / "v1", preprocess="older-1"))
 

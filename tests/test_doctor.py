@@ -207,7 +207,7 @@ def test_damaged_model(models, file, content, detail):
     assert check.ok is False
     assert detail in check.detail
     assert "\n" not in check.detail
-    assert "training.shipped.digits digits" in check.remedy
+    assert "recognizer train digits" in check.remedy
 
 
 def test_damaged_model_of_another_task_is_a_note(models):

@@ -22,7 +22,7 @@ from test_cli import frames_of, rows_of
 from test_learn import record
 from waiting import HANG_S
 
-from recognizer import pipeline, values
+from recognizer import loop, pipeline, values
 from recognizer.classifiers.classifier import Classifier
 from recognizer.cli import main
 from recognizer.errors import ModelError, SinkError
@@ -37,7 +37,7 @@ from recognizer.samples.verify import verify
 from recognizer.sinks import csv_log, png
 from recognizer.sinks import video as sinks_video
 from recognizer.smoothing import Smoother
-from recognizer.sources import decoding, newest_frame, opening
+from recognizer.sources import decoding, newest_frame
 from recognizer.sources import source as sources_source
 from recognizer.sources.newest_frame import Live
 from recognizer.studio.scenes import Studio
@@ -179,7 +179,7 @@ def test_the_run_goes_on_through_what_a_camera_gives_in_the_middle(
         monkeypatch.setattr(newest_frame, name, HANG_S)
     camera = SteppedCamera()
     live = Live("camera 0", camera, sheet((320, 240)), lambda: None, "gone")  # type: ignore[arg-type]
-    monkeypatch.setattr(opening, "open_source", lambda *_, **__: live)
+    monkeypatch.setattr(loop, "open_source", lambda *_, **__: live)
     labels: list[tuple[str, ...]] = []
     coming = iter([*odd, *[sheet((320, 240))] * 3])
 
@@ -264,8 +264,8 @@ def test_ctrl_c_ends_every_state_with_130_and_nothing_left_open(
         return Camera("camera 0", live=True)
 
     monkeypatch.setattr(pipeline, "open_pipeline", open_pipeline)
-    monkeypatch.setattr(opening, "open_source", open_source)
-    monkeypatch.setattr(csv_log, "CsvLog", Log)
+    monkeypatch.setattr(loop, "open_source", open_source)
+    monkeypatch.setattr(loop, "CsvLog", Log)
     assert main(["--headless", "--output", str(tmp_path), "--source", "0"]) == 130
     assert capsys.readouterr().err == ""
     opened = {"a model opens": [], "the camera opens": ["finder"], "a file opens": ["camera", "finder"]}
@@ -735,7 +735,7 @@ def test_names_with_spaces_and_letters_of_any_script(
     (home / "päper 1.png").write_bytes(cv2.imencode(".png", sheet((320, 240)))[1].tobytes())
     monkeypatch.chdir(home)
     options = ["--models", "les modèles"]
-    assert main(["image", "päper 1.png", "--save", "out put/ü", *options]) == 0
+    assert main(["read", "päper 1.png", "--save", "out put/ü", *options]) == 0
     assert capsys.readouterr().out.startswith("päper 1.png: 4")
     assert len(names_in(home / "out put" / "ü")) == 1
     for source in ("päper 1.png", "out put/ü", str(home / "réc 1" / "annotated.mp4")):

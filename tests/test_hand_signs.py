@@ -160,11 +160,9 @@ def test_hands_with_and_without_joints_are_judged_from_left_to_right():
 
 
 def test_the_pipeline_of_a_stream_has_a_finder_that_reads_what_is_held(monkeypatch):
-    from recognizer.finders import hands
-    from recognizer.registry import assets
-    from recognizer.subjects import catalogue
+    from recognizer.subjects import catalogue, hands
 
-    monkeypatch.setattr(assets, "find_asset", lambda name: Path("none.task"))
+    monkeypatch.setattr(hands, "find_asset", lambda name: Path("none.task"))
     monkeypatch.setattr(hands, "HandFinder", lambda path, *, video, guide: BlindHands())
     assert isinstance(catalogue.open_finder("hand", stream=True), HeldFinder)
     assert isinstance(catalogue.open_finder("hand", stream=False), BlindHands)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from waiting import HANG_S
 
-from recognizer.commands.samples import run_samples
+from recognizer.cli import main
 from recognizer.errors import MirrorError, ModelError, SamplesError
 from recognizer.registry import store as registry_store
 from recognizer.registry import synced as registry_synced
@@ -205,7 +205,7 @@ def test_settings_and_options_take_a_url(url, tmp_path, monkeypatch, capsys):
     assert system_remote.is_mirror(registry_synced.models_folder())
     assert captures_folder().parent == tmp_path / "here"
     Samples().create_task("signs", "box", ["ok"])
-    assert run_samples(["--data", url + "/samples", "list"]) == 0
+    assert main(["samples", "list", "--samples", url + "/samples"]) == 0
     assert "signs" in capsys.readouterr().out
 
 

@@ -40,7 +40,7 @@ def test_list(versions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     ]
     assert main(["models", "list", "signs", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"task": "signs", "current": second, "versions": versions}
-    assert main(["models", "--models", "empty", "list"]) == 0
+    assert main(["models", "list", "--models", "empty"]) == 0
     assert "No model in empty yet" in capsys.readouterr().out
 
 

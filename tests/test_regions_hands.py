@@ -274,7 +274,7 @@ def test_a_damaged_model_says_so_in_one_line(task_path, tmp_path):
     damaged = tmp_path / "hand_landmarker.task"
     damaged.write_bytes(b"PK no model")
     for path in (damaged, tmp_path / "missing.task"):
-        with pytest.raises(AssetError, match=r"python -m recognizer\.assets") as caught:
+        with pytest.raises(AssetError, match=r"python -m recognizer assets") as caught:
             HandFinder(path, video=False)
         assert "\n" not in str(caught.value)
 

@@ -108,7 +108,7 @@ def test_tasks_are_those_with_a_current_model(tmp_path: Path) -> None:
 
 
 def test_without_a_model_the_remedy_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="No model for the task digits.*python -m training.shipped.digits digits"):
+    with pytest.raises(ModelError, match="No model for the task digits.*python -m recognizer train digits"):
         store.current(tmp_path, "digits")
 
 
@@ -128,7 +128,7 @@ def test_a_damaged_pointer_is_told_in_one_line(tmp_path: Path, content: bytes, s
     (tmp_path / "digits" / store.CURRENT).write_bytes(content)
     with pytest.raises(ModelError, match=said) as caught:
         store.current(tmp_path, "digits")
-    assert "training.shipped.digits digits" in str(caught.value)
+    assert "recognizer train digits" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -499,6 +499,6 @@ def test_samples_whose_task_is_gone_are_told(tmp_path: Path) -> None:
     (tmp_path / "signs" / "task.json").unlink()
     (problem,) = verify(store)
     assert "signs has samples and no task.json" in problem.what
-    assert 'new "signs" --region' in problem.remedy
+    assert 'new "signs" --subject' in problem.remedy
     store.create_task("signs", "hand", ["ok"])
     assert len(store.read("signs")) == 1

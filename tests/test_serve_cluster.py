@@ -144,7 +144,6 @@ def test_streams_grow_stay_survive_and_shrink(served, nodes):
 
 def test_another_machine_follows_the_same_urls(tmp_path, monkeypatch):
     from recognizer.samples.synced import captures_folder
-    from recognizer.serve import app
     from recognizer.serve.settings import ServeSettings
     from recognizer.system import paths
 
@@ -156,7 +155,7 @@ def test_another_machine_follows_the_same_urls(tmp_path, monkeypatch):
         ServeSettings(models=folder_of(models, tmp_path / "here")), folder_of(captures, tmp_path / "here")
     )
     made = []
-    monkeypatch.setattr(app, "create_app", made.append)
+    monkeypatch.setattr(cluster, "create_app", made.append)
     monkeypatch.setenv("RECOGNIZER_MIRRORS", str(tmp_path / "there"))
     build()
     assert [url_of(folder) for folder in (made[0].models, captures_folder())] == [models, captures]

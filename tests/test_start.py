@@ -42,7 +42,7 @@ class FakePrograms:
         self.ran = []
 
     def call(self, command, env=None, **_):
-        if "recognizer.registry.assets" in command:
+        if command[-1] == "assets":
             assert self.installed or self.installed_by_uv
             assert env["PYTHONPATH"].split(os.pathsep)[0] == str(self.python.parents[2])
             self.fetched += 1
@@ -163,7 +163,7 @@ def test_assets_alone(start, programs):
     programs.code = 2
     assert start.main(["assets"]) == 2
     ((command, _, _),) = programs.ran
-    assert command == [str(programs.python), "-m", "recognizer.registry.assets"]
+    assert command == [str(programs.python), "-m", "recognizer", "assets"]
     assert (programs.installed, programs.fetched) == (1, 0)
 
 

@@ -40,7 +40,7 @@ class Classifier:
         if self.card.get("preprocess") != prepared:
             raise ModelError(
                 f"{folder} was trained with preprocess {self.card.get('preprocess')}, and this program has "
-                f"{prepared}. Retrain: python -m training.shipped.digits {self.card.get('task', folder.parent.name)}"
+                f"{prepared}. Retrain: python -m recognizer train {self.card.get('task', folder.parent.name)}"
             )
         try:
             thresholds = self.card["rejection"]

@@ -7,6 +7,7 @@ import numpy as np
 
 from recognizer.classifiers.network import NETWORK, THREADS
 from recognizer.errors import ModelError
+from recognizer.system.native import silent_stderr
 
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 TILE_PX = 44  # side of each map as it is drawn
@@ -25,8 +26,6 @@ class FeatureMaps:
         import warnings
 
         from ai_edge_litert.interpreter import Interpreter
-
-        from recognizer.system.native import silent_stderr
 
         path = folder / NETWORK
         try:

@@ -1,6 +1,5 @@
 """`python -m recognizer doctor`: what is here, what is missing, and what to do about it, one line each."""
 
-import argparse
 import ctypes
 import importlib.metadata
 import importlib.util
@@ -14,10 +13,9 @@ from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
-from recognizer.commands.options import models_of
+from recognizer.commands.options import Parser, add_models
 from recognizer.registry import assets, synced
 from recognizer.system import paths, remote
-from recognizer.system.remote import folder_of
 from recognizer.system.terminal import SOME_FAILED
 
 OLDEST_PYTHON = (3, 11)
@@ -141,7 +139,7 @@ def check_screen() -> Check:
 def check_cameras() -> Check:
     """The cameras that open now; without one there is still the studio."""
     try:
-        from recognizer.sources import webcam
+        from recognizer.sources import webcam  # here: it needs OpenCV, which may be what is missing
     except ImportError as error:
         return Check("cameras", None, f"cannot be told: {_one_line(error)}", INSTALL)
     found = webcam.find_webcams()
@@ -165,7 +163,7 @@ def check_model(models_dir: Path, task: str) -> Check:
     """Whether the files of the current model of `task` are there and sound, as far as one sees without loading it."""
     name = f"model {task}"
     wrong = False if task == "digits" else None
-    remedy = f"git checkout models, or python -m training.shipped.digits {task}"
+    remedy = f"git checkout models, or python -m recognizer train {task}"
     try:
         version = _json_object(models_dir / task / "current.json").get("version")
         if not isinstance(version, str) or not version:
@@ -253,11 +251,7 @@ def _say(line: str) -> None:
     print(line.encode(encoding, "backslashreplace").decode(encoding))  # a folder's name may not fit the console
 
 
-def run_doctor(words: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m recognizer doctor", description="Check what a run needs.")
-    parser.add_argument(
-        "--models", type=folder_of, help="another model folder (default: RECOGNIZER_MODELS, else models/)"
-    )
-    options = parser.parse_args(words)
-
-    return report(models_of(options))
+def run(words: Sequence[str]) -> int:
+    parser = Parser("doctor", "Check what a run needs, and what to do about what is missing.")
+    add_models(parser)
+    return report(parser.parse_args(words).models)

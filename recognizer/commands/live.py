@@ -1,42 +1,35 @@
-"""`recognizer`: the live window, or a run without one."""
+"""`recognizer`: the window, or a run without one."""
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from recognizer.commands.options import add_model_options, models_of, size_wh_of
-from recognizer.loop import live
+from recognizer.commands import WORDS
+from recognizer.commands.options import Parser, add_models
+from recognizer.errors import SettingsError
+from recognizer.settings import Settings
 
-LIVE_HELP = """\
-commands:
-  (none)            recognise what the source shows, in a window
-  image FILE…       the same on pictures; see: python -m recognizer image --help
-  new NAME          make a task of your own, ready to record
-  capture           record samples out of a video, a folder or a camera, without a window
-  samples …         list, show, relabel, delete, merge, export, import or verify what was recorded
-  models …          list, show, roll back, delete or export what was trained
-  serve             the same in the browser and over REST; see: python -m recognizer serve --help
-  doctor            check versions, cameras, screen and models
-
+KEYS = """\
 keys in the window:
   c records samples, n makes a task of your own, t trains, u goes back to the model before, Tab goes to the next task,
   p shows the time of each stage, m mirrors, x turns the picture of a source that gives it mirrored,
-  s saves a screenshot, Space freezes, q or Esc quits
-"""
+  s saves a screenshot, Space freezes, q or Esc quits"""
 
 
-def run_live(words: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m recognizer",
-        description="Hold a handwritten digit to the camera and read off the screen what it is.",
-        epilog=LIVE_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def run(words: Sequence[str]) -> int:
+    commands = "\n".join(f"  {word:<10} {help}" for word, help in WORDS.items())
+    parser = Parser(
+        "",
+        "Hold a handwritten digit to the camera and read off the screen what it is.",
+        example="--task rps",
+        epilog=f"commands, of which WORD --help says more:\n{commands}\n\n{KEYS}",
     )
     parser.add_argument(
         "--source", default="auto", help="camera number, studio, video file, picture folder, rtsp:// or http:// address"
         " (default: the first camera, else the studio)"
     )  # fmt: skip
-    add_model_options(parser)
+    parser.add_argument("--task", default="digits", help="digits (default), letters, rps, or one of your own")
+    add_models(parser)
     parser.add_argument("--size", default="1280x720", metavar="WxH", help="asked of a camera (default 1280x720)")
     parser.add_argument("--fps", type=float, default=30.0, help="frames a second asked of a camera (default 30)")
     parser.add_argument("--mirror", action=argparse.BooleanOptionalAction, help="show the picture as a mirror does")
@@ -46,14 +39,11 @@ def run_live(words: Sequence[str]) -> int:
     parser.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
     parser.add_argument("--output", type=Path, default=Path("output"), help="folder for what is written")
     options = parser.parse_args(words)
-
-    from recognizer.settings import Settings
-
     settings = Settings(
         source=options.source,
         task=options.task,
-        models=models_of(options),
-        size_wh=size_wh_of(options.size),
+        models=options.models,
+        size_wh=_size_wh(options.size),
         fps=options.fps,
         mirror=options.mirror,
         unmirror=options.unmirror,
@@ -62,4 +52,13 @@ def run_live(words: Sequence[str]) -> int:
         max_frames=options.max_frames,
         output=options.output,
     )
+    from recognizer.loop import live  # only now: --help answers before OpenCV is loaded
+
     return live(settings)
+
+
+def _size_wh(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise SettingsError(f"--size {text} is not a width and a height. Try 1280x720.")
+    return int(width), int(height)

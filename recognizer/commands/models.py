@@ -1,65 +1,29 @@
-"""The commands that look after trained models: `models` with its sub-commands."""
+"""`recognizer models`: looks after trained models."""
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from recognizer.commands.options import Parser, Word, add_models, add_task, run_word
 from recognizer.errors import RecognizerError
 from recognizer.registry import card as registry_card
-from recognizer.registry import store, synced
-from recognizer.system.remote import folder_of
-
-MODELS_HELP = """\
-commands:
-  list [TASK]              tasks and their versions; * marks the one that runs
-  show TASK [VERSION]      labels, figures and making of a version, of the one that runs unless named
-  rollback TASK            go back to the version before, as u does in the window
-  delete TASK VERSION…     remove versions that do not run
-  export TASK ZIP          a version in one file
-"""
+from recognizer.registry import store
+from recognizer.registry.archive import import_zip
 
 
-def run_models(words: Sequence[str]) -> int:
-    """`python -m recognizer models`: returns 0, or raises ModelError."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recognizer models",
-        description="Look after the trained models.",
-        epilog=MODELS_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--models", type=folder_of, help="another folder (default: RECOGNIZER_MODELS, else models/)")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", help="one of those below")
-
-    command = commands.add_parser("list")
-    command.add_argument("task", nargs="?")
-    command.add_argument("--json", action="store_true", help="one JSON object a task and line")
-
-    command = commands.add_parser("show")
-    command.add_argument("task")
-    command.add_argument("version", nargs="?")
-    command.add_argument("--json", action="store_true", help="the version's whole card")
-
-    commands.add_parser("rollback").add_argument("task")
-
-    command = commands.add_parser("delete")
-    command.add_argument("task")
-    command.add_argument("versions", nargs="+", metavar="VERSION")
-
-    command = commands.add_parser("export")
-    command.add_argument("task")
-    command.add_argument("zip", type=Path, metavar="ZIP")
-    command.add_argument("--version", help="default: the one that runs")
-
-    options = parser.parse_args(words or ["--help"])
-    models = options.models or synced.models_folder()
-    run = {"list": _list, "show": _show, "rollback": _rollback, "delete": _delete, "export": _export}
-    run[options.command](models, options)
-    return 0
+def run(words: Sequence[str]) -> int:
+    """Returns 0, or raises ModelError."""
+    return run_word("models", "Look after trained models.", WORDS, "rollback greetings", words)
 
 
-def _list(models: Path, options: argparse.Namespace) -> None:
+def _list(words: Sequence[str]) -> int:
+    parser = Parser("models list", "List tasks and their versions; * marks the one that runs.", example="greetings")
+    parser.add_argument("task", nargs="?", metavar="TASK", help="default: all")
+    parser.add_argument("--json", action="store_true", help="one JSON object a task and line")
+    add_models(parser)
+    options = parser.parse_args(words)
+    models = options.models
     tasks = store.tasks(models) if options.task is None else [options.task]
     for task in tasks:
         names = store.versions(models, task)
@@ -75,7 +39,8 @@ def _list(models: Path, options: argparse.Namespace) -> None:
         for name in names:
             print(f"  {'*' if name == running else ' '} {name}  {_summary(models / task / name)}")
     if not tasks and not options.json:
-        print(f"No model in {models} yet. Train one: python -m training.lessons.learn --task NAME")
+        print(f"No model in {models} yet. Train one: python -m recognizer learn TASK")
+    return 0
 
 
 def _summary(folder: Path) -> str:
@@ -88,13 +53,19 @@ def _summary(folder: Path) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _show(models: Path, options: argparse.Namespace) -> None:
-    folder = store.version_folder(models, options.task, options.version)
+def _show(words: Sequence[str]) -> int:
+    parser = Parser("models show", "Print the labels, figures and making of a version.", example="digits --json")
+    add_task(parser)
+    parser.add_argument("version", nargs="?", metavar="VERSION", help="default: the one that runs")
+    parser.add_argument("--json", action="store_true", help="the version's whole card")
+    add_models(parser)
+    options = parser.parse_args(words)
+    folder = store.version_folder(options.models, options.task, options.version)
     card = registry_card.read_card(folder)
     if options.json:
         print(json.dumps(card, ensure_ascii=False))
-        return
-    running = store.current(models, options.task) == folder
+        return 0
+    running = store.current(options.models, options.task) == folder
     print(f"{options.task} {folder.name}{' (runs)' if running else ''}, {folder}")
     rows: list[tuple[str, Any]] = [("labels", ", ".join(card["labels"]))]
     rows += [(name, card.get(name)) for name in ("region", "kind", "parameters", "command", "git_commit")]
@@ -104,22 +75,68 @@ def _show(models: Path, options: argparse.Namespace) -> None:
     for name, value in rows:
         if value is not None and not isinstance(value, dict):
             print(f"  {name}: {f'{value:.4g}' if isinstance(value, float) else value}")
+    return 0
 
 
 def _counts(samples: dict[str, int] | None) -> str | None:
     return ", ".join(f"{label} {count}" for label, count in samples.items()) if samples else None
 
 
-def _rollback(models: Path, options: argparse.Namespace) -> None:
-    print(f"{options.task} is back to {store.rollback(models, options.task)}")
+def _rollback(words: Sequence[str]) -> int:
+    parser = Parser("models rollback", "Go back to the version before, as u does in the window.", example="greetings")
+    add_task(parser)
+    add_models(parser)
+    options = parser.parse_args(words)
+    print(f"{options.task} is back to {store.rollback(options.models, options.task)}")
+    return 0
 
 
-def _delete(models: Path, options: argparse.Namespace) -> None:
+def _delete(words: Sequence[str]) -> int:
+    parser = Parser(
+        "models delete", "Delete versions; the one that runs is never deleted.", example="greetings 20261127-193154"
+    )
+    add_task(parser)
+    parser.add_argument("versions", nargs="+", metavar="VERSION", help="as models list names it")
+    add_models(parser)
+    options = parser.parse_args(words)
     for version in options.versions:
-        store.delete(models, options.task, version)
+        store.delete(options.models, options.task, version)
         print(f"Deleted {version} of {options.task}")
+    return 0
 
 
-def _export(models: Path, options: argparse.Namespace) -> None:
-    folder = store.export(models, options.task, options.zip, options.version)
+def _export(words: Sequence[str]) -> int:
+    parser = Parser("models export", "Write a version into one file.", example="greetings greetings.zip")
+    add_task(parser)
+    parser.add_argument("zip", type=Path, metavar="ZIP", help="the file to write")
+    parser.add_argument("--version", help="default: the one that runs")
+    add_models(parser)
+    options = parser.parse_args(words)
+    folder = store.export(options.models, options.task, options.zip, options.version)
     print(f"Wrote {options.zip} with {options.task} {folder.name}")
+    return 0
+
+
+def _import(words: Sequence[str]) -> int:
+    parser = Parser(
+        "models import",
+        "Add an exported version and run it; models rollback goes back.",
+        example="greetings greetings.zip",
+    )
+    add_task(parser)
+    parser.add_argument("zip", type=Path, metavar="ZIP", help="what models export wrote")
+    add_models(parser)
+    options = parser.parse_args(words)
+    version = import_zip(options.models, options.task, options.zip)
+    print(f"{options.task} runs with {version}")
+    return 0
+
+
+WORDS = {
+    "list": Word("[TASK]", "tasks and their versions; * marks the one that runs", _list),
+    "show": Word("TASK [VERSION]", "labels, figures and making of a version, of the one that runs unless named", _show),
+    "rollback": Word("TASK", "go back to the version before, as u does in the window", _rollback),
+    "export": Word("TASK ZIP", "a version in one file", _export),
+    "import": Word("TASK ZIP", "such a file, as the version that runs", _import),
+    "delete": Word("TASK VERSION…", "versions that do not run", _delete),
+}

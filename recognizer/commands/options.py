@@ -1,27 +1,87 @@
-"""Options that several commands have."""
+"""What the commands' words and options have in common."""
 
 import argparse
-from pathlib import Path
+import difflib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
 
 from recognizer.errors import SettingsError
+from recognizer.system import paths
 from recognizer.system.remote import folder_of
 
+PROGRAM = "python -m recognizer"
+HELP = ("-h", "--help")
 
-def add_model_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--task", default="digits", help="digits (default), letters, rps, or one of your own")
+
+class Parser(argparse.ArgumentParser):
+    """The words and options of one command. What is wrong with them raises SettingsError, one line."""
+
+    def __init__(self, words: str, description: str, *, example: str = "", epilog: str = "") -> None:
+        """`words` are the command's own, such as "samples show"; `example` is what may follow them."""
+        prog = f"{PROGRAM} {words}".rstrip()
+        epilog = f"example:\n  {f'{prog} {example}'.rstrip()}\n\n{epilog}".rstrip()
+        formatter = argparse.RawDescriptionHelpFormatter
+        super().__init__(prog=prog, description=description, epilog=epilog, formatter_class=formatter)
+
+    def error(self, message: str) -> NoReturn:
+        raise SettingsError(f"{message[:1].upper()}{message[1:]}. See: {self.prog} --help")
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of a command that has several."""
+
+    takes: str  # what may stand behind it, such as "TASK ZIP"
+    help: str
+    run: Callable[[Sequence[str]], int]  # given what stands behind the word
+
+
+def run_word(command: str, description: str, known: Mapping[str, Word], example: str, words: Sequence[str]) -> int:
+    """Run the word that stands first, or print what each is for. Raises SettingsError for one that is not known."""
+    prog = f"{PROGRAM} {command}"
+    if words and words[0] not in HELP:
+        check_word(words[0], known, prog)
+        return known[words[0]].run(words[1:])
+    print(f"usage: {prog} WORD …\n\n{description}\n\nwords:")
+    usages = {f"{name} {word.takes}".rstrip(): word.help for name, word in known.items()}
+    for usage, help in usages.items():
+        print(f"  {usage:<{max(map(len, usages))}}  {help}")
+    print(f"\n{prog} WORD --help says more of one.\n\nexample:\n  {prog} {example}")
+    return 0
+
+
+def check_word(word: str, known: Collection[str], prog: str) -> None:
+    """Raises SettingsError with the nearest word that is known."""
+    if word not in known:
+        near = difflib.get_close_matches(word, known, 1)
+        remedy = f"Did you mean {near[0]}?" if near else f"Words: {', '.join(known)}."
+        raise SettingsError(f"{prog} knows no word {word!r}. {remedy}")
+
+
+def add_task(parser: argparse.ArgumentParser) -> None:
+    """The task, which stands first."""
+    parser.add_argument("task", metavar="TASK", help=f"as {PROGRAM} tasks list names it")
+
+
+def add_models(parser: argparse.ArgumentParser) -> None:
+    """`--models`, as a folder."""
     parser.add_argument(
-        "--models", type=folder_of, help="another model folder (default: RECOGNIZER_MODELS, else models/)"
-    )
+        "--models", type=folder_of, default=paths.models(), metavar="FOLDER",
+        help="of the trained models, or its URL (default: RECOGNIZER_MODELS, else models/)",
+    )  # fmt: skip
 
 
-def models_of(options: argparse.Namespace) -> Path:
-    from recognizer.registry.synced import models_folder
+def add_samples(parser: argparse.ArgumentParser) -> None:
+    """`--samples`, as a folder; None where it is left out."""
+    parser.add_argument(
+        "--samples", type=folder_of, metavar="FOLDER",
+        help="of the captured samples, or its URL (default: RECOGNIZER_CAPTURES, else data/captures/)",
+    )  # fmt: skip
 
-    return options.models or models_folder()
 
-
-def size_wh_of(text: str) -> tuple[int, int]:
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
-        raise SettingsError(f"--size {text} is not a width and a height. Try 1280x720.")
-    return int(width), int(height)
+def at_least_1(text: str) -> int:
+    """A count, as argparse takes it."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return int(text)

@@ -1,4 +1,4 @@
-"""The commands that look after captured samples: `new`, and `samples` with its sub-commands."""
+"""`recognizer samples`: records captured samples and looks after them."""
 
 import argparse
 import json
@@ -6,110 +6,36 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from recognizer.commands.options import Parser, Word, add_samples, add_task, at_least_1, run_word
+from recognizer.commands.record import record
+from recognizer.commands.sample_sheet import EACH, contact_sheet
 from recognizer.errors import SamplesError
-from recognizer.system.remote import folder_of
+from recognizer.overlay.text import missing_fonts
+from recognizer.samples.archive import Imported, export_zip, import_zip
+from recognizer.samples.sample import REGIONS, Sample
+from recognizer.samples.store import Samples
+from recognizer.samples.verify import set_aside, verify
+from recognizer.sinks.png import write_png
+from recognizer.subjects.catalogue import picture_finder
 from recognizer.system.terminal import SOME_FAILED
-
-# Whatever loads OpenCV or NumPy is imported where it is used, so that --help answers at once.
-if TYPE_CHECKING:
-    from recognizer.samples.archive import Imported
-    from recognizer.samples.sample import Sample
-    from recognizer.samples.store import Samples
+from recognizer.teaching.import_pictures import import_folder, labels_in
 
 SHOWN = 20  # problems told one by one; the rest are counted
 
-SAMPLES_HELP = """\
-commands:
-  list [TASK]              tasks, their labels and how many samples each has
-  show TASK                a contact sheet, output/samples-TASK.png, with the samples' ids
-  relabel TASK FROM TO     all samples of a label, or those chosen with --sample and --session
-  delete TASK              samples chosen with --label, --sample and --session, or the task with --all
-  merge TASK INTO          all samples of one task into another of the same region
-  export ZIP [TASK…]       pictures and samples.csv in one file
-  import ZIP|DIR           such a file, or a folder of label/picture with --task
-  verify                   finds rows without pictures, pictures without rows, and what cannot be read
-"""
+
+def run(words: Sequence[str]) -> int:
+    """Returns 0, 1 where something was refused or is wrong, or raises RecognizerError."""
+    return run_word("samples", "Record captured samples and look after them.", WORDS, "show greetings", words)
 
 
-def run_samples(words: Sequence[str]) -> int:
-    """`python -m recognizer samples`: returns 0, 1 where something was refused or is wrong, or raises RecognizerError."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recognizer samples",
-        description="Look after the captured samples.",
-        epilog=SAMPLES_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--captures",
-        "--data",
-        type=folder_of,
-        help="another folder (default: RECOGNIZER_CAPTURES, else data/captures/)",
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", help="one of those below")
-
-    command = commands.add_parser("list")
-    command.add_argument("task", nargs="?")
-    command.add_argument("--json", action="store_true", help="one JSON object a task and line")
-
-    command = commands.add_parser("show")
-    command.add_argument("task")
-    command.add_argument("--label", help="of this label alone")
-    command.add_argument("--each", type=int, default=16, metavar="N", help="samples of each label (default 16)")
-    command.add_argument("--output", type=Path, metavar="PNG", help="default output/samples-TASK.png")
-
-    command = commands.add_parser("relabel")
-    command.add_argument("task")
-    command.add_argument("label", metavar="FROM")
-    command.add_argument("to", metavar="TO")
-    _add_choice(command)
-
-    command = commands.add_parser("delete")
-    command.add_argument("task")
-    command.add_argument("--label", help="samples of this label, and the label itself where nothing else is chosen")
-    command.add_argument("--all", action="store_true", help="the task with all its samples")
-    _add_choice(command)
-
-    command = commands.add_parser("merge")
-    command.add_argument("task")
-    command.add_argument("into")
-
-    command = commands.add_parser("export")
-    command.add_argument("zip", type=Path, metavar="ZIP")
-    command.add_argument("tasks", nargs="*", metavar="TASK", help="default: all")
-
-    command = commands.add_parser("import")
-    command.add_argument("path", type=Path, metavar="ZIP|DIR")
-    command.add_argument("--task", help="for a folder: the task; where it is new, with --region")
-    command.add_argument("--region", choices=("hand", "paper", "box"), help="of a task that is new")
-
-    command = commands.add_parser("verify")
-    command.add_argument(
-        "--set-aside", action="store_true", help="move what is wrong to .set-aside/; nothing is deleted"
-    )
-
-    options = parser.parse_args(words or ["--help"])
-    if getattr(options, "each", 1) < 1:
-        raise SamplesError(f"--each {options.each} is not at least 1.")
-
-    from recognizer.samples.store import Samples
-
-    store = Samples(options.captures)
-    run = {
-        "list": _list,
-        "show": _show,
-        "relabel": _relabel,
-        "delete": _delete,
-        "merge": _merge,
-        "export": _export,
-        "import": _import,
-        "verify": _verify,
-    }
-    return run[options.command](store, options)
-
-
-def _list(store: "Samples", options: argparse.Namespace) -> int:
+def _list(words: Sequence[str]) -> int:
+    parser = Parser("samples list", "List tasks, their labels and how many samples each has.", example="greetings")
+    parser.add_argument("task", nargs="?", metavar="TASK", help="default: all")
+    parser.add_argument("--json", action="store_true", help="one JSON object a task and line")
+    add_samples(parser)
+    options = parser.parse_args(words)
+    store = Samples(options.samples)
     tasks = store.tasks() if options.task is None else [store.task(options.task)]
     samples = store.read()
     for task in tasks:
@@ -131,15 +57,22 @@ def _list(store: "Samples", options: argparse.Namespace) -> int:
         for label, count in counts.items():
             print(f"  {count:6}  {label}")
     if not tasks and not options.json:
-        print(f"No task in {store.folder} yet. Make one: python -m recognizer new NAME --region hand --labels ok,stop")
+        make = "python -m recognizer tasks new NAME --subject hand --labels ok,stop"
+        print(f"No task in {store.folder} yet. Make one: {make}")
     return 0
 
 
-def _show(store: "Samples", options: argparse.Namespace) -> int:
-    from recognizer.commands.sample_sheet import contact_sheet
-    from recognizer.overlay.text import missing_fonts
-    from recognizer.sinks.png import write_png
-
+def _show(words: Sequence[str]) -> int:
+    parser = Parser("samples show", "Draw a contact sheet with the samples' ids.", example="greetings --label hello")
+    add_task(parser)
+    parser.add_argument("--label", help="of this label alone")
+    parser.add_argument(
+        "--each", type=at_least_1, default=EACH, metavar="N", help=f"samples of each label (default {EACH})"
+    )
+    parser.add_argument("--output", type=Path, metavar="PNG", help="default output/samples-TASK.png")
+    add_samples(parser)
+    options = parser.parse_args(words)
+    store = Samples(options.samples)
     task = store.task(options.task).name
     sheet, missing = contact_sheet(store, task, label=options.label, each=options.each)
     path = options.output or Path("output") / f"samples-{task}.png"
@@ -150,7 +83,19 @@ def _show(store: "Samples", options: argparse.Namespace) -> int:
     return 0
 
 
-def _relabel(store: "Samples", options: argparse.Namespace) -> int:
+def _relabel(words: Sequence[str]) -> int:
+    parser = Parser(
+        "samples relabel",
+        "Give all samples of a label another one, or those that are chosen.",
+        example="greetings helo hello",
+    )
+    add_task(parser)
+    parser.add_argument("label", metavar="FROM")
+    parser.add_argument("to", metavar="TO")
+    _add_choice(parser)
+    add_samples(parser)
+    options = parser.parse_args(words)
+    store = Samples(options.samples)
     if options.sample or options.session:
         count = store.relabel(_chosen(store, options), options.to)
     else:
@@ -159,7 +104,17 @@ def _relabel(store: "Samples", options: argparse.Namespace) -> int:
     return 0
 
 
-def _delete(store: "Samples", options: argparse.Namespace) -> int:
+def _delete(words: Sequence[str]) -> int:
+    parser = Parser(
+        "samples delete", "Delete the samples that are chosen, or a task.", example="greetings --label hello"
+    )
+    add_task(parser)
+    parser.add_argument("--label", help="samples of this label, and the label itself where nothing else is chosen")
+    parser.add_argument("--all", action="store_true", help="the task with all its samples")
+    _add_choice(parser)
+    add_samples(parser)
+    options = parser.parse_args(words)
+    store = Samples(options.samples)
     if options.sample or options.session:
         count = store.delete(_chosen(store, options))
     elif options.label is not None:
@@ -174,45 +129,66 @@ def _delete(store: "Samples", options: argparse.Namespace) -> int:
     return 0
 
 
-def _merge(store: "Samples", options: argparse.Namespace) -> int:
-    count = store.merge(options.task, options.into)
+def _merge(words: Sequence[str]) -> int:
+    parser = Parser("samples merge", "Move all samples of a task into another one.", example="signs greetings")
+    add_task(parser)
+    parser.add_argument("into", metavar="INTO", help="another task of the same subject")
+    add_samples(parser)
+    options = parser.parse_args(words)
+    count = Samples(options.samples).merge(options.task, options.into)
     print(f"Moved {count} samples of {options.task} into {options.into}")
     return 0
 
 
-def _export(store: "Samples", options: argparse.Namespace) -> int:
-    from recognizer.samples.archive import export_zip
-
-    left_out = export_zip(store, options.zip, options.tasks or None)
+def _export(words: Sequence[str]) -> int:
+    parser = Parser("samples export", "Write pictures and samples.csv into one file.", example="greetings samples.zip")
+    parser.add_argument("tasks", nargs="*", metavar="TASK", help="default: all")
+    parser.add_argument("zip", type=Path, metavar="ZIP", help="the file to write")
+    add_samples(parser)
+    options = parser.parse_args(words)
+    left_out = export_zip(Samples(options.samples), options.zip, options.tasks or None)
     print(f"Wrote {options.zip}")
     return _told(left_out)
 
 
-def _import(store: "Samples", options: argparse.Namespace) -> int:
-    from recognizer.samples.archive import import_zip
-    from recognizer.subjects.catalogue import picture_finder
-    from recognizer.teaching.import_pictures import import_folder, labels_in
-
+def _import(words: Sequence[str]) -> int:
+    parser = Parser(
+        "samples import", "Add the samples of an exported zip, or pictures in folders named by label.",
+        example="greetings photos/ --subject hand",
+    )  # fmt: skip
+    parser.add_argument("task", nargs="?", metavar="TASK", help="for a folder; a zip says itself which tasks it holds")
+    parser.add_argument("path", type=Path, metavar="ZIP|DIR")
+    parser.add_argument("--subject", choices=REGIONS, help="of a task that is new")
+    add_samples(parser)
+    options = parser.parse_args(words)
+    store = Samples(options.samples)
     if not options.path.exists():
         raise SamplesError(f"{options.path} is not there. Give a zip of samples export, or a folder of label/picture.")
     if not options.path.is_dir():
-        if options.task or options.region:
-            raise SamplesError("A zip says itself which tasks it holds: leave out --task and --region.")
-        return _tell_import(import_zip(store, options.path))
+        if options.task or options.subject:
+            raise SamplesError("A zip says itself which tasks it holds: leave out TASK and --subject.")
+        return _print_imported(import_zip(store, options.path))
     if not options.task:
-        raise SamplesError("A folder does not say which task it is for. Add --task NAME.")
-    if options.region is not None and options.task not in [task.name for task in store.tasks()]:
-        store.create_task(options.task, options.region, labels_in(options.path))
-    region = store.task(options.task).region
-    if options.region not in (None, region):
-        raise SamplesError(f"The task {options.task} shows a {region}, not a {options.region}. Leave out --region.")
-    with picture_finder(region) as find:
-        return _tell_import(import_folder(store, options.path, options.task, find))
+        raise SamplesError(
+            f"A folder does not say which task it is for. Name one: python -m recognizer samples import TASK {options.path}"
+        )
+    if options.subject is not None and options.task not in [task.name for task in store.tasks()]:
+        store.create_task(options.task, options.subject, labels_in(options.path))
+    subject = store.task(options.task).region
+    if options.subject not in (None, subject):
+        raise SamplesError(f"The task {options.task} shows a {subject}, not a {options.subject}. Leave out --subject.")
+    with picture_finder(subject) as find:
+        return _print_imported(import_folder(store, options.path, options.task, find))
 
 
-def _verify(store: "Samples", options: argparse.Namespace) -> int:
-    from recognizer.samples.verify import set_aside, verify
-
+def _verify(words: Sequence[str]) -> int:
+    parser = Parser("samples verify", "Find rows without pictures, pictures without rows, and what cannot be read.")
+    parser.add_argument(
+        "--set-aside", action="store_true", help="move what is wrong to .set-aside/; nothing is deleted"
+    )
+    add_samples(parser)
+    options = parser.parse_args(words)
+    store = Samples(options.samples)
     problems = verify(store)
     if not problems:
         print(f"{len(store.read())} samples in {store.folder}: all is well")
@@ -230,7 +206,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--session", help="those of this session alone")
 
 
-def _chosen(store: "Samples", options: argparse.Namespace) -> "list[Sample]":
+def _chosen(store: Samples, options: argparse.Namespace) -> list[Sample]:
     """The task's samples that the flags choose; a label, id or session without samples is an error."""
     samples = store.read(options.task)
     if options.label is not None:
@@ -249,7 +225,7 @@ def _chosen(store: "Samples", options: argparse.Namespace) -> "list[Sample]":
     return samples
 
 
-def _tell_import(imported: "Imported") -> int:
+def _print_imported(imported: Imported) -> int:
     there = f", {imported.already_there} were there already" if imported.already_there else ""
     print(f"Imported {len(imported.added)} samples{there}")
     return _told(imported.refused)
@@ -261,3 +237,16 @@ def _told(lines: Sequence[str]) -> int:
     if len(lines) > SHOWN:
         print(f"… and {len(lines) - SHOWN} more", file=sys.stderr)
     return SOME_FAILED if lines else 0
+
+
+WORDS = {
+    "record": Word("TASK", "out of a video, a folder or a camera, without a window", record),
+    "list": Word("[TASK]", "tasks, their labels and how many samples each has", _list),
+    "show": Word("TASK", "a contact sheet, output/samples-TASK.png, with the samples' ids", _show),
+    "relabel": Word("TASK FROM TO", "all samples of a label, or those that are chosen", _relabel),
+    "delete": Word("TASK", "samples that are chosen, or the task with --all", _delete),
+    "merge": Word("TASK INTO", "all samples of a task into another of the same subject", _merge),
+    "export": Word("[TASK…] ZIP", "pictures and samples.csv in one file", _export),
+    "import": Word("ZIP | TASK DIR", "such a file, or a folder of label/picture", _import),
+    "verify": Word("", "rows without pictures, pictures without rows, and what cannot be read", _verify),
+}

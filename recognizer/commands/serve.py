@@ -1,21 +1,23 @@
-"""`python -m recognizer serve`: flags to a server that runs until Ctrl-C."""
+"""`recognizer serve`: a server that runs until Ctrl-C."""
 
-import argparse
 import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
+from recognizer.commands.options import Parser, add_models, add_samples
+from recognizer.serve.cluster import serve_on_cluster
 from recognizer.serve.one_machine import serve
+from recognizer.serve.settings import ServeSettings, is_loopback
 from recognizer.system import paths
-from recognizer.system.remote import folder_of
 
 
-def run_serve(words: Sequence[str]) -> int:
+def run(words: Sequence[str]) -> int:
     """Returns 0 at the end, or raises RecognizerError."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recognizer serve",
-        description="The recognizer in the browser and over REST, documented at /docs.",
+    parser = Parser(
+        "serve",
+        "The recognizer in the browser and over REST, documented at /docs.",
+        example="--host 0.0.0.0 --workers 2",
     )
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in (default 127.0.0.1)")
     parser.add_argument("--port", type=int, default=8000, help="0 for one that is free (default 8000)")
@@ -24,26 +26,15 @@ def run_serve(words: Sequence[str]) -> int:
     parser.add_argument("--name", action="append", default=[], help="a further name that this machine is reached under")
     parser.add_argument("--certificate", type=Path, metavar="PEM", help="for https, which browsers ask for the camera")
     parser.add_argument("--key", type=Path, metavar="PEM", help="of the certificate")
-    parser.add_argument(
-        "--models", type=folder_of, help="another model folder (default: RECOGNIZER_MODELS, else models/)"
-    )
-    parser.add_argument(
-        "--data",
-        type=folder_of,
-        metavar="FOLDER",
-        help="of the samples (default: RECOGNIZER_CAPTURES, else data/captures/)",
-    )
+    add_models(parser)
+    add_samples(parser)
     parser.add_argument(
         "--cluster", nargs="?", const="", metavar="ADDRESS",
         help="on the Ray cluster whose head is at ADDRESS, else on the one that runs here, else on this machine's cores",
     )  # fmt: skip
     options = parser.parse_args(words)
-    if options.data:
-        os.environ[paths.CAPTURES_VARIABLE] = str(options.data)  # for the processes that read pictures, too
-
-    from recognizer.registry.synced import models_folder
-    from recognizer.serve.settings import ServeSettings, is_loopback
-
+    if options.samples:
+        os.environ[paths.CAPTURES_VARIABLE] = str(options.samples)  # for the processes that read pictures, too
     token = options.token
     if token is None and not is_loopback(options.host):
         token = secrets.token_urlsafe(24)
@@ -52,13 +43,11 @@ def run_serve(words: Sequence[str]) -> int:
         port=options.port,
         token=token,
         workers=options.workers,
-        models=options.models or models_folder(),
+        models=options.models,
         names=tuple(options.name),
         certificate=options.certificate,
         key=options.key,
     )
     if options.cluster is not None:
-        from recognizer.serve.cluster import serve_on_cluster
-
         return serve_on_cluster(settings, options.cluster)
     return serve(settings)

@@ -191,7 +191,7 @@ class Landmarker:
             except (RuntimeError, ValueError, OSError) as error:
                 line = str(error).splitlines()[0]
                 raise AssetError(
-                    f"{task_path} is missing or damaged ({line}). Fetch it again: python -m recognizer.registry.assets"
+                    f"{task_path} is missing or damaged ({line}). Fetch it again: python -m recognizer assets"
                 ) from error
             self._image: Callable[[np.ndarray], Any] = lambda image_rgb: mediapipe.Image(
                 image_format=mediapipe.ImageFormat.SRGB, data=image_rgb

@@ -46,7 +46,7 @@ class Appearance:
                 self._input = self._network.get_input_details()[0]["index"]
         except (OSError, LookupError, ValueError, RuntimeError, struct.error, zipfile.BadZipFile) as error:
             raise AssetError(
-                f"{task_path} is missing or damaged ({error}). Fetch it again: python -m recognizer.registry.assets"
+                f"{task_path} is missing or damaged ({error}). Fetch it again: python -m recognizer assets"
             ) from error
 
     def features(self, crop_bgr: np.ndarray, landmarks: np.ndarray, side: str) -> np.ndarray:

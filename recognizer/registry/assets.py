@@ -1,9 +1,8 @@
 """Files that the project needs and does not ship, such as MediaPipe's hand model: checksums, and where to get them.
 
-`python -m recognizer.registry.assets` fetches what is missing.
+`python -m recognizer assets` fetches what is missing.
 """
 
-import argparse
 import hashlib
 import struct
 import subprocess
@@ -18,9 +17,8 @@ from typing import BinaryIO
 from recognizer.errors import AssetError, DownloadError
 from recognizer.system import files, paths
 from recognizer.system.download import TIMEOUT_S, download, mismatch, one_line, part_of, storing
-from recognizer.system.terminal import exit_on_error
 
-FETCH = "python3 start.py assets, or python -m recognizer.registry.assets"  # the remedy wherever an asset is missing
+FETCH = "python3 start.py assets, or python -m recognizer assets"  # the remedy wherever an asset is missing
 ALIGNMENT_BYTES = 64  # LiteRT copies the weights of a network that does not lie at a multiple of this, and warns
 ALIGNMENT_TAG = 0xD935  # of padding in a zip entry, as Android's zipalign writes it
 
@@ -144,18 +142,6 @@ def pack(wheel: Path, members: tuple[tuple[str, str], ...], file: BinaryIO) -> N
         raise DownloadError(f"{wheel.name} is not the wheel that was expected ({error}).") from error
 
 
-def main() -> None:
-    """Fetch every asset that is missing and say where it is."""
-    argparse.ArgumentParser(
-        prog="python -m recognizer.registry.assets",
-        description=f"Fetch what is missing: {', '.join(asset.file for asset in ASSETS.values())}.",
-        epilog="It goes into the folder that RECOGNIZER_ASSETS names, else into models/assets/.",
-    ).parse_args()
-    with exit_on_error():
-        for name in ASSETS:
-            print(f"{name}: {fetch_asset(name)}")
-
-
 def _path(name: str, folder: Path | None) -> Path:
     return (folder or paths.assets()) / ASSETS[name].file
 
@@ -176,7 +162,3 @@ def _download_wheel(requirement: str, folder: Path) -> Path:
         reason = ([line for line in ran.stderr.splitlines() if line.strip()] or ["no reason given"])[-1]
         raise DownloadError(f"pip could not download {requirement} ({one_line(reason.removeprefix('ERROR: '))}).")
     return wheels[0]
-
-
-if __name__ == "__main__":
-    main()

@@ -35,4 +35,4 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 
 def retrain_advice(task: str) -> str:
-    return f"Fetch the repository's models/ again, or run: python -m training.shipped.digits {task}"
+    return f"Fetch the repository's models/ again, or run: python -m recognizer train {task}"

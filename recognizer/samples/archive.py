@@ -76,7 +76,7 @@ def import_zip(store: Samples, path: Path) -> Imported:
             if TABLE not in infos:
                 raise SamplesError(
                     f"{path} holds no {TABLE}. Unpack it and import the folder: "
-                    "python -m recognizer samples import DIR --task NAME"
+                    "python -m recognizer samples import TASK DIR"
                 )
             rows = parsed_table(_member(archive, infos[TABLE], TABLE_LIMIT))
             samples = [row for row in rows if isinstance(row, Sample)]
@@ -117,7 +117,7 @@ def _make_room(
     if card is None and there is None:
         raise SamplesError(
             f"{archive.filename} does not say what {name} shows. "
-            f'Make the task first: python -m recognizer new "{name}" --region hand|paper|box --labels WORDS'
+            f'Make the task first: python -m recognizer tasks new "{name}" --subject hand|paper|box --labels WORDS'
         )
     if card is not None:
         packed = read_card(name, _member(archive, card, CARD_LIMIT), f"{archive.filename}: {card.filename}")

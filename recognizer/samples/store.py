@@ -104,7 +104,7 @@ class Samples:
             there = f"There are: {', '.join(names)}" if names else "There is none yet"
             raise SamplesError(
                 f"No task {name} in {self.folder}. {there}. "
-                f"Make one: python -m recognizer new {name} --region hand --labels ok,stop"
+                f"Make one: python -m recognizer tasks new {name} --subject hand --labels ok,stop"
             )
         return read_card(name, self._read(self.folder / name / CARD), str(self.folder / name / CARD))
 

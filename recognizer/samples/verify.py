@@ -57,7 +57,7 @@ def _of_tasks(store: Samples) -> Iterator[Problem]:
     used = dict.fromkeys((found.task, found.label) for _, found in store.scan() if isinstance(found, Sample))
     for name in sorted(names | {task for task, _ in used}):
         if name not in names:
-            remedy = f'Make it again: python -m recognizer new "{name}" --region hand|paper|box --labels WORDS'
+            remedy = f'Make it again: python -m recognizer tasks new "{name}" --subject hand|paper|box --labels WORDS'
             yield Problem("task", f"{name} has samples and no {CARD}", remedy)
             continue
         try:

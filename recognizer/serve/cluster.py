@@ -22,15 +22,17 @@ from recognizer.errors import AssetError, SettingsError
 from recognizer.registry.assets import find_asset
 from recognizer.samples.store import Samples
 from recognizer.samples.synced import captures_folder
+from recognizer.serve.app import create_app
 from recognizer.serve.listening import KEEP_ALIVE_S, address, listening
+from recognizer.serve.settings import ServeSettings
+from recognizer.serve.workers.pool import STREAMS_LIMIT
 from recognizer.system import paths
 from recognizer.system.ray_cluster import connected, first_line
-from recognizer.system.remote import is_mirror, url_of
+from recognizer.system.remote import folder_of, is_mirror, url_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from recognizer.serve.settings import ServeSettings
 
 OWNER, STREAMS = "recognizer", "recognizer-streams"
 STREAMS_AT = "/v1/stream"
@@ -50,7 +52,7 @@ HAND_MODEL = "hand_landmarker"
 QUIET = {"log_level": "WARNING", "enable_access_log": False}
 
 
-def serve_on_cluster(settings: "ServeSettings", head: str) -> int:
+def serve_on_cluster(settings: ServeSettings, head: str) -> int:
     """Answer until Ctrl-C. Raises SettingsError where the cluster cannot be used."""
     with listening(settings) as listener:
         port = listener.getsockname()[1]
@@ -62,7 +64,7 @@ def serve_on_cluster(settings: "ServeSettings", head: str) -> int:
 
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ray has its own, which ends at once
         logging.getLogger("ray.serve").setLevel(logging.WARNING)
-        check_seen(ray, {"--models": settings.models, "--data": captures})
+        check_seen(ray, {"--models": settings.models, "--samples": captures})
         cores = sum(node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"])
         failures = (RuntimeError, TimeoutError, ray.exceptions.RayError, serve.exceptions.RayServeException)
         try:
@@ -89,9 +91,8 @@ def serve_on_cluster(settings: "ServeSettings", head: str) -> int:
     return 0
 
 
-def deploy(serve: Any, settings: "ServeSettings", captures: Path, most: int, machine: str) -> None:
+def deploy(serve: Any, settings: ServeSettings, captures: Path, most: int, machine: str) -> None:
     """Start both applications, the owner where the resource `machine` is, and at `most` so many replicas."""
-    from recognizer.serve.workers.pool import STREAMS_LIMIT
 
     common = {"logging_config": QUIET, "health_check_period_s": 2}
     owner = serve.deployment(
@@ -111,7 +112,7 @@ def deploy(serve: Any, settings: "ServeSettings", captures: Path, most: int, mac
     serve.run(streams.bind(), name=STREAMS, route_prefix=STREAMS_AT)
 
 
-def builder(settings: "ServeSettings", captures: Path) -> "Callable[[], ASGIApp]":
+def builder(settings: ServeSettings, captures: Path) -> "Callable[[], ASGIApp]":
     """What makes the app in a replica, on whichever machine that is: what it needs of this one travels with it."""
     models = _named(settings.models)
     settings = dataclasses.replace(settings, certificate=None, key=None)  # the proxy's
@@ -124,8 +125,6 @@ def builder(settings: "ServeSettings", captures: Path) -> "Callable[[], ASGIApp]
         asset = find_asset(HAND_MODEL).read_bytes()
 
     def build() -> "ASGIApp":
-        from recognizer.serve.app import create_app
-        from recognizer.system.remote import folder_of
 
         os.environ |= environment
         if asset:

@@ -1,18 +1,15 @@
 """The socket that the server listens on, and its address."""
 
 import socket
-from typing import TYPE_CHECKING
 
 from recognizer.errors import SettingsError
-
-if TYPE_CHECKING:
-    from recognizer.serve.settings import ServeSettings
+from recognizer.serve.settings import ServeSettings
 
 KEEP_ALIVE_S = 60  # a page that is looked at asks again within this
 BACKLOG = 128
 
 
-def address(settings: "ServeSettings") -> str:
+def address(settings: ServeSettings) -> str:
     """What to open in a browser."""
     scheme = "https" if settings.certificate else "http"
     host = socket.gethostname() if settings.host in ("0.0.0.0", "::") else settings.host
@@ -21,7 +18,7 @@ def address(settings: "ServeSettings") -> str:
     return f"{scheme}://{host}:{settings.port}{way_in}"
 
 
-def listening(settings: "ServeSettings") -> socket.socket:
+def listening(settings: ServeSettings) -> socket.socket:
     """The socket that is asked, before anything is loaded. Raises SettingsError where the port is taken."""
     try:
         # the protocol has to be named: asyncio sends small answers at once on sockets that it knows to be TCP

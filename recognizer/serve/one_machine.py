@@ -1,23 +1,18 @@
 """The server on one machine."""
 
-from typing import TYPE_CHECKING
-
+from recognizer.serve.app import create_app
+from recognizer.serve.guard import BODY_LIMIT
 from recognizer.serve.listening import KEEP_ALIVE_S, address, listening
-
-if TYPE_CHECKING:
-    from recognizer.serve.settings import ServeSettings
+from recognizer.serve.settings import ServeSettings
 
 LEAVE_S = 10  # for what is being answered at Ctrl-C
 
 
-def serve(settings: "ServeSettings") -> int:
+def serve(settings: ServeSettings) -> int:
     """Answer until Ctrl-C; what is being written is finished."""
     import dataclasses
 
     import uvicorn
-
-    from recognizer.serve.app import create_app
-    from recognizer.serve.guard import BODY_LIMIT
 
     with listening(settings) as listener:
         settings = dataclasses.replace(settings, port=listener.getsockname()[1])

@@ -3,7 +3,7 @@
 import itertools
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ class ImageFolder(Source):
         if not path.is_dir():
             self._pictures: Iterator[tuple[Path, np.ndarray]] = iter([(path, read_image(path))])
             return
-        pictures = _readable(_picture_files(path))
+        pictures = _readable(picture_files(path))
         first = next(pictures, None)
         if first is None:
             remedy = "Put JPEG or PNG files into it"
@@ -60,12 +60,19 @@ def _readable(paths: list[Path]) -> Iterator[tuple[Path, np.ndarray]]:
         yield path, image_bgr
 
 
-def _picture_files(folder: Path) -> list[Path]:
-    def natural(path: Path) -> list[tuple[int, str]]:
-        return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path.name.lower())]
-
+def picture_files(folder: Path) -> list[Path]:
+    """The folder's pictures in natural order, without hidden ones. Raises SourceError where it cannot be read."""
     try:
         paths = [path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES]
     except OSError as error:
         raise SourceError(f"{folder} cannot be read: {error.strerror or error}.") from error
-    return sorted((path for path in paths if not path.name.startswith(".")), key=natural)
+    return in_natural_order(path for path in paths if not path.name.startswith("."))
+
+
+def in_natural_order(paths: Iterable[Path]) -> list[Path]:
+    """Sorted by name, 2.png before 10.png."""
+
+    def natural(path: Path) -> list[tuple[int, str]]:
+        return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path.name.lower())]
+
+    return sorted(paths, key=natural)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 
 from recognizer.sources.source import Source
+from recognizer.studio.scenes import Studio
 from recognizer.values import Frame
 
 
@@ -11,7 +12,6 @@ class StudioSource(Source):
     """A scene drawn by code, without end. paced: the scene follows the clock, and frames that are late are left out."""
 
     def __init__(self, scene: str, size_wh: tuple[int, int], fps: float, *, paced: bool = False) -> None:
-        from recognizer.studio.scenes import Studio
 
         super().__init__("studio", live=paced)
         self._open_scene = lambda scene: Studio(scene, size_wh, fps)

@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from recognizer.finders.guide_box import BoxFinder
+from recognizer.finders.still_hand import Finder, HeldFinder
+from recognizer.finders.writing import WritingFinder
 from recognizer.preprocess import pictures
 from recognizer.samples.sample import Sample
 from recognizer.subjects.hands import open_hands
 from recognizer.subjects.paper import ink_of
 from recognizer.subjects.subject import RegionFinder
 from recognizer.values import Frame, Prediction, Region
-
-if TYPE_CHECKING:
-    from recognizer.finders.still_hand import Finder
 
 
 class Untaught:
@@ -29,14 +29,9 @@ class Untaught:
 def open_finder(region: str, *, stream: bool, hands: "Callable[[], Finder] | None" = None) -> RegionFinder:
     """What finds a task's regions; `stream` for frames that follow each other. It may have a `close`. Raises AssetError."""
     if region == "paper":
-        from recognizer.finders.writing import WritingFinder
-
         return WritingFinder(video=stream)
     if region == "box":
-        from recognizer.finders.guide_box import BoxFinder
-
         return BoxFinder()
-    from recognizer.finders.still_hand import HeldFinder
 
     return HeldFinder((hands or open_hands)()) if stream else open_hands(stream=False)
 

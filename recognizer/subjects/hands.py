@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recognizer.finders.hands import HandFinder
+from recognizer.registry.assets import find_asset
 from recognizer.values import Frame, Prediction, Region
-
-if TYPE_CHECKING:
-    from recognizer.finders.hands import HandFinder
 
 MAX_SPEED = 2.0  # hand sizes a second: a hand that moves faster is on its way, or signs a J or Z
 SAME_HAND = 0.6  # of a hand's size: a hand further away than this in the last frame is another one
@@ -61,9 +59,7 @@ def _travel(landmarks: np.ndarray, before: Sequence[np.ndarray]) -> float | None
     return nearest if nearest < SAME_HAND else None
 
 
-def open_hands(*, stream: bool = True) -> "HandFinder":
+def open_hands(*, stream: bool = True) -> HandFinder:
     """What finds hands by their joints. Raises AssetError."""
-    from recognizer.finders.hands import HandFinder
-    from recognizer.registry.assets import find_asset
 
     return HandFinder(find_asset("hand_landmarker"), video=stream, guide=stream)

@@ -4,12 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from recognizer.preprocess import sharpness
+from recognizer.samples.sample import new_session
+from recognizer.samples.store import Samples
+from recognizer.subjects.subject import RegionFinder
+from recognizer.teaching.recording import SIMILAR_KEPT, lacks_joints, subject
+from recognizer.values import Frame, Observation
+
 if TYPE_CHECKING:
     import numpy as np
 
-    from recognizer.samples.store import Samples
-    from recognizer.subjects.subject import RegionFinder
-    from recognizer.values import Frame
 
 EVERY = 3  # frames: ten samples a second of a 30-fps video, as a held key records
 
@@ -25,11 +29,11 @@ class Captured:
 
 
 def capture(
-    store: "Samples",
+    store: Samples,
     task: str,
     label: str,
     frames: "Iterable[Frame]",
-    finder: "RegionFinder",
+    finder: RegionFinder,
     every: int = EVERY,
     most: int | None = None,
     looks: int | None = None,
@@ -38,10 +42,6 @@ def capture(
 
     The finder sees all frames, since it follows what it has found. Raises SamplesError.
     """
-    from recognizer.preprocess import sharpness
-    from recognizer.samples.sample import new_session
-    from recognizer.teaching.recording import SIMILAR_KEPT, lacks_joints, subject
-    from recognizer.values import Observation
 
     captured, session, home = Captured(), new_session(), store.task(task)
     thumbnails: list[np.ndarray] = []

@@ -1,6 +1,5 @@
 """Turns folders of labelled pictures into samples."""
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -89,27 +88,28 @@ def _shown(image_bgr: np.ndarray, region: Region | None) -> np.ndarray:
 SHOWN_TO_TELL = 24  # pictures that are looked at to find out a task's region
 
 
-def import_pictures(store: Samples, options: argparse.Namespace) -> None:
-    """The folder's pictures become samples of the task, which is made where it is new."""
-    if not options.folder.is_dir():
-        raise SamplesError(
-            f"{options.folder} is not a folder. Give one that holds a folder of pictures for each label."
-        )
-    labels = labels_in(options.folder)
-    there = next((task for task in store.tasks() if task.name == options.task), None)
-    region = there.region if there else options.region or region_of(options.folder)
-    if options.region not in (None, region):
-        raise SamplesError(f"The task {options.task} shows a {region}, not a {options.region}. Leave out --region.")
-    with picture_finder(region) as find:
+def import_pictures(store: Samples, folder: Path, task: str, region: str | None = None) -> None:
+    """The folder's pictures become samples of the task, which is made where it is new.
+
+    `region` is what a new task shows; None where the pictures are to say. Raises SamplesError, AssetError.
+    """
+    if not folder.is_dir():
+        raise SamplesError(f"{folder} is not a folder. Give one that holds a folder of pictures for each label.")
+    labels = labels_in(folder)
+    there = next((one for one in store.tasks() if one.name == task), None)
+    shown = there.region if there else region or region_of(folder)
+    if region not in (None, shown):
+        raise SamplesError(f"The task {task} shows a {shown}, not a {region}. Leave out --subject.")
+    with picture_finder(shown) as find:
         if there is None:
-            store.create_task(options.task, region, labels)
-        imported = import_folder(store, options.folder, options.task, find)
+            store.create_task(task, shown, labels)
+        imported = import_folder(store, folder, task, find)
     for line in imported.refused:
         print(line, file=sys.stderr)
     if imported.refused and not imported.added and not imported.already_there:
         if there is None:
-            store.delete_task(options.task)
-        raise SamplesError(f"None of the pictures in {options.folder} can be read.")
+            store.delete_task(task)
+        raise SamplesError(f"None of the pictures in {folder} can be read.")
 
 
 def region_of(folder: Path) -> str:

@@ -23,6 +23,7 @@ from recognizer.overlay.drawing import (
     touches,
 )
 from recognizer.overlay.overlay import place_banner
+from recognizer.studio.drawn_hands import draw_hand
 from recognizer.values import Box
 from recognizer.window.game import RockPaperScissors, Round
 
@@ -150,7 +151,6 @@ def opponent_hand(sign: str, scale: Scale) -> np.ndarray:
 @lru_cache(maxsize=12)
 def hand_picture(sign: str, height: int) -> np.ndarray:
     """The computer's hand, (height, w, 4) uint8 with the colours multiplied by alpha."""
-    from recognizer.studio.drawn_hands import draw_hand
 
     ways = {"rock": "S", "paper": "open", "scissors": "V"}
     hand = draw_hand(

@@ -62,7 +62,7 @@ def learn(options: argparse.Namespace, tell: Tell) -> Path | None:
     tell("reading", 0.0)
     store = Samples(options.captures)
     if options.folder is not None:
-        import_pictures(store, options)
+        import_pictures(store, options.folder, options.task, options.region)
     task = store.task(options.task)
     rows = store.read(task.name)
     current = current_version(options.models, task)

@@ -1,0 +1,9 @@
+"""`recognizer learn TASK`: trains a task on its samples, in another process."""
+
+from collections.abc import Sequence
+
+from recognizer.commands.other_process import run_module
+
+
+def run(words: Sequence[str]) -> int:
+    return run_module("training", ["learn", *words])

@@ -1,0 +1,48 @@
+"""`recognizer samples record`: samples of one label out of a video, a folder of pictures, a camera or the studio."""
+
+from collections.abc import Sequence
+
+from recognizer.commands.options import Parser, add_models, add_samples, add_task, at_least_1
+from recognizer.samples.sample import clean_label
+from recognizer.samples.store import Samples
+from recognizer.sources.opening import open_source
+from recognizer.subjects.catalogue import finding
+from recognizer.system.ctrl_c import CtrlC
+from recognizer.tasks import task_to_record
+from recognizer.teaching.capture import EVERY, capture
+
+ENDLESS_FRAMES = 300  # of a source without an end: ten seconds
+
+
+def record(words: Sequence[str]) -> int:
+    """Returns 0, 1 where no sample was kept, or raises RecognizerError."""
+    parser = Parser(
+        "samples record",
+        "Record samples of one label without a window: sharp frames that differ from those kept before.",
+        example="greetings --label hello --source clip.mp4",
+    )
+    add_task(parser)
+    parser.add_argument("--label", required=True, help="what the source shows; added to the task where it is new")
+    parser.add_argument("--source", required=True, help="video file, picture folder, camera number, studio, address")
+    parser.add_argument("--every", type=at_least_1, default=EVERY, metavar="N", help=f"take each Nth frame ({EVERY})")
+    parser.add_argument("--max", type=at_least_1, metavar="N", help="stop after N samples")
+    parser.add_argument("--max-frames", type=at_least_1, metavar="N", help="stop after N frames looked at")
+    add_samples(parser)
+    add_models(parser)
+    options = parser.parse_args(words)
+    store = Samples(options.samples)
+    task = task_to_record(store, options.models, options.task)
+    label = clean_label(options.label)
+    if label not in task.labels:
+        store.add_labels(task.name, [label])
+        print(f"{task.name} has a new label: {label}")
+    with CtrlC() as ctrl_c, open_source(options.source) as source, finding(task.region, stream=True) as finder:
+        endless = source.live or options.source.startswith("studio")
+        looks = options.max_frames or (ENDLESS_FRAMES // options.every if endless else None)
+        frames = ctrl_c.frames(source)
+        captured = capture(store, task.name, label, frames, finder, options.every, options.max, looks)
+    print(
+        f"Kept {captured.kept} of {label} in {task.name}; left out {captured.empty} frames without a {task.region}, "
+        f"{captured.blurred} blurred, {captured.duplicates} like one before"
+    )
+    return 0 if captured.kept else 1

@@ -1,0 +1,73 @@
+"""`recognizer tasks`: which tasks there are, and a new one."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from recognizer.commands.options import Parser, Word, add_models, add_samples, run_word
+from recognizer.errors import ModelError
+from recognizer.registry import card, store
+from recognizer.samples.sample import REGIONS, Task
+from recognizer.samples.store import Samples
+from recognizer.tasks import TASKS, has_model, shipped_and_own
+
+
+def run(words: Sequence[str]) -> int:
+    """Returns 0, or raises RecognizerError."""
+    description = "List the tasks, or make one of your own, ready to record."
+    return run_word("tasks", description, WORDS, 'new greetings --subject hand --labels "hello,thumbs up"', words)
+
+
+def _list(words: Sequence[str]) -> int:
+    parser = Parser("tasks list", "List the tasks: shipped, user-trained, or waiting for a first model.")
+    parser.add_argument("--json", action="store_true", help="one JSON object a task and line")
+    add_models(parser)
+    add_samples(parser)
+    options = parser.parse_args(words)
+    own = {task.name: task for task in Samples(options.samples).tasks()}
+    for name in shipped_and_own(options.models, own):
+        state = _state(name, options.models)
+        subject, labels = _subject_and_labels(name, options.models, own)
+        if options.json:
+            line = {"task": name, "state": state, "subject": subject, "labels": labels}
+            print(json.dumps(line, ensure_ascii=False))
+        else:
+            print(f"{name}: {', '.join(filter(None, [state, subject, ' '.join(labels)]))}")
+    return 0
+
+
+def _state(name: str, models: Path) -> str:
+    if not has_model(models, name):
+        return "shipped, its model is not here" if name in TASKS else "waiting for a first model"
+    return "shipped" if name in TASKS else "user-trained"
+
+
+def _subject_and_labels(name: str, models: Path, own: dict[str, Task]) -> tuple[str | None, list[str]]:
+    """What the task's model says, or else its samples; nothing where the model is damaged: doctor says more."""
+    try:
+        content = card.read_card(store.current(models, name))
+        return content.get("region"), content["labels"]
+    except ModelError:
+        return (own[name].region, list(own[name].labels)) if name in own else (None, [])
+
+
+def _new(words: Sequence[str]) -> int:
+    parser = Parser(
+        "tasks new", "Make a task of your own, ready to record.",
+        example='greetings --subject hand --labels "hello,thumbs up"',
+    )  # fmt: skip
+    parser.add_argument("name", metavar="NAME", help="letters, digits, spaces, - and _, in any script")
+    parser.add_argument("--subject", choices=REGIONS, required=True, help="what the camera is shown")
+    parser.add_argument("--labels", required=True, help='words with commas between them: "ok,stop,thumbs up"')
+    add_samples(parser)
+    options = parser.parse_args(words)
+    labels = [word for word in options.labels.split(",") if word.strip()]
+    task = Samples(options.samples).create_task(options.name, options.subject, labels)
+    print(f"Made {task.name} ({task.region}): {', '.join(task.labels)}")
+    return 0
+
+
+WORDS = {
+    "list": Word("", "the tasks there are: shipped, user-trained, or waiting for a first model", _list),
+    "new": Word("NAME", "make a task of your own, ready to record", _new),
+}
