@@ -117,7 +117,7 @@ def run_workshop(home: Path, name: str, *more: str) -> float:
              str(home / name / "R.md"), *more]  # fmt: skip
     began_s = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "training.workshop.whole_table", *words], capture_output=True, text=True,
+        [sys.executable, "-m", "training", "table", *words], capture_output=True, text=True,
         env=child_environment(**{paths.DATA_VARIABLE: str(home / "data")}, TF_CPP_MIN_LOG_LEVEL="3"), check=False,
     )  # fmt: skip
     if done.returncode:

@@ -205,7 +205,7 @@ def unseen_directions(folder: Path, models: Path) -> Directions:
 
 
 def by_signs(found: Hands, directions: Directions) -> Method:
-    """What `training.lessons.learn` does with a new task of hands; its "features" are row numbers."""
+    """What a training does with a new task of hands; its "features" are row numbers."""
     kernel, bias = directions
     looks = found.looks[:, 0].astype(np.float32) @ kernel + bias
     landmarks, left = found.landmarks[:, 0].astype(np.float64), found.left[:, 0]

@@ -23,6 +23,7 @@ from recognizer.system.terminal import exit_on_error
 from recognizer.values import Box, Frame, Hand, Region
 from training.lessons import learn
 from training.lessons.views import view_of
+from training.settings import LearnSettings
 
 COUNTS = (10, 100, 1000, 10_000)
 TASK, LABELS = "signs", ("left", "middle", "right")
@@ -93,8 +94,7 @@ def by_hand(store: Samples) -> np.ndarray:
 
 def learn_all(captures: Path, models: Path) -> None:
     os.environ[paths.CAPTURES_VARIABLE] = str(captures)
-    words = ["--task", TASK, "--captures", str(captures), "--models", str(models), "--force"]
-    learn.learn(learn.parse(words), lambda *_: None)
+    learn.learn(LearnSettings(TASK, samples=captures, models=models, force=True), lambda *_: None)
     assert registry_store.current(models, TASK).is_dir()
 
 

@@ -39,6 +39,7 @@ from recognizer.teaching.teacher import ENTER, SAMPLE_EVERY_S, Teacher
 from recognizer.values import Frame, Observation
 from training.datasets.mnist import has_mnist, load_mnist
 from training.lessons import learn
+from training.settings import LearnSettings
 
 SIZE_WH = (1280, 720)
 FPS = 30.0
@@ -157,8 +158,7 @@ class Workplace:
         os.environ[paths.ASSETS_VARIABLE] = str(self.models.parent / "assets")
 
     def learn(self, task: str) -> None:
-        words = ["--task", task, "--captures", str(self.captures), "--models", str(self.models), "--force"]
-        learn.learn(learn.parse(words), lambda *_: None)
+        learn.learn(LearnSettings(task, samples=self.captures, models=self.models, force=True), lambda *_: None)
 
     def record(self, task: str, label: str, frames: Iterator[Frame]) -> None:
         """A sample of what is found in each frame."""

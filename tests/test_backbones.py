@@ -4,6 +4,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,9 +18,12 @@ from recognizer.pipeline import open_pipeline
 from recognizer.samples.store import Samples
 from recognizer.system import paths
 from recognizer.values import Box, Frame, Region
+from training.__main__ import main
+from training.commands import backbones as commands_backbones
 from training.lessons import learn, starting_point, views
 from training.networks import backbones, transfer
 from training.networks.backbones import backbone_file, exported, weights_at_hand
+from training.settings import LearnSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 COLOURS = {"red mug": (40, 40, 200), "नीला": (200, 90, 40), "green": (60, 180, 60)}
@@ -59,11 +63,11 @@ def record(store: Samples, task: str, counts: dict[str, int], seed: int = 0) -> 
             store.add(task, label, region, Frame(image, 0, 0.0, "drawn"), "first", "drawn")
 
 
-def teach(tmp_path: Path, *more: str) -> dict:
-    """The result that --json tells."""
+def teach(tmp_path: Path, **more: Any) -> dict:
+    """The result of a training."""
     told: list[dict] = []
-    words = ["--task", "things", "--models", str(tmp_path / "models"), *more]
-    learn.learn(learn.parse(words), lambda stage, progress, result=None: told.append(result))
+    settings = LearnSettings("things", models=tmp_path / "models", **more)
+    learn.learn(settings, lambda stage, progress, result=None: told.append(result))
     return told[-1]
 
 
@@ -87,7 +91,7 @@ def test_things_are_learned_recognised_and_joined(tmp_path: Path, backbone: list
         assert empty.guide == Box(176, 96, 464, 384)
     store.delete([sample for sample in store.read("things") if sample.label == first])
     record(store, "things", {third: 6})
-    assert teach(tmp_path, "--force")["published"]
+    assert teach(tmp_path, force=True)["published"]
     assert backbone == ["VGG16 imagenet"]  # it was made once
     with open_pipeline("things", tmp_path / "models", smooth=False) as pipeline:
         said = [pipeline.step(Frame(held(label, rng), 0, 0.0, "drawn")).predictions[0] for label in COLOURS]
@@ -163,8 +167,8 @@ def test_other_weights_are_another_backbone_and_those_that_keras_fetched_are_not
 def test_the_command_makes_one_and_tells_where_it_is(
     tmp_path: Path, made: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backbones.signal, "signal", lambda *_: None)
-    backbones.main(["--models", str(tmp_path / "models")])
+    monkeypatch.setattr(commands_backbones.signal, "signal", lambda *_: None)
+    main(["backbones", "--models", str(tmp_path / "models")])
     assert Path(capsys.readouterr().out.splitlines()[-1]).read_bytes() == b"imagenet"
     assert made == ["VGG16"]
 
@@ -175,10 +179,9 @@ def test_a_kept_backbone_is_learned_on_without_tensorflow(tmp_path: Path, backbo
     store.create_task("things", "box", [*COLOURS])
     record(store, "things", dict.fromkeys(COLOURS, 6))
     backbone_file(None, tmp_path / "models")
-    program = "import sys; from training.lessons import learn; from training.networks import backbones; "
-    program += "backbones.weights_at_hand = lambda name: None; "
-    program += "learn.main(); sys.exit('tensorflow' in sys.modules)"
-    words = ["--task", "things", "--models", str(tmp_path / "models")]
+    program = "import sys; from training.__main__ import main; from training.networks import backbones; "
+    program += "backbones.weights_at_hand = lambda name: None; main(); sys.exit('tensorflow' in sys.modules)"
+    words = ["learn", "things", "--models", str(tmp_path / "models")]
     done = subprocess.run(
         [sys.executable, "-c", program, *words], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -208,12 +211,12 @@ def test_an_unknown_backbone_is_told(tmp_path: Path) -> None:
 def test_ink_has_no_colour_and_pictures_alone_forget_nothing(tmp_path: Path) -> None:
     store = Samples()
     paper = store.create_task("notes", "paper", ["a"])
-    options = learn.parse(["--task", "notes", "--network", "vgg16"])
+    settings = LearnSettings("notes", network="vgg16")
     with pytest.raises(SettingsError, match="which has no colour"):
-        starting_point.sees_colours(paper, None, options)
+        starting_point.sees_colours(paper, None, settings)
     hand = store.create_task("signs", "hand", ["a", "b"])
-    assert starting_point.sees_colours(hand, None, options)
-    assert not starting_point.sees_colours(hand, None, learn.parse(["--task", "signs"]))
+    assert starting_point.sees_colours(hand, None, settings)
+    assert not starting_point.sees_colours(hand, None, LearnSettings("signs"))
 
 
 def test_a_thing_held_up_again_is_the_same_in_another_place_and_light() -> None:

@@ -1,6 +1,5 @@
 """The real tasks on a real cluster of two nodes on this machine."""
 
-import argparse
 import os
 import re
 import signal
@@ -16,8 +15,10 @@ from recognizer.classifiers.classifier import Classifier
 from recognizer.errors import SettingsError
 from recognizer.registry import card, store
 from recognizer.system.ray_cluster import connected
+from training.__main__ import main
 from training.datasets import dataset, named
-from training.workshop import cluster, plan, whole_table
+from training.settings import TableSettings
+from training.workshop import cluster, plan
 from training.workshop.run import HISTORY, METRICS, PREDICTIONS, child_environment, read_metrics
 
 pytestmark = pytest.mark.no_cover
@@ -52,7 +53,7 @@ def words(home, *more):
 
 def start(data, home, *more):
     return subprocess.Popen(
-        [sys.executable, "-u", "-m", "training.workshop.whole_table", *words(home, *more)],
+        [sys.executable, "-u", "-m", "training", "table", *words(home, *more)],
         env=child_environment(RECOGNIZER_DATA=str(data)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 
@@ -71,7 +72,7 @@ def test_a_cluster_gives_what_one_machine_gives(nodes, data, tmp_path, monkeypat
     """The workshop is stopped on the way, then a worker is killed; the same command goes on, and nothing differs."""
     alone, home = tmp_path / "alone", tmp_path / "home"
     monkeypatch.setenv("RECOGNIZER_DATA", str(data))
-    whole_table.main(words(alone))
+    main(["table", *words(alone)])
 
     command = ["--cluster", nodes.address]
     process = start(data, home, *command)
@@ -122,7 +123,7 @@ def test_a_cluster_gives_what_one_machine_gives(nodes, data, tmp_path, monkeypat
 def test_a_run_that_fails_leaves_the_others(nodes, data, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RECOGNIZER_DATA", str(data))
     with pytest.raises(SystemExit) as end:
-        whole_table.main([*words(tmp_path, "--cluster", nodes.address), "--networks", "knn", "--data", "rps", "mnist"])
+        main(["table", *words(tmp_path, "--cluster", nodes.address), "--networks", "knn", "--data", "rps", "mnist"])
     said = capsys.readouterr()
     assert end.value.code == 2
     assert said.err == "1 of 2 runs failed; see above. The same command tries them again.\n"
@@ -131,12 +132,10 @@ def test_a_run_that_fails_leaves_the_others(nodes, data, tmp_path, monkeypatch, 
 
 
 def test_every_seed_has_its_runs(tmp_path):
-    options = argparse.Namespace(
-        networks=["linear", "knn"], seeds=[0, 2], limit=None, epochs=None, runs=tmp_path, models=tmp_path
-    )
-    cells = plan.cells_of(["mnist"], options)
+    table = TableSettings(networks=["linear", "knn"], seeds=[0, 2], runs=tmp_path, models=tmp_path)
+    cells = plan.cells_of(["mnist"], table)
     assert [cell.run.name for cell in cells] == ["mnist-linear-0", "mnist-knn-0", "mnist-linear-2", "mnist-knn-2"]
-    assert "--seed 2" in " ".join(cells[-1].words)
+    assert [cell.settings.seed for cell in cells] == [0, 0, 2, 2]
 
 
 def test_a_run_takes_the_smallest_machine_and_a_gpu_where_there_is_one():
@@ -152,7 +151,7 @@ def test_ray_that_is_not_there_is_one_line(data, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RECOGNIZER_DATA", str(data))
     monkeypatch.setattr("recognizer.system.ray_cluster.find_spec", lambda name: None)
     with pytest.raises(SystemExit) as end:
-        whole_table.main(words(tmp_path, "--cluster"))
+        main(["table", *words(tmp_path, "--cluster")])
     assert end.value.code == 2
     err = capsys.readouterr().err
     assert "requirements-cluster.txt" in err

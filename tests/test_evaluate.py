@@ -1,5 +1,4 @@
 import re
-import sys
 from types import SimpleNamespace
 
 import cv2
@@ -15,6 +14,8 @@ from recognizer.sinks.png import write_png
 from recognizer.studio.handwriting import digit_strokes, draw_strokes
 from recognizer.system import paths
 from recognizer.values import Frame, Prediction
+from training.__main__ import main
+from training.commands import evaluate as commands_evaluate
 from training.datasets import rooms
 from training.datasets.dataset import Images
 from training.datasets.sheets import Digits
@@ -171,34 +172,31 @@ def test_parts_that_a_clip_does_not_have_are_one_line(shows):
     assert "\n" not in str(caught.value)
 
 
-def run_main(monkeypatch, capsys, *words):
+def run_main(capsys, *words):
     """Exit code and stderr of the command."""
-    monkeypatch.setattr(sys, "argv", ["evaluate", *words])
     with pytest.raises(SystemExit) as end:
-        evaluate.main()
-    if isinstance(end.value.code, str):  # what Python itself prints, with exit code 1
-        return 1, end.value.code + "\n"
+        main(["evaluate", *words])
     return end.value.code, capsys.readouterr().err
 
 
-def test_no_model_is_one_line(monkeypatch, capsys, tmp_path):
-    code, err = run_main(monkeypatch, capsys, "mnist", "--models", str(tmp_path))
+def test_no_model_is_one_line(capsys, tmp_path):
+    code, err = run_main(capsys, "mnist", "--models", str(tmp_path))
     assert err.startswith("No model for the task digits")
     assert err.count("\n") == 1
     assert code == 2
 
 
-def test_photos_of_which_folder(monkeypatch, capsys):
-    monkeypatch.setattr(evaluate, "open_pipeline", lambda *words, **named: pipeline_that_says("1"))
-    code, err = run_main(monkeypatch, capsys, "photos")
-    assert err == "photos needs a folder: python -m training.evaluation.evaluate photos DIR\n"
+def test_photos_of_which_folder(capsys):
+    code, err = run_main(capsys, "photos")
+    assert err.startswith("python -m recognizer evaluate photos: the following arguments are required: DIR")
+    assert err.count("\n") == 1
     assert code == 2
 
 
 def test_a_photograph_that_is_none_is_named(monkeypatch, capsys, photos):
     (photos / "ben" / "3" / "broken.jpg").write_bytes(b"no picture")
-    monkeypatch.setattr(evaluate, "open_pipeline", lambda *words, **named: pipeline_that_says("1"))
-    code, err = run_main(monkeypatch, capsys, "photos", str(photos))
+    monkeypatch.setattr(commands_evaluate, "open_pipeline", lambda *words, **named: pipeline_that_says("1"))
+    code, err = run_main(capsys, "photos", str(photos))
     assert "broken.jpg" in err
     assert err.count("\n") == 1
     assert code == 2

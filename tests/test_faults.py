@@ -580,7 +580,7 @@ def test_a_smoother_outlives_frames_whose_clock_jumps() -> None:
 
 
 def learning(captures: Path, models: Path, **others: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "training.lessons.learn", "--task", "signs", "--captures", str(captures)]
+    command = [sys.executable, "-m", "training", "learn", "signs", "--samples", str(captures)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **others}
     return subprocess.Popen(
         [*command, "--models", str(models)],

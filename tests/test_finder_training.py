@@ -38,7 +38,7 @@ def few(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("name", "command"), [("characters", "draw"), ("verifier", "propose")])
 def test_nothing_to_learn_from_is_said(tmp_path, name, command) -> None:
-    with pytest.raises(DataError, match=rf"Draw them: python -m training\.finder {command}"):
+    with pytest.raises(DataError, match=rf"Draw them: python -m training finder {command}"):
         fitting.fit(name, tmp_path, 1, None)
 
 
@@ -63,9 +63,9 @@ def test_networks_learn_from_drawn_rooms_and_are_published_with_a_card(few, eage
     assert ((seen.scores > 0) & (seen.scores < 1)).all()
     assert seen.readings.sum(axis=1) == pytest.approx([1, 1])
     card = json.loads((networks / "card.json").read_text())
-    assert card["ink"]["command"] == "python -m training.finders.fitting fit ink"
+    assert card["ink"]["command"] == "python -m training finder fit ink"
     assert np.isfinite(card["characters"]["held_out_loss"])
-    assert card["verifier"]["command"] == "python -m training.finders.fitting fit verifier"
+    assert card["verifier"]["command"] == "python -m training finder fit verifier"
     assert np.isfinite(card["verifier"]["held_out_loss"])
 
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -9,8 +10,10 @@ from recognizer.errors import DataError
 from recognizer.preprocess.pictures import HAND_VERSION, hand_image
 from recognizer.registry import card as registry_card
 from recognizer.registry import store
+from training.__main__ import main
 from training.datasets import augment, dataset, named
-from training.workshop import compare, figures, fitting, report, train
+from training.settings import TrainSettings
+from training.workshop import figures, fitting, report, train
 from training.workshop import run as workshop_run
 
 pytestmark = pytest.mark.no_cover
@@ -65,12 +68,12 @@ def home(eager, tmp_path_factory):
 
 def run(home, *words):
     where = ["--runs", str(home / "runs"), "--models", str(home / "models")]
-    train.main(["--data", str(home / "shapes"), *where, *words])
+    main(["train", "--data", str(home / "shapes"), *where, *words])
 
 
 def failure(capsys, *words):
     with pytest.raises(SystemExit) as end:
-        train.main(list(words))
+        main(["train", *words])
     assert end.value.code == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1
@@ -90,7 +93,7 @@ def test_a_run_writes_down_everything(home):
     assert sum(one["right"] for one in metrics["per_class"].values()) == metrics["right"]
     assert metrics["parameters"] > 0
     assert metrics["ms_a_picture"] > 0
-    assert metrics["command"].startswith("python -m training.shipped.digits --data ")
+    assert metrics["command"].startswith("python -m recognizer workshop train --data ")
     assert "--batch-size 16" in metrics["command"]
     assert len((folder / "history.csv").read_text().splitlines()) == metrics["epochs"] + 1
 
@@ -122,7 +125,7 @@ def test_what_is_published_can_be_held_to_the_camera(home, network):
 @pytest.mark.slow
 def test_the_runs_compare(home, capsys, tmp_path):
     runs = [str(home / "runs" / f"shapes-{network}-0") for network in ("cnn", "knn", "linear")]
-    compare.main([*runs, "--picture", str(tmp_path / "compare.png")])
+    main(["compare", *runs, "--picture", str(tmp_path / "compare.png")])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines[1:4]] == ["linear", "knn", "cnn"]
     assert (tmp_path / "compare.png").is_file()
@@ -244,10 +247,10 @@ def test_clothes_are_mirrored_and_digits_never():
 
 
 def test_a_network_has_its_own_augmentation_on_some_data():
-    words = ["--data", "d", "--network", "cnn"]
-    assert fitting.augmentation(train.parse(words), "mnist") == "light"
-    assert fitting.augmentation(train.parse(words), "fashion-mnist") == "none"
-    assert fitting.augmentation(train.parse([*words, "--augment", "strong"]), "fashion-mnist") == "strong"
+    settings = TrainSettings("d", "cnn")
+    assert fitting.augmentation(settings, "mnist") == "light"
+    assert fitting.augmentation(settings, "fashion-mnist") == "none"
+    assert fitting.augmentation(replace(settings, augment="strong"), "fashion-mnist") == "strong"
 
 
 @pytest.mark.parametrize(
@@ -260,6 +263,4 @@ def test_a_network_has_its_own_augmentation_on_some_data():
     ],
 )
 def test_an_option_that_says_nothing_is_one_line(words, line, capsys):
-    with pytest.raises(SystemExit):
-        train.parse(["--data", "mnist", "--network", "vgg16", *words])
-    assert line in capsys.readouterr().err
+    assert line in failure(capsys, "--data", "mnist", "--network", "vgg16", *words)

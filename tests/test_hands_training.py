@@ -17,10 +17,12 @@ from recognizer.registry import card as registry_card
 from recognizer.registry import store
 from recognizer.system import paths
 from recognizer.values import Box, Hand, Region
+from training.__main__ import main
 from training.datasets import hand_photographs, hand_variations
 from training.datasets.dataset import Images
 from training.datasets.hand_photographs import LABELS, Hands
 from training.evaluation import sign_kinds
+from training.settings import KINDS
 from training.shipped import sign_fitting, sign_material, sign_verdicts
 
 pytestmark = pytest.mark.no_cover
@@ -175,9 +177,10 @@ from collections.abc import Sequence
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 import test_hands_training
+from training.__main__ import main
 from training.datasets import hand_photographs
 from training.networks.tensorflow import import_tensorflow
-from training.shipped import digits, sign_fitting, sign_material, sign_verdicts, signs
+from training.shipped import sign_fitting, sign_material, sign_verdicts, signs
 signs.gather = lambda task, runs, seed: test_hands_training.drawn_material(
     runs / task, test_hands_training.TRAINED
 )
@@ -186,7 +189,7 @@ hand_photographs.list_sha256 = lambda name: "0" * 64
 for name, value in test_hands_training.QUICK.items():
     setattr(sign_fitting, name, value)
 import_tensorflow().config.run_functions_eagerly(True)
-digits.main()
+main()
 """
 
 
@@ -194,7 +197,7 @@ digits.main()
 def trained(tmp_path_factory):
     """A home with models/ and runs/ after a quick training on drawn poses: all three kinds."""
     home = tmp_path_factory.mktemp("home")
-    words = ["rps", "--models", str(home / "models"), "--runs", str(home / "runs")]
+    words = ["shipped", "rps", "--models", str(home / "models"), "--runs", str(home / "runs")]
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM.format(tests=str(REPOSITORY / "tests")), *words],
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
@@ -225,7 +228,7 @@ def test_the_cards_say_what_they_are_and_come_from(trained):
         card = json.loads(path.read_text())
         assert card["labels"] == ["rock", "paper", "scissors"]
         assert card["region"] == "hand"
-        assert card["command"].startswith("python -m training.shipped.digits rps")
+        assert card["command"].startswith("python -m recognizer train rps")
         assert card["git_commit"]
         assert 0 <= card["rejection"]["min_confidence"] <= 1
         assert set(card["metrics"]["people_left_out"]) == set(TRAINED)
@@ -261,8 +264,8 @@ def test_a_second_run_uses_what_the_folds_kept(trained, monkeypatch):
     monkeypatch.setattr(sign_material, "load_sign_mnist", drawn_sign_mnist)
     monkeypatch.setattr(sign_material, "rps_subset", lambda signs: signs)
     monkeypatch.setattr(sign_verdicts, "fit", None)  # whoever fits again fails
-    verdicts = sign_verdicts.judge(material, list(sign_fitting.KINDS))
-    assert set(verdicts) == set(sign_fitting.KINDS)
+    verdicts = sign_verdicts.judge(material, list(KINDS))
+    assert set(verdicts) == set(KINDS)
     assert verdicts["pose"].average > 0.8
     assert verdicts["fused"].average > 0.8
 
@@ -279,11 +282,11 @@ def test_all_kinds_are_in_one_table(trained, tmp_path, monkeypatch):
     looks = SimpleNamespace(features=lambda *_: np.zeros(appearance.SIZE, np.float32))
     monkeypatch.setattr(hands, "find_asset", lambda name: Path("none.task"))
     monkeypatch.setattr(appearance, "Appearance", lambda path: looks)
-    sign_kinds.main(["--models", str(trained[0] / "models"), "--results", str(tmp_path / "SIGNS.md")])
+    main(["evaluate", "kinds", "--models", str(trained[0] / "models"), "--results", str(tmp_path / "SIGNS.md")])
     text = (tmp_path / "SIGNS.md").read_text(encoding="utf-8")
     rows = {row.split(" | ")[0].strip("|* "): row.split(" | ") for row in text.splitlines() if row.startswith("| ")}
     assert rows["kind"][1 : 3 + len(TRAINED)] == [*TRAINED, "average", "nothing"]
-    assert set(sign_fitting.KINDS) < set(rows)
+    assert set(KINDS) < set(rows)
     assert "120 (rps)" in text
     card = registry_card.read_card(sign_kinds.version(trained[0] / "models", "rps", "pose"))
     assert f"{100 * card['metrics']['people_left_out']['anna']:.1f} %" in rows["pose"][1]
@@ -294,8 +297,8 @@ def test_all_kinds_are_in_one_table(trained, tmp_path, monkeypatch):
 
 
 def test_a_kind_that_was_never_trained_is_one_line(tmp_path, capsys):
-    with pytest.raises(ModelError, match="python -m training.shipped.digits letters --kind pose"):
+    with pytest.raises(ModelError, match="python -m recognizer train letters --kind pose"):
         sign_kinds.version(tmp_path, "letters", "pose")
     with pytest.raises(SystemExit):
-        sign_kinds.main(["--models", str(tmp_path)])
+        main(["evaluate", "kinds", "--models", str(tmp_path)])
     assert capsys.readouterr().err.count("\n") == 1

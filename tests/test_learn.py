@@ -21,8 +21,8 @@ from recognizer.registry import store as registry_store
 from recognizer.samples.store import Samples
 from recognizer.teaching import import_pictures
 from recognizer.values import Box, Frame, Hand, Region
+from training.__main__ import main
 from training.lessons import starting_point, verdict
-from training.lessons.learn import main
 from training.lessons.verdict import judged, split
 
 SIGNS = {"fist": (), "one": (1,), "two": (1, 2), "five": (0, 1, 2, 3, 4)}  # fingers that are stretched
@@ -64,7 +64,7 @@ def record(folder: Path, counts: dict[str, int], *, shown: dict[str, str] | None
 
 def teach(folder: Path, *more: str, task: str = "signs") -> int:
     """The exit status of the command."""
-    words = ["--task", task, "--captures", str(folder / "captures"), "--models", str(folder / "models"), *more]
+    words = ["learn", task, "--samples", str(folder / "captures"), "--models", str(folder / "models"), *more]
     try:
         main(words)
     except SystemExit as leaving:
@@ -272,7 +272,7 @@ def test_errors_take_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "joints have none: add --network vgg16" in error("--full")
     (tmp_path / "pictures" / "a").mkdir(parents=True)
     (tmp_path / "pictures" / "a" / "1.png").write_bytes(b"no picture")
-    assert teach(tmp_path, "--from", str(tmp_path / "pictures"), "--region", "paper", task="bad") == 2
+    assert teach(tmp_path, "--from", str(tmp_path / "pictures"), "--subject", "paper", task="bad") == 2
     lines = capsys.readouterr().err.splitlines()
     assert "1.png" in lines[0]
     assert "can be read" in lines[-1]
@@ -296,7 +296,7 @@ def test_a_plus_joins_the_digits(
     shutil.copytree(published_models / "digits", tmp_path / "models" / "digits")
     rng = np.random.default_rng(0)
     folder = pictures(tmp_path / "pictures", 8, rng)
-    assert teach(tmp_path, "--from", str(folder), "--region", "paper", "--json", task="digits") == 0
+    assert teach(tmp_path, "--from", str(folder), "--subject", "paper", "--json", task="digits") == 0
     result = result_of(capsys)
     assert result["after"]["accuracy"] == 1
     assert result["after"]["known"] >= result["before"]["known"] - verdict.MAX_LOSS

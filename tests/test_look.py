@@ -1,8 +1,8 @@
 import numpy as np
 
+from training.__main__ import main
 from training.datasets import named
 from training.datasets.dataset import DataSet
-from training.workshop import look
 
 
 def test_counts_and_picture(tmp_path, capsys, monkeypatch):
@@ -10,7 +10,7 @@ def test_counts_and_picture(tmp_path, capsys, monkeypatch):
     labels = np.array([0] * 6 + [1] * 3)
     data = DataSet("shades", ["dark", "light"], "paper", images[:9], labels, images[9:], labels[:3], "here", "0")
     monkeypatch.setattr(named, "load", lambda *words: data)
-    look.main(["--data", "shades", "--runs", str(tmp_path)])
+    main(["look", "--data", "shades", "--runs", str(tmp_path)])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("shades from here: 9 pictures to learn from, 3 to test on, 28×28×1")
     assert lines[1].split()[:3] == ["dark", "6", "3"]

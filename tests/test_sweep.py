@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -18,10 +19,13 @@ from waiting import HANG_S
 
 from recognizer.errors import DataError, SettingsError
 from recognizer.samples.store import Samples
+from training.__main__ import main
+from training.commands import shipped
 from training.datasets import dataset, named
 from training.networks import hand_networks, tuning
 from training.networks.plain import WORKSHOP
-from training.shipped import digits, sign_fitting, sign_material, sign_verdicts
+from training.settings import SignsSettings, SweepSettings, TrainSettings
+from training.shipped import sign_fitting, sign_material, sign_verdicts
 from training.workshop import run, sweep, train
 from training.workshop.run import child_environment
 
@@ -58,10 +62,20 @@ def words(pictures, space, *more):
             str(space.parent / "runs"), *more]  # fmt: skip
 
 
+def workshop_settings(monkeypatch, command):
+    """What the training that the command names is asked to do."""
+    assert command[:5] == ["python", "-m", "recognizer", "workshop", "train"]
+    asked = []
+    monkeypatch.setattr(train, "train", lambda settings: asked.append(settings) or settings.runs)
+    main(command[4:])
+    return asked[0]
+
+
 # In place of each fit a score: what a fit gives is tested without a cluster. A bad trial waits for a file.
 PROGRAM = """
 import sys, time
 from pathlib import Path
+from training.__main__ import main
 from training.workshop import sweep
 
 class Scored(sweep.DataRoad):
@@ -72,14 +86,14 @@ class Scored(sweep.DataRoad):
         return 0.1 if bad else 0.6
 
 road_of = sweep.road_of
-sweep.road_of = lambda options: Scored(**vars(road_of(options)))
-sweep.main(sys.argv[1:])
+sweep.road_of = lambda settings: Scored(**vars(road_of(settings)))
+main(["sweep", *sys.argv[1:]])
 """
 
 
 @pytest.mark.slow
 def test_a_sweep_goes_on_after_ctrl_c_stops_a_bad_trial_and_tells_how_to_train_the_winner(
-    nodes, pictures, space, tmp_path
+    nodes, pictures, space, tmp_path, monkeypatch
 ):
     goes_on = tmp_path / "goes on"
 
@@ -114,10 +128,9 @@ def test_a_sweep_goes_on_after_ctrl_c_stops_a_bad_trial_and_tells_how_to_train_t
     table = {int(line.split()[0]): line for line in lines if re.match(r"\d     ", line)}
     assert sorted(table) == [0, 1, 2]
     trained = lines[-1].split()
-    assert trained[:3] == ["python", "-m", "training.shipped.digits"]
-    options = train.parse(trained[3:])
-    assert (options.data, options.network, options.epochs) == (str(pictures), "dense-256", 8)
-    assert options.rate in (None, 0.003)
+    best = workshop_settings(monkeypatch, trained)
+    assert (best.data, best.network, best.epochs) == (str(pictures), "dense-256", 8)
+    assert best.rate in (None, 0.003)
     assert re.match("2 .* 1e-07 .*stopped$", table[2])  # a bad trial, before it had seen both
 
 
@@ -134,9 +147,7 @@ def test_trials_that_were_done_before_an_interruption_are_compared_with(pictures
 
 @pytest.mark.slow
 def test_a_person_is_read_by_a_network_that_did_not_see_them(eager, pictures):
-    road = sweep.data_road(
-        named.load(str(pictures)), ["--data", "d", "--network", "linear", "--epochs", "12", "--batch-size", "8"], 0
-    )
+    road = sweep.data_road(named.load(str(pictures)), TrainSettings("d", "linear", epochs=12, batch_size=8))
     assert road.parts == ["source 1", "source 2"]  # the third is the test
     assert [len(part) for part in road.members] == [3 * EACH] * 2
     assert sorted(np.concatenate(road.members)) == list(range(6 * EACH))
@@ -148,11 +159,11 @@ def test_a_person_is_read_by_a_network_that_did_not_see_them(eager, pictures):
 def test_what_does_not_say_whose_it_is_is_dealt_at_random(capsys):
     images, labels = np.zeros((8, 28, 28, 1), np.uint8), np.arange(8) % 2
     data = dataset.DataSet("drawn", ["a", "b"], "paper", images, labels, images, labels, "drawn", "")
-    road = sweep.data_road(data, [], 0)
+    road = sweep.data_road(data, TrainSettings("d", "linear"))
     assert sorted(np.concatenate(road.members)) == list(range(8))
     assert "drawn does not say whose" in capsys.readouterr().out
     with pytest.raises(DataError, match="one person, series or session to learn from"):
-        sweep.data_road(replace(data, train_series=np.zeros(8, np.int64)), [], 0)
+        sweep.data_road(replace(data, train_series=np.zeros(8, np.int64)), TrainSettings("d", "linear"))
 
 
 def test_a_task_of_ones_own_is_swept_by_its_sessions(monkeypatch):
@@ -160,10 +171,10 @@ def test_a_task_of_ones_own_is_swept_by_its_sessions(monkeypatch):
     asked = []
     monkeypatch.setattr(named, "load", lambda name: asked.append(name) or "data")
     monkeypatch.setattr(named, "limited", lambda data, limit, seed: data)
-    monkeypatch.setattr(sweep, "data_road", lambda data, words, seed: words)
-    told = [sweep.road_of(sweep.parse(["--task", task, "--space", "s"])) for task in ("signs", "digits")]
+    monkeypatch.setattr(sweep, "data_road", lambda data, settings: settings)
+    roads = [sweep.road_of(SweepSettings(task, Path("s"))) for task in ("signs", "digits")]
     assert asked == ["captures/signs", "mnist"]
-    assert told[1] == ["--data", "mnist", "--network", "cnn-bn"]
+    assert roads[1].command == "python -m recognizer workshop train --data mnist --network cnn-bn"
 
 
 @pytest.mark.slow
@@ -177,7 +188,7 @@ def test_hands_leave_out_people(eager, tmp_path, monkeypatch):
     assert 0 < sent.score({"rate": 0.01, "augment": 0.5}, 0) <= 1
     wide, narrow = (hand_networks.pose_net(3, 0, width)[0].count_params() for width in (1.0, 0.5))
     assert narrow < wide
-    assert " ".join(road.command({"rate": 1e-3})) == "python -m training.shipped.digits rps --kind pose --rate 0.001"
+    assert road.command({"rate": 1e-3}) == "python -m recognizer train rps --kind pose --rate 0.001"
 
 
 def test_a_picture_without_a_sign_counts_only_where_it_gets_a_label(tmp_path, monkeypatch):
@@ -199,12 +210,14 @@ def test_a_picture_without_a_sign_counts_only_where_it_gets_a_label(tmp_path, mo
 
 
 def test_the_winners_options_reach_the_training_of_signs(monkeypatch):
-    argv = "train rps --kind pose --rate 0.001 --width 2 --augment 0.5 --keep 0.9"
-    monkeypatch.setattr(sys, "argv", argv.split())
-    seen = []
-    monkeypatch.setattr(digits, "train_signs", seen.append)
-    digits.main()
-    assert tuning.Tuning.of(seen[0]) == tuning.Tuning(0.001, 2, 0.5, 0.9)
+    asked = []
+    monkeypatch.setattr(shipped, "train_signs", asked.append)
+    main(["shipped", "rps", "--kind", "pose", "--rate", "0.001", "--width", "2", "--augment", "0.5", "--keep", "0.9"])
+    (settings,) = asked
+    assert settings == SignsSettings("rps", "pose", rate=0.001, width=2, augment=0.5, keep=0.9)
+    assert tuning.Tuning.of(settings.rate, settings.width, settings.augment, settings.keep) == tuning.Tuning(
+        0.001, 2, 0.5, 0.9
+    )
 
 
 def test_what_was_fitted_with_other_numbers_is_not_taken_for_the_same(tmp_path):
@@ -219,19 +232,20 @@ def test_what_was_fitted_with_other_numbers_is_not_taken_for_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("digits --rate 0.1", "--rate is of letters and rps"),
-        ("rps --width 2", "--width is of joints: add --kind pose"),
-        ("rps --kind pose --augment 3", "--augment 3 is not between 0 and 1"),
-        ("--data mnist --network linear --rate 0", "--rate 0 is not between"),
-        ("--data mnist --network knn --width 2", "--width is of hidden layers, and knn has none"),
+        ("shipped digits --rate 0.1", "unrecognized arguments: --rate 0.1"),
+        ("shipped rps --width 2", "--width is of joints: add --kind pose"),
+        ("shipped rps --kind pose --augment 3", "--augment 3 is not between 0 and 1"),
+        ("train --data mnist --network linear --rate 0", "--rate 0 is not between"),
+        ("train --data mnist --network knn --width 2", "--width is of hidden layers, and knn has none"),
     ],
 )
-def test_a_number_that_cannot_be_is_one_line(words, said, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["train", *words.split()])
+def test_a_number_that_cannot_be_is_one_line(words, said, capsys):
     with pytest.raises(SystemExit) as end:
-        digits.main()
+        main(words.split())
     assert end.value.code == 2
-    assert said in capsys.readouterr().err.splitlines()[-1]
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
 
 
 def test_hands_shown_as_they_are():
@@ -286,7 +300,7 @@ def test_a_space_that_makes_no_sense_is_one_line(text, said, tmp_path, capsys):
     path = tmp_path / "space.json"
     path.write_text(text)
     with pytest.raises(SystemExit) as end:
-        sweep.main(["--task", "mnist", "--space", str(path)])
+        main(["sweep", "--task", "mnist", "--space", str(path)])
     assert end.value.code == 2
     err = capsys.readouterr().err
     assert said in err
@@ -304,7 +318,7 @@ def test_a_space_of_hands_in_toml(tmp_path):
 def test_ray_that_is_not_there_is_one_line(space, monkeypatch, capsys):
     monkeypatch.setattr("recognizer.system.ray_cluster.find_spec", lambda name: None)
     with pytest.raises(SystemExit) as end:
-        sweep.main(["--task", "mnist", "--space", str(space)])
+        main(["sweep", "--task", "mnist", "--space", str(space)])
     assert end.value.code == 2
     err = capsys.readouterr().err
     assert "requirements-cluster.txt" in err

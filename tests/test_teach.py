@@ -399,8 +399,8 @@ def test_the_large_one_in_the_middle_is_meant() -> None:
 
 
 def run_script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str) -> TrainingProcess:
-    """A TrainingProcess of a script in place of training.lessons.learn."""
-    path = tmp_path / "training" / "learn.py"
+    """A TrainingProcess of a script in place of the project's own."""
+    path = tmp_path / "training" / "__main__.py"
     path.parent.mkdir()
     (path.parent / "__init__.py").touch()  # so that it goes before the project's own package, wherever that is
     path.write_text(script)

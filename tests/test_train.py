@@ -13,6 +13,7 @@ from recognizer.preprocess.pictures import mnist_image
 from recognizer.registry import card as registry_card
 from recognizer.registry import store
 from recognizer.studio.handwriting import digit_strokes, draw_strokes
+from training.__main__ import main
 from training.datasets import mnist as datasets_mnist
 from training.datasets import paper_scenes
 from training.shipped import digits
@@ -23,6 +24,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # The whole story on fewer pictures to test with: all of them would take longer than all the rest.
 PROGRAM = """
 import dataclasses
+from training.__main__ import main
 from training.shipped import digits
 
 def load_fewer():
@@ -31,9 +33,9 @@ def load_fewer():
 
 load, digits.load_mnist = digits.load_mnist, load_fewer
 digits.LEAST_HELD_OUT = 48
-digits.main()
+main()
 """
-QUICK = ["digits", "--epochs", "1", "--scenes", "120", "--limit", "200"]
+QUICK = ["shipped", "digits", "--epochs", "1", "--scenes", "120", "--limit", "200"]
 
 
 def written_digits(count):
@@ -61,7 +63,7 @@ def trained(data, tmp_path_factory):
         [
             sys.executable,
             "-m",
-            "training.shipped.digits",
+            "training",
             *QUICK,
             "--models",
             str(home / "models"),
@@ -90,7 +92,7 @@ def test_the_card_says_what_the_model_is(trained, data):
     assert card["rejection"]["max_distance"] > 0
     assert card["data"][0]["sha256"] == datasets_mnist.read_mnist_npz(data / "mnist.npz").sha256
     assert card["data"][0]["used"] == 160  # a fifth of the 200 is held out
-    assert card["command"].startswith("python -m training.shipped.digits digits --epochs 1")
+    assert card["command"].startswith("python -m recognizer train digits --epochs 1")
     assert card["git_commit"]
     assert all(0 <= value <= 1 for value in card["metrics"].values())
     assert "mnist_test_accuracy" in card["metrics"]
@@ -141,27 +143,24 @@ def test_scenes_are_drawn_once(trained, data, monkeypatch):
     assert not list((trained / "runs").rglob(".*"))
 
 
-def run_main(monkeypatch, capsys, *words):
+def run_main(capsys, *words):
     """Exit code and stderr of the command."""
-    monkeypatch.setattr(sys, "argv", ["train", *words])
     with pytest.raises(SystemExit) as end:
-        digits.main()
-    if isinstance(end.value.code, str):  # what Python itself prints, with exit code 1
-        return 1, end.value.code + "\n"
+        main(words)
     return end.value.code, capsys.readouterr().err
 
 
 def test_bad_data_is_one_line(monkeypatch, capsys, tmp_path):
     (tmp_path / "mnist.npz").write_bytes(b"")
     monkeypatch.setenv("RECOGNIZER_DATA", str(tmp_path))
-    code, err = run_main(monkeypatch, capsys, *QUICK, "--models", str(tmp_path), "--runs", str(tmp_path))
+    code, err = run_main(capsys, *QUICK, "--models", str(tmp_path), "--runs", str(tmp_path))
     assert err.startswith(str(tmp_path / "mnist.npz"))
     assert err.count("\n") == 1
     assert code == 2
 
 
-def test_an_unknown_task_lists_the_known(monkeypatch, capsys):
-    code, err = run_main(monkeypatch, capsys, "numbers")
+def test_an_unknown_task_lists_the_known(capsys):
+    code, err = run_main(capsys, "shipped", "numbers")
     assert code == 2
     assert "digits" in err
 
@@ -177,9 +176,8 @@ def test_a_run_that_fails_publishes_nothing(data, tmp_path, monkeypatch):
     monkeypatch.setattr(digits, "draw_crops", lambda *words: None)
     monkeypatch.setattr(digits, "fit", lambda *words: None)
     monkeypatch.setattr(digits, "publish", broken)
-    monkeypatch.setattr(sys, "argv", ["train", *QUICK, "--models", str(tmp_path / "m"), "--runs", str(tmp_path / "r")])
     with pytest.raises(SystemExit):
-        digits.main()
+        main([*QUICK, "--models", str(tmp_path / "m"), "--runs", str(tmp_path / "r")])
     assert list((tmp_path / "m" / "digits").iterdir()) == []
 
 
@@ -194,12 +192,12 @@ def test_a_fit_that_goes_on_has_the_later_stages() -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["letters", "--start", "."], "--start is of digits: letters and rps are fitted anew"),
+        (["letters", "--start", "."], "python -m recognizer train letters: unrecognized arguments: --start ."),
         (["digits", "--start", "nowhere"], "--start nowhere has no model.keras. Name a folder of models/digits."),
     ],
 )
-def test_what_it_cannot_go_on_from_is_one_line(words, line, monkeypatch, capsys) -> None:
-    monkeypatch.setattr(sys, "argv", ["train", *words])
-    with pytest.raises(SystemExit):
-        digits.main()
-    assert line in capsys.readouterr().err
+def test_what_it_cannot_go_on_from_is_one_line(words, line, capsys) -> None:
+    code, err = run_main(capsys, "shipped", *words)
+    assert code == 2
+    assert line in err
+    assert err.count("\n") == 1

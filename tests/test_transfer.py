@@ -1,5 +1,3 @@
-import argparse
-
 import numpy as np
 import pytest
 
@@ -7,6 +5,7 @@ from recognizer.errors import SettingsError
 from training.datasets.dataset import DataSet, split_of
 from training.networks import transfer
 from training.networks.litert import two_outputs
+from training.settings import TrainSettings
 from training.workshop import fit_transfer
 from training.workshop.report import feature_maps
 from training.workshop.run import probabilities_of
@@ -37,10 +36,9 @@ def data():
     return DataSet("shades", ["dark", "light"], "hand", images[:30], labels[:30], images[30:], labels[30:], "here", "0")
 
 
-def options(tmp_path, **more):
-    given = {"backbone": "VGG16", "weights": "imagenet", "side": 32, "seed": 0, "epochs": 3, "batch_size": 8,
-             "fine_tune": 1, "copies": None, "rate": None, "runs": tmp_path}  # fmt: skip
-    return argparse.Namespace(**{**given, **more})
+def settings(tmp_path, **more):
+    given = {"side": 32, "epochs": 3, "batch_size": 8, "fine_tune": 1, "runs": tmp_path}
+    return TrainSettings("shades", "vgg16", **{**given, **more})
 
 
 @pytest.mark.slow
@@ -48,7 +46,7 @@ def test_the_head_learns_then_the_last_block_with_it(data, tmp_path, monkeypatch
     import keras
 
     monkeypatch.setattr(transfer, "pretrained", tiny_vgg)
-    model, history = fit_transfer.fit_backbone(data, split_of(data, 0), "none", options(tmp_path))
+    model, history = fit_transfer.fit_backbone(data, split_of(data, 0), "none", settings(tmp_path))
     fresh, _ = tiny_vgg("VGG16", "imagenet", 32)
     by_name = {layer.name: layer for part in model.layers if hasattr(part, "layers") for layer in part.layers}
     for name, learns in (("block4_conv1", False), ("block5_conv1", True)):
@@ -72,7 +70,7 @@ def test_the_head_learns_then_the_last_block_with_it(data, tmp_path, monkeypatch
 def test_the_head_learns_at_the_rate_asked_for(data, tmp_path, monkeypatch):
     monkeypatch.setattr(transfer, "pretrained", tiny_vgg)
     losses = [
-        fit_transfer.fit_backbone(data, split_of(data, 0), "none", options(tmp_path, rate=rate, fine_tune=0))[1][
+        fit_transfer.fit_backbone(data, split_of(data, 0), "none", settings(tmp_path, rate=rate, fine_tune=0))[1][
             "val_loss"
         ]
         for rate in (None, 1e-9)

@@ -1,14 +1,14 @@
-import argparse
 import json
 
 import pytest
 
 from recognizer.errors import DataError
 from recognizer.system import paths
+from training.__main__ import main
 from training.datasets import named
+from training.settings import NETWORKS, TableSettings
 from training.workshop import plan, whole_table
 from training.workshop import results as workshop_results
-from training.workshop import run as workshop_run
 from training.workshop.run import METRICS
 
 
@@ -30,7 +30,7 @@ def runs(tmp_path, monkeypatch):
 
 
 def test_the_table_is_written_from_finished_runs(runs, tmp_path, capsys):
-    whole_table.main(["--write", "--runs", str(runs), "--results", str(tmp_path / "RESULTS.md")])
+    main(["table", "--write", "--runs", str(runs), "--results", str(tmp_path / "RESULTS.md")])
     lines = (tmp_path / "RESULTS.md").read_text(encoding="utf-8").splitlines()
     rows = [line for line in lines if line.startswith("| ")][2:]
     assert [row.split(" | ")[0] for row in rows] == ["| linear", "| cnn"]
@@ -41,12 +41,11 @@ def test_the_table_is_written_from_finished_runs(runs, tmp_path, capsys):
 
 def test_what_is_done_is_not_done_again(runs, monkeypatch):
     trained = []
-    monkeypatch.setattr(whole_table, "_train", lambda data, network, backend, options: trained.append(network))
+    monkeypatch.setattr(whole_table, "_train", lambda settings: trained.append(settings.network))
     monkeypatch.setattr(named, "load", lambda data: None)
     monkeypatch.setattr(plan, "find_spec", lambda name: None)
-    options = argparse.Namespace(data=["mnist"], networks=["linear", "knn", "cnn", "vgg16"], seeds=[0], limit=None,
-                                 runs=runs, write=False)  # fmt: skip
-    found, missing = whole_table.train_all(options)
+    table = TableSettings(["mnist"], ["linear", "knn", "cnn", "vgg16"], runs=runs)
+    found, missing = whole_table.train_all(table)
     assert trained == ["knn"]
     assert [run.name for run in found] == ["mnist-linear-0", "mnist-cnn-0"]
     assert missing == {}
@@ -78,12 +77,12 @@ def test_a_damaged_table_is_one_line_and_stays(runs, tmp_path, content):
 
 def test_no_runs_is_one_line(tmp_path, capsys):
     with pytest.raises(SystemExit) as end:
-        whole_table.main(["--write", "--runs", str(tmp_path)])
+        main(["table", "--write", "--runs", str(tmp_path)])
     assert end.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_pytorch_has_its_row_where_it_is_installed(monkeypatch):
     monkeypatch.setattr(plan, "find_spec", lambda name: object())
-    assert ("cnn", "torch") in plan.plan("mnist", workshop_run.NETWORKS)
-    assert all(backend == "tensorflow" for _, backend in plan.plan("rps", workshop_run.NETWORKS))
+    assert ("cnn", "torch") in plan.plan("mnist", NETWORKS)
+    assert all(backend == "tensorflow" for _, backend in plan.plan("rps", NETWORKS))

@@ -88,21 +88,18 @@ def _shown(image_bgr: np.ndarray, region: Region | None) -> np.ndarray:
 SHOWN_TO_TELL = 24  # pictures that are looked at to find out a task's region
 
 
-def import_pictures(store: Samples, folder: Path, task: str, region: str | None = None) -> None:
-    """The folder's pictures become samples of the task, which is made where it is new.
-
-    `region` is what a new task shows; None where the pictures are to say. Raises SamplesError, AssetError.
-    """
+def import_pictures(store: Samples, task: str, folder: Path, subject: str | None = None) -> None:
+    """The folder's pictures become samples of the task, which is made where it is new: of that subject, or of what they show."""
     if not folder.is_dir():
         raise SamplesError(f"{folder} is not a folder. Give one that holds a folder of pictures for each label.")
     labels = labels_in(folder)
     there = next((one for one in store.tasks() if one.name == task), None)
-    shown = there.region if there else region or region_of(folder)
-    if region not in (None, shown):
-        raise SamplesError(f"The task {task} shows a {shown}, not a {region}. Leave out --subject.")
-    with picture_finder(shown) as find:
+    region = there.region if there else subject or region_of(folder)
+    if subject not in (None, region):
+        raise SamplesError(f"The task {task} shows a {region}, not a {subject}. Leave out --subject.")
+    with picture_finder(region) as find:
         if there is None:
-            store.create_task(task, shown, labels)
+            store.create_task(task, region, labels)
         imported = import_folder(store, folder, task, find)
     for line in imported.refused:
         print(line, file=sys.stderr)

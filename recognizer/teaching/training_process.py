@@ -28,11 +28,11 @@ class Preparation(Protocol):
 
 
 class TrainingProcess:
-    """`python -m training.lessons.learn --json` as another process; `poll` gives the last line that it wrote."""
+    """`python -m training learn TASK --json` as another process; `poll` gives the last line that it wrote."""
 
     def __init__(self, task: str, models: Path, captures: Path) -> None:
-        command = [sys.executable, "-m", "training.lessons.learn", "--json", "--task", task]
-        command += ["--models", str(models), "--captures", str(captures)]
+        command = [sys.executable, "-m", "training", "learn", task, "--json"]
+        command += ["--models", str(models), "--samples", str(captures)]
         self._process = subprocess.Popen(
             command,
             cwd=paths.ROOT,
@@ -89,10 +89,10 @@ class TrainingProcess:
 
 
 class BackboneProcess:
-    """`python -m training.networks.backbones` as another process. What keeps it from its end is told by the training."""
+    """`python -m training backbones` as another process. What keeps it from its end is told by the training."""
 
     def __init__(self, models: Path) -> None:
-        command = [sys.executable, "-m", "training.networks.backbones", "--models", str(models)]
+        command = [sys.executable, "-m", "training", "backbones", "--models", str(models)]
         self._process = subprocess.Popen(command, cwd=paths.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def cancel(self) -> None:

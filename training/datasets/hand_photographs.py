@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from recognizer.errors import DataError
+from recognizer.finders.hands import HandFinder
 from recognizer.preprocess import appearance, pose
 from recognizer.preprocess.appearance import Appearance
 from recognizer.preprocess.pictures import SIDE, hand_image
@@ -111,8 +112,6 @@ def code_digest(*names: str) -> str:
 
 
 def _find_and_keep(model: Path, job: tuple[Path, Path]) -> None:
-    from recognizer.finders.hands import HandFinder
-
     source, path = job
     sight, rng = Appearance(model, threads=1), np.random.default_rng(0)
     parts = []

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from recognizer.errors import DataError, SourceError
+from recognizer.finders.writing import writing_in
 from recognizer.preprocess import pictures as preprocess_pictures
 from recognizer.samples.store import Samples
 from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
@@ -111,8 +112,6 @@ def framing(region: str, colour_side: int | None) -> Callable[[np.ndarray], np.n
 
 def largest_writing(picture: np.ndarray) -> np.ndarray:
     """The largest character found in a picture (h, w, 3) BGR, framed (28, 28) uint8 as MNIST's; black where none is."""
-    from recognizer.finders.writing import writing_in
-
     regions = writing_in(picture)
     if not regions:
         return np.zeros((SIDE, SIDE), np.uint8)

@@ -1,19 +1,8 @@
-"""How well a published model does, measured through the very pipeline that runs live.
+"""How well a published model does, measured through the very pipeline that runs live."""
 
-python -m training.evaluation.evaluate mnist
-python -m training.evaluation.evaluate photos DIR     (DIR/series/label/picture, or DIR/label/picture)
-python -m training.evaluation.evaluate mirrored DIR   (the same, and their mirror images: hand signs are read alike in both)
-python -m training.evaluation.evaluate clip FILE --task letters --shows A:0-89,V:90-179   (a video as a stream, frame by frame)
-python -m training.evaluation.evaluate rejection      (pictures that show no digit)
-python -m training.evaluation.evaluate rooms          (numbers on sheets that people hold in rooms, drawn; --sheet shows the failures)
-python -m training.evaluation.evaluate pages          (numbers on pages that fill the picture: underlined, framed …, large, 1s; drawn)
-python -m training.evaluation.evaluate sources --task letters|rps      (hand signs of people left out of the training in turn)
-"""
-
-import argparse
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -22,65 +11,21 @@ import numpy as np
 
 from recognizer.errors import DataError, SettingsError
 from recognizer.overlay.overlay import Overlay
-from recognizer.pipeline import Pipeline, open_pipeline
-from recognizer.registry import synced
+from recognizer.pipeline import Pipeline
 from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
 from recognizer.sources.opening import open_source
 from recognizer.studio.handwriting import draw_strokes, letter_strokes
 from recognizer.system import paths
-from recognizer.system.remote import folder_of
-from recognizer.system.terminal import exit_on_error
 from recognizer.values import Frame
 from training.datasets import paper_scenes, rooms
 from training.datasets.hand_photographs import LABELS
 from training.datasets.mnist import load_mnist
-from training.shipped import sign_fitting, sign_material, sign_verdicts
+from training.settings import KINDS
+from training.shipped import sign_material, sign_verdicts
 
-DRAWN_EACH = 300  # pictures of each drawn kind in the rejection set
 SIZE_WH = (640, 480)
 PRINTED = "ACEFHJKMNPRTUVWXY"  # capitals that no digit looks like, for the printed letters of the rejection set
 FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_SCRIPT_SIMPLEX)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.evaluation.evaluate", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("what", choices=list(WHAT))
-    parser.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="for photos, mirrored and clip")
-    parser.add_argument(
-        "--shows", default="", metavar="LABEL:FIRST-LAST,…", help="for clip: no label for an empty scene"
-    )
-    parser.add_argument("--task", default="digits", help="digits, letters, rps, or one of your own")
-    parser.add_argument("--models", type=folder_of, default=synced.models_folder())
-    parser.add_argument("--mistakes", action="store_true", help="list each file that was read wrong")
-    parser.add_argument(
-        "--each",
-        type=int,
-        default=DRAWN_EACH,
-        help="drawn pictures of each kind, for rejection, and at most twice as many photographs",
-    )
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--sheet", type=Path, metavar="FILE", help="for rooms and pages: a picture of the failures")
-    parser.add_argument("--kind", choices=sign_fitting.KINDS, help="for sources: only this kind")
-    parser.add_argument("--runs", type=Path, default=paths.runs(), help="for sources: what is kept on the way")
-    options = parser.parse_args()
-    with exit_on_error():
-        WHAT[options.what](options)
-
-
-def _measured(options: argparse.Namespace, measure: Callable[[Pipeline], None], *, stream: bool = False) -> None:
-    with open_pipeline(options.task, options.models, smooth=stream) as pipeline:
-        measure(pipeline)
-
-
-def _folder(options: argparse.Namespace) -> Path:
-    if options.folder is None:
-        what = "FILE" if options.what == "clip" else "DIR"
-        raise DataError(
-            f"{options.what} needs a {'file' if what == 'FILE' else 'folder'}: "
-            f"python -m training.evaluation.evaluate {options.what} {what}"
-        )
-    return Path(options.folder)
 
 
 def evaluate_mnist(pipeline: Pipeline) -> None:
@@ -95,14 +40,12 @@ def evaluate_mnist(pipeline: Pipeline) -> None:
     print(f"kept right {np.mean(kept_right):.4f}   get the right label")
 
 
-def evaluate_sources(options: argparse.Namespace) -> None:
+def evaluate_sources(task: str, kind: str | None, runs: Path) -> None:
     """Each kind of model on people left out in turn. What the training kept is used; what is missing is fitted now."""
-    if options.task not in LABELS:
-        raise SettingsError(f"sources needs --task {' or '.join(LABELS)}, and found {options.task}.")
-    material = sign_material.gather(options.task, options.runs, 0)
-    sign_verdicts.print_table(
-        material, sign_verdicts.judge(material, [options.kind] if options.kind else list(sign_fitting.KINDS))
-    )
+    if task not in LABELS:
+        raise SettingsError(f"sources needs --task {' or '.join(LABELS)}, and found {task}.")
+    material = sign_material.gather(task, runs, 0)
+    sign_verdicts.print_table(material, sign_verdicts.judge(material, [kind] if kind else list(KINDS)))
 
 
 def evaluate_photos(pipeline: Pipeline, folder: Path, *, mistakes: bool) -> None:
@@ -363,29 +306,3 @@ def photo_kinds() -> dict[str, Iterable[np.ndarray]]:
             if pictures:
                 found[f"photos/{name}"] = (read_image(path) for path in pictures[::every])
     return found
-
-
-WHAT = {
-    "mnist": lambda options: _measured(options, evaluate_mnist),
-    "photos": lambda options: _measured(
-        options, lambda pipeline: evaluate_photos(pipeline, _folder(options), mistakes=options.mistakes)
-    ),
-    "mirrored": lambda options: _measured(options, lambda pipeline: evaluate_mirrored(pipeline, _folder(options))),
-    "clip": lambda options: _measured(
-        options, lambda pipeline: evaluate_clip(pipeline, _folder(options), options.shows), stream=True
-    ),
-    "rejection": lambda options: _measured(
-        options, lambda pipeline: evaluate_rejection(pipeline, options.each, options.seed)
-    ),
-    "rooms": lambda options: _measured(
-        options, lambda pipeline: evaluate_rooms(pipeline, options.each, options.seed, options.sheet)
-    ),
-    "pages": lambda options: _measured(
-        options, lambda pipeline: evaluate_pages(pipeline, options.each, options.seed, options.sheet)
-    ),
-    "sources": evaluate_sources,
-}
-
-
-if __name__ == "__main__":
-    main()

@@ -1,15 +1,10 @@
 """The three kinds of networks for hand signs side by side: training/SIGNS.md.
 
-python -m training.evaluation.sign_kinds             joints looked for in all of Sign Language MNIST's official test: a quarter of an hour
-python -m training.evaluation.sign_kinds --every 8   in one picture of eight
-
-What people left out of the training say of a kind is in the card of its newest version, written by `training.shipped.digits`. Read
-here is Sign Language MNIST's official test: by "pixels" as it is, by the others enlarged, where joints are found in it.
+What held-out people say of a kind is in the card of its newest version. Read here is Sign Language MNIST's official test: by
+"pixels" as it is, by the others enlarged, where joints are found in it.
 """
 
-import argparse
 import os
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,27 +17,23 @@ from recognizer.classifiers.hands import HandClassifier
 from recognizer.errors import ModelError
 from recognizer.finders.hands import HandFinder
 from recognizer.preprocess import pictures
-from recognizer.registry import assets, store, synced
+from recognizer.registry import assets, store
 from recognizer.registry import card as registry_card
-from recognizer.system import paths
-from recognizer.system.remote import folder_of
-from recognizer.system.terminal import exit_on_error
 from recognizer.values import Frame, Region
 from training.datasets.dataset import Images
 from training.datasets.hand_photographs import LABELS, surest
 from training.datasets.sign_mnist import load_sign_mnist, rps_subset
 from training.processes import fresh_processes
 from training.publishing.markdown import table, write_text
-from training.shipped.sign_fitting import KINDS
+from training.settings import KINDS
 from training.shipped.sign_verdicts import SURE
 
-RESULTS = paths.ROOT / "training" / "SIGNS.md"
 ENLARGED = 8  # times: the finder looks for hands of more than 28 pixels
 HEAD = """# What each kind of network knows of hand signs
 
-Written by `python -m training.evaluation.sign_kinds --every {every}`; `python -m training.shipped.digits letters` and `rps` fit all kinds, or one with
-`--kind`. "pose" sees joints, "pixels" 28×28 grey levels, and learns from Sign Language MNIST beside real crops, "fused" sees
-joints and how they look. The kind that runs is in bold; "pixels" stands in where no joints are found.
+Written by `python -m recognizer evaluate kinds --every {every}`; `python -m recognizer train letters` and `rps` fit all kinds,
+or one with `--kind`. "pose" sees joints, "pixels" 28×28 grey levels, and learns from Sign Language MNIST beside real crops,
+"fused" sees joints and how they look. The kind that runs is in bold; "pixels" stands in where no joints are found.
 
 The columns of people are the share of each one's photographs, or of a collection's, to which a network that never saw them
 gives the right label, end to end: what is not found or gets no label is wrong. Nothing: share of pictures without a sign that
@@ -52,20 +43,11 @@ these enlarged {enlarged} times, and are wrong where no joints are found.
 """
 
 
-def main(words: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.evaluation.sign_kinds", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="each Nth test picture (default: all)")
-    parser.add_argument("--models", type=folder_of, default=synced.models_folder())
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    options = parser.parse_args(words)
-    if options.every < 1:
-        parser.error(f"--every {options.every} is not at least 1")
-    with exit_on_error():
-        versions = {(task, kind): version(options.models, task, kind) for task in LABELS for kind in KINDS}
-        text = report(versions, options.models, options.every)
-        write_text(options.results, text)
-        print(f"Wrote {options.results}")
+def write_kinds(models: Path, every: int, results: Path) -> None:
+    """Writes the table, of each `every`th test picture. Raises ModelError where a kind was never trained."""
+    versions = {(task, kind): version(models, task, kind) for task in LABELS for kind in KINDS}
+    write_text(results, report(versions, models, every))
+    print(f"Wrote {results}")
 
 
 def version(models: Path, task: str, kind: str) -> Path:
@@ -73,7 +55,7 @@ def version(models: Path, task: str, kind: str) -> Path:
     folder = store.newest(models, task, kind)
     if folder is None:
         raise ModelError(
-            f"{models / task} holds no version of kind {kind}. Train one: python -m training.shipped.digits {task} --kind {kind}"
+            f"{models / task} holds no version of kind {kind}. Train one: python -m recognizer train {task} --kind {kind}"
         )
     return folder
 
@@ -151,7 +133,3 @@ def _find(model: Path, images: np.ndarray) -> list[Region | None]:
             regions = finder.find(Frame(cv2.cvtColor(large, cv2.COLOR_GRAY2BGR), 0, 0.0, "Sign Language MNIST"))
             found.append(surest(regions))
     return found
-
-
-if __name__ == "__main__":
-    main()

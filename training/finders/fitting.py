@@ -1,18 +1,6 @@
-"""Fit the networks that find writing, on rooms that training/datasets/rooms.py draws.
+"""Fits the networks that find writing, on rooms that training/datasets/rooms.py draws."""
 
-python -m training.finders.fitting draw --scenes 12000     scenes, and the examples to learn from that are cut out of them
-python -m training.finders.fitting fit characters          where characters stand
-python -m training.finders.fitting fit ink                 what of the ink around there is theirs
-python -m training.finders.fitting propose --scenes 6000   scenes, and what the fitted network finds in them
-python -m training.finders.fitting fit verifier            which of that is writing
-
-Drawing goes on with what is drawn; a fit goes on from the weights of its last epoch, which --start names. The networks are
-written where the recognizer has them, with a card.
-"""
-
-import argparse
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +13,7 @@ import numpy as np
 from recognizer.errors import DataError
 from recognizer.finders.characters import NETWORKS
 from recognizer.finders.verifier import VerifierNetwork
-from recognizer.system import files, paths
-from recognizer.system.terminal import exit_on_error
+from recognizer.system import files
 from training.datasets import rooms
 from training.datasets.sheets import LINES, choose, log_uniform
 from training.finders import characters, inks, verifier
@@ -65,26 +52,6 @@ FITS = {
     "ink": Fit(inks, ("patches", "inks"), 10, 3e-3, 64),
     "verifier": Fit(verifier, ("views", "wanted"), 8, 2e-3, 64, "proposals"),
 }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.finders.fitting", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("what", choices=("draw", "propose", "fit"))
-    parser.add_argument("network", choices=list(FITS), nargs="?")
-    parser.add_argument("--scenes", type=int, default=12000)
-    parser.add_argument("--epochs", type=int)
-    parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="go on from these weights")
-    parser.add_argument("--folder", type=Path, default=paths.runs() / "finder", help="where the examples are kept")
-    options = parser.parse_args()
-    with exit_on_error():
-        if options.what != "fit":
-            examples = draw_shard if options.what == "draw" else propose_shard
-            draw(options.folder, options.scenes, os.cpu_count() or 1, examples)
-        elif options.network is None:
-            parser.error(f"fit needs the name of a network: {', '.join(FITS)}")
-        else:
-            fit(options.network, options.folder, options.epochs, options.start)
 
 
 def draw_shard(number: int, folder: Path, material: rooms.Material) -> None:
@@ -168,9 +135,7 @@ def fit(name: str, folder: Path, epochs: int | None, start: Path | None) -> None
     shard_paths = sorted(folder.glob("*.npz"))
     if len(shard_paths) < 2:
         command = "propose" if one.folder else "draw"
-        raise DataError(
-            f"{folder} holds no scenes to learn from. Draw them: python -m training.finders.fitting {command}"
-        )
+        raise DataError(f"{folder} holds no scenes to learn from. Draw them: python -m training finder {command}")
     epochs = epochs or one.epochs
     shards = [[np.load(path)[array] for array in one.arrays] for path in shard_paths]
     count = max(1, round(TESTED * len(shards)))
@@ -218,10 +183,6 @@ def publish(name: str, model: "keras.Model", about: dict[str, float]) -> None:
     model.export(NETWORKS / f"{name}.tflite", format="litert", verbose=False)
     path = NETWORKS / "card.json"
     card = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    card[name] = {**about, "command": f"python -m training.finders.fitting fit {name}", "git_commit": git_commit()}
+    card[name] = {**about, "command": f"python -m training finder fit {name}", "git_commit": git_commit()}
     with files.new_file(path) as file:
         file.write((json.dumps(card, indent=1) + "\n").encode())
-
-
-if __name__ == "__main__":
-    main()

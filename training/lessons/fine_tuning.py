@@ -25,6 +25,7 @@ from training.lessons.lesson import names_of
 from training.lessons.starting_point import DIGITS, Base, Tell, mnist_features
 from training.lessons.verdict import split
 from training.lessons.views import ColourView, HandView, View, features_of
+from training.networks import transfer
 from training.networks.backbones import weights_at_hand
 from training.networks.litert import as_litert
 from training.networks.plain import EMBEDDING
@@ -167,8 +168,6 @@ def _tuned_backbone(
 ) -> Base:
     """A backbone whose last block has learned along with a head, which is then thrown away."""
     import keras
-
-    from training.networks import transfer
 
     name = base.input.get("backbone")
     if base.labels or name is None:

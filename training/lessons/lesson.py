@@ -3,9 +3,7 @@
 import hashlib
 import json
 import platform
-import shlex
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
@@ -301,8 +299,8 @@ class Lesson:
             return None
         return mnist_features(self.base.network, test=test)
 
-    def publish(self, verdict: Verdict, draft: Path) -> None:
-        """Learn from all samples, and write the version."""
+    def publish(self, verdict: Verdict, command: str, draft: Path) -> None:
+        """Learn from all samples, and write the version; `command` repeats the training."""
         rows = np.arange(len(self.classes))
         taught = self.fit(rows)
         min_confidence, max_distance = self.thresholds
@@ -336,7 +334,7 @@ class Lesson:
                 "known_after": verdict.known_after,
                 "per_label": verdict.per_label,
             },
-            "command": shlex.join(["python", "-m", "training.lessons.learn", *sys.argv[1:]]),
+            "command": command,
             "git_commit": git_commit(),
             "versions": {"python": platform.python_version(), "numpy": np.__version__},
         }

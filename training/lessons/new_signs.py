@@ -18,12 +18,9 @@ if TYPE_CHECKING:
 
 FILE = "new_signs.tflite"  # of a version of TASK: inputs of FUSED_VERSION to these features
 TASK = "letters"
-TRAIN = f"python -m training.shipped.digits {TASK} --kind fused"
+TRAIN = f"python -m recognizer train {TASK} --kind fused"
 DIRECTIONS = 100
 COMPONENTS = 400  # principal ones, among which the directions are looked for
-
-
-# it does; joints' features lie between -3 and 3, those of looks mostly between 0 and 3
 SHRUNK = 0.1  # of the mean variance within signs, added to each: few people do not tell all ways in which signs vary
 SHARE = 0.5  # of the joints' spread is that of the looks
 

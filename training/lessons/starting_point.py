@@ -1,6 +1,5 @@
 """What a lesson starts from: a version whose labels are kept, or a network that gives features and knows no label yet."""
 
-import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from training.lessons import heads, new_signs
 from training.lessons.knowledge import KNOWLEDGE, Knowledge
 from training.lessons.views import ColourView, HandView, View, features_of
 from training.networks.backbones import SIDE, backbone_file
+from training.settings import LearnSettings
 
 REAL = 2000  # of MNIST's digits, where they are at hand: all of them would take longer than to learn
 DIGITS = [*"0123456789"]
@@ -56,9 +56,9 @@ def current_version(models: Path, task: Task) -> Path | None:
     return folder
 
 
-def sees_colours(task: Task, current: Path | None, options: argparse.Namespace) -> bool:
+def sees_colours(task: Task, current: Path | None, settings: LearnSettings) -> bool:
     """Whether the task is learned from its pictures in colour. Raises SettingsError where it cannot be."""
-    asked = options.network is not None or options.backbone is not None
+    asked = settings.network is not None or settings.backbone is not None
     if asked and task.region == "paper":
         raise SettingsError(f"{task.name} shows ink on paper, which has no colour: leave out --network and --backbone.")
     was_before = current is not None and card.read_card(current).get("kind") == "colour"
@@ -66,10 +66,10 @@ def sees_colours(task: Task, current: Path | None, options: argparse.Namespace) 
 
 
 def base_of(
-    options: argparse.Namespace, task: Task, view: View, current: Path | None, tell: Tell = lambda *_: None
+    settings: LearnSettings, task: Task, view: View, current: Path | None, tell: Tell = lambda *_: None
 ) -> Base:
     """The version that the new head starts from: that which was not taught, as long as the samples make up for the rest."""
-    models = options.models
+    models = settings.models
     colour = isinstance(view, ColourView)
     chosen = current
     if colour and current and card.read_card(current).get("kind") != "colour":
@@ -90,7 +90,7 @@ def base_of(
     if chosen is not None:
         return _read_base(chosen, view)
     if colour:
-        name, path = backbone_file(options.backbone, models, lambda line: tell(line, 0.05))
+        name, path = backbone_file(settings.backbone, models, lambda line: tell(line, 0.05))
         shape = {"shape": [SIDE, SIDE, 3], "dtype": "float32", "range": [0, 255], "colours": "BGR"}
         return Base({**shape, "backbone": name}, path, Network(path))
     if isinstance(view, HandView) and view.looks is not None:

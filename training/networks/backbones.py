@@ -1,20 +1,13 @@
-"""Networks that ImageNet taught to see, as LiteRT files that turn a picture into features: made once and kept.
+"""Networks that ImageNet taught to see, as LiteRT files that turn a picture into features: made once and kept."""
 
-python -m training.networks.backbones    makes what things are learned on, so that the first lesson need not wait for it
-"""
-
-import argparse
 import hashlib
 import os
-import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from recognizer.errors import ModelError
-from recognizer.registry import synced
 from recognizer.system import files, paths
-from recognizer.system.remote import folder_of
-from recognizer.system.terminal import exit_on_error
+from training.networks import transfer
 from training.networks.litert import as_litert
 from training.networks.tensorflow import import_tensorflow
 
@@ -28,20 +21,6 @@ WEIGHTS = {  # files that data folders may hold, the first one at hand being the
 }
 KERAS_WEIGHTS = {"VGG16": "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"}  # as Keras' own download calls them
 SIDE = 96  # pixels: what is held into a box fills it, and four times as many take four times as long
-
-
-# and change its features by 2 %; small networks would lose 10 % and gain nothing
-
-
-def main(words: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.networks.backbones", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("--backbone", metavar="NAME", help="of keras.applications (VGG16, or what is at hand)")
-    parser.add_argument("--models", type=folder_of, default=synced.models_folder())
-    options = parser.parse_args(words)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the window closes: nothing half-written stays
-    with exit_on_error():
-        print(backbone_file(options.backbone, options.models, lambda line: print(f"{line} …", flush=True))[1])
 
 
 def backbone_file(name: str | None, models: Path, tell: Callable[[str], None] = lambda line: None) -> tuple[str, Path]:
@@ -101,11 +80,9 @@ def exported(name: str, weights: str) -> bytes:
     import_tensorflow()
     from keras import Input, Model, layers
 
-    from training.networks.transfer import prepared, pretrained
-
-    base, preprocess_input = pretrained(name, weights, SIDE)
+    base, preprocess_input = transfer.pretrained(name, weights, SIDE)
     picture = Input((SIDE, SIDE, 3), name="image")
-    seen = base(prepared(preprocess_input, 3)(picture), training=False)
+    seen = base(transfer.prepared(preprocess_input, 3)(picture), training=False)
     network = Model(picture, layers.GlobalAveragePooling2D()(seen), name=name.lower())
     return as_litert(network)
 
@@ -113,7 +90,3 @@ def exported(name: str, weights: str) -> bytes:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:8]
-
-
-if __name__ == "__main__":
-    main()

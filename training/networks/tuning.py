@@ -1,7 +1,6 @@
-"""Numbers of a training that can be chosen: what `training.workshop.sweep` searches, and the same options of `training.shipped.digits`."""
+"""Numbers of a training that can be chosen, by hand or by a sweep."""
 
-import argparse
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +11,6 @@ from training.datasets import hand_variations
 if TYPE_CHECKING:
     import keras
 
-RATES = (1e-12, float("inf"))  # what is too high shows in the loss
-WIDTHS = (0.05, 20.0)  # times as wide
-SHARES = {"augment": (0.0, 1.0), "keep": (0.01, 1.0)}
 SIZES = ("units", "filters")  # as Keras calls the width of a layer
 
 
@@ -28,9 +24,9 @@ class Tuning:
     keep: float | None = None  # share of right readings of people left out that get a label
 
     @classmethod
-    def of(cls, options: argparse.Namespace) -> "Tuning":
-        given = {name: getattr(options, name, None) for name in asdict(cls())}
-        return cls(**{name: value for name, value in given.items() if value is not None})
+    def of(cls, rate: float | None, width: float | None, augment: float | None, keep: float | None) -> "Tuning":
+        """None: as it is by itself."""
+        return cls(rate, cls.width if width is None else width, cls.augment if augment is None else augment, keep)
 
     def learned_with(self) -> list[Any]:
         """What the fitted network depends on; nothing where that is as ever."""
@@ -49,23 +45,6 @@ class Tuning:
 
 
 AS_EVER = Tuning()
-
-
-def check_tuning(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """Ends the program with the parser's error where an option is out of its range."""
-    for name, value in vars(options).items():
-        if name in ("rate", "width", "keep", "augment") and isinstance(value, float):
-            try:
-                check_number(name, value)
-            except SettingsError as error:
-                parser.error(f"--{error}")
-
-
-def check_number(name: str, value: float) -> None:
-    """Raises SettingsError where the number is out of the option's range."""
-    low, high = {"rate": RATES, "width": WIDTHS, **SHARES}[name]
-    if not low <= value <= high:
-        raise SettingsError(f"{name} {value:g} is not between {low:g} and {high:g}")
 
 
 def widened(model: "keras.Model", times: float, seed: int) -> "keras.Model":

@@ -11,13 +11,8 @@ if TYPE_CHECKING:
     import keras
 
 KEEP_CONFIDENCE = 0.989  # share of held-out pictures whose confidence reaches the calibrated one
-
-
-KEEP_DISTANCE = 0.9985  # share of real digits whose features lie within the calibrated distance
-WAYS = 4  # of writing a digit
-
-
 KEEP_DISTANCE = 0.9985  # share of held-out pictures whose features lie within the calibrated distance
+WAYS = 4  # of writing a digit, whose features have means of their own
 STATISTICS = 20000  # pictures are plenty to say where a label's features lie
 
 
@@ -51,7 +46,3 @@ def answers_of(whole: "keras.Model", images: np.ndarray) -> tuple[np.ndarray, np
     """Probabilities and embedding of pictures (N, …) uint8."""
     probabilities, features = whole.predict(images.astype(np.float32), batch_size=256, verbose=0)
     return probabilities, features
-
-
-WAYS = 4  # of writing a digit, whose features have means of their own
-KEEP_DISTANCE = 0.9985  # share of held-out digits whose features lie within the calibrated distance

@@ -3,9 +3,7 @@
 import json
 import os
 import platform
-import shlex
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +28,12 @@ def write_network(whole: "keras.Model", rejection: Rejection, draft: Path) -> No
     rejection.save(draft / FEATURES)
 
 
-def write_card(card: dict[str, Any], draft: Path) -> None:
+def write_card(card: dict[str, Any], command: str, draft: Path) -> None:
     """The card, with the command, code and libraries that made the version."""
     import keras
 
     made_by = {
-        "command": shlex.join(["python", "-m", "training.shipped.digits", *sys.argv[1:]]),
+        "command": command,
         "git_commit": git_commit(),
         "versions": {"python": platform.python_version(), "keras": keras.__version__, "numpy": np.__version__},
     }

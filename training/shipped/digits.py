@@ -1,11 +1,5 @@
-"""The story of a shipped model: load, fit, calibrate, evaluate, publish.
+"""The network of digits that ships: load, fit, calibrate, evaluate, publish."""
 
-python -m training.shipped.digits digits
-python -m training.shipped.digits letters|rps [--kind pose|pixels|fused]
-python -m training.shipped.digits --data mnist --network cnn    any other network on any data set: training/workshop/train.py
-"""
-
-import argparse
 import hashlib
 import json
 import sys
@@ -21,10 +15,8 @@ import numpy as np
 from recognizer.classifiers.rejection import Rejection
 from recognizer.preprocess import pictures as preprocess_pictures
 from recognizer.registry import card as registry_card
-from recognizer.registry import store, synced
+from recognizer.registry import store
 from recognizer.system import files, paths
-from recognizer.system.remote import folder_of
-from recognizer.system.terminal import exit_on_error, spell_what_cannot_be_shown
 from training.datasets import paper_scenes
 from training.datasets.dataset import Images
 from training.datasets.mnist import load_mnist
@@ -32,13 +24,12 @@ from training.datasets.named import FINDER_CODE
 from training.finders import crops
 from training.lessons.knowledge import Knowledge
 from training.networks.litert import with_features
+from training.networks.plain import cnn_bn
 from training.networks.tensorflow import import_tensorflow
-from training.networks.tuning import check_tuning
 from training.processes import fresh_processes
 from training.publishing.calibration import KEEP_DISTANCE, WAYS
 from training.publishing.card import KERAS_NETWORK, write_card, write_network
-from training.shipped.sign_fitting import KINDS
-from training.shipped.signs import train_signs
+from training.settings import DigitsSettings
 
 if TYPE_CHECKING:
     import keras
@@ -90,73 +81,19 @@ class Crops:
     classes: np.ndarray
 
 
-def main() -> None:
-    spell_what_cannot_be_shown()
-    if sys.argv[1:2] and sys.argv[1].startswith("--") and sys.argv[1] != "--help":
-        from training.workshop import train
-
-        train.main(sys.argv[1:])
-        return
-    parser = argparse.ArgumentParser(prog="python -m training.shipped.digits", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("task", choices=["digits", "letters", "rps"])
-    parser.add_argument(
-        "--kind", choices=KINDS, help="of letters and rps: only this kind (default: all, and the best becomes current)"
-    )
-    of_signs = "of letters' and rps' joints"
-    parser.add_argument("--rate", type=float, help=f"{of_signs}: the highest learning rate")
-    parser.add_argument(
-        "--width", type=float, metavar="TIMES", help=f"{of_signs}: hidden layers that many times as wide"
-    )
-    parser.add_argument("--augment", type=float, metavar="SHARE", help=f"{of_signs}: of hands that are shown changed")
-    parser.add_argument(
-        "--keep", type=float, metavar="SHARE", help="of letters' and rps' right readings that get a label"
-    )
-    parser.add_argument("--epochs", type=int, default=30, help="of all stages of digits together")
-    parser.add_argument("--scenes", type=int, default=54000, metavar="N", help="crops from drawn paper scenes")
-    parser.add_argument(
-        "--start",
-        type=Path,
-        metavar="VERSION",
-        help="go on from this version of digits with the later stages, and mix their weights",
-    )
-    parser.add_argument("--limit", type=int, metavar="N", help="use only N of MNIST's digits (a quick try)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--models", type=folder_of, default=synced.models_folder())
-    parser.add_argument("--runs", type=Path, default=paths.runs(), help="drawn scenes and weights on the way")
-    options = parser.parse_args()
-    check_tuning(parser, options)
-    tuned = [f"--{name}" for name in ("rate", "width", "augment", "keep") if getattr(options, name) is not None]
-    if tuned and options.task == "digits":
-        parser.error(
-            f"{tuned[0]} is of letters and rps; python -m training.shipped.digits --data mnist has it for digits"
-        )
-    if set(tuned) - {"--keep"} and options.kind not in ("pose", "fused"):
-        parser.error(f"{tuned[0]} is of joints: add --kind pose or --kind fused")
-    if options.start and options.task != "digits":
-        parser.error("--start is of digits: letters and rps are fitted anew")
-    if options.start and not (options.start / KERAS_NETWORK).is_file():
-        parser.error(f"--start {options.start} has no {KERAS_NETWORK}. Name a folder of models/digits.")
-    with exit_on_error():
-        if options.task == "digits":
-            train_digits(options)
-        else:
-            train_signs(options)
-
-
-def train_digits(options: argparse.Namespace) -> None:
+def train_digits(settings: DigitsSettings) -> None:
     mnist = load_mnist()
-    chosen = np.random.default_rng(options.seed).permutation(len(mnist.train_images))[: options.limit]
+    chosen = np.random.default_rng(settings.seed).permutation(len(mnist.train_images))[: settings.limit]
     split = max(1, min(VALIDATION, len(chosen) // 5))
     held_out, fitted = chosen[:split], chosen[split:]
-    run = options.runs / "digits"
+    run = settings.runs / "digits"
     run.mkdir(parents=True, exist_ok=True)
-    drawn = draw_crops(mnist, fitted, options.scenes, options.seed, run)
-    drawn_held_out = draw_crops(mnist, held_out, max(LEAST_HELD_OUT, options.scenes // 9), options.seed + 1, run)
-    model = fit(mnist, fitted, held_out, drawn, drawn_held_out, options, run)
-    with store.publishing(options.models, "digits") as draft:
-        publish(model, mnist, fitted, held_out, drawn, drawn_held_out, options, draft)
-    folder = store.current(options.models, "digits")
+    drawn = draw_crops(mnist, fitted, settings.scenes, settings.seed, run)
+    drawn_held_out = draw_crops(mnist, held_out, max(LEAST_HELD_OUT, settings.scenes // 9), settings.seed + 1, run)
+    model = fit(mnist, fitted, held_out, drawn, drawn_held_out, settings, run)
+    with store.publishing(settings.models, "digits") as draft:
+        publish(model, mnist, fitted, held_out, drawn, drawn_held_out, settings, draft)
+    folder = store.current(settings.models, "digits")
     print(f"Published {folder}")
     print(json.dumps(registry_card.read_card(folder)["metrics"], indent=1))
 
@@ -200,7 +137,7 @@ def fit(
     held_out: np.ndarray,
     drawn: Crops,
     drawn_held_out: Crops,
-    options: argparse.Namespace,
+    settings: DigitsSettings,
     run: Path,
 ) -> "keras.Model":
     """Fit the network on augmented MNIST digits and scene crops; Ctrl-C keeps the best weights so far.
@@ -210,38 +147,36 @@ def fit(
     import_tensorflow()
     import keras
 
-    from training.networks.plain import cnn_bn
-
     images = np.concatenate([mnist.train_images[fitted], drawn.images])[..., None]
     classes = np.concatenate([mnist.train_labels[fitted], drawn.classes])
     check = (
         np.concatenate([mnist.train_images[held_out], drawn_held_out.images])[..., None],
         np.concatenate([mnist.train_labels[held_out], drawn_held_out.classes]),
     )
-    model = cnn_bn(len(LABELS) + 1, options.seed)
+    model = cnn_bn(len(LABELS) + 1, settings.seed)
     print(f"{model.count_params():,} parameters, {len(images):,} pictures an epoch", flush=True)
     made_of: list[Any] = [
         mnist.sha256,
         _digest(*SCENE_CODE, "training/networks/plain.py", "training/shipped/digits.py"),
     ]
-    made_of += [options.seed, options.epochs, len(images)]
+    made_of += [settings.seed, settings.epochs, len(images)]
     stages: Sequence[Stage] = STAGES
     weights: list[np.ndarray] = []
-    if options.start:
-        weights = keras.models.load_model(options.start / KERAS_NETWORK).get_weights()
+    if settings.start:
+        weights = keras.models.load_model(settings.start / KERAS_NETWORK).get_weights()
         model.set_weights(weights)
         made_of.append(hashlib.sha256(b"".join(part.tobytes() for part in weights)).hexdigest())
         stages = STAGES[1:]  # the network has gone through the first
     name = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
     best = None
-    for number, (stage, epochs) in enumerate(zip(stages, stage_epochs(options.epochs, stages), strict=True)):
+    for number, (stage, epochs) in enumerate(zip(stages, stage_epochs(settings.epochs, stages), strict=True)):
         path = run / f"best-{name}-{number}.weights.h5"
         done = path.with_suffix(".done")
         if done.exists():
             model.load_weights(path)
         elif epochs:
             try:
-                _fit_stage(model, stage, epochs, (images, classes), check, path, options.seed)
+                _fit_stage(model, stage, epochs, (images, classes), check, path, settings.seed)
             except KeyboardInterrupt:
                 best = path if path.exists() else best
                 if best is None:
@@ -252,7 +187,7 @@ def fit(
             model.load_weights(path)
             done.touch()
         best = path if epochs else best
-    if options.start:
+    if settings.start:
         _mix_in(model, weights, 1 - MIXED)
     return model
 
@@ -347,7 +282,7 @@ def publish(
     held_out: np.ndarray,
     drawn: Crops,
     drawn_held_out: Crops,
-    options: argparse.Namespace,
+    settings: DigitsSettings,
     draft: Path,
 ) -> None:
     """Write the network, its feature statistics and its card into the draft folder."""
@@ -386,7 +321,11 @@ def publish(
         "rejection": {"min_confidence": MIN_CONFIDENCE, "max_distance": max_distance},
         "data": [
             {"name": "MNIST", "sha256": mnist.sha256, "used": len(fitted), "licence": "CC BY-SA 3.0"},
-            {"name": "rooms drawn by training/datasets/rooms.py", "used": options.scenes, "code": _digest(*SCENE_CODE)},
+            {
+                "name": "rooms drawn by training/datasets/rooms.py",
+                "used": settings.scenes,
+                "code": _digest(*SCENE_CODE),
+            },
         ],
         "metrics": {
             "mnist_test_accuracy": _accuracy(tested[0], mnist.test_labels),
@@ -396,9 +335,9 @@ def publish(
             "scene_nothing_labelled": kept(*nothing_tested),
         },
     }
-    if options.start:
-        card["start"] = {"version": options.start.name, "share": round(1 - MIXED, 2)}
-    write_card(card, draft)
+    if settings.start:
+        card["start"] = {"version": settings.start.name, "share": round(1 - MIXED, 2)}
+    write_card(card, settings.command, draft)
 
 
 def _run(whole: "keras.Model", images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -409,7 +348,3 @@ def _run(whole: "keras.Model", images: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def _accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Share of pictures whose best digit is the right one, (N, 11) against (N,)."""
     return float((probabilities[:, : len(LABELS)].argmax(axis=1) == labels).mean())
-
-
-if __name__ == "__main__":
-    main()

@@ -21,9 +21,6 @@ from training.shipped.sign_material import Answers, Material
 if TYPE_CHECKING:
     import keras
 
-KINDS = ("pose", "pixels", "fused")
-
-
 POSE_ROUNDS, POSE_COPIES = 10, 8  # augmented anew each round, so many other hands for each photographed one
 FUSED_ROUNDS = 20
 FUSED_BATCH = 64

@@ -4,7 +4,6 @@ A left-out source is one person or collection of photos/letters or photos/rps. W
 run folder, so that a run that was cut off goes on with the next fold.
 """
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,32 +16,34 @@ from training.datasets import hand_photographs
 from training.lessons import new_signs
 from training.networks.tuning import Tuning
 from training.publishing.card import write_card, write_network
-from training.shipped.sign_fitting import KINDS, Reader, fit, sign_mnist_accuracy
+from training.settings import KINDS, SignsSettings
+from training.shipped.sign_fitting import Reader, fit, sign_mnist_accuracy
 from training.shipped.sign_material import Material, gather, letters_of
 from training.shipped.sign_verdicts import Verdict, judge, print_table
 
 
-def train_signs(options: argparse.Namespace) -> None:
+def train_signs(settings: SignsSettings) -> None:
     """Judge every kind on people left out, fit each on all, publish them, and make the best of them the current one."""
-    material = replace(gather(options.task, options.runs, options.seed), tuning=Tuning.of(options))
-    wanted = [options.kind] if options.kind else list(KINDS)
+    tuning = Tuning.of(settings.rate, settings.width, settings.augment, settings.keep)
+    material = replace(gather(settings.task, settings.runs, settings.seed), tuning=tuning)
+    wanted = [settings.kind] if settings.kind else list(KINDS)
     material.runs.mkdir(parents=True, exist_ok=True)
     verdicts = judge(material, wanted)
     print_table(material, verdicts)
     versions = {}
     for kind in wanted:
         reader = fit(material, kind, None)
-        with store.publishing(options.models, material.task) as draft:
-            _publish(material, kind, reader, verdicts[kind], draft)
-        versions[kind] = store.current(options.models, material.task)
+        with store.publishing(settings.models, material.task) as draft:
+            _publish(material, kind, reader, verdicts[kind], settings.command, draft)
+        versions[kind] = store.current(settings.models, material.task)
         print(f"Published {versions[kind]}: {kind}")
     best = max(wanted, key=lambda kind: verdicts[kind].average)
-    if versions[best] != store.current(options.models, material.task):
-        store.point_to(options.models, material.task, versions[best].name)
+    if versions[best] != store.current(settings.models, material.task):
+        store.point_to(settings.models, material.task, versions[best].name)
     print(f"Current: {versions[best]}, {best}, {verdicts[best].average:.4f} on people left out")
 
 
-def _publish(material: Material, kind: str, reader: Reader, verdict: Verdict, draft: Path) -> None:
+def _publish(material: Material, kind: str, reader: Reader, verdict: Verdict, command: str, draft: Path) -> None:
     """Write a version of the kind into the draft folder."""
     whole, used = reader.whole, verdict.strict or verdict
     card: dict[str, Any] = {
@@ -73,7 +74,7 @@ def _publish(material: Material, kind: str, reader: Reader, verdict: Verdict, dr
     if kind == "fused" and material.task == new_signs.TASK:
         seen = new_signs.network(letters_of(material, None))
         seen.export(draft / new_signs.FILE, format="litert", verbose=False)
-    write_card(card, draft)
+    write_card(card, command, draft)
 
 
 def _data_of(material: Material, kind: str) -> list[dict[str, Any]]:

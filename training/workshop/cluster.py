@@ -1,16 +1,11 @@
-"""The workshop's table on many machines: each run is a task of a Ray cluster, and its folder comes back whole.
+"""The workshop's table on many machines: each run is a task of a Ray cluster, and its folder comes back whole."""
 
-python -m training.workshop.whole_table --cluster               on the cluster that runs on this machine, else on its cores
-python -m training.workshop.whole_table --cluster HOST:PORT     on the cluster whose head is there
-"""
-
-import argparse
 import os
 import socket
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +19,7 @@ from training.datasets import dataset, named
 from training.datasets.dataset import DataSet
 from training.networks import transfer
 from training.publishing.card import COMMIT, git_commit
+from training.settings import TableSettings, TrainSettings
 from training.workshop import fit_transfer, fitting
 from training.workshop import run as workshop_run
 from training.workshop import train as workshop_train
@@ -44,7 +40,7 @@ class Outcome:
     places: dict[str, str]  # other files of the worker that the texts name, and what they are here
 
 
-def train_all(options: argparse.Namespace) -> tuple[list[Path], dict[str, str]]:
+def train_all(table: TableSettings) -> tuple[list[Path], dict[str, str]]:
     """Do the runs that are not there yet, as many at a time as the cluster has room for.
 
     Returns the folders of all, and why data sets are missing. Raises TrainingError where runs failed, when the others
@@ -52,39 +48,40 @@ def train_all(options: argparse.Namespace) -> tuple[list[Path], dict[str, str]]:
     """
     data: dict[str, DataSet] = {}
     missing: dict[str, str] = {}
-    for name in options.data:
+    for name in table.data:
         try:
             data[name] = named.load(name)
         except DataError as error:
             print(error)
             missing[name] = str(error)
-    cells = cells_of(list(data), options)
+    cells = cells_of(data, table)
     left = [cell for cell in cells if not is_done(cell.run)]
     if left:
-        with connected(options.cluster) as ray:
-            _run(ray, left, len(cells), data, options)
+        with connected(table.cluster or "") as ray:
+            _run(ray, left, len(cells), data, table)
     return [cell.run for cell in cells], missing
 
 
-def _run(ray: Any, cells: list[Cell], of: int, data: dict[str, DataSet], options: argparse.Namespace) -> None:
+def _run(ray: Any, cells: list[Cell], of: int, data: dict[str, DataSet], table: TableSettings) -> None:
     """Hand all cells to Ray and write down what comes back, in whatever order it does."""
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    cpus, gpus = needs_of(machines, options.cpus)
+    cpus, gpus = needs_of(machines, table.cpus)
     print(f"{len(cells)} of {of} runs to do on {len(machines)} machines, {cpus:g} cores{' and a GPU' * gpus} each",
           flush=True)  # fmt: skip
-    shared = {name: ray.put(data[name]) for name in {cell.data for cell in cells}}
+    shared = {name: ray.put(data[name]) for name in {cell.settings.data for cell in cells}}
     weights = _shared_weights(ray, cells)
     # a worker ends with its run and gives back all its memory
     common = {"num_cpus": cpus, "max_calls": 1, "max_retries": RETRIES}
     tasks = {}
     for cell in cells:
         kept = None
-        needs = common | {"num_gpus": 0 if cell.network == "knn" else gpus}
-        if cell.network == "vgg16":
-            kept = ray.remote(**needs)(freeze).remote(cell.words, shared[cell.data], weights)
+        settings, pictures = cell.settings, shared[cell.settings.data]
+        needs = common | {"num_gpus": 0 if settings.network == "knn" else gpus}
+        if settings.network == "vgg16":
+            kept = ray.remote(**needs)(freeze).remote(settings, pictures, weights)
         train = ray.remote(**needs, num_returns="streaming")(train_cell)
-        tasks[train.remote(cell.words, shared[cell.data], weights, kept, git_commit())] = cell
-    _collect(ray, tasks, of, options.models)
+        tasks[train.remote(settings, pictures, weights, kept, git_commit())] = cell
+    _collect(ray, tasks, of, table.models)
 
 
 def needs_of(machines: list[dict[str, float]], asked_cpus: int | None) -> tuple[float, int]:
@@ -151,7 +148,7 @@ def _write(contents: dict[str, bytes], folder: Path, places: dict[str, str]) -> 
 
 
 def train_cell(
-    words: tuple[str, ...],
+    settings: TrainSettings,
     data: DataSet,
     weights: np.ndarray | None,
     kept: dict[str, np.ndarray] | None,
@@ -161,52 +158,53 @@ def train_cell(
     yield socket.gethostname()
     with tempfile.TemporaryDirectory(prefix="recognizer-") as name:
         scratch = Path(name)
-        options, places = _at_work(scratch, words, data, weights)
+        settings, places = _at_work(scratch, settings, data, weights)
         os.environ[COMMIT] = commit
         for file, answers in (kept or {}).items():
-            np.save(options.runs / fit_transfer.FEATURES / file, answers)
-        workshop_train.choose_backend(options.backend)
-        run = workshop_train.train(options)
+            np.save(settings.runs / fit_transfer.FEATURES / file, answers)
+        workshop_train.choose_backend(settings.backend)
+        run = workshop_train.train(settings)
         published = workshop_run.read_metrics(run).get("published", "")
         yield Outcome(_read(run), published, _read(Path(published)) if published else {}, places)
 
 
-def freeze(words: tuple[str, ...], data: DataSet, weights: np.ndarray | None) -> dict[str, np.ndarray]:
+def freeze(settings: TrainSettings, data: DataSet, weights: np.ndarray | None) -> dict[str, np.ndarray]:
     """In a worker: what the frozen part of a pretrained network gives of a run's pictures, by the name of its file."""
     with tempfile.TemporaryDirectory(prefix="recognizer-") as name:
-        options, _ = _at_work(Path(name), words, data, weights)
-        workshop_train.choose_backend(options.backend)
-        chosen = dataset.limited(data, options.limit, options.seed)
-        split = dataset.split_of(chosen, options.seed)
+        settings, _ = _at_work(Path(name), settings, data, weights)
+        workshop_train.choose_backend(settings.backend)
+        chosen = dataset.limited(data, settings.limit, settings.seed)
+        split = dataset.split_of(chosen, settings.seed)
         parts = transfer.build(
-            len(chosen.labels), chosen.input_shape, options.backbone, options.weights, options.side, options.seed
+            len(chosen.labels), chosen.input_shape, settings.backbone, settings.weights, settings.side, settings.seed
         )
-        fit_transfer.frozen_answers(parts.frozen, chosen, split, fitting.augmentation(options, data.name), options)
-        return {path.name: np.load(path) for path in (options.runs / fit_transfer.FEATURES).glob("*.npy")}
+        fit_transfer.frozen_answers(parts.frozen, chosen, split, fitting.augmentation(settings, data.name), settings)
+        return {path.name: np.load(path) for path in (settings.runs / fit_transfer.FEATURES).glob("*.npy")}
 
 
 def _at_work(
-    scratch: Path, words: tuple[str, ...], data: DataSet, weights: np.ndarray | None
-) -> tuple[argparse.Namespace, dict[str, str]]:
-    """The run's options in a folder of the worker, whose data folder holds what was shared."""
+    scratch: Path, settings: TrainSettings, data: DataSet, weights: np.ndarray | None
+) -> tuple[TrainSettings, dict[str, str]]:
+    """The run's settings in a folder of the worker, whose data folder holds what was shared."""
     for folder in ("data", "models", f"runs/{fit_transfer.FEATURES}"):
         (scratch / folder).mkdir(parents=True)
     named.keep(data, scratch / "data")
     os.environ[paths.DATA_VARIABLE] = str(scratch / "data")
-    options = workshop_train.parse([*words, "--runs", str(scratch / "runs"), "--models", str(scratch / "models")])
+    settings = replace(settings, runs=scratch / "runs", models=scratch / "models")
     places = {}
-    if weights is not None and options.weights != "imagenet":
+    if weights is not None and settings.weights != "imagenet":
         own = scratch / "data" / VGG16_FILE
         own.write_bytes(weights.tobytes())
-        places[str(own)], options.weights = options.weights, str(own)
-    return options, places
+        places[str(own)] = settings.weights
+        settings = replace(settings, weights=str(own))
+    return settings, places
 
 
 def _shared_weights(ray: Any, cells: list[Cell]) -> Any:
     """A reference to the bytes of the weights that transfer learning starts from, where they are a file."""
     for cell in cells:
-        weights = Path(workshop_train.parse(list(cell.words)).weights)
-        if cell.network == "vgg16" and weights.is_file():
+        weights = Path(cell.settings.weights)
+        if cell.settings.network == "vgg16" and weights.is_file():
             return ray.put(np.fromfile(weights, np.uint8))
     return None
 

@@ -1,32 +1,22 @@
-"""Runs side by side: accuracy, size, time.
+"""Runs side by side: accuracy, size, time."""
 
-python -m training.workshop.compare runs/mnist-*
-"""
-
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from recognizer.system import paths
-from recognizer.system.terminal import exit_on_error
+from training.settings import NETWORKS
 from training.workshop.figures import new_figure, save
-from training.workshop.run import NETWORKS, read_metrics
+from training.workshop.run import read_metrics
 
 HEADINGS = ("data", "network", "accuracy", "95 % interval", "parameters", "training", "a picture")
 
 
-def main(words: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.workshop.compare", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
-    parser.add_argument("--picture", type=Path, default=paths.runs() / "compare.png")
-    options = parser.parse_args(words)
-    with exit_on_error():
-        found = in_order([read_metrics(run) for run in options.runs])
-        print(as_text(found))
-        draw_comparison(found, options.picture)
-        print(f"Wrote {options.picture}")
+def compare(runs: Sequence[Path], picture: Path) -> None:
+    """Print the runs side by side, and draw them. Raises DataError for a folder that is no finished run."""
+    found = in_order([read_metrics(run) for run in runs])
+    print(as_text(found))
+    draw_comparison(found, picture)
+    print(f"Wrote {picture}")
 
 
 def in_order(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -103,7 +93,3 @@ def draw_comparison(runs: list[dict[str, Any]], path: Path) -> None:
     axes.set_yticks(places, [f"{run['data']}  {name_of(run)}" for run in runs])
     axes.set_ylim(len(runs) - 0.3, -0.7)  # the first on top
     save(figure, path)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,5 @@
 """Fits a head on a frozen backbone, then fine-tunes its last block."""
 
-import argparse
 import hashlib
 import math
 from pathlib import Path
@@ -12,6 +11,7 @@ from recognizer.system import files
 from training.datasets import augment
 from training.datasets.dataset import DataSet, Split
 from training.networks.transfer import FINE_RATE, build
+from training.settings import TrainSettings
 from training.workshop.fitting import fit_with_care
 
 if TYPE_CHECKING:
@@ -32,25 +32,25 @@ CHUNK = 256  # pictures through the frozen part at once
 
 
 def fit_backbone(
-    data: DataSet, split: Split, level: str, options: argparse.Namespace
+    data: DataSet, split: Split, level: str, settings: TrainSettings
 ) -> tuple["keras.Model", dict[str, list[float]]]:
     """Train the head, then the last block; the history has both, one behind the other."""
     import keras
 
-    parts = build(len(data.labels), data.input_shape, options.backbone, options.weights, options.side, options.seed)
-    print(f"{options.backbone}: {parts.whole.count_params():,} parameters", flush=True)
-    learned, labels, judged = frozen_answers(parts.frozen, data, split, level, options)
+    parts = build(len(data.labels), data.input_shape, settings.backbone, settings.weights, settings.side, settings.seed)
+    print(f"{settings.backbone}: {parts.whole.count_params():,} parameters", flush=True)
+    learned, labels, judged = frozen_answers(parts.frozen, data, split, level, settings)
     check_labels = data.train_labels[split.held_out]
 
     parts.head.compile(
-        keras.optimizers.Adam(options.rate or HEAD_RATE), "sparse_categorical_crossentropy", metrics=["accuracy"]
+        keras.optimizers.Adam(settings.rate or HEAD_RATE), "sparse_categorical_crossentropy", metrics=["accuracy"]
     )
-    pooled = {"x": _in_chunks(parts.upper, learned), "y": labels, "batch_size": options.batch_size}
+    pooled = {"x": _in_chunks(parts.upper, learned), "y": labels, "batch_size": settings.batch_size}
     check = _in_chunks(parts.upper, judged), check_labels
     print("The head learns; everything below is frozen.", flush=True)
-    history = fit_with_care(parts.head, pooled, check, options.epochs or HEAD_EPOCHS, HEAD_PATIENCE, [])
+    history = fit_with_care(parts.head, pooled, check, settings.epochs or HEAD_EPOCHS, HEAD_PATIENCE, [])
 
-    fine_epochs = FINE_EPOCHS if options.fine_tune is None else options.fine_tune
+    fine_epochs = FINE_EPOCHS if settings.fine_tune is None else settings.fine_tune
     if parts.upper.trainable_weights and fine_epochs:
         middle = keras.Input(learned.shape[1:])
         both = keras.Model(middle, parts.head(parts.upper(middle, training=False)))
@@ -64,12 +64,12 @@ def fit_backbone(
 
 
 def frozen_answers(
-    frozen: "keras.Model", data: DataSet, split: Split, level: str, options: argparse.Namespace
+    frozen: "keras.Model", data: DataSet, split: Split, level: str, settings: TrainSettings
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What the frozen part gives of the pictures to learn from, their labels, and what it gives of those held out."""
-    fitted, labels = with_copies(data, split, level, options.seed, options.copies)
-    key = f"{options.backbone} {_weights_key(options.weights)} {options.side}"
-    folder = options.runs / FEATURES
+    fitted, labels = with_copies(data, split, level, settings.seed, settings.copies)
+    key = f"{settings.backbone} {_weights_key(settings.weights)} {settings.side}"
+    folder = settings.runs / FEATURES
     learned = features(frozen, fitted, key, folder)
     return learned, labels, features(frozen, data.train_images[split.held_out], key, folder)
 

@@ -1,6 +1,5 @@
 """Fits a Keras network, and watches how it goes."""
 
-import argparse
 import math
 import sys
 import time
@@ -12,6 +11,7 @@ from training.datasets import augment
 from training.datasets.dataset import DataSet, Split
 from training.networks.plain import WORKSHOP
 from training.networks.tuning import widened
+from training.settings import TrainSettings
 from training.workshop.run import TrainingError, duration
 
 if TYPE_CHECKING:
@@ -22,37 +22,37 @@ PLATEAU = 2  # such epochs before the learning rate is halved
 PEAK_RATE = 2e-3  # of the cosine rate
 
 
-def augmentation(options: argparse.Namespace, data: str) -> str:
+def augmentation(settings: TrainSettings, data: str) -> str:
     """How much the pictures are changed: as asked for, else the network's own level on the data set."""
-    recipe = WORKSHOP.get(options.network)
-    return options.augment or (recipe.augment_on.get(data, recipe.augment) if recipe else "light")
+    recipe = WORKSHOP.get(settings.network)
+    return settings.augment or (recipe.augment_on.get(data, recipe.augment) if recipe else "light")
 
 
 def fit(
-    data: DataSet, split: Split, level: str, options: argparse.Namespace
+    data: DataSet, split: Split, level: str, settings: TrainSettings
 ) -> tuple["keras.Model", dict[str, list[float]]]:
     """The fitted network with the weights that did best on the held-out pictures, and what each epoch reached."""
     import keras
 
-    recipe = WORKSHOP[options.network]
-    epochs = options.epochs or recipe.epochs_on.get(data.name, recipe.epochs)
-    model = widened(recipe.build(len(data.labels), options.seed), options.width or 1, options.seed)
+    recipe = WORKSHOP[settings.network]
+    epochs = settings.epochs or recipe.epochs_on.get(data.name, recipe.epochs)
+    model = widened(recipe.build(len(data.labels), settings.seed), settings.width or 1, settings.seed)
     compiled = bool(model.compiled)
     if not compiled:
         compile_with_cosine(
-            model, epochs * math.ceil(len(split.fitted) / options.batch_size), options.rate or PEAK_RATE
+            model, epochs * math.ceil(len(split.fitted) / settings.batch_size), settings.rate or PEAK_RATE
         )
-    elif options.rate:
-        model.optimizer.learning_rate = options.rate
+    elif settings.rate:
+        model.optimizer.learning_rate = settings.rate
     print(f"{model.name}: {model.count_params():,} parameters", flush=True)
     images, targets = data.train_images, targets_of(model, data.train_labels, len(data.labels))
     if level == "none":
         fed: dict[str, Any] = {
-            "x": images[split.fitted].astype(np.float32), "y": targets[split.fitted], "batch_size": options.batch_size
+            "x": images[split.fitted].astype(np.float32), "y": targets[split.fitted], "batch_size": settings.batch_size
         }  # fmt: skip
     else:
         change = augment.generator(level, data.name, data.region)
-        fed = {"x": change.flow(images[split.fitted], targets[split.fitted], options.batch_size, seed=options.seed)}
+        fed = {"x": change.flow(images[split.fitted], targets[split.fitted], settings.batch_size, seed=settings.seed)}
     check = images[split.held_out].astype(np.float32), targets[split.held_out]
     callbacks = [keras.callbacks.ReduceLROnPlateau("val_loss", 0.5, PLATEAU)] if compiled else []
     patience = PATIENCE if compiled else epochs  # a cosine rate does best at its end

@@ -1,39 +1,14 @@
-"""What a data set holds, before anything is trained on it: samples, counts, mean images.
+"""What a data set holds, before anything is trained on it: samples, counts, mean images."""
 
-python -m training.workshop.look --data mnist
-"""
-
-import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from recognizer.system import paths
-from recognizer.system.terminal import exit_on_error
-from training.datasets import named
 from training.datasets.dataset import DataSet
 from training.workshop.figures import new_figure, save, show_image
 
 SAMPLES = 10  # of each label
 BAR = 40  # characters
-
-
-def main(words: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.workshop.look", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("--data", required=True, help=f"{', '.join(named.NAMES)}, a folder of label/picture, or a CSV")
-    parser.add_argument(
-        "--region", default="hand", choices=["hand", "paper"], help="how a folder's pictures are framed"
-    )
-    parser.add_argument("--runs", type=Path, default=paths.runs())
-    options = parser.parse_args(words)
-    with exit_on_error():
-        data = named.load(options.data, None, options.region)
-        print_counts(data)
-        path = options.runs / "look" / f"{data.name}.png"
-        draw_look(data, path)
-        print(f"Wrote {path}")
 
 
 def print_counts(data: DataSet) -> None:
@@ -77,7 +52,3 @@ def draw_look(data: DataSet, path: Path) -> None:
     axes.margins(y=0.25)
     axes.legend(ncols=2, loc="upper right")
     save(figure, path)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,9 +1,5 @@
-"""From a finished run to a model that can be held to the camera.
+"""From a finished run to a model that can be held to the camera."""
 
-python -m training.workshop.publish runs/mnist-cnn-0
-"""
-
-import argparse
 import json
 import time
 from collections.abc import Callable
@@ -19,28 +15,17 @@ from recognizer.classifiers.heads import INPUT, NEIGHBOURS
 from recognizer.classifiers.rejection import FEATURES, Rejection
 from recognizer.preprocess import pictures
 from recognizer.registry import card as registry_card
-from recognizer.registry import store, synced
-from recognizer.system.remote import folder_of
-from recognizer.system.terminal import exit_on_error
+from recognizer.registry import store
 from training.datasets import dataset, named
 from training.datasets.dataset import DataSet, Split, split_of
 from training.networks.litert import two_outputs
 from training.networks.tensorflow import import_tensorflow
 from training.publishing.calibration import KEEP_CONFIDENCE, calibrated, rejection_thresholds, statistics_rows
 from training.publishing.card import write_network
+from training.workshop import knn
 from training.workshop.run import NETWORK_FILE, read_metrics, write_metrics
 
 TIMED = 100  # pictures
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.workshop.publish", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--models", type=folder_of, default=synced.models_folder())
-    options = parser.parse_args()
-    with exit_on_error():
-        publish(options.run, options.models)
 
 
 def publish(run: Path, models: Path) -> Path:
@@ -106,8 +91,6 @@ def _network(run: Path, task: str, data: DataSet, split: Split, keep: float) -> 
 
 
 def _neighbours(k: int, measure: str, data: DataSet, split: Split, keep: float) -> Ready:
-    from training.workshop import knn
-
     chosen = statistics_rows(data, split)
     rejection = Rejection.of_features(knn.flat(data.train_images[chosen]), data.train_labels[chosen], len(data.labels))
     # those held out are among the pictures that it is published with: without them it says how sure it is of new ones
@@ -137,7 +120,3 @@ def _time_ms(classifier: Any, images: np.ndarray) -> float:
         classifier.run(image)
         times_s.append(time.perf_counter() - began_s)
     return 1000 * float(np.median(times_s))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,9 +1,5 @@
-"""The pictures of a run, and a page that shows them all.
+"""The pictures of a run, and a page that shows them all."""
 
-python -m training.workshop.report runs/mnist-cnn-0
-"""
-
-import argparse
 import base64
 import csv
 import html
@@ -16,13 +12,14 @@ import cv2
 import numpy as np
 
 from recognizer.errors import DataError
-from recognizer.system.terminal import exit_on_error
 from training.datasets import dataset, named
 from training.datasets.augment import copies
 from training.networks.plain import PREPARE
 from training.networks.tensorflow import import_tensorflow
+from training.settings import NETWORKS
+from training.workshop import knn
 from training.workshop.figures import new_figure, save, show_image, show_signed
-from training.workshop.run import HISTORY, METRICS, NETWORK_FILE, NETWORKS, PREDICTIONS, probabilities_of, read_metrics
+from training.workshop.run import HISTORY, METRICS, NETWORK_FILE, PREDICTIONS, probabilities_of, read_metrics
 
 if TYPE_CHECKING:
     import keras
@@ -31,6 +28,8 @@ SHOWN = 24  # mistakes, and as many correct samples
 COLUMNS = 8
 KERNELS = 32  # at most, of the first layer
 MAPS = 8  # at most, of each convolution
+SHEET_ROWS = 6
+SHEET_COLUMNS = 8
 LAYERS = 10  # convolutions at most, evenly among those of a deep network
 CLASSIC = {
     "as it is": [[0, 0, 0], [0, 1, 0], [0, 0, 0]],
@@ -63,17 +62,6 @@ class Tested:
     @property
     def said(self) -> np.ndarray:
         return self.probabilities.argmax(axis=1)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.workshop.report", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
-    options = parser.parse_args()
-    with exit_on_error():
-        for run in options.runs:
-            write_report(run)
-            print(f"Wrote {run / 'index.html'}")
 
 
 def write_report(run: Path) -> None:
@@ -395,8 +383,6 @@ def answerer(run: Path, metrics: dict[str, Any]) -> Callable[[np.ndarray], np.nd
     if metrics["network"] != "knn":
         model = _load(run)
         return lambda images: probabilities_of(model, images)
-    from training.workshop import knn
-
     source = metrics["data_source"]
     data = dataset.limited(named.load(source["option"], None, source["region"]), metrics["limit"], metrics["seed"])
     classifier = knn.fitted(data, np.arange(len(data.train_labels)), metrics["k"], metrics["measure"])
@@ -453,18 +439,8 @@ img {{ max-width: 100%; height: auto }}
     (run / "index.html").write_text(page, encoding="utf-8")
 
 
-if __name__ == "__main__":
-    main()
-
-
-SHEET_ROWS = 6
-SHEET_COLUMNS = 8
-
-
 def draw_sheet(images: np.ndarray, level: str, data: str, region: str, path: Path) -> None:
     """A picture of the first SHEET_ROWS images, as they are and changed."""
-    from training.workshop.figures import new_figure, save, show_image
-
     rows = images[:SHEET_ROWS]
     figure = new_figure(SHEET_COLUMNS * 1.0 + 0.4, len(rows) * 1.0 + 0.9)
     figure.suptitle(f"{data}, augmentation {level}: as it is, then as the network meets it")

@@ -11,12 +11,14 @@ from recognizer.errors import DataError
 from recognizer.sources.decoding import read_image
 from recognizer.system import paths
 from training.datasets import named, own_pictures
+from training.evaluation.evaluate import labelled_pictures
 from training.publishing.markdown import table, write_text
+from training.settings import NETWORKS, TABLE_DATA, TrainSettings, options_of
 from training.workshop.compare import draw_comparison, in_order, name_of, plain
-from training.workshop.plan import DATA, GOALS, TOLD, plan
-from training.workshop.run import NETWORK_FILE, NETWORKS, read_metrics
+from training.workshop.plan import GOALS, TOLD, plan
+from training.workshop.report import answerer
+from training.workshop.run import NETWORK_FILE, read_metrics
 
-RESULTS = paths.ROOT / "training" / "RESULTS.md"
 KEPT = (
     "data",
     "network",
@@ -70,15 +72,16 @@ def as_markdown(rows: list[dict[str, Any]], missing: dict[str, str]) -> str:
     letters = {name: chr(ord("A") + number) for number, name in enumerate(machines)}
     there = {(row["data"], row["network"], row["backend"]) for row in rows}
     told = "".join(
-        f" ({network} on {data} with `{' '.join(words)}`)"
-        for (data, network), words in TOLD.items()
+        f" ({network} on {data} with `"
+        f"{' '.join(options_of(TrainSettings(data, network, **more), 'data', 'network', 'models', 'runs'))}`)"
+        for (data, network), more in TOLD.items()
         if (data, network, "tensorflow") in there
     )
     lines = [
         "# What each network reaches",
         "",
-        "Written by `python -m training.workshop.whole_table`; each row is one run, and `python -m training.shipped.digits --data … --network …` "
-        f"repeats it{told}.",
+        "Written by `python -m recognizer workshop table`; each row is one run, and",
+        f"`python -m recognizer workshop train --data … --network …` repeats it{told}.",
         f"Machine: {'; '.join(f'{letters[name]}: {name}' for name in machines)}. The interval is Wilson's, of 95 %. "
         "Milliseconds are",
         "for one picture at a time, through LiteRT (k-NN: NumPy). Training seconds include the augmentation, and of",
@@ -95,7 +98,7 @@ def as_markdown(rows: list[dict[str, Any]], missing: dict[str, str]) -> str:
             "lower than MNIST's, and differ more, is the lesson of the whole.",
             "",
         ]
-    for data in DATA:
+    for data in TABLE_DATA:
         own = [row for row in rows if row["data"] == data]
         if not own:
             continue
@@ -110,7 +113,7 @@ def as_markdown(rows: list[dict[str, Any]], missing: dict[str, str]) -> str:
             rows_of_cells.append([*cells, letters[row["machine"]]])
         lines += [f"## {data}", "", table(heads, rows_of_cells)]
     left = []
-    for data in DATA:
+    for data in TABLE_DATA:
         rest = [
             name + (" on PyTorch" if backend == "torch" else "")
             for name, backend in plan(data, NETWORKS)
@@ -146,8 +149,6 @@ def accuracy_on_photographs(metrics: dict[Path, dict[str, Any]], cache: Path) ->
     )
     if folder is None or not any(found["data"] == "mnist" for found in metrics.values()):
         return None
-    from training.workshop.report import answerer
-
     images, labels = photographs(folder, cache)
     shares = {}
     for run, found in metrics.items():
@@ -159,8 +160,6 @@ def accuracy_on_photographs(metrics: dict[Path, dict[str, Any]], cache: Path) ->
 
 def photographs(folder: Path, cache: Path) -> tuple[np.ndarray, np.ndarray]:
     """Framed writing (N, 28, 28, 1) uint8 and its labels (N,) as text; kept, since to find it takes a while."""
-    from training.evaluation.evaluate import labelled_pictures
-
     rows = list(labelled_pictures(folder))
     code = b"".join(
         (paths.ROOT / name).read_bytes() for name in (*named.FINDER_CODE, "recognizer/preprocess/pictures.py")

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import keras
 
 CONFIDENCE_Z = 1.96  # standard deviations that hold 95 % of a normal distribution
-NETWORKS = ("linear", "dense-16", "dense-256", "dense-512", "mlp-512x2", "knn", "cnn", "cnn-bn", "vgg16")
 METRICS, HISTORY, PREDICTIONS, NETWORK_FILE = "metrics.json", "history.csv", "predictions.npz", "network.keras"
 
 
@@ -58,12 +57,12 @@ def read_metrics(run: Path) -> dict[str, Any]:
         raise ValueError("no accuracy in it")
     except (OSError, ValueError) as error:
         raise DataError(
-            f"{run} is no finished run ({error}). Train one: python -m training.shipped.digits --data D --network N"
+            f"{run} is no finished run ({error}). Train one: python -m recognizer workshop train --data D --network N"
         ) from error
 
 
 def child_environment(**changed: str) -> dict[str, str]:
-    """The environment for `python -m training.…` from whatever folder this process was started in."""
+    """The environment for `python -m training` from whatever folder this process was started in."""
     path = os.pathsep.join(filter(None, [str(paths.ROOT), os.environ.get("PYTHONPATH")]))
     return {**os.environ, "PYTHONPATH": path, **changed}
 

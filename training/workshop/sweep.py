@@ -1,8 +1,5 @@
 """Search the numbers of a training with Ray Tune, judged by sources that the network did not see.
 
-python -m training.workshop.sweep --task letters --kind pose --space space.toml
-python -m training.workshop.sweep --task mnist --network cnn --space space.json --trials 12 --cluster HOST:PORT
-
 The space file names what is searched, each as a list of values or as a range:
 
     rate = {from = 1e-4, to = 1e-2}      learning rate
@@ -14,7 +11,6 @@ A trial leaves out one source (a person, series or session) after the other, lea
 out. A right label counts 1, a wrong one -1, none 0. ASHA stops trials that do worse than others did at the same point.
 """
 
-import argparse
 import hashlib
 import json
 import math
@@ -30,26 +26,23 @@ import numpy as np
 
 from recognizer.errors import DataError, SettingsError
 from recognizer.samples.store import Samples
-from recognizer.system import paths
 from recognizer.system.files import new_file
 from recognizer.system.ray_cluster import connected
-from recognizer.system.terminal import exit_on_error
 from training.datasets import augment, dataset
 from training.datasets import named as datasets_named
 from training.datasets.dataset import DataSet
 from training.datasets.hand_photographs import LABELS
-from training.networks.plain import WORKSHOP
-from training.networks.tensorflow import settle_tensorflow
-from training.networks.tuning import Tuning, check_number
+from training.networks.litert import two_outputs
+from training.networks.tuning import Tuning
 from training.publishing import calibration
+from training.settings import SignsSettings, SweepSettings, TrainSettings, check_number
 from training.shipped import sign_fitting, sign_material, sign_verdicts
-from training.workshop import fitting, train
+from training.workshop import fitting
 from training.workshop.cluster import needs_of
 from training.workshop.run import TrainingError
 
 SEARCHED = ("rate", "augment", "width", "keep")
 LOGARITHMIC = ("rate", "width")  # ranges in which 1 to 2 is as far as 2 to 4
-KINDS = ("pose", "fused")
 PARTS = 4  # at most, that sources are dealt into
 REDUCTION = 2  # of the trials that reach a point, the better half goes on
 STOPPED = -1.0  # the score of a fit that came to nothing: as bad as all labels wrong
@@ -67,7 +60,7 @@ class Road(Protocol):
     def score(self, chosen: Chosen, part: int) -> float:
         """How well the part is read, -1 to 1, by a network that learned from the others."""
 
-    def command(self, chosen: Chosen) -> list[str]:
+    def command(self, chosen: Chosen) -> str:
         """What trains the network with these numbers."""
 
 
@@ -78,33 +71,33 @@ class DataRoad:
     data: DataSet
     members: list[np.ndarray]  # of each part, the places of its training pictures
     parts: list[str]
-    words: list[str]  # for training.shipped.digits
+    settings: TrainSettings
 
     def score(self, chosen: Chosen, part: int) -> float:
-        from training.networks.litert import two_outputs
-        from training.publishing.calibration import answers_of, calibrated
-
-        options = train.parse([*self.words, *_flags(chosen)])
+        settings = self._with(chosen)
         left_out = self.members[part]
         rest = np.setdiff1d(np.arange(len(self.data.train_labels)), left_out)
         data = replace(
             self.data, train_images=self.data.train_images[rest], train_labels=self.data.train_labels[rest],
             train_series=np.zeros(0, np.int64),
         )  # fmt: skip
-        split = dataset.split_of(data, options.seed)
-        model, _ = fitting.fit(data, split, fitting.augmentation(options, data.name), options)
+        split = dataset.split_of(data, settings.seed)
+        model, _ = fitting.fit(data, split, fitting.augmentation(settings, data.name), settings)
         whole = two_outputs(model, "sweep")
-        rejection, min_confidence, max_distance = calibrated(
-            whole, data, split, options.keep or calibration.KEEP_CONFIDENCE
+        rejection, min_confidence, max_distance = calibration.calibrated(
+            whole, data, split, settings.keep or calibration.KEEP_CONFIDENCE
         )
-        probabilities, features = answers_of(whole, self.data.train_images[left_out])
+        probabilities, features = calibration.answers_of(whole, self.data.train_images[left_out])
         known = probabilities[:, : len(data.labels)]
         labelled = (known.max(axis=1) >= min_confidence) & (rejection.distances(features).min(axis=1) <= max_distance)
         right = known.argmax(axis=1) == self.data.train_labels[left_out]
         return _score(right, labelled)
 
-    def command(self, chosen: Chosen) -> list[str]:
-        return ["python", "-m", "training.shipped.digits", *self.words, *_flags(chosen)]
+    def command(self, chosen: Chosen) -> str:
+        return self._with(chosen).command
+
+    def _with(self, chosen: Chosen) -> TrainSettings:
+        return replace(self.settings, **chosen)  # type: ignore[arg-type]  # read_space lets no other value by
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,14 +105,14 @@ class HandsRoad:
     """Photographs of hand signs, of which one person or collection after the other is left out."""
 
     material: sign_material.Material
-    kind: str  # of KINDS
+    kind: str  # of OF_JOINTS
 
     @property
     def parts(self) -> list[str]:
         return self.material.people
 
     def score(self, chosen: Chosen, part: int) -> float:
-        """The thresholds are those that `training.shipped.digits` would take from this person's right readings."""
+        """The thresholds are those that the training would take from this person's right readings."""
         numbers = Tuning(**chosen)  # type: ignore[arg-type]  # read_space lets no level by
         material = replace(self.material, tuning=numbers)
         person = material.people[part]
@@ -138,72 +131,29 @@ class HandsRoad:
         right = known.argmax(axis=1) == material.classes[rows]
         return _score(right[counted], labelled[counted])
 
-    def command(self, chosen: Chosen) -> list[str]:
-        words = ["python", "-m", "training.shipped.digits", self.material.task, "--kind", self.kind]
-        if self.material.seed:
-            words += ["--seed", str(self.material.seed)]
-        return words + _flags(chosen)
+    def command(self, chosen: Chosen) -> str:
+        settings = SignsSettings(self.material.task, self.kind, seed=self.material.seed)
+        return replace(settings, **chosen).command  # type: ignore[arg-type]  # read_space lets no other value by
 
 
 def _score(right: np.ndarray, labelled: np.ndarray) -> float:
     return float((labelled & right).mean() - (labelled & ~right).mean())
 
 
-def _flags(chosen: Chosen) -> list[str]:
-    return [word for name, value in chosen.items() for word in (f"--{name}", f"{value}")]
-
-
-def main(words: Sequence[str] | None = None) -> None:
-    options = parse(words)
-    settle_tensorflow()
-    with exit_on_error("\nStopped. The same command goes on with the trials that are not done."):
-        sweep(options)
-
-
-def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m training.workshop.sweep", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument(
-        "--task", required=True,
-        help=f"letters or rps (photographs of hands), digits (mnist), {', '.join(datasets_named.NAMES[:-2])}, "
-        "a task of your own, or a folder of series/label/picture",
-    )  # fmt: skip
-    parser.add_argument("--space", required=True, type=Path, metavar="FILE", help="what is searched: TOML or JSON")
-    parser.add_argument("--trials", type=int, default=16, metavar="N", help="at most (default: 16)")
-    parser.add_argument("--network", choices=[*WORKSHOP], help="of a data set (default: cnn; of digits cnn-bn)")
-    parser.add_argument("--kind", choices=KINDS, default="pose", help="of letters and rps (default: pose)")
-    parser.add_argument("--epochs", type=int, help="at most, of a data set's network")
-    parser.add_argument("--limit", type=int, metavar="N", help="learn from N pictures (to try the script out)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--runs", type=Path, default=paths.runs(), help="where the sweep is kept")
-    parser.add_argument(
-        "--cluster", nargs="?", default="", const="", metavar="ADDRESS",
-        help="of a Ray head (default: of the cluster that runs here, else this machine's cores)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--cpus", type=int, metavar="N", help="cores of each trial (default: all of the smallest machine)"
-    )
-    options = parser.parse_args(words)
-    for name in ("trials", "epochs", "limit"):
-        if (getattr(options, name) or 1) < 1:
-            parser.error(f"--{name} {getattr(options, name)} is not at least 1")
-    return options
-
-
-def sweep(options: argparse.Namespace) -> None:
+def sweep(settings: SweepSettings) -> None:
     """Do the trials that are not done yet, and print the table and the winner's command."""
-    space = read_space(options.space, of_hands=options.task in LABELS)
-    trials = draw(space, options.trials, options.seed)
-    with connected(options.cluster) as ray:
-        road = road_of(options)
+    space = read_space(settings.space, of_hands=settings.task in LABELS)
+    trials = draw(space, settings.trials, settings.seed)
+    with connected(settings.cluster) as ray:
+        road = road_of(settings)
         print(f"{len(trials)} trials; left out in turn: {', '.join(road.parts)}", flush=True)
-        scores = _run(ray, road, trials, options)
+        scores = _run(ray, road, trials, settings)
     print_table(road.parts, trials, scores)
     whole = [number for number, found in enumerate(scores) if len(found) == len(road.parts) and STOPPED not in found]
     if not whole:
         raise TrainingError("No trial came to its end. Search lower rates, or see runs/sweeps for what each said.")
     best = max(whole, key=lambda number: float(np.mean(scores[number])))
-    print(f"Best: trial {best}. To train it:\n{' '.join(road.command(trials[best]))}")
+    print(f"Best: trial {best}. To train it:\n{road.command(trials[best])}")
 
 
 def read_space(path: Path, *, of_hands: bool) -> dict[str, Any]:
@@ -267,19 +217,18 @@ def _drawn(name: str, values: Any, rng: np.random.Generator) -> float | str:
     return float(f"{value:.3g}")
 
 
-def road_of(options: argparse.Namespace) -> Road:
+def road_of(settings: SweepSettings) -> Road:
     """Read what the task learns from. Raises DataError and AssetError."""
-    if options.task in LABELS:
-        return hands_road(sign_material.gather(options.task, options.runs, options.seed), options.kind, options.limit)
-    name = "mnist" if options.task == "digits" else options.task
+    if settings.task in LABELS:
+        return hands_road(
+            sign_material.gather(settings.task, settings.runs, settings.seed), settings.kind, settings.limit
+        )
+    name = "mnist" if settings.task == "digits" else settings.task
     if name in {task.name for task in Samples().tasks()}:
         name = f"captures/{name}"
-    network = options.network or ("cnn-bn" if options.task == "digits" else "cnn")
-    words = ["--data", name, "--network", network]
-    for flag in ("epochs", "seed"):
-        if getattr(options, flag):
-            words += [f"--{flag}", str(getattr(options, flag))]
-    return data_road(dataset.limited(datasets_named.load(name), options.limit, options.seed), words, options.seed)
+    network = settings.network or ("cnn-bn" if settings.task == "digits" else "cnn")
+    train = TrainSettings(name, network, epochs=settings.epochs, seed=settings.seed)
+    return data_road(dataset.limited(datasets_named.load(name), settings.limit, settings.seed), train)
 
 
 def hands_road(material: sign_material.Material, kind: str, limit: int | None) -> HandsRoad:
@@ -296,14 +245,14 @@ def hands_road(material: sign_material.Material, kind: str, limit: int | None) -
     return HandsRoad(material, kind)
 
 
-def data_road(data: DataSet, words: list[str], seed: int) -> DataRoad:
+def data_road(data: DataSet, settings: TrainSettings) -> DataRoad:
     """Its sources dealt into parts; pictures at random where nothing says whose they are. Raises DataError."""
     series = data.train_series
     if not len(series):
         print(f"{data.name} does not say whose its pictures are: parts of them at random are left out in turn.")
-        order = np.random.default_rng(seed).permutation(len(data.train_labels))
+        order = np.random.default_rng(settings.seed).permutation(len(data.train_labels))
         members = [np.sort(part) for part in np.array_split(order, PARTS)]
-        return DataRoad(data, members, [f"part {number + 1}" for number in range(PARTS)], words)
+        return DataRoad(data, members, [f"part {number + 1}" for number in range(PARTS)], settings)
     there = np.unique(series)
     if len(there) < 2:
         raise DataError(
@@ -312,10 +261,10 @@ def data_road(data: DataSet, words: list[str], seed: int) -> DataRoad:
         )
     dealt = np.array_split(there, min(PARTS, len(there)))
     names = ["source " + "+".join(str(one + 1) for one in part) for part in dealt]
-    return DataRoad(data, [np.flatnonzero(np.isin(series, part)) for part in dealt], names, words)
+    return DataRoad(data, [np.flatnonzero(np.isin(series, part)) for part in dealt], names, settings)
 
 
-def _run(ray: Any, road: Road, trials: list[Chosen], options: argparse.Namespace) -> list[list[float]]:
+def _run(ray: Any, road: Road, trials: list[Chosen], settings: SweepSettings) -> list[list[float]]:
     """What each trial scored on each part that it came to."""
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # Ctrl-C is for us
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # the teller tells
@@ -325,9 +274,9 @@ def _run(ray: Any, road: Road, trials: list[Chosen], options: argparse.Namespace
     from ray import tune
 
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    cpus, gpus = needs_of(machines, options.cpus)
+    cpus, gpus = needs_of(machines, settings.cpus)
     trainable = tune.with_resources(tune.with_parameters(judge, road=road, trials=trials), {"cpu": cpus, "gpu": gpus})
-    folder = options.runs.resolve() / "sweeps" / sweep_name(road, trials)
+    folder = settings.runs.resolve() / "sweeps" / sweep_name(road, trials)
     kept = folder / "scores.json"
     done = _read_scores(kept)
     left = [number for number in range(len(trials)) if number not in done]
@@ -432,7 +381,3 @@ def print_table(parts: list[str], trials: list[Chosen], scores: list[list[float]
         line = "".join(f"{trials[number].get(name, 'as ever'):>10}" for name in names)
         line += "".join(f"{score:14.4f}" for score in found) + f"{'':14}" * (len(parts) - len(found))
         print(f"{number:<6}{line}{np.mean(found):10.4f}" + (", stopped" if len(found) < len(parts) else ""))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,124 @@
+"""`evaluate mnist|photos|…`: words to a measurement of a published model."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from recognizer.pipeline import Pipeline, open_pipeline
+from training.commands.words import Parser, Word, chosen
+from training.evaluation import evaluate, sign_kinds
+from training.settings import KINDS, SIGNS, EvaluateSettings
+
+PROGRAM = "python -m recognizer evaluate"
+ABOUT = "How well a published model does, measured through the pipeline that runs live."
+WORDS = {
+    "mnist": Word("MNIST's test digits: accuracy, and how many get a label", "mnist"),
+    "photos": Word("photographs in DIR/series/label or DIR/label, read end to end", "photos DIR --mistakes"),
+    "mirrored": Word("photographs and their mirror images: hand signs are read alike", "mirrored DIR --task letters"),
+    "clip": Word("a video as a stream, frame by frame", "clip FILE --task letters --shows A:0-89,V:90-179"),
+    "rejection": Word("pictures that show no digit: how many get a label", "rejection"),
+    "rooms": Word("numbers on sheets that people hold in drawn rooms", "rooms --sheet failures.png"),
+    "pages": Word("numbers on drawn pages that fill the picture", "pages --sheet failures.png"),
+    "sources": Word("hand signs of people left out of the training in turn", "sources --task rps"),
+    "kinds": Word("the kinds of networks for hand signs side by side: training/SIGNS.md", "kinds --every 8"),
+}
+
+
+def run(words: Sequence[str]) -> None:
+    """`words` begin with evaluate."""
+    what = chosen(PROGRAM, ABOUT, words[1:], WORDS)
+    if what is not None:
+        MEASUREMENTS[what](EvaluateSettings(**vars(_parser(what).parse_args(words[2:]))))
+
+
+def _parser(what: str) -> Parser:
+    parser = Parser(f"{PROGRAM} {what}", f"{WORDS[what].help}\n\n{PROGRAM} {WORDS[what].example}")
+    if what in ("photos", "mirrored", "clip"):
+        parser.add_argument("folder", type=Path, metavar="FILE" if what == "clip" else "DIR")
+    if what == "clip":
+        parser.add_argument(
+            "--shows", required=True, metavar="LABEL:FIRST-LAST,…", help="no label for an empty scene: :0-29"
+        )
+    if what == "photos":
+        parser.add_argument("--mistakes", action="store_true", help="list each file that was read wrong")
+    if what in ("rejection", "rooms", "pages"):
+        parser.add_argument("--each", type=int, metavar="N", help="drawn pictures of each kind (default: 300)")
+        parser.add_argument("--seed", type=int, help="another one draws others (default: 1)")
+    if what in ("rooms", "pages"):
+        parser.add_argument("--sheet", type=Path, metavar="FILE", help="a picture of the failures")
+    if what == "sources":
+        parser.add_argument("--task", required=True, choices=SIGNS)
+        parser.add_argument("--kind", choices=KINDS, help="only this kind (default: all)")
+        parser.add_runs("what is kept on the way")
+    elif what == "kinds":
+        parser.add_argument(
+            "--every", type=int, metavar="N", help="each Nth test picture (default: all, a quarter hour)"
+        )
+        parser.add_argument("--results", type=Path, metavar="FILE", help="where the table is written")
+    else:
+        parser.add_argument("--task", help="digits, letters, rps, or one of your own (default: digits)")
+    if what != "sources":
+        parser.add_models()
+    return parser
+
+
+@contextmanager
+def _opened(settings: EvaluateSettings, *, stream: bool = False) -> Iterator[Pipeline]:
+    with open_pipeline(settings.task, settings.models, smooth=stream) as pipeline:
+        yield pipeline
+
+
+def _mnist(settings: EvaluateSettings) -> None:
+    with _opened(settings) as pipeline:
+        evaluate.evaluate_mnist(pipeline)
+
+
+def _photos(settings: EvaluateSettings) -> None:
+    with _opened(settings) as pipeline:
+        evaluate.evaluate_photos(pipeline, settings.folder, mistakes=settings.mistakes)
+
+
+def _mirrored(settings: EvaluateSettings) -> None:
+    with _opened(settings) as pipeline:
+        evaluate.evaluate_mirrored(pipeline, settings.folder)
+
+
+def _clip(settings: EvaluateSettings) -> None:
+    with _opened(settings, stream=True) as pipeline:
+        evaluate.evaluate_clip(pipeline, settings.folder, settings.shows)
+
+
+def _rejection(settings: EvaluateSettings) -> None:
+    with _opened(settings) as pipeline:
+        evaluate.evaluate_rejection(pipeline, settings.each, settings.seed)
+
+
+def _rooms(settings: EvaluateSettings) -> None:
+    with _opened(settings) as pipeline:
+        evaluate.evaluate_rooms(pipeline, settings.each, settings.seed, settings.sheet)
+
+
+def _pages(settings: EvaluateSettings) -> None:
+    with _opened(settings) as pipeline:
+        evaluate.evaluate_pages(pipeline, settings.each, settings.seed, settings.sheet)
+
+
+def _sources(settings: EvaluateSettings) -> None:
+    evaluate.evaluate_sources(settings.task, settings.kind, settings.runs)
+
+
+def _kinds(settings: EvaluateSettings) -> None:
+    sign_kinds.write_kinds(settings.models, settings.every, settings.results)
+
+
+MEASUREMENTS: dict[str, Callable[[EvaluateSettings], None]] = {
+    "mnist": _mnist,
+    "photos": _photos,
+    "mirrored": _mirrored,
+    "clip": _clip,
+    "rejection": _rejection,
+    "rooms": _rooms,
+    "pages": _pages,
+    "sources": _sources,
+    "kinds": _kinds,
+}

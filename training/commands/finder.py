@@ -1,0 +1,43 @@
+"""`finder draw|propose|fit`: words to a training of the networks that find writing."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from recognizer.system import paths
+from training.commands.words import Parser, Word, chosen
+from training.finders.fitting import FITS, draw, draw_shard, fit, propose_shard
+
+PROGRAM = "python -m training finder"
+ABOUT = """Fit the networks that find writing, on drawn rooms: draw, fit characters, fit ink, propose, fit verifier.
+
+Drawing goes on with what is drawn; a fit goes on from the weights of its last epoch, which --start names. The networks are
+written where the recognizer has them, with a card."""
+WORDS = {
+    "draw": Word("scenes, and the examples to learn from that are cut out of them", "draw --scenes 12000"),
+    "propose": Word("scenes, and what the fitted networks find in them", "propose --scenes 6000"),
+    "fit": Word(f"one of the networks: {', '.join(FITS)}", "fit characters"),
+}
+SCENES = 12000
+
+
+def run(words: Sequence[str]) -> None:
+    """`words` begin with finder."""
+    what = chosen(PROGRAM, ABOUT, words[1:], WORDS)
+    if what is None:
+        return
+    parser = Parser(f"{PROGRAM} {what}", f"{WORDS[what].help}\n\n{PROGRAM} {WORDS[what].example}")
+    parser.add_argument(
+        "--folder", type=Path, default=paths.runs() / "finder", metavar="DIR", help="where the examples are kept"
+    )
+    if what == "fit":
+        parser.add_argument("network", choices=list(FITS))
+        parser.add_argument("--epochs", type=int, default=None, help="(default: what the network needs)")
+        parser.add_argument("--start", type=Path, default=None, metavar="WEIGHTS", help="go on from these weights")
+        options = parser.parse_args(words[2:])
+        fit(options.network, options.folder, options.epochs, options.start)
+    else:
+        parser.add_argument("--scenes", type=int, default=SCENES, metavar="N", help=f"(default: {SCENES})")
+        options = parser.parse_args(words[2:])
+        examples = draw_shard if what == "draw" else propose_shard
+        draw(options.folder, options.scenes, os.cpu_count() or 1, examples)

@@ -1,0 +1,85 @@
+"""`learn TASK`: words to a training on samples, and its progress in words or in JSON."""
+
+import json
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from recognizer.samples.sample import REGIONS
+from recognizer.system.remote import folder_of
+from training.commands.words import Parser
+from training.lessons.learn import learn
+from training.lessons.starting_point import Tell
+from training.lessons.verdict import percent
+from training.settings import LearnSettings
+
+ABOUT = """Learn a task's model from its samples, and publish it where it does better than the current one.
+
+python -m recognizer learn signs
+python -m recognizer learn signs --from DIR    from pictures in folders that are named by their label
+"""
+
+
+def run(words: Sequence[str]) -> None:
+    """`words` begin with learn."""
+    options = vars(_parser().parse_args(words[1:]))
+    tell = progress_in_json() if options.pop("json", False) else progress_in_words()
+    settings = LearnSettings(**options)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # cancelled by the window: nothing half-written stays
+    learn(settings, tell)
+
+
+def _parser() -> Parser:
+    parser = Parser("python -m recognizer learn", ABOUT)
+    parser.add_argument("task", metavar="TASK", help="one that is there, or a new one with --from")
+    parser.add_argument("--from", dest="folder", type=Path, metavar="DIR", help="first add its label/picture files")
+    parser.add_argument("--subject", choices=REGIONS, help="of a new task (default: found out from the pictures)")
+    parser.add_argument("--full", action="store_true", help="fine-tune the whole network: minutes, and TensorFlow")
+    parser.add_argument("--network", choices=["vgg16"], help="learn hands from their pictures instead of their joints")
+    parser.add_argument(
+        "--backbone", metavar="NAME", help="of keras.applications, for pictures (default: VGG16, or what is at hand)"
+    )
+    parser.add_argument("--force", action="store_true", help="publish a model that does no better, too")
+    parser.add_argument("--json", action="store_true", help="report the progress in one JSON object a line")
+    parser.add_argument("--samples", type=folder_of, metavar="DIR", help="folder of the samples, or a URL that has one")
+    parser.add_models()
+    parser.add_seed()
+    return parser
+
+
+def progress_in_words() -> Tell:
+    last = ""
+
+    def tell(stage: str, progress: float, result: dict[str, Any] | None = None) -> None:
+        nonlocal last
+        if result is None:
+            if stage != last:
+                print(f"{stage} …", flush=True)
+            last = stage
+            return
+        before, after = result["before"], result["after"]
+        print(f"Held-out samples read right: {percent(before['accuracy'])} before, {percent(after['accuracy'])} after")
+        if after["known"] is not None:
+            print(f"What was known read right:   {percent(before['known'])} before, {percent(after['known'])} after")
+        for label, counts in result["per_label"].items():
+            print(f"  {label}: {counts['after']} of {counts['of']} ({counts['before']} before)")
+        for said, meant, count in result["confused"]:
+            print(f"  {count} of {meant} read as {said}")
+        version = result["published"]
+        print(f"{'Published ' + version if version else 'Not published'} after {result['seconds']} s: {result['why']}")
+
+    return tell
+
+
+def progress_in_json() -> Tell:
+    began_s = time.perf_counter()
+
+    def tell(stage: str, progress: float, result: dict[str, Any] | None = None) -> None:
+        elapsed_s = time.perf_counter() - began_s
+        left_s = round(elapsed_s / progress * (1 - progress), 1) if progress else None
+        line = {"stage": stage, "progress": round(progress, 3), "left_s": left_s} if result is None else result
+        print(json.dumps(line, ensure_ascii=False), flush=True)
+
+    return tell

@@ -1,0 +1,56 @@
+"""`shipped digits|letters|rps`: words to a training of what ships. `python -m recognizer train` calls it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from training.commands.words import Parser, Word, chosen
+from training.settings import KINDS, DigitsSettings, SignsSettings
+from training.shipped.digits import train_digits
+from training.shipped.signs import train_signs
+
+PROGRAM = "python -m recognizer train"
+ABOUT = "Fit, calibrate, evaluate and publish the models that ship."
+WORDS = {
+    "digits": Word("handwritten digits, from MNIST and drawn rooms", "digits --epochs 30"),
+    "letters": Word("letters of the finger alphabet, from photographs", "letters --kind fused"),
+    "rps": Word("rock, paper, scissors, from photographs", "rps --kind fused"),
+}
+
+
+def run(words: Sequence[str]) -> None:
+    """`words` begin with shipped."""
+    task = chosen(PROGRAM, ABOUT, words[1:], WORDS)
+    if task == "digits":
+        train_digits(DigitsSettings(**vars(_digits_parser().parse_args(words[2:]))))
+    elif task is not None:
+        train_signs(SignsSettings(task, **vars(_signs_parser(task).parse_args(words[2:]))))
+
+
+def _digits_parser() -> Parser:
+    parser = Parser(f"{PROGRAM} digits", f"{PROGRAM} digits --start models/digits/VERSION --epochs 5")
+    parser.add_argument("--epochs", type=int, help="of all stages together (default: 30)")
+    parser.add_argument("--scenes", type=int, metavar="N", help="crops from drawn paper scenes (default: 54000)")
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="VERSION",
+        help="go on from this version of digits with the later stages, and mix their weights",
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="use only N of MNIST's digits (a quick try)")
+    parser.add_seed()
+    parser.add_models()
+    parser.add_runs("drawn scenes and weights on the way")
+    return parser
+
+
+def _signs_parser(task: str) -> Parser:
+    parser = Parser(f"{PROGRAM} {task}", f"{PROGRAM} {task} --kind fused")
+    parser.add_argument("--kind", choices=KINDS, help="only this kind (default: all, and the best becomes current)")
+    parser.add_argument("--rate", type=float, help="of joints: the highest learning rate")
+    parser.add_argument("--width", type=float, metavar="TIMES", help="of joints: hidden layers that many times as wide")
+    parser.add_argument("--augment", type=float, metavar="SHARE", help="of joints: of hands that are shown changed")
+    parser.add_argument("--keep", type=float, metavar="SHARE", help="of right readings that get a label")
+    parser.add_seed()
+    parser.add_models()
+    parser.add_runs("hands that were found and weights on the way")
+    return parser
