@@ -131,3 +131,13 @@ def test_two_hands_stand_side_by_side() -> None:
     np.testing.assert_array_equal(one[:, :640], two[:, :640])
     assert np.ptp(one[:, 640:]) == 0
     np.testing.assert_array_equal(two[:, 640:], two[:, :640][:, ::-1])
+
+
+def test_a_section_that_there_is_not_is_answered_with_the_nearest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(everything, "SECTIONS", tmp_path / "sections")
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "digts"])
+    with pytest.raises(SystemExit, match="2"):
+        everything.main()
+    assert capsys.readouterr().err.endswith("knows no word 'digts'. Did you mean digits?\n")

@@ -143,9 +143,7 @@ def studio(monkeypatch):
         def frame(self, index):
             return Frame(picture(index % 256), index, index / self.fps, "studio")
 
-    module = types.ModuleType("recognizer.studio.scenes")
-    module.Studio = FakeStudio
-    monkeypatch.setitem(sys.modules, "recognizer.studio.scenes", module)
+    monkeypatch.setattr("recognizer.sources.studio.Studio", FakeStudio)
     return asked
 
 
