@@ -170,7 +170,7 @@ def test_a_task_of_ones_own_is_swept_by_its_sessions(monkeypatch):
     Samples().create_task("signs", "hand", ["ok", "stop"])
     asked = []
     monkeypatch.setattr(named, "load", lambda name: asked.append(name) or "data")
-    monkeypatch.setattr(named, "limited", lambda data, limit, seed: data)
+    monkeypatch.setattr(dataset, "limited", lambda data, limit, seed: data)
     monkeypatch.setattr(sweep, "data_road", lambda data, settings: settings)
     roads = [sweep.road_of(SweepSettings(task, Path("s"))) for task in ("signs", "digits")]
     assert asked == ["captures/signs", "mnist"]
@@ -201,7 +201,7 @@ def test_a_picture_without_a_sign_counts_only_where_it_gets_a_label(tmp_path, mo
     def score(of_empty: float) -> float:
         chances[road.material.empty[rows]] = of_empty
         answers = sign_material.Answers(chances, np.ones(len(chances), np.float32))
-        monkeypatch.setattr(sign_verdicts, "fit", lambda *_: SimpleNamespace(read=lambda hands: answers))
+        monkeypatch.setattr(sign_fitting, "fit", lambda *_: SimpleNamespace(read=lambda hands: answers))
         return road.score({}, 0)
 
     assert score(np.nan) == 1
