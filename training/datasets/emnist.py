@@ -25,13 +25,7 @@ EMNIST_PLACES = (".", "emnist", "emnist-letters", "gzip")
 
 def load_emnist_letters() -> DataSet:
     """EMNIST letters: 124,800 and 20,800 handwritten letters (Cohen et al. 2017), upright again. Found or downloaded."""
-    places = [folder / place for folder in paths.data_folders() for place in EMNIST_PLACES]
-    folder = next((place for place in places if all((place / name).is_file() for name in EMNIST_FILES)), None)
-    if folder is None:
-        folder = paths.data() / "emnist"
-        archives = [place / name for place in places for name in (EMNIST_ARCHIVE, "gzip.zip")]
-        archive = next((path for path in archives if path.is_file()), None)
-        _unpack_emnist(archive or fetch(EMNIST_URL, folder / EMNIST_ARCHIVE, f"md5:{EMNIST_MD5}"), folder)
+    folder = _folder()
     train_images, train_labels, test_images, test_labels = (read_idx(folder / name) for name in EMNIST_FILES)
     for images, labels in ((train_images, train_labels), (test_images, test_labels)):
         if images.ndim != 3 or images.shape[1:] != (28, 28) or labels.shape != (len(images),) or not len(images):
@@ -44,6 +38,19 @@ def load_emnist_letters() -> DataSet:
         test_images.transpose(0, 2, 1)[..., None], test_labels.astype(np.int64) - 1,
         str(folder), digest_of_files(*(folder / name for name in EMNIST_FILES)),
     )  # fmt: skip
+
+
+def _folder() -> Path:
+    """Where EMNIST_FILES are; unpacked, after a download where the archive is nowhere."""
+    places = [folder / place for folder in paths.data_folders() for place in EMNIST_PLACES]
+    for place in places:
+        if all((place / name).is_file() for name in EMNIST_FILES):
+            return place
+    folder = paths.data() / "emnist"
+    archives = [place / name for place in places for name in (EMNIST_ARCHIVE, "gzip.zip")]
+    archive = next((path for path in archives if path.is_file()), None)
+    _unpack_emnist(archive or fetch(EMNIST_URL, folder / EMNIST_ARCHIVE, f"md5:{EMNIST_MD5}"), folder)
+    return folder
 
 
 def _unpack_emnist(archive: Path, folder: Path) -> None:

@@ -70,26 +70,10 @@ def base_of(
 ) -> Base:
     """The version that the new head starts from: that which was not taught, as long as the samples make up for the rest."""
     models = settings.models
-    colour = isinstance(view, ColourView)
-    chosen = current
-    if colour and current and card.read_card(current).get("kind") != "colour":
-        missing = set(card.read_card(current)["labels"]) - {row.label for row in view.samples}
-        if missing:
-            raise SettingsError(
-                f"{task.name} is learned from pictures alone with that, and {', '.join(sorted(missing))} has none. "
-                "Record some, or leave out --network and --backbone."
-            )
-        chosen = None
-    lesson = card.read_card(chosen).get("taught") if chosen else None
-    if chosen and lesson:
-        origin = models / task.name / lesson["from"] if lesson.get("from") else None
-        kept = card.read_card(origin)["labels"] if origin and origin.is_dir() else []
-        made_up_for = {row.label for row in view.samples}.union(kept)
-        if set(card.read_card(chosen)["labels"]) <= made_up_for:
-            chosen = origin if kept else None
-    if chosen is not None:
-        return _read_base(chosen, view)
-    if colour:
+    version = _version_to_keep(models, task, view, current)
+    if version is not None:
+        return _read_base(version, view)
+    if isinstance(view, ColourView):
         name, path = backbone_file(settings.backbone, models, lambda line: tell(line, 0.05))
         shape = {"shape": [SIDE, SIDE, 3], "dtype": "float32", "range": [0, 255], "colours": "BGR"}
         return Base({**shape, "backbone": name}, path, Network(path))
@@ -102,6 +86,29 @@ def base_of(
         return Base({"shape": [pose.SIZE], "dtype": "float32"})
     digits = _read_base(store.current(models, BASE_TASK), view)
     return Base(digits.input, digits.file, digits.network)
+
+
+def _version_to_keep(models: Path, task: Task, view: View, current: Path | None) -> Path | None:
+    """The version whose labels are kept, if there is one. Raises SettingsError where the samples cannot make up for it."""
+    if current is None:
+        return None
+    about, recorded = card.read_card(current), {row.label for row in view.samples}
+    if isinstance(view, ColourView) and about.get("kind") != "colour":
+        missing = set(about["labels"]) - recorded
+        if missing:
+            raise SettingsError(
+                f"{task.name} is learned from pictures alone with that, and {', '.join(sorted(missing))} has none. "
+                "Record some, or leave out --network and --backbone."
+            )
+        return None
+    lesson = about.get("taught")
+    if not lesson:
+        return current
+    origin = models / task.name / lesson["from"] if lesson.get("from") else None
+    kept = card.read_card(origin)["labels"] if origin and origin.is_dir() else []
+    if set(about["labels"]) <= recorded.union(kept):
+        return origin if kept else None
+    return current
 
 
 def _read_base(folder: Path, view: View) -> Base:

@@ -100,18 +100,31 @@ def as_markdown(rows: list[dict[str, Any]], missing: dict[str, str]) -> str:
         ]
     for data in TABLE_DATA:
         own = [row for row in rows if row["data"] == data]
-        if not own:
-            continue
-        with_photographs = any(row.get(PHOTOGRAPHS) for row in own)
-        heads = ["network", "test accuracy", "95 %", "goal", *(["photographs"] if with_photographs else []),
-                 "parameters", "training", "a picture", "machine"]  # fmt: skip
-        rows_of_cells = []
-        for row in own:
-            cells = _cells(row, show_seed=len({one["seed"] for one in own}) > 1)
-            if with_photographs:
-                cells.insert(4, f"{100 * row[PHOTOGRAPHS][0]:.1f} %" if row.get(PHOTOGRAPHS) else "–")
-            rows_of_cells.append([*cells, letters[row["machine"]]])
-        lines += [f"## {data}", "", table(heads, rows_of_cells)]
+        if own:
+            lines += [f"## {data}", "", _table(own, letters)]
+    left = _not_measured(there, missing)
+    if left:
+        lines += ["## Not measured", "", *left, ""]
+    return "\n".join(lines)
+
+
+def _table(rows: list[dict[str, Any]], letters: dict[str, str]) -> str:
+    """The rows of one data set; `letters` name the machines."""
+    with_photographs = any(row.get(PHOTOGRAPHS) for row in rows)
+    heads = ["network", "test accuracy", "95 %", "goal", *(["photographs"] if with_photographs else []),
+             "parameters", "training", "a picture", "machine"]  # fmt: skip
+    show_seed = len({row["seed"] for row in rows}) > 1
+    rows_of_cells = []
+    for row in rows:
+        cells = _cells(row, show_seed=show_seed)
+        if with_photographs:
+            cells.insert(4, f"{100 * row[PHOTOGRAPHS][0]:.1f} %" if row.get(PHOTOGRAPHS) else "–")
+        rows_of_cells.append([*cells, letters[row["machine"]]])
+    return table(heads, rows_of_cells)
+
+
+def _not_measured(there: set[tuple[str, str, str]], missing: dict[str, str]) -> list[str]:
+    """A line for each data set that lacks rows, with the reason."""
     left = []
     for data in TABLE_DATA:
         rest = [
@@ -121,9 +134,7 @@ def as_markdown(rows: list[dict[str, Any]], missing: dict[str, str]) -> str:
         ]
         if rest:
             left.append(f"- {data}, {', '.join(rest)}: {missing.get(data, 'no run yet')}")
-    if left:
-        lines += ["## Not measured", "", *left, ""]
-    return "\n".join(lines)
+    return left
 
 
 def _cells(found: dict[str, Any], *, show_seed: bool) -> list[str]:
