@@ -89,7 +89,7 @@ SHOWN_TO_TELL = 24  # pictures that are looked at to find out a task's region
 
 
 def import_pictures(store: Samples, task: str, folder: Path, subject: str | None = None) -> None:
-    """The folder's pictures become samples of the task, which is made where it is new: of that subject, or what they show."""
+    """The folder's pictures become samples of the task; where that is new, it is made with `subject`, or what they show."""
     if not folder.is_dir():
         raise SamplesError(f"{folder} is not a folder. Give one that holds a folder of pictures for each label.")
     labels = labels_in(folder)
