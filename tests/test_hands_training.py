@@ -179,6 +179,7 @@ sys.path.insert(0, {tests!r})
 import test_hands_training
 from training.__main__ import main
 from training.datasets import hand_photographs
+from training.networks import hand_networks
 from training.networks.tensorflow import import_tensorflow
 from training.shipped import sign_fitting, sign_material, sign_verdicts, signs
 signs.gather = lambda task, runs, seed: test_hands_training.drawn_material(
@@ -188,6 +189,7 @@ sign_material.load_sign_mnist, sign_material.rps_subset = test_hands_training.dr
 hand_photographs.list_sha256 = lambda name: "0" * 64
 for name, value in test_hands_training.QUICK.items():
     setattr(sign_fitting, name, value)
+hand_networks.MEMBERS = sign_fitting.MEMBERS
 import_tensorflow().config.run_functions_eagerly(True)
 main()
 """

@@ -26,6 +26,7 @@ CODE = (  # what decides what is found in a picture
     "recognizer/finders/hands.py",
     "recognizer/preprocess/appearance.py",
     "training/datasets/hand_photographs.py",
+    "training/datasets/hand_variations.py",
 )
 
 SIGNS = ["rock", "paper", "scissors"]

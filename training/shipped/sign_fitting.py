@@ -211,7 +211,7 @@ def _fit_pixels(material: Material, rows: np.ndarray) -> Reader:
     made_of = [
         signs.sha256,
         material.seed,
-        hand_photographs.code_digest("training/networks/plain.py", "training/shipped/signs.py"),
+        hand_photographs.code_digest("training/networks/plain.py", "training/shipped/sign_fitting.py"),
     ]
     name = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
     first = material.runs / f"sign-mnist-{name}.weights.h5"

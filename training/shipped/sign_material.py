@@ -13,7 +13,12 @@ from training.datasets.hand_photographs import LABELS, Hands
 from training.datasets.sign_mnist import load_sign_mnist, rps_subset
 from training.networks.tuning import AS_EVER, Tuning
 
-CODE = (*hand_photographs.CODE, "recognizer/preprocess/pose.py", "training/shipped/signs.py")
+CODE = (  # what decides what a network of hand signs says
+    *hand_photographs.CODE,
+    "recognizer/preprocess/pose.py",
+    "training/networks/hand_networks.py",
+    "training/shipped/sign_fitting.py",
+)
 
 
 @dataclass(frozen=True, eq=False)
