@@ -9,7 +9,7 @@ from recognizer.classifiers.classifier import Classifier
 from recognizer.classifiers.hands import FUSED_VERSION
 from recognizer.classifiers.heads import HEAD, NEIGHBOURS, Head, Neighbours
 from recognizer.classifiers.network import NETWORK
-from recognizer.classifiers.rejection import FEATURES, Rejection
+from recognizer.classifiers.rejection import FEATURES, FeatureStatistics
 from recognizer.errors import ModelError
 from recognizer.preprocess import pictures, pose
 from recognizer.registry import card as registry_card
@@ -54,7 +54,7 @@ def model_folder(folder: Path, **changes: object) -> Path:
     }
     text = json.dumps({key: value for key, value in card.items() if value is not None})
     (folder / registry_card.CARD).write_text(text)
-    Rejection(MEANS, np.eye(2, dtype=np.float32)).save(folder / FEATURES)
+    FeatureStatistics(MEANS, np.eye(2, dtype=np.float32)).save(folder / FEATURES)
     (folder / NETWORK).write_bytes(b"not read")
     return folder
 
@@ -66,7 +66,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, probabilities: list[
     folder = model_folder(tmp_path / "version")
     longer = np.zeros((3, len(features)), np.float32)
     longer[:, :2] = MEANS
-    Rejection(longer, np.eye(len(features), dtype=np.float32)).save(folder / FEATURES)
+    FeatureStatistics(longer, np.eye(len(features), dtype=np.float32)).save(folder / FEATURES)
     return Classifier(folder), network
 
 
@@ -117,20 +117,19 @@ def test_distance_is_measured_in_the_spread_of_the_features(tmp_path: Path) -> N
     labels = np.repeat([0, 1], 2000)
     spread = np.array([5.0, 0.5])
     features = (rng.normal(0, 1, (4000, 2)) * spread + np.array([[0, 0], [40, 0]])[labels]).astype(np.float32)
-    Rejection.of_features(features, labels, 2).save(tmp_path / FEATURES)
-    rejection = Rejection.load(tmp_path / FEATURES)
-    along, across, other = rejection.distances(np.array([[5, 0], [0, 5], [40, 0]], np.float32))
-    assert along[0] == pytest.approx(1, abs=0.15)
-    assert across[0] == pytest.approx(10, abs=1)
-    assert other.argmin() == 1
-    assert other[1] < 0.1
+    FeatureStatistics.of_features(features, labels, 2).save(tmp_path / FEATURES)
+    statistics = FeatureStatistics.load(tmp_path / FEATURES)
+    along, across, other = statistics.distances(np.array([[5, 0], [0, 5], [40, 0]], np.float32))
+    assert along == pytest.approx(1, abs=0.15)
+    assert across == pytest.approx(10, abs=1)
+    assert other < 0.1
 
 
 def test_features_that_never_fire_do_not_break_the_distance() -> None:
     features = np.zeros((40, 3), np.float32)
     features[:, 0] = np.random.default_rng(0).normal(0, 1, 40)
-    rejection = Rejection.of_features(features, np.repeat([0, 1], 20), 2)
-    assert np.isfinite(rejection.distances(features)).all()
+    statistics = FeatureStatistics.of_features(features, np.repeat([0, 1], 20), 2)
+    assert np.isfinite(statistics.distances(features)).all()
 
 
 @pytest.mark.parametrize(
@@ -170,7 +169,7 @@ def test_a_network_for_another_input_is_refused(
     monkeypatch.setattr("recognizer.classifiers.network.open_interpreter", lambda path: network)
     folder = model_folder(tmp_path / "version", preprocess=prepared, input={"shape": [96, 96, 3]})
     means = np.zeros((3, len(NEAR_B)), np.float32)
-    Rejection(means, np.eye(len(NEAR_B), dtype=np.float32)).save(folder / FEATURES)
+    FeatureStatistics(means, np.eye(len(NEAR_B), dtype=np.float32)).save(folder / FEATURES)
     with pytest.raises(ModelError, match=f"takes {np.prod(takes)} numbers.*do not belong together"):
         Classifier(folder, prepared)
 
@@ -220,7 +219,7 @@ def test_neighbours_decide_over_the_pixels(tmp_path: Path) -> None:
     samples = np.eye(6, 784, dtype=np.uint8) * 255
     Neighbours(samples, np.array([0, 0, 1, 1, 2, 2]), 2, "cosine", 4).save(folder / NEIGHBOURS)
     means = np.stack([samples[place : place + 2].mean(axis=0) for place in (0, 2, 4)]).astype(np.float32)
-    Rejection(means, np.eye(784, dtype=np.float32) / 100).save(folder / FEATURES)
+    FeatureStatistics(means, np.eye(784, dtype=np.float32) / 100).save(folder / FEATURES)
     model = Classifier(folder)
     of_b, between = np.zeros((28, 28), np.uint8), np.zeros((28, 28), np.uint8)
     of_b[0, 2:4], between[0, 3:5] = 200, 200
@@ -247,7 +246,7 @@ def test_a_label_may_be_shown_in_more_than_one_way(tmp_path: Path) -> None:
     folder = taught_folder(tmp_path / "version", kernel)
     far_b = np.array([40, 0], np.float32)
     assert Classifier(folder, TWO).predict([far_b])[0].label is None
-    Rejection(np.vstack([MEANS, far_b]).astype(np.float32), np.eye(2, dtype=np.float32)).save(folder / FEATURES)
+    FeatureStatistics(np.vstack([MEANS, far_b]).astype(np.float32), np.eye(2, dtype=np.float32)).save(folder / FEATURES)
     assert Classifier(folder, TWO).predict([far_b])[0].label == "b"
 
 
@@ -355,6 +354,6 @@ def test_the_shipped_model_knows_the_ten_digits_and_nothing_in_an_empty_picture(
     probabilities, features = model.run(np.zeros((28, 28), np.uint8))
     assert probabilities.shape == (11,)
     assert probabilities.sum() == pytest.approx(1, abs=1e-3)
-    assert features.shape == model.rejection.means.shape[1:]
+    assert features.shape == model.rejection.statistics.means.shape[1:]
     (prediction,) = model.predict([np.zeros((28, 28), np.uint8)])
     assert prediction.label is None

@@ -10,7 +10,7 @@ from test_regions_held import FPS, BlindHands, Stream, a_room, with_hand
 
 from recognizer.classifiers.hands import HandClassifier
 from recognizer.classifiers.heads import Head
-from recognizer.classifiers.rejection import Rejection
+from recognizer.classifiers.rejection import FeatureStatistics
 from recognizer.finders.still_hand import HeldFinder
 from recognizer.overlay.overlay import Overlay
 from recognizer.pipeline import Pipeline
@@ -45,7 +45,7 @@ def publish_joints(models: Path) -> Path:
     Head(np.zeros((pose.SIZE, len(LABELS) + 1), np.float32), np.eye(len(LABELS) + 1, dtype=np.float32)[0]).save(
         folder / "head.npz"
     )
-    Rejection(np.zeros((len(LABELS), pose.SIZE), np.float32), np.eye(pose.SIZE, dtype=np.float32)).save(
+    FeatureStatistics(np.zeros((len(LABELS), pose.SIZE), np.float32), np.eye(pose.SIZE, dtype=np.float32)).save(
         folder / "features.npz"
     )
     store.point_to(models, "letters", "2")

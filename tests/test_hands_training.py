@@ -161,10 +161,10 @@ def test_labels_of_pixels_alone_are_sure_ones(tmp_path):
         some = rows[part::3]
         chances[some, (material.classes[some] + step) % 3] = confidence
     answers = sign_material.Answers(chances, np.ones(len(chances), np.float32))
-    assert sign_verdicts.verdict_of(material, answers).min_confidence == pytest.approx(0.5)
-    assert sign_verdicts.verdict_of(material, answers, sure=0.6).min_confidence == pytest.approx(0.5)
+    assert sign_verdicts.verdict_of(material, answers).thresholds.min_confidence == pytest.approx(0.5)
+    assert sign_verdicts.verdict_of(material, answers, sure=0.6).thresholds.min_confidence == pytest.approx(0.5)
     strict = sign_verdicts.verdict_of(material, answers, sure=0.9)
-    assert strict.min_confidence == pytest.approx(0.97)
+    assert strict.thresholds.min_confidence == pytest.approx(0.97)
     assert strict.average == pytest.approx(1 / 3)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from recognizer.classifiers.classifier import Classifier
 from recognizer.classifiers.heads import Head, Neighbours
-from recognizer.classifiers.rejection import Rejection
+from recognizer.classifiers.rejection import FeatureStatistics
 from recognizer.errors import ModelError
 from recognizer.registry import store
 from training.lessons import heads
@@ -51,9 +51,9 @@ def test_knowledge_is_kept_on_disk(tmp_path: Path) -> None:
         Knowledge.load(tmp_path)
 
 
-def test_a_version_without_knowledge_tells_by_its_rejection() -> None:
+def test_a_version_without_knowledge_tells_by_its_feature_statistics() -> None:
     features, classes = cloud()
-    knowledge = Knowledge.of_rejection(Rejection.of_features(features, classes, 3), 3)
+    knowledge = Knowledge.of_statistics(FeatureStatistics.of_features(features, classes, 3), 3)
     assert knowledge.classes.tolist() == [0, 1, 2]
     np.testing.assert_allclose(np.diag(knowledge.covariances[1]), [1.0, 0.25, 0.01], rtol=0.2)
 

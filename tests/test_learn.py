@@ -248,7 +248,7 @@ def test_stopped_while_publishing_it_leaves_nothing(tmp_path: Path, monkeypatch:
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(rejection.Rejection, "save", stopped)
+    monkeypatch.setattr(rejection.FeatureStatistics, "save", stopped)
     assert teach(tmp_path) == 130
     assert list((tmp_path / "models" / "signs").iterdir()) == []
 

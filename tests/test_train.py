@@ -120,7 +120,7 @@ def test_the_lite_model_runs_without_tensorflow(trained):
     probabilities, features = classifier.run(images[3])
     assert probabilities.shape == (11,)
     assert probabilities.sum() == pytest.approx(1, abs=1e-4)
-    assert features.shape == classifier.rejection.means.shape[1:]
+    assert features.shape == classifier.rejection.statistics.means.shape[1:]
     assert np.isfinite(features).all()
     dimmed, _ = classifier.run(images[3] // 255)
     assert not np.allclose(dimmed, probabilities), "0 to 1 would mean that the scaling is outside the model"

@@ -8,7 +8,7 @@ import numpy as np
 
 from recognizer.classifiers.heads import HEAD, INPUT, NEIGHBOURS, Head, Neighbours
 from recognizer.classifiers.network import NETWORK, Network, open_interpreter
-from recognizer.classifiers.rejection import FEATURES, Rejection
+from recognizer.classifiers.rejection import FEATURES, FeatureStatistics, Rejection, labels_within
 from recognizer.errors import ModelError
 from recognizer.preprocess import appearance, pictures, pose
 from recognizer.registry import card as registry_card
@@ -44,13 +44,12 @@ class Classifier:
             )
         try:
             thresholds = self.card["rejection"]
-            self.min_confidence = float(thresholds["min_confidence"])
-            self.max_distance = float(thresholds["max_distance"])
+            limits = registry_card.Thresholds(float(thresholds["min_confidence"]), float(thresholds["max_distance"]))
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(
                 f"{folder / registry_card.CARD} holds no rejection thresholds ({error}). Retrain."
             ) from error
-        self.rejection = Rejection.load(folder / FEATURES)
+        self.rejection = Rejection(FeatureStatistics.load(folder / FEATURES), limits)
         self.head: Head | Neighbours | None = None
         if (folder / HEAD).exists():
             self.head = Head.load(folder / HEAD)
@@ -61,15 +60,15 @@ class Classifier:
 
     def _check_sizes(self, values: int | None) -> None:
         """Raise ModelError where network, head, feature statistics and labels are not of one model for that input."""
-        decides = self.head or self._network
+        decides, means = self.head or self._network, self.rejection.statistics.means
         if decides is None:
             raise ModelError(
                 f"{self.folder} has neither a network nor {HEAD} nor {NEIGHBOURS}. Fetch the model again or retrain."
             )
         fits = (
             decides.classes == len(self.labels) + 1
-            and len(self.rejection.means) >= len(self.labels)  # what was taught adds other ways to show a label
-            and decides.size == self.rejection.means.shape[1]
+            and len(means) >= len(self.labels)  # what was taught adds other ways to show a label
+            and decides.size == means.shape[1]
             and (self._network is None or self._network.size == decides.size)
         )
         if not fits:
@@ -89,25 +88,29 @@ class Classifier:
         if not len(inputs):
             return ()
         probabilities, features = self.run_all(inputs)
-        return tuple(self._judged(probabilities[i], features[i : i + 1], inputs[i]) for i in range(len(inputs)))
+        classes = self.rejection.labels(probabilities, features)
+        return tuple(self._prediction(*row) for row in zip(classes, probabilities, inputs, strict=True))
 
     def predict_one(self, values: np.ndarray) -> Prediction:
         """The Prediction for one network input, which is kept in it as what the network saw."""
         return self.predict_views([values], values)
 
     def predict_views(self, views: Sequence[np.ndarray], image: np.ndarray) -> Prediction:
-        """The Prediction for several network inputs that show the same thing; `image` is kept in it as what was seen."""
-        probabilities, features = self.run_all(views)
-        return self._judged(probabilities.mean(axis=0), features, image)
+        """The Prediction for several network inputs that show the same object; `image` is kept in it as what was seen.
 
-    def _judged(self, probabilities: np.ndarray, features: np.ndarray, image: np.ndarray) -> Prediction:
-        known = probabilities[: len(self.labels)]
-        order = np.argsort(-known)[:TOP]
-        confidence = float(known[order[0]])
-        # infinite or NaN features compare false, and so are nothing known
-        near = bool(self.rejection.distances(features).min() <= self.max_distance)
-        label = self.labels[order[0]] if confidence >= self.min_confidence and near else None
-        return Prediction(label, confidence, tuple((self.labels[i], float(known[i])) for i in order), image)
+        Their probabilities are averaged, and the view nearest to a label decides about its distance.
+        """
+        probabilities, features = self.run_all(views)
+        average = probabilities.mean(axis=0)
+        nearest = self.rejection.statistics.distances(features).min(keepdims=True)
+        (index,) = labels_within(self.rejection.thresholds, average[None], nearest)
+        return self._prediction(index, average, image)
+
+    def _prediction(self, index: int, probabilities: np.ndarray, image: np.ndarray) -> Prediction:
+        known = probabilities[:-1]
+        top = [(self.labels[i], float(known[i])) for i in np.argsort(-known, kind="stable")[:TOP]]
+        label = self.labels[index] if index < len(self.labels) else None
+        return Prediction(label, top[0][1], tuple(top), image)
 
     def run(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities (labels + 1,) and embedding (E,) float32 of one network input."""

@@ -6,36 +6,38 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer.registry.card import read_arrays
+from recognizer.registry.card import Thresholds, read_arrays
 
 FEATURES = "features.npz"
 
 
 @dataclass(frozen=True, eq=False)
-class Rejection:
-    """Where the features of each class lie: a picture far from all of them is none of them.
+class FeatureStatistics:
+    """Where the features of each label lie.
 
-    A softmax says which class fits best, not whether any does. The distance is Mahalanobis' to the class means, with
-    one covariance for all classes (Lee et al. 2018, "A simple unified framework for detecting out-of-distribution
-    samples").
+    The distance is Mahalanobis' to the class means, with one covariance for all classes (Lee et al. 2018, "A simple
+    unified framework for detecting out-of-distribution samples").
     """
 
-    means: np.ndarray  # (classes + M, D) float32: of each class, then of the ways to show it
+    means: np.ndarray  # (classes + M, D) float32: of each class, then of its sub-clusters
     whitening: np.ndarray  # (D, D) float32; its product with a difference has the distance as its length
 
     @classmethod
-    def of_features(cls, features: np.ndarray, labels: np.ndarray, classes: int, ways: int = 1) -> "Rejection":
+    def of_features(
+        cls, features: np.ndarray, labels: np.ndarray, classes: int, sub_clusters: int = 1
+    ) -> "FeatureStatistics":
         """From features (N, D) of pictures whose classes (N,) are known.
 
-        A 1 is a stick, or has a flag and a foot: with `ways` above one, the rare ways to show a class have means too.
+        A 1 is a stick, or has a flag and a foot: with more than one of `sub_clusters`, rare shapes have means too.
         """
         means = np.stack([features[labels == index].mean(axis=0) for index in range(classes)])
         centred = features - means[labels]
-        if ways > 1:
+        if sub_clusters > 1:
             from sklearn.cluster import KMeans
 
-            groups = [KMeans(ways, n_init=3, random_state=0).fit(features[labels == index]) for index in range(classes)]
-            means = np.concatenate([means, *(group.cluster_centers_ for group in groups)])
+            clusters = KMeans(sub_clusters, n_init=3, random_state=0)
+            groups = [clusters.fit(features[labels == index]).cluster_centers_ for index in range(classes)]
+            means = np.concatenate([means, *groups])
         covariance = centred.T @ centred / len(features)
         # some features never fire: a floor keeps their directions from drowning the others
         covariance += 1e-3 * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
@@ -43,17 +45,46 @@ class Rejection:
         return cls(means.astype(np.float32), whitening.astype(np.float32))
 
     @classmethod
-    def load(cls, path: Path) -> "Rejection":
+    def load(cls, path: Path) -> "FeatureStatistics":
         return cls(*read_arrays(path, "means", "whitening"))
 
     def save(self, path: Path) -> None:
         np.savez(path, means=self.means, whitening=self.whitening)
 
     def distances(self, features: np.ndarray) -> np.ndarray:
-        """Distance of each of (N, D) features to each class mean, (N, classes)."""
+        """Distance of each of (N, D) features to the nearest mean, (N,) float32."""
         whitened = features @ self.whitening.T
-        return np.linalg.norm(whitened[:, None] - self._centers[None], axis=2)
+        return np.linalg.norm(whitened[:, None] - self._centers[None], axis=2).min(axis=1)
 
     @cached_property
     def _centers(self) -> np.ndarray:
         return self.means @ self.whitening.T
+
+
+@dataclass(frozen=True, eq=False)
+class Rejection:
+    """The rule by which an input gets its likeliest label, or none.
+
+    A softmax says which label fits best, not whether any does: what lies far from the features of all labels is none.
+    """
+
+    statistics: FeatureStatistics
+    thresholds: Thresholds
+
+    def labels(self, probabilities: np.ndarray, features: np.ndarray) -> np.ndarray:
+        """The class that each of N inputs gets, (N,) int64: a label's index, or the number of labels where rejected.
+
+        `probabilities` (N, labels + 1) float32, the last for the background; `features` (N, D) float32.
+        """
+        return labels_within(self.thresholds, probabilities, self.statistics.distances(features))
+
+
+def labels_within(thresholds: Thresholds, probabilities: np.ndarray, distances: np.ndarray) -> np.ndarray:
+    """What `Rejection.labels` gives, where the distances (N,) of the features to the nearest label are known.
+
+    What is not a number, or infinite, is rejected.
+    """
+    known = probabilities[:, :-1]
+    # NaN compares false
+    accepted = (known.max(axis=1) >= thresholds.min_confidence) & (distances <= thresholds.max_distance)
+    return np.where(accepted, known.argmax(axis=1), known.shape[1])

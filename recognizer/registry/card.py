@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,14 @@ def read_arrays(path: Path, *names: str) -> list[np.ndarray]:
 
 
 CARD = "card.json"
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Between an input that gets a label and one that is rejected."""
+
+    min_confidence: float  # 0 to 1, of the likeliest label
+    max_distance: float  # Mahalanobis, of its features to the nearest label's
 
 
 def read_card(folder: Path) -> dict[str, Any]:

@@ -24,9 +24,9 @@ from training.datasets.dataset import Images
 from training.datasets.hand_photographs import LABELS, surest
 from training.datasets.sign_mnist import load_sign_mnist, rps_subset
 from training.processes import fresh_processes
+from training.publishing.calibration import SIGNS_SURE
 from training.publishing.markdown import table, write_text
 from training.settings import KINDS
-from training.shipped.sign_verdicts import SURE
 
 ENLARGED = 8  # times: the finder looks for hands of more than 28 pixels
 HEAD = """# What each kind of network knows of hand signs
@@ -93,7 +93,7 @@ def of_strict(card: dict[str, Any]) -> str:
     """What pixels do with the threshold that they run with."""
     strict = card["metrics"]["with_strict_thresholds"]
     return (
-        f"With the threshold that it runs with, from which on {100 * SURE:.0f} % of its labels are right, pixels give "
+        f"With the threshold that it runs with, from which on {100 * SIGNS_SURE:.0f} % of its labels are right, pixels give "
         f"{100 * strict['people_left_out_average']:.1f} % of those people's pictures their label, and one to "
         f"{100 * strict['nothing_labelled']:.1f} % of those without a sign.\n"
     )

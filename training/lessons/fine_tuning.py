@@ -14,7 +14,7 @@ import numpy as np
 
 from recognizer.classifiers.heads import Head
 from recognizer.classifiers.network import NETWORK, Network
-from recognizer.classifiers.rejection import Rejection
+from recognizer.classifiers.rejection import FeatureStatistics, Rejection
 from recognizer.errors import ModelError, SettingsError
 from recognizer.samples.sample import Task
 from training.datasets.mnist import has_mnist, load_mnist
@@ -30,7 +30,7 @@ from training.networks.backbones import weights_at_hand
 from training.networks.litert import as_litert
 from training.networks.plain import EMBEDDING
 from training.networks.tensorflow import settle_tensorflow
-from training.publishing.calibration import KEEP_DISTANCE, WAYS
+from training.publishing.calibration import SUB_CLUSTERS, max_distance_of
 from training.publishing.card import KERAS_NETWORK
 
 if TYPE_CHECKING:
@@ -121,19 +121,18 @@ def _tuned_digits(
     model.fit(everything, told_classes, epochs=EPOCHS, batch_size=BATCH, callbacks=[told], verbose=0)
     (folder / NETWORK).write_bytes(as_litert(keras.Model(network.inputs, embedding, name="tuned")))
     changed = replace(base, file=folder / NETWORK, network=Network(folder / NETWORK))
-    if base.head is None or base.thresholds is None:
+    if base.head is None or base.rejection is None:
         return changed
     kernel, bias = decide.get_weights()
     features = features_of(list(real), changed.network)
     known = meant < len(base.labels)
-    rejection = Rejection.of_features(features[known], meant[known], len(base.labels), WAYS)
-    distance = float(np.quantile(rejection.distances(features[known]).min(axis=1), KEEP_DISTANCE))
+    statistics = FeatureStatistics.of_features(features[known], meant[known], len(base.labels), SUB_CLUSTERS)
+    max_distance = max_distance_of(statistics.distances(features[known]))
     return replace(
         changed,
         head=Head(kernel[:, places], bias[places]),
         knowledge=Knowledge.of_features(features, meant, len(places)),
-        rejection=rejection,
-        thresholds=(base.thresholds[0], distance),
+        rejection=Rejection(statistics, replace(base.rejection.thresholds, max_distance=max_distance)),
         known_before=known_before,
     )
 

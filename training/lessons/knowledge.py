@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer.classifiers.rejection import Rejection
+from recognizer.classifiers.rejection import FeatureStatistics
 from recognizer.errors import ModelError
 
 KNOWLEDGE = "knowledge.npz"
@@ -34,13 +34,13 @@ class Knowledge:
         return cls(means, covariances)
 
     @classmethod
-    def of_rejection(cls, rejection: Rejection, labels: int) -> "Knowledge":
+    def of_statistics(cls, statistics: FeatureStatistics, labels: int) -> "Knowledge":
         """What a version without knowledge.npz tells: the means of its labels and the covariance that they share."""
-        size = rejection.means.shape[1]
-        whitening = rejection.whitening.astype(np.float64)
+        size = statistics.means.shape[1]
+        whitening = statistics.whitening.astype(np.float64)
         covariance = np.linalg.inv(whitening.T @ whitening)
         means = np.full((labels + 1, size), np.nan, np.float32)
-        means[:labels] = rejection.means[:labels]
+        means[:labels] = statistics.means[:labels]
         covariances = np.full((labels + 1, size, size), np.nan, np.float32)
         covariances[:labels] = covariance
         return cls(means, covariances)

@@ -6,6 +6,7 @@ import platform
 import shutil
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict, astuple, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from recognizer.classifiers.colour import ThingClassifier
 from recognizer.classifiers.hands import HandClassifier
 from recognizer.classifiers.heads import HEAD, INPUT, Head
 from recognizer.classifiers.network import NETWORK
-from recognizer.classifiers.rejection import FEATURES, Rejection
+from recognizer.classifiers.rejection import FEATURES, FeatureStatistics, Rejection
 from recognizer.registry import card as registry_card
+from recognizer.registry.card import Thresholds
 from recognizer.samples.sample import NOTHING, Sample, Task
 from recognizer.samples.store import Samples
 from recognizer.subjects.subject import Labeller
@@ -65,7 +67,7 @@ class Lesson:
         self.plain = features_of(self.inputs, base.network)
         self.copies = self._copies()
         self.known_counts = KNOWN_COUNTS[0]
-        self.thresholds = 0.5, 0.0  # least confidence and largest distance; what the proof found
+        self.thresholds = Thresholds(0.5, 0.0)  # what the proof found
 
     def _copies(self) -> np.ndarray:
         """Features of changed copies, (C, N, D)."""
@@ -90,7 +92,7 @@ class Lesson:
             return self._unproved()
         taught, known_before, known_after = self._fit_carefully(fitted)
         taught = self._with_thresholds(taught, fitted, held_out)
-        self.thresholds = taught.min_confidence, taught.max_distance
+        self.thresholds = taught.rejection.thresholds
         meant = self.classes[held_out]
         said_before = self._said_before(held_out)
         said_after = taught.said(self.plain[held_out])
@@ -118,7 +120,7 @@ class Lesson:
         rows = np.arange(len(self.classes))
         taught, known_before, known_after = self._fit_carefully(rows)
         taught = self._with_thresholds(taught, rows, rows[:0])
-        self.thresholds = taught.min_confidence, taught.max_distance
+        self.thresholds = taught.rejection.thresholds
         passed = self.current is None
         why = "one sample a label: nothing is left to prove it on" + ("" if passed else ", so the current model stays")
         return Verdict(None, None, known_before, known_after, {}, [], 0, passed, why)
@@ -145,11 +147,12 @@ class Lesson:
                 targets = np.eye(count, dtype=np.float32)[repeated]
                 head = heads.fit_head(features, targets, 1 / np.bincount(repeated)[repeated], head)
             spread = repeated < len(self.labels)
-            rejection = Rejection.of_features(features[spread], repeated[spread], len(self.labels))
+            statistics = FeatureStatistics.of_features(features[spread], repeated[spread], len(self.labels))
         else:
             head = self._joined_head(features, repeated)
-            rejection = self._joined_rejection(features, repeated)
-        return Taught(self.labels, head, rejection, *(self.base.thresholds or (0.5, np.inf)))
+            statistics = self._joined_statistics(features, repeated)
+        thresholds = self.base.rejection.thresholds if self.base.rejection else Thresholds(0.5, np.inf)
+        return Taught(self.labels, head, Rejection(statistics, thresholds))
 
     @property
     def _positive(self) -> bool:
@@ -189,52 +192,56 @@ class Lesson:
         weights = np.concatenate([np.full(len(drawn), self.known_counts), heads.REHEARSED * (own / counts)[classes]])
         return heads.fit_head(everything, targets, weights, start)
 
-    def _joined_rejection(self, features: np.ndarray, classes: np.ndarray) -> Rejection:
+    def _joined_statistics(self, features: np.ndarray, classes: np.ndarray) -> FeatureStatistics:
         """The base's, with a row for each new label, and one more for known labels as they were recorded."""
         assert self.base.rejection is not None
         kept = len(self.base.labels)
-        means = self.base.rejection.means
+        means = self.base.rejection.statistics.means
         rows = [*means[:kept]]
         rows += [features[classes == index].mean(axis=0) for index in range(kept, len(self.labels))]
         rows += [
             *means[kept:],
             *(features[classes == index].mean(axis=0) for index in np.unique(classes) if index < kept),
         ]
-        return Rejection(np.stack(rows).astype(np.float32), self.base.rejection.whitening)
+        return FeatureStatistics(np.stack(rows).astype(np.float32), self.base.rejection.statistics.whitening)
 
     def _with_thresholds(self, taught: Taught, fitted: np.ndarray, held_out: np.ndarray) -> Taught:
         """Thresholds that let right readings pass, yet hardly more of what is known as nothing."""
         classes, plain = self.classes, self.plain
-        if self.base.thresholds is None:
-            near, sure = self._passing(taught, self.copies[:, fitted], classes[fitted], COPIES_KEPT)
-            max_distance, min_confidence = self._leeway * near, min(sure, MOST_CONFIDENT)
+        if self.base.rejection is None:
+            passing = self._passing(taught, self.copies[:, fitted], classes[fitted], COPIES_KEPT)
+            before = Thresholds(min(passing.min_confidence, MOST_CONFIDENT), self._leeway * passing.max_distance)
         else:
-            min_confidence, max_distance = self.base.thresholds
-        limits = min_confidence, max_distance
+            before = self.base.rejection.thresholds
+        wanted = before
         if len(held_out):
-            near, sure = self._passing(taught, plain[None, held_out], classes[held_out], KEPT)
-            limits = min(min_confidence, sure), max(max_distance, near)
-        return self._guarded(taught, (min_confidence, max_distance), limits)
+            passing = self._passing(taught, plain[None, held_out], classes[held_out], KEPT)
+            wanted = Thresholds(
+                min(before.min_confidence, passing.min_confidence), max(before.max_distance, passing.max_distance)
+            )
+        return self._guarded(taught, before, wanted)
 
-    def _passing(self, taught: Taught, features: np.ndarray, classes: np.ndarray, share: float) -> tuple[float, float]:
-        """The distance and the confidence that let `share` of right readings pass; features (C, N, D)."""
+    def _passing(self, taught: Taught, features: np.ndarray, classes: np.ndarray, share: float) -> Thresholds:
+        """Thresholds each of which `share` of the right predictions passes; features (C, N, D)."""
         meant = np.tile(classes, len(features))
         features = features.reshape(-1, features.shape[-1])
         probabilities = taught.head.probabilities(features)[:, : len(self.labels)]
         right = probabilities.argmax(axis=1) == meant
         if not right.any():
-            return taught.max_distance if np.isfinite(taught.max_distance) else 0.0, taught.min_confidence
-        distances = taught.rejection.distances(features[right]).min(axis=1)
+            limits = taught.rejection.thresholds
+            return limits if np.isfinite(limits.max_distance) else replace(limits, max_distance=0.0)
+        distances = taught.rejection.statistics.distances(features[right])
         confidence = probabilities[right].max(axis=1)
-        return (
-            float(np.quantile(distances, share, method="higher")),
+        return Thresholds(
             float(np.quantile(confidence, 1 - share, method="lower")),
+            float(np.quantile(distances, share, method="higher")),
         )
 
-    def _guarded(self, taught: Taught, before: tuple[float, float], wanted: tuple[float, float]) -> Taught:
+    def _guarded(self, taught: Taught, before: Thresholds, wanted: Thresholds) -> Taught:
         """As far from `before` to `wanted` as nothing known stays nothing."""
-        steps = np.linspace(before, wanted, STEPS)
-        found = [Taught(self.labels, taught.head, taught.rejection, *map(float, step)) for step in steps]
+        steps = np.linspace(astuple(before), astuple(wanted), STEPS)
+        rejections = [replace(taught.rejection, thresholds=Thresholds(*map(float, step))) for step in steps]
+        found = [replace(taught, rejection=one) for one in rejections]
         if not len(self._nothing):
             return found[-1]
         labelled = [float((one.said(self._nothing) < len(self.labels)).mean()) for one in found]
@@ -303,11 +310,10 @@ class Lesson:
         """Learn from all samples, and write the version; `command` repeats the training."""
         rows = np.arange(len(self.classes))
         taught = self.fit(rows)
-        min_confidence, max_distance = self.thresholds
         if self.base.file is not None:
             shutil.copyfile(self.base.file, draft / NETWORK)
         taught.head.save(draft / HEAD)
-        taught.rejection.save(draft / FEATURES)
+        taught.rejection.statistics.save(draft / FEATURES)
         self._knowledge().save(draft)
         counts = Counter(row.label for row in self.view.samples)
         card = {
@@ -320,7 +326,7 @@ class Lesson:
             "preprocess": self.view.prepared,
             "outputs": ["probabilities of the labels, then of nothing known", "embedding"],
             "parameters": int(taught.head.kernel.size + taught.head.bias.size),
-            "rejection": {"min_confidence": min_confidence, "max_distance": max_distance},
+            "rejection": asdict(self.thresholds),
             "taught": {
                 "from": self._origin(),
                 "samples": {label: counts[label] for label in self.names if counts[label]},

@@ -40,7 +40,6 @@ class Base:
     labels: Sequence[str] = ()
     head: Head | None = None  # over these labels
     knowledge: Knowledge | None = None
-    thresholds: tuple[float, float] | None = None  # least confidence and largest distance
     rejection: Rejection | None = None
     known_before: float | None = None  # share of what it knew that it read right, before the network was fine-tuned
 
@@ -121,11 +120,10 @@ def _read_base(folder: Path, view: View) -> Base:
     knowledge = (
         Knowledge.load(folder)
         if (folder / KNOWLEDGE).exists()
-        else Knowledge.of_rejection(network.rejection, len(network.labels))
+        else Knowledge.of_statistics(network.rejection.statistics, len(network.labels))
     )
     head = heads.head_of(folder, network, view.plain()[:5])
-    thresholds = network.min_confidence, network.max_distance
-    kept = network.labels, head, knowledge, thresholds, network.rejection
+    kept = network.labels, head, knowledge, network.rejection
     return Base(network.card["input"], file, network if embeds else None, folder, *kept)
 
 

@@ -15,15 +15,10 @@ class Taught:
     labels: list[str]
     head: Head
     rejection: Rejection
-    min_confidence: float
-    max_distance: float
 
     def said(self, features: np.ndarray) -> np.ndarray:
         """The class shown for each of (N, D) features, (N,) int; the number of labels where none is."""
-        known = self.head.probabilities(features)[:, : len(self.labels)]
-        sure = known.max(axis=1) >= self.min_confidence
-        near = self.rejection.distances(features).min(axis=1) <= self.max_distance
-        return np.where(sure & near, known.argmax(axis=1), len(self.labels))
+        return self.rejection.labels(self.head.probabilities(features), features)
 
     def best(self, features: np.ndarray) -> np.ndarray:
         """The likeliest label of each of (N, D) features, (N,) int, whether it would be shown or not."""

@@ -1,10 +1,11 @@
-"""Rejection thresholds and confidence, calibrated on held-out inputs."""
+"""Rejection thresholds, calibrated on held-out inputs."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recognizer.classifiers.rejection import Rejection
+from recognizer.classifiers.rejection import FeatureStatistics, Rejection
+from recognizer.registry.card import Thresholds
 from training.datasets.dataset import DataSet, Split
 
 if TYPE_CHECKING:
@@ -12,18 +13,21 @@ if TYPE_CHECKING:
 
 KEEP_CONFIDENCE = 0.989  # share of held-out pictures whose confidence reaches the calibrated one
 KEEP_DISTANCE = 0.9985  # share of held-out pictures whose features lie within the calibrated distance
-WAYS = 4  # of writing a digit, whose features have means of their own
+SIGNS_KEEP_CONFIDENCE = 0.996  # share of right predictions for held-out people: what is no hand is rejected by its
+SIGNS_KEEP_DISTANCE = 0.998  # confidence, and …
+SIGNS_LEEWAY = 1.3  # times that distance: … people whom nobody has seen, and their cameras, lie further away
+SIGNS_SURE = 0.9  # of the labels that pixels alone give are right: no joints say there that this is a hand at all
+SUB_CLUSTERS = 4  # of a digit's features: ways of writing it
 STATISTICS = 20000  # pictures are plenty to say where a label's features lie
 
 
-def calibrated(whole: "keras.Model", data: DataSet, split: Split, keep: float) -> tuple[Rejection, float, float]:
-    """Where the features of the labels lie, the least confidence that a share `keep` of the held-out pictures reaches,
-    and the largest distance."""
+def calibrated(whole: "keras.Model", data: DataSet, split: Split, keep: float) -> Rejection:
+    """With thresholds that a share `keep` of the held-out pictures passes by confidence, and KEEP_DISTANCE by distance."""
     chosen = statistics_rows(data, split)
     _, features = answers_of(whole, data.train_images[chosen])
-    rejection = Rejection.of_features(features, data.train_labels[chosen], len(data.labels))
+    statistics = FeatureStatistics.of_features(features, data.train_labels[chosen], len(data.labels))
     probabilities, features = answers_of(whole, data.train_images[split.held_out])
-    return rejection, *rejection_thresholds(rejection, probabilities[:, : len(data.labels)], features, keep)
+    return calibrated_on(statistics, probabilities[:, : len(data.labels)], features, keep)
 
 
 def statistics_rows(data: DataSet, split: Split) -> np.ndarray:
@@ -32,14 +36,17 @@ def statistics_rows(data: DataSet, split: Split) -> np.ndarray:
     return chosen if len(np.unique(data.train_labels[chosen])) == len(data.labels) else split.fitted
 
 
-def rejection_thresholds(
-    rejection: Rejection, probabilities: np.ndarray, features: np.ndarray, keep: float
-) -> tuple[float, float]:
-    """The least confidence and the largest distance, of held-out pictures."""
-    return (
-        float(np.quantile(probabilities.max(axis=1), 1 - keep)),
-        float(np.quantile(rejection.distances(features).min(axis=1), KEEP_DISTANCE)),
-    )
+def calibrated_on(
+    statistics: FeatureStatistics, probabilities: np.ndarray, features: np.ndarray, keep: float
+) -> Rejection:
+    """As `calibrated`, from the probabilities and features of held-out pictures."""
+    min_confidence = float(np.quantile(probabilities.max(axis=1), 1 - keep))
+    return Rejection(statistics, Thresholds(min_confidence, max_distance_of(statistics.distances(features))))
+
+
+def max_distance_of(distances: np.ndarray) -> float:
+    """Within which KEEP_DISTANCE of the distances (N,) lie."""
+    return float(np.quantile(distances, KEEP_DISTANCE))
 
 
 def answers_of(whole: "keras.Model", images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recognizer.classifiers.network import NETWORK
-from recognizer.classifiers.rejection import FEATURES, Rejection
+from recognizer.classifiers.rejection import FEATURES, FeatureStatistics
 from recognizer.registry import card as registry_card
 from recognizer.system import paths
 
@@ -21,11 +21,11 @@ KERAS_NETWORK = "model.keras"  # the same network as NETWORK, for Keras
 COMMIT = "RECOGNIZER_COMMIT"
 
 
-def write_network(whole: "keras.Model", rejection: Rejection, draft: Path) -> None:
+def write_network(whole: "keras.Model", statistics: FeatureStatistics, draft: Path) -> None:
     """model.keras without the optimizer's state, model.tflite and features.npz."""
     whole.save(draft / KERAS_NETWORK)
     whole.export(draft / NETWORK, format="litert", verbose=False)
-    rejection.save(draft / FEATURES)
+    statistics.save(draft / FEATURES)
 
 
 def write_card(card: dict[str, Any], command: str, draft: Path) -> None:

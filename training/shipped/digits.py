@@ -4,7 +4,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from recognizer.classifiers.rejection import Rejection
+from recognizer.classifiers.rejection import FeatureStatistics, Rejection
 from recognizer.preprocess import pictures as preprocess_pictures
 from recognizer.registry import card as registry_card
 from recognizer.registry import store
+from recognizer.registry.card import Thresholds
 from recognizer.system import files, paths
 from training.datasets import paper_scenes
 from training.datasets.dataset import Images
@@ -27,7 +28,7 @@ from training.networks.litert import with_features
 from training.networks.plain import cnn_bn
 from training.networks.tensorflow import import_tensorflow
 from training.processes import fresh_processes
-from training.publishing.calibration import KEEP_DISTANCE, WAYS
+from training.publishing.calibration import SUB_CLUSTERS, max_distance_of
 from training.publishing.card import KERAS_NETWORK, write_card, write_network
 from training.settings import DigitsSettings
 
@@ -291,8 +292,8 @@ def publish(
     written = drawn.classes != paper_scenes.NOTHING
     _, features = _run(whole, np.concatenate([mnist.train_images[fitted], drawn.images[written]]))
     classes = np.concatenate([mnist.train_labels[fitted], drawn.classes[written]])
-    rejection = Rejection.of_features(features, classes, len(LABELS), WAYS)
-    write_network(whole, rejection, draft)
+    statistics = FeatureStatistics.of_features(features, classes, len(LABELS), SUB_CLUSTERS)
+    write_network(whole, statistics, draft)
     _, features_of_nothing = _run(whole, drawn.images[~written])
     of_all = np.concatenate([features, features_of_nothing]), np.concatenate([classes, drawn.classes[~written]])
     Knowledge.of_features(*of_all, len(LABELS) + 1).save(draft)
@@ -300,12 +301,11 @@ def publish(
     digits = drawn_held_out.classes != paper_scenes.NOTHING
     known_images = np.concatenate([mnist.train_images[held_out], drawn_held_out.images[digits]])
     _, features = _run(whole, known_images)
-    distance = rejection.distances(features).min(axis=1)
-    max_distance = float(np.quantile(distance, KEEP_DISTANCE))
+    max_distance = max_distance_of(statistics.distances(features))
+    rejection = Rejection(statistics, Thresholds(MIN_CONFIDENCE, max_distance))
 
     def kept(probabilities: np.ndarray, features: np.ndarray) -> float:
-        near = rejection.distances(features).min(axis=1) <= max_distance
-        return float((near & (probabilities[:, : len(LABELS)].max(axis=1) >= MIN_CONFIDENCE)).mean())
+        return float((rejection.labels(probabilities, features) < len(LABELS)).mean())
 
     tested = _run(whole, mnist.test_images)
     drawn_tested = _run(whole, drawn_held_out.images[digits])
@@ -318,7 +318,7 @@ def publish(
         "preprocess": preprocess_pictures.VERSION,
         "outputs": ["probabilities of the labels, then of nothing known", "embedding"],
         "parameters": model.count_params(),
-        "rejection": {"min_confidence": MIN_CONFIDENCE, "max_distance": max_distance},
+        "rejection": asdict(rejection.thresholds),
         "data": [
             {"name": "MNIST", "sha256": mnist.sha256, "used": len(fitted), "licence": "CC BY-SA 3.0"},
             {

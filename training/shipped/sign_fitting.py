@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recognizer.classifiers.rejection import Rejection
+from recognizer.classifiers.rejection import FeatureStatistics
 from recognizer.preprocess import pose
 from training.datasets import hand_photographs, hand_variations
 from training.datasets.dataset import Images
@@ -43,7 +43,7 @@ class Reader:
 
     kind: str  # of KINDS
     whole: "keras.Model"
-    rejection: Rejection
+    statistics: FeatureStatistics
 
     def read(self, hands: Hands) -> Answers:
         """As the live classifier does: the mean of what is said of both views, and the smaller distance."""
@@ -53,7 +53,7 @@ class Reader:
         if seen.any():
             inputs = _inputs(self.kind, hands, *np.nonzero(seen))
             probabilities[seen], features = self.whole.predict(inputs, batch_size=512, verbose=0)
-            distances[seen] = self.rejection.distances(features).min(axis=1)
+            distances[seen] = self.statistics.distances(features)
         any_seen = seen.any(axis=1)
         mean = np.full((len(hands), probabilities.shape[2]), np.nan, np.float32)
         least = np.full(len(hands), np.nan, np.float32)
@@ -199,7 +199,7 @@ def _reader_of_views(material: Material, kind: str, whole: "keras.Model", rows: 
 def _reader(kind: str, whole: "keras.Model", inputs: np.ndarray, classes: np.ndarray, labels: int) -> Reader:
     known = classes < labels
     _, features = whole.predict(inputs[known], batch_size=512, verbose=0)
-    return Reader(kind, whole, Rejection.of_features(features, classes[known], labels))
+    return Reader(kind, whole, FeatureStatistics.of_features(features, classes[known], labels))
 
 
 def _fit_pixels(material: Material, rows: np.ndarray) -> Reader:

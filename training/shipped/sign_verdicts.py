@@ -6,22 +6,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from recognizer.classifiers.rejection import labels_within
+from recognizer.registry.card import Thresholds
 from training.datasets import hand_photographs
+from training.publishing.calibration import SIGNS_KEEP_CONFIDENCE, SIGNS_KEEP_DISTANCE, SIGNS_LEEWAY, SIGNS_SURE
 from training.shipped.sign_fitting import fit
 from training.shipped.sign_material import CODE, Answers, Material
-
-KEEP_CONFIDENCE = 0.996  # share of right readings of people left out that each of the two thresholds lets pass: what
-KEEP_DISTANCE = 0.998  # is no hand is told by its confidence, and …
-SURE = 0.9  # of the labels that pixels alone give are right: no joints say there that this is a hand at all
-LEEWAY = 1.3  # times that distance: … people whom nobody has seen, and their cameras, lie further away
 
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
     """How a kind does on the people left out, with the thresholds that this was measured with."""
 
-    min_confidence: float
-    max_distance: float
+    thresholds: Thresholds
     right: dict[str, float]  # share of each person's pictures that get the right label; not found is wrong
     nothing_labelled: float  # share of photos/nothing that gets a label
     strict: "Verdict | None" = None  # with the thresholds to run with, where these are stricter
@@ -36,7 +33,9 @@ def judge(material: Material, wanted: list[str]) -> dict[str, Verdict]:
     verdicts = {}
     for kind in wanted:
         answers = _answers_of_others(material, kind)
-        strict = verdict_of(material, answers, sure=SURE) if kind == "pixels" and not material.tuning.keep else None
+        strict = (
+            verdict_of(material, answers, sure=SIGNS_SURE) if kind == "pixels" and not material.tuning.keep else None
+        )
         verdicts[kind] = replace(verdict_of(material, answers), strict=strict)
     return verdicts
 
@@ -81,16 +80,16 @@ def verdict_of(material: Material, answers: Answers, sure: float | None = None) 
         asked = (material.judged | material.empty) & (confidence > 0)
         min_confidence = _confidence_when_sure(confidence[asked], right[asked], sure)
     else:
-        min_confidence = float(np.quantile(confidence[right], 1 - (material.tuning.keep or KEEP_CONFIDENCE)))
-    max_distance = LEEWAY * float(np.quantile(distances[right], KEEP_DISTANCE))
-    said = np.where((confidence >= min_confidence) & (distances <= max_distance), best, -1)
+        min_confidence = float(np.quantile(confidence[right], 1 - (material.tuning.keep or SIGNS_KEEP_CONFIDENCE)))
+    max_distance = SIGNS_LEEWAY * float(np.quantile(distances[right], SIGNS_KEEP_DISTANCE))
+    thresholds = Thresholds(min_confidence, max_distance)
+    said = labels_within(thresholds, answers.probabilities, distances)
     right &= said == best
     of_person = {person: right[material.judged & (hands.sources == person)] for person in material.people}
     return Verdict(
-        min_confidence,
-        max_distance,
+        thresholds,
         {person: float(their.mean()) for person, their in of_person.items()},
-        float((said[material.empty] >= 0).mean()) if material.empty.any() else 0.0,
+        float((said[material.empty] < len(material.labels)).mean()) if material.empty.any() else 0.0,
     )
 
 

@@ -4,7 +4,7 @@ A left-out source is one person or collection of photos/letters or photos/rps. W
 run folder, so that a run that was cut off goes on with the next fold.
 """
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ def _publish(material: Material, kind: str, reader: Reader, verdict: Verdict, co
         "input": {"shape": list(whole.input_shape[1:]), "dtype": "float32"},
         "outputs": ["probabilities of the labels, then of nothing known", "embedding"],
         "parameters": whole.count_params(),
-        "rejection": {"min_confidence": used.min_confidence, "max_distance": used.max_distance},
+        "rejection": asdict(used.thresholds),
         "data": _data_of(material, kind),
         "metrics": {
             "people_left_out": verdict.right,
@@ -70,7 +70,7 @@ def _publish(material: Material, kind: str, reader: Reader, verdict: Verdict, co
         }
     if kind == "pixels":
         card["metrics"]["sign_mnist_test_accuracy"] = sign_mnist_accuracy(reader, material.sign_mnist)
-    write_network(whole, reader.rejection, draft)
+    write_network(whole, reader.statistics, draft)
     if kind == "fused" and material.task == new_signs.TASK:
         seen = new_signs.network(letters_of(material, None))
         seen.export(draft / new_signs.FILE, format="litert", verbose=False)

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from recognizer.classifiers.classifier import Classifier
 from recognizer.classifiers.heads import INPUT, NEIGHBOURS
-from recognizer.classifiers.rejection import FEATURES, Rejection
+from recognizer.classifiers.rejection import FEATURES, FeatureStatistics, Rejection
 from recognizer.preprocess import pictures
 from recognizer.registry import card as registry_card
 from recognizer.registry import store
@@ -20,7 +20,7 @@ from training.datasets import dataset, named
 from training.datasets.dataset import DataSet, Split, split_of
 from training.networks.litert import two_outputs
 from training.networks.tensorflow import import_tensorflow
-from training.publishing.calibration import KEEP_CONFIDENCE, calibrated, rejection_thresholds, statistics_rows
+from training.publishing.calibration import KEEP_CONFIDENCE, calibrated, calibrated_on, statistics_rows
 from training.publishing.card import write_network
 from training.workshop import knn
 from training.workshop.run import NETWORK_FILE, read_metrics, write_metrics
@@ -52,7 +52,7 @@ def publish(run: Path, models: Path) -> Path:
         "preprocess": _preprocess(data.region, colour_side),
         **ready.said,
         "parameters": metrics["parameters"],
-        "rejection": {"min_confidence": ready.min_confidence, "max_distance": ready.max_distance},
+        "rejection": asdict(ready.rejection.thresholds),
         "data": [{"name": data.name, "sha256": data.sha256, "used": metrics["fitted"]}],
         "command": metrics["command"],
         "git_commit": metrics["commit"],
@@ -76,8 +76,7 @@ class Ready:
 
     write: Callable[[Path], None]  # its files into a version's folder
     said: dict[str, Any]  # of it in the card
-    min_confidence: float
-    max_distance: float
+    rejection: Rejection
 
 
 def _network(run: Path, task: str, data: DataSet, split: Split, keep: float) -> Ready:
@@ -85,25 +84,27 @@ def _network(run: Path, task: str, data: DataSet, split: Split, keep: float) -> 
     import keras
 
     whole = two_outputs(keras.saving.load_model(run / NETWORK_FILE, compile=False), task)
-    rejection, *thresholds = calibrated(whole, data, split, keep)
+    rejection = calibrated(whole, data, split, keep)
     said = ["probabilities of the labels, then of nothing known, which this network never says", "embedding"]
-    return Ready(partial(write_network, whole, rejection), {"outputs": said}, *thresholds)
+    return Ready(partial(write_network, whole, rejection.statistics), {"outputs": said}, rejection)
 
 
 def _neighbours(k: int, measure: str, data: DataSet, split: Split, keep: float) -> Ready:
     chosen = statistics_rows(data, split)
-    rejection = Rejection.of_features(knn.flat(data.train_images[chosen]), data.train_labels[chosen], len(data.labels))
+    statistics = FeatureStatistics.of_features(
+        knn.flat(data.train_images[chosen]), data.train_labels[chosen], len(data.labels)
+    )
     # those held out are among the pictures that it is published with: without them it says how sure it is of new ones
     held_out = data.train_images[split.held_out]
     probabilities = knn.answers(knn.fitted(data, split.fitted, k, measure), held_out)
-    thresholds = rejection_thresholds(rejection, probabilities, knn.flat(held_out), keep)
+    rejection = calibrated_on(statistics, probabilities, knn.flat(held_out), keep)
 
     def write(draft: Path) -> None:
         knn.by_heart(data, k, measure).save(draft / NEIGHBOURS)
-        rejection.save(draft / FEATURES)
+        statistics.save(draft / FEATURES)
 
     said = ["shares of the neighbours' votes for the labels, then for nothing known, which has none"]
-    return Ready(write, {"outputs": said, "features": INPUT}, *thresholds)
+    return Ready(write, {"outputs": said, "features": INPUT}, rejection)
 
 
 def _preprocess(region: str, colour_side: int | None) -> str:

@@ -24,6 +24,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from recognizer.classifiers.rejection import labels_within
 from recognizer.errors import DataError, SettingsError
 from recognizer.samples.store import Samples
 from recognizer.system.files import new_file
@@ -84,12 +85,10 @@ class DataRoad:
         split = dataset.split_of(data, settings.seed)
         model, _ = fitting.fit(data, split, fitting.augmentation(settings, data.name), settings)
         whole = two_outputs(model, "sweep")
-        rejection, min_confidence, max_distance = calibration.calibrated(
-            whole, data, split, settings.keep or calibration.KEEP_CONFIDENCE
-        )
+        rejection = calibration.calibrated(whole, data, split, settings.keep or calibration.KEEP_CONFIDENCE)
         probabilities, features = calibration.answers_of(whole, self.data.train_images[left_out])
         known = probabilities[:, : len(data.labels)]
-        labelled = (known.max(axis=1) >= min_confidence) & (rejection.distances(features).min(axis=1) <= max_distance)
+        labelled = rejection.labels(probabilities, features) < len(data.labels)
         right = known.argmax(axis=1) == self.data.train_labels[left_out]
         return _score(right, labelled)
 
@@ -126,7 +125,7 @@ class HandsRoad:
         answers.probabilities[rows], answers.distances[rows] = read.probabilities, read.distances
         verdict = sign_verdicts.verdict_of(replace(material, judged=own), answers)
         known = np.nan_to_num(read.probabilities[:, : len(material.labels)], nan=0.0)
-        labelled = (known.max(axis=1) >= verdict.min_confidence) & (read.distances <= verdict.max_distance)
+        labelled = labels_within(verdict.thresholds, read.probabilities, read.distances) < len(material.labels)
         counted = own[rows] | labelled  # a picture without a sign counts where it gets a label
         right = known.argmax(axis=1) == material.classes[rows]
         return _score(right[counted], labelled[counted])
