@@ -379,7 +379,7 @@ def test_a_new_task_of_things_is_made_ready_while_its_labels_are_typed(desk: Des
 
 def test_a_preparation_is_a_process_that_can_be_cancelled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     begun = tmp_path / "begun"
-    path = tmp_path / "training" / "backbones.py"
+    path = tmp_path / "training" / "__main__.py"
     path.parent.mkdir()
     (path.parent / "__init__.py").touch()
     path.write_text(f"import pathlib, time\npathlib.Path({str(begun)!r}).touch()\ntime.sleep(1e6)\n")
