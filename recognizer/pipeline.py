@@ -81,7 +81,7 @@ def open_pipeline(task: str, models: Path, *, smooth: bool, hands: "Callable[[],
     if task not in (names := shipped_and_own(models, own)):
         raise SettingsError(f"There is no task {task!r}. Tasks: {', '.join(names)}.")
     folder = None if task in own and not has_model(models, task) else store.current(models, task)
-    region = card.read_card(folder).get("region") if folder else own[task].region
+    region = card.read_card(folder).region if folder else own[task].region
     classifier: Labeller
     reading: Reading
     if region == "paper":

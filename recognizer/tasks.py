@@ -34,5 +34,5 @@ def task_to_record(store: Samples, models: Path, name: str) -> Task:
     """The task of that name; one that has a model and no samples yet is made with its labels. Raises RecognizerError."""
     if name not in {task.name for task in store.tasks()} and name in registry_store.tasks(models):
         card = registry_card.read_card(registry_store.current(models, name))
-        store.create_task(name, card["region"], [*card["labels"], NOTHING])
+        store.create_task(name, card.region or "", [*card.labels, NOTHING])
     return store.task(name)

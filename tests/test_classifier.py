@@ -278,12 +278,17 @@ def test_another_framing_than_the_programs_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "rejection",
-    [None, {}, {"min_confidence": 0.5}, {"min_confidence": "high", "max_distance": 3}, [1, 2]],
-    ids=["none", "empty", "one missing", "no number", "a list"],
+    [{}, {"min_confidence": 0.5}, {"min_confidence": "high", "max_distance": 3}, [1, 2]],
+    ids=["empty", "one missing", "no number", "a list"],
 )
-def test_a_card_without_thresholds_is_refused(tmp_path: Path, rejection: object) -> None:
-    with pytest.raises(ModelError, match="card.json holds no rejection thresholds"):
+def test_a_card_with_wrong_thresholds_is_refused(tmp_path: Path, rejection: object) -> None:
+    with pytest.raises(ModelError, match="card.json: rejection is .*; it should be two numbers"):
         Classifier(model_folder(tmp_path / "version", rejection=rejection))
+
+
+def test_a_card_without_thresholds_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="card.json holds no rejection thresholds"):
+        Classifier(model_folder(tmp_path / "version", rejection=None))
 
 
 def test_a_missing_or_damaged_card_is_refused(tmp_path: Path) -> None:
@@ -343,7 +348,7 @@ def test_the_shipped_model_with_a_label_taken_out_of_its_card_is_refused(
     folder = tmp_path / "version"
     shutil.copytree(store.current(published_models, "digits"), folder)
     card = registry_card.read_card(folder)
-    (folder / registry_card.CARD).write_text(json.dumps({**card, "labels": card["labels"][:-1]}))
+    (folder / registry_card.CARD).write_text(json.dumps({**card.as_json(), "labels": card.labels[:-1]}))
     with pytest.raises(ModelError, match="11 outputs for 9 labels"):
         Classifier(folder)
 

@@ -308,7 +308,7 @@ GOOD = {"signs/1/card.json": CARD_BYTES, "signs/1/model.tflite": b"network"}
         ({**GOOD, "loose": b""}, "which is no file of a version"),
         ({**GOOD, "signs/2/card.json": CARD_BYTES}, "holds 2 versions. Import them one by one"),
         ({**GOOD, "signs/1/card.json": b"{"}, "cannot be read as JSON"),
-        ({**GOOD, "signs/1/card.json": b'{"labels": "many"}'}, "holds no list of labels"),
+        ({**GOOD, "signs/1/card.json": b'{"labels": "many"}'}, 'labels is "many"; it should be a list of names'),
         ({**GOOD, "signs/1/card.json/inside": b""}, "cannot be written"),
     ],
 )

@@ -110,7 +110,7 @@ def test_the_page_needs_no_other_file(home):
 @pytest.mark.parametrize("network", ["cnn", "knn"])
 def test_what_is_published_can_be_held_to_the_camera(home, network):
     folder = store.current(home / "models", f"shapes-{network}")
-    card = registry_card.read_card(folder)
+    card = registry_card.read_card(folder).as_json()
     assert (card["labels"], card["region"], card["kind"]) == ([*LABELS], "hand", "pixels")
     classifier = Classifier(folder, HAND_VERSION)
     rng = np.random.default_rng(5)

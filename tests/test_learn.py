@@ -92,7 +92,7 @@ def test_signs_are_learned_published_and_read(tmp_path: Path, capsys: pytest.Cap
     assert result["per_label"]["two"] == {"of": 2, "before": 0, "after": 2}
     folder = registry_store.current(tmp_path / "models", "signs")
     assert folder.name == result["published"]
-    card = registry_card.read_card(folder)
+    card = registry_card.read_card(folder).as_json()
     assert card["labels"] == ["fist", "two", "five"]  # in the task's order, and only those with samples
     assert card["taught"]["samples"] == {"fist": 6, "two": 6, "five": 6}
     rng = np.random.default_rng(9)
@@ -156,7 +156,7 @@ def test_what_knows_joints_and_looks_is_taught_by_both(
         "training.lessons.heads.REHEARSED", 50
     )  # to learn takes a fourth as long, and comes to the same here
     shutil.copytree(hand_models / "letters", tmp_path / "models" / "letters")
-    shipped = registry_card.read_card(registry_store.current(tmp_path / "models", "letters"))
+    shipped = registry_card.read_card(registry_store.current(tmp_path / "models", "letters")).as_json()
     assert shipped["kind"] == "fused"
     store, rng = Samples(tmp_path / "captures"), np.random.default_rng(0)
     store.create_task("letters", "hand", ["five"])
@@ -165,7 +165,7 @@ def test_what_knows_joints_and_looks_is_taught_by_both(
         store.add("letters", "five", a_region("five", rng), frame, "first", "drawn")
     assert teach(tmp_path, task="letters") == 0
     folder = registry_store.current(tmp_path / "models", "letters")
-    card = registry_card.read_card(folder)
+    card = registry_card.read_card(folder).as_json()
     assert (card["kind"], card["preprocess"]) == ("fused", shipped["preprocess"])
     assert card["labels"] == [*shipped["labels"], "five"]
     assert card["metrics"]["known_after"] >= card["metrics"]["known_before"] - 0.003
@@ -182,7 +182,7 @@ def test_a_new_task_sees_hands_as_the_letters_do(tmp_path: Path, hand_models: Pa
     record(tmp_path / "captures", {"five": 6}, seed=1)
     assert teach(tmp_path) == 0
     folder = registry_store.current(tmp_path / "models", "signs")
-    card = registry_card.read_card(folder)
+    card = registry_card.read_card(folder).as_json()
     assert (card["kind"], card["labels"]) == ("fused", ["fist", "two", "five"])
     rng = np.random.default_rng(9)
     said = HandClassifier(folder).predict([a_region(sign, rng) for sign in ("fist", "two", "five", "one", "one")])

@@ -30,13 +30,13 @@ def test_what_is_published_is_current_and_whole(tmp_path: Path) -> None:
     folder = store.current(tmp_path, "digits")
     assert names_in(folder) == ["card.json", "model.tflite"]
     assert names_in(tmp_path / "digits") == sorted([folder.name, "current.json"])
-    assert registry_card.read_card(folder) == {"labels": []}
+    assert registry_card.read_card(folder) == registry_card.ModelCard(labels=())
 
 
 def test_versions_of_one_second_get_names_of_their_own(tmp_path: Path) -> None:
     folders = [publish(tmp_path, note=str(count)) for count in range(4)]
     assert len(set(folders)) == 4
-    assert [registry_card.read_card(folder)["note"] for folder in folders] == ["0", "1", "2", "3"]
+    assert [registry_card.read_card(folder).others["note"] for folder in folders] == ["0", "1", "2", "3"]
     assert store.current(tmp_path, "digits") == folders[-1]
 
 
@@ -144,17 +144,29 @@ def test_publishing_mends_a_damaged_pointer(tmp_path: Path) -> None:
     [
         (None, "cannot be read as JSON"),
         ("{'labels': 1}", "cannot be read as JSON"),
-        ("[1]", "holds no list of labels"),
-        ('{"labels": "0123"}', "holds no list of labels"),
-        ("{}", "holds no list of labels"),
+        ("[1]", r"holds \[1\], not an object"),
+        ('{"labels": "0123"}', ': labels is "0123"; it should be a list of names'),
+        ('{"labels": ["a", 1]}', r': labels is \["a", 1\]; it should be a list of names'),
+        ("{}", ": labels is missing; it should be a list of names"),
+        ('{"labels": [], "metrics": 0.9}', ": metrics is 0.9; it should be an object with fields"),
+        ('{"labels": [], "kind": ["pose"]}', r': kind is \["pose"\]; it should be a text'),
     ],
 )
 def test_a_damaged_card_is_named(tmp_path: Path, content: str | None, said: str) -> None:
     folder = publish(tmp_path)
     card = folder / registry_card.CARD
     card.unlink() if content is None else card.write_text(content)
-    with pytest.raises(ModelError, match=f"card.json {said}"):
+    with pytest.raises(ModelError, match=f"card.json ?{said}.*recognizer train digits"):
         registry_card.read_card(folder)
+
+
+def test_a_card_of_another_version_of_the_program_is_written_as_it_was(tmp_path: Path) -> None:
+    content = {"labels": ["a"], "kind": "pose", "rejection": {"min_confidence": 0.5, "max_distance": 3.0}, "later": [1]}
+    card = registry_card.ModelCard.from_json(content, "card.json", "")
+    assert card.rejection == registry_card.Thresholds(0.5, 3.0)
+    assert card.others == {"later": [1]}
+    registry_card.write_card(card, tmp_path)
+    assert json.loads((tmp_path / registry_card.CARD).read_text()) == content
 
 
 def test_the_environment_may_name_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

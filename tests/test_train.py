@@ -82,7 +82,7 @@ def trained(data, tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_card_says_what_the_model_is(trained, data):
-    card = registry_card.read_card(store.current(trained / "models", "digits"))
+    card = registry_card.read_card(store.current(trained / "models", "digits")).as_json()
     assert card["labels"] == list("0123456789")
     assert card["input"]["shape"] == [28, 28, 1]
     assert card["input"]["range"] == [0, 255]

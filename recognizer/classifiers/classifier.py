@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -36,26 +35,21 @@ class Classifier:
     def __init__(self, folder: Path, prepared: str = pictures.VERSION):
         self.folder = folder
         self.card = registry_card.read_card(folder)
-        self.labels: list[str] = self.card["labels"]
-        if self.card.get("preprocess") != prepared:
+        self.labels = list(self.card.labels)
+        if self.card.preprocess != prepared:
             raise ModelError(
-                f"{folder} was trained with preprocess {self.card.get('preprocess')}, and this program has "
-                f"{prepared}. Retrain: python -m recognizer train {self.card.get('task', folder.parent.name)}"
+                f"{folder} was trained with preprocess {self.card.preprocess}, and this program has "
+                f"{prepared}. Retrain: python -m recognizer train {self.card.task or folder.parent.name}"
             )
-        try:
-            thresholds = self.card["rejection"]
-            limits = registry_card.Thresholds(float(thresholds["min_confidence"]), float(thresholds["max_distance"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(
-                f"{folder / registry_card.CARD} holds no rejection thresholds ({error}). Retrain."
-            ) from error
-        self.rejection = Rejection(FeatureStatistics.load(folder / FEATURES), limits)
+        if self.card.rejection is None:
+            raise ModelError(f"{folder / registry_card.CARD} holds no rejection thresholds. Retrain.")
+        self.rejection = Rejection(FeatureStatistics.load(folder / FEATURES), self.card.rejection)
         self.head: Head | Neighbours | None = None
         if (folder / HEAD).exists():
             self.head = Head.load(folder / HEAD)
         elif (folder / NEIGHBOURS).exists():
             self.head = Neighbours.load(folder / NEIGHBOURS)
-        self._network = None if self.card.get("features") == INPUT else Network(folder / NETWORK)
+        self._network = None if self.card.features == INPUT else Network(folder / NETWORK)
         self._check_sizes(_values_of(self.card, prepared))
 
     def _check_sizes(self, values: int | None) -> None:
@@ -79,7 +73,7 @@ class Classifier:
         taken = self._network.takes if self._network else decides.size
         if values not in (None, taken):
             raise ModelError(
-                f"{self.folder} takes {taken} numbers, and {self.card['preprocess']} makes {values} of what is seen. "
+                f"{self.folder} takes {taken} numbers, and {self.card.preprocess} makes {values} of what is seen. "
                 "Its files do not belong together: fetch the model again or retrain."
             )
 
@@ -129,13 +123,10 @@ class Classifier:
         return probabilities, features
 
 
-def _values_of(card: dict[str, Any], prepared: str) -> int | None:
+def _values_of(card: registry_card.ModelCard, prepared: str) -> int | None:
     """How many numbers that preprocess, or several with " and " between them, makes of a region; None where unknown."""
     if prepared == pictures.COLOUR_VERSION:
-        try:
-            return 3 * int(card["input"]["shape"][0]) ** 2
-        except (KeyError, TypeError, IndexError, ValueError):
-            return None
+        return 3 * card.input_side**2 if card.input_side else None
     parts = prepared.split(" and ")
     return sum(VALUES[part] for part in parts) if all(part in VALUES for part in parts) else None
 

@@ -17,10 +17,10 @@ class ThingClassifier:
     def __init__(self, folder: Path):
         self.classifier = Classifier(folder, pictures.COLOUR_VERSION)
         self.labels = self.classifier.labels
-        try:
-            self.side = int(self.classifier.card["input"]["shape"][0])
-        except (KeyError, TypeError, IndexError, ValueError) as error:
-            raise ModelError(f"The card in {folder} holds no input shape ({error}). Retrain.") from error
+        side = self.classifier.card.input_side
+        if side is None:
+            raise ModelError(f"The card in {folder} holds no input shape. Retrain.")
+        self.side = side
 
     def predict(self, crops: Sequence[np.ndarray]) -> tuple[Prediction, ...]:
         """One Prediction for each crop (h, w, 3) uint8 BGR, in the same order; its image is (side, side, 3) uint8."""

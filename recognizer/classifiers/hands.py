@@ -39,11 +39,11 @@ class HandClassifier:
     def __init__(self, folder: Path, *, stream: bool = False):
         card = registry_card.read_card(folder)
         self.folder = folder
-        self.kind = card.get("kind")
-        self.labels: list[str] = card["labels"]
-        if self.kind not in PREPARED:
+        self.labels = list(card.labels)
+        if card.kind not in PREPARED:
             known = ", ".join(PREPARED)
-            raise ModelError(f"{folder / registry_card.CARD} has kind {self.kind!r}; {known} are known. Retrain.")
+            raise ModelError(f"{folder / registry_card.CARD} has kind {card.kind!r}; {known} are known. Retrain.")
+        self.kind = card.kind
         self._things = ThingClassifier(folder) if self.kind == "colour" else None
         self._classifier = self._things.classifier if self._things else Classifier(folder, PREPARED[self.kind])
         self._sight = _Sight(stream) if self.kind == "fused" else None

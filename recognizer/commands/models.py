@@ -48,8 +48,8 @@ def _summary(folder: Path) -> str:
         card = registry_card.read_card(folder)
     except RecognizerError as error:
         return str(error)
-    taught = sum(card.get("taught", {}).get("samples", {}).values())
-    parts = [f"{len(card['labels'])} labels", card.get("kind"), f"taught by {taught} samples" if taught else None]
+    taught = sum(((card.taught or {}).get("samples") or {}).values())
+    parts = [f"{len(card.labels)} labels", card.kind, f"taught by {taught} samples" if taught else None]
     return ", ".join(filter(None, parts))
 
 
@@ -63,15 +63,16 @@ def _show(words: Sequence[str]) -> int:
     folder = store.version_folder(options.models, options.task, options.version)
     card = registry_card.read_card(folder)
     if options.json:
-        print(json.dumps(card, ensure_ascii=False))
+        print(json.dumps(card.as_json(), ensure_ascii=False))
         return 0
     running = store.current(options.models, options.task) == folder
     print(f"{options.task} {folder.name}{' (runs)' if running else ''}, {folder}")
-    rows: list[tuple[str, Any]] = [("labels", ", ".join(card["labels"]))]
-    rows += [(name, card.get(name)) for name in ("region", "kind", "parameters", "command", "git_commit")]
-    taught = card.get("taught", {})
+    rows: list[tuple[str, Any]] = [("labels", ", ".join(card.labels))]
+    rows += [("region", card.region), ("kind", card.kind), ("parameters", card.parameters)]
+    rows += [("command", card.command), ("git_commit", card.git_commit)]
+    taught = card.taught or {}
     rows += [("taught from", taught.get("from")), ("samples", _counts(taught.get("samples")))]
-    rows += [(name.replace("_", " "), value) for name, value in card.get("metrics", {}).items()]
+    rows += [(name.replace("_", " "), value) for name, value in (card.metrics or {}).items()]
     for name, value in rows:
         if value is not None and not isinstance(value, dict):
             print(f"  {name}: {f'{value:.4g}' if isinstance(value, float) else value}")

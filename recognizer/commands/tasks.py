@@ -46,7 +46,7 @@ def _subject_and_labels(name: str, models: Path, own: dict[str, Task]) -> tuple[
     """What the task's model says, or else its samples; nothing where the model is damaged: doctor says more."""
     try:
         content = card.read_card(store.current(models, name))
-        return content.get("region"), content["labels"]
+        return content.region, list(content.labels)
     except ModelError:
         return (own[name].region, list(own[name].labels)) if name in own else (None, [])
 

@@ -135,7 +135,7 @@ def newest(models: Path, task: str, kind: str) -> Path | None:
     """The folder of the task's newest version whose card names that kind of network; None where there is none."""
     for card in sorted((models / task).glob(f"*/{CARD}"), reverse=True):
         with contextlib.suppress(ModelError):
-            if not card.parent.name.startswith(".") and read_card(card.parent).get("kind") == kind:
+            if not card.parent.name.startswith(".") and read_card(card.parent).kind == kind:
                 return card.parent
     return None
 

@@ -5,6 +5,7 @@ What held-out people say of a kind is in the card of its newest version. Read he
 """
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -73,30 +74,39 @@ def report(versions: dict[tuple[str, str], Path], models: Path, every: int) -> s
             reached = (
                 official(folder, test) if kind == "pixels" else end_to_end(folder, found, test.test_labels[::every])
             )
-            rows.append(row(kind, registry_card.read_card(folder), reached, runs=folder == current))
-        people = registry_card.read_card(current)["metrics"]["people_left_out"]
+            rows.append(row(kind, folder, reached, runs=folder == current))
+        people = _metrics(current)["people_left_out"]
         heads = ["kind", *people, "average", "nothing", "official test", "parameters"]
         parts.append(f"## {task}\n\n{table(heads, rows)}")
-        parts.append(of_strict(registry_card.read_card(versions[task, "pixels"])))
+        parts.append(of_strict(versions[task, "pixels"]))
     return "\n".join(parts)
 
 
-def row(kind: str, card: dict[str, Any], reached: float, *, runs: bool) -> list[str]:
+def row(kind: str, folder: Path, reached: float, *, runs: bool) -> list[str]:
     """The cells of one kind; the one that runs is set in bold."""
-    metrics = card["metrics"]
+    metrics = _metrics(folder)
     shares = [*metrics["people_left_out"].values(), metrics["people_left_out_average"], metrics["nothing_labelled"]]
-    cells = [kind, *(f"{100 * share:.1f} %" for share in shares), f"{100 * reached:.2f} %", f"{card['parameters']:,}"]
+    cells = [
+        kind,
+        *(f"{100 * share:.1f} %" for share in shares),
+        f"{100 * reached:.2f} %",
+        f"{registry_card.read_card(folder).parameters or 0:,}",
+    ]
     return [f"**{cell}**" for cell in cells] if runs else cells
 
 
-def of_strict(card: dict[str, Any]) -> str:
+def of_strict(folder: Path) -> str:
     """What pixels do with the threshold that they run with."""
-    strict = card["metrics"]["with_strict_thresholds"]
+    strict = _metrics(folder)["with_strict_thresholds"]
     return (
         f"With the threshold that it runs with, from which on {100 * SIGNS_SURE:.0f} % of its labels are right, pixels give "
         f"{100 * strict['people_left_out_average']:.1f} % of those people's pictures their label, and one to "
         f"{100 * strict['nothing_labelled']:.1f} % of those without a sign.\n"
     )
+
+
+def _metrics(folder: Path) -> Mapping[str, Any]:
+    return registry_card.read_card(folder).metrics or {}
 
 
 def _counts(tests: dict[str, Images], every: int) -> str:

@@ -32,7 +32,7 @@ def learn(settings: LearnSettings, tell: Tell) -> Path | None:
     current = current_version(settings.models, task)
     _check_labels(task, rows, current)
     colour = sees_colours(task, current, settings)
-    kind = card.read_card(current).get("kind") if current else None
+    kind = card.read_card(current).kind if current else None
     looked = kind == "fused" or (current is None and new_signs.newest(settings.models) is not None)
     view = colour_view(rows, store, SIDE) if colour else view_of(task.region, rows, store, looked=looked)
     if len(view.samples) < len(rows):
@@ -67,7 +67,7 @@ def learn(settings: LearnSettings, tell: Tell) -> Path | None:
 def _check_labels(task: Task, rows: Sequence[Sample], current: Path | None) -> None:
     """Raise SamplesError where there is nothing to tell apart."""
     labels = {row.label for row in rows}
-    known = card.read_card(current)["labels"] if current else []
+    known = card.read_card(current).labels if current else ()
     if not labels:
         raise SamplesError(
             f"The task {task.name} has no samples. Record some with c in the window, or give --from DIR."

@@ -1,12 +1,11 @@
 """One lesson: a head learned from some samples, proved on the others, and published with what it needs."""
 
 import hashlib
-import json
 import platform
 import shutil
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, replace
+from dataclasses import astuple, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,7 @@ from recognizer.classifiers.hands import HandClassifier
 from recognizer.classifiers.heads import HEAD, INPUT, Head
 from recognizer.classifiers.network import NETWORK
 from recognizer.classifiers.rejection import FEATURES, FeatureStatistics, Rejection
-from recognizer.registry import card as registry_card
-from recognizer.registry.card import Thresholds
+from recognizer.registry.card import ModelCard, Thresholds, write_card
 from recognizer.samples.sample import NOTHING, Sample, Task
 from recognizer.samples.store import Samples
 from recognizer.subjects.subject import Labeller
@@ -316,23 +314,23 @@ class Lesson:
         taught.rejection.statistics.save(draft / FEATURES)
         self._knowledge().save(draft)
         counts = Counter(row.label for row in self.view.samples)
-        card = {
-            "task": self.task.name,
-            "labels": self.labels,
-            "region": self.task.region,
-            **self._kind,
-            **({"features": INPUT} if self.base.network is None else {}),
-            "input": self.base.input,
-            "preprocess": self.view.prepared,
-            "outputs": ["probabilities of the labels, then of nothing known", "embedding"],
-            "parameters": int(taught.head.kernel.size + taught.head.bias.size),
-            "rejection": asdict(self.thresholds),
-            "taught": {
+        card = ModelCard(
+            task=self.task.name,
+            labels=tuple(self.labels),
+            region=self.task.region,
+            kind=self._kind,
+            features=INPUT if self.base.network is None else None,
+            input=self.base.input,
+            preprocess=self.view.prepared,
+            outputs=["probabilities of the labels, then of nothing known", "embedding"],
+            parameters=int(taught.head.kernel.size + taught.head.bias.size),
+            rejection=self.thresholds,
+            taught={
                 "from": self._origin(),
                 "samples": {label: counts[label] for label in self.names if counts[label]},
                 "captures_sha256": digest(self.view.samples),
             },
-            "metrics": {
+            metrics={
                 "held_out": verdict.held_out,
                 "held_out_before": verdict.before,
                 "held_out_after": verdict.after,
@@ -340,20 +338,19 @@ class Lesson:
                 "known_after": verdict.known_after,
                 "per_label": verdict.per_label,
             },
-            "command": command,
-            "git_commit": git_commit(),
-            "versions": {"python": platform.python_version(), "numpy": np.__version__},
-        }
-        text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
-        (draft / registry_card.CARD).write_text(text, encoding="utf-8")
+            command=command,
+            git_commit=git_commit(),
+            versions={"python": platform.python_version(), "numpy": np.__version__},
+        )
+        write_card(card, draft)
 
     @property
-    def _kind(self) -> dict[str, str]:
+    def _kind(self) -> str | None:
         if isinstance(self.view, ColourView):
-            return {"kind": "colour"}
+            return "colour"
         if isinstance(self.view, HandView):
-            return {"kind": "pose" if self.view.looks is None else "fused"}
-        return {}
+            return "pose" if self.view.looks is None else "fused"
+        return None
 
     def _origin(self) -> str | None:
         """The name of the version of this task that was started from."""

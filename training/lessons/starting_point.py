@@ -1,6 +1,6 @@
 """What a lesson starts from: a version whose labels are kept, or a network that gives features and knows no label yet."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ Tell = Callable[..., None]
 class Base:
     """What the new head starts from."""
 
-    input: dict[str, Any]  # of the card
+    input: Mapping[str, Any]  # of the card
     file: Path | None = None  # the network that gives the features; None: they are the inputs
     network: Classifier | Network | None = None
     folder: Path | None = None  # the version whose labels are kept; None for a new task
@@ -49,7 +49,7 @@ def current_version(models: Path, task: Task) -> Path | None:
     if task.name not in store.tasks(models):
         return None
     folder = store.current(models, task.name)
-    region = card.read_card(folder).get("region")
+    region = card.read_card(folder).region
     if region != task.region:
         raise ModelError(f"The model of {task.name} looks at a {region}, and its samples show a {task.region}.")
     return folder
@@ -60,7 +60,7 @@ def sees_colours(task: Task, current: Path | None, settings: LearnSettings) -> b
     asked = settings.network is not None or settings.backbone is not None
     if asked and task.region == "paper":
         raise SettingsError(f"{task.name} shows ink on paper, which has no colour: leave out --network and --backbone.")
-    was_before = current is not None and card.read_card(current).get("kind") == "colour"
+    was_before = current is not None and card.read_card(current).kind == "colour"
     return asked or was_before or task.region == "box"
 
 
@@ -92,30 +92,30 @@ def _version_to_keep(models: Path, task: Task, view: View, current: Path | None)
     if current is None:
         return None
     about, recorded = card.read_card(current), {row.label for row in view.samples}
-    if isinstance(view, ColourView) and about.get("kind") != "colour":
-        missing = set(about["labels"]) - recorded
+    if isinstance(view, ColourView) and about.kind != "colour":
+        missing = set(about.labels) - recorded
         if missing:
             raise SettingsError(
                 f"{task.name} is learned from pictures alone with that, and {', '.join(sorted(missing))} has none. "
                 "Record some, or leave out --network and --backbone."
             )
         return None
-    lesson = about.get("taught")
+    lesson = about.taught
     if not lesson:
         return current
     origin = models / task.name / lesson["from"] if lesson.get("from") else None
-    kept = card.read_card(origin)["labels"] if origin and origin.is_dir() else []
-    if set(about["labels"]) <= recorded.union(kept):
+    kept = card.read_card(origin).labels if origin and origin.is_dir() else ()
+    if set(about.labels) <= recorded.union(kept):
         return origin if kept else None
     return current
 
 
 def _read_base(folder: Path, view: View) -> Base:
-    kind = card.read_card(folder).get("kind")
+    kind = card.read_card(folder).kind
     if kind not in (None, "pose", "fused", "colour"):
         raise ModelError(f"{folder} knows hands by their {kind}, and only joints can be taught in a moment.")
     network = Classifier(folder, view.prepared)
-    embeds = network.card.get("features") != INPUT
+    embeds = network.card.features != INPUT
     file = folder / NETWORK if embeds else None
     knowledge = (
         Knowledge.load(folder)
@@ -124,7 +124,7 @@ def _read_base(folder: Path, view: View) -> Base:
     )
     head = heads.head_of(folder, network, view.plain()[:5])
     kept = network.labels, head, knowledge, network.rejection
-    return Base(network.card["input"], file, network if embeds else None, folder, *kept)
+    return Base(network.card.input or {}, file, network if embeds else None, folder, *kept)
 
 
 def mnist_features(network: Classifier | Network, *, test: bool) -> tuple[np.ndarray, np.ndarray] | None:

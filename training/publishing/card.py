@@ -1,17 +1,17 @@
 """What every published version has: the network for both worlds, where its features lie, and a card."""
 
-import json
 import os
 import platform
 import subprocess
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from recognizer.classifiers.network import NETWORK
 from recognizer.classifiers.rejection import FEATURES, FeatureStatistics
-from recognizer.registry import card as registry_card
+from recognizer.registry.card import ModelCard, write_card
 from recognizer.system import paths
 
 if TYPE_CHECKING:
@@ -28,16 +28,17 @@ def write_network(whole: "keras.Model", statistics: FeatureStatistics, draft: Pa
     statistics.save(draft / FEATURES)
 
 
-def write_card(card: dict[str, Any], command: str, draft: Path) -> None:
+def write_made_by(card: ModelCard, command: str, draft: Path) -> None:
     """The card, with the command, code and libraries that made the version."""
     import keras
 
-    made_by = {
-        "command": command,
-        "git_commit": git_commit(),
-        "versions": {"python": platform.python_version(), "keras": keras.__version__, "numpy": np.__version__},
-    }
-    (draft / registry_card.CARD).write_text(json.dumps(card | made_by, indent=1) + "\n", encoding="utf-8")
+    card = replace(
+        card,
+        command=command,
+        git_commit=git_commit(),
+        versions={"python": platform.python_version(), "keras": keras.__version__, "numpy": np.__version__},
+    )
+    write_card(card, draft)
 
 
 def git_commit() -> str:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from recognizer.classifiers.rejection import FeatureStatistics, Rejection
 from recognizer.preprocess import pictures as preprocess_pictures
 from recognizer.registry import card as registry_card
 from recognizer.registry import store
-from recognizer.registry.card import Thresholds
+from recognizer.registry.card import ModelCard, Thresholds
 from recognizer.system import files, paths
 from training.datasets import paper_scenes
 from training.datasets.dataset import Images
@@ -29,7 +29,7 @@ from training.networks.plain import cnn_bn
 from training.networks.tensorflow import import_tensorflow
 from training.processes import fresh_processes
 from training.publishing.calibration import SUB_CLUSTERS, max_distance_of
-from training.publishing.card import KERAS_NETWORK, write_card, write_network
+from training.publishing.card import KERAS_NETWORK, write_made_by, write_network
 from training.settings import DigitsSettings
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def train_digits(settings: DigitsSettings) -> None:
         publish(model, mnist, fitted, held_out, drawn, drawn_held_out, settings, draft)
     folder = store.current(settings.models, "digits")
     print(f"Published {folder}")
-    print(json.dumps(registry_card.read_card(folder)["metrics"], indent=1))
+    print(json.dumps(registry_card.read_card(folder).metrics, indent=1))
 
 
 def draw_crops(mnist: Images, chosen: np.ndarray, count: int, seed: int, run: Path) -> Crops:
@@ -310,16 +310,16 @@ def publish(
     tested = _run(whole, mnist.test_images)
     drawn_tested = _run(whole, drawn_held_out.images[digits])
     nothing_tested = _run(whole, drawn_held_out.images[~digits])
-    card: dict[str, Any] = {
-        "task": "digits",
-        "labels": LABELS,
-        "region": "paper",
-        "input": {"shape": [28, 28, 1], "dtype": "float32", "range": [0, 255], "ink": "light on dark"},
-        "preprocess": preprocess_pictures.VERSION,
-        "outputs": ["probabilities of the labels, then of nothing known", "embedding"],
-        "parameters": model.count_params(),
-        "rejection": asdict(rejection.thresholds),
-        "data": [
+    card = ModelCard(
+        task="digits",
+        labels=tuple(LABELS),
+        region="paper",
+        input={"shape": [28, 28, 1], "dtype": "float32", "range": [0, 255], "ink": "light on dark"},
+        preprocess=preprocess_pictures.VERSION,
+        outputs=["probabilities of the labels, then of nothing known", "embedding"],
+        parameters=model.count_params(),
+        rejection=rejection.thresholds,
+        data=[
             {"name": "MNIST", "sha256": mnist.sha256, "used": len(fitted), "licence": "CC BY-SA 3.0"},
             {
                 "name": "rooms drawn by training/datasets/rooms.py",
@@ -327,17 +327,16 @@ def publish(
                 "code": _digest(*SCENE_CODE),
             },
         ],
-        "metrics": {
+        metrics={
             "mnist_test_accuracy": _accuracy(tested[0], mnist.test_labels),
             "mnist_test_kept": kept(*tested),
             "scene_digits_accuracy": _accuracy(drawn_tested[0], drawn_held_out.classes[digits]),
             "scene_digits_kept": kept(*drawn_tested),
             "scene_nothing_labelled": kept(*nothing_tested),
         },
-    }
-    if settings.start:
-        card["start"] = {"version": settings.start.name, "share": round(1 - MIXED, 2)}
-    write_card(card, settings.command, draft)
+        start={"version": settings.start.name, "share": round(1 - MIXED, 2)} if settings.start else None,
+    )
+    write_made_by(card, settings.command, draft)
 
 
 def _run(whole: "keras.Model", images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ A left-out source is one person or collection of photos/letters or photos/rps. W
 run folder, so that a run that was cut off goes on with the next fold.
 """
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ import numpy as np
 
 from recognizer.classifiers.hands import PREPARED
 from recognizer.registry import store
+from recognizer.registry.card import ModelCard
 from training.datasets import hand_photographs
 from training.lessons import new_signs
 from training.networks.tuning import Tuning
-from training.publishing.card import write_card, write_network
+from training.publishing.card import write_made_by, write_network
 from training.settings import KINDS, SignsSettings
 from training.shipped.sign_fitting import Reader, fit, sign_mnist_accuracy
 from training.shipped.sign_material import Material, gather, letters_of
@@ -46,35 +47,36 @@ def train_signs(settings: SignsSettings) -> None:
 def _publish(material: Material, kind: str, reader: Reader, verdict: Verdict, command: str, draft: Path) -> None:
     """Write a version of the kind into the draft folder."""
     whole, used = reader.whole, verdict.strict or verdict
-    card: dict[str, Any] = {
-        "task": material.task,
-        "labels": material.labels,
-        "region": "hand",
-        "kind": kind,
-        "preprocess": PREPARED[kind],
-        "input": {"shape": list(whole.input_shape[1:]), "dtype": "float32"},
-        "outputs": ["probabilities of the labels, then of nothing known", "embedding"],
-        "parameters": whole.count_params(),
-        "rejection": asdict(used.thresholds),
-        "data": _data_of(material, kind),
-        "metrics": {
-            "people_left_out": verdict.right,
-            "people_left_out_average": verdict.average,
-            "nothing_labelled": verdict.nothing_labelled,
-        },
+    metrics: dict[str, Any] = {
+        "people_left_out": verdict.right,
+        "people_left_out_average": verdict.average,
+        "nothing_labelled": verdict.nothing_labelled,
     }
     if verdict.strict:
-        card["metrics"]["with_strict_thresholds"] = {
+        metrics["with_strict_thresholds"] = {
             "people_left_out_average": verdict.strict.average,
             "nothing_labelled": verdict.strict.nothing_labelled,
         }
     if kind == "pixels":
-        card["metrics"]["sign_mnist_test_accuracy"] = sign_mnist_accuracy(reader, material.sign_mnist)
+        metrics["sign_mnist_test_accuracy"] = sign_mnist_accuracy(reader, material.sign_mnist)
+    card = ModelCard(
+        task=material.task,
+        labels=tuple(material.labels),
+        region="hand",
+        kind=kind,
+        preprocess=PREPARED[kind],
+        input={"shape": list(whole.input_shape[1:]), "dtype": "float32"},
+        outputs=["probabilities of the labels, then of nothing known", "embedding"],
+        parameters=whole.count_params(),
+        rejection=used.thresholds,
+        data=_data_of(material, kind),
+        metrics=metrics,
+    )
     write_network(whole, reader.statistics, draft)
     if kind == "fused" and material.task == new_signs.TASK:
         seen = new_signs.network(letters_of(material, None))
         seen.export(draft / new_signs.FILE, format="litert", verbose=False)
-    write_card(card, command, draft)
+    write_made_by(card, command, draft)
 
 
 def _data_of(material: Material, kind: str) -> list[dict[str, Any]]:

@@ -1,9 +1,8 @@
 """From a finished run to a model that can be held to the camera."""
 
-import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ from recognizer.classifiers.classifier import Classifier
 from recognizer.classifiers.heads import INPUT, NEIGHBOURS
 from recognizer.classifiers.rejection import FEATURES, FeatureStatistics, Rejection
 from recognizer.preprocess import pictures
-from recognizer.registry import card as registry_card
 from recognizer.registry import store
+from recognizer.registry.card import ModelCard, write_card
 from training.datasets import dataset, named
 from training.datasets.dataset import DataSet, Split, split_of
 from training.networks.litert import two_outputs
@@ -39,30 +38,32 @@ def publish(run: Path, models: Path) -> Path:
     split = split_of(data, metrics["seed"])
     task = f"{data.name}-{metrics['network']}"
     keep = metrics.get("keep", KEEP_CONFIDENCE)
-    if metrics["network"] == "knn":
-        ready = _neighbours(metrics["k"], metrics["measure"], data, split, keep)
-    else:
-        ready = _network(run, task, data, split, keep)
-    card: dict[str, Any] = {
-        "task": task,
-        "labels": data.labels,
-        "region": data.region,
-        **({} if data.region == "paper" else {"kind": "colour" if colour_side else "pixels"}),
-        "input": {"shape": list(data.input_shape), "dtype": "float32", "range": [0, 255]},
-        "preprocess": _preprocess(data.region, colour_side),
-        **ready.said,
-        "parameters": metrics["parameters"],
-        "rejection": asdict(ready.rejection.thresholds),
-        "data": [{"name": data.name, "sha256": data.sha256, "used": metrics["fitted"]}],
-        "command": metrics["command"],
-        "git_commit": metrics["commit"],
-        "versions": metrics["versions"],
-        "metrics": {"test_accuracy": metrics["accuracy"]},
-    }
+    ready = (
+        _neighbours(metrics["k"], metrics["measure"], data, split, keep)
+        if metrics["network"] == "knn"
+        else _network(run, task, data, split, keep)
+    )
+    card = ModelCard(
+        task=task,
+        labels=tuple(data.labels),
+        region=data.region,
+        kind=None if data.region == "paper" else "colour" if colour_side else "pixels",
+        features=ready.features,
+        input={"shape": list(data.input_shape), "dtype": "float32", "range": [0, 255]},
+        preprocess=_preprocess(data.region, colour_side),
+        outputs=ready.outputs,
+        parameters=metrics["parameters"],
+        rejection=ready.rejection.thresholds,
+        data=[{"name": data.name, "sha256": data.sha256, "used": metrics["fitted"]}],
+        command=metrics["command"],
+        git_commit=metrics["commit"],
+        versions=metrics["versions"],
+        metrics={"test_accuracy": metrics["accuracy"]},
+    )
     with store.publishing(models, task) as draft:
         ready.write(draft)
-        (draft / registry_card.CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        classifier = Classifier(draft, card["preprocess"])
+        write_card(card, draft)
+        classifier = Classifier(draft, _preprocess(data.region, colour_side))
         milliseconds = _time_ms(classifier, data.test_images[:TIMED])
     folder = store.current(models, task)
     write_metrics(run, {**metrics, "published": str(folder), "ms_a_picture": round(milliseconds, 3)})
@@ -75,7 +76,8 @@ class Ready:
     """What a run learned, calibrated."""
 
     write: Callable[[Path], None]  # its files into a version's folder
-    said: dict[str, Any]  # of it in the card
+    outputs: list[str]  # what each of its outputs holds
+    features: str | None  # INPUT where it has no network
     rejection: Rejection
 
 
@@ -86,7 +88,7 @@ def _network(run: Path, task: str, data: DataSet, split: Split, keep: float) -> 
     whole = two_outputs(keras.saving.load_model(run / NETWORK_FILE, compile=False), task)
     rejection = calibrated(whole, data, split, keep)
     said = ["probabilities of the labels, then of nothing known, which this network never says", "embedding"]
-    return Ready(partial(write_network, whole, rejection.statistics), {"outputs": said}, rejection)
+    return Ready(partial(write_network, whole, rejection.statistics), said, None, rejection)
 
 
 def _neighbours(k: int, measure: str, data: DataSet, split: Split, keep: float) -> Ready:
@@ -104,7 +106,7 @@ def _neighbours(k: int, measure: str, data: DataSet, split: Split, keep: float) 
         statistics.save(draft / FEATURES)
 
     said = ["shares of the neighbours' votes for the labels, then for nothing known, which has none"]
-    return Ready(write, {"outputs": said, "features": INPUT}, rejection)
+    return Ready(write, said, INPUT, rejection)
 
 
 def _preprocess(region: str, colour_side: int | None) -> str:

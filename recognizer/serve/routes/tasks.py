@@ -1,6 +1,7 @@
 """Tasks, and the versions of their models."""
 
 import contextlib
+from typing import Any
 
 from fastapi import APIRouter
 
@@ -49,7 +50,7 @@ def model(here: Here, task: TaskAsked) -> ModelSeen:
     if (current := here.current(task)) is None:
         raise _no_model(task)
     names = reversed(registry_store.versions(models, task))
-    versions = [VersionSeen(version=name, current=name == current, card=_card(here, task, name)) for name in names]
+    versions = [VersionSeen(version=name, current=name == current, card=_card_json(here, task, name)) for name in names]
     return ModelSeen(task=task, current=current, versions=versions)
 
 
@@ -68,7 +69,12 @@ def _no_model(task: str) -> Problem:
     return Problem(404, "The task has no model yet", f"{task!a}", "Record samples, then POST /v1/learn.")
 
 
-def _card(here: Service, task: str, version: str) -> dict | None:
+def _card_json(here: Service, task: str, version: str) -> dict[str, Any] | None:
+    card = _card(here, task, version)
+    return card.as_json() if card else None
+
+
+def _card(here: Service, task: str, version: str) -> registry_card.ModelCard | None:
     try:
         return registry_card.read_card(here.settings.models / task / version)
     except RecognizerError:
@@ -82,8 +88,8 @@ def _seen(here: Service, name: str, own: Task | None) -> TaskSeen:
         version = here.current(name)
     if version is not None:
         card = _card(here, name, version)
-    known = card["labels"] if card else []
-    region = own.region if own else card.get("region", "") if card else ""
+    known = card.labels if card else ()
+    region = own.region if own else (card.region or "") if card else ""
     labels = list(dict.fromkeys([*(own.labels if own else ()), *known]))
     counts = here.shelf.counts(name) if own else {}
     return TaskSeen(name=name, region=region, labels=labels, samples=counts, model=version)
