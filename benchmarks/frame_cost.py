@@ -20,8 +20,9 @@ from benchmarks.report import table
 from recognizer.classifiers.feature_maps import FeatureMaps
 from recognizer.overlay.overlay import Overlay
 from recognizer.pipeline import Pipeline, open_pipeline
-from recognizer.registry import store, synced
+from recognizer.registry import synced
 from recognizer.registry.assets import find_asset
+from recognizer.registry.synced import open_models
 from recognizer.studio.scenes import STUDIO_SCENES, Studio
 from recognizer.system import machine
 from recognizer.system.terminal import exit_on_error
@@ -132,7 +133,7 @@ def _figures(
         starts = [round((CARD_S * card + CARD_S / 2) * 30) for card in range(-(-count // RUN))]
         frames = [studio.frame(start + step) for start in starts for step in range(RUN)][:count]
         loops = _digit_loops(live, drawn, with_tutorial)
-        maps = FeatureMaps(store.current(synced.models_folder(), pipeline.task))
+        maps = FeatureMaps(open_models(synced.models_folder()).current(pipeline.task))
         crop = pipeline.step(frames[0]).predictions[0].image
         loops["maps"] = lambda _: maps.draw(crop)
         return Figures(len(frames), stages, measure(loops, frames, rounds), "floor")
@@ -202,7 +203,7 @@ def tutorial() -> Callable[[Frame], object]:
     import_tensorflow()
     import keras
 
-    model = keras.models.load_model(store.current(synced.models_folder(), "digits") / "model.keras")
+    model = keras.models.load_model(open_models(synced.models_folder()).current("digits") / "model.keras")
 
     def loop(frame: Frame) -> object:
         gray = cv2.cvtColor(frame.image_bgr, cv2.COLOR_BGR2GRAY)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from benchmarks.report import table
 from recognizer.preprocess import pose
-from recognizer.registry import store as registry_store
+from recognizer.registry.synced import open_models
 from recognizer.samples.png import encoded
 from recognizer.samples.sample import Sample, new_sample
 from recognizer.samples.store import Samples
@@ -95,7 +95,7 @@ def by_hand(store: Samples) -> np.ndarray:
 def learn_all(captures: Path, models: Path) -> None:
     os.environ[paths.CAPTURES_VARIABLE] = str(captures)
     learn.learn(LearnSettings(TASK, samples=captures, models=models, force=True), lambda *_: None)
-    assert registry_store.current(models, TASK).is_dir()
+    assert open_models(models).current(TASK).is_dir()
 
 
 def logistic_regression(store: Samples) -> object:

@@ -19,7 +19,8 @@ from benchmarks.frame_cost import bare_landmarker, floor, measure
 from benchmarks.report import table
 from recognizer.classifiers.network import NETWORK, Network
 from recognizer.pipeline import Pipeline, open_pipeline
-from recognizer.registry import store, synced
+from recognizer.registry import synced
+from recognizer.registry.synced import open_models
 from recognizer.sources.video import VideoFile
 from recognizer.studio.scenes import Studio
 from recognizer.system import machine
@@ -176,7 +177,7 @@ def medians(loops: dict[str, Callable[[Frame], object]], frames: Sequence[Frame]
 
 def contour_by_contour() -> Callable[[Frame], object]:
     """The tutorials' loop for a sheet full of digits, with the fastest runtime: every contour by itself."""
-    network = Network(store.current(synced.models_folder(), "digits") / NETWORK)
+    network = Network(open_models(synced.models_folder()).current("digits") / NETWORK)
 
     def loop(frame: Frame) -> object:
         gray = cv2.cvtColor(frame.image_bgr, cv2.COLOR_BGR2GRAY)

@@ -23,7 +23,8 @@ from benchmarks.report import SECTIONS, table
 from recognizer.errors import SettingsError
 from recognizer.hot_swap import LivePipeline
 from recognizer.overlay.overlay import Overlay
-from recognizer.registry import store, synced
+from recognizer.registry import synced
+from recognizer.registry.synced import open_models
 from recognizer.sources.studio import StudioSource
 from recognizer.studio.scenes import STUDIO_SCENES
 from recognizer.system import machine, paths
@@ -140,7 +141,7 @@ def run(
     held, windows = Held(), CountedWindows()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        shipped = {task: store.current(models, task) for task in tasks}
+        shipped = {task: open_models(models).current(task) for task in tasks}
         for task in tasks:
             publish(folder, task, shipped[task])
         with LivePipeline(tasks[0], folder) as live:
@@ -187,12 +188,12 @@ def run(
 
 def publish(models: Path, task: str, version: Path) -> None:
     """The version once more, under a name of its own."""
-    with store.publishing(models, task) as draft:
+    with open_models(models).publishing(task) as draft:
         for part in version.iterdir():
             shutil.copy(part, draft)
-    for name in store.versions(models, task)[:-3]:  # a disk is not what is measured
-        if models / task / name != store.current(models, task):
-            store.delete(models, task, name)
+    for name in open_models(models).versions(task)[:-3]:  # a disk is not what is measured
+        if models / task / name != open_models(models).current(task):
+            open_models(models).delete(task, name)
 
 
 def note(time_s: float, windows: CountedWindows) -> Note:

@@ -25,7 +25,8 @@ from recognizer.classifiers.classifier import Classifier
 from recognizer.errors import SamplesError
 from recognizer.hot_swap import LivePipeline
 from recognizer.pipeline import open_pipeline
-from recognizer.registry import store, synced
+from recognizer.registry import synced
+from recognizer.registry.synced import open_models
 from recognizer.samples.sample import new_session
 from recognizer.samples.store import Samples
 from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
@@ -322,7 +323,7 @@ def mnist_share(models: Path) -> float | None:
     if not has_mnist():
         return None
     mnist = load_mnist()
-    classifier = Classifier(store.current(models, "digits"))
+    classifier = Classifier(open_models(models).current("digits"))
     said = [classifier.run(image)[0][: len(classifier.labels)].argmax() for image in mnist.test_images]
     return float(np.mean(np.array(said) == mnist.test_labels))
 

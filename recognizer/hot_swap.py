@@ -12,7 +12,7 @@ from recognizer import pipeline
 from recognizer.errors import RecognizerError
 from recognizer.finders.still_hand import Finder, HeldFinder
 from recognizer.pipeline import Pipeline
-from recognizer.registry import store
+from recognizer.registry.synced import open_models
 from recognizer.subjects import hands
 from recognizer.system import native
 from recognizer.tasks import is_untaught, task_names
@@ -108,7 +108,7 @@ class LivePipeline:
     def _current_or_none(self, task: str) -> Path | None:
         """The task's current version; None where there is none, or where it was half-written by hand."""
         try:
-            return store.current(self._models, task)
+            return open_models(self._models).current(task)
         except RecognizerError:
             return None
 

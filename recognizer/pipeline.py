@@ -10,7 +10,8 @@ from recognizer.classifiers.colour import ThingClassifier
 from recognizer.classifiers.hands import HandClassifier
 from recognizer.errors import ModelError, SettingsError
 from recognizer.finders.still_hand import Finder
-from recognizer.registry import card, store
+from recognizer.registry import card
+from recognizer.registry.synced import open_models
 from recognizer.samples.sample import REGIONS
 from recognizer.samples.store import Samples
 from recognizer.smoothing import Smoother
@@ -80,7 +81,7 @@ def open_pipeline(task: str, models: Path, *, smooth: bool, hands: "Callable[[],
     own = {one.name: one for one in Samples().tasks()}
     if task not in (names := shipped_and_own(models, own)):
         raise SettingsError(f"There is no task {task!r}. Tasks: {', '.join(names)}.")
-    folder = None if task in own and not has_model(models, task) else store.current(models, task)
+    folder = None if task in own and not has_model(models, task) else open_models(models).current(task)
     region = card.read_card(folder).region if folder else own[task].region
     classifier: Labeller
     reading: Reading

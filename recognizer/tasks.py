@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from recognizer.registry import card as registry_card
-from recognizer.registry import store as registry_store
+from recognizer.registry.synced import open_models
 from recognizer.samples.sample import NOTHING, Task
 from recognizer.samples.store import Samples
 
@@ -15,11 +15,11 @@ def task_names(models: Path) -> list[str]:
 
 
 def shipped_and_own(models: Path, own: Iterable[str]) -> list[str]:
-    return [*TASKS, *sorted({*registry_store.tasks(models), *own} - set(TASKS))]
+    return [*TASKS, *sorted({*open_models(models).tasks(), *own} - set(TASKS))]
 
 
 def has_model(models: Path, task: str) -> bool:
-    return (models / task / registry_store.CURRENT).exists()
+    return open_models(models).has(task)
 
 
 def is_untaught(task: str, models: Path) -> bool:
@@ -32,7 +32,7 @@ TASKS = ("digits", "letters", "rps")
 
 def task_to_record(store: Samples, models: Path, name: str) -> Task:
     """The task of that name; one that has a model and no samples yet is made with its labels. Raises RecognizerError."""
-    if name not in {task.name for task in store.tasks()} and name in registry_store.tasks(models):
-        card = registry_card.read_card(registry_store.current(models, name))
+    if name not in {task.name for task in store.tasks()} and name in open_models(models).tasks():
+        card = registry_card.read_card(open_models(models).current(name))
         store.create_task(name, card.region or "", [*card.labels, NOTHING])
     return store.task(name)

@@ -22,8 +22,9 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from recognizer.errors import AssetError, ModelError
-from recognizer.registry import store, synced
+from recognizer.registry import synced
 from recognizer.registry.assets import find_asset
+from recognizer.registry.synced import open_models
 from recognizer.studio.handwriting import digit_strokes, draw_strokes, placing
 from recognizer.values import Box, Frame, Prediction, Region
 from training.networks.tensorflow import import_tensorflow
@@ -227,7 +228,7 @@ def own_captures(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A running server with samples and models of its own, skipping where no digits model has been published yet."""
     try:
-        store.current(synced.models_folder(), "digits")
+        open_models(synced.models_folder()).current("digits")
     except ModelError as error:
         pytest.skip(f"needs the digits model: {error}")
     folder = tmp_path_factory.mktemp("served")
@@ -249,7 +250,7 @@ def published_models() -> Path:
     """The folder with the shipped models, skipping where no digits model has been published yet."""
     models = synced.models_folder()
     try:
-        store.current(models, "digits")
+        open_models(models).current("digits")
     except ModelError as error:
         pytest.skip(f"needs the digits model: {error}")
     return models
@@ -270,7 +271,7 @@ def hand_models(published_models: Path) -> Path:
     """The same, skipping where the hand model or MediaPipe is missing."""
     landmarker_path()
     try:
-        store.current(published_models, "rps")
+        open_models(published_models).current("rps")
     except ModelError as error:
         pytest.skip(f"needs the model of rps: {error}")
     return published_models

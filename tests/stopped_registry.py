@@ -15,21 +15,22 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from recognizer.registry import card, store
+from recognizer.registry import card
+from recognizer.registry.synced import open_models
 from tests.stopped_store import stop_before
 
 TASK = "signs"
 
 
 def publish(models: Path, note: str = "new") -> None:
-    with store.publishing(models, TASK) as draft:
+    with open_models(models).publishing(TASK) as draft:
         (draft / "model.tflite").write_bytes(note.encode() * 5000)
         (draft / card.CARD).write_text(json.dumps({"labels": ["ok"], "note": note}))
 
 
 def in_use(models: Path) -> str:
     """What the current model says of itself, or what is wrong with it."""
-    folder = store.current(models, TASK)
+    folder = open_models(models).current(TASK)
     note = str(card.read_card(folder).others["note"])
     whole = (folder / "model.tflite").read_bytes() == note.encode() * 5000
     return note if whole else f"{folder.name} is not whole"
@@ -37,8 +38,8 @@ def in_use(models: Path) -> str:
 
 OPERATIONS: dict[str, Callable[[Path], object]] = {
     "publish": publish,
-    "rollback": lambda models: store.rollback(models, TASK),
-    "delete": lambda models: store.delete(models, TASK, store.versions(models, TASK)[0]),
+    "rollback": lambda models: open_models(models).rollback(TASK),
+    "delete": lambda models: open_models(models).delete(TASK, open_models(models).versions(TASK)[0]),
 }
 
 
@@ -56,7 +57,7 @@ def stop_at_each_step(operation: str, folder: Path) -> list[dict[str, object]]:
             OPERATIONS[operation](copy)
             os._exit(0)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        left = {"status": status, "in use": in_use(copy), "versions": len(store.versions(copy, TASK))}
+        left = {"status": status, "in use": in_use(copy), "versions": len(open_models(copy).versions(TASK))}
         publish(copy, "next")
         found.append({**left, "next": in_use(copy)})
         if status == 0:

@@ -13,7 +13,8 @@ from waiting import HANG_S, until
 
 from recognizer.classifiers.classifier import Classifier
 from recognizer.errors import SettingsError
-from recognizer.registry import card, store
+from recognizer.registry import card
+from recognizer.registry.synced import open_models
 from recognizer.system.ray_cluster import connected
 from training.__main__ import main
 from training.datasets import dataset, named
@@ -113,7 +114,7 @@ def test_a_cluster_gives_what_one_machine_gives(nodes, data, tmp_path, monkeypat
         assert (one / PREDICTIONS).read_bytes() == (other / PREDICTIONS).read_bytes()
     one, other = (place / "runs" / "mnist-linear-1-limit60" for place in (alone, home))
     assert (one / HISTORY).read_text() == (other / HISTORY).read_text()
-    folder = store.current(home / "models", "mnist-linear")
+    folder = open_models(home / "models").current("mnist-linear")
     assert read_metrics(other)["published"] == str(folder)
     assert str(folder) in (other / "index.html").read_text(encoding="utf-8")
     assert Classifier(folder, card.read_card(folder).preprocess or "").labels == [*"abc"]

@@ -17,8 +17,8 @@ from recognizer.cli import command, main
 from recognizer.commands import FORMER, WINDOW, WORDS, evaluate, other_process, read, train, workshop
 from recognizer.finders.writing import WritingFinder
 from recognizer.pipeline import Pipeline
-from recognizer.registry import store
 from recognizer.registry.card import CARD
+from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
 from recognizer.system import paths
 
@@ -254,7 +254,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "models"
     monkeypatch.setenv("RECOGNIZER_MODELS", str(folder))
     monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path / "captures"))
-    with store.publishing(folder, "signs") as draft:
+    with open_models(folder).publishing("signs") as draft:
         (draft / CARD).write_text(json.dumps(CONTENT))
         (draft / "model.tflite").write_bytes(b"network")
         (draft / "more").mkdir()
@@ -269,18 +269,18 @@ def files_below(folder: Path) -> list[str]:
 def test_an_exported_model_is_imported_whole_and_can_be_gone_back_from(
     models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path, first = str(tmp_path / "signs.zip"), store.current(models, "signs").name
+    path, first = str(tmp_path / "signs.zip"), open_models(models).current("signs").name
     assert main(["models", "export", "signs", path]) == 0
     assert main(["models", "import", "signs", path]) == 0
-    second = store.current(models, "signs")
+    second = open_models(models).current("signs")
     assert capsys.readouterr().out.splitlines()[-1] == f"signs runs with {second.name}"
     assert second.name != first
     assert files_below(second) == files_below(models / "signs" / first)
     assert (second / "more" / "note.txt").read_text() == "inside"
     assert main(["models", "rollback", "signs"]) == 0
-    assert store.current(models, "signs").name == first
+    assert open_models(models).current("signs").name == first
     assert main(["models", "import", "others", path]) == 0
-    assert store.tasks(models) == ["others", "signs"]
+    assert open_models(models).tasks() == ["others", "signs"]
 
 
 def of_zip(path: Path, members: dict[str, bytes]) -> Callable[[], None]:
@@ -338,12 +338,12 @@ def test_what_is_no_zip_or_is_damaged_or_too_large_is_one_line(
     assert "cannot be the name of a task" in error_line(capsys, "models", "import", "../signs", str(path))
     monkeypatch.setattr("recognizer.registry.archive.ZIP_LIMIT", 10)
     assert "unpacks to more than" in error_line(capsys, "models", "import", "signs", str(path))
-    assert len(store.versions(models, "signs")) == 1
+    assert len(open_models(models).versions("signs")) == 1
 
 
 def test_tasks_are_listed_as_shipped_user_trained_or_waiting(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Samples().create_task("mugs", "box", ["red", "blue"])
-    with store.publishing(models, "digits") as draft:
+    with open_models(models).publishing("digits") as draft:
         (draft / CARD).write_text(json.dumps({"labels": ["0", "1"], "region": "paper"}))
     assert main(["tasks", "list"]) == 0
     assert capsys.readouterr().out.splitlines() == [
@@ -353,7 +353,7 @@ def test_tasks_are_listed_as_shipped_user_trained_or_waiting(models: Path, capsy
         "mugs: waiting for a first model, box, red blue",
         "signs: user-trained, hand, ok stop",
     ]
-    (store.current(models, "signs") / CARD).write_text("{")
+    (open_models(models).current("signs") / CARD).write_text("{")
     assert main(["tasks", "list", "--json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines[3] == {

@@ -31,6 +31,7 @@ from recognizer.overlay.overlay import Overlay
 from recognizer.pipeline import Pipeline
 from recognizer.registry import card
 from recognizer.registry import store as registry_store
+from recognizer.registry.synced import open_models
 from recognizer.samples import sample
 from recognizer.samples.store import Samples
 from recognizer.samples.verify import verify
@@ -411,14 +412,14 @@ def test_programs_that_publish_at_once_forget_none_of_each_other(tmp_path: Path)
     assert [child.wait(HANG_S) for child in children] == [0, 0]
     pointer = json.loads((tmp_path / "signs" / registry_store.CURRENT).read_text())
     assert len({pointer["version"], *pointer["previous"]}) == 50
-    assert len(registry_store.versions(tmp_path, "signs")) == 50
+    assert len(open_models(tmp_path).versions("signs")) == 50
 
 
 def publish(models: Path, size: int = 100) -> Path:
-    with registry_store.publishing(models, "signs") as draft:
+    with open_models(models).publishing("signs") as draft:
         (draft / "model.tflite").write_bytes(bytes(size))
         (draft / card.CARD).write_text('{"labels": ["ok"]}')
-    return registry_store.current(models, "signs")
+    return open_models(models).current("signs")
 
 
 def names_in(folder: Path) -> list[str]:
@@ -430,13 +431,13 @@ def test_a_disk_that_is_full_while_publishing_keeps_the_old_model(small_disk: Pa
     before = publish(small_disk)
     there = names_in(small_disk / "signs")
     with pytest.raises(ModelError, match="signs cannot be written .*No space left on device.*Free some space"):
-        with registry_store.publishing(small_disk, "signs") as draft:
+        with open_models(small_disk).publishing("signs") as draft:
             (draft / card.CARD).write_text('{"labels": ["ok"]}')
             with contextlib.suppress(OSError) if not filler else contextlib.nullcontext():
                 with open(draft / "model.tflite", "wb", buffering=0) as network:
                     while network.write(bytes(filler or 4096)):  # to the last page
                         pass
-    assert registry_store.current(small_disk, "signs") == before
+    assert open_models(small_disk).current("signs") == before
     assert names_in(small_disk / "signs") == there
     assert publish(small_disk) != before
 
@@ -457,9 +458,9 @@ def test_what_killed_programs_left_among_the_models_is_swept_after_a_day(
     monkeypatch.setattr(registry_store.time, "time", lambda: now_s + 25 * 3600)
     newest = publish(tmp_path)
     assert names_in(tmp_path / "signs") == sorted(
-        [".of-the-user", "current.json", *registry_store.versions(tmp_path, "signs")]
+        [".of-the-user", "current.json", *open_models(tmp_path).versions("signs")]
     )
-    assert {version.name, newest.name} < set(registry_store.versions(tmp_path, "signs"))
+    assert {version.name, newest.name} < set(open_models(tmp_path).versions("signs"))
 
 
 def noisy(index: int) -> Observation:
@@ -515,10 +516,10 @@ def test_models_that_cannot_be_written_are_read_and_changes_are_refused(small_di
     publish(small_disk)
     current = publish(small_disk)
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    for change in (publish, lambda models: registry_store.rollback(models, "signs")):
+    for change in (publish, lambda models: open_models(models).rollback("signs")):
         with pytest.raises(ModelError, match="signs cannot be written .*Read-only file system.*--models"):
             change(small_disk)
-    assert registry_store.current(small_disk, "signs") == current
+    assert open_models(small_disk).current("signs") == current
 
 
 def test_a_pointer_that_cannot_be_replaced_takes_the_new_version_back(
@@ -530,7 +531,7 @@ def test_a_pointer_that_cannot_be_replaced_takes_the_new_version_back(
     with pytest.raises(ModelError, match="No space left"):
         publish(tmp_path)
     assert names_in(tmp_path / "signs") == there
-    assert registry_store.current(tmp_path, "signs") == before
+    assert open_models(tmp_path).current("signs") == before
 
 
 def test_ctrl_c_behind_the_pointer_keeps_the_version_that_it_names(
@@ -546,7 +547,7 @@ def test_ctrl_c_behind_the_pointer_keeps_the_version_that_it_names(
     monkeypatch.setattr(files, "replace", replace)
     with pytest.raises(KeyboardInterrupt):
         publish(tmp_path)
-    assert names_in(registry_store.current(tmp_path, "signs")) == ["card.json", "model.tflite"]
+    assert names_in(open_models(tmp_path).current("signs")) == ["card.json", "model.tflite"]
 
 
 def _raise(error: BaseException) -> None:
@@ -560,11 +561,11 @@ def test_models_published_while_the_clock_goes_back_are_current_and_undone_in_or
     for second in (5_000_000, 4_000_000, 4_000_000, 9_000_000, 0):
         monkeypatch.setattr(registry_store.time, "gmtime", lambda second=second: time.localtime(second))
         published.append(publish(tmp_path))
-        assert registry_store.current(tmp_path, "signs") == published[-1]
+        assert open_models(tmp_path).current("signs") == published[-1]
     assert len(set(published)) == 5
     for before in reversed(published[:-1]):
-        registry_store.rollback(tmp_path, "signs")
-        assert registry_store.current(tmp_path, "signs") == before
+        open_models(tmp_path).rollback("signs")
+        assert open_models(tmp_path).current("signs") == before
 
 
 def test_a_smoother_outlives_frames_whose_clock_jumps() -> None:
@@ -609,7 +610,7 @@ def test_kill_9_at_random_moments_of_learning_leaves_whole_samples_and_models(tm
         child.send_signal(signal.SIGKILL)
         child.wait(HANG_S)
         assert verify(store) == []
-        Classifier(registry_store.current(models, "signs"), "hand-pose-1")
+        Classifier(open_models(models).current("signs"), "hand-pose-1")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
@@ -695,7 +696,7 @@ def test_samples_and_models_lie_under_any_name(tmp_path: Path) -> None:
     record(captures, {"fist": 2, "five": 2})
     child = learning(captures, models)
     assert child.wait(HANG_S) == 0, child.stderr and child.stderr.read()
-    Classifier(registry_store.current(models, "signs"), "hand-pose-1")
+    Classifier(open_models(models).current("signs"), "hand-pose-1")
     assert verify(Samples(captures)) == []
 
 

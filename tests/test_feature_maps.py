@@ -4,11 +4,11 @@ import pytest
 from recognizer.classifiers.classifier import Classifier
 from recognizer.classifiers.feature_maps import MAPS, FeatureMaps, draw_maps
 from recognizer.errors import ModelError
-from recognizer.registry import store
+from recognizer.registry.synced import open_models
 
 
 def test_the_maps_of_the_shipped_network(published_models):
-    folder = store.current(published_models, "digits")
+    folder = open_models(published_models).current("digits")
     image = np.zeros((28, 28), np.uint8)
     image[6:22, 12:16] = 255
     maps = FeatureMaps(folder)

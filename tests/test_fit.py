@@ -9,7 +9,7 @@ from recognizer.classifiers.classifier import Classifier
 from recognizer.errors import DataError
 from recognizer.preprocess.pictures import HAND_VERSION, hand_image
 from recognizer.registry import card as registry_card
-from recognizer.registry import store
+from recognizer.registry.synced import open_models
 from training.__main__ import main
 from training.datasets import augment, dataset, named
 from training.settings import TrainSettings
@@ -109,7 +109,7 @@ def test_the_page_needs_no_other_file(home):
 @pytest.mark.slow
 @pytest.mark.parametrize("network", ["cnn", "knn"])
 def test_what_is_published_can_be_held_to_the_camera(home, network):
-    folder = store.current(home / "models", f"shapes-{network}")
+    folder = open_models(home / "models").current(f"shapes-{network}")
     card = registry_card.read_card(folder).as_json()
     assert (card["labels"], card["region"], card["kind"]) == ([*LABELS], "hand", "pixels")
     classifier = Classifier(folder, HAND_VERSION)

@@ -23,7 +23,8 @@ from recognizer.finders.writing import WritingFinder
 from recognizer.preprocess import appearance, pose
 from recognizer.preprocess.pictures import SIDE, colour_image, hand_image, mnist_image
 from recognizer.registry import card as registry_card
-from recognizer.registry import store, synced
+from recognizer.registry import synced
+from recognizer.registry.synced import open_models
 from recognizer.samples.sample import JOINTS, Sample, new_sample
 from recognizer.samples.table import as_table, parsed_table
 from recognizer.sources import decoding
@@ -240,7 +241,7 @@ def test_any_picture_gets_probabilities(read: Classifier, image_28: np.ndarray) 
 @pytest.fixture(scope="module")
 def read() -> Classifier:
     try:
-        return Classifier(store.current(synced.models_folder(), "digits"))
+        return Classifier(open_models(synced.models_folder()).current("digits"))
     except ModelError as error:
         pytest.skip(f"needs the digits model: {error}")
 
@@ -322,14 +323,14 @@ def test_what_is_published_is_what_is_current_and_going_back_undoes_it(
         published = []
         for labels, notes, network in contents:
             card = {**notes, "labels": labels}
-            with store.publishing(models, "signs") as draft:
+            with open_models(models).publishing("signs") as draft:
                 (draft / registry_card.CARD).write_text(json.dumps(card), encoding="utf-8")
                 (draft / "model.tflite").write_bytes(network)
-            published.append((store.current(models, "signs"), card, network))
+            published.append((open_models(models).current("signs"), card, network))
         while published:
             version, card, network = published.pop()
-            assert store.current(models, "signs") == version
+            assert open_models(models).current("signs") == version
             assert registry_card.read_card(version).as_json() == card
             assert (version / "model.tflite").read_bytes() == network
             if published:
-                store.rollback(models, "signs")
+                open_models(models).rollback("signs")

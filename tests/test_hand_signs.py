@@ -16,7 +16,7 @@ from recognizer.overlay.overlay import Overlay
 from recognizer.pipeline import Pipeline
 from recognizer.preprocess import pictures, pose
 from recognizer.registry import card as registry_card
-from recognizer.registry import store
+from recognizer.registry.synced import open_models
 from recognizer.smoothing import Smoother
 from recognizer.subjects.hands import Signs
 from recognizer.values import Box, Frame, Hand, Prediction, Region, as_json
@@ -48,7 +48,7 @@ def publish_joints(models: Path) -> Path:
     FeatureStatistics(np.zeros((len(LABELS), pose.SIZE), np.float32), np.eye(pose.SIZE, dtype=np.float32)).save(
         folder / "features.npz"
     )
-    store.point_to(models, "letters", "2")
+    open_models(models).point_to("letters", "2")
     return folder
 
 
@@ -62,7 +62,7 @@ def publish_pixels(models: Path, digits: Path, name: str = "1", **card: object) 
 
 @pytest.fixture
 def digits(published_models: Path) -> Path:
-    return store.current(published_models, "digits")
+    return open_models(published_models).current("digits")
 
 
 def test_a_region_without_joints_is_read_by_pixels_beside(tmp_path, digits):
@@ -113,14 +113,14 @@ def test_a_version_beside_that_does_not_fit_says_nothing(tmp_path, digits, card)
 
 
 def test_the_newest_version_of_a_kind(tmp_path, digits):
-    assert store.newest(tmp_path, "letters", "pixels") is None
+    assert open_models(tmp_path).newest("letters", "pixels") is None
     publish_pixels(tmp_path, digits, "1")
     newer = publish_pixels(tmp_path, digits, "3")
     publish_joints(tmp_path)
     publish_pixels(tmp_path, digits, ".draft-4")
     (publish_pixels(tmp_path, digits, "5") / "card.json").write_text("no card")
-    assert store.newest(tmp_path, "letters", "pixels") == newer
-    assert store.newest(tmp_path, "rps", "pixels") is None
+    assert open_models(tmp_path).newest("letters", "pixels") == newer
+    assert open_models(tmp_path).newest("rps", "pixels") is None
 
 
 def test_a_hand_held_into_the_box_gets_its_label_from_the_camera_to_the_screen(tmp_path, digits):

@@ -14,7 +14,7 @@ from recognizer.classifiers.hands import HandClassifier
 from recognizer.errors import DataError, ModelError
 from recognizer.preprocess import appearance
 from recognizer.registry import card as registry_card
-from recognizer.registry import store
+from recognizer.registry.synced import open_models
 from recognizer.system import paths
 from recognizer.values import Box, Hand, Region
 from training.__main__ import main
@@ -217,7 +217,7 @@ def test_all_kinds_are_published_and_the_best_is_current(trained):
     versions = [path for path in (home / "models" / "rps").iterdir() if path.is_dir()]
     cards = [registry_card.read_card(path).as_json() for path in versions]
     assert sorted(card["kind"] for card in cards) == ["fused", "pixels", "pose"]
-    best = registry_card.read_card(store.current(home / "models", "rps")).as_json()
+    best = registry_card.read_card(open_models(home / "models").current("rps")).as_json()
     averages = {card["kind"]: card["metrics"]["people_left_out_average"] for card in cards}
     assert averages[best["kind"]] == max(averages.values())
     for person in TRAINED:
@@ -294,7 +294,7 @@ def test_all_kinds_are_in_one_table(trained, tmp_path, monkeypatch):
     assert f"{100 * card['metrics']['people_left_out']['anna']:.1f} %" in rows["pose"][1]
     reached = float(rows["pose"][3 + len(TRAINED)].strip("*").split()[0])
     assert 70 < reached < 99.5  # what was not found is wrong
-    current = registry_card.read_card(store.current(trained[0] / "models", "rps")).kind
+    current = registry_card.read_card(open_models(trained[0] / "models").current("rps")).kind
     assert [kind for kind, cells in rows.items() if cells[1].startswith("**")] == [current]
 
 

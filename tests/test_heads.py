@@ -10,7 +10,7 @@ from recognizer.classifiers.classifier import Classifier
 from recognizer.classifiers.heads import Head, Neighbours
 from recognizer.classifiers.rejection import FeatureStatistics
 from recognizer.errors import ModelError
-from recognizer.registry import store
+from recognizer.registry.synced import open_models
 from training.lessons import heads
 from training.lessons.heads import discriminant_head, fit_head, head_of, widened
 from training.lessons.knowledge import KNOWLEDGE, Knowledge
@@ -84,7 +84,7 @@ def test_a_head_keeps_what_is_rehearsed_and_learns_what_is_new() -> None:
 
 
 def test_the_last_layer_of_the_shipped_network_is_found_in_its_file(published_models: Path, tmp_path: Path) -> None:
-    folder = store.current(published_models, "digits")
+    folder = open_models(published_models).current("digits")
     network = Classifier(folder)
     pictures = list(np.random.default_rng(0).integers(0, 255, (2, 28, 28)).astype(np.uint8))
     head = head_of(folder, network, pictures)

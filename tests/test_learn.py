@@ -17,7 +17,7 @@ from recognizer.finders.writing import WritingFinder
 from recognizer.pipeline import open_pipeline
 from recognizer.preprocess import pose
 from recognizer.registry import card as registry_card
-from recognizer.registry import store as registry_store
+from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
 from recognizer.teaching import import_pictures
 from recognizer.values import Box, Frame, Hand, Region
@@ -90,7 +90,7 @@ def test_signs_are_learned_published_and_read(tmp_path: Path, capsys: pytest.Cap
     assert result["after"]["accuracy"] == 1
     assert result["before"] == {"accuracy": None, "known": None}
     assert result["per_label"]["two"] == {"of": 2, "before": 0, "after": 2}
-    folder = registry_store.current(tmp_path / "models", "signs")
+    folder = open_models(tmp_path / "models").current("signs")
     assert folder.name == result["published"]
     card = registry_card.read_card(folder).as_json()
     assert card["labels"] == ["fist", "two", "five"]  # in the task's order, and only those with samples
@@ -114,7 +114,7 @@ def test_a_new_sign_joins_the_others(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert teach(tmp_path, "--json") == 0
     result = result_of(capsys)
     assert result["before"]["accuracy"] < 1 == result["after"]["accuracy"]
-    folder = registry_store.current(tmp_path / "models", "signs")
+    folder = open_models(tmp_path / "models").current("signs")
     assert Classifier(folder, pose.VERSION).labels == ["fist", "one", "five"]
 
 
@@ -124,7 +124,7 @@ def test_a_sign_whose_samples_are_gone_is_rehearsed(tmp_path: Path) -> None:
     store.delete([sample for sample in store.read("signs") if sample.label == "five"])
     record(tmp_path / "captures", {"two": 6}, seed=1)
     assert teach(tmp_path) == 0
-    folder = registry_store.current(tmp_path / "models", "signs")
+    folder = open_models(tmp_path / "models").current("signs")
     rng = np.random.default_rng(9)
     said = HandClassifier(folder).predict([a_region(sign, rng) for sign in ("fist", "five", "two")])
     assert [one.top[0][0] for one in said] == ["fist", "five", "two"]
@@ -133,7 +133,7 @@ def test_a_sign_whose_samples_are_gone_is_rehearsed(tmp_path: Path) -> None:
 def test_nothing_teaches_what_to_leave_alone(tmp_path: Path) -> None:
     record(tmp_path / "captures", {"fist": 6, "five": 6, "nothing": 6}, shown={"nothing": "two"})
     assert teach(tmp_path) == 0
-    folder = registry_store.current(tmp_path / "models", "signs")
+    folder = open_models(tmp_path / "models").current("signs")
     rng = np.random.default_rng(9)
     said = HandClassifier(folder).predict([a_region(sign, rng) for sign in ("fist", "five", "two", "two")])
     assert [one.label for one in said] == ["fist", "five", None, None]
@@ -156,7 +156,7 @@ def test_what_knows_joints_and_looks_is_taught_by_both(
         "training.lessons.heads.REHEARSED", 50
     )  # to learn takes a fourth as long, and comes to the same here
     shutil.copytree(hand_models / "letters", tmp_path / "models" / "letters")
-    shipped = registry_card.read_card(registry_store.current(tmp_path / "models", "letters")).as_json()
+    shipped = registry_card.read_card(open_models(tmp_path / "models").current("letters")).as_json()
     assert shipped["kind"] == "fused"
     store, rng = Samples(tmp_path / "captures"), np.random.default_rng(0)
     store.create_task("letters", "hand", ["five"])
@@ -164,7 +164,7 @@ def test_what_knows_joints_and_looks_is_taught_by_both(
     for _ in range(6):
         store.add("letters", "five", a_region("five", rng), frame, "first", "drawn")
     assert teach(tmp_path, task="letters") == 0
-    folder = registry_store.current(tmp_path / "models", "letters")
+    folder = open_models(tmp_path / "models").current("letters")
     card = registry_card.read_card(folder).as_json()
     assert (card["kind"], card["preprocess"]) == ("fused", shipped["preprocess"])
     assert card["labels"] == [*shipped["labels"], "five"]
@@ -181,7 +181,7 @@ def test_a_new_task_sees_hands_as_the_letters_do(tmp_path: Path, hand_models: Pa
     assert teach(tmp_path) == 0
     record(tmp_path / "captures", {"five": 6}, seed=1)
     assert teach(tmp_path) == 0
-    folder = registry_store.current(tmp_path / "models", "signs")
+    folder = open_models(tmp_path / "models").current("signs")
     card = registry_card.read_card(folder).as_json()
     assert (card["kind"], card["labels"]) == ("fused", ["fist", "two", "five"])
     rng = np.random.default_rng(9)
@@ -195,7 +195,7 @@ def test_a_new_task_sees_hands_as_the_letters_do(tmp_path: Path, hand_models: Pa
 def test_what_is_no_better_is_refused_unless_forced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record(tmp_path / "captures", {"fist": 6, "five": 6})
     assert teach(tmp_path) == 0
-    before = registry_store.current(tmp_path / "models", "signs")
+    before = open_models(tmp_path / "models").current("signs")
     record(tmp_path / "captures", {"fist": 6, "five": 6}, shown={"fist": "five", "five": "fist"}, seed=1)
     assert teach(tmp_path, "--json") == 0
     result = result_of(capsys)
@@ -203,9 +203,9 @@ def test_what_is_no_better_is_refused_unless_forced(tmp_path: Path, capsys: pyte
     assert result["after"]["accuracy"] <= result["before"]["accuracy"]
     assert f"{100 * result['after']['accuracy']:.2f} %" in result["why"]
     assert f"{100 * result['before']['accuracy']:.2f} %" in result["why"]
-    assert registry_store.current(tmp_path / "models", "signs") == before
+    assert open_models(tmp_path / "models").current("signs") == before
     assert teach(tmp_path, "--force") == 0
-    assert registry_store.current(tmp_path / "models", "signs") != before
+    assert open_models(tmp_path / "models").current("signs") != before
 
 
 @pytest.mark.parametrize(
@@ -304,8 +304,8 @@ def test_a_plus_joins_the_digits(
         assert pipeline.classifier.labels == [*"0123456789", "+"]
         said = [pipeline.step(Frame(a_plus(rng), 0, 0.0, "drawn")).text for _ in range(5)]
     assert said.count("+") >= 4
-    registry_store.rollback(tmp_path / "models", "digits")
-    assert Classifier(registry_store.current(tmp_path / "models", "digits")).labels == [*"0123456789"]
+    open_models(tmp_path / "models").rollback("digits")
+    assert Classifier(open_models(tmp_path / "models").current("digits")).labels == [*"0123456789"]
 
 
 def test_the_region_is_found_out_from_the_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

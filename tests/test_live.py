@@ -13,7 +13,7 @@ from recognizer.errors import ModelError
 from recognizer.finders.still_hand import HeldFinder
 from recognizer.hot_swap import LivePipeline
 from recognizer.pipeline import Pipeline
-from recognizer.registry.store import point_to
+from recognizer.registry.synced import open_models
 from recognizer.subjects.hands import Signs
 from recognizer.values import Box, Frame, Region
 
@@ -56,7 +56,7 @@ class Opener:
 
 def publish(models: Path, task: str, version: str) -> None:
     (models / task / version).mkdir(parents=True)
-    point_to(models, task, version)
+    open_models(models).point_to(task, version)
 
 
 def label(live: LivePipeline) -> str | None:

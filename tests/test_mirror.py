@@ -10,8 +10,8 @@ from waiting import HANG_S
 
 from recognizer.cli import main
 from recognizer.errors import MirrorError, ModelError, SamplesError
-from recognizer.registry import store as registry_store
 from recognizer.registry import synced as registry_synced
+from recognizer.registry.synced import SyncedModels, open_models
 from recognizer.samples import synced
 from recognizer.samples.store import Samples
 from recognizer.samples.synced import captures_folder
@@ -45,11 +45,11 @@ def seen(store):
 
 
 def publish(models, number, task="signs"):
-    with registry_store.publishing(models, task) as draft:
+    with open_models(models).publishing(task) as draft:
         (draft / "card.json").write_text(json.dumps({"labels": ["a"], "number": number}))
         (draft / "part").mkdir()
         (draft / "part" / "weights").write_bytes(bytes(number))
-    return registry_store.current(models, task).name
+    return open_models(models).current(task).name
 
 
 def test_samples_of_one_machine_are_listed_on_the_other(machines):
@@ -140,31 +140,31 @@ def test_half_a_sample_is_none(machines, monkeypatch):
 def test_a_model_that_one_machine_publishes_runs_on_the_other(machines):
     one, two = machines
     first = publish(one, 1)
-    registry_synced.pull_models(two)
-    assert registry_store.current(two, "signs").name == first
-    assert (registry_store.current(two, "signs") / "part" / "weights").read_bytes() == b"\0"
+    SyncedModels(two).pull()
+    assert open_models(two).current("signs").name == first
+    assert (open_models(two).current("signs") / "part" / "weights").read_bytes() == b"\0"
     second = publish(two, 2)
-    registry_synced.pull_models(one)
-    assert registry_store.current(one, "signs").name == second
-    assert registry_store.rollback(one, "signs") == first
-    registry_store.delete(one, "signs", second)
-    registry_synced.pull_models(two)
-    assert registry_store.current(two, "signs").name == first
-    assert registry_store.versions(two, "signs") == [first]
+    SyncedModels(one).pull()
+    assert open_models(one).current("signs").name == second
+    assert open_models(one).rollback("signs") == first
+    open_models(one).delete("signs", second)
+    SyncedModels(two).pull()
+    assert open_models(two).current("signs").name == first
+    assert open_models(two).versions("signs") == [first]
 
 
 def test_two_that_publish_at_once_lose_nothing(machines):
     one, two = machines
     first = publish(one, 1)
-    registry_synced.pull_models(two)
+    SyncedModels(two).pull()
     second = publish(one, 2)
     third = publish(two, 3)  # it has not heard of the second
-    registry_synced.pull_models(one)
+    SyncedModels(one).pull()
     for models in machines:
-        assert registry_store.current(models, "signs").name == third
-        registry_synced.pull_models(models)
-        assert set(registry_store.versions(models, "signs")) == {first, second, third}
-    assert registry_store.rollback(two, "signs") == second
+        assert open_models(models).current("signs").name == third
+        SyncedModels(models).pull()
+        assert set(open_models(models).versions("signs")) == {first, second, third}
+    assert open_models(two).rollback("signs") == second
 
 
 def test_half_a_model_is_none(machines, monkeypatch):
@@ -181,21 +181,21 @@ def test_half_a_model_is_none(machines, monkeypatch):
         stopping.setattr(system_remote.Remote, "put", stopped)
         with pytest.raises(KeyboardInterrupt):
             publish(one, 2)
-    registry_synced.pull_models(two)
-    assert registry_store.current(two, "signs").name == first
-    assert registry_store.versions(two, "signs") == [first]
+    SyncedModels(two).pull()
+    assert open_models(two).current("signs").name == first
+    assert open_models(two).versions("signs") == [first]
 
 
 def test_a_running_program_hears_of_it(machines, monkeypatch):
     one, two = machines
     publish(one, 1)
-    assert registry_store.tasks(two) == ["signs"]  # fetched at the first look
+    assert open_models(two).tasks() == ["signs"]  # fetched at the first look
     second = publish(one, 2)
     monkeypatch.setattr(system_remote, "PULL_S", 0.0)
     for _ in range(2):
-        registry_store.current(two, "signs")  # does not wait for it …
+        open_models(two).current("signs")  # does not wait for it …
         system_remote._pulling[two].join(HANG_S)
-    assert registry_store.current(two, "signs").name == second  # … and has it soon
+    assert open_models(two).current("signs").name == second  # … and has it soon
 
 
 def test_settings_and_options_take_a_url(url, tmp_path, monkeypatch, capsys):
@@ -229,7 +229,7 @@ def test_a_url_that_cannot_be_used_is_one_line(tmp_path):
 def test_a_damaged_state_is_one_line(machines):
     (machines[0] / system_remote.STATE).write_text("{")
     with pytest.raises(MirrorError, match="is damaged"):
-        registry_synced.push_models(machines[0])
+        SyncedModels(machines[0]).push()
 
 
 def test_a_plain_folder_is_left_alone(tmp_path):
@@ -237,6 +237,6 @@ def test_a_plain_folder_is_left_alone(tmp_path):
     assert publish(tmp_path / "models", 1)[8] == "-"
     assert not system_remote.is_mirror(tmp_path / "models")
     with pytest.raises(ModelError):
-        registry_store.current(tmp_path / "models", "digits")
+        open_models(tmp_path / "models").current("digits")
     with pytest.raises(SamplesError):
         Samples(tmp_path).task("signs")

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from recognizer.cli import main
-from recognizer.registry import card, store
+from recognizer.registry import card
+from recognizer.registry.synced import open_models
 
 CARD = {
     "labels": ["ok", "नमस्ते"],
@@ -24,9 +25,9 @@ def versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.chdir(tmp_path)
     names = []
     for _ in range(2):
-        with store.publishing(tmp_path / "models", "signs") as draft:
+        with open_models(tmp_path / "models").publishing("signs") as draft:
             (draft / card.CARD).write_text(json.dumps(CARD), encoding="utf-8")
-        names.append(store.current(tmp_path / "models", "signs").name)
+        names.append(open_models(tmp_path / "models").current("signs").name)
     return names
 
 

@@ -7,14 +7,15 @@ import pytest
 from recognizer.errors import ModelError
 from recognizer.registry import card as registry_card
 from recognizer.registry import store, synced
+from recognizer.registry.synced import open_models
 from recognizer.system import files, paths
 
 
 def publish(models: Path, task: str = "digits", note: str = "") -> Path:
     """A version that holds a card alone; returns its folder."""
-    with store.publishing(models, task) as draft:
+    with open_models(models).publishing(task) as draft:
         (draft / registry_card.CARD).write_text(json.dumps({"labels": ["0", "1"], "note": note}))
-    return store.current(models, task)
+    return open_models(models).current(task)
 
 
 def names_in(folder: Path) -> list[str]:
@@ -22,12 +23,12 @@ def names_in(folder: Path) -> list[str]:
 
 
 def test_what_is_published_is_current_and_whole(tmp_path: Path) -> None:
-    with store.publishing(tmp_path, "digits") as draft:
+    with open_models(tmp_path).publishing("digits") as draft:
         (draft / "model.tflite").write_bytes(b"network")
         with pytest.raises(ModelError):
-            store.current(tmp_path, "digits")  # nothing is seen of it before it is whole
+            open_models(tmp_path).current("digits")  # nothing is seen of it before it is whole
         (draft / registry_card.CARD).write_text('{"labels": []}')
-    folder = store.current(tmp_path, "digits")
+    folder = open_models(tmp_path).current("digits")
     assert names_in(folder) == ["card.json", "model.tflite"]
     assert names_in(tmp_path / "digits") == sorted([folder.name, "current.json"])
     assert registry_card.read_card(folder) == registry_card.ModelCard(labels=())
@@ -37,7 +38,7 @@ def test_versions_of_one_second_get_names_of_their_own(tmp_path: Path) -> None:
     folders = [publish(tmp_path, note=str(count)) for count in range(4)]
     assert len(set(folders)) == 4
     assert [registry_card.read_card(folder).others["note"] for folder in folders] == ["0", "1", "2", "3"]
-    assert store.current(tmp_path, "digits") == folders[-1]
+    assert open_models(tmp_path).current("digits") == folders[-1]
 
 
 @pytest.mark.parametrize("error", [RuntimeError("out of memory"), KeyboardInterrupt()])
@@ -45,16 +46,16 @@ def test_what_fails_while_it_is_written_leaves_no_trace(tmp_path: Path, error: B
     before = publish(tmp_path)
     there = names_in(tmp_path / "digits")
     with pytest.raises(type(error)):
-        with store.publishing(tmp_path, "digits") as draft:
+        with open_models(tmp_path).publishing("digits") as draft:
             (draft / registry_card.CARD).write_text("{}")
             raise error
     assert names_in(tmp_path / "digits") == there
-    assert store.current(tmp_path, "digits") == before
+    assert open_models(tmp_path).current("digits") == before
 
 
 def test_a_model_without_a_card_is_not_published(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="without card.json is not published"):
-        with store.publishing(tmp_path, "digits"):
+        with open_models(tmp_path).publishing("digits"):
             pass
     assert names_in(tmp_path / "digits") == []
 
@@ -62,7 +63,7 @@ def test_a_model_without_a_card_is_not_published(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "models").write_text("a file, not a folder")
     with pytest.raises(ModelError, match="models/digits cannot be written.*--models"):
-        with store.publishing(tmp_path / "models", "digits"):
+        with open_models(tmp_path / "models").publishing("digits"):
             pytest.fail("nothing can be written there")
 
 
@@ -76,19 +77,19 @@ def test_a_pointer_that_cannot_be_replaced_stays_and_leaves_no_leftovers(
 
     monkeypatch.setattr(files.os, "replace", refuse)
     with pytest.raises(ModelError, match="disk full.*Free some space"):
-        store.point_to(tmp_path, "digits", "another")
+        open_models(tmp_path).point_to("digits", "another")
     assert names_in(tmp_path / "digits") == sorted([first.name, "current.json"])
-    assert store.current(tmp_path, "digits") == first
+    assert open_models(tmp_path).current("digits") == first
 
 
 def test_rolling_back_goes_version_by_version_until_there_is_none(tmp_path: Path) -> None:
     first, second, third = (publish(tmp_path) for _ in range(3))
-    assert store.rollback(tmp_path, "digits") == second.name
-    assert store.current(tmp_path, "digits") == second
-    assert store.rollback(tmp_path, "digits") == first.name
+    assert open_models(tmp_path).rollback("digits") == second.name
+    assert open_models(tmp_path).current("digits") == second
+    assert open_models(tmp_path).rollback("digits") == first.name
     with pytest.raises(ModelError, match="nothing to go back to"):
-        store.rollback(tmp_path, "digits")
-    assert store.current(tmp_path, "digits") == first
+        open_models(tmp_path).rollback("digits")
+    assert open_models(tmp_path).current("digits") == first
     assert third.is_dir()
 
 
@@ -96,20 +97,20 @@ def test_rolling_back_passes_over_versions_that_were_deleted(tmp_path: Path) -> 
     first, second, _ = (publish(tmp_path) for _ in range(3))
     (second / registry_card.CARD).unlink()
     second.rmdir()
-    assert store.rollback(tmp_path, "digits") == first.name
+    assert open_models(tmp_path).rollback("digits") == first.name
 
 
 def test_tasks_are_those_with_a_current_model(tmp_path: Path) -> None:
-    assert store.tasks(tmp_path / "nowhere") == []
+    assert open_models(tmp_path / "nowhere").tasks() == []
     publish(tmp_path, "signs")
     publish(tmp_path, "digits")
     (tmp_path / "letters").mkdir()
-    assert store.tasks(tmp_path) == ["digits", "signs"]
+    assert open_models(tmp_path).tasks() == ["digits", "signs"]
 
 
 def test_without_a_model_the_remedy_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="No model for the task digits.*python -m recognizer train digits"):
-        store.current(tmp_path, "digits")
+        open_models(tmp_path).current("digits")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def test_a_damaged_pointer_is_told_in_one_line(tmp_path: Path, content: bytes, s
     publish(tmp_path)
     (tmp_path / "digits" / store.CURRENT).write_bytes(content)
     with pytest.raises(ModelError, match=said) as caught:
-        store.current(tmp_path, "digits")
+        open_models(tmp_path).current("digits")
     assert "recognizer train digits" in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -136,7 +137,7 @@ def test_publishing_mends_a_damaged_pointer(tmp_path: Path) -> None:
     publish(tmp_path)
     (tmp_path / "digits" / store.CURRENT).write_text("{")
     again = publish(tmp_path)
-    assert store.current(tmp_path, "digits") == again
+    assert open_models(tmp_path).current("digits") == again
 
 
 @pytest.mark.parametrize(
@@ -182,16 +183,16 @@ def test_the_environment_may_name_another_folder(tmp_path: Path, monkeypatch: py
 
 def test_a_version_that_does_not_run_can_be_deleted(tmp_path: Path) -> None:
     first, second = publish(tmp_path), publish(tmp_path)
-    assert store.versions(tmp_path, "digits") == [first.name, second.name]
+    assert open_models(tmp_path).versions("digits") == [first.name, second.name]
     with pytest.raises(ModelError, match="Go back first: python -m recognizer models rollback digits"):
-        store.delete(tmp_path, "digits", second.name)
-    store.rollback(tmp_path, "digits")
-    store.delete(tmp_path, "digits", second.name)
+        open_models(tmp_path).delete("digits", second.name)
+    open_models(tmp_path).rollback("digits")
+    open_models(tmp_path).delete("digits", second.name)
     assert names_in(tmp_path / "digits") == sorted([first.name, "current.json"])
     with pytest.raises(ModelError, match=f"has no version {second.name}. It has: {first.name}"):
-        store.delete(tmp_path, "digits", second.name)
+        open_models(tmp_path).delete("digits", second.name)
     with pytest.raises(ModelError, match="No model for the task chess"):
-        store.versions(tmp_path, "chess")
+        open_models(tmp_path).versions("chess")
 
 
 def test_an_exported_version_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +202,7 @@ def test_an_exported_version_is_whole_or_not_there(tmp_path: Path, monkeypatch: 
     (first / "pose" / "model.tflite").write_bytes(b"network")
     publish(models)
     path = tmp_path / "out" / "model.zip"
-    assert store.export(models, "digits", path, first.name) == first
+    assert open_models(models).export("digits", path, first.name) == first
     with zipfile.ZipFile(path) as archive:
         inside = {name for name in archive.namelist() if not name.endswith("/")}
         assert inside == {f"digits/{first.name}/card.json", f"digits/{first.name}/pose/model.tflite"}
@@ -212,6 +213,6 @@ def test_an_exported_version_is_whole_or_not_there(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(ModelError, match="No space left on device"):
-        store.export(models, "digits", path)
+        open_models(models).export("digits", path)
     assert names_in(tmp_path / "out") == ["model.zip"]
     assert path.read_bytes() == before

@@ -13,6 +13,7 @@ from waiting import HANG_S, until
 
 from recognizer.pipeline import open_pipeline
 from recognizer.registry import store as registry_store
+from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
 from recognizer.sources.decoding import decode_image
 from recognizer.values import Frame, as_json
@@ -68,7 +69,7 @@ def test_a_picture_is_read_as_the_pipeline_reads_it(served: Served) -> None:
     ):
         said = answer.json()
         assert (said["text"], said["size"], said["task"]) == ("374", [480, 360], "digits")
-        assert said["model"] == registry_store.current(served.models, "digits").name
+        assert said["model"] == open_models(served.models).current("digits").name
         for region, other in zip(said["regions"], known["regions"], strict=True):
             assert region["box"] == other["box"]
             assert region["label"] == other["label"]
@@ -91,7 +92,7 @@ def test_tasks_are_listed_with_labels_and_models(served: Served) -> None:
     tasks = {task["name"]: task for task in served.client.get("/v1/tasks").json()}
     assert tasks["digits"]["labels"][:10] == [*"0123456789"]
     assert tasks["digits"]["region"] == "paper"
-    assert tasks["digits"]["model"] == registry_store.current(served.models, "digits").name
+    assert tasks["digits"]["model"] == open_models(served.models).current("digits").name
 
 
 def test_a_models_versions_come_with_their_cards(served: Served) -> None:

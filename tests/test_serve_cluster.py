@@ -22,6 +22,7 @@ from websockets.sync.client import connect
 from recognizer.cli import main
 from recognizer.errors import SettingsError
 from recognizer.registry import store, synced
+from recognizer.registry.synced import open_models
 from recognizer.serve import cluster
 from recognizer.system.remote import folder_of, url_of
 
@@ -133,9 +134,9 @@ def test_streams_grow_stay_survive_and_shrink(served, nodes):
         listed = served.client.get("/v1/samples?task=digits&limit=500").json()["samples"]
         assert {one["id"] for one in listed} == set(recorded)
 
-        home, before = served.models / "digits", store.current(served.models, "digits")
+        home, before = served.models / "digits", open_models(served.models).current("digits")
         shutil.copytree(before, home / "20990101-000000")
-        store.point_to(served.models, "digits", "20990101-000000")
+        open_models(served.models).point_to("digits", "20990101-000000")
         for stream in [*alive, *again]:
             until(lambda stream=stream: ask(stream, frame)["model"] == "20990101-000000")
         assert served.client.post("/v1/models/digits/rollback").json()["version"] == before.name

@@ -17,7 +17,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from test_serve import png, sheet
 
-from recognizer.registry import store as registry_store
+from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
 from recognizer.studio.scenes import Studio
 
@@ -153,9 +153,9 @@ def test_a_sign_is_recorded_learned_looked_at_and_cured(served: Served, window: 
     until(deleted)  # the pictures may just be drawn anew with the new model
     until(lambda: sum(store.counts("shapes").values()) == 12)
 
-    before = registry_store.current(served.models, "shapes").name
+    before = open_models(served.models).current("shapes").name
     shutil.copytree(served.models / "shapes" / before, served.models / "shapes" / "20990101-000000")
-    registry_store.point_to(served.models, "shapes", "20990101-000000")
+    open_models(served.models).point_to("shapes", "20990101-000000")
     one(window, ".undo").click()
     until(lambda: before in one(window, ".result .verdict").text)
     assert served.client.get("/v1/models/shapes").json()["current"] == before

@@ -14,7 +14,7 @@ from waiting import HANG_S, until
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from recognizer.registry import store
+from recognizer.registry.synced import open_models
 
 
 @contextmanager
@@ -78,11 +78,11 @@ def test_another_task_takes_over_in_the_stream(served: Served) -> None:
 
 def test_a_published_model_takes_over_in_the_stream(served: Served) -> None:
     home = served.models / "digits"
-    before = store.current(served.models, "digits")
+    before = open_models(served.models).current("digits")
     shutil.copytree(before, home / "20990101-000000")
     with streaming(served) as stream:
         assert ask(stream, jpeg(sheet(4)))["model"] == before.name
-        store.point_to(served.models, "digits", "20990101-000000")
+        open_models(served.models).point_to("digits", "20990101-000000")
         answer = until(lambda: (one := ask(stream, jpeg(sheet(4))))["model"] != before.name and one)
         assert answer["text"] == "4"
         assert (

@@ -8,7 +8,7 @@ from conftest import middle_of_card
 from waiting import until
 
 from recognizer.hot_swap import LivePipeline
-from recognizer.registry import store
+from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
 from recognizer.studio.scenes import Studio
 from recognizer.teaching.teacher import ENTER, ESC, Teacher
@@ -109,5 +109,5 @@ def test_new_record_learn_swap_recognise_and_back(tmp_path: Path, hand_models: P
         person.teacher.undo_model()
         assert person.wait("mine", version_other_than=second) == first
         assert "cut" not in person.show("scissors")
-    assert store.current(models, "mine").name == first
+    assert open_models(models).current("mine").name == first
     assert Samples().counts("mine")["cut"] >= 3

@@ -8,7 +8,8 @@ from waiting import until
 
 from recognizer import errors
 from recognizer.overlay.drawing import Scale
-from recognizer.registry import card, store
+from recognizer.registry import card
+from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
 from recognizer.system import paths
 from recognizer.teaching.recording import label_keys, subject
@@ -226,7 +227,7 @@ def test_a_shipped_task_gets_its_labels_and_nothing(desk: Desk) -> None:
     version = desk.models / "digits" / "one"
     version.mkdir(parents=True)
     (version / card.CARD).write_text(json.dumps({"labels": [*"0123456789"], "region": "paper"}))
-    store.point_to(desk.models, "digits", "one")
+    open_models(desk.models).point_to("digits", "one")
     desk.live.task = "digits"
     desk.teacher.start_recording()
     assert desk.store.task("digits").region == "paper"
@@ -323,10 +324,10 @@ def test_a_refused_model_is_told_with_the_reason(desk: Desk, training: FakeTrain
 def test_u_goes_back_to_the_model_before(desk: Desk) -> None:
     for version in ("one", "two"):
         (desk.models / "signs" / version).mkdir(parents=True)
-        store.point_to(desk.models, "signs", version)
+        open_models(desk.models).point_to("signs", version)
     desk.teacher.undo_model()
     assert desk.said == ["back to one"]
-    assert store.current(desk.models, "signs").name == "one"
+    assert open_models(desk.models).current("signs").name == "one"
     desk.teacher.undo_model()
     assert "nothing to go back to" in desk.said[-1]
 

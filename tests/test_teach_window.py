@@ -10,7 +10,7 @@ import pytest
 from conftest import middle_of_card
 from real_window import MISSING, WHY_SKIPPED, Running, virtual_screen
 
-from recognizer.registry import store
+from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
 from recognizer.studio.scenes import STUDIO_SCENE_OF_REGION, Studio
 
@@ -174,7 +174,7 @@ def test_new_record_train_swap_and_undo_by_keys(desk: Desk) -> None:
 
     desk.program.press("u")
     desk.until(lambda state: first in state["notice"])
-    assert store.current(desk.models, "mine").name == first
+    assert open_models(desk.models).current("mine").name == first
     desk.until(lambda state: state["said"] != "cut")
     desk.program.press("q")
     desk.program.end()

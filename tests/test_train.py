@@ -11,7 +11,7 @@ from recognizer.errors import ModelError
 from recognizer.preprocess import pictures
 from recognizer.preprocess.pictures import mnist_image
 from recognizer.registry import card as registry_card
-from recognizer.registry import store
+from recognizer.registry.synced import open_models
 from recognizer.studio.handwriting import digit_strokes, draw_strokes
 from training.__main__ import main
 from training.datasets import mnist as datasets_mnist
@@ -82,7 +82,7 @@ def trained(data, tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_card_says_what_the_model_is(trained, data):
-    card = registry_card.read_card(store.current(trained / "models", "digits")).as_json()
+    card = registry_card.read_card(open_models(trained / "models").current("digits")).as_json()
     assert card["labels"] == list("0123456789")
     assert card["input"]["shape"] == [28, 28, 1]
     assert card["input"]["range"] == [0, 255]
@@ -102,7 +102,7 @@ def test_the_card_says_what_the_model_is(trained, data):
 def test_what_was_trained_is_current_and_whole(trained):
     home = trained / "models" / "digits"
     versions = [path for path in home.iterdir() if path.is_dir()]
-    assert versions == [store.current(trained / "models", "digits")]
+    assert versions == [open_models(trained / "models").current("digits")]
     assert json.loads((home / "current.json").read_text())["version"] == versions[0].name
     names = {path.name for path in versions[0].iterdir()}
     assert names == {"card.json", "model.keras", "model.tflite", "features.npz", "knowledge.npz"}
@@ -113,7 +113,7 @@ def test_the_lite_model_runs_without_tensorflow(trained):
     """The live loop's own classifier takes raw grey levels and gives probabilities."""
     from recognizer.classifiers.classifier import Classifier
 
-    classifier = Classifier(store.current(trained / "models", "digits"))
+    classifier = Classifier(open_models(trained / "models").current("digits"))
     images, _ = written_digits(10)
     predictions = classifier.predict(list(images))
     assert len(predictions) == 10

@@ -11,8 +11,8 @@ from recognizer.classifiers.colour import ThingClassifier
 from recognizer.errors import ModelError
 from recognizer.preprocess import appearance, pictures, pose
 from recognizer.registry import card as registry_card
-from recognizer.registry import store
 from recognizer.registry.assets import find_asset
+from recognizer.registry.store import ModelStore
 from recognizer.values import Box, Hand, Prediction, Region
 
 FUSED_VERSION = f"{pose.VERSION} and {appearance.VERSION}"  # both features, in this order
@@ -68,7 +68,7 @@ class HandClassifier:
     @cached_property
     def _of_pixels(self) -> Classifier | None:
         """What reads hands without joints; None where nothing that is whole says only labels that this version knows."""
-        beside = store.newest(self.folder.parent.parent, self.folder.parent.name, "pixels")
+        beside = ModelStore(self.folder.parent.parent).newest(self.folder.parent.name, "pixels")
         if beside is None:
             return None
         try:

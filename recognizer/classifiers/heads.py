@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer.registry.card import read_arrays
+from recognizer.classifiers.arrays import read_arrays
 
 HEAD = "head.npz"
 NEIGHBOURS = "neighbours.npz"

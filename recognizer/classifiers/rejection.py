@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer.registry.card import Thresholds, read_arrays
+from recognizer.classifiers.arrays import read_arrays
+from recognizer.registry.card import Thresholds
 
 FEATURES = "features.npz"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from recognizer.commands.options import Parser, add_models
 from recognizer.registry import assets, synced
-from recognizer.system import paths, remote
+from recognizer.system import paths
 from recognizer.system.terminal import SOME_FAILED
 
 OLDEST_PYTHON = (3, 11)
@@ -151,7 +151,7 @@ def check_cameras() -> Check:
 
 def check_models(models_dir: Path) -> list[Check]:
     """The current model of every task; digits are looked for in any case."""
-    remote.fresh(models_dir, synced.pull_models)
+    synced.open_models(models_dir).refresh()
     try:
         tasks = {path.parent.name for path in models_dir.glob("*/current.json")}
     except OSError:

@@ -8,8 +8,8 @@ from typing import Any
 from recognizer.commands.options import Parser, Word, add_models, add_task, run_word
 from recognizer.errors import RecognizerError
 from recognizer.registry import card as registry_card
-from recognizer.registry import store
 from recognizer.registry.archive import import_zip
+from recognizer.registry.synced import open_models
 
 
 def run(words: Sequence[str]) -> int:
@@ -24,11 +24,11 @@ def _list(words: Sequence[str]) -> int:
     add_models(parser)
     options = parser.parse_args(words)
     models = options.models
-    tasks = store.tasks(models) if options.task is None else [options.task]
+    tasks = open_models(models).tasks() if options.task is None else [options.task]
     for task in tasks:
-        names = store.versions(models, task)
+        names = open_models(models).versions(task)
         try:
-            running = store.current(models, task).name
+            running = open_models(models).current(task).name
         except RecognizerError:  # a pointer to what is gone: the others can still be looked at
             running = None
         if options.json:
@@ -60,12 +60,12 @@ def _show(words: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="the version's whole card")
     add_models(parser)
     options = parser.parse_args(words)
-    folder = store.version_folder(options.models, options.task, options.version)
+    folder = open_models(options.models).version_folder(options.task, options.version)
     card = registry_card.read_card(folder)
     if options.json:
         print(json.dumps(card.as_json(), ensure_ascii=False))
         return 0
-    running = store.current(options.models, options.task) == folder
+    running = open_models(options.models).current(options.task) == folder
     print(f"{options.task} {folder.name}{' (runs)' if running else ''}, {folder}")
     rows: list[tuple[str, Any]] = [("labels", ", ".join(card.labels))]
     rows += [("region", card.region), ("kind", card.kind), ("parameters", card.parameters)]
@@ -88,7 +88,7 @@ def _rollback(words: Sequence[str]) -> int:
     add_task(parser)
     add_models(parser)
     options = parser.parse_args(words)
-    print(f"{options.task} is back to {store.rollback(options.models, options.task)}")
+    print(f"{options.task} is back to {open_models(options.models).rollback(options.task)}")
     return 0
 
 
@@ -101,7 +101,7 @@ def _delete(words: Sequence[str]) -> int:
     add_models(parser)
     options = parser.parse_args(words)
     for version in options.versions:
-        store.delete(options.models, options.task, version)
+        open_models(options.models).delete(options.task, version)
         print(f"Deleted {version} of {options.task}")
     return 0
 
@@ -113,7 +113,7 @@ def _export(words: Sequence[str]) -> int:
     parser.add_argument("--version", help="default: the one that runs")
     add_models(parser)
     options = parser.parse_args(words)
-    folder = store.export(options.models, options.task, options.zip, options.version)
+    folder = open_models(options.models).export(options.task, options.zip, options.version)
     print(f"Wrote {options.zip} with {options.task} {folder.name}")
     return 0
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from recognizer.commands.options import Parser, Word, add_models, add_samples, run_word
 from recognizer.errors import ModelError
-from recognizer.registry import card, store
+from recognizer.registry import card
+from recognizer.registry.synced import open_models
 from recognizer.samples.sample import REGIONS, Task
 from recognizer.samples.store import Samples
 from recognizer.tasks import TASKS, has_model, shipped_and_own
@@ -45,7 +46,7 @@ def _state(name: str, models: Path) -> str:
 def _subject_and_labels(name: str, models: Path, own: dict[str, Task]) -> tuple[str | None, list[str]]:
     """What the task's model says, or else its samples; nothing where the model is damaged: doctor says more."""
     try:
-        content = card.read_card(store.current(models, name))
+        content = card.read_card(open_models(models).current(name))
         return content.region, list(content.labels)
     except ModelError:
         return (own[name].region, list(own[name].labels)) if name in own else (None, [])

@@ -1,4 +1,4 @@
-"""A model version out of a zip that `store.export` wrote."""
+"""A model version out of a zip that `ModelStore.export` wrote."""
 
 import zipfile
 import zlib
@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from recognizer.errors import ModelError
-from recognizer.registry import store
 from recognizer.registry.card import CARD, read_card
+from recognizer.registry.synced import open_models
 
 ZIP_LIMIT = 1 << 30  # bytes unpacked: ten times the largest network that can be taken; more is a bomb
 NETWORKS = ("model.tflite", "neighbours.npz")  # one of them is what answers
@@ -30,13 +30,13 @@ def import_zip(models: Path, task: str, path: Path) -> str:
                 f"{path} holds no {CARD} with a network. Give a zip of: python -m recognizer models export"
             )
         contents = {name: archive.read(info) for name, info in members.items()}  # all of it, before anything is written
-    with store.publishing(models, task) as draft:
+    with open_models(models).publishing(task) as draft:
         for name, content in contents.items():
             target = draft / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
         read_card(draft)  # a damaged one is not published
-    return store.current(models, task).name
+    return open_models(models).current(task).name
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:

@@ -1,13 +1,10 @@
-"""The card of a model version, and the arrays beside it."""
+"""The card of a model version."""
 
 import json
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from recognizer.errors import ModelError
 
@@ -92,15 +89,6 @@ def read_card(folder: Path) -> ModelCard:
 def write_card(card: ModelCard, folder: Path) -> None:
     text = json.dumps(card.as_json(), indent=1, ensure_ascii=False) + "\n"
     (folder / CARD).write_text(text, encoding="utf-8")
-
-
-def read_arrays(path: Path, *names: str) -> list[np.ndarray]:
-    """Arrays of a model's .npz file. Raises ModelError where it is missing, damaged or lacks one."""
-    try:
-        with np.load(path) as arrays:
-            return [arrays[name] for name in names]
-    except (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{path} is missing or damaged ({error}). Fetch the model again or retrain.") from error
 
 
 def retrain_advice(task: str) -> str:

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from recognizer.errors import ModelError
-from recognizer.registry import synced
 from recognizer.registry.card import CARD, read_card, retrain_advice
-from recognizer.system import files, remote
+from recognizer.system import files
 
 CURRENT = "current.json"
 
@@ -30,47 +29,144 @@ DRAFT, DELETED = ".draft-", ".deleted-"  # what a version is called before it is
 LEFT_AFTER_S = 24 * 3600.0  # nothing is written or deleted for that long: what is older was left by a killed program
 
 
-def tasks(models: Path) -> list[str]:
-    """Names of the tasks that have a current model, sorted."""
-    remote.fresh(models, synced.pull_models)
-    return sorted(path.parent.name for path in models.glob(f"*/{CURRENT}"))
+class ModelStore:
+    """The trained models in a folder of this machine."""
 
+    alone = True  # no other machine publishes into it
 
-def current(models: Path, task: str) -> Path:
-    """The folder of the task's current version."""
-    remote.fresh(models, synced.pull_models)
-    pointer = models / task / CURRENT
-    version = _read_pointer(pointer)["version"]
-    folder = models / task / version
-    if not folder.is_dir():
-        raise ModelError(f"{pointer} names version {version}, which is not there. {retrain_advice(task)}")
-    return folder
+    def __init__(self, folder: Path):
+        self.folder = folder
 
+    def refresh(self) -> None:
+        """Fetch what other machines have published."""
 
-@contextmanager
-def publishing(models: Path, task: str) -> Iterator[Path]:
-    """A folder to write a new version into: it is published when the block ends, and removed when it raises."""
-    home = models / task
-    folder: Path | None = None
-    with _telling(home):
-        home.mkdir(parents=True, exist_ok=True)
-        _sweep(home)
-        draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=home))
+    def push(self) -> None:
+        """Send what was changed here to where other machines find it."""
+
+    def tasks(self) -> list[str]:
+        """Names of the tasks that have a current model, sorted."""
+        self.refresh()
+        return sorted(path.parent.name for path in self.folder.glob(f"*/{CURRENT}"))
+
+    def has(self, task: str) -> bool:
+        """Whether the task has a current model in the folder, as it is without a look elsewhere."""
+        return (self.folder / task / CURRENT).exists()
+
+    def current(self, task: str) -> Path:
+        """The folder of the task's current version."""
+        self.refresh()
+        pointer = self.folder / task / CURRENT
+        version = _read_pointer(pointer)["version"]
+        folder = self.folder / task / version
+        if not folder.is_dir():
+            raise ModelError(f"{pointer} names version {version}, which is not there. {retrain_advice(task)}")
+        return folder
+
+    @contextmanager
+    def publishing(self, task: str) -> Iterator[Path]:
+        """A folder to write a new version into: it is published when the block ends, and removed when it raises."""
+        home = self.folder / task
+        folder: Path | None = None
+        with _telling(home):
+            home.mkdir(parents=True, exist_ok=True)
+            _sweep(home)
+            draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=home))
+            try:
+                yield draft
+                if not (draft / CARD).is_file():
+                    raise ModelError(f"A model without {CARD} is not published.")
+                draft.chmod(0o755)
+                with self._changing():
+                    folder = home / _new_version(home, alone=self.alone)
+                    draft.rename(folder)
+                    _point_to(home / CURRENT, folder.name)
+            except BaseException:
+                shutil.rmtree(draft, ignore_errors=True)
+                if folder is not None and _version_named(home / CURRENT) != folder.name:
+                    shutil.rmtree(folder, ignore_errors=True)
+                raise
+            self.push()
+
+    def point_to(self, task: str, version: str) -> None:
+        """Make `version` the current one; the one before is remembered for `rollback`. Raises ModelError."""
+        with _telling(self.folder / task), self._changing():
+            _point_to(self.folder / task / CURRENT, version)
+        self.push()
+
+    def rollback(self, task: str) -> str:
+        """Return to the version before the current one, and say which. Raises ModelError."""
+        pointer = self.folder / task / CURRENT
+        _read_pointer(pointer)
+        with _telling(self.folder / task), self._changing():
+            now = _read_pointer(pointer)
+            previous = list(now.get("previous", []))
+            while previous:
+                version = previous.pop()
+                if (self.folder / task / version).is_dir():
+                    _write_pointer(pointer, {"version": version, "previous": previous})
+                    break
+            else:
+                raise ModelError(
+                    f"{pointer} names no earlier version of {task} that is still there: nothing to go back to."
+                )
+        self.push()
+        return version
+
+    def versions(self, task: str) -> list[str]:
+        """Names of the task's whole versions, sorted: oldest first, as they are named by their time. Raises ModelError."""
+        self.refresh()
+        _read_pointer(self.folder / task / CURRENT)
+        return sorted(
+            path.parent.name for path in (self.folder / task).glob(f"*/{CARD}") if not path.parent.name.startswith(".")
+        )
+
+    def newest(self, task: str, kind: str) -> Path | None:
+        """The folder of the task's newest version whose card names that kind of network; None where there is none."""
+        for card in sorted((self.folder / task).glob(f"*/{CARD}"), reverse=True):
+            with contextlib.suppress(ModelError):
+                if not card.parent.name.startswith(".") and read_card(card.parent).kind == kind:
+                    return card.parent
+        return None
+
+    def version_folder(self, task: str, version: str | None = None) -> Path:
+        """The folder of one of the task's versions, of the current one where none is named. Raises ModelError."""
+        if version is None:
+            return self.current(task)
+        there = self.versions(task)
+        if version not in there:
+            raise ModelError(f"{task} has no version {version}. It has: {', '.join(there)}.")
+        return self.folder / task / version
+
+    def delete(self, task: str, version: str) -> None:
+        """Remove a version that does not run. Raises ModelError."""
+        folder = self.version_folder(task, version)
+        if folder == self.current(task):
+            raise ModelError(
+                f"{version} is what {task} runs with. Go back first: python -m recognizer models rollback {task}"
+            )
+        gone = folder.with_name(f"{DELETED}{version}")
         try:
-            yield draft
-            if not (draft / CARD).is_file():
-                raise ModelError(f"A model without {CARD} is not published.")
-            draft.chmod(0o755)
-            with _changing(models):
-                folder = home / _new_version(home, alone=not remote.is_mirror(models))
-                draft.rename(folder)
-                _point_to(home / CURRENT, folder.name)
-        except BaseException:
-            shutil.rmtree(draft, ignore_errors=True)
-            if folder is not None and _version_named(home / CURRENT) != folder.name:
-                shutil.rmtree(folder, ignore_errors=True)
-            raise
-        synced.push_models(models)
+            folder.rename(gone)  # in one step: half a version is none
+            shutil.rmtree(gone)
+        except OSError as error:
+            raise ModelError(f"{folder} cannot be removed ({error.strerror or error}). Make it writable.") from error
+        self.push()
+
+    def export(self, task: str, path: Path, version: str | None = None) -> Path:
+        """Write a version as a zip of <task>/<version>/, whole or not at all, and return its folder. Raises ModelError."""
+        folder = self.version_folder(task, version)
+        try:
+            with files.new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+                for part in sorted(folder.rglob("*")):
+                    archive.write(part, f"{task}/{folder.name}/{part.relative_to(folder).as_posix()}")
+        except OSError as error:
+            reason = error.strerror or error
+            raise ModelError(f"Cannot write {path}: {reason}. Choose another folder or free some space.") from error
+        return folder
+
+    def _changing(self) -> AbstractContextManager[None]:
+        """One program at a time names versions and replaces pointers: else one would forget what another published."""
+        return files.locked(self.folder / LOCK, LOCK_WAIT_S)
 
 
 def _sweep(home: Path) -> None:
@@ -86,13 +182,6 @@ def _sweep(home: Path) -> None:
                 path.unlink()
 
 
-def point_to(models: Path, task: str, version: str) -> None:
-    """Make `version` the current one; the one before is remembered for `rollback`. Raises ModelError."""
-    with _telling(models / task), _changing(models):
-        _point_to(models / task / CURRENT, version)
-    synced.push_models(models)
-
-
 def _point_to(pointer: Path, version: str) -> None:
     try:
         before = _read_pointer(pointer)
@@ -100,83 +189,6 @@ def _point_to(pointer: Path, version: str) -> None:
     except ModelError:
         previous = []
     _write_pointer(pointer, {"version": version, "previous": previous})
-
-
-def rollback(models: Path, task: str) -> str:
-    """Return to the version before the current one, and say which. Raises ModelError."""
-    pointer = models / task / CURRENT
-    _read_pointer(pointer)
-    with _telling(models / task), _changing(models):
-        now = _read_pointer(pointer)
-        previous = list(now.get("previous", []))
-        while previous:
-            version = previous.pop()
-            if (models / task / version).is_dir():
-                _write_pointer(pointer, {"version": version, "previous": previous})
-                break
-        else:
-            raise ModelError(
-                f"{pointer} names no earlier version of {task} that is still there: nothing to go back to."
-            )
-    synced.push_models(models)
-    return version
-
-
-def versions(models: Path, task: str) -> list[str]:
-    """Names of the task's whole versions, sorted: oldest first, as they are named by their time. Raises ModelError."""
-    remote.fresh(models, synced.pull_models)
-    _read_pointer(models / task / CURRENT)
-    return sorted(
-        path.parent.name for path in (models / task).glob(f"*/{CARD}") if not path.parent.name.startswith(".")
-    )
-
-
-def newest(models: Path, task: str, kind: str) -> Path | None:
-    """The folder of the task's newest version whose card names that kind of network; None where there is none."""
-    for card in sorted((models / task).glob(f"*/{CARD}"), reverse=True):
-        with contextlib.suppress(ModelError):
-            if not card.parent.name.startswith(".") and read_card(card.parent).kind == kind:
-                return card.parent
-    return None
-
-
-def version_folder(models: Path, task: str, version: str | None = None) -> Path:
-    """The folder of one of the task's versions, of the current one where none is named. Raises ModelError."""
-    if version is None:
-        return current(models, task)
-    there = versions(models, task)
-    if version not in there:
-        raise ModelError(f"{task} has no version {version}. It has: {', '.join(there)}.")
-    return models / task / version
-
-
-def delete(models: Path, task: str, version: str) -> None:
-    """Remove a version that does not run. Raises ModelError."""
-    folder = version_folder(models, task, version)
-    if folder == current(models, task):
-        raise ModelError(
-            f"{version} is what {task} runs with. Go back first: python -m recognizer models rollback {task}"
-        )
-    gone = folder.with_name(f"{DELETED}{version}")
-    try:
-        folder.rename(gone)  # in one step: half a version is none
-        shutil.rmtree(gone)
-    except OSError as error:
-        raise ModelError(f"{folder} cannot be removed ({error.strerror or error}). Make it writable.") from error
-    synced.push_models(models)
-
-
-def export(models: Path, task: str, path: Path, version: str | None = None) -> Path:
-    """Write a version as a zip of <task>/<version>/, whole or not at all, and return its folder. Raises ModelError."""
-    folder = version_folder(models, task, version)
-    try:
-        with files.new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            for part in sorted(folder.rglob("*")):
-                archive.write(part, f"{task}/{folder.name}/{part.relative_to(folder).as_posix()}")
-    except OSError as error:
-        reason = error.strerror or error
-        raise ModelError(f"Cannot write {path}: {reason}. Choose another folder or free some space.") from error
-    return folder
 
 
 @contextmanager
@@ -188,11 +200,6 @@ def _telling(home: Path) -> Iterator[None]:
         raise ModelError(
             f"{home} cannot be written ({error}). Free some space, or choose another folder with --models."
         ) from error
-
-
-def _changing(models: Path) -> AbstractContextManager[None]:
-    """One program at a time names versions and replaces pointers: else one would forget what another published."""
-    return files.locked(models / LOCK, LOCK_WAIT_S)
 
 
 def _version_named(pointer: Path) -> str | None:

@@ -73,7 +73,7 @@ class Samples:
     def look_elsewhere(self) -> None:
         """Have what is new at the URL fetched, where the folder follows one: now the first time, later on beside it."""
         if self._mirrored:
-            remote.fresh(self.folder, synced.pull_samples)
+            remote.fresh(self.folder, lambda: synced.pull_samples(self.folder))
 
     def create_task(self, name: str, region: str, labels: Iterable[str]) -> Task:
         """A new task; its name must differ from the others by more than capitals."""

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from recognizer.registry import store
+from recognizer.registry.synced import open_models
 from recognizer.samples.sample import new_session
 from recognizer.serve.jobs import Jobs
 from recognizer.serve.metrics import Metrics
@@ -39,7 +39,7 @@ class Service:
     def current(self, task: str) -> str | None:
         """The version that runs; None for a task that waits for its first. Raises ModelError."""
         models = self.settings.models
-        return None if is_untaught(task, models) else store.current(models, task).name
+        return None if is_untaught(task, models) else open_models(models).current(task).name
 
 
 def service(connection: HTTPConnection) -> Service:

@@ -69,7 +69,7 @@ def url_of(folder: Path) -> str:
     return str(read_state(folder)["url"])
 
 
-def fresh(folder: Path, pull: Callable[[Path], None]) -> None:
+def fresh(folder: Path, pull: Callable[[], None]) -> None:
     """Have `pull` fetch what is new: at once when this process looks for the first time, later on beside it."""
     if not is_mirror(folder):
         return
@@ -81,19 +81,19 @@ def fresh(folder: Path, pull: Callable[[Path], None]) -> None:
             return
         _pulled_s[folder] = now_s
         if not first:
-            _pulling[folder] = threading.Thread(target=_quietly, args=(pull, folder), name="mirror", daemon=True)
+            _pulling[folder] = threading.Thread(target=_quietly, args=(pull,), name="mirror", daemon=True)
             _pulling[folder].start()
             return
     try:
-        pull(folder)
+        pull()
     except MirrorError:
         _pulled_s.pop(folder, None)
         raise
 
 
-def _quietly(pull: Callable[[Path], None], folder: Path) -> None:
+def _quietly(pull: Callable[[], None]) -> None:
     with contextlib.suppress(MirrorError):  # what is here goes on; the next look tries again
-        pull(folder)
+        pull()
 
 
 class Remote:

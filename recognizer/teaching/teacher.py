@@ -15,7 +15,7 @@ import numpy as np
 from recognizer.errors import RecognizerError, SamplesError
 from recognizer.hot_swap import LivePipeline
 from recognizer.preprocess import sharpness
-from recognizer.registry import store as registry_store
+from recognizer.registry.synced import open_models
 from recognizer.samples.sample import REGIONS, new_session
 from recognizer.samples.store import Samples
 from recognizer.tasks import task_to_record
@@ -218,7 +218,7 @@ class Teacher:
         """The form's task; the labels join those of a task that is there already and shows the same region."""
         name, labels = form.name.strip(), form.labels.split(",")
         try:
-            if name in {*registry_store.tasks(self._models), *(task.name for task in self._store.tasks())}:
+            if name in {*open_models(self._models).tasks(), *(task.name for task in self._store.tasks())}:
                 there = task_to_record(self._store, self._models, name)
                 if there.region != form.region:
                     raise SamplesError(
@@ -272,7 +272,7 @@ class Teacher:
     def undo_model(self) -> None:
         """Go back to the model before; the live pipeline loads it as it loads a new one."""
         try:
-            self.say(f"back to {registry_store.rollback(self._models, self._live.task)}")
+            self.say(f"back to {open_models(self._models).rollback(self._live.task)}")
         except RecognizerError as error:
             self.say(str(error))
 

@@ -18,8 +18,9 @@ from recognizer.classifiers.hands import HandClassifier
 from recognizer.errors import ModelError
 from recognizer.finders.hands import HandFinder
 from recognizer.preprocess import pictures
-from recognizer.registry import assets, store
+from recognizer.registry import assets
 from recognizer.registry import card as registry_card
+from recognizer.registry.synced import open_models
 from recognizer.values import Frame, Region
 from training.datasets.dataset import Images
 from training.datasets.hand_photographs import LABELS, surest
@@ -53,7 +54,7 @@ def write_kinds(models: Path, every: int, results: Path) -> None:
 
 def version(models: Path, task: str, kind: str) -> Path:
     """The folder of the task's newest version of a kind. Raises ModelError where there is none."""
-    folder = store.newest(models, task, kind)
+    folder = open_models(models).newest(task, kind)
     if folder is None:
         raise ModelError(
             f"{models / task} holds no version of kind {kind}. Train one: python -m recognizer train {task} --kind {kind}"
@@ -67,7 +68,7 @@ def report(versions: dict[tuple[str, str], Path], models: Path, every: int) -> s
     parts = [HEAD.format(every=every, enlarged=ENLARGED, pixels=_counts(tests, 1), jointed=_counts(tests, every))]
     for task, test in tests.items():
         found = regions_of(test.test_images[::every])
-        current = store.current(models, task)
+        current = open_models(models).current(task)
         rows = []
         for kind in KINDS:
             folder = versions[task, kind]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recognizer.errors import SamplesError
 from recognizer.registry import card
-from recognizer.registry import store as registry_store
+from recognizer.registry.synced import open_models
 from recognizer.samples.sample import Sample, Task
 from recognizer.samples.store import Samples
 from recognizer.teaching.import_pictures import import_pictures
@@ -48,9 +48,9 @@ def learn(settings: LearnSettings, tell: Tell) -> Path | None:
         folder = None
         if verdict.passed or settings.force:
             tell("publishing", 0.9)
-            with registry_store.publishing(settings.models, task.name) as draft:
+            with open_models(settings.models).publishing(task.name) as draft:
                 lesson.publish(verdict, settings.command, draft)
-            folder = registry_store.current(settings.models, task.name)
+            folder = open_models(settings.models).current(task.name)
     result = {
         "published": None if folder is None else folder.name,
         "before": {"accuracy": verdict.before, "known": verdict.known_before},

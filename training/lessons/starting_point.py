@@ -13,7 +13,8 @@ from recognizer.classifiers.network import NETWORK, Network
 from recognizer.classifiers.rejection import Rejection
 from recognizer.errors import ModelError, SettingsError
 from recognizer.preprocess import appearance, pose
-from recognizer.registry import card, store
+from recognizer.registry import card
+from recognizer.registry.synced import open_models
 from recognizer.samples.sample import Task
 from training.datasets.mnist import has_mnist, load_mnist
 from training.lessons import heads, new_signs
@@ -46,9 +47,9 @@ class Base:
 
 def current_version(models: Path, task: Task) -> Path | None:
     """The task's current version; None where it has none. Raises ModelError for one that shows something else."""
-    if task.name not in store.tasks(models):
+    if task.name not in open_models(models).tasks():
         return None
-    folder = store.current(models, task.name)
+    folder = open_models(models).current(task.name)
     region = card.read_card(folder).region
     if region != task.region:
         raise ModelError(f"The model of {task.name} looks at a {region}, and its samples show a {task.region}.")
@@ -83,7 +84,7 @@ def base_of(
         return Base({"shape": [pose.SIZE + appearance.SIZE], "dtype": "float32"}, seen, Network(seen))
     if task.region == "hand":
         return Base({"shape": [pose.SIZE], "dtype": "float32"})
-    digits = _read_base(store.current(models, BASE_TASK), view)
+    digits = _read_base(open_models(models).current(BASE_TASK), view)
     return Base(digits.input, digits.file, digits.network)
 
 

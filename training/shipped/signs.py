@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from recognizer.classifiers.hands import PREPARED
-from recognizer.registry import store
 from recognizer.registry.card import ModelCard
+from recognizer.registry.synced import open_models
 from training.datasets import hand_photographs
 from training.lessons import new_signs
 from training.networks.tuning import Tuning
@@ -34,13 +34,13 @@ def train_signs(settings: SignsSettings) -> None:
     versions = {}
     for kind in wanted:
         reader = fit(material, kind, None)
-        with store.publishing(settings.models, material.task) as draft:
+        with open_models(settings.models).publishing(material.task) as draft:
             _publish(material, kind, reader, verdicts[kind], settings.command, draft)
-        versions[kind] = store.current(settings.models, material.task)
+        versions[kind] = open_models(settings.models).current(material.task)
         print(f"Published {versions[kind]}: {kind}")
     best = max(wanted, key=lambda kind: verdicts[kind].average)
-    if versions[best] != store.current(settings.models, material.task):
-        store.point_to(settings.models, material.task, versions[best].name)
+    if versions[best] != open_models(settings.models).current(material.task):
+        open_models(settings.models).point_to(material.task, versions[best].name)
     print(f"Current: {versions[best]}, {best}, {verdicts[best].average:.4f} on people left out")
 
 

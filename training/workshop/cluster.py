@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from recognizer.errors import DataError, SettingsError
-from recognizer.registry import store
+from recognizer.registry.synced import open_models
 from recognizer.system import files, paths
 from recognizer.system.ray_cluster import connected, first_line
 from training.datasets import dataset, named
@@ -131,9 +131,9 @@ def keep(cell: Cell, outcome: Outcome, models: Path) -> None:
     places = dict(outcome.places)
     if outcome.published:
         task = Path(outcome.published).parent.name
-        with store.publishing(models, task) as draft:
+        with open_models(models).publishing(task) as draft:
             _write(outcome.version, draft, places)
-        places[outcome.published] = str(store.current(models, task))
+        places[outcome.published] = str(open_models(models).current(task))
     (cell.run / METRICS).unlink(missing_ok=True)
     _write(dict(sorted(outcome.run.items(), key=lambda file: file[0] == METRICS)), cell.run, places)
 

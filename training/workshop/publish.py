@@ -13,8 +13,8 @@ from recognizer.classifiers.classifier import Classifier
 from recognizer.classifiers.heads import INPUT, NEIGHBOURS
 from recognizer.classifiers.rejection import FEATURES, FeatureStatistics, Rejection
 from recognizer.preprocess import pictures
-from recognizer.registry import store
 from recognizer.registry.card import ModelCard, write_card
+from recognizer.registry.synced import open_models
 from training.datasets import dataset, named
 from training.datasets.dataset import DataSet, Split, split_of
 from training.networks.litert import two_outputs
@@ -60,12 +60,12 @@ def publish(run: Path, models: Path) -> Path:
         versions=metrics["versions"],
         metrics={"test_accuracy": metrics["accuracy"]},
     )
-    with store.publishing(models, task) as draft:
+    with open_models(models).publishing(task) as draft:
         ready.write(draft)
         write_card(card, draft)
         classifier = Classifier(draft, _preprocess(data.region, colour_side))
         milliseconds = _time_ms(classifier, data.test_images[:TIMED])
-    folder = store.current(models, task)
+    folder = open_models(models).current(task)
     write_metrics(run, {**metrics, "published": str(folder), "ms_a_picture": round(milliseconds, 3)})
     print(f"Published {folder}")
     return folder

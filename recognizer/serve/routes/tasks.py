@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 from recognizer.errors import ModelError, RecognizerError
 from recognizer.registry import card as registry_card
-from recognizer.registry import store as registry_store
+from recognizer.registry.synced import open_models
 from recognizer.samples.sample import Task
 from recognizer.serve.problems import Problem
 from recognizer.serve.schemas import ModelSeen, MoreLabels, NewTask, TaskSeen, Version, VersionSeen
@@ -49,7 +49,7 @@ def model(here: Here, task: TaskAsked) -> ModelSeen:
     models = here.settings.models
     if (current := here.current(task)) is None:
         raise _no_model(task)
-    names = reversed(registry_store.versions(models, task))
+    names = reversed(open_models(models).versions(task))
     versions = [VersionSeen(version=name, current=name == current, card=_card_json(here, task, name)) for name in names]
     return ModelSeen(task=task, current=current, versions=versions)
 
@@ -60,7 +60,7 @@ def rollback(here: Here, task: TaskAsked) -> Version:
     if here.current(task) is None:
         raise _no_model(task)
     try:
-        return Version(task=task, version=registry_store.rollback(here.settings.models, task))
+        return Version(task=task, version=open_models(here.settings.models).rollback(task))
     except ModelError as error:
         raise Problem(409, "There is no earlier version", str(error), "GET /v1/models/{task} lists them.") from error
 

@@ -18,7 +18,7 @@ import numpy as np
 from recognizer.hot_swap import LivePipeline
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.preprocess import sharpness
-from recognizer.registry import store
+from recognizer.registry.synced import open_models
 from recognizer.samples.sample import Sample
 from recognizer.samples.store import Samples
 from recognizer.serve.problems import Problem
@@ -127,7 +127,7 @@ class Desk:
         """The pipeline for single pictures with the task's current version, opened anew where that has changed."""
         opened = self._pipelines.get(task)
         if opened is not None:
-            current = None if is_untaught(task, self._models) else store.current(self._models, task)
+            current = None if is_untaught(task, self._models) else open_models(self._models).current(task)
             if opened.folder == current:
                 self._pipelines.move_to_end(task)
                 return opened
