@@ -330,7 +330,7 @@ def test_printed_words_are_mostly_no_writing(published_models: Path) -> None:
             printed += len(words.replace(" ", ""))
         predictions = pipeline.step(Frame(picture, 0, 0.0, "printed")).predictions
         labelled += sum(prediction.label is not None for prediction in predictions)
-    assert labelled <= 0.15 * printed
+    assert labelled <= 0.2 * printed
 
 
 def test_the_verifier_tells_writing_from_print_beside_it() -> None:
