@@ -135,7 +135,3 @@ def grayscale_data_set(name: str, labels: list[str], images: Images, region: str
 
 def stem_of(path: Path) -> str:
     return path.name.split(".")[0]
-
-
-def digest_of_files(*sources: Path) -> str:
-    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

@@ -8,7 +8,7 @@ import numpy as np
 
 from recognizer.errors import DataError
 from recognizer.system import files, paths
-from training.datasets.dataset import DataSet, digest_of_files
+from training.datasets.dataset import DataSet, sha256_of
 from training.datasets.mnist import fetch, read_idx
 
 CAPITALS = [chr(code) for code in range(ord("A"), ord("Z") + 1)]  # EMNIST letters: both cases of a letter are one class
@@ -36,7 +36,7 @@ def load_emnist_letters() -> DataSet:
         "emnist-letters", CAPITALS, "paper",
         train_images.transpose(0, 2, 1)[..., None], train_labels.astype(np.int64) - 1,
         test_images.transpose(0, 2, 1)[..., None], test_labels.astype(np.int64) - 1,
-        str(folder), digest_of_files(*(folder / name for name in EMNIST_FILES)),
+        str(folder), sha256_of([folder / name for name in EMNIST_FILES]),
     )  # fmt: skip
 
 
