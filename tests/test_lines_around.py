@@ -81,10 +81,11 @@ def test_lines_around_a_number_take_no_digit_away(digits: Pipeline) -> None:
     assert len(wrong) <= 0.05 * len(said), wrong
 
 
+@pytest.mark.parametrize("hand", [3, 4, 5])
 @pytest.mark.parametrize(("size", "text"), [(0, "358"), (0.03, "358"), (0.1, "3?58"), (0.16, "3?58")])
-def test_a_point_parts_a_number_and_a_speck_does_not(digits: Pipeline, size: float, text: str) -> None:
+def test_a_point_parts_a_number_and_a_speck_does_not(digits: Pipeline, size: float, text: str, hand: int) -> None:
     gray = paper((960, 540))
-    boxes = [write(gray, int(digit), (x, 250), 140, seed=3) for digit, x in zip("358", (240, 420, 550), strict=True)]
+    boxes = [write(gray, int(digit), (x, 250), 140, seed=hand) for digit, x in zip("358", (240, 420, 550), strict=True)]
     if size:
         cv2.circle(gray, ((boxes[0].x2 + boxes[1].x1) // 2, boxes[0].y2 - 8), round(70 * size), 40, -1, cv2.LINE_AA)
     assert digits.step(as_frame(gray)).text == text

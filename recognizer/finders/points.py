@@ -16,6 +16,7 @@ ABOVE, BELOW = 0.3, 0.35  # of the base line: between them it lies
 LEAST_SIDE, MOST_SIDE = 0.04, 0.3
 LIKE_HEIGHT = 0.6  # of the higher one
 STRONG = 0.5  # of the contrast of the characters: a point is written with the same pen
+ASIDE = 0.1  # it may stand this far under the side of a character, whose box may end this much too early
 FILLED = 0.5  # of its box
 
 
@@ -31,22 +32,30 @@ def _between(image_bgr: np.ndarray, left: Region, right: Region) -> Region | Non
     gap = right.box.x1 - left.box.x2
     if not LEAST_GAP * high <= gap <= MOST_GAP * high or low < LIKE_HEIGHT * high or left.light != right.light:
         return None
-    base = (left.box.y2 + right.box.y2) // 2
-    x1, y1, x2 = left.box.x2 + 1, max(0, round(base - ABOVE * high)), right.box.x1 - 1
+    base, aside = (left.box.y2 + right.box.y2) // 2, round(ASIDE * high)
+    x1, y1, x2 = max(0, left.box.x2 + 1 - aside), max(0, round(base - ABOVE * high)), right.box.x1 - 1 + aside
     part = image_bgr[y1 : round(base + BELOW * high), x1:x2]
     if min(part.shape[:2]) < 3:
         return None
     ground = np.median(part.reshape(-1, 3), axis=0)
     far = np.abs(part - ground).max(axis=2)
     ink = np.where(far > STRONG * min(left.contrast, right.contrast), 255, 0).astype(np.uint8)
-    count, _, stats, _ = cv2.connectedComponentsWithStats(ink)
-    if count != 2:
+    _, labels, stats, centers = cv2.connectedComponentsWithStats(ink)
+    alone = [i for i in range(1, len(stats)) if not _reaches_border(stats[i], ink.shape)]
+    between = [i for i in alone if aside <= centers[i][0] < ink.shape[1] - aside]
+    if len(between) != 1:
         return None
-    x, y, width, height, area = stats[1].tolist()
-    inside = x > 0 and y > 0 and x + width < ink.shape[1] and y + height < ink.shape[0]
+    x, y, width, height, area = stats[between[0]].tolist()
     sides_fit = LEAST_SIDE * high <= min(width, height) and max(width, height) <= MOST_SIDE * high
-    if not inside or not sides_fit or area < FILLED * width * height:
+    if not sides_fit or area < FILLED * width * height:
         return None
     box = Box(x1 + x, y1 + y, x1 + x + width, y1 + y + height)
-    crop = ink[y : y + height, x : x + width]
-    return Region(box, crop, float(far[ink > 0].mean()), left.light, score=WRITTEN, reading=np.eye(OTHER + 1)[OTHER])
+    point = labels == between[0]
+    crop = np.where(point[y : y + height, x : x + width], 255, 0).astype(np.uint8)
+    return Region(box, crop, float(far[point].mean()), left.light, score=WRITTEN, reading=np.eye(OTHER + 1)[OTHER])
+
+
+def _reaches_border(stats: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """Whether a component is a part of something larger: the strokes of the characters to both sides are."""
+    x, y, width, height = stats[:4]
+    return x == 0 or y == 0 or x + width == shape[1] or y + height == shape[0]
