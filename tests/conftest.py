@@ -2,31 +2,23 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from importlib.util import find_spec
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 from coverage import Coverage
-from running_server import Served, running_server
-from waiting import HANG_S
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from recognizer.errors import AssetError, ModelError
+from recognizer.errors import ModelError
 from recognizer.registry import synced
-from recognizer.registry.assets import find_asset
 from recognizer.registry.synced import open_models
-from recognizer.studio.handwriting import digit_strokes, draw_strokes, placing
-from recognizer.values import Box, Frame, Prediction, Region
+from tests.helpers.machine import landmarker_path, mounted
+from tests.helpers.running_server import Served, running_server
+from tests.helpers.waiting import HANG_S
 from training.networks.tensorflow import import_tensorflow
 
 PATIENT_RAY = {  # a node is not dead because the machine is slow
@@ -36,7 +28,6 @@ PATIENT_RAY = {  # a node is not dead because the machine is slow
     "worker_niceness": "0",  # at Ray's own 15 they hardly run beside the other processes of the tests
 }
 STORE_BYTES = 100_000_000  # of each Ray node
-CARD_S = 2.4  # how long the studio shows each sheet
 
 COVERAGE_OF_CHILDREN = "COVERAGE_PROCESS_CONFIG"  # where coverage tells other processes to count their lines, too
 SHARED = {  # fixtures of the whole run, and the files whose tests take them
@@ -130,87 +121,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a 
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def paper(size_wh: tuple[int, int] = (640, 480), shade: int = 225) -> np.ndarray:
-    """An empty sheet that fills the picture, (H, W) uint8."""
-    return np.full((size_wh[1], size_wh[0]), shade, np.uint8)
-
-
-def write(
-    sheet_gray: np.ndarray,
-    digit: int,
-    center_xy: tuple[float, float],
-    height_px: float,
-    *,
-    width_px: float | None = None,  # of the pen; an ordinary felt pen unless told otherwise
-    angle_deg: float = 0.0,
-    shade: int = 40,
-    seed: int = 0,
-) -> Box:
-    """Write a digit onto the sheet, in place, and return the box around its ink."""
-    strokes = digit_strokes(digit, np.random.default_rng(seed))
-    matrix = placing(strokes, center_xy, height_px, angle_deg)
-    size_wh = (sheet_gray.shape[1], sheet_gray.shape[0])
-    ink = draw_strokes(strokes, size_wh, width_px or max(2.0, 0.08 * height_px), matrix=matrix)
-    share = ink / 255.0
-    sheet_gray[:] = np.round(sheet_gray * (1 - share) + shade * share).astype(np.uint8)
-    rows, columns = np.nonzero(ink > 127)
-    return Box(int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1)
-
-
-def as_frame(gray: np.ndarray, *, index: int = 0, time_s: float = 0.0, name: str = "drawn") -> Frame:
-    return Frame(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR), index, time_s, name)
-
-
-def middle_of_card(card: int, fps: float = 30.0) -> int:
-    """Index of the studio's frame in which a sheet is shown and at rest."""
-    return round((CARD_S * card + CARD_S / 2) * fps)
-
-
-class FakeClassifier:
-    """Says the labels it was given, in turn and over again; keeps the images it was shown."""
-
-    def __init__(self, labels: Sequence[str | None] = ("7",), confidences: Sequence[float] = (0.9,)) -> None:
-        self.labels = labels
-        self.confidences = confidences
-        self.images: list[np.ndarray] = []
-
-    def predict(self, images: Sequence[np.ndarray]) -> tuple[Prediction, ...]:
-        self.images = list(images)
-        return tuple(self._say(number, image) for number, image in enumerate(images))
-
-    def _say(self, number: int, image: np.ndarray) -> Prediction:
-        label = self.labels[number % len(self.labels)]
-        confidence = self.confidences[number % len(self.confidences)]
-        return Prediction(label, confidence, ((label or "8", confidence),), image)
-
-
-class FakeFinder:
-    """Finds the same regions in every frame."""
-
-    def __init__(self, regions: Sequence[Region]) -> None:
-        self.regions = tuple(regions)
-
-    def find(self, frame: Frame) -> tuple[Region, ...]:
-        return self.regions
-
-
-@contextmanager
-def mounted(folder: Path, size: str) -> Iterator[Path]:
-    """A disk of that size in the folder, for as long as the block lasts."""
-    folder.mkdir()
-    if not sys.platform.startswith("linux") or os.geteuid() != 0:
-        pytest.skip("needs root on Linux to mount a small disk")
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False, capture_output=True
-    )
-    if made.returncode != 0:
-        pytest.skip(f"no disk can be mounted here: {made.stderr.decode().strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 256 KiB of its own, which only root can make."""
@@ -254,16 +164,6 @@ def published_models() -> Path:
     except ModelError as error:
         pytest.skip(f"needs the digits model: {error}")
     return models
-
-
-def landmarker_path() -> Path:
-    """The hand landmarker's file, skipping where it or MediaPipe is missing."""
-    if find_spec("mediapipe") is None:  # to import it here would import TensorFlow as well
-        pytest.skip("needs MediaPipe")
-    try:
-        return find_asset("hand_landmarker")
-    except AssetError as error:
-        pytest.skip(f"needs the hand model: {error}")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import FakeClassifier, FakeFinder, as_frame, middle_of_card, paper, write
 
 from recognizer.errors import ModelError, SettingsError
 from recognizer.finders.writing import WritingFinder
@@ -12,6 +11,8 @@ from recognizer.smoothing import Smoother
 from recognizer.studio.scenes import Studio
 from recognizer.subjects.paper import without_unlikely
 from recognizer.values import Box, Prediction, Region
+from tests.helpers.drawing import as_frame, middle_of_card, paper, write
+from tests.helpers.fakes import FakeClassifier, FakeFinder
 
 FRAME = as_frame(paper())
 

@@ -6,13 +6,13 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from waiting import HANG_S
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-README = REPOSITORY / "README.md"
+from recognizer.system import paths
+from tests.helpers.waiting import HANG_S
+
+README = paths.ROOT / "README.md"
 if not README.is_file():
     pytest.skip("there is no README.md", allow_module_level=True)
 TEXT = README.read_text(encoding="utf-8")
@@ -65,8 +65,8 @@ def help_of(module, *words):
     """What the command prints when it is given --help behind its own words, which must make sense to it."""
     done = subprocess.run(
         [sys.executable, "-m", module, *words, "--help"],
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200"},
+        cwd=paths.ROOT,
+        env={**os.environ, "PYTHONPATH": str(paths.ROOT), "COLUMNS": "200"},
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -87,12 +87,12 @@ def test_the_two_commands_are_there():
 def test_a_command_is_one(words):
     """Its file or module is there, takes its words, and knows its flags."""
     if words and words[0].endswith(".py"):
-        assert (REPOSITORY / words[0]).is_file()
+        assert (paths.ROOT / words[0]).is_file()
     command = project_words(words)
     if command is None:
         assert words[0] == "start.py" or words[1] in OTHER_MODULES
         return
-    if is_handed_to_training(command) and not (REPOSITORY / "training" / "__main__.py").is_file():
+    if is_handed_to_training(command) and not (paths.ROOT / "training" / "__main__.py").is_file():
         pytest.skip("training has no command line here")
     text = help_of(*command)
     for word in command[1:]:
@@ -119,7 +119,7 @@ def anchors(text):
 def test_what_is_linked_to_is_there(target):
     file, _, anchor = target.partition("#")
     if file:
-        assert (REPOSITORY / file).exists()
+        assert (paths.ROOT / file).exists()
     else:
         assert anchor in anchors(TEXT)
 

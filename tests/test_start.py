@@ -3,12 +3,13 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from waiting import HANG_S
 
-START = Path(__file__).resolve().parents[1] / "start.py"
+from recognizer.system import paths
+from tests.helpers.waiting import HANG_S
+
+START = paths.ROOT / "start.py"
 
 
 @pytest.fixture

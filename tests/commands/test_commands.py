@@ -1,0 +1,395 @@
+"""The words of the command line: what each is for, what is answered to a wrong one, and what another process is handed."""
+
+import json
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from recognizer.cli import command, main
+from recognizer.commands import FORMER, WINDOW, WORDS, evaluate, other_process, read, train, workshop
+from recognizer.finders.writing import WritingFinder
+from recognizer.pipeline import Pipeline
+from recognizer.registry.card import CARD
+from recognizer.registry.synced import open_models
+from recognizer.samples.store import Samples
+from recognizer.system import paths
+from tests.helpers.drawing import paper, write
+from tests.helpers.fakes import FakeClassifier
+
+TRAINING = ("learn", "train digits", "evaluate mnist", "workshop look", "benchmark")
+
+
+class Processes:
+    """Stands for subprocess.Popen: remembers what was started, and ends as it is told to."""
+
+    def __init__(self) -> None:
+        self.started: list[list[str]] = []
+        self.ends: list[int | type[BaseException]] = [0]  # what each wait gives
+        self.terminated = 0
+
+    def __call__(self, command: Sequence[str], env: dict[str, str]) -> "Processes":
+        assert env["PYTHONPATH"].startswith(str(paths.ROOT))
+        self.started.append(list(command[1:]))
+        return self
+
+    def wait(self, timeout_s: float | None = None) -> int:
+        end = self.ends.pop(0)
+        if isinstance(end, int):
+            return end
+        raise end if end is KeyboardInterrupt else subprocess.TimeoutExpired("training", 10)
+
+    def terminate(self) -> None:
+        self.terminated += 1
+
+
+@pytest.fixture
+def processes(monkeypatch: pytest.MonkeyPatch) -> Processes:
+    started = Processes()
+    monkeypatch.setattr(other_process.subprocess, "Popen", started)
+    return started
+
+
+@pytest.fixture
+def no_model_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is found is a 7."""
+    always_7 = Pipeline("digits", WritingFinder(), FakeClassifier(["7"]))
+    monkeypatch.setattr(read, "open_pipeline", lambda task, models, *, smooth: always_7)
+
+
+def error_line(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """The one line that these words are answered with, on stderr and with exit code 2."""
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    return err
+
+
+def test_every_word_has_its_file_and_help_names_them_all(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in (WINDOW, *WORDS):
+        assert callable(command(name).run)
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    printed = capsys.readouterr().out
+    assert [word for word in WORDS if f"\n  {word} " not in printed] == []
+    assert "example:" in printed
+
+
+@pytest.mark.parametrize("word", ["tasks", "samples", "models", "train", "evaluate", "workshop"])
+def test_a_word_alone_says_what_may_follow_it(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    printed = []
+    for words in ([word], [word, "-h"], [word, "--help"]):
+        assert main(words) == 0
+        printed.append(capsys.readouterr().out)
+    assert len(set(printed)) == 1
+    assert printed[0].startswith(f"usage: python -m recognizer {word} WORD")
+    assert f"example:\n  python -m recognizer {word} " in printed[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "nearest"),
+    [
+        ("sampels list", "samples"),
+        ("model list", "models"),
+        ("samples lst", "list"),
+        ("models roll", "rollback"),
+        ("train digit", "digits"),
+        ("evaluate foto", "photos"),
+        ("workshop publsh", "publish"),
+        ("tasks nwe", "new"),
+    ],
+)
+def test_a_wrong_word_is_answered_with_the_nearest(
+    words: str, nearest: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert error_line(capsys, *words.split()).endswith(f"Did you mean {nearest}?\n")
+
+
+def test_a_word_like_no_other_is_answered_with_all(capsys: pytest.CaptureFixture[str]) -> None:
+    line = error_line(capsys, "xyzzy")
+    assert line == f"python -m recognizer knows no word 'xyzzy'. Words: {', '.join(WORDS)}.\n"
+    assert "Words: list, new." in error_line(capsys, "tasks", "--models")
+
+
+@pytest.mark.parametrize(("former", "now"), FORMER.items())
+def test_a_former_word_is_answered_with_the_one_of_today(
+    former: str, now: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = error_line(capsys, former, "anything")
+    assert line == f"{former} is now {now}. See: python -m recognizer {now} --help\n"
+    with pytest.raises(SystemExit, match="0"):
+        main([*now.split(), "--help"])
+
+
+@pytest.mark.parametrize(
+    ("words", "handed"),
+    [
+        ("learn signs --full --samples s", "training learn signs --full --samples s"),
+        ("learn --help", "training learn --help"),
+        ("train letters --kind fused", "training shipped letters --kind fused"),
+        ("evaluate photos DIR --task digits", "training evaluate photos DIR --task digits"),
+        ("workshop table --seeds 0 1", "training table --seeds 0 1"),
+        ("benchmark digits --fresh", "benchmarks digits --fresh"),
+    ],
+)
+def test_what_trains_is_handed_to_another_process_with_its_exit_code(
+    words: str, handed: str, processes: Processes
+) -> None:
+    processes.ends = [3]
+    assert main(words.split()) == 3
+    assert processes.started == [["-m", *handed.split()]]
+
+
+def test_every_word_that_is_listed_is_handed_over(processes: Processes) -> None:
+    processes.ends = [0] * 100
+    for group, words in (("train", train.WORDS), ("evaluate", evaluate.WORDS), ("workshop", workshop.WORDS)):
+        for word in words:
+            assert main([group, word]) == 0
+            assert processes.started[-1][-1] == word
+
+
+@pytest.mark.parametrize("words", TRAINING)
+def test_ctrl_c_waits_for_the_other_process_and_gives_130(words: str, processes: Processes) -> None:
+    processes.ends = [KeyboardInterrupt, 130]
+    assert main(words.split()) == 130
+    assert (processes.ends, processes.terminated) == ([], 0)
+
+
+@pytest.mark.parametrize("second", [KeyboardInterrupt, subprocess.TimeoutExpired])
+def test_a_process_that_does_not_end_after_ctrl_c_is_stopped(second: type[BaseException], processes: Processes) -> None:
+    processes.ends = [KeyboardInterrupt, second, -15]
+    assert main(["learn", "signs"]) == 130
+    assert (processes.ends, processes.terminated) == ([], 1)
+
+
+def test_a_process_that_a_signal_stopped_is_counted_as_shells_do(processes: Processes) -> None:
+    processes.ends = [-signal.SIGTERM]
+    assert main(["learn", "signs"]) == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize("words", TRAINING)
+def test_without_training_installed_it_is_one_line(
+    words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(other_process, "find_spec", lambda name: None)
+    assert "only the recognizer is installed. Get the whole project" in error_line(capsys, *words.split())
+
+
+def test_a_real_process_gets_the_words_in_the_same_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "trainer.py").write_text("import os, sys; print(os.getcwd(), sys.argv[1:]); sys.exit(7)")
+    assert other_process.run_module("trainer", ["learn", "नमस्ते"]) == 7
+    assert capfd.readouterr().out == f"{tmp_path} {['learn', 'नमस्ते']}\n"
+
+
+def digits_in(path: Path, digits: int = 1) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    gray = paper((320, 240))
+    for number in range(digits):
+        write(gray, 7, (70 + 90 * number, 120), 80)
+    assert cv2.imwrite(str(path), gray)
+    return path
+
+
+@pytest.mark.usefixtures("no_model_needed")
+def test_the_pictures_of_a_folder_are_read_in_natural_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "sheets"
+    for name, digits in (("10.png", 3), ("2.png", 2), (".hidden.png", 1), ("inside/1.png", 1)):
+        digits_in(folder / name, digits)
+    (folder / "notes.txt").write_text("no picture")
+    alone = digits_in(tmp_path / "alone.png")
+    assert main(["read", str(folder), str(alone), "--save", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{folder / '2.png'}: 77",
+        f"{folder / '10.png'}: 777",
+        f"{alone}: 7",
+    ]
+    saved = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert saved == ["0000-2-digits.png", "0001-10-digits.png", "0002-alone-digits.png"]
+
+
+@pytest.mark.usefixtures("no_model_needed")
+def test_a_folder_without_pictures_is_one_line_and_the_rest_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    alone = digits_in(tmp_path / "alone.png")
+    assert main(["read", str(tmp_path / "empty"), str(alone)]) == 1
+    out, err = capsys.readouterr()
+    assert out == f"{alone}: 7\n"
+    assert err == f"{tmp_path / 'empty'} holds no picture. Put JPEG or PNG files into it, or name a folder inside it.\n"
+    assert main(["read", str(tmp_path / "empty"), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["error"] == err.strip()
+
+
+def test_a_pattern_is_expanded_where_the_shell_does_not(tmp_path: Path) -> None:
+    for name in ("10.jpg", "2.jpg", "2.png", "[1].jpg"):
+        (tmp_path / name).touch()
+    pattern = str(tmp_path / "*.jpg")
+    found = [str(tmp_path / name) for name in ("2.jpg", "10.jpg", "[1].jpg")]
+    assert sorted(read.expanded(pattern, shell_expands=False)) == sorted(found)
+    numbered = read.expanded(str(tmp_path / "[0-9]*.jpg"), shell_expands=False)
+    assert numbered == found[:2]
+    assert read.expanded(pattern, shell_expands=True) == [pattern]
+    assert read.expanded(found[2], shell_expands=False) == [found[2]]  # a file of that very name
+    assert read.expanded("none-*.jpg", shell_expands=False) == ["none-*.jpg"]  # told as a file that is not there
+
+
+CONTENT = {"labels": ["ok", "stop"], "region": "hand", "kind": "pose"}
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model folder with one version of the task signs, where the commands look."""
+    folder = tmp_path / "models"
+    monkeypatch.setenv("RECOGNIZER_MODELS", str(folder))
+    monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path / "captures"))
+    with open_models(folder).publishing("signs") as draft:
+        (draft / CARD).write_text(json.dumps(CONTENT))
+        (draft / "model.tflite").write_bytes(b"network")
+        (draft / "more").mkdir()
+        (draft / "more" / "note.txt").write_text("inside")
+    return folder
+
+
+def files_below(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_an_exported_model_is_imported_whole_and_can_be_gone_back_from(
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, first = str(tmp_path / "signs.zip"), open_models(models).current("signs").name
+    assert main(["models", "export", "signs", path]) == 0
+    assert main(["models", "import", "signs", path]) == 0
+    second = open_models(models).current("signs")
+    assert capsys.readouterr().out.splitlines()[-1] == f"signs runs with {second.name}"
+    assert second.name != first
+    assert files_below(second) == files_below(models / "signs" / first)
+    assert (second / "more" / "note.txt").read_text() == "inside"
+    assert main(["models", "rollback", "signs"]) == 0
+    assert open_models(models).current("signs").name == first
+    assert main(["models", "import", "others", path]) == 0
+    assert open_models(models).tasks() == ["others", "signs"]
+
+
+def of_zip(path: Path, members: dict[str, bytes]) -> Callable[[], None]:
+    def write_it() -> None:
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in members.items():
+                archive.writestr(name, content)
+
+    return write_it
+
+
+CARD_BYTES = json.dumps(CONTENT).encode()
+GOOD = {"signs/1/card.json": CARD_BYTES, "signs/1/model.tflite": b"network"}
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ({}, "holds no card.json with a network"),
+        ({"signs/1/card.json": CARD_BYTES}, "holds no card.json with a network"),
+        ({**GOOD, "signs/1/../../../evil": b""}, "which is no file of a version"),
+        ({**GOOD, "/etc/signs/evil": b""}, "which is no file of a version"),
+        ({**GOOD, "signs/1/..\\..\\evil": b""}, "which is no file of a version"),
+        ({**GOOD, "signs/1/C:evil": b""}, "which is no file of a version"),
+        ({**GOOD, "loose": b""}, "which is no file of a version"),
+        ({**GOOD, "signs/2/card.json": CARD_BYTES}, "holds 2 versions. Import them one by one"),
+        ({**GOOD, "signs/1/card.json": b"{"}, "cannot be read as JSON"),
+        ({**GOOD, "signs/1/card.json": b'{"labels": "many"}'}, 'labels is "many"; it should be a list of names'),
+        ({**GOOD, "signs/1/card.json/inside": b""}, "cannot be written"),
+    ],
+)
+def test_a_bad_zip_is_one_line_and_places_nothing(
+    members: dict[str, bytes], said: str, models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = files_below(tmp_path)
+    of_zip(tmp_path / "bad.zip", members)()
+    assert said in error_line(capsys, "models", "import", "signs", str(tmp_path / "bad.zip"))
+    (tmp_path / "bad.zip").unlink()
+    assert [name for name in files_below(tmp_path) if not name.endswith(".lock")] == [
+        name for name in before if not name.endswith(".lock")
+    ]
+
+
+def test_what_is_no_zip_or_is_damaged_or_too_large_is_one_line(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "some.zip"
+    assert "cannot be read: No such file" in error_line(capsys, "models", "import", "signs", str(path))
+    path.write_text("no zip")
+    assert "is no zip that can be read" in error_line(capsys, "models", "import", "signs", str(path))
+    of_zip(path, GOOD)()
+    path.write_bytes(path.read_bytes().replace(b"network", b"notwork"))
+    assert "is no zip that can be read (Bad CRC-32" in error_line(capsys, "models", "import", "signs", str(path))
+    of_zip(path, GOOD)()
+    assert "cannot be the name of a task" in error_line(capsys, "models", "import", "../signs", str(path))
+    monkeypatch.setattr("recognizer.registry.archive.ZIP_LIMIT", 10)
+    assert "unpacks to more than" in error_line(capsys, "models", "import", "signs", str(path))
+    assert len(open_models(models).versions("signs")) == 1
+
+
+def test_tasks_are_listed_as_shipped_user_trained_or_waiting(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Samples().create_task("mugs", "box", ["red", "blue"])
+    with open_models(models).publishing("digits") as draft:
+        (draft / CARD).write_text(json.dumps({"labels": ["0", "1"], "region": "paper"}))
+    assert main(["tasks", "list"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "digits: shipped, paper, 0 1",
+        "letters: shipped, its model is not here",
+        "rps: shipped, its model is not here",
+        "mugs: waiting for a first model, box, red blue",
+        "signs: user-trained, hand, ok stop",
+    ]
+    (open_models(models).current("signs") / CARD).write_text("{")
+    assert main(["tasks", "list", "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines[3] == {
+        "task": "mugs",
+        "state": "waiting for a first model",
+        "subject": "box",
+        "labels": ["red", "blue"],
+    }
+    assert lines[4] == {"task": "signs", "state": "user-trained", "subject": None, "labels": []}
+
+
+def test_the_same_option_names_the_samples_everywhere(
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = ["--samples", str(tmp_path / "other")]
+    assert main(["tasks", "new", "mugs", "--subject", "box", "--labels", "red", *other]) == 0
+    assert main(["samples", "list", *other]) == 0
+    assert "mugs (box): 0 samples" in capsys.readouterr().out
+    assert main(["samples", "list"]) == 0
+    assert "No task in" in capsys.readouterr().out
+    picture = tmp_path / "picture.png"
+    assert cv2.imwrite(str(picture), np.full((60, 60, 3), 90, np.uint8))
+    for words in (["samples", "verify"], ["samples", "merge", "mugs", "mugs"], ["serve"], ["tasks", "list"]):
+        with pytest.raises(SystemExit, match="0"):
+            main([*words, *other, "--help"])
+        assert "--samples FOLDER" in capsys.readouterr().out
+
+
+def test_the_command_line_starts_as_a_module() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "recognizer", "train", "digit"],
+        cwd=paths.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == "python -m recognizer train knows no word 'digit'. Did you mean digits?\n"

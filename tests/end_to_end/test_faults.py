@@ -1,0 +1,746 @@
+"""What goes wrong while the program runs: cameras that fail, disks that fill, programs that are stopped."""
+
+import contextlib
+import errno
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from recognizer import loop, pipeline, values
+from recognizer.classifiers.classifier import Classifier
+from recognizer.cli import main
+from recognizer.errors import ModelError, SinkError
+from recognizer.finders.writing import WritingFinder
+from recognizer.overlay.overlay import Overlay
+from recognizer.pipeline import Pipeline
+from recognizer.registry import card
+from recognizer.registry import store as registry_store
+from recognizer.registry.synced import open_models
+from recognizer.samples import sample
+from recognizer.samples.store import Samples
+from recognizer.samples.verify import verify
+from recognizer.sinks import csv_log, png
+from recognizer.sinks import video as sinks_video
+from recognizer.smoothing import Smoother
+from recognizer.sources import decoding, newest_frame
+from recognizer.sources import source as sources_source
+from recognizer.sources.newest_frame import Live
+from recognizer.studio.scenes import Studio
+from recognizer.system import files, paths
+from recognizer.values import Box, Frame, Observation, Prediction, Region
+from tests.helpers.drawing import as_frame, middle_of_card, paper, write
+from tests.helpers.fakes import FakeClassifier, FakeFinder
+from tests.helpers.machine import mounted
+from tests.helpers.outputs import frames_of, rows_of
+from tests.helpers.signs import record
+from tests.helpers.waiting import HANG_S
+
+KILLS = int(os.environ.get("RECOGNIZER_KILLS", "0"))  # rounds of each test that kills; a few unless told
+POSIX = pytest.mark.skipif(os.name != "posix", reason="needs fork and signals of POSIX")
+
+
+class SteppedCamera:
+    """A camera whose pictures come when the test gives them; `give` returns once the reader waits for the next one."""
+
+    def __init__(self) -> None:
+        self._pictures: queue.Queue[np.ndarray | None] = queue.Queue()
+        self._waiting = threading.Semaphore(0)
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        self._waiting.release()
+        picture = self._pictures.get()
+        return picture is not None, picture
+
+    def give(self, picture: np.ndarray | None) -> None:
+        assert self._waiting.acquire(timeout=HANG_S)
+        self._pictures.put(picture)
+        assert self._waiting.acquire(timeout=HANG_S)
+        self._waiting.release()
+
+    def end(self) -> None:
+        self._pictures.put(None)
+
+    def release(self) -> None: ...
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def numbered(number: int) -> np.ndarray:
+    return np.full((48, 64, 3), number, np.uint8)
+
+
+def test_a_frame_is_at_most_two_intervals_old_when_a_slow_classifier_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A camera of 30 frames a second before a classifier that takes 200 ms; the clock goes on only with the camera."""
+    interval_s, slow_s = 1 / 30, 0.2
+    clock, camera = Clock(), SteppedCamera()
+    monkeypatch.setattr(newest_frame.time, "perf_counter", clock)
+    taken_s = {0: clock.now_s}
+
+    def camera_goes_on_for(duration_s: float) -> None:
+        until_s = clock.now_s + duration_s
+        while clock.now_s + interval_s <= until_s:
+            clock.now_s += interval_s
+            number = len(taken_s)
+            taken_s[number] = clock.now_s
+            camera.give(numbered(number))
+        clock.now_s = until_s
+
+    class SlowClassifier(FakeClassifier):
+        def predict(self, images: list[np.ndarray]) -> tuple[Prediction, ...]:
+            camera_goes_on_for(slow_s)
+            return super().predict(images)
+
+    region = Region(Box(4, 4, 40, 40), numbered(200)[..., 0])
+    ages_s, shown_after_s, numbers = [], [], []
+    with Live("camera 0", camera, numbered(0), lambda: None, "gone") as source:  # type: ignore[arg-type]
+        with Pipeline("digits", FakeFinder([region]), SlowClassifier()) as slow:
+            for frame in source:
+                number = int(frame.image_bgr[0, 0, 0])
+                numbers.append(number)
+                ages_s.append(clock.now_s - taken_s[number])
+                observation = slow.step(frame)
+                assert observation.predictions[0].label == "7"
+                shown_after_s.append(clock.now_s - taken_s[number])
+                if len(numbers) == 20:
+                    break
+            camera.end()
+            source.stop()
+    assert max(ages_s) <= 2 * interval_s
+    assert max(shown_after_s) <= 2 * interval_s + slow_s + 1e-9
+    assert min(np.diff(numbers)) >= 5, "what came while the classifier worked is left out, not kept for later"
+    assert len(taken_s) > 5 * len(numbers)
+
+
+def noise(shape: tuple[int, int]) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+
+
+def sheet(size_wh: tuple[int, int]) -> np.ndarray:
+    gray = paper(size_wh)
+    write(gray, 4, (size_wh[0] / 2, size_wh[1] / 2), 0.5 * size_wh[1])
+    return as_frame(gray).image_bgr
+
+
+def gray_of(picture_bgr: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(picture_bgr, cv2.COLOR_BGR2GRAY)
+
+
+def with_alpha(picture_bgr: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(picture_bgr, cv2.COLOR_BGR2BGRA)
+
+
+def test_hands_are_found_on_through_changes_of_size(hand_models: Path) -> None:
+    """A camera that changes its format while it runs; hands are followed from frame to frame."""
+    sizes = [(640, 480), (320, 240), (480, 640), (1280, 720), (160, 640), (640, 480)]
+    with pipeline.open_pipeline("rps", hand_models, smooth=True) as signs:
+        found = []
+        for part, size_wh in enumerate(sizes):
+            studio = Studio("rps", size_wh)
+            for step in range(6):
+                index = middle_of_card(0) + step
+                frame = Frame(studio.frame(index).image_bgr, 6 * part + step, (6 * part + step) / 30, "camera 0")
+                found.append(len(signs.step(frame).regions))
+    assert [found[6 * part + 5] for part in (0, 1, 3, 5)] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        [np.zeros((240, 320, 3), np.uint8)] * 3,
+        [sheet((640, 480)), sheet((160, 120)), sheet((240, 320))],
+        [noise((240, 320)), noise((1, 320)), noise((240, 1))],
+        [None, None, None],
+        [sheet((320, 240))] * 3,
+        [gray_of(sheet((320, 240))), gray_of(sheet((320, 240))).astype(np.uint16) << 8, with_alpha(sheet((320, 240)))],
+    ],
+    ids=["black", "another size", "noise and strips", "no pictures", "frozen", "other colours"],
+)
+def test_the_run_goes_on_through_what_a_camera_gives_in_the_middle(
+    odd: list[np.ndarray | None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(newest_frame, "READ_PAUSE_S", 0.0)
+    for name in ("SILENCE_S", "GONE_S"):
+        monkeypatch.setattr(newest_frame, name, HANG_S)
+    camera = SteppedCamera()
+    live = Live("camera 0", camera, sheet((320, 240)), lambda: None, "gone")  # type: ignore[arg-type]
+    monkeypatch.setattr(loop, "open_source", lambda *_, **__: live)
+    labels: list[tuple[str, ...]] = []
+    coming = iter([*odd, *[sheet((320, 240))] * 3])
+
+    class ReadingOn(FakeClassifier):
+        """Each read frame brings the next picture of the camera."""
+
+        def predict(self, images: list[np.ndarray]) -> tuple[Prediction, ...]:
+            said = super().predict(images)
+            labels.append(tuple(str(one.label) for one in said))
+            for picture in coming:
+                camera.give(picture)
+                if picture is not None:
+                    break
+            else:
+                camera.end()
+                live.stop()
+            return said
+
+    monkeypatch.setattr(
+        pipeline,
+        "open_pipeline",
+        lambda task, models, **named: Pipeline(task, WritingFinder(video=True), ReadingOn(["4"]), Smoother()),
+    )
+    no_models = str(tmp_path / "models")
+    assert main(["--headless", "--output", str(tmp_path), "--source", "0", "--models", no_models]) == 0
+    assert labels[0] == labels[-1] == ("4",)
+    seen = frames_of(tmp_path / "annotated.mp4")
+    assert seen == len({row["frame"] for row in rows_of(tmp_path)}) == len(labels)
+
+
+STATES = ["a model opens", "the camera opens", "a file opens", "a frame comes", "a frame is read", "a frame is written"]
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_ctrl_c_ends_every_state_with_130_and_nothing_left_open(
+    state: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closed: list[str] = []
+
+    def interrupted_in(here: str, frame: Frame | None = None) -> None:
+        if here == state and (frame is None or frame.index == 2):
+            raise KeyboardInterrupt
+
+    class Camera(sources_source.Source):
+        def __iter__(self) -> Iterator[Frame]:
+            for index in range(4):
+                frame = Frame(sheet((320, 240)), index, index / 30, self.name)
+                interrupted_in("a frame comes", frame)
+                yield frame
+
+        def close(self) -> None:
+            closed.append("camera")
+
+    class Finder(WritingFinder):
+        def find(self, frame: Frame) -> tuple[Region, ...]:
+            interrupted_in("a frame is read", frame)
+            return super().find(frame)
+
+        def close(self) -> None:
+            closed.append("finder")
+
+    class Log(csv_log.CsvLog):
+        def __enter__(self) -> "Log":
+            interrupted_in("a file opens")
+            super().__enter__()
+            return self
+
+        def write(self, observation: values.Observation) -> None:
+            interrupted_in("a frame is written", observation.frame)
+            super().write(observation)
+
+        def close(self) -> None:
+            closed.append("log")
+            super().close()
+
+    def open_pipeline(task: str, models: Path, **named: object) -> Pipeline:
+        interrupted_in("a model opens")
+        return Pipeline(task, Finder(), FakeClassifier(["4"]))
+
+    def open_source(*_: object, **__: object) -> Camera:
+        interrupted_in("the camera opens")
+        return Camera("camera 0", live=True)
+
+    monkeypatch.setattr(pipeline, "open_pipeline", open_pipeline)
+    monkeypatch.setattr(loop, "open_source", open_source)
+    monkeypatch.setattr(loop, "CsvLog", Log)
+    assert main(["--headless", "--output", str(tmp_path), "--source", "0"]) == 130
+    assert capsys.readouterr().err == ""
+    opened = {"a model opens": [], "the camera opens": ["finder"], "a file opens": ["camera", "finder"]}
+    assert sorted(closed) == opened.get(state, ["camera", "finder", "log"])
+    if state in STATES[3:]:
+        assert frames_of(tmp_path / "annotated.mp4") >= 2
+        assert len(rows_of(tmp_path)) == 2
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_ctrl_c_that_a_library_drops_ends_the_run_at_the_next_frame(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Dropping(WritingFinder):
+        def find(self, frame: Frame) -> tuple[Region, ...]:
+            if frame.index == 2:
+                with contextlib.suppress(KeyboardInterrupt):
+                    signal.raise_signal(signal.SIGINT)
+            return super().find(frame)
+
+    monkeypatch.setattr(pipeline, "open_pipeline", lambda *_, **__: Pipeline("digits", Dropping(), FakeClassifier()))
+    words = ["--headless", "--source", "studio", "--max-frames", "9", "--output", str(tmp_path)]
+    assert main(words) == 130
+    assert len({row["frame"] for row in rows_of(tmp_path)}) == 3
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_that_an_import_makes_an_error_of_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def open_pipeline(*_: object, **__: object) -> Pipeline:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt as pressed:
+            raise ImportError("initialization failed") from pressed
+        raise AssertionError
+
+    monkeypatch.setattr(pipeline, "open_pipeline", open_pipeline)
+    assert main(["--headless", "--source", "studio", "--output", str(tmp_path)]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def ran(*words: str, code: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """The program in a process of its own, with that Python code run first."""
+    start = f"{code}\nimport runpy, sys\nrunpy.run_module('recognizer', run_name='__main__', alter_sys=True)"
+    return subprocess.run(
+        [sys.executable, "-c", start, *words],
+        env={**os.environ, "PYTHONPATH": str(paths.ROOT), **environment},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=HANG_S,
+    )
+
+
+def test_ctrl_c_between_two_parts_of_mediapipe_says_nothing(hand_models: Path, tmp_path: Path) -> None:
+    stopped = """
+import recognizer.finders.hands as hands
+real = hands.open_landmarker
+def opened(*words, eager, **options):
+    if eager:
+        raise KeyboardInterrupt
+    return real(*words, eager=eager, **options)
+hands.open_landmarker = opened
+"""
+    ended = ran("--task", "rps", "--source", "studio", "--headless", "--output", str(tmp_path), code=stopped)
+    assert (ended.returncode, ended.stderr) == (130, "")
+
+
+@POSIX
+@pytest.mark.parametrize("task", ["digits", "rps"])
+def test_ctrl_c_at_random_moments_ends_a_run_with_130_and_no_half_file(
+    task: str, hand_models: Path, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(len(task))
+    start = "import runpy, cv2; from recognizer import cli; print('started', flush=True)"
+    start += "; runpy.run_module('recognizer', run_name='__main__', alter_sys=True)"
+    words = ["--task", task, "--source", "studio", "--headless", "--max-frames", "100000", "--output", str(tmp_path)]
+    for _ in range(KILLS or 1):
+        child = subprocess.Popen(
+            [sys.executable, "-c", start, *words],
+            env={**os.environ, "PYTHONPATH": str(paths.ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in what a shell runs behind
+        )
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"started\n"
+        time.sleep(rng.uniform(0.0, 2.0))
+        child.send_signal(signal.SIGINT)
+        try:
+            _, said = child.communicate(timeout=HANG_S)
+        finally:
+            child.kill()
+        assert child.returncode == 130, said.decode()
+        assert [name for name in names_in(tmp_path) if name.startswith(".")] == []
+
+
+def stopped_registry(*words: str) -> object:
+    command = [sys.executable, "-m", "tests.helpers.stopped_registry", *words]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S, cwd=paths.ROOT)
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("operation", "before", "after"), [("publish", "second", "new"), ("rollback", "second", "first")]
+)
+def test_a_program_stopped_before_any_step_leaves_the_old_model_or_the_new_one(
+    tmp_path: Path, operation: str, before: str, after: str
+) -> None:
+    found = stopped_registry("steps", operation, str(tmp_path))
+    assert isinstance(found, list)
+    assert found[-1]["status"] == 0
+    assert len(found) > 4
+    assert found[0]["in use"] == before
+    assert found[-1]["in use"] == after
+    assert {left["in use"] for left in found} == {before, after}
+    assert {left["next"] for left in found} == {"next"}
+
+
+@POSIX
+def test_a_version_whose_deletion_is_stopped_is_there_or_gone(tmp_path: Path) -> None:
+    found = stopped_registry("steps", "delete", str(tmp_path))
+    assert isinstance(found, list)
+    assert {left["versions"] for left in found} == {1, 2}
+    assert {left["in use"] for left in found} == {"second"}
+
+
+@POSIX
+def test_kill_9_at_random_moments_of_publishing_leaves_a_whole_model(tmp_path: Path) -> None:
+    found = stopped_registry("kill", str(KILLS or 25), str(tmp_path))
+    assert isinstance(found, dict)
+    assert [note for note in found["seen"] if not note.isdecimal()] == []
+    assert found["forgotten"] == 0
+    assert int(found["seen"][-1]) > 5
+
+
+def test_programs_that_publish_at_once_forget_none_of_each_other(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.helpers.stopped_registry", "publish", "25", str(tmp_path)]
+    children = [subprocess.Popen(command, cwd=paths.ROOT, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [child.wait(HANG_S) for child in children] == [0, 0]
+    pointer = json.loads((tmp_path / "signs" / registry_store.CURRENT).read_text())
+    assert len({pointer["version"], *pointer["previous"]}) == 50
+    assert len(open_models(tmp_path).versions("signs")) == 50
+
+
+def publish(models: Path, size: int = 100) -> Path:
+    with open_models(models).publishing("signs") as draft:
+        (draft / "model.tflite").write_bytes(bytes(size))
+        (draft / card.CARD).write_text('{"labels": ["ok"]}')
+    return open_models(models).current("signs")
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("filler", [1 << 20, 0], ids=["a network", "the pointer"])
+def test_a_disk_that_is_full_while_publishing_keeps_the_old_model(small_disk: Path, filler: int) -> None:
+    before = publish(small_disk)
+    there = names_in(small_disk / "signs")
+    with pytest.raises(ModelError, match="signs cannot be written .*No space left on device.*Free some space"):
+        with open_models(small_disk).publishing("signs") as draft:
+            (draft / card.CARD).write_text('{"labels": ["ok"]}')
+            with contextlib.suppress(OSError) if not filler else contextlib.nullcontext():
+                with open(draft / "model.tflite", "wb", buffering=0) as network:
+                    while network.write(bytes(filler or 4096)):  # to the last page
+                        pass
+    assert open_models(small_disk).current("signs") == before
+    assert names_in(small_disk / "signs") == there
+    assert publish(small_disk) != before
+
+
+def test_what_killed_programs_left_among_the_models_is_swept_after_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = publish(tmp_path)
+    left = [".draft-killed", ".deleted-20200101-000000", ".current.json-killed"]
+    for name in left[:2]:
+        (tmp_path / "signs" / name).mkdir()
+        (tmp_path / "signs" / name / "model.tflite").write_bytes(b"half")
+    (tmp_path / "signs" / left[2]).write_bytes(b"{")
+    (tmp_path / "signs" / ".of-the-user").mkdir()
+    publish(tmp_path)
+    assert set(left) < set(names_in(tmp_path / "signs")), "another program may be writing them"
+    now_s = time.time()
+    monkeypatch.setattr(registry_store.time, "time", lambda: now_s + 25 * 3600)
+    newest = publish(tmp_path)
+    assert names_in(tmp_path / "signs") == sorted(
+        [".of-the-user", "current.json", *open_models(tmp_path).versions("signs")]
+    )
+    assert {version.name, newest.name} < set(open_models(tmp_path).versions("signs"))
+
+
+def noisy(index: int) -> Observation:
+    """What no codec makes small."""
+    image_bgr = np.random.default_rng(index).integers(0, 256, (120, 160, 3), np.uint8)
+    return Observation(Frame(image_bgr, index, index / 30, "drawn"), "digits")
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_a_disk_that_fills_up_ends_a_recording_that_can_be_seen(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sinks_video, "DISK_RESERVE", 1 << 20)  # FFmpeg keeps a quarter of that in memory
+    with mounted(tmp_path / "disk", "3m") as disk:
+        video = disk / f"run{suffix}"
+        index = 0
+        with pytest.raises(SinkError, match="run.* No space left on device.*free some space"):
+            with sinks_video.VideoWriter(video, Overlay(help_line="")) as sink:
+                while index < 1000:
+                    sink.write(noisy(index))
+                    index += 1
+        assert 3 < index == frames_of(video)
+        assert names_in(disk) == [video.name]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_a_recording_that_lost_frames_is_not_taken_for_a_whole_one(
+    small_disk: Path,
+    suffix: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where a quota is used up, and the disk is not full."""
+    monkeypatch.setattr(sinks_video, "DISK_RESERVE", 0)
+    decoding.silence_opencv()
+    with pytest.raises(SinkError, match="could not be finished"):
+        with sinks_video.VideoWriter(small_disk / f"run{suffix}", Overlay(help_line="")) as sink:
+            for index in range(60):
+                sink.write(noisy(index))
+    assert names_in(small_disk) == []
+
+
+def test_a_disk_that_is_full_at_the_end_keeps_the_old_picture_and_leaves_no_other(small_disk: Path) -> None:
+    path = small_disk / "sheet.png"
+    png.write_png(path, np.zeros((4, 4, 3), np.uint8))
+    before = path.read_bytes()
+    with pytest.raises(SinkError, match="sheet.png.*No space left on device"):
+        png.write_png(path, noise((400, 400)))
+    assert path.read_bytes() == before
+    assert names_in(small_disk) == [path.name]
+
+
+def test_models_that_cannot_be_written_are_read_and_changes_are_refused(small_disk: Path) -> None:
+    publish(small_disk)
+    current = publish(small_disk)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    for change in (publish, lambda models: open_models(models).rollback("signs")):
+        with pytest.raises(ModelError, match="signs cannot be written .*Read-only file system.*--models"):
+            change(small_disk)
+    assert open_models(small_disk).current("signs") == current
+
+
+def test_a_pointer_that_cannot_be_replaced_takes_the_new_version_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = publish(tmp_path)
+    there = names_in(tmp_path / "signs")
+    monkeypatch.setattr(files, "replace", lambda *_: _raise(OSError(errno.ENOSPC, "No space left on device")))
+    with pytest.raises(ModelError, match="No space left"):
+        publish(tmp_path)
+    assert names_in(tmp_path / "signs") == there
+    assert open_models(tmp_path).current("signs") == before
+
+
+def test_ctrl_c_behind_the_pointer_keeps_the_version_that_it_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path)
+    real = files.replace
+
+    def replace(source: Path, target: Path) -> None:
+        real(source, target)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files, "replace", replace)
+    with pytest.raises(KeyboardInterrupt):
+        publish(tmp_path)
+    assert names_in(open_models(tmp_path).current("signs")) == ["card.json", "model.tflite"]
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
+def test_models_published_while_the_clock_goes_back_are_current_and_undone_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = []
+    for second in (5_000_000, 4_000_000, 4_000_000, 9_000_000, 0):
+        monkeypatch.setattr(registry_store.time, "gmtime", lambda second=second: time.localtime(second))
+        published.append(publish(tmp_path))
+        assert open_models(tmp_path).current("signs") == published[-1]
+    assert len(set(published)) == 5
+    for before in reversed(published[:-1]):
+        open_models(tmp_path).rollback("signs")
+        assert open_models(tmp_path).current("signs") == before
+
+
+def test_a_smoother_outlives_frames_whose_clock_jumps() -> None:
+    smoother = Smoother()
+    region = Region(Box(10, 10, 40, 60), np.full((50, 30), 255, np.uint8))
+    seven = Prediction("7", 0.9, (("7", 0.9),), region.crop)
+    one = Prediction("1", 0.9, (("1", 0.9),), region.crop)
+    for time_s in (0.0, 0.03, 5000.0, 5000.03, -200.0, -199.97, 0.0, 0.0):
+        assert len(smoother.update(time_s, (region,), (seven,))) == 1
+    for step in range(90):
+        (shown,) = smoother.update(3 + step / 30, (region,), (one,))
+    assert shown.label == "1"
+
+
+def learning(captures: Path, models: Path, **others: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "training", "learn", "signs", "--samples", str(captures)]
+    environment = {**os.environ, "PYTHONPATH": str(paths.ROOT), **others}
+    return subprocess.Popen(
+        [*command, "--models", str(models)],
+        cwd=paths.ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+@pytest.mark.slow
+@POSIX
+def test_kill_9_at_random_moments_of_learning_leaves_whole_samples_and_models(tmp_path: Path) -> None:
+    captures, models = tmp_path / "captures", tmp_path / "models"
+    store = record(captures, {"fist": 6, "five": 6})
+    began_s = time.monotonic()
+    whole = learning(captures, models)
+    assert whole.wait(HANG_S) == 0, whole.stderr
+    took_s = time.monotonic() - began_s
+    rng = np.random.default_rng(0)
+    for _ in range(KILLS or 2):
+        record(captures, {"fist": 1}, seed=int(rng.integers(1 << 30)))
+        child = learning(captures, models)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(rng.uniform(0.3, 1.0) * took_s)
+        child.send_signal(signal.SIGKILL)
+        child.wait(HANG_S)
+        assert verify(store) == []
+        Classifier(open_models(models).current("signs"), "hand-pose-1")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_words_that_a_terminal_cannot_show_are_spelled_out(encoding: str, tmp_path: Path) -> None:
+    Samples(tmp_path).create_task("grüße", "hand", ["שלום"])
+
+    def said(*words: str) -> str:
+        environment = {**os.environ, "PYTHONPATH": str(paths.ROOT), "RECOGNIZER_CAPTURES": str(tmp_path)}
+        ran = subprocess.run(
+            [sys.executable, "-m", "recognizer", *words],
+            env={**environment, "PYTHONIOENCODING": encoding},
+            capture_output=True,
+            timeout=HANG_S,
+        )
+        assert ran.returncode == 0, ran.stderr.decode(encoding)
+        return ran.stdout.decode(encoding)
+
+    assert ("שלום" if encoding == "utf-8" else r"\u05e9") in said("samples", "list")
+    assert "שלום" in json.dumps(json.loads(said("samples", "list", "--json").splitlines()[0]), ensure_ascii=False)
+
+
+def test_names_that_the_systems_encoding_has_no_letters_for_are_told(tmp_path: Path) -> None:
+    """As on a Linux whose language is German in ISO 8859-1."""
+    store = Samples(tmp_path)
+    store.create_task("signs", "paper", ["שלום", "ok"])
+    region = Region(Box(10, 10, 40, 60), np.full((50, 30), 255, np.uint8))
+    store.add("signs", "שלום", region, as_frame(paper()), "first", "drawn")
+    narrow = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "RECOGNIZER_CAPTURES": str(tmp_path)}
+    for words in (["samples", "verify", "--set-aside"], ["samples", "export", str(tmp_path / "x.zip")]):
+        ended = ran(*words, **narrow)
+        assert ended.returncode == 2, ended
+        assert "cannot be a file's name in ascii. Set PYTHONUTF8=1" in ended.stderr
+        assert len(ended.stderr.splitlines()) == 1
+    assert verify(store) == []
+
+
+@pytest.fixture(scope="module")
+def languages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the languages of countries where numbers have commas, and where I is not the capital of i."""
+    folder = tmp_path_factory.mktemp("languages")
+    for name in ("de_DE", "tr_TR"):
+        try:
+            command = ["localedef", "-i", name, "-f", "UTF-8", str(folder / f"{name}.UTF-8")]
+            subprocess.run(command, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"needs localedef and its languages: {error}")
+    return folder
+
+
+@pytest.mark.slow
+def test_hands_are_read_alike_in_every_language(languages: Path, hand_models: Path, tmp_path: Path) -> None:
+    """Qt sets the whole process to the language of the system once a window opens."""
+    code = "import locale; locale.setlocale(locale.LC_ALL, '')"
+    read = []
+    for language in ("C.UTF-8", "de_DE.UTF-8", "tr_TR.UTF-8"):
+        words = ["--task", "rps", "--source", "studio", "--headless", "--max-frames", "8"]
+        words += ["--output", str(tmp_path / language)]
+        ended = ran(*words, code=code, LOCPATH=str(languages), LC_ALL=language)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        read.append(rows_of(tmp_path / language))
+    assert read[0] == read[1] == read[2]
+
+
+@pytest.mark.slow
+def test_a_home_that_cannot_be_written_is_not_needed(hand_models: Path, tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "file" / "home")
+    (tmp_path / "file").touch()
+    away = dict.fromkeys(("HOME", "USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR"), nowhere)
+    output = str(tmp_path / "output")
+    ended = ran(
+        "--task", "rps", "--source", "studio", "--headless", "--max-frames", "3", "--output", output, **away
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, "")
+    captures, models = tmp_path / "captures", tmp_path / "models"
+    record(captures, {"fist": 2, "five": 2})
+    child = learning(captures, models, **away)
+    assert child.wait(HANG_S) == 0, child.stderr and child.stderr.read()
+
+
+def test_samples_and_models_lie_under_any_name(tmp_path: Path) -> None:
+    home = tmp_path / "mes données 石头 ✎"
+    captures, models = home / "échantillons", home / "les modèles"
+    record(captures, {"fist": 2, "five": 2})
+    child = learning(captures, models)
+    assert child.wait(HANG_S) == 0, child.stderr and child.stderr.read()
+    Classifier(open_models(models).current("signs"), "hand-pose-1")
+    assert verify(Samples(captures)) == []
+
+
+def test_samples_taken_while_the_clock_goes_back_stay_in_the_order_they_were_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Samples(tmp_path)
+    store.create_task("signs", "paper", ["ok"])
+    region = Region(Box(10, 10, 40, 60), np.full((50, 30), 255, np.uint8))
+    taken = []
+    for year in (2030, 1970, 2030, 2001):
+        monkeypatch.setattr(sample, "datetime", FixedDate(year))
+        taken.append(store.add("signs", "ok", region, as_frame(paper()), sample.new_session(), "drawn").path)
+    monkeypatch.undo()
+    assert [one.path for one in Samples(tmp_path).read("signs")] == taken
+    assert len({one.session for one in store.read("signs")}) == 4
+    assert verify(store) == []
+
+
+class FixedDate:
+    """A `datetime` whose now is that year, whenever it is asked."""
+
+    def __init__(self, year: int) -> None:
+        self._now = datetime(year, 1, 1, tzinfo=UTC)
+
+    def now(self, zone: object) -> datetime:
+        return self._now
+
+
+def test_names_with_spaces_and_letters_of_any_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], published_models: Path
+) -> None:
+    home = tmp_path / "mes données 石头 ✎"
+    home.mkdir()
+    models = home / "les modèles"
+    models.symlink_to(published_models, target_is_directory=True)
+    (home / "päper 1.png").write_bytes(cv2.imencode(".png", sheet((320, 240)))[1].tobytes())
+    monkeypatch.chdir(home)
+    options = ["--models", "les modèles"]
+    assert main(["read", "päper 1.png", "--save", "out put/ü", *options]) == 0
+    assert capsys.readouterr().out.startswith("päper 1.png: 4")
+    assert len(names_in(home / "out put" / "ü")) == 1
+    for source in ("päper 1.png", "out put/ü", str(home / "réc 1" / "annotated.mp4")):
+        output = home / ("réc 1" if source == "päper 1.png" else "réc 2")
+        assert main(["--headless", "--source", source, "--output", str(output), *options]) == 0
+        assert frames_of(output / "annotated.mp4") == 1

@@ -1,0 +1,168 @@
+"""Hand signs without joints: read by the version beside that looks at pixels, through the whole live pipeline."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recognizer.classifiers.hands import HandClassifier
+from recognizer.classifiers.heads import Head
+from recognizer.classifiers.rejection import FeatureStatistics
+from recognizer.finders.still_hand import HeldFinder
+from recognizer.overlay.overlay import Overlay
+from recognizer.pipeline import Pipeline
+from recognizer.preprocess import pictures, pose
+from recognizer.registry import card as registry_card
+from recognizer.registry.synced import open_models
+from recognizer.smoothing import Smoother
+from recognizer.subjects.hands import Signs
+from recognizer.values import Box, Frame, Hand, Prediction, Region, as_json
+from recognizer.window.game import held_sign
+from tests.helpers.still_hands import FPS, BlindHands, Stream, a_room, with_hand
+
+LABELS = [*"ABCDEFGHIK"]
+EVERYTHING = {"min_confidence": 0.0, "max_distance": 1e9}  # gets a label
+RNG = np.random.default_rng(0)
+CROP = RNG.integers(0, 255, (90, 90, 3), np.uint8)
+WITHOUT_JOINTS = Region(Box(0, 0, 90, 90), CROP)
+WITH_JOINTS = Region(Box(0, 0, 90, 90), CROP, hand=Hand(RNG.normal(45, 20, (21, 3)).astype(np.float32), "left", 0.9))
+
+
+def publish(models: Path, name: str, kind: str, prepared: str, **card: object) -> Path:
+    """A version of the task letters with its card alone."""
+    folder = models / "letters" / name
+    folder.mkdir(parents=True)
+    card = {"labels": LABELS, "kind": kind, "preprocess": prepared, "rejection": EVERYTHING, "region": "hand", **card}
+    (folder / registry_card.CARD).write_text(json.dumps(card))
+    return folder
+
+
+def publish_joints(models: Path) -> Path:
+    """A version that looks at joints, and says A of all."""
+    folder = publish(models, "2", "pose", pose.VERSION, features="input")
+    Head(np.zeros((pose.SIZE, len(LABELS) + 1), np.float32), np.eye(len(LABELS) + 1, dtype=np.float32)[0]).save(
+        folder / "head.npz"
+    )
+    FeatureStatistics(np.zeros((len(LABELS), pose.SIZE), np.float32), np.eye(pose.SIZE, dtype=np.float32)).save(
+        folder / "features.npz"
+    )
+    open_models(models).point_to("letters", "2")
+    return folder
+
+
+def publish_pixels(models: Path, digits: Path, name: str = "1", **card: object) -> Path:
+    """A version that looks at pixels: the network of digits, under other labels."""
+    folder = publish(models, name, "pixels", pictures.HAND_VERSION, **card)
+    for file in ("model.tflite", "features.npz"):
+        shutil.copy(digits / file, folder)
+    return folder
+
+
+@pytest.fixture
+def digits(published_models: Path) -> Path:
+    return open_models(published_models).current("digits")
+
+
+def test_a_region_without_joints_is_read_by_pixels_beside(tmp_path, digits):
+    folder = publish_joints(tmp_path)
+    beside = publish_pixels(tmp_path, digits)
+    (prediction,) = HandClassifier(folder).predict([WITHOUT_JOINTS])
+    (alone,) = HandClassifier(beside).predict([WITHOUT_JOINTS])
+    assert prediction.label == alone.label
+    assert prediction.label in LABELS
+    assert prediction.top == alone.top
+    np.testing.assert_array_equal(prediction.image, pictures.hand_image(CROP))
+    both = HandClassifier(folder).predict([WITH_JOINTS, WITHOUT_JOINTS])
+    assert both[0].label == "A", "joints are read as ever"
+    assert both[1].label == alone.label
+
+
+def test_without_a_version_of_pixels_there_is_no_label(tmp_path):
+    (prediction,) = HandClassifier(publish_joints(tmp_path)).predict([WITHOUT_JOINTS])
+    assert (prediction.label, prediction.top) == (None, ())
+    assert prediction.image.shape == (28, 28)
+
+
+BROKEN = {
+    "no network": lambda folder: (folder / "model.tflite").unlink(),
+    "half a network": lambda folder: (folder / "model.tflite").write_bytes(b"half"),
+    "no statistics": lambda folder: (folder / "features.npz").unlink(),
+    "a damaged card": lambda folder: (folder / "card.json").write_text("{"),
+}
+
+
+@pytest.mark.parametrize("breaks", BROKEN.values(), ids=BROKEN)
+def test_a_broken_version_beside_does_not_keep_the_good_one_from_loading(tmp_path, digits, breaks):
+    folder = publish_joints(tmp_path)
+    breaks(publish_pixels(tmp_path, digits))
+    said = HandClassifier(folder).predict([WITHOUT_JOINTS, WITH_JOINTS])
+    assert [prediction.label for prediction in said] == [None, "A"]
+
+
+@pytest.mark.parametrize(
+    "card",
+    [{"labels": [*"ABCDEFGHIZ"]}, {"labels": LABELS[:3]}, {"preprocess": "another"}, {"rejection": None}],
+    ids=["a label that is not known", "labels of another network", "another preprocess", "no thresholds"],
+)
+def test_a_version_beside_that_does_not_fit_says_nothing(tmp_path, digits, card):
+    folder = publish_joints(tmp_path)
+    publish_pixels(tmp_path, digits, **card)
+    assert HandClassifier(folder).predict([WITHOUT_JOINTS])[0].label is None
+
+
+def test_the_newest_version_of_a_kind(tmp_path, digits):
+    assert open_models(tmp_path).newest("letters", "pixels") is None
+    publish_pixels(tmp_path, digits, "1")
+    newer = publish_pixels(tmp_path, digits, "3")
+    publish_joints(tmp_path)
+    publish_pixels(tmp_path, digits, ".draft-4")
+    (publish_pixels(tmp_path, digits, "5") / "card.json").write_text("no card")
+    assert open_models(tmp_path).newest("letters", "pixels") == newer
+    assert open_models(tmp_path).newest("rps", "pixels") is None
+
+
+def test_a_hand_held_into_the_box_gets_its_label_from_the_camera_to_the_screen(tmp_path, digits):
+    folder = publish_joints(tmp_path)
+    publish_pixels(tmp_path, digits)
+    stream, room = Stream(), a_room()
+    picture, box = with_hand(room)
+    pipeline = Pipeline("letters", stream.finder, HandClassifier(folder, stream=True), Smoother(), Signs())
+    seen = []
+    for number in range(4 * FPS):
+        noisy = np.clip((room if number < 2 * FPS else picture) + RNG.normal(0, 3, room.shape), 0, 255)
+        seen.append(pipeline.step(Frame(noisy.astype(np.uint8), number, number / FPS, "drawn")))
+    assert all(observation.text == "" and observation.guide is not None for observation in seen[: 2 * FPS])
+    last = seen[-1]
+    assert last.text in LABELS
+    assert last.guide is None
+    assert last.regions[0].box.iou(box) > 0.6
+    told = as_json(last)["regions"][0]
+    assert told["label"] == last.text
+    assert "hand" not in told
+    assert held_sign(last) is None, "letters are no throw"
+    for mirror in (False, True):
+        drawn = Overlay(mirror=mirror).draw(last)
+        assert (drawn != last.frame.image_bgr).any()
+    with pipeline:
+        pass
+    assert stream.hands.closed
+
+
+def test_hands_with_and_without_joints_are_judged_from_left_to_right():
+    frame = Frame(np.zeros((90, 200, 3), np.uint8), 0, 0.0, "drawn")
+    right = Region(Box(100, 0, 190, 90), CROP)
+    said = [Prediction(label, 0.9, (), CROP) for label in ("B", "A")]
+    regions, predictions = Signs().judge(frame, (right, WITH_JOINTS), said)
+    assert regions == (WITH_JOINTS, right)
+    assert [prediction.label for prediction in predictions] == ["A", "B"]
+
+
+def test_the_pipeline_of_a_stream_has_a_finder_that_reads_what_is_held(monkeypatch):
+    from recognizer.subjects import catalogue, hands
+
+    monkeypatch.setattr(hands, "find_asset", lambda name: Path("none.task"))
+    monkeypatch.setattr(hands, "HandFinder", lambda path, *, video, guide: BlindHands())
+    assert isinstance(catalogue.open_finder("hand", stream=True), HeldFinder)
+    assert isinstance(catalogue.open_finder("hand", stream=False), BlindHands)

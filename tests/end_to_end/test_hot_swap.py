@@ -1,0 +1,220 @@
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recognizer import pipeline
+from recognizer.errors import ModelError
+from recognizer.finders.still_hand import HeldFinder
+from recognizer.hot_swap import LivePipeline
+from recognizer.pipeline import Pipeline
+from recognizer.registry.synced import open_models
+from recognizer.subjects.hands import Signs
+from recognizer.values import Box, Frame, Region
+from tests.helpers.fakes import FakeClassifier, FakeFinder
+from tests.helpers.waiting import HANG_S
+
+FRAME = Frame(np.zeros((80, 80, 3), np.uint8), 0, 0.0, "drawn")
+REGION = Region(Box(10, 10, 40, 60), np.full((50, 30), 255, np.uint8))
+
+
+class Clock:
+    """Half a second later at each look."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        self.now_s += 0.6
+        return self.now_s
+
+
+class Opener:
+    """Opens pipelines whose label is task and version; remembers which, and which were closed."""
+
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+        self.closed: list[str] = []
+        self.damaged: set[str] = set()
+        self.may_open = threading.Event()
+        self.may_open.set()
+
+    def __call__(self, task: str, models: Path) -> Pipeline:
+        self.may_open.wait(HANG_S)
+        version = json.loads((models / task / "current.json").read_text())["version"]
+        name = f"{task} {version}"
+        self.opened.append(name)
+        if version in self.damaged:
+            raise ModelError(f"{version} is damaged")
+        finder = FakeFinder([REGION])
+        finder.close = lambda: self.closed.append(name)  # type: ignore[attr-defined]
+        return Pipeline(task, finder, FakeClassifier([name]), folder=models / task / version)
+
+
+def publish(models: Path, task: str, version: str) -> None:
+    (models / task / version).mkdir(parents=True)
+    open_models(models).point_to(task, version)
+
+
+def label(live: LivePipeline) -> str | None:
+    return live.step(FRAME).predictions[0].label
+
+
+def settled_label(live: LivePipeline) -> str | None:
+    """After what was being opened has taken over."""
+    if live._opening is not None:
+        live._opening.join(HANG_S)
+    return label(live)
+
+
+@pytest.fixture
+def opener() -> Opener:
+    return Opener()
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    publish(tmp_path, "digits", "one")
+    return tmp_path
+
+
+def open_live(models: Path, opener: Opener, said: list[str]) -> LivePipeline:
+    return LivePipeline("digits", models, say=said.append, opener=opener, clock=Clock())
+
+
+def test_a_published_model_takes_over_between_two_frames(models: Path, opener: Opener, said: list[str]) -> None:
+    with open_live(models, opener, said) as live:
+        assert label(live) == "digits one"
+        publish(models, "digits", "two")
+        opener.may_open.clear()
+        assert label(live) == label(live) == "digits one"  # the picture flows while the new one opens
+        opener.may_open.set()
+        assert settled_label(live) == "digits two"
+        assert said == ["digits: model two"]
+        assert opener.closed == ["digits one"]
+    assert opener.closed == ["digits one", "digits two"]
+
+
+def test_a_damaged_version_is_told_once_and_the_old_one_stays(models: Path, opener: Opener, said: list[str]) -> None:
+    opener.damaged.add("two")
+    with open_live(models, opener, said) as live:
+        publish(models, "digits", "two")
+        label(live)
+        for _ in range(5):
+            assert settled_label(live) == "digits one"
+        assert said == ["two is damaged"]
+        publish(models, "digits", "three")
+        label(live)
+        assert settled_label(live) == "digits three"
+
+
+def test_a_version_is_opened_once_whatever_folder_the_pipeline_names(
+    models: Path, opener: Opener, said: list[str]
+) -> None:
+    def elsewhere(task: str, models: Path) -> Pipeline:
+        opened = opener(task, models)
+        opened.folder = None
+        return opened
+
+    with LivePipeline("digits", models, say=said.append, opener=elsewhere, clock=Clock()) as live:
+        for _ in range(5):
+            assert settled_label(live) == "digits one"
+        publish(models, "digits", "two")
+        label(live)
+        for _ in range(5):
+            assert settled_label(live) == "digits two"
+    assert opener.opened == ["digits one", "digits two"]
+
+
+def test_tab_goes_round_the_tasks_that_have_a_model(models: Path, opener: Opener, said: list[str]) -> None:
+    publish(models, "rps", "one")
+    publish(models, "mugs", "one")
+    with open_live(models, opener, said) as live:
+        seen: list[str | None] = []
+        told: list[str] = []
+        live.on_task = told.append
+        for _ in range(3):
+            live.next_task()
+            seen.append(settled_label(live))
+        assert seen == ["rps one", "mugs one", "digits one"]
+        assert told == ["rps", "mugs", "digits"]
+
+
+def test_without_another_task_tab_says_so(models: Path, opener: Opener, said: list[str]) -> None:
+    with open_live(models, opener, said) as live:
+        live.next_task()
+        assert said == ["There is no other task than digits with a model."]
+        assert label(live) == "digits one"
+
+
+def test_a_second_tab_while_a_task_opens_changes_nothing(models: Path, opener: Opener, said: list[str]) -> None:
+    publish(models, "rps", "one")
+    with open_live(models, opener, said) as live:
+        opener.may_open.clear()
+        live.next_task()
+        live.next_task()
+        opener.may_open.set()
+        assert settled_label(live) == "rps one"
+        assert opener.opened == ["digits one", "rps one"]
+
+
+def test_a_model_folder_that_vanishes_leaves_the_running_model(models: Path, opener: Opener, said: list[str]) -> None:
+    with open_live(models, opener, said) as live:
+        (models / "digits" / "current.json").unlink()
+        assert label(live) == "digits one"
+        assert said == []
+
+
+class FakeHands(FakeFinder):
+    """In place of a HandFinder, which is slow to open. It must not be asked after its end."""
+
+    def __init__(self) -> None:
+        super().__init__([REGION])
+        self.video, self.guide_box, self.is_closed = True, None, False
+
+    def find(self, frame: Frame) -> tuple[Region, ...]:
+        assert not self.is_closed
+        return super().find(frame)
+
+    def close(self) -> None:
+        assert not self.is_closed
+        self.is_closed = True
+
+
+def test_what_finds_hands_is_opened_once_and_closed_at_the_end(
+    models: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    all_hands: list[FakeHands] = []
+
+    def open_hands() -> FakeHands:
+        all_hands.append(FakeHands())
+        return all_hands[-1]
+
+    def open_pipeline(task: str, models: Path, *, smooth: bool, hands: Callable[[], FakeHands]) -> Pipeline:
+        version = json.loads((models / task / "current.json").read_text())["version"]
+        finder, reading = (HeldFinder(hands()), Signs()) if task == "rps" else (FakeFinder([REGION]), None)
+        classifier = FakeClassifier([f"{task} {version}"])
+        return Pipeline(task, finder, classifier, None, reading, models / task / version)
+
+    monkeypatch.setattr("recognizer.subjects.hands.open_hands", open_hands)
+    monkeypatch.setattr(pipeline, "open_pipeline", open_pipeline)
+    publish(models, "rps", "0")
+    with LivePipeline("digits", models, say=said.append, clock=Clock()) as live:
+        for version in range(1, 5):
+            live.open_task("rps")
+            settled_label(live)
+            publish(models, "rps", str(version))
+            label(live)
+            assert settled_label(live) == f"rps {version}"
+            live.open_task("digits")
+            assert settled_label(live) == "digits one"
+        assert len(all_hands) == 1
+    assert all(hands.is_closed for hands in all_hands)

@@ -1,0 +1,113 @@
+"""The whole story: a new task is recorded from the studio, learned, swapped in, recognised in the same run, taken back."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from recognizer.hot_swap import LivePipeline
+from recognizer.registry.synced import open_models
+from recognizer.samples.store import Samples
+from recognizer.studio.scenes import Studio
+from recognizer.teaching.teacher import ENTER, ESC, Teacher
+from recognizer.values import Frame, Observation
+from tests.helpers.drawing import middle_of_card
+from tests.helpers.waiting import until
+
+FPS = 30
+AT_REST = 8  # frames before and after the middle of a card: the hand is there and holds its sign
+KEYS = {"rock": "1", "paper": "2", "scissors": "3"}
+
+
+class Person:
+    """Shows signs to the studio's camera and presses the window's keys, a frame after the other."""
+
+    def __init__(self, models: Path) -> None:
+        self.studio = Studio("rps", (640, 480), FPS)
+        self.frames = [self.studio.frame(middle_of_card(card)) for card in range(12)]
+        self.said: list[str] = []
+        self.time_s = 0.0
+        self.live = LivePipeline("rps", models, say=self.said.append, clock=lambda: self.time_s)
+        self.teacher = Teacher(self.live, models, Samples(), say=self.said.append, clock=lambda: self.time_s)
+
+    def look(self, image_of: Frame) -> Observation:
+        self.time_s += 1 / FPS
+        observation = self.live.step(Frame(image_of.image_bgr, 0, self.time_s, "studio"))
+        self.teacher.write(observation)
+        return observation
+
+    def cards(self, sign: str) -> list[int]:
+        return [card for card, frame in enumerate(self.frames) if frame.truth[0].label == sign][:3]
+
+    def show(self, sign: str, *, key: str = "") -> list[str]:
+        """What is read of the sign on each of its cards at rest, while a key is held."""
+        read = []
+        for card in self.cards(sign):
+            for index in range(middle_of_card(card) - AT_REST, middle_of_card(card) + AT_REST):
+                if key:
+                    self.teacher.key(key)
+                observation = self.look(self.studio.frame(index))
+            read.append(observation.text)
+            self.time_s += 1  # the hand goes, and the key is let go
+        return read
+
+    def type(self, text: str) -> None:
+        for key in text:
+            assert self.teacher.key(key)
+
+    def wait(self, task: str, version_other_than: str | None = None) -> str:
+        """Go on showing a hand until the task runs with another version than that; which one."""
+
+        def runs() -> bool:
+            self.look(self.frames[0])
+            return self.live.task == task and self.teacher.training is None and self.version != version_other_than
+
+        until(runs, lambda: (self.said, self.teacher.result))
+        return self.version or ""
+
+    @property
+    def version(self) -> str | None:
+        folder = self.live.folder
+        return folder.name if folder else None
+
+
+@pytest.mark.slow
+def test_new_record_learn_swap_recognise_and_back(tmp_path: Path, hand_models: Path) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(hand_models / "rps", models / "rps")
+    person = Person(models)
+    with person.live, person.teacher:
+        person.teacher.start_form()
+        person.type("mine\rh\rstone,sheet\r")
+        assert person.wait("mine", version_other_than="any") == ""  # it has no model yet
+        assert set(person.show("rock")) == {""}
+
+        person.teacher.start_recording()
+        for sign in ("rock", "paper"):
+            person.show(sign, key=KEYS[sign])
+        counts = dict(person.teacher.recording.counts)  # type: ignore[union-attr]
+        assert min(counts.values()) >= 6, counts
+        person.type(ENTER)
+        first = person.wait("mine", version_other_than=None)
+        result = person.teacher.result
+        assert result is not None
+        assert result["published"] == first
+        assert result["after"]["accuracy"] >= 0.9
+        assert person.show("rock").count("stone") >= len(person.cards("rock")) - 1
+        assert person.show("paper").count("sheet") >= len(person.cards("paper")) - 1
+        person.type(ESC)
+
+        person.teacher.start_form()
+        person.type("mine\rh\rcut\r")
+        person.teacher.start_recording()
+        person.show("scissors", key=KEYS["scissors"])
+        person.type(ENTER)
+        second = person.wait("mine", version_other_than=first)
+        assert person.show("scissors").count("cut") >= len(person.cards("scissors")) - 1
+        assert person.show("rock").count("stone") >= len(person.cards("rock")) - 1
+
+        person.teacher.undo_model()
+        assert person.wait("mine", version_other_than=second) == first
+        assert "cut" not in person.show("scissors")
+    assert open_models(models).current("mine").name == first
+    assert Samples().counts("mine")["cut"] >= 3

@@ -1,0 +1,242 @@
+"""Two machines that share samples and models at a URL: folders of their own, and a file system of fsspec between them."""
+
+import json
+import threading
+import uuid
+
+import numpy as np
+import pytest
+
+from recognizer.cli import main
+from recognizer.errors import MirrorError, ModelError, SamplesError
+from recognizer.registry import synced as registry_synced
+from recognizer.registry.synced import SyncedModels, open_models
+from recognizer.samples import synced
+from recognizer.samples.store import Samples
+from recognizer.samples.synced import captures_folder
+from recognizer.system import remote as system_remote
+from recognizer.system.remote import folder_of
+from recognizer.values import Box, Frame, Region
+from tests.helpers.waiting import HANG_S
+
+pytest.importorskip("fsspec", reason="needs fsspec: pip install -r requirements.txt")
+
+
+@pytest.fixture(params=["memory", "file"])
+def url(request, tmp_path):
+    return f"memory://{uuid.uuid4().hex}" if request.param == "memory" else f"{(tmp_path / 'far').as_uri()}"
+
+
+@pytest.fixture
+def machines(url, tmp_path):
+    """The folders of two machines that follow the URL."""
+    return folder_of(url, tmp_path / "one"), folder_of(url, tmp_path / "two")
+
+
+def record(store, label, shade=200):
+    frame = Frame(np.full((60, 80, 3), shade, np.uint8), 0, 0.0, "drawn")
+    return store.add("signs", label, Region(Box(10, 10, 40, 40), frame.image_bgr[10:40, 10:40]), frame, "s1", "test")
+
+
+def seen(store):
+    """What is there now, whenever it was last looked at."""
+    synced.pull_samples(store.folder)
+    return {sample.id: sample.label for sample in store.read()}
+
+
+def publish(models, number, task="signs"):
+    with open_models(models).publishing(task) as draft:
+        (draft / "card.json").write_text(json.dumps({"labels": ["a"], "number": number}))
+        (draft / "part").mkdir()
+        (draft / "part" / "weights").write_bytes(bytes(number))
+    return open_models(models).current(task).name
+
+
+def test_samples_of_one_machine_are_listed_on_the_other(machines):
+    one, two = map(Samples, machines)
+    one.create_task("signs", "box", ["ok", "stop"])
+    kept = [record(one, "ok", 50), record(one, "stop", 90)]
+    assert seen(two) == {kept[0].id: "ok", kept[1].id: "stop"}
+    assert (two.picture(two.read()[0]) == 50).all()
+    assert two.task("signs") == one.task("signs")
+
+    two.relabel([two.read()[0]], "stop")
+    two.delete([two.read()[1]])
+    record(two, "ok")
+    assert seen(one) == seen(two)
+    assert sorted(seen(one).values()) == ["ok", "stop"]
+    one.rename_label("signs", "stop", "halt")
+    assert set(seen(two).values()) == {"ok", "halt"}
+    assert two.task("signs").labels == ("ok", "halt")
+    one.delete_task("signs")
+    assert seen(two) == {}
+    assert two.tasks() == []
+
+
+def test_a_third_machine_finds_everything_at_once(machines, url, tmp_path):
+    store = Samples(machines[0])
+    store.create_task("signs", "box", ["ok"])
+    sample = record(store, "ok")
+    assert [one.id for one in Samples(folder_of(url, tmp_path / "three")).read("signs")] == [sample.id]
+
+
+def test_two_that_write_at_once_lose_nothing(machines):
+    one, two = map(Samples, machines)
+    one.create_task("signs", "box", ["ok", "stop", "halt"])
+    seen(two)
+    both = [threading.Thread(target=lambda s=store: [record(s, "ok") for _ in range(6)]) for store in (one, two)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert seen(one) == seen(two)
+    assert len(seen(one)) == 12
+
+    one.relabel([one.read()[0]], "stop")  # neither has heard of the other
+    two.relabel([sample for sample in two.read() if sample.id == one.read()[0].id], "halt")
+    one.add_labels("signs", ["left"])
+    two.add_labels("signs", ["right"])
+    for _ in range(2):
+        agreed = seen(one), seen(two)
+    assert agreed[0] == agreed[1]
+    assert set(agreed[0].values()) in ({"ok", "stop"}, {"ok", "halt"})
+    assert set(one.task("signs").labels) == set(two.task("signs").labels) == {"ok", "stop", "halt", "left", "right"}
+
+
+def test_what_could_not_be_sent_is_sent_later(machines, monkeypatch):
+    one, two = map(Samples, machines)
+    one.create_task("signs", "box", ["ok"])
+
+    def refuse(remote, name, data):
+        raise MirrorError("far cannot be used (no network). See that it can be reached, and try again.")
+
+    with monkeypatch.context() as offline:
+        offline.setattr(system_remote.Remote, "put", refuse)
+        with pytest.raises(MirrorError, match="no network"):
+            record(one, "ok")
+    assert len(one.read()) == 1
+    assert seen(two) == {}
+    record(one, "ok")
+    assert len(seen(two)) == 2
+
+
+def test_half_a_sample_is_none(machines, monkeypatch):
+    one, two = map(Samples, machines)
+    one.create_task("signs", "box", ["ok"])
+    put = system_remote.Remote.put
+
+    def stopped(remote, name, data):
+        if name.startswith("rows/"):
+            raise KeyboardInterrupt
+        put(remote, name, data)
+
+    with monkeypatch.context() as stopping:
+        stopping.setattr(system_remote.Remote, "put", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            record(one, "ok")
+    assert seen(two) == {}
+
+
+def test_a_model_that_one_machine_publishes_runs_on_the_other(machines):
+    one, two = machines
+    first = publish(one, 1)
+    SyncedModels(two).pull()
+    assert open_models(two).current("signs").name == first
+    assert (open_models(two).current("signs") / "part" / "weights").read_bytes() == b"\0"
+    second = publish(two, 2)
+    SyncedModels(one).pull()
+    assert open_models(one).current("signs").name == second
+    assert open_models(one).rollback("signs") == first
+    open_models(one).delete("signs", second)
+    SyncedModels(two).pull()
+    assert open_models(two).current("signs").name == first
+    assert open_models(two).versions("signs") == [first]
+
+
+def test_two_that_publish_at_once_lose_nothing(machines):
+    one, two = machines
+    first = publish(one, 1)
+    SyncedModels(two).pull()
+    second = publish(one, 2)
+    third = publish(two, 3)  # it has not heard of the second
+    SyncedModels(one).pull()
+    for models in machines:
+        assert open_models(models).current("signs").name == third
+        SyncedModels(models).pull()
+        assert set(open_models(models).versions("signs")) == {first, second, third}
+    assert open_models(two).rollback("signs") == second
+
+
+def test_half_a_model_is_none(machines, monkeypatch):
+    one, two = machines
+    first = publish(one, 1)
+    put = system_remote.Remote.put
+
+    def stopped(remote, name, data):
+        if name.endswith("card.json"):
+            raise KeyboardInterrupt
+        put(remote, name, data)
+
+    with monkeypatch.context() as stopping:
+        stopping.setattr(system_remote.Remote, "put", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            publish(one, 2)
+    SyncedModels(two).pull()
+    assert open_models(two).current("signs").name == first
+    assert open_models(two).versions("signs") == [first]
+
+
+def test_a_running_program_hears_of_it(machines, monkeypatch):
+    one, two = machines
+    publish(one, 1)
+    assert open_models(two).tasks() == ["signs"]  # fetched at the first look
+    second = publish(one, 2)
+    monkeypatch.setattr(system_remote, "PULL_S", 0.0)
+    for _ in range(2):
+        open_models(two).current("signs")  # does not wait for it …
+        system_remote._pulling[two].join(HANG_S)
+    assert open_models(two).current("signs").name == second  # … and has it soon
+
+
+def test_settings_and_options_take_a_url(url, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("RECOGNIZER_MIRRORS", str(tmp_path / "here"))
+    monkeypatch.setenv("RECOGNIZER_MODELS", url + "/models")
+    monkeypatch.setenv("RECOGNIZER_CAPTURES", url + "/samples")
+    assert system_remote.is_mirror(registry_synced.models_folder())
+    assert captures_folder().parent == tmp_path / "here"
+    Samples().create_task("signs", "box", ["ok"])
+    assert main(["samples", "list", "--samples", url + "/samples"]) == 0
+    assert "signs" in capsys.readouterr().out
+
+
+def test_an_emptied_url_deletes_nothing_here(machines):
+    store = Samples(machines[0])
+    store.create_task("signs", "box", ["ok"])
+    remote = system_remote.Remote(json.loads((machines[0] / system_remote.STATE).read_text())["url"])
+    for name in [*remote.names("tasks"), system_remote.MARK]:
+        remote.remove(name)
+    with pytest.raises(MirrorError, match="holds nothing any more"):
+        synced.pull_samples(machines[0])
+    assert [task.name for task in store.tasks()] == ["signs"]
+
+
+def test_a_url_that_cannot_be_used_is_one_line(tmp_path):
+    with pytest.raises(MirrorError, match="cannot be used") as error:
+        Samples(folder_of("nosuch://bucket/samples", tmp_path))
+    assert "\n" not in str(error.value)
+
+
+def test_a_damaged_state_is_one_line(machines):
+    (machines[0] / system_remote.STATE).write_text("{")
+    with pytest.raises(MirrorError, match="is damaged"):
+        SyncedModels(machines[0]).push()
+
+
+def test_a_plain_folder_is_left_alone(tmp_path):
+    assert folder_of(str(tmp_path / "models")) == tmp_path / "models"
+    assert publish(tmp_path / "models", 1)[8] == "-"
+    assert not system_remote.is_mirror(tmp_path / "models")
+    with pytest.raises(ModelError):
+        open_models(tmp_path / "models").current("digits")
+    with pytest.raises(SamplesError):
+        Samples(tmp_path).task("signs")

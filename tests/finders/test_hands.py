@@ -1,0 +1,293 @@
+"""Hands in pictures and streams, with a pretended MediaPipe, and with the real one where its model is there."""
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from recognizer.errors import AssetError
+from recognizer.finders import hands
+from recognizer.finders.hands import PICTURE_LOOKS, STREAM_LOOKS, HandFinder, Landmarker, Look, is_plausible, square_box
+from recognizer.values import Frame, Hand
+from tests.helpers.fakes import FakeLandmarker, a_hand
+from tests.helpers.machine import landmarker_path
+
+
+def open_finder(monkeypatch, *, sure=lambda image: [], eager=lambda image: [], video=False):
+    """A finder over two fake landmarkers, and these."""
+    fakes = {False: FakeLandmarker(sure), True: FakeLandmarker(eager)}
+    monkeypatch.setattr(hands, "open_landmarker", lambda path, *, video, eager: fakes[eager])
+    return HandFinder(Path("none.task"), video=video), fakes[False], fakes[True]
+
+
+def a_frame(shape=(200, 200, 3), index=0, level=120) -> Frame:
+    return Frame(np.full(shape, level, np.uint8), index, index / 30, "drawn")
+
+
+def test_joints_are_in_pixels_of_the_frame_though_it_was_padded(monkeypatch):
+    finder, sure, _ = open_finder(monkeypatch, sure=lambda image: [a_hand()])
+    (region,) = finder.find(a_frame((200, 300, 3)))
+    assert sure.shown[0].shape[0] > 200
+    np.testing.assert_allclose(region.hand.landmarks[:, :2].mean(axis=0), (149, 93), atol=8)
+    assert (region.hand.side, region.hand.score) == ("right", 0.95)
+
+
+@pytest.mark.parametrize("look", PICTURE_LOOKS)
+def test_every_look_knows_its_way_back(look):
+    image = np.zeros((160, 240, 3), np.uint8)
+    cv2.circle(image, (170, 50), 5, (255, 255, 255), -1)
+    shown, back = look.show(image)
+    assert shown.dtype == np.uint8
+    rows, columns = np.nonzero(shown[..., 0] > 127)
+    np.testing.assert_allclose(back @ (columns.mean(), rows.mean(), 1), (170, 50), atol=1.5)
+
+
+def test_white_balance_takes_the_colour_out_and_gamma_brightens():
+    image = np.full((64, 64, 3), (40, 80, 120), np.uint8)
+    balanced, _ = Look(balance=True).show(image)
+    assert np.ptp(balanced[0, 0].astype(int)) <= 2
+    brighter, _ = Look(gamma=0.5).show(image)
+    assert (brighter[0, 0] > image[0, 0, ::-1]).all()
+
+
+def test_a_picture_gets_looks_in_order_until_one_finds_a_hand(monkeypatch):
+    finder, sure, eager = open_finder(monkeypatch, eager=lambda image: [a_hand()] if image.shape[0] > 200 else [])
+    assert len(finder.find(a_frame())) == 1
+    assert len(sure.shown) == 2, "the picture and its mirror image"
+    assert len(eager.shown) == 4, "the plain eager look, and the padded one that found it"
+
+
+def test_a_picture_without_a_hand_gets_all_looks(monkeypatch):
+    finder, sure, eager = open_finder(monkeypatch)
+    assert finder.find(a_frame()) == ()
+    assert len(sure.shown) + len(eager.shown) == 2 * len(PICTURE_LOOKS)
+
+
+def test_a_picture_and_its_mirror_image_hold_the_same_hands(monkeypatch):
+    """MediaPipe is pretended to see a hand on the left of either, and takes it for a right one."""
+    picture = a_frame((200, 300, 3)).image_bgr.copy()
+    picture[:, :150] = 200  # what is lighter on the left is the plain one
+
+    def see(image):
+        plain = image[100, 100, 0] > image[100, -100, 0]
+        return [a_hand((0.4, 0.5), 0.3)] if plain else [a_hand((0.6, 0.52), 0.3, side="left", score=0.8)]
+
+    finder, *_ = open_finder(monkeypatch, sure=see)
+    (plain,) = finder.find(Frame(picture, 0, 0.0, "plain"))
+    (flipped,) = finder.find(Frame(np.ascontiguousarray(picture[:, ::-1]), 0, 0.0, "mirrored"))
+    assert plain.mirrored is not None
+    assert (plain.hand.side, plain.mirrored.side) == ("right", "right")
+    assert (flipped.hand.side, flipped.mirrored.side) == ("left", "left")
+    np.testing.assert_allclose(plain.mirrored.landmarks[:, 0], 299 - flipped.hand.landmarks[:, 0], atol=0.01)
+    np.testing.assert_allclose(plain.hand.landmarks[:, 0], 299 - flipped.mirrored.landmarks[:, 0], atol=0.01)
+    assert abs(plain.box.x1 - (300 - flipped.box.x2)) <= 1
+
+
+def test_a_hand_that_only_the_mirror_image_shows_is_found(monkeypatch):
+    picture = a_frame((200, 300, 3)).image_bgr.copy()
+    picture[:, :150] = 200
+    finder, *_ = open_finder(
+        monkeypatch, sure=lambda image: [a_hand()] if image[100, 100, 0] < image[100, -100, 0] else []
+    )
+    (region,) = finder.find(Frame(picture, 0, 0.0, "drawn"))
+    assert region.hand.side == "left"
+    assert region.mirrored is None
+
+
+def test_a_stream_gets_one_look_a_frame(monkeypatch):
+    finder, sure, eager = open_finder(monkeypatch, video=True)
+    for index in range(len(STREAM_LOOKS)):
+        assert finder.find(a_frame(index=index)) == ()
+        assert len(sure.shown) + len(eager.shown) == index + 1
+    assert len(eager.shown) <= len(sure.shown) / 2, "the cheap looks come twice as often"
+
+
+def test_the_look_that_found_a_hand_stays_while_it_is_held(monkeypatch):
+    held = [True]
+    finder, sure, _ = open_finder(monkeypatch, eager=lambda image: [a_hand()] if held[0] else [], video=True)
+    indexes = iter(range(100))
+    while not finder.find(a_frame(index=next(indexes))):
+        pass
+    before = len(sure.shown)
+    for _ in range(10):
+        assert len(finder.find(a_frame(index=next(indexes)))) == 1
+    assert len(sure.shown) == before
+    held[0] = False
+    for _ in range(4):
+        assert finder.find(a_frame(index=next(indexes))) == ()
+    assert len(sure.shown) > before, "once it is lost, the search goes on"
+
+
+def test_what_cannot_be_a_hand_is_not_followed(monkeypatch):
+    finder, sure, _ = open_finder(monkeypatch, sure=lambda image: [a_hand(size=0.01)], video=True)
+    assert finder.find(a_frame()) == ()
+    assert not sure.shown[-1].any(), "a black picture ends MediaPipe's track"
+
+
+def test_two_hands_come_from_left_to_right_and_doubles_are_one(monkeypatch):
+    two = [a_hand((0.7, 0.5), 0.3, "left"), a_hand((0.3, 0.5), 0.3), a_hand((0.31, 0.5), 0.3, score=0.7)]
+    finder, *_ = open_finder(monkeypatch, sure=lambda image: two)
+    assert [region.hand.side for region in finder.find(a_frame())] == ["right", "left"]
+
+
+@pytest.mark.parametrize("center_xy", [(0.5, 0.5), (0.3, 0.3), (0.66, 0.5), (0.5, 0.7)])
+@pytest.mark.parametrize("shape", [(200, 200, 3), (120, 400, 3), (400, 120, 3)])
+def test_the_crop_is_a_square_that_never_leaves_the_frame(monkeypatch, center_xy, shape):
+    finder, *_ = open_finder(monkeypatch, sure=lambda image: [a_hand(center_xy, 0.55)])
+    for region in finder.find(a_frame(shape)):
+        box = region.box
+        assert box.width == box.height
+        assert box.x1 >= 0
+        assert box.y1 >= 0
+        assert box.x2 <= shape[1]
+        assert box.y2 <= shape[0]
+        assert region.crop.shape == (box.height, box.width, 3)
+
+
+def test_the_square_has_a_margin_where_there_is_room():
+    box = square_box(np.float32([[80, 90], [120, 150]]), (300, 300))
+    assert box.width > 1.3 * 60
+    assert box.center_xy == pytest.approx((100, 120), abs=1)
+
+
+def in_pixels(hand: Hand, scale: float = 200) -> Hand:
+    return Hand(hand.landmarks * np.float32(scale), hand.side, hand.score)
+
+
+def test_a_hand_is_plausible_at_any_tilt():
+    joints = in_pixels(a_hand()).landmarks
+    for angle in np.radians(range(0, 360, 30)):
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        turned = joints.copy()
+        turned[:, :2] = (joints[:, :2] - 100) @ turn.T + 100
+        assert is_plausible(Hand(turned, "right", 0.9), (200, 200), eager=True)
+
+
+def test_scattered_flat_tiny_and_infinite_joints_are_no_hand():
+    rng = np.random.default_rng(0)
+    good = in_pixels(a_hand()).landmarks
+    scattered = rng.uniform(20, 180, (21, 3)).astype(np.float32)
+    flat = good * np.float32([1, 0.05, 0]) + np.float32([0, 95, 0])
+    broken = good.copy()
+    broken[8] = np.nan
+    outside = good + np.float32([150, 0, 0])
+    for joints in (scattered, flat, good * np.float32(0.01), broken, outside, np.zeros((21, 3), np.float32)):
+        assert not is_plausible(Hand(joints, "right", 0.9), (200, 200))
+
+
+def test_an_eager_look_must_be_surer_of_the_hand():
+    doubtful = Hand(in_pixels(a_hand()).landmarks, "right", 0.5)
+    assert is_plausible(doubtful, (200, 200))
+    assert not is_plausible(doubtful, (200, 200), eager=True)
+    small = in_pixels(a_hand(size=0.12))
+    assert is_plausible(small, (200, 200))
+    assert not is_plausible(small, (200, 200), eager=True)
+
+
+@pytest.mark.parametrize("shape", [(0, 0, 3), (1, 1, 3), (8, 300, 3), (20, 20), (0, 40, 3), (40, 40, 2)])
+def test_pictures_too_small_or_of_no_known_kind_hold_nothing(monkeypatch, shape):
+    finder, sure, _ = open_finder(monkeypatch, sure=lambda image: [a_hand()])
+    assert finder.find(a_frame(shape)) == ()
+    assert not sure.shown
+
+
+@pytest.mark.parametrize("shape", [(200, 200), (200, 200, 1), (200, 200, 4)])
+def test_grey_and_transparent_pictures_are_read_too(monkeypatch, shape):
+    finder, *_ = open_finder(monkeypatch, sure=lambda image: [a_hand()])
+    (region,) = finder.find(a_frame(shape))
+    assert region.crop.shape[2] == 3
+
+
+def test_closing_closes_both_landmarkers(monkeypatch):
+    finder, sure, eager = open_finder(monkeypatch)
+    with finder:
+        pass
+    assert sure.closed
+    assert eager.closed
+
+
+@pytest.mark.parametrize("guide", [True, False])
+def test_a_stream_that_stays_empty_shows_where_to_hold_a_hand(monkeypatch, guide):
+    found = []
+    monkeypatch.setattr(hands, "open_landmarker", lambda path, *, video, eager: FakeLandmarker(lambda image: found))
+    finder = HandFinder(Path("none.task"), video=True, guide=guide)
+    finder.find(a_frame(index=0))
+    assert finder.guide_box is None, "not at once"
+    finder.find(a_frame(index=90))
+    assert (finder.guide_box is not None) == guide
+    found.append(a_hand())
+    finder.find(a_frame(index=91))
+    assert finder.guide_box is None
+
+
+@pytest.fixture(scope="module")
+def task_path() -> Path:
+    return landmarker_path()
+
+
+def test_times_that_stand_still_or_go_back_do_no_harm(task_path):
+    landmarker = Landmarker(task_path, video=True, confidence=0.5, hands=1)
+    for time_s in (0.0, 0.0, 5.0, 1.0):
+        assert landmarker.detect(np.zeros((64, 64, 3), np.uint8), time_s) == []
+    landmarker.close()
+
+
+def test_a_damaged_model_says_so_in_one_line(task_path, tmp_path):
+    damaged = tmp_path / "hand_landmarker.task"
+    damaged.write_bytes(b"PK no model")
+    for path in (damaged, tmp_path / "missing.task"):
+        with pytest.raises(AssetError, match=r"python -m recognizer assets") as caught:
+            HandFinder(path, video=False)
+        assert "\n" not in str(caught.value)
+
+
+def test_mediapipe_does_not_write_to_the_terminal_nor_bring_tensorflow(task_path, capfd):
+    import sys
+
+    had = "tensorflow" in sys.modules
+    with HandFinder(task_path, video=False) as finder:
+        finder.find(a_frame((120, 160, 3)))
+    assert capfd.readouterr() == ("", "")
+    assert ("tensorflow" in sys.modules) == had
+
+
+@pytest.fixture(scope="module")
+def photographs() -> Path:
+    folder = Path(os.environ.get("RECOGNIZER_DATA", "")) / "photos"
+    if "RECOGNIZER_DATA" not in os.environ or not folder.is_dir():
+        pytest.skip("needs photographs: RECOGNIZER_DATA names no folder with photos in it")
+    return folder
+
+
+def read(path: Path, *, mirrored: bool = False) -> Frame:
+    image = cv2.imread(str(path))
+    assert image is not None
+    return Frame(np.ascontiguousarray(image[:, ::-1]) if mirrored else image, 0, 0.0, path.name)
+
+
+def test_photographed_hands_are_found_and_a_mirror_swaps_their_side(task_path, photographs):
+    paths = sorted((photographs / "letters" / "massey").glob("[BCLVWY]/*right*"))[::40]
+    assert paths
+    with HandFinder(task_path, video=False) as finder:
+        for path in paths:
+            assert [region.hand.side for region in finder.find(read(path))] == ["right"], path
+            assert [region.hand.side for region in finder.find(read(path, mirrored=True))] == ["left"], path
+
+
+@pytest.mark.slow
+def test_close_ups_are_found_and_empty_rooms_are_not(task_path, photographs):
+    close_ups = sorted((photographs / "rps").glob("*/*/*"))[::48]
+    empty = sorted((photographs / "nothing").glob("*/*"))[::12]
+    with HandFinder(task_path, video=False) as finder:
+        assert sum(bool(finder.find(read(path))) for path in close_ups) >= 0.9 * len(close_ups)
+        assert [path for path in empty if finder.find(read(path))] == []
+
+
+def test_a_stream_follows_a_hand(task_path, photographs):
+    path = sorted((photographs / "letters" / "massey").glob("B/*right*"))[0]
+    image = read(path).image_bgr
+    with HandFinder(task_path, video=True) as finder:
+        found = [bool(finder.find(Frame(image, index, index / 30, "held"))) for index in range(12)]
+    assert all(found[3:])

@@ -1,0 +1,41 @@
+"""What a test needs of the machine, and skips without."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from recognizer.errors import AssetError
+from recognizer.registry.assets import find_asset
+
+
+@contextmanager
+def mounted(folder: Path, size: str) -> Iterator[Path]:
+    """A disk of that size in the folder, for as long as the block lasts."""
+    folder.mkdir()
+    if not sys.platform.startswith("linux") or os.geteuid() != 0:
+        pytest.skip("needs root on Linux to mount a small disk")
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False, capture_output=True
+    )
+    if made.returncode != 0:
+        pytest.skip(f"no disk can be mounted here: {made.stderr.decode().strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def landmarker_path() -> Path:
+    """The hand landmarker's file, skipping where it or MediaPipe is missing."""
+    if find_spec("mediapipe") is None:  # to import it here would import TensorFlow as well
+        pytest.skip("needs MediaPipe")
+    try:
+        return find_asset("hand_landmarker")
+    except AssetError as error:
+        pytest.skip(f"needs the hand model: {error}")

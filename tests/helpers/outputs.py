@@ -1,0 +1,20 @@
+"""What a run has written."""
+
+import csv
+from pathlib import Path
+
+import cv2
+
+
+def rows_of(output: Path) -> list[dict[str, str]]:
+    with open(output / "predictions.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def frames_of(video: Path) -> int:
+    capture = cv2.VideoCapture(str(video))
+    count = 0
+    while capture.read()[0]:
+        count += 1
+    capture.release()
+    return count

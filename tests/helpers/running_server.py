@@ -1,0 +1,72 @@
+"""`python -m recognizer serve` as a process, for the tests that ask it."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2 as httpx
+
+from recognizer.registry import synced
+from recognizer.system import paths
+from tests.helpers.waiting import HANG_S
+
+
+@dataclass
+class Served:
+    """A running server."""
+
+    url: str
+    captures: Path
+    models: Path
+    process: subprocess.Popen[str]
+    client: httpx.Client
+    output: list[str] = field(default_factory=list)
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def stop(self) -> int:
+        """Press Ctrl-C and wait."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(HANG_S)
+
+
+@contextmanager
+def running_server(folder: Path, *words: str, program: Sequence[str] = ("-m", "recognizer")) -> Iterator[Served]:
+    """A server whose samples and models lie in the folder; the models are copies of the published ones."""
+    models, captures = folder / "models", folder / "captures"
+    shutil.copytree(synced.models_folder(), models, ignore=shutil.ignore_patterns("assets"))
+    command = [sys.executable, *program, "serve", "--port", "0", "--models", str(models), *words]
+    environment = {**os.environ, "PYTHONPATH": str(paths.ROOT), "RECOGNIZER_CAPTURES": str(captures)}
+    process = subprocess.Popen(
+        command, cwd=paths.ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    output: list[str] = []
+    try:
+        assert process.stdout is not None
+        line = ""
+        while "Serving on" not in line:
+            line = process.stdout.readline()
+            output.append(line)
+            assert line, "".join(output)
+        address = re.search(r"https?://\S+?:\d+", line)
+        assert address is not None, line
+        reader = threading.Thread(target=output.extend, args=(process.stdout,), daemon=True)
+        reader.start()
+        with httpx.Client(base_url=address[0], timeout=HANG_S) as client:
+            yield Served(address[0], captures, models, process, client, output)
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(HANG_S)
+        finally:
+            process.kill()

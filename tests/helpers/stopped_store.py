@@ -1,0 +1,131 @@
+"""Run by test_samples.py: stops programs in the middle of writing to a store of samples, and looks at what is left.
+
+python -m tests.helpers.stopped_store steps OPERATION FOLDER    stop before each step on the disk that the operation takes
+python -m tests.helpers.stopped_store kill ROUNDS FOLDER        kill -9 at random moments while samples are added and changed
+python -m tests.helpers.stopped_store add LABEL FOLDER          add 25 samples
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from recognizer.samples.sample import Sample
+from recognizer.samples.store import Samples
+from recognizer.samples.verify import verify
+from recognizer.values import Box, Frame, Hand, Region
+
+STEPS = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate")
+STOPPED = 9
+
+
+def add(store: Samples, label: str = "ok") -> Sample:
+    image = np.random.default_rng(time.monotonic_ns()).integers(0, 255, (48, 64, 3), np.uint8)
+    hand = Hand(np.arange(63, dtype=np.float32).reshape(21, 3), "left", 0.9)
+    region = Region(Box(4, 4, 36, 36), image[4:36, 4:36], hand=hand)
+    return store.add("signs", label, region, Frame(image, 0, 0.0, "drawn"), "first", "drawn")
+
+
+OPERATIONS: dict[str, Callable[[Samples], object]] = {
+    "add": add,
+    "undo": lambda store: store.undo(store.read("signs")[-2:]),
+    "relabel": lambda store: store.relabel(store.read("signs")[:2], "thumbs up"),
+    "rename": lambda store: store.rename_label("signs", "ok", "שלום"),
+    "merge": lambda store: store.merge("signs", "others"),
+    "delete": lambda store: store.delete_task("signs"),
+}
+
+
+def stop_at_each_step(operation: str, folder: Path) -> list[dict[str, object]]:
+    """What is left after each stop, the last one being after the whole operation."""
+    change = OPERATIONS[operation]
+    store = Samples(folder / "before")
+    store.create_task("signs", "hand", ["ok", "thumbs up"])
+    store.create_task("others", "hand", ["stop"])
+    for _ in range(4):
+        add(store)
+    found = []
+    for step in range(1, 200):
+        copy = folder / f"{operation}-{step}"
+        shutil.copytree(store.folder, copy)
+        child = os.fork()
+        if child == 0:
+            here = Samples(copy)
+            stop_before(step)
+            change(here)
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        left = Samples(copy)
+        tasks = {task.name for task in left.tasks()}
+        labels = [sample.label for sample in left.read()]
+        problems = [str(problem) for problem in verify(left)]
+        unfinished = os.listdir(left.unfinished)
+        found.append({"status": status, "labels": labels, "problems": problems + unfinished, "tasks": sorted(tasks)})
+        if status == 0:
+            break
+    return found
+
+
+def stop_before(step: int) -> None:
+    """End the program without any cleaning up before it takes that step on the disk."""
+    steps = iter(range(1, 10_000))
+    sys.addaudithook(lambda event, _: os._exit(STOPPED) if event in STEPS and next(steps) == step else None)
+
+
+def add_many(label: str, folder: Path) -> int:
+    return len([add(Samples(folder), label) for _ in range(25)])
+
+
+def kill_at_random(rounds: int, folder: Path) -> dict[str, object]:
+    """Samples that were said to be stored and are not, and what is wrong in the store, after all rounds."""
+    rng = random.Random(0)
+    Samples(folder).create_task("signs", "hand", ["ok", "thumbs up"])
+    began_s = time.perf_counter()
+    Samples(folder).undo([add(Samples(folder))])
+    took_s = time.perf_counter() - began_s
+    stored: set[str] = set()
+    lost: set[str] = set()
+    problems: list[str] = []
+    for _ in range(rounds):
+        read_end, write_end = os.pipe()
+        child = os.fork()
+        if child == 0:
+            while True:
+                here = Samples(folder)
+                kept = add(here)
+                os.write(write_end, f"+{kept.id}\n".encode())
+                here.relabel([kept], "thumbs up")
+                burst = add(here)
+                os.write(write_end, f"+{burst.id}\n-{burst.id}\n".encode())
+                here.undo([burst])
+        os.close(write_end)
+        said = os.read(read_end, 1 << 16) if rng.random() < 0.7 else b""  # some are stopped in their first sample
+        time.sleep(rng.uniform(0.0, 3 * took_s))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        with os.fdopen(read_end, "rb") as rest:
+            said += rest.read()
+        for line in said.decode().split():
+            (stored.add if line[0] == "+" else stored.discard)(line[1:])
+        left = Samples(folder)
+        lost |= stored - {sample.id for sample in left.read()}
+        problems += [str(problem) for problem in verify(left)] + os.listdir(left.unfinished)
+    return {"stored": len(stored), "lost": sorted(lost), "problems": problems}
+
+
+COMMANDS: dict[str, Callable[[str, Path], object]] = {
+    "steps": stop_at_each_step,
+    "kill": lambda rounds, folder: kill_at_random(int(rounds), folder),
+    "add": add_many,
+}
+
+if __name__ == "__main__":
+    command, what, where = sys.argv[1:]
+    print(json.dumps(COMMANDS[command](what, Path(where))))

@@ -1,0 +1,99 @@
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from recognizer.cli import main
+from recognizer.overlay.overlay import Overlay
+from recognizer.pipeline import Pipeline, open_pipeline
+from recognizer.preprocess.turns import Turn, Unmirror, turn_of
+from recognizer.values import Box, Frame, Region, Truth
+from tests.helpers.drawing import as_frame, paper, write
+
+TURNED = [turn for turn in Turn if turn != Turn.UPRIGHT]
+
+
+@pytest.fixture
+def digits(published_models: Path) -> Pipeline:
+    return open_pipeline("digits", published_models, smooth=False)
+
+
+def sheet(digits: str, size_wh: tuple[int, int] = (900, 600)) -> np.ndarray:
+    """Digits in a line, (H, W, 3) uint8."""
+    gray = paper(size_wh)
+    for place, digit in enumerate(digits):
+        write(gray, int(digit), (200 + 160 * place, 300), 120, seed=int(digit))
+    return as_frame(gray).image_bgr
+
+
+@pytest.mark.parametrize("turn", list(Turn))
+def test_a_box_turns_as_its_picture_does(turn: Turn) -> None:
+    picture = np.zeros((50, 80), np.uint8)
+    box = Box(10, 5, 30, 12)
+    picture[box.y1 : box.y2, box.x1 : box.x2] = 9
+    turned = turn.image(picture)
+    rows, columns = np.nonzero(turned)
+    assert turn.box(box, (80, 50)).xyxy == (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+
+
+@pytest.mark.parametrize("turn", list(Turn))
+def test_ink_turns_with_its_box(turn: Turn) -> None:
+    crop = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    turned = turn.region(Region(Box(2, 3, 6, 6), crop), (20, 10))
+    assert turned.crop.shape == (turned.box.height, turned.box.width)
+    assert sorted(turned.crop.ravel()) == list(range(12))
+
+
+@pytest.mark.parametrize("number", ["2475", "34", "75429"])
+@pytest.mark.parametrize("turn", TURNED)
+def test_a_sheet_is_read_however_it_is_held(digits: Pipeline, turn: Turn, number: str) -> None:
+    observation = digits.step(Frame(turn.image(sheet(number)), 0, 0.0, "held"))
+    assert observation.text == number
+    assert {one.turn for one in observation.predictions} == {turn}
+
+
+def test_an_upright_sheet_is_read_as_it_is(digits: Pipeline) -> None:
+    observation = digits.step(Frame(sheet("2475"), 0, 0.0, "held"))
+    assert observation.text == "2475"
+    assert {one.turn for one in observation.predictions} == {None}
+
+
+def test_a_single_sign_is_never_turned(digits: Pipeline) -> None:
+    observation = digits.step(Frame(Turn.UPSIDE_DOWN.image(sheet("4")), 0, 0.0, "held"))
+    assert {one.turn for one in observation.predictions} <= {None}
+
+
+def test_a_mirrored_source_is_turned_while_it_is_asked_for(digits: Pipeline) -> None:
+    mirrored = Frame(Turn.MIRRORED.image(sheet("2475")), 0, 0.0, "mirrored", (Truth("2", Box(0, 0, 10, 5)),))
+    unmirror = Unmirror()
+    assert unmirror(mirrored) is mirrored
+    unmirror.toggle()
+    turned = unmirror(mirrored)
+    assert turned.truth[0].box == Box(890, 0, 900, 5)
+    observation = digits.step(turned)
+    assert observation.text == "2475"
+    assert turn_of(observation.predictions) is None
+
+
+@pytest.mark.parametrize("turn", TURNED)
+def test_the_window_says_how_a_sheet_is_held(digits: Pipeline, turn: Turn) -> None:
+    held = digits.step(Frame(turn.image(sheet("2475")), 0, 0.0, "held"))
+    upright = replace(held, predictions=tuple(replace(one, turn=None) for one in held.predictions))
+    told = (Overlay().draw(held) != Overlay().draw(upright)).any(axis=2)
+    assert told.sum() > 500
+
+
+def test_a_folder_of_mirrored_pictures_is_read_with_the_option(published_models: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    assert cv2.imwrite(str(tmp_path / "in" / "a.png"), Turn.MIRRORED.image(sheet("3")))
+    texts = []
+    for words in ([], ["--unmirror"]):
+        words = [*words, "--source", str(tmp_path / "in"), "--headless", "--output", str(tmp_path / "out")]
+        assert main([*words, "--models", str(published_models)]) == 0
+        with (tmp_path / "out" / "predictions.csv").open(newline="") as file:
+            texts.append({row["text"] for row in csv.DictReader(file)})
+    assert texts[0] != {"3"}
+    assert texts[1] == {"3"}

@@ -1,0 +1,332 @@
+import hashlib
+import io
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from recognizer.cli import main
+from recognizer.errors import AssetError, DownloadError
+from recognizer.registry import assets
+from recognizer.registry.assets import Asset, Download, Wheel
+from recognizer.system import paths
+from recognizer.system.terminal import INTERRUPTED, USAGE_ERROR
+from tests.helpers.local_server import closed_address, serving
+from tests.helpers.waiting import HANG_S
+
+CONTENT = bytes(range(256)) * 4000
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+MEMBERS = (("a.tflite", "tiny/modules/palm.tflite"), ("second.tflite", "tiny/modules/hand.tflite"))
+
+
+@pytest.fixture(scope="module")
+def server():
+    with serving(CONTENT) as address:
+        yield address
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An asset folder that is not there yet."""
+    folder = tmp_path / "models" / "assets"
+    monkeypatch.setenv("RECOGNIZER_ASSETS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def named(monkeypatch):
+    """Makes "thing" the one asset, of these sources."""
+
+    def name(*sources):
+        monkeypatch.setattr(assets, "ASSETS", {"thing": Asset("thing.bin", sources)})
+
+    return name
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """A tiny wheel that pip takes from disk."""
+    return make_wheel(tmp_path_factory.mktemp("wheel"), {path: path.encode() * 100 for _, path in MEMBERS})
+
+
+def make_wheel(folder, files):
+    path = folder / "tiny-1.0-py3-none-any.whl"
+    info = "tiny-1.0.dist-info"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return path
+
+
+def packed(wheel):
+    """The archive made of a wheel."""
+    file = io.BytesIO()
+    assets.pack(wheel, MEMBERS, file)
+    return file.getvalue()
+
+
+def files_in(folder):
+    return [path.name for path in folder.rglob("*") if path.is_file()]
+
+
+def one_line(error):
+    text = str(error.value)
+    assert "\n" not in text
+    return text
+
+
+def test_an_asset_is_fetched_once(server, folder, named, capsys):
+    named(Download(f"{server}/good", SHA256))
+    assert assets.fetch_asset("thing") == folder / "thing.bin"
+    assert (folder / "thing.bin").read_bytes() == CONTENT
+    assert files_in(folder) == ["thing.bin"]
+    assert capsys.readouterr().out == f"Downloading {server}/good\n"
+    named(Download(closed_address(), SHA256))
+    assert assets.fetch_asset("thing") == assets.find_asset("thing") == folder / "thing.bin"
+    assert capsys.readouterr().out == ""
+
+
+def test_a_missing_asset_says_how_to_get_it(folder, named):
+    named(Download(closed_address(), SHA256))
+    with pytest.raises(AssetError, match="thing.bin is missing. Fetch it: python3 start.py assets") as error:
+        assets.find_asset("thing")
+    assert one_line(error).startswith(str(folder))
+    assert not folder.exists()
+
+
+def test_a_damaged_asset_is_named_and_replaced(server, folder, named):
+    named(Download(f"{server}/good", SHA256))
+    folder.mkdir(parents=True)
+    (folder / "thing.bin").write_bytes(CONTENT[:-1])
+    with pytest.raises(AssetError, match="is damaged or of another version") as error:
+        assets.find_asset("thing")
+    one_line(error)
+    assets.fetch_asset("thing")
+    assert assets.find_asset("thing").read_bytes() == CONTENT
+
+
+def test_an_asset_that_cannot_be_read_is_named(folder, named):
+    named(Download(closed_address(), SHA256))
+    (folder / "thing.bin").mkdir(parents=True)
+    with pytest.raises(AssetError, match="thing.bin cannot be read") as error:
+        assets.find_asset("thing")
+    one_line(error)
+
+
+def test_the_folder_may_be_given(server, tmp_path, folder, named):
+    named(Download(f"{server}/good", SHA256))
+    assert assets.fetch_asset("thing", tmp_path / "here") == tmp_path / "here" / "thing.bin"
+    assert assets.find_asset("thing", tmp_path / "here").is_file()
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/short", f"broke off after {len(CONTENT) // 2} of {len(CONTENT)} bytes"),
+        ("/chunked", "could not be downloaded \\(IncompleteRead"),
+        ("/gone", "could not be downloaded \\(HTTP Error 404: Not Found\\)"),
+    ],
+)
+def test_a_download_that_is_not_whole_is_no_asset(server, folder, named, path, reason):
+    named(Download(server + path, SHA256))
+    with pytest.raises(AssetError, match=reason) as error:
+        assets.fetch_asset("thing")
+    assert one_line(error).startswith(f"thing.bin could not be fetched. {server}{path} ")
+    assert "thing.bin" not in files_in(folder)
+    assert assets.problem("thing").endswith("is missing")
+
+
+def test_a_wrong_checksum_leaves_nothing(server, folder, named):
+    named(Download(f"{server}/good", "0" * 64))
+    with pytest.raises(AssetError, match=f"has SHA-256 {SHA256[:12]}…, and 000000000000… was expected") as error:
+        assets.fetch_asset("thing")
+    one_line(error)
+    assert files_in(folder) == []
+
+
+def test_no_network(folder, named):
+    named(Download(closed_address(), SHA256))
+    with pytest.raises(AssetError, match="Connect to the internet and run: python3 start.py assets") as error:
+        assets.fetch_asset("thing")
+    assert "refused" in one_line(error)
+    assert "urlopen" not in one_line(error)
+    assert files_in(folder) == []
+
+
+def test_the_second_source_is_tried_when_the_first_fails(server, folder, named):
+    named(Download(closed_address(), "0" * 64), Download(f"{server}/short", SHA256), Download(f"{server}/good", SHA256))
+    assert assets.fetch_asset("thing").read_bytes() == CONTENT
+    assert files_in(folder) == ["thing.bin"]
+    assert assets.find_asset("thing") == folder / "thing.bin"
+
+
+def test_all_reasons_are_told(server, folder, named):
+    named(Download(f"{server}/short", SHA256), Download(f"{server}/gone", SHA256))
+    with pytest.raises(AssetError, match="broke off.*404") as error:
+        assets.fetch_asset("thing")
+    one_line(error)
+
+
+def test_a_folder_that_cannot_be_written(server, folder, named, monkeypatch):
+    opened = Path.open
+
+    def denied(self, mode="r", *words, **named):
+        if "a" in mode:
+            raise PermissionError(13, "Permission denied", str(self))
+        return opened(self, mode, *words, **named)
+
+    named(Download(f"{server}/good", SHA256), Download(f"{server}/good", SHA256))
+    monkeypatch.setattr(Path, "open", denied)
+    with pytest.raises(AssetError, match="thing.bin cannot be written .*Permission denied.* Make its folder") as error:
+        assets.fetch_asset("thing")
+    assert one_line(error).count("Permission denied") == 1  # the second source would meet the same
+    assert files_in(folder) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder(server, folder, named):
+    named(Download(f"{server}/good", SHA256))
+    folder.mkdir(parents=True, mode=0o555)
+    with pytest.raises(AssetError, match="Make its folder writable"):
+        assets.fetch_asset("thing")
+    assert files_in(folder) == []
+
+
+def test_a_file_where_the_folder_should_be(server, folder, named):
+    named(Download(f"{server}/good", SHA256))
+    folder.parent.mkdir()
+    folder.write_text("a file")
+    with pytest.raises(AssetError, match="cannot be written") as error:
+        assets.fetch_asset("thing")
+    one_line(error)
+
+
+def test_progress_is_shown_on_a_terminal(server, folder, named, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    named(Download(f"{server}/good", SHA256))
+    assets.fetch_asset("thing")
+    assert capsys.readouterr().out.endswith("\r  1.0 of 1.0 MB\n")
+
+
+def test_packing_makes_the_same_bytes_of_wheels_of_other_times(wheel, tmp_path, monkeypatch):
+    monkeypatch.setattr(zipfile.time, "localtime", lambda *_: (2030, 1, 2, 3, 4, 6, 0, 1, 0))
+    other = make_wheel(tmp_path, {path: path.encode() * 100 for _, path in reversed(MEMBERS)})
+    assert other.read_bytes() != wheel.read_bytes()
+    assert packed(other) == packed(wheel)
+    digest = hashlib.sha256(packed(wheel)).hexdigest()
+    assert digest == "837184e09014d2bf77c2d315828e140209ccc000447eea8b4ab679878cabe7a0"
+
+
+def test_packed_members_are_stored_and_aligned(wheel):
+    content = packed(wheel)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == [name for name, _ in MEMBERS]
+        for name, path in MEMBERS:
+            entry = archive.getinfo(name)
+            assert entry.compress_type == zipfile.ZIP_STORED
+            assert entry.date_time == (1980, 1, 1, 0, 0, 0)
+            assert archive.read(name) == path.encode() * 100
+            assert content.index(path.encode()) % assets.ALIGNMENT_BYTES == 0
+
+
+def test_an_asset_out_of_a_wheel(wheel, server, folder, named, capfd):
+    archive = packed(wheel)
+    named(Download(f"{server}/gone", SHA256), Wheel(str(wheel), MEMBERS, hashlib.sha256(archive).hexdigest()))
+    assert assets.fetch_asset("thing").read_bytes() == archive
+    assert files_in(folder) == ["thing.bin"]
+    said = capfd.readouterr()
+    assert said.err == ""
+    assert "to take thing.bin out of it" in said.out
+
+
+def test_what_a_first_source_began_to_give_is_gone_when_a_wheel_has_the_asset(wheel, server, folder, named):
+    archive = packed(wheel)
+    named(Download(f"{server}/short", SHA256), Wheel(str(wheel), MEMBERS, hashlib.sha256(archive).hexdigest()))
+    assert assets.fetch_asset("thing").read_bytes() == archive
+    assert files_in(folder) == ["thing.bin"]
+
+
+def test_a_wheel_with_another_network_leaves_nothing(wheel, folder, named):
+    named(Wheel(str(wheel), MEMBERS, "0" * 64))
+    with pytest.raises(AssetError, match="has SHA-256 .*, and 000000000000… was expected") as error:
+        assets.fetch_asset("thing")
+    one_line(error)
+    assert files_in(folder) == []
+
+
+def test_a_wheel_without_the_network_leaves_nothing(wheel, folder, named):
+    named(Wheel(str(wheel), (*MEMBERS, ("third.tflite", "tiny/third.tflite")), "0" * 64))
+    with pytest.raises(AssetError, match="tiny-1.0-py3-none-any.whl is not the wheel that was expected") as error:
+        assets.fetch_asset("thing")
+    one_line(error)
+    assert files_in(folder) == []
+
+
+def test_a_wheel_that_pip_cannot_have(tmp_path, folder, named, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    named(Wheel("nowhere==1.0", MEMBERS, "0" * 64))
+    with pytest.raises(AssetError, match="pip could not download nowhere==1.0 \\(No matching") as error:
+        assets.fetch_asset("thing")
+    one_line(error)
+    assert files_in(folder) == []
+
+
+def test_a_damaged_wheel(tmp_path):
+    broken = tmp_path / "broken.whl"
+    broken.write_bytes(b"PK\x03\x04" + bytes(100))
+    with pytest.raises(DownloadError, match="broken.whl is not the wheel that was expected") as error:
+        packed(broken)
+    one_line(error)
+
+
+def test_the_program_fetches_and_says_where(server, folder, named, monkeypatch, capsys):
+    named(Download(f"{server}/good", SHA256))
+    assert main(["assets"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"thing: {folder / 'thing.bin'}"
+    named(Download(f"{server}/gone", "0" * 64))
+    assert main(["assets"]) == USAGE_ERROR
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    monkeypatch.setattr(assets, "fetch_asset", interrupted)
+    assert main(["assets"]) == INTERRUPTED
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+def test_the_program_without_a_network_is_one_line(folder):
+    closed = closed_address()
+    nowhere = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "http_proxy": closed, "https_proxy": closed, "no_proxy": ""}
+    ran = subprocess.run(
+        [sys.executable, "-m", "recognizer", "assets"],
+        cwd=paths.ROOT,
+        env={**os.environ, **nowhere, "PIP_CONFIG_FILE": os.devnull, "RECOGNIZER_ASSETS": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=HANG_S,
+    )
+    assert ran.returncode == 2
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("hand_landmarker.task could not be fetched. https://storage.googleapis.com/")
+    assert "pip could not download mediapipe==0.10.21" in line
+    assert files_in(folder) == []
+
+
+def test_the_hand_model_is_two_stored_networks():
+    try:
+        path = assets.find_asset("hand_landmarker")
+    except AssetError as error:
+        pytest.skip(str(error))
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["hand_detector.tflite", "hand_landmarks_detector.tflite"]
+        assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}

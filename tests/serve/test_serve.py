@@ -1,0 +1,242 @@
+"""The server from outside: what programs ask of it, and what they are told."""
+
+import threading
+from typing import Any
+
+import httpx2 as httpx
+import numpy as np
+import pytest
+
+from recognizer.pipeline import open_pipeline
+from recognizer.registry import store as registry_store
+from recognizer.registry.synced import open_models
+from recognizer.samples.store import Samples
+from recognizer.sources.decoding import decode_image
+from recognizer.values import Frame, as_json
+from tests.helpers.http import jpeg, png, problem, sheet
+from tests.helpers.running_server import Served, running_server
+from tests.helpers.waiting import HANG_S, until
+
+
+def ended(client: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
+    """The job once it has ended."""
+
+    def looked_at() -> dict[str, Any] | None:
+        now = client.get(f"/v1/jobs/{job['id']}").json()
+        return None if now["state"] == "running" else now
+
+    return until(looked_at)
+
+
+def test_a_picture_is_read_as_the_pipeline_reads_it(served: Served) -> None:
+    data = jpeg(sheet(3, 7, 4))
+    with open_pipeline("digits", served.models, smooth=False) as pipeline:
+        image_bgr = decode_image(np.frombuffer(data, np.uint8), "drawn")
+        known = as_json(pipeline.step(Frame(image_bgr, 0, 0.0, "drawn")))
+    assert known["text"] == "374"
+    for answer in (
+        served.client.post("/v1/predict?task=digits", content=data),
+        served.client.post("/v1/predict?task=digits", files={"image": ("a.jpg", data, "image/jpeg")}),
+    ):
+        said = answer.json()
+        assert (said["text"], said["size"], said["task"]) == ("374", [480, 360], "digits")
+        assert said["model"] == open_models(served.models).current("digits").name
+        for region, other in zip(said["regions"], known["regions"], strict=True):
+            assert region["box"] == other["box"]
+            assert region["label"] == other["label"]
+            assert region["confidence"] == pytest.approx(other["confidence"], abs=1e-4)
+            assert [label for label, _ in region["top"]] == [label for label, _ in other["top"]]
+            assert region["image"] is None
+
+
+def test_with_images_comes_what_the_network_saw(served: Served) -> None:
+    answer = served.client.post("/v1/predict?task=digits&images=true", content=png(sheet(5))).json()
+    assert answer["regions"][0]["image"].startswith("data:image/png;base64,")
+
+
+def test_a_picture_without_anything_is_an_answer(served: Served) -> None:
+    answer = served.client.post("/v1/predict?task=digits", content=png(sheet())).json()
+    assert (answer["text"], answer["regions"]) == ("", [])
+
+
+def test_tasks_are_listed_with_labels_and_models(served: Served) -> None:
+    tasks = {task["name"]: task for task in served.client.get("/v1/tasks").json()}
+    assert tasks["digits"]["labels"][:10] == [*"0123456789"]
+    assert tasks["digits"]["region"] == "paper"
+    assert tasks["digits"]["model"] == open_models(served.models).current("digits").name
+
+
+def test_a_models_versions_come_with_their_cards(served: Served) -> None:
+    model = served.client.get("/v1/models/digits").json()
+    (version,) = [version for version in model["versions"] if version["current"]]
+    assert model["current"] == version["version"]
+    assert version["card"]["labels"] == [*"0123456789"]
+
+
+def test_health_and_metrics_are_told(served: Served) -> None:
+    assert served.client.get("/healthz").json() == {"status": "ok"}
+    served.client.post("/v1/predict?task=digits", content=png(sheet(1, 2)))
+    text = served.client.get("/metrics").text
+    assert 'recognizer_requests_total{method="POST",path="/v1/predict",status="200"}' in text
+    assert "recognizer_stage_seconds_bucket" in text
+
+
+@pytest.mark.slow
+def test_a_task_is_made_recorded_learned_and_taken_back(served: Served) -> None:
+    client, store = served.client, Samples(served.captures)
+    made = client.post("/v1/tasks", json={"name": "marks", "region": "paper", "labels": ["two", "seven"]})
+    assert made.status_code == 201
+    assert made.json()["model"] is None
+    problem(client.post("/v1/tasks", json={"name": "Marks", "region": "paper", "labels": ["x"]}), 409)
+    untaught = client.post("/v1/predict?task=marks", content=png(sheet(2))).json()
+    assert (untaught["model"], untaught["regions"][0]["label"]) == (None, None)
+    problem(client.get("/v1/models/marks"), 404)
+
+    for seed in range(6):
+        for label, digit in (("two", 2), ("seven", 7)):
+            added = client.post(
+                f"/v1/samples?task=marks&label={label}&session=s{seed // 3}", content=png(sheet(digit, seed=seed))
+            )
+            assert added.status_code == 201, added.text
+    assert store.counts("marks") == {"two": 6, "seven": 6}
+    found = client.get("/v1/samples?task=marks&label=two").json()
+    assert found["total"] == 6
+    one = found["samples"][0]
+    assert client.get(f"/v1/samples/{one['id']}").json() == one
+    picture = decode_image(np.frombuffer(client.get(one["picture"]).content, np.uint8), "sample")
+    np.testing.assert_array_equal(picture, store.picture(next(s for s in store.read() if s.id == one["id"])))
+    small = decode_image(np.frombuffer(client.get(one["picture"] + "?side=40").content, np.uint8), "sample")
+    assert max(small.shape) == 40
+
+    job = ended(client, client.post("/v1/learn", json={"task": "marks"}).json())
+    assert job["state"] == "done", job["error"]
+    first = job["result"]["published"]
+    assert client.post("/v1/predict?task=marks", content=png(sheet(7, seed=1))).json()["text"] == "seven"
+
+    confusion = client.get("/v1/confusion?task=marks").json()
+    assert (confusion["model"], confusion["labels"]) == (first, ["two", "seven"])
+    assert sum(map(sum, confusion["counts"])) == len(confusion["samples"]) == 12
+
+    assert client.patch(f"/v1/samples/{one['id']}", json={"label": "seven"}).json()["label"] == "seven"
+    assert store.counts("marks") == {"two": 5, "seven": 7}
+    wrong = client.get("/v1/confusion?task=marks").json()
+    assert [(s["label"], s["read_as"]) for s in wrong["samples"] if s["id"] == one["id"]] == [("seven", "two")]
+    assert client.delete(f"/v1/samples/{one['id']}").status_code == 204
+    problem(client.get(f"/v1/samples/{one['id']}"), 404)
+    assert store.counts("marks") == {"two": 5, "seven": 6}
+
+    problem(client.post("/v1/models/marks/rollback"), 409)
+    second = ended(client, client.post("/v1/learn", json={"task": "marks"}).json())["result"]["published"]
+    if second is not None:
+        assert client.post("/v1/models/marks/rollback").json() == {"task": "marks", "version": first}
+
+
+def test_one_training_at_a_time_and_it_can_be_cancelled(served: Served) -> None:
+    client = served.client
+    client.post("/v1/tasks", json={"name": "slow", "region": "paper", "labels": ["a", "b"]})
+    for label, digit in (("a", 1), ("b", 8)):
+        client.post(f"/v1/samples?task=slow&label={label}", content=png(sheet(digit)))
+    job = client.post("/v1/learn", json={"task": "slow"}).json()
+    second = problem(client.post("/v1/learn", json={"task": "slow"}), 409)
+    assert job["id"] in second["found"]
+    assert job["id"] in second["remedy"]
+    cancelled = client.delete(f"/v1/jobs/{job['id']}").json()
+    assert cancelled["state"] == "cancelled"
+    assert not (served.models / "slow" / registry_store.CURRENT).exists()
+    assert job["id"] in [one["id"] for one in client.get("/v1/jobs").json()]
+    problem(client.get("/v1/jobs/nobody"), 404)
+
+
+def test_a_training_that_fails_tells_why(served: Served) -> None:
+    served.client.post("/v1/tasks", json={"name": "empty", "region": "paper", "labels": ["a", "b"]})
+    job = ended(served.client, served.client.post("/v1/learn", json={"task": "empty"}).json())
+    assert job["state"] == "failed"
+    assert "no samples" in job["error"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "/v1/predict?task=chess", b"x", 404),
+        ("POST", "/v1/predict", b"x", 422),
+        ("POST", "/v1/predict?task=..%2F..%2Fetc", b"x", 422),
+        ("GET", "/v1/models/chess", None, 404),
+        ("GET", "/v1/models/..%2F..", None, 404),
+        ("POST", "/v1/models/chess/rollback", None, 404),
+        ("GET", "/v1/samples/..%2F..%2F..%2Fetc%2Fpasswd", None, 404),
+        ("GET", "/v1/samples/..%5C..%5Cpasswd/picture", None, 404),
+        ("DELETE", "/v1/samples/%00", None, 404),
+        ("POST", "/v1/samples?task=digits&label=..%2Fup", b"x", 422),
+        ("POST", "/v1/samples?task=digits&label=a%0Ab", b"x", 422),
+        ("POST", "/v1/samples?task=digits&label=" + "a" * 61, b"x", 422),
+        ("POST", "/v1/samples?task=digits&label=5&session=..%2Fup", b"x", 422),
+        ("POST", "/v1/tasks", b'{"name": "../up", "region": "paper", "labels": ["a"]}', 422),
+        ("POST", "/v1/tasks", b'{"name": "con", "region": "paper", "labels": ["a"]}', 422),
+        ("POST", "/v1/tasks", b'{"name": "new", "region": "moon", "labels": ["a"]}', 422),
+        ("POST", "/v1/tasks", b'{"name": "new", "region": "paper", "labels": ["a\\u0000"]}', 422),
+        ("POST", "/v1/tasks", b'{"name": "new", "region": "paper", "labels": ["a/../../b"]}', 422),
+        ("POST", "/v1/tasks", b"{", 422),
+        ("POST", "/v1/learn", b'{"task": "chess"}', 404),
+        ("PUT", "/v1/tasks", None, 405),
+        ("GET", "/nowhere", None, 404),
+    ],
+)
+def test_what_makes_no_sense_is_a_problem_and_changes_nothing(
+    served: Served, method: str, path: str, body: bytes | None, status: int
+) -> None:
+    before = sorted(served.captures.rglob("*")), sorted(served.models.rglob("*"))
+    headers = {"content-type": "application/json"} if body and body.startswith(b"{") else None
+    problem(served.client.request(method, path, content=body, headers=headers), status)
+    assert (sorted(served.captures.rglob("*")), sorted(served.models.rglob("*"))) == before
+
+
+def test_a_sample_without_anything_in_it_is_not_recorded(served: Served) -> None:
+    body = problem(served.client.post("/v1/samples?task=digits&label=5", content=png(sheet())), 422)
+    assert "no writing" in body["found"]
+    body = problem(served.client.post("/v1/samples?task=digits&label=five", content=png(sheet(5))), 422)
+    assert "has no label five" in body["found"]
+
+
+def test_many_clients_at_once_all_get_their_own_answer(served: Served) -> None:
+    said: dict[int, str] = {}
+
+    def ask(number: int) -> None:
+        with httpx.Client(base_url=served.url, timeout=HANG_S) as client:
+            for _ in range(3):
+                answer = client.post("/v1/predict?task=digits", content=png(sheet(number % 10, seed=2)))
+                said[number] = answer.json()["text"]
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    alone = {n: served.client.post("/v1/predict?task=digits", content=png(sheet(n, seed=2))).json() for n in range(10)}
+    assert said == {number: alone[number % 10]["text"] for number in range(16)}
+
+
+@pytest.mark.slow
+def test_a_server_stops_at_ctrl_c_and_leaves_whole_samples(served: Served, tmp_path) -> None:
+    with running_server(tmp_path, "--workers", "2") as server:
+        answers: list[int] = []
+
+        def record() -> None:
+            with httpx.Client(base_url=server.url, timeout=HANG_S) as client:
+                for seed in range(100):
+                    try:
+                        words = f"/v1/samples?task=digits&label=4&session=s{seed}"
+                        answers.append(client.post(words, content=png(sheet(4, seed=seed))).status_code)
+                    except httpx.TransportError:
+                        return
+
+        thread = threading.Thread(target=record)
+        thread.start()
+        until(lambda: len(answers) >= 5 or not thread.is_alive())
+        server.stop()
+        thread.join()
+        assert "Traceback" not in "".join(server.output)
+    store = Samples(server.captures)
+    kept = store.read("digits")
+    assert len(kept) >= answers.count(201) >= 5
+    assert all(store.picture(sample).size for sample in kept)
+    assert not any(store.unfinished.iterdir())

@@ -1,0 +1,186 @@
+"""The server on a real Ray cluster of two nodes on this machine."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx2 as httpx
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from recognizer.cli import main
+from recognizer.errors import SettingsError
+from recognizer.registry import store, synced
+from recognizer.registry.synced import open_models
+from recognizer.serve import cluster
+from recognizer.system.remote import folder_of, url_of
+from tests.helpers.http import jpeg, sheet
+from tests.helpers.ray_nodes import workers
+from tests.helpers.running_server import running_server
+from tests.helpers.waiting import HANG_S, until
+
+REPLICA = f"ray::ServeReplica:{cluster.STREAMS}"
+# shrinking a minute after the streams have gone would keep the test waiting
+PROGRAM = """
+import sys
+from recognizer.cli import main
+from recognizer.serve import cluster
+cluster.SCALING["downscale_delay_s"] = 1.0
+sys.exit(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def served(nodes, tmp_path_factory):
+    models = synced.models_folder()
+    if not (models / "digits" / store.CURRENT).is_file():
+        pytest.skip("needs the digits model")
+    folder = tmp_path_factory.mktemp("served")
+    with running_server(folder, "--cluster", nodes.address, program=("-c", PROGRAM)) as server:
+        yield server
+        assert server.stop() == 130
+    until(lambda: not workers(nodes, "ray::ServeReplica"))
+
+
+def streaming(served):
+    return connect(f"ws://127.0.0.1:{served.port}/v1/stream?task=digits", open_timeout=HANG_S)
+
+
+def ask(stream, frame):
+    stream.send(frame)
+    return json.loads(stream.recv(HANG_S))
+
+
+@pytest.mark.slow
+def test_page_and_documents_are_the_same(served):
+    from recognizer.serve.app import create_app
+    from recognizer.serve.settings import ServeSettings
+
+    alone = create_app(ServeSettings(models=served.models))
+    try:
+        assert served.client.get("/openapi.json").json() == json.loads(json.dumps(alone.openapi()))
+    finally:
+        alone.state.service.readers.close()
+    page = served.client.get("/")
+    assert page.text.startswith("<!doctype html>")
+    assert page.headers["x-frame-options"] == "DENY"
+    assert served.client.get("/static/main.js").status_code == 200
+    assert served.client.get("/v1/tasks/nothing/here").json()["what"]
+    assert served.client.get("/v1/tasks", headers={"Host": "evil.example"}).status_code == 421
+    assert served.client.post("/v1/predict?task=digits", content=jpeg(sheet(3, 7))).json()["text"] == "37"
+
+
+@pytest.mark.slow
+def test_jobs_have_one_owner(served):
+    served.client.post("/v1/tasks", json={"name": "unlearned", "region": "paper", "labels": ["a"]})
+    job = served.client.post("/v1/learn", json={"task": "unlearned"}).json()
+    assert [one["id"] for one in served.client.get("/v1/jobs").json()] == [job["id"]]
+    ended = until(lambda: (one := served.client.get(f"/v1/jobs/{job['id']}").json())["state"] != "running" and one)
+    assert ended["state"] == "failed"  # it has no samples
+    assert "has no samples" in ended["error"]
+
+
+@pytest.mark.slow
+def test_streams_grow_stay_survive_and_shrink(served, nodes):
+    """More streams, more replicas; one is killed while samples are recorded; a model is published; then all is quiet."""
+    frame = jpeg(sheet(3, 7, 4))
+    first = until(lambda: workers(nodes, REPLICA))
+    assert len(first) == 1
+    with ExitStack() as open_streams:
+        early = [open_streams.enter_context(streaming(served)) for _ in range(cluster.STREAMS_EACH + 1)]
+        assert [ask(stream, frame)["text"] for stream in early] == ["374"] * len(early)
+        both = until(lambda: len(found := workers(nodes, REPLICA)) == 2 and found)
+        late = []
+
+        def on_both():
+            late.append(open_streams.enter_context(streaming(served)))
+            ask(late[-1], frame)
+            return len(late) >= 3
+
+        until(on_both)
+
+        recorded, stop = [], threading.Event()
+
+        def record():
+            with httpx.Client(base_url=served.url, timeout=HANG_S) as client:
+                while not stop.is_set():
+                    answer = client.post("/v1/samples?task=digits&label=4", content=jpeg(sheet(4)))
+                    assert answer.status_code == 201, answer.text
+                    recorded.append(answer.json()["id"])
+
+        recorder = threading.Thread(target=record)
+        recorder.start()
+        os.kill(next(iter(set(both) & set(first))), signal.SIGKILL)
+        broken, alive = [], []
+        for stream in [*early, *late]:
+            try:
+                assert ask(stream, frame)["frame"] in (1, 2)  # the same stream goes on counting
+                alive.append(stream)
+            except ConnectionClosed:
+                broken.append(stream)
+        assert len(broken) >= len(early)
+        again = [open_streams.enter_context(streaming(served)) for _ in broken]
+        assert [ask(stream, frame)["text"] for stream in again] == ["374"] * len(broken)
+        stop.set()
+        recorder.join()
+        assert recorded
+        listed = served.client.get("/v1/samples?task=digits&limit=500").json()["samples"]
+        assert {one["id"] for one in listed} == set(recorded)
+
+        home, before = served.models / "digits", open_models(served.models).current("digits")
+        shutil.copytree(before, home / "20990101-000000")
+        open_models(served.models).point_to("digits", "20990101-000000")
+        for stream in [*alive, *again]:
+            until(lambda stream=stream: ask(stream, frame)["model"] == "20990101-000000")
+        assert served.client.post("/v1/models/digits/rollback").json()["version"] == before.name
+    until(lambda: len(workers(nodes, REPLICA)) == 1)
+
+
+def test_another_machine_follows_the_same_urls(tmp_path, monkeypatch):
+    from recognizer.samples.synced import captures_folder
+    from recognizer.serve.settings import ServeSettings
+    from recognizer.system import paths
+
+    for name in ("RECOGNIZER_CAPTURES", "RECOGNIZER_ASSETS"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))  # put back at the end
+    monkeypatch.setattr(cluster, "find_asset", lambda name: Path(__file__))
+    models, captures = ((tmp_path / name).as_uri() for name in ("models", "captures"))
+    build = cluster.builder(
+        ServeSettings(models=folder_of(models, tmp_path / "here")), folder_of(captures, tmp_path / "here")
+    )
+    made = []
+    monkeypatch.setattr(cluster, "create_app", made.append)
+    monkeypatch.setenv("RECOGNIZER_MIRRORS", str(tmp_path / "there"))
+    build()
+    assert [url_of(folder) for folder in (made[0].models, captures_folder())] == [models, captures]
+    assert (paths.assets() / "hand_landmarker.task").read_bytes() == Path(__file__).read_bytes()
+    assert {folder.parent for folder in (made[0].models, captures_folder())} == {tmp_path / "there"}
+
+
+def test_a_machine_that_does_not_see_the_folder_is_one_line(tmp_path, monkeypatch):
+    pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-cluster.txt")
+    nodes = [{"Alive": True, "NodeID": 28 * "0a", "NodeManagerHostname": name} for name in ("near", "far")]
+    task = SimpleNamespace(options=lambda **_: SimpleNamespace(remote=lambda path: path))
+    fake = SimpleNamespace(
+        nodes=lambda: nodes, remote=lambda **_: lambda look: task, get=lambda asked: [path.is_file() for path in asked]
+    )
+    cluster.check_seen(fake, {"--models": tmp_path / "models"})
+    fake.get = lambda asked: [True, False]
+    with pytest.raises(SettingsError, match=f"far does not see {re.escape(str(tmp_path / 'models'))}. Give --models"):
+        cluster.check_seen(fake, {"--models": tmp_path / "models"})
+    assert not list((tmp_path / "models").iterdir())
+
+
+def test_ray_that_is_not_there_is_one_line(monkeypatch, capsys):
+    monkeypatch.setattr("recognizer.system.ray_cluster.find_spec", lambda name: None)
+    assert main(["serve", "--port", "0", "--cluster"]) == 2
+    err = capsys.readouterr().err
+    assert "requirements-cluster.txt" in err
+    assert err.count("\n") == 1

@@ -1,0 +1,106 @@
+"""What nobody would send on purpose: no answer may be the server's own failure."""
+
+import contextlib
+import io
+from collections import Counter
+
+import httpx2 as httpx
+import numpy as np
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from PIL import Image
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from recognizer.errors import SourceError
+from recognizer.serve.problems import Problem
+from recognizer.serve.workers.pictures import picture_of
+from tests.helpers.http import jpeg, png, sheet
+from tests.helpers.running_server import Served
+
+MUTATIONS = 4000
+SENT = 10  # of which one is sent to the server; the others are read here, as its processes read them
+EXAMPLES = 8  # of each operation
+SMALL = (64, 48)  # pixels: what is still a picture after its mutation is read in a moment
+
+
+@pytest.mark.slow
+def test_no_documented_request_makes_the_server_fail(served: Served) -> None:
+    """Nor answer otherwise than documented, to what Schemathesis makes of the OpenAPI document, right and wrong.
+
+    That right words are taken is not asked: which are a label or a picture, the document cannot tell in full.
+    """
+    schema = schemathesis.openapi.from_url(f"{served.url}/openapi.json")
+    operations = [found.ok() for found in schema.get_all_operations()]
+    assert len(operations) > 15
+    for mode in GenerationMode:
+        for operation in operations:
+
+            @given(case=operation.as_strategy(generation_mode=mode))
+            @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+            def answers(case: schemathesis.Case) -> None:
+                case.call_and_validate(base_url=served.url, excluded_checks=[positive_data_acceptance])
+
+            with contextlib.suppress(Unsatisfiable):  # a request without words cannot be wrong
+                answers()
+
+
+def pictures() -> list[bytes]:
+    """Small whole ones of every kind that is taken."""
+    image = Image.fromarray(sheet(3)).resize(SMALL)
+    kinds = [jpeg(np.asarray(image)), png(np.asarray(image))]
+    for kind, options in (("JPEG", {"progressive": True}), ("WEBP", {}), ("WEBP", {"lossless": True})):
+        buffer = io.BytesIO()
+        image.convert("RGB").save(buffer, kind, **options)
+        kinds.append(buffer.getvalue())
+    return kinds
+
+
+def mutated(data: bytes, rng: np.random.Generator) -> bytes:
+    """The bytes with some of them changed, cut out, doubled or cut off."""
+    changed = bytearray(data)
+    for _ in range(int(rng.integers(1, 6))):
+        place = int(rng.integers(0, len(changed)) if rng.random() < 0.5 else rng.integers(0, min(64, len(changed))))
+        length = int(rng.integers(1, 9))
+        way = int(rng.integers(0, 5))
+        if way == 0:
+            changed[place] ^= 1 << int(rng.integers(0, 8))
+        elif way == 1:
+            changed[place : place + length] = rng.bytes(length)
+        elif way == 2:
+            del changed[place : place + length]
+        elif way == 3:
+            changed[place:place] = changed[place : place + 8 * length]
+        else:
+            changed[place : place + 2] = b"\xff\xff" if rng.random() < 0.5 else b"\0\0"
+        if rng.random() < 0.1:
+            del changed[int(rng.integers(1, len(changed) + 1)) :]
+        changed = changed or bytearray(b"\xff")
+    return bytes(changed)
+
+
+@pytest.mark.slow
+def test_no_damaged_picture_makes_the_server_fail(served: Served) -> None:
+    rng = np.random.default_rng(6)
+    kinds = pictures()
+    statuses: Counter[int] = Counter()
+    with httpx.Client(base_url=served.url, timeout=60) as client:
+        for number in range(MUTATIONS):
+            data = mutated(kinds[number % len(kinds)], rng)
+            try:
+                picture_of(data)
+            except Problem as problem:
+                statuses[problem.status_code] += 1
+            except SourceError:
+                statuses[422] += 1
+            else:
+                statuses[200] += 1
+            if number % SENT == 0:
+                answer = client.post("/v1/predict?task=digits", content=data)
+                assert answer.status_code < 500, (number, answer.text)
+    assert min(statuses) >= 200
+    assert max(statuses) < 500
+    assert statuses[422] > MUTATIONS / 10
+    assert statuses[200] > MUTATIONS / 100

@@ -1,0 +1,222 @@
+"""The page in a real Chromium, whose camera shows the studio."""
+
+import contextlib
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver import ActionChains, Chrome, Keys
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+from recognizer.registry.synced import open_models
+from recognizer.samples.store import Samples
+from recognizer.studio.scenes import Studio
+from tests.helpers import waiting
+from tests.helpers.browser import ALLOW, DENY, DESKTOP, PHONE, chromium, write_video
+from tests.helpers.http import png, sheet
+from tests.helpers.running_server import Served
+
+pytestmark = pytest.mark.slow
+
+FRAME = 252  # of the studio: a sheet at rest
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    frame = Studio("digits", (1280, 720)).frame(FRAME)
+    return write_video(tmp_path_factory.mktemp("video") / "camera.mjpeg", [frame.image_bgr] * 4)
+
+
+@pytest.fixture(scope="module")
+def browser(video: Path) -> Iterator[Chrome]:
+    with chromium(video) as opened:
+        yield opened
+
+
+@pytest.fixture
+def window(served: Served, browser: Chrome) -> Iterator[Chrome]:
+    """The page, opened anew. What the browser complained of in the end fails the test."""
+    browser.get("about:blank")
+    browser.get(served.url)
+    yield browser
+    lines = [line["message"] for line in browser.get_log("browser")]
+    assert [line for line in lines if " 422 " not in line] == []  # a picture with nothing to record is no error
+
+
+def until(found: Callable[[], Any]) -> Any:
+    """What `found` gives, as soon as that is something."""
+
+    def found_now() -> Any:
+        with contextlib.suppress(StaleElementReferenceException):  # the page has drawn it anew
+            return found()
+
+    return waiting.until(found_now)
+
+
+def by_id(window: Chrome, name: str) -> WebElement:
+    return window.find_element(By.ID, name)
+
+
+def one(window: Chrome, selector: str) -> WebElement:
+    """The first element of a selector that can be seen, as soon as there is one."""
+    return until(lambda: next((e for e in window.find_elements(By.CSS_SELECTOR, selector) if e.is_displayed()), None))
+
+
+def start_camera(window: Chrome) -> None:
+    until(lambda: by_id(window, "task").text)
+    by_id(window, "start").click()
+    until(lambda: not by_id(window, "curtain").is_displayed())
+
+
+def choose(window: Chrome, task: str) -> None:
+    until(lambda: task in by_id(window, "task").text)
+    by_id(window, "task").send_keys(task)
+
+
+def test_the_camera_shows_digits_and_their_labels(window: Chrome) -> None:
+    start_camera(window)
+    assert until(lambda: by_id(window, "reading").text) == "237"
+    names = [name.text for name in window.find_elements(By.CSS_SELECTOR, "#seen .thing .name")]
+    assert names == ["2", "3", "7"]
+    assert re.search(r"\d+ ms there and back", by_id(window, "figures").text)
+    drawn = "const c = document.getElementById('overlay'); return c.getContext('2d')"
+    drawn += ".getImageData(0, 0, c.width, c.height).data.some((value) => value > 0)"
+    assert window.execute_script(drawn)
+    by_id(window, "stop").click()
+    until(lambda: by_id(window, "curtain").is_displayed())
+
+
+def test_a_sign_is_recorded_learned_looked_at_and_cured(served: Served, window: Chrome) -> None:
+    """A new task by its form, samples by button and by key, training, and from a mistake to its cure in three clicks."""
+    store = Samples(served.captures)
+    start_camera(window)
+    by_id(window, "tab-teach").click()
+    by_id(window, "new-task-open").click()
+    form = by_id(window, "new-task-form")
+    form.find_element(By.NAME, "name").send_keys("shapes")
+    form.find_element(By.CSS_SELECTOR, "[value=paper]").click()
+    form.find_element(By.NAME, "labels").send_keys("seven, four", Keys.ENTER)
+    until(lambda: not form.is_displayed())
+    assert store.task("shapes").labels == ("seven", "four")
+
+    ActionChains(window).click_and_hold(one(window, "[data-label=seven]")).pause(1.2).release().perform()
+    until(lambda: by_id(window, "take-back").is_enabled())
+    held = store.counts("shapes")["seven"]
+    assert held >= 1
+    until(lambda: f"{held}" in one(window, "[data-label=seven] .count").text)
+    ActionChains(window).send_keys(Keys.ESCAPE).key_down("2").pause(0.5).key_up("2").perform()
+    until(lambda: store.counts("shapes")["four"])
+    until(lambda: by_id(window, "take-back").is_enabled())
+    by_id(window, "take-back").click()
+    until(lambda: store.counts("shapes") == {"seven": held, "four": 0})
+    store.delete(store.read("shapes"))
+
+    for seed in range(6):
+        for digit, label in ((7, "seven"), (4, "four")):
+            words = f"task=shapes&label={label}&session=s{seed // 3}"
+            served.client.post(f"/v1/samples?{words}", content=png(sheet(digit, seed=seed)))
+    window.refresh()
+    choose(window, "shapes")
+    one(window, ".train").click()
+    until(lambda: "Trained" in one(window, ".result .verdict").text)
+    until(lambda: "seven" in one(window, ".result table").text)
+
+    mistake = png(sheet(7, seed=1))
+    served.client.post("/v1/samples?task=shapes&label=four&session=s1", content=mistake)
+    by_id(window, "tab-look").click()
+    one(window, "[aria-label^='1 × four read as']").click()
+    until(lambda: by_id(window, "grid-title").text.startswith("1 × four read as"))
+    assert len(window.find_elements(By.CSS_SELECTOR, "#grid .sample")) == 1
+    cure = window.find_elements(By.CSS_SELECTOR, "#grid .cure")
+    if cure:
+        cure[0].click()
+    else:  # it is read as nothing known
+        one(window, "#grid select").send_keys("seven")
+    until(lambda: store.counts("shapes") == {"seven": 7, "four": 6})
+    one(window, ".train").click()
+    jobs = until(lambda: [job for job in served.client.get("/v1/jobs").json() if job["task"] == "shapes"][1:])
+    assert len(jobs) == 1
+    until(
+        lambda: all(job["state"] == "done" for job in served.client.get("/v1/jobs").json() if job["task"] == "shapes")
+    )
+    one(window, "[aria-label^='7 × seven read as seven']")
+
+    def deleted() -> bool:
+        one(window, "#grid .delete").click()
+        return True
+
+    until(deleted)  # the pictures may just be drawn anew with the new model
+    until(lambda: sum(store.counts("shapes").values()) == 12)
+
+    before = open_models(served.models).current("shapes").name
+    shutil.copytree(served.models / "shapes" / before, served.models / "shapes" / "20990101-000000")
+    open_models(served.models).point_to("shapes", "20990101-000000")
+    one(window, ".undo").click()
+    until(lambda: before in one(window, ".result .verdict").text)
+    assert served.client.get("/v1/models/shapes").json()["current"] == before
+
+
+def test_digits_are_written_without_a_camera(window: Chrome) -> None:
+    until(lambda: by_id(window, "task").text)
+    by_id(window, "tab-draw").click()
+    canvas = by_id(window, "sheet")
+    pen = ActionChains(window, duration=50)
+    pen.move_to_element_with_offset(canvas, -60, -80).click_and_hold().move_by_offset(100, 0)
+    pen.move_by_offset(-60, 170).release().perform()
+    until(lambda: by_id(window, "draw-text").text == "7")
+    by_id(window, "draw-clear").click()
+    until(lambda: by_id(window, "draw-text").text == "")
+    canvas.send_keys(Keys.ARROW_UP * 8, " ", Keys.ARROW_DOWN * 20, " ", Keys.ARROW_RIGHT)
+    until(lambda: by_id(window, "draw-text").text)
+
+
+def test_tabs_go_by_arrow_keys(window: Chrome) -> None:
+    by_id(window, "tab-live").send_keys(Keys.ARROW_RIGHT)
+    until(lambda: by_id(window, "teach").is_displayed())
+    assert window.switch_to.active_element.get_attribute("id") == "tab-teach"
+    assert window.current_url.endswith("#teach")
+
+
+@pytest.mark.parametrize("tab", ["live", "teach", "look", "draw"])
+def test_nothing_is_wider_than_a_phone(served: Served, window: Chrome, tab: str) -> None:
+    metrics = {"width": PHONE[0], "height": PHONE[1], "deviceScaleFactor": 2, "mobile": True}
+    window.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        window.get(f"{served.url}/#{tab}")
+        until(lambda: by_id(window, "task").text)
+        assert window.execute_script("return document.documentElement.scrollWidth") <= PHONE[0]
+    finally:
+        window.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize(
+    ("there", "answer", "said"), [(True, DENY, "The camera was refused"), (False, ALLOW, "No camera was found")]
+)
+def test_without_a_camera_the_page_says_why(served: Served, video: Path, there: bool, answer: str, said: str) -> None:
+    with chromium(video if there else None, DESKTOP, answer) as window:
+        window.get(served.url)
+        by_id(window, "start").click()
+        until(lambda: by_id(window, "curtain-title").text == said)
+        assert len(by_id(window, "curtain-words").text) > 30
+        assert by_id(window, "start").is_displayed()
+
+
+def test_a_picture_is_opened_in_place_of_a_camera(served: Served, window: Chrome, tmp_path: Path) -> None:
+    picture = tmp_path / "sheet.png"
+    picture.write_bytes(png(sheet(3, 7, 4)))
+    by_id(window, "file").send_keys(str(picture))
+    assert until(lambda: by_id(window, "reading").text) == "374"
+
+
+def test_nothing_of_page_and_documentation_comes_from_elsewhere(served: Served, window: Chrome) -> None:
+    for path in ("/", "/docs"):
+        window.get(served.url + path)
+        one(window, "#tab-live, .opblock")
+        asked = window.execute_script("return performance.getEntriesByType('resource').map((entry) => entry.name)")
+        assert asked
+        assert [address for address in asked if not address.startswith((served.url, "data:", "blob:"))] == []

@@ -1,0 +1,113 @@
+"""The stream from outside: frames in, observations out."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from recognizer.registry.synced import open_models
+from tests.helpers.http import jpeg, sheet
+from tests.helpers.running_server import Served
+from tests.helpers.waiting import HANG_S, until
+
+
+@contextmanager
+def streaming(served: Served, task: str = "digits") -> Iterator[ClientConnection]:
+    with connect(f"ws://127.0.0.1:{served.port}/v1/stream?task={task}") as stream:
+        yield stream
+
+
+def ask(stream: ClientConnection, frame: bytes) -> dict[str, Any]:
+    stream.send(frame)
+    return json.loads(stream.recv(HANG_S))
+
+
+def test_each_frame_that_waits_for_its_answer_gets_one(served: Served) -> None:
+    with streaming(served) as stream:
+        answers = [ask(stream, jpeg(sheet(3, 7, 4))) for _ in range(5)]
+    assert [answer["frame"] for answer in answers] == [0, 1, 2, 3, 4]
+    last = answers[-1]
+    assert (last["task"], last["text"], last["size"]) == ("digits", "374", [480, 360])
+    assert [region["label"] for region in last["regions"]] == ["3", "7", "4"]
+    assert all(region["image"].startswith("data:image/png") for region in last["regions"])
+    assert "smooth" in last["stages_ms"]
+
+
+def test_frames_that_come_too_fast_are_overtaken_by_the_newest(served: Served) -> None:
+    old, new = jpeg(sheet(1, 1, size_wh=(1280, 720))), jpeg(sheet(2, 5, size_wh=(1280, 720)))
+    with streaming(served) as stream:
+        ask(stream, old)
+        for _ in range(59):
+            stream.send(old)
+        stream.send(new)
+        numbers = []
+        while not numbers or numbers[-1] != 60:
+            numbers.append(json.loads(stream.recv(HANG_S))["frame"])
+        time.sleep(0.3)
+        with pytest.raises(TimeoutError):
+            stream.recv(0)
+    assert numbers == sorted(set(numbers))
+    assert len(numbers) < 60
+
+
+def test_a_damaged_frame_is_a_problem_and_the_stream_goes_on(served: Served) -> None:
+    with streaming(served) as stream:
+        answer = ask(stream, jpeg(sheet(4))[:-200])
+        assert (answer["frame"], answer["problem"]["status"]) == (0, 422)
+        assert "cut off" in answer["problem"]["found"]
+        assert ask(stream, jpeg(sheet(4)))["text"] == "4"
+
+
+def test_another_task_takes_over_in_the_stream(served: Served) -> None:
+    served.client.post("/v1/tasks", json={"name": "unlearned", "region": "paper", "labels": ["a"]})
+    with streaming(served) as stream:
+        assert ask(stream, jpeg(sheet(4)))["task"] == "digits"
+        stream.send('{"task": "unlearned"}')
+        answer = until(lambda: (one := ask(stream, jpeg(sheet(4))))["task"] == "unlearned" and one)
+        assert answer["regions"][0]["label"] is None
+        for wrong, status in (('{"task": "chess"}', 404), ("rps", 422), ("[1]", 422)):
+            stream.send(wrong)
+            assert json.loads(stream.recv(HANG_S))["problem"]["status"] == status
+
+
+def test_a_published_model_takes_over_in_the_stream(served: Served) -> None:
+    home = served.models / "digits"
+    before = open_models(served.models).current("digits")
+    shutil.copytree(before, home / "20990101-000000")
+    with streaming(served) as stream:
+        assert ask(stream, jpeg(sheet(4)))["model"] == before.name
+        open_models(served.models).point_to("digits", "20990101-000000")
+        answer = until(lambda: (one := ask(stream, jpeg(sheet(4))))["model"] != before.name and one)
+        assert answer["text"] == "4"
+        assert (
+            served.client.post("/v1/predict?task=digits", content=jpeg(sheet(4))).json()["model"] == "20990101-000000"
+        )
+        served.client.post("/v1/models/digits/rollback")
+    assert served.client.post("/v1/predict?task=digits", content=jpeg(sheet(4))).json()["model"] == before.name
+
+
+def test_an_unknown_task_ends_the_stream_with_a_problem(served: Served) -> None:
+    with streaming(served, "chess") as stream:
+        assert json.loads(stream.recv(HANG_S))["problem"]["status"] == 404
+        with pytest.raises(ConnectionClosed) as closed:
+            stream.recv(HANG_S)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1008
+
+
+def test_a_client_that_leaves_gives_its_place_back(served: Served) -> None:
+    def streams() -> float:
+        lines = served.client.get("/metrics").text.splitlines()
+        return float(next(line for line in lines if line.startswith("recognizer_streams ")).split()[1])
+
+    with streaming(served) as stream:
+        ask(stream, jpeg(sheet(4)))
+        stream.send(jpeg(sheet(4)))
+        assert streams() == 1
+    until(lambda: streams() == 0)

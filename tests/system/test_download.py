@@ -1,0 +1,201 @@
+import contextlib
+import gzip
+import hashlib
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from recognizer.errors import AssetError, DownloadError
+from recognizer.system import download as module
+from recognizer.system.download import download, part_of
+from tests.helpers.local_server import closed_address
+
+CONTENT = gzip.compress(bytes(range(256)) * 40, mtime=0)
+CHANGED = CONTENT[::-1]  # as long
+SHA256 = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
+
+
+class Server:
+    """What a server has and can do, and what it was asked for."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.content = CONTENT
+        self.break_at: int | None = None  # byte at which an answer ends
+        self.knows_ranges = True
+        self.sends_from = 0  # bytes before or behind what it is asked for
+        self.ranges: list[str | None] = []  # of the requests
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[Server]:
+    class Answers(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked = self.headers.get("Range")
+            here.ranges.append(asked)
+            start = 0
+            if asked and here.knows_ranges:
+                start = int(asked.removeprefix("bytes=").removesuffix("-")) + here.sends_from
+                if start >= len(here.content):
+                    self.send_error(416)
+                    return
+                self.send_response(206)
+                self.send_header("Content-Range", f"bytes {start}-{len(here.content) - 1}/{len(here.content)}")
+            else:
+                self.send_response(200)
+            self.send_header("Content-Length", str(len(here.content) - start))
+            self.end_headers()
+            self.wfile.write(here.content[start : here.break_at])
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        here = Server(f"http://127.0.0.1:{server.server_port}/file")
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield here
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the file goes, in a folder that is not there yet."""
+    return tmp_path / "data" / "file.gz"
+
+
+@pytest.fixture
+def begun(server: Server, path: Path) -> Path:
+    """The same, after a download that broke off behind 100 bytes."""
+    server.break_at = 100
+    with pytest.raises(DownloadError, match=f"broke off after 100 of {len(CONTENT)} bytes; the next try goes on"):
+        download(server.url, path, SHA256)
+    server.break_at = None
+    assert files_beside(path) == ["file.gz.part"]
+    return path
+
+
+def files_beside(path: Path) -> list[str]:
+    return sorted(file.name for file in path.parent.iterdir())
+
+
+def test_a_download_goes_on_where_it_broke_off(server: Server, begun: Path) -> None:
+    assert download(server.url, begun, SHA256) == begun
+    assert begun.read_bytes() == CONTENT
+    assert server.ranges == [None, "bytes=100-"]
+    assert files_beside(begun) == ["file.gz"]
+
+
+def test_a_server_that_knows_no_ranges_sends_all_of_it(server: Server, begun: Path) -> None:
+    server.knows_ranges = False
+    assert download(server.url, begun, SHA256).read_bytes() == CONTENT
+    assert server.ranges == [None, "bytes=100-"]
+
+
+@pytest.mark.parametrize("sends_from", [-50, 50])
+def test_another_part_than_asked_for_is_not_taken(server: Server, begun: Path, sends_from: int) -> None:
+    server.sends_from = sends_from
+    assert download(server.url, begun, SHA256).read_bytes() == CONTENT
+    assert server.ranges == [None, "bytes=100-", None]
+
+
+def test_a_whole_part_is_not_fetched_again(server: Server, path: Path) -> None:
+    path.parent.mkdir()
+    part_of(path).write_bytes(CONTENT)
+    assert download(server.url, path, SHA256).read_bytes() == CONTENT
+    assert server.ranges == [f"bytes={len(CONTENT)}-"]
+
+
+@pytest.mark.parametrize("length", [100, len(CONTENT), 2 * len(CONTENT)])
+def test_a_part_of_another_file_is_fetched_anew_from_the_start(server: Server, path: Path, length: int) -> None:
+    path.parent.mkdir()
+    part_of(path).write_bytes(bytes(length))
+    assert download(server.url, path, SHA256).read_bytes() == CONTENT
+    assert server.ranges == [f"bytes={length}-", None]
+
+
+def test_a_file_that_has_changed_is_fetched_anew_once_and_then_refused(server: Server, begun: Path) -> None:
+    server.content = CHANGED
+    with pytest.raises(DownloadError, match="has SHA-256 .{12}…, and .{12}… was expected"):
+        download(server.url, begun, SHA256)
+    assert server.ranges == [None, "bytes=100-", None]
+    assert files_beside(begun) == []
+
+
+def test_a_file_with_another_checksum_is_not_fetched_twice(server: Server, path: Path) -> None:
+    server.content = CHANGED
+    with pytest.raises(DownloadError, match="was expected"):
+        download(server.url, path, SHA256)
+    assert server.ranges == [None]
+    assert files_beside(path) == []
+
+
+def test_a_wrong_download_leaves_the_older_file(server: Server, path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"older")
+    server.content = CHANGED
+    with pytest.raises(DownloadError):
+        download(server.url, path, SHA256)
+    assert path.read_bytes() == b"older"
+    server.content = CONTENT
+    assert download(server.url, path, SHA256).read_bytes() == CONTENT
+
+
+def test_after_ctrl_c_the_older_file_is_there_and_the_next_download_goes_on(
+    server: Server, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"older")
+
+    def stopped(url: str, start: int) -> Iterator[tuple[int, int, bytes]]:
+        yield 0, len(CONTENT), CONTENT[:70]
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(module, "_chunks", stopped)
+        download(server.url, path, SHA256)
+    assert path.read_bytes() == b"older"
+    assert download(server.url, path, SHA256).read_bytes() == CONTENT
+    assert server.ranges == ["bytes=70-"]
+
+
+@pytest.mark.parametrize(
+    "checksum",
+    ["md5:" + hashlib.md5(CONTENT).hexdigest(), "gunzipped:" + hashlib.sha256(gzip.decompress(CONTENT)).hexdigest()],
+)
+def test_other_checksums(server: Server, path: Path, checksum: str) -> None:
+    assert download(server.url, path, checksum).is_file()
+    server.content = CHANGED
+    with pytest.raises(DownloadError, match="has MD5 .* was expected|is no whole gzip file"):
+        download(server.url, path.with_name("other.gz"), checksum)
+    assert files_beside(path) == ["file.gz"]
+
+
+def test_nobody_there_is_one_line_and_leaves_nothing(path: Path) -> None:
+    with pytest.raises(DownloadError, match="could not be downloaded") as error:
+        download(closed_address(), path, SHA256)
+    assert "\n" not in str(error.value)
+    assert files_beside(path) == []
+
+
+def test_a_full_disk_is_no_fault_of_the_server(server: Server, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module.os, "fsync", full)
+    with pytest.raises(AssetError, match="file.gz cannot be written .*No space left") as error:
+        download(server.url, path, SHA256)
+    assert not isinstance(error.value, DownloadError)
+    assert not path.exists()

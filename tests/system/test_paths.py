@@ -1,0 +1,39 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from recognizer.system import paths
+
+
+@pytest.mark.parametrize(
+    ("variable", "folder", "default"),
+    [
+        (paths.MODELS_VARIABLE, paths.models, "models"),
+        (paths.CAPTURES_VARIABLE, paths.captures, "data/captures"),
+        (paths.ASSETS_VARIABLE, paths.assets, "models/assets"),
+        (paths.MIRRORS_VARIABLE, paths.mirrors, "runs/mirrors"),
+    ],
+)
+def test_a_variable_names_another_folder(
+    variable: str, folder: Callable[[], str | Path], default: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setenv(variable, "elsewhere")
+    assert Path(folder()) == Path("elsewhere")
+    monkeypatch.setenv(variable, "")
+    assert Path(folder()) == tmp_path / default
+    monkeypatch.delenv(variable)
+    assert Path(folder()) == tmp_path / default
+
+
+def test_data_sets_are_looked_for_in_the_named_folder_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setenv(paths.DATA_VARIABLE, "elsewhere")
+    assert paths.data_folders() == (Path("elsewhere"), tmp_path / "data")
+    monkeypatch.delenv(paths.DATA_VARIABLE)
+    assert paths.data_folders() == (tmp_path / "data",)
+
+
+def test_the_root_is_the_repository() -> None:
+    assert Path(__file__).resolve().parents[2] == paths.ROOT

@@ -1,0 +1,84 @@
+"""Recording without a window: what is sharp and new is kept, and the rest is counted."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from recognizer import cli
+from recognizer.finders.guide_box import guide_box
+from recognizer.samples.store import Samples
+from recognizer.teaching.capture import Captured, capture
+from recognizer.values import Frame, Region
+from tests.helpers.drawing import as_frame, paper, write
+from tests.helpers.fakes import FakeFinder
+
+FLAT = np.full((480, 640, 3), 128, np.uint8)
+
+
+def a_thing(seed: int) -> np.ndarray:
+    """A picture in which no two things look the same, (480, 640, 3) uint8."""
+    blocks = np.random.default_rng(seed).integers(0, 255, (12, 16, 3), np.uint8)
+    return cv2.resize(blocks, (640, 480), interpolation=cv2.INTER_NEAREST)
+
+
+def test_what_is_sharp_and_new_is_kept(tmp_path: Path) -> None:
+    class Middle:
+        def find(self, frame: Frame) -> tuple[Region, ...]:
+            box = guide_box(640, 480)
+            return (Region(box, frame.image_bgr[box.y1 : box.y2, box.x1 : box.x2]),) if frame.index != 4 else ()
+
+    store = Samples(tmp_path)
+    store.create_task("things", "box", ["mug"])
+    images = [a_thing(0), FLAT, a_thing(0), a_thing(1), a_thing(2), a_thing(3), a_thing(4)]
+    frames = [Frame(image, index, index / 30, "film.mp4") for index, image in enumerate(images)]
+    assert capture(store, "things", "mug", frames, Middle(), every=1) == Captured(4, 1, 1, 1)
+    samples = store.read("things")
+    assert {sample.source for sample in samples} == {"film.mp4"}
+    assert len({sample.session for sample in samples}) == 1
+    assert capture(store, "things", "mug", frames, Middle(), every=3) == Captured(3, 0, 0, 0)
+    assert capture(store, "things", "mug", frames, Middle(), every=1, most=1).kept == 1
+    assert capture(store, "things", "mug", frames, Middle(), every=1, looks=2) == Captured(1, 0, 1, 0)
+    assert capture(store, "things", "mug", frames, FakeFinder([])) == Captured(0, 3, 0, 0)
+
+
+def test_a_hand_without_joints_is_no_sample(tmp_path: Path) -> None:
+    store = Samples(tmp_path)
+    store.create_task("signs", "hand", ["ok"])
+    box = guide_box(640, 480)
+    finder = FakeFinder([Region(box, a_thing(0)[box.y1 : box.y2, box.x1 : box.x2])])
+    frames = [Frame(a_thing(0), index, index / 30, "film.mp4") for index in range(2)]
+    assert capture(store, "signs", "ok", frames, finder, every=1) == Captured(0, 2, 0, 0)
+
+
+def test_the_command_records_from_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path / "captures"))
+    (tmp_path / "film").mkdir()
+    for number, x in enumerate((200, 300, 400)):
+        sheet = paper()
+        write(sheet, number + 3, (x, 240), 120)
+        cv2.imwrite(str(tmp_path / "film" / f"{number}.png"), as_frame(sheet).image_bgr)
+    words = ["samples", "record", "notes", "--label", "mine", "--source", str(tmp_path / "film"), "--every", "1"]
+    assert cli.main(words) == 2
+    assert "Make one: python -m recognizer tasks new notes" in capsys.readouterr().err
+    assert cli.main(["tasks", "new", "notes", "--subject", "paper", "--labels", "other"]) == 0
+    assert cli.main(words) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[-2:] == [
+        "notes has a new label: mine",
+        "Kept 3 of mine in notes; left out 0 frames without a paper, 0 blurred, 0 like one before",
+    ]
+    assert Samples().counts("notes") == {"other": 0, "mine": 3}
+    assert cli.main([*words, "--max", "0"]) == 2
+    assert "--max: 0 is not at least 1" in capsys.readouterr().err
+
+
+def test_a_source_that_shows_nothing_leaves_no_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path / "captures"))
+    cv2.imwrite(str(tmp_path / "empty.png"), FLAT)
+    assert cli.main(["tasks", "new", "things", "--subject", "box", "--labels", "mug"]) == 0
+    words = ["things", "--label", "mug", "--source", str(tmp_path / "empty.png"), "--every", "1"]
+    assert cli.main(["samples", "record", *words]) == 1

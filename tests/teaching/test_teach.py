@@ -1,0 +1,472 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from recognizer import errors
+from recognizer.overlay.drawing import Scale
+from recognizer.registry import card
+from recognizer.registry.synced import open_models
+from recognizer.samples.store import Samples
+from recognizer.system import paths
+from recognizer.teaching.recording import label_keys, subject
+from recognizer.teaching.teacher import Teacher
+from recognizer.teaching.training_process import BackboneProcess, TrainingProcess
+from recognizer.values import Box, Frame, Hand, Observation, Region
+from recognizer.window.teach_panel import TeachPanel
+from tests.helpers.waiting import until
+
+FRAME_S = 1 / 30
+JOINTS = Hand(np.zeros((21, 3), np.float32), "right", 0.9)
+HAND = Region(Box(200, 100, 420, 320), np.random.default_rng(0).integers(0, 255, (220, 220, 3), np.uint8), hand=JOINTS)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class FakeLive:
+    def __init__(self, task: str) -> None:
+        self.task = task
+        self.region = "hand"
+        self.folder: Path | None = None
+
+    def open_task(self, task: str) -> None:
+        self.task = task
+
+
+class FakeTraining:
+    """Says the given lines in turn, the last one over again."""
+
+    def __init__(self, *lines: dict[str, Any]) -> None:
+        self.lines = list(lines)
+        self.cancelled = False
+        self.asked: tuple[object, ...] = ()
+
+    def __call__(self, *asked: object) -> "FakeTraining":
+        self.asked = asked
+        return self
+
+    def poll(self) -> dict[str, Any]:
+        return self.lines.pop(0) if len(self.lines) > 1 else self.lines[0]
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class FakePreparation:
+    """Counts how often it is started and stopped."""
+
+    def __init__(self) -> None:
+        self.started: list[Path] = []
+        self.cancelled = 0
+
+    def __call__(self, models: Path) -> "FakePreparation":
+        self.started.append(models)
+        return self
+
+    def cancel(self) -> None:
+        self.cancelled += 1
+
+
+class Desk:
+    """A person before the window: presses keys while frames go by."""
+
+    def __init__(self, tmp_path: Path, training: FakeTraining, labels: tuple[str, ...] = ("ok", "stop", "ठीक")) -> None:
+        self.clock = Clock()
+        self.store = Samples(tmp_path / "captures")
+        self.store.create_task("signs", "hand", [*labels, "nothing"])
+        self.live = FakeLive("signs")
+        self.said: list[str] = []
+        self.models = tmp_path / "models"
+        self.preparation = FakePreparation()
+        self.teacher = Teacher(
+            self.live,  # type: ignore[arg-type]
+            self.models,
+            self.store,
+            say=self.said.append,
+            train=training,
+            prepare=self.preparation,
+            clock=self.clock,
+        )
+        self.frames = 0
+
+    def look(self, seconds: float, region: Region | None = HAND) -> None:
+        """Let frames go by."""
+        for _ in range(max(1, round(seconds / FRAME_S))):
+            self.clock.now_s += FRAME_S
+            image = np.full((480, 640, 3), self.frames % 255, np.uint8)
+            frame = Frame(image, self.frames, self.frames * FRAME_S, "camera 0")
+            self.teacher.write(Observation(frame, self.live.task, (region,) if region else ()))
+            self.frames += 1
+
+    def hold(self, key: str, seconds: float) -> None:
+        """Hold a key as a keyboard reports it: at once, after half a second, then thirty times a second."""
+        self.teacher.key(key)
+        self.look(min(seconds, 0.5))
+        for _ in range(round((seconds - 0.5) / FRAME_S)):
+            self.teacher.key(key)
+            self.look(FRAME_S)
+        self.look(0.2)
+
+    def type(self, text: str) -> None:
+        for key in text:
+            assert self.teacher.key(key)
+
+
+@pytest.fixture
+def training() -> FakeTraining:
+    return FakeTraining({"stage": "fitting", "progress": 0.5, "left_s": 2.0})
+
+
+@pytest.fixture
+def desk(tmp_path: Path, training: FakeTraining) -> Desk:
+    return Desk(tmp_path, training)
+
+
+def test_a_key_records_its_label_while_it_is_held(desk: Desk) -> None:
+    desk.teacher.start_recording()
+    desk.hold("1", 1.5)
+    held = desk.store.counts("signs")["ok"]
+    assert 8 <= held <= 13  # one at once, and ten a second after the half second that keyboards wait
+    desk.look(2)
+    desk.hold("3", 0.1)
+    desk.look(2)
+    assert desk.store.counts("signs") == {"ok": held, "stop": 0, "ठीक": 1, "nothing": 0}
+    assert desk.teacher.recording is not None
+    assert desk.teacher.recording.counts["ठीक"] == 1
+
+
+def test_without_anything_held_to_the_camera_nothing_is_recorded(desk: Desk) -> None:
+    desk.teacher.start_recording()
+    desk.teacher.key("1")
+    desk.look(2, region=None)
+    desk.look(2)  # a hand that comes later was not meant
+    assert sum(desk.store.counts("signs").values()) == 0
+
+
+def test_backspace_takes_the_last_burst_back(desk: Desk) -> None:
+    desk.teacher.start_recording()
+    desk.hold("1", 1.0)
+    kept = desk.store.counts("signs")["ok"]
+    desk.look(1)
+    desk.hold("1", 1.0)
+    assert desk.store.counts("signs")["ok"] > kept
+    assert desk.teacher.key("\b")
+    assert desk.store.counts("signs")["ok"] == kept
+    assert desk.teacher.key("\b")
+    assert desk.store.counts("signs")["ok"] == kept
+    assert desk.said[-1] == "nothing to take back"
+
+
+def test_what_is_blurred_or_seen_before_is_told(desk: Desk) -> None:
+    desk.teacher.start_recording()
+    desk.hold("1", 0.1)
+    desk.look(0.5)
+    recording = desk.teacher.recording
+    assert recording is not None
+    assert recording.is_duplicate
+    assert not recording.is_blurred
+    desk.look(0.5, Region(HAND.box, np.full((220, 220, 3), 90, np.uint8), hand=JOINTS))
+    assert recording.is_blurred
+    assert not recording.is_duplicate
+
+
+def test_a_hand_without_joints_is_not_recorded_and_the_panel_says_so(desk: Desk) -> None:
+    def panel() -> np.ndarray:
+        picture = np.zeros((480, 640, 3), np.uint8)
+        TeachPanel(desk.teacher)(picture, Scale.of(640, 480), [], [])
+        return picture
+
+    desk.teacher.start_recording()
+    before = panel()
+    desk.teacher.key("1")
+    desk.look(0.5, Region(HAND.box, HAND.crop))
+    assert sum(desk.store.counts("signs").values()) == 0
+    recording = desk.teacher.recording
+    assert recording is not None
+    assert recording.is_without_joints
+    assert (panel() != before).any()
+    desk.hold("1", 0.1)
+    assert not recording.is_without_joints
+    assert desk.store.counts("signs")["ok"] == 1
+
+
+def test_escape_leaves_and_keys_of_no_label_are_the_windows(desk: Desk) -> None:
+    assert not desk.teacher.key("1")
+    desk.teacher.start_recording()
+    assert not desk.teacher.key("m")
+    assert desk.teacher.key(chr(27))
+    assert desk.teacher.recording is None
+    assert not desk.teacher.key(chr(27))
+
+
+def test_a_store_that_cannot_be_written_is_told_and_recording_goes_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise errors.SamplesError("The disk is full. Make room.")
+
+    desk.teacher.start_recording()
+    monkeypatch.setattr(desk.store, "add", full)
+    desk.hold("1", 1.0)
+    assert desk.said[-1] == "The disk is full. Make room."
+    monkeypatch.undo()
+    desk.look(1)
+    desk.hold("1", 0.1)
+    assert desk.store.counts("signs")["ok"] == 1
+
+
+def test_a_shipped_task_gets_its_labels_and_nothing(desk: Desk) -> None:
+    version = desk.models / "digits" / "one"
+    version.mkdir(parents=True)
+    (version / card.CARD).write_text(json.dumps({"labels": [*"0123456789"], "region": "paper"}))
+    open_models(desk.models).point_to("digits", "one")
+    desk.live.task = "digits"
+    desk.teacher.start_recording()
+    assert desk.store.task("digits").region == "paper"
+    assert desk.teacher.recording is not None
+    assert desk.teacher.recording.keys == {**{digit: digit for digit in "0123456789"}, "-": "nothing"}
+
+
+def test_a_task_that_has_no_model_and_no_samples_is_told(desk: Desk) -> None:
+    desk.live.task = "chess"
+    desk.teacher.start_recording()
+    assert desk.teacher.recording is None
+    assert "No task chess" in desk.said[-1]
+
+
+def test_tab_to_another_task_ends_recording(desk: Desk) -> None:
+    desk.teacher.start_recording()
+    desk.live.task = "digits"
+    desk.look(0.1)
+    assert desk.teacher.recording is None
+
+
+def test_a_new_task_is_typed_in_the_window(desk: Desk) -> None:
+    desk.teacher.start_form()
+    desk.type("greetx\b")
+    desk.type("\rh\rhello,bye\r")
+    task = desk.store.task("greet")
+    assert (task.region, task.labels) == ("hand", ("hello", "bye"))
+    assert desk.live.task == "greet"
+    assert desk.teacher.form is None
+
+
+def test_a_name_that_is_taken_is_told_and_the_form_stays(desk: Desk) -> None:
+    desk.teacher.start_form()
+    desk.type("signs\rp\rx,y\r")
+    assert "The task signs is there already and shows a hand" in desk.said[-1]
+    assert desk.teacher.form is not None
+    desk.type(chr(27))
+    assert desk.teacher.form is None
+
+
+def test_labels_typed_for_a_task_that_is_there_join_its_own(desk: Desk) -> None:
+    desk.teacher.start_form()
+    desk.type("signs\rh\rstop,wave\r")
+    assert desk.store.task("signs").labels == ("ok", "stop", "ठीक", "nothing", "wave")
+    assert desk.teacher.form is None
+    desk.teacher.start_recording()
+    desk.hold("4", 0.1)
+    assert desk.store.counts("signs")["wave"] == 1
+
+
+def test_an_empty_line_of_the_form_is_asked_for_again(desk: Desk) -> None:
+    desk.teacher.start_form()
+    desk.type("\r")
+    assert desk.said == ["type the name first"]
+
+
+def test_training_is_followed_to_its_result(desk: Desk, training: FakeTraining) -> None:
+    result = {"published": "20260101-000000", "before": {"held_out": 0.5}, "after": {"held_out": 1.0}, "ended": True}
+    training.lines.append(result)
+    desk.teacher.start_recording()
+    desk.teacher.key("\r")
+    assert desk.teacher.recording is None
+    assert training.asked == ("signs", desk.models, desk.store.folder)
+    desk.look(FRAME_S)
+    assert desk.teacher.progress["progress"] == 0.5
+    desk.look(FRAME_S)
+    assert desk.teacher.training is None
+    assert desk.teacher.result == result
+    assert desk.teacher.key("\r")
+    assert desk.teacher.result is None
+
+
+def test_a_second_training_waits_for_the_first(desk: Desk) -> None:
+    desk.teacher.start_training()
+    desk.teacher.start_training()
+    assert "already" in desk.said[-1]
+
+
+def test_escape_cancels_a_training(desk: Desk, training: FakeTraining) -> None:
+    desk.teacher.start_training()
+    assert desk.teacher.key(chr(27))
+    assert training.cancelled
+    assert desk.teacher.training is None
+    assert desk.said[-1] == "training cancelled: nothing has changed"
+
+
+def test_a_refused_model_is_told_with_the_reason(desk: Desk, training: FakeTraining) -> None:
+    training.lines = [{"published": None, "why": "no better: 90 % before, 88 % after", "ended": True}]
+    desk.teacher.start_training()
+    desk.look(FRAME_S)
+    assert desk.said[-1] == "no better: 90 % before, 88 % after"
+
+
+def test_u_goes_back_to_the_model_before(desk: Desk) -> None:
+    for version in ("one", "two"):
+        (desk.models / "signs" / version).mkdir(parents=True)
+        open_models(desk.models).point_to("signs", version)
+    desk.teacher.undo_model()
+    assert desk.said == ["back to one"]
+    assert open_models(desk.models).current("signs").name == "one"
+    desk.teacher.undo_model()
+    assert "nothing to go back to" in desk.said[-1]
+
+
+def test_labels_that_are_letters_have_their_own_keys_and_words_have_numbers() -> None:
+    assert label_keys(["A", "b", "7", "nothing"]) == {"A": "A", "B": "b", "7": "7", "-": "nothing"}
+    assert label_keys(["rock", "paper"]) == {"1": "rock", "2": "paper", "0": "nothing"}
+    assert label_keys(["a", "A"]) == {"1": "a", "2": "A", "0": "nothing"}
+    assert label_keys(["ठ"]) == {"1": "ठ", "0": "nothing"}
+    assert label_keys([*"012", "+", "thumbs up"]) == {
+        **{key: key for key in "012+"},
+        "3": "thumbs up",
+        "-": "nothing",
+    }
+    assert list(label_keys([f"word {number}" for number in range(12)])) == [*"123456789ABC", "0"]
+
+
+def test_what_things_are_learned_on_is_made_before_they_are(desk: Desk) -> None:
+    desk.look(0.2)
+    assert desk.preparation.started == []  # hands need none
+    desk.store.create_task("things", "box", ["mug", "toy"])
+    desk.live.task, desk.live.region, desk.live.folder = "things", "box", desk.models / "things" / "1"
+    desk.look(0.2)
+    assert desk.preparation.started == []  # it may only be looked at
+    desk.teacher.start_recording()
+    desk.look(0.2)
+    desk.teacher.key("\x1b")
+    desk.live.folder = None
+    desk.look(0.2)
+    assert desk.preparation.started == [desk.models]
+    desk.teacher.close()
+    assert desk.preparation.cancelled == 1
+
+
+def test_a_task_of_things_without_a_model_is_made_ready_when_it_is_opened(desk: Desk) -> None:
+    desk.live.region = "box"
+    desk.look(0.2)
+    assert desk.preparation.started == [desk.models]
+
+
+def test_a_new_task_of_things_is_made_ready_while_its_labels_are_typed(desk: Desk) -> None:
+    desk.teacher.start_form()
+    desk.type("things\rh")
+    desk.look(0.2)
+    assert desk.preparation.started == []
+    desk.type("b\rmug")
+    desk.look(0.2)
+    assert desk.preparation.started == [desk.models]
+
+
+def test_a_preparation_is_a_process_that_can_be_cancelled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    path = tmp_path / "training" / "__main__.py"
+    path.parent.mkdir()
+    (path.parent / "__init__.py").touch()
+    path.write_text(f"import pathlib, time\npathlib.Path({str(begun)!r}).touch()\ntime.sleep(1e6)\n")
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    process = BackboneProcess(tmp_path)
+    until(begun.exists)
+    process.cancel()
+    assert process._process.poll() is not None
+
+
+def test_the_large_one_in_the_middle_is_meant() -> None:
+    frame = Frame(np.zeros((480, 640, 3), np.uint8), 0, 0.0, "camera 0")
+    corner = Region(Box(0, 0, 230, 230), np.zeros((1, 1, 3), np.uint8))
+    speck = Region(Box(310, 230, 330, 250), np.zeros((1, 1, 3), np.uint8))
+    assert subject(Observation(frame, "signs", (corner, HAND, speck))) is HAND
+    assert subject(Observation(frame, "signs")) is None
+
+
+def run_script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str) -> TrainingProcess:
+    """A TrainingProcess of a script in place of the project's own."""
+    path = tmp_path / "training" / "__main__.py"
+    path.parent.mkdir()
+    (path.parent / "__init__.py").touch()  # so that it goes before the project's own package, wherever that is
+    path.write_text(script)
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    return TrainingProcess("signs", tmp_path, tmp_path)
+
+
+def ended(process: TrainingProcess) -> dict[str, Any]:
+    said = until(lambda: (line := process.poll()).get("ended") and line)
+    process.cancel()
+    return said
+
+
+def test_a_training_process_tells_its_last_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = 'import json\nfor p in (0.1, 0.9): print(json.dumps({"progress": p}))\nprint("no json")\n'
+    script += 'print(json.dumps({"published": "one", "after": {"held_out": 1.0}}))\n'
+    said = ended(run_script(monkeypatch, tmp_path, script))
+    assert (said["published"], said["after"]) == ("one", {"held_out": 1.0})
+
+
+def test_a_training_process_that_fails_tells_its_last_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    said = ended(run_script(monkeypatch, tmp_path, "import sys\nsys.exit('The task has no samples. Record some.')\n"))
+    assert said["error"] == "The task has no samples. Record some."
+
+
+def test_a_training_process_can_be_cancelled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    process = run_script(monkeypatch, tmp_path, "import time\nprint('{}', flush=True)\ntime.sleep(1e6)\n")
+    process.cancel()
+    assert process._process.poll() is not None
+
+
+@pytest.mark.parametrize("size_wh", [(640, 480), (1280, 720), (1920, 1080)])
+def test_what_a_teacher_says_is_drawn_at_every_size(
+    desk: Desk, training: FakeTraining, size_wh: tuple[int, int]
+) -> None:
+    panel = TeachPanel(desk.teacher)
+    scale = Scale.of(*size_wh)
+
+    def drawn() -> int:
+        picture = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
+        places = panel(picture, scale, [], [])
+        assert all(0 <= p.x1 < p.x2 <= size_wh[0] and 0 <= p.y1 < p.y2 <= size_wh[1] for p in places)
+        return int(np.count_nonzero(picture))
+
+    assert drawn() == 0
+    desk.teacher.start_recording()
+    desk.hold("1", 0.1)
+    desk.look(0.3)
+    counts = drawn()
+    assert counts > 0
+    desk.teacher.key("\r")
+    assert drawn() > 0  # the progress
+    training.lines = [
+        {
+            "published": "one",
+            "before": {"accuracy": 0.5, "known": None},
+            "after": {"accuracy": 1.0, "known": None},
+            "per_label": {"ok": {"of": 4, "before": 2, "after": 4}, "stop": {"of": 0, "before": 0, "after": 0}},
+            "confused": [["ok", "stop", 1]],
+            "ended": True,
+        }
+    ]
+    desk.look(FRAME_S)
+    assert drawn() > 0  # the result
+    desk.teacher.key("\r")
+    assert drawn() == 0
+    desk.teacher.start_form()
+    assert drawn() > 0

@@ -1,0 +1,308 @@
+import gzip
+import hashlib
+import struct
+import zipfile
+
+import numpy as np
+import pytest
+
+from recognizer.errors import DataError
+from recognizer.system import paths
+from tests.helpers.local_server import closed_address, serving
+from training.datasets import mnist as datasets_mnist
+from training.datasets import sign_mnist
+
+
+def mnist_arrays():
+    """Arrays of MNIST's shapes; the first row of each picture holds its own number's last two digits."""
+
+    def part(count):
+        images = np.zeros((count, 28, 28), np.uint8)
+        images[:, 0, 0] = np.arange(count) % 100
+        return images, (np.arange(count) % 10).astype(np.uint8)
+
+    return *part(60000), *part(10000)
+
+
+@pytest.fixture(scope="module")
+def npz(tmp_path_factory):
+    path = tmp_path_factory.mktemp("npz") / "mnist.npz"
+    np.savez_compressed(path, **dict(zip(("x_train", "y_train", "x_test", "y_test"), mnist_arrays(), strict=True)))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path, monkeypatch):
+    """An empty project folder, and no data folder named: nothing of this machine is read or written."""
+    monkeypatch.delenv("RECOGNIZER_DATA", raising=False)
+    monkeypatch.setattr(paths, "ROOT", tmp_path / "project")
+    return tmp_path / "project"
+
+
+def write_idx(path, array, kind=0x08):
+    header = struct.pack(f">HBB{array.ndim}I", 0, kind, array.ndim, *array.shape)
+    path.write_bytes(gzip.compress(header + array.tobytes(), compresslevel=1))
+    return path
+
+
+def check_mnist(mnist):
+    assert mnist.train_images.shape == (60000, 28, 28)
+    assert mnist.train_images.dtype == np.uint8
+    assert mnist.train_labels.dtype == np.int64
+    assert mnist.train_images[59999, 0, 0] == 99
+    assert mnist.train_labels[59999] == 9
+    assert mnist.test_images.shape == (10000, 28, 28)
+    assert mnist.test_labels[:3].tolist() == [0, 1, 2]
+
+
+def one_line(error):
+    """The error as the user sees it: one line that starts with what it is about."""
+    text = str(error.value)
+    assert "\n" not in text
+    return text
+
+
+def test_the_named_folder_is_read_first(npz, root, monkeypatch):
+    (root / "data").mkdir(parents=True)
+    (root / "data" / "mnist.npz").write_bytes(b"never read")
+    monkeypatch.setenv("RECOGNIZER_DATA", str(npz.parent))
+    mnist = datasets_mnist.load_mnist()
+    check_mnist(mnist)
+    assert mnist.source == str(npz)
+    assert mnist.sha256 == hashlib.sha256(npz.read_bytes()).hexdigest()
+
+
+def test_four_idx_files_are_mnist_too(root):
+    data = root / "data"
+    data.mkdir(parents=True)
+    for name, array in zip(datasets_mnist.MNIST_IDX, mnist_arrays(), strict=True):
+        write_idx(data / name, array)
+    mnist = datasets_mnist.load_mnist()
+    check_mnist(mnist)
+    assert (
+        mnist.sha256
+        == hashlib.sha256(b"".join((data / name).read_bytes() for name in datasets_mnist.MNIST_IDX)).hexdigest()
+    )
+
+
+def test_three_idx_files_are_not_enough(root):
+    (root / "data").mkdir(parents=True)
+    for name in datasets_mnist.MNIST_IDX[:3]:
+        write_idx(root / "data" / name, np.zeros((2, 2), np.uint8))
+    with pytest.raises(DataError, match="could not be downloaded"):
+        datasets_mnist.load_mnist(url=closed_address(), sha256="")
+
+
+def test_idx_of_any_rank(tmp_path):
+    array = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    assert np.array_equal(datasets_mnist.read_idx(write_idx(tmp_path / "a.gz", array)), array)
+    assert np.array_equal(datasets_mnist.read_idx(write_idx(tmp_path / "b.gz", array.ravel())), array.ravel())
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.5, 0.999])
+def test_a_truncated_npz_is_named(npz, tmp_path, share):
+    content = npz.read_bytes()
+    path = tmp_path / "mnist.npz"
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(DataError) as error:
+        datasets_mnist.read_mnist_npz(path)
+    assert one_line(error).startswith(str(path))
+
+
+def test_a_damaged_npz_is_named(npz, tmp_path):
+    content = bytearray(npz.read_bytes())
+    content[2000:3000] = bytes(1000)  # within the packed pictures: the directory at the end is whole
+    path = tmp_path / "mnist.npz"
+    path.write_bytes(content)
+    with pytest.raises(DataError) as error:
+        datasets_mnist.read_mnist_npz(path)
+    assert one_line(error).startswith(str(path))
+
+
+def test_other_arrays_are_not_mnist(tmp_path):
+    names = ("x_train", "y_train", "x_test", "y_test")
+    np.savez(tmp_path / "small.npz", **{name: np.zeros((3, 28, 28), np.uint8) for name in names})
+    with pytest.raises(DataError, match="is not MNIST: it holds arrays of") as error:
+        datasets_mnist.read_mnist_npz(tmp_path / "small.npz")
+    one_line(error)
+    np.savez(tmp_path / "named.npz", pictures=np.zeros(3))
+    with pytest.raises(DataError, match="not MNIST in Keras' layout"):
+        datasets_mnist.read_mnist_npz(tmp_path / "named.npz")
+    with (tmp_path / "single.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(DataError, match="not MNIST in Keras' layout"):
+        datasets_mnist.read_mnist_npz(tmp_path / "single.npz")
+
+
+IDX_DAMAGE = {
+    "empty": lambda content: b"",
+    "cut off": lambda content: content[: len(content) // 2],
+    "damaged": lambda content: content[:10] + b"\xff" + content[11:],
+    "damaged pixels": lambda content: content[:-100] + bytes(50) + content[-50:],
+    "not gzipped": gzip.decompress,
+    "too short a header": lambda content: gzip.compress(gzip.decompress(content)[:6]),
+    "too few pixels": lambda content: gzip.compress(gzip.decompress(content)[:-1]),
+    "too many pixels": lambda content: gzip.compress(gzip.decompress(content) + b"\0"),
+    "a page of a login form": lambda content: gzip.compress(b"<html>please sign in</html>"),
+}
+
+
+@pytest.mark.parametrize("damage", IDX_DAMAGE.values(), ids=IDX_DAMAGE.keys())
+def test_damaged_idx_is_named(tmp_path, damage):
+    array = np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8)
+    path = write_idx(tmp_path / "images.gz", array)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DataError) as error:
+        datasets_mnist.read_idx(path)
+    assert one_line(error).startswith(str(path))
+
+
+def test_idx_of_another_type(tmp_path):
+    with pytest.raises(DataError, match="no IDX header"):
+        datasets_mnist.read_idx(write_idx(tmp_path / "floats.gz", np.zeros(3, np.float32), kind=0x0D))
+
+
+@pytest.fixture
+def server(npz):
+    with serving(npz.read_bytes()) as address:
+        yield address
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def files_in(folder):
+    return [path.name for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_missing_data_set_is_downloaded_once(server, npz, root, capsys):
+    check_mnist(datasets_mnist.load_mnist(url=f"{server}/good", sha256=digest(npz)))
+    assert files_in(root) == ["mnist.npz"]
+    assert f"Downloading {server}/good" in capsys.readouterr().out
+    check_mnist(datasets_mnist.load_mnist(url=closed_address(), sha256=""))
+    assert "Downloading" not in capsys.readouterr().out
+
+
+def test_a_wrong_checksum_leaves_nothing(server, root):
+    with pytest.raises(DataError, match="was expected") as error:
+        datasets_mnist.load_mnist(url=f"{server}/good", sha256="0" * 64)
+    assert str(root / "data") in one_line(error)
+    assert files_in(root) == []
+
+
+@pytest.mark.parametrize("path", ["/short", "/chunked", "/gone"])
+def test_a_download_that_breaks_off_is_no_data_set_and_the_next_one_is(server, npz, root, path):
+    with pytest.raises(DataError) as error:
+        datasets_mnist.load_mnist(url=server + path, sha256=digest(npz))
+    assert one_line(error).startswith(server + path)
+    assert "mnist.npz" not in files_in(root)
+    check_mnist(datasets_mnist.load_mnist(url=f"{server}/good", sha256=digest(npz)))
+    assert files_in(root) == ["mnist.npz"]
+
+
+def test_no_network(root):
+    with pytest.raises(DataError, match="Try again when online") as error:
+        datasets_mnist.load_mnist(url=closed_address(), sha256="")
+    assert f"put mnist.npz into {root / 'data'}" in one_line(error)
+    assert "mnist.npz" not in files_in(root)
+
+
+def test_a_file_where_the_folder_should_be(server, npz, root):
+    root.mkdir()
+    (root / "data").write_text("a file")
+    with pytest.raises(DataError, match="cannot be written") as error:
+        datasets_mnist.load_mnist(url=f"{server}/good", sha256=digest(npz))
+    one_line(error)
+
+
+def sign_csv(count, *, codes=(0, 1, 24, 10)):
+    """Kaggle's layout: the label, then 784 grey levels; the second pixel is the row's number."""
+    lines = ["label," + ",".join(f"pixel{number}" for number in range(1, 785))]
+    lines += [f"{codes[row % len(codes)]},0,{row % 256}" + ",7" * 782 for row in range(count)]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def few_signs(monkeypatch):
+    monkeypatch.setattr(sign_mnist, "SIGN_MNIST_SIZES", (8, 4))
+
+
+def check_signs(signs):
+    assert signs.train_images.shape == (8, 28, 28)
+    assert signs.train_images.dtype == np.uint8
+    assert signs.train_images[5, 0, :3].tolist() == [0, 5, 7]
+    assert signs.train_labels.dtype == np.int64
+    assert [sign_mnist.LETTERS[label] for label in signs.test_labels] == ["A", "B", "Y", "K"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".csv.zip", "archive.zip"])
+def test_sign_mnist_is_read_as_kaggle_gives_it(root, few_signs, suffix):
+    data = root / "data"
+    data.mkdir(parents=True)
+    contents = {"sign_mnist_train": sign_csv(8), "sign_mnist_test": sign_csv(4)}
+    for split, text in contents.items():
+        if suffix == ".csv":
+            (data / f"{split}.csv").write_text(text)
+        elif suffix == ".csv.gz":
+            (data / f"{split}.csv.gz").write_bytes(gzip.compress(text.encode()))
+        elif suffix == ".csv.zip":
+            with zipfile.ZipFile(data / f"{split}.csv.zip", "w") as archive:
+                archive.writestr(f"{split}.csv", text)
+        else:
+            with zipfile.ZipFile(data / "archive.zip", "a") as archive:
+                archive.writestr(f"{split}/{split}.csv", text)
+    check_signs(sign_mnist.load_sign_mnist())
+
+
+def test_rock_paper_and_scissors_are_a_b_and_v(root, few_signs):
+    data = root / "data"
+    data.mkdir(parents=True)
+    (data / "sign_mnist_train.csv").write_text(sign_csv(8, codes=(0, 1, 21, 5)))
+    (data / "sign_mnist_test.csv").write_text(sign_csv(4, codes=(21, 21, 0, 24)))
+    rps = sign_mnist.rps_subset(sign_mnist.load_sign_mnist())
+    assert rps.train_labels.tolist() == [0, 1, 2, 0, 1, 2]
+    assert rps.test_labels.tolist() == [2, 2, 0]
+    assert len(rps.train_images) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (sign_csv(4, codes=(9,)), "label from 0 to 24 without 9"),
+        (sign_csv(4).replace(",7", ",700", 1), "grey levels"),
+        ("label,pixel1\n3,4\n", "784 grey levels"),
+        (sign_csv(4)[:-300], "not Sign Language MNIST"),
+        ("", "not Sign Language MNIST"),
+    ],
+)
+def test_bad_sign_mnist_is_one_line(tmp_path, text, complaint):
+    path = tmp_path / "sign_mnist_test.csv"
+    path.write_text(text)
+    with pytest.raises(DataError) as error:
+        sign_mnist.read_sign_mnist(path, "sign_mnist_test")
+    assert complaint in one_line(error)
+
+
+def test_half_a_sign_mnist_says_how_many_rows_there_are(root, few_signs):
+    data = root / "data"
+    data.mkdir(parents=True)
+    (data / "sign_mnist_train.csv").write_text(sign_csv(7))
+    (data / "sign_mnist_test.csv").write_text(sign_csv(4))
+    with pytest.raises(DataError) as error:
+        sign_mnist.load_sign_mnist()
+    assert "(7, 4)" in one_line(error)
+
+
+def test_a_missing_sign_mnist_says_where_it_is_to_be_had(root):
+    with pytest.raises(DataError) as error:
+        sign_mnist.load_sign_mnist()
+    assert "kaggle.com" in one_line(error)
+
+
+def test_a_zip_without_the_table_is_one_line(tmp_path):
+    with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
+        archive.writestr("other.csv", "1")
+    with pytest.raises(DataError) as error:
+        sign_mnist.read_sign_mnist(tmp_path / "archive.zip", "sign_mnist_train")
+    assert "no sign_mnist_train.csv" in one_line(error)

@@ -1,0 +1,107 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from recognizer.errors import DataError
+from recognizer.finders import verifier as finders_verifier
+from recognizer.finders.characters import CharacterNetwork
+from recognizer.finders.ink import PATCH, Corners, InkNetwork
+from recognizer.finders.verifier import VerifierNetwork
+from recognizer.values import Box
+from tests.helpers.sheets import wrote
+from training.datasets import rooms
+from training.finders import fitting, verifier
+
+pytestmark = pytest.mark.no_cover
+
+
+@pytest.fixture
+def few(tmp_path, monkeypatch):
+    """Two shards of two scenes for each network, and a folder for what is published."""
+    monkeypatch.setenv("RECOGNIZER_DATA", str(tmp_path / "none"))
+    monkeypatch.setattr("training.datasets.rooms.has_mnist", lambda: False)
+    monkeypatch.setattr(fitting, "SHARD", 2)
+    monkeypatch.setattr(fitting, "SHAPES", ((240, 160),))
+    monkeypatch.setattr(fitting, "NETWORKS", tmp_path / "networks")
+    monkeypatch.setattr(fitting, "EACH", 2)
+    monkeypatch.setattr(fitting, "PARTS", 1)
+    monkeypatch.setattr(fitting, "NOTHING", 1)
+    monkeypatch.setattr(verifier, "EACH", 1)
+    for name in fitting.FITS:
+        monkeypatch.setitem(fitting.FITS, name, replace(fitting.FITS[name], batch=2))
+    fitting.draw(tmp_path, 4, 1)
+    fitting.draw(tmp_path, 4, 1, fitting.propose_shard)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("name", "command"), [("characters", "draw"), ("verifier", "propose")])
+def test_nothing_to_learn_from_is_said(tmp_path, name, command) -> None:
+    with pytest.raises(DataError, match=rf"Draw them: python -m training finder {command}"):
+        fitting.fit(name, tmp_path, 1, None)
+
+
+@pytest.mark.slow
+def test_networks_learn_from_drawn_rooms_and_are_published_with_a_card(few, eager) -> None:
+    drawn = sorted(few.rglob("*.npz"))
+    assert len(drawn) == 4
+    written = [path.stat().st_mtime_ns for path in drawn]
+    fitting.draw(few, 4, 1)  # what is drawn stays
+    fitting.draw(few, 4, 1, fitting.propose_shard)
+    assert [path.stat().st_mtime_ns for path in drawn] == written
+    for name in fitting.FITS:
+        fitting.fit(name, few, 1, None)
+    networks = few / "networks"
+    CharacterNetwork(networks / "characters.tflite").find(np.zeros((90, 160, 3), np.uint8), 0.5)
+    inks = InkNetwork(networks / "ink.tflite").ink(np.zeros((2, PATCH, PATCH, 3), np.int8))
+    assert inks.shape == (2, PATCH, PATCH)
+    seen = VerifierNetwork(networks / "verifier.tflite").look(
+        np.zeros((90, 160, 3), np.uint8), [(10, 10, 30, 40), (50, 10, 70, 40)]
+    )
+    assert seen.boxes_xyxy.shape == (2, 4)
+    assert ((seen.scores > 0) & (seen.scores < 1)).all()
+    assert seen.readings.sum(axis=1) == pytest.approx([1, 1])
+    card = json.loads((networks / "card.json").read_text())
+    assert card["ink"]["command"] == "python -m training finder fit ink"
+    assert np.isfinite(card["characters"]["held_out_loss"])
+    assert card["verifier"]["command"] == "python -m training finder fit verifier"
+    assert np.isfinite(card["verifier"]["held_out_loss"])
+
+
+def wanted(box: Corners, *written: rooms.Written) -> list[float]:
+    return [float(value) for value in verifier.wanted(box, written)]
+
+
+@pytest.mark.parametrize(
+    ("character", "which"),
+    [("4", 4), ("K", finders_verifier.OTHER), ("slash", finders_verifier.OTHER), ("O", verifier.UNCLEAR)],
+)
+def test_what_covers_a_character_shows_it_and_which(character: str, which: int) -> None:
+    assert wanted((102, 99, 159, 204), wrote(character))[:2] == [1, which]
+
+
+def test_a_thin_stroke_that_is_found_aside_is_covered() -> None:
+    assert wanted((103, 100, 108, 200), wrote("1", box=Box(100, 100, 106, 200)))[:2] == [1, 1]
+
+
+def test_how_far_aside_a_box_is_found_is_told_in_its_longer_sides() -> None:
+    said = wanted((110, 90, 170, 190), wrote("4"))
+    assert said[0] == 1
+    assert said[2:] == pytest.approx([-0.1, 0.1, -0.1, 0.1])
+
+
+def test_a_part_of_a_character_and_what_is_none_show_none() -> None:
+    nothing = [0, verifier.UNCLEAR, 0, 0, 0, 0]
+    assert wanted((100, 100, 160, 122), wrote("4")) == nothing
+    assert wanted((300, 300, 340, 400), wrote("4")) == nothing
+    assert wanted((300, 300, 340, 400)) == nothing
+
+
+def test_what_may_be_either_is_not_learned_from_but_where_it_is() -> None:
+    part = wanted((100, 100, 160, 145), wrote("4"))
+    assert part == pytest.approx([verifier.UNCLEAR, verifier.UNCLEAR, 0, 0, 0, 55 / 60])
+    in_doubt = [verifier.UNCLEAR, verifier.UNCLEAR, 0, 0, 0, 0]
+    assert wanted((100, 100, 160, 200), wrote("4", in_doubt=True)) == in_doubt
+    assert wanted((100, 100, 160, 122), wrote("4", in_doubt=True)) == in_doubt
+    assert wanted((100, 100, 160, 200), wrote("4", struck=True))[:2] == [1, verifier.UNCLEAR]  # struck through

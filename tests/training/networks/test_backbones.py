@@ -1,0 +1,227 @@
+"""Things held into the box, and hands by their pictures: learned on a backbone that is made once."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from recognizer.classifiers.network import Network
+from recognizer.errors import ModelError, SettingsError
+from recognizer.finders.guide_box import guide_box
+from recognizer.pipeline import open_pipeline
+from recognizer.samples.store import Samples
+from recognizer.system import paths
+from recognizer.values import Box, Frame, Region
+from tests.helpers.networks import tiny_vgg
+from training.__main__ import main
+from training.commands import backbones as commands_backbones
+from training.lessons import learn, starting_point, views
+from training.networks import backbones, transfer
+from training.networks.backbones import backbone_file, exported, weights_at_hand
+from training.settings import LearnSettings
+
+COLOURS = {"red mug": (40, 40, 200), "नीला": (200, 90, 40), "green": (60, 180, 60)}
+
+
+def held(label: str, rng: np.random.Generator) -> np.ndarray:
+    """A thing held into the box, (480, 640, 3) uint8 BGR."""
+    picture = np.full((480, 640, 3), 150, np.uint8)
+    x, y = np.round(rng.normal((320, 240), 8)).astype(int).tolist()
+    cv2.circle(picture, (x, y), 80, COLOURS[label], cv2.FILLED)
+    cv2.circle(picture, (x, y), 30, (240, 240, 240), cv2.FILLED)
+    return np.clip(picture + rng.normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def backbone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Exports a tiny network in place of VGG16, and keeps the names of what was asked for."""
+    asked: list[str] = []
+
+    def pretrained(name: str, weights: str, side: int):  # type: ignore[no-untyped-def]
+        asked.append(f"{name} {weights}")
+        return tiny_vgg(name, weights, side)
+
+    monkeypatch.setenv("RECOGNIZER_ASSETS", str(tmp_path_factory.mktemp("assets")))
+    monkeypatch.setattr(transfer, "pretrained", pretrained)
+    monkeypatch.setattr(backbones, "weights_at_hand", lambda name: None)
+    return asked
+
+
+def record(store: Samples, task: str, counts: dict[str, int], seed: int = 0) -> None:
+    rng = np.random.default_rng(seed)
+    box = guide_box(640, 480)
+    for label, count in counts.items():
+        for _ in range(count):
+            image = held(label, rng)
+            region = Region(box, image[box.y1 : box.y2, box.x1 : box.x2])
+            store.add(task, label, region, Frame(image, 0, 0.0, "drawn"), "first", "drawn")
+
+
+def teach(tmp_path: Path, **more: Any) -> dict:
+    """The result of a training."""
+    told: list[dict] = []
+    settings = LearnSettings("things", models=tmp_path / "models", **more)
+    learn.learn(settings, lambda stage, progress, result=None: told.append(result))
+    return told[-1]
+
+
+@pytest.mark.slow
+def test_things_are_learned_recognised_and_joined(tmp_path: Path, backbone: list[str]) -> None:
+    store = Samples()
+    store.create_task("things", "box", [*COLOURS])
+    first, second, third = COLOURS
+    record(store, "things", {first: 6, second: 6})
+    assert teach(tmp_path)["after"]["accuracy"] == 1
+    assert backbone == ["VGG16 imagenet"]
+    rng = np.random.default_rng(5)
+    with open_pipeline("things", tmp_path / "models", smooth=False) as pipeline:
+        assert pipeline.region == "box"
+        assert [pipeline.step(Frame(held(label, rng), 0, 0.0, "drawn")).text for label in (first, second)] == [
+            first,
+            second,
+        ]
+        empty = pipeline.step(Frame(np.full((480, 640, 3), 150, np.uint8), 0, 0.0, "drawn"))
+        assert (empty.text, empty.regions) == ("", ())
+        assert empty.guide == Box(176, 96, 464, 384)
+    store.delete([sample for sample in store.read("things") if sample.label == first])
+    record(store, "things", {third: 6})
+    assert teach(tmp_path, force=True)["published"]
+    assert backbone == ["VGG16 imagenet"]  # it was made once
+    with open_pipeline("things", tmp_path / "models", smooth=False) as pipeline:
+        said = [pipeline.step(Frame(held(label, rng), 0, 0.0, "drawn")).predictions[0] for label in COLOURS]
+    assert [one.top[0][0] for one in said] == [*COLOURS]
+
+
+def test_a_backbone_gives_features_of_a_picture(tmp_path: Path, backbone: list[str]) -> None:
+    name, path = backbone_file(None, tmp_path)
+    assert (name, path) == ("VGG16", paths.assets() / "backbones" / f"VGG16-96-{backbones.EXPORT}-imagenet.tflite")
+    network = Network(path)
+    assert (network.classes, network.size) == (0, 8)
+    probabilities, features = network.run(np.zeros((96, 96, 3), np.uint8))
+    assert probabilities is None
+    assert features.shape == (8,)
+    backbone_file("VGG16", tmp_path / "other")
+    assert len(backbone) == 1
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """In place of exporting anything, keeps the names of what was to be exported."""
+    names: list[str] = []
+
+    def write(name: str, weights: str) -> bytes:
+        names.append(name)
+        return weights.encode()
+
+    monkeypatch.setattr(backbones, "exported", write)
+    monkeypatch.setattr(backbones, "weights_at_hand", lambda name: None)
+    monkeypatch.setenv("RECOGNIZER_ASSETS", str(tmp_path / "assets"))
+    return names
+
+
+def test_two_who_want_a_backbone_make_it_once(tmp_path: Path, made: list[str]) -> None:
+    with ThreadPoolExecutor() as pool:
+        made_at = list(pool.map(lambda _: backbone_file("VGG16", tmp_path)[1], range(8)))
+    assert made == ["VGG16"]
+    assert {path.read_bytes() for path in made_at} == {b"imagenet"}
+
+
+def test_a_backbone_is_kept_with_the_models_where_assets_cannot_be_written(tmp_path: Path, made: list[str]) -> None:
+    (tmp_path / "assets").touch()  # no folder can be made there
+    made_at = [backbone_file("VGG16", tmp_path / "models")[1] for _ in range(2)]
+    assert made_at[0] == made_at[1]
+    assert made_at[0].parent == tmp_path / "models" / backbones.FOLDER
+    assert made == ["VGG16"]
+    (tmp_path / "full").touch()
+    with pytest.raises(ModelError, match="Choose another folder with --models"):
+        backbone_file("VGG16", tmp_path / "full")
+
+
+def test_other_weights_are_another_backbone_and_those_that_keras_fetched_are_not(
+    tmp_path: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = tmp_path / "weights.h5"
+    monkeypatch.setattr(backbones, "weights_at_hand", lambda name: weights if weights.is_file() else None)
+
+    def fetch(name: str, source: str) -> bytes:
+        made.append(source)
+        if source == "imagenet":
+            weights.write_bytes(b"fetched")
+        return b"network"
+
+    monkeypatch.setattr(backbones, "exported", fetch)
+    first = backbone_file("VGG16", tmp_path)
+    assert backbone_file("VGG16", tmp_path) == first
+    assert made == ["imagenet"]
+    weights.write_bytes(b"others")
+    assert backbone_file("VGG16", tmp_path) != first
+    assert made == ["imagenet", str(weights)]
+
+
+def test_the_command_makes_one_and_tells_where_it_is(
+    tmp_path: Path, made: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands_backbones.signal, "signal", lambda *_: None)
+    main(["backbones", "--models", str(tmp_path / "models")])
+    assert Path(capsys.readouterr().out.splitlines()[-1]).read_bytes() == b"imagenet"
+    assert made == ["VGG16"]
+
+
+@pytest.mark.slow
+def test_a_kept_backbone_is_learned_on_without_tensorflow(tmp_path: Path, backbone: list[str]) -> None:
+    store = Samples()
+    store.create_task("things", "box", [*COLOURS])
+    record(store, "things", dict.fromkeys(COLOURS, 6))
+    backbone_file(None, tmp_path / "models")
+    program = "import sys; from training.__main__ import main; from training.networks import backbones; "
+    program += "backbones.weights_at_hand = lambda name: None; main(); sys.exit('tensorflow' in sys.modules)"
+    words = ["learn", "things", "--models", str(tmp_path / "models")]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words], cwd=paths.ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Published" in done.stdout
+
+
+def test_weights_are_looked_for_in_the_data_folder_and_in_keras_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECOGNIZER_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    assert weights_at_hand("VGG16") is None
+    for path in (tmp_path / "keras" / "models" / backbones.KERAS_WEIGHTS["VGG16"],
+                 tmp_path / "data" / backbones.WEIGHTS["VGG16"]):  # fmt: skip
+        path.parent.mkdir(parents=True)
+        path.touch()
+        assert weights_at_hand("VGG16") == path
+    assert weights_at_hand("ResNet50") is None
+
+
+def test_an_unknown_backbone_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="Keras has no backbone VGG61"):
+        exported("VGG61", "imagenet")
+
+
+def test_ink_has_no_colour_and_pictures_alone_forget_nothing(tmp_path: Path) -> None:
+    store = Samples()
+    paper = store.create_task("notes", "paper", ["a"])
+    settings = LearnSettings("notes", network="vgg16")
+    with pytest.raises(SettingsError, match="which has no colour"):
+        starting_point.sees_colours(paper, None, settings)
+    hand = store.create_task("signs", "hand", ["a", "b"])
+    assert starting_point.sees_colours(hand, None, settings)
+    assert not starting_point.sees_colours(hand, None, LearnSettings("signs"))
+
+
+def test_a_thing_held_up_again_is_the_same_in_another_place_and_light() -> None:
+    rng = np.random.default_rng(0)
+    image = cv2.resize(held("red mug", rng), (96, 96))
+    copies = [views.held_again(image, rng) for _ in range(5)]
+    assert all(copy.shape == image.shape and copy.dtype == np.uint8 for copy in copies)
+    assert all(not np.array_equal(copy, image) for copy in copies)
+    assert max(float(np.abs(copy.astype(float) - image).mean()) for copy in copies) < 60

@@ -1,0 +1,336 @@
+"""Sweeps on a real cluster, and what they are made of."""
+
+import json
+import pickle
+import re
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from recognizer.errors import DataError, SettingsError
+from recognizer.samples.store import Samples
+from tests.helpers.hand_people import PEOPLE, drawn_material
+from tests.helpers.waiting import HANG_S
+from training.__main__ import main
+from training.commands import shipped
+from training.datasets import dataset, named
+from training.networks import hand_networks, tuning
+from training.networks.plain import WORKSHOP
+from training.settings import SignsSettings, SweepSettings, TrainSettings
+from training.shipped import sign_fitting, sign_material, sign_verdicts
+from training.workshop import run, sweep, train
+from training.workshop.run import child_environment
+
+pytestmark = pytest.mark.no_cover
+
+EACH = 10  # pictures of a label and series
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Bars in columns, "drawn" by three people: series/label/picture."""
+    folder = tmp_path_factory.mktemp("bars")
+    rng = np.random.default_rng(0)
+    for person in ("ann", "ben", "cleo"):
+        for place, label in enumerate("abc"):
+            home = folder / person / label
+            home.mkdir(parents=True)
+            for number in range(EACH):
+                picture = rng.integers(0, 90, (28, 28)).astype(np.uint8)
+                picture[4:24, 6 + 6 * place : 10 + 6 * place] += 120
+                cv2.imwrite(str(home / f"{number}.png"), picture)
+    return folder
+
+
+@pytest.fixture
+def space(tmp_path):
+    path = tmp_path / "space.json"
+    path.write_text(json.dumps({"rate": [0.003, 1e-7], "keep": [1.0]}))
+    return path
+
+
+def words(pictures, space, *more):
+    return ["--task", str(pictures), "--seed", "1", "--network", "dense-256", "--space", str(space), "--epochs", "8", "--runs",
+            str(space.parent / "runs"), *more]  # fmt: skip
+
+
+def workshop_settings(monkeypatch, command):
+    """What the training that the command names is asked to do."""
+    assert command[:5] == ["python", "-m", "recognizer", "workshop", "train"]
+    asked = []
+    monkeypatch.setattr(train, "train", lambda settings: asked.append(settings) or settings.runs)
+    main(command[4:])
+    return asked[0]
+
+
+# In place of each fit a score: what a fit gives is tested without a cluster. A bad trial waits for a file.
+PROGRAM = """
+import sys, time
+from pathlib import Path
+from training.__main__ import main
+from training.workshop import sweep
+
+class Scored(sweep.DataRoad):
+    def score(self, chosen, part):
+        bad = chosen.get("rate") == 1e-7
+        while bad and not Path({goes_on!r}).exists():
+            time.sleep(0.05)
+        return 0.1 if bad else 0.6
+
+road_of = sweep.road_of
+sweep.road_of = lambda settings: Scored(**vars(road_of(settings)))
+main(["sweep", *sys.argv[1:]])
+"""
+
+
+@pytest.mark.slow
+def test_a_sweep_goes_on_after_ctrl_c_stops_a_bad_trial_and_tells_how_to_train_the_winner(
+    nodes, pictures, space, tmp_path, monkeypatch
+):
+    goes_on = tmp_path / "goes on"
+
+    command = [sys.executable, "-u", "-c", PROGRAM.format(goes_on=str(goes_on))]
+    command += words(pictures, space, "--cluster", nodes.address)
+    told = {"env": child_environment(), "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    process, said = subprocess.Popen(command, **told), []
+    watchdog = threading.Timer(HANG_S, process.kill)
+    watchdog.start()
+    try:
+        for line in process.stdout:
+            said.append(line)
+            if sum("is done" in before for before in said) == 2:  # the third waits
+                process.send_signal(signal.SIGINT)
+                break
+        said += process.stdout.readlines()
+        assert process.wait(HANG_S) == 130, "".join(said)
+    finally:
+        watchdog.cancel()
+        process.kill()
+    assert "goes on with the trials that are not done" in said[-1]
+    done = next(line.split(" is done")[0] for line in said if "is done" in line)
+
+    for state in space.parent.glob("runs/sweeps/*/experiment_state*"):  # as Ctrl-C may leave it
+        state.write_text("")
+    goes_on.touch()
+    again = subprocess.run(command, **told, timeout=HANG_S)
+    assert again.returncode == 0, again.stdout
+    lines = again.stdout.splitlines()
+    assert any(line.startswith("Going on with") for line in lines)
+    assert not any(line.startswith(f"{done}:") for line in lines)
+    table = {int(line.split()[0]): line for line in lines if re.match(r"\d     ", line)}
+    assert sorted(table) == [0, 1, 2]
+    trained = lines[-1].split()
+    best = workshop_settings(monkeypatch, trained)
+    assert (best.data, best.network, best.epochs) == (str(pictures), "dense-256", 8)
+    assert best.rate in (None, 0.003)
+    assert re.match("2 .* 1e-07 .*stopped$", table[2])  # a bad trial, before it had seen both
+
+
+def test_trials_that_were_done_before_an_interruption_are_compared_with(pictures):
+    pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-cluster.txt")
+    bad, good = SimpleNamespace(trial_id="bad"), SimpleNamespace(trial_id="good")
+    scheduler = sweep.scheduler_of(2, [[0.5, 0.7]])
+    scheduler.set_search_properties("score", "max")
+    scheduler.on_trial_add(None, bad)
+    scheduler.on_trial_add(None, good)
+    assert scheduler.on_trial_result(None, bad, {"training_iteration": 1, "score": 0.4}) == "STOP"
+    assert scheduler.on_trial_result(None, good, {"training_iteration": 1, "score": 0.6}) == "CONTINUE"
+
+
+@pytest.mark.slow
+def test_a_person_is_read_by_a_network_that_did_not_see_them(eager, pictures):
+    road = sweep.data_road(named.load(str(pictures)), TrainSettings("d", "linear", epochs=12, batch_size=8))
+    assert road.parts == ["source 1", "source 2"]  # the third is the test
+    assert [len(part) for part in road.members] == [3 * EACH] * 2
+    assert sorted(np.concatenate(road.members)) == list(range(6 * EACH))
+    sure, strict = (road.score({"rate": 0.003, "keep": keep}, 0) for keep in (1.0, 0.3))
+    assert sure > 0.3
+    assert 0 < strict < sure  # what gets no label counts nothing
+
+
+def test_what_does_not_say_whose_it_is_is_dealt_at_random(capsys):
+    images, labels = np.zeros((8, 28, 28, 1), np.uint8), np.arange(8) % 2
+    data = dataset.DataSet("drawn", ["a", "b"], "paper", images, labels, images, labels, "drawn", "")
+    road = sweep.data_road(data, TrainSettings("d", "linear"))
+    assert sorted(np.concatenate(road.members)) == list(range(8))
+    assert "drawn does not say whose" in capsys.readouterr().out
+    with pytest.raises(DataError, match="one person, series or session to learn from"):
+        sweep.data_road(replace(data, train_series=np.zeros(8, np.int64)), TrainSettings("d", "linear"))
+
+
+def test_a_task_of_ones_own_is_swept_by_its_sessions(monkeypatch):
+    Samples().create_task("signs", "hand", ["ok", "stop"])
+    asked = []
+    monkeypatch.setattr(named, "load", lambda name: asked.append(name) or "data")
+    monkeypatch.setattr(dataset, "limited", lambda data, limit, seed: data)
+    monkeypatch.setattr(sweep, "data_road", lambda data, settings: settings)
+    roads = [sweep.road_of(SweepSettings(task, Path("s"))) for task in ("signs", "digits")]
+    assert asked == ["captures/signs", "mnist"]
+    assert roads[1].command == "python -m recognizer workshop train --data mnist --network cnn-bn"
+
+
+@pytest.mark.slow
+def test_hands_leave_out_people(eager, tmp_path, monkeypatch):
+    monkeypatch.setattr(sign_fitting, "POSE_ROUNDS", 1)
+    monkeypatch.setattr(sign_fitting, "POSE_COPIES", 2)
+    road = sweep.hands_road(drawn_material(tmp_path), "pose", 20)
+    assert road.parts == PEOPLE
+    assert len(road.material.hands) == 3 * 20 + 2
+    sent = pickle.loads(pickle.dumps(road))  # as Ray does
+    assert 0 < sent.score({"rate": 0.01, "augment": 0.5}, 0) <= 1
+    wide, narrow = (hand_networks.pose_net(3, 0, width)[0].count_params() for width in (1.0, 0.5))
+    assert narrow < wide
+    assert road.command({"rate": 1e-3}) == "python -m recognizer train rps --kind pose --rate 0.001"
+
+
+def test_a_picture_without_a_sign_counts_only_where_it_gets_a_label(tmp_path, monkeypatch):
+    road = sweep.hands_road(drawn_material(tmp_path), "pose", None)
+    own = road.material.judged & (road.material.hands.sources == PEOPLE[0])
+    rows = own | road.material.empty
+    chances = np.full((rows.sum(), 4), 0.01, np.float32)
+    chances[np.arange(len(chances)), np.maximum(road.material.classes[rows], 0)] = 0.97
+
+    def score(of_empty: float) -> float:
+        chances[road.material.empty[rows]] = of_empty
+        answers = sign_material.Answers(chances, np.ones(len(chances), np.float32))
+        monkeypatch.setattr(sign_fitting, "fit", lambda *_: SimpleNamespace(read=lambda hands: answers))
+        return road.score({}, 0)
+
+    assert score(np.nan) == 1
+    count = own.sum()
+    assert score(0.99) == pytest.approx((count - 2) / (count + 2))
+
+
+def test_the_winners_options_reach_the_training_of_signs(monkeypatch):
+    asked = []
+    monkeypatch.setattr(shipped, "train_signs", asked.append)
+    main(["shipped", "rps", "--kind", "pose", "--rate", "0.001", "--width", "2", "--augment", "0.5", "--keep", "0.9"])
+    (settings,) = asked
+    assert settings == SignsSettings("rps", "pose", rate=0.001, width=2, augment=0.5, keep=0.9)
+    assert tuning.Tuning.of(settings.rate, settings.width, settings.augment, settings.keep) == tuning.Tuning(
+        0.001, 2, 0.5, 0.9
+    )
+
+
+def test_what_was_fitted_with_other_numbers_is_not_taken_for_the_same(tmp_path):
+    material = drawn_material(tmp_path)
+    kept = sign_verdicts._digest(material, "pose")
+    numbers = (tuning.Tuning(keep=0.5), tuning.Tuning(rate=1e-3), tuning.Tuning(width=2), tuning.Tuning(augment=0.5))
+    others = [sign_verdicts._digest(replace(material, tuning=one), "pose") for one in numbers]
+    assert others[0] == kept  # a threshold is no part of the fit
+    assert len({kept, *others[1:]}) == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("shipped digits --rate 0.1", "unrecognized arguments: --rate 0.1"),
+        ("shipped rps --width 2", "--width is of joints: add --kind pose"),
+        ("shipped rps --kind pose --augment 3", "--augment 3 is not between 0 and 1"),
+        ("train --data mnist --network linear --rate 0", "--rate 0 is not between"),
+        ("train --data mnist --network knn --width 2", "--width is of hidden layers, and knn has none"),
+    ],
+)
+def test_a_number_that_cannot_be_is_one_line(words, said, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(words.split())
+    assert end.value.code == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_hands_shown_as_they_are():
+    landmarks, left = np.random.default_rng(0).normal(0, 9, (5, 21, 3)), np.array([True, False, True, True, False])
+    points, sides = tuning.Tuning(augment=0.0).changed(landmarks, left, np.random.default_rng(1))
+    assert (points == landmarks).all()
+    assert (sides == left).all()
+
+
+@pytest.mark.parametrize("name", ["dense-256", "cnn", "cnn-bn"])
+def test_a_wider_network_is_the_same_but_wider(name):
+    plain, wide = WORKSHOP[name].build(3, 0), tuning.widened(WORKSHOP[name].build(3, 0), 2, 0)
+    assert [type(layer) for layer in wide.layers] == [type(layer) for layer in plain.layers]
+    assert wide.count_params() > 1.9 * plain.count_params()
+    assert wide.output_shape == plain.output_shape == (None, 3)
+    assert bool(wide.compiled) == bool(plain.compiled)
+    assert tuning.widened(plain, 1, 0) is plain
+
+
+def test_a_network_without_hidden_layers_cannot_be_wider():
+    with pytest.raises(SettingsError, match="--width is of hidden layers, and linear has none"):
+        tuning.widened(WORKSHOP["linear"].build(3, 0), 2, 0)
+
+
+def test_trials_differ_and_the_first_is_as_ever():
+    space = {"rate": {"from": 1e-4, "to": 1e-2}, "width": [0.5, 1]}
+    trials = sweep.draw(space, 9, 0)
+    assert trials[0] == {}
+    assert len({json.dumps(trial) for trial in trials}) == len(trials) == 9
+    assert all(1e-4 <= trial["rate"] <= 1e-2 and trial["width"] in (0.5, 1) for trial in trials[1:])
+    assert sweep.draw(space, 9, 0) == trials
+    assert len(sweep.draw({"width": [1, 2]}, 9, 0)) == 3  # there are no more
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "cannot be read as JSON or TOML"),
+        ("{}", "names nothing. Name one or more of rate, augment, width, keep"),
+        ('{"speed": [1]}', "names speed"),
+        ('{"rate": 1}', "rate is neither a list nor a range"),
+        ('{"rate": []}', "rate is neither a list nor a range"),
+        ('{"rate": ["fast"]}', "'fast' is no number"),
+        ('{"rate": [true]}', "True is no number"),
+        ('{"rate": {"from": 1, "to": 0.1}}', "rate is no range"),
+        ('{"keep": [2]}', "keep 2 is not between 0.01 and 1"),
+        ('{"augment": ["much"]}', "augment 'much' is not one of none, light, strong"),
+        ('{"augment": [["none"]]}', "augment ['none'] is not one of"),
+    ],
+)
+def test_a_space_that_makes_no_sense_is_one_line(text, said, tmp_path, capsys):
+    path = tmp_path / "space.json"
+    path.write_text(text)
+    with pytest.raises(SystemExit) as end:
+        main(["sweep", "--task", "mnist", "--space", str(path)])
+    assert end.value.code == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_a_space_of_hands_in_toml(tmp_path):
+    path = tmp_path / "space.toml"
+    path.write_text("rate = {from = 1e-4, to = 1e-2}\naugment = [0, 0.5, 1]\n")
+    assert sweep.read_space(path, of_hands=True) == {"rate": {"from": 1e-4, "to": 1e-2}, "augment": [0, 0.5, 1]}
+    with pytest.raises(SettingsError, match="augment 0 is not one of"):
+        sweep.read_space(path, of_hands=False)
+
+
+def test_ray_that_is_not_there_is_one_line(space, monkeypatch, capsys):
+    monkeypatch.setattr("recognizer.system.ray_cluster.find_spec", lambda name: None)
+    with pytest.raises(SystemExit) as end:
+        main(["sweep", "--task", "mnist", "--space", str(space)])
+    assert end.value.code == 2
+    err = capsys.readouterr().err
+    assert "requirements-cluster.txt" in err
+    assert err.count("\n") == 1
+
+
+def test_a_fit_that_comes_to_nothing_is_a_bad_trial(monkeypatch):
+    def failing(chosen, part):
+        raise run.TrainingError("NaN")
+
+    reports = []
+    tune = pytest.importorskip("ray.tune", reason="Ray is not installed: pip install -r requirements-cluster.txt")
+    monkeypatch.setattr(tune, "report", reports.append)
+    sweep.judge({"trial": 0}, SimpleNamespace(parts=["a"], score=failing), [{}])
+    assert reports == [{"score": -1.0, "scores": "[-1.0]"}]

@@ -1,0 +1,181 @@
+"""The heart of the project in a real window: a task is made, recorded, learned, recognised and taken back by keys."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recognizer.registry.synced import open_models
+from recognizer.samples.store import Samples
+from recognizer.studio.scenes import STUDIO_SCENE_OF_REGION, Studio
+from tests.helpers.drawing import middle_of_card
+from tests.helpers.real_window import MISSING, WHY_SKIPPED, Running, virtual_screen
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MISSING), reason=WHY_SKIPPED)]
+
+# The studio holds the sign of the card that a file names, and each change of what is seen and done is told.
+PROGRAM = """
+import json, sys
+from dataclasses import replace
+from recognizer import cli
+from recognizer.overlay import overlay
+from recognizer.studio import scenes
+from recognizer.teaching import teacher as teaching
+
+CARD_S, AT_REST_S, SWAY_S = 2.4, 0.7, 1.0
+shown = sys.argv[1]
+
+class HeldStudio(scenes.Studio):
+    now_s = 0.0
+
+    def frame(self, index):
+        card = int(open(shown).read() or 0)
+        HeldStudio.now_s += 1 / 30  # time goes on with the frames, however few a second there are
+        sway_s = abs(HeldStudio.now_s % (2 * SWAY_S) - SWAY_S)
+        frame = super().frame(round((CARD_S * card + AT_REST_S + sway_s) * 30))
+        return replace(frame, index=index, time_s=HeldStudio.now_s)
+
+class KnownTeacher(teaching.Teacher):
+    known = None
+
+    def __init__(self, *words, **named):
+        super().__init__(*words, **named, clock=lambda: HeldStudio.now_s)
+        KnownTeacher.known = self
+
+class TellingOverlay(overlay.Overlay):
+    told = None
+
+    def draw(self, observation):
+        picture = super().draw(observation)
+        teacher = KnownTeacher.known
+        state = {
+            "task": observation.task,
+            "truth": observation.frame.truth[0].label if observation.frame.truth else None,
+            "said": observation.text,
+            "form": teacher.form and [teacher.form.name, teacher.form.region, teacher.form.labels, teacher.form.line],
+            "counts": dict(teacher.recording.counts) if teacher.recording else None,
+            "training": teacher.training is not None,
+            "result": teacher.result,
+            "notice": self.notice,
+        }
+        if state != self.told:
+            print(json.dumps(state), flush=True)
+            self.told = state
+        return picture
+
+scenes.Studio, overlay.Overlay, teaching.Teacher = HeldStudio, TellingOverlay, KnownTeacher
+sys.exit(cli.main(sys.argv[2:]))
+"""
+
+
+class Desk:
+    """A person before the window."""
+
+    def __init__(self, display: str, folder: Path, models: Path) -> None:
+        self.models = folder / "models"
+        shutil.copytree(models / "rps", self.models / "rps")
+        studio = Studio(STUDIO_SCENE_OF_REGION["hand"], (640, 480), 30)
+        self.cards = {studio.frame(middle_of_card(card)).truth[0].label: card for card in range(9)}
+        self.signs = sorted(self.cards)[:3]
+        self.shown = folder / "shown.txt"
+        self.show(0)
+        words = [str(self.shown), "--source", "studio", "--size", "640x480", "--task", "rps", "--no-mirror"]
+        words += ["--models", str(self.models), "--output", str(folder / "output")]
+        self.captures = folder / "captures"
+        self.program = Running(display, PROGRAM, *words, RECOGNIZER_CAPTURES=str(self.captures))
+        self.state: dict[str, Any] = {}
+        self.until(lambda state: state["task"] == "rps")
+        self.program.focus()
+
+    def show(self, card: int) -> None:
+        part = self.shown.with_suffix(".part")
+        part.write_text(str(card))
+        part.replace(self.shown)
+
+    def show_sign(self, sign: str) -> None:
+        """Hold up another sign, and wait until it is seen."""
+        self.show(self.cards[sign])
+        self.until(lambda state: state["truth"] == sign)
+
+    def until(self, wanted: Any) -> dict[str, Any]:
+        """Wait for a state of the program, and return it."""
+        while not (self.state and wanted(self.state)):
+            line = self.program.line()
+            if not line:
+                _, errors = self.program.process.communicate()
+                raise AssertionError(f"the program ended in state {self.state}: {errors}")
+            if line.startswith("{"):
+                self.state = json.loads(line)
+        return self.state
+
+    def type(self, *words: str) -> None:
+        """Fill in the form, slowly enough for a slow machine: OpenCV keeps only the last key pressed between frames."""
+        self.program.press("n")
+        self.until(lambda state: state["form"])
+        for word in words:
+            for key in [*word, "Return"]:
+                before = self.state["form"]
+                self.program.press({",": "comma"}.get(key, key))
+                self.until(lambda state, before=before: state["form"] != before)
+
+    def record(self, key: str, label: str, count: int) -> None:
+        """Hold a label's key until there are so many of it."""
+        self.program.xdotool("keydown", key)
+        self.until(lambda state: (state["counts"] or {}).get(label, 0) >= count)
+        self.program.xdotool("keyup", key)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, hand_models: Path) -> Iterator[Desk]:
+    with virtual_screen() as display:
+        at = Desk(display, tmp_path, hand_models)
+        yield at
+        at.program.close()
+
+
+def test_new_record_train_swap_and_undo_by_keys(desk: Desk) -> None:
+    desk.type("mine", "h", "stone,sheet")
+    desk.until(lambda state: state["task"] == "mine")
+    desk.program.press("c")
+    desk.until(lambda state: state["counts"] == {"stone": 0, "sheet": 0})
+    stone, sheet, cut = desk.signs
+    for key, label, sign in (("1", "stone", stone), ("2", "sheet", sheet)):
+        desk.show_sign(sign)
+        desk.record(key, label, 8)
+    kept = dict(desk.state["counts"])
+    desk.program.press("BackSpace")
+    desk.until(lambda state: state["counts"]["sheet"] < kept["sheet"])
+    desk.record("2", "sheet", 8)
+    desk.program.press("Return")
+    desk.until(lambda state: state["training"])
+    first = desk.until(lambda state: state["result"])["result"]["published"]
+    assert first is not None, desk.state
+    desk.until(lambda state: state["said"] == "sheet")
+    desk.show_sign(stone)
+    desk.until(lambda state: state["said"] == "stone")
+    desk.program.press("Escape")
+    desk.until(lambda state: not state["result"])
+
+    desk.type("mine", "h", "cut")
+    desk.program.press("c")
+    desk.until(lambda state: state["counts"] is not None)
+    desk.show_sign(cut)
+    desk.record("3", "cut", 8)
+    desk.program.press("s")
+    desk.program.press("Return")
+    second = desk.until(lambda state: state["result"])["result"]["published"]
+    assert second not in (None, first), desk.state
+    desk.until(lambda state: state["said"] == "cut")
+    desk.program.press("Escape")
+    desk.until(lambda state: not state["result"])
+
+    desk.program.press("u")
+    desk.until(lambda state: first in state["notice"])
+    assert open_models(desk.models).current("mine").name == first
+    desk.until(lambda state: state["said"] != "cut")
+    desk.program.press("q")
+    desk.program.end()
+    assert Samples(desk.captures).counts("mine")["cut"] >= 8
