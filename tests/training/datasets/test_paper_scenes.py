@@ -1,19 +1,8 @@
 import cv2
 import numpy as np
-import pytest
 
-from recognizer.preprocess.pictures import mnist_image
-from recognizer.studio.handwriting import digit_strokes, draw_strokes
 from tests.helpers.sheets import rng
 from training.datasets import paper_scenes
-
-
-@pytest.fixture(scope="module")
-def written():
-    """Thirty written digits (30, 28, 28) uint8 in MNIST's framing, and their labels (30,)."""
-    rng = np.random.default_rng(3)
-    labels = np.arange(30) % 10
-    return np.stack([mnist_image(draw_strokes(digit_strokes(d, rng), (90, 90), 8)) for d in labels]), labels
 
 
 def test_a_photograph_shows_the_ink():
