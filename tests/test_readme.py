@@ -1,49 +1,74 @@
-"""The README's commands are commands, and what it links to is there."""
+"""README.md and the other pages: their commands parse, their links resolve, and no command or variable is left out."""
 
-import functools
-import os
+import argparse
+import ast
+import importlib
 import re
 import shlex
-import subprocess
 import sys
+from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 
+from recognizer import cli
+from recognizer.commands import WORDS, other_process
 from recognizer.system import paths
-from tests.helpers.waiting import HANG_S
 
 README = paths.ROOT / "README.md"
 if not README.is_file():
     pytest.skip("there is no README.md", allow_module_level=True)
-TEXT = README.read_text(encoding="utf-8")
 
+PAGES = [
+    README,
+    paths.ROOT / "CONTRIBUTING.md",
+    paths.ROOT / "CHANGELOG.md",
+    *sorted((paths.ROOT / "docs").glob("*.md")),
+    *(paths.ROOT / folder / "README.md" for folder in ("data", "models", "training")),
+]
+TEXTS = {page.relative_to(paths.ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
+EVERYTHING = "\n".join(TEXTS.values())
+
+README_LINES = 150
 OTHER_MODULES = {"venv", "pip", "pytest"}  # python -m …, whose options are not this project's
+OTHER_PROGRAMS = {"curl", "git", "lint-imports", "mypy", "pre-commit", "ray", "ruff", "."}  # . runs a file in the shell
+PYTHON = r"(py|python[\d.]*)(\.exe)?"
+FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`([^`\n]+)`")
 
 
-def fenced_lines(text):
-    """The lines inside ``` blocks, with those that end in a backslash joined to the next."""
-    blocks = re.findall(r"^```[^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    return [line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+def shell_lines(text):
+    """The lines of ``` blocks that name no other language; one that ends in a backslash is joined to the next."""
+    blocks = [block for language, block in FENCED.findall(text) if language.strip() in ("", "sh", "bash", "console")]
+    lines = [line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    return [line.removeprefix("$ ") for line in lines if line]
+
+
+def shell_commands(text):
+    """The words of each command of the ``` blocks, without variables that are set for it."""
+    found = []
+    for line in shell_lines(text):
+        for command in re.split(r"&&|\|\||[;|] ", line.replace(".venv\\Scripts\\", ".venv/Scripts/")):
+            words = shlex.split(command, comments=True)
+            while words and re.fullmatch(r"\w+=.*", words[0]):
+                words = words[1:]
+            if words:
+                found.append(words)
+    return found
+
+
+def program(words):
+    return words[0].rpartition("/")[2] or words[0]
 
 
 def python_commands(text):
-    """The words behind `python` of each command of the fenced blocks, such as ["-m", "recognizer", "doctor"]."""
-    found = []
-    for line in fenced_lines(text):
-        line = line.removeprefix("$ ").replace("\\", "/")
-        for command in re.split(r"&&|\|\||[;|]", line):
-            try:
-                words = shlex.split(command, comments=True)
-            except ValueError:  # a quotation mark of prose or of code: no command line
-                continue
-            while words and re.fullmatch(r"\w+=.*", words[0]):
-                words = words[1:]
-            if words and re.fullmatch(r"(py|python[\d.]*)(\.exe)?", words[0].rpartition("/")[2]):
-                found.append(tuple(words[1:]))
-    return list(dict.fromkeys(found))
+    """The words behind `python`, such as ("-m", "recognizer", "doctor"), of all commands in blocks and in `code`."""
+    inline = [shlex.split(code) for code in INLINE.findall(FENCED.sub("", text)) if re.match(rf"{PYTHON} \S", code)]
+    commands = [words for words in shell_commands(text) + inline if re.fullmatch(PYTHON, program(words))]
+    return list(dict.fromkeys(tuple(words[1:]) for words in commands))
 
 
-COMMANDS = python_commands(TEXT)
+COMMANDS = list(dict.fromkeys(words for text in TEXTS.values() for words in python_commands(text)))
 
 
 def project_words(words):
@@ -55,27 +80,43 @@ def project_words(words):
     return None
 
 
-def is_handed_to_training(words):
-    """Whether another process answers the words, even --help."""
-    return words[:2] == ("recognizer", "learn") or words[1:2] in (("train",), ("evaluate",), ("workshop",))
+class Parsed(BaseException):
+    """The command line has been parsed without an error. No `except Exception` on the way may catch it."""
 
 
-@functools.cache
-def help_of(module, *words):
-    """What the command prints when it is given --help behind its own words, which must make sense to it."""
-    done = subprocess.run(
-        [sys.executable, "-m", module, *words, "--help"],
-        cwd=paths.ROOT,
-        env={**os.environ, "PYTHONPATH": str(paths.ROOT), "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        stdin=subprocess.DEVNULL,
-        timeout=HANG_S,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "usage:" in done.stdout
-    return done.stdout
+@pytest.fixture
+def parse(monkeypatch, tmp_path, capsys):
+    """Runs the real command line of a module and its words, up to the point where it has parsed them."""
+    parse_args = argparse.ArgumentParser.parse_args
+
+    def parse_only(self, *args, **kwargs):
+        parse_args(self, *args, **kwargs)
+        raise Parsed
+
+    def run(module, *words):
+        monkeypatch.setattr(sys, "argv", [module, *words])
+        if module == "recognizer":
+            return cli.main(words)
+        has_words = module in ("training", "benchmarks")
+        return importlib.import_module(f"{module}.__main__" if has_words else module).main()
+
+    def start(command, **_):  # what other_process would run in another process
+        return SimpleNamespace(wait=lambda: run(*command[2:]))
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_only)
+    monkeypatch.setattr(other_process, "subprocess", SimpleNamespace(Popen=start))
+    monkeypatch.setenv("RECOGNIZER_MIRRORS", str(tmp_path))  # where a URL in a command gets its folder
+
+    def parse(module, *words):
+        try:
+            code = run(module, *words)
+        except Parsed:
+            return
+        said = capsys.readouterr()
+        assert code in (0, None), said.err
+        assert "usage:" in said.out  # a command without its word lists the words
+
+    return parse
 
 
 def test_the_two_commands_are_there():
@@ -84,26 +125,73 @@ def test_the_two_commands_are_there():
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_a_command_is_one(words):
-    """Its file or module is there, takes its words, and knows its flags."""
+def test_a_command_is_parsed_by_the_real_command_line(words, parse):
     if words and words[0].endswith(".py"):
         assert (paths.ROOT / words[0]).is_file()
     command = project_words(words)
     if command is None:
         assert words[0] == "start.py" or words[1] in OTHER_MODULES
         return
-    if is_handed_to_training(command) and not (paths.ROOT / "training" / "__main__.py").is_file():
-        pytest.skip("training has no command line here")
-    text = help_of(*command)
-    for word in command[1:]:
-        if re.match(r"--?[a-z]", word):
-            flag = word.partition("=")[0]
-            assert re.search(rf"(?<![\w-]){re.escape(flag)}(?![\w-])", text), f"{flag} is no flag of {command[0]}"
+    parse(*command)
+
+
+def test_what_the_command_line_does_not_know_is_not_parsed(parse):
+    for words in (("read",), ("read", "a.png", "--jsn"), ("learn", "a", "--network", "vgg"), ("workshop", "trian")):
+        with pytest.raises((AssertionError, SystemExit)):
+            parse("recognizer", *words)
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_a_page_has_no_other_programs_than_these(page):
+    """Else a misspelled command would pass unread."""
+    for words in shell_commands(TEXTS[page]):
+        assert re.fullmatch(PYTHON, program(words)) or program(words) in OTHER_PROGRAMS, " ".join(words)
+
+
+def documented(*words):
+    """Whether a command that begins with these words stands on a page."""
+    return any((project_words(command) or ())[1 : 1 + len(words)] == words for command in COMMANDS)
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_command_and_its_words_are_documented(word):
+    assert documented(word)
+    for inner in vars(importlib.import_module(f"recognizer.commands.{word}")).get("WORDS", ()):
+        assert documented(word, inner)
+
+
+def test_every_environment_variable_is_documented():
+    sources = [path for package in ("recognizer", "training") for path in (paths.ROOT / package).rglob("*.py")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    variables = set(re.findall(r"\bRECOGNIZER_[A-Z]+\b", text))
+    assert paths.MODELS_VARIABLE in variables
+    assert not {name for name in variables if f"`{name}`" not in EVERYTHING}
+
+
+def test_every_path_of_the_server_is_documented_and_asked_for_rightly():
+    routes = importlib.import_module("recognizer.serve.routes")
+    names = [path.stem for path in (paths.ROOT / "recognizer/serve/routes").glob("[!_]*.py")]
+    routers = [importlib.import_module(f"{routes.__name__}.{name}").router for name in names]
+    known = {route.path for router in routers for route in router.routes}
+    assert not {path for path in known if path.startswith("/v1/") and path not in TEXTS["docs/serving.md"]}
+    asked = [urlsplit(word).path for words in shell_commands(EVERYTHING) for word in words if word.startswith("http:")]
+    assert set(asked) <= known
+
+
+def test_the_readme_is_short():
+    assert len(TEXTS["README.md"].splitlines()) <= README_LINES
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_python_on_a_page_is_python(page):
+    for language, block in FENCED.findall(TEXTS[page]):
+        if language.strip() == "python":
+            ast.parse(block)
 
 
 def links(text):
     """What the text links to or shows, without what stands in code."""
-    prose = re.sub(r"^```.*?^```|`[^`\n]*`", "", text, flags=re.MULTILINE | re.DOTALL)
+    prose = INLINE.sub("", FENCED.sub("", text))
     targets = re.findall(r"\]\(\s*<?([^)\s>]+)", prose) + re.findall(r"(?:src|href)=\"([^\"]+)\"", prose)
     targets += re.findall(r"^\[[^\]]+\]:\s*(\S+)", prose, flags=re.MULTILINE)
     return [target for target in targets if not re.match(r"[a-z]+:", target)]
@@ -111,23 +199,23 @@ def links(text):
 
 def anchors(text):
     """The names under which headings can be linked to."""
-    headings = re.findall(r"^#+\s+(.*?)\s*$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.M)
+    headings = re.findall(r"^#+\s+(.*?)\s*$", FENCED.sub("", text), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("target", sorted(set(links(TEXT))))
-def test_what_is_linked_to_is_there(target):
-    file, _, anchor = target.partition("#")
-    if file:
-        assert (paths.ROOT / file).exists()
-    else:
-        assert anchor in anchors(TEXT)
+@pytest.mark.parametrize("page", TEXTS)
+def test_what_a_page_links_to_is_there(page):
+    for target in links(TEXTS[page]):
+        name, _, anchor = target.partition("#")
+        file = (paths.ROOT / page).parent / name if name else paths.ROOT / page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), target
 
 
 def test_commands_are_found_in_all_their_shapes():
-    """The reader of this file, on a README of its own: else a README written otherwise would pass unread."""
+    """The reader of this file, on a page of its own: else a page written otherwise would pass unread."""
     text = """
-Run `python3 no.py` in prose.
+Run `python3 start.py doctor` in prose, and not `python`.
 
 ```sh
 $ python3 start.py --source studio   # the studio
@@ -137,6 +225,10 @@ python -m recognizer train digits \\
     --epochs 3
 echo python
 ```
+
+```python
+python -m none
+```
 """
     assert python_commands(text) == [
         ("start.py", "--source", "studio"),
@@ -144,6 +236,7 @@ echo python
         ("start.py", "test"),
         ("-m", "pip", "install", "-r", "requirements.txt"),
         ("-m", "recognizer", "train", "digits", "--epochs", "3"),
+        ("start.py", "doctor"),
     ]
     assert links('[a](b.md) ![c](d.png) `[e](f)` [g](https://h) <img src="i.gif">') == ["b.md", "d.png", "i.gif"]
     assert anchors("# Try it\n## How well, honestly?") == {"try-it", "how-well-honestly"}
