@@ -12,7 +12,7 @@ from recognizer.sinks.sink import Sink, open_sinks
 from recognizer.sinks.video import VideoWriter
 from recognizer.sources.opening import default_source, open_source
 from recognizer.sources.source import Source
-from recognizer.studio.scenes import STUDIO_SCENE_OF_REGION, STUDIO_SCENES
+from recognizer.studio.scenes import scene_for
 from recognizer.system.ctrl_c import CtrlC
 from recognizer.teaching.teacher import Teacher
 from recognizer.window.game import HELP_LINE, Referee, RockPaperScissors
@@ -35,8 +35,8 @@ def live(settings: Settings) -> int:
             if line:
                 print(line)
         if spec == "studio":
-            spec = f"studio:{studio_scene(pipeline)}"
-            pipeline.on_task = lambda task: source.show(studio_scene(pipeline))  # type: ignore[attr-defined]  # the studio
+            spec = f"studio:{scene_for(pipeline.task, pipeline.region)}"
+            pipeline.on_task = lambda task: source.show(scene_for(task, pipeline.region))  # type: ignore[attr-defined]  # the studio
         headless = settings.headless or not has_screen()
         if settings.play and headless:
             raise SettingsError("--play needs a window and a person: leave --headless out, and run it on a screen.")
@@ -58,11 +58,6 @@ def live(settings: Settings) -> int:
         for name in (VIDEO_NAME, SHEET_NAME, CSV_NAME):
             print(f"Wrote {settings.output / name}")
     return 0
-
-
-def studio_scene(pipeline: LivePipeline) -> str:
-    """What the studio shows for the task that is running."""
-    return STUDIO_SCENES.get(pipeline.task) or STUDIO_SCENE_OF_REGION[pipeline.region]
 
 
 def _sinks(
