@@ -1,0 +1,35 @@
+"""Print what a camera shows, whenever it changes. Ctrl-C ends it.
+
+python -m examples.follow_a_camera
+python -m examples.follow_a_camera --source studio
+"""
+
+import argparse
+from contextlib import suppress
+from itertools import islice
+
+from recognizer import Recognizer
+from recognizer.errors import RecognizerError
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Print what a camera shows, whenever it changes.")
+    parser.add_argument("--source", default="0", help="a camera's number (default 0), a video, a URL, or studio")
+    parser.add_argument("--task", default="digits", help="digits (default), letters, rps, or one of your own")
+    parser.add_argument("--frames", type=int, help="stop after so many frames")
+    options = parser.parse_args()
+
+    text = ""
+    with Recognizer(options.task) as recognizer:
+        for observation in islice(recognizer.watch(options.source), options.frames):
+            if observation.text != text:
+                text = observation.text
+                print(f"{observation.frame.time_s:6.1f} s  {text}", flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        with suppress(KeyboardInterrupt):
+            main()
+    except RecognizerError as error:
+        raise SystemExit(str(error)) from error

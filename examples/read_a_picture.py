@@ -1,0 +1,31 @@
+"""Print what a picture shows.
+
+python -m examples.read_a_picture sheet.jpg
+"""
+
+import argparse
+
+from recognizer import Recognizer
+from recognizer.errors import RecognizerError
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Print what a picture shows.")
+    parser.add_argument("picture", help="a JPEG or PNG file")
+    parser.add_argument("--task", default="digits", help="digits (default), letters, rps, or one of your own")
+    options = parser.parse_args()
+
+    with Recognizer(options.task) as recognizer:
+        observation = recognizer.read(options.picture)
+
+    print(observation.text or "nothing known")
+    for region, prediction in zip(observation.regions, observation.predictions, strict=True):
+        label = prediction.label or "rejected"
+        print(f"{label} at {region.box.xyxy}, {prediction.confidence:.0%} sure")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except RecognizerError as error:  # its message is one line: what happened, and what to do
+        raise SystemExit(str(error)) from error

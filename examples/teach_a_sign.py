@@ -1,0 +1,75 @@
+"""Record samples of hand signs, train a model on them, and watch what it recognizes.
+
+python -m examples.teach_a_sign hello goodbye
+python -m examples.teach_a_sign rock paper --source studio:rps
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from itertools import islice
+
+from recognizer import Recognizer
+from recognizer.errors import RecognizerError
+from recognizer.samples.store import Samples
+from recognizer.sources.opening import open_source
+from recognizer.subjects.catalogue import finding
+from recognizer.teaching.capture import capture
+
+SAMPLES = 40  # of each sign: with a dozen, those held out are read no better than luck
+GET_READY_S = 3.0
+LONGEST = 1000  # frames that are looked at for the samples of one sign
+
+
+def record(store: Samples, task: str, label: str, source: str) -> None:
+    """Keep sharp samples of a sign that differ from each other."""
+    with open_source(source) as camera, finding("hand", stream=True) as finder:
+        print(f"Show {label}, and move and turn the hand a little.", flush=True)
+        if camera.live:
+            time.sleep(GET_READY_S)
+        # The studio shows all of its signs in turn, and each of its frames says which one as its truth.
+        frames = (frame for frame in camera if not frame.truth or frame.truth[0].label == label)
+        captured = capture(store, task, label, frames, finder, most=SAMPLES, looks=LONGEST)
+    print(f"Kept {captured.kept} samples of {label}", flush=True)
+
+
+def train(task: str) -> None:
+    """Training is another process, which publishes the model where it proves itself on samples held out."""
+    done = subprocess.run([sys.executable, "-m", "recognizer", "learn", task], check=False)
+    if done.returncode:
+        raise SystemExit(done.returncode)
+
+
+def watch(task: str, source: str, frames: int | None) -> None:
+    text = ""
+    with Recognizer(task) as recognizer:
+        for observation in islice(recognizer.watch(source), frames):
+            if observation.text != text:
+                text = observation.text
+                print(f"{observation.frame.time_s:6.1f} s  {text}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Record samples of hand signs, train on them, and watch.")
+    parser.add_argument("labels", nargs="+", help="two or more, such as hello goodbye")
+    parser.add_argument("--task", default="my-signs", help="the name of the new task (default my-signs)")
+    parser.add_argument("--source", default="0", help="a camera's number (default 0), a video, a URL, or studio:rps")
+    parser.add_argument("--frames", type=int, help="watch so many frames (default: until Ctrl-C)")
+    options = parser.parse_args()
+
+    store = Samples()
+    store.create_task(options.task, "hand", options.labels)
+    for label in options.labels:
+        record(store, options.task, label, options.source)
+    train(options.task)
+    watch(options.task, options.source, options.frames)
+
+
+if __name__ == "__main__":
+    try:
+        with suppress(KeyboardInterrupt):
+            main()
+    except RecognizerError as error:
+        raise SystemExit(str(error)) from error
