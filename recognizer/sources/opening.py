@@ -39,7 +39,8 @@ def open_source(
     """The source that `spec` names; see VALID_SOURCES.
 
     size_wh and fps are asked of a camera, which may give others, and drawn by the studio. paced: files and the studio
-    run at their own speed, as a window wants it, instead of as fast as they are read. Raises SourceError.
+    run at their own speed, as a window wants it, instead of as fast as they are read. Raises SourceError, and SettingsError
+    for a scene that the studio does not have.
     """
     silence_opencv()
     scheme = spec.partition("://")[0].lower() if "://" in spec else ""

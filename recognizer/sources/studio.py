@@ -12,7 +12,6 @@ class StudioSource(Source):
     """A scene drawn by code, without end. paced: the scene follows the clock, and frames that are late are left out."""
 
     def __init__(self, scene: str, size_wh: tuple[int, int], fps: float, *, paced: bool = False) -> None:
-
         super().__init__("studio", live=paced)
         self._open_scene = lambda scene: Studio(scene, size_wh, fps)
         self._studio = self._open_scene(scene)
@@ -20,7 +19,7 @@ class StudioSource(Source):
         self._paced = paced
 
     def show(self, scene: str) -> None:
-        """Go on with another scene. Raises SourceError for one that there is not."""
+        """Go on with another scene. Raises SettingsError for one that there is not."""
         self._studio = self._open_scene(scene)
 
     def __iter__(self) -> Iterator[Frame]:

@@ -1,0 +1,34 @@
+"""Which classes of the package implement a protocol: what a contract's suite must list."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import recognizer
+
+
+@cache
+def modules() -> tuple[ModuleType, ...]:
+    """All modules of the package but those that run when they are imported."""
+    names = (found.name for found in pkgutil.walk_packages(recognizer.__path__, "recognizer."))
+    return tuple(importlib.import_module(name) for name in names if not name.endswith("__main__"))
+
+
+def classes_with(*methods: str) -> Iterator[type[Any]]:
+    """The classes of the package that have all these methods; protocols are none."""
+    for module in modules():
+        for value in vars(module).values():
+            if not isinstance(value, type) or value.__module__ != module.__name__:
+                continue
+            is_protocol = getattr(value, "_is_protocol", False)
+            if not is_protocol and all(callable(getattr(value, method, None)) for method in methods):
+                yield value
+
+
+def is_one_line(error: BaseException) -> bool:
+    """Whether the error's message can be printed as it is: one line that ends as a sentence does."""
+    text = str(error)
+    return bool(text) and "\n" not in text and text.rstrip()[-1] in ".?!)" and "Traceback" not in text
