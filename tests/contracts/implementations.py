@@ -29,6 +29,6 @@ def classes_with(*methods: str) -> Iterator[type[Any]]:
 
 
 def is_one_line(error: BaseException) -> bool:
-    """Whether the error's message can be printed as it is: one line that ends as a sentence does."""
+    """Whether the error can be printed as it is: what happened and what to do, without a line break."""
     text = str(error)
-    return bool(text) and "\n" not in text and text.rstrip()[-1] in ".?!)" and "Traceback" not in text
+    return "\n" not in text and len(text.split()) > 3

@@ -1,0 +1,280 @@
+"""What every store keeps to, in a folder of this machine or at a URL: what one writer writes, another one reads."""
+
+import json
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from implementations import classes_with, is_one_line
+
+from recognizer.errors import ModelError, RecognizerError, SamplesError
+from recognizer.registry.card import CARD
+from recognizer.registry.store import ModelStore
+from recognizer.registry.synced import SyncedModels, open_models
+from recognizer.samples import synced
+from recognizer.samples.sample import Sample
+from recognizer.samples.store import Samples
+from recognizer.system.remote import folder_of, is_mirror
+from recognizer.values import Box, Frame, Region
+
+PLACES = ("a folder", "a file:// URL", "a memory:// URL")
+WRITES = 4  # of each of two writers at once
+
+
+@pytest.fixture(params=PLACES)
+def folders(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path]:
+    """The folders of two writers: the same one, or two that follow one URL."""
+    if request.param == "a folder":
+        return tmp_path / "here", tmp_path / "here"
+    pytest.importorskip("fsspec", reason="needs fsspec: pip install -r requirements.txt")
+    url = (tmp_path / "far").as_uri() if "file" in request.param else f"memory://{uuid.uuid4().hex}"
+    return folder_of(url, tmp_path / "one"), folder_of(url, tmp_path / "two")
+
+
+@dataclass
+class SampleWriter:
+    """One of two that use the same samples."""
+
+    store: Samples
+
+    def look(self) -> list[Sample]:
+        """The samples as they are now, whenever the store was last looked at."""
+        if is_mirror(self.store.folder):
+            synced.pull_samples(self.store.folder)
+        return self.store.read()
+
+    def record(self, label: str, shade: int = 90) -> Sample:
+        frame = Frame(np.full((60, 80, 3), shade, np.uint8), 0, 0.0, "drawn")
+        region = Region(Box(10, 10, 40, 40), frame.image_bgr[10:40, 10:40])
+        return self.store.add("things", label, region, frame, "first", "test")
+
+
+@pytest.fixture
+def samples(folders: tuple[Path, Path]) -> tuple[SampleWriter, SampleWriter]:
+    """Two writers who have the task "things" with the labels cup and pen."""
+    one = SampleWriter(Samples(folders[0]))
+    one.store.create_task("things", "box", ["cup", "pen"])
+    two = SampleWriter(Samples(folders[1]))
+    two.look()
+    return one, two
+
+
+@dataclass
+class ModelWriter:
+    """One of two that use the same models."""
+
+    store: ModelStore
+
+    def look(self) -> None:
+        """Have what others published fetched, whenever the store was last looked at."""
+        if isinstance(self.store, SyncedModels):
+            self.store.pull()
+
+    def publish(self, content: bytes, task: str = "things") -> str:
+        with self.store.publishing(task) as draft:
+            (draft / CARD).write_text(json.dumps({"labels": ["cup"], "kind": "box"}))
+            (draft / "part").mkdir()
+            (draft / "part" / "weights").write_bytes(content)
+        return self.store.current(task).name
+
+    def content(self, task: str = "things") -> bytes:
+        return (self.store.current(task) / "part" / "weights").read_bytes()
+
+
+@pytest.fixture
+def models(folders: tuple[Path, Path]) -> tuple[ModelWriter, ModelWriter]:
+    return ModelWriter(open_models(folders[0])), ModelWriter(open_models(folders[1]))
+
+
+def at_once(*writers: Callable[[], object]) -> None:
+    """Run them in threads, all begun before any of them is waited for."""
+    threads = [threading.Thread(target=writer) for writer in writers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_every_store_is_listed() -> None:
+    sample_stores = {cls.__name__ for cls in classes_with("create_task", "add", "read", "delete")}
+    model_stores = {cls.__name__ for cls in classes_with("publishing", "current", "versions", "delete")}
+    assert sample_stores == {"Samples"}
+    assert model_stores == {"ModelStore", "SyncedModels"}
+
+
+def test_a_sample_is_read_back_by_both(samples: tuple[SampleWriter, SampleWriter]) -> None:
+    one, two = samples
+    written = one.record("cup", shade=120)
+    for reader in (one, two):
+        (found,) = reader.look()
+        assert (found.id, found.label, found.task, found.session) == (written.id, "cup", "things", "first")
+        assert found.box == Box(10, 10, 40, 40)
+        assert np.array_equal(reader.store.picture(found), np.full((30, 30, 3), 120, np.uint8))
+        assert reader.store.task("things") == one.store.task("things")
+
+
+def test_samples_are_listed_in_the_order_they_were_taken(samples: tuple[SampleWriter, SampleWriter]) -> None:
+    one, two = samples
+    taken = [one.record(label).id for label in ("cup", "pen", "cup")]
+    assert [sample.id for sample in one.look()] == taken
+    assert sorted(sample.id for sample in two.look()) == sorted(taken)
+    assert two.store.counts("things") == {"cup": 2, "pen": 1}
+    assert [task.name for task in two.store.tasks()] == ["things"]
+    assert list(two.store.table("things")["label"]) == [sample.label for sample in two.look()]
+
+
+def test_a_sample_that_one_deletes_is_gone_for_the_other(samples: tuple[SampleWriter, SampleWriter]) -> None:
+    one, two = samples
+    kept, gone = one.record("cup"), one.record("pen")
+    two.look()
+    assert two.store.delete([gone]) == 1
+    assert two.store.delete([gone]) == 0
+    for writer in samples:
+        assert [sample.id for sample in writer.look()] == [kept.id]
+    assert not (one.store.folder / gone.path).exists()
+
+
+def test_a_task_that_one_deletes_is_gone_for_the_other(samples: tuple[SampleWriter, SampleWriter]) -> None:
+    one, two = samples
+    one.record("cup")
+    two.look()
+    assert two.store.delete_task("things") == 1
+    for writer in samples:
+        assert writer.look() == []
+        assert writer.store.tasks() == []
+
+
+def test_labels_that_one_changes_are_changed_for_the_other(samples: tuple[SampleWriter, SampleWriter]) -> None:
+    one, two = samples
+    sample = one.record("cup")
+    two.look()
+    assert two.store.relabel([sample], "pen") == 1
+    two.store.add_labels("things", ["key"])
+    for writer in samples:
+        assert [found.label for found in writer.look()] == ["pen"]
+        assert set(writer.store.task("things").labels) == {"cup", "pen", "key"}
+
+
+def test_two_that_record_at_once_lose_no_sample(samples: tuple[SampleWriter, SampleWriter]) -> None:
+    one, two = samples
+    at_once(
+        lambda: [one.record("cup") for _ in range(WRITES)],
+        lambda: [two.record("pen") for _ in range(WRITES)],
+    )
+    for writer in samples:
+        assert sorted(sample.label for sample in writer.look()) == ["cup"] * WRITES + ["pen"] * WRITES
+        assert all(writer.store.picture(sample).shape == (30, 30, 3) for sample in writer.store.read())
+
+
+def test_samples_that_are_not_there_are_told_in_one_line(samples: tuple[SampleWriter, SampleWriter]) -> None:
+    one, _ = samples
+    sample = one.record("cup")
+    one.store.delete([sample])
+    for refused in (
+        lambda: one.store.task("nobody"),
+        lambda: one.record("mug"),
+        lambda: one.store.picture(sample),
+        lambda: one.store.create_task("things", "box", ["cup"]),
+        lambda: one.store.create_task("more", "ear", ["cup"]),
+        lambda: one.store.delete_label("things", "mug"),
+    ):
+        with pytest.raises(SamplesError) as told:
+            refused()
+        assert is_one_line(told.value)
+
+
+def test_a_model_is_read_back_by_both(models: tuple[ModelWriter, ModelWriter]) -> None:
+    one, two = models
+    version = one.publish(b"first")
+    for reader in models:
+        reader.look()
+        assert reader.content() == b"first"
+        assert reader.store.current("things").name == version
+        assert reader.store.tasks() == ["things"]
+        assert reader.store.versions("things") == [version]
+        assert reader.store.has("things")
+        assert not reader.store.has("others")
+    assert two.store.newest("things", "box") == two.store.current("things")
+
+
+def test_what_raises_while_it_is_written_is_not_published(models: tuple[ModelWriter, ModelWriter]) -> None:
+    one, two = models
+    one.publish(b"first")
+    with pytest.raises(RuntimeError, match="stopped"), one.store.publishing("things") as draft:
+        (draft / CARD).write_text("{}")
+        raise RuntimeError("stopped")
+    for reader in models:
+        reader.look()
+        assert reader.content() == b"first"
+        assert len(reader.store.versions("things")) == 1
+    assert not [path.name for path in (two.store.folder / "things").iterdir() if path.name.startswith(".draft")]
+
+
+def test_one_goes_back_to_the_version_before_for_both(models: tuple[ModelWriter, ModelWriter]) -> None:
+    one, two = models
+    first, second = one.publish(b"first"), one.publish(b"second")
+    two.look()
+    assert two.content() == b"second"
+    assert two.store.rollback("things") == first
+    one.look()
+    assert one.content() == b"first"
+    one.store.point_to("things", second)
+    two.look()
+    assert two.content() == b"second"
+
+
+def test_a_version_that_one_deletes_is_gone_for_the_other(models: tuple[ModelWriter, ModelWriter]) -> None:
+    one, two = models
+    first, second = one.publish(b"first"), one.publish(b"second")
+    two.look()
+    two.store.delete("things", first)
+    for reader in models:
+        reader.look()
+        assert reader.store.versions("things") == [second]
+        assert reader.content() == b"second"
+
+
+def test_two_that_publish_at_once_lose_no_version(models: tuple[ModelWriter, ModelWriter]) -> None:
+    one, two = models
+    at_once(
+        lambda: [one.publish(b"one") for _ in range(WRITES)],
+        lambda: [two.publish(b"two") for _ in range(WRITES)],
+    )
+    for reader in models:
+        reader.look()
+    assert one.store.versions("things") == two.store.versions("things")
+    assert len(one.store.versions("things")) == 2 * WRITES
+    assert one.content() == two.content()
+    assert one.content() in (b"one", b"two")
+
+
+def test_models_that_are_not_there_are_told_in_one_line(models: tuple[ModelWriter, ModelWriter]) -> None:
+    one, _ = models
+    version = one.publish(b"first")
+    for refused in (
+        lambda: one.store.current("nobody"),
+        lambda: one.store.versions("nobody"),
+        lambda: one.store.version_folder("things", "20000101-000000"),
+        lambda: one.store.delete("things", version),
+        lambda: one.store.rollback("things"),
+    ):
+        with pytest.raises(ModelError) as told:
+            refused()
+        assert is_one_line(told.value)
+    with pytest.raises(ModelError) as told, one.store.publishing("things"):
+        pass
+    assert is_one_line(told.value)
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file where the folder should be")
+    with pytest.raises(RecognizerError) as told:
+        Samples(tmp_path / "taken").create_task("things", "box", ["cup"])
+    assert is_one_line(told.value)
+    with pytest.raises(RecognizerError) as told, ModelStore(tmp_path / "taken").publishing("things"):
+        pass
+    assert is_one_line(told.value)
