@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 
 import cv2
-import matplotlib
 import numpy as np
 
 from recognizer.studio.handwriting import digit_strokes, letter_strokes
@@ -76,6 +75,8 @@ def word(rng: np.random.Generator) -> str:
 @cache
 def print_faces() -> list[cv2.FontFace]:
     """The fonts of print: those of OpenCV and of matplotlib, with and without serifs, upright and slanting."""
+    import matplotlib  # which makes a folder in the user's home
+
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     built_in = [cv2.FontFace(name) for name in ("sans", "italic")]
     return built_in + [cv2.FontFace(str(folder / f"{name}.ttf")) for name in PRINT_FONTS]
