@@ -82,6 +82,12 @@ def test_the_examples_of_the_page_run(tmp_path: Path, monkeypatch: pytest.Monkey
     example_runs(doctest.DocTestParser().get_doctest(text.replace("```", ""), {}, PAGE.name, str(PAGE), 0))
 
 
+def test_the_page_lists_every_example() -> None:
+    linked = re.findall(r"\]\(\.\./(examples/\S+)\)", PAGE.read_text(encoding="utf-8"))
+    there = [path.relative_to(PAGE.parent.parent).as_posix() for path in PAGE.parent.parent.glob("examples/*.py")]
+    assert sorted(linked) == sorted(there)
+
+
 def test_an_import_of_the_package_loads_nothing_heavy() -> None:
     program = f"import sys, recognizer; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], cwd=PAGE.parent.parent, capture_output=True, text=True)

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from waiting import HANG_S
 
 from recognizer.sinks.png import write_png
 from recognizer.studio.scenes import Studio
+from tests.helpers.waiting import HANG_S
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted(path.stem for path in (REPOSITORY / "examples").glob("*.py"))

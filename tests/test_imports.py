@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from waiting import HANG_S
+
+from tests.helpers.waiting import HANG_S
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGES = ("recognizer", "training", "benchmarks", "examples")

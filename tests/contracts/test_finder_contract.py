@@ -6,8 +6,6 @@ from typing import Any, get_type_hints
 import cv2
 import numpy as np
 import pytest
-from conftest import landmarker_path
-from implementations import classes_with
 
 from recognizer.finders.contrast import DigitFinder
 from recognizer.finders.guide_box import BoxFinder
@@ -17,15 +15,16 @@ from recognizer.finders.writing import WritingFinder
 from recognizer.studio.scenes import Studio
 from recognizer.subjects.catalogue import close_finder
 from recognizer.values import Frame, Region
+from tests.contracts.implementations import classes_with
+from tests.helpers.machine import landmarker_path
 
 SIZE_WH = (640, 360)
 HUGE_WH = (4096, 3000)
 
 Find = Callable[[Frame], tuple[Region, ...]]
 
-FINDERS: dict[
-    str, tuple[Callable[[], Any], str]
-] = {  # each finder, and a scene of the studio in which it finds something
+# each finder, and a scene of the studio in which it finds something
+FINDERS: dict[str, tuple[Callable[[], Any], str]] = {
     "DigitFinder": (DigitFinder, "digits"),
     "WritingFinder": (WritingFinder, "digits"),
     "WritingFinder of a stream": (lambda: WritingFinder(video=True), "digits"),

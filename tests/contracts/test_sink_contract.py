@@ -9,7 +9,6 @@ from typing import NoReturn, get_type_hints
 import cv2
 import numpy as np
 import pytest
-from implementations import classes_with, is_one_line
 
 from recognizer.errors import SinkError
 from recognizer.overlay.overlay import Overlay
@@ -25,6 +24,7 @@ from recognizer.values import Box, Frame, Observation, Prediction, Region
 from recognizer.window.game import Referee, RockPaperScissors
 from recognizer.window.maps_panel import MapsPanel
 from recognizer.window.window import Window
+from tests.contracts.implementations import classes_with, is_one_line
 
 SIZE_WH = (160, 120)
 FILES = {"VideoWriter": "out/run.avi", "ContactSheet": "out/sheet.png", "CsvLog": "out/table.csv"}  # each sink's

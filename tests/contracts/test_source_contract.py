@@ -11,14 +11,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from implementations import classes_with, is_one_line
-from waiting import HANG_S
 
 from recognizer.errors import RecognizerError
 from recognizer.sinks.png import write_png
 from recognizer.sources import newest_frame, webcam
 from recognizer.sources.opening import open_source
 from recognizer.sources.source import Source
+from tests.contracts.implementations import classes_with, is_one_line
+from tests.helpers.waiting import HANG_S
 
 SIZE_WH = (320, 240)
 FRAMES = 4  # looked at of each source

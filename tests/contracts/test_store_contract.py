@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from implementations import classes_with, is_one_line
 
 from recognizer.errors import ModelError, RecognizerError, SamplesError
 from recognizer.registry.card import CARD
@@ -20,6 +19,7 @@ from recognizer.samples.sample import Sample
 from recognizer.samples.store import Samples
 from recognizer.system.remote import folder_of, is_mirror
 from recognizer.values import Box, Frame, Region
+from tests.contracts.implementations import classes_with, is_one_line
 
 PLACES = ("a folder", "a file:// URL", "a memory:// URL")
 WRITES = 4  # of each of two writers at once

@@ -8,7 +8,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from implementations import classes_with
 
 from recognizer.preprocess import pictures
 from recognizer.samples.sample import JOINTS, REGIONS
@@ -18,6 +17,7 @@ from recognizer.subjects.hands import Signs
 from recognizer.subjects.paper import Writing
 from recognizer.subjects.subject import Reading
 from recognizer.values import Box, Frame, Hand, Prediction, Region
+from tests.contracts.implementations import classes_with
 
 SIZE_WH = (640, 480)
 LABELS = "3407"  # of the regions from left to right
