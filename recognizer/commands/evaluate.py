@@ -14,6 +14,7 @@ MEASURED = {
     "mirrored": ("DIR", "photographs and their mirror images"),
     "rooms": ("", "drawn numbers on sheets that people hold in rooms"),
     "pages": ("", "drawn numbers on pages: underlined, framed, large"),
+    "kinds": ("", "the kinds of networks for hand signs side by side"),
 }
 WORDS = {name: Word(takes, help, handed_to("training", "evaluate", name)) for name, (takes, help) in MEASURED.items()}
 
