@@ -24,6 +24,7 @@ import numpy as np
 from benchmarks.server_cost import CARD_S, WAIT_S, _jpeg, streaming
 from recognizer.errors import SettingsError
 from recognizer.studio.scenes import Studio
+from recognizer.subjects.paper import PAPER
 from recognizer.system import machine, paths
 from recognizer.system.terminal import exit_on_error
 from training.datasets import dataset, named
@@ -108,7 +109,7 @@ def drawn() -> dataset.DataSet:
             image[4:24, 2 * label + 3 : 2 * label + 6] += 120
         return images, labels
 
-    return dataset.DataSet("mnist", [*"0123456789"], "paper", *part(60000), *part(10000), "drawn", "0" * 64)
+    return dataset.DataSet("mnist", [*"0123456789"], PAPER.name, *part(60000), *part(10000), "drawn", "0" * 64)
 
 
 def run_workshop(home: Path, name: str, *more: str) -> float:

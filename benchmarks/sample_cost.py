@@ -18,11 +18,12 @@ from recognizer.registry.synced import open_models
 from recognizer.samples.png import encoded
 from recognizer.samples.sample import Sample, new_sample
 from recognizer.samples.store import Samples
+from recognizer.subjects.hands import HAND
 from recognizer.system import machine, paths
 from recognizer.system.terminal import exit_on_error
 from recognizer.values import Box, Frame, Hand, Region
 from training.lessons import learn
-from training.lessons.views import view_of
+from training.lessons.views import hand_view
 from training.settings import LearnSettings
 
 COUNTS = (10, 100, 1000, 10_000)
@@ -66,7 +67,7 @@ def report() -> str:
 def filled(folder: Path, count: int) -> Samples:
     """A store of hands that show three signs."""
     store, rng = Samples(folder), np.random.default_rng(0)
-    store.create_task(TASK, "hand", LABELS)
+    store.create_task(TASK, HAND.name, LABELS)
     png = encoded(np.zeros((8, 8, 3), np.uint8))
     shapes = rng.normal(0, 1, (len(LABELS), pose.JOINTS, 3))
 
@@ -101,7 +102,7 @@ def learn_all(captures: Path, models: Path) -> None:
 def logistic_regression(store: Samples) -> object:
     from sklearn.linear_model import LogisticRegression
 
-    view = view_of("hand", store.read(TASK), store)
+    view = hand_view(store.read(TASK), store)
     return LogisticRegression(max_iter=300).fit(np.array(view.plain()), [sample.label for sample in view.samples])
 
 

@@ -1,7 +1,7 @@
 """What teaching costs and what it brings: from the key press to the new model answering, and digits by hand.
 
 python -m benchmarks.teaching_cost                   hand, paper and box: seconds from Enter, worst frame meanwhile
-python -m benchmarks.teaching_cost --regions paper   one of them
+python -m benchmarks.teaching_cost --subjects paper  one of them
 python -m benchmarks.teaching_cost --digits [DIR]    "+" beside 0-9 from 10 samples; each series of DIR/series/digit/picture
 
 All of it happens in a folder of its own: no samples and no models of yours are touched.
@@ -13,7 +13,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,11 +31,14 @@ from recognizer.samples.sample import new_session
 from recognizer.samples.store import Samples
 from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
 from recognizer.studio.scenes import Studio
-from recognizer.subjects.catalogue import finding
+from recognizer.subjects.box import BOX
+from recognizer.subjects.catalogue import subject_of
+from recognizer.subjects.hands import HAND
+from recognizer.subjects.paper import PAPER
 from recognizer.system import paths
 from recognizer.system.remote import folder_of
 from recognizer.system.terminal import exit_on_error
-from recognizer.teaching.recording import subject
+from recognizer.teaching.recording import shown_region
 from recognizer.teaching.teacher import ENTER, SAMPLE_EVERY_S, Teacher
 from recognizer.values import Frame, Observation
 from training.datasets.mnist import has_mnist, load_mnist
@@ -50,20 +53,19 @@ BEFORE = 60  # frames looked at before Enter, whose median is what a frame takes
 PATIENCE_S = 300.0
 TESTED = 100  # drawn signs
 NEW = "+"
-REGIONS = ("hand", "paper", "box")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.teaching_cost", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("--regions", nargs="+", choices=REGIONS, default=REGIONS)
+    parser.add_argument("--subjects", nargs="+", choices=SCENES, default=[*SCENES])
     parser.add_argument("--digits", nargs="?", type=Path, const=Path(), metavar="DIR")
     parser.add_argument("--models", type=folder_of, default=synced.models_folder())
     options = parser.parse_args()
     with exit_on_error():
         if options.digits is None:
-            for region in options.regions:
-                print(measure(region, options.models).told())
+            for subject in options.subjects:
+                print(measure(subject, options.models).told())
         else:
             print(learn_a_new_class(options.models).told())
             if options.digits != Path():
@@ -72,9 +74,9 @@ def main() -> None:
 
 
 def report() -> str:
-    """Markdown: what teaching costs in each region, and what a new class and one's own digits bring and cost."""
+    """Markdown: what teaching costs for each subject, and what a new class and one's own digits bring and cost."""
     models = synced.models_folder()
-    costs = [measure(region, models) for region in REGIONS]
+    costs = [measure(subject, models) for subject in SCENES]
     gains = [learn_a_new_class(models)]
     folder = next((found for found in paths.data_folders() if (found / "photos" / "digits").is_dir()), None)
     if folder is not None:
@@ -85,7 +87,7 @@ def report() -> str:
         "and how long a frame took before and, at worst, meanwhile.\n\n"
         + table(
             ["held up", "labels", "seconds", "a frame before, ms", "the worst meanwhile, ms"],
-            [(cost.region, cost.labels, cost.seconds, cost.before_ms, cost.worst_ms) for cost in costs],
+            [(cost.subject, cost.labels, cost.seconds, cost.before_ms, cost.worst_ms) for cost in costs],
         )
         + "\n`python -m benchmarks.teaching_cost --digits DIR`: percent read right of what was not learned, "
         "and of MNIST's test.\n\n"
@@ -104,7 +106,7 @@ def percent(share: float | None) -> str:
 class Cost:
     """What teaching took."""
 
-    region: str
+    subject: str
     labels: int
     seconds: float
     before_ms: float  # a frame's median
@@ -112,7 +114,7 @@ class Cost:
 
     def told(self) -> str:
         return (
-            f"{self.region}: {self.labels} labels of {EACH} samples, {self.seconds:.1f} s from the key press to the new "
+            f"{self.subject}: {self.labels} labels of {EACH} samples, {self.seconds:.1f} s from the key press to the new "
             f"model; a frame took {self.before_ms:.1f} ms before, and {self.worst_ms:.0f} ms at worst meanwhile"
         )
 
@@ -163,10 +165,10 @@ class Workplace:
 
     def record(self, task: str, label: str, frames: Iterator[Frame]) -> None:
         """A sample of what is found in each frame."""
-        with finding(self.store.task(task).region, stream=False) as finder:
+        with subject_of(self.store.task(task).subject).finding(stream=False) as finder:
             session = new_session()
             for frame in frames:
-                region = subject(Observation(frame, task, tuple(finder.find(frame))))
+                region = shown_region(Observation(frame, task, tuple(finder.find(frame))))
                 if region is not None:
                     self.store.add(task, label, region, frame, session, frame.name)
 
@@ -181,71 +183,100 @@ class Workplace:
         self._folder.cleanup()
 
 
-def measure(region: str, models: Path) -> Cost:
+@dataclass(frozen=True)
+class Scene:
+    """What is drawn for one subject."""
+
+    task: str
+    known: Sequence[str]  # labels that the task has before
+    labels: Sequence[str]  # that are recorded
+    frames: Sequence[tuple[str, Frame]]  # each with its label
+    needs_assets: bool = True  # else none are there, nor what was made of them
+
+    @property
+    def pictures(self) -> list[np.ndarray]:
+        """(H, W, 3) uint8 BGR each."""
+        return [frame.image_bgr for _, frame in self.frames]
+
+
+class Camera:
+    """Shows pictures to the live pipeline and the teacher at a camera's pace, and measures what each frame takes."""
+
+    def __init__(self, live: LivePipeline, teacher: Teacher, pictures: Sequence[np.ndarray]) -> None:
+        self.times_ms: list[float] = []
+        self._live, self._teacher, self._pictures = live, teacher, pictures
+        self._began_s = time.perf_counter()
+
+    def look(self, frames: int = 1) -> None:
+        for _ in range(frames):
+            number = len(self.times_ms)
+            time.sleep(max(0.0, self._began_s + number / FPS - time.perf_counter()))
+            start_s = time.perf_counter()
+            frame = Frame(self._pictures[number % len(self._pictures)], number, start_s - self._began_s, "drawn")
+            self._teacher.write(self._live.step(frame))
+            self.times_ms.append(1000 * (time.perf_counter() - start_s))
+
+
+def measure(subject: str, models: Path) -> Cost:
     """How long it is from Enter to the new model's first answer, and the longest that a frame took from the first sample on.
 
     It is a first lesson: what things are learned on is not there yet, and Enter comes as soon as so many samples can be.
     """
+    scene = SCENES[subject]()
     with Workplace(models, "digits", "letters") as place:
-        if region == "box":
+        if not scene.needs_assets:
             place.hide_assets()
-        task = "digits" if region == "paper" else "mine"
-        labels, frames = scene_of(region)
-        place.store.create_task(task, region, [*"0123456789", NEW] if region == "paper" else labels)
-        for label in labels:
-            place.record(task, label, (frame for shown, frame in frames if shown == label))
-        counts = {label: count for label, count in place.store.counts(task).items() if count}
-        if len(counts) < len(labels):
-            raise SamplesError(f"Of {', '.join(labels)} only {', '.join(counts) or 'none'} was found in what is drawn.")
-        with LivePipeline(task, place.models) as live, Teacher(live, place.models, place.store) as teacher:
-            times_ms: list[float] = []
-            pictures = [frame.image_bgr for _, frame in frames]
-            began_s = time.perf_counter()
-
-            def look() -> Observation:
-                """A frame at the camera's pace."""
-                number = len(times_ms)
-                time.sleep(max(0.0, began_s + number / FPS - time.perf_counter()))
-                start_s = time.perf_counter()
-                frame = Frame(pictures[number % len(pictures)], number, start_s - began_s, "drawn")
-                observation = live.step(frame)
-                teacher.write(observation)
-                times_ms.append(1000 * (time.perf_counter() - start_s))
-                return observation
-
-            for _ in range(BEFORE):
-                look()
-            before = live._pipeline.folder
+        place.store.create_task(scene.task, subject, [*scene.known, *scene.labels])
+        for label in scene.labels:
+            place.record(scene.task, label, (frame for shown, frame in scene.frames if shown == label))
+        counts = {label: count for label, count in place.store.counts(scene.task).items() if count}
+        if len(counts) < len(scene.labels):
+            raise SamplesError(
+                f"Of {', '.join(scene.labels)} only {', '.join(counts) or 'none'} was found in what is drawn."
+            )
+        with LivePipeline(scene.task, place.models) as live, Teacher(live, place.models, place.store) as teacher:
+            camera = Camera(live, teacher, scene.pictures)
+            camera.look(BEFORE)
+            before = live.folder
             teacher.start_recording()
-            for _ in range(round(len(labels) * EACH * SAMPLE_EVERY_S * FPS)):
-                look()
+            camera.look(round(len(scene.labels) * EACH * SAMPLE_EVERY_S * FPS))
             pressed_s = time.perf_counter()
             teacher.key(ENTER)
-            while live._pipeline.folder == before:
-                look()
+            while live.folder == before:
+                camera.look()
                 refused = teacher.result is not None and teacher.result.get("published") is None
                 if refused or time.perf_counter() - pressed_s > PATIENCE_S:
                     raise SamplesError(f"The model was not published: {teacher.result}")
             took_s = time.perf_counter() - pressed_s
-            look()
-        before_ms = statistics.median(times_ms[10:BEFORE])
-        return Cost(region, len(counts), took_s, before_ms, max(times_ms[BEFORE:]))
+            camera.look()
+        before_ms = statistics.median(camera.times_ms[10:BEFORE])
+        return Cost(subject, len(counts), took_s, before_ms, max(camera.times_ms[BEFORE:]))
 
 
-def scene_of(region: str) -> tuple[list[str], list[tuple[str, Frame]]]:
-    """Labels, and frames that show them: signs of the studio's hand, pluses on paper, or cards held into the box."""
-    rng = np.random.default_rng(0)
-    if region == "paper":
-        return [NEW], [(NEW, a_frame(a_plus(rng, SIZE_WH))) for _ in range(EACH)]
-    if region == "box":
-        labels = ["red", "blue"]
-        return labels, [(label, a_frame(a_card(label, rng))) for label in labels for _ in range(EACH)]
+def hand_scene() -> Scene:
+    """Two signs of the studio's hand."""
     studio = Studio("rps", SIZE_WH, FPS)
     middles = [round((CARD_S * card + CARD_S / 2) * FPS) for card in range(2 * EACH)]
     shown = [studio.frame(middle) for middle in middles]
     labels = sorted({frame.truth[0].label for frame in shown})[:2]
     frames = {label: [frame for frame in shown if frame.truth[0].label == label][:EACH] for label in labels}
-    return labels, [(label, frame) for label in labels for frame in (frames[label] * EACH)[:EACH]]
+    return Scene("mine", [], labels, [(label, frame) for label in labels for frame in (frames[label] * EACH)[:EACH]])
+
+
+def paper_scene() -> Scene:
+    """Pluses, beside the digits."""
+    rng = np.random.default_rng(0)
+    return Scene("digits", [*"0123456789"], [NEW], [(NEW, a_frame(a_plus(rng, SIZE_WH))) for _ in range(EACH)])
+
+
+def box_scene() -> Scene:
+    """Cards of two colours."""
+    labels, rng = ["red", "blue"], np.random.default_rng(0)
+    frames = [(label, a_frame(a_card(label, rng))) for label in labels for _ in range(EACH)]
+    return Scene("mine", [], labels, frames, needs_assets=False)
+
+
+SCENES = {HAND.name: hand_scene, PAPER.name: paper_scene, BOX.name: box_scene}
 
 
 def a_frame(image_bgr: np.ndarray) -> Frame:
@@ -283,7 +314,7 @@ def learn_a_new_class(models: Path) -> Gain:
     with Workplace(models, "digits") as place:
         before = mnist_share(place.models)
         rng = np.random.default_rng(0)
-        place.store.create_task("digits", "paper", [*"0123456789", NEW])
+        place.store.create_task("digits", PAPER.name, [*"0123456789", NEW])
         place.record("digits", NEW, (a_frame(a_plus(rng)) for _ in range(EACH)))
         place.learn("digits")
         with open_pipeline("digits", place.models, smooth=False) as pipeline:
@@ -294,22 +325,28 @@ def learn_a_new_class(models: Path) -> Gain:
 def learn_series(folder: Path, models: Path) -> Iterator[Gain]:
     """What each series' own digits bring: two thirds of each, ten at most, are learned, the others read."""
     for series in sorted(path for path in folder.iterdir() if path.is_dir()):
-        learned: list[tuple[str, Path]] = []
-        tested: list[tuple[str, Path]] = []
-        for label in sorted(path for path in series.iterdir() if path.is_dir()):
-            pictures = sorted(path for path in label.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
-            count = min(EACH, 2 * len(pictures) // 3)
-            learned += [(label.name, path) for path in pictures[:count]]
-            tested += [(label.name, path) for path in pictures[count:]]
+        learned, tested = divided(series)
         with Workplace(models, "digits") as place:
             before, kept = share_read(tested, place.models), mnist_share(place.models)
-            place.store.create_task("digits", "paper", [*"0123456789"])
+            place.store.create_task("digits", PAPER.name, [*"0123456789"])
             for label in sorted({label for label, _ in learned}):
                 own = (a_frame(read_image(path)) for shown, path in learned if shown == label)
                 place.record("digits", label, own)
             place.learn("digits")
             after = share_read(tested, place.models)
             yield Gain(series.name, len(learned), len(tested), before, after, kept, mnist_share(place.models))
+
+
+def divided(series: Path) -> tuple[list[tuple[str, Path]], list[tuple[str, Path]]]:
+    """The labelled pictures of a series that are learned, and those that are tested."""
+    learned: list[tuple[str, Path]] = []
+    tested: list[tuple[str, Path]] = []
+    for label in sorted(path for path in series.iterdir() if path.is_dir()):
+        pictures = sorted(path for path in label.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+        count = min(EACH, 2 * len(pictures) // 3)
+        learned += [(label.name, path) for path in pictures[:count]]
+        tested += [(label.name, path) for path in pictures[count:]]
+    return learned, tested
 
 
 def share_read(pictures: list[tuple[str, Path]], models: Path) -> float:

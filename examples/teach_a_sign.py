@@ -15,7 +15,7 @@ from recognizer import Recognizer
 from recognizer.errors import RecognizerError
 from recognizer.samples.store import Samples
 from recognizer.sources.opening import open_source
-from recognizer.subjects.catalogue import finding
+from recognizer.subjects.hands import HAND
 from recognizer.teaching.capture import capture
 
 SAMPLES = 40  # of each sign: with a dozen, those held out are read no better than luck
@@ -25,7 +25,7 @@ LONGEST = 1000  # frames that are looked at for the samples of one sign
 
 def record(store: Samples, task: str, label: str, source: str) -> None:
     """Keep sharp samples of a sign that differ from each other."""
-    with open_source(source) as camera, finding("hand", stream=True) as finder:
+    with open_source(source) as camera, HAND.finding(stream=True) as finder:
         print(f"Show {label}, and move and turn the hand a little.", flush=True)
         if camera.live:
             time.sleep(GET_READY_S)

@@ -12,7 +12,7 @@ from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.registry.synced import models_folder
 from recognizer.sources.decoding import read_image
 from recognizer.sources.opening import open_source
-from recognizer.studio.scenes import scene_for
+from recognizer.studio.scenes import STUDIO_SCENES
 from recognizer.system.remote import folder_of
 from recognizer.values import Frame, Observation
 
@@ -133,7 +133,8 @@ class Recognizer:
 
     def _watch(self, source: str, size_wh: tuple[int, int], fps: float) -> Generator[Observation]:
         with self._open_pipeline(smooth=True) as pipeline:
-            spec = f"studio:{scene_for(pipeline.task, pipeline.region)}" if source == "studio" else source
+            scene = STUDIO_SCENES.get(pipeline.task, pipeline.subject.studio_scene)
+            spec = f"studio:{scene}" if source == "studio" else source
             with open_source(spec, size_wh=size_wh, fps=fps) as frames:
                 for frame in frames:
                     yield pipeline.step(frame)

@@ -37,5 +37,9 @@ class SettingsError(RecognizerError):
     """A setting outside what makes sense."""
 
 
+class SubjectError(SettingsError):
+    """The name of a subject that there is not."""
+
+
 class MirrorError(RecognizerError):
     """A URL of samples or models that cannot be read or written."""

@@ -10,20 +10,17 @@ import numpy as np
 
 from recognizer import pipeline
 from recognizer.errors import RecognizerError
-from recognizer.finders.still_hand import Finder, HeldFinder
+from recognizer.finders.finder import RegionFinder
 from recognizer.pipeline import Pipeline
 from recognizer.registry.synced import open_models
 from recognizer.subjects import hands
+from recognizer.subjects.subject import Subject
 from recognizer.system import native
 from recognizer.tasks import is_untaught, task_names
-from recognizer.values import Box, Frame, Hand, Observation, Region
+from recognizer.values import Frame, Observation
 
 LOOK_EVERY_S = 0.5  # how often the model folder is looked at for a new version
 WARM_UP_WH = (640, 480)  # pixels of the empty frame that a new pipeline sees first
-_JOINTS = np.random.default_rng(0).uniform(8, 56, (21, 3)).astype(np.float32)
-WARM_UP_HAND = Region(
-    Box(0, 0, 64, 64), np.zeros((64, 64, 3), np.uint8), hand=Hand(_JOINTS, "right", 1.0)
-)  # or of a hand
 
 
 class LivePipeline:
@@ -46,7 +43,7 @@ class LivePipeline:
         self.say = say
         self.on_task = on_task
         self._models = models
-        self._hands: Finder | None = None
+        self._hands: RegionFinder | None = None
         self._opener = opener or self._open_for_a_stream
         self._clock = clock
         native.use_one_arena()
@@ -61,9 +58,9 @@ class LivePipeline:
         return self._pipeline.task
 
     @property
-    def region(self) -> str:
-        """Where the task's things are shown: "paper" or "hand"."""
-        return self._pipeline.region
+    def subject(self) -> Subject:
+        """What the running task shows."""
+        return self._pipeline.subject
 
     @property
     def folder(self) -> Path | None:
@@ -93,14 +90,14 @@ class LivePipeline:
     def _open_for_a_stream(self, task: str, models: Path) -> Pipeline:
         return pipeline.open_pipeline(task, models, smooth=True, hands=self._find_hands)
 
-    def _find_hands(self) -> Finder:
+    def _find_hands(self) -> RegionFinder:
         """What finds hands in all pipelines: MediaPipe takes long to open, and returns little of what it holds."""
         if self._hands is None:
             self._hands = hands.open_hands()
         return self._hands
 
     def _shares_hands(self, one: Pipeline) -> bool:
-        return isinstance(one.finder, HeldFinder) and one.finder.hands is self._hands
+        return self._hands is not None and one.finder.uses(self._hands)
 
     def _can_open(self, task: str) -> bool:
         return self._current_or_none(task) is not None or is_untaught(task, self._models)
@@ -131,7 +128,7 @@ class LivePipeline:
         try:
             self._next = opened = self._opener(task, self._models)
             if self._shares_hands(opened) and self._shares_hands(self._pipeline):  # which looks for hands meanwhile
-                opened.classifier.predict([opened.reading.prepare(WARM_UP_HAND)])
+                opened.classifier.predict([opened.subject.prepare(opened.subject.warm_up_region())])
             else:
                 width, height = WARM_UP_WH
                 opened.step(Frame(np.zeros((height, width, 3), np.uint8), 0, 0.0, "warm-up"))

@@ -12,7 +12,7 @@ from recognizer.sinks.sink import Sink, open_sinks
 from recognizer.sinks.video import VideoWriter
 from recognizer.sources.opening import default_source, open_source
 from recognizer.sources.source import Source
-from recognizer.studio.scenes import scene_for
+from recognizer.studio.scenes import STUDIO_SCENES
 from recognizer.system.ctrl_c import CtrlC
 from recognizer.teaching.teacher import Teacher
 from recognizer.window.game import HELP_LINE, Referee, RockPaperScissors
@@ -35,8 +35,8 @@ def live(settings: Settings) -> int:
             if line:
                 print(line)
         if spec == "studio":
-            spec = f"studio:{scene_for(pipeline.task, pipeline.region)}"
-            pipeline.on_task = lambda task: source.show(scene_for(task, pipeline.region))  # type: ignore[attr-defined]  # the studio
+            spec = f"studio:{studio_scene(pipeline)}"
+            pipeline.on_task = lambda task: source.show(studio_scene(pipeline))
         headless = settings.headless or not has_screen()
         if settings.play and headless:
             raise SettingsError("--play needs a window and a person: leave --headless out, and run it on a screen.")
@@ -60,6 +60,11 @@ def live(settings: Settings) -> int:
     return 0
 
 
+def studio_scene(pipeline: LivePipeline) -> str:
+    """What the studio shows for the task that is running."""
+    return STUDIO_SCENES.get(pipeline.task) or pipeline.subject.studio_scene
+
+
 def _sinks(
     settings: Settings,
     pipeline: LivePipeline,
@@ -77,7 +82,7 @@ def _sinks(
         pipeline.say = window.say
         return [*watchers, window]
     return [
-        VideoWriter(settings.output / VIDEO_NAME, overlay, fps=getattr(source, "fps", None) or settings.fps),
+        VideoWriter(settings.output / VIDEO_NAME, overlay, fps=source.fps or settings.fps),
         ContactSheet(settings.output / SHEET_NAME, overlay),
         CsvLog(settings.output / CSV_NAME),
     ]

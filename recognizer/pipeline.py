@@ -1,25 +1,17 @@
 """The road of a frame: region finder, preprocess, classifier, smoother."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from recognizer.classifiers.classifier import Classifier
-from recognizer.classifiers.colour import ThingClassifier
-from recognizer.classifiers.hands import HandClassifier
-from recognizer.errors import ModelError, SettingsError
-from recognizer.finders.still_hand import Finder
+from recognizer.errors import ModelError, SettingsError, SubjectError
+from recognizer.finders.finder import RegionFinder
 from recognizer.registry import card
 from recognizer.registry.synced import open_models
-from recognizer.samples.sample import REGIONS
 from recognizer.samples.store import Samples
 from recognizer.smoothing import Smoother
-from recognizer.subjects.box import Things
-from recognizer.subjects.catalogue import Untaught, close_finder, open_finder
-from recognizer.subjects.hands import Signs
-from recognizer.subjects.paper import Writing
-from recognizer.subjects.subject import Labeller, Reading, RegionFinder
+from recognizer.subjects.catalogue import subject_of
+from recognizer.subjects.subject import Labeller, OpenFinder, Subject, UntrainedClassifier
 from recognizer.tasks import has_model, shipped_and_own
 from recognizer.values import Frame, Observation
 
@@ -30,39 +22,38 @@ class Pipeline:
     def __init__(
         self,
         task: str,
+        subject: Subject,
         finder: RegionFinder,
         classifier: Labeller,
         smoother: Smoother | None = None,
-        reading: Reading | None = None,
         folder: Path | None = None,
     ):
-        """`folder` is the model version that the classifier was read from."""
+        """`folder` is the model version that the classifier was read from; None for a task without a model."""
         self.task = task
-        self.folder = folder
+        self.subject = subject
         self.finder = finder
         self.classifier = classifier
         self.smoother = smoother
-        self.reading: Reading = reading or Writing()
-        self.region = self.reading.region
+        self.folder = folder
+        self._judge = subject.open_judge(classifier if folder else None)
 
     def step(self, frame: Frame) -> Observation:
         clock = _Clock()
         regions = self.finder.find(frame)
         clock.lap("find")
-        inputs = [self.reading.prepare(region) for region in regions]
+        inputs = [self.subject.prepare(region) for region in regions]
         clock.lap("prepare")
         predictions = self.classifier.predict(inputs)
         clock.lap("classify")
-        regions, predictions = self.reading.judge(frame, regions, predictions)
+        regions, predictions = self._judge.judge(frame, regions, predictions)
         if self.smoother is not None:
             predictions = self.smoother.update(frame.time_s, regions, predictions)
             clock.lap("smooth")
-        text = self.reading.text(regions, predictions)
-        guide = getattr(self.finder, "guide_box", None)
-        return Observation(frame, self.task, regions, predictions, text, clock.laps_ms, guide)
+        text = self.subject.text(regions, predictions)
+        return Observation(frame, self.task, regions, predictions, text, clock.laps_ms, self.finder.guide_box)
 
     def close(self) -> None:
-        close_finder(self.finder)
+        self.finder.close()
 
     def __enter__(self) -> Self:
         return self
@@ -71,7 +62,7 @@ class Pipeline:
         self.close()
 
 
-def open_pipeline(task: str, models: Path, *, smooth: bool, hands: "Callable[[], Finder] | None" = None) -> Pipeline:
+def open_pipeline(task: str, models: Path, *, smooth: bool, hands: OpenFinder | None = None) -> Pipeline:
     """The pipeline of a task with its current model; `smooth` for frames of one stream, not for single pictures.
 
     `hands` is asked for what finds hands in the stream, where the task is of hands.
@@ -82,26 +73,25 @@ def open_pipeline(task: str, models: Path, *, smooth: bool, hands: "Callable[[],
     if task not in (names := shipped_and_own(models, own)):
         raise SettingsError(f"There is no task {task!r}. Tasks: {', '.join(names)}.")
     folder = None if task in own and not has_model(models, task) else open_models(models).current(task)
-    region = card.read_card(folder).region if folder else own[task].region
-    classifier: Labeller
-    reading: Reading
-    if region == "paper":
-        classifier = Classifier(folder) if folder else Untaught()
-        reading = Writing(classifier if folder else None)
-    elif region == "hand":
-        classifier, reading = HandClassifier(folder, stream=smooth) if folder else Untaught(), Signs()
-    elif region == "box":
-        classifier, reading = ThingClassifier(folder) if folder else Untaught(), Things()
-    else:
-        raise ModelError(f"The task {task} has region {region!r}; this program knows {', '.join(REGIONS)}. Retrain it.")
+    subject = _subject_of(task, card.read_card(folder).subject if folder else own[task].subject)
     return Pipeline(
         task,
-        open_finder(region, stream=smooth, hands=hands),
-        classifier,
+        subject,
+        subject.open_finder(stream=smooth, hands=hands),
+        subject.open_classifier(folder, stream=smooth) if folder else UntrainedClassifier(subject),
         Smoother() if smooth else None,
-        reading,
         folder,
     )
+
+
+def _subject_of(task: str, name: str | None) -> Subject:
+    """Raises ModelError."""
+    try:
+        return subject_of(name)
+    except SubjectError as error:
+        raise ModelError(
+            f"The task {task} has a subject that this program does not know: {error} Retrain it."
+        ) from error
 
 
 class _Clock:

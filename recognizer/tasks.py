@@ -34,5 +34,5 @@ def task_to_record(store: Samples, models: Path, name: str) -> Task:
     """The task of that name; one that has a model and no samples yet is made with its labels. Raises RecognizerError."""
     if name not in {task.name for task in store.tasks()} and name in open_models(models).tasks():
         card = registry_card.read_card(open_models(models).current(name))
-        store.create_task(name, card.region or "", [*card.labels, NOTHING])
+        store.create_task(name, card.subject or "", [*card.labels, NOTHING])
     return store.task(name)

@@ -9,7 +9,7 @@ from recognizer.finders.writing import WritingFinder
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.smoothing import Smoother
 from recognizer.studio.scenes import Studio
-from recognizer.subjects.paper import without_unlikely
+from recognizer.subjects.paper import PAPER, without_unlikely
 from recognizer.values import Box, Prediction, Region
 from tests.helpers.drawing import as_frame, middle_of_card, paper, write
 from tests.helpers.fakes import FakeClassifier, FakeFinder
@@ -23,7 +23,7 @@ def region(x1: int, y1: int, x2: int, y2: int, contrast: float = 200.0) -> Regio
 
 def read(regions: list[Region], labels: list[str | None], confidences: tuple[float, ...] = (0.9,)):
     """What the pipeline makes of these regions when the classifier says these labels."""
-    return Pipeline("digits", FakeFinder(regions), FakeClassifier(labels, confidences)).step(FRAME)
+    return Pipeline("digits", PAPER, FakeFinder(regions), FakeClassifier(labels, confidences)).step(FRAME)
 
 
 def labels_of(observation) -> list[str | None]:
@@ -70,7 +70,7 @@ def test_what_stands_apart_from_a_number_or_is_much_smaller_is_no_part_of_it() -
 
 def test_the_classifier_sees_mnist_pictures_of_the_crops() -> None:
     classifier = FakeClassifier()
-    observation = Pipeline("digits", FakeFinder([region(0, 0, 30, 50)]), classifier).step(FRAME)
+    observation = Pipeline("digits", PAPER, FakeFinder([region(0, 0, 30, 50)]), classifier).step(FRAME)
     (image_28,) = classifier.images
     assert (image_28.shape, image_28.dtype) == ((28, 28), np.uint8)
     assert image_28.max() == 255
@@ -189,7 +189,9 @@ def test_what_the_classifier_rejects_stays_rejected() -> None:
 
 
 def test_the_time_of_each_stage_is_told_in_order() -> None:
-    with_smoother = Pipeline("digits", FakeFinder([region(0, 0, 30, 50)]), FakeClassifier(), Smoother()).step(FRAME)
+    with_smoother = Pipeline("digits", PAPER, FakeFinder([region(0, 0, 30, 50)]), FakeClassifier(), Smoother()).step(
+        FRAME
+    )
     assert list(with_smoother.stages_ms) == ["find", "prepare", "classify", "smooth"]
     assert list(read([], []).stages_ms) == ["find", "prepare", "classify"]
     assert all(spent >= 0 for spent in with_smoother.stages_ms.values())
@@ -197,8 +199,8 @@ def test_the_time_of_each_stage_is_told_in_order() -> None:
 
 def test_with_a_smoother_a_single_frames_slip_is_not_shown() -> None:
     finder = FakeFinder([region(0, 0, 30, 50)])
-    steady = Pipeline("digits", finder, FakeClassifier(["3"]), Smoother())
-    single = Pipeline("digits", finder, FakeClassifier(["3"]))
+    steady = Pipeline("digits", PAPER, finder, FakeClassifier(["3"]), Smoother())
+    single = Pipeline("digits", PAPER, finder, FakeClassifier(["3"]))
     texts: dict[str, list[str]] = {"steady": [], "single": []}
     for index in range(8):
         frame = as_frame(paper((64, 64)), index=index, time_s=index / 30)
@@ -210,7 +212,7 @@ def test_with_a_smoother_a_single_frames_slip_is_not_shown() -> None:
 
 
 def test_the_smoother_lives_on_when_nothing_is_found() -> None:
-    pipeline = Pipeline("digits", FakeFinder([region(0, 0, 30, 50)]), FakeClassifier(["3"]), Smoother())
+    pipeline = Pipeline("digits", PAPER, FakeFinder([region(0, 0, 30, 50)]), FakeClassifier(["3"]), Smoother())
     texts = []
     for index in range(30):
         pipeline.finder = FakeFinder([] if 5 <= index < 28 else [region(0, 0, 30, 50)])
@@ -223,7 +225,7 @@ def test_the_finder_and_the_pipeline_read_a_drawn_number_in_order() -> None:
     gray = paper()
     for number, digit in enumerate((4, 0, 7)):
         write(gray, digit, (150 + 150 * number, 240), 120)
-    observation = Pipeline("digits", WritingFinder(), FakeClassifier(["4", "0", "7"])).step(as_frame(gray))
+    observation = Pipeline("digits", PAPER, WritingFinder(), FakeClassifier(["4", "0", "7"])).step(as_frame(gray))
     assert observation.text == "407"
 
 

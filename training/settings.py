@@ -8,7 +8,8 @@ from typing import Any
 
 from recognizer.errors import SettingsError
 from recognizer.registry import synced
-from recognizer.samples.sample import REGIONS
+from recognizer.subjects.catalogue import SUBJECTS
+from recognizer.subjects.hands import HAND
 from recognizer.system import paths
 from training.datasets.augment import LEVELS
 from training.networks.plain import WORKSHOP
@@ -19,7 +20,9 @@ TABLE_DATA = ("mnist", "fashion-mnist", "emnist-letters", "sign-mnist", "rps")  
 TABLE = paths.ROOT / "training" / "RESULTS.md"
 KINDS_TABLE = paths.ROOT / "training" / "SIGNS.md"
 BACKENDS = ("tensorflow", "torch")
-FRAMED = ("hand", "paper")  # a folder's pictures: each whole, or the largest writing in it
+FRAMED = [
+    name for name, subject in SUBJECTS.items() if subject.in_grey() is subject
+]  # how a picture becomes small and grey
 SIGNS = ("letters", "rps")  # the shipped tasks of hand signs
 KINDS = ("pose", "pixels", "fused")  # what a network of hand signs sees
 OF_JOINTS = ("pose", "fused")  # those of KINDS that see joints
@@ -37,7 +40,7 @@ class LearnSettings:
 
     task: str
     folder: Path | None = field(default=None, metadata={"option": "from"})  # label/picture files to add first
-    subject: str | None = None  # of REGIONS, of a new task; None: found out from the pictures
+    subject: str | None = None  # of SUBJECTS, of a new task; None: found out from the pictures
     full: bool = False  # fine-tune the whole network
     network: str | None = None  # "vgg16": learn hands from their pictures
     backbone: str | None = None  # of keras.applications
@@ -47,7 +50,7 @@ class LearnSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check_choice("subject", self.subject, REGIONS)
+        _check_choice("subject", self.subject, [*SUBJECTS])
         _check_choice("network", self.network, ("vgg16",))
 
     @property
@@ -123,7 +126,7 @@ class TrainSettings:
     limit: int | None = None  # pictures to learn from, and as many to test on
     augment: str | None = None  # of augment.LEVELS
     seed: int = 0
-    subject: str = "hand"  # of FRAMED
+    subject: str = HAND.name  # of FRAMED
     backbone: str = "VGG16"  # this and what follows is of vgg16
     weights: str = "imagenet"  # or a file
     side: int = 48  # pixels that pictures are scaled to

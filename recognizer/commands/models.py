@@ -68,7 +68,7 @@ def _show(words: Sequence[str]) -> int:
     running = open_models(options.models).current(options.task) == folder
     print(f"{options.task} {folder.name}{' (runs)' if running else ''}, {folder}")
     rows: list[tuple[str, Any]] = [("labels", ", ".join(card.labels))]
-    rows += [("region", card.region), ("kind", card.kind), ("parameters", card.parameters)]
+    rows += [("subject", card.subject), ("kind", card.kind), ("parameters", card.parameters)]
     rows += [("command", card.command), ("git_commit", card.git_commit)]
     taught = card.taught or {}
     rows += [("taught from", taught.get("from")), ("samples", _counts(taught.get("samples")))]

@@ -6,7 +6,7 @@ from recognizer.commands.options import Parser, add_models, add_samples, add_tas
 from recognizer.samples.sample import clean_label
 from recognizer.samples.store import Samples
 from recognizer.sources.opening import open_source
-from recognizer.subjects.catalogue import finding
+from recognizer.subjects.catalogue import subject_of
 from recognizer.system.ctrl_c import CtrlC
 from recognizer.tasks import task_to_record
 from recognizer.teaching.capture import EVERY, capture
@@ -36,13 +36,17 @@ def record(words: Sequence[str]) -> int:
     if label not in task.labels:
         store.add_labels(task.name, [label])
         print(f"{task.name} has a new label: {label}")
-    with CtrlC() as ctrl_c, open_source(options.source) as source, finding(task.region, stream=True) as finder:
+    with (
+        CtrlC() as ctrl_c,
+        open_source(options.source) as source,
+        subject_of(task.subject).finding(stream=True) as finder,
+    ):
         endless = source.live or options.source.startswith("studio")
         looks = options.max_frames or (ENDLESS_FRAMES // options.every if endless else None)
         frames = ctrl_c.frames(source)
         captured = capture(store, task.name, label, frames, finder, options.every, options.max, looks)
     print(
-        f"Kept {captured.kept} of {label} in {task.name}; left out {captured.empty} frames without a {task.region}, "
+        f"Kept {captured.kept} of {label} in {task.name}; left out {captured.empty} frames without a {task.subject}, "
         f"{captured.blurred} blurred, {captured.duplicates} like one before"
     )
     return 0 if captured.kept else 1

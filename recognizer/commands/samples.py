@@ -13,11 +13,11 @@ from recognizer.commands.sample_sheet import EACH, contact_sheet
 from recognizer.errors import SamplesError
 from recognizer.overlay.text import missing_fonts
 from recognizer.samples.archive import Imported, export_zip, import_zip
-from recognizer.samples.sample import REGIONS, Sample
+from recognizer.samples.sample import Sample
 from recognizer.samples.store import Samples
 from recognizer.samples.verify import set_aside, verify
 from recognizer.sinks.png import write_png
-from recognizer.subjects.catalogue import picture_finder
+from recognizer.subjects.catalogue import SUBJECTS, subject_of
 from recognizer.system.terminal import SOME_FAILED
 from recognizer.teaching.import_pictures import import_folder, labels_in
 
@@ -46,14 +46,14 @@ def _list(words: Sequence[str]) -> int:
         if options.json:
             line = {
                 "task": task.name,
-                "region": task.region,
+                "region": task.subject,
                 "samples": len(own),
                 "sessions": sessions,
                 "labels": counts,
             }
             print(json.dumps(line, ensure_ascii=False))
             continue
-        print(f"{task.name} ({task.region}): {len(own)} samples in {sessions} sessions")
+        print(f"{task.name} ({task.subject}): {len(own)} samples in {sessions} sessions")
         for label, count in counts.items():
             print(f"  {count:6}  {label}")
     if not tasks and not options.json:
@@ -158,7 +158,7 @@ def _import(words: Sequence[str]) -> int:
     )  # fmt: skip
     parser.add_argument("task", nargs="?", metavar="TASK", help="for a folder; a zip says itself which tasks it holds")
     parser.add_argument("path", type=Path, metavar="ZIP|DIR")
-    parser.add_argument("--subject", choices=REGIONS, help="of a task that is new")
+    parser.add_argument("--subject", choices=SUBJECTS, help="of a task that is new")
     add_samples(parser)
     options = parser.parse_args(words)
     store = Samples(options.samples)
@@ -174,10 +174,10 @@ def _import(words: Sequence[str]) -> int:
         )
     if options.subject is not None and options.task not in [task.name for task in store.tasks()]:
         store.create_task(options.task, options.subject, labels_in(options.path))
-    subject = store.task(options.task).region
+    subject = store.task(options.task).subject
     if options.subject not in (None, subject):
         raise SamplesError(f"The task {options.task} shows a {subject}, not a {options.subject}. Leave out --subject.")
-    with picture_finder(subject) as find:
+    with subject_of(subject).picture_finder() as find:
         return _print_imported(import_folder(store, options.path, options.task, find))
 
 

@@ -8,8 +8,9 @@ from recognizer.commands.options import Parser, Word, add_models, add_samples, r
 from recognizer.errors import ModelError
 from recognizer.registry import card
 from recognizer.registry.synced import open_models
-from recognizer.samples.sample import REGIONS, Task
+from recognizer.samples.sample import Task
 from recognizer.samples.store import Samples
+from recognizer.subjects.catalogue import SUBJECTS
 from recognizer.tasks import TASKS, has_model, shipped_and_own
 
 
@@ -47,9 +48,9 @@ def _subject_and_labels(name: str, models: Path, own: dict[str, Task]) -> tuple[
     """What the task's model says, or else its samples; nothing where the model is damaged: doctor says more."""
     try:
         content = card.read_card(open_models(models).current(name))
-        return content.region, list(content.labels)
+        return content.subject, list(content.labels)
     except ModelError:
-        return (own[name].region, list(own[name].labels)) if name in own else (None, [])
+        return (own[name].subject, list(own[name].labels)) if name in own else (None, [])
 
 
 def _new(words: Sequence[str]) -> int:
@@ -58,13 +59,13 @@ def _new(words: Sequence[str]) -> int:
         example='greetings --subject hand --labels "hello,thumbs up"',
     )  # fmt: skip
     parser.add_argument("name", metavar="NAME", help="letters, digits, spaces, - and _, in any script")
-    parser.add_argument("--subject", choices=REGIONS, required=True, help="what the camera is shown")
+    parser.add_argument("--subject", choices=SUBJECTS, required=True, help="what the camera is shown")
     parser.add_argument("--labels", required=True, help='words with commas between them: "ok,stop,thumbs up"')
     add_samples(parser)
     options = parser.parse_args(words)
     labels = [word for word in options.labels.split(",") if word.strip()]
     task = Samples(options.samples).create_task(options.name, options.subject, labels)
-    print(f"Made {task.name} ({task.region}): {', '.join(task.labels)}")
+    print(f"Made {task.name} ({task.subject}): {', '.join(task.labels)}")
     return 0
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from recognizer.finders.finder import RegionFinder
 from recognizer.finders.paper_lines import are_rests, erase_lines
 from recognizer.finders.text_lines import reading_order
 from recognizer.values import Box, Frame, Region
@@ -43,7 +44,7 @@ CROP_SIDE = 112  # pixels; a region's ink is cut out at no more than this, the n
 ONE_POLARITY = 6.0  # times more contrast in dark strokes than in light ones (or the reverse) settles which is ink
 
 
-class DigitFinder:
+class DigitFinder(RegionFinder):
     """Finds digits by their ink. Each Region's crop is (h, w) uint8 ink: 0 for ground, up to 255 for the darkest."""
 
     def find(self, frame: Frame) -> tuple[Region, ...]:

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from recognizer.finders.finder import RegionFinder
 from recognizer.preprocess import sharpness
 from recognizer.values import Box, Frame, Region
 
@@ -13,7 +14,7 @@ EVEN = 8.0  # of 255, standard deviation of the grey levels: a wall in uneven li
 SMEARED = 4.0  # of `hints.sharpness`: what moves through the box, or a camera that is still focusing
 
 
-class BoxFinder:
+class BoxFinder(RegionFinder):
     """Finds what is in the guide box, as one region; `()` where the box is empty or its picture is smeared."""
 
     def __init__(self) -> None:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from recognizer.errors import AssetError
+from recognizer.finders.finder import RegionFinder
 from recognizer.system.native import silent_stderr
 from recognizer.values import Box, Frame, Hand, Region
 
@@ -83,7 +84,7 @@ PICTURE_LOOKS = (_FIRST, *_EAGER)  # in this order until one finds a hand
 STREAM_LOOKS = tuple(look for eager in _EAGER for look in (Look(), _FIRST, eager))
 
 
-class HandFinder:
+class HandFinder(RegionFinder):
     """Finds up to two hands. A context manager: MediaPipe holds threads.
 
     With `video`, frames belong to one stream: a hand is followed from frame to frame, and while there is none each

@@ -7,11 +7,12 @@ background of that box.
 import math
 from collections import deque
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Self
 
 import cv2
 import numpy as np
 
+from recognizer.finders.finder import RegionFinder
 from recognizer.finders.hands import as_bgr, square_box
 from recognizer.values import Box, Frame, Region
 
@@ -45,24 +46,13 @@ FINGERTIPS = 0.88  # of a hand lie between its joints, around which a crop's mar
 OTHER_PLACE = 0.5  # of the places around the box: where so many have changed, the camera was moved
 
 
-class Finder(Protocol):
-    """A HandFinder of a stream."""
-
-    video: bool
-    guide_box: Box | None
-
-    def find(self, frame: Frame) -> tuple[Region, ...]: ...
-
-    def close(self) -> None: ...
-
-
-class HeldFinder:
+class HeldFinder(RegionFinder):
     """The hands that `hands` finds; while it finds none and shows its guide box, one Region without joints at most.
 
     A context manager, as `hands` is, which it closes.
     """
 
-    def __init__(self, hands: Finder) -> None:
+    def __init__(self, hands: RegionFinder) -> None:
         self.hands = hands
         self.video = hands.video
         self.guide_box: Box | None = None  # where to hold a hand, while nothing is found
@@ -81,6 +71,9 @@ class HeldFinder:
             return ()
         self.guide_box = None
         return (Region(box, image_bgr[box.y1 : box.y2, box.x1 : box.x2].copy()),)
+
+    def uses(self, other: RegionFinder) -> bool:
+        return other is self.hands
 
     def close(self) -> None:
         self.hands.close()

@@ -14,6 +14,7 @@ import numpy as np
 
 from recognizer.finders.characters import NETWORKS, WORK_SIDES, Character, CharacterNetwork, merged
 from recognizer.finders.contrast import DigitFinder, is_close_up
+from recognizer.finders.finder import RegionFinder
 from recognizer.finders.ink import InkNetwork
 from recognizer.finders.points import points
 from recognizer.finders.text_lines import reading_order
@@ -32,7 +33,7 @@ GLANCE_SIDE = 160  # pixels of the longer side of the small picture by which fra
 CHANGED = 6.0  # grey levels of any of that picture's pixels: less is the camera's noise
 
 
-class WritingFinder:
+class WritingFinder(RegionFinder):
     """Finds handwritten characters. Each Region's crop is (h, w) uint8 ink: 0 for ground, 255 for what surely is ink.
 
     With `video`, frames belong to one stream, and nothing is looked for again where nothing has changed.

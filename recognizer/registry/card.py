@@ -9,6 +9,7 @@ from typing import Any
 from recognizer.errors import ModelError
 
 CARD = "card.json"
+KEYS = {"subject": "region"}  # of fields that have another name in the file
 SHOWN = 60  # characters of a wrong value in an error line
 
 
@@ -26,7 +27,7 @@ class ModelCard:
 
     task: str | None = None
     labels: tuple[str, ...]  # in the order of the outputs
-    region: str | None = None  # "paper", "hand" or "box": what is held up
+    subject: str | None = None  # what the camera is shown: "paper", "hand", "box" …; "region" in the file
     kind: str | None = None  # "pose", "pixels", "fused" or "colour": what a network of hands or objects takes
     features: str | None = None  # "input": the input itself, without a network
     input: Mapping[str, Any] | None = None  # shape, dtype, range
@@ -48,8 +49,8 @@ class ModelCard:
         """The card in what was read as JSON `where`. Raises ModelError that names the field and ends with `remedy`."""
         if not isinstance(content, dict):
             raise ModelError(f"{where} holds {_shown(content)}, not an object with fields. {remedy}")
-        known = {one.name for one in fields(cls)} - {"others"}
-        found = {name: value for name, value in content.items() if name in known and value is not None}
+        name_of = {_key(one.name): one.name for one in fields(cls) if one.name != "others"}
+        found = {name: value for name, value in content.items() if name in name_of and value is not None}
         for name in ("labels", *found):
             fits, wanted = CHECKS.get(name, (_is_text, "a text"))
             if not fits(found.get(name)):
@@ -58,11 +59,12 @@ class ModelCard:
         found["labels"] = tuple(found["labels"])
         if "rejection" in found:
             found["rejection"] = Thresholds(*(float(found["rejection"][one.name]) for one in fields(Thresholds)))
-        return cls(**found, others={name: value for name, value in content.items() if name not in known})
+        others = {name: value for name, value in content.items() if name not in name_of}
+        return cls(**{name_of[name]: value for name, value in found.items()}, others=others)
 
     def as_json(self) -> dict[str, Any]:
         """The object that card.json holds."""
-        said = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "others"}
+        said = {_key(one.name): getattr(self, one.name) for one in fields(self) if one.name != "others"}
         said["labels"] = list(self.labels)
         said["rejection"] = asdict(self.rejection) if self.rejection else None
         return {name: value for name, value in said.items() if value is not None} | dict(self.others)
@@ -89,6 +91,11 @@ def read_card(folder: Path) -> ModelCard:
 def write_card(card: ModelCard, folder: Path) -> None:
     text = json.dumps(card.as_json(), indent=1, ensure_ascii=False) + "\n"
     (folder / CARD).write_text(text, encoding="utf-8")
+
+
+def _key(name: str) -> str:
+    """The field's name in card.json."""
+    return KEYS.get(name, name)
 
 
 def retrain_advice(task: str) -> str:

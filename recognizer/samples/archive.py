@@ -121,11 +121,11 @@ def _make_room(
         )
     if card is not None:
         packed = read_card(name, _member(archive, card, CARD_LIMIT), f"{archive.filename}: {card.filename}")
-        if there is not None and there.region != packed.region:
-            raise SamplesError(f"{name} shows a {there.region} here and a {packed.region} in {archive.filename}.")
+        if there is not None and there.subject != packed.subject:
+            raise SamplesError(f"{name} shows a {there.subject} here and a {packed.subject} in {archive.filename}.")
         labels = [*packed.labels, *labels]
         if there is None:
-            store.create_task(name, packed.region, labels)
+            store.create_task(name, packed.subject, labels)
             return
     store.add_labels(name, labels)
 

@@ -19,7 +19,6 @@ def file_stem(path: str) -> str:
     return path.rsplit("/", 1)[-1].removesuffix(".png")
 
 
-REGIONS = ("hand", "paper", "box")
 NOTHING = "nothing"  # the label that teaches what to leave alone
 JOINTS = 21
 
@@ -38,10 +37,10 @@ RESERVED = {"con", "prn", "aux", "nul"} | {
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be told apart, and where it is shown."""
+    """What is to be told apart, and what the camera is shown."""
 
     name: str  # a folder's name, here and among the models
-    region: str  # "hand", "paper" or "box"
+    subject: str  # of SUBJECTS; "region" in task.json
     labels: tuple[str, ...]  # words in any script, in the order they were given
     created: str  # ISO 8601, UTC
 

@@ -18,13 +18,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recognizer.errors import SamplesError
-from recognizer.preprocess.cut_out import cut_out
+from recognizer.errors import SamplesError, SubjectError
 from recognizer.samples import sample as samples_sample
 from recognizer.samples import synced
 from recognizer.samples.png import decoded, encoded
 from recognizer.samples.sample import (
-    REGIONS,
     Sample,
     Task,
     _check_nameable,
@@ -38,6 +36,7 @@ from recognizer.samples.sample import (
 )
 from recognizer.samples.synced import captures_folder
 from recognizer.samples.table import COLUMNS, HEADER, as_card, as_row, parsed_line, read_card
+from recognizer.subjects.catalogue import subject_of
 from recognizer.system import files, paths, remote
 from recognizer.values import Frame, Region
 
@@ -75,15 +74,17 @@ class Samples:
         if self._mirrored:
             remote.fresh(self.folder, lambda: synced.pull_samples(self.folder))
 
-    def create_task(self, name: str, region: str, labels: Iterable[str]) -> Task:
+    def create_task(self, name: str, subject: str, labels: Iterable[str]) -> Task:
         """A new task; its name must differ from the others by more than capitals."""
         name = checked_name("task", name)
-        if region not in REGIONS:
-            raise SamplesError(f"The region {region} is not one of {', '.join(REGIONS)}.")
+        try:
+            subject_of(subject)
+        except SubjectError as error:
+            raise SamplesError(f"The task {name} cannot be made: {error}") from error
         cleaned = tuple(dict.fromkeys(clean_label(label) for label in labels))
         if not cleaned:
             raise SamplesError("A task needs a label to learn. Give one or more, such as --labels ok,stop.")
-        task = Task(name, region, cleaned, now_utc())
+        task = Task(name, subject, cleaned, now_utc())
         with self.writing():
             for other in self._task_names():
                 if other.casefold() == name.casefold():
@@ -117,13 +118,13 @@ class Samples:
     def add(self, task: str, label: str, region: Region, frame: Frame, session: str, source: str) -> Sample:
         """Store what the frame shows in the region, and return it once it is on the disk.
 
-        Of paper that is a cut-out of the frame, of hands and boxes the region's crop; (h, w, 3) uint8 BGR all of them.
+        Which part of the frame that is, the task's subject decides.
         """
         home = self.task(task)
         label = clean_label(label)
         if label not in home.labels:
             raise SamplesError(f"The task {home.name} has no label {label}. It has: {', '.join(home.labels)}.")
-        picture = cut_out(frame.image_bgr, region.box) if home.region == "paper" else region.crop
+        picture = subject_of(home.subject).sample_picture(frame.image_bgr, region)
         sample = new_sample(home.name, label, session, source, region.box, hand=region.hand)
         self.place([(sample, encoded(picture))], sync=True)
         return sample
@@ -234,14 +235,14 @@ class Samples:
         return count
 
     def merge(self, task: str, into: str) -> int:
-        """Move all samples and labels of a task into another one of the same region; say how many samples moved."""
+        """Move all samples and labels of a task into another one of the same subject; say how many samples moved."""
         with self.writing():
             source, target = self.task(task), self.task(into)
             if source.name == target.name:
                 raise SamplesError(f"The task {source.name} cannot be merged into itself. Name two tasks.")
-            if source.region != target.region:
+            if source.subject != target.subject:
                 raise SamplesError(
-                    f"{source.name} shows a {source.region} and {target.name} a {target.region}: they cannot be merged."
+                    f"{source.name} shows a {source.subject} and {target.name} a {target.subject}: they cannot be merged."
                 )
             self._with_labels(target, source.labels)
             name = target.name

@@ -10,7 +10,8 @@ from datetime import datetime
 import numpy as np
 
 from recognizer.errors import SamplesError
-from recognizer.samples.sample import JOINTS, REGIONS, Sample, Task, checked_name, clean_label, printable
+from recognizer.samples.sample import JOINTS, Sample, Task, checked_name, clean_label, printable
+from recognizer.subjects.catalogue import SUBJECTS
 from recognizer.values import Box
 
 COLUMNS = ("path", "label", "task", "session", "time", "source", "hand", "box", "landmarks")
@@ -22,21 +23,23 @@ LANDMARKS = re.compile(r"-?\d{1,38}\.\d\d(?: -?\d{1,38}\.\d\d){62}")  # two deci
 
 def read_card(name: str, data: bytes, where: str) -> Task:
     """The task of that name in the bytes of a task.json. Raises SamplesError."""
-    remedy = 'It holds {"region": "hand", "labels": ["ok", "stop"]}, region being hand, paper or box.'
+    *first, last = SUBJECTS
+    known = f"{', '.join(first)} or {last}"
+    remedy = f'It holds {{"region": "hand", "labels": ["ok", "stop"]}}, region being {known}.'
     try:
         card = json.loads(data.decode())
-        region, labels = card["region"], tuple(clean_label(label) for label in card["labels"])
+        subject, labels = card["region"], tuple(clean_label(label) for label in card["labels"])
         created = str(card.get("created", ""))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SamplesError) as error:
         raise SamplesError(f"{where} is damaged ({printable(str(error))}). {remedy}") from error
-    if region not in REGIONS or not isinstance(card["labels"], list):
+    if subject not in SUBJECTS or not isinstance(card["labels"], list):
         raise SamplesError(f"{where} is damaged. {remedy}")
-    return Task(name, region, labels, created)
+    return Task(name, subject, labels, created)
 
 
 def as_card(task: Task) -> bytes:
     """The bytes of the task's task.json."""
-    card = {"name": task.name, "region": task.region, "labels": task.labels, "created": task.created}
+    card = {"name": task.name, "region": task.subject, "labels": task.labels, "created": task.created}
     return (json.dumps(card, ensure_ascii=False, indent=1) + "\n").encode()
 
 

@@ -3,9 +3,11 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from recognizer.samples.sample import LABEL_LIMIT, NAME_LIMIT
 from recognizer.serve.jobs import Job
+from recognizer.subjects.catalogue import SUBJECTS
 
 LABELS_LIMIT = 200  # of one task
 
@@ -73,11 +75,20 @@ class Answer(BaseModel):
     stages_ms: dict[str, float] = Field(description="milliseconds of each stage")
 
 
+def _known_subject(name: str) -> str:
+    if name not in SUBJECTS:
+        raise PydanticCustomError("subject", "Input should be {choices}", {"choices": " or ".join(map(repr, SUBJECTS))})
+    return name
+
+
+SubjectName = Annotated[str, AfterValidator(_known_subject), Field(json_schema_extra={"enum": [*SUBJECTS]})]
+
+
 class NewTask(Given):
     """A task of one's own."""
 
     name: TaskName
-    region: Literal["hand", "paper", "box"] = Field(description="where the camera shows it")
+    region: SubjectName = Field(description="what the camera is shown")
     labels: list[Label] = Field(min_length=1, max_length=LABELS_LIMIT)
 
 

@@ -15,10 +15,12 @@ class Source:
     """A context manager that iterates `Frame` once, from its opening to its end.
 
     name: what is read, for people. live: frames come in real time, and those nobody waits for are dropped.
+    fps: frames a second; None where the source does not say.
     """
 
     name: str
     live: bool
+    fps: float | None = None
 
     def __init__(self, name: str, live: bool) -> None:
         self.name = name
@@ -37,6 +39,9 @@ class Source:
     def stop(self) -> None:
         """End the iteration at the next frame. From any thread, any number of times."""
         self._stopping.set()
+
+    def show(self, scene: str) -> None:
+        """Go on with another scene, where scenes are drawn; what films the world goes on as it is."""
 
     def close(self) -> None:
         """Release what was opened. Closing twice is fine."""

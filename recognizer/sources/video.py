@@ -50,7 +50,9 @@ class VideoFile(Source):
             raise SourceError(f"{self.name} holds no picture: it is cut off or damaged. Try another file.")
         self._first_bgr = first_bgr
         stated_fps = capture.get(cv2.CAP_PROP_FPS)
-        self.fps = stated_fps if 0 < stated_fps < 1000 else fps  # 0, NaN and time bases stand where it is not known
+        self.fps: float = (
+            stated_fps if 0 < stated_fps < 1000 else fps
+        )  # 0, NaN and time bases stand where it is not known
         self._stated_count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self._paced = paced
 

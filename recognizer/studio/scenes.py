@@ -365,10 +365,4 @@ def _truth(glyphs: tuple[_Glyph, ...], to_picture: np.ndarray, size_wh: tuple[in
     return tuple(found)
 
 
-STUDIO_SCENES = {"digits": "digits", "letters": "signs", "rps": "rps"}  # what the studio shows for a task, or else …
-STUDIO_SCENE_OF_REGION = {"paper": "digits", "hand": "signs", "box": "rps"}  # … for a task of the user's own
-
-
-def scene_for(task: str, region: str) -> str:
-    """The scene that the studio shows for a task; one of the user's own gets that of its region."""
-    return STUDIO_SCENES.get(task) or STUDIO_SCENE_OF_REGION[region]
+STUDIO_SCENES = {"digits": "digits", "letters": "signs", "rps": "rps"}  # what the studio shows for a shipped task

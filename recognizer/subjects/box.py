@@ -1,27 +1,32 @@
-"""What only things held into the guide box need: a classifier of pictures in colour, and their reading."""
+"""Any object held into the guide box: its whole colour picture is classified, and nothing else is looked at."""
 
-from collections.abc import Sequence
+from pathlib import Path
 
-import numpy as np
+from recognizer.classifiers.colour import ThingClassifier
+from recognizer.finders.finder import RegionFinder
+from recognizer.finders.guide_box import BoxFinder
+from recognizer.subjects.hands import HAND
+from recognizer.subjects.subject import Input, OpenFinder, Subject
 
-from recognizer.values import Frame, Prediction, Region
+
+class BoxSubject(Subject):
+    """What is in the box in the middle of the frame, as one region."""
+
+    name = "box"
+    word = "thing"
+    is_whole_picture = True
+    input = Input.COLOUR
+
+    def in_grey(self) -> Subject:
+        """Hands, whose pictures are taken whole, too: its own classifier takes colour alone."""
+        return HAND
+
+    def open_finder(self, *, stream: bool, hands: OpenFinder | None = None) -> RegionFinder:
+        return BoxFinder()
+
+    def open_classifier(self, folder: Path, *, stream: bool = False) -> ThingClassifier:
+        """Raises ModelError for a folder that is not whole."""
+        return ThingClassifier(folder)
 
 
-class Things:
-    """The reading of the one region that is the guide box."""
-
-    region = "box"
-
-    def prepare(self, region: Region) -> np.ndarray:
-        """The region's crop, (h, w, 3) uint8 BGR."""
-        return region.crop
-
-    def judge(
-        self, frame: Frame, regions: Sequence[Region], predictions: Sequence[Prediction]
-    ) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
-        """Both as they are: nothing else in the picture speaks against them."""
-        return tuple(regions), tuple(predictions)
-
-    def text(self, regions: Sequence[Region], predictions: Sequence[Prediction]) -> str:
-        """The known labels."""
-        return " ".join(prediction.label for prediction in predictions if prediction.label is not None)
+BOX = BoxSubject()

@@ -1,33 +1,32 @@
-"""What only hand signs need: a classifier of joints and pixels, and signs read from left to right."""
+"""Hands: found by their joints, classified by joints and pixels, and read from left to right."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
+from recognizer.classifiers.hands import HandClassifier
+from recognizer.finders.finder import RegionFinder
 from recognizer.finders.hands import HandFinder
+from recognizer.finders.still_hand import HeldFinder
+from recognizer.preprocess.pose import JOINTS
 from recognizer.registry.assets import find_asset
-from recognizer.values import Frame, Prediction, Region
+from recognizer.subjects.subject import WARM_UP_SIDE, Input, Judge, Judged, Labeller, OpenFinder, Subject
+from recognizer.values import Frame, Hand, Prediction, Region
 
 MAX_SPEED = 2.0  # hand sizes a second: a hand that moves faster is on its way, or signs a J or Z
 SAME_HAND = 0.6  # of a hand's size: a hand further away than this in the last frame is another one
 MAX_GAP_S = 0.3  # older hands say nothing about speed
 
 
-class Signs:
-    """The reading of regions that are hands. Keeps the last frame's hands, for their speed."""
-
-    region = "hand"
+class HandJudge(Judge):
+    """Keeps the last frame's hands, for their speed."""
 
     def __init__(self) -> None:
         self._before: tuple[float, list[np.ndarray]] = (-1.0, [])
 
-    def prepare(self, region: Region) -> Region:
-        return region
-
-    def judge(
-        self, frame: Frame, regions: Sequence[Region], predictions: Sequence[Prediction]
-    ) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
+    def judge(self, frame: Frame, regions: Sequence[Region], predictions: Sequence[Prediction]) -> Judged:
         """Regions from left to right, and predictions without the labels of hands in fast movement."""
         order = sorted(range(len(regions)), key=lambda i: regions[i].box.center_xy[0])
         before_s, before = self._before
@@ -43,10 +42,6 @@ class Signs:
         self._before = frame.time_s, [region.hand.landmarks for region in regions if region.hand is not None]
         return tuple(regions[i] for i in order), tuple(judged)
 
-    def text(self, regions: Sequence[Region], predictions: Sequence[Prediction]) -> str:
-        """The known labels from left to right."""
-        return " ".join(prediction.label for prediction in predictions if prediction.label is not None)
-
 
 def _travel(landmarks: np.ndarray, before: Sequence[np.ndarray]) -> float | None:
     """How far the nearest of the last frame's hands has moved, in sizes of the hand; None where there was none."""
@@ -61,5 +56,40 @@ def _travel(landmarks: np.ndarray, before: Sequence[np.ndarray]) -> float | None
 
 def open_hands(*, stream: bool = True) -> HandFinder:
     """What finds hands by their joints. Raises AssetError."""
-
     return HandFinder(find_asset("hand_landmarker"), video=stream, guide=stream)
+
+
+class HandSubject(Subject):
+    """Hands, by their joints and by what they look like."""
+
+    name = "hand"
+    word = "hand"
+    studio_scene = "signs"
+    input = Input.JOINTS
+
+    def open_finder(self, *, stream: bool, hands: OpenFinder | None = None) -> RegionFinder:
+        return HeldFinder((hands or open_hands)()) if stream else open_hands(stream=False)
+
+    def open_classifier(self, folder: Path, *, stream: bool = False) -> HandClassifier:
+        return HandClassifier(folder, stream=stream)
+
+    def prepare(self, region: Region) -> Region:
+        """The region itself: its classifier takes joints, pixels or both."""
+        return region
+
+    def input_image(self, prepared: Region) -> np.ndarray:
+        return prepared.crop
+
+    def open_judge(self, classifier: Labeller | None) -> HandJudge:
+        return HandJudge()
+
+    def warm_up_region(self) -> Region:
+        """With joints anywhere in it, so that a classifier of joints runs, too."""
+        joints = np.random.default_rng(0).uniform(8, WARM_UP_SIDE - 8, (JOINTS, 3)).astype(np.float32)
+        return replace(super().warm_up_region(), hand=Hand(joints, "right", 1.0))
+
+    def lacks_joints(self, region: Region) -> bool:
+        return region.hand is None
+
+
+HAND = HandSubject()

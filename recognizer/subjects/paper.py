@@ -1,37 +1,24 @@
-"""Samples looked at again: where the recorded thing lies in a sample's picture."""
+"""Ink on paper: what one character says about its neighbours, how digits make a number, and a sample's ink found again."""
 
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 
+from recognizer.classifiers.classifier import Classifier
+from recognizer.finders.finder import RegionFinder
 from recognizer.finders.text_lines import reading_order, text_lines
-from recognizer.finders.writing import writing_in
+from recognizer.finders.writing import WritingFinder, writing_in
 from recognizer.preprocess import pictures
-from recognizer.preprocess.cut_out import box_in_cut_out
+from recognizer.preprocess.cut_out import box_in_cut_out, cut_out
 from recognizer.preprocess.turns import Turn, turn_of
-from recognizer.samples.sample import Sample
-from recognizer.values import WRITTEN, Box, Frame, Prediction, Region
-
-if TYPE_CHECKING:
-    from recognizer.subjects.subject import Labeller
+from recognizer.subjects.subject import Input, Judge, Judged, Labeller, OpenFinder, Subject
+from recognizer.values import WRITTEN, Box, Frame, Hand, Prediction, Region
 
 SAME_INK = 0.3  # intersection over union: what is found in a paper sample lies where it was recorded
-
-
-def ink_of(sample: Sample, picture_bgr: np.ndarray) -> np.ndarray | None:
-    """The ink (h, w) uint8 that was recorded, found again in the sample's picture (h, w, 3) uint8; None where it is not."""
-    regions = writing_in(picture_bgr)
-    box = box_in_cut_out(sample.box)
-    if (box.width, box.height) == picture_bgr.shape[1::-1]:  # a whole picture, in which nothing was found before
-        return max(regions, key=lambda region: region.box.area).crop if regions else None
-    near = [region for region in regions if region.box.iou(box) > SAME_INK]
-    return max(near, key=lambda region: region.box.iou(box)).crop if near else None
-
-
 DIGITS = "0123456789"  # in the order of Region.reading
 UNKNOWN = "?"  # in a number, for what is written there and not known
 MAX_UNKNOWN = 3  # of these in a row: more are a word, which parts numbers
@@ -53,22 +40,14 @@ SURER = 1.2  # by as many digits' confidences together
 MOST_TURNED = 24  # regions: a page full of letters is not read three times
 
 
-class Writing:
-    """The reading of regions that are ink on paper."""
+class WritingJudge(Judge):
+    """Reads a sheet as its characters stand together."""
 
-    region = "paper"
-
-    def __init__(self, classifier: "Labeller | None" = None) -> None:
+    def __init__(self, classifier: Labeller | None = None) -> None:
         """With the classifier, writing that is not upright is read, too."""
         self._classifier = classifier
 
-    def prepare(self, region: Region) -> np.ndarray:
-        """The network's input, (28, 28) uint8."""
-        return pictures.mnist_image(region.crop)
-
-    def judge(
-        self, frame: Frame, regions: Sequence[Region], predictions: Sequence[Prediction]
-    ) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
+    def judge(self, frame: Frame, regions: Sequence[Region], predictions: Sequence[Prediction]) -> Judged:
         """Regions and predictions without what the rest of the picture speaks against.
 
         Where a sheet cannot be read as it is, it is read in every other Turn, too: its predictions then say so.
@@ -82,9 +61,7 @@ class Writing:
         is_read = _known(found[1]) >= WELL * len(found[1]) and _certainty(found) >= _certainty(upright) + SURER
         return found if is_read else upright
 
-    def _turned(
-        self, frame: Frame, pairs: Sequence[tuple[Region, Prediction]], turn: Turn
-    ) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
+    def _turned(self, frame: Frame, pairs: Sequence[tuple[Region, Prediction]], turn: Turn) -> Judged:
         """What regions are in the turned picture; regions lie where they were, in the turned reading order."""
         assert self._classifier is not None
         height, width = frame.image_bgr.shape[:2]
@@ -96,22 +73,8 @@ class Writing:
         kept, predictions = _judged(regions, [of_region[id(region)] for region in regions])
         return tuple(turned[id(region)] for region in kept), tuple(replace(one, turn=turn) for one in predictions)
 
-    def text(self, regions: Sequence[Region], predictions: Sequence[Prediction]) -> str:
-        """The labels in reading order: those of one line joined to a number, lines separated by a space.
 
-        What stands among the known labels of a line and is not known is UNKNOWN: no digit is left out of a number in
-        silence.
-        """
-        turn = turn_of(predictions) or Turn.UPRIGHT
-        turned = [replace(region, box=turn.box(region.box)) for region in regions]
-        labels = {id(region): prediction.label for region, prediction in zip(turned, predictions, strict=True)}
-        lines = [[(region.box, labels[id(region)]) for region in line] for line in text_lines(turned)]
-        return " ".join(filter(None, map(_line_text, lines)))
-
-
-def _judged(
-    regions: Sequence[Region], predictions: Sequence[Prediction]
-) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
+def _judged(regions: Sequence[Region], predictions: Sequence[Prediction]) -> Judged:
     regions, predictions = without_overlaps(*without_unlikely(regions, predictions))
     return regions, without_outshone(regions, predictions)
 
@@ -120,7 +83,7 @@ def _known(predictions: Sequence[Prediction]) -> int:
     return sum(one.label is not None and one.confidence >= SURELY_KNOWN for one in predictions)
 
 
-def _certainty(found: tuple[tuple[Region, ...], tuple[Prediction, ...]]) -> float:
+def _certainty(found: Judged) -> float:
     return sum(one.confidence for one in found[1] if one.label is not None)
 
 
@@ -144,9 +107,7 @@ def _touch(left: Box, right: Box) -> bool:
     return right.x1 - left.x2 < NUMBER_GAP * high and low > NUMBER_HEIGHT * high
 
 
-def without_unlikely(
-    regions: Sequence[Region], predictions: Sequence[Prediction]
-) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
+def without_unlikely(regions: Sequence[Region], predictions: Sequence[Prediction]) -> Judged:
     """Regions and predictions without what is hardly writing, unless its label is the surer.
 
     Two networks look at a region: one sees it in the picture and says how surely it is writing and which digit, the other
@@ -212,9 +173,7 @@ def _are_neighbours(region: Region, digit: Region) -> bool:
     return level and 0.5 < box.height / other.height < 2 and apart < 2 * max(box.height, other.height)
 
 
-def without_overlaps(
-    regions: Sequence[Region], predictions: Sequence[Prediction]
-) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
+def without_overlaps(regions: Sequence[Region], predictions: Sequence[Prediction]) -> Judged:
     """Of regions that cover each other, the one that is known best, in the order given.
 
     The ground inside a 0 may be taken for light ink, and a table's edge may go around a whole sheet: which of two
@@ -234,3 +193,86 @@ def without_overlaps(
 def _overlap(box: Box, other: Box) -> float:
     """Share of the smaller of two boxes that lies in the other."""
     return box.overlap(other) / max(1, min(box.area, other.area))
+
+
+def ink_of(picture_bgr: np.ndarray, box: Box) -> np.ndarray | None:
+    """The ink (h, w) uint8 that was recorded, found again in a sample's picture (h, w, 3) uint8; None where it is not.
+
+    `box` is that of the frame it was found in.
+    """
+    regions = writing_in(picture_bgr)
+    box = box_in_cut_out(box)
+    if (box.width, box.height) == picture_bgr.shape[1::-1]:  # a whole picture, in which nothing was found before
+        return max(regions, key=lambda region: region.box.area).crop if regions else None
+    near = [region for region in regions if region.box.iou(box) > SAME_INK]
+    return max(near, key=lambda region: region.box.iou(box)).crop if near else None
+
+
+def largest_writing(picture_bgr: np.ndarray) -> np.ndarray:
+    """The largest character found in a picture (h, w, 3) BGR, framed (28, 28) uint8 as MNIST's; black where none is."""
+    regions = writing_in(picture_bgr)
+    if not regions:
+        return np.zeros((pictures.SIDE, pictures.SIDE), np.uint8)
+    return pictures.mnist_image(max(regions, key=lambda region: region.box.area).crop)
+
+
+class PaperSubject(Subject):
+    """Characters written on paper, any number of them."""
+
+    name = "paper"
+    word = "writing"
+    studio_scene = "digits"
+    input = Input.INK
+    starting_task = "digits"
+    grey_preprocess = pictures.VERSION
+    edge_grey = 0  # no ink
+
+    def open_finder(self, *, stream: bool, hands: OpenFinder | None = None) -> RegionFinder:
+        return WritingFinder(video=stream)
+
+    def open_classifier(self, folder: Path, *, stream: bool = False) -> Classifier:
+        """Raises ModelError for a folder that is not whole."""
+        return Classifier(folder)
+
+    def prepare(self, region: Region) -> np.ndarray:
+        """The network's input, (28, 28) uint8."""
+        return pictures.mnist_image(region.crop)
+
+    def open_judge(self, classifier: Labeller | None) -> WritingJudge:
+        return WritingJudge(classifier)
+
+    def text(self, regions: Sequence[Region], predictions: Sequence[Prediction]) -> str:
+        """The labels in reading order: those of one line joined to a number, lines separated by a space.
+
+        What stands among the known labels of a line and is not known is UNKNOWN: no digit is left out of a number in
+        silence.
+        """
+        turn = turn_of(predictions) or Turn.UPRIGHT
+        turned = [replace(region, box=turn.box(region.box)) for region in regions]
+        labels = {id(region): prediction.label for region, prediction in zip(turned, predictions, strict=True)}
+        lines = [[(region.box, labels[id(region)]) for region in line] for line in text_lines(turned)]
+        return " ".join(filter(None, map(_line_text, lines)))
+
+    def warm_up_region(self) -> Region:
+        """Without ink."""
+        region = super().warm_up_region()
+        return replace(region, crop=region.crop[..., 0])
+
+    def sample_picture(self, frame_bgr: np.ndarray, region: Region) -> np.ndarray:
+        """The frame around the region: its ink is to be found again, for which its ground is needed."""
+        return cut_out(frame_bgr, region.box)
+
+    def region_of(self, picture_bgr: np.ndarray, box: Box, hand: Hand | None) -> Region | None:
+        """The ink found again; None where it is not."""
+        ink = ink_of(picture_bgr, box)
+        return None if ink is None else Region(box, ink)
+
+    def grey_image(self, picture_bgr: np.ndarray) -> np.ndarray:
+        """The largest character; black where there is none."""
+        return largest_writing(picture_bgr)
+
+    def card_kind(self, kind: str) -> None:
+        """Its classifier takes ink alone."""
+
+
+PAPER = PaperSubject()

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from recognizer.finders.finder import RegionFinder
 from recognizer.preprocess import sharpness
 from recognizer.samples.sample import new_session
 from recognizer.samples.store import Samples
-from recognizer.subjects.subject import RegionFinder
-from recognizer.teaching.recording import SIMILAR_KEPT, lacks_joints, subject
+from recognizer.subjects.catalogue import subject_of
+from recognizer.teaching.recording import SIMILAR_KEPT, shown_region
 from recognizer.values import Frame, Observation
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def capture(
     The finder sees all frames, since it follows what it has found. Raises SamplesError.
     """
 
-    captured, session, home = Captured(), new_session(), store.task(task)
+    captured, session, subject = Captured(), new_session(), subject_of(store.task(task).subject)
     thumbnails: list[np.ndarray] = []
     for number, frame in enumerate(frames):
         if captured.kept == most or number // every == looks:
@@ -51,8 +52,8 @@ def capture(
         regions = finder.find(frame)
         if number % every:
             continue
-        region = subject(Observation(frame, task, tuple(regions)))
-        if region is None or lacks_joints(region, home):
+        region = shown_region(Observation(frame, task, tuple(regions)))
+        if region is None or subject.lacks_joints(region):
             captured.empty += 1
             continue
         thumbnail = sharpness.thumbnail(region.crop)

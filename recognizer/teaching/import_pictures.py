@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from recognizer.errors import RecognizerError, SamplesError, SourceError
-from recognizer.preprocess.cut_out import cut_out
 from recognizer.samples.archive import Imported, add_in_batches, import_name
 from recognizer.samples.png import encoded
 from recognizer.samples.sample import Sample, Task, clean_label, folder_name, new_sample, new_session
 from recognizer.samples.store import Samples
 from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
-from recognizer.subjects.catalogue import picture_finder
+from recognizer.subjects.catalogue import SUBJECTS, subject_of
 from recognizer.values import Box, Frame, Region
 
 Find = Callable[[Frame], Sequence[Region]]
@@ -52,7 +51,7 @@ def _labelled_pictures(folder: Path) -> list[Path]:
 def _from_files(
     task: Task, folder: Path, paths: Sequence[Path], find: Find | None, refused: list[str]
 ) -> Iterator[tuple[Sample, bytes]]:
-    session = new_session()
+    session, subject = new_session(), subject_of(task.subject)
     for index, path in enumerate(paths):
         try:
             image_bgr = read_image(path)
@@ -63,7 +62,7 @@ def _from_files(
         regions = find(frame) if find is not None else ()
         region = max(regions, key=lambda region: region.box.area, default=None)
         whole = Box(0, 0, image_bgr.shape[1], image_bgr.shape[0])
-        png = encoded(_shown(image_bgr, region))
+        png = encoded(image_bgr if region is None else subject.sample_picture(image_bgr, region))
         series = path.parent.parent.relative_to(folder).as_posix()
         label = clean_label(path.parent.name)
         sample = new_sample(
@@ -78,14 +77,7 @@ def _from_files(
         yield sample, png
 
 
-def _shown(image_bgr: np.ndarray, region: Region | None) -> np.ndarray:
-    """What is stored of a picture, as `Samples.add` would."""
-    if region is None:
-        return image_bgr
-    return region.crop if region.crop.ndim == 3 else cut_out(image_bgr, region.box)
-
-
-SHOWN_TO_TELL = 24  # pictures that are looked at to find out a task's region
+SHOWN_TO_TELL = 24  # pictures that are looked at to find out a task's subject
 
 
 def import_pictures(store: Samples, task: str, folder: Path, subject: str | None = None) -> None:
@@ -94,12 +86,12 @@ def import_pictures(store: Samples, task: str, folder: Path, subject: str | None
         raise SamplesError(f"{folder} is not a folder. Give one that holds a folder of pictures for each label.")
     labels = labels_in(folder)
     there = next((one for one in store.tasks() if one.name == task), None)
-    region = there.region if there else subject or region_of(folder)
-    if subject not in (None, region):
-        raise SamplesError(f"The task {task} shows a {region}, not a {subject}. Leave out --subject.")
-    with picture_finder(region) as find:
+    shown = there.subject if there else subject or subject_in(folder)
+    if subject not in (None, shown):
+        raise SamplesError(f"The task {task} shows a {shown}, not a {subject}. Leave out --subject.")
+    with subject_of(shown).picture_finder() as find:
         if there is None:
-            store.create_task(task, region, labels)
+            store.create_task(task, shown, labels)
         imported = import_folder(store, folder, task, find)
     for line in imported.refused:
         print(line, file=sys.stderr)
@@ -109,8 +101,8 @@ def import_pictures(store: Samples, task: str, folder: Path, subject: str | None
         raise SamplesError(f"None of the pictures in {folder} can be read.")
 
 
-def region_of(folder: Path) -> str:
-    """What the pictures show: hands in most, else ink in most, else things for the box. Raises AssetError."""
+def subject_in(folder: Path) -> str:
+    """The first subject that is found in most of the pictures, else one that is a whole picture. Raises AssetError."""
     paths = sorted(path for path in folder.glob("**/*/*") if path.suffix.lower() in PICTURE_SUFFIXES)
     chosen = [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, SHOWN_TO_TELL).astype(int))]
     frames = []
@@ -119,8 +111,8 @@ def region_of(folder: Path) -> str:
             frames.append(Frame(read_image(path), 0, 0.0, path.name))
         except RecognizerError:  # told when it is imported
             continue
-    for region in ("hand", "paper"):
-        with picture_finder(region) as find:
+    for subject in SUBJECTS.values():
+        with subject.picture_finder() as find:
             if find and 2 * sum(bool(find(frame)) for frame in frames) > len(frames):
-                return region
-    return "box"
+                return subject.name
+    return next(subject.name for subject in SUBJECTS.values() if subject.is_whole_picture)

@@ -47,12 +47,7 @@ def label_keys(labels: Sequence[str]) -> dict[str, str]:
     return {**own, **dict(zip(free, others, strict=False)), "-" if own else "0": NOTHING}
 
 
-def lacks_joints(region: Region, task: Task) -> bool:
-    """Whether it can be no sample: hands are learned from their joints."""
-    return task.region == "hand" and region.hand is None
-
-
-def subject(observation: Observation) -> Region | None:
+def shown_region(observation: Observation) -> Region | None:
     """What is being held to the camera: the largest region that was found, the nearer to the middle the better."""
     height, width = observation.frame.image_bgr.shape[:2]
 

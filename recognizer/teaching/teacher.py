@@ -6,7 +6,8 @@ and follows the training, which is another process. `recognizer.window.teach_pan
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,10 +17,12 @@ from recognizer.errors import RecognizerError, SamplesError
 from recognizer.hot_swap import LivePipeline
 from recognizer.preprocess import sharpness
 from recognizer.registry.synced import open_models
-from recognizer.samples.sample import REGIONS, new_session
+from recognizer.samples.sample import new_session
 from recognizer.samples.store import Samples
+from recognizer.subjects.catalogue import SUBJECTS, subject_of
+from recognizer.subjects.subject import Input
 from recognizer.tasks import task_to_record
-from recognizer.teaching.recording import SIMILAR_KEPT, Recording, label_keys, lacks_joints, subject
+from recognizer.teaching.recording import SIMILAR_KEPT, Recording, label_keys, shown_region
 from recognizer.teaching.training_process import BackboneProcess, Preparation, Training, TrainingProcess
 from recognizer.values import Frame, Observation, Region
 
@@ -34,16 +37,33 @@ ENTER, ESC, BACKSPACE = "\r", chr(27), "\b"
 DELETE = chr(127)  # what some systems send for Backspace
 
 
+class FormLine(StrEnum):
+    """A line of the form, in the order in which they are typed."""
+
+    NAME = "name"
+    SUBJECT = "subject"
+    LABELS = "labels"
+
+
 @dataclass
 class NewTask:
     """The form that makes a task, or adds labels to one: one line after the other is typed, Enter goes on."""
 
-    name: str = ""
-    region: str = ""
-    labels: str = ""
-    line: int = 0  # 0 the name, 1 the region, 2 the labels
+    typed: dict[FormLine, str] = field(default_factory=lambda: dict.fromkeys(FormLine, ""))
+    line: FormLine = FormLine.NAME
 
-    LINES = ("name", "region", "labels")
+    @property
+    def name(self) -> str:
+        return self.typed[FormLine.NAME].strip()
+
+    @property
+    def subject(self) -> str:
+        """The name of one of SUBJECTS; empty until it is chosen."""
+        return self.typed[FormLine.SUBJECT]
+
+    @property
+    def labels(self) -> str:
+        return self.typed[FormLine.LABELS]
 
 
 class Teacher:
@@ -161,8 +181,8 @@ class Teacher:
         if now_s - max(recording.pressed_s, recording.until_s) > REPEAT_S:
             recording.wanted = False
         due = recording.wanted or now_s < recording.until_s
-        region = subject(observation)
-        recording.is_without_joints = region is not None and lacks_joints(region, recording.task)
+        region = shown_region(observation)
+        recording.is_without_joints = region is not None and subject_of(recording.task.subject).lacks_joints(region)
         if region is None or recording.is_without_joints or now_s - recording.recorded_s < SAMPLE_EVERY_S:
             return
         recording.crop = region.crop
@@ -192,44 +212,43 @@ class Teacher:
         self.result, self.form = None, NewTask()
 
     def _type(self, form: NewTask, key: str) -> None:
-        field_name = NewTask.LINES[form.line]
-        text = getattr(form, field_name)
         if key == ESC:
             self.form = None
         elif key in (BACKSPACE, DELETE):
-            setattr(form, field_name, text[:-1])
+            form.typed[form.line] = form.typed[form.line][:-1]
         elif key in (ENTER, "\n"):
             self._next_line(form)
-        elif form.line == 1:
-            chosen = [region for region in REGIONS if region[0] == key.lower()]
-            form.region = chosen[0] if chosen else form.region
+        elif form.line == FormLine.SUBJECT:
+            chosen = [subject.name for subject in SUBJECTS.values() if subject.key == key.lower()]
+            form.typed[form.line] = chosen[0] if chosen else form.subject
         elif key.isprintable():
-            setattr(form, field_name, text + key)
+            form.typed[form.line] += key
 
     def _next_line(self, form: NewTask) -> None:
-        if not getattr(form, NewTask.LINES[form.line]).strip():
-            self.say(f"type the {NewTask.LINES[form.line]} first")
-        elif form.line + 1 < len(NewTask.LINES):
-            form.line += 1
+        *_, last = lines = [*FormLine]
+        if not form.typed[form.line].strip():
+            self.say(f"type the {form.line} first")
+        elif form.line != last:
+            form.line = lines[lines.index(form.line) + 1]
         else:
             self._make(form)
 
     def _make(self, form: NewTask) -> None:
-        """The form's task; the labels join those of a task that is there already and shows the same region."""
-        name, labels = form.name.strip(), form.labels.split(",")
+        """The form's task; the labels join those of a task that is there already and shows the same subject."""
+        name, labels = form.name, form.labels.split(",")
         try:
             if name in {*open_models(self._models).tasks(), *(task.name for task in self._store.tasks())}:
                 there = task_to_record(self._store, self._models, name)
-                if there.region != form.region:
+                if there.subject != form.subject:
                     raise SamplesError(
-                        f"The task {name} is there already and shows a {there.region}. Type another name."
+                        f"The task {name} is there already and shows a {there.subject}. Type another name."
                     )
                 self._store.add_labels(name, [label for label in labels if label.strip()])
             else:
-                self._store.create_task(name, form.region, labels)
+                self._store.create_task(name, form.subject, labels)
         except RecognizerError as error:
             self.say(str(error))
-            form.line = 0
+            form.line = FormLine.NAME
             return
         self.form = None
         if name != self._live.task:
@@ -240,8 +259,8 @@ class Teacher:
     def _make_ready(self) -> None:
         """The first training of things would take longer to make what they are learned on than to learn them."""
         will_learn = self.form is not None or self.recording is not None or self._live.folder is None
-        region = self.form.region if self.form else self._live.region
-        if self._preparation is None and will_learn and region == "box":
+        subject = SUBJECTS.get(self.form.subject) if self.form else self._live.subject
+        if self._preparation is None and will_learn and subject is not None and subject.input is Input.COLOUR:
             self._preparation = self._prepare(self._models)
 
     def start_training(self) -> None:

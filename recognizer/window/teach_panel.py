@@ -19,18 +19,14 @@ from recognizer.overlay.drawing import (
     percent,
 )
 from recognizer.overlay.text import draw_text_any, text_width_any
+from recognizer.subjects.catalogue import SUBJECTS
 from recognizer.teaching.recording import Recording
-from recognizer.teaching.teacher import NewTask, Teacher
+from recognizer.teaching.teacher import FormLine, NewTask, Teacher
 from recognizer.values import Box
 
 COLUMN_ROWS = 13  # labels under each other before another column begins
 CAPTURE_HELP = "hold a key to record · Backspace takes back · Enter trains · Esc leaves"
 NO_JOINTS = "not recorded: the hand's joints are not found"
-FORM_HELP = {
-    "name": "the new task's name, then Enter",
-    "region": "h hand · p paper · b box, then Enter",
-    "labels": "words with commas between them, then Enter",
-}
 Row = tuple[str, str, Color]  # left, right, colour
 
 
@@ -89,10 +85,16 @@ def draw_recording(picture: np.ndarray, recording: Recording, scale: Scale) -> B
 def draw_form(picture: np.ndarray, form: NewTask, scale: Scale) -> Box | None:
     """The lines of a new task; the one that is typed has a cursor."""
     rows = []
-    for index, name in enumerate(NewTask.LINES):
-        cursor = "_" if index == form.line else ""
-        rows.append((f"{name}:  {getattr(form, name)}{cursor}", "", KNOWN if cursor else PAPER))
-    return _draw_table(picture, "a new task", rows, "", FORM_HELP[NewTask.LINES[form.line]] + " · Esc leaves", scale)
+    for line, typed in form.typed.items():
+        cursor = "_" if line == form.line else ""
+        rows.append((f"{line}:  {typed}{cursor}", "", KNOWN if cursor else PAPER))
+    return _draw_table(picture, "a new task", rows, "", f"{_form_help(form.line)}, then Enter · Esc leaves", scale)
+
+
+def _form_help(line: FormLine) -> str:
+    if line == FormLine.SUBJECT:
+        return " · ".join(f"{subject.key} {subject.name}" for subject in SUBJECTS.values())
+    return "the new task's name" if line == FormLine.NAME else "words with commas between them"
 
 
 def draw_result(picture: np.ndarray, result: dict[str, Any], scale: Scale) -> Box | None:

@@ -14,6 +14,7 @@ from recognizer.commands import read
 from recognizer.errors import SourceError
 from recognizer.finders.writing import WritingFinder
 from recognizer.pipeline import Pipeline
+from recognizer.subjects.paper import PAPER
 from recognizer.system import paths
 from tests.helpers.drawing import paper, write
 from tests.helpers.fakes import FakeClassifier
@@ -28,7 +29,7 @@ def no_model_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is found is a 7."""
 
     def open_pipeline(task: str, models: Path, *, smooth: bool, hands: object = None) -> Pipeline:
-        return Pipeline(task, WritingFinder(), FakeClassifier(["7"]))
+        return Pipeline(task, PAPER, WritingFinder(), FakeClassifier(["7"]))
 
     for module in (pipeline, read):
         monkeypatch.setattr(module, "open_pipeline", open_pipeline)
@@ -155,7 +156,7 @@ def test_pictures_are_read_as_json_and_bad_ones_do_not_stop_the_others(
 def test_what_is_found_but_not_known_has_a_null_label(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rejecting = Pipeline("digits", WritingFinder(), FakeClassifier([None], [0.3]))
+    rejecting = Pipeline("digits", PAPER, WritingFinder(), FakeClassifier([None], [0.3]))
     monkeypatch.setattr(read, "open_pipeline", lambda task, models, **named: rejecting)
     assert main(["read", "--json", str(picture(tmp_path / "a.png"))]) == 0
     answer = json.loads(capsys.readouterr().out)

@@ -19,6 +19,7 @@ from recognizer.pipeline import Pipeline
 from recognizer.registry.card import CARD
 from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
+from recognizer.subjects.paper import PAPER
 from recognizer.system import paths
 from tests.helpers.drawing import paper, write
 from tests.helpers.fakes import FakeClassifier
@@ -59,7 +60,7 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> Processes:
 @pytest.fixture
 def no_model_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is found is a 7."""
-    always_7 = Pipeline("digits", WritingFinder(), FakeClassifier(["7"]))
+    always_7 = Pipeline("digits", PAPER, WritingFinder(), FakeClassifier(["7"]))
     monkeypatch.setattr(read, "open_pipeline", lambda task, models, *, smooth: always_7)
 
 

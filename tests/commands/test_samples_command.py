@@ -14,6 +14,8 @@ from recognizer.errors import SamplesError, SettingsError
 from recognizer.samples.sample import Sample
 from recognizer.samples.store import Samples
 from recognizer.sources.decoding import read_image
+from recognizer.subjects.box import BOX, BoxSubject
+from recognizer.subjects.subject import Subject
 from recognizer.values import Box, Frame, Region
 
 WORDS = ["ok", "नमस्ते", "שלום", "👍"]
@@ -157,17 +159,17 @@ def test_import_of_a_folder(
         samples.run(["import", "things"])
     with pytest.raises(SamplesError, match="No task things"):
         samples.run(["import", "things", "things"])
-    regions = []
+    asked = []
     found = Region(Box(0, 0, 10, 10), np.zeros((10, 10, 3), np.uint8))
 
     @contextmanager
-    def finder(region: str) -> Iterator[Callable[[Frame], tuple[Region, ...]]]:
-        regions.append(region)
+    def finder(subject: Subject) -> Iterator[Callable[[Frame], tuple[Region, ...]]]:
+        asked.append(subject)
         yield lambda frame: (found,)
 
-    monkeypatch.setattr(samples, "picture_finder", finder)
+    monkeypatch.setattr(BoxSubject, "picture_finder", finder)
     assert samples.run(["import", "things", "things", "--subject", "box"]) == 0
-    assert regions == ["box"]
+    assert asked == [BOX]
     assert store.counts("things") == {"cup": 1, "mug": 1}
     assert store.picture(store.read("things")[0]).shape == (10, 10, 3)
     (tmp_path / "things" / "mug" / "two.png").write_text("no picture")

@@ -18,6 +18,7 @@ from recognizer.sinks.csv_log import CsvLog
 from recognizer.sinks.png import write_png
 from recognizer.sinks.sink import Sink, open_sinks
 from recognizer.sinks.video import VideoWriter
+from recognizer.subjects.paper import PAPER
 from recognizer.system import files
 from recognizer.teaching.teacher import Teacher
 from recognizer.values import Box, Frame, Observation, Prediction, Region
@@ -59,7 +60,7 @@ class NoPipeline:
 
     folder = None
     task = "digits"
-    region = "paper"
+    subject = PAPER
 
 
 def new_sink(name: str, folder: Path) -> Sink:

@@ -38,6 +38,7 @@ from recognizer.sources import decoding, newest_frame
 from recognizer.sources import source as sources_source
 from recognizer.sources.newest_frame import Live
 from recognizer.studio.scenes import Studio
+from recognizer.subjects.paper import PAPER
 from recognizer.system import files, paths
 from recognizer.values import Box, Frame, Observation, Prediction, Region
 from tests.helpers.drawing import as_frame, middle_of_card, paper, write
@@ -111,7 +112,7 @@ def test_a_frame_is_at_most_two_intervals_old_when_a_slow_classifier_gets_it(mon
     region = Region(Box(4, 4, 40, 40), numbered(200)[..., 0])
     ages_s, shown_after_s, numbers = [], [], []
     with Live("camera 0", camera, numbered(0), lambda: None, "gone") as source:  # type: ignore[arg-type]
-        with Pipeline("digits", FakeFinder([region]), SlowClassifier()) as slow:
+        with Pipeline("digits", PAPER, FakeFinder([region]), SlowClassifier()) as slow:
             for frame in source:
                 number = int(frame.image_bgr[0, 0, 0])
                 numbers.append(number)
@@ -203,7 +204,7 @@ def test_the_run_goes_on_through_what_a_camera_gives_in_the_middle(
     monkeypatch.setattr(
         pipeline,
         "open_pipeline",
-        lambda task, models, **named: Pipeline(task, WritingFinder(video=True), ReadingOn(["4"]), Smoother()),
+        lambda task, models, **named: Pipeline(task, PAPER, WritingFinder(video=True), ReadingOn(["4"]), Smoother()),
     )
     no_models = str(tmp_path / "models")
     assert main(["--headless", "--output", str(tmp_path), "--source", "0", "--models", no_models]) == 0
@@ -259,7 +260,7 @@ def test_ctrl_c_ends_every_state_with_130_and_nothing_left_open(
 
     def open_pipeline(task: str, models: Path, **named: object) -> Pipeline:
         interrupted_in("a model opens")
-        return Pipeline(task, Finder(), FakeClassifier(["4"]))
+        return Pipeline(task, PAPER, Finder(), FakeClassifier(["4"]))
 
     def open_source(*_: object, **__: object) -> Camera:
         interrupted_in("the camera opens")
@@ -288,7 +289,9 @@ def test_ctrl_c_that_a_library_drops_ends_the_run_at_the_next_frame(
                     signal.raise_signal(signal.SIGINT)
             return super().find(frame)
 
-    monkeypatch.setattr(pipeline, "open_pipeline", lambda *_, **__: Pipeline("digits", Dropping(), FakeClassifier()))
+    monkeypatch.setattr(
+        pipeline, "open_pipeline", lambda *_, **__: Pipeline("digits", PAPER, Dropping(), FakeClassifier())
+    )
     words = ["--headless", "--source", "studio", "--max-frames", "9", "--output", str(tmp_path)]
     assert main(words) == 130
     assert len({row["frame"] for row in rows_of(tmp_path)}) == 3

@@ -26,7 +26,7 @@ from recognizer.registry.synced import open_models
 from recognizer.samples.sample import JOINTS, Sample, new_sample
 from recognizer.samples.table import as_table, parsed_table
 from recognizer.sources import decoding
-from recognizer.subjects.paper import Writing
+from recognizer.subjects.paper import PAPER
 from recognizer.values import Box, Frame, Hand
 from tests.helpers.drawing import as_frame, paper, write
 from tests.helpers.fakes import FakeLandmarker, a_hand
@@ -78,7 +78,7 @@ def test_what_is_found_on_paper_lies_in_the_picture_and_can_be_read(image_bgr: n
         assert lies_in(region.box, image_bgr.shape)
         assert (region.crop.ndim, region.crop.dtype) == (2, np.uint8)
         assert region.crop.any()
-        assert Writing().prepare(region).shape == (SIDE, SIDE)
+        assert PAPER.prepare(region).shape == (SIDE, SIDE)
     np.testing.assert_array_equal(image_bgr, before)
 
 

@@ -17,7 +17,7 @@ from recognizer.preprocess import pictures, pose
 from recognizer.registry import card as registry_card
 from recognizer.registry.synced import open_models
 from recognizer.smoothing import Smoother
-from recognizer.subjects.hands import Signs
+from recognizer.subjects.hands import HAND, HandJudge
 from recognizer.values import Box, Frame, Hand, Prediction, Region, as_json
 from recognizer.window.game import held_sign
 from tests.helpers.still_hands import FPS, BlindHands, Stream, a_room, with_hand
@@ -128,7 +128,7 @@ def test_a_hand_held_into_the_box_gets_its_label_from_the_camera_to_the_screen(t
     publish_pixels(tmp_path, digits)
     stream, room = Stream(), a_room()
     picture, box = with_hand(room)
-    pipeline = Pipeline("letters", stream.finder, HandClassifier(folder, stream=True), Smoother(), Signs())
+    pipeline = Pipeline("letters", HAND, stream.finder, HandClassifier(folder, stream=True), Smoother())
     seen = []
     for number in range(4 * FPS):
         noisy = np.clip((room if number < 2 * FPS else picture) + RNG.normal(0, 3, room.shape), 0, 255)
@@ -154,15 +154,15 @@ def test_hands_with_and_without_joints_are_judged_from_left_to_right():
     frame = Frame(np.zeros((90, 200, 3), np.uint8), 0, 0.0, "drawn")
     right = Region(Box(100, 0, 190, 90), CROP)
     said = [Prediction(label, 0.9, (), CROP) for label in ("B", "A")]
-    regions, predictions = Signs().judge(frame, (right, WITH_JOINTS), said)
+    regions, predictions = HandJudge().judge(frame, (right, WITH_JOINTS), said)
     assert regions == (WITH_JOINTS, right)
     assert [prediction.label for prediction in predictions] == ["A", "B"]
 
 
 def test_the_pipeline_of_a_stream_has_a_finder_that_reads_what_is_held(monkeypatch):
-    from recognizer.subjects import catalogue, hands
+    from recognizer.subjects import hands
 
     monkeypatch.setattr(hands, "find_asset", lambda name: Path("none.task"))
     monkeypatch.setattr(hands, "HandFinder", lambda path, *, video, guide: BlindHands())
-    assert isinstance(catalogue.open_finder("hand", stream=True), HeldFinder)
-    assert isinstance(catalogue.open_finder("hand", stream=False), BlindHands)
+    assert isinstance(HAND.open_finder(stream=True), HeldFinder)
+    assert isinstance(HAND.open_finder(stream=False), BlindHands)

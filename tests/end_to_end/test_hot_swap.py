@@ -12,7 +12,8 @@ from recognizer.finders.still_hand import HeldFinder
 from recognizer.hot_swap import LivePipeline
 from recognizer.pipeline import Pipeline
 from recognizer.registry.synced import open_models
-from recognizer.subjects.hands import Signs
+from recognizer.subjects.hands import HAND
+from recognizer.subjects.paper import PAPER
 from recognizer.values import Box, Frame, Region
 from tests.helpers.fakes import FakeClassifier, FakeFinder
 from tests.helpers.waiting import HANG_S
@@ -51,7 +52,7 @@ class Opener:
             raise ModelError(f"{version} is damaged")
         finder = FakeFinder([REGION])
         finder.close = lambda: self.closed.append(name)  # type: ignore[attr-defined]
-        return Pipeline(task, finder, FakeClassifier([name]), folder=models / task / version)
+        return Pipeline(task, PAPER, finder, FakeClassifier([name]), folder=models / task / version)
 
 
 def publish(models: Path, task: str, version: str) -> None:
@@ -200,9 +201,9 @@ def test_what_finds_hands_is_opened_once_and_closed_at_the_end(
 
     def open_pipeline(task: str, models: Path, *, smooth: bool, hands: Callable[[], FakeHands]) -> Pipeline:
         version = json.loads((models / task / "current.json").read_text())["version"]
-        finder, reading = (HeldFinder(hands()), Signs()) if task == "rps" else (FakeFinder([REGION]), None)
+        subject, finder = (HAND, HeldFinder(hands())) if task == "rps" else (PAPER, FakeFinder([REGION]))
         classifier = FakeClassifier([f"{task} {version}"])
-        return Pipeline(task, finder, classifier, None, reading, models / task / version)
+        return Pipeline(task, subject, finder, classifier, None, models / task / version)
 
     monkeypatch.setattr("recognizer.subjects.hands.open_hands", open_hands)
     monkeypatch.setattr(pipeline, "open_pipeline", open_pipeline)

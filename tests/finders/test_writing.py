@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from recognizer.finders.contrast import DigitFinder
+from recognizer.finders.finder import RegionFinder as Finder
 from recognizer.finders.text_lines import reading_order, text_lines
 from recognizer.finders.writing import WritingFinder
 from recognizer.pipeline import open_pipeline
 from recognizer.preprocess.pictures import mnist_image
 from recognizer.studio.handwriting import digit_strokes, draw_strokes, placing
 from recognizer.studio.scenes import Studio
-from recognizer.subjects.subject import RegionFinder as Finder
 from recognizer.values import WRITTEN, Box, Frame, Region
 from tests.helpers.drawing import as_frame, middle_of_card, paper, write
 

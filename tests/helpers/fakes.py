@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from recognizer.finders.finder import RegionFinder
 from recognizer.values import Frame, Hand, Prediction, Region
 
 
@@ -25,7 +26,7 @@ class FakeClassifier:
         return Prediction(label, confidence, ((label or "8", confidence),), image)
 
 
-class FakeFinder:
+class FakeFinder(RegionFinder):
     """Finds the same regions in every frame."""
 
     def __init__(self, regions: Sequence[Region]) -> None:

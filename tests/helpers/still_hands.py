@@ -6,6 +6,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from recognizer.finders.finder import RegionFinder
 from recognizer.finders.guide_box import guide_box
 from recognizer.finders.hands import square_box
 from recognizer.finders.still_hand import HeldFinder
@@ -27,7 +28,7 @@ SKINS = {
 LIGHTS = {"warm": (0.65, 0.9, 1.15), "cool": (1.15, 1.0, 0.82), "dim": (0.6, 0.6, 0.6)}
 
 
-class BlindHands:
+class BlindHands(RegionFinder):
     """A HandFinder that finds nothing, or what it is given, and then has no guide."""
 
     video = True

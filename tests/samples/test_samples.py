@@ -167,14 +167,14 @@ def test_a_task_whose_name_is_no_folder_is_refused(tmp_path: Path, name: str) ->
     assert checked_name("task", "Gebärden 2") == "Gebärden 2"
 
 
-def test_a_task_is_made_once_and_its_region_and_labels_are_checked(tmp_path: Path) -> None:
+def test_a_task_is_made_once_and_its_subject_and_labels_are_checked(tmp_path: Path) -> None:
     store = Samples(tmp_path)
     made = store.create_task("Mugs", "box", ["mug", "cup", "mug"])
     assert made.labels == ("mug", "cup")
     assert store.tasks() == [made]
     with pytest.raises(SamplesError, match="The task Mugs is there already"):
         store.create_task("mugs", "box", ["mug"])
-    with pytest.raises(SamplesError, match="not one of hand, paper, box"):
+    with pytest.raises(SamplesError, match="Choose one of hand, paper, box"):
         store.create_task("feet", "foot", ["left"])
     with pytest.raises(SamplesError, match="needs a label"):
         store.create_task("feet", "box", [])

@@ -62,7 +62,9 @@ def test_a_zip_brings_all_to_another_store(tmp_path: Path) -> None:
     assert export_zip(here, tmp_path / "all.zip") == []
     imported = import_zip(there, tmp_path / "all.zip")
     assert (len(imported.added), imported.already_there, imported.refused) == (5, 0, [])
-    assert [(t.name, t.region, t.labels) for t in there.tasks()] == [(t.name, t.region, t.labels) for t in here.tasks()]
+    assert [(t.name, t.subject, t.labels) for t in there.tasks()] == [
+        (t.name, t.subject, t.labels) for t in here.tasks()
+    ]
     assert there.table().equals(here.table())
     for before, after in zip(own, there.read(), strict=True):
         assert np.array_equal(here.picture(before), there.picture(after))

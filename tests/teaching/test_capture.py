@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from recognizer import cli
+from recognizer.finders.finder import RegionFinder
 from recognizer.finders.guide_box import guide_box
 from recognizer.samples.store import Samples
 from recognizer.teaching.capture import Captured, capture
@@ -24,7 +25,7 @@ def a_thing(seed: int) -> np.ndarray:
 
 
 def test_what_is_sharp_and_new_is_kept(tmp_path: Path) -> None:
-    class Middle:
+    class Middle(RegionFinder):
         def find(self, frame: Frame) -> tuple[Region, ...]:
             box = guide_box(640, 480)
             return (Region(box, frame.image_bgr[box.y1 : box.y2, box.x1 : box.x2]),) if frame.index != 4 else ()

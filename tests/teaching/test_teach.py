@@ -10,8 +10,11 @@ from recognizer.overlay.drawing import Scale
 from recognizer.registry import card
 from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
+from recognizer.subjects import hands
+from recognizer.subjects.box import BOX
+from recognizer.subjects.subject import Subject
 from recognizer.system import paths
-from recognizer.teaching.recording import label_keys, subject
+from recognizer.teaching.recording import label_keys, shown_region
 from recognizer.teaching.teacher import Teacher
 from recognizer.teaching.training_process import BackboneProcess, TrainingProcess
 from recognizer.values import Box, Frame, Hand, Observation, Region
@@ -34,7 +37,7 @@ class Clock:
 class FakeLive:
     def __init__(self, task: str) -> None:
         self.task = task
-        self.region = "hand"
+        self.subject: Subject = hands.HAND
         self.folder: Path | None = None
 
     def open_task(self, task: str) -> None:
@@ -230,7 +233,7 @@ def test_a_shipped_task_gets_its_labels_and_nothing(desk: Desk) -> None:
     open_models(desk.models).point_to("digits", "one")
     desk.live.task = "digits"
     desk.teacher.start_recording()
-    assert desk.store.task("digits").region == "paper"
+    assert desk.store.task("digits").subject == "paper"
     assert desk.teacher.recording is not None
     assert desk.teacher.recording.keys == {**{digit: digit for digit in "0123456789"}, "-": "nothing"}
 
@@ -254,7 +257,7 @@ def test_a_new_task_is_typed_in_the_window(desk: Desk) -> None:
     desk.type("greetx\b")
     desk.type("\rh\rhello,bye\r")
     task = desk.store.task("greet")
-    assert (task.region, task.labels) == ("hand", ("hello", "bye"))
+    assert (task.subject, task.labels) == ("hand", ("hello", "bye"))
     assert desk.live.task == "greet"
     assert desk.teacher.form is None
 
@@ -349,7 +352,7 @@ def test_what_things_are_learned_on_is_made_before_they_are(desk: Desk) -> None:
     desk.look(0.2)
     assert desk.preparation.started == []  # hands need none
     desk.store.create_task("things", "box", ["mug", "toy"])
-    desk.live.task, desk.live.region, desk.live.folder = "things", "box", desk.models / "things" / "1"
+    desk.live.task, desk.live.subject, desk.live.folder = "things", BOX, desk.models / "things" / "1"
     desk.look(0.2)
     assert desk.preparation.started == []  # it may only be looked at
     desk.teacher.start_recording()
@@ -363,7 +366,7 @@ def test_what_things_are_learned_on_is_made_before_they_are(desk: Desk) -> None:
 
 
 def test_a_task_of_things_without_a_model_is_made_ready_when_it_is_opened(desk: Desk) -> None:
-    desk.live.region = "box"
+    desk.live.subject = BOX
     desk.look(0.2)
     assert desk.preparation.started == [desk.models]
 
@@ -395,8 +398,8 @@ def test_the_large_one_in_the_middle_is_meant() -> None:
     frame = Frame(np.zeros((480, 640, 3), np.uint8), 0, 0.0, "camera 0")
     corner = Region(Box(0, 0, 230, 230), np.zeros((1, 1, 3), np.uint8))
     speck = Region(Box(310, 230, 330, 250), np.zeros((1, 1, 3), np.uint8))
-    assert subject(Observation(frame, "signs", (corner, HAND, speck))) is HAND
-    assert subject(Observation(frame, "signs")) is None
+    assert shown_region(Observation(frame, "signs", (corner, HAND, speck))) is HAND
+    assert shown_region(Observation(frame, "signs")) is None
 
 
 def run_script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str) -> TrainingProcess:

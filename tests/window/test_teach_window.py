@@ -10,7 +10,8 @@ import pytest
 
 from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
-from recognizer.studio.scenes import STUDIO_SCENE_OF_REGION, Studio
+from recognizer.studio.scenes import Studio
+from recognizer.subjects.hands import HAND
 from tests.helpers.drawing import middle_of_card
 from tests.helpers.real_window import MISSING, WHY_SKIPPED, Running, virtual_screen
 
@@ -55,7 +56,7 @@ class TellingOverlay(overlay.Overlay):
             "task": observation.task,
             "truth": observation.frame.truth[0].label if observation.frame.truth else None,
             "said": observation.text,
-            "form": teacher.form and [teacher.form.name, teacher.form.region, teacher.form.labels, teacher.form.line],
+            "form": teacher.form and [teacher.form.name, teacher.form.subject, teacher.form.labels, teacher.form.line],
             "counts": dict(teacher.recording.counts) if teacher.recording else None,
             "training": teacher.training is not None,
             "result": teacher.result,
@@ -77,7 +78,7 @@ class Desk:
     def __init__(self, display: str, folder: Path, models: Path) -> None:
         self.models = folder / "models"
         shutil.copytree(models / "rps", self.models / "rps")
-        studio = Studio(STUDIO_SCENE_OF_REGION["hand"], (640, 480), 30)
+        studio = Studio(HAND.studio_scene, (640, 480), 30)
         self.cards = {studio.frame(middle_of_card(card)).truth[0].label: card for card in range(9)}
         self.signs = sorted(self.cards)[:3]
         self.shown = folder / "shown.txt"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from recognizer.samples.sample import REGIONS
+from recognizer.subjects.catalogue import SUBJECTS
 from recognizer.system.remote import folder_of
 from training.commands.words import Parser
 from training.lessons.learn import learn
@@ -35,7 +35,7 @@ def _parser() -> Parser:
     parser = Parser("python -m recognizer learn", ABOUT)
     parser.add_argument("task", metavar="TASK", help="one that is there, or a new one with --from")
     parser.add_argument("--from", dest="folder", type=Path, metavar="DIR", help="first add its label/picture files")
-    parser.add_argument("--subject", choices=REGIONS, help="of a new task (default: found out from the pictures)")
+    parser.add_argument("--subject", choices=SUBJECTS, help="of a new task (default: found out from the pictures)")
     parser.add_argument("--full", action="store_true", help="fine-tune the whole network: minutes, and TensorFlow")
     parser.add_argument("--network", choices=["vgg16"], help="learn hands from their pictures instead of their joints")
     parser.add_argument(

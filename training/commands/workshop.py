@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from recognizer.registry import synced
+from recognizer.subjects.hands import HAND
 from recognizer.system import paths
 from recognizer.system.terminal import exit_on_error
 from training.commands.words import Parser
@@ -43,7 +44,7 @@ def run_look(words: Sequence[str]) -> None:
         f"{PROGRAM} look --data mnist",
     )
     parser.add_argument("--data", required=True, help=DATA)
-    parser.add_argument("--subject", default="hand", choices=FRAMED, help="how a folder's pictures are framed")
+    parser.add_argument("--subject", default=HAND.name, choices=FRAMED, help="how a folder's pictures are framed")
     parser.add_argument("--runs", type=Path, default=paths.runs(), metavar="DIR", help="where the picture goes")
     options = parser.parse_args(words)
     data = named.load(options.data, None, options.subject)
@@ -76,7 +77,7 @@ def _train_parser() -> Parser:
     parser.add_argument("--limit", type=int, metavar="N", help="learn from N pictures and test on N (a quick try)")
     parser.add_argument("--augment", choices=[*LEVELS], help="how much pictures are changed (default: the network's)")
     parser.add_seed()
-    parser.add_argument("--subject", choices=FRAMED, help="how a folder's pictures are framed (default: hand)")
+    parser.add_argument("--subject", choices=FRAMED, help=f"how a folder's pictures are framed (default: {HAND.name})")
     parser.add_argument("--backbone", help="for vgg16: another network of keras.applications (default: VGG16)")
     parser.add_argument("--weights", help="for vgg16: imagenet, or a file of weights (default: imagenet)")
     parser.add_argument(

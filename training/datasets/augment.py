@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from recognizer.subjects.catalogue import subject_of
+
 LEVELS: dict[str, dict[str, Any]] = {
     "none": {},
     "light": {
@@ -30,20 +32,20 @@ MIRRORED_ALONE = (("light", "fashion-mnist"),)
 FLIPPED = ("fashion-mnist",)  # a mirrored shirt is a shirt; a mirrored 2 is no 2, and a mirrored sign another hand's
 
 
-def generator(level: str, data: str, region: str) -> Any:
+def generator(level: str, data: str, subject: str) -> Any:
     """Keras' ImageDataGenerator for a level of LEVELS and a data set, which takes (N, side, side, channels) 0 to 255."""
     from tensorflow.keras.preprocessing.image import ImageDataGenerator
 
-    # beyond the edge of paper is no ink; beyond the edge of a hand's crop is more of the same
-    fill = {"fill_mode": "constant", "cval": 0} if region == "paper" else {"fill_mode": "nearest"}
+    edge_grey = subject_of(subject).edge_grey
+    fill = {"fill_mode": "nearest"} if edge_grey is None else {"fill_mode": "constant", "cval": edge_grey}
     flip = level != "none" and data in FLIPPED
     changes = {} if (level, data) in MIRRORED_ALONE else LEVELS[level]
     return ImageDataGenerator(**changes, **fill, horizontal_flip=flip)
 
 
-def copies(images: np.ndarray, level: str, data: str, region: str, seed: int) -> Iterator[np.ndarray]:
+def copies(images: np.ndarray, level: str, data: str, subject: str, seed: int) -> Iterator[np.ndarray]:
     """One changed copy (side, side, channels) uint8 after the other of (N, side, side, channels) uint8, in their order."""
-    change = generator(level, data, region)
+    change = generator(level, data, subject)
     np.random.seed(seed)  # what ImageDataGenerator draws from
     for image in images:
         changed = change.random_transform(image.astype(np.float32))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from recognizer.errors import DataError
+from recognizer.subjects.paper import PAPER
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ class DataSet:
 
     name: str
     labels: list[str]
-    region: str  # where the camera finds such pictures: "paper" or "hand"
+    subject: str  # what the pictures show; the name of one of SUBJECTS
     train_images: np.ndarray  # (N, side, side, channels) uint8
     train_labels: np.ndarray  # (N,) int64, places in labels
     test_images: np.ndarray  # (M, side, side, channels) uint8
@@ -109,7 +110,7 @@ def stratified(classes: np.ndarray) -> np.ndarray:
 def divided(
     name: str,
     labels: list[str],
-    region: str,
+    subject: str,
     images: np.ndarray,
     classes: np.ndarray,
     test: np.ndarray,
@@ -120,15 +121,15 @@ def divided(
         raise DataError(f"{source} has one picture a label: nothing is left to test on. Add more.")
     digest = hashlib.sha256(images.tobytes() + classes.tobytes()).hexdigest()
     return DataSet(
-        name, labels, region, images[~test], classes[~test].astype(np.int64),
+        name, labels, subject, images[~test], classes[~test].astype(np.int64),
         images[test], classes[test].astype(np.int64), source, digest,
         np.zeros(0, np.int64) if series is None or not len(series) else series[~test],
     )  # fmt: skip
 
 
-def grayscale_data_set(name: str, labels: list[str], images: Images, region: str = "paper") -> DataSet:
+def grayscale_data_set(name: str, labels: list[str], images: Images, subject: str = PAPER.name) -> DataSet:
     return DataSet(
-        name, labels, region, images.train_images[..., None], images.train_labels,
+        name, labels, subject, images.train_images[..., None], images.train_labels,
         images.test_images[..., None], images.test_labels, images.source, images.sha256,
     )  # fmt: skip
 

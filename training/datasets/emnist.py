@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from recognizer.errors import DataError
+from recognizer.subjects.paper import PAPER
 from recognizer.system import files, paths
 from training.datasets.dataset import DataSet, sha256_of
 from training.datasets.mnist import fetch, read_idx
@@ -33,7 +34,7 @@ def load_emnist_letters() -> DataSet:
         if labels.min() < 1 or labels.max() > 26:
             raise DataError(f"{folder} has labels {labels.min()} to {labels.max()}, and 1 to 26 were expected.")
     return DataSet(
-        "emnist-letters", CAPITALS, "paper",
+        "emnist-letters", CAPITALS, PAPER.name,
         train_images.transpose(0, 2, 1)[..., None], train_labels.astype(np.int64) - 1,
         test_images.transpose(0, 2, 1)[..., None], test_labels.astype(np.int64) - 1,
         str(folder), sha256_of([folder / name for name in EMNIST_FILES]),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from recognizer.errors import DataError
+from recognizer.subjects.hands import HAND
 from recognizer.system import paths
 from training.datasets import mnist, sign_mnist
 from training.datasets.dataset import DataSet, grayscale_data_set
@@ -33,14 +34,15 @@ FINDER_CODE = (  # what decides which writing is found, and how it is cut out
 )
 
 
+KEPT_AS = {"subject": "region"}  # of fields that have another name in such a file
 KEPT = "{}.set.npz"  # a data set of that name as it is in memory, in a data folder
 
 
-def load(name: str, colour_side: int | None = None, region: str = "hand") -> DataSet:
+def load(name: str, colour_side: int | None = None, subject: str = HAND.name) -> DataSet:
     """The data set of that name: one of NAMES, captures/TASK, a folder of label/picture, or a CSV in Kaggle's layout.
 
-    With `colour_side`, pictures of folders and captures come in colour at that many pixels a side. `region` says how
-    a folder's pictures are framed: "hand" takes each whole, "paper" looks for the largest writing in it. Raises DataError.
+    With `colour_side`, pictures of folders and captures come in colour at that many pixels a side. `subject` says
+    what a folder's pictures show, and so how each is framed. Raises DataError.
     """
     if name in _LOADERS:
         kept = next((path for folder in paths.data_folders() if (path := folder / KEPT.format(name)).is_file()), None)
@@ -48,7 +50,7 @@ def load(name: str, colour_side: int | None = None, region: str = "hand") -> Dat
     elif name == "captures" or name.startswith("captures/"):
         data = load_captures(name.partition("/")[2], colour_side)
     elif Path(name).is_dir():
-        data = load_folder(Path(name), colour_side, region)
+        data = load_folder(Path(name), colour_side, subject)
     elif Path(name).is_file():
         data = load_csv(Path(name))
     else:
@@ -65,7 +67,9 @@ def load(name: str, colour_side: int | None = None, region: str = "hand") -> Dat
 def keep(data: DataSet, folder: Path) -> Path:
     """Write a whole data set into a data folder, where `load` finds it by its name before all others."""
     path = folder / KEPT.format(data.name)
-    arrays: dict[str, Any] = {one.name: np.asarray(getattr(data, one.name)) for one in fields(data)}
+    arrays: dict[str, Any] = {
+        KEPT_AS.get(one.name, one.name): np.asarray(getattr(data, one.name)) for one in fields(data)
+    }
     with path.open("wb") as file:
         np.savez(file, **arrays)
     return path
@@ -75,7 +79,7 @@ def read_kept(path: Path) -> DataSet:
     """What `keep` wrote. Raises DataError."""
     try:
         with np.load(path) as arrays:
-            found = {one.name: arrays[one.name] for one in fields(DataSet)}
+            found = {one.name: arrays[KEPT_AS.get(one.name, one.name)] for one in fields(DataSet)}
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} is no data set that was kept whole ({error}). Delete it.") from error
     return DataSet(**{name: value if value.ndim > 1 or value.dtype == np.int64 else value.tolist()
@@ -86,9 +90,9 @@ _LOADERS: dict[str, Callable[[], DataSet]] = {
     "mnist": lambda: grayscale_data_set("mnist", DIGITS, mnist.load_mnist()),
     "fashion-mnist": load_fashion_mnist,
     "emnist-letters": load_emnist_letters,
-    "sign-mnist": lambda: grayscale_data_set("sign-mnist", LETTERS, sign_mnist.load_sign_mnist(), "hand"),
+    "sign-mnist": lambda: grayscale_data_set("sign-mnist", LETTERS, sign_mnist.load_sign_mnist(), HAND.name),
     "rps": lambda: grayscale_data_set(
-        "rps", [*SIGN_OF_LETTER.values()], sign_mnist.rps_subset(sign_mnist.load_sign_mnist()), "hand"
+        "rps", [*SIGN_OF_LETTER.values()], sign_mnist.rps_subset(sign_mnist.load_sign_mnist()), HAND.name
     ),
 }
 NAMES = (*_LOADERS, "captures")

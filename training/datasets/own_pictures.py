@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from recognizer.errors import DataError, SourceError
-from recognizer.finders.writing import writing_in
 from recognizer.preprocess import pictures as preprocess_pictures
 from recognizer.samples.store import Samples
 from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
+from recognizer.subjects.catalogue import subject_of
+from recognizer.subjects.hands import HAND
+from recognizer.subjects.paper import PAPER
 from training.datasets.dataset import ONE_CHANNEL, SIDE, DataSet, divided, stem_of, stratified
 
 
@@ -40,10 +42,10 @@ def load_csv(path: Path) -> DataSet:
     known, classes = np.unique(named, return_inverse=True)
     images = grey.astype(np.uint8).reshape(-1, *ONE_CHANNEL)
     test = stratified(classes)
-    return divided(stem_of(path), [str(label) for label in known], "paper", images, classes, test, str(path))
+    return divided(stem_of(path), [str(label) for label in known], PAPER.name, images, classes, test, str(path))
 
 
-def load_folder(folder: Path, colour_side: int | None = None, region: str = "hand") -> DataSet:
+def load_folder(folder: Path, colour_side: int | None = None, subject: str = HAND.name) -> DataSet:
     """Pictures in label/, or in series/label/: then the last series, by name, is kept for testing.
 
     train/label/ and test/label/ are two such series.
@@ -55,7 +57,7 @@ def load_folder(folder: Path, colour_side: int | None = None, region: str = "han
         if len(parts) < 2:
             raise DataError(f"{path} is in no folder named by its label, such as {folder / 'seven' / path.name}.")
         rows.append((path, parts[-2], parts[-3] if len(parts) > 2 else ""))
-    return _of_pictures(folder.name, rows, folder, colour_side, region)
+    return _of_pictures(folder.name, rows, folder, colour_side, subject)
 
 
 def load_captures(task: str, colour_side: int | None = None) -> DataSet:
@@ -66,9 +68,9 @@ def load_captures(task: str, colour_side: int | None = None) -> DataSet:
         found = f"There are {', '.join('captures/' + name for name in names)}" if names else "Nothing is recorded yet"
         raise DataError(f"{'captures/' + task if task else 'captures'} names no task of recorded samples. {found}.")
     name = task or names[0]
-    region = "paper" if store.task(name).region == "paper" else "hand"
+    subject = subject_of(store.task(name).subject).in_grey().name
     rows = [(sample, sample.label, sample.session) for sample in store.read(name)]
-    return _of_pictures(name, rows, Path(f"captures/{name}"), colour_side, region, store.picture)
+    return _of_pictures(name, rows, Path(f"captures/{name}"), colour_side, subject, store.picture)
 
 
 def _of_pictures(
@@ -76,7 +78,7 @@ def _of_pictures(
     rows: list[tuple[Any, str, str]],
     source: Path,
     colour_side: int | None,
-    region: str,
+    subject: str,
     read: Callable[[Any], np.ndarray] = read_image,
 ) -> DataSet:
     """From (picture, label, series) rows; `read` gives the pixels (h, w, 3) uint8 BGR of a picture."""
@@ -85,7 +87,7 @@ def _of_pictures(
     labels = sorted({label for _, label, _ in rows})
     classes = np.array([labels.index(label) for _, label, _ in rows], np.int64)
     series = [name for _, _, name in rows]
-    frame = framing(region, colour_side)
+    frame = framing(subject, colour_side)
     try:
         images = np.stack([frame(read(picture)) for picture, _, _ in rows])
     except SourceError as error:
@@ -96,23 +98,11 @@ def _of_pictures(
         test = stratified(classes)  # a series of other labels tests nothing
     names = sorted(set(series) - {""})
     places = np.array([names.index(one) for one in series] if "" not in series else [], np.int64)
-    return divided(name, labels, region, images, classes, test, str(source), places)
+    return divided(name, labels, subject, images, classes, test, str(source), places)
 
 
-def framing(region: str, colour_side: int | None) -> Callable[[np.ndarray], np.ndarray]:
+def framing(subject: str, colour_side: int | None) -> Callable[[np.ndarray], np.ndarray]:
     """How a picture (h, w, 3) uint8 BGR becomes a network's input, (28, 28, 1) or (side, side, 3) uint8."""
     if colour_side:
         return lambda picture: preprocess_pictures.colour_image(picture, colour_side)
-    if region == "paper":
-        return lambda picture: largest_writing(picture)[..., None]
-    return lambda picture: preprocess_pictures.hand_image(
-        preprocess_pictures.colour_image(picture, max(SIDE, min(picture.shape[:2])))
-    )[..., None]
-
-
-def largest_writing(picture: np.ndarray) -> np.ndarray:
-    """The largest character found in a picture (h, w, 3) BGR, framed (28, 28) uint8 as MNIST's; black where none is."""
-    regions = writing_in(picture)
-    if not regions:
-        return np.zeros((SIDE, SIDE), np.uint8)
-    return preprocess_pictures.mnist_image(max(regions, key=lambda region: region.box.area).crop)
+    return lambda picture: subject_of(subject).grey_image(picture)[..., None]

@@ -24,7 +24,7 @@ from training.lessons.knowledge import Knowledge
 from training.lessons.lesson import names_of
 from training.lessons.starting_point import DIGITS, Base, Tell, mnist_features
 from training.lessons.verdict import split
-from training.lessons.views import ColourView, HandView, View, features_of
+from training.lessons.views import View, features_of
 from training.networks import transfer
 from training.networks.backbones import weights_at_hand
 from training.networks.litert import as_litert
@@ -54,13 +54,13 @@ def fine_tuned(base: Base, task: Task, view: View, seed: int, tell: Tell) -> Ite
 
     Raises SettingsError where the data of what is known is not at hand.
     """
-    if isinstance(view, HandView):
+    tune = TUNE_OF_KIND.get(view.kind)
+    if tune is None:
         raise SettingsError("--full fine-tunes networks of pictures, and joints have none: add --network vgg16.")
     settle_tensorflow()
     names, rng = names_of(task, view, base), np.random.default_rng(seed)
     rows, _ = split(view.samples)
     classes = np.array([names.index(row.label) for row in view.samples])
-    tune = _tuned_backbone if isinstance(view, ColourView) else _tuned_digits
     images, meant = _copies(view, classes, rows, rng, tell)
     with tempfile.TemporaryDirectory() as folder:
         yield tune(base, images, meant, len(names), rng, Path(folder), tell)
@@ -71,7 +71,7 @@ def _copies(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The samples and changed copies of them, of the rarest label about COPIES_EACH, with their classes."""
     rarest = int(np.bincount(classes[rows])[np.unique(classes[rows])].min())
-    rounds = max(1, BACKBONE_COPIES // len(rows) if isinstance(view, ColourView) else COPIES_EACH // rarest)
+    rounds = max(1, BACKBONE_COPIES // len(rows) if view.kind == "colour" else COPIES_EACH // rarest)
     images = [np.stack(view.plain())[rows]]
     for number in range(rounds):
         tell("looking", 0.1 * number / rounds)
@@ -190,3 +190,6 @@ def _tuned_backbone(
     seen = parts.upper(parts.frozen(picture, training=False), training=False)
     (folder / NETWORK).write_bytes(as_litert(keras.Model(picture, seen, name=name.lower())))
     return replace(base, file=folder / NETWORK, network=Network(folder / NETWORK))
+
+
+TUNE_OF_KIND = {"colour": _tuned_backbone, None: _tuned_digits}  # of view

@@ -10,12 +10,14 @@ from recognizer.registry import card
 from recognizer.registry.synced import open_models
 from recognizer.samples.sample import Sample, Task
 from recognizer.samples.store import Samples
+from recognizer.subjects.catalogue import subject_of
+from recognizer.subjects.subject import Input
 from recognizer.teaching.import_pictures import import_pictures
 from training.lessons import new_signs
 from training.lessons.fine_tuning import fine_tuned
 from training.lessons.lesson import Lesson
 from training.lessons.starting_point import Tell, base_of, current_version, sees_colours
-from training.lessons.views import colour_view, view_of
+from training.lessons.views import View, colour_view, hand_view, ink_view
 from training.networks.backbones import SIDE
 from training.settings import LearnSettings
 
@@ -31,13 +33,10 @@ def learn(settings: LearnSettings, tell: Tell) -> Path | None:
     rows = store.read(task.name)
     current = current_version(settings.models, task)
     _check_labels(task, rows, current)
-    colour = sees_colours(task, current, settings)
-    kind = card.read_card(current).kind if current else None
-    looked = kind == "fused" or (current is None and new_signs.newest(settings.models) is not None)
-    view = colour_view(rows, store, SIDE) if colour else view_of(task.region, rows, store, looked=looked)
+    view = _view_of(task, rows, store, current, settings)
     if len(view.samples) < len(rows):
         missing = len(rows) - len(view.samples)
-        tell(f"in {missing} of {len(rows)} samples no {task.region} is found again: they are left out", 0.1)
+        tell(f"in {missing} of {len(rows)} samples no {task.subject} is found again: they are left out", 0.1)
         _check_labels(task, view.samples, current)
     base = base_of(settings, task, view, current, tell)
     with ExitStack() as stack:
@@ -62,6 +61,18 @@ def learn(settings: LearnSettings, tell: Tell) -> Path | None:
     }
     tell("done", 1.0, result)
     return folder
+
+
+def _view_of(task: Task, rows: Sequence[Sample], store: Samples, current: Path | None, settings: LearnSettings) -> View:
+    """The samples as the task's subject is learned: colour pictures, ink or joints. Raises SettingsError and AssetError."""
+    if sees_colours(task, current, settings):
+        return colour_view(rows, store, SIDE)
+    subject = subject_of(task.subject)
+    if subject.input is Input.INK:
+        return ink_view(rows, store, subject)
+    kind = card.read_card(current).kind if current else None
+    looked = kind == "fused" or (current is None and new_signs.newest(settings.models) is not None)
+    return hand_view(rows, store, looked=looked)
 
 
 def _check_labels(task: Task, rows: Sequence[Sample], current: Path | None) -> None:

@@ -8,27 +8,23 @@ from collections.abc import Sequence
 from dataclasses import astuple, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from recognizer.classifiers.classifier import Classifier
-from recognizer.classifiers.colour import ThingClassifier
-from recognizer.classifiers.hands import HandClassifier
 from recognizer.classifiers.heads import HEAD, INPUT, Head
 from recognizer.classifiers.network import NETWORK
 from recognizer.classifiers.rejection import FEATURES, FeatureStatistics, Rejection
 from recognizer.registry.card import ModelCard, Thresholds, write_card
 from recognizer.samples.sample import NOTHING, Sample, Task
 from recognizer.samples.store import Samples
-from recognizer.subjects.subject import Labeller
-from recognizer.values import Region
+from recognizer.subjects.catalogue import subject_of
+from recognizer.subjects.subject import Input
 from training.lessons import heads
 from training.lessons.knowledge import Knowledge
 from training.lessons.starting_point import DIGITS, Base, Tell, mnist_features
 from training.lessons.taught import Taught
 from training.lessons.verdict import MAX_LOSS, Verdict, judged, split
-from training.lessons.views import ColourView, HandView, View, features_of
+from training.lessons.views import View, features_of
 from training.publishing.card import git_commit
 
 COPIES = 200  # changed ones for each label, and …
@@ -43,8 +39,10 @@ KNOWN_COUNTS = (1.0, 4.0, 16.0)  # what is rehearsed counts more where too much 
 KEPT = 0.95  # share of right readings that thresholds let pass
 COPIES_KEPT = 0.98  # likewise of changed copies
 LEEWAY = 1.3  # times the distance of changed copies: people change their signs by more than that in a day
-LOOKS_LEEWAY = 1.4  # likewise where looks are learned beside joints
-COLOUR_LEEWAY = 1.6  # likewise of pictures, which have a background
+LEEWAYS: dict[str | None, float] = {  # likewise, of views of these kinds
+    "fused": 1.4,
+    "colour": 1.6,  # pictures have a background
+}
 MOST_CONFIDENT = 0.9  # a threshold above it would silence what is only a little different
 MORE_NOTHING = 0.01  # more of what is known as nothing may get a label, at most
 STEPS = 6  # between the thresholds that were and those that let enough pass
@@ -57,6 +55,7 @@ class Lesson:
 
     def __init__(self, task: Task, view: View, base: Base, current: Path | None, store: Samples, seed: int, tell: Tell):
         self.task, self.view, self.base, self.current, self.store, self.tell = task, view, base, current, store, tell
+        self.subject = subject_of(task.subject)
         self.rng = np.random.default_rng(seed)
         self.names = names_of(task, view, base)
         self.labels = self.names[:-1]
@@ -71,9 +70,9 @@ class Lesson:
         """Features of changed copies, (C, N, D)."""
         each = COPIES // max(1, min(Counter(self.classes.tolist()).values()))
         count = int(np.clip(each, *COPIES_RANGE))
-        if isinstance(self.view, ColourView):
+        if self.view.kind == "colour":
             count = max(1, min(COPIES_RANGE[0], MOST_LOOKS // len(self.classes)))
-        elif self.base.network is not None and not isinstance(self.view, HandView):
+        elif self.base.network is not None and self.view.kind is None:
             count = min(count, max(COPIES_RANGE[0], MOST_RUNS // len(self.classes)))
         count = min(count, max(1, MOST_COPIES // len(self.classes)))
         made = []
@@ -181,7 +180,7 @@ class Lesson:
         assert self.base.head is not None
         drawn, shares = self._rehearsed
         everything = np.concatenate([drawn, features])
-        if self.base.network is None or isinstance(self.view, ColourView):
+        if self.base.network is None or self.view.kind == "colour":
             return heads.discriminant_head(everything, np.append(shares.argmax(axis=1), classes), len(self.names))
         start = heads.widened(self.base.head, len(self.names), self._places)
         targets = np.concatenate([shares, np.eye(len(self.names), dtype=np.float32)[classes]])
@@ -208,7 +207,8 @@ class Lesson:
         classes, plain = self.classes, self.plain
         if self.base.rejection is None:
             passing = self._passing(taught, self.copies[:, fitted], classes[fitted], COPIES_KEPT)
-            before = Thresholds(min(passing.min_confidence, MOST_CONFIDENT), self._leeway * passing.max_distance)
+            leeway = LEEWAYS.get(self.view.kind, LEEWAY)
+            before = Thresholds(min(passing.min_confidence, MOST_CONFIDENT), leeway * passing.max_distance)
         else:
             before = self.base.rejection.thresholds
         wanted = before
@@ -245,12 +245,6 @@ class Lesson:
         labelled = [float((one.said(self._nothing) < len(self.labels)).mean()) for one in found]
         return [one for one, share in zip(found, labelled, strict=True) if share <= labelled[0] + MORE_NOTHING][-1]
 
-    @property
-    def _leeway(self) -> float:
-        if isinstance(self.view, ColourView):
-            return COLOUR_LEEWAY
-        return LOOKS_LEEWAY if isinstance(self.view, HandView) and self.view.looks is not None else LEEWAY
-
     @cached_property
     def _nothing(self) -> np.ndarray:
         """Features of what the base knows as nothing, (M, D)."""
@@ -264,16 +258,8 @@ class Lesson:
         """What the current version shows for some of the samples, as the new classes are numbered."""
         if self.current is None:
             return None
-        samples = [self.view.samples[row] for row in rows]
-        inputs: Sequence[Any]
-        if self.task.region == "hand":
-            classifier: Labeller = HandClassifier(self.current)
-            inputs = [Region(one.box, self.store.picture(one), hand=one.hand) for one in samples]
-        elif self.task.region == "box":
-            classifier, inputs = ThingClassifier(self.current), [self.store.picture(one) for one in samples]
-        else:
-            classifier, inputs = Classifier(self.current), [self.inputs[row] for row in rows]
-        said = [prediction.label for prediction in classifier.predict(inputs)]
+        inputs = [self.subject.prepare(self.view.region(row, self.store)) for row in rows]
+        said = [prediction.label for prediction in self.subject.open_classifier(self.current).predict(inputs)]
         return np.array([self.names.index(label) if label in self.names else len(self.labels) for label in said])
 
     def _known(self, taught: Taught) -> tuple[float | None, float | None]:
@@ -300,7 +286,9 @@ class Lesson:
 
     def _real_digits(self, *, test: bool) -> tuple[np.ndarray, np.ndarray] | None:
         """Features and classes of some of MNIST's digits, where they are at hand and the base reads digits."""
-        if self.base.network is None or list(self.base.labels[:10]) != DIGITS or self.task.region != "paper":
+        if self.base.network is None or list(self.base.labels[:10]) != DIGITS:
+            return None
+        if self.subject.input is not Input.INK:
             return None
         return mnist_features(self.base.network, test=test)
 
@@ -317,8 +305,8 @@ class Lesson:
         card = ModelCard(
             task=self.task.name,
             labels=tuple(self.labels),
-            region=self.task.region,
-            kind=self._kind,
+            subject=self.task.subject,
+            kind=self.view.kind,
             features=INPUT if self.base.network is None else None,
             input=self.base.input,
             preprocess=self.view.prepared,
@@ -343,14 +331,6 @@ class Lesson:
             versions={"python": platform.python_version(), "numpy": np.__version__},
         )
         write_card(card, draft)
-
-    @property
-    def _kind(self) -> str | None:
-        if isinstance(self.view, ColourView):
-            return "colour"
-        if isinstance(self.view, HandView):
-            return "pose" if self.view.looks is None else "fused"
-        return None
 
     def _origin(self) -> str | None:
         """The name of the version of this task that was started from."""

@@ -16,16 +16,17 @@ from recognizer.preprocess import appearance, pose
 from recognizer.registry import card
 from recognizer.registry.synced import open_models
 from recognizer.samples.sample import Task
+from recognizer.subjects.catalogue import subject_of
+from recognizer.subjects.subject import Input
 from training.datasets.mnist import has_mnist, load_mnist
 from training.lessons import heads, new_signs
 from training.lessons.knowledge import KNOWLEDGE, Knowledge
-from training.lessons.views import ColourView, HandView, View, features_of
+from training.lessons.views import View, features_of
 from training.networks.backbones import SIDE, backbone_file
 from training.settings import LearnSettings
 
 REAL = 2000  # of MNIST's digits, where they are at hand: all of them would take longer than to learn
 DIGITS = [*"0123456789"]
-BASE_TASK = "digits"  # whose network sees new tasks on paper
 
 Tell = Callable[..., None]
 
@@ -50,42 +51,68 @@ def current_version(models: Path, task: Task) -> Path | None:
     if task.name not in open_models(models).tasks():
         return None
     folder = open_models(models).current(task.name)
-    region = card.read_card(folder).region
-    if region != task.region:
-        raise ModelError(f"The model of {task.name} looks at a {region}, and its samples show a {task.region}.")
+    subject = card.read_card(folder).subject
+    if subject != task.subject:
+        raise ModelError(f"The model of {task.name} looks at a {subject}, and its samples show a {task.subject}.")
     return folder
 
 
 def sees_colours(task: Task, current: Path | None, settings: LearnSettings) -> bool:
     """Whether the task is learned from its pictures in colour. Raises SettingsError where it cannot be."""
+    subject = subject_of(task.subject)
     asked = settings.network is not None or settings.backbone is not None
-    if asked and task.region == "paper":
+    if asked and subject.input is Input.INK:
         raise SettingsError(f"{task.name} shows ink on paper, which has no colour: leave out --network and --backbone.")
     was_before = current is not None and card.read_card(current).kind == "colour"
-    return asked or was_before or task.region == "box"
+    return asked or was_before or subject.input is Input.COLOUR
 
 
 def base_of(
     settings: LearnSettings, task: Task, view: View, current: Path | None, tell: Tell = lambda *_: None
 ) -> Base:
     """The version that the new head starts from: that which was not taught, as long as the samples make up for the rest."""
-    models = settings.models
-    version = _version_to_keep(models, task, view, current)
+    version = _version_to_keep(settings.models, task, view, current)
     if version is not None:
         return _read_base(version, view)
-    if isinstance(view, ColourView):
-        name, path = backbone_file(settings.backbone, models, lambda line: tell(line, 0.05))
-        shape = {"shape": [SIDE, SIDE, 3], "dtype": "float32", "range": [0, 255], "colours": "BGR"}
-        return Base({**shape, "backbone": name}, path, Network(path))
-    if isinstance(view, HandView) and view.looks is not None:
-        seen = new_signs.newest(models)
-        if seen is None:
-            raise ModelError(f"{models / new_signs.TASK} has no {new_signs.FILE}. Train it: {new_signs.TRAIN}")
-        return Base({"shape": [pose.SIZE + appearance.SIZE], "dtype": "float32"}, seen, Network(seen))
-    if task.region == "hand":
-        return Base({"shape": [pose.SIZE], "dtype": "float32"})
-    digits = _read_base(open_models(models).current(BASE_TASK), view)
-    return Base(digits.input, digits.file, digits.network)
+    return START_OF_KIND[view.kind](settings, task, view, tell)
+
+
+def _backbone(settings: LearnSettings, task: Task, view: View, tell: Tell) -> Base:
+    """A network of many photographs."""
+    name, path = backbone_file(settings.backbone, settings.models, lambda line: tell(line, 0.05))
+    shape = {"shape": [SIDE, SIDE, 3], "dtype": "float32", "range": [0, 255], "colours": "BGR"}
+    return Base({**shape, "backbone": name}, path, Network(path))
+
+
+def _new_signs(settings: LearnSettings, task: Task, view: View, tell: Tell) -> Base:
+    """The network of signs that nobody has named yet. Raises ModelError where it is missing."""
+    seen = new_signs.newest(settings.models)
+    if seen is None:
+        raise ModelError(f"{settings.models / new_signs.TASK} has no {new_signs.FILE}. Train it: {new_signs.TRAIN}")
+    return Base({"shape": [pose.SIZE + appearance.SIZE], "dtype": "float32"}, seen, Network(seen))
+
+
+def _joints(settings: LearnSettings, task: Task, view: View, tell: Tell) -> Base:
+    """No network: joints are the features."""
+    return Base({"shape": [pose.SIZE], "dtype": "float32"})
+
+
+def _shipped_network(settings: LearnSettings, task: Task, view: View, tell: Tell) -> Base:
+    """The network of the subject's shipped task, without its labels."""
+    shipped = subject_of(task.subject).starting_task
+    assert shipped is not None, "a subject that is learned from ink names a shipped task"
+    base = _read_base(open_models(settings.models).current(shipped), view)
+    return Base(base.input, base.file, base.network)
+
+
+START_OF_KIND: dict[
+    str | None, Callable[[LearnSettings, Task, View, Tell], Base]
+] = {  # of a task without labels to keep
+    "colour": _backbone,
+    "fused": _new_signs,
+    "pose": _joints,
+    None: _shipped_network,
+}
 
 
 def _version_to_keep(models: Path, task: Task, view: View, current: Path | None) -> Path | None:
@@ -93,7 +120,7 @@ def _version_to_keep(models: Path, task: Task, view: View, current: Path | None)
     if current is None:
         return None
     about, recorded = card.read_card(current), {row.label for row in view.samples}
-    if isinstance(view, ColourView) and about.kind != "colour":
+    if view.kind == "colour" and about.kind != "colour":
         missing = set(about.labels) - recorded
         if missing:
             raise SettingsError(

@@ -14,7 +14,7 @@ from recognizer.preprocess import appearance, pictures, pose
 from recognizer.registry.assets import find_asset
 from recognizer.samples.sample import Sample
 from recognizer.samples.store import Samples
-from recognizer.subjects.paper import ink_of
+from recognizer.subjects.subject import Subject
 from recognizer.values import Region
 from training.datasets import hand_variations
 from training.datasets.hand_variations import LOOKS, shown_as
@@ -44,6 +44,13 @@ class View(Protocol):
     def prepared(self) -> str:
         """The preprocess that its inputs come from."""
 
+    @property
+    def kind(self) -> str | None:
+        """The kind of input that a model's card names; None for ink."""
+
+    def region(self, row: int, store: Samples) -> Region:
+        """What a finder gives for the sample in that row."""
+
     def plain(self) -> list[np.ndarray]:
         """The network's input for each sample."""
 
@@ -61,6 +68,13 @@ class HandView:
     @property
     def prepared(self) -> str:
         return pose.VERSION if self.looks is None else FUSED_VERSION
+
+    @property
+    def kind(self) -> str:
+        return "pose" if self.looks is None else "fused"
+
+    def region(self, row: int, store: Samples) -> Region:
+        return _whole(self.samples[row], store)
 
     def plain(self) -> list[np.ndarray]:
         return self._with_looks(pose.batch_features(self.landmarks, self.left), np.zeros(len(self.samples), int))
@@ -80,6 +94,10 @@ class PaperView:
     samples: list[Sample]
     inks: list[np.ndarray]  # (h, w) uint8
     prepared: str = pictures.VERSION
+    kind: None = None
+
+    def region(self, row: int, store: Samples) -> Region:
+        return Region(self.samples[row].box, self.inks[row])
 
     def plain(self) -> list[np.ndarray]:
         return [pictures.mnist_image(ink) for ink in self.inks]
@@ -93,6 +111,10 @@ class ColourView:
     samples: list[Sample]
     images: list[np.ndarray]  # (side, side, 3) uint8 BGR
     prepared: str = pictures.COLOUR_VERSION
+    kind: str = "colour"
+
+    def region(self, row: int, store: Samples) -> Region:
+        return _whole(self.samples[row], store)
 
     def plain(self) -> list[np.ndarray]:
         return self.images
@@ -106,19 +128,27 @@ def colour_view(samples: Sequence[Sample], store: Samples, side: int) -> ColourV
     return ColourView(list(samples), [pictures.colour_image(store.picture(sample), side) for sample in samples])
 
 
-def view_of(region: str, samples: Sequence[Sample], store: Samples, *, looked: bool = False) -> View:
-    """The hands or ink in the samples; those in which nothing was found are left out. `looked`: how hands look, too.
+def hand_view(samples: Sequence[Sample], store: Samples, *, looked: bool = False) -> HandView:
+    """The hands whose joints the samples store; `looked`: how they look, too.
 
     Raises AssetError where hands are to be looked at, and MediaPipe's network is missing.
     """
-    if region == "hand":
-        seen = [sample for sample in samples if sample.landmarks is not None]
-        landmarks = [sample.landmarks for sample in seen if sample.landmarks is not None]
-        left = np.array([sample.side == "left" for sample in seen], bool)
-        looks = looks_of(seen, store) if looked else None
-        return HandView(seen, np.array(landmarks, np.float32).reshape(-1, pose.JOINTS, 3), left, looks)
-    found = [(sample, ink) for sample in samples if (ink := ink_of(sample, store.picture(sample))) is not None]
-    return PaperView([sample for sample, _ in found], [ink for _, ink in found])
+    seen = [sample for sample in samples if sample.landmarks is not None]
+    landmarks = [sample.landmarks for sample in seen if sample.landmarks is not None]
+    left = np.array([sample.side == "left" for sample in seen], bool)
+    looks = looks_of(seen, store) if looked else None
+    return HandView(seen, np.array(landmarks, np.float32).reshape(-1, pose.JOINTS, 3), left, looks)
+
+
+def ink_view(samples: Sequence[Sample], store: Samples, subject: Subject) -> PaperView:
+    """The ink in the samples; those in which none is found again are left out."""
+    found = [(sample, subject.region_of(store.picture(sample), sample.box, sample.hand)) for sample in samples]
+    inks = [(sample, region.crop) for sample, region in found if region is not None]
+    return PaperView([sample for sample, _ in inks], [ink for _, ink in inks])
+
+
+def _whole(sample: Sample, store: Samples) -> Region:
+    return Region(sample.box, store.picture(sample), hand=sample.hand)
 
 
 def held_again(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -140,8 +170,7 @@ def looks_of(samples: Sequence[Sample], store: Samples) -> np.ndarray:
     looks = np.zeros((len(samples), LOOKS, appearance.SIZE), np.float32)
     for place, sample in enumerate(samples):
         assert sample.hand is not None, "only hands are looked at"
-        region = Region(sample.box, store.picture(sample), hand=sample.hand)
-        looks[place] = [sight.of_upright(shown) for shown in shown_as(region, sample.hand, rng)]
+        looks[place] = [sight.of_upright(shown) for shown in shown_as(_whole(sample, store), sample.hand, rng)]
     return looks
 
 

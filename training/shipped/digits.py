@@ -17,6 +17,7 @@ from recognizer.preprocess import pictures as preprocess_pictures
 from recognizer.registry import card as registry_card
 from recognizer.registry.card import ModelCard, Thresholds
 from recognizer.registry.synced import open_models
+from recognizer.subjects.paper import PAPER
 from recognizer.system import files, paths
 from training.datasets import paper_scenes
 from training.datasets.dataset import Images
@@ -313,7 +314,7 @@ def publish(
     card = ModelCard(
         task="digits",
         labels=tuple(LABELS),
-        region="paper",
+        subject=PAPER.name,
         input={"shape": [28, 28, 1], "dtype": "float32", "range": [0, 255], "ink": "light on dark"},
         preprocess=preprocess_pictures.VERSION,
         outputs=["probabilities of the labels, then of nothing known", "embedding"],

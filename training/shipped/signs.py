@@ -13,6 +13,7 @@ import numpy as np
 from recognizer.classifiers.hands import PREPARED
 from recognizer.registry.card import ModelCard
 from recognizer.registry.synced import open_models
+from recognizer.subjects.hands import HAND
 from training.datasets import hand_photographs
 from training.lessons import new_signs
 from training.networks.tuning import Tuning
@@ -62,7 +63,7 @@ def _publish(material: Material, kind: str, reader: Reader, verdict: Verdict, co
     card = ModelCard(
         task=material.task,
         labels=tuple(material.labels),
-        region="hand",
+        subject=HAND.name,
         kind=kind,
         preprocess=PREPARED[kind],
         input={"shape": list(whole.input_shape[1:]), "dtype": "float32"},

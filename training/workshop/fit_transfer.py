@@ -84,7 +84,7 @@ def with_copies(
     elif count is None:
         count = max(1, min(MOST_COPIES, FEW // len(images)))
     changed = [
-        np.stack(list(augment.copies(images, level, data.name, data.region, seed + number + 1)))
+        np.stack(list(augment.copies(images, level, data.name, data.subject, seed + number + 1)))
         for number in range(count)
     ]
     return np.concatenate([images, *changed]), np.tile(labels, count + 1)

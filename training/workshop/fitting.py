@@ -51,7 +51,7 @@ def fit(
             "x": images[split.fitted].astype(np.float32), "y": targets[split.fitted], "batch_size": settings.batch_size
         }  # fmt: skip
     else:
-        change = augment.generator(level, data.name, data.region)
+        change = augment.generator(level, data.name, data.subject)
         fed = {"x": change.flow(images[split.fitted], targets[split.fitted], settings.batch_size, seed=settings.seed)}
     check = images[split.held_out].astype(np.float32), targets[split.held_out]
     callbacks = [keras.callbacks.ReduceLROnPlateau("val_loss", 0.5, PLATEAU)] if compiled else []

@@ -15,6 +15,7 @@ from recognizer.classifiers.rejection import FEATURES, FeatureStatistics, Reject
 from recognizer.preprocess import pictures
 from recognizer.registry.card import ModelCard, write_card
 from recognizer.registry.synced import open_models
+from recognizer.subjects.catalogue import subject_of
 from training.datasets import dataset, named
 from training.datasets.dataset import DataSet, Split, split_of
 from training.networks.litert import two_outputs
@@ -46,11 +47,11 @@ def publish(run: Path, models: Path) -> Path:
     card = ModelCard(
         task=task,
         labels=tuple(data.labels),
-        region=data.region,
-        kind=None if data.region == "paper" else "colour" if colour_side else "pixels",
+        subject=data.subject,
+        kind=subject_of(data.subject).card_kind("colour" if colour_side else "pixels"),
         features=ready.features,
         input={"shape": list(data.input_shape), "dtype": "float32", "range": [0, 255]},
-        preprocess=_preprocess(data.region, colour_side),
+        preprocess=_preprocess(data.subject, colour_side),
         outputs=ready.outputs,
         parameters=metrics["parameters"],
         rejection=ready.rejection.thresholds,
@@ -63,7 +64,7 @@ def publish(run: Path, models: Path) -> Path:
     with open_models(models).publishing(task) as draft:
         ready.write(draft)
         write_card(card, draft)
-        classifier = Classifier(draft, _preprocess(data.region, colour_side))
+        classifier = Classifier(draft, _preprocess(data.subject, colour_side))
         milliseconds = _time_ms(classifier, data.test_images[:TIMED])
     folder = open_models(models).current(task)
     write_metrics(run, {**metrics, "published": str(folder), "ms_a_picture": round(milliseconds, 3)})
@@ -109,10 +110,8 @@ def _neighbours(k: int, measure: str, data: DataSet, split: Split, keep: float) 
     return Ready(write, said, INPUT, rejection)
 
 
-def _preprocess(region: str, colour_side: int | None) -> str:
-    if colour_side:
-        return pictures.COLOUR_VERSION
-    return pictures.VERSION if region == "paper" else pictures.HAND_VERSION
+def _preprocess(subject: str, colour_side: int | None) -> str:
+    return pictures.COLOUR_VERSION if colour_side else subject_of(subject).grey_preprocess
 
 
 def _time_ms(classifier: Any, images: np.ndarray) -> float:

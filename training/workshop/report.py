@@ -439,14 +439,14 @@ img {{ max-width: 100%; height: auto }}
     (run / "index.html").write_text(page, encoding="utf-8")
 
 
-def draw_sheet(images: np.ndarray, level: str, data: str, region: str, path: Path) -> None:
+def draw_sheet(images: np.ndarray, level: str, data: str, subject: str, path: Path) -> None:
     """A picture of the first SHEET_ROWS images, as they are and changed."""
     rows = images[:SHEET_ROWS]
     figure = new_figure(SHEET_COLUMNS * 1.0 + 0.4, len(rows) * 1.0 + 0.9)
     figure.suptitle(f"{data}, augmentation {level}: as it is, then as the network meets it")
     axes = figure.subplots(len(rows), SHEET_COLUMNS, squeeze=False)
     for number in range(SHEET_COLUMNS):
-        shown = rows if number == 0 else copies(rows, level, data, region, number)
+        shown = rows if number == 0 else copies(rows, level, data, subject, number)
         for row, image in enumerate(shown):
             show_image(axes[row][number], image, "as it is" if row == number == 0 else "")
     save(figure, path)

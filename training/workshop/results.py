@@ -9,8 +9,9 @@ import numpy as np
 
 from recognizer.errors import DataError
 from recognizer.sources.decoding import read_image
+from recognizer.subjects.paper import PAPER
 from recognizer.system import paths
-from training.datasets import named, own_pictures
+from training.datasets import named
 from training.evaluation.evaluate import labelled_pictures
 from training.publishing.markdown import table, write_text
 from training.settings import NETWORKS, TABLE_DATA, TrainSettings, options_of
@@ -179,7 +180,7 @@ def photographs(folder: Path, cache: Path) -> tuple[np.ndarray, np.ndarray]:
     path = cache / f"photographs-{digest}.npz"
     if not path.is_file():
         print(f"Finding the writing in {len(rows)} photographs …", flush=True)
-        images = np.stack([own_pictures.largest_writing(read_image(row[0]))[..., None] for row in rows])
+        images = np.stack([PAPER.grey_image(read_image(row[0]))[..., None] for row in rows])
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(path, images=images, labels=np.array([row[2] for row in rows]))
     with np.load(path) as arrays:

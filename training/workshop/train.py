@@ -75,7 +75,7 @@ def run_network(data: DataSet, split: Split, settings: TrainSettings, run: Path)
 
     began_s = time.perf_counter()
     level = augmentation(settings, data.name)
-    report.draw_sheet(data.train_images[split.fitted], level, data.name, data.region, run / "augmentation.png")
+    report.draw_sheet(data.train_images[split.fitted], level, data.name, data.subject, run / "augmentation.png")
     if settings.network == "vgg16":
         model, history = fit_backbone(data, split, level, settings)
     else:
@@ -126,7 +126,7 @@ def write_results(
         "seed": settings.seed,
         "limit": settings.limit,
         "labels": data.labels,
-        "region": data.region,
+        "region": data.subject,
         "input_shape": list(data.input_shape),
         "accuracy": right / len(said),
         "accuracy_95": [low, high],

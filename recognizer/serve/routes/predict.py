@@ -1,12 +1,13 @@
 """POST /v1/predict: what a picture shows."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 
 from recognizer.serve.schemas import Answer
 from recognizer.serve.service import Here, TaskAsked
 from recognizer.serve.uploads import PICTURE_BODY, Picture
+from recognizer.serve.workers.worker import Desk
 
 router = APIRouter(tags=["pictures"])
 
@@ -19,6 +20,6 @@ async def predict(
     images: Annotated[bool, Query(description="with what the network saw of each region")] = False,
 ) -> Answer:
     """What a picture shows: any number of regions, in reading order. The picture is the body, or the file of a form."""
-    answer: dict[str, Any] = await here.readers.call("predict", picture, task, images)
+    answer = await here.readers.call(Desk.predict, picture, task, images)
     here.metrics.read(answer["stages_ms"])
     return Answer.model_validate(answer)

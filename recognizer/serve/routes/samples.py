@@ -22,6 +22,7 @@ from recognizer.serve.schemas import (
 )
 from recognizer.serve.service import Here, Service, TaskAsked
 from recognizer.serve.uploads import PICTURE_BODY, Picture
+from recognizer.serve.workers.worker import Desk
 
 router = APIRouter(tags=["samples"])
 
@@ -40,7 +41,7 @@ async def add(
 ) -> SampleAdded:
     """Record what the picture shows: the largest region that is found in it, the nearer to the middle the better."""
     words = (picture, task, label, session or here.session, "browser" if session else "http")
-    sample, hints = await here.readers.call("add_sample", *words)
+    sample, hints = await here.readers.call(Desk.add_sample, *words)
     return SampleAdded(**_seen(sample).model_dump(), **hints)
 
 
@@ -123,7 +124,7 @@ async def _read(here: Service, task: str, model: str, samples: list[Sample]) -> 
             unread.append(one)
     for start in range(0, len(unread), READ_AT_ONCE):
         some = unread[start : start + READ_AT_ONCE]
-        here.shelf.keep_readings(model, some, await here.readers.call("read_again", task, some))
+        here.shelf.keep_readings(model, some, await here.readers.call(Desk.read_again, task, some))
     return [here.shelf.reading(model, one) or (None, 0.0) for one in samples]
 
 

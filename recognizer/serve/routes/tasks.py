@@ -89,7 +89,7 @@ def _seen(here: Service, name: str, own: Task | None) -> TaskSeen:
     if version is not None:
         card = _card(here, name, version)
     known = card.labels if card else ()
-    region = own.region if own else (card.region or "") if card else ""
+    subject = own.subject if own else (card.subject or "") if card else ""
     labels = list(dict.fromkeys([*(own.labels if own else ()), *known]))
     counts = here.shelf.counts(name) if own else {}
-    return TaskSeen(name=name, region=region, labels=labels, samples=counts, model=version)
+    return TaskSeen(name=name, region=subject, labels=labels, samples=counts, model=version)

@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import multiprocessing
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from recognizer.serve.problems import Problem
-from recognizer.serve.workers.worker import at_desk, open_desk
+from recognizer.serve.workers.worker import Answer, Desk, Words, at_desk, open_desk
 
 WAITING_LIMIT = 128  # pictures in line: with 20 ms each, the last one waits for two and a half seconds
 STREAMS_LIMIT = 40  # those of hands hold 80 MB each
@@ -53,11 +53,11 @@ class Readers:
     def warm(self) -> None:
         """Begin to open what is asked for first, without waiting for it."""
         for reader in self._readers:
-            reader.executor.submit(at_desk, "warm", WARM_TASK)
+            reader.executor.submit(at_desk, Desk.warm, WARM_TASK)
 
-    async def call(self, name: str, *words: Any) -> Any:
-        """The desk's answer from the process with the shortest line. Raises Problem where all lines are long."""
-        return await self._call(min(self._readers, key=lambda reader: reader.waiting), name, *words)
+    async def call(self, call: Callable[[Desk, *Words], Answer], *words: *Words) -> Answer:
+        """The answer of a method of Desk from the process with the shortest line. Raises Problem where all are long."""
+        return await self._call(min(self._readers, key=lambda reader: reader.waiting), call, *words)
 
     @asynccontextmanager
     async def stream(self) -> AsyncIterator["StreamReader"]:
@@ -74,15 +74,15 @@ class Readers:
         finally:
             reader.streams -= 1
             with contextlib.suppress(Problem, RuntimeError):  # gone with its process, or with the server
-                await asyncio.shield(self._call(reader, "close_stream", name))
+                await asyncio.shield(self._call(reader, Desk.close_stream, name))
 
-    async def _call(self, reader: Reader, name: str, *words: Any) -> Any:
+    async def _call(self, reader: Reader, call: Callable[[Desk, *Words], Answer], *words: *Words) -> Answer:
         if self.waiting >= WAITING_LIMIT:
             raise Problem(429, "The server is busy", f"{self.waiting} pictures in line", "Send it again in a second.")
         reader.waiting += 1
         executor = reader.executor
         try:
-            return await asyncio.get_running_loop().run_in_executor(executor, at_desk, name, *words)
+            return await asyncio.get_running_loop().run_in_executor(executor, at_desk, call, *words)
         except BrokenProcessPool as error:
             if reader.executor is executor:
                 reader.executor = self._start(len(self._readers))
@@ -105,7 +105,7 @@ class Readers:
         """Wait for what is being read or written, and end the processes."""
         for reader in self._readers:
             with contextlib.suppress(BrokenProcessPool):
-                reader.executor.submit(at_desk, "close")
+                reader.executor.submit(at_desk, Desk.close)
             reader.executor.shutdown(wait=True)
 
 
@@ -119,4 +119,4 @@ class StreamReader:
 
     async def step(self, task: str, data: bytes, time_s: float) -> dict[str, Any]:
         """What the frame shows."""
-        return await self.readers._call(self.reader, "step", self.name, task, data, time_s)
+        return await self.readers._call(self.reader, Desk.step, self.name, task, data, time_s)

@@ -6,11 +6,11 @@ import signal
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import parent_process
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
 import cv2
 import numpy as np
@@ -23,10 +23,13 @@ from recognizer.samples.sample import Sample
 from recognizer.samples.store import Samples
 from recognizer.serve.problems import Problem
 from recognizer.serve.workers.pictures import picture_of
-from recognizer.subjects.catalogue import region_of
+from recognizer.subjects.catalogue import subject_of
 from recognizer.tasks import is_untaught, task_to_record
-from recognizer.teaching.recording import SIMILAR_KEPT, subject
+from recognizer.teaching.recording import SIMILAR_KEPT, shown_region
 from recognizer.values import Frame, Observation, Prediction, as_json
+
+Words = TypeVarTuple("Words")
+Answer = TypeVar("Answer")
 
 TASKS_OPEN = 6  # pipelines for single pictures; those of hands hold 100 MB each
 SESSIONS_KEPT = 20  # whose last samples are kept in mind, for the hint that another one shows nothing new
@@ -85,11 +88,11 @@ class Desk:
         """Store what is being held to the camera in the picture, and what to mind about it."""
         home = task_to_record(self._samples, self._models, task)
         observation, _ = self._observe(self._pipeline(task), data)
-        region = subject(observation)
+        region = shown_region(observation)
         if region is None:
-            shown = {"hand": "hand", "paper": "writing"}.get(home.region, "thing")
+            word = subject_of(home.subject).word
             raise Problem(
-                422, "Nothing was recorded", f"no {shown} in the picture", f"Show the {shown} and send it again."
+                422, "Nothing was recorded", f"no {word} in the picture", f"Show the {word} and send it again."
             )
         sample = self._samples.add(home.name, label, region, observation.frame, session, source)
         return sample, {
@@ -102,11 +105,11 @@ class Desk:
         pipeline = self._pipeline(task)
         said: list[tuple[str | None, float] | None] = []
         for sample in samples:
-            region = region_of(sample, self._samples.picture(sample), pipeline.region)
+            region = pipeline.subject.region_of(self._samples.picture(sample), sample.box, sample.hand)
             if region is None:
                 said.append(None)
                 continue
-            prediction = pipeline.classifier.predict([pipeline.reading.prepare(region)])[0]
+            prediction = pipeline.classifier.predict([pipeline.subject.prepare(region)])[0]
             said.append((prediction.label, prediction.confidence))
         return said
 
@@ -199,7 +202,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def at_desk(name: str, *words: Any) -> Any:
-    """Call the method of that name of this process's desk."""
+def at_desk(call: Callable[[Desk, *Words], Answer], *words: *Words) -> Answer:
+    """The answer of a method of Desk, called on the desk of this process."""
     assert _desk is not None
-    return getattr(_desk, name)(*words)
+    return call(_desk, *words)

@@ -44,7 +44,7 @@ def test_a_folder_of_labels_is_split_the_same_way_each_time(tmp_path):
     write_pictures(tmp_path / "signs" / "ok", shade=10)
     write_pictures(tmp_path / "signs" / "stop", shade=200)
     data = named.load(str(tmp_path / "signs"))
-    assert (data.name, data.labels, data.region) == ("signs", ["ok", "stop"], "hand")
+    assert (data.name, data.labels, data.subject) == ("signs", ["ok", "stop"], "hand")
     assert data.input_shape == (28, 28, 1)
     assert np.bincount(data.test_labels).tolist() == [1, 1]
     assert len(data.train_labels) == 10

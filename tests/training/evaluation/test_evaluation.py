@@ -12,6 +12,7 @@ from recognizer.preprocess.pictures import mnist_image
 from recognizer.registry import synced
 from recognizer.sinks.png import write_png
 from recognizer.studio.handwriting import digit_strokes, draw_strokes
+from recognizer.subjects.paper import PAPER
 from recognizer.system import paths
 from recognizer.values import Frame, Prediction
 from training.__main__ import main
@@ -34,7 +35,7 @@ class Says:
 
 
 def pipeline_that_says(label):
-    return Pipeline("digits", WritingFinder(), Says(label))
+    return Pipeline("digits", PAPER, WritingFinder(), Says(label))
 
 
 def draw_digit(digit, seed=0):

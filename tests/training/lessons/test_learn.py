@@ -13,12 +13,13 @@ from benchmarks.teaching_cost import a_plus
 from recognizer.classifiers import rejection
 from recognizer.classifiers.classifier import Classifier
 from recognizer.classifiers.hands import HandClassifier
-from recognizer.finders.writing import WritingFinder
 from recognizer.pipeline import open_pipeline
 from recognizer.preprocess import pose
 from recognizer.registry import card as registry_card
 from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
+from recognizer.subjects.hands import HandSubject
+from recognizer.subjects.subject import Subject
 from recognizer.teaching import import_pictures
 from recognizer.values import Box, Frame, Hand, Region
 from tests.helpers.signs import a_region, record
@@ -273,19 +274,19 @@ def test_a_plus_joins_the_digits(
     assert Classifier(open_models(tmp_path / "models").current("digits")).labels == [*"0123456789"]
 
 
-def test_the_region_is_found_out_from_the_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_subject_is_found_out_from_the_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = pictures(tmp_path / "pictures", 3, np.random.default_rng(0))
     hands: list[Region] = []
 
     @contextmanager
-    def finder(region: str):  # type: ignore[no-untyped-def]
-        yield {"hand": lambda frame: hands, "paper": WritingFinder().find}[region]
+    def finder(subject: Subject):  # type: ignore[no-untyped-def]
+        yield lambda frame: hands
 
-    monkeypatch.setattr(import_pictures, "picture_finder", finder)
-    assert import_pictures.region_of(folder) == "paper"
+    monkeypatch.setattr(HandSubject, "picture_finder", finder)
+    assert import_pictures.subject_in(folder) == "paper"
     hands.append(a_region("five", np.random.default_rng(0)))
-    assert import_pictures.region_of(folder) == "hand"
+    assert import_pictures.subject_in(folder) == "hand"
     hands.clear()
     for number in range(3):
         cv2.imwrite(str(folder / "+" / f"{number}.png"), np.full((240, 320, 3), 200, np.uint8))
-    assert import_pictures.region_of(folder) == "box"
+    assert import_pictures.subject_in(folder) == "box"

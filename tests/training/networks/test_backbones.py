@@ -15,6 +15,7 @@ from recognizer.errors import ModelError, SettingsError
 from recognizer.finders.guide_box import guide_box
 from recognizer.pipeline import open_pipeline
 from recognizer.samples.store import Samples
+from recognizer.subjects.box import BOX
 from recognizer.system import paths
 from recognizer.values import Box, Frame, Region
 from tests.helpers.networks import tiny_vgg
@@ -80,7 +81,7 @@ def test_things_are_learned_recognised_and_joined(tmp_path: Path, backbone: list
     assert backbone == ["VGG16 imagenet"]
     rng = np.random.default_rng(5)
     with open_pipeline("things", tmp_path / "models", smooth=False) as pipeline:
-        assert pipeline.region == "box"
+        assert pipeline.subject is BOX
         assert [pipeline.step(Frame(held(label, rng), 0, 0.0, "drawn")).text for label in (first, second)] == [
             first,
             second,
