@@ -226,31 +226,40 @@ def measure(subject: str, models: Path) -> Cost:
     with Workplace(models, "digits", "letters") as place:
         if not scene.needs_assets:
             place.hide_assets()
-        place.store.create_task(scene.task, subject, [*scene.known, *scene.labels])
-        for label in scene.labels:
-            place.record(scene.task, label, (frame for shown, frame in scene.frames if shown == label))
-        counts = {label: count for label, count in place.store.counts(scene.task).items() if count}
-        if len(counts) < len(scene.labels):
-            raise SamplesError(
-                f"Of {', '.join(scene.labels)} only {', '.join(counts) or 'none'} was found in what is drawn."
-            )
+        record_scene(place, scene, subject)
         with LivePipeline(scene.task, place.models) as live, Teacher(live, place.models, place.store) as teacher:
             camera = Camera(live, teacher, scene.pictures)
             camera.look(BEFORE)
-            before = live.folder
             teacher.start_recording()
             camera.look(round(len(scene.labels) * EACH * SAMPLE_EVERY_S * FPS))
-            pressed_s = time.perf_counter()
-            teacher.key(ENTER)
-            while live.folder == before:
-                camera.look()
-                refused = teacher.result is not None and teacher.result.get("published") is None
-                if refused or time.perf_counter() - pressed_s > PATIENCE_S:
-                    raise SamplesError(f"The model was not published: {teacher.result}")
-            took_s = time.perf_counter() - pressed_s
+            took_s = train_live(live, teacher, camera)
             camera.look()
         before_ms = statistics.median(camera.times_ms[10:BEFORE])
-        return Cost(subject, len(counts), took_s, before_ms, max(camera.times_ms[BEFORE:]))
+        return Cost(subject, len(scene.labels), took_s, before_ms, max(camera.times_ms[BEFORE:]))
+
+
+def record_scene(place: Workplace, scene: Scene, subject: str) -> None:
+    """The scene's task with its samples. Raises SamplesError where a label is found in no frame."""
+    place.store.create_task(scene.task, subject, [*scene.known, *scene.labels])
+    for label in scene.labels:
+        place.record(scene.task, label, (frame for shown, frame in scene.frames if shown == label))
+    recorded = [label for label, count in place.store.counts(scene.task).items() if count]
+    if len(recorded) < len(scene.labels):
+        raise SamplesError(
+            f"Of {', '.join(scene.labels)} only {', '.join(recorded) or 'none'} was found in what is drawn."
+        )
+
+
+def train_live(live: LivePipeline, teacher: Teacher, camera: Camera) -> float:
+    """Seconds from Enter until the new model has taken over. Raises SamplesError where it is not published."""
+    before, pressed_s = live.folder, time.perf_counter()
+    teacher.key(ENTER)
+    while live.folder == before:
+        camera.look()
+        refused = teacher.result is not None and teacher.result.get("published") is None
+        if refused or time.perf_counter() - pressed_s > PATIENCE_S:
+            raise SamplesError(f"The model was not published: {teacher.result}")
+    return time.perf_counter() - pressed_s
 
 
 def hand_scene() -> Scene:

@@ -1,5 +1,7 @@
 """The live loop: frames from a source, one observation each, to all sinks."""
 
+from itertools import islice
+
 from recognizer.errors import SettingsError
 from recognizer.hot_swap import LivePipeline
 from recognizer.overlay.drawing import several
@@ -29,35 +31,45 @@ def live(settings: Settings) -> int:
     """The whole program: frames from the source, through the pipeline, into the sinks."""
     unmirror = Unmirror(settings.unmirror)
     with CtrlC() as ctrl_c, LivePipeline(settings.task, settings.models) as pipeline:
-        spec = settings.source
-        if spec == "auto":
-            spec, line = default_source()
-            if line:
-                print(line)
-        if spec == "studio":
-            spec = f"studio:{studio_scene(pipeline)}"
-            pipeline.on_task = lambda task: source.show(studio_scene(pipeline))
-        headless = settings.headless or not has_screen()
-        if settings.play and headless:
-            raise SettingsError("--play needs a window and a person: leave --headless out, and run it on a screen.")
-        if headless and not settings.headless:
-            print("No screen found: running without a window.")
+        asked = _source_asked(settings)
+        spec = f"studio:{studio_scene(pipeline)}" if asked == "studio" else asked
+        headless = _is_headless(settings)
         with open_source(spec, size_wh=settings.size_wh, fps=settings.fps, paced=not headless) as source:
-            endless = source.live or spec.startswith("studio")
-            limit = settings.max_frames or (HEADLESS_FRAMES if headless and endless else None)
-            mirror = source.live and not spec.startswith("studio") if settings.mirror is None else settings.mirror
+            if asked == "studio":
+                pipeline.on_task = lambda task: source.show(studio_scene(pipeline))
+            is_drawn = spec.startswith("studio")
+            mirror = source.live and not is_drawn if settings.mirror is None else settings.mirror
             overlay = Overlay(mirror=mirror)
+            limit = settings.max_frames or (HEADLESS_FRAMES if headless and (source.live or is_drawn) else None)
             with open_sinks(_sinks(settings, pipeline, overlay, source, headless, unmirror)) as sinks:
-                for count, frame in enumerate(ctrl_c.frames(source), start=1):
+                for frame in islice(ctrl_c.frames(source), limit):
                     observation = pipeline.step(unmirror(frame))
                     for sink in sinks:
                         sink.write(observation)
-                    if count == limit:
-                        break
     if headless:
         for name in (VIDEO_NAME, SHEET_NAME, CSV_NAME):
             print(f"Wrote {settings.output / name}")
     return 0
+
+
+def _source_asked(settings: Settings) -> str:
+    """The source that the settings name, or the first that this machine has."""
+    if settings.source != "auto":
+        return settings.source
+    spec, line = default_source()
+    if line:
+        print(line)
+    return spec
+
+
+def _is_headless(settings: Settings) -> bool:
+    """Whether no window opens. Raises SettingsError where a game needs one."""
+    headless = settings.headless or not has_screen()
+    if settings.play and headless:
+        raise SettingsError("--play needs a window and a person: leave --headless out, and run it on a screen.")
+    if headless and not settings.headless:
+        print("No screen found: running without a window.")
+    return headless
 
 
 def studio_scene(pipeline: LivePipeline) -> str:

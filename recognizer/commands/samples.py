@@ -19,7 +19,7 @@ from recognizer.samples.verify import set_aside, verify
 from recognizer.sinks.png import write_png
 from recognizer.subjects.catalogue import SUBJECTS, subject_of
 from recognizer.system.terminal import SOME_FAILED
-from recognizer.teaching.import_pictures import import_folder, labels_in
+from recognizer.teaching.import_pictures import check_shows, import_folder, labels_in
 
 SHOWN = 20  # problems told one by one; the rest are counted
 
@@ -175,8 +175,7 @@ def _import(words: Sequence[str]) -> int:
     if options.subject is not None and options.task not in [task.name for task in store.tasks()]:
         store.create_task(options.task, options.subject, labels_in(options.path))
     subject = store.task(options.task).subject
-    if options.subject not in (None, subject):
-        raise SamplesError(f"The task {options.task} shows a {subject}, not a {options.subject}. Leave out --subject.")
+    check_shows(options.task, subject, options.subject)
     with subject_of(subject).picture_finder() as find:
         return _print_imported(import_folder(store, options.path, options.task, find))
 

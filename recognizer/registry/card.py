@@ -51,11 +51,7 @@ class ModelCard:
             raise ModelError(f"{where} holds {_shown(content)}, not an object with fields. {remedy}")
         name_of = {_key(one.name): one.name for one in fields(cls) if one.name != "others"}
         found = {name: value for name, value in content.items() if name in name_of and value is not None}
-        for name in ("labels", *found):
-            fits, wanted = CHECKS.get(name, (_is_text, "a text"))
-            if not fits(found.get(name)):
-                said = f"is {_shown(found[name])}" if name in found else "is missing"
-                raise ModelError(f"{where}: {name} {said}; it should be {wanted}. {remedy}")
+        _check(found, where, remedy)
         found["labels"] = tuple(found["labels"])
         if "rejection" in found:
             found["rejection"] = Thresholds(*(float(found["rejection"][one.name]) for one in fields(Thresholds)))
@@ -100,6 +96,15 @@ def _key(name: str) -> str:
 
 def retrain_advice(task: str) -> str:
     return f"Fetch the repository's models/ again, or run: python -m recognizer train {task}"
+
+
+def _check(found: dict[str, Any], where: str, remedy: str) -> None:
+    """Raises ModelError for the first field that is not as CHECKS has it, or for missing labels."""
+    for name in ("labels", *found):
+        fits, wanted = CHECKS.get(name, (_is_text, "a text"))
+        if not fits(found.get(name)):
+            said = f"is {_shown(found[name])}" if name in found else "is missing"
+            raise ModelError(f"{where}: {name} {said}; it should be {wanted}. {remedy}")
 
 
 def _is_list_of(value: object, kind: type) -> bool:

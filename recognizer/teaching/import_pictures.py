@@ -1,5 +1,6 @@
 """Turns folders of labelled pictures into samples."""
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -87,8 +88,7 @@ def import_pictures(store: Samples, task: str, folder: Path, subject: str | None
     labels = labels_in(folder)
     there = next((one for one in store.tasks() if one.name == task), None)
     shown = there.subject if there else subject or subject_in(folder)
-    if subject not in (None, shown):
-        raise SamplesError(f"The task {task} shows a {shown}, not a {subject}. Leave out --subject.")
+    check_shows(task, shown, subject)
     with subject_of(shown).picture_finder() as find:
         if there is None:
             store.create_task(task, shown, labels)
@@ -101,18 +101,27 @@ def import_pictures(store: Samples, task: str, folder: Path, subject: str | None
         raise SamplesError(f"None of the pictures in {folder} can be read.")
 
 
+def check_shows(task: str, shown: str, asked: str | None) -> None:
+    """Raises SamplesError where another subject is asked for than the task shows."""
+    if asked not in (None, shown):
+        raise SamplesError(f"The task {task} shows a {shown}, not a {asked}. Leave out --subject.")
+
+
 def subject_in(folder: Path) -> str:
     """The first subject that is found in most of the pictures, else one that is a whole picture. Raises AssetError."""
-    paths = sorted(path for path in folder.glob("**/*/*") if path.suffix.lower() in PICTURE_SUFFIXES)
-    chosen = [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, SHOWN_TO_TELL).astype(int))]
-    frames = []
-    for path in chosen:
-        try:
-            frames.append(Frame(read_image(path), 0, 0.0, path.name))
-        except RecognizerError:  # told when it is imported
-            continue
+    frames = _some_frames(folder)
     for subject in SUBJECTS.values():
         with subject.picture_finder() as find:
             if find and 2 * sum(bool(find(frame)) for frame in frames) > len(frames):
                 return subject.name
     return next(subject.name for subject in SUBJECTS.values() if subject.is_whole_picture)
+
+
+def _some_frames(folder: Path) -> list[Frame]:
+    """Some of the folder's pictures, evenly chosen, without those that cannot be read."""
+    paths = sorted(path for path in folder.glob("**/*/*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    frames = []
+    for place in np.unique(np.linspace(0, len(paths) - 1, SHOWN_TO_TELL).astype(int)):
+        with contextlib.suppress(RecognizerError):  # reported when it is imported
+            frames.append(Frame(read_image(paths[place]), 0, 0.0, paths[place].name))
+    return frames

@@ -38,13 +38,17 @@ class Recording:
 def label_keys(labels: Sequence[str]) -> dict[str, str]:
     """The key of each label: the character that it is, else a digit or letter that is free; 0 or - is "nothing"."""
     words = [label for label in labels if label != NOTHING]
-    characters = [label for label in words if len(label) == 1 and label.isascii() and label != "-"]
-    own = {label.upper(): label for label in characters}
-    if len(own) < len(characters):  # a and A
-        own = {}
+    own = _own_keys(words)
     free = [key for key in WORD_KEYS if key not in own]
     others = [label for label in words if label not in own.values()]
     return {**own, **dict(zip(free, others, strict=False)), "-" if own else "0": NOTHING}
+
+
+def _own_keys(words: Sequence[str]) -> dict[str, str]:
+    """The labels that are a key themselves; none where two of them would share it, such as a and A."""
+    characters = [label for label in words if len(label) == 1 and label.isascii() and label != "-"]
+    own = {label.upper(): label for label in characters}
+    return own if len(own) == len(characters) else {}
 
 
 def shown_region(observation: Observation) -> Region | None:

@@ -59,7 +59,7 @@ def test_show(versions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[0].startswith(f"signs {versions[1]} (runs), ")
     assert lines[1:] == [
         "  labels: ok, नमस्ते",
-        "  region: hand",
+        "  subject: hand",
         "  kind: pose",
         "  samples: ok 3, नमस्ते 4",
         "  held out after: 0.9123",

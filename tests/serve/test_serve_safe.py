@@ -40,8 +40,8 @@ class NoReaders:
 
     def close(self) -> None: ...
 
-    async def call(self, name: str, *words: Any) -> Any:
-        raise Problem(418, "read", name, "nothing")
+    async def call(self, call: Callable[..., Any], *words: Any) -> Any:
+        raise Problem(418, "read", call.__name__, "nothing")
 
 
 def client(tmp_path: Path, host: str = "127.0.0.1", token: str | None = None, **more: Any) -> TestClient:

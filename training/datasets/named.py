@@ -44,24 +44,27 @@ def load(name: str, colour_side: int | None = None, subject: str = HAND.name) ->
     With `colour_side`, pictures of folders and captures come in colour at that many pixels a side. `subject` says
     what a folder's pictures show, and so how each is framed. Raises DataError.
     """
-    if name in _LOADERS:
-        kept = next((path for folder in paths.data_folders() if (path := folder / KEPT.format(name)).is_file()), None)
-        data = read_kept(kept) if kept else _LOADERS[name]()
-    elif name == "captures" or name.startswith("captures/"):
-        data = load_captures(name.partition("/")[2], colour_side)
-    elif Path(name).is_dir():
-        data = load_folder(Path(name), colour_side, subject)
-    elif Path(name).is_file():
-        data = load_csv(Path(name))
-    else:
-        raise DataError(
-            f"{name} is no data set, folder or file. Data sets: {', '.join(NAMES)}; or give a folder of label/picture, "
-            "or a CSV whose columns are label,pixel1,…,pixel784."
-        )
+    data = _read(name, colour_side, subject)
     if len(data.labels) < 2:
         found = data.labels[0] if data.labels else "nothing"
         raise DataError(f"{data.source} shows {found} only, and a network needs two labels to tell apart. Add another.")
     return data
+
+
+def _read(name: str, colour_side: int | None, subject: str) -> DataSet:
+    if name in _LOADERS:
+        kept = next((path for folder in paths.data_folders() if (path := folder / KEPT.format(name)).is_file()), None)
+        return read_kept(kept) if kept else _LOADERS[name]()
+    if name == "captures" or name.startswith("captures/"):
+        return load_captures(name.partition("/")[2], colour_side)
+    if Path(name).is_dir():
+        return load_folder(Path(name), colour_side, subject)
+    if Path(name).is_file():
+        return load_csv(Path(name))
+    raise DataError(
+        f"{name} is no data set, folder or file. Data sets: {', '.join(NAMES)}; or give a folder of label/picture, "
+        "or a CSV whose columns are label,pixel1,…,pixel784."
+    )
 
 
 def keep(data: DataSet, folder: Path) -> Path:

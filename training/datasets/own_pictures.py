@@ -63,14 +63,20 @@ def load_folder(folder: Path, colour_side: int | None = None, subject: str = HAN
 def load_captures(task: str, colour_side: int | None = None) -> DataSet:
     """What the user recorded: the last session is kept for testing where there are several."""
     store = Samples()
-    names = [one.name for one in store.tasks()]
-    if not names or (task and task not in names) or (not task and len(names) > 1):
-        found = f"There are {', '.join('captures/' + name for name in names)}" if names else "Nothing is recorded yet"
-        raise DataError(f"{'captures/' + task if task else 'captures'} names no task of recorded samples. {found}.")
-    name = task or names[0]
+    name = _task_named(task, [one.name for one in store.tasks()])
     subject = subject_of(store.task(name).subject).in_grey().name
     rows = [(sample, sample.label, sample.session) for sample in store.read(name)]
     return _of_pictures(name, rows, Path(f"captures/{name}"), colour_side, subject, store.picture)
+
+
+def _task_named(task: str, names: list[str]) -> str:
+    """The task, or without a name the only one that there is. Raises DataError."""
+    if task in names:
+        return task
+    if not task and len(names) == 1:
+        return names[0]
+    found = f"There are {', '.join('captures/' + name for name in names)}" if names else "Nothing is recorded yet"
+    raise DataError(f"{'captures/' + task if task else 'captures'} names no task of recorded samples. {found}.")
 
 
 def _of_pictures(
@@ -92,13 +98,16 @@ def _of_pictures(
         images = np.stack([frame(read(picture)) for picture, _, _ in rows])
     except SourceError as error:
         raise DataError(str(error)) from error
-    several = len(set(series)) > 1
-    test = np.array([one == max(series) for one in series]) if several else stratified(classes)
-    if several and set(classes[~test]) != set(range(len(labels))):
-        test = stratified(classes)  # a series of other labels tests nothing
+    test = _test_rows(series, classes)
     names = sorted(set(series) - {""})
     places = np.array([names.index(one) for one in series] if "" not in series else [], np.int64)
     return divided(name, labels, subject, images, classes, test, str(source), places)
+
+
+def _test_rows(series: list[str], classes: np.ndarray) -> np.ndarray:
+    """Which pictures (N,) bool are for testing: the last series, or a share of all where the others lack one of the labels."""
+    last = np.array([one == max(series) for one in series])
+    return last if set(classes[~last]) == set(classes) else stratified(classes)
 
 
 def framing(subject: str, colour_side: int | None) -> Callable[[np.ndarray], np.ndarray]:
