@@ -28,8 +28,9 @@ from recognizer.finders.hands import HandFinder
 from recognizer.preprocess import appearance, pose
 from recognizer.preprocess.appearance import Appearance
 from recognizer.preprocess.pictures import hand_image
-from recognizer.registry import synced
 from recognizer.registry.assets import find_asset
+from recognizer.registry.store import ModelStore
+from recognizer.registry.synced import default_models, open_models
 from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
 from recognizer.system import files, paths
 from recognizer.system.native import silent_stderr
@@ -63,7 +64,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--ours-only", action="store_true")
     parser.add_argument("--draws", type=int, default=DRAWS)
-    parser.add_argument("--models", type=Path, default=synced.models_folder())
+    parser.add_argument("--models", type=open_models, default=default_models())
     parser.add_argument("--runs", type=Path, default=paths.runs() / "fewshot", help="where features are kept")
     options = parser.parse_args()
     with exit_on_error():
@@ -95,7 +96,7 @@ def report(draws: int = DRAWS) -> str:
 def people_table(name: str, signs: str, draws: int) -> str:
     """A table in Markdown of the people or collections in photos/<name>; "" where there are none."""
     folders = [found for folder in paths.data_folders() for found in sorted((folder / "photos" / name).glob("*/"))]
-    models, runs = synced.models_folder(), paths.runs() / "fewshot"
+    models, runs = default_models(), paths.runs() / "fewshot"
     rows, methods = [], []
     for folder in folders:
         one = compare(folder, models, runs, draws, TOLD, with_networks=True)
@@ -120,7 +121,7 @@ class Comparison:
 
 
 def compare(
-    folder: Path, models: Path, runs: Path, draws: int, counts: Sequence[int] = LEARNED, *, with_networks: bool
+    folder: Path, models: ModelStore, runs: Path, draws: int, counts: Sequence[int] = LEARNED, *, with_networks: bool
 ) -> Comparison:
     """Learn from some pictures of the folder's and read the others, by each method. Raises SamplesError."""
     photographs = pictures(folder)
@@ -191,14 +192,14 @@ def drawn(labels: np.ndarray, count: int, draws: int) -> Iterator[tuple[np.ndarr
         yield np.array(learned), np.array(tested)
 
 
-def unseen_directions(folder: Path, models: Path) -> Directions:
+def unseen_directions(folder: Path, models: ModelStore) -> Directions:
     """What a new task of hands is seen with: as published, or made anew where that has seen the folder's people."""
     if any(folder.resolve().parent == (root / "photos" / TASK).resolve() for root in paths.data_folders()):
         others = hand_photographs.read_hands(TASK, paths.runs() / "hands")
         return new_signs.directions(others[(others.sources != folder.name) & others.jointed[:, 0]])
     path = new_signs.newest(models)
     if path is None:
-        raise SettingsError(f"{models / TASK} has no {new_signs.FILE}. Train it: {new_signs.TRAIN}")
+        raise SettingsError(f"{models.folder / TASK} has no {new_signs.FILE}. Train it: {new_signs.TRAIN}")
     network = Network(path)
     zero, *units = network.run_all(np.eye(pose.SIZE + appearance.SIZE + 1, k=-1, dtype=np.float32)[:, :-1])[1]
     return (np.stack(units) - zero)[pose.SIZE :, pose.SIZE :], zero[pose.SIZE :]

@@ -20,9 +20,9 @@ from benchmarks.report import table
 from recognizer.classifiers.feature_maps import FeatureMaps
 from recognizer.overlay.overlay import Overlay
 from recognizer.pipeline import Pipeline, open_pipeline
-from recognizer.registry import synced
 from recognizer.registry.assets import find_asset
-from recognizer.registry.synced import open_models
+from recognizer.registry.synced import default_models
+from recognizer.samples.synced import default_samples
 from recognizer.studio.scenes import STUDIO_SCENES, Studio
 from recognizer.system import machine
 from recognizer.system.terminal import exit_on_error
@@ -112,9 +112,12 @@ def report(task: str = "digits", frames: int = 60, rounds: int = 2) -> str:
 
 def run(task: str, count: int, rounds: int, size_wh: tuple[int, int], *, with_tutorial: bool) -> Figures:
     """`count` studio frames through all loops; digits `rounds` times, hands as that many more frames."""
-    models = synced.models_folder()
+    models, samples = default_models(), default_samples()
     # what is drawn, too, has a pipeline of its own: one that sees a frame twice has nothing to look for
-    with open_pipeline(task, models, smooth=True) as pipeline, open_pipeline(task, models, smooth=True) as drawn:
+    with (
+        open_pipeline(task, models, samples, smooth=True) as pipeline,
+        open_pipeline(task, models, samples, smooth=True) as drawn,
+    ):
         return _figures(
             pipeline, drawn, Studio(STUDIO_SCENES[task], size_wh), count, rounds, with_tutorial=with_tutorial
         )
@@ -133,7 +136,7 @@ def _figures(
         starts = [round((CARD_S * card + CARD_S / 2) * 30) for card in range(-(-count // RUN))]
         frames = [studio.frame(start + step) for start in starts for step in range(RUN)][:count]
         loops = _digit_loops(live, drawn, with_tutorial)
-        maps = FeatureMaps(open_models(synced.models_folder()).current(pipeline.task))
+        maps = FeatureMaps(default_models().current(pipeline.task))
         crop = pipeline.step(frames[0]).predictions[0].image
         loops["maps"] = lambda _: maps.draw(crop)
         return Figures(len(frames), stages, measure(loops, frames, rounds), "floor")
@@ -203,7 +206,7 @@ def tutorial() -> Callable[[Frame], object]:
     import_tensorflow()
     import keras
 
-    model = keras.models.load_model(open_models(synced.models_folder()).current("digits") / "model.keras")
+    model = keras.models.load_model(default_models().current("digits") / "model.keras")
 
     def loop(frame: Frame) -> object:
         gray = cv2.cvtColor(frame.image_bgr, cv2.COLOR_BGR2GRAY)

@@ -3,7 +3,6 @@
 python -m benchmarks.sample_cost
 """
 
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -14,12 +13,12 @@ import pandas as pd
 
 from benchmarks.report import table
 from recognizer.preprocess import pose
-from recognizer.registry.synced import open_models
+from recognizer.registry.store import ModelStore
 from recognizer.samples.png import encoded
 from recognizer.samples.sample import Sample, new_sample
 from recognizer.samples.store import Samples
 from recognizer.subjects.hands import HAND
-from recognizer.system import machine, paths
+from recognizer.system import machine
 from recognizer.system.terminal import exit_on_error
 from recognizer.values import Box, Frame, Hand, Region
 from training.lessons import learn
@@ -43,15 +42,15 @@ def report() -> str:
     learned: list[tuple[float, ...]] = []
     for count in COUNTS:
         with tempfile.TemporaryDirectory() as name:
-            captures, models = Path(name) / "captures", Path(name) / "models"
-            store = filled(captures, count)
+            models = ModelStore(Path(name) / "models")
+            store = filled(Path(name) / "captures", count)
             read, by_pandas = seconds(store.read, TASK), seconds(by_hand, store)
             counted, added = seconds(store.counts, TASK), seconds(add_one, store)
             listed.append((count, 1000 * read, 1000 * counted, 1000 * added, 1000 * by_pandas, read / by_pandas))
             if not learned:
-                learn_all(captures, models)  # what is imported for it is not what grows
+                learn_all(store, models)  # what is imported for it is not what grows
                 logistic_regression(store)
-            ours = seconds(learn_all, captures, models, rounds=1)
+            ours = seconds(learn_all, store, models, rounds=1)
             theirs = seconds(logistic_regression, store, rounds=1)
             learned.append((count, ours, theirs, ours / theirs))
     return (
@@ -93,10 +92,9 @@ def by_hand(store: Samples) -> np.ndarray:
     return np.array([np.array(cell.split(), np.float32) for cell in cells]).reshape(-1, pose.JOINTS, 3)
 
 
-def learn_all(captures: Path, models: Path) -> None:
-    os.environ[paths.CAPTURES_VARIABLE] = str(captures)
-    learn.learn(LearnSettings(TASK, samples=captures, models=models, force=True), lambda *_: None)
-    assert open_models(models).current(TASK).is_dir()
+def learn_all(store: Samples, models: ModelStore) -> None:
+    learn.learn(LearnSettings(TASK, samples=store, models=models, force=True), lambda *_: None)
+    assert models.current(TASK).is_dir()
 
 
 def logistic_regression(store: Samples) -> object:

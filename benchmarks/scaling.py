@@ -19,8 +19,8 @@ from benchmarks.frame_cost import bare_landmarker, floor, measure
 from benchmarks.report import table
 from recognizer.classifiers.network import NETWORK, Network
 from recognizer.pipeline import Pipeline, open_pipeline
-from recognizer.registry import synced
-from recognizer.registry.synced import open_models
+from recognizer.registry.synced import default_models
+from recognizer.samples.synced import default_samples
 from recognizer.sources.video import VideoFile
 from recognizer.studio.scenes import Studio
 from recognizer.system import machine
@@ -52,7 +52,7 @@ def report() -> str:
 def digits() -> str:
     """Markdown: 1 to 50 digits on a sheet."""
     by_hand, rows = contour_by_contour(), []
-    with open_pipeline("digits", synced.models_folder(), smooth=True) as pipeline:
+    with open_pipeline("digits", default_models(), default_samples(), smooth=True) as pipeline:
         for count in DIGITS:
             loops: dict[str, Callable[[Frame], object]] = {"floor": floor, "live": pipeline.step, "by hand": by_hand}
             known, ms = on_sheets(pipeline, Studio("crowd", count=count), loops)
@@ -69,7 +69,10 @@ def hands() -> str:
     """Markdown: one hand and two."""
     rows = []
     for count in HANDS:
-        with bare_landmarker() as landmarker, open_pipeline("rps", synced.models_folder(), smooth=True) as pipeline:
+        with (
+            bare_landmarker() as landmarker,
+            open_pipeline("rps", default_models(), default_samples(), smooth=True) as pipeline,
+        ):
             frames = settled(pipeline, TwoHands(count))
             for frame in frames[:3]:
                 landmarker(frame)
@@ -88,7 +91,7 @@ def sizes() -> str:
     for size_wh in SIZES:
         costs = [f"{size_wh[0]}x{size_wh[1]}"]
         for task, scene, opened in (("digits", "numbers", nullcontext(floor)), ("rps", "rps", bare_landmarker())):
-            with opened as least, open_pipeline(task, synced.models_folder(), smooth=True) as pipeline:
+            with opened as least, open_pipeline(task, default_models(), default_samples(), smooth=True) as pipeline:
                 _, ms = on_sheets(pipeline, Studio(scene, size_wh), {"least": least, "live": pipeline.step})
             costs += [ms["live"], ms["live"] / ms["least"]]
         rows.append(costs)
@@ -108,7 +111,7 @@ def sources() -> str:
         for count in SOURCES:
             with ExitStack() as stack:
                 pipelines = [
-                    stack.enter_context(open_pipeline("digits", synced.models_folder(), smooth=True))
+                    stack.enter_context(open_pipeline("digits", default_models(), default_samples(), smooth=True))
                     for _ in range(count)
                 ]
                 streams = [iter(stack.enter_context(VideoFile(video))) for _ in range(count)]
@@ -177,7 +180,7 @@ def medians(loops: dict[str, Callable[[Frame], object]], frames: Sequence[Frame]
 
 def contour_by_contour() -> Callable[[Frame], object]:
     """The tutorials' loop for a sheet full of digits, with the fastest runtime: every contour by itself."""
-    network = Network(open_models(synced.models_folder()).current("digits") / NETWORK)
+    network = Network(default_models().current("digits") / NETWORK)
 
     def loop(frame: Frame) -> object:
         gray = cv2.cvtColor(frame.image_bgr, cv2.COLOR_BGR2GRAY)

@@ -26,7 +26,8 @@ from websockets.sync.client import connect
 
 from benchmarks.report import table
 from recognizer.pipeline import open_pipeline
-from recognizer.registry import synced
+from recognizer.registry.synced import default_models
+from recognizer.samples.synced import default_samples
 from recognizer.sources.decoding import decode_image
 from recognizer.studio.scenes import STUDIO_SCENES, Studio
 from recognizer.system import machine, paths
@@ -148,7 +149,7 @@ def bare(task: str) -> Iterator[Callable[[bytes], object]]:
 
 
 def _read_pictures(pipe: Connection, task: str) -> None:
-    with open_pipeline(task, synced.models_folder(), smooth=False) as pipeline:
+    with open_pipeline(task, default_models(), default_samples(), smooth=False) as pipeline:
         while picture := pipe.recv_bytes():
             frame = Frame(decode_image(np.frombuffer(picture, np.uint8), "picture"), 0, 0.0, "picture")
             pipe.send(pipeline.step(frame).text)

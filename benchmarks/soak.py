@@ -23,8 +23,9 @@ from benchmarks.report import SECTIONS, table
 from recognizer.errors import SettingsError
 from recognizer.hot_swap import LivePipeline
 from recognizer.overlay.overlay import Overlay
-from recognizer.registry import synced
-from recognizer.registry.synced import open_models
+from recognizer.registry.store import ModelStore
+from recognizer.registry.synced import default_models, open_models
+from recognizer.samples.store import Samples
 from recognizer.sources.studio import StudioSource
 from recognizer.studio.scenes import STUDIO_SCENES
 from recognizer.system import machine, paths
@@ -45,7 +46,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--swap-every", type=float, default=60.0, metavar="S", help="seconds between two models (60)")
     parser.add_argument("--size", default="1280x720")
-    parser.add_argument("--models", type=Path, default=synced.models_folder())
+    parser.add_argument("--models", type=open_models, default=default_models())
     options = parser.parse_args()
     width, height = (int(side) for side in options.size.split("x"))
     wanted_s = 60 * options.minutes
@@ -132,7 +133,7 @@ def run(
     is_over: Callable[[Held], bool],
     swap_every_s: float,
     size_wh: tuple[int, int],
-    models: Path,
+    models: ModelStore,
     tasks: tuple[str, ...] = TASKS,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Held:
@@ -140,11 +141,11 @@ def run(
     one has taken over, however long that takes."""
     held, windows = Held(), CountedWindows()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        shipped = {task: open_models(models).current(task) for task in tasks}
+        copies, samples = ModelStore(Path(name) / "models"), Samples(Path(name) / "captures")
+        shipped = {task: models.current(task) for task in tasks}
         for task in tasks:
-            publish(folder, task, shipped[task])
-        with LivePipeline(tasks[0], folder) as live:
+            publish(copies, task, shipped[task])
+        with LivePipeline(tasks[0], copies, samples) as live:
             source = StudioSource(STUDIO_SCENES[tasks[0]], size_wh, 30.0, paced=True)
             live.on_task = lambda task: source.show(STUDIO_SCENES[task])
             window = Window(Overlay(), source.stop, gui=windows, screen=lambda: True)
@@ -177,7 +178,7 @@ def run(
                         if len(tasks) > 1 and (held.swaps + 1) % SWAPS_A_TASK == 0:
                             live.open_task(tasks[(tasks.index(live.task) + 1) % len(tasks)])
                         else:
-                            publish(folder, live.task, shipped[live.task])
+                            publish(copies, live.task, shipped[live.task])
         if not held.notes:
             raise SettingsError(
                 f"Of {held.lasted_s / 60:.3g} minutes nothing could be told: {held.swaps} models. Take more."
@@ -186,14 +187,14 @@ def run(
     return held
 
 
-def publish(models: Path, task: str, version: Path) -> None:
+def publish(models: ModelStore, task: str, version: Path) -> None:
     """The version once more, under a name of its own."""
-    with open_models(models).publishing(task) as draft:
+    with models.publishing(task) as draft:
         for part in version.iterdir():
             shutil.copy(part, draft)
-    for name in open_models(models).versions(task)[:-3]:  # a disk is not what is measured
-        if models / task / name != open_models(models).current(task):
-            open_models(models).delete(task, name)
+    for name in models.versions(task)[:-3]:  # a disk is not what is measured
+        if models.folder / task / name != models.current(task):
+            models.delete(task, name)
 
 
 def note(time_s: float, windows: CountedWindows) -> Note:

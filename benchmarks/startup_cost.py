@@ -19,11 +19,12 @@ from recognizer.tasks import TASKS
 ROUNDS = 3  # of which the median is told: the first one reads the files from the disk
 FIRST = """
 import sys
-from recognizer.registry import synced
+from recognizer.registry.synced import default_models
+from recognizer.samples.synced import default_samples
 from recognizer.pipeline import open_pipeline
 from recognizer.studio.scenes import STUDIO_SCENES, Studio
 task = sys.argv[1]
-with open_pipeline(task, synced.models_folder(), smooth=True) as pipeline:
+with open_pipeline(task, default_models(), default_samples(), smooth=True) as pipeline:
     pipeline.step(Studio(STUDIO_SCENES[task]).frame(36))
 """
 HELD = """
@@ -41,11 +42,12 @@ elif sys.argv[1] == "tutorial":
     for index in range(36, 36 + frames):
         loop(studio.frame(index))
 else:
-    from recognizer.registry import synced
+    from recognizer.registry.synced import default_models
+    from recognizer.samples.synced import default_samples
     from recognizer.pipeline import open_pipeline
         from recognizer.studio.scenes import STUDIO_SCENES, Studio
     studio = Studio(STUDIO_SCENES[sys.argv[1]])
-    with open_pipeline(sys.argv[1], synced.models_folder(), smooth=True) as pipeline:
+    with open_pipeline(sys.argv[1], default_models(), default_samples(), smooth=True) as pipeline:
         for index in range(36, 36 + frames):
             pipeline.step(studio.frame(index))
 import resource

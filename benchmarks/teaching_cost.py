@@ -25,8 +25,8 @@ from recognizer.classifiers.classifier import Classifier
 from recognizer.errors import SamplesError
 from recognizer.hot_swap import LivePipeline
 from recognizer.pipeline import open_pipeline
-from recognizer.registry import synced
-from recognizer.registry.synced import open_models
+from recognizer.registry.store import ModelStore
+from recognizer.registry.synced import default_models, open_models
 from recognizer.samples.sample import new_session
 from recognizer.samples.store import Samples
 from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
@@ -36,7 +36,6 @@ from recognizer.subjects.catalogue import subject_of
 from recognizer.subjects.hands import HAND
 from recognizer.subjects.paper import PAPER
 from recognizer.system import paths
-from recognizer.system.remote import folder_of
 from recognizer.system.terminal import exit_on_error
 from recognizer.teaching.recording import shown_region
 from recognizer.teaching.teacher import ENTER, SAMPLE_EVERY_S, Teacher
@@ -60,7 +59,7 @@ def main() -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("--subjects", nargs="+", choices=SCENES, default=[*SCENES])
     parser.add_argument("--digits", nargs="?", type=Path, const=Path(), metavar="DIR")
-    parser.add_argument("--models", type=folder_of, default=synced.models_folder())
+    parser.add_argument("--models", type=open_models, default=default_models())
     options = parser.parse_args()
     with exit_on_error():
         if options.digits is None:
@@ -75,7 +74,7 @@ def main() -> None:
 
 def report() -> str:
     """Markdown: what teaching costs for each subject, and what a new class and one's own digits bring and cost."""
-    models = synced.models_folder()
+    models = default_models()
     costs = [measure(subject, models) for subject in SCENES]
     gains = [learn_a_new_class(models)]
     folder = next((found for found in paths.data_folders() if (found / "photos" / "digits").is_dir()), None)
@@ -146,22 +145,21 @@ class Gain:
 class Workplace:
     """A folder with a copy of some models and no samples, in which the commands work until it is closed."""
 
-    def __init__(self, models: Path, *tasks: str) -> None:
+    def __init__(self, models: ModelStore, *tasks: str) -> None:
         self._folder = tempfile.TemporaryDirectory()
-        self.models, self.captures = Path(self._folder.name) / "models", Path(self._folder.name) / "captures"
-        self.models.mkdir()
+        folder = Path(self._folder.name)
+        self.models, self.store = ModelStore(folder / "models"), Samples(folder / "captures")
         for task in tasks:
-            shutil.copytree(models / task, self.models / task)
+            shutil.copytree(models.folder / task, self.models.folder / task)
         self._environment = {name: paths.chosen(name) for name in (paths.CAPTURES_VARIABLE, paths.ASSETS_VARIABLE)}
-        os.environ[paths.CAPTURES_VARIABLE] = str(self.captures)
-        self.store = Samples()
+        os.environ[paths.CAPTURES_VARIABLE] = str(self.store.folder)
 
     def hide_assets(self) -> None:
         """None are there, nor what was made of them."""
-        os.environ[paths.ASSETS_VARIABLE] = str(self.models.parent / "assets")
+        os.environ[paths.ASSETS_VARIABLE] = str(self.models.folder.parent / "assets")
 
     def learn(self, task: str) -> None:
-        learn.learn(LearnSettings(task, samples=self.captures, models=self.models, force=True), lambda *_: None)
+        learn.learn(LearnSettings(task, samples=self.store, models=self.models, force=True), lambda *_: None)
 
     def record(self, task: str, label: str, frames: Iterator[Frame]) -> None:
         """A sample of what is found in each frame."""
@@ -217,7 +215,7 @@ class Camera:
             self.times_ms.append(1000 * (time.perf_counter() - start_s))
 
 
-def measure(subject: str, models: Path) -> Cost:
+def measure(subject: str, models: ModelStore) -> Cost:
     """How long it is from Enter to the new model's first answer, and the longest that a frame took from the first sample on.
 
     It is a first lesson: what things are learned on is not there yet, and Enter comes as soon as so many samples can be.
@@ -227,7 +225,10 @@ def measure(subject: str, models: Path) -> Cost:
         if not scene.needs_assets:
             place.hide_assets()
         record_scene(place, scene, subject)
-        with LivePipeline(scene.task, place.models) as live, Teacher(live, place.models, place.store) as teacher:
+        with (
+            LivePipeline(scene.task, place.models, place.store) as live,
+            Teacher(live, place.models, place.store) as teacher,
+        ):
             camera = Camera(live, teacher, scene.pictures)
             camera.look(BEFORE)
             teacher.start_recording()
@@ -318,7 +319,7 @@ def a_card(color: str, rng: np.random.Generator) -> np.ndarray:
     return np.clip(wall + rng.normal(0, 3, wall.shape), 0, 255).astype(np.uint8)
 
 
-def learn_a_new_class(models: Path) -> Gain:
+def learn_a_new_class(models: ModelStore) -> Gain:
     """How "+" is read after 10 samples, and what that does to the digits."""
     with Workplace(models, "digits") as place:
         before = mnist_share(place.models)
@@ -326,23 +327,23 @@ def learn_a_new_class(models: Path) -> Gain:
         place.store.create_task("digits", PAPER.name, [*"0123456789", NEW])
         place.record("digits", NEW, (a_frame(a_plus(rng)) for _ in range(EACH)))
         place.learn("digits")
-        with open_pipeline("digits", place.models, smooth=False) as pipeline:
+        with open_pipeline("digits", place.models, place.store, smooth=False) as pipeline:
             read = [pipeline.step(a_frame(a_plus(rng))).text for _ in range(TESTED)]
         return Gain(NEW, EACH, TESTED, None, read.count(NEW) / TESTED, before, mnist_share(place.models))
 
 
-def learn_series(folder: Path, models: Path) -> Iterator[Gain]:
+def learn_series(folder: Path, models: ModelStore) -> Iterator[Gain]:
     """What each series' own digits bring: two thirds of each, ten at most, are learned, the others read."""
     for series in sorted(path for path in folder.iterdir() if path.is_dir()):
         learned, tested = divided(series)
         with Workplace(models, "digits") as place:
-            before, kept = share_read(tested, place.models), mnist_share(place.models)
+            before, kept = share_read(tested, place.models, place.store), mnist_share(place.models)
             place.store.create_task("digits", PAPER.name, [*"0123456789"])
             for label in sorted({label for label, _ in learned}):
                 own = (a_frame(read_image(path)) for shown, path in learned if shown == label)
                 place.record("digits", label, own)
             place.learn("digits")
-            after = share_read(tested, place.models)
+            after = share_read(tested, place.models, place.store)
             yield Gain(series.name, len(learned), len(tested), before, after, kept, mnist_share(place.models))
 
 
@@ -358,18 +359,18 @@ def divided(series: Path) -> tuple[list[tuple[str, Path]], list[tuple[str, Path]
     return learned, tested
 
 
-def share_read(pictures: list[tuple[str, Path]], models: Path) -> float:
-    with open_pipeline("digits", models, smooth=False) as pipeline:
+def share_read(pictures: list[tuple[str, Path]], models: ModelStore, samples: Samples) -> float:
+    with open_pipeline("digits", models, samples, smooth=False) as pipeline:
         right = [pipeline.step(a_frame(read_image(path))).text == label for label, path in pictures]
     return sum(right) / max(1, len(right))
 
 
-def mnist_share(models: Path) -> float | None:
+def mnist_share(models: ModelStore) -> float | None:
     """Share of MNIST's 10,000 test digits that the current digits model reads right; None where they are not at hand."""
     if not has_mnist():
         return None
     mnist = load_mnist()
-    classifier = Classifier(open_models(models).current("digits"))
+    classifier = Classifier(models.current("digits"))
     said = [classifier.run(image)[0][: len(classifier.labels)].argmax() for image in mnist.test_images]
     return float(np.mean(np.array(said) == mnist.test_labels))
 

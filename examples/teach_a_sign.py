@@ -14,6 +14,7 @@ from itertools import islice
 from recognizer import Recognizer
 from recognizer.errors import RecognizerError
 from recognizer.samples.store import Samples
+from recognizer.samples.synced import default_samples
 from recognizer.sources.opening import open_source
 from recognizer.subjects.hands import HAND
 from recognizer.teaching.capture import capture
@@ -59,7 +60,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, help="watch so many frames (default: until Ctrl-C)")
     options = parser.parse_args()
 
-    store = Samples()
+    store = default_samples()
     store.create_task(options.task, "hand", options.labels)
     for label in options.labels:
         record(store, options.task, label, options.source)

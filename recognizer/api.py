@@ -9,11 +9,11 @@ import numpy as np
 
 from recognizer.errors import SourceError
 from recognizer.pipeline import Pipeline, open_pipeline
-from recognizer.registry.synced import models_folder
+from recognizer.registry.synced import default_models, open_models
+from recognizer.samples.synced import default_samples
 from recognizer.sources.decoding import read_image
 from recognizer.sources.opening import open_source
 from recognizer.studio.scenes import STUDIO_SCENES
-from recognizer.system.remote import folder_of
 from recognizer.values import Frame, Observation
 
 __all__ = ["Recognizer"]
@@ -43,7 +43,7 @@ class Recognizer:
 
     def __init__(self, task: str = "digits", *, models: str | Path | None = None) -> None:
         self.task = task
-        self._models = models_folder() if models is None else folder_of(str(models))
+        self._models = default_models() if models is None else open_models(models)
         self._of_pictures: Pipeline | None = None
         self._watching: weakref.WeakSet[Generator[Observation]] = weakref.WeakSet()
 
@@ -140,7 +140,7 @@ class Recognizer:
                     yield pipeline.step(frame)
 
     def _open_pipeline(self, *, smooth: bool) -> Pipeline:
-        return open_pipeline(self.task, self._models, smooth=smooth)
+        return open_pipeline(self.task, self._models, default_samples(), smooth=smooth)
 
 
 def _as_frame(picture: np.ndarray | str | Path) -> Frame:

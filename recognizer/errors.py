@@ -41,5 +41,5 @@ class SubjectError(SettingsError):
     """The name of a subject that there is not."""
 
 
-class MirrorError(RecognizerError):
-    """A URL of samples or models that cannot be read or written."""
+class SyncError(RecognizerError):
+    """A URL of samples or models that cannot be pulled from or pushed to."""

@@ -12,7 +12,8 @@ from recognizer import pipeline
 from recognizer.errors import RecognizerError
 from recognizer.finders.finder import RegionFinder
 from recognizer.pipeline import Pipeline
-from recognizer.registry.synced import open_models
+from recognizer.registry.store import ModelStore
+from recognizer.samples.store import Samples
 from recognizer.subjects import hands
 from recognizer.subjects.subject import Subject
 from recognizer.system import native
@@ -29,26 +30,29 @@ class LivePipeline:
     def __init__(
         self,
         task: str,
-        models: Path,
+        models: ModelStore,
+        samples: Samples,
         *,
         say: Callable[[str], None] = lambda line: None,
         on_task: Callable[[str], None] = lambda task: None,
-        opener: Callable[[str, Path], Pipeline] | None = None,
+        opener: Callable[[str], Pipeline] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`say` takes one line for the person in front of the screen, `on_task` the name of a task that has taken over.
+        """`say` takes one line for the person in front of the screen, `on_task` the name of a task that has taken over;
+        `opener` opens the pipeline of a task, by default with its current model.
 
         Raises what `open_pipeline` raises.
         """
         self.say = say
         self.on_task = on_task
         self._models = models
+        self._samples = samples
         self._hands: RegionFinder | None = None
         self._opener = opener or self._open_for_a_stream
         self._clock = clock
         native.use_one_arena()
         self._tried = self._current_or_none(task)  # the version opened last, or refused: never opened again and again
-        self._pipeline = self._opener(task, models)
+        self._pipeline = self._opener(task)
         self._next: Pipeline | RecognizerError | None = None
         self._opening: threading.Thread | None = None
         self._looked_s = clock()
@@ -74,7 +78,7 @@ class LivePipeline:
 
     def next_task(self) -> None:
         """Go on to the next task that has a model; the picture keeps flowing while it opens."""
-        names = [name for name in task_names(self._models) if name == self.task or self._can_open(name)]
+        names = [name for name in task_names(self._models, self._samples) if name == self.task or self._can_open(name)]
         following = names[(names.index(self.task) + 1) % len(names)]
         if following == self.task:
             self.say(f"There is no other task than {self.task} with a model.")
@@ -87,8 +91,8 @@ class LivePipeline:
             self.say(f"opening {task} …")
             self._open(task)
 
-    def _open_for_a_stream(self, task: str, models: Path) -> Pipeline:
-        return pipeline.open_pipeline(task, models, smooth=True, hands=self._find_hands)
+    def _open_for_a_stream(self, task: str) -> Pipeline:
+        return pipeline.open_pipeline(task, self._models, self._samples, smooth=True, hands=self._find_hands)
 
     def _find_hands(self) -> RegionFinder:
         """What finds hands in all pipelines: MediaPipe takes long to open, and returns little of what it holds."""
@@ -100,12 +104,12 @@ class LivePipeline:
         return self._hands is not None and one.finder.uses(self._hands)
 
     def _can_open(self, task: str) -> bool:
-        return self._current_or_none(task) is not None or is_untaught(task, self._models)
+        return self._current_or_none(task) is not None or is_untaught(task, self._models, self._samples)
 
     def _current_or_none(self, task: str) -> Path | None:
         """The task's current version; None where there is none, or where it was half-written by hand."""
         try:
-            return open_models(self._models).current(task)
+            return self._models.current(task)
         except RecognizerError:
             return None
 
@@ -126,7 +130,7 @@ class LivePipeline:
 
     def _prepare(self, task: str) -> None:
         try:
-            self._next = opened = self._opener(task, self._models)
+            self._next = opened = self._opener(task)
             if self._shares_hands(opened) and self._shares_hands(self._pipeline):  # which looks for hands meanwhile
                 opened.classifier.predict([opened.subject.prepare(opened.subject.warm_up_region())])
             else:

@@ -1,5 +1,6 @@
 """The live loop: frames from a source, one observation each, to all sinks."""
 
+from collections.abc import Sequence
 from itertools import islice
 
 from recognizer.errors import SettingsError
@@ -7,6 +8,8 @@ from recognizer.hot_swap import LivePipeline
 from recognizer.overlay.drawing import several
 from recognizer.overlay.overlay import Overlay
 from recognizer.preprocess.turns import Unmirror
+from recognizer.registry.store import ModelStore
+from recognizer.samples.store import Samples
 from recognizer.settings import HEADLESS_FRAMES, Settings
 from recognizer.sinks.contact_sheet import ContactSheet
 from recognizer.sinks.csv_log import CsvLog
@@ -27,10 +30,10 @@ TAB = "\t"
 VIDEO_NAME, SHEET_NAME, CSV_NAME = "annotated.mp4", "contact-sheet.png", "predictions.csv"
 
 
-def live(settings: Settings) -> int:
+def live(settings: Settings, models: ModelStore, samples: Samples) -> int:
     """The whole program: frames from the source, through the pipeline, into the sinks."""
     unmirror = Unmirror(settings.unmirror)
-    with CtrlC() as ctrl_c, LivePipeline(settings.task, settings.models) as pipeline:
+    with CtrlC() as ctrl_c, LivePipeline(settings.task, models, samples) as pipeline:
         asked = _source_asked(settings)
         spec = f"studio:{studio_scene(pipeline)}" if asked == "studio" else asked
         headless = _is_headless(settings)
@@ -41,7 +44,7 @@ def live(settings: Settings) -> int:
             mirror = source.live and not is_drawn if settings.mirror is None else settings.mirror
             overlay = Overlay(mirror=mirror)
             limit = settings.max_frames or (HEADLESS_FRAMES if headless and (source.live or is_drawn) else None)
-            with open_sinks(_sinks(settings, pipeline, overlay, source, headless, unmirror)) as sinks:
+            with open_sinks(_sinks(settings, pipeline, models, samples, overlay, source, headless, unmirror)) as sinks:
                 for frame in islice(ctrl_c.frames(source), limit):
                     observation = pipeline.step(unmirror(frame))
                     for sink in sinks:
@@ -80,19 +83,24 @@ def studio_scene(pipeline: LivePipeline) -> str:
 def _sinks(
     settings: Settings,
     pipeline: LivePipeline,
+    models: ModelStore,
+    samples: Samples,
     overlay: Overlay,
     source: Source,
     headless: bool,
     unmirror: Unmirror,
-) -> list[Sink]:
-    if not headless:
-        *watchers, window = (
-            _game(settings, overlay, source)
-            if settings.play
-            else _workbench(settings, pipeline, overlay, source, unmirror)
-        )
-        pipeline.say = window.say
-        return [*watchers, window]
+) -> Sequence[Sink]:
+    """Where observations go: into files, a game, or the window in which one teaches."""
+    if headless:
+        return _files(settings, overlay, source)
+    if settings.play:
+        return _game(settings, pipeline, overlay, source)
+    teacher = Teacher(pipeline, models, samples)
+    return _workbench(settings, pipeline, teacher, overlay, source, unmirror)
+
+
+def _files(settings: Settings, overlay: Overlay, source: Source) -> Sequence[Sink]:
+    """What a run without a window writes."""
     return [
         VideoWriter(settings.output / VIDEO_NAME, overlay, fps=source.fps or settings.fps),
         ContactSheet(settings.output / SHEET_NAME, overlay),
@@ -101,22 +109,22 @@ def _sinks(
 
 
 def _workbench(
-    settings: Settings, pipeline: LivePipeline, overlay: Overlay, source: Source, unmirror: Unmirror
-) -> tuple[Teacher, MapsPanel, Window]:
+    settings: Settings, pipeline: LivePipeline, teacher: Teacher, overlay: Overlay, source: Source, unmirror: Unmirror
+) -> Sequence[Sink]:
     """The window in which tasks are changed, samples recorded and models trained."""
-    teacher = Teacher(pipeline, settings.models)
     maps = MapsPanel(pipeline)
     overlay.extra = several(TeachPanel(teacher), maps)
     actions = {TAB: pipeline.next_task, "f": maps.toggle, "x": unmirror.toggle, **teacher.actions}
     window = Window(overlay, source.stop, screenshot_dir=settings.output, actions=actions, keys=teacher.key)
-    teacher.say = window.say
-    return teacher, maps, window
+    teacher.say = pipeline.say = window.say
+    return [teacher, maps, window]
 
 
-def _game(settings: Settings, overlay: Overlay, source: Source) -> tuple[Referee, Window]:
+def _game(settings: Settings, pipeline: LivePipeline, overlay: Overlay, source: Source) -> Sequence[Sink]:
     """The window in which rock, paper, scissors is played."""
     game = RockPaperScissors()
     overlay.extra = ScoreBoard(game)
     actions = {" ": game.start, "r": game.restart}
     window = Window(overlay, source.stop, screenshot_dir=settings.output, actions=actions, help_line=HELP_LINE)
-    return Referee(game), window
+    pipeline.say = window.say
+    return [Referee(game), window]

@@ -7,12 +7,12 @@ from typing import Self
 from recognizer.errors import ModelError, SettingsError, SubjectError
 from recognizer.finders.finder import RegionFinder
 from recognizer.registry import card
-from recognizer.registry.synced import open_models
+from recognizer.registry.store import ModelStore
 from recognizer.samples.store import Samples
 from recognizer.smoothing import Smoother
 from recognizer.subjects.catalogue import subject_of
 from recognizer.subjects.subject import Labeller, OpenFinder, Subject, UntrainedClassifier
-from recognizer.tasks import has_model, shipped_and_own
+from recognizer.tasks import shipped_and_own
 from recognizer.values import Frame, Observation
 
 
@@ -62,17 +62,19 @@ class Pipeline:
         self.close()
 
 
-def open_pipeline(task: str, models: Path, *, smooth: bool, hands: OpenFinder | None = None) -> Pipeline:
+def open_pipeline(
+    task: str, models: ModelStore, samples: Samples, *, smooth: bool, hands: OpenFinder | None = None
+) -> Pipeline:
     """The pipeline of a task with its current model; `smooth` for frames of one stream, not for single pictures.
 
     `hands` is asked for what finds hands in the stream, where the task is of hands.
 
     Raises SettingsError for an unknown task, ModelError, and AssetError where a hand's joints cannot be found.
     """
-    own = {one.name: one for one in Samples().tasks()}
+    own = {one.name: one for one in samples.tasks()}
     if task not in (names := shipped_and_own(models, own)):
         raise SettingsError(f"There is no task {task!r}. Tasks: {', '.join(names)}.")
-    folder = None if task in own and not has_model(models, task) else open_models(models).current(task)
+    folder = None if task in own and not models.has(task) else models.current(task)
     subject = _subject_of(task, card.read_card(folder).subject if folder else own[task].subject)
     return Pipeline(
         task,

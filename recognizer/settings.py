@@ -14,7 +14,6 @@ class Settings:
 
     source: str = "auto"  # "auto", a camera's number, studio, a file, a folder or a URL
     task: str = "digits"
-    models: Path = Path("models")
     size_wh: tuple[int, int] = (1280, 720)  # pixels asked of cameras and of the studio
     fps: float = 30.0  # frames a second asked of cameras and of the studio
     mirror: bool | None = None  # None: mirrored for a camera, as a person expects of a mirror, plain for the rest

@@ -14,8 +14,8 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from recognizer.errors import ModelError
-from recognizer.registry import synced
-from recognizer.registry.synced import open_models
+from recognizer.registry.store import ModelStore
+from recognizer.registry.synced import default_models
 from tests.helpers.machine import landmarker_path, mounted
 from tests.helpers.running_server import Served, running_server
 from tests.helpers.waiting import HANG_S
@@ -138,7 +138,7 @@ def own_captures(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A running server with samples and models of its own, skipping where no digits model has been published yet."""
     try:
-        open_models(synced.models_folder()).current("digits")
+        default_models().current("digits")
     except ModelError as error:
         pytest.skip(f"needs the digits model: {error}")
     folder = tmp_path_factory.mktemp("served")
@@ -156,22 +156,22 @@ def eager() -> Iterator[None]:
 
 
 @pytest.fixture
-def published_models() -> Path:
-    """The folder with the shipped models, skipping where no digits model has been published yet."""
-    models = synced.models_folder()
+def published_models() -> ModelStore:
+    """The shipped models, skipping where no digits model has been published yet."""
+    models = default_models()
     try:
-        open_models(models).current("digits")
+        models.current("digits")
     except ModelError as error:
         pytest.skip(f"needs the digits model: {error}")
     return models
 
 
 @pytest.fixture
-def hand_models(published_models: Path) -> Path:
+def hand_models(published_models: ModelStore) -> ModelStore:
     """The same, skipping where the hand model or MediaPipe is missing."""
     landmarker_path()
     try:
-        open_models(published_models).current("rps")
+        published_models.current("rps")
     except ModelError as error:
         pytest.skip(f"needs the model of rps: {error}")
     return published_models

@@ -7,6 +7,9 @@ import pytest
 from recognizer.errors import ModelError, SettingsError
 from recognizer.finders.writing import WritingFinder
 from recognizer.pipeline import Pipeline, open_pipeline
+from recognizer.registry.store import ModelStore
+from recognizer.registry.synced import open_models
+from recognizer.samples.synced import default_samples
 from recognizer.smoothing import Smoother
 from recognizer.studio.scenes import Studio
 from recognizer.subjects.paper import PAPER, without_unlikely
@@ -231,21 +234,21 @@ def test_the_finder_and_the_pipeline_read_a_drawn_number_in_order() -> None:
 
 def test_an_unknown_task_names_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="'chess'. Tasks: digits"):
-        open_pipeline("chess", tmp_path, smooth=False)
+        open_pipeline("chess", open_models(tmp_path), default_samples(), smooth=False)
 
 
 def test_a_task_without_a_model_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="No model for the task digits"):
-        open_pipeline("digits", tmp_path, smooth=False)
+        open_pipeline("digits", open_models(tmp_path), default_samples(), smooth=False)
 
 
-def test_pictures_are_judged_by_themselves_and_streams_over_time(published_models: Path) -> None:
-    assert open_pipeline("digits", published_models, smooth=False).smoother is None
-    assert open_pipeline("digits", published_models, smooth=True).smoother is not None
+def test_pictures_are_judged_by_themselves_and_streams_over_time(published_models: ModelStore) -> None:
+    assert open_pipeline("digits", published_models, default_samples(), smooth=False).smoother is None
+    assert open_pipeline("digits", published_models, default_samples(), smooth=True).smoother is not None
 
 
-def test_numbers_held_to_the_studios_camera_are_read(published_models: Path) -> None:
-    pipeline = open_pipeline("digits", published_models, smooth=False)
+def test_numbers_held_to_the_studios_camera_are_read(published_models: ModelStore) -> None:
+    pipeline = open_pipeline("digits", published_models, default_samples(), smooth=False)
     studio = Studio("digits", (1280, 720))
     frames = [studio.frame(middle_of_card(card)) for card in range(10)]
     wrong = [
@@ -256,8 +259,8 @@ def test_numbers_held_to_the_studios_camera_are_read(published_models: Path) -> 
     assert len(wrong) <= 3, wrong
 
 
-def test_every_digit_written_in_the_middle_of_a_sheet_is_read(published_models: Path) -> None:
-    pipeline = open_pipeline("digits", published_models, smooth=False)
+def test_every_digit_written_in_the_middle_of_a_sheet_is_read(published_models: ModelStore) -> None:
+    pipeline = open_pipeline("digits", published_models, default_samples(), smooth=False)
     right = 0
     for digit in range(10):
         for seed in (0, 1):
@@ -267,16 +270,16 @@ def test_every_digit_written_in_the_middle_of_a_sheet_is_read(published_models: 
     assert right >= 18
 
 
-def test_blank_paper_gets_no_label(published_models: Path) -> None:
-    pipeline = open_pipeline("digits", published_models, smooth=False)
+def test_blank_paper_gets_no_label(published_models: ModelStore) -> None:
+    pipeline = open_pipeline("digits", published_models, default_samples(), smooth=False)
     studio = Studio("blank", (1280, 720))
     texts = [pipeline.step(studio.frame(middle_of_card(card))).text for card in range(6)]
     texts += [pipeline.step(as_frame(paper(shade=shade))).text for shade in (10, 120, 240)]
     assert texts == [""] * 9
 
 
-def test_noise_gets_no_label(published_models: Path) -> None:
-    pipeline = open_pipeline("digits", published_models, smooth=False)
+def test_noise_gets_no_label(published_models: ModelStore) -> None:
+    pipeline = open_pipeline("digits", published_models, default_samples(), smooth=False)
     rng = np.random.default_rng(1)
     pictures = [rng.integers(0, 256, (240, 320)).astype(np.uint8) for _ in range(5)]
     pictures += [rng.normal(150, deviation, (480, 640)).clip(0, 255).astype(np.uint8) for deviation in (5, 10, 20, 40)]

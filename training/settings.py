@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from recognizer.errors import SettingsError
-from recognizer.registry import synced
+from recognizer.registry.store import ModelStore
+from recognizer.registry.synced import default_models, open_models
+from recognizer.samples.store import Samples
+from recognizer.samples.synced import default_samples
 from recognizer.subjects.catalogue import SUBJECTS
 from recognizer.subjects.hands import HAND
 from recognizer.system import paths
@@ -45,8 +48,8 @@ class LearnSettings:
     network: str | None = None  # "vgg16": learn hands from their pictures
     backbone: str | None = None  # of keras.applications
     force: bool = False  # publish what did no better, too
-    samples: Path | None = None  # None: the folder that the environment names
-    models: Path = field(default_factory=synced.models_folder)
+    samples: Samples = field(default_factory=default_samples)
+    models: ModelStore = field(default_factory=default_models)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -68,7 +71,7 @@ class DigitsSettings:
     start: Path | None = None  # a version to go on from with the later stages, and to mix with
     limit: int | None = None  # of MNIST's digits
     seed: int = 0
-    models: Path = field(default_factory=synced.models_folder)
+    models: ModelStore = field(default_factory=default_models)
     runs: Path = field(default_factory=paths.runs)
 
     def __post_init__(self) -> None:
@@ -93,7 +96,7 @@ class SignsSettings:
     augment: float | None = None  # share of the hands that are shown changed
     keep: float | None = None  # share of right readings that get a label
     seed: int = 0
-    models: Path = field(default_factory=synced.models_folder)
+    models: ModelStore = field(default_factory=default_models)
     runs: Path = field(default_factory=paths.runs)
 
     def __post_init__(self) -> None:
@@ -132,7 +135,7 @@ class TrainSettings:
     side: int = 48  # pixels that pictures are scaled to
     copies: int | None = None  # changed ones of each picture
     fine_tune: int | None = None  # epochs with the last block unfrozen
-    models: Path = field(default_factory=synced.models_folder)
+    models: ModelStore = field(default_factory=default_models)
     runs: Path = field(default_factory=paths.runs)
 
     def __post_init__(self) -> None:
@@ -179,7 +182,7 @@ class TableSettings:
     limit: int | None = None
     epochs: int | None = None  # at most, for every network
     runs: Path = field(default_factory=paths.runs)
-    models: Path = field(default_factory=lambda: paths.runs() / "models")
+    models: ModelStore = field(default_factory=lambda: open_models(paths.runs() / "models"))
     results: Path = TABLE
     write: bool = False  # train nothing
     cluster: str | None = None  # a Ray head's address, "" for the one that runs here; None: without a cluster
@@ -229,7 +232,7 @@ class EvaluateSettings:
     kind: str | None = None  # of KINDS, of hand signs; None: all
     every: int = 1  # each such test picture of the table of kinds
     results: Path = KINDS_TABLE
-    models: Path = field(default_factory=synced.models_folder)
+    models: ModelStore = field(default_factory=default_models)
     runs: Path = field(default_factory=paths.runs)
 
     def __post_init__(self) -> None:

@@ -14,7 +14,8 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from recognizer.commands.options import Parser, add_models
-from recognizer.registry import assets, synced
+from recognizer.registry import assets
+from recognizer.registry.store import ModelStore
 from recognizer.system import paths
 from recognizer.system.terminal import SOME_FAILED
 
@@ -38,9 +39,9 @@ class Check:
     remedy: str = ""
 
 
-def report(models_dir: Path, data_dirs: tuple[Path, ...] = ()) -> int:
+def report(models: ModelStore, data_dirs: tuple[Path, ...] = ()) -> int:
     """Print all checks; return 0, or 1 when something keeps the digit recognizer from running."""
-    found = checks(models_dir, data_dirs)
+    found = checks(models, data_dirs)
     for check in found:
         mark = {True: "ok", None: "note", False: "FAIL"}[check.ok]
         _say(f"{mark:<4}  {check.name}: {check.detail}" + (f"  -> {check.remedy}" if check.remedy else ""))
@@ -49,7 +50,7 @@ def report(models_dir: Path, data_dirs: tuple[Path, ...] = ()) -> int:
     return SOME_FAILED if failed else 0
 
 
-def checks(models_dir: Path, data_dirs: tuple[Path, ...] = ()) -> list[Check]:
+def checks(models: ModelStore, data_dirs: tuple[Path, ...] = ()) -> list[Check]:
     """Everything that is worth a look, most basic first. data_dirs: default, RECOGNIZER_DATA and data/."""
     return [
         check_python(),
@@ -57,7 +58,7 @@ def checks(models_dir: Path, data_dirs: tuple[Path, ...] = ()) -> list[Check]:
         check_opencv(),
         check_screen(),
         check_cameras(),
-        *check_models(models_dir),
+        *check_models(models),
         *check_assets(),
         check_mediapipe(),
         *check_data(data_dirs or paths.data_folders()),
@@ -149,14 +150,14 @@ def check_cameras() -> Check:
     return Check("cameras", None, "none opens, the studio stands in", webcam.why_no_camera(there[0] if there else 0))
 
 
-def check_models(models_dir: Path) -> list[Check]:
+def check_models(models: ModelStore) -> list[Check]:
     """The current model of every task; digits are looked for in any case."""
-    synced.open_models(models_dir).refresh()
+    models.refresh()
     try:
-        tasks = {path.parent.name for path in models_dir.glob("*/current.json")}
+        tasks = {path.parent.name for path in models.folder.glob("*/current.json")}
     except OSError:
         tasks = set()
-    return [check_model(models_dir, task) for task in sorted(tasks | {"digits"})]
+    return [check_model(models.folder, task) for task in sorted(tasks | {"digits"})]
 
 
 def check_model(models_dir: Path, task: str) -> Check:

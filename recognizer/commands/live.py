@@ -42,7 +42,6 @@ def run(words: Sequence[str]) -> int:
     settings = Settings(
         source=options.source,
         task=options.task,
-        models=options.models,
         size_wh=_size_wh(options.size),
         fps=options.fps,
         mirror=options.mirror,
@@ -52,9 +51,11 @@ def run(words: Sequence[str]) -> int:
         max_frames=options.max_frames,
         output=options.output,
     )
-    from recognizer.loop import live  # only now: --help answers before OpenCV is loaded
+    # only now: --help answers before OpenCV is loaded
+    from recognizer.loop import live
+    from recognizer.samples.synced import default_samples
 
-    return live(settings)
+    return live(settings, options.models, default_samples())
 
 
 def _size_wh(text: str) -> tuple[int, int]:

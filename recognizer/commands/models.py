@@ -9,7 +9,6 @@ from recognizer.commands.options import Parser, Word, add_models, add_task, run_
 from recognizer.errors import RecognizerError
 from recognizer.registry import card as registry_card
 from recognizer.registry.archive import import_zip
-from recognizer.registry.synced import open_models
 
 
 def run(words: Sequence[str]) -> int:
@@ -24,11 +23,11 @@ def _list(words: Sequence[str]) -> int:
     add_models(parser)
     options = parser.parse_args(words)
     models = options.models
-    tasks = open_models(models).tasks() if options.task is None else [options.task]
+    tasks = models.tasks() if options.task is None else [options.task]
     for task in tasks:
-        names = open_models(models).versions(task)
+        names = models.versions(task)
         try:
-            running = open_models(models).current(task).name
+            running = models.current(task).name
         except RecognizerError:  # a pointer to what is gone: the others can still be looked at
             running = None
         if options.json:
@@ -37,9 +36,9 @@ def _list(words: Sequence[str]) -> int:
             continue
         print(task)
         for name in names:
-            print(f"  {'*' if name == running else ' '} {name}  {_summary(models / task / name)}")
+            print(f"  {'*' if name == running else ' '} {name}  {_summary(models.folder / task / name)}")
     if not tasks and not options.json:
-        print(f"No model in {models} yet. Train one: python -m recognizer learn TASK")
+        print(f"No model in {models.folder} yet. Train one: python -m recognizer learn TASK")
     return 0
 
 
@@ -60,12 +59,12 @@ def _show(words: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="the version's whole card")
     add_models(parser)
     options = parser.parse_args(words)
-    folder = open_models(options.models).version_folder(options.task, options.version)
+    folder = options.models.version_folder(options.task, options.version)
     card = registry_card.read_card(folder)
     if options.json:
         print(json.dumps(card.as_json(), ensure_ascii=False))
         return 0
-    running = open_models(options.models).current(options.task) == folder
+    running = options.models.current(options.task) == folder
     print(f"{options.task} {folder.name}{' (runs)' if running else ''}, {folder}")
     rows: list[tuple[str, Any]] = [("labels", ", ".join(card.labels))]
     rows += [("subject", card.subject), ("kind", card.kind), ("parameters", card.parameters)]
@@ -88,7 +87,7 @@ def _rollback(words: Sequence[str]) -> int:
     add_task(parser)
     add_models(parser)
     options = parser.parse_args(words)
-    print(f"{options.task} is back to {open_models(options.models).rollback(options.task)}")
+    print(f"{options.task} is back to {options.models.rollback(options.task)}")
     return 0
 
 
@@ -101,7 +100,7 @@ def _delete(words: Sequence[str]) -> int:
     add_models(parser)
     options = parser.parse_args(words)
     for version in options.versions:
-        open_models(options.models).delete(options.task, version)
+        options.models.delete(options.task, version)
         print(f"Deleted {version} of {options.task}")
     return 0
 
@@ -113,7 +112,7 @@ def _export(words: Sequence[str]) -> int:
     parser.add_argument("--version", help="default: the one that runs")
     add_models(parser)
     options = parser.parse_args(words)
-    folder = open_models(options.models).export(options.task, options.zip, options.version)
+    folder = options.models.export(options.task, options.zip, options.version)
     print(f"Wrote {options.zip} with {options.task} {folder.name}")
     return 0
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from recognizer.errors import SettingsError
+from recognizer.registry.synced import open_models
 from recognizer.system import paths
-from recognizer.system.remote import folder_of
 
 PROGRAM = "python -m recognizer"
 HELP = ("-h", "--help")
@@ -65,18 +65,10 @@ def add_task(parser: argparse.ArgumentParser) -> None:
 
 
 def add_models(parser: argparse.ArgumentParser) -> None:
-    """`--models`, as a folder."""
+    """`--models`, as a ModelStore."""
     parser.add_argument(
-        "--models", type=folder_of, default=paths.models(), metavar="FOLDER",
+        "--models", type=open_models, default=paths.models(), metavar="FOLDER",
         help="of the trained models, or its URL (default: RECOGNIZER_MODELS, else models/)",
-    )  # fmt: skip
-
-
-def add_samples(parser: argparse.ArgumentParser) -> None:
-    """`--samples`, as a folder; None where it is left out."""
-    parser.add_argument(
-        "--samples", type=folder_of, metavar="FOLDER",
-        help="of the captured samples, or its URL (default: RECOGNIZER_CAPTURES, else data/captures/)",
     )  # fmt: skip
 
 

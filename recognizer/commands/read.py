@@ -12,6 +12,7 @@ from recognizer.commands.options import Parser, add_models
 from recognizer.errors import SourceError
 from recognizer.overlay.overlay import Overlay
 from recognizer.pipeline import Pipeline, open_pipeline
+from recognizer.samples.synced import default_samples
 from recognizer.sinks.png import write_png
 from recognizer.sources.decoding import read_image
 from recognizer.sources.pictures import in_natural_order, picture_files
@@ -30,7 +31,7 @@ def run(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
     names = [file for name in options.names for file in expanded(name, shell_expands=os.name != "nt")]
     index, failed = 0, False
-    with open_pipeline(options.task, options.models, smooth=False) as pipeline:
+    with open_pipeline(options.task, options.models, default_samples(), smooth=False) as pipeline:
         for name in names:
             try:
                 files = pictures_of(name)

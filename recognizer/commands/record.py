@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from recognizer.commands.options import Parser, add_models, add_samples, add_task, at_least_1
+from recognizer.commands.options import Parser, add_models, add_task, at_least_1
+from recognizer.commands.samples_option import add_samples
 from recognizer.samples.sample import clean_label
-from recognizer.samples.store import Samples
 from recognizer.sources.opening import open_source
 from recognizer.subjects.catalogue import subject_of
 from recognizer.system.ctrl_c import CtrlC
@@ -30,7 +30,7 @@ def record(words: Sequence[str]) -> int:
     add_samples(parser)
     add_models(parser)
     options = parser.parse_args(words)
-    store = Samples(options.samples)
+    store = options.samples
     task = task_to_record(store, options.models, options.task)
     label = clean_label(options.label)
     if label not in task.labels:

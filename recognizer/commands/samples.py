@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from recognizer.commands.options import Parser, Word, add_samples, add_task, at_least_1, run_word
+from recognizer.commands.options import Parser, Word, add_task, at_least_1, run_word
 from recognizer.commands.record import record
 from recognizer.commands.sample_sheet import EACH, contact_sheet
+from recognizer.commands.samples_option import add_samples
 from recognizer.errors import SamplesError
 from recognizer.overlay.text import missing_fonts
 from recognizer.samples.archive import Imported, export_zip, import_zip
@@ -35,7 +36,7 @@ def _list(words: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object a task and line")
     add_samples(parser)
     options = parser.parse_args(words)
-    store = Samples(options.samples)
+    store = options.samples
     tasks = store.tasks() if options.task is None else [store.task(options.task)]
     samples = store.read()
     for task in tasks:
@@ -72,7 +73,7 @@ def _show(words: Sequence[str]) -> int:
     parser.add_argument("--output", type=Path, metavar="PNG", help="default output/samples-TASK.png")
     add_samples(parser)
     options = parser.parse_args(words)
-    store = Samples(options.samples)
+    store = options.samples
     task = store.task(options.task).name
     sheet, missing = contact_sheet(store, task, label=options.label, each=options.each)
     path = options.output or Path("output") / f"samples-{task}.png"
@@ -95,7 +96,7 @@ def _relabel(words: Sequence[str]) -> int:
     _add_choice(parser)
     add_samples(parser)
     options = parser.parse_args(words)
-    store = Samples(options.samples)
+    store = options.samples
     if options.sample or options.session:
         count = store.relabel(_chosen(store, options), options.to)
     else:
@@ -114,7 +115,7 @@ def _delete(words: Sequence[str]) -> int:
     _add_choice(parser)
     add_samples(parser)
     options = parser.parse_args(words)
-    store = Samples(options.samples)
+    store = options.samples
     if options.sample or options.session:
         count = store.delete(_chosen(store, options))
     elif options.label is not None:
@@ -135,7 +136,7 @@ def _merge(words: Sequence[str]) -> int:
     parser.add_argument("into", metavar="INTO", help="another task of the same subject")
     add_samples(parser)
     options = parser.parse_args(words)
-    count = Samples(options.samples).merge(options.task, options.into)
+    count = options.samples.merge(options.task, options.into)
     print(f"Moved {count} samples of {options.task} into {options.into}")
     return 0
 
@@ -146,7 +147,7 @@ def _export(words: Sequence[str]) -> int:
     parser.add_argument("zip", type=Path, metavar="ZIP", help="the file to write")
     add_samples(parser)
     options = parser.parse_args(words)
-    left_out = export_zip(Samples(options.samples), options.zip, options.tasks or None)
+    left_out = export_zip(options.samples, options.zip, options.tasks or None)
     print(f"Wrote {options.zip}")
     return _told(left_out)
 
@@ -161,7 +162,7 @@ def _import(words: Sequence[str]) -> int:
     parser.add_argument("--subject", choices=SUBJECTS, help="of a task that is new")
     add_samples(parser)
     options = parser.parse_args(words)
-    store = Samples(options.samples)
+    store = options.samples
     if not options.path.exists():
         raise SamplesError(f"{options.path} is not there. Give a zip of samples export, or a folder of label/picture.")
     if not options.path.is_dir():
@@ -187,7 +188,7 @@ def _verify(words: Sequence[str]) -> int:
     )
     add_samples(parser)
     options = parser.parse_args(words)
-    store = Samples(options.samples)
+    store = options.samples
     problems = verify(store)
     if not problems:
         print(f"{len(store.read())} samples in {store.folder}: all is well")

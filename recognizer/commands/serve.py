@@ -1,15 +1,14 @@
 """`recognizer serve`: a server that runs until Ctrl-C."""
 
-import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
-from recognizer.commands.options import Parser, add_models, add_samples
+from recognizer.commands.options import Parser, add_models
+from recognizer.commands.samples_option import add_samples
 from recognizer.serve.cluster import serve_on_cluster
 from recognizer.serve.one_machine import serve
 from recognizer.serve.settings import ServeSettings, is_loopback
-from recognizer.system import paths
 
 
 def run(words: Sequence[str]) -> int:
@@ -33,8 +32,6 @@ def run(words: Sequence[str]) -> int:
         help="on the Ray cluster whose head is at ADDRESS, else on the one that runs here, else on this machine's cores",
     )  # fmt: skip
     options = parser.parse_args(words)
-    if options.samples:
-        os.environ[paths.CAPTURES_VARIABLE] = str(options.samples)  # for the processes that read pictures, too
     token = options.token
     if token is None and not is_loopback(options.host):
         token = secrets.token_urlsafe(24)
@@ -43,11 +40,10 @@ def run(words: Sequence[str]) -> int:
         port=options.port,
         token=token,
         workers=options.workers,
-        models=options.models,
         names=tuple(options.name),
         certificate=options.certificate,
         key=options.key,
     )
     if options.cluster is not None:
-        return serve_on_cluster(settings, options.cluster)
-    return serve(settings)
+        return serve_on_cluster(settings, options.models, options.samples, options.cluster)
+    return serve(settings, options.models, options.samples)

@@ -2,16 +2,15 @@
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
-from recognizer.commands.options import Parser, Word, add_models, add_samples, run_word
+from recognizer.commands.options import Parser, Word, add_models, run_word
+from recognizer.commands.samples_option import add_samples
 from recognizer.errors import ModelError
 from recognizer.registry import card
-from recognizer.registry.synced import open_models
+from recognizer.registry.store import ModelStore
 from recognizer.samples.sample import Task
-from recognizer.samples.store import Samples
 from recognizer.subjects.catalogue import SUBJECTS
-from recognizer.tasks import TASKS, has_model, shipped_and_own
+from recognizer.tasks import TASKS, shipped_and_own
 
 
 def run(words: Sequence[str]) -> int:
@@ -26,7 +25,7 @@ def _list(words: Sequence[str]) -> int:
     add_models(parser)
     add_samples(parser)
     options = parser.parse_args(words)
-    own = {task.name: task for task in Samples(options.samples).tasks()}
+    own = {task.name: task for task in options.samples.tasks()}
     for name in shipped_and_own(options.models, own):
         state = _state(name, options.models)
         subject, labels = _subject_and_labels(name, options.models, own)
@@ -38,16 +37,16 @@ def _list(words: Sequence[str]) -> int:
     return 0
 
 
-def _state(name: str, models: Path) -> str:
-    if not has_model(models, name):
+def _state(name: str, models: ModelStore) -> str:
+    if not models.has(name):
         return "shipped, its model is not here" if name in TASKS else "waiting for a first model"
     return "shipped" if name in TASKS else "user-trained"
 
 
-def _subject_and_labels(name: str, models: Path, own: dict[str, Task]) -> tuple[str | None, list[str]]:
+def _subject_and_labels(name: str, models: ModelStore, own: dict[str, Task]) -> tuple[str | None, list[str]]:
     """What the task's model says, or else its samples; nothing where the model is damaged: doctor says more."""
     try:
-        content = card.read_card(open_models(models).current(name))
+        content = card.read_card(models.current(name))
         return content.subject, list(content.labels)
     except ModelError:
         return (own[name].subject, list(own[name].labels)) if name in own else (None, [])
@@ -64,7 +63,7 @@ def _new(words: Sequence[str]) -> int:
     add_samples(parser)
     options = parser.parse_args(words)
     labels = [word for word in options.labels.split(",") if word.strip()]
-    task = Samples(options.samples).create_task(options.name, options.subject, labels)
+    task = options.samples.create_task(options.name, options.subject, labels)
     print(f"Made {task.name} ({task.subject}): {', '.join(task.labels)}")
     return 0
 

@@ -8,13 +8,13 @@ from pathlib import Path, PurePosixPath
 
 from recognizer.errors import ModelError
 from recognizer.registry.card import CARD, read_card
-from recognizer.registry.synced import open_models
+from recognizer.registry.store import ModelStore
 
 ZIP_LIMIT = 1 << 30  # bytes unpacked: ten times the largest network that can be taken; more is a bomb
 NETWORKS = ("model.tflite", "neighbours.npz")  # one of them is what answers
 
 
-def import_zip(models: Path, task: str, path: Path) -> str:
+def import_zip(models: ModelStore, task: str, path: Path) -> str:
     """Add the version in the zip to the task, whole or not at all, make it the current one, and return its new name.
 
     Raises ModelError for what is no such zip, and for what cannot be the name of a task.
@@ -30,13 +30,13 @@ def import_zip(models: Path, task: str, path: Path) -> str:
                 f"{path} holds no {CARD} with a network. Give a zip of: python -m recognizer models export"
             )
         contents = {name: archive.read(info) for name, info in members.items()}  # all of it, before anything is written
-    with open_models(models).publishing(task) as draft:
+    with models.publishing(task) as draft:
         for name, content in contents.items():
             target = draft / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
         read_card(draft)  # a damaged one is not published
-    return open_models(models).current(task).name
+    return models.current(task).name
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:

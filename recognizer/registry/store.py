@@ -6,7 +6,6 @@ model, whatever is stopped when.
 
 import contextlib
 import json
-import secrets
 import shutil
 import tempfile
 import time
@@ -32,16 +31,23 @@ LEFT_AFTER_S = 24 * 3600.0  # nothing is written or deleted for that long: what 
 class ModelStore:
     """The trained models in a folder of this machine."""
 
-    alone = True  # no other machine publishes into it
-
     def __init__(self, folder: Path):
-        self.folder = folder
+        self._folder = folder
+
+    @property
+    def folder(self) -> Path:
+        """Where the models are on this machine."""
+        return self._folder
 
     def refresh(self) -> None:
-        """Fetch what other machines have published."""
+        """Called before each read; a store that other machines share pulls here."""
 
     def push(self) -> None:
-        """Send what was changed here to where other machines find it."""
+        """Called after each change; a store that other machines share sends it here."""
+
+    def version_suffix(self) -> str:
+        """What a new version's name ends with; a store that other machines share makes it unique."""
+        return ""
 
     def tasks(self) -> list[str]:
         """Names of the tasks that have a current model, sorted."""
@@ -49,7 +55,7 @@ class ModelStore:
         return sorted(path.parent.name for path in self.folder.glob(f"*/{CURRENT}"))
 
     def has(self, task: str) -> bool:
-        """Whether the task has a current model in the folder, as it is without a look elsewhere."""
+        """Whether the task has a current model in the folder, without a refresh."""
         return (self.folder / task / CURRENT).exists()
 
     def current(self, task: str) -> Path:
@@ -67,7 +73,7 @@ class ModelStore:
         """A folder to write a new version into: it is published when the block ends, and removed when it raises."""
         home = self.folder / task
         folder: Path | None = None
-        with _telling(home):
+        with _as_model_error(home):
             home.mkdir(parents=True, exist_ok=True)
             _sweep(home)
             draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=home))
@@ -77,7 +83,7 @@ class ModelStore:
                     raise ModelError(f"A model without {CARD} is not published.")
                 draft.chmod(0o755)
                 with self._changing():
-                    folder = home / _new_version(home, alone=self.alone)
+                    folder = home / _new_version(home, self.version_suffix())
                     draft.rename(folder)
                     _point_to(home / CURRENT, folder.name)
             except BaseException:
@@ -89,7 +95,7 @@ class ModelStore:
 
     def point_to(self, task: str, version: str) -> None:
         """Make `version` the current one; the one before is remembered for `rollback`. Raises ModelError."""
-        with _telling(self.folder / task), self._changing():
+        with _as_model_error(self.folder / task), self._changing():
             _point_to(self.folder / task / CURRENT, version)
         self.push()
 
@@ -97,7 +103,7 @@ class ModelStore:
         """Return to the version before the current one, and say which. Raises ModelError."""
         pointer = self.folder / task / CURRENT
         _read_pointer(pointer)
-        with _telling(self.folder / task), self._changing():
+        with _as_model_error(self.folder / task), self._changing():
             now = _read_pointer(pointer)
             previous = list(now.get("previous", []))
             while previous:
@@ -192,8 +198,8 @@ def _point_to(pointer: Path, version: str) -> None:
 
 
 @contextmanager
-def _telling(home: Path) -> Iterator[None]:
-    """Turns the system's refusal into one line with a remedy."""
+def _as_model_error(home: Path) -> Iterator[None]:
+    """An OSError becomes a ModelError, one line with a remedy."""
     try:
         yield
     except OSError as error:
@@ -209,9 +215,9 @@ def _version_named(pointer: Path) -> str | None:
         return None
 
 
-def _new_version(home: Path, *, alone: bool) -> str:
-    """A name that is new, on other machines too where they publish into the same place."""
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + ("" if alone else f"-{secrets.token_hex(3)}")
+def _new_version(home: Path, suffix: str) -> str:
+    """A name of now that no version in `home` has."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + suffix
     names = [stamp, *(f"{stamp}-{count}" for count in range(2, 1000))]
     return next(name for name in names if not (home / name).exists())
 

@@ -1,34 +1,44 @@
-"""Models at a URL: pulled into a local folder, pushed from it."""
+"""Trained models at a URL: pulled into a local folder, pushed from it."""
 
 import contextlib
 import json
+import secrets
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
-from recognizer.errors import MirrorError
+from recognizer.errors import SyncError
 from recognizer.registry.card import CARD
 from recognizer.registry.store import CURRENT, DELETED, DRAFT, LOCK, LOCK_WAIT_S, ModelStore
 from recognizer.system import files, paths
-from recognizer.system import remote as system_remote
-from recognizer.system.remote import Remote, check_not_emptied, fresh, is_mirror, mark_as_ours, read_state, write_state
+from recognizer.system.remote import Remote
+from recognizer.system.synced_folder import (
+    check_not_emptied,
+    is_synced,
+    local_folder,
+    mark_as_ours,
+    pull_if_due,
+    read_state,
+    write_state,
+)
 
 
 class SyncedModels(ModelStore):
-    """Models at a URL, in a folder that follows it: fetched before they are looked at, sent when they are changed."""
-
-    alone = False
+    """Models at a URL, in a local folder: pulled before they are read, pushed when they are changed."""
 
     def refresh(self) -> None:
-        fresh(self.folder, self.pull)
+        pull_if_due(self.folder, self.pull)
+
+    def version_suffix(self) -> str:
+        return f"-{secrets.token_hex(3)}"
 
     def pull(self) -> None:
         """Fetch versions that are new, drop those that were deleted there, and follow current.json."""
         state = read_state(self.folder)
-        remote = Remote(state["url"])
+        remote, known, current = Remote(state.url), state.known, dict(state.current)
         names = remote.names("")
         there = {name.removesuffix(f"/{CARD}") for name in names if name.count("/") == 2 and name.endswith(f"/{CARD}")}
-        known = set(state["known"])
         check_not_emptied(remote, known, there)
         here = _versions(self.folder)
         for version in sorted(there - known - here):
@@ -41,21 +51,21 @@ class SyncedModels(ModelStore):
         for name in sorted(names):
             if name.count("/") != 1 or not name.endswith(f"/{CURRENT}"):
                 continue
-            told = remote.get(name)
-            if told is None or told.decode(errors="replace") == state["current"].get(name):
+            data = remote.get(name)
+            if data is None or data.decode(errors="replace") == current.get(name):
                 continue
-            if not (self.folder / Path(name).parent / _version_in(told)).is_dir():
-                continue  # published since the listing: the next look fetches it
+            if not (self.folder / Path(name).parent / _version_in(data)).is_dir():
+                continue  # published since the listing: the next pull fetches it
             with files.locked(self.folder / LOCK, LOCK_WAIT_S), files.new_file(self.folder / name) as file:
-                file.write(told)
-            state["current"][name] = told.decode(errors="replace")
-        write_state(self.folder, {**state, "known": sorted(_versions(self.folder) & there)})
+                file.write(data)
+            current[name] = data.decode(errors="replace")
+        write_state(self.folder, replace(state, known=frozenset(_versions(self.folder) & there), current=current))
 
     def push(self) -> None:
-        """Send versions that are new, remove those that were deleted here, then send what current.json says now."""
+        """Send versions that are new, remove those that were deleted here, then send each changed current.json."""
         state = read_state(self.folder)
-        remote = Remote(state["url"])
-        here, known = _versions(self.folder), set(state["known"])
+        remote, known, current = Remote(state.url), state.known, dict(state.current)
+        here = _versions(self.folder)
         mark_as_ours(remote, known)
         for version in sorted(here - known):
             whole = [path for path in (self.folder / version).rglob("*") if path.is_file()]
@@ -65,22 +75,28 @@ class SyncedModels(ModelStore):
             for name in sorted(remote.names(version), key=lambda name: not name.endswith(f"/{CARD}")):
                 remote.remove(name)
         for path in sorted(self.folder.glob(f"*/{CURRENT}")):
-            name, said = path.relative_to(self.folder).as_posix(), path.read_text(encoding="utf-8")
-            if said == state["current"].get(name):
+            name, content = path.relative_to(self.folder).as_posix(), path.read_text(encoding="utf-8")
+            if content == current.get(name):
                 continue
             there = (remote.get(name) or b"").decode(errors="replace")
-            if there and there != state["current"].get(name):
-                said = _after(there, said)  # another machine has published meanwhile: one can go back to that
+            if there and there != current.get(name):
+                content = _after(there, content)  # another machine has published meanwhile: one can go back to that
                 with files.new_file(path) as file:
-                    file.write(said.encode())
-            remote.put(name, said.encode())
-            state["current"][name] = said
-        write_state(self.folder, {**state, "known": sorted(here)})
+                    file.write(content.encode())
+            remote.put(name, content.encode())
+            current[name] = content
+        write_state(self.folder, replace(state, known=frozenset(here), current=current))
 
 
-def open_models(folder: Path) -> ModelStore:
-    """The models of a folder, which may follow a URL."""
-    return SyncedModels(folder) if is_mirror(folder) else ModelStore(folder)
+def open_models(place: str | Path) -> ModelStore:
+    """The models in a folder, or at a URL. Raises SyncError."""
+    folder = local_folder(str(place))
+    return SyncedModels(folder) if is_synced(folder) else ModelStore(folder)
+
+
+def default_models() -> ModelStore:
+    """The models in the folder or at the URL that RECOGNIZER_MODELS names; else those in models/. Raises SyncError."""
+    return open_models(paths.models())
 
 
 def _versions(folder: Path) -> set[str]:
@@ -105,27 +121,23 @@ def _fetch_version(remote: Remote, folder: Path, version: str, names: list[str])
         with contextlib.suppress(FileExistsError):  # another program of this machine was faster
             draft.rename(folder / version)
     except OSError as error:
-        raise MirrorError(f"{folder / version} cannot be written ({error}). Free some space.") from error
+        raise SyncError(f"{folder / version} cannot be written ({error}). Free some space.") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _version_in(said: bytes) -> str:
+def _version_in(pointer: bytes) -> str:
+    """The version that the content of a current.json names, "?" where it names none."""
     try:
-        return str(json.loads(said)["version"])
+        return str(json.loads(pointer)["version"])
     except (ValueError, KeyError, TypeError):
         return "?"
 
 
-def _after(there: str, said: str) -> str:
-    """What current.json says here, with the version that it names there as the one before."""
+def _after(there: str, here: str) -> str:
+    """The content of current.json `here`, with the version that it names at the URL as the one before."""
     with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-        other, own = json.loads(there), json.loads(said)
+        other, own = json.loads(there), json.loads(here)
         if other["version"] != own["version"]:
             return json.dumps({**own, "previous": [*other.get("previous", []), other["version"]]}, indent=1) + "\n"
-    return said
-
-
-def models_folder() -> Path:
-    """The folder that RECOGNIZER_MODELS names, or that follows the URL there; else models/ beside the package."""
-    return system_remote.folder_of(paths.models())
+    return here

@@ -125,7 +125,7 @@ def new_sample(
     label, session = clean_label(label), checked_name("session", session)
     name = name or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(5)}"
     path = "/".join((task, session, folder_name(label), f"{name}.png"))
-    _check_nameable(path)
+    check_nameable(path)
     if hand is None:
         return Sample(path, label, task, session, now_utc(), printable(source), "", box)
     if hand.landmarks.shape != (JOINTS, 3) or not np.isfinite(hand.landmarks).all():
@@ -142,7 +142,7 @@ def now_utc() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _check_nameable(path: str) -> None:
+def check_nameable(path: str) -> None:
     """Raises SamplesError where the encoding of this system's file names has no letters for a path."""
     try:
         os.fsencode(path)

@@ -19,25 +19,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recognizer.errors import SamplesError, SubjectError
-from recognizer.samples import sample as samples_sample
-from recognizer.samples import synced
 from recognizer.samples.png import decoded, encoded
 from recognizer.samples.sample import (
     Sample,
     Task,
-    _check_nameable,
+    check_nameable,
     checked_name,
     clean_label,
     file_name,
+    file_stem,
     folder_name,
     new_sample,
     now_utc,
     unnameable,
 )
-from recognizer.samples.synced import captures_folder
 from recognizer.samples.table import COLUMNS, HEADER, as_card, as_row, parsed_line, read_card
 from recognizer.subjects.catalogue import subject_of
-from recognizer.system import files, paths, remote
+from recognizer.system import files, paths
 from recognizer.values import Frame, Region
 
 if TYPE_CHECKING:
@@ -53,26 +51,30 @@ LOCK_WAIT_S = 10.0  # the import of some thousand pictures is the longest that o
 
 
 class Samples:
-    """The store. All methods may raise SamplesError; reading works where nothing can be written."""
+    """The samples in a folder of this machine.
 
-    def __init__(self, folder: Path | None = None, *, alone: bool = False) -> None:
-        """`folder` is `captures_folder()` unless named. What a crash left is put in order, where nobody writes now.
+    All methods may raise SamplesError; reading works where nothing can be written.
+    """
 
-        A folder that follows a URL takes part in what happens there, unless it is left `alone`.
-        """
-        self.folder = captures_folder() if folder is None else folder
-        self._mirrored = not alone and remote.is_mirror(self.folder)
-        self.table_path = self.folder / TABLE
-        self.unfinished = self.folder / UNFINISHED
+    def __init__(self, folder: Path) -> None:
+        """What a crash left is put in order, where nobody writes now."""
+        self._folder = folder
+        self.table_path = folder / TABLE
+        self.unfinished = folder / UNFINISHED
         if self._is_unsettled():
             with contextlib.suppress(SamplesError), self.writing(wait_s=0):
                 pass
-        self.look_elsewhere()
 
-    def look_elsewhere(self) -> None:
-        """Have what is new at the URL fetched, where the folder follows one: now the first time, later on beside it."""
-        if self._mirrored:
-            remote.fresh(self.folder, lambda: synced.pull_samples(self.folder))
+    @property
+    def folder(self) -> Path:
+        """Where the samples are on this machine."""
+        return self._folder
+
+    def refresh(self) -> None:
+        """Called before each read and change; a store that other machines share pulls here."""
+
+    def push(self) -> None:
+        """Called after each change, under the lock; a store that other machines share sends it here."""
 
     def create_task(self, name: str, subject: str, labels: Iterable[str]) -> Task:
         """A new task; its name must differ from the others by more than capitals."""
@@ -94,26 +96,19 @@ class Samples:
 
     def tasks(self) -> list[Task]:
         """All tasks, sorted by name."""
-        self.look_elsewhere()
-        return [self.task(name) for name in self._task_names()]
+        self.refresh()
+        return [self._task(name) for name in self._task_names()]
 
     def task(self, name: str) -> Task:
         """The task of that name."""
-        name = unicodedata.normalize("NFC", name)
-        names = self._task_names()
-        if name not in names:
-            there = f"There are: {', '.join(names)}" if names else "There is none yet"
-            raise SamplesError(
-                f"No task {name} in {self.folder}. {there}. "
-                f"Make one: python -m recognizer tasks new {name} --subject hand --labels ok,stop"
-            )
-        return read_card(name, self._read(self.folder / name / CARD), str(self.folder / name / CARD))
+        self.refresh()
+        return self._task(name)
 
     def add_labels(self, name: str, labels: Iterable[str]) -> Task:
         """The task with the labels that it did not have yet."""
         cleaned = [clean_label(label) for label in labels]
         with self.writing():
-            return self._with_labels(self.task(name), cleaned)
+            return self._with_labels(self._task(name), cleaned)
 
     def add(self, task: str, label: str, region: Region, frame: Frame, session: str, source: str) -> Sample:
         """Store what the frame shows in the region, and return it once it is on the disk.
@@ -159,8 +154,8 @@ class Samples:
 
     def read(self, task: str | None = None) -> list[Sample]:
         """The samples of a task, or of all, in the order they were taken."""
-        self.look_elsewhere()
-        name = None if task is None else self.task(task).name
+        self.refresh()
+        name = None if task is None else self._task(task).name
         samples = [found for _, found in self.scan() if isinstance(found, Sample)]
         return [sample for sample in samples if name in (None, sample.task)]
 
@@ -168,7 +163,8 @@ class Samples:
         """The same as a table with the columns of samples.csv, all of them text."""
         import pandas as pd
 
-        name = None if task is None else self.task(task).name
+        self.refresh()
+        name = None if task is None else self._task(task).name
         found = [(line, sample) for line, sample in self.scan() if isinstance(sample, Sample)]
         rows = [next(csv.reader([line.decode()])) for line, sample in found if name in (None, sample.task)]
         return pd.DataFrame(rows, columns=list(COLUMNS), dtype=str)
@@ -205,7 +201,7 @@ class Samples:
     def delete_task(self, task: str) -> int:
         """Remove a task with its samples, and say how many those were. Files that are not of the store stay."""
         with self.writing():
-            name = self.task(task).name
+            name = self._task(task).name
             count = self._change(lambda sample: None if sample.task == name else sample)
             self._remove_card(name)
         return count
@@ -223,7 +219,7 @@ class Samples:
         """Give a label another word, or join it to one that is there; say how many samples changed."""
         to = clean_label(to)
         with self.writing():
-            home = self.task(task)
+            home = self._task(task)
             here = (home.name, unicodedata.normalize("NFC", label))
             if here not in {(found.task, found.label) for _, found in self.scan() if isinstance(found, Sample)}:
                 self._task_with(task, label)  # a word that someone wrote into samples.csv need not be in task.json
@@ -237,7 +233,7 @@ class Samples:
     def merge(self, task: str, into: str) -> int:
         """Move all samples and labels of a task into another one of the same subject; say how many samples moved."""
         with self.writing():
-            source, target = self.task(task), self.task(into)
+            source, target = self._task(task), self._task(into)
             if source.name == target.name:
                 raise SamplesError(f"The task {source.name} cannot be merged into itself. Name two tasks.")
             if source.subject != target.subject:
@@ -258,10 +254,10 @@ class Samples:
         deleted: Collection[str],
         deleted_tasks: Iterable[str],
     ) -> None:
-        """Do what was done elsewhere. Samples that changed or were deleted are named by their files, without .png."""
+        """Make the changes that other machines made. Changed and deleted samples are named by their files, without .png."""
 
         def changing(sample: Sample) -> Sample | None:
-            return None if (name := samples_sample.file_stem(sample.path)) in deleted else changed.get(name, sample)
+            return None if (name := file_stem(sample.path)) in deleted else changed.get(name, sample)
 
         with self.writing():
             for task in tasks:
@@ -297,7 +293,7 @@ class Samples:
                 continue
             sample = parsed_line(line)
             if isinstance(sample, Sample):
-                _check_nameable(sample.path)
+                check_nameable(sample.path)
                 name = file_name(sample.path)
                 if name in seen:
                     found.append((line, f"a second row for {name}"))
@@ -309,6 +305,7 @@ class Samples:
     @contextmanager
     def writing(self, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
         """Holds the store's lock, with all in order; the system's refusals become SamplesErrors."""
+        self.refresh()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with files.locked(self.folder / LOCK, wait_s):
@@ -316,8 +313,7 @@ class Samples:
                 self._mend_last_line()
                 self._settle()
                 yield
-                if self._mirrored:
-                    synced.push_samples(self)
+                self.push()
         except TimeoutError as error:
             raise SamplesError(f"Cannot write {self.folder}: {error.strerror}. Wait until it is done.") from error
         except OSError as error:
@@ -405,8 +401,19 @@ class Samples:
             raise SamplesError(f"{self.folder} cannot be read: {error.strerror or error}.") from error
         return sorted(name for name in names if folder_name(name) == name)
 
+    def _task(self, name: str) -> Task:
+        name = unicodedata.normalize("NFC", name)
+        names = self._task_names()
+        if name not in names:
+            there = f"There are: {', '.join(names)}" if names else "There is none yet"
+            raise SamplesError(
+                f"No task {name} in {self.folder}. {there}. "
+                f"Make one: python -m recognizer tasks new {name} --subject hand --labels ok,stop"
+            )
+        return read_card(name, self._read(self.folder / name / CARD), str(self.folder / name / CARD))
+
     def _task_with(self, name: str, label: str) -> tuple[Task, str]:
-        task, label = self.task(name), clean_label(label)
+        task, label = self._task(name), clean_label(label)
         if label not in task.labels:
             raise SamplesError(f"The task {task.name} has no label {label}. It has: {', '.join(task.labels)}.")
         return task, label

@@ -1,93 +1,107 @@
-"""Samples at a URL: pulled into a local folder, pushed from it."""
+"""Captured samples at a URL: pulled into a local folder, pushed from it."""
 
 import contextlib
 import json
+from collections.abc import Set
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from recognizer.samples.sample import file_stem
+from recognizer.samples.sample import Sample, Task, file_stem
+from recognizer.samples.store import Samples
+from recognizer.samples.table import as_card, as_table, parsed_table, read_card
 from recognizer.system import paths
-from recognizer.system import remote as system_remote
-from recognizer.system.remote import Remote, check_not_emptied, mark_as_ours, read_state, short_digest, write_state
-
-if TYPE_CHECKING:
-    from recognizer.samples.sample import Sample
-    from recognizer.samples.store import Samples
-
-# samples
-
-
-def pull_samples(folder: Path) -> None:
-    """Fetch samples and tasks that are new or were changed there, and drop those that were deleted."""
-    from recognizer.samples.sample import Task
-    from recognizer.samples.store import Samples
-    from recognizer.samples.table import parsed_table, read_card
-
-    state = read_state(folder)
-    remote = Remote(state["url"])
-    everything = remote.names("rows", "tasks")
-    known = set(state["known"])
-    check_not_emptied(remote, known, everything)
-    there = _latest(everything)
-    for key in everything - there:
-        remote.remove(key)  # what came before it
-    store = Samples(folder, alone=True)
-    here = _items(store, known | there)
-    new = sorted(there - here.keys())
-
-    told: dict[str, Task] = {}
-    changed = {_parts(key)[0] for key in new}
-    for key in sorted(key for key in there if key.startswith("tasks/") and _parts(key)[0] in changed):
-        if (data := here.get(key) or remote.get(key)) is not None:
-            task = read_card(json.loads(data)["name"], data, f"{remote.url}/{key}")
-            twice = told.get(task.name, task)  # two machines have changed it at once
-            told[task.name] = replace(task, labels=tuple(dict.fromkeys([*twice.labels, *task.labels])))
-    rows: dict[str, Sample] = {}
-    for key in (key for key in new if key.startswith("rows/")):
-        found = parsed_table(remote.get(key) or b"")
-        if found and not isinstance(found[0], str):
-            rows[_parts(key)[0]] = found[0]
-    local = {_parts(key)[0] for key in here}
-    lost = {_parts(key)[0] for key in known} - {_parts(key)[0] for key in there}
-    taken = sorted(rows.items(), key=lambda item: item[1].time)
-    pictures = [(row, remote.get(f"pictures/{name}.png")) for name, row in taken if name not in local]
-    store.follow(
-        [*told.values()],
-        [(row, png) for row, png in pictures if png is not None],
-        {name: row for name, row in rows.items() if name in local},
-        lost,
-        [task.name for task in store.tasks() if short_digest(task.name.encode()) in lost],
-    )
-    write_state(folder, {**state, "known": sorted(_items(store, known | there).keys() & there)})
+from recognizer.system.remote import Remote
+from recognizer.system.synced_folder import (
+    check_not_emptied,
+    is_synced,
+    local_folder,
+    mark_as_ours,
+    pull_if_due,
+    read_state,
+    short_digest,
+    write_state,
+)
 
 
-def push_samples(store: "Samples") -> None:
-    """Send what is new here, and remove what was deleted. Call it under the store's lock."""
-    state = read_state(store.folder)
-    remote = Remote(state["url"])
-    known = set(state["known"])
-    here = _items(store, known)
-    mark_as_ours(remote, known)
-    sent = {_parts(key)[0] for key in known}
-    pictures = {file_stem(sample.path): sample.path for sample in store.read()}
-    for key in sorted(here.keys() - known):
-        name = _parts(key)[0]
-        if name in pictures and name not in sent:
-            with contextlib.suppress(FileNotFoundError):  # a row may have lost its picture
-                remote.put(f"pictures/{name}.png", (store.folder / pictures[name]).read_bytes())
-        remote.put(key, here[key])
-    for key in sorted(known - here.keys()):
-        remote.remove(key)
-        if key.startswith("rows/") and _parts(key)[0] not in pictures:
-            remote.remove(f"pictures/{_parts(key)[0]}.png")
-    write_state(store.folder, {**state, "known": sorted(here)})
+class SyncedSamples(Samples):
+    """Samples at a URL, in a local folder: pulled before they are read, pushed when they are changed."""
+
+    def refresh(self) -> None:
+        pull_if_due(self.folder, self.pull)
+
+    def pull(self) -> None:
+        """Fetch samples and tasks that are new or were changed there, and drop those that were deleted."""
+        state = read_state(self.folder)
+        remote, known = Remote(state.url), state.known
+        everything = remote.names("rows", "tasks")
+        check_not_emptied(remote, known, everything)
+        there = _latest(everything)
+        for key in everything - there:
+            remote.remove(key)  # earlier states of the same samples and tasks
+        local = Samples(self.folder)
+        here = _items(local, known | there)
+        new = sorted(there - here.keys())
+
+        tasks: dict[str, Task] = {}
+        changed = {_parts(key)[0] for key in new}
+        for key in sorted(key for key in there if key.startswith("tasks/") and _parts(key)[0] in changed):
+            if (data := here.get(key) or remote.get(key)) is not None:
+                task = read_card(json.loads(data)["name"], data, f"{remote.url}/{key}")
+                twice = tasks.get(task.name, task)  # two machines have changed it at once
+                tasks[task.name] = replace(task, labels=tuple(dict.fromkeys([*twice.labels, *task.labels])))
+        rows: dict[str, Sample] = {}
+        for key in (key for key in new if key.startswith("rows/")):
+            found = parsed_table(remote.get(key) or b"")
+            if found and not isinstance(found[0], str):
+                rows[_parts(key)[0]] = found[0]
+        names_here = {_parts(key)[0] for key in here}
+        deleted = {_parts(key)[0] for key in known} - {_parts(key)[0] for key in there}
+        by_time = sorted(rows.items(), key=lambda item: item[1].time)
+        pictures = [(row, remote.get(f"pictures/{name}.png")) for name, row in by_time if name not in names_here]
+        local.follow(
+            [*tasks.values()],
+            [(row, png) for row, png in pictures if png is not None],
+            {name: row for name, row in rows.items() if name in names_here},
+            deleted,
+            [task.name for task in local.tasks() if short_digest(task.name.encode()) in deleted],
+        )
+        write_state(self.folder, replace(state, known=frozenset(_items(local, known | there).keys() & there)))
+
+    def push(self) -> None:
+        """Send what is new here, and remove what was deleted."""
+        state = read_state(self.folder)
+        remote, known = Remote(state.url), state.known
+        local = Samples(self.folder)
+        here = _items(local, known)
+        mark_as_ours(remote, known)
+        sent = {_parts(key)[0] for key in known}
+        pictures = {file_stem(sample.path): sample.path for sample in local.read()}
+        for key in sorted(here.keys() - known):
+            name = _parts(key)[0]
+            if name in pictures and name not in sent:
+                with contextlib.suppress(FileNotFoundError):  # a row may have lost its picture
+                    remote.put(f"pictures/{name}.png", (self.folder / pictures[name]).read_bytes())
+            remote.put(key, here[key])
+        for key in sorted(known - here.keys()):
+            remote.remove(key)
+            if key.startswith("rows/") and _parts(key)[0] not in pictures:
+                remote.remove(f"pictures/{_parts(key)[0]}.png")
+        write_state(self.folder, replace(state, known=frozenset(here)))
 
 
-def _items(store: "Samples", keys: set[str]) -> dict[str, bytes]:
+def open_samples(place: str | Path) -> Samples:
+    """The samples in a folder, or at a URL. Raises SyncError and SamplesError."""
+    folder = local_folder(str(place))
+    return SyncedSamples(folder) if is_synced(folder) else Samples(folder)
+
+
+def default_samples() -> Samples:
+    """The samples in the folder or at the URL that RECOGNIZER_CAPTURES names; else those in data/captures/."""
+    return open_samples(paths.captures())
+
+
+def _items(store: Samples, keys: Set[str]) -> dict[str, bytes]:
     """What a store holds as small files; those that `keys` names have not changed, others count one up from there."""
-    from recognizer.samples.table import as_card, as_table
-
     named = {(name, digest): key for key in sorted(keys) for name, _, digest in [_parts(key)]}
     counts: dict[str, int] = {}
     for key in keys:
@@ -118,8 +132,3 @@ def _parts(key: str) -> tuple[str, int, str]:
     """Name, count of changes and digest of content, in the path of a small file."""
     name, count, digest = key.partition("/")[2].rpartition(".")[0].rsplit("-", 2)
     return name, int(count), digest
-
-
-def captures_folder() -> Path:
-    """The folder that RECOGNIZER_CAPTURES names, or that follows the URL there; else data/captures/ beside the package."""
-    return system_remote.folder_of(paths.captures())

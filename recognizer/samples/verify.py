@@ -31,6 +31,7 @@ class Problem:
 
 def verify(store: Samples) -> list[Problem]:
     """What is wrong in the store, in the order of samples.csv; nothing is changed. Raises SamplesError."""
+    store.refresh()
     return [*_of_tasks(store), *_of_rows(store), *_of_pictures(store)]
 
 

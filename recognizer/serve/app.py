@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
+from recognizer.registry.store import ModelStore
 from recognizer.samples.store import Samples
 from recognizer.serve.guard import Guard
 from recognizer.serve.jobs import Jobs
 from recognizer.serve.metrics import Counted, Metrics
 from recognizer.serve.problems import RESPONSES, tell_problems
-from recognizer.serve.routes import learning, pages, predict, samples, stream, tasks
+from recognizer.serve.routes import learning, pages, predict, stream, tasks
+from recognizer.serve.routes import samples as sample_routes
 from recognizer.serve.sample_index import Shelf
 from recognizer.serve.service import Service
 from recognizer.serve.settings import ServeSettings
@@ -24,17 +26,23 @@ they are read, the newest one is answered. Errors are JSON with `what`, `found` 
 
 
 def create_app(
-    settings: ServeSettings, *, store: Samples | None = None, readers: Readers | None = None, jobs: Jobs | None = None
+    settings: ServeSettings,
+    models: ModelStore,
+    samples: Samples,
+    *,
+    readers: Readers | None = None,
+    jobs: Jobs | None = None,
 ) -> FastAPI:
-    """The server as an ASGI app; its parts may be given, else they are made from the settings. It closes them at its end."""
+    """The server as an ASGI app; readers and jobs may be given, else they are made. It closes them at its end."""
     from fastapi_offline import FastAPIOffline
 
-    store = store or Samples()
+    samples.refresh()  # what cannot be read is reported before the server answers
     parts = Service(
         settings=settings,
-        shelf=Shelf(store),
-        readers=readers or Readers(settings.models, settings.workers),
-        jobs=jobs or Jobs(settings.models, store.folder),
+        models=models,
+        shelf=Shelf(samples),
+        readers=readers or Readers(models, samples, settings.workers),
+        jobs=jobs or Jobs(models, samples),
         metrics=Metrics(),
     )
 
@@ -56,7 +64,7 @@ def create_app(
         swagger_ui_oauth2_redirect_url="/docs/oauth2-redirect",
     )
     app.state.service = parts
-    for part in (predict, tasks, samples, learning, stream, pages):
+    for part in (predict, tasks, sample_routes, learning, stream, pages):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=pages.PAGE), name="static")
     tell_problems(app)

@@ -3,7 +3,7 @@
 Two applications stand behind one address. STREAMS answers /v1/stream: its replicas grow in number with the open streams
 and shrink again, and a stream stays with the replica that took it. Everything else, the samples and the jobs above all,
 has one owner: the application OWNER, of one replica. Both are the whole app; Ray Serve's routing decides who is asked.
-All of them see the same folders of models and samples, or follow the same URLs.
+All of them see the same folders of models and samples, or are synced with the same URLs.
 """
 
 import contextlib
@@ -20,15 +20,17 @@ from typing import TYPE_CHECKING, Any
 
 from recognizer.errors import AssetError, SettingsError
 from recognizer.registry.assets import find_asset
+from recognizer.registry.store import ModelStore
+from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
-from recognizer.samples.synced import captures_folder
+from recognizer.samples.synced import open_samples
 from recognizer.serve.app import create_app
 from recognizer.serve.listening import KEEP_ALIVE_S, address, listening
 from recognizer.serve.settings import ServeSettings
 from recognizer.serve.workers.pool import STREAMS_LIMIT
 from recognizer.system import paths
 from recognizer.system.ray_cluster import connected, first_line
-from recognizer.system.remote import folder_of, is_mirror, url_of
+from recognizer.system.synced_folder import is_synced, url_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -52,19 +54,18 @@ HAND_MODEL = "hand_landmarker"
 QUIET = {"log_level": "WARNING", "enable_access_log": False}
 
 
-def serve_on_cluster(settings: ServeSettings, head: str) -> int:
+def serve_on_cluster(settings: ServeSettings, models: ModelStore, samples: Samples, head: str) -> int:
     """Answer until Ctrl-C. Raises SettingsError where the cluster cannot be used."""
     with listening(settings) as listener:
         port = listener.getsockname()[1]
     settings = dataclasses.replace(settings, port=port)
-    captures = captures_folder()
-    Samples(captures)  # what cannot be read is told before anything starts
+    samples.refresh()  # what cannot be read is reported before anything starts
     with connected(head, RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S=PATIENCE_S) as ray:
         from ray import serve
 
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ray has its own, which ends at once
         logging.getLogger("ray.serve").setLevel(logging.WARNING)
-        check_seen(ray, {"--models": settings.models, "--samples": captures})
+        check_seen(ray, {"--models": models.folder, "--samples": samples.folder})
         cores = sum(node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"])
         failures = (RuntimeError, TimeoutError, ray.exceptions.RayError, serve.exceptions.RayServeException)
         try:
@@ -78,7 +79,7 @@ def serve_on_cluster(settings: ServeSettings, head: str) -> int:
                 },
                 logging_config=QUIET,
             )  # fmt: skip
-            deploy(serve, settings, captures, max(1, int(cores)), this_machine(ray))
+            deploy(serve, settings, models, samples, max(1, int(cores)), this_machine(ray))
             print(f"Serving on {address(settings)} until Ctrl-C; the documentation is at /docs", flush=True)
             threading.Event().wait()
         except failures as error:
@@ -91,17 +92,17 @@ def serve_on_cluster(settings: ServeSettings, head: str) -> int:
     return 0
 
 
-def deploy(serve: Any, settings: ServeSettings, captures: Path, most: int, machine: str) -> None:
+def deploy(serve: Any, settings: ServeSettings, models: ModelStore, samples: Samples, most: int, machine: str) -> None:
     """Start both applications, the owner where the resource `machine` is, and at `most` so many replicas."""
 
     common = {"logging_config": QUIET, "health_check_period_s": 2}
     owner = serve.deployment(
-        serve.ingress(builder(settings, captures))(),
+        serve.ingress(builder(settings, models, samples))(),
         name=OWNER, num_replicas=1, max_ongoing_requests=OWNER_AT_ONCE,
         ray_actor_options={"num_cpus": 0, "resources": {machine: 0.001}}, **common,
     )  # fmt: skip
     streams = serve.deployment(
-        serve.ingress(builder(dataclasses.replace(settings, workers=1), captures))(),
+        serve.ingress(builder(dataclasses.replace(settings, workers=1), models, samples))(),
         name=STREAMS, max_ongoing_requests=STREAMS_LIMIT + OVER_LIMIT, ray_actor_options={"num_cpus": 1},
         autoscaling_config={
             "min_replicas": 1, "max_replicas": most, "target_ongoing_requests": STREAMS_EACH, **SCALING,
@@ -112,11 +113,11 @@ def deploy(serve: Any, settings: ServeSettings, captures: Path, most: int, machi
     serve.run(streams.bind(), name=STREAMS, route_prefix=STREAMS_AT)
 
 
-def builder(settings: ServeSettings, captures: Path) -> "Callable[[], ASGIApp]":
+def builder(settings: ServeSettings, models: ModelStore, samples: Samples) -> "Callable[[], ASGIApp]":
     """What makes the app in a replica, on whichever machine that is: what it needs of this one travels with it."""
-    models = _named(settings.models)
+    places = _place_of(models.folder), _place_of(samples.folder)
     settings = dataclasses.replace(settings, certificate=None, key=None)  # the proxy's
-    environment = {paths.CAPTURES_VARIABLE: _named(captures)}
+    environment = {}
     data = paths.chosen(paths.DATA_VARIABLE)
     if data is not None:
         environment[paths.DATA_VARIABLE] = data
@@ -131,7 +132,7 @@ def builder(settings: ServeSettings, captures: Path) -> "Callable[[], ASGIApp]":
             folder = Path(tempfile.mkdtemp(prefix="recognizer-assets-"))
             (folder / f"{HAND_MODEL}.task").write_bytes(asset)
             os.environ[paths.ASSETS_VARIABLE] = str(folder)
-        app = create_app(dataclasses.replace(settings, models=folder_of(models)))
+        app = create_app(settings, open_models(places[0]), open_samples(places[1]))
 
         async def unprefixed(scope: "Scope", receive: "Receive", send: "Send") -> None:
             await app({**scope, "root_path": ""}, receive, send)  # its routes have their whole path
@@ -148,9 +149,9 @@ def this_machine(ray: Any) -> str:
     return next(name for name in resources if name.startswith("node:") and not name.startswith("node:__"))
 
 
-def _named(folder: Path) -> str:
-    """As another machine finds it."""
-    return url_of(folder) if is_mirror(folder) else str(folder.resolve())
+def _place_of(folder: Path) -> str:
+    """The URL or path by which another machine opens the same store."""
+    return url_of(folder) if is_synced(folder) else str(folder.resolve())
 
 
 def check_seen(ray: Any, folders: dict[str, Path]) -> None:
@@ -160,7 +161,7 @@ def check_seen(ray: Any, folders: dict[str, Path]) -> None:
     machines = [node for node in ray.nodes() if node["Alive"]]
     look = ray.remote(num_cpus=0)(Path.is_file)
     for option, folder in folders.items():
-        if is_mirror(folder):
+        if is_synced(folder):
             continue
         folder.mkdir(parents=True, exist_ok=True)
         token = folder.resolve() / f".seen-{secrets.token_hex(4)}"

@@ -5,9 +5,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
+from recognizer.registry.store import ModelStore
+from recognizer.samples.store import Samples
 from recognizer.serve.problems import Problem
 from recognizer.teaching.training_process import Training, TrainingProcess
 
@@ -39,10 +40,13 @@ class Jobs:
     """Starts, follows and cancels trainings; safe to use from several threads."""
 
     def __init__(
-        self, models: Path, captures: Path, train: Callable[[str, Path, Path], Training] = TrainingProcess
+        self,
+        models: ModelStore,
+        samples: Samples,
+        train: Callable[[str, ModelStore, Samples], Training] = TrainingProcess,
     ) -> None:
         self._models = models
-        self._captures = captures
+        self._samples = samples
         self._train = train
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
@@ -58,7 +62,7 @@ class Jobs:
                     f"job {running.id}, started {running.started}",
                     f"Wait for it, or cancel it: DELETE /v1/jobs/{running.id}",
                 )
-            job = Job(task, self._train(task, self._models, self._captures))
+            job = Job(task, self._train(task, self._models, self._samples))
             self._jobs[job.id] = job
             ended = [other.id for other in self._jobs.values() if other.state != RUNNING]
             for old in ended[:-JOBS_KEPT]:

@@ -1,5 +1,9 @@
 """The server on one machine."""
 
+import dataclasses
+
+from recognizer.registry.store import ModelStore
+from recognizer.samples.store import Samples
 from recognizer.serve.app import create_app
 from recognizer.serve.guard import BODY_LIMIT
 from recognizer.serve.listening import KEEP_ALIVE_S, address, listening
@@ -8,16 +12,14 @@ from recognizer.serve.settings import ServeSettings
 LEAVE_S = 10  # for what is being answered at Ctrl-C
 
 
-def serve(settings: ServeSettings) -> int:
+def serve(settings: ServeSettings, models: ModelStore, samples: Samples) -> int:
     """Answer until Ctrl-C; what is being written is finished."""
-    import dataclasses
-
     import uvicorn
 
     with listening(settings) as listener:
         settings = dataclasses.replace(settings, port=listener.getsockname()[1])
         config = uvicorn.Config(
-            create_app(settings),
+            create_app(settings, models, samples),
             log_level="warning",
             access_log=False,
             server_header=False,

@@ -56,7 +56,7 @@ class Shelf:
             self._readings[model, sample.task, file_name(sample.path)] = reading
 
     def _rows(self) -> dict[str, Sample]:
-        self.store.look_elsewhere()
+        self.store.refresh()
         try:
             status = self.store.table_path.stat()
             stamp: tuple[int, ...] | None = (status.st_ino, status.st_mtime_ns, status.st_size)

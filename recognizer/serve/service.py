@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from recognizer.registry.synced import open_models
+from recognizer.registry.store import ModelStore
 from recognizer.samples.sample import new_session
 from recognizer.serve.jobs import Jobs
 from recognizer.serve.metrics import Metrics
@@ -23,6 +23,7 @@ class Service:
     """One server's parts."""
 
     settings: ServeSettings
+    models: ModelStore
     shelf: Shelf
     readers: Readers
     jobs: Jobs
@@ -31,15 +32,14 @@ class Service:
 
     def require_task(self, name: str) -> str:
         """The name, if it is that of a task. Raises Problem."""
-        names = task_names(self.settings.models)
+        names = task_names(self.models, self.shelf.store)
         if name not in names:
             raise Problem(404, "There is no such task", f"{name!a}", f"Tasks: {', '.join(names)}.")
         return name
 
     def current(self, task: str) -> str | None:
         """The version that runs; None for a task that waits for its first. Raises ModelError."""
-        models = self.settings.models
-        return None if is_untaught(task, models) else open_models(models).current(task).name
+        return None if is_untaught(task, self.models, self.shelf.store) else self.models.current(task).name
 
 
 def service(connection: HTTPConnection) -> Service:

@@ -18,7 +18,6 @@ class ServeSettings:
     port: int = 8000  # 0 for one that is free
     token: str | None = None  # asked of every client; there must be one where others than this machine can connect
     workers: int = 1  # processes that read pictures
-    models: Path = Path("models")
     names: tuple[str, ...] = ()  # further names that this machine is reached under
     certificate: Path | None = None  # PEM file: then it is https
     key: Path | None = None

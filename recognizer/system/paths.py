@@ -49,5 +49,5 @@ def runs() -> Path:
 
 
 def mirrors() -> Path:
-    """The folder of what follows a URL: RECOGNIZER_MIRRORS, else runs/mirrors/."""
+    """The home of the local folders that are synced with URLs: RECOGNIZER_MIRRORS, else runs/mirrors/."""
     return Path(chosen(MIRRORS_VARIABLE) or runs() / "mirrors")

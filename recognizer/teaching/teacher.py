@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -16,7 +15,7 @@ import numpy as np
 from recognizer.errors import RecognizerError, SamplesError
 from recognizer.hot_swap import LivePipeline
 from recognizer.preprocess import sharpness
-from recognizer.registry.synced import open_models
+from recognizer.registry.store import ModelStore
 from recognizer.samples.sample import new_session
 from recognizer.samples.store import Samples
 from recognizer.subjects.catalogue import SUBJECTS, subject_of
@@ -72,12 +71,12 @@ class Teacher:
     def __init__(
         self,
         live: LivePipeline,
-        models: Path,
-        store: Samples | None = None,
+        models: ModelStore,
+        samples: Samples,
         *,
         say: Callable[[str], None] = lambda line: None,
-        train: Callable[[str, Path, Path], Training] = TrainingProcess,
-        prepare: Callable[[Path], Preparation] = BackboneProcess,
+        train: Callable[[str, ModelStore, Samples], Training] = TrainingProcess,
+        prepare: Callable[[ModelStore], Preparation] = BackboneProcess,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`say` takes one line for the person in front of the screen; `train` starts a training of a task, and `prepare`
@@ -91,7 +90,7 @@ class Teacher:
         self.result: dict[str, Any] | None = None  # of the last training, until a key is pressed
         self._live = live
         self._models = models
-        self._store = store or Samples()
+        self._samples = samples
         self._train = train
         self._prepare = prepare
         self._preparation: Preparation | None = None
@@ -122,8 +121,8 @@ class Teacher:
     def start_recording(self) -> None:
         """Capture mode for the running task."""
         try:
-            task = task_to_record(self._store, self._models, self._live.task)
-            counts = self._store.counts(task.name)
+            task = task_to_record(self._samples, self._models, self._live.task)
+            counts = self._samples.counts(task.name)
         except RecognizerError as error:
             self.say(str(error))
             return
@@ -156,7 +155,7 @@ class Teacher:
     def _take_back(self, recording: Recording) -> None:
         count = len(recording.burst)
         try:
-            self._store.undo(recording.burst)
+            self._samples.undo(recording.burst)
         except SamplesError as error:
             self.say(str(error))
             return
@@ -196,8 +195,8 @@ class Teacher:
     def _keep(self, recording: Recording, label: str, region: Region, frame: Frame, thumbnail: np.ndarray) -> None:
         try:
             if label not in recording.task.labels:
-                recording.task = self._store.add_labels(recording.task.name, [label])
-            sample = self._store.add(recording.task.name, label, region, frame, recording.session, frame.name)
+                recording.task = self._samples.add_labels(recording.task.name, [label])
+            sample = self._samples.add(recording.task.name, label, region, frame, recording.session, frame.name)
         except SamplesError as error:
             recording.until_s = -1.0
             self.say(str(error))
@@ -237,15 +236,15 @@ class Teacher:
         """The form's task; the labels join those of a task that is there already and shows the same subject."""
         name, labels = form.name, form.labels.split(",")
         try:
-            if name in {*open_models(self._models).tasks(), *(task.name for task in self._store.tasks())}:
-                there = task_to_record(self._store, self._models, name)
+            if name in {*self._models.tasks(), *(task.name for task in self._samples.tasks())}:
+                there = task_to_record(self._samples, self._models, name)
                 if there.subject != form.subject:
                     raise SamplesError(
                         f"The task {name} is there already and shows a {there.subject}. Type another name."
                     )
-                self._store.add_labels(name, [label for label in labels if label.strip()])
+                self._samples.add_labels(name, [label for label in labels if label.strip()])
             else:
-                self._store.create_task(name, form.subject, labels)
+                self._samples.create_task(name, form.subject, labels)
         except RecognizerError as error:
             self.say(str(error))
             form.line = FormLine.NAME
@@ -269,7 +268,7 @@ class Teacher:
             return
         self.result = None
         self.progress = {"stage": "starting", "progress": 0.0}
-        self.training = self._train(self._live.task, self._models, self._store.folder)
+        self.training = self._train(self._live.task, self._models, self._samples)
 
     def _follow(self, training: Training) -> None:
         self.progress = training.poll()
@@ -291,7 +290,7 @@ class Teacher:
     def undo_model(self) -> None:
         """Go back to the model before; the live pipeline loads it as it loads a new one."""
         try:
-            self.say(f"back to {open_models(self._models).rollback(self._live.task)}")
+            self.say(f"back to {self._models.rollback(self._live.task)}")
         except RecognizerError as error:
             self.say(str(error))
 

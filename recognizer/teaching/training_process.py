@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import Any, Protocol
 
+from recognizer.registry.store import ModelStore
+from recognizer.samples.store import Samples
 from recognizer.system import paths
 
 
@@ -30,9 +31,9 @@ class Preparation(Protocol):
 class TrainingProcess:
     """`python -m training learn TASK --json` as another process; `poll` gives the last line that it wrote."""
 
-    def __init__(self, task: str, models: Path, captures: Path) -> None:
+    def __init__(self, task: str, models: ModelStore, samples: Samples) -> None:
         command = [sys.executable, "-m", "training", "learn", task, "--json"]
-        command += ["--models", str(models), "--samples", str(captures)]
+        command += ["--models", str(models.folder), "--samples", str(samples.folder)]
         self._process = subprocess.Popen(
             command,
             cwd=paths.ROOT,
@@ -91,8 +92,8 @@ class TrainingProcess:
 class BackboneProcess:
     """`python -m training backbones` as another process. What keeps it from its end is told by the training."""
 
-    def __init__(self, models: Path) -> None:
-        command = [sys.executable, "-m", "training", "backbones", "--models", str(models)]
+    def __init__(self, models: ModelStore) -> None:
+        command = [sys.executable, "-m", "training", "backbones", "--models", str(models.folder)]
         self._process = subprocess.Popen(command, cwd=paths.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def cancel(self) -> None:

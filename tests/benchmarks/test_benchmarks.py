@@ -13,11 +13,14 @@ from benchmarks.scaling import TwoHands
 from benchmarks.soak import CountedWindows, Held, Note
 from recognizer import hot_swap
 from recognizer.pipeline import Pipeline
+from recognizer.registry.store import ModelStore
 from recognizer.system import machine, paths
 
 
 @pytest.mark.slow
-def test_the_live_loop_holds_no_more_after_many_models(published_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_live_loop_holds_no_more_after_many_models(
+    published_models: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In small what `python -m benchmarks.soak` does for half an hour."""
     monkeypatch.setattr(hot_swap, "LOOK_EVERY_S", 0.0)
 

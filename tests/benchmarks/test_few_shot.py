@@ -10,6 +10,7 @@ import pytest
 from benchmarks import few_shot
 from recognizer.errors import SamplesError
 from recognizer.preprocess import appearance
+from recognizer.registry.store import ModelStore
 from recognizer.values import Box, Hand, Region
 from training.datasets import hand_photographs
 
@@ -63,7 +64,9 @@ def test_the_table_has_a_line_for_each_method(
     monkeypatch.setattr(few_shot, "hands_in", lambda *_: (crops, found))
     no_looks = np.zeros((appearance.SIZE, 4), np.float32), np.zeros(4, np.float32)
     monkeypatch.setattr(few_shot, "unseen_directions", lambda *_: no_looks)
-    options = argparse.Namespace(folder=tmp_path, ours_only=True, draws=2, models=tmp_path, runs=tmp_path / "runs")
+    options = argparse.Namespace(
+        folder=tmp_path, ours_only=True, draws=2, models=ModelStore(tmp_path), runs=tmp_path / "runs"
+    )
     few_shot.run(options)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("24 pictures, 2 labels, a hand found in 95.8 %")

@@ -13,7 +13,7 @@ from recognizer.classifiers.rejection import FEATURES, FeatureStatistics
 from recognizer.errors import ModelError
 from recognizer.preprocess import pictures, pose
 from recognizer.registry import card as registry_card
-from recognizer.registry.synced import open_models
+from recognizer.registry.store import ModelStore
 
 LABELS = ["a", "b", "c"]
 TWO = "two numbers"  # a preprocess that only these tests know
@@ -332,9 +332,9 @@ def test_a_missing_or_damaged_network_is_refused(tmp_path: Path) -> None:
         Classifier(folder)
 
 
-def test_a_network_that_is_cut_short_is_refused(tmp_path: Path, published_models: Path) -> None:
+def test_a_network_that_is_cut_short_is_refused(tmp_path: Path, published_models: ModelStore) -> None:
     folder = tmp_path / "version"
-    shutil.copytree(open_models(published_models).current("digits"), folder)
+    shutil.copytree(published_models.current("digits"), folder)
     whole = (folder / NETWORK).read_bytes()
     for share in (0.1, 0.5, 0.95):
         (folder / NETWORK).write_bytes(whole[: int(share * len(whole))])
@@ -343,18 +343,18 @@ def test_a_network_that_is_cut_short_is_refused(tmp_path: Path, published_models
 
 
 def test_the_shipped_model_with_a_label_taken_out_of_its_card_is_refused(
-    tmp_path: Path, published_models: Path
+    tmp_path: Path, published_models: ModelStore
 ) -> None:
     folder = tmp_path / "version"
-    shutil.copytree(open_models(published_models).current("digits"), folder)
+    shutil.copytree(published_models.current("digits"), folder)
     card = registry_card.read_card(folder)
     (folder / registry_card.CARD).write_text(json.dumps({**card.as_json(), "labels": card.labels[:-1]}))
     with pytest.raises(ModelError, match="11 outputs for 9 labels"):
         Classifier(folder)
 
 
-def test_the_shipped_model_knows_the_ten_digits_and_nothing_in_an_empty_picture(published_models: Path) -> None:
-    model = Classifier(open_models(published_models).current("digits"))
+def test_the_shipped_model_knows_the_ten_digits_and_nothing_in_an_empty_picture(published_models: ModelStore) -> None:
+    model = Classifier(published_models.current("digits"))
     assert model.labels == [str(digit) for digit in range(10)]
     probabilities, features = model.run(np.zeros((28, 28), np.uint8))
     assert probabilities.shape == (11,)

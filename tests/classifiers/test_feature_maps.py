@@ -4,11 +4,10 @@ import pytest
 from recognizer.classifiers.classifier import Classifier
 from recognizer.classifiers.feature_maps import MAPS, FeatureMaps, draw_maps
 from recognizer.errors import ModelError
-from recognizer.registry.synced import open_models
 
 
 def test_the_maps_of_the_shipped_network(published_models):
-    folder = open_models(published_models).current("digits")
+    folder = published_models.current("digits")
     image = np.zeros((28, 28), np.uint8)
     image[6:22, 12:16] = 255
     maps = FeatureMaps(folder)

@@ -10,7 +10,7 @@ from recognizer.classifiers.classifier import Classifier
 from recognizer.classifiers.heads import Head, Neighbours
 from recognizer.classifiers.rejection import FeatureStatistics
 from recognizer.errors import ModelError
-from recognizer.registry.synced import open_models
+from recognizer.registry.store import ModelStore
 from training.lessons import heads
 from training.lessons.heads import discriminant_head, fit_head, head_of, widened
 from training.lessons.knowledge import KNOWLEDGE, Knowledge
@@ -83,8 +83,10 @@ def test_a_head_keeps_what_is_rehearsed_and_learns_what_is_new() -> None:
     np.testing.assert_allclose(held.kernel, start.kernel, atol=1e-3)
 
 
-def test_the_last_layer_of_the_shipped_network_is_found_in_its_file(published_models: Path, tmp_path: Path) -> None:
-    folder = open_models(published_models).current("digits")
+def test_the_last_layer_of_the_shipped_network_is_found_in_its_file(
+    published_models: ModelStore, tmp_path: Path
+) -> None:
+    folder = published_models.current("digits")
     network = Classifier(folder)
     pictures = list(np.random.default_rng(0).integers(0, 255, (2, 28, 28)).astype(np.uint8))
     head = head_of(folder, network, pictures)

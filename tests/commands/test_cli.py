@@ -14,6 +14,8 @@ from recognizer.commands import read
 from recognizer.errors import SourceError
 from recognizer.finders.writing import WritingFinder
 from recognizer.pipeline import Pipeline
+from recognizer.registry.store import ModelStore
+from recognizer.samples.store import Samples
 from recognizer.subjects.paper import PAPER
 from recognizer.system import paths
 from tests.helpers.drawing import paper, write
@@ -28,7 +30,9 @@ SMALL = ["--size", "320x240"]
 def no_model_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is found is a 7."""
 
-    def open_pipeline(task: str, models: Path, *, smooth: bool, hands: object = None) -> Pipeline:
+    def open_pipeline(
+        task: str, models: ModelStore, samples: Samples, *, smooth: bool, hands: object = None
+    ) -> Pipeline:
         return Pipeline(task, PAPER, WritingFinder(), FakeClassifier(["7"]))
 
     for module in (pipeline, read):
@@ -157,7 +161,7 @@ def test_what_is_found_but_not_known_has_a_null_label(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rejecting = Pipeline("digits", PAPER, WritingFinder(), FakeClassifier([None], [0.3]))
-    monkeypatch.setattr(read, "open_pipeline", lambda task, models, **named: rejecting)
+    monkeypatch.setattr(read, "open_pipeline", lambda task, models, samples, **named: rejecting)
     assert main(["read", "--json", str(picture(tmp_path / "a.png"))]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["text"] == ""
@@ -320,7 +324,7 @@ def test_help_loads_nothing_heavy(words: list[str]) -> None:
     assert done.stdout.splitlines()[-1] == "loaded []"
 
 
-def test_a_live_run_needs_neither_tensorflow_nor_mediapipe(tmp_path: Path, published_models: Path) -> None:
+def test_a_live_run_needs_neither_tensorflow_nor_mediapipe(tmp_path: Path, published_models: ModelStore) -> None:
     done = in_python(
         "import sys\n"
         "from recognizer.cli import main\n"
@@ -328,7 +332,7 @@ def test_a_live_run_needs_neither_tensorflow_nor_mediapipe(tmp_path: Path, publi
         "heavy = {'tensorflow', 'keras', 'mediapipe', 'pandas', 'sklearn', 'matplotlib', 'training'}\n"
         "print('loaded', sorted(heavy & set(sys.modules)), 'exit', code)\n",
         *["--source", "studio", "--headless", "--max-frames", "2", "--output", str(tmp_path), *SMALL],
-        *["--models", str(published_models)],
+        *["--models", str(published_models.folder)],
     )
     assert done.stdout.splitlines()[-1] == "loaded [] exit 0", done.stderr
 

@@ -18,7 +18,7 @@ from recognizer.finders.writing import WritingFinder
 from recognizer.pipeline import Pipeline
 from recognizer.registry.card import CARD
 from recognizer.registry.synced import open_models
-from recognizer.samples.store import Samples
+from recognizer.samples.synced import default_samples
 from recognizer.subjects.paper import PAPER
 from recognizer.system import paths
 from tests.helpers.drawing import paper, write
@@ -61,7 +61,7 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> Processes:
 def no_model_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is found is a 7."""
     always_7 = Pipeline("digits", PAPER, WritingFinder(), FakeClassifier(["7"]))
-    monkeypatch.setattr(read, "open_pipeline", lambda task, models, *, smooth: always_7)
+    monkeypatch.setattr(read, "open_pipeline", lambda task, models, samples, *, smooth: always_7)
 
 
 def error_line(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -344,7 +344,7 @@ def test_what_is_no_zip_or_is_damaged_or_too_large_is_one_line(
 
 
 def test_tasks_are_listed_as_shipped_user_trained_or_waiting(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    Samples().create_task("mugs", "box", ["red", "blue"])
+    default_samples().create_task("mugs", "box", ["red", "blue"])
     with open_models(models).publishing("digits") as draft:
         (draft / CARD).write_text(json.dumps({"labels": ["0", "1"], "region": "paper"}))
     assert main(["tasks", "list"]) == 0

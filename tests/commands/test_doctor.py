@@ -12,6 +12,7 @@ import pytest
 
 from recognizer.commands import doctor
 from recognizer.registry import assets
+from recognizer.registry.store import ModelStore
 from recognizer.sources import decoding, webcam
 from recognizer.system import paths
 
@@ -45,9 +46,9 @@ def versions(**installed):
 
 
 def test_report_is_a_line_each_and_zero_when_digits_can_be_recognised(models, no_cameras, tmp_path, capsys):
-    assert doctor.report(models, (tmp_path,)) == 0
+    assert doctor.report(ModelStore(models), (tmp_path,)) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(doctor.checks(models, (tmp_path,))) + 1
+    assert len(lines) == len(doctor.checks(ModelStore(models), (tmp_path,))) + 1
     assert all(line.startswith(("ok    ", "note  ")) for line in lines[:-1])
     assert any(line.startswith("note  cameras:") for line in lines)
     assert any(line.startswith("ok    model digits: 1, 10 labels, 2 KiB") for line in lines)
@@ -56,7 +57,7 @@ def test_report_is_a_line_each_and_zero_when_digits_can_be_recognised(models, no
 
 def test_report_is_one_when_digits_cannot_be_recognised(models, no_cameras, capsys):
     (models / "digits" / "1" / "model.tflite").unlink()
-    assert doctor.report(models) == 1
+    assert doctor.report(ModelStore(models)) == 1
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line.startswith("FAIL")] == [line for line in lines if "model.tflite" in line]
     assert lines[-1].startswith("1 to mend")
@@ -67,7 +68,7 @@ def test_report_prints_where_the_console_knows_only_ascii(models, no_cameras, tm
     monkeypatch.setattr(sys, "stdout", console)
     folder = tmp_path / "Größe"
     folder.mkdir()
-    doctor.report(models, (folder,))
+    doctor.report(ModelStore(models), (folder,))
     console.flush()
     assert b"Gr\\xf6\\xdfe is empty" in console.buffer.getvalue()
 
@@ -203,7 +204,7 @@ def test_damaged_model(models, file, content, detail):
         path.unlink()
     else:
         path.write_bytes(content)
-    (check,) = doctor.check_models(models)
+    (check,) = doctor.check_models(ModelStore(models))
     assert check.ok is False
     assert detail in check.detail
     assert "\n" not in check.detail
@@ -213,14 +214,14 @@ def test_damaged_model(models, file, content, detail):
 def test_damaged_model_of_another_task_is_a_note(models):
     (models / "signs").mkdir()
     (models / "signs" / "current.json").write_text("{}")
-    assert [(check.name, check.ok) for check in doctor.check_models(models)] == [
+    assert [(check.name, check.ok) for check in doctor.check_models(ModelStore(models))] == [
         ("model digits", True),
         ("model signs", None),
     ]
 
 
 def test_missing_model_folder(tmp_path):
-    (check,) = doctor.check_models(tmp_path / "none")
+    (check,) = doctor.check_models(ModelStore(tmp_path / "none"))
     assert check.ok is False
 
 

@@ -13,6 +13,7 @@ from recognizer.commands import samples, tasks
 from recognizer.errors import SamplesError, SettingsError
 from recognizer.samples.sample import Sample
 from recognizer.samples.store import Samples
+from recognizer.samples.synced import default_samples
 from recognizer.sources.decoding import read_image
 from recognizer.subjects.box import BOX, BoxSubject
 from recognizer.subjects.subject import Subject
@@ -27,7 +28,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Samples:
     monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path / "captures"))
     monkeypatch.chdir(tmp_path)
     assert tasks.run(["new", "signs", "--subject", "box", "--labels", ",".join(WORDS)]) == 0
-    made = Samples()
+    made = default_samples()
     for label in WORDS:
         for seed in range(3):
             add(made, label, seed)

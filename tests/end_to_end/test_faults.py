@@ -27,9 +27,11 @@ from recognizer.overlay.overlay import Overlay
 from recognizer.pipeline import Pipeline
 from recognizer.registry import card
 from recognizer.registry import store as registry_store
+from recognizer.registry.store import ModelStore
 from recognizer.registry.synced import open_models
 from recognizer.samples import sample
 from recognizer.samples.store import Samples
+from recognizer.samples.synced import default_samples
 from recognizer.samples.verify import verify
 from recognizer.sinks import csv_log, png
 from recognizer.sinks import video as sinks_video
@@ -148,10 +150,10 @@ def with_alpha(picture_bgr: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(picture_bgr, cv2.COLOR_BGR2BGRA)
 
 
-def test_hands_are_found_on_through_changes_of_size(hand_models: Path) -> None:
+def test_hands_are_found_on_through_changes_of_size(hand_models: ModelStore) -> None:
     """A camera that changes its format while it runs; hands are followed from frame to frame."""
     sizes = [(640, 480), (320, 240), (480, 640), (1280, 720), (160, 640), (640, 480)]
-    with pipeline.open_pipeline("rps", hand_models, smooth=True) as signs:
+    with pipeline.open_pipeline("rps", hand_models, default_samples(), smooth=True) as signs:
         found = []
         for part, size_wh in enumerate(sizes):
             studio = Studio("rps", size_wh)
@@ -204,7 +206,9 @@ def test_the_run_goes_on_through_what_a_camera_gives_in_the_middle(
     monkeypatch.setattr(
         pipeline,
         "open_pipeline",
-        lambda task, models, **named: Pipeline(task, PAPER, WritingFinder(video=True), ReadingOn(["4"]), Smoother()),
+        lambda task, models, samples, **named: Pipeline(
+            task, PAPER, WritingFinder(video=True), ReadingOn(["4"]), Smoother()
+        ),
     )
     no_models = str(tmp_path / "models")
     assert main(["--headless", "--output", str(tmp_path), "--source", "0", "--models", no_models]) == 0
@@ -258,7 +262,7 @@ def test_ctrl_c_ends_every_state_with_130_and_nothing_left_open(
             closed.append("log")
             super().close()
 
-    def open_pipeline(task: str, models: Path, **named: object) -> Pipeline:
+    def open_pipeline(task: str, *_: object, **__: object) -> Pipeline:
         interrupted_in("a model opens")
         return Pipeline(task, PAPER, Finder(), FakeClassifier(["4"]))
 
@@ -326,7 +330,7 @@ def ran(*words: str, code: str = "", **environment: str) -> subprocess.Completed
     )
 
 
-def test_ctrl_c_between_two_parts_of_mediapipe_says_nothing(hand_models: Path, tmp_path: Path) -> None:
+def test_ctrl_c_between_two_parts_of_mediapipe_says_nothing(hand_models: ModelStore, tmp_path: Path) -> None:
     stopped = """
 import recognizer.finders.hands as hands
 real = hands.open_landmarker
@@ -343,7 +347,7 @@ hands.open_landmarker = opened
 @POSIX
 @pytest.mark.parametrize("task", ["digits", "rps"])
 def test_ctrl_c_at_random_moments_ends_a_run_with_130_and_no_half_file(
-    task: str, hand_models: Path, tmp_path: Path
+    task: str, hand_models: ModelStore, tmp_path: Path
 ) -> None:
     rng = np.random.default_rng(len(task))
     start = "import runpy, cv2; from recognizer import cli; print('started', flush=True)"
@@ -665,7 +669,7 @@ def languages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_hands_are_read_alike_in_every_language(languages: Path, hand_models: Path, tmp_path: Path) -> None:
+def test_hands_are_read_alike_in_every_language(languages: Path, hand_models: ModelStore, tmp_path: Path) -> None:
     """Qt sets the whole process to the language of the system once a window opens."""
     code = "import locale; locale.setlocale(locale.LC_ALL, '')"
     read = []
@@ -679,7 +683,7 @@ def test_hands_are_read_alike_in_every_language(languages: Path, hand_models: Pa
 
 
 @pytest.mark.slow
-def test_a_home_that_cannot_be_written_is_not_needed(hand_models: Path, tmp_path: Path) -> None:
+def test_a_home_that_cannot_be_written_is_not_needed(hand_models: ModelStore, tmp_path: Path) -> None:
     nowhere = str(tmp_path / "file" / "home")
     (tmp_path / "file").touch()
     away = dict.fromkeys(("HOME", "USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR"), nowhere)
@@ -731,12 +735,12 @@ class FixedDate:
 
 
 def test_names_with_spaces_and_letters_of_any_script(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], published_models: Path
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], published_models: ModelStore
 ) -> None:
     home = tmp_path / "mes données 石头 ✎"
     home.mkdir()
     models = home / "les modèles"
-    models.symlink_to(published_models, target_is_directory=True)
+    models.symlink_to(published_models.folder, target_is_directory=True)
     (home / "päper 1.png").write_bytes(cv2.imencode(".png", sheet((320, 240)))[1].tobytes())
     monkeypatch.chdir(home)
     options = ["--models", "les modèles"]

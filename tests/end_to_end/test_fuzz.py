@@ -21,9 +21,9 @@ from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.preprocess import appearance, pose
 from recognizer.preprocess.pictures import SIDE, colour_image, hand_image, mnist_image
 from recognizer.registry import card as registry_card
-from recognizer.registry import synced
-from recognizer.registry.synced import open_models
+from recognizer.registry.synced import default_models, open_models
 from recognizer.samples.sample import JOINTS, Sample, new_sample
+from recognizer.samples.synced import default_samples
 from recognizer.samples.table import as_table, parsed_table
 from recognizer.sources import decoding
 from recognizer.subjects.paper import PAPER
@@ -241,7 +241,7 @@ def test_any_picture_gets_probabilities(digits: Pipeline, image_28: np.ndarray) 
 @pytest.fixture(scope="module")
 def digits() -> Pipeline:
     try:
-        return open_pipeline("digits", synced.models_folder(), smooth=False)
+        return open_pipeline("digits", default_models(), default_samples(), smooth=False)
     except ModelError as error:
         pytest.skip(f"needs the digits model: {error}")
 

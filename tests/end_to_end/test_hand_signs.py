@@ -15,6 +15,7 @@ from recognizer.overlay.overlay import Overlay
 from recognizer.pipeline import Pipeline
 from recognizer.preprocess import pictures, pose
 from recognizer.registry import card as registry_card
+from recognizer.registry.store import ModelStore
 from recognizer.registry.synced import open_models
 from recognizer.smoothing import Smoother
 from recognizer.subjects.hands import HAND, HandJudge
@@ -61,8 +62,8 @@ def publish_pixels(models: Path, digits: Path, name: str = "1", **card: object) 
 
 
 @pytest.fixture
-def digits(published_models: Path) -> Path:
-    return open_models(published_models).current("digits")
+def digits(published_models: ModelStore) -> Path:
+    return published_models.current("digits")
 
 
 def test_a_region_without_joints_is_read_by_pixels_beside(tmp_path, digits):

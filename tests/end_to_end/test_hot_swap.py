@@ -11,7 +11,10 @@ from recognizer.errors import ModelError
 from recognizer.finders.still_hand import HeldFinder
 from recognizer.hot_swap import LivePipeline
 from recognizer.pipeline import Pipeline
+from recognizer.registry.store import ModelStore
 from recognizer.registry.synced import open_models
+from recognizer.samples.store import Samples
+from recognizer.samples.synced import default_samples
 from recognizer.subjects.hands import HAND
 from recognizer.subjects.paper import PAPER
 from recognizer.values import Box, Frame, Region
@@ -36,23 +39,24 @@ class Clock:
 class Opener:
     """Opens pipelines whose label is task and version; remembers which, and which were closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, models: Path) -> None:
+        self.models = models
         self.opened: list[str] = []
         self.closed: list[str] = []
         self.damaged: set[str] = set()
         self.may_open = threading.Event()
         self.may_open.set()
 
-    def __call__(self, task: str, models: Path) -> Pipeline:
+    def __call__(self, task: str) -> Pipeline:
         self.may_open.wait(HANG_S)
-        version = json.loads((models / task / "current.json").read_text())["version"]
+        version = json.loads((self.models / task / "current.json").read_text())["version"]
         name = f"{task} {version}"
         self.opened.append(name)
         if version in self.damaged:
             raise ModelError(f"{version} is damaged")
         finder = FakeFinder([REGION])
         finder.close = lambda: self.closed.append(name)  # type: ignore[attr-defined]
-        return Pipeline(task, PAPER, finder, FakeClassifier([name]), folder=models / task / version)
+        return Pipeline(task, PAPER, finder, FakeClassifier([name]), folder=self.models / task / version)
 
 
 def publish(models: Path, task: str, version: str) -> None:
@@ -72,8 +76,8 @@ def settled_label(live: LivePipeline) -> str | None:
 
 
 @pytest.fixture
-def opener() -> Opener:
-    return Opener()
+def opener(models: Path) -> Opener:
+    return Opener(models)
 
 
 @pytest.fixture
@@ -88,7 +92,7 @@ def models(tmp_path: Path) -> Path:
 
 
 def open_live(models: Path, opener: Opener, said: list[str]) -> LivePipeline:
-    return LivePipeline("digits", models, say=said.append, opener=opener, clock=Clock())
+    return LivePipeline("digits", open_models(models), default_samples(), say=said.append, opener=opener, clock=Clock())
 
 
 def test_a_published_model_takes_over_between_two_frames(models: Path, opener: Opener, said: list[str]) -> None:
@@ -120,12 +124,14 @@ def test_a_damaged_version_is_told_once_and_the_old_one_stays(models: Path, open
 def test_a_version_is_opened_once_whatever_folder_the_pipeline_names(
     models: Path, opener: Opener, said: list[str]
 ) -> None:
-    def elsewhere(task: str, models: Path) -> Pipeline:
-        opened = opener(task, models)
+    def elsewhere(task: str) -> Pipeline:
+        opened = opener(task)
         opened.folder = None
         return opened
 
-    with LivePipeline("digits", models, say=said.append, opener=elsewhere, clock=Clock()) as live:
+    with LivePipeline(
+        "digits", open_models(models), default_samples(), say=said.append, opener=elsewhere, clock=Clock()
+    ) as live:
         for _ in range(5):
             assert settled_label(live) == "digits one"
         publish(models, "digits", "two")
@@ -199,7 +205,9 @@ def test_what_finds_hands_is_opened_once_and_closed_at_the_end(
         all_hands.append(FakeHands())
         return all_hands[-1]
 
-    def open_pipeline(task: str, models: Path, *, smooth: bool, hands: Callable[[], FakeHands]) -> Pipeline:
+    def open_pipeline(
+        task: str, store: ModelStore, samples: Samples, *, smooth: bool, hands: Callable[[], FakeHands]
+    ) -> Pipeline:
         version = json.loads((models / task / "current.json").read_text())["version"]
         subject, finder = (HAND, HeldFinder(hands())) if task == "rps" else (PAPER, FakeFinder([REGION]))
         classifier = FakeClassifier([f"{task} {version}"])
@@ -208,7 +216,7 @@ def test_what_finds_hands_is_opened_once_and_closed_at_the_end(
     monkeypatch.setattr("recognizer.subjects.hands.open_hands", open_hands)
     monkeypatch.setattr(pipeline, "open_pipeline", open_pipeline)
     publish(models, "rps", "0")
-    with LivePipeline("digits", models, say=said.append, clock=Clock()) as live:
+    with LivePipeline("digits", open_models(models), default_samples(), say=said.append, clock=Clock()) as live:
         for version in range(1, 5):
             live.open_task("rps")
             settled_label(live)

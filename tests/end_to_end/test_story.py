@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from recognizer.hot_swap import LivePipeline
+from recognizer.registry.store import ModelStore
 from recognizer.registry.synced import open_models
-from recognizer.samples.store import Samples
+from recognizer.samples.synced import default_samples
 from recognizer.studio.scenes import Studio
 from recognizer.teaching.teacher import ENTER, ESC, Teacher
 from recognizer.values import Frame, Observation
@@ -27,8 +28,9 @@ class Person:
         self.frames = [self.studio.frame(middle_of_card(card)) for card in range(12)]
         self.said: list[str] = []
         self.time_s = 0.0
-        self.live = LivePipeline("rps", models, say=self.said.append, clock=lambda: self.time_s)
-        self.teacher = Teacher(self.live, models, Samples(), say=self.said.append, clock=lambda: self.time_s)
+        store, samples = open_models(models), default_samples()
+        self.live = LivePipeline("rps", store, samples, say=self.said.append, clock=lambda: self.time_s)
+        self.teacher = Teacher(self.live, store, samples, say=self.said.append, clock=lambda: self.time_s)
 
     def look(self, image_of: Frame) -> Observation:
         self.time_s += 1 / FPS
@@ -72,9 +74,9 @@ class Person:
 
 
 @pytest.mark.slow
-def test_new_record_learn_swap_recognise_and_back(tmp_path: Path, hand_models: Path) -> None:
+def test_new_record_learn_swap_recognise_and_back(tmp_path: Path, hand_models: ModelStore) -> None:
     models = tmp_path / "models"
-    shutil.copytree(hand_models / "rps", models / "rps")
+    shutil.copytree(hand_models.folder / "rps", models / "rps")
     person = Person(models)
     with person.live, person.teacher:
         person.teacher.start_form()
@@ -110,4 +112,4 @@ def test_new_record_learn_swap_recognise_and_back(tmp_path: Path, hand_models: P
         assert person.wait("mine", version_other_than=second) == first
         assert "cut" not in person.show("scissors")
     assert open_models(models).current("mine").name == first
-    assert Samples().counts("mine")["cut"] >= 3
+    assert default_samples().counts("mine")["cut"] >= 3

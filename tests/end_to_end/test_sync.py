@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 
 from recognizer.cli import main
-from recognizer.errors import MirrorError, ModelError, SamplesError
-from recognizer.registry import synced as registry_synced
-from recognizer.registry.synced import SyncedModels, open_models
-from recognizer.samples import synced
+from recognizer.errors import ModelError, SamplesError, SyncError
+from recognizer.registry.synced import SyncedModels, default_models, open_models
 from recognizer.samples.store import Samples
-from recognizer.samples.synced import captures_folder
-from recognizer.system import remote as system_remote
-from recognizer.system.remote import folder_of
+from recognizer.samples.synced import SyncedSamples, default_samples
+from recognizer.system import remote, synced_folder
+from recognizer.system.synced_folder import local_folder
 from recognizer.values import Box, Frame, Region
 from tests.helpers.waiting import HANG_S
 
@@ -30,7 +28,7 @@ def url(request, tmp_path):
 @pytest.fixture
 def machines(url, tmp_path):
     """The folders of two machines that follow the URL."""
-    return folder_of(url, tmp_path / "one"), folder_of(url, tmp_path / "two")
+    return local_folder(url, tmp_path / "one"), local_folder(url, tmp_path / "two")
 
 
 def record(store, label, shade=200):
@@ -40,7 +38,7 @@ def record(store, label, shade=200):
 
 def seen(store):
     """What is there now, whenever it was last looked at."""
-    synced.pull_samples(store.folder)
+    store.pull()
     return {sample.id: sample.label for sample in store.read()}
 
 
@@ -53,7 +51,7 @@ def publish(models, number, task="signs"):
 
 
 def test_samples_of_one_machine_are_listed_on_the_other(machines):
-    one, two = map(Samples, machines)
+    one, two = map(SyncedSamples, machines)
     one.create_task("signs", "box", ["ok", "stop"])
     kept = [record(one, "ok", 50), record(one, "stop", 90)]
     assert seen(two) == {kept[0].id: "ok", kept[1].id: "stop"}
@@ -74,14 +72,14 @@ def test_samples_of_one_machine_are_listed_on_the_other(machines):
 
 
 def test_a_third_machine_finds_everything_at_once(machines, url, tmp_path):
-    store = Samples(machines[0])
+    store = SyncedSamples(machines[0])
     store.create_task("signs", "box", ["ok"])
     sample = record(store, "ok")
-    assert [one.id for one in Samples(folder_of(url, tmp_path / "three")).read("signs")] == [sample.id]
+    assert [one.id for one in SyncedSamples(local_folder(url, tmp_path / "three")).read("signs")] == [sample.id]
 
 
 def test_two_that_write_at_once_lose_nothing(machines):
-    one, two = map(Samples, machines)
+    one, two = map(SyncedSamples, machines)
     one.create_task("signs", "box", ["ok", "stop", "halt"])
     seen(two)
     both = [threading.Thread(target=lambda s=store: [record(s, "ok") for _ in range(6)]) for store in (one, two)]
@@ -104,15 +102,15 @@ def test_two_that_write_at_once_lose_nothing(machines):
 
 
 def test_what_could_not_be_sent_is_sent_later(machines, monkeypatch):
-    one, two = map(Samples, machines)
+    one, two = map(SyncedSamples, machines)
     one.create_task("signs", "box", ["ok"])
 
-    def refuse(remote, name, data):
-        raise MirrorError("far cannot be used (no network). See that it can be reached, and try again.")
+    def refuse(far, name, data):
+        raise SyncError("far cannot be used (no network). See that it can be reached, and try again.")
 
     with monkeypatch.context() as offline:
-        offline.setattr(system_remote.Remote, "put", refuse)
-        with pytest.raises(MirrorError, match="no network"):
+        offline.setattr(remote.Remote, "put", refuse)
+        with pytest.raises(SyncError, match="no network"):
             record(one, "ok")
     assert len(one.read()) == 1
     assert seen(two) == {}
@@ -121,17 +119,17 @@ def test_what_could_not_be_sent_is_sent_later(machines, monkeypatch):
 
 
 def test_half_a_sample_is_none(machines, monkeypatch):
-    one, two = map(Samples, machines)
+    one, two = map(SyncedSamples, machines)
     one.create_task("signs", "box", ["ok"])
-    put = system_remote.Remote.put
+    put = remote.Remote.put
 
-    def stopped(remote, name, data):
+    def stopped(far, name, data):
         if name.startswith("rows/"):
             raise KeyboardInterrupt
-        put(remote, name, data)
+        put(far, name, data)
 
     with monkeypatch.context() as stopping:
-        stopping.setattr(system_remote.Remote, "put", stopped)
+        stopping.setattr(remote.Remote, "put", stopped)
         with pytest.raises(KeyboardInterrupt):
             record(one, "ok")
     assert seen(two) == {}
@@ -170,15 +168,15 @@ def test_two_that_publish_at_once_lose_nothing(machines):
 def test_half_a_model_is_none(machines, monkeypatch):
     one, two = machines
     first = publish(one, 1)
-    put = system_remote.Remote.put
+    put = remote.Remote.put
 
-    def stopped(remote, name, data):
+    def stopped(far, name, data):
         if name.endswith("card.json"):
             raise KeyboardInterrupt
-        put(remote, name, data)
+        put(far, name, data)
 
     with monkeypatch.context() as stopping:
-        stopping.setattr(system_remote.Remote, "put", stopped)
+        stopping.setattr(remote.Remote, "put", stopped)
         with pytest.raises(KeyboardInterrupt):
             publish(one, 2)
     SyncedModels(two).pull()
@@ -191,10 +189,10 @@ def test_a_running_program_hears_of_it(machines, monkeypatch):
     publish(one, 1)
     assert open_models(two).tasks() == ["signs"]  # fetched at the first look
     second = publish(one, 2)
-    monkeypatch.setattr(system_remote, "PULL_S", 0.0)
+    monkeypatch.setattr(synced_folder, "PULL_S", 0.0)
     for _ in range(2):
         open_models(two).current("signs")  # does not wait for it …
-        system_remote._pulling[two].join(HANG_S)
+        synced_folder._pulling[two].join(HANG_S)
     assert open_models(two).current("signs").name == second  # … and has it soon
 
 
@@ -202,40 +200,40 @@ def test_settings_and_options_take_a_url(url, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RECOGNIZER_MIRRORS", str(tmp_path / "here"))
     monkeypatch.setenv("RECOGNIZER_MODELS", url + "/models")
     monkeypatch.setenv("RECOGNIZER_CAPTURES", url + "/samples")
-    assert system_remote.is_mirror(registry_synced.models_folder())
-    assert captures_folder().parent == tmp_path / "here"
-    Samples().create_task("signs", "box", ["ok"])
+    assert synced_folder.is_synced(default_models().folder)
+    assert default_samples().folder.parent == tmp_path / "here"
+    default_samples().create_task("signs", "box", ["ok"])
     assert main(["samples", "list", "--samples", url + "/samples"]) == 0
     assert "signs" in capsys.readouterr().out
 
 
 def test_an_emptied_url_deletes_nothing_here(machines):
-    store = Samples(machines[0])
+    store = SyncedSamples(machines[0])
     store.create_task("signs", "box", ["ok"])
-    remote = system_remote.Remote(json.loads((machines[0] / system_remote.STATE).read_text())["url"])
-    for name in [*remote.names("tasks"), system_remote.MARK]:
-        remote.remove(name)
-    with pytest.raises(MirrorError, match="holds nothing any more"):
-        synced.pull_samples(machines[0])
+    far = remote.Remote(synced_folder.url_of(machines[0]))
+    for name in [*far.names("tasks"), synced_folder.MARK]:
+        far.remove(name)
+    with pytest.raises(SyncError, match="holds nothing any more"):
+        store.pull()
     assert [task.name for task in store.tasks()] == ["signs"]
 
 
 def test_a_url_that_cannot_be_used_is_one_line(tmp_path):
-    with pytest.raises(MirrorError, match="cannot be used") as error:
-        Samples(folder_of("nosuch://bucket/samples", tmp_path))
+    with pytest.raises(SyncError, match="cannot be used") as error:
+        SyncedSamples(local_folder("nosuch://bucket/samples", tmp_path)).tasks()
     assert "\n" not in str(error.value)
 
 
 def test_a_damaged_state_is_one_line(machines):
-    (machines[0] / system_remote.STATE).write_text("{")
-    with pytest.raises(MirrorError, match="is damaged"):
+    (machines[0] / synced_folder.STATE).write_text("{")
+    with pytest.raises(SyncError, match="is damaged"):
         SyncedModels(machines[0]).push()
 
 
 def test_a_plain_folder_is_left_alone(tmp_path):
-    assert folder_of(str(tmp_path / "models")) == tmp_path / "models"
+    assert local_folder(str(tmp_path / "models")) == tmp_path / "models"
     assert publish(tmp_path / "models", 1)[8] == "-"
-    assert not system_remote.is_mirror(tmp_path / "models")
+    assert not synced_folder.is_synced(tmp_path / "models")
     with pytest.raises(ModelError):
         open_models(tmp_path / "models").current("digits")
     with pytest.raises(SamplesError):

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -10,6 +8,8 @@ from recognizer.finders.text_lines import reading_order, text_lines
 from recognizer.finders.writing import WritingFinder
 from recognizer.pipeline import open_pipeline
 from recognizer.preprocess.pictures import mnist_image
+from recognizer.registry.store import ModelStore
+from recognizer.samples.synced import default_samples
 from recognizer.studio.handwriting import digit_strokes, draw_strokes, placing
 from recognizer.studio.scenes import Studio
 from recognizer.values import WRITTEN, Box, Frame, Region
@@ -319,8 +319,8 @@ def test_a_slanting_line_is_followed_from_digit_to_digit() -> None:
     assert len(text_lines(slope)) == 1
 
 
-def test_printed_words_are_mostly_no_writing(published_models: Path) -> None:
-    pipeline = open_pipeline("digits", published_models, smooth=False)
+def test_printed_words_are_mostly_no_writing(published_models: ModelStore) -> None:
+    pipeline = open_pipeline("digits", published_models, default_samples(), smooth=False)
     fonts = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_TRIPLEX)
     words, printed, labelled = "Room 348 9:25", 0, 0
     for font, size_px in zip(fonts, (22, 30, 40, 22), strict=True):

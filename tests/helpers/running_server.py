@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx2 as httpx
 
-from recognizer.registry import synced
+from recognizer.registry.synced import default_models
 from recognizer.system import paths
 from tests.helpers.waiting import HANG_S
 
@@ -44,7 +44,7 @@ class Served:
 def running_server(folder: Path, *words: str, program: Sequence[str] = ("-m", "recognizer")) -> Iterator[Served]:
     """A server whose samples and models lie in the folder; the models are copies of the published ones."""
     models, captures = folder / "models", folder / "captures"
-    shutil.copytree(synced.models_folder(), models, ignore=shutil.ignore_patterns("assets"))
+    shutil.copytree(default_models().folder, models, ignore=shutil.ignore_patterns("assets"))
     command = [sys.executable, *program, "serve", "--port", "0", "--models", str(models), *words]
     environment = {**os.environ, "PYTHONPATH": str(paths.ROOT), "RECOGNIZER_CAPTURES": str(captures)}
     process = subprocess.Popen(

@@ -10,6 +10,8 @@ from recognizer.cli import main
 from recognizer.overlay.overlay import Overlay
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.preprocess.turns import Turn, Unmirror, turn_of
+from recognizer.registry.store import ModelStore
+from recognizer.samples.synced import default_samples
 from recognizer.values import Box, Frame, Region, Truth
 from tests.helpers.drawing import as_frame, paper, write
 
@@ -17,8 +19,8 @@ TURNED = [turn for turn in Turn if turn != Turn.UPRIGHT]
 
 
 @pytest.fixture
-def digits(published_models: Path) -> Pipeline:
-    return open_pipeline("digits", published_models, smooth=False)
+def digits(published_models: ModelStore) -> Pipeline:
+    return open_pipeline("digits", published_models, default_samples(), smooth=False)
 
 
 def sheet(digits: str, size_wh: tuple[int, int] = (900, 600)) -> np.ndarray:
@@ -86,13 +88,13 @@ def test_the_window_says_how_a_sheet_is_held(digits: Pipeline, turn: Turn) -> No
     assert told.sum() > 500
 
 
-def test_a_folder_of_mirrored_pictures_is_read_with_the_option(published_models: Path, tmp_path: Path) -> None:
+def test_a_folder_of_mirrored_pictures_is_read_with_the_option(published_models: ModelStore, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     assert cv2.imwrite(str(tmp_path / "in" / "a.png"), Turn.MIRRORED.image(sheet("3")))
     texts = []
     for words in ([], ["--unmirror"]):
         words = [*words, "--source", str(tmp_path / "in"), "--headless", "--output", str(tmp_path / "out")]
-        assert main([*words, "--models", str(published_models)]) == 0
+        assert main([*words, "--models", str(published_models.folder)]) == 0
         with (tmp_path / "out" / "predictions.csv").open(newline="") as file:
             texts.append({row["text"] for row in csv.DictReader(file)})
     assert texts[0] != {"3"}

@@ -6,8 +6,8 @@ import pytest
 
 from recognizer.errors import ModelError
 from recognizer.registry import card as registry_card
-from recognizer.registry import store, synced
-from recognizer.registry.synced import open_models
+from recognizer.registry import store
+from recognizer.registry.synced import default_models, open_models
 from recognizer.system import files, paths
 
 
@@ -172,13 +172,13 @@ def test_a_card_of_another_version_of_the_program_is_written_as_it_was(tmp_path:
 
 def test_the_environment_may_name_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECOGNIZER_MODELS", str(tmp_path))
-    assert synced.models_folder() == tmp_path
+    assert default_models().folder == tmp_path
     for unset in ("", None):
         if unset is None:
             monkeypatch.delenv("RECOGNIZER_MODELS")
         else:
             monkeypatch.setenv("RECOGNIZER_MODELS", unset)
-        assert synced.models_folder() == paths.ROOT / "models"
+        assert default_models().folder == paths.ROOT / "models"
 
 
 def test_a_version_that_does_not_run_can_be_deleted(tmp_path: Path) -> None:

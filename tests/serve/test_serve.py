@@ -11,6 +11,7 @@ from recognizer.pipeline import open_pipeline
 from recognizer.registry import store as registry_store
 from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
+from recognizer.samples.synced import default_samples
 from recognizer.sources.decoding import decode_image
 from recognizer.values import Frame, as_json
 from tests.helpers.http import jpeg, png, problem, sheet
@@ -30,7 +31,7 @@ def ended(client: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_picture_is_read_as_the_pipeline_reads_it(served: Served) -> None:
     data = jpeg(sheet(3, 7, 4))
-    with open_pipeline("digits", served.models, smooth=False) as pipeline:
+    with open_pipeline("digits", open_models(served.models), default_samples(), smooth=False) as pipeline:
         image_bgr = decode_image(np.frombuffer(data, np.uint8), "drawn")
         known = as_json(pipeline.step(Frame(image_bgr, 0, 0.0, "drawn")))
     assert known["text"] == "374"

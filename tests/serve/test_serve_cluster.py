@@ -17,10 +17,11 @@ from websockets.sync.client import connect
 
 from recognizer.cli import main
 from recognizer.errors import SettingsError
-from recognizer.registry import store, synced
-from recognizer.registry.synced import open_models
+from recognizer.registry import store
+from recognizer.registry.synced import default_models, open_models
+from recognizer.samples.synced import open_samples
 from recognizer.serve import cluster
-from recognizer.system.remote import folder_of, url_of
+from recognizer.system.synced_folder import url_of
 from tests.helpers.http import jpeg, sheet
 from tests.helpers.ray_nodes import workers
 from tests.helpers.running_server import running_server
@@ -39,7 +40,7 @@ sys.exit(main())
 
 @pytest.fixture(scope="module")
 def served(nodes, tmp_path_factory):
-    models = synced.models_folder()
+    models = default_models().folder
     if not (models / "digits" / store.CURRENT).is_file():
         pytest.skip("needs the digits model")
     folder = tmp_path_factory.mktemp("served")
@@ -63,7 +64,7 @@ def test_page_and_documents_are_the_same(served):
     from recognizer.serve.app import create_app
     from recognizer.serve.settings import ServeSettings
 
-    alone = create_app(ServeSettings(models=served.models))
+    alone = create_app(ServeSettings(), open_models(served.models), open_samples(served.captures))
     try:
         assert served.client.get("/openapi.json").json() == json.loads(json.dumps(alone.openapi()))
     finally:
@@ -144,24 +145,21 @@ def test_streams_grow_stay_survive_and_shrink(served, nodes):
 
 
 def test_another_machine_follows_the_same_urls(tmp_path, monkeypatch):
-    from recognizer.samples.synced import captures_folder
     from recognizer.serve.settings import ServeSettings
     from recognizer.system import paths
 
-    for name in ("RECOGNIZER_CAPTURES", "RECOGNIZER_ASSETS"):
-        monkeypatch.setenv(name, os.environ.get(name, ""))  # put back at the end
+    monkeypatch.setenv("RECOGNIZER_ASSETS", os.environ.get("RECOGNIZER_ASSETS", ""))  # put back at the end
     monkeypatch.setattr(cluster, "find_asset", lambda name: Path(__file__))
     models, captures = ((tmp_path / name).as_uri() for name in ("models", "captures"))
-    build = cluster.builder(
-        ServeSettings(models=folder_of(models, tmp_path / "here")), folder_of(captures, tmp_path / "here")
-    )
+    monkeypatch.setenv("RECOGNIZER_MIRRORS", str(tmp_path / "here"))
+    build = cluster.builder(ServeSettings(), open_models(models), open_samples(captures))
     made = []
-    monkeypatch.setattr(cluster, "create_app", made.append)
+    monkeypatch.setattr(cluster, "create_app", lambda settings, *stores: made.extend(stores))
     monkeypatch.setenv("RECOGNIZER_MIRRORS", str(tmp_path / "there"))
     build()
-    assert [url_of(folder) for folder in (made[0].models, captures_folder())] == [models, captures]
+    assert [url_of(store.folder) for store in made] == [models, captures]
     assert (paths.assets() / "hand_landmarker.task").read_bytes() == Path(__file__).read_bytes()
-    assert {folder.parent for folder in (made[0].models, captures_folder())} == {tmp_path / "there"}
+    assert {store.folder.parent for store in made} == {tmp_path / "there"}
 
 
 def test_a_machine_that_does_not_see_the_folder_is_one_line(tmp_path, monkeypatch):

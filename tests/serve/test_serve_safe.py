@@ -18,6 +18,8 @@ from starlette.testclient import WebSocketDenialResponse
 
 from recognizer.cli import main
 from recognizer.errors import SettingsError
+from recognizer.registry.synced import open_models
+from recognizer.samples.synced import default_samples
 from recognizer.serve import guard
 from recognizer.serve.app import create_app
 from recognizer.serve.listening import address, listening
@@ -45,8 +47,8 @@ class NoReaders:
 
 
 def client(tmp_path: Path, host: str = "127.0.0.1", token: str | None = None, **more: Any) -> TestClient:
-    settings = ServeSettings(host=host, token=token, models=tmp_path, **more)
-    app = create_app(settings, readers=NoReaders())  # type: ignore[arg-type]
+    settings = ServeSettings(host=host, token=token, **more)
+    app = create_app(settings, open_models(tmp_path), default_samples(), readers=NoReaders())  # type: ignore[arg-type]
     return TestClient(app, base_url="http://127.0.0.1:8000")
 
 
@@ -326,7 +328,7 @@ def test_a_failure_within_is_a_problem_too(tmp_path: Path) -> None:
         async def call(self, name: str, *words: Any) -> Any:
             raise ZeroDivisionError
 
-    app = create_app(ServeSettings(models=tmp_path), readers=Broken())  # type: ignore[arg-type]
+    app = create_app(ServeSettings(), open_models(tmp_path), default_samples(), readers=Broken())  # type: ignore[arg-type]
     answering = TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False)
     body = problem(answering.post("/v1/predict?task=digits", content=b"x"), 500)
     assert "ZeroDivisionError" in body["found"]

@@ -1,13 +1,14 @@
 """Numbers with lines around and points in them, as people write results, fractions, sums and forms."""
 
 import itertools
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from recognizer.pipeline import Pipeline, open_pipeline
+from recognizer.registry.store import ModelStore
+from recognizer.samples.synced import default_samples
 from recognizer.values import Box
 from tests.helpers.drawing import as_frame, paper, write
 
@@ -15,8 +16,8 @@ NUMBERS = ["58", "583", "2479", "936"]
 
 
 @pytest.fixture
-def digits(published_models: Path) -> Pipeline:
-    return open_pipeline("digits", published_models, smooth=False)
+def digits(published_models: ModelStore) -> Pipeline:
+    return open_pipeline("digits", published_models, default_samples(), smooth=False)
 
 
 def written(number: str, height: int) -> tuple[np.ndarray, list[Box]]:

@@ -10,6 +10,7 @@ from recognizer import cli
 from recognizer.finders.finder import RegionFinder
 from recognizer.finders.guide_box import guide_box
 from recognizer.samples.store import Samples
+from recognizer.samples.synced import default_samples
 from recognizer.teaching.capture import Captured, capture
 from recognizer.values import Frame, Region
 from tests.helpers.drawing import as_frame, paper, write
@@ -72,7 +73,7 @@ def test_the_command_records_from_pictures(
         "notes has a new label: mine",
         "Kept 3 of mine in notes; left out 0 frames without a paper, 0 blurred, 0 like one before",
     ]
-    assert Samples().counts("notes") == {"other": 0, "mine": 3}
+    assert default_samples().counts("notes") == {"other": 0, "mine": 3}
     assert cli.main([*words, "--max", "0"]) == 2
     assert "--max: 0 is not at least 1" in capsys.readouterr().err
 

@@ -8,7 +8,7 @@ import pytest
 from recognizer import errors
 from recognizer.overlay.drawing import Scale
 from recognizer.registry import card
-from recognizer.registry.synced import open_models
+from recognizer.registry.store import ModelStore
 from recognizer.samples.store import Samples
 from recognizer.subjects import hands
 from recognizer.subjects.box import BOX
@@ -67,10 +67,10 @@ class FakePreparation:
     """Counts how often it is started and stopped."""
 
     def __init__(self) -> None:
-        self.started: list[Path] = []
+        self.started: list[ModelStore] = []
         self.cancelled = 0
 
-    def __call__(self, models: Path) -> "FakePreparation":
+    def __call__(self, models: ModelStore) -> "FakePreparation":
         self.started.append(models)
         return self
 
@@ -87,7 +87,7 @@ class Desk:
         self.store.create_task("signs", "hand", [*labels, "nothing"])
         self.live = FakeLive("signs")
         self.said: list[str] = []
-        self.models = tmp_path / "models"
+        self.models = ModelStore(tmp_path / "models")
         self.preparation = FakePreparation()
         self.teacher = Teacher(
             self.live,  # type: ignore[arg-type]
@@ -227,10 +227,10 @@ def test_a_store_that_cannot_be_written_is_told_and_recording_goes_on(
 
 
 def test_a_shipped_task_gets_its_labels_and_nothing(desk: Desk) -> None:
-    version = desk.models / "digits" / "one"
+    version = desk.models.folder / "digits" / "one"
     version.mkdir(parents=True)
     (version / card.CARD).write_text(json.dumps({"labels": [*"0123456789"], "region": "paper"}))
-    open_models(desk.models).point_to("digits", "one")
+    desk.models.point_to("digits", "one")
     desk.live.task = "digits"
     desk.teacher.start_recording()
     assert desk.store.task("digits").subject == "paper"
@@ -293,7 +293,7 @@ def test_training_is_followed_to_its_result(desk: Desk, training: FakeTraining) 
     desk.teacher.start_recording()
     desk.teacher.key("\r")
     assert desk.teacher.recording is None
-    assert training.asked == ("signs", desk.models, desk.store.folder)
+    assert training.asked == ("signs", desk.models, desk.store)
     desk.look(FRAME_S)
     assert desk.teacher.progress["progress"] == 0.5
     desk.look(FRAME_S)
@@ -326,11 +326,11 @@ def test_a_refused_model_is_told_with_the_reason(desk: Desk, training: FakeTrain
 
 def test_u_goes_back_to_the_model_before(desk: Desk) -> None:
     for version in ("one", "two"):
-        (desk.models / "signs" / version).mkdir(parents=True)
-        open_models(desk.models).point_to("signs", version)
+        (desk.models.folder / "signs" / version).mkdir(parents=True)
+        desk.models.point_to("signs", version)
     desk.teacher.undo_model()
     assert desk.said == ["back to one"]
-    assert open_models(desk.models).current("signs").name == "one"
+    assert desk.models.current("signs").name == "one"
     desk.teacher.undo_model()
     assert "nothing to go back to" in desk.said[-1]
 
@@ -352,7 +352,7 @@ def test_what_things_are_learned_on_is_made_before_they_are(desk: Desk) -> None:
     desk.look(0.2)
     assert desk.preparation.started == []  # hands need none
     desk.store.create_task("things", "box", ["mug", "toy"])
-    desk.live.task, desk.live.subject, desk.live.folder = "things", BOX, desk.models / "things" / "1"
+    desk.live.task, desk.live.subject, desk.live.folder = "things", BOX, desk.models.folder / "things" / "1"
     desk.look(0.2)
     assert desk.preparation.started == []  # it may only be looked at
     desk.teacher.start_recording()
@@ -388,7 +388,7 @@ def test_a_preparation_is_a_process_that_can_be_cancelled(monkeypatch: pytest.Mo
     (path.parent / "__init__.py").touch()
     path.write_text(f"import pathlib, time\npathlib.Path({str(begun)!r}).touch()\ntime.sleep(1e6)\n")
     monkeypatch.setattr(paths, "ROOT", tmp_path)
-    process = BackboneProcess(tmp_path)
+    process = BackboneProcess(ModelStore(tmp_path))
     until(begun.exists)
     process.cancel()
     assert process._process.poll() is not None
@@ -409,7 +409,7 @@ def run_script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str) -> 
     (path.parent / "__init__.py").touch()  # so that it goes before the project's own package, wherever that is
     path.write_text(script)
     monkeypatch.setattr(paths, "ROOT", tmp_path)
-    return TrainingProcess("signs", tmp_path, tmp_path)
+    return TrainingProcess("signs", ModelStore(tmp_path), Samples(tmp_path))
 
 
 def ended(process: TrainingProcess) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 import pytest
 
 from recognizer.errors import SettingsError
+from recognizer.registry.store import ModelStore
+from recognizer.samples.store import Samples
 from training import settings
 from training.__main__ import COMMANDS, main
 from training.commands import evaluate, finder, shipped, workshop
@@ -63,10 +65,12 @@ def test_settings_are_checked_when_they_are_made():
 
 
 def test_a_command_repeats_what_differs_from_the_defaults(tmp_path):
-    learned = settings.LearnSettings("my signs", folder=tmp_path, force=True, samples=tmp_path, models=tmp_path)
+    learned = settings.LearnSettings(
+        "my signs", folder=tmp_path, force=True, samples=Samples(tmp_path), models=ModelStore(tmp_path)
+    )
     assert learned.command == f"python -m recognizer learn 'my signs' --from {tmp_path} --force"
     trained = settings.TrainSettings("mnist", "vgg16", batch_size=16, copies=0, runs=tmp_path)
     assert trained.command == (
         "python -m recognizer workshop train --data mnist --network vgg16 --batch-size 16 --copies 0"
     )
-    assert settings.DigitsSettings(models=tmp_path).command == "python -m recognizer train digits"
+    assert settings.DigitsSettings(models=ModelStore(tmp_path)).command == "python -m recognizer train digits"

@@ -1,11 +1,11 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from recognizer.classifiers.feature_maps import FeatureMaps
 from recognizer.hot_swap import LivePipeline
 from recognizer.overlay.overlay import Overlay
+from recognizer.registry.store import ModelStore
+from recognizer.samples.synced import default_samples
 from recognizer.values import Observation
 from recognizer.window import maps_panel
 from recognizer.window.maps_panel import MapsPanel
@@ -13,8 +13,8 @@ from tests.helpers.drawing import as_frame, paper, write
 
 
 @pytest.fixture
-def seen(published_models: Path) -> tuple[LivePipeline, Observation]:
-    pipeline = LivePipeline("digits", published_models)
+def seen(published_models: ModelStore) -> tuple[LivePipeline, Observation]:
+    pipeline = LivePipeline("digits", published_models, default_samples())
     gray = paper((1280, 720))
     write(gray, 4, (800, 300), 200)
     return pipeline, pipeline.step(as_frame(gray))

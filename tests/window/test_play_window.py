@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import pytest
 
+from recognizer.registry.store import ModelStore
 from recognizer.studio.scenes import Studio
 from recognizer.window.game import BEATS, COUNT_FROM
 from tests.helpers.drawing import middle_of_card
@@ -67,12 +68,12 @@ sys.exit(cli.main(sys.argv[2:]))
 class Table:
     """A person who plays, and holds up the same sign all the time."""
 
-    def __init__(self, display: str, output: Path, models: Path) -> None:
+    def __init__(self, display: str, output: Path, models: ModelStore) -> None:
         self.output = output
         shown = middle_of_card(CARD)
         self.sign = Studio("rps", (640, 480), 30).frame(shown).truth[0].label
         words = ["--task", "rps", "--play", "--source", "studio", "--size", "640x480"]
-        words += ["--models", str(models), "--output", str(output)]
+        words += ["--models", str(models.folder), "--output", str(output)]
         self.program = Running(display, PROGRAM, str(shown), *words)
         self.state: dict[str, Any] = {}
         self.until(lambda state: state["said"] == self.sign)
@@ -111,7 +112,7 @@ class Table:
 
 
 @pytest.fixture
-def at(tmp_path: Path, hand_models: Path) -> Iterator[Table]:
+def at(tmp_path: Path, hand_models: ModelStore) -> Iterator[Table]:
     with virtual_screen() as display:
         table = Table(display, tmp_path, hand_models)
         yield table

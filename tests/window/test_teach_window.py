@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from recognizer.registry.store import ModelStore
 from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
 from recognizer.studio.scenes import Studio
@@ -130,7 +131,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, hand_models: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path, hand_models: ModelStore) -> Iterator[Desk]:
     with virtual_screen() as display:
         at = Desk(display, tmp_path, hand_models)
         yield at

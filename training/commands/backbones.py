@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Sequence
 
-from recognizer.registry import synced
+from recognizer.registry.synced import default_models
 from training.commands.words import Parser
 from training.networks.backbones import backbone_file
 
@@ -22,5 +22,5 @@ def run(words: Sequence[str]) -> None:
     parser.add_models()
     options = vars(parser.parse_args(words[1:]))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the window closes: nothing half-written stays
-    models = options.get("models") or synced.models_folder()
+    models = options.get("models") or default_models()
     print(backbone_file(options["backbone"], models, lambda line: print(f"{line} …", flush=True))[1])

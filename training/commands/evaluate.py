@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from recognizer.pipeline import Pipeline, open_pipeline
+from recognizer.samples.synced import default_samples
 from training.commands.words import Parser, Word, chosen
 from training.evaluation import evaluate, sign_kinds
 from training.settings import KINDS, SIGNS, EvaluateSettings
@@ -64,7 +65,7 @@ def _parser(what: str) -> Parser:
 
 @contextmanager
 def _opened(settings: EvaluateSettings, *, stream: bool = False) -> Iterator[Pipeline]:
-    with open_pipeline(settings.task, settings.models, smooth=stream) as pipeline:
+    with open_pipeline(settings.task, settings.models, default_samples(), smooth=stream) as pipeline:
         yield pipeline
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from recognizer.samples.synced import open_samples
 from recognizer.subjects.catalogue import SUBJECTS
-from recognizer.system.remote import folder_of
 from training.commands.words import Parser
 from training.lessons.learn import learn
 from training.lessons.starting_point import Tell
@@ -43,7 +43,9 @@ def _parser() -> Parser:
     )
     parser.add_argument("--force", action="store_true", help="publish a model that does no better, too")
     parser.add_argument("--json", action="store_true", help="report the progress in one JSON object a line")
-    parser.add_argument("--samples", type=folder_of, metavar="DIR", help="folder of the samples, or a URL that has one")
+    parser.add_argument(
+        "--samples", type=open_samples, metavar="DIR", help="folder of the samples, or a URL that has one"
+    )
     parser.add_models()
     parser.add_seed()
     return parser

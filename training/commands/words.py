@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from recognizer.errors import SettingsError
-from recognizer.system.remote import folder_of
+from recognizer.registry.synced import open_models
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,9 @@ class Parser(argparse.ArgumentParser):
         raise SettingsError(f"{self.prog}: {message}. {self.prog} -h shows what there is.")
 
     def add_models(self) -> None:
-        self.add_argument("--models", type=folder_of, metavar="DIR", help="folder of the models, or a URL that has one")
+        self.add_argument(
+            "--models", type=open_models, metavar="DIR", help="folder of the models, or a URL that has one"
+        )
 
     def add_runs(self, help: str) -> None:
         self.add_argument("--runs", type=Path, metavar="DIR", help=help)

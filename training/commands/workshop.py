@@ -6,7 +6,8 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from recognizer.registry import synced
+from recognizer.registry.synced import default_models, open_models
+from recognizer.samples.synced import default_samples
 from recognizer.subjects.hands import HAND
 from recognizer.system import paths
 from recognizer.system.terminal import exit_on_error
@@ -47,7 +48,7 @@ def run_look(words: Sequence[str]) -> None:
     parser.add_argument("--subject", default=HAND.name, choices=FRAMED, help="how a folder's pictures are framed")
     parser.add_argument("--runs", type=Path, default=paths.runs(), metavar="DIR", help="where the picture goes")
     options = parser.parse_args(words)
-    data = named.load(options.data, None, options.subject)
+    data = named.load(options.data, default_samples(), None, options.subject)
     look.print_counts(data)
     path = options.runs / "look" / f"{data.name}.png"
     look.draw_look(data, path)
@@ -57,7 +58,7 @@ def run_look(words: Sequence[str]) -> None:
 def run_train(words: Sequence[str]) -> None:
     settings = TrainSettings(**vars(_train_parser().parse_args(words)))
     train.choose_backend(settings.backend)
-    print(f"Wrote {train.train(settings) / 'index.html'}")
+    print(f"Wrote {train.train(settings, default_samples()) / 'index.html'}")
 
 
 def _train_parser() -> Parser:
@@ -99,7 +100,7 @@ def run_report(words: Sequence[str]) -> None:
     )
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     for folder in parser.parse_args(words).runs:
-        report.write_report(folder)
+        report.write_report(folder, default_samples())
         print(f"Wrote {folder / 'index.html'}")
 
 
@@ -122,7 +123,7 @@ def run_publish(words: Sequence[str]) -> None:
     parser.add_argument("run", type=Path, metavar="RUN")
     parser.add_models()
     options = vars(parser.parse_args(words))
-    publish.publish(options["run"], options.get("models") or synced.models_folder())
+    publish.publish(options["run"], options.get("models") or default_models(), default_samples())
 
 
 def run_table(words: Sequence[str]) -> None:
@@ -140,7 +141,7 @@ def run_table(words: Sequence[str]) -> None:
     parser.add_argument("--limit", type=int, metavar="N", help="learn from N pictures each (to try the command out)")
     parser.add_argument("--epochs", type=int, help="at most, for every network (to try the command out)")
     parser.add_runs("where the runs' folders go")
-    parser.add_argument("--models", type=Path, metavar="DIR", help="where the models go (default: runs/models)")
+    parser.add_argument("--models", type=open_models, metavar="DIR", help="where the models go (default: runs/models)")
     parser.add_argument("--results", type=Path, metavar="FILE", help="the table (default: training/RESULTS.md)")
     parser.add_argument("--write", action="store_true", help="train nothing")
     parser.add_argument(
@@ -152,14 +153,14 @@ def run_table(words: Sequence[str]) -> None:
     )
     settings = TableSettings(**vars(parser.parse_args(words)))
     with exit_on_error("\nStopped. The same command goes on from here."):
-        whole_table.make_table(settings)
+        whole_table.make_table(settings, default_samples())
 
 
 def run_sweep(words: Sequence[str]) -> None:
     settings = SweepSettings(**vars(_sweep_parser().parse_args(words)))
     settle_tensorflow()
     with exit_on_error("\nStopped. The same command goes on with the trials that are not done."):
-        sweep.sweep(settings)
+        sweep.sweep(settings, default_samples())
 
 
 def _sweep_parser() -> Parser:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from recognizer.errors import DataError
+from recognizer.samples.store import Samples
 from recognizer.subjects.hands import HAND
 from recognizer.system import paths
 from training.datasets import mnist, sign_mnist
@@ -38,25 +39,25 @@ KEPT_AS = {"subject": "region"}  # of fields that have another name in such a fi
 KEPT = "{}.set.npz"  # a data set of that name as it is in memory, in a data folder
 
 
-def load(name: str, colour_side: int | None = None, subject: str = HAND.name) -> DataSet:
+def load(name: str, samples: Samples, colour_side: int | None = None, subject: str = HAND.name) -> DataSet:
     """The data set of that name: one of NAMES, captures/TASK, a folder of label/picture, or a CSV in Kaggle's layout.
 
-    With `colour_side`, pictures of folders and captures come in colour at that many pixels a side. `subject` says
-    what a folder's pictures show, and so how each is framed. Raises DataError.
+    `samples` are the captures. With `colour_side`, pictures of folders and captures come in colour at that many pixels a
+    side. `subject` says what a folder's pictures show, and so how each is framed. Raises DataError.
     """
-    data = _read(name, colour_side, subject)
+    data = _read(name, samples, colour_side, subject)
     if len(data.labels) < 2:
         found = data.labels[0] if data.labels else "nothing"
         raise DataError(f"{data.source} shows {found} only, and a network needs two labels to tell apart. Add another.")
     return data
 
 
-def _read(name: str, colour_side: int | None, subject: str) -> DataSet:
+def _read(name: str, samples: Samples, colour_side: int | None, subject: str) -> DataSet:
     if name in _LOADERS:
         kept = next((path for folder in paths.data_folders() if (path := folder / KEPT.format(name)).is_file()), None)
         return read_kept(kept) if kept else _LOADERS[name]()
     if name == "captures" or name.startswith("captures/"):
-        return load_captures(name.partition("/")[2], colour_side)
+        return load_captures(samples, name.partition("/")[2], colour_side)
     if Path(name).is_dir():
         return load_folder(Path(name), colour_side, subject)
     if Path(name).is_file():

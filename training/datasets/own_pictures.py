@@ -60,9 +60,8 @@ def load_folder(folder: Path, colour_side: int | None = None, subject: str = HAN
     return _of_pictures(folder.name, rows, folder, colour_side, subject)
 
 
-def load_captures(task: str, colour_side: int | None = None) -> DataSet:
+def load_captures(store: Samples, task: str, colour_side: int | None = None) -> DataSet:
     """What the user recorded: the last session is kept for testing where there are several."""
-    store = Samples()
     name = _task_named(task, [one.name for one in store.tasks()])
     subject = subject_of(store.task(name).subject).in_grey().name
     rows = [(sample, sample.label, sample.session) for sample in store.read(name)]

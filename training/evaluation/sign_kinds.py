@@ -20,7 +20,7 @@ from recognizer.finders.hands import HandFinder
 from recognizer.preprocess import pictures
 from recognizer.registry import assets
 from recognizer.registry import card as registry_card
-from recognizer.registry.synced import open_models
+from recognizer.registry.store import ModelStore
 from recognizer.values import Frame, Region
 from training.datasets.dataset import Images
 from training.datasets.hand_photographs import LABELS, surest
@@ -45,30 +45,31 @@ these enlarged {enlarged} times, and are wrong where no joints are found.
 """
 
 
-def write_kinds(models: Path, every: int, results: Path) -> None:
+def write_kinds(models: ModelStore, every: int, results: Path) -> None:
     """Writes the table, of each `every`th test picture. Raises ModelError where a kind was never trained."""
     versions = {(task, kind): version(models, task, kind) for task in LABELS for kind in KINDS}
     write_text(results, report(versions, models, every))
     print(f"Wrote {results}")
 
 
-def version(models: Path, task: str, kind: str) -> Path:
+def version(models: ModelStore, task: str, kind: str) -> Path:
     """The folder of the task's newest version of a kind. Raises ModelError where there is none."""
-    folder = open_models(models).newest(task, kind)
+    folder = models.newest(task, kind)
     if folder is None:
         raise ModelError(
-            f"{models / task} holds no version of kind {kind}. Train one: python -m recognizer train {task} --kind {kind}"
+            f"{models.folder / task} holds no version of kind {kind}. "
+            f"Train one: python -m recognizer train {task} --kind {kind}"
         )
     return folder
 
 
-def report(versions: dict[tuple[str, str], Path], models: Path, every: int) -> str:
+def report(versions: dict[tuple[str, str], Path], models: ModelStore, every: int) -> str:
     signs = load_sign_mnist()
     tests = {task: (rps_subset(signs) if task == "rps" else signs) for task in LABELS}
     parts = [HEAD.format(every=every, enlarged=ENLARGED, pixels=_counts(tests, 1), jointed=_counts(tests, every))]
     for task, test in tests.items():
         found = regions_of(test.test_images[::every])
-        current = open_models(models).current(task)
+        current = models.current(task)
         rows = []
         for kind in KINDS:
             folder = versions[task, kind]

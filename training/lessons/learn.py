@@ -7,7 +7,6 @@ from pathlib import Path
 
 from recognizer.errors import SamplesError
 from recognizer.registry import card
-from recognizer.registry.synced import open_models
 from recognizer.samples.sample import Sample, Task
 from recognizer.samples.store import Samples
 from recognizer.subjects.catalogue import subject_of
@@ -26,7 +25,7 @@ def learn(settings: LearnSettings, tell: Tell) -> Path | None:
     """The new version's folder, or None where it did not prove itself."""
     began_s = time.perf_counter()
     tell("reading", 0.0)
-    store = Samples(settings.samples)
+    store = settings.samples
     if settings.folder is not None:
         import_pictures(store, settings.task, settings.folder, settings.subject)
     task = store.task(settings.task)
@@ -47,9 +46,9 @@ def learn(settings: LearnSettings, tell: Tell) -> Path | None:
         folder = None
         if verdict.passed or settings.force:
             tell("publishing", 0.9)
-            with open_models(settings.models).publishing(task.name) as draft:
+            with settings.models.publishing(task.name) as draft:
                 lesson.publish(verdict, settings.command, draft)
-            folder = open_models(settings.models).current(task.name)
+            folder = settings.models.current(task.name)
     result = {
         "published": None if folder is None else folder.name,
         "before": {"accuracy": verdict.before, "known": verdict.known_before},

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recognizer.preprocess import appearance, pose
+from recognizer.registry.store import ModelStore
 from training.datasets.hand_photographs import Hands
 from training.networks.hand_networks import LEAST_SPREAD
 
@@ -25,9 +26,9 @@ SHRUNK = 0.1  # of the mean variance within signs, added to each: few people do 
 SHARE = 0.5  # of the joints' spread is that of the looks
 
 
-def newest(models: Path) -> Path | None:
+def newest(models: ModelStore) -> Path | None:
     """The network of the newest version that has one."""
-    return max((models / TASK).glob(f"*/{FILE}"), default=None)
+    return max((models.folder / TASK).glob(f"*/{FILE}"), default=None)
 
 
 def directions(hands: Hands) -> tuple[np.ndarray, np.ndarray]:

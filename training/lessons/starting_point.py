@@ -14,7 +14,7 @@ from recognizer.classifiers.rejection import Rejection
 from recognizer.errors import ModelError, SettingsError
 from recognizer.preprocess import appearance, pose
 from recognizer.registry import card
-from recognizer.registry.synced import open_models
+from recognizer.registry.store import ModelStore
 from recognizer.samples.sample import Task
 from recognizer.subjects.catalogue import subject_of
 from recognizer.subjects.subject import Input
@@ -46,11 +46,11 @@ class Base:
     known_before: float | None = None  # share of what it knew that it read right, before the network was fine-tuned
 
 
-def current_version(models: Path, task: Task) -> Path | None:
+def current_version(models: ModelStore, task: Task) -> Path | None:
     """The task's current version; None where it has none. Raises ModelError for one that shows something else."""
-    if task.name not in open_models(models).tasks():
+    if task.name not in models.tasks():
         return None
-    folder = open_models(models).current(task.name)
+    folder = models.current(task.name)
     subject = card.read_card(folder).subject
     if subject != task.subject:
         raise ModelError(f"The model of {task.name} looks at a {subject}, and its samples show a {task.subject}.")
@@ -88,7 +88,9 @@ def _new_signs(settings: LearnSettings, task: Task, view: View, tell: Tell) -> B
     """The network of signs that nobody has named yet. Raises ModelError where it is missing."""
     seen = new_signs.newest(settings.models)
     if seen is None:
-        raise ModelError(f"{settings.models / new_signs.TASK} has no {new_signs.FILE}. Train it: {new_signs.TRAIN}")
+        raise ModelError(
+            f"{settings.models.folder / new_signs.TASK} has no {new_signs.FILE}. Train it: {new_signs.TRAIN}"
+        )
     return Base({"shape": [pose.SIZE + appearance.SIZE], "dtype": "float32"}, seen, Network(seen))
 
 
@@ -101,7 +103,7 @@ def _shipped_network(settings: LearnSettings, task: Task, view: View, tell: Tell
     """The network of the subject's shipped task, without its labels."""
     shipped = subject_of(task.subject).starting_task
     assert shipped is not None, "a subject that is learned from ink names a shipped task"
-    base = _read_base(open_models(settings.models).current(shipped), view)
+    base = _read_base(settings.models.current(shipped), view)
     return Base(base.input, base.file, base.network)
 
 
@@ -115,7 +117,7 @@ START_OF_KIND: dict[
 }
 
 
-def _version_to_keep(models: Path, task: Task, view: View, current: Path | None) -> Path | None:
+def _version_to_keep(models: ModelStore, task: Task, view: View, current: Path | None) -> Path | None:
     """The version whose labels are kept, if there is one. Raises SettingsError where the samples cannot make up for it."""
     if current is None:
         return None
@@ -131,7 +133,7 @@ def _version_to_keep(models: Path, task: Task, view: View, current: Path | None)
     lesson = about.taught
     if not lesson:
         return current
-    origin = models / task.name / lesson["from"] if lesson.get("from") else None
+    origin = models.folder / task.name / lesson["from"] if lesson.get("from") else None
     kept = card.read_card(origin).labels if origin and origin.is_dir() else ()
     if set(about.labels) <= recorded.union(kept):
         return origin if kept else None

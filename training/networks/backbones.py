@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from recognizer.errors import ModelError
+from recognizer.registry.store import ModelStore
 from recognizer.system import files, paths
 from training.networks import transfer
 from training.networks.litert import as_litert
@@ -23,15 +24,17 @@ KERAS_WEIGHTS = {"VGG16": "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"}  
 SIDE = 96  # pixels: what is held into a box fills it, and four times as many take four times as long
 
 
-def backbone_file(name: str | None, models: Path, tell: Callable[[str], None] = lambda line: None) -> tuple[str, Path]:
+def backbone_file(
+    name: str | None, models: ModelStore, tell: Callable[[str], None] = lambda line: None
+) -> tuple[str, Path]:
     """The name of a backbone and its LiteRT network, (SIDE, SIDE, 3) BGR 0 to 255 to features; made where it is missing.
 
-    It is kept among the assets, for all model folders, and in `models` where nothing can be written there. Without a
-    name, the first whose weights are at hand. Raises SettingsError where Keras does not know it, or its weights are not
-    at hand and cannot be fetched, and ModelError where it cannot be kept.
+    It is kept among the assets, for all model folders, and in the folder of `models` where nothing can be written there.
+    Without a name, the first whose weights are at hand. Raises SettingsError where Keras does not know it, or its weights
+    are not at hand and cannot be fetched, and ModelError where it cannot be kept.
     """
     name = name or next((known for known in WEIGHTS if weights_at_hand(known)), next(iter(WEIGHTS)))
-    folders = paths.assets() / FOLDER, models / FOLDER
+    folders = paths.assets() / FOLDER, models.folder / FOLDER
     file = _file_name(name)
     kept = next((folder / file for folder in folders if (folder / file).is_file()), None)
     if kept:

@@ -16,7 +16,6 @@ from recognizer.classifiers.rejection import FeatureStatistics, Rejection
 from recognizer.preprocess import pictures as preprocess_pictures
 from recognizer.registry import card as registry_card
 from recognizer.registry.card import ModelCard, Thresholds
-from recognizer.registry.synced import open_models
 from recognizer.subjects.paper import PAPER
 from recognizer.system import files, paths
 from training.datasets import paper_scenes
@@ -93,9 +92,9 @@ def train_digits(settings: DigitsSettings) -> None:
     drawn = draw_crops(mnist, fitted, settings.scenes, settings.seed, run)
     drawn_held_out = draw_crops(mnist, held_out, max(LEAST_HELD_OUT, settings.scenes // 9), settings.seed + 1, run)
     model = fit(mnist, fitted, held_out, drawn, drawn_held_out, settings, run)
-    with open_models(settings.models).publishing("digits") as draft:
+    with settings.models.publishing("digits") as draft:
         publish(model, mnist, fitted, held_out, drawn, drawn_held_out, settings, draft)
-    folder = open_models(settings.models).current("digits")
+    folder = settings.models.current("digits")
     print(f"Published {folder}")
     print(json.dumps(registry_card.read_card(folder).metrics, indent=1))
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from recognizer.classifiers.hands import PREPARED
 from recognizer.registry.card import ModelCard
-from recognizer.registry.synced import open_models
 from recognizer.subjects.hands import HAND
 from training.datasets import hand_photographs
 from training.lessons import new_signs
@@ -35,13 +34,13 @@ def train_signs(settings: SignsSettings) -> None:
     versions = {}
     for kind in wanted:
         reader = fit(material, kind, None)
-        with open_models(settings.models).publishing(material.task) as draft:
+        with settings.models.publishing(material.task) as draft:
             _publish(material, kind, reader, verdicts[kind], settings.command, draft)
-        versions[kind] = open_models(settings.models).current(material.task)
+        versions[kind] = settings.models.current(material.task)
         print(f"Published {versions[kind]}: {kind}")
     best = max(wanted, key=lambda kind: verdicts[kind].average)
-    if versions[best] != open_models(settings.models).current(material.task):
-        open_models(settings.models).point_to(material.task, versions[best].name)
+    if versions[best] != settings.models.current(material.task):
+        settings.models.point_to(material.task, versions[best].name)
     print(f"Current: {versions[best]}, {best}, {verdicts[best].average:.4f} on people left out")
 
 

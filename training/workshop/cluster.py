@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from recognizer.errors import DataError, SettingsError
-from recognizer.registry.synced import open_models
+from recognizer.registry.store import ModelStore
+from recognizer.samples.store import Samples
+from recognizer.samples.synced import default_samples
 from recognizer.system import files, paths
 from recognizer.system.ray_cluster import connected, first_line
 from training.datasets import dataset, named
@@ -40,7 +42,7 @@ class Outcome:
     places: dict[str, str]  # other files of the worker that the texts name, and what they are here
 
 
-def train_all(table: TableSettings) -> tuple[list[Path], dict[str, str]]:
+def train_all(table: TableSettings, samples: Samples) -> tuple[list[Path], dict[str, str]]:
     """Do the runs that are not there yet, as many at a time as the cluster has room for.
 
     Returns the folders of all, and why data sets are missing. Raises TrainingError where runs failed, when the others
@@ -50,7 +52,7 @@ def train_all(table: TableSettings) -> tuple[list[Path], dict[str, str]]:
     missing: dict[str, str] = {}
     for name in table.data:
         try:
-            data[name] = named.load(name)
+            data[name] = named.load(name, samples)
         except DataError as error:
             print(error)
             missing[name] = str(error)
@@ -94,7 +96,7 @@ def needs_of(machines: list[dict[str, float]], asked_cpus: int | None) -> tuple[
     return asked_cpus or min(cores), int(any(machine.get("GPU") for machine in machines))
 
 
-def _collect(ray: Any, tasks: dict[Any, Cell], of: int, models: Path) -> None:
+def _collect(ray: Any, tasks: dict[Any, Cell], of: int, models: ModelStore) -> None:
     done, failed = of - len(tasks), 0
     before, running = done, set()
     began_s = time.monotonic()
@@ -126,14 +128,14 @@ def _collect(ray: Any, tasks: dict[Any, Cell], of: int, models: Path) -> None:
         raise TrainingError(f"{failed} of {of} runs failed; see above. The same command tries them again.")
 
 
-def keep(cell: Cell, outcome: Outcome, models: Path) -> None:
+def keep(cell: Cell, outcome: Outcome, models: ModelStore) -> None:
     """Publish the model and write the run's folder, which is done when its metrics are there."""
     places = dict(outcome.places)
     if outcome.published:
         task = Path(outcome.published).parent.name
-        with open_models(models).publishing(task) as draft:
+        with models.publishing(task) as draft:
             _write(outcome.version, draft, places)
-        places[outcome.published] = str(open_models(models).current(task))
+        places[outcome.published] = str(models.current(task))
     (cell.run / METRICS).unlink(missing_ok=True)
     _write(dict(sorted(outcome.run.items(), key=lambda file: file[0] == METRICS)), cell.run, places)
 
@@ -163,7 +165,7 @@ def train_cell(
         for file, answers in (kept or {}).items():
             np.save(settings.runs / fit_transfer.FEATURES / file, answers)
         workshop_train.choose_backend(settings.backend)
-        run = workshop_train.train(settings)
+        run = workshop_train.train(settings, default_samples())
         published = workshop_run.read_metrics(run).get("published", "")
         yield Outcome(_read(run), published, _read(Path(published)) if published else {}, places)
 
@@ -190,7 +192,7 @@ def _at_work(
         (scratch / folder).mkdir(parents=True)
     named.keep(data, scratch / "data")
     os.environ[paths.DATA_VARIABLE] = str(scratch / "data")
-    settings = replace(settings, runs=scratch / "runs", models=scratch / "models")
+    settings = replace(settings, runs=scratch / "runs", models=ModelStore(scratch / "models"))
     places = {}
     if weights is not None and settings.weights != "imagenet":
         own = scratch / "data" / VGG16_FILE

@@ -14,7 +14,8 @@ from recognizer.classifiers.heads import INPUT, NEIGHBOURS
 from recognizer.classifiers.rejection import FEATURES, FeatureStatistics, Rejection
 from recognizer.preprocess import pictures
 from recognizer.registry.card import ModelCard, write_card
-from recognizer.registry.synced import open_models
+from recognizer.registry.store import ModelStore
+from recognizer.samples.store import Samples
 from recognizer.subjects.catalogue import subject_of
 from training.datasets import dataset, named
 from training.datasets.dataset import DataSet, Split, split_of
@@ -28,13 +29,13 @@ from training.workshop.run import NETWORK_FILE, read_metrics, write_metrics
 TIMED = 100  # pictures
 
 
-def publish(run: Path, models: Path) -> Path:
+def publish(run: Path, models: ModelStore, samples: Samples) -> Path:
     """Calibrate what the run learned on its held-out pictures and make it the current model of <data>-<network>."""
     metrics = read_metrics(run)
     source = metrics["data_source"]
     colour_side = source["side"] if metrics["input_shape"][2] == 3 else None
     data = dataset.limited(
-        named.load(source["option"], colour_side, source["region"]), metrics["limit"], metrics["seed"]
+        named.load(source["option"], samples, colour_side, source["region"]), metrics["limit"], metrics["seed"]
     )
     split = split_of(data, metrics["seed"])
     task = f"{data.name}-{metrics['network']}"
@@ -61,12 +62,12 @@ def publish(run: Path, models: Path) -> Path:
         versions=metrics["versions"],
         metrics={"test_accuracy": metrics["accuracy"]},
     )
-    with open_models(models).publishing(task) as draft:
+    with models.publishing(task) as draft:
         ready.write(draft)
         write_card(card, draft)
         classifier = Classifier(draft, _preprocess(data.subject, colour_side))
         milliseconds = _time_ms(classifier, data.test_images[:TIMED])
-    folder = open_models(models).current(task)
+    folder = models.current(task)
     write_metrics(run, {**metrics, "published": str(folder), "ms_a_picture": round(milliseconds, 3)})
     print(f"Published {folder}")
     return folder

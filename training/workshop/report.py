@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from recognizer.errors import DataError
+from recognizer.samples.store import Samples
 from training.datasets import dataset, named
 from training.datasets.augment import copies
 from training.networks.plain import PREPARE
@@ -64,7 +65,7 @@ class Tested:
         return self.probabilities.argmax(axis=1)
 
 
-def write_report(run: Path) -> None:
+def write_report(run: Path, samples: Samples) -> None:
     """Draw the run's pictures and its index.html. Raises DataError for a folder that is no finished run."""
     metrics = read_metrics(run)
     tested = read_tested(run)
@@ -78,7 +79,7 @@ def write_report(run: Path) -> None:
         model = _load(run)
         draw_kernels(model, tested.images[sample], metrics, run / "kernels.png")
         draw_maps(model, tested.images[sample], metrics, run / "maps.png")
-    draw_robustness(run, metrics, tested.images[sample], int(tested.labels[sample]), run / "robustness.png")
+    draw_robustness(run, metrics, tested.images[sample], int(tested.labels[sample]), run / "robustness.png", samples)
     write_page(run, metrics)
 
 
@@ -329,7 +330,9 @@ def on_coloured_ground(image: np.ndarray, rng: np.random.Generator) -> np.ndarra
     return lit if image.shape[2] == 3 else cv2.cvtColor(lit, cv2.COLOR_BGR2GRAY)[..., None]
 
 
-def draw_robustness(run: Path, metrics: dict[str, Any], image: np.ndarray, truth: int, path: Path) -> None:
+def draw_robustness(
+    run: Path, metrics: dict[str, Any], image: np.ndarray, truth: int, path: Path, samples: Samples
+) -> None:
     """A column for each change, a row for each network that was trained on this data with this seed beside this run."""
     changed = changes(image, np.random.default_rng(0))
     pictures = np.stack(list(changed.values()))
@@ -348,7 +351,7 @@ def draw_robustness(run: Path, metrics: dict[str, Any], image: np.ndarray, truth
     for column, (name, picture) in enumerate(changed.items(), start=1):
         show_image(spots[0][column], picture, name)
     for row, (other, its_metrics) in enumerate(runs, start=1):
-        answers = answerer(other, its_metrics)(pictures)
+        answers = answerer(other, its_metrics, samples)(pictures)
         bold = "bold" if other.resolve() == run.resolve() else "normal"
         spots[row][0].text(1, 0.5, its_metrics["network"], ha="right", va="center", fontsize=9, weight=bold)
         for column, index in enumerate(answers.argmax(axis=1), start=1):
@@ -378,13 +381,14 @@ def comparable_runs(run: Path, metrics: dict[str, Any]) -> list[tuple[Path, dict
     return sorted(found, key=lambda one: order.index(one[1]["network"]))
 
 
-def answerer(run: Path, metrics: dict[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
+def answerer(run: Path, metrics: dict[str, Any], samples: Samples) -> Callable[[np.ndarray], np.ndarray]:
     """What gives a run's probabilities (N, classes) for pictures (N, side, side, channels) uint8."""
     if metrics["network"] != "knn":
         model = _load(run)
         return lambda images: probabilities_of(model, images)
     source = metrics["data_source"]
-    data = dataset.limited(named.load(source["option"], None, source["region"]), metrics["limit"], metrics["seed"])
+    loaded = named.load(source["option"], samples, None, source["region"])
+    data = dataset.limited(loaded, metrics["limit"], metrics["seed"])
     classifier = knn.fitted(data, np.arange(len(data.train_labels)), metrics["k"], metrics["measure"])
     return lambda images: knn.answers(classifier, images)
 

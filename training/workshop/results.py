@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from recognizer.errors import DataError
+from recognizer.samples.store import Samples
 from recognizer.sources.decoding import read_image
 from recognizer.subjects.paper import PAPER
 from recognizer.system import paths
@@ -37,9 +38,9 @@ KEPT = (
 PHOTOGRAPHS = "photographs"  # there beside them: the share of the digit photographs, and how many these are
 
 
-def write_results(runs: list[Path], missing: dict[str, str], cache: Path, path: Path) -> None:
+def write_results(runs: list[Path], missing: dict[str, str], cache: Path, path: Path, samples: Samples) -> None:
     """The table and the figures beside it, and a picture of the table in `cache`. Raises DataError."""
-    kept = with_earlier(measured({run: read_metrics(run) for run in runs}, cache), path.with_suffix(".json"))
+    kept = with_earlier(measured({run: read_metrics(run) for run in runs}, cache, samples), path.with_suffix(".json"))
     rows = in_order(list(kept.values()))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path.with_suffix(".json"), json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
@@ -47,10 +48,10 @@ def write_results(runs: list[Path], missing: dict[str, str], cache: Path, path: 
     draw_comparison(rows, cache / "workshop.png")
 
 
-def measured(metrics: dict[Path, dict[str, Any]], cache: Path) -> dict[str, dict[str, Any]]:
+def measured(metrics: dict[Path, dict[str, Any]], cache: Path, samples: Samples) -> dict[str, dict[str, Any]]:
     """What RESULTS.json keeps of runs, by the names of their folders."""
     rows = {run.name: {name: found.get(name) for name in KEPT} for run, found in metrics.items()}
-    shares, count = accuracy_on_photographs(metrics, cache) or ({}, 0)
+    shares, count = accuracy_on_photographs(metrics, cache, samples) or ({}, 0)
     for run, share in shares.items():
         rows[run.name][PHOTOGRAPHS] = [share, count]
     return rows
@@ -154,7 +155,9 @@ def _cells(found: dict[str, Any], *, show_seed: bool) -> list[str]:
     ]
 
 
-def accuracy_on_photographs(metrics: dict[Path, dict[str, Any]], cache: Path) -> tuple[dict[Path, float], int] | None:
+def accuracy_on_photographs(
+    metrics: dict[Path, dict[str, Any]], cache: Path, samples: Samples
+) -> tuple[dict[Path, float], int] | None:
     """The share of real digit photographs that each MNIST network knows, and their number; None where there are none."""
     folder = next(
         (root / "photos" / "digits" for root in paths.data_folders() if (root / "photos" / "digits").is_dir()), None
@@ -165,7 +168,7 @@ def accuracy_on_photographs(metrics: dict[Path, dict[str, Any]], cache: Path) ->
     shares = {}
     for run, found in metrics.items():
         if found["data"] == "mnist" and (found["network"] == "knn" or (run / NETWORK_FILE).is_file()):
-            said = answerer(run, found)(images).argmax(axis=1)
+            said = answerer(run, found, samples)(images).argmax(axis=1)
             shares[run] = float((np.array(found["labels"])[said] == labels).mean())
     return shares, len(labels)
 

@@ -139,12 +139,12 @@ def _score(right: np.ndarray, labelled: np.ndarray) -> float:
     return float((labelled & right).mean() - (labelled & ~right).mean())
 
 
-def sweep(settings: SweepSettings) -> None:
+def sweep(settings: SweepSettings, samples: Samples) -> None:
     """Do the trials that are not done yet, and print the table and the winner's command."""
     space = read_space(settings.space, of_hands=settings.task in LABELS)
     trials = draw(space, settings.trials, settings.seed)
     with connected(settings.cluster) as ray:
-        road = road_of(settings)
+        road = road_of(settings, samples)
         print(f"{len(trials)} trials; left out in turn: {', '.join(road.parts)}", flush=True)
         scores = _run(ray, road, trials, settings)
     print_table(road.parts, trials, scores)
@@ -216,18 +216,19 @@ def _drawn(name: str, values: Any, rng: np.random.Generator) -> float | str:
     return float(f"{value:.3g}")
 
 
-def road_of(settings: SweepSettings) -> Road:
+def road_of(settings: SweepSettings, samples: Samples) -> Road:
     """Read what the task learns from. Raises DataError and AssetError."""
     if settings.task in LABELS:
         return hands_road(
             sign_material.gather(settings.task, settings.runs, settings.seed), settings.kind, settings.limit
         )
     name = "mnist" if settings.task == "digits" else settings.task
-    if name in {task.name for task in Samples().tasks()}:
+    if name in {task.name for task in samples.tasks()}:
         name = f"captures/{name}"
     network = settings.network or ("cnn-bn" if settings.task == "digits" else "cnn")
     train = TrainSettings(name, network, epochs=settings.epochs, seed=settings.seed)
-    return data_road(dataset.limited(datasets_named.load(name), settings.limit, settings.seed), train)
+    data = dataset.limited(datasets_named.load(name, samples), settings.limit, settings.seed)
+    return data_road(data, train)
 
 
 def hands_road(material: sign_material.Material, kind: str, limit: int | None) -> HandsRoad:

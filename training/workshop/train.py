@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from recognizer.errors import SettingsError
+from recognizer.samples.store import Samples
 from recognizer.system import machine
 from training.datasets import dataset, named
 from training.datasets.dataset import DataSet, Split, split_of
@@ -50,10 +51,11 @@ def choose_backend(backend: str) -> None:
     settle_tensorflow()
 
 
-def train(settings: TrainSettings) -> Path:
+def train(settings: TrainSettings, samples: Samples) -> Path:
     """Do the whole run and return its folder."""
     colour_side = settings.side if settings.network == "vgg16" else None
-    data = dataset.limited(named.load(settings.data, colour_side, settings.subject), settings.limit, settings.seed)
+    loaded = named.load(settings.data, samples, colour_side, settings.subject)
+    data = dataset.limited(loaded, settings.limit, settings.seed)
     split = split_of(data, settings.seed)
     print(f"{data.name}: {len(split.fitted):,} pictures to learn from, {len(split.held_out):,} held out, "
           f"{len(data.test_labels):,} to test on, {len(data.labels)} labels", flush=True)  # fmt: skip
@@ -61,14 +63,14 @@ def train(settings: TrainSettings) -> Path:
     run.mkdir(parents=True, exist_ok=True)
     (run / METRICS).unlink(missing_ok=True)  # it is written last: a run without it is not done
     if settings.network == "knn":
-        run_knn(data, split, settings, run)
+        run_knn(data, split, settings, run, samples)
     else:
-        run_network(data, split, settings, run)
-    report.write_report(run)
+        run_network(data, split, settings, run, samples)
+    report.write_report(run, samples)
     return run
 
 
-def run_network(data: DataSet, split: Split, settings: TrainSettings, run: Path) -> None:
+def run_network(data: DataSet, split: Split, settings: TrainSettings, run: Path, samples: Samples) -> None:
     """Fit, test, publish and write down everything but the pictures."""
     import_tensorflow()  # whose ImageDataGenerator PyTorch learns with, too
     import keras
@@ -99,7 +101,7 @@ def run_network(data: DataSet, split: Split, settings: TrainSettings, run: Path)
             "versions": {"python": platform.python_version(), "keras": keras.__version__, "numpy": np.__version__},
         },
     )  # fmt: skip
-    publish_run(run, settings)
+    publish_run(run, settings, samples)
 
 
 def write_results(
@@ -148,18 +150,18 @@ def write_results(
     write_metrics(run, metrics)
 
 
-def publish_run(run: Path, settings: TrainSettings) -> None:
+def publish_run(run: Path, settings: TrainSettings, samples: Samples) -> None:
     """Publish in this process, or with TensorFlow in another one: only its Keras exports to LiteRT."""
     if settings.backend == "tensorflow":
-        publish(run, settings.models)
+        publish(run, settings.models, samples)
         return
-    words = [sys.executable, "-m", "training", "publish", str(run), "--models", str(settings.models)]
+    words = [sys.executable, "-m", "training", "publish", str(run), "--models", str(settings.models.folder)]
     done = subprocess.run(words, env=child_environment(KERAS_BACKEND="tensorflow"), check=False)
     if done.returncode:
         raise TrainingError(f"{run} could not be published; see above.")
 
 
-def run_knn(data: DataSet, split: Split, settings: TrainSettings, run: Path) -> None:
+def run_knn(data: DataSet, split: Split, settings: TrainSettings, run: Path, samples: Samples) -> None:
     """Choose k and the measure on held-out pictures, test, and write down the results."""
     began_s = time.perf_counter()
     k, measure = choose(data, split)
@@ -182,4 +184,4 @@ def run_knn(data: DataSet, split: Split, settings: TrainSettings, run: Path) -> 
             },
         },
     )  # fmt: skip
-    publish_run(run, settings)
+    publish_run(run, settings, samples)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from recognizer.errors import DataError
+from recognizer.samples.store import Samples
 from recognizer.system.terminal import INTERRUPTED
 from training.datasets import named
 from training.settings import TableSettings, TrainSettings, options_of
@@ -18,23 +19,23 @@ from training.workshop.results import write_results
 from training.workshop.run import TrainingError, child_environment
 
 
-def make_table(settings: TableSettings) -> None:
+def make_table(settings: TableSettings, samples: Samples) -> None:
     """Do the runs that are not there yet, here or on a cluster, and write the table."""
     train = train_all if settings.cluster is None or settings.write else cluster.train_all
-    runs, missing = train(settings)
+    runs, missing = train(settings, samples)
     if not runs:
         raise DataError(f"There is no finished run in {settings.runs}.")
-    write_results(runs, missing, settings.runs, settings.results)
+    write_results(runs, missing, settings.runs, settings.results, samples)
     print(f"Wrote {settings.results}")
 
 
-def train_all(settings: TableSettings) -> tuple[list[Path], dict[str, str]]:
+def train_all(settings: TableSettings, samples: Samples) -> tuple[list[Path], dict[str, str]]:
     """Do the runs that are not there yet. Returns the folders of all, and why data sets are missing."""
     runs, missing = [], {}
     for data in settings.data:
         if not settings.write:
             try:
-                named.load(data)
+                named.load(data, samples)
             except DataError as error:
                 print(error)
                 missing[data] = str(error)
@@ -51,7 +52,15 @@ def _train(settings: TrainSettings) -> None:
     """In a process of its own, which gives back all its memory."""
     data, network, backend = settings.data, settings.network, settings.backend
     print(f"\n== {data}, {network}, {backend}", flush=True)
-    words = [sys.executable, "-m", "training", "train", *options_of(settings)]
+    words = [
+        sys.executable,
+        "-m",
+        "training",
+        "train",
+        *options_of(settings, "models"),
+        "--models",
+        str(settings.models.folder),
+    ]
     done = subprocess.run(words, env=child_environment(), check=False)
     if done.returncode == INTERRUPTED:
         raise KeyboardInterrupt

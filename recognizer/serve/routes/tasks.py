@@ -7,7 +7,6 @@ from fastapi import APIRouter
 
 from recognizer.errors import ModelError, RecognizerError
 from recognizer.registry import card as registry_card
-from recognizer.registry.synced import open_models
 from recognizer.samples.sample import Task
 from recognizer.serve.problems import Problem
 from recognizer.serve.schemas import ModelSeen, MoreLabels, NewTask, TaskSeen, Version, VersionSeen
@@ -21,13 +20,13 @@ router = APIRouter(tags=["tasks and models"])
 def tasks(here: Here) -> list[TaskSeen]:
     """All tasks: those that come with the program, then one's own."""
     own = {task.name: task for task in here.shelf.store.tasks()}
-    return [_seen(here, name, own.get(name)) for name in task_names(here.settings.models)]
+    return [_seen(here, name, own.get(name)) for name in task_names(here.models, here.shelf.store)]
 
 
 @router.post("/v1/tasks", status_code=201)
 def new_task(here: Here, new: NewTask) -> TaskSeen:
     """A task of one's own, ready for samples."""
-    names = task_names(here.settings.models)
+    names = task_names(here.models, here.shelf.store)
     taken = next((name for name in names if name.casefold() == new.name.casefold()), None)
     if taken is not None:
         raise Problem(409, "There is such a task already", f"{taken!a}", "Choose another name, or record into it.")
@@ -39,17 +38,16 @@ def new_task(here: Here, new: NewTask) -> TaskSeen:
 def more_labels(here: Here, task: TaskAsked, more: MoreLabels) -> TaskSeen:
     """Further labels for a task; those that it has already stay as they are."""
     store = here.shelf.store
-    home = task_to_record(store, here.settings.models, task)
+    home = task_to_record(store, here.models, task)
     return _seen(here, task, store.add_labels(home.name, more.labels))
 
 
 @router.get("/v1/models/{task}")
 def model(here: Here, task: TaskAsked) -> ModelSeen:
     """The versions of a task's model with their cards, the newest first."""
-    models = here.settings.models
     if (current := here.current(task)) is None:
         raise _no_model(task)
-    names = reversed(open_models(models).versions(task))
+    names = reversed(here.models.versions(task))
     versions = [VersionSeen(version=name, current=name == current, card=_card_json(here, task, name)) for name in names]
     return ModelSeen(task=task, current=current, versions=versions)
 
@@ -60,7 +58,7 @@ def rollback(here: Here, task: TaskAsked) -> Version:
     if here.current(task) is None:
         raise _no_model(task)
     try:
-        return Version(task=task, version=open_models(here.settings.models).rollback(task))
+        return Version(task=task, version=here.models.rollback(task))
     except ModelError as error:
         raise Problem(409, "There is no earlier version", str(error), "GET /v1/models/{task} lists them.") from error
 
@@ -76,7 +74,7 @@ def _card_json(here: Service, task: str, version: str) -> dict[str, Any] | None:
 
 def _card(here: Service, task: str, version: str) -> registry_card.ModelCard | None:
     try:
-        return registry_card.read_card(here.settings.models / task / version)
+        return registry_card.read_card(here.models.folder / task / version)
     except RecognizerError:
         return None
 

@@ -10,9 +10,10 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from recognizer.registry.store import ModelStore
+from recognizer.samples.store import Samples
 from recognizer.serve.problems import Problem
 from recognizer.serve.workers.worker import Answer, Desk, Words, at_desk, open_desk
 
@@ -37,8 +38,8 @@ class Readers:
     waits. So that first come, first served, is to take turns.
     """
 
-    def __init__(self, models: Path, workers: int) -> None:
-        self._models = models
+    def __init__(self, models: ModelStore, samples: Samples, workers: int) -> None:
+        self._folders = models.folder, samples.folder  # each process opens the stores itself
         self._readers = [Reader(self._start(workers)) for _ in range(workers)]
         self._names = itertools.count(1)
 
@@ -98,7 +99,7 @@ class Readers:
     def _start(self, workers: int) -> Executor:
         threads = max(1, (os.cpu_count() or 1) // workers)
         return ProcessPoolExecutor(
-            1, multiprocessing.get_context("spawn"), initializer=open_desk, initargs=(self._models, threads)
+            1, multiprocessing.get_context("spawn"), initializer=open_desk, initargs=(*self._folders, threads)
         )
 
     def close(self) -> None:

@@ -18,9 +18,11 @@ import numpy as np
 from recognizer.hot_swap import LivePipeline
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.preprocess import sharpness
+from recognizer.registry.store import ModelStore
 from recognizer.registry.synced import open_models
 from recognizer.samples.sample import Sample
 from recognizer.samples.store import Samples
+from recognizer.samples.synced import open_samples
 from recognizer.serve.problems import Problem
 from recognizer.serve.workers.pictures import picture_of
 from recognizer.subjects.catalogue import subject_of
@@ -47,9 +49,9 @@ class Stream:
 class Desk:
     """Reads pictures that come as bytes and answers with what can be told as JSON. Raises Problem and RecognizerError."""
 
-    def __init__(self, models: Path) -> None:
+    def __init__(self, models: ModelStore, samples: Samples) -> None:
         self._models = models
-        self._samples = Samples()
+        self._samples = samples
         self._pipelines: OrderedDict[str, Pipeline] = OrderedDict()
         self._streams: dict[str, Stream] = {}
         self._seen: OrderedDict[str, deque[np.ndarray]] = OrderedDict()
@@ -130,12 +132,13 @@ class Desk:
         """The pipeline for single pictures with the task's current version, opened anew where that has changed."""
         opened = self._pipelines.get(task)
         if opened is not None:
-            current = None if is_untaught(task, self._models) else open_models(self._models).current(task)
+            untaught = is_untaught(task, self._models, self._samples)
+            current = None if untaught else self._models.current(task)
             if opened.folder == current:
                 self._pipelines.move_to_end(task)
                 return opened
             self._pipelines.pop(task).close()
-        pipeline = self._pipelines[task] = open_pipeline(task, self._models, smooth=False)
+        pipeline = self._pipelines[task] = open_pipeline(task, self._models, self._samples, smooth=False)
         while len(self._pipelines) > TASKS_OPEN:
             self._pipelines.popitem(last=False)[1].close()
         return pipeline
@@ -144,7 +147,8 @@ class Desk:
         opened = self._streams.get(name)
         if opened is None:
             notices: list[str] = []
-            opened = self._streams[name] = Stream(LivePipeline(task, self._models, say=notices.append), notices)
+            live = LivePipeline(task, self._models, self._samples, say=notices.append)
+            opened = self._streams[name] = Stream(live, notices)
         elif opened.live.task != task:
             opened.live.open_task(task)
         return opened
@@ -186,13 +190,13 @@ def _data_url(prediction: Prediction) -> str:
 _desk: Desk | None = None  # of this process
 
 
-def open_desk(models: Path, threads: int) -> None:
+def open_desk(models_folder: Path, samples_folder: Path, threads: int) -> None:
     """Begin a process of pictures. It is the parent that Ctrl-C stops, and without it the process ends."""
     global _desk
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     cv2.setNumThreads(threads)
-    _desk = Desk(models)
+    _desk = Desk(open_models(models_folder), open_samples(samples_folder))
 
 
 def _end_with_parent() -> None:

@@ -9,7 +9,8 @@ from recognizer.errors import DataError, ModelError, SettingsError
 from recognizer.finders.writing import WritingFinder
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.preprocess.pictures import mnist_image
-from recognizer.registry import synced
+from recognizer.registry.synced import default_models
+from recognizer.samples.synced import default_samples
 from recognizer.sinks.png import write_png
 from recognizer.studio.handwriting import digit_strokes, draw_strokes
 from recognizer.subjects.paper import PAPER
@@ -207,7 +208,7 @@ def test_a_photograph_that_is_none_is_named(monkeypatch, capsys, photos):
 def published():
     """The pipeline with the model that ships."""
     try:
-        return open_pipeline("digits", synced.models_folder(), smooth=False)
+        return open_pipeline("digits", default_models(), default_samples(), smooth=False)
     except ModelError as error:
         pytest.skip(f"needs the published model: {error}")
 

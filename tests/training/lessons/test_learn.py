@@ -16,8 +16,10 @@ from recognizer.classifiers.hands import HandClassifier
 from recognizer.pipeline import open_pipeline
 from recognizer.preprocess import pose
 from recognizer.registry import card as registry_card
+from recognizer.registry.store import ModelStore
 from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
+from recognizer.samples.synced import default_samples
 from recognizer.subjects.hands import HandSubject
 from recognizer.subjects.subject import Subject
 from recognizer.teaching import import_pictures
@@ -115,13 +117,13 @@ def test_one_sample_a_label_makes_a_first_model(tmp_path: Path, capsys: pytest.C
 
 @pytest.mark.slow
 def test_what_knows_joints_and_looks_is_taught_by_both(
-    tmp_path: Path, hand_models: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, hand_models: ModelStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The shipped letters learn a sign of one's own, and keep theirs."""
     monkeypatch.setattr(
         "training.lessons.heads.REHEARSED", 50
     )  # to learn takes a fourth as long, and comes to the same here
-    shutil.copytree(hand_models / "letters", tmp_path / "models" / "letters")
+    shutil.copytree(hand_models.folder / "letters", tmp_path / "models" / "letters")
     shipped = registry_card.read_card(open_models(tmp_path / "models").current("letters")).as_json()
     assert shipped["kind"] == "fused"
     store, rng = Samples(tmp_path / "captures"), np.random.default_rng(0)
@@ -140,9 +142,9 @@ def test_what_knows_joints_and_looks_is_taught_by_both(
 
 
 @pytest.mark.slow
-def test_a_new_task_sees_hands_as_the_letters_do(tmp_path: Path, hand_models: Path) -> None:
+def test_a_new_task_sees_hands_as_the_letters_do(tmp_path: Path, hand_models: ModelStore) -> None:
     """With the shipped letters at hand, looks count beside joints, and what was learned goes on learning."""
-    shutil.copytree(hand_models / "letters", tmp_path / "models" / "letters")
+    shutil.copytree(hand_models.folder / "letters", tmp_path / "models" / "letters")
     record(tmp_path / "captures", {"fist": 6, "two": 6, "nothing": 6}, shown={"nothing": "one"})
     assert teach(tmp_path) == 0
     record(tmp_path / "captures", {"five": 6}, seed=1)
@@ -256,17 +258,17 @@ def pictures(folder: Path, count: int, rng: np.random.Generator) -> Path:
 
 
 def test_a_plus_joins_the_digits(
-    tmp_path: Path, published_models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, published_models: ModelStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(starting_point, "has_mnist", lambda: False)  # what is known is told by rehearsal alone
-    shutil.copytree(published_models / "digits", tmp_path / "models" / "digits")
+    shutil.copytree(published_models.folder / "digits", tmp_path / "models" / "digits")
     rng = np.random.default_rng(0)
     folder = pictures(tmp_path / "pictures", 8, rng)
     assert teach(tmp_path, "--from", str(folder), "--subject", "paper", "--json", task="digits") == 0
     result = result_of(capsys)
     assert result["after"]["accuracy"] == 1
     assert result["after"]["known"] >= result["before"]["known"] - verdict.MAX_LOSS
-    with open_pipeline("digits", tmp_path / "models", smooth=False) as pipeline:
+    with open_pipeline("digits", open_models(tmp_path / "models"), default_samples(), smooth=False) as pipeline:
         assert pipeline.classifier.labels == [*"0123456789", "+"]
         said = [pipeline.step(Frame(a_plus(rng), 0, 0.0, "drawn")).text for _ in range(5)]
     assert said.count("+") >= 4

@@ -7,6 +7,7 @@ import pytest
 
 from recognizer.classifiers.network import Network
 from recognizer.preprocess import appearance, pose
+from recognizer.registry.store import ModelStore
 from training.datasets import hand_variations
 from training.datasets.hand_photographs import Hands
 from training.lessons import new_signs
@@ -70,11 +71,11 @@ def test_the_network_keeps_joints_and_turns_looks(tmp_path: Path) -> None:
 
 
 def test_the_newest_version_that_has_one_is_taken(tmp_path: Path) -> None:
-    assert new_signs.newest(tmp_path) is None
+    assert new_signs.newest(ModelStore(tmp_path)) is None
     for version in ("20260101-000000", "20260102-000000", "20260103-000000"):
         (tmp_path / new_signs.TASK / version).mkdir(parents=True)
         if version < "20260103":
             (tmp_path / new_signs.TASK / version / new_signs.FILE).touch()
-    found = new_signs.newest(tmp_path)
+    found = new_signs.newest(ModelStore(tmp_path))
     assert found is not None
     assert found.parent.name == "20260102-000000"

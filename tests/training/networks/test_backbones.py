@@ -14,7 +14,10 @@ from recognizer.classifiers.network import Network
 from recognizer.errors import ModelError, SettingsError
 from recognizer.finders.guide_box import guide_box
 from recognizer.pipeline import open_pipeline
+from recognizer.registry.store import ModelStore
+from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
+from recognizer.samples.synced import default_samples
 from recognizer.subjects.box import BOX
 from recognizer.system import paths
 from recognizer.values import Box, Frame, Region
@@ -66,21 +69,21 @@ def record(store: Samples, task: str, counts: dict[str, int], seed: int = 0) -> 
 def teach(tmp_path: Path, **more: Any) -> dict:
     """The result of a training."""
     told: list[dict] = []
-    settings = LearnSettings("things", models=tmp_path / "models", **more)
+    settings = LearnSettings("things", models=ModelStore(tmp_path / "models"), **more)
     learn.learn(settings, lambda stage, progress, result=None: told.append(result))
     return told[-1]
 
 
 @pytest.mark.slow
 def test_things_are_learned_recognised_and_joined(tmp_path: Path, backbone: list[str]) -> None:
-    store = Samples()
+    store = default_samples()
     store.create_task("things", "box", [*COLOURS])
     first, second, third = COLOURS
     record(store, "things", {first: 6, second: 6})
     assert teach(tmp_path)["after"]["accuracy"] == 1
     assert backbone == ["VGG16 imagenet"]
     rng = np.random.default_rng(5)
-    with open_pipeline("things", tmp_path / "models", smooth=False) as pipeline:
+    with open_pipeline("things", open_models(tmp_path / "models"), default_samples(), smooth=False) as pipeline:
         assert pipeline.subject is BOX
         assert [pipeline.step(Frame(held(label, rng), 0, 0.0, "drawn")).text for label in (first, second)] == [
             first,
@@ -93,20 +96,20 @@ def test_things_are_learned_recognised_and_joined(tmp_path: Path, backbone: list
     record(store, "things", {third: 6})
     assert teach(tmp_path, force=True)["published"]
     assert backbone == ["VGG16 imagenet"]  # it was made once
-    with open_pipeline("things", tmp_path / "models", smooth=False) as pipeline:
+    with open_pipeline("things", open_models(tmp_path / "models"), default_samples(), smooth=False) as pipeline:
         said = [pipeline.step(Frame(held(label, rng), 0, 0.0, "drawn")).predictions[0] for label in COLOURS]
     assert [one.top[0][0] for one in said] == [*COLOURS]
 
 
 def test_a_backbone_gives_features_of_a_picture(tmp_path: Path, backbone: list[str]) -> None:
-    name, path = backbone_file(None, tmp_path)
+    name, path = backbone_file(None, ModelStore(tmp_path))
     assert (name, path) == ("VGG16", paths.assets() / "backbones" / f"VGG16-96-{backbones.EXPORT}-imagenet.tflite")
     network = Network(path)
     assert (network.classes, network.size) == (0, 8)
     probabilities, features = network.run(np.zeros((96, 96, 3), np.uint8))
     assert probabilities is None
     assert features.shape == (8,)
-    backbone_file("VGG16", tmp_path / "other")
+    backbone_file("VGG16", ModelStore(tmp_path / "other"))
     assert len(backbone) == 1
 
 
@@ -127,20 +130,20 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_two_who_want_a_backbone_make_it_once(tmp_path: Path, made: list[str]) -> None:
     with ThreadPoolExecutor() as pool:
-        made_at = list(pool.map(lambda _: backbone_file("VGG16", tmp_path)[1], range(8)))
+        made_at = list(pool.map(lambda _: backbone_file("VGG16", ModelStore(tmp_path))[1], range(8)))
     assert made == ["VGG16"]
     assert {path.read_bytes() for path in made_at} == {b"imagenet"}
 
 
 def test_a_backbone_is_kept_with_the_models_where_assets_cannot_be_written(tmp_path: Path, made: list[str]) -> None:
     (tmp_path / "assets").touch()  # no folder can be made there
-    made_at = [backbone_file("VGG16", tmp_path / "models")[1] for _ in range(2)]
+    made_at = [backbone_file("VGG16", ModelStore(tmp_path / "models"))[1] for _ in range(2)]
     assert made_at[0] == made_at[1]
     assert made_at[0].parent == tmp_path / "models" / backbones.FOLDER
     assert made == ["VGG16"]
     (tmp_path / "full").touch()
     with pytest.raises(ModelError, match="Choose another folder with --models"):
-        backbone_file("VGG16", tmp_path / "full")
+        backbone_file("VGG16", ModelStore(tmp_path / "full"))
 
 
 def test_other_weights_are_another_backbone_and_those_that_keras_fetched_are_not(
@@ -156,11 +159,11 @@ def test_other_weights_are_another_backbone_and_those_that_keras_fetched_are_not
         return b"network"
 
     monkeypatch.setattr(backbones, "exported", fetch)
-    first = backbone_file("VGG16", tmp_path)
-    assert backbone_file("VGG16", tmp_path) == first
+    first = backbone_file("VGG16", ModelStore(tmp_path))
+    assert backbone_file("VGG16", ModelStore(tmp_path)) == first
     assert made == ["imagenet"]
     weights.write_bytes(b"others")
-    assert backbone_file("VGG16", tmp_path) != first
+    assert backbone_file("VGG16", ModelStore(tmp_path)) != first
     assert made == ["imagenet", str(weights)]
 
 
@@ -175,10 +178,10 @@ def test_the_command_makes_one_and_tells_where_it_is(
 
 @pytest.mark.slow
 def test_a_kept_backbone_is_learned_on_without_tensorflow(tmp_path: Path, backbone: list[str]) -> None:
-    store = Samples()
+    store = default_samples()
     store.create_task("things", "box", [*COLOURS])
     record(store, "things", dict.fromkeys(COLOURS, 6))
-    backbone_file(None, tmp_path / "models")
+    backbone_file(None, ModelStore(tmp_path / "models"))
     program = "import sys; from training.__main__ import main; from training.networks import backbones; "
     program += "backbones.weights_at_hand = lambda name: None; main(); sys.exit('tensorflow' in sys.modules)"
     words = ["learn", "things", "--models", str(tmp_path / "models")]
@@ -209,7 +212,7 @@ def test_an_unknown_backbone_is_told(tmp_path: Path) -> None:
 
 
 def test_ink_has_no_colour_and_pictures_alone_forget_nothing(tmp_path: Path) -> None:
-    store = Samples()
+    store = default_samples()
     paper = store.create_task("notes", "paper", ["a"])
     settings = LearnSettings("notes", network="vgg16")
     with pytest.raises(SettingsError, match="which has no colour"):

@@ -12,7 +12,9 @@ import pytest
 from recognizer.classifiers.classifier import Classifier
 from recognizer.errors import SettingsError
 from recognizer.registry import card
+from recognizer.registry.store import ModelStore
 from recognizer.registry.synced import open_models
+from recognizer.samples.synced import default_samples
 from recognizer.system.ray_cluster import connected
 from tests.helpers.ray_nodes import workers
 from tests.helpers.waiting import HANG_S, until
@@ -133,7 +135,7 @@ def test_a_run_that_fails_leaves_the_others(nodes, data, tmp_path, monkeypatch, 
 
 
 def test_every_seed_has_its_runs(tmp_path):
-    table = TableSettings(networks=["linear", "knn"], seeds=[0, 2], runs=tmp_path, models=tmp_path)
+    table = TableSettings(networks=["linear", "knn"], seeds=[0, 2], runs=tmp_path, models=ModelStore(tmp_path))
     cells = plan.cells_of(["mnist"], table)
     assert [cell.run.name for cell in cells] == ["mnist-linear-0", "mnist-knn-0", "mnist-linear-2", "mnist-knn-2"]
     assert [cell.settings.seed for cell in cells] == [0, 0, 2, 2]
@@ -171,6 +173,6 @@ def test_what_is_no_head_is_one_line(address):
 
 def test_a_data_set_is_kept_whole(data, monkeypatch):
     monkeypatch.setenv("RECOGNIZER_DATA", str(data))
-    found = named.load("mnist")
+    found = named.load("mnist", default_samples())
     assert (found.name, found.labels, found.source) == ("mnist", [*"abc"], "drawn")
     assert found.train_images.shape == (PICTURES, 28, 28, 1)

@@ -10,6 +10,7 @@ from recognizer.errors import DataError
 from recognizer.preprocess.pictures import HAND_VERSION, hand_image
 from recognizer.registry import card as registry_card
 from recognizer.registry.synced import open_models
+from recognizer.samples.synced import default_samples
 from training.__main__ import main
 from training.datasets import augment, dataset, named
 from training.settings import TrainSettings
@@ -59,7 +60,7 @@ def home(eager, tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     write_shapes(home / "shapes", 60)
     with pytest.MonkeyPatch.context() as without:  # a report takes longer than the training, and one is looked at
-        without.setattr(report, "write_report", lambda run: None)
+        without.setattr(report, "write_report", lambda run, samples: None)
         run(home, "--network", "knn")
         run(home, "--network", "linear", "--epochs", "12", "--augment", "none")
     run(home, "--network", "cnn", "--epochs", "4", "--batch-size", "16")
@@ -133,8 +134,8 @@ def test_the_runs_compare(home, capsys, tmp_path):
 
 @pytest.mark.slow
 def test_the_same_seed_repeats_a_run(home, monkeypatch):
-    monkeypatch.setattr(report, "write_report", lambda run: None)
-    monkeypatch.setattr(train, "publish_run", lambda run, options: None)
+    monkeypatch.setattr(report, "write_report", lambda run, samples: None)
+    monkeypatch.setattr(train, "publish_run", lambda run, options, samples: None)
     monkeypatch.setattr(report, "draw_sheet", lambda *_: None)
 
     def history(words):
@@ -149,7 +150,7 @@ def test_the_same_seed_repeats_a_run(home, monkeypatch):
 
 @pytest.mark.slow
 def test_the_test_set_is_never_fitted_or_judged_on(home):
-    data = named.load(str(home / "shapes"))
+    data = named.load(str(home / "shapes"), default_samples())
     split = dataset.split_of(data, 0)
     assert not set(split.fitted) & set(split.held_out)
     assert len(split.fitted) + len(split.held_out) == len(data.train_labels)
@@ -216,7 +217,7 @@ def test_pytorch_that_is_not_there_is_one_line(monkeypatch, capsys):
 
 def test_no_run_is_one_line(tmp_path):
     with pytest.raises(DataError, match="no finished run"):
-        report.write_report(tmp_path)
+        report.write_report(tmp_path, default_samples())
 
 
 def test_the_interval_of_a_share():

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from recognizer.errors import DataError
+from recognizer.samples.synced import default_samples
 from recognizer.system import paths
 from training.__main__ import main
 from training.datasets import named
@@ -42,10 +43,10 @@ def test_the_table_is_written_from_finished_runs(runs, tmp_path, capsys):
 def test_what_is_done_is_not_done_again(runs, monkeypatch):
     trained = []
     monkeypatch.setattr(whole_table, "_train", lambda settings: trained.append(settings.network))
-    monkeypatch.setattr(named, "load", lambda data: None)
+    monkeypatch.setattr(named, "load", lambda data, samples: None)
     monkeypatch.setattr(plan, "find_spec", lambda name: None)
     table = TableSettings(["mnist"], ["linear", "knn", "cnn", "vgg16"], runs=runs)
-    found, missing = whole_table.train_all(table)
+    found, missing = whole_table.train_all(table, default_samples())
     assert trained == ["knn"]
     assert [run.name for run in found] == ["mnist-linear-0", "mnist-cnn-0"]
     assert missing == {}
@@ -53,10 +54,10 @@ def test_what_is_done_is_not_done_again(runs, monkeypatch):
 
 def test_rows_of_earlier_runs_stay_until_they_are_run_again(runs, tmp_path):
     results = tmp_path / "RESULTS.md"
-    workshop_results.write_results([runs / "mnist-cnn-0"], {}, runs, results)
+    workshop_results.write_results([runs / "mnist-cnn-0"], {}, runs, results, default_samples())
     anew = metrics("mnist", "linear", 0.93) | {"machine": "another machine"}
     (runs / "mnist-linear-0" / METRICS).write_text(json.dumps(anew))
-    workshop_results.write_results([runs / "mnist-linear-0"], {"rps": "Not here."}, runs, results)
+    workshop_results.write_results([runs / "mnist-linear-0"], {"rps": "Not here."}, runs, results, default_samples())
     text = results.read_text(encoding="utf-8")
     assert "| cnn | 99.00 % |" in text
     assert "| linear | 93.00 % |" in text
@@ -70,7 +71,7 @@ def test_rows_of_earlier_runs_stay_until_they_are_run_again(runs, tmp_path):
 def test_a_damaged_table_is_one_line_and_stays(runs, tmp_path, content):
     (tmp_path / "RESULTS.json").write_text(content)
     with pytest.raises(DataError, match="RESULTS.json"):
-        workshop_results.write_results([runs / "mnist-cnn-0"], {}, runs, tmp_path / "RESULTS.md")
+        workshop_results.write_results([runs / "mnist-cnn-0"], {}, runs, tmp_path / "RESULTS.md", default_samples())
     assert (tmp_path / "RESULTS.json").read_text() == content
     assert not (tmp_path / "RESULTS.md").exists()
 

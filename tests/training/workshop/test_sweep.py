@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from recognizer.errors import DataError, SettingsError
-from recognizer.samples.store import Samples
+from recognizer.samples.synced import default_samples
 from tests.helpers.hand_people import PEOPLE, drawn_material
 from tests.helpers.waiting import HANG_S
 from training.__main__ import main
@@ -66,7 +66,7 @@ def workshop_settings(monkeypatch, command):
     """What the training that the command names is asked to do."""
     assert command[:5] == ["python", "-m", "recognizer", "workshop", "train"]
     asked = []
-    monkeypatch.setattr(train, "train", lambda settings: asked.append(settings) or settings.runs)
+    monkeypatch.setattr(train, "train", lambda settings, samples: asked.append(settings) or settings.runs)
     main(command[4:])
     return asked[0]
 
@@ -86,7 +86,7 @@ class Scored(sweep.DataRoad):
         return 0.1 if bad else 0.6
 
 road_of = sweep.road_of
-sweep.road_of = lambda settings: Scored(**vars(road_of(settings)))
+sweep.road_of = lambda settings, samples: Scored(**vars(road_of(settings, samples)))
 main(["sweep", *sys.argv[1:]])
 """
 
@@ -147,7 +147,9 @@ def test_trials_that_were_done_before_an_interruption_are_compared_with(pictures
 
 @pytest.mark.slow
 def test_a_person_is_read_by_a_network_that_did_not_see_them(eager, pictures):
-    road = sweep.data_road(named.load(str(pictures)), TrainSettings("d", "linear", epochs=12, batch_size=8))
+    road = sweep.data_road(
+        named.load(str(pictures), default_samples()), TrainSettings("d", "linear", epochs=12, batch_size=8)
+    )
     assert road.parts == ["source 1", "source 2"]  # the third is the test
     assert [len(part) for part in road.members] == [3 * EACH] * 2
     assert sorted(np.concatenate(road.members)) == list(range(6 * EACH))
@@ -167,12 +169,12 @@ def test_what_does_not_say_whose_it_is_is_dealt_at_random(capsys):
 
 
 def test_a_task_of_ones_own_is_swept_by_its_sessions(monkeypatch):
-    Samples().create_task("signs", "hand", ["ok", "stop"])
+    default_samples().create_task("signs", "hand", ["ok", "stop"])
     asked = []
-    monkeypatch.setattr(named, "load", lambda name: asked.append(name) or "data")
+    monkeypatch.setattr(named, "load", lambda name, samples: asked.append(name) or "data")
     monkeypatch.setattr(dataset, "limited", lambda data, limit, seed: data)
     monkeypatch.setattr(sweep, "data_road", lambda data, settings: settings)
-    roads = [sweep.road_of(SweepSettings(task, Path("s"))) for task in ("signs", "digits")]
+    roads = [sweep.road_of(SweepSettings(task, Path("s")), default_samples()) for task in ("signs", "digits")]
     assert asked == ["captures/signs", "mnist"]
     assert roads[1].command == "python -m recognizer workshop train --data mnist --network cnn-bn"
 
@@ -214,7 +216,7 @@ def test_the_winners_options_reach_the_training_of_signs(monkeypatch):
     monkeypatch.setattr(shipped, "train_signs", asked.append)
     main(["shipped", "rps", "--kind", "pose", "--rate", "0.001", "--width", "2", "--augment", "0.5", "--keep", "0.9"])
     (settings,) = asked
-    assert settings == SignsSettings("rps", "pose", rate=0.001, width=2, augment=0.5, keep=0.9)
+    assert settings == SignsSettings("rps", "pose", 0.001, 2, 0.5, 0.9, models=settings.models)
     assert tuning.Tuning.of(settings.rate, settings.width, settings.augment, settings.keep) == tuning.Tuning(
         0.001, 2, 0.5, 0.9
     )
