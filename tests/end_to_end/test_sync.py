@@ -1,4 +1,4 @@
-"""Two machines that share samples and models at a URL: folders of their own, and a file system of fsspec between them."""
+"""Two machines that share samples and models at a URL: each has a folder, and fsspec's file system is between them."""
 
 import json
 import threading
@@ -11,7 +11,7 @@ from recognizer.cli import main
 from recognizer.errors import ModelError, SamplesError, SyncError
 from recognizer.registry.synced import SyncedModels, default_models, open_models
 from recognizer.samples.store import Samples
-from recognizer.samples.synced import SyncedSamples, default_samples
+from recognizer.samples.synced import SyncedSamples, default_samples, open_samples
 from recognizer.system import remote, synced_folder
 from recognizer.system.synced_folder import local_folder
 from recognizer.values import Box, Frame, Region
@@ -222,6 +222,29 @@ def test_a_url_that_cannot_be_used_is_one_line(tmp_path):
     with pytest.raises(SyncError, match="cannot be used") as error:
         SyncedSamples(local_folder("nosuch://bucket/samples", tmp_path)).tasks()
     assert "\n" not in str(error.value)
+
+
+def test_a_url_is_not_asked_before_something_is_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("RECOGNIZER_MIRRORS", str(tmp_path))
+    samples = open_samples("nosuch://bucket/samples")
+    assert isinstance(samples, SyncedSamples)
+    for read in (
+        samples.tasks,
+        samples.read,
+        lambda: samples.task("signs"),
+        lambda: samples.create_task("a", "box", "b"),
+    ):
+        with pytest.raises(SyncError, match="cannot be used"):
+            read()
+
+
+def test_samples_of_a_local_folder_know_nothing_of_its_url(machines):
+    one, two = SyncedSamples(machines[0]), Samples(machines[1])
+    one.create_task("signs", "box", ["ok"])
+    two.create_task("mine", "box", ["ok"])
+    assert [task.name for task in two.tasks()] == ["mine"]
+    one.pull()
+    assert [task.name for task in one.tasks()] == ["signs"]
 
 
 def test_a_damaged_state_is_one_line(machines):
