@@ -76,9 +76,9 @@ sys.exit(cli.main(sys.argv[2:]))
 class Desk:
     """A person before the window."""
 
-    def __init__(self, display: str, folder: Path, models: Path) -> None:
+    def __init__(self, display: str, folder: Path, models: ModelStore) -> None:
         self.models = folder / "models"
-        shutil.copytree(models / "rps", self.models / "rps")
+        shutil.copytree(models.folder / "rps", self.models / "rps")
         studio = Studio(HAND.studio_scene, (640, 480), 30)
         self.cards = {studio.frame(middle_of_card(card)).truth[0].label: card for card in range(9)}
         self.signs = sorted(self.cards)[:3]
