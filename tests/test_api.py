@@ -14,6 +14,7 @@ import pytest
 import recognizer
 from recognizer import Recognizer, api
 from recognizer.errors import ModelError, SettingsError, SourceError
+from recognizer.registry.store import ModelStore
 from recognizer.sinks.png import write_png
 from recognizer.studio.scenes import Studio
 from recognizer.values import Observation
@@ -99,10 +100,12 @@ def test_the_package_has_no_other_attribute() -> None:
         recognizer.Recogniser  # type: ignore[attr-defined]  # noqa: B018
 
 
-def test_a_path_and_its_array_are_read_the_same(tmp_path: Path, published_models: Path, drawn_bgr: np.ndarray) -> None:
+def test_a_path_and_its_array_are_read_the_same(
+    tmp_path: Path, published_models: ModelStore, drawn_bgr: np.ndarray
+) -> None:
     write_png(tmp_path / "sheet.png", drawn_bgr)
     before = drawn_bgr.copy()
-    with Recognizer("digits", models=published_models) as reader:
+    with Recognizer("digits", models=published_models.folder) as reader:
         of_array, of_path = reader.read(drawn_bgr), reader.read(str(tmp_path / "sheet.png"))
     assert of_array.text == of_path.text == "006"
     assert len(of_array.regions) == len(of_array.predictions) == 3
@@ -120,26 +123,26 @@ def test_a_path_and_its_array_are_read_the_same(tmp_path: Path, published_models
     ],
     ids=["grey", "BGRA", "float", "empty"],
 )
-def test_an_array_that_is_no_picture_is_refused_in_one_line(array: np.ndarray, published_models: Path) -> None:
-    with Recognizer("digits", models=published_models) as reader:
+def test_an_array_that_is_no_picture_is_refused_in_one_line(array: np.ndarray, published_models: ModelStore) -> None:
+    with Recognizer("digits", models=published_models.folder) as reader:
         with pytest.raises(SourceError, match=r"is no picture\. Give \(height, width, 3\) uint8") as refused:
             reader.read(array)
     assert "\n" not in str(refused.value)
 
 
-def test_a_picture_that_is_neither_path_nor_array_is_refused_in_one_line(published_models: Path) -> None:
-    with Recognizer("digits", models=published_models) as reader:
+def test_a_picture_that_is_neither_path_nor_array_is_refused_in_one_line(published_models: ModelStore) -> None:
+    with Recognizer("digits", models=published_models.folder) as reader:
         with pytest.raises(SourceError, match="NoneType is no picture"):
             reader.read(None)  # type: ignore[arg-type]  # what cv2.imread gives for a file that it cannot read
 
 
-def test_what_is_not_there_is_told_in_one_line(tmp_path: Path, published_models: Path) -> None:
-    with Recognizer("digits", models=published_models) as reader:
+def test_what_is_not_there_is_told_in_one_line(tmp_path: Path, published_models: ModelStore) -> None:
+    with Recognizer("digits", models=published_models.folder) as reader:
         with pytest.raises(SourceError, match="not there"):
             reader.read(tmp_path / "none.png")
         with pytest.raises(SourceError, match="There is no file or folder"):
             next(reader.watch(tmp_path / "none.mp4"))
-    with Recognizer("nothing-like-it", models=published_models) as reader:
+    with Recognizer("nothing-like-it", models=published_models.folder) as reader:
         with pytest.raises(SettingsError, match="There is no task 'nothing-like-it'"):
             next(reader.watch("studio"))
     with Recognizer("digits", models=tmp_path) as reader, pytest.raises(ModelError, match="No model for the task"):
@@ -147,19 +150,19 @@ def test_what_is_not_there_is_told_in_one_line(tmp_path: Path, published_models:
 
 
 def test_frames_of_a_source_come_in_order_until_it_ends(
-    tmp_path: Path, published_models: Path, drawn_bgr: np.ndarray
+    tmp_path: Path, published_models: ModelStore, drawn_bgr: np.ndarray
 ) -> None:
     for name in ("1.png", "2.png", "10.png"):
         write_png(tmp_path / name, drawn_bgr)
-    with Recognizer("digits", models=published_models) as reader:
+    with Recognizer("digits", models=published_models.folder) as reader:
         seen = list(reader.watch(tmp_path))
     assert [Path(one.frame.name).name for one in seen] == ["1.png", "2.png", "10.png"]
     assert [one.frame.index for one in seen] == [0, 1, 2]
     assert all(isinstance(one, Observation) for one in seen)
 
 
-def test_the_end_of_the_with_closes_what_is_watched(published_models: Path) -> None:
-    with Recognizer("digits", models=published_models) as reader:
+def test_the_end_of_the_with_closes_what_is_watched(published_models: ModelStore) -> None:
+    with Recognizer("digits", models=published_models.folder) as reader:
         watching = reader.watch("studio", size_wh=(320, 240))
         seen = list(itertools.islice(watching, 2))
         assert seen[0].frame.image_bgr.shape == (240, 320, 3)

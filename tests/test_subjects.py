@@ -15,8 +15,10 @@ from recognizer.errors import ModelError, SamplesError, SettingsError, SubjectEr
 from recognizer.finders.finder import RegionFinder
 from recognizer.pipeline import open_pipeline
 from recognizer.preprocess import pictures
+from recognizer.registry.store import ModelStore
 from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
+from recognizer.samples.synced import default_samples
 from recognizer.subjects.catalogue import SUBJECTS, subject_of
 from recognizer.subjects.subject import Input, OpenFinder, Subject, UntrainedClassifier
 from recognizer.system import paths
@@ -100,20 +102,19 @@ def test_a_fourth_subject_is_recorded_learned_and_read(
     tmp_path: Path, slate: SlateSubject, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(paths.CAPTURES_VARIABLE, str(tmp_path / "captures"))
-    models = tmp_path / "models"
-    shutil.copytree(paths.ROOT / "models" / "digits", models / "digits")
+    shutil.copytree(paths.ROOT / "models" / "digits", tmp_path / "models" / "digits")
     assert cli.main(["tasks", "new", "marks", "--subject", "slate", "--labels", ",".join(MARKS)]) == 0
     assert "Made marks (slate): cross, ring" in capsys.readouterr().out
-    store = Samples()
-    with open_pipeline("marks", models, smooth=True) as pipeline:
+    models, store = open_models(tmp_path / "models"), default_samples()
+    with open_pipeline("marks", models, store, smooth=True) as pipeline:
         seen = pipeline.step(next(slates("ring", 1, seed=1)))
         assert (len(seen.regions), seen.text) == (1, ""), "found, and not known yet"
         for seed, mark in enumerate(MARKS):
             captured = capture(store, "marks", mark, slates(mark, 12, seed), pipeline.finder, every=1)
             assert captured.kept >= 6
     assert learn.learn(LearnSettings("marks", models=models), lambda *_: None) is not None
-    assert '"region": "slate"' in (open_models(models).current("marks") / "card.json").read_text()
-    with open_pipeline("marks", models, smooth=False) as pipeline:
+    assert '"region": "slate"' in (models.current("marks") / "card.json").read_text()
+    with open_pipeline("marks", models, store, smooth=False) as pipeline:
         assert pipeline.subject is slate
         read = [pipeline.step(frame).text for mark in MARKS for frame in slates(mark, 10, seed=9)]
     assert (read[:10].count("cross"), read[10:].count("ring")) >= (9, 9)
@@ -149,7 +150,7 @@ def test_an_unknown_subject_is_answered_with_those_there_are(tmp_path: Path) -> 
     (version / "card.json").write_text('{"labels": ["a"], "region": "foot"}')
     (version.parent / "current.json").write_text('{"version": "1"}')
     with pytest.raises(ModelError, match=choices):
-        open_pipeline("digits", tmp_path / "models", smooth=False)
+        open_pipeline("digits", ModelStore(tmp_path / "models"), default_samples(), smooth=False)
 
 
 @pytest.mark.parametrize("subject", SUBJECTS.values(), ids=SUBJECTS)

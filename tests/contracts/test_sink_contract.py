@@ -12,6 +12,7 @@ import pytest
 
 from recognizer.errors import SinkError
 from recognizer.overlay.overlay import Overlay
+from recognizer.registry.store import ModelStore
 from recognizer.samples.store import Samples
 from recognizer.sinks.contact_sheet import ContactSheet
 from recognizer.sinks.csv_log import CsvLog
@@ -79,7 +80,7 @@ def new_sink(name: str, folder: Path) -> Sink:
 
 
 def new_teacher(folder: Path) -> Sink:
-    return Teacher(NoPipeline(), folder / "models", Samples(folder / "samples"))  # type: ignore[arg-type]
+    return Teacher(NoPipeline(), ModelStore(folder / "models"), Samples(folder / "samples"))  # type: ignore[arg-type]
 
 
 SINKS = (*FILES, "Window", "MapsPanel", "Referee", "Teacher")

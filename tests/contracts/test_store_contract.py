@@ -14,10 +14,10 @@ from recognizer.errors import ModelError, RecognizerError, SamplesError
 from recognizer.registry.card import CARD
 from recognizer.registry.store import ModelStore
 from recognizer.registry.synced import SyncedModels, open_models
-from recognizer.samples import synced
 from recognizer.samples.sample import Sample
 from recognizer.samples.store import Samples
-from recognizer.system.remote import folder_of, is_mirror
+from recognizer.samples.synced import SyncedSamples, open_samples
+from recognizer.system.synced_folder import local_folder
 from recognizer.values import Box, Frame, Region
 from tests.contracts.implementations import classes_with, is_one_line
 
@@ -32,7 +32,7 @@ def folders(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path]
         return tmp_path / "here", tmp_path / "here"
     pytest.importorskip("fsspec", reason="needs fsspec: pip install -r requirements.txt")
     url = (tmp_path / "far").as_uri() if "file" in request.param else f"memory://{uuid.uuid4().hex}"
-    return folder_of(url, tmp_path / "one"), folder_of(url, tmp_path / "two")
+    return local_folder(url, tmp_path / "one"), local_folder(url, tmp_path / "two")
 
 
 @dataclass
@@ -43,8 +43,8 @@ class SampleWriter:
 
     def look(self) -> list[Sample]:
         """The samples as they are now, whenever the store was last looked at."""
-        if is_mirror(self.store.folder):
-            synced.pull_samples(self.store.folder)
+        if isinstance(self.store, SyncedSamples):
+            self.store.pull()
         return self.store.read()
 
     def record(self, label: str, shade: int = 90) -> Sample:
@@ -56,9 +56,9 @@ class SampleWriter:
 @pytest.fixture
 def samples(folders: tuple[Path, Path]) -> tuple[SampleWriter, SampleWriter]:
     """Two writers who have the task "things" with the labels cup and pen."""
-    one = SampleWriter(Samples(folders[0]))
+    one = SampleWriter(open_samples(folders[0]))
     one.store.create_task("things", "box", ["cup", "pen"])
-    two = SampleWriter(Samples(folders[1]))
+    two = SampleWriter(open_samples(folders[1]))
     two.look()
     return one, two
 
@@ -102,7 +102,7 @@ def at_once(*writers: Callable[[], object]) -> None:
 def test_every_store_is_listed() -> None:
     sample_stores = {cls.__name__ for cls in classes_with("create_task", "add", "read", "delete")}
     model_stores = {cls.__name__ for cls in classes_with("publishing", "current", "versions", "delete")}
-    assert sample_stores == {"Samples"}
+    assert sample_stores == {"Samples", "SyncedSamples"}
     assert model_stores == {"ModelStore", "SyncedModels"}
 
 
