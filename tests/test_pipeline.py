@@ -12,8 +12,8 @@ from recognizer.registry.synced import open_models
 from recognizer.samples.synced import default_samples
 from recognizer.smoothing import Smoother
 from recognizer.studio.scenes import Studio
-from recognizer.subjects.paper import PAPER, without_unlikely
-from recognizer.values import Box, Prediction, Region
+from recognizer.subjects.paper import PAPER, WritingJudge
+from recognizer.values import Box, Frame, Prediction, Region
 from tests.helpers.drawing import as_frame, middle_of_card, paper, write
 from tests.helpers.fakes import FakeClassifier, FakeFinder
 
@@ -164,7 +164,8 @@ def said(*top: tuple[str, float], label: str | None) -> Prediction:
 
 
 def together(found: Region, prediction: Prediction) -> tuple[str | None, ...]:
-    _, predictions = without_unlikely([found], [prediction])
+    frame = Frame(np.zeros((480, 640, 3), np.uint8), 0, 0.0, "drawn")
+    _, predictions = WritingJudge().judge(frame, [found], [prediction])
     return tuple(one.label for one in predictions)
 
 
@@ -187,8 +188,14 @@ def test_what_the_picture_says_of_digits_tells_nothing_of_other_labels() -> None
     assert together(seen(7), said(("7", 0.5), ("plus", 0.5), label="7")) == (None,)
 
 
-def test_what_the_classifier_rejects_stays_rejected() -> None:
-    assert together(seen(7, score=0.999), said(("7", 0.9), ("1", 0.1), label=None)) == (None,)
+def test_a_rejected_digit_is_read_where_the_picture_shows_it_most_clearly() -> None:
+    rejected = said(("1", 0.6), ("7", 0.1), label=None)
+    assert together(seen(7, score=0.999), rejected) == ("7",)
+    unclear = 0.8 * np.eye(11, dtype=np.float32)[7] + 0.2 * np.eye(11, dtype=np.float32)[9]
+    assert together(replace(seen(7), reading=unclear), rejected) == (None,)
+    assert together(seen(10, score=0.999), rejected) == (None,)
+    assert together(seen(7, score=0.999), said(("1", 0.6), ("2", 0.1), label=None)) == (None,), "not in its top"
+    assert together(seen(7, score=0.999), said(("plus", 0.6), ("7", 0.1), label=None)) == (None,)
 
 
 def test_the_time_of_each_stage_is_told_in_order() -> None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,8 +30,9 @@ FAINT_REACH = 1.5  # of the larger writing's height
 FAINT = 0.5  # of a digit's contrast: what stands beside it is of the same pen
 MAX_OVERLAP = 0.5  # of the smaller box: slanting neighbours' boxes overlap by less, two readings of one thing by more
 MAX_UNKNOWN_OVERLAP = 0.3  # of what is not known and lies in part on another: a piece of it, or of what is around it
-LEAST_EVIDENCE = 4.5  # log odds, of the score and of the label together
-LEAST_BESIDE = 1.0  # the same, beside a digit of that height: where one stands, others do
+LEAST_EVIDENCE = 4.0  # log odds, of the score and of the label together
+LEAST_BESIDE = 0.0  # the same, beside a digit of that height: where one stands, others do
+REJECTED_ODDS = -3.0  # log odds of a digit that the verifier reads and the classifier rejects, though it is in its top
 DOUBT = 0.02  # of what the picture says of the label: so often it is wrong, whatever it says
 SUREST = 0.0001  # from 0 or 1: no network is surer than that
 SURELY_KNOWN = 0.8  # confidence of a label: what is turned is taken for other digits with less
@@ -75,8 +77,10 @@ class WritingJudge(Judge):
 
 
 def _judged(regions: Sequence[Region], predictions: Sequence[Prediction]) -> Judged:
-    regions, predictions = without_overlaps(*without_unlikely(regions, predictions))
-    return regions, without_outshone(regions, predictions)
+    pairs = zip(regions, predictions, strict=True)
+    evident = without_overlaps(without_unlikely([_evident(region, prediction) for region, prediction in pairs]))
+    regions = tuple(one.region for one in evident)
+    return regions, without_outshone(regions, [one.prediction for one in evident])
 
 
 def _known(predictions: Sequence[Prediction]) -> int:
@@ -107,34 +111,54 @@ def _touch(left: Box, right: Box) -> bool:
     return right.x1 - left.x2 < NUMBER_GAP * high and low > NUMBER_HEIGHT * high
 
 
-def without_unlikely(regions: Sequence[Region], predictions: Sequence[Prediction]) -> Judged:
-    """Regions and predictions without what is hardly writing, unless its label is the surer.
+class Evident(NamedTuple):
+    """A region, the label that both networks together find most likely, and the log odds of it: -inf without a label.
 
-    Two networks look at a region: one sees it in the picture and says how surely it is writing and which digit, the other
-    sees its ink and says which label it is. Their log odds add up, as if each judged by what the other does not see.
+    The verifier sees the region in the picture: whether it is writing and which digit. The classifier sees its ink. Their
+    log odds add up, as those of independent observations do.
     """
-    read = [_together(region, prediction) for region, prediction in zip(regions, predictions, strict=True)]
-    sure = [region for region, (_, odds) in zip(regions, read, strict=True) if odds >= LEAST_EVIDENCE]
-    kept = []
-    for region, (prediction, odds) in zip(regions, read, strict=True):
-        least = LEAST_BESIDE if any(_are_neighbours(region, other) for other in sure) else LEAST_EVIDENCE
-        if odds < least:
-            prediction = replace(prediction, label=None)
-        if odds >= least or region.score is None or region.score >= WRITTEN:
-            kept.append((region, prediction))
-    return tuple(region for region, _ in kept), tuple(prediction for _, prediction in kept)
+
+    region: Region
+    prediction: Prediction
+    log_odds: float
 
 
-def _together(region: Region, prediction: Prediction) -> tuple[Prediction, float]:
-    """The prediction with the label that both networks together hold for the likeliest, and the log odds of it."""
-    if prediction.label is None:
-        return prediction, -math.inf
+def _evident(region: Region, prediction: Prediction) -> Evident:
     score = _log_odds(1.0 if region.score is None else region.score)
     if region.reading is None or not all(label in DIGITS for label, _ in prediction.top):
-        return prediction, score + _log_odds(prediction.confidence)
+        is_known = prediction.label is not None
+        return Evident(region, prediction, score + _log_odds(prediction.confidence) if is_known else -math.inf)
+    if prediction.label is None:
+        return _rejected(region, prediction, score)
     seen = {label: math.log(float(region.reading[DIGITS.index(label)]) + DOUBT) for label, _ in prediction.top}
     label, confidence = max(prediction.top, key=lambda one: _log_odds(one[1]) + seen[one[0]])
-    return replace(prediction, label=label, confidence=confidence), score + _log_odds(confidence) + seen[label]
+    prediction = replace(prediction, label=label, confidence=confidence)
+    return Evident(region, prediction, score + _log_odds(confidence) + seen[label])
+
+
+def _rejected(region: Region, prediction: Prediction, score: float) -> Evident:
+    """The classifier rejects ink that a line runs through, too: the digit that the verifier reads may still be right."""
+    assert region.reading is not None
+    digit = int(np.argmax(region.reading[: len(DIGITS)]))
+    confidence = dict(prediction.top).get(DIGITS[digit])
+    if confidence is None:
+        return Evident(region, prediction, -math.inf)
+    prediction = replace(prediction, label=DIGITS[digit], confidence=confidence)
+    return Evident(region, prediction, score + _log_odds(float(region.reading[digit])) + REJECTED_ODDS)
+
+
+def without_unlikely(evident: Sequence[Evident]) -> list[Evident]:
+    """Drops labels with little evidence, and the regions that are hardly writing then. Beside a digit less is enough."""
+    sure = [one.region for one in evident if one.log_odds >= LEAST_EVIDENCE]
+    kept = []
+    for one in evident:
+        region = one.region
+        least = LEAST_BESIDE if any(_are_neighbours(region, other) for other in sure) else LEAST_EVIDENCE
+        if one.log_odds >= least:
+            kept.append(one)
+        elif region.score is None or region.score >= WRITTEN:
+            kept.append(Evident(region, replace(one.prediction, label=None), -math.inf))
+    return kept
 
 
 def _log_odds(share: float) -> float:
@@ -173,21 +197,18 @@ def _are_neighbours(region: Region, digit: Region) -> bool:
     return level and 0.5 < box.height / other.height < 2 and apart < 2 * max(box.height, other.height)
 
 
-def without_overlaps(regions: Sequence[Region], predictions: Sequence[Prediction]) -> Judged:
-    """Of regions that cover each other, the one that is known best, in the order given.
+def without_overlaps(evident: Sequence[Evident]) -> list[Evident]:
+    """Of regions that cover each other, the one with the most evidence, in the order given.
 
     The ground inside a 0 may be taken for light ink, and a table's edge may go around a whole sheet: which of two
     readings holds only the classifier can tell.
     """
-    evidence = [_together(*pair)[1] for pair in zip(regions, predictions, strict=True)]
-    order = sorted(range(len(regions)), key=lambda i: (predictions[i].label is None, -evidence[i]))
     kept: list[int] = []
-    for index in order:
-        most = MAX_OVERLAP if predictions[index].label is not None else MAX_UNKNOWN_OVERLAP
-        if all(_overlap(regions[index].box, regions[other].box) < most for other in kept):
+    for index in sorted(range(len(evident)), key=lambda i: -evident[i].log_odds):
+        most = MAX_OVERLAP if evident[index].prediction.label is not None else MAX_UNKNOWN_OVERLAP
+        if all(_overlap(evident[index].region.box, evident[other].region.box) < most for other in kept):
             kept.append(index)
-    kept.sort()
-    return tuple(regions[i] for i in kept), tuple(predictions[i] for i in kept)
+    return [evident[i] for i in sorted(kept)]
 
 
 def _overlap(box: Box, other: Box) -> float:
