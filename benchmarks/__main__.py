@@ -15,7 +15,7 @@ import time
 from importlib.util import find_spec
 
 from benchmarks.report import SECTIONS
-from recognizer.commands.options import check_word
+from recognizer.commands.options import check_command
 from recognizer.system import machine, paths
 from recognizer.system.terminal import exit_on_error
 
@@ -44,7 +44,7 @@ def main() -> None:
     SECTIONS.mkdir(parents=True, exist_ok=True)
     with exit_on_error():
         if options.section:
-            check_word(options.section, REPORTS, parser.prog)
+            check_command(options.section, REPORTS, parser.prog)
             write_section(options.section)
         else:
             measure_all(fresh=options.fresh)

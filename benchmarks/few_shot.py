@@ -35,7 +35,7 @@ from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
 from recognizer.system import files, paths
 from recognizer.system.native import silent_stderr
 from recognizer.system.terminal import exit_on_error
-from recognizer.teaching.import_pictures import labels_in
+from recognizer.teaching.import_pictures import folder_labels
 from recognizer.values import Frame
 from training.datasets import hand_photographs, hand_variations
 from training.datasets.hand_photographs import Hands
@@ -148,7 +148,7 @@ def compare(
 
 def pictures(folder: Path) -> list[Path]:
     """Of label/picture, in the order of their numbers. Raises SamplesError where there are none."""
-    labels_in(folder)
+    folder_labels(folder)
     photographs = [path for path in folder.glob("*/*") if path.suffix.lower() in PICTURE_SUFFIXES]
     return sorted(photographs, key=lambda path: (path.parent.name, in_order(path.name)))
 
@@ -300,7 +300,7 @@ def features_of(name: str, crops: list[np.ndarray], runs: Path) -> np.ndarray:
 
 
 def save(path: Path, **arrays: np.ndarray) -> None:
-    with files.new_file(path) as file:
+    with files.atomic_file(path) as file:
         np.savez_compressed(file, **arrays)
 
 

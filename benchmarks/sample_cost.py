@@ -14,7 +14,7 @@ import pandas as pd
 from benchmarks.report import table
 from recognizer.preprocess import pose
 from recognizer.registry.store import ModelStore
-from recognizer.samples.png import encoded
+from recognizer.samples.png import encode_png
 from recognizer.samples.sample import Sample, new_sample
 from recognizer.samples.store import Samples
 from recognizer.subjects.hands import HAND
@@ -67,7 +67,7 @@ def filled(folder: Path, count: int) -> Samples:
     """A store of hands that show three signs."""
     store, rng = Samples(folder), np.random.default_rng(0)
     store.create_task(TASK, HAND.name, LABELS)
-    png = encoded(np.zeros((8, 8, 3), np.uint8))
+    png = encode_png(np.zeros((8, 8, 3), np.uint8))
     shapes = rng.normal(0, 1, (len(LABELS), pose.JOINTS, 3))
 
     def samples() -> Iterator[tuple[Sample, bytes]]:

@@ -37,7 +37,7 @@ from recognizer.subjects.hands import HAND
 from recognizer.subjects.paper import PAPER
 from recognizer.system import paths
 from recognizer.system.terminal import exit_on_error
-from recognizer.teaching.recording import shown_region
+from recognizer.teaching.recording import main_region
 from recognizer.teaching.teacher import ENTER, SAMPLE_EVERY_S, Teacher
 from recognizer.values import Frame, Observation
 from training.datasets.mnist import has_mnist, load_mnist
@@ -166,7 +166,7 @@ class Workplace:
         with subject_of(self.store.task(task).subject).finding(stream=False) as finder:
             session = new_session()
             for frame in frames:
-                region = shown_region(Observation(frame, task, tuple(finder.find(frame))))
+                region = main_region(Observation(frame, task, tuple(finder.find(frame))))
                 if region is not None:
                     self.store.add(task, label, region, frame, session, frame.name)
 

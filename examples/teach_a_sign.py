@@ -32,8 +32,8 @@ def record(store: Samples, task: str, label: str, source: str) -> None:
             time.sleep(GET_READY_S)
         # The studio shows all of its signs in turn, and each of its frames says which one as its truth.
         frames = (frame for frame in camera if not frame.truth or frame.truth[0].label == label)
-        captured = capture(store, task, label, frames, finder, most=SAMPLES, looks=LONGEST)
-    print(f"Kept {captured.kept} samples of {label}", flush=True)
+        captured = capture(store, task, label, frames, finder, max_samples=SAMPLES, max_frames=LONGEST)
+    print(f"Kept {captured.saved} samples of {label}", flush=True)
 
 
 def train(task: str) -> None:

@@ -6,30 +6,32 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol, cast
 
-from recognizer.commands import FORMER, WINDOW, WORDS
-from recognizer.commands.options import PROGRAM, check_word
+from recognizer.commands import COMMANDS, DEFAULT_COMMAND, RENAMED_COMMANDS
+from recognizer.commands.options import PROGRAM, check_command
 from recognizer.errors import SettingsError
-from recognizer.system.terminal import SOME_FAILED, exit_code_of, spell_what_cannot_be_shown
+from recognizer.system.terminal import SOME_FAILED, escape_unencodable_output, exit_code_of
 
 
 class Command(Protocol):
     """What every file in recognizer/commands/ that is named in WORDS has."""
 
-    def run(self, words: Sequence[str]) -> int:
+    def run(self, args: Sequence[str]) -> int:
         """Do what the words behind the command's own say, and return the exit code. Raises RecognizerError."""
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(args: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0, 1 for files that could not be read, 2 for an error, 130 for Ctrl-C."""
-    words = list(sys.argv[1:] if words is None else words)
-    spell_what_cannot_be_shown()
+    args = list(sys.argv[1:] if args is None else args)
+    escape_unencodable_output()
     try:
-        if not words or words[0].startswith("-"):
-            return command(WINDOW).run(words)
-        if words[0] in FORMER:
-            raise SettingsError(f"{words[0]} is now {FORMER[words[0]]}. See: {PROGRAM} {FORMER[words[0]]} --help")
-        check_word(words[0], WORDS, PROGRAM)
-        return command(words[0]).run(words[1:])
+        if not args or args[0].startswith("-"):
+            return command(DEFAULT_COMMAND).run(args)
+        if args[0] in RENAMED_COMMANDS:
+            raise SettingsError(
+                f"{args[0]} is now {RENAMED_COMMANDS[args[0]]}. See: {PROGRAM} {RENAMED_COMMANDS[args[0]]} --help"
+            )
+        check_command(args[0], COMMANDS, PROGRAM)
+        return command(args[0]).run(args[1:])
     except BrokenPipeError:  # what reads the output, such as head, has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SOME_FAILED

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from recognizer import cli
-from recognizer.commands import WORDS, other_process
+from recognizer.commands import COMMANDS, other_process
 from recognizer.sinks.png import write_png
 from recognizer.studio.scenes import Studio
 from recognizer.system import paths
@@ -69,7 +69,7 @@ def python_commands(text):
     return list(dict.fromkeys(tuple(words[1:]) for words in commands))
 
 
-COMMANDS = list(dict.fromkeys(words for text in TEXTS.values() for words in python_commands(text)))
+DOCUMENTED = list(dict.fromkeys(words for text in TEXTS.values() for words in python_commands(text)))
 
 
 def project_words(words):
@@ -106,7 +106,7 @@ def parse(monkeypatch, tmp_path, capsys):
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_only)
     monkeypatch.setattr(other_process, "subprocess", SimpleNamespace(Popen=start))
-    monkeypatch.setenv("RECOGNIZER_MIRRORS", str(tmp_path))  # where a URL in a command gets its folder
+    monkeypatch.setenv("RECOGNIZER_SYNC", str(tmp_path))  # where a URL in a command gets its folder
 
     def parse(module, *words):
         try:
@@ -121,11 +121,11 @@ def parse(monkeypatch, tmp_path, capsys):
 
 
 def test_the_two_commands_are_there():
-    assert ("start.py",) in COMMANDS
-    assert ("start.py", "test") in COMMANDS
+    assert ("start.py",) in DOCUMENTED
+    assert ("start.py", "test") in DOCUMENTED
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("words", DOCUMENTED, ids=" ".join)
 def test_a_command_is_parsed_by_the_real_command_line(words, parse):
     if words and words[0].endswith(".py"):
         assert (paths.ROOT / words[0]).is_file()
@@ -151,13 +151,13 @@ def test_a_page_has_no_other_programs_than_these(page):
 
 def documented(*words):
     """Whether a command that begins with these words stands on a page."""
-    return any((project_words(command) or ())[1 : 1 + len(words)] == words for command in COMMANDS)
+    return any((project_words(command) or ())[1 : 1 + len(words)] == words for command in DOCUMENTED)
 
 
-@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("word", COMMANDS)
 def test_a_command_and_its_words_are_documented(word):
     assert documented(word)
-    for inner in vars(importlib.import_module(f"recognizer.commands.{word}")).get("WORDS", ()):
+    for inner in vars(importlib.import_module(f"recognizer.commands.{word}")).get("SUBCOMMANDS", ()):
         assert documented(word, inner)
 
 

@@ -111,7 +111,7 @@ def test_a_fourth_subject_is_recorded_learned_and_read(
         assert (len(seen.regions), seen.text) == (1, ""), "found, and not known yet"
         for seed, mark in enumerate(MARKS):
             captured = capture(store, "marks", mark, slates(mark, 12, seed), pipeline.finder, every=1)
-            assert captured.kept >= 6
+            assert captured.saved >= 6
     assert learn.learn(LearnSettings("marks", models=models), lambda *_: None) is not None
     assert '"region": "slate"' in (models.current("marks") / "card.json").read_text()
     with open_pipeline("marks", models, store, smooth=False) as pipeline:
@@ -129,7 +129,7 @@ def test_a_fourth_subject_is_found_out_from_pictures(
     (tmp_path / "ring").mkdir()
     for number, frame in enumerate(slates("ring", 3, seed=0)):
         cv2.imwrite(str(tmp_path / "ring" / f"{number}.png"), frame.image_bgr)
-    assert import_pictures.subject_in(tmp_path) == "slate"
+    assert import_pictures.detect_subject(tmp_path) == "slate"
 
 
 class RegionFinderOfNothing(RegionFinder):

@@ -4,7 +4,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from recognizer.system.terminal import exit_on_error, spell_what_cannot_be_shown
+from recognizer.system.terminal import escape_unencodable_output, exit_on_error
 from training.commands.words import Word, chosen
 
 PROGRAM = "python -m training"
@@ -27,7 +27,7 @@ COMMANDS = {  # by word: the module in training/commands whose `run` it is, and 
 def main(words: Sequence[str] | None = None) -> None:
     """Run one command; ends the program with 2 for an error, which is one line on stderr, and with 130 for Ctrl-C."""
     words = list(sys.argv[1:] if words is None else words)
-    spell_what_cannot_be_shown()
+    escape_unencodable_output()
     with exit_on_error():
         word = chosen(PROGRAM, __doc__, words, {name: said for name, (_, said) in COMMANDS.items()})
         if word is not None:

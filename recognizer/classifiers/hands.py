@@ -68,7 +68,7 @@ class HandClassifier:
     @cached_property
     def _of_pixels(self) -> Classifier | None:
         """What reads hands without joints; None where nothing that is whole says only labels that this version knows."""
-        beside = ModelStore(self.folder.parent.parent).newest(self.folder.parent.name, "pixels")
+        beside = ModelStore(self.folder.parent.parent).newest_version(self.folder.parent.name, "pixels")
         if beside is None:
             return None
         try:

@@ -1,6 +1,6 @@
 """One file a command, and the table of their words."""
 
-WORDS = {  # what each word is for; its file has the same name
+COMMANDS = {  # what each word is for; its file has the same name
     "read": "read pictures, or folders of them: read FILE|DIR…",
     "tasks": "list the tasks, or make one of your own: tasks new NAME",
     "samples": "record and look after samples, without a window",
@@ -14,5 +14,9 @@ WORDS = {  # what each word is for; its file has the same name
     "assets": "fetch the files that hand signs need",
     "benchmark": "measure speed, memory and few-shot learning",
 }
-WINDOW = "live"  # the file of what runs without a word
-FORMER = {"image": "read", "new": "tasks new", "capture": "samples record"}  # words that people may still type
+DEFAULT_COMMAND = "live"  # the file of what runs without a word
+RENAMED_COMMANDS = {
+    "image": "read",
+    "new": "tasks new",
+    "capture": "samples record",
+}  # words that people may still type

@@ -5,5 +5,5 @@ from collections.abc import Sequence
 from recognizer.commands.other_process import run_module
 
 
-def run(words: Sequence[str]) -> int:
-    return run_module("benchmarks", words)
+def run(args: Sequence[str]) -> int:
+    return run_module("benchmarks", args)

@@ -39,14 +39,14 @@ class Check:
     remedy: str = ""
 
 
-def report(models: ModelStore, data_dirs: tuple[Path, ...] = ()) -> int:
+def print_checks(models: ModelStore, data_dirs: tuple[Path, ...] = ()) -> int:
     """Print all checks; return 0, or 1 when something keeps the digit recognizer from running."""
     found = checks(models, data_dirs)
     for check in found:
         mark = {True: "ok", None: "note", False: "FAIL"}[check.ok]
-        _say(f"{mark:<4}  {check.name}: {check.detail}" + (f"  -> {check.remedy}" if check.remedy else ""))
+        _print_line(f"{mark:<4}  {check.name}: {check.detail}" + (f"  -> {check.remedy}" if check.remedy else ""))
     failed = sum(check.ok is False for check in found)
-    _say(f"{failed} to mend before digits can be recognised." if failed else "Digits can be recognised here.")
+    _print_line(f"{failed} to mend before digits can be recognised." if failed else "Digits can be recognised here.")
     return SOME_FAILED if failed else 0
 
 
@@ -247,12 +247,12 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     encoding = sys.stdout.encoding or "utf-8"
     print(line.encode(encoding, "backslashreplace").decode(encoding))  # a folder's name may not fit the console
 
 
-def run(words: Sequence[str]) -> int:
+def run(args: Sequence[str]) -> int:
     parser = Parser("doctor", "Check what a run needs, and what to do about what is missing.")
     add_models(parser)
-    return report(parser.parse_args(words).models)
+    return print_checks(parser.parse_args(args).models)

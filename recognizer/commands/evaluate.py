@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from recognizer.commands.options import Word, run_word
-from recognizer.commands.other_process import handed_to
+from recognizer.commands.options import Subcommand, run_subcommand
+from recognizer.commands.other_process import forward_to
 
 MEASURED = {
     "mnist": ("", "the 10,000 test digits of MNIST"),
@@ -16,8 +16,11 @@ MEASURED = {
     "pages": ("", "drawn numbers on pages: underlined, framed, large"),
     "kinds": ("", "the kinds of networks for hand signs side by side"),
 }
-WORDS = {name: Word(takes, help, handed_to("training", "evaluate", name)) for name, (takes, help) in MEASURED.items()}
+SUBCOMMANDS = {
+    name: Subcommand(arguments, help, forward_to("training", "evaluate", name))
+    for name, (arguments, help) in MEASURED.items()
+}
 
 
-def run(words: Sequence[str]) -> int:
-    return run_word("evaluate", "Measure what is read right.", WORDS, "photos DIR --task digits", words)
+def run(args: Sequence[str]) -> int:
+    return run_subcommand("evaluate", "Measure what is read right.", SUBCOMMANDS, "photos DIR --task digits", args)

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from recognizer.commands import WORDS
+from recognizer.commands import COMMANDS
 from recognizer.commands.options import Parser, add_models
 from recognizer.errors import SettingsError
 from recognizer.settings import Settings
@@ -16,8 +16,8 @@ keys in the window:
   s saves a screenshot, Space freezes, q or Esc quits"""
 
 
-def run(words: Sequence[str]) -> int:
-    commands = "\n".join(f"  {word:<10} {help}" for word, help in WORDS.items())
+def run(args: Sequence[str]) -> int:
+    commands = "\n".join(f"  {word:<10} {help}" for word, help in COMMANDS.items())
     parser = Parser(
         "",
         "Hold a handwritten digit to the camera and read off the screen what it is.",
@@ -38,7 +38,7 @@ def run(words: Sequence[str]) -> int:
     parser.add_argument("--headless", action="store_true", help="no window: write a video, a contact sheet and a CSV")
     parser.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
     parser.add_argument("--output", type=Path, default=Path("output"), help="folder for what is written")
-    options = parser.parse_args(words)
+    options = parser.parse_args(args)
     settings = Settings(
         source=options.source,
         task=options.task,

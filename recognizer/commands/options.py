@@ -17,9 +17,9 @@ HELP = ("-h", "--help")
 class Parser(argparse.ArgumentParser):
     """The words and options of one command. What is wrong with them raises SettingsError, one line."""
 
-    def __init__(self, words: str, description: str, *, example: str = "", epilog: str = "") -> None:
+    def __init__(self, args: str, description: str, *, example: str = "", epilog: str = "") -> None:
         """`words` are the command's own, such as "samples show"; `example` is what may follow them."""
-        prog = f"{PROGRAM} {words}".rstrip()
+        prog = f"{PROGRAM} {args}".rstrip()
         epilog = f"example:\n  {f'{prog} {example}'.rstrip()}\n\n{epilog}".rstrip()
         formatter = argparse.RawDescriptionHelpFormatter
         super().__init__(prog=prog, description=description, epilog=epilog, formatter_class=formatter)
@@ -29,34 +29,36 @@ class Parser(argparse.ArgumentParser):
 
 
 @dataclass(frozen=True)
-class Word:
+class Subcommand:
     """A word of a command that has several."""
 
-    takes: str  # what may stand behind it, such as "TASK ZIP"
+    arguments: str  # what may stand behind it, such as "TASK ZIP"
     help: str
     run: Callable[[Sequence[str]], int]  # given what stands behind the word
 
 
-def run_word(command: str, description: str, known: Mapping[str, Word], example: str, words: Sequence[str]) -> int:
+def run_subcommand(
+    command: str, description: str, known: Mapping[str, Subcommand], example: str, args: Sequence[str]
+) -> int:
     """Run the word that stands first, or print what each is for. Raises SettingsError for one that is not known."""
     prog = f"{PROGRAM} {command}"
-    if words and words[0] not in HELP:
-        check_word(words[0], known, prog)
-        return known[words[0]].run(words[1:])
+    if args and args[0] not in HELP:
+        check_command(args[0], known, prog)
+        return known[args[0]].run(args[1:])
     print(f"usage: {prog} WORD …\n\n{description}\n\nwords:")
-    usages = {f"{name} {word.takes}".rstrip(): word.help for name, word in known.items()}
+    usages = {f"{name} {subcommand.arguments}".rstrip(): subcommand.help for name, subcommand in known.items()}
     for usage, help in usages.items():
         print(f"  {usage:<{max(map(len, usages))}}  {help}")
     print(f"\n{prog} WORD --help says more of one.\n\nexample:\n  {prog} {example}")
     return 0
 
 
-def check_word(word: str, known: Collection[str], prog: str) -> None:
+def check_command(name: str, known: Collection[str], prog: str) -> None:
     """Raises SettingsError with the nearest word that is known."""
-    if word not in known:
-        near = difflib.get_close_matches(word, known, 1)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
         remedy = f"Did you mean {near[0]}?" if near else f"Words: {', '.join(known)}."
-        raise SettingsError(f"{prog} knows no word {word!r}. {remedy}")
+        raise SettingsError(f"{prog} knows no word {name!r}. {remedy}")
 
 
 def add_task(parser: argparse.ArgumentParser) -> None:

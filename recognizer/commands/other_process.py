@@ -13,7 +13,7 @@ from recognizer.system.terminal import INTERRUPTED
 EXIT_S = 10  # for the other process to finish what it writes after Ctrl-C
 
 
-def run_module(package: str, words: Sequence[str]) -> int:
+def run_module(package: str, args: Sequence[str]) -> int:
     """Run `python -m package` with the words, in the same folder and terminal, and return its exit code.
 
     Raises SettingsError where the package is not installed.
@@ -23,7 +23,7 @@ def run_module(package: str, words: Sequence[str]) -> int:
             f"The package {package} is not here: only the recognizer is installed. Get the whole project, and run this in it."
         )
     importable = os.pathsep.join(filter(None, [str(paths.ROOT), os.environ.get("PYTHONPATH")]))
-    process = subprocess.Popen([sys.executable, "-m", package, *words], env={**os.environ, "PYTHONPATH": importable})
+    process = subprocess.Popen([sys.executable, "-m", package, *args], env={**os.environ, "PYTHONPATH": importable})
     try:
         code = process.wait()
     except KeyboardInterrupt:
@@ -36,6 +36,6 @@ def run_module(package: str, words: Sequence[str]) -> int:
     return code if code >= 0 else 128 - code  # stopped by a signal: as shells count
 
 
-def handed_to(package: str, *first: str) -> Callable[[Sequence[str]], int]:
+def forward_to(package: str, *first: str) -> Callable[[Sequence[str]], int]:
     """What runs the package with these words first."""
-    return lambda words: run_module(package, [*first, *words])
+    return lambda args: run_module(package, [*first, *args])

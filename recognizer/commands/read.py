@@ -20,7 +20,7 @@ from recognizer.system.terminal import SOME_FAILED
 from recognizer.values import Frame, Observation, as_json
 
 
-def run(words: Sequence[str]) -> int:
+def run(args: Sequence[str]) -> int:
     """Returns 0, or 1 where a picture could not be read; raises RecognizerError."""
     parser = Parser("read", "Read pictures and print what they show.", example="sheet.jpg photos/ --json")
     parser.add_argument("names", nargs="+", metavar="FILE|DIR", help="a picture, or a folder of pictures")
@@ -28,7 +28,7 @@ def run(words: Sequence[str]) -> int:
     add_models(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--save", type=Path, metavar="DIR", help="write the annotated pictures into DIR")
-    options = parser.parse_args(words)
+    options = parser.parse_args(args)
     names = [file for name in options.names for file in expanded(name, shell_expands=os.name != "nt")]
     index, failed = 0, False
     with open_pipeline(options.task, options.models, default_samples(), smooth=False) as pipeline:

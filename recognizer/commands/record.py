@@ -9,12 +9,12 @@ from recognizer.sources.opening import open_source
 from recognizer.subjects.catalogue import subject_of
 from recognizer.system.ctrl_c import CtrlC
 from recognizer.tasks import task_to_record
-from recognizer.teaching.capture import EVERY, capture
+from recognizer.teaching.capture import EVERY_NTH, capture
 
 ENDLESS_FRAMES = 300  # of a source without an end: ten seconds
 
 
-def record(words: Sequence[str]) -> int:
+def record(args: Sequence[str]) -> int:
     """Returns 0, 1 where no sample was kept, or raises RecognizerError."""
     parser = Parser(
         "samples record",
@@ -24,12 +24,14 @@ def record(words: Sequence[str]) -> int:
     add_task(parser)
     parser.add_argument("--label", required=True, help="what the source shows; added to the task where it is new")
     parser.add_argument("--source", required=True, help="video file, picture folder, camera number, studio, address")
-    parser.add_argument("--every", type=at_least_1, default=EVERY, metavar="N", help=f"take each Nth frame ({EVERY})")
+    parser.add_argument(
+        "--every", type=at_least_1, default=EVERY_NTH, metavar="N", help=f"take each Nth frame ({EVERY_NTH})"
+    )
     parser.add_argument("--max", type=at_least_1, metavar="N", help="stop after N samples")
     parser.add_argument("--max-frames", type=at_least_1, metavar="N", help="stop after N frames looked at")
     add_samples(parser)
     add_models(parser)
-    options = parser.parse_args(words)
+    options = parser.parse_args(args)
     store = options.samples
     task = task_to_record(store, options.models, options.task)
     label = clean_label(options.label)
@@ -42,11 +44,11 @@ def record(words: Sequence[str]) -> int:
         subject_of(task.subject).finding(stream=True) as finder,
     ):
         endless = source.live or options.source.startswith("studio")
-        looks = options.max_frames or (ENDLESS_FRAMES // options.every if endless else None)
+        max_frames = options.max_frames or (ENDLESS_FRAMES // options.every if endless else None)
         frames = ctrl_c.frames(source)
-        captured = capture(store, task.name, label, frames, finder, options.every, options.max, looks)
+        captured = capture(store, task.name, label, frames, finder, options.every, options.max, max_frames)
     print(
-        f"Kept {captured.kept} of {label} in {task.name}; left out {captured.empty} frames without a {task.subject}, "
+        f"Kept {captured.saved} of {label} in {task.name}; left out {captured.empty} frames without a {task.subject}, "
         f"{captured.blurred} blurred, {captured.duplicates} like one before"
     )
-    return 0 if captured.kept else 1
+    return 0 if captured.saved else 1

@@ -14,11 +14,13 @@ CELL = 128  # pixels of a sample's side
 CAPTION = 20  # pixels below it for its id
 TITLE = 40  # pixels above each label's samples
 COLUMNS = 8
-EACH = 16  # samples of a label unless asked for more: two rows
+PER_LABEL = 16  # samples of a label unless asked for more: two rows
 GAP = 8
 
 
-def contact_sheet(store: Samples, task: str, *, label: str | None = None, each: int = EACH) -> tuple[np.ndarray, str]:
+def contact_sheet(
+    store: Samples, task: str, *, label: str | None = None, each: int = PER_LABEL
+) -> tuple[np.ndarray, str]:
     """The sheet, (H, W, 3) uint8 BGR, with up to `each` samples of each label, spread evenly from the first to the last,
     and the characters that no font here has. Raises SamplesError where there is nothing to show.
     """

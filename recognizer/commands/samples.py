@@ -7,35 +7,37 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from recognizer.commands.options import Parser, Word, add_task, at_least_1, run_word
+from recognizer.commands.options import Parser, Subcommand, add_task, at_least_1, run_subcommand
 from recognizer.commands.record import record
-from recognizer.commands.sample_sheet import EACH, contact_sheet
+from recognizer.commands.sample_sheet import PER_LABEL, contact_sheet
 from recognizer.commands.samples_option import add_samples
 from recognizer.errors import SamplesError
 from recognizer.overlay.text import missing_fonts
-from recognizer.samples.archive import Imported, export_zip, import_zip
+from recognizer.samples.archive import ImportResult, export_zip, import_zip
 from recognizer.samples.sample import Sample
 from recognizer.samples.store import Samples
 from recognizer.samples.verify import set_aside, verify
 from recognizer.sinks.png import write_png
 from recognizer.subjects.catalogue import SUBJECTS, subject_of
 from recognizer.system.terminal import SOME_FAILED
-from recognizer.teaching.import_pictures import check_shows, import_folder, labels_in
+from recognizer.teaching.import_pictures import check_subject, folder_labels, import_folder
 
-SHOWN = 20  # problems told one by one; the rest are counted
+PRINTED_LIMIT = 20  # problems told one by one; the rest are counted
 
 
-def run(words: Sequence[str]) -> int:
+def run(args: Sequence[str]) -> int:
     """Returns 0, 1 where something was refused or is wrong, or raises RecognizerError."""
-    return run_word("samples", "Record captured samples and look after them.", WORDS, "show greetings", words)
+    return run_subcommand(
+        "samples", "Record captured samples and look after them.", SUBCOMMANDS, "show greetings", args
+    )
 
 
-def _list(words: Sequence[str]) -> int:
+def _list(args: Sequence[str]) -> int:
     parser = Parser("samples list", "List tasks, their labels and how many samples each has.", example="greetings")
     parser.add_argument("task", nargs="?", metavar="TASK", help="default: all")
     parser.add_argument("--json", action="store_true", help="one JSON object a task and line")
     add_samples(parser)
-    options = parser.parse_args(words)
+    options = parser.parse_args(args)
     store = options.samples
     tasks = store.tasks() if options.task is None else [store.task(options.task)]
     samples = store.read()
@@ -63,16 +65,16 @@ def _list(words: Sequence[str]) -> int:
     return 0
 
 
-def _show(words: Sequence[str]) -> int:
+def _show(args: Sequence[str]) -> int:
     parser = Parser("samples show", "Draw a contact sheet with the samples' ids.", example="greetings --label hello")
     add_task(parser)
     parser.add_argument("--label", help="of this label alone")
     parser.add_argument(
-        "--each", type=at_least_1, default=EACH, metavar="N", help=f"samples of each label (default {EACH})"
+        "--each", type=at_least_1, default=PER_LABEL, metavar="N", help=f"samples of each label (default {PER_LABEL})"
     )
     parser.add_argument("--output", type=Path, metavar="PNG", help="default output/samples-TASK.png")
     add_samples(parser)
-    options = parser.parse_args(words)
+    options = parser.parse_args(args)
     store = options.samples
     task = store.task(options.task).name
     sheet, missing = contact_sheet(store, task, label=options.label, each=options.each)
@@ -84,7 +86,7 @@ def _show(words: Sequence[str]) -> int:
     return 0
 
 
-def _relabel(words: Sequence[str]) -> int:
+def _relabel(args: Sequence[str]) -> int:
     parser = Parser(
         "samples relabel",
         "Give all samples of a label another one, or those that are chosen.",
@@ -95,17 +97,17 @@ def _relabel(words: Sequence[str]) -> int:
     parser.add_argument("to", metavar="TO")
     _add_choice(parser)
     add_samples(parser)
-    options = parser.parse_args(words)
+    options = parser.parse_args(args)
     store = options.samples
     if options.sample or options.session:
-        count = store.relabel(_chosen(store, options), options.to)
+        count = store.relabel(_selected(store, options), options.to)
     else:
         count = store.rename_label(options.task, options.label, options.to)
     print(f"Relabelled {count} samples of {options.task}: {options.label} to {options.to}")
     return 0
 
 
-def _delete(words: Sequence[str]) -> int:
+def _delete(args: Sequence[str]) -> int:
     parser = Parser(
         "samples delete", "Delete the samples that are chosen, or a task.", example="greetings --label hello"
     )
@@ -114,10 +116,10 @@ def _delete(words: Sequence[str]) -> int:
     parser.add_argument("--all", action="store_true", help="the task with all its samples")
     _add_choice(parser)
     add_samples(parser)
-    options = parser.parse_args(words)
+    options = parser.parse_args(args)
     store = options.samples
     if options.sample or options.session:
-        count = store.delete(_chosen(store, options))
+        count = store.delete(_selected(store, options))
     elif options.label is not None:
         count = store.delete_label(options.task, options.label)
     elif options.all:
@@ -130,29 +132,29 @@ def _delete(words: Sequence[str]) -> int:
     return 0
 
 
-def _merge(words: Sequence[str]) -> int:
+def _merge(args: Sequence[str]) -> int:
     parser = Parser("samples merge", "Move all samples of a task into another one.", example="signs greetings")
     add_task(parser)
     parser.add_argument("into", metavar="INTO", help="another task of the same subject")
     add_samples(parser)
-    options = parser.parse_args(words)
+    options = parser.parse_args(args)
     count = options.samples.merge(options.task, options.into)
     print(f"Moved {count} samples of {options.task} into {options.into}")
     return 0
 
 
-def _export(words: Sequence[str]) -> int:
+def _export(args: Sequence[str]) -> int:
     parser = Parser("samples export", "Write pictures and samples.csv into one file.", example="greetings samples.zip")
     parser.add_argument("tasks", nargs="*", metavar="TASK", help="default: all")
     parser.add_argument("zip", type=Path, metavar="ZIP", help="the file to write")
     add_samples(parser)
-    options = parser.parse_args(words)
+    options = parser.parse_args(args)
     left_out = export_zip(options.samples, options.zip, options.tasks or None)
     print(f"Wrote {options.zip}")
-    return _told(left_out)
+    return _print_lines(left_out)
 
 
-def _import(words: Sequence[str]) -> int:
+def _import(args: Sequence[str]) -> int:
     parser = Parser(
         "samples import", "Add the samples of an exported zip, or pictures in folders named by label.",
         example="greetings photos/ --subject hand",
@@ -161,7 +163,7 @@ def _import(words: Sequence[str]) -> int:
     parser.add_argument("path", type=Path, metavar="ZIP|DIR")
     parser.add_argument("--subject", choices=SUBJECTS, help="of a task that is new")
     add_samples(parser)
-    options = parser.parse_args(words)
+    options = parser.parse_args(args)
     store = options.samples
     if not options.path.exists():
         raise SamplesError(f"{options.path} is not there. Give a zip of samples export, or a folder of label/picture.")
@@ -174,26 +176,26 @@ def _import(words: Sequence[str]) -> int:
             f"A folder does not say which task it is for. Name one: python -m recognizer samples import TASK {options.path}"
         )
     if options.subject is not None and options.task not in [task.name for task in store.tasks()]:
-        store.create_task(options.task, options.subject, labels_in(options.path))
+        store.create_task(options.task, options.subject, folder_labels(options.path))
     subject = store.task(options.task).subject
-    check_shows(options.task, subject, options.subject)
+    check_subject(options.task, subject, options.subject)
     with subject_of(subject).picture_finder() as find:
         return _print_imported(import_folder(store, options.path, options.task, find))
 
 
-def _verify(words: Sequence[str]) -> int:
+def _verify(args: Sequence[str]) -> int:
     parser = Parser("samples verify", "Find rows without pictures, pictures without rows, and what cannot be read.")
     parser.add_argument(
         "--set-aside", action="store_true", help="move what is wrong to .set-aside/; nothing is deleted"
     )
     add_samples(parser)
-    options = parser.parse_args(words)
+    options = parser.parse_args(args)
     store = options.samples
     problems = verify(store)
     if not problems:
         print(f"{len(store.read())} samples in {store.folder}: all is well")
         return 0
-    _told([str(problem) for problem in problems])
+    _print_lines([str(problem) for problem in problems])
     if options.set_aside:
         movable = [problem for problem in problems if problem.line is not None or problem.path is not None]
         print(f"Set {len(movable)} aside in {set_aside(store, movable)}")
@@ -206,7 +208,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--session", help="those of this session alone")
 
 
-def _chosen(store: Samples, options: argparse.Namespace) -> list[Sample]:
+def _selected(store: Samples, options: argparse.Namespace) -> list[Sample]:
     """The task's samples that the flags choose; a label, id or session without samples is an error."""
     samples = store.read(options.task)
     if options.label is not None:
@@ -225,28 +227,28 @@ def _chosen(store: Samples, options: argparse.Namespace) -> list[Sample]:
     return samples
 
 
-def _print_imported(imported: Imported) -> int:
-    there = f", {imported.already_there} were there already" if imported.already_there else ""
+def _print_imported(imported: ImportResult) -> int:
+    there = f", {imported.duplicates} were there already" if imported.duplicates else ""
     print(f"Imported {len(imported.added)} samples{there}")
-    return _told(imported.refused)
+    return _print_lines(imported.refused)
 
 
-def _told(lines: Sequence[str]) -> int:
-    for line in lines[:SHOWN]:
+def _print_lines(lines: Sequence[str]) -> int:
+    for line in lines[:PRINTED_LIMIT]:
         print(line, file=sys.stderr)
-    if len(lines) > SHOWN:
-        print(f"… and {len(lines) - SHOWN} more", file=sys.stderr)
+    if len(lines) > PRINTED_LIMIT:
+        print(f"… and {len(lines) - PRINTED_LIMIT} more", file=sys.stderr)
     return SOME_FAILED if lines else 0
 
 
-WORDS = {
-    "record": Word("TASK", "out of a video, a folder or a camera, without a window", record),
-    "list": Word("[TASK]", "tasks, their labels and how many samples each has", _list),
-    "show": Word("TASK", "a contact sheet, output/samples-TASK.png, with the samples' ids", _show),
-    "relabel": Word("TASK FROM TO", "all samples of a label, or those that are chosen", _relabel),
-    "delete": Word("TASK", "samples that are chosen, or the task with --all", _delete),
-    "merge": Word("TASK INTO", "all samples of a task into another of the same subject", _merge),
-    "export": Word("[TASK…] ZIP", "pictures and samples.csv in one file", _export),
-    "import": Word("ZIP | TASK DIR", "such a file, or a folder of label/picture", _import),
-    "verify": Word("", "rows without pictures, pictures without rows, and what cannot be read", _verify),
+SUBCOMMANDS = {
+    "record": Subcommand("TASK", "out of a video, a folder or a camera, without a window", record),
+    "list": Subcommand("[TASK]", "tasks, their labels and how many samples each has", _list),
+    "show": Subcommand("TASK", "a contact sheet, output/samples-TASK.png, with the samples' ids", _show),
+    "relabel": Subcommand("TASK FROM TO", "all samples of a label, or those that are chosen", _relabel),
+    "delete": Subcommand("TASK", "samples that are chosen, or the task with --all", _delete),
+    "merge": Subcommand("TASK INTO", "all samples of a task into another of the same subject", _merge),
+    "export": Subcommand("[TASK…] ZIP", "pictures and samples.csv in one file", _export),
+    "import": Subcommand("ZIP | TASK DIR", "such a file, or a folder of label/picture", _import),
+    "verify": Subcommand("", "rows without pictures, pictures without rows, and what cannot be read", _verify),
 }

@@ -11,7 +11,7 @@ from recognizer.serve.one_machine import serve
 from recognizer.serve.settings import ServeSettings, is_loopback
 
 
-def run(words: Sequence[str]) -> int:
+def run(args: Sequence[str]) -> int:
     """Returns 0 at the end, or raises RecognizerError."""
     parser = Parser(
         "serve",
@@ -31,7 +31,7 @@ def run(words: Sequence[str]) -> int:
         "--cluster", nargs="?", const="", metavar="ADDRESS",
         help="on the Ray cluster whose head is at ADDRESS, else on the one that runs here, else on this machine's cores",
     )  # fmt: skip
-    options = parser.parse_args(words)
+    options = parser.parse_args(args)
     token = options.token
     if token is None and not is_loopback(options.host):
         token = secrets.token_urlsafe(24)

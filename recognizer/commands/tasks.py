@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from recognizer.commands.options import Parser, Word, add_models, run_word
+from recognizer.commands.options import Parser, Subcommand, add_models, run_subcommand
 from recognizer.commands.samples_option import add_samples
 from recognizer.errors import ModelError
 from recognizer.registry import card
@@ -13,18 +13,20 @@ from recognizer.subjects.catalogue import SUBJECTS
 from recognizer.tasks import TASKS, shipped_and_own
 
 
-def run(words: Sequence[str]) -> int:
+def run(args: Sequence[str]) -> int:
     """Returns 0, or raises RecognizerError."""
     description = "List the tasks, or make one of your own, ready to record."
-    return run_word("tasks", description, WORDS, 'new greetings --subject hand --labels "hello,thumbs up"', words)
+    return run_subcommand(
+        "tasks", description, SUBCOMMANDS, 'new greetings --subject hand --labels "hello,thumbs up"', args
+    )
 
 
-def _list(words: Sequence[str]) -> int:
+def _list(args: Sequence[str]) -> int:
     parser = Parser("tasks list", "List the tasks: shipped, user-trained, or waiting for a first model.")
     parser.add_argument("--json", action="store_true", help="one JSON object a task and line")
     add_models(parser)
     add_samples(parser)
-    options = parser.parse_args(words)
+    options = parser.parse_args(args)
     own = {task.name: task for task in options.samples.tasks()}
     for name in shipped_and_own(options.models, own):
         state = _state(name, options.models)
@@ -52,7 +54,7 @@ def _subject_and_labels(name: str, models: ModelStore, own: dict[str, Task]) -> 
         return (own[name].subject, list(own[name].labels)) if name in own else (None, [])
 
 
-def _new(words: Sequence[str]) -> int:
+def _new(args: Sequence[str]) -> int:
     parser = Parser(
         "tasks new", "Make a task of your own, ready to record.",
         example='greetings --subject hand --labels "hello,thumbs up"',
@@ -61,14 +63,14 @@ def _new(words: Sequence[str]) -> int:
     parser.add_argument("--subject", choices=SUBJECTS, required=True, help="what the camera is shown")
     parser.add_argument("--labels", required=True, help='words with commas between them: "ok,stop,thumbs up"')
     add_samples(parser)
-    options = parser.parse_args(words)
+    options = parser.parse_args(args)
     labels = [word for word in options.labels.split(",") if word.strip()]
     task = options.samples.create_task(options.name, options.subject, labels)
     print(f"Made {task.name} ({task.subject}): {', '.join(task.labels)}")
     return 0
 
 
-WORDS = {
-    "list": Word("", "the tasks there are: shipped, user-trained, or waiting for a first model", _list),
-    "new": Word("NAME", "make a task of your own, ready to record", _new),
+SUBCOMMANDS = {
+    "list": Subcommand("", "the tasks there are: shipped, user-trained, or waiting for a first model", _list),
+    "new": Subcommand("NAME", "make a task of your own, ready to record", _new),
 }

@@ -2,16 +2,20 @@
 
 from collections.abc import Sequence
 
-from recognizer.commands.options import Word, run_word
-from recognizer.commands.other_process import handed_to
+from recognizer.commands.options import Subcommand, run_subcommand
+from recognizer.commands.other_process import forward_to
 
-WORDS = {
-    "digits": Word("", "handwritten digits, from MNIST and drawn scenes", handed_to("training", "shipped", "digits")),
-    "letters": Word("", "signed letters, from photographs of hands", handed_to("training", "shipped", "letters")),
-    "rps": Word("", "rock, paper, scissors, from photographs of hands", handed_to("training", "shipped", "rps")),
+SUBCOMMANDS = {
+    "digits": Subcommand(
+        "", "handwritten digits, from MNIST and drawn scenes", forward_to("training", "shipped", "digits")
+    ),
+    "letters": Subcommand(
+        "", "signed letters, from photographs of hands", forward_to("training", "shipped", "letters")
+    ),
+    "rps": Subcommand("", "rock, paper, scissors, from photographs of hands", forward_to("training", "shipped", "rps")),
 }
 
 
-def run(words: Sequence[str]) -> int:
+def run(args: Sequence[str]) -> int:
     description = "Train a shipped model anew, from the data sets that data/README.md names."
-    return run_word("train", description, WORDS, "letters --kind fused", words)
+    return run_subcommand("train", description, SUBCOMMANDS, "letters --kind fused", args)

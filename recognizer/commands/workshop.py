@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from recognizer.commands.options import Word, run_word
-from recognizer.commands.other_process import handed_to
+from recognizer.commands.options import Subcommand, run_subcommand
+from recognizer.commands.other_process import forward_to
 
 STEPS = {
     "look": ("--data D", "draw what a data set holds"),
@@ -14,9 +14,11 @@ STEPS = {
     "table": ("", "train every network on every data set, and write the table"),
     "sweep": ("--task T --space FILE", "search the best settings of a training"),
 }
-WORDS = {name: Word(takes, help, handed_to("training", name)) for name, (takes, help) in STEPS.items()}
+SUBCOMMANDS = {
+    name: Subcommand(arguments, help, forward_to("training", name)) for name, (arguments, help) in STEPS.items()
+}
 
 
-def run(words: Sequence[str]) -> int:
+def run(args: Sequence[str]) -> int:
     description = "Train other networks on other data, compare them, and publish one."
-    return run_word("workshop", description, WORDS, "train --data mnist --network cnn", words)
+    return run_subcommand("workshop", description, SUBCOMMANDS, "train --data mnist --network cnn", args)

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from recognizer.errors import AssetError, DownloadError
 from recognizer.system import files, paths
-from recognizer.system.download import TIMEOUT_S, download, mismatch, one_line, part_of, storing
+from recognizer.system.download import TIMEOUT_S, download, mismatch, one_line, partial_path, storage_errors
 
 FETCH = "python3 start.py assets, or python -m recognizer assets"  # the remedy wherever an asset is missing
 ALIGNMENT_BYTES = 64  # LiteRT copies the weights of a network that does not lie at a multiple of this, and warns
@@ -44,13 +44,13 @@ class Wheel:
 
     def fetch(self, path: Path) -> None:
         print(f"Downloading {self.requirement} to take {path.name} out of it", flush=True)
-        with storing(path):
-            with files.new_file(path) as file, tempfile.TemporaryDirectory() as folder:
+        with storage_errors(path):
+            with files.atomic_file(path) as file, tempfile.TemporaryDirectory() as folder:
                 pack(_download_wheel(self.requirement, Path(folder)), self.members, file)
                 wrong = mismatch(file, f"sha256:{self.sha256}")
                 if wrong:
                     raise DownloadError(f"{self.requirement} {wrong}.")
-            part_of(path).unlink(missing_ok=True)  # what another source began to give
+            partial_path(path).unlink(missing_ok=True)  # what another source began to give
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 from recognizer.errors import ModelError
 
 CARD = "card.json"
-KEYS = {"subject": "region"}  # of fields that have another name in the file
-SHOWN = 60  # characters of a wrong value in an error line
+KEYS = {"subject": "region", "user_training": "taught"}  # of fields that have another name in the file
+SHOWN_CHARACTERS = 60  # characters of a wrong value in an error line
 
 
 @dataclass(frozen=True)
@@ -35,35 +35,39 @@ class ModelCard:
     outputs: Sequence[str] | None = None
     parameters: int | None = None
     rejection: Thresholds | None = None
-    taught: Mapping[str, Any] | None = None  # the samples that a user trained it with, and the version it started from
+    user_training: Mapping[str, Any] | None = (
+        None  # the samples that a user trained it with, and the version it started from
+    )
     data: Sequence[Mapping[str, Any]] | None = None
     metrics: Mapping[str, Any] | None = None
     start: Mapping[str, Any] | None = None  # the version that its training started from
     command: str | None = None
     git_commit: str | None = None
     versions: Mapping[str, str] | None = None  # of Python and libraries
-    others: Mapping[str, Any] = field(default_factory=dict)  # fields of another version of this program, as they are
+    unknown_fields: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # fields of another version of this program, as they are
 
     @classmethod
     def from_json(cls, content: object, where: str, remedy: str) -> "ModelCard":
         """The card in what was read as JSON `where`. Raises ModelError that names the field and ends with `remedy`."""
         if not isinstance(content, dict):
             raise ModelError(f"{where} holds {_shown(content)}, not an object with fields. {remedy}")
-        name_of = {_key(one.name): one.name for one in fields(cls) if one.name != "others"}
+        name_of = {_key(one.name): one.name for one in fields(cls) if one.name != "unknown_fields"}
         found = {name: value for name, value in content.items() if name in name_of and value is not None}
         _check(found, where, remedy)
         found["labels"] = tuple(found["labels"])
         if "rejection" in found:
             found["rejection"] = Thresholds(*(float(found["rejection"][one.name]) for one in fields(Thresholds)))
-        others = {name: value for name, value in content.items() if name not in name_of}
-        return cls(**{name_of[name]: value for name, value in found.items()}, others=others)
+        unknown_fields = {name: value for name, value in content.items() if name not in name_of}
+        return cls(**{name_of[name]: value for name, value in found.items()}, unknown_fields=unknown_fields)
 
     def as_json(self) -> dict[str, Any]:
         """The object that card.json holds."""
-        said = {_key(one.name): getattr(self, one.name) for one in fields(self) if one.name != "others"}
-        said["labels"] = list(self.labels)
-        said["rejection"] = asdict(self.rejection) if self.rejection else None
-        return {name: value for name, value in said.items() if value is not None} | dict(self.others)
+        fields_json = {_key(one.name): getattr(self, one.name) for one in fields(self) if one.name != "unknown_fields"}
+        fields_json["labels"] = list(self.labels)
+        fields_json["rejection"] = asdict(self.rejection) if self.rejection else None
+        return {name: value for name, value in fields_json.items() if value is not None} | dict(self.unknown_fields)
 
     @property
     def input_side(self) -> int | None:
@@ -103,8 +107,8 @@ def _check(found: dict[str, Any], where: str, remedy: str) -> None:
     for name in ("labels", *found):
         fits, wanted = CHECKS.get(name, (_is_text, "a text"))
         if not fits(found.get(name)):
-            said = f"is {_shown(found[name])}" if name in found else "is missing"
-            raise ModelError(f"{where}: {name} {said}; it should be {wanted}. {remedy}")
+            actual = f"is {_shown(found[name])}" if name in found else "is missing"
+            raise ModelError(f"{where}: {name} {actual}; it should be {wanted}. {remedy}")
 
 
 def _is_list_of(value: object, kind: type) -> bool:
@@ -120,7 +124,7 @@ def _are_thresholds(value: object) -> bool:
 
 def _shown(value: object) -> str:
     text = json.dumps(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 
 def _is_text(value: object) -> bool:

@@ -25,7 +25,7 @@ CURRENT = "current.json"
 LOCK = ".lock"
 LOCK_WAIT_S = 10.0  # to name a version and replace a pointer takes milliseconds
 DRAFT, DELETED = ".draft-", ".deleted-"  # what a version is called before it is whole, and after
-LEFT_AFTER_S = 24 * 3600.0  # nothing is written or deleted for that long: what is older was left by a killed program
+STALE_AFTER_S = 24 * 3600.0  # nothing is written or deleted for that long: what is older was left by a killed program
 
 
 class ModelStore:
@@ -73,19 +73,19 @@ class ModelStore:
         """A folder to write a new version into: it is published when the block ends, and removed when it raises."""
         home = self.folder / task
         folder: Path | None = None
-        with _as_model_error(home):
+        with _write_errors(home):
             home.mkdir(parents=True, exist_ok=True)
-            _sweep(home)
+            _remove_leftovers(home)
             draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=home))
             try:
                 yield draft
                 if not (draft / CARD).is_file():
                     raise ModelError(f"A model without {CARD} is not published.")
                 draft.chmod(0o755)
-                with self._changing():
+                with self._locked():
                     folder = home / _new_version(home, self.version_suffix())
                     draft.rename(folder)
-                    _point_to(home / CURRENT, folder.name)
+                    _write_current(home / CURRENT, folder.name)
             except BaseException:
                 shutil.rmtree(draft, ignore_errors=True)
                 if folder is not None and _version_named(home / CURRENT) != folder.name:
@@ -93,17 +93,17 @@ class ModelStore:
                 raise
             self.push()
 
-    def point_to(self, task: str, version: str) -> None:
+    def set_current(self, task: str, version: str) -> None:
         """Make `version` the current one; the one before is remembered for `rollback`. Raises ModelError."""
-        with _as_model_error(self.folder / task), self._changing():
-            _point_to(self.folder / task / CURRENT, version)
+        with _write_errors(self.folder / task), self._locked():
+            _write_current(self.folder / task / CURRENT, version)
         self.push()
 
     def rollback(self, task: str) -> str:
         """Return to the version before the current one, and say which. Raises ModelError."""
         pointer = self.folder / task / CURRENT
         _read_pointer(pointer)
-        with _as_model_error(self.folder / task), self._changing():
+        with _write_errors(self.folder / task), self._locked():
             now = _read_pointer(pointer)
             previous = list(now.get("previous", []))
             while previous:
@@ -126,7 +126,7 @@ class ModelStore:
             path.parent.name for path in (self.folder / task).glob(f"*/{CARD}") if not path.parent.name.startswith(".")
         )
 
-    def newest(self, task: str, kind: str) -> Path | None:
+    def newest_version(self, task: str, kind: str) -> Path | None:
         """The folder of the task's newest version whose card names that kind of network; None where there is none."""
         for card in sorted((self.folder / task).glob(f"*/{CARD}"), reverse=True):
             with contextlib.suppress(ModelError):
@@ -162,7 +162,7 @@ class ModelStore:
         """Write a version as a zip of <task>/<version>/, whole or not at all, and return its folder. Raises ModelError."""
         folder = self.version_folder(task, version)
         try:
-            with files.new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            with files.atomic_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
                 for part in sorted(folder.rglob("*")):
                     archive.write(part, f"{task}/{folder.name}/{part.relative_to(folder).as_posix()}")
         except OSError as error:
@@ -170,17 +170,17 @@ class ModelStore:
             raise ModelError(f"Cannot write {path}: {reason}. Choose another folder or free some space.") from error
         return folder
 
-    def _changing(self) -> AbstractContextManager[None]:
+    def _locked(self) -> AbstractContextManager[None]:
         """One program at a time names versions and replaces pointers: else one would forget what another published."""
         return files.locked(self.folder / LOCK, LOCK_WAIT_S)
 
 
-def _sweep(home: Path) -> None:
+def _remove_leftovers(home: Path) -> None:
     """Remove what killed programs left of versions and pointers that were not finished, or half deleted."""
     for path in home.glob(".*-*"):
         with contextlib.suppress(OSError):  # another program sweeps too
             changed_s = max(max(part.stat().st_mtime, part.stat().st_ctime) for part in (path, *path.rglob("*")))
-            if not path.name.startswith((DRAFT, DELETED, f".{CURRENT}-")) or time.time() - changed_s < LEFT_AFTER_S:
+            if not path.name.startswith((DRAFT, DELETED, f".{CURRENT}-")) or time.time() - changed_s < STALE_AFTER_S:
                 continue
             if path.is_dir():
                 shutil.rmtree(path)
@@ -188,7 +188,7 @@ def _sweep(home: Path) -> None:
                 path.unlink()
 
 
-def _point_to(pointer: Path, version: str) -> None:
+def _write_current(pointer: Path, version: str) -> None:
     try:
         before = _read_pointer(pointer)
         previous = [*before.get("previous", []), before["version"]]
@@ -198,7 +198,7 @@ def _point_to(pointer: Path, version: str) -> None:
 
 
 @contextmanager
-def _as_model_error(home: Path) -> Iterator[None]:
+def _write_errors(home: Path) -> Iterator[None]:
     """An OSError becomes a ModelError, one line with a remedy."""
     try:
         yield
@@ -238,5 +238,5 @@ def _read_pointer(pointer: Path) -> dict[str, Any]:
 
 
 def _write_pointer(pointer: Path, content: dict[str, Any]) -> None:
-    with files.new_file(pointer) as file:
+    with files.atomic_file(pointer) as file:
         file.write((json.dumps(content, indent=1) + "\n").encode())

@@ -17,9 +17,9 @@ from recognizer.system.synced_folder import (
     check_not_emptied,
     is_synced,
     local_folder,
-    mark_as_ours,
     pull_if_due,
     read_state,
+    write_marker,
     write_state,
 )
 
@@ -56,7 +56,7 @@ class SyncedModels(ModelStore):
                 continue
             if not (self.folder / Path(name).parent / _version_in(data)).is_dir():
                 continue  # published since the listing: the next pull fetches it
-            with files.locked(self.folder / LOCK, LOCK_WAIT_S), files.new_file(self.folder / name) as file:
+            with files.locked(self.folder / LOCK, LOCK_WAIT_S), files.atomic_file(self.folder / name) as file:
                 file.write(data)
             current[name] = data.decode(errors="replace")
         write_state(self.folder, replace(state, known=frozenset(_versions(self.folder) & there), current=current))
@@ -66,7 +66,7 @@ class SyncedModels(ModelStore):
         state = read_state(self.folder)
         remote, known, current = Remote(state.url), state.known, dict(state.current)
         here = _versions(self.folder)
-        mark_as_ours(remote, known)
+        write_marker(remote, known)
         for version in sorted(here - known):
             whole = [path for path in (self.folder / version).rglob("*") if path.is_file()]
             for path in sorted(whole, key=lambda path: path.name == CARD):
@@ -80,8 +80,10 @@ class SyncedModels(ModelStore):
                 continue
             there = (remote.get(name) or b"").decode(errors="replace")
             if there and there != current.get(name):
-                content = _after(there, content)  # another machine has published meanwhile: one can go back to that
-                with files.new_file(path) as file:
+                content = _with_remote_as_previous(
+                    there, content
+                )  # another machine has published meanwhile: one can go back to that
+                with files.atomic_file(path) as file:
                     file.write(content.encode())
             remote.put(name, content.encode())
             current[name] = content
@@ -116,7 +118,7 @@ def _fetch_version(remote: Remote, folder: Path, version: str, names: list[str])
                 return  # it is being deleted
             path = draft / name.removeprefix(f"{version}/")
             path.parent.mkdir(parents=True, exist_ok=True)
-            files.write_whole(path, data)
+            files.write_file(path, data)
         draft.chmod(0o755)
         with contextlib.suppress(FileExistsError):  # another program of this machine was faster
             draft.rename(folder / version)
@@ -134,7 +136,7 @@ def _version_in(pointer: bytes) -> str:
         return "?"
 
 
-def _after(there: str, here: str) -> str:
+def _with_remote_as_previous(there: str, here: str) -> str:
     """The content of current.json `here`, with the version that it names at the URL as the one before."""
     with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
         other, own = json.loads(there), json.loads(here)

@@ -10,25 +10,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from recognizer.errors import SamplesError
-from recognizer.samples.png import PICTURE_LIMIT, decoded
+from recognizer.samples.png import PICTURE_LIMIT, decode_png
 from recognizer.samples.sample import Sample, file_name, folder_name
 from recognizer.samples.store import CARD, TABLE, Samples
-from recognizer.samples.table import as_card, as_table, parsed_table, read_card
+from recognizer.samples.table import as_card, as_table, parse_table, read_card
 from recognizer.system import files
 
 ZIP_LIMIT = 1 << 33  # bytes unpacked: a hundred thousand crops; more is a bomb, or belongs into several files
 TABLE_LIMIT = 1 << 28  # bytes of a samples.csv: 400,000 rows
 CARD_LIMIT = 1 << 20
 BATCH = 100  # pictures brought into the store at once: a tenth of a second in which other windows wait
-OWN_NAME = re.compile(r"[0-9a-z-]{1,60}\.png")  # names the store gives; others are replaced
+STORE_FILE_NAME = re.compile(r"[0-9a-z-]{1,60}\.png")  # names the store gives; others are replaced
 
 
 @dataclass(frozen=True)
-class Imported:
+class ImportResult:
     """What an import did."""
 
     added: list[Sample]
-    already_there: int
+    duplicates: int
     refused: list[str]  # a line for each row or picture that was left out
 
 
@@ -43,7 +43,7 @@ def export_zip(store: Samples, path: Path, tasks: Sequence[str] | None = None) -
     names = {task.name for task in chosen}
     written, left_out = [], []
     try:
-        with files.new_file(path) as file, zipfile.ZipFile(file, "w") as archive:  # PNG files are packed already
+        with files.atomic_file(path) as file, zipfile.ZipFile(file, "w") as archive:  # PNG files are packed already
             for task in chosen:
                 archive.writestr(f"{task.name}/{CARD}", as_card(task))
             for sample in store.read():
@@ -61,7 +61,7 @@ def export_zip(store: Samples, path: Path, tasks: Sequence[str] | None = None) -
     return left_out
 
 
-def import_zip(store: Samples, path: Path) -> Imported:
+def import_zip(store: Samples, path: Path) -> ImportResult:
     """Adds what a zip of `export_zip` holds; samples that are there already are not doubled.
 
     Where it is stopped, what was added so far is whole, and a second import adds the rest. Nothing is unpacked under a
@@ -78,22 +78,22 @@ def import_zip(store: Samples, path: Path) -> Imported:
                     f"{path} holds no {TABLE}. Unpack it and import the folder: "
                     "python -m recognizer samples import TASK DIR"
                 )
-            rows = parsed_table(_member(archive, infos[TABLE], TABLE_LIMIT))
+            rows = parse_table(_member(archive, infos[TABLE], TABLE_LIMIT))
             samples = [row for row in rows if isinstance(row, Sample)]
             refused = [f"a row was refused: {row}" for row in rows if isinstance(row, str)]
-            for name in dict.fromkeys([*(sample.task for sample in samples), *_packed_tasks(infos)]):
+            for name in dict.fromkeys([*(sample.task for sample in samples), *_task_names_in_zip(infos)]):
                 labels = [sample.label for sample in samples if sample.task == name]
-                _make_room(store, archive, infos.get(f"{name}/{CARD}"), name, labels)
+                _ensure_task(store, archive, infos.get(f"{name}/{CARD}"), name, labels)
             count_before = len(refused)
-            added = add_in_batches(store, _pictures(archive, infos, samples, refused))
+            added = add_batches(store, _pictures(archive, infos, samples, refused))
     except OSError as error:
         raise SamplesError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         raise SamplesError(f"{path} is no zip that can be read ({error}). Export it again.") from error
-    return Imported(added, len(samples) - len(added) - (len(refused) - count_before), refused)
+    return ImportResult(added, len(samples) - len(added) - (len(refused) - count_before), refused)
 
 
-def add_in_batches(store: Samples, pictures: Iterator[tuple[Sample, bytes]]) -> list[Sample]:
+def add_batches(store: Samples, pictures: Iterator[tuple[Sample, bytes]]) -> list[Sample]:
     """Stores them in batches that are prepared while other programs may write."""
     added = []
     while batch := list(itertools.islice(pictures, BATCH)):
@@ -101,7 +101,7 @@ def add_in_batches(store: Samples, pictures: Iterator[tuple[Sample, bytes]]) -> 
     return added
 
 
-def import_name(*parts: str | bytes) -> str:
+def content_name(*parts: str | bytes) -> str:
     """A file's name that comes out the same when the same picture is imported again."""
     digest = hashlib.sha256()
     for part in parts:
@@ -109,7 +109,7 @@ def import_name(*parts: str | bytes) -> str:
     return f"import-{digest.hexdigest()[:16]}"
 
 
-def _make_room(
+def _ensure_task(
     store: Samples, archive: zipfile.ZipFile, card: zipfile.ZipInfo | None, name: str, labels: Sequence[str]
 ) -> None:
     """The task of that name in the store, with these labels: what is there already decides its region."""
@@ -130,7 +130,7 @@ def _make_room(
     store.add_labels(name, labels)
 
 
-def _packed_tasks(infos: Iterable[str]) -> list[str]:
+def _task_names_in_zip(infos: Iterable[str]) -> list[str]:
     """Names of the tasks that the zip's task.json files are for; what is no task's name is left alone."""
     names = [name.removesuffix(f"/{CARD}") for name in infos if name.endswith(f"/{CARD}")]
     return [name for name in names if name == folder_name(name)]
@@ -146,13 +146,13 @@ def _pictures(
             continue
         try:
             png = _member(archive, info, PICTURE_LIMIT)
-            decoded(png, sample.path)
+            decode_png(png, sample.path)
         except SamplesError as error:
             refused.append(str(error))
             continue
         name = file_name(sample.path)
-        if not OWN_NAME.fullmatch(name):
-            name = f"{import_name(sample.path, png)}.png"
+        if not STORE_FILE_NAME.fullmatch(name):
+            name = f"{content_name(sample.path, png)}.png"
         home = (sample.task, sample.session, folder_name(sample.label))
         yield replace(sample, path="/".join((*home, name))), png
 

@@ -11,7 +11,7 @@ from recognizer.errors import SamplesError
 PICTURE_LIMIT = 1 << 26  # bytes of one PNG: more than an 8K frame of noise would not be a sample
 
 
-def encoded(picture_bgr: np.ndarray) -> bytes:
+def encode_png(picture_bgr: np.ndarray) -> bytes:
     """The picture as a PNG file. Raises SamplesError for what is no (h, w, 3) uint8 picture."""
     if picture_bgr.ndim != 3 or picture_bgr.shape[2] != 3 or picture_bgr.dtype != np.uint8 or not picture_bgr.size:
         raise SamplesError(
@@ -22,11 +22,11 @@ def encoded(picture_bgr: np.ndarray) -> bytes:
     return data.tobytes()
 
 
-def decoded(png: bytes, name: str) -> np.ndarray:
+def decode_png(png: bytes, name: str) -> np.ndarray:
     """The picture in a PNG file, (h, w, 3) uint8 BGR. Raises SamplesError for one that is damaged or enormous."""
     width, height = int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
     picture = None
-    if is_whole_png(png) and 0 < 3 * width * height <= 2 * PICTURE_LIMIT and len(png) <= PICTURE_LIMIT:
+    if is_complete_png(png) and 0 < 3 * width * height <= 2 * PICTURE_LIMIT and len(png) <= PICTURE_LIMIT:
         with contextlib.suppress(cv2.error):
             picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
@@ -34,7 +34,7 @@ def decoded(png: bytes, name: str) -> np.ndarray:
     return picture
 
 
-def is_whole_png(data: bytes) -> bool:
+def is_complete_png(data: bytes) -> bool:
     """Whether the chunks go on to the last one with their checksums right: OpenCV shows a damaged one in part."""
     if not data.startswith(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"):
         return False

@@ -125,7 +125,7 @@ def new_sample(
     label, session = clean_label(label), checked_name("session", session)
     name = name or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(5)}"
     path = "/".join((task, session, folder_name(label), f"{name}.png"))
-    check_nameable(path)
+    check_path_encodable(path)
     if hand is None:
         return Sample(path, label, task, session, now_utc(), printable(source), "", box)
     if hand.landmarks.shape != (JOINTS, 3) or not np.isfinite(hand.landmarks).all():
@@ -142,15 +142,15 @@ def now_utc() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def check_nameable(path: str) -> None:
+def check_path_encodable(path: str) -> None:
     """Raises SamplesError where the encoding of this system's file names has no letters for a path."""
     try:
         os.fsencode(path)
     except UnicodeEncodeError as error:
-        raise SamplesError(unnameable(error)) from error
+        raise SamplesError(path_encoding_error(error)) from error
 
 
-def unnameable(error: UnicodeEncodeError) -> str:
+def path_encoding_error(error: UnicodeEncodeError) -> str:
     return f"{error.object} cannot be a file's name in {error.encoding}. Set PYTHONUTF8=1 and start again."
 
 

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recognizer.errors import SamplesError, SubjectError
-from recognizer.samples.png import decoded, encoded
+from recognizer.samples.png import decode_png, encode_png
 from recognizer.samples.sample import (
     Sample,
     Task,
-    check_nameable,
+    check_path_encodable,
     checked_name,
     clean_label,
     file_name,
@@ -31,9 +31,9 @@ from recognizer.samples.sample import (
     folder_name,
     new_sample,
     now_utc,
-    unnameable,
+    path_encoding_error,
 )
-from recognizer.samples.table import COLUMNS, HEADER, as_card, as_row, parsed_line, read_card
+from recognizer.samples.table import COLUMNS, HEADER, as_card, as_row, parse_row, read_card
 from recognizer.subjects.catalogue import subject_of
 from recognizer.system import files, paths
 from recognizer.values import Frame, Region
@@ -61,8 +61,8 @@ class Samples:
         self._folder = folder
         self.table_path = folder / TABLE
         self.unfinished = folder / UNFINISHED
-        if self._is_unsettled():
-            with contextlib.suppress(SamplesError), self.writing(wait_s=0):
+        if self._has_unfinished():
+            with contextlib.suppress(SamplesError), self.locked(wait_s=0):
                 pass
 
     @property
@@ -87,7 +87,7 @@ class Samples:
         if not cleaned:
             raise SamplesError("A task needs a label to learn. Give one or more, such as --labels ok,stop.")
         task = Task(name, subject, cleaned, now_utc())
-        with self.writing():
+        with self.locked():
             for other in self._task_names():
                 if other.casefold() == name.casefold():
                     raise SamplesError(f"The task {other} is there already. Choose another name, or record into it.")
@@ -107,7 +107,7 @@ class Samples:
     def add_labels(self, name: str, labels: Iterable[str]) -> Task:
         """The task with the labels that it did not have yet."""
         cleaned = [clean_label(label) for label in labels]
-        with self.writing():
+        with self.locked():
             return self._with_labels(self._task(name), cleaned)
 
     def add(self, task: str, label: str, region: Region, frame: Frame, session: str, source: str) -> Sample:
@@ -121,7 +121,7 @@ class Samples:
             raise SamplesError(f"The task {home.name} has no label {label}. It has: {', '.join(home.labels)}.")
         picture = subject_of(home.subject).sample_picture(frame.image_bgr, region)
         sample = new_sample(home.name, label, session, source, region.box, hand=region.hand)
-        self.place([(sample, encoded(picture))], sync=True)
+        self.place([(sample, encode_png(picture))], sync=True)
         return sample
 
     def place(self, pictures: Iterable[tuple[Sample, bytes]], *, sync: bool = False) -> list[Sample]:
@@ -129,7 +129,7 @@ class Samples:
 
         `sync` waits for each picture to be on the disk itself, which a loss of power asks for and a crash does not.
         """
-        with self.writing():
+        with self.locked():
             known = self._names() if not sync else set()  # a new sample's name is its own
             added: list[Sample] = []
             try:
@@ -139,7 +139,7 @@ class Samples:
                     name = file_name(sample.path)
                     if name not in known:
                         known.add(name)
-                        files.write_whole(self.unfinished / name, png, sync=sync)
+                        files.write_file(self.unfinished / name, png, sync=sync)
                         added.append(sample)
                 if added:
                     header = b"" if _size(self.table_path) else HEADER + b"\n"
@@ -148,7 +148,7 @@ class Samples:
                     files.replace(self.unfinished / file_name(sample.path), self.folder / sample.path)
             except BaseException:
                 with contextlib.suppress(OSError):
-                    self._settle()
+                    self._place_unfinished()
                 raise
         return added
 
@@ -178,7 +178,7 @@ class Samples:
 
     def picture(self, sample: Sample) -> np.ndarray:
         """The sample's picture, (h, w, 3) uint8 BGR."""
-        return decoded(self._read(self.folder / sample.path), sample.path)
+        return decode_png(self._read(self.folder / sample.path), sample.path)
 
     def undo(self, samples: Collection[Sample]) -> int:
         """Take back what was just added; the same as `delete`."""
@@ -187,22 +187,24 @@ class Samples:
     def delete(self, samples: Collection[Sample]) -> int:
         """Remove samples, and say how many were still there."""
         gone = {sample.path for sample in samples}
-        with self.writing():
-            return self._change(lambda sample: None if sample.path in gone else sample)
+        with self.locked():
+            return self._rewrite_rows(lambda sample: None if sample.path in gone else sample)
 
     def delete_label(self, task: str, label: str) -> int:
         """Remove a label with its samples, and say how many those were."""
-        with self.writing():
+        with self.locked():
             home, label = self._task_with(task, label)
-            count = self._change(lambda sample: None if (sample.task, sample.label) == (home.name, label) else sample)
+            count = self._rewrite_rows(
+                lambda sample: None if (sample.task, sample.label) == (home.name, label) else sample
+            )
             self._write_card(replace(home, labels=tuple(other for other in home.labels if other != label)))
         return count
 
     def delete_task(self, task: str) -> int:
         """Remove a task with its samples, and say how many those were. Files that are not of the store stay."""
-        with self.writing():
+        with self.locked():
             name = self._task(task).name
-            count = self._change(lambda sample: None if sample.task == name else sample)
+            count = self._rewrite_rows(lambda sample: None if sample.task == name else sample)
             self._remove_card(name)
         return count
 
@@ -210,15 +212,15 @@ class Samples:
         """Give samples another label of their task, and say how many were changed."""
         label = clean_label(label)
         changed = {sample.path for sample in samples}
-        with self.writing():
+        with self.locked():
             for task in {sample.task for sample in samples}:
                 self._task_with(task, label)
-            return self._change(lambda sample: _moved(sample, label=label) if sample.path in changed else sample)
+            return self._rewrite_rows(lambda sample: _moved(sample, label=label) if sample.path in changed else sample)
 
     def rename_label(self, task: str, label: str, to: str) -> int:
         """Give a label another word, or join it to one that is there; say how many samples changed."""
         to = clean_label(to)
-        with self.writing():
+        with self.locked():
             home = self._task(task)
             here = (home.name, unicodedata.normalize("NFC", label))
             if here not in {(found.task, found.label) for _, found in self.scan() if isinstance(found, Sample)}:
@@ -226,13 +228,13 @@ class Samples:
             if here[1] == to:
                 return 0
             both = self._with_labels(home, [to])
-            count = self._change(lambda s: _moved(s, label=to) if (s.task, s.label) == here else s)
+            count = self._rewrite_rows(lambda s: _moved(s, label=to) if (s.task, s.label) == here else s)
             self._write_card(replace(both, labels=tuple(other for other in both.labels if other != here[1])))
         return count
 
     def merge(self, task: str, into: str) -> int:
         """Move all samples and labels of a task into another one of the same subject; say how many samples moved."""
-        with self.writing():
+        with self.locked():
             source, target = self._task(task), self._task(into)
             if source.name == target.name:
                 raise SamplesError(f"The task {source.name} cannot be merged into itself. Name two tasks.")
@@ -242,11 +244,13 @@ class Samples:
                 )
             self._with_labels(target, source.labels)
             name = target.name
-            count = self._change(lambda sample: _moved(sample, task=name) if sample.task == source.name else sample)
+            count = self._rewrite_rows(
+                lambda sample: _moved(sample, task=name) if sample.task == source.name else sample
+            )
             self._remove_card(source.name)
         return count
 
-    def follow(
+    def apply_remote(
         self,
         tasks: Iterable[Task],
         added: Sequence[tuple[Sample, bytes]],
@@ -259,19 +263,19 @@ class Samples:
         def changing(sample: Sample) -> Sample | None:
             return None if (name := file_stem(sample.path)) in deleted else changed.get(name, sample)
 
-        with self.writing():
+        with self.locked():
             for task in tasks:
                 self._write_card(task)
         self.place(added)
-        with self.writing():
-            self._change(changing)
+        with self.locked():
+            self._rewrite_rows(changing)
             for name in deleted_tasks:
                 self._remove_card(name)
 
     def drop_rows(self, lines: Iterable[bytes]) -> None:
         """Take lines out of samples.csv, of equal ones the last, while the pictures stay where they lie."""
         dropped = Counter(lines)
-        with self.writing():
+        with self.locked():
             kept = []
             for line, _ in reversed(self.scan()):
                 if dropped[line]:
@@ -291,9 +295,9 @@ class Samples:
             line = whole_line.removesuffix(b"\r")
             if not line or (number == 0 and line == HEADER):
                 continue
-            sample = parsed_line(line)
+            sample = parse_row(line)
             if isinstance(sample, Sample):
-                check_nameable(sample.path)
+                check_path_encodable(sample.path)
                 name = file_name(sample.path)
                 if name in seen:
                     found.append((line, f"a second row for {name}"))
@@ -303,15 +307,15 @@ class Samples:
         return found
 
     @contextmanager
-    def writing(self, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
+    def locked(self, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
         """Holds the store's lock, with all in order; the system's refusals become SamplesErrors."""
         self.refresh()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with files.locked(self.folder / LOCK, wait_s):
                 self.unfinished.mkdir(exist_ok=True)
-                self._mend_last_line()
-                self._settle()
+                self._repair_last_line()
+                self._place_unfinished()
                 yield
                 self.push()
         except TimeoutError as error:
@@ -322,15 +326,15 @@ class Samples:
                 f"Free some space, or name another folder in {paths.CAPTURES_VARIABLE}."
             ) from error
         except UnicodeEncodeError as error:
-            raise SamplesError(unnameable(error)) from error
+            raise SamplesError(path_encoding_error(error)) from error
 
-    def _is_unsettled(self) -> bool:
+    def _has_unfinished(self) -> bool:
         try:
             return any(self.unfinished.iterdir()) or _last_byte(self.table_path) not in (b"", b"\n")
         except OSError:
             return False
 
-    def _mend_last_line(self) -> None:
+    def _repair_last_line(self) -> None:
         """End the last line where only that is missing, or take off what is left of a row that was being written."""
         if _last_byte(self.table_path) in (b"", b"\n"):
             return
@@ -338,14 +342,14 @@ class Samples:
             data = file.read()
             start = data.rfind(b"\n") + 1
             last = data[start:].removeprefix(b"\xef\xbb\xbf").removesuffix(b"\r")
-            if last == HEADER or isinstance(parsed_line(last), Sample):
+            if last == HEADER or isinstance(parse_row(last), Sample):
                 file.write(b"\n")
             else:
                 file.truncate(start)
             file.flush()
             os.fsync(file.fileno())
 
-    def _settle(self) -> None:
+    def _place_unfinished(self) -> None:
         """Bring each unfinished picture to where its row says, and remove those without a row."""
         left = os.listdir(self.unfinished)
         if not left:
@@ -357,7 +361,7 @@ class Samples:
             else:
                 (self.unfinished / name).unlink()
 
-    def _change(self, change: Callable[[Sample], Sample | None]) -> int:
+    def _rewrite_rows(self, change: Callable[[Sample], Sample | None]) -> int:
         """Replace each sample by what `change` makes of it, None to remove it; what is no sample stays as it is."""
         lines: list[bytes] = []
         before: list[Sample] = []
@@ -375,20 +379,20 @@ class Samples:
         try:
             self._write_table(lines, before)
         finally:
-            self._settle()
-        self._prune({(self.folder / sample.path).parent for sample in before})
+            self._place_unfinished()
+        self._remove_empty_folders({(self.folder / sample.path).parent for sample in before})
         return len(before)
 
     def _write_table(self, lines: Sequence[bytes], leaving: Sequence[Sample] = ()) -> None:
         """Replace samples.csv in one step; the pictures of `leaving` wait in .unfinished/ for where they belong."""
         draft = self.unfinished / TABLE
-        files.write_whole(draft, b"".join(line + b"\n" for line in (HEADER, *lines)))
+        files.write_file(draft, b"".join(line + b"\n" for line in (HEADER, *lines)))
         for sample in leaving:
             with contextlib.suppress(FileNotFoundError):  # a row whose picture is missing can still be moved
                 files.replace(self.folder / sample.path, self.unfinished / file_name(sample.path))
         files.replace(draft, self.table_path)
 
-    def _prune(self, folders: Collection[Path]) -> None:
+    def _remove_empty_folders(self, folders: Collection[Path]) -> None:
         """Remove folders that are empty now, and the sessions around them."""
         for folder in (*folders, *{folder.parent for folder in folders}):
             with contextlib.suppress(OSError):
@@ -426,12 +430,12 @@ class Samples:
 
     def _write_card(self, task: Task) -> None:
         draft = self.unfinished / CARD
-        files.write_whole(draft, as_card(task))
+        files.write_file(draft, as_card(task))
         files.replace(draft, self.folder / task.name / CARD)
 
     def _remove_card(self, task: str) -> None:
         (self.folder / task / CARD).unlink(missing_ok=True)
-        self._prune([self.folder / task / "-"])
+        self._remove_empty_folders([self.folder / task / "-"])
 
     def _names(self) -> set[str]:
         """Names of the pictures in samples.csv, taken from its first column without looking at the rest."""

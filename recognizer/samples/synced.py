@@ -8,17 +8,17 @@ from pathlib import Path
 
 from recognizer.samples.sample import Sample, Task, file_stem
 from recognizer.samples.store import Samples
-from recognizer.samples.table import as_card, as_table, parsed_table, read_card
+from recognizer.samples.table import as_card, as_table, parse_table, read_card
 from recognizer.system import paths
 from recognizer.system.remote import Remote
 from recognizer.system.synced_folder import (
     check_not_emptied,
     is_synced,
     local_folder,
-    mark_as_ours,
     pull_if_due,
     read_state,
     short_digest,
+    write_marker,
     write_state,
 )
 
@@ -51,14 +51,14 @@ class SyncedSamples(Samples):
                 tasks[task.name] = replace(task, labels=tuple(dict.fromkeys([*twice.labels, *task.labels])))
         rows: dict[str, Sample] = {}
         for key in (key for key in new if key.startswith("rows/")):
-            found = parsed_table(remote.get(key) or b"")
+            found = parse_table(remote.get(key) or b"")
             if found and not isinstance(found[0], str):
                 rows[_parts(key)[0]] = found[0]
         names_here = {_parts(key)[0] for key in here}
         deleted = {_parts(key)[0] for key in known} - {_parts(key)[0] for key in there}
         by_time = sorted(rows.items(), key=lambda item: item[1].time)
         pictures = [(row, remote.get(f"pictures/{name}.png")) for name, row in by_time if name not in names_here]
-        local.follow(
+        local.apply_remote(
             [*tasks.values()],
             [(row, png) for row, png in pictures if png is not None],
             {name: row for name, row in rows.items() if name in names_here},
@@ -73,7 +73,7 @@ class SyncedSamples(Samples):
         remote, known = Remote(state.url), state.known
         local = Samples(self.folder)
         here = _items(local, known)
-        mark_as_ours(remote, known)
+        write_marker(remote, known)
         sent = {_parts(key)[0] for key in known}
         pictures = {file_stem(sample.path): sample.path for sample in local.read()}
         for key in sorted(here.keys() - known):

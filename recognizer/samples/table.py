@@ -48,10 +48,10 @@ def as_table(samples: Iterable[Sample]) -> bytes:
     return HEADER + b"\n" + b"".join(as_row(sample) for sample in samples)
 
 
-def parsed_table(data: bytes) -> list[Sample | str]:
+def parse_table(data: bytes) -> list[Sample | str]:
     """What each line of a samples.csv but its header holds: a sample, or what is wrong with it."""
     lines = [line.removesuffix(b"\r") for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
-    return [parsed_line(line) for number, line in enumerate(lines) if line and not (number == 0 and line == HEADER)]
+    return [parse_row(line) for number, line in enumerate(lines) if line and not (number == 0 and line == HEADER)]
 
 
 def _cells(sample: Sample) -> list[str]:
@@ -75,7 +75,7 @@ def _line(cells: Sequence[str]) -> bytes:
 HEADER = _line(COLUMNS)[:-1]
 
 
-def parsed_line(line: bytes) -> Sample | str:
+def parse_row(line: bytes) -> Sample | str:
     """The sample of a line, or what is wrong with it."""
     try:
         cells = next(csv.reader([line.decode()], strict=True))

@@ -40,7 +40,7 @@ def set_aside(store: Samples, problems: list[Problem]) -> Path:
     to a folder beside the tasks, and returns that. Nothing is deleted. Raises SamplesError.
     """
     aside = store.folder / ASIDE
-    with store.writing():
+    with store.locked():
         lines = [problem.line for problem in problems if problem.line is not None]
         if lines:
             aside.mkdir(exist_ok=True)

@@ -8,16 +8,16 @@ from fastapi.staticfiles import StaticFiles
 
 from recognizer.registry.store import ModelStore
 from recognizer.samples.store import Samples
+from recognizer.serve.app_state import AppState
 from recognizer.serve.guard import Guard
 from recognizer.serve.jobs import Jobs
-from recognizer.serve.metrics import Counted, Metrics
-from recognizer.serve.problems import RESPONSES, tell_problems
+from recognizer.serve.metrics import Metrics, RequestCounter
+from recognizer.serve.problems import RESPONSES, add_error_handlers
 from recognizer.serve.routes import learning, pages, predict, stream, tasks
 from recognizer.serve.routes import samples as sample_routes
-from recognizer.serve.sample_index import Shelf
-from recognizer.serve.service import Service
+from recognizer.serve.sample_index import SampleIndex
 from recognizer.serve.settings import ServeSettings
-from recognizer.serve.workers.pool import Readers
+from recognizer.serve.workers.pool import WorkerPool
 
 DESCRIPTION = """The recognizer on the same pipeline, samples and models as its window.
 
@@ -30,28 +30,28 @@ def create_app(
     models: ModelStore,
     samples: Samples,
     *,
-    readers: Readers | None = None,
+    pool: WorkerPool | None = None,
     jobs: Jobs | None = None,
 ) -> FastAPI:
     """The server as an ASGI app; readers and jobs may be given, else they are made. It closes them at its end."""
     from fastapi_offline import FastAPIOffline
 
     samples.refresh()  # what cannot be read is reported before the server answers
-    parts = Service(
+    state = AppState(
         settings=settings,
         models=models,
-        shelf=Shelf(samples),
-        readers=readers or Readers(models, samples, settings.workers),
+        sample_index=SampleIndex(samples),
+        pool=pool or WorkerPool(models, samples, settings.workers),
         jobs=jobs or Jobs(models, samples),
         metrics=Metrics(),
     )
 
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
-        parts.readers.warm()
+        state.pool.warm()
         yield
-        parts.jobs.close()
-        parts.readers.close()
+        state.jobs.close()
+        state.pool.close()
 
     app = FastAPIOffline(
         title="Recognizer",
@@ -63,11 +63,11 @@ def create_app(
         static_url="/static/docs",
         swagger_ui_oauth2_redirect_url="/docs/oauth2-redirect",
     )
-    app.state.service = parts
+    app.state.app_state = state
     for part in (predict, tasks, sample_routes, learning, stream, pages):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=pages.PAGE), name="static")
-    tell_problems(app)
+    add_error_handlers(app)
     app.add_middleware(Guard, settings=settings)
-    app.add_middleware(Counted, metrics=parts.metrics)
+    app.add_middleware(RequestCounter, metrics=state.metrics)
     return app

@@ -25,7 +25,7 @@ from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
 from recognizer.samples.synced import open_samples
 from recognizer.serve.app import create_app
-from recognizer.serve.listening import KEEP_ALIVE_S, address, listening
+from recognizer.serve.listener import KEEP_ALIVE_S, address, open_listener
 from recognizer.serve.settings import ServeSettings
 from recognizer.serve.workers.pool import STREAMS_LIMIT
 from recognizer.system import paths
@@ -37,8 +37,10 @@ if TYPE_CHECKING:
 
 
 OWNER, STREAMS = "recognizer", "recognizer-streams"
-STREAMS_AT = "/v1/stream"
-STREAMS_EACH = 4  # open streams that a replica is meant for: at 15 frames a second and 12 ms each, most of a core
+STREAMS_PATH = "/v1/stream"
+STREAMS_PER_REPLICA = (
+    4  # open streams that a replica is meant for: at 15 frames a second and 12 ms each, most of a core
+)
 OVER_LIMIT = 8  # more than a replica's own limit, which tells the client in words
 SCALING = {
     "metrics_interval_s": 1.0,
@@ -47,31 +49,31 @@ SCALING = {
     "downscale_delay_s": 60.0,  # people reload pages
 }
 DRAIN_S = 600.0  # in which a replica that is to go lets its streams end
-PATIENCE_S = "60"  # with a proxy that starts on a busy machine; Ray Serve's own is 5
-OWNER_AT_ONCE = 256  # requests
-EVERYWHERE = ("0.0.0.0", "::")
+PROXY_START_TIMEOUT_S = "60"  # with a proxy that starts on a busy machine; Ray Serve's own is 5
+OWNER_CONCURRENCY = 256  # requests
+ALL_INTERFACES = ("0.0.0.0", "::")
 HAND_MODEL = "hand_landmarker"
 QUIET = {"log_level": "WARNING", "enable_access_log": False}
 
 
 def serve_on_cluster(settings: ServeSettings, models: ModelStore, samples: Samples, head: str) -> int:
     """Answer until Ctrl-C. Raises SettingsError where the cluster cannot be used."""
-    with listening(settings) as listener:
+    with open_listener(settings) as listener:
         port = listener.getsockname()[1]
     settings = dataclasses.replace(settings, port=port)
     samples.refresh()  # what cannot be read is reported before anything starts
-    with connected(head, RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S=PATIENCE_S) as ray:
+    with connected(head, RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S=PROXY_START_TIMEOUT_S) as ray:
         from ray import serve
 
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ray has its own, which ends at once
         logging.getLogger("ray.serve").setLevel(logging.WARNING)
-        check_seen(ray, {"--models": models.folder, "--samples": samples.folder})
+        check_folders_shared(ray, {"--models": models.folder, "--samples": samples.folder})
         cores = sum(node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"])
         failures = (RuntimeError, TimeoutError, ray.exceptions.RayError, serve.exceptions.RayServeException)
         try:
             serve.start(
                 # an address of this machine alone cannot be opened on the others
-                proxy_location="EveryNode" if settings.host in EVERYWHERE else "HeadOnly",
+                proxy_location="EveryNode" if settings.host in ALL_INTERFACES else "HeadOnly",
                 http_options={
                     "host": settings.host, "port": port, "keep_alive_timeout_s": KEEP_ALIVE_S,
                     "ssl_certfile": settings.certificate and str(settings.certificate),
@@ -97,25 +99,25 @@ def deploy(serve: Any, settings: ServeSettings, models: ModelStore, samples: Sam
 
     common = {"logging_config": QUIET, "health_check_period_s": 2}
     owner = serve.deployment(
-        serve.ingress(builder(settings, models, samples))(),
-        name=OWNER, num_replicas=1, max_ongoing_requests=OWNER_AT_ONCE,
+        serve.ingress(app_builder(settings, models, samples))(),
+        name=OWNER, num_replicas=1, max_ongoing_requests=OWNER_CONCURRENCY,
         ray_actor_options={"num_cpus": 0, "resources": {machine: 0.001}}, **common,
     )  # fmt: skip
     streams = serve.deployment(
-        serve.ingress(builder(dataclasses.replace(settings, workers=1), models, samples))(),
+        serve.ingress(app_builder(dataclasses.replace(settings, workers=1), models, samples))(),
         name=STREAMS, max_ongoing_requests=STREAMS_LIMIT + OVER_LIMIT, ray_actor_options={"num_cpus": 1},
         autoscaling_config={
-            "min_replicas": 1, "max_replicas": most, "target_ongoing_requests": STREAMS_EACH, **SCALING,
+            "min_replicas": 1, "max_replicas": most, "target_ongoing_requests": STREAMS_PER_REPLICA, **SCALING,
         },
         graceful_shutdown_timeout_s=DRAIN_S, **common,
     )  # fmt: skip
     serve.run(owner.bind(), name=OWNER, route_prefix="/")
-    serve.run(streams.bind(), name=STREAMS, route_prefix=STREAMS_AT)
+    serve.run(streams.bind(), name=STREAMS, route_prefix=STREAMS_PATH)
 
 
-def builder(settings: ServeSettings, models: ModelStore, samples: Samples) -> "Callable[[], ASGIApp]":
+def app_builder(settings: ServeSettings, models: ModelStore, samples: Samples) -> "Callable[[], ASGIApp]":
     """What makes the app in a replica, on whichever machine that is: what it needs of this one travels with it."""
-    places = _place_of(models.folder), _place_of(samples.folder)
+    places = _location_of(models.folder), _location_of(samples.folder)
     settings = dataclasses.replace(settings, certificate=None, key=None)  # the proxy's
     environment = {}
     data = paths.chosen(paths.DATA_VARIABLE)
@@ -134,10 +136,10 @@ def builder(settings: ServeSettings, models: ModelStore, samples: Samples) -> "C
             os.environ[paths.ASSETS_VARIABLE] = str(folder)
         app = create_app(settings, open_models(places[0]), open_samples(places[1]))
 
-        async def unprefixed(scope: "Scope", receive: "Receive", send: "Send") -> None:
+        async def without_prefix(scope: "Scope", receive: "Receive", send: "Send") -> None:
             await app({**scope, "root_path": ""}, receive, send)  # its routes have their whole path
 
-        return unprefixed
+        return without_prefix
 
     return build
 
@@ -149,17 +151,17 @@ def this_machine(ray: Any) -> str:
     return next(name for name in resources if name.startswith("node:") and not name.startswith("node:__"))
 
 
-def _place_of(folder: Path) -> str:
+def _location_of(folder: Path) -> str:
     """The URL or path by which another machine opens the same store."""
     return url_of(folder) if is_synced(folder) else str(folder.resolve())
 
 
-def check_seen(ray: Any, folders: dict[str, Path]) -> None:
+def check_folders_shared(ray: Any, folders: dict[str, Path]) -> None:
     """Raises SettingsError where a machine of the cluster does not see one of the folders, by the option's name."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     machines = [node for node in ray.nodes() if node["Alive"]]
-    look = ray.remote(num_cpus=0)(Path.is_file)
+    is_file = ray.remote(num_cpus=0)(Path.is_file)
     for option, folder in folders.items():
         if is_synced(folder):
             continue
@@ -167,9 +169,9 @@ def check_seen(ray: Any, folders: dict[str, Path]) -> None:
         token = folder.resolve() / f".seen-{secrets.token_hex(4)}"
         token.touch()
         try:
-            asked = [look.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False))
+            answers = [is_file.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False))
                      .remote(token) for node in machines]  # fmt: skip
-            for node, seen in zip(machines, ray.get(asked), strict=True):
+            for node, seen in zip(machines, ray.get(answers), strict=True):
                 if not seen:
                     raise SettingsError(
                         f"{node['NodeManagerHostname']} does not see {folder}. Give {option} a folder that all machines "

@@ -22,9 +22,11 @@ BODY_LIMIT = 10 * 2**20  # bytes: a phone's photograph has 3 to 8 MB
 BODIES_LIMIT = 32 * BODY_LIMIT  # of all that are on their way in at once
 BODY_S = 20.0  # in which the next part of a body must come
 OPEN_PATHS = ("/healthz", "/enter", "/static/style.css")  # need no token
-STRICT = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+STRICT_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
 # Swagger's page has its start in the page itself
-OF_DOCS = f"{STRICT}; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"
+DOCS_POLICY = f"{STRICT_POLICY}; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -88,11 +90,11 @@ class Guard:
         headers = connection.headers
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower():
-            raise _another_site(f"Origin: {origin}")
+            raise _cross_site(f"Origin: {origin}")
         site = headers.get("sec-fetch-site", "none")
         opens_page = headers.get("sec-fetch-dest") == "document" and connection.scope.get("method") == "GET"
         if site not in ("none", "same-origin") and not opens_page:
-            raise _another_site(f"Sec-Fetch-Site: {site}")
+            raise _cross_site(f"Sec-Fetch-Site: {site}")
 
     def _check_token(self, connection: HTTPConnection) -> None:
         token = self._settings.token
@@ -100,8 +102,8 @@ class Guard:
             return
         scheme, _, given = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
-            given = given_in_cookie(connection.headers, self._settings.port)
-        if not is_token(given, token):
+            given = token_in_cookie(connection.headers, self._settings.port)
+        if not is_same_token(given, token):
             found = "another token" if given else "no token"
             raise Problem(
                 401,
@@ -111,11 +113,11 @@ class Guard:
             )
 
 
-def _another_site(found: str) -> Problem:
+def _cross_site(found: str) -> Problem:
     return Problem(403, "Another site's page may not ask here", found, "Open this server's own page.")
 
 
-def is_token(given: str, token: str) -> bool:
+def is_same_token(given: str, token: str) -> bool:
     return secrets.compare_digest(given.encode("utf-8", "surrogateescape"), token.encode())
 
 
@@ -124,7 +126,7 @@ def cookie_name(port: int) -> str:
     return f"recognizer-{port}"
 
 
-def given_in_cookie(headers: Headers, port: int) -> str:
+def token_in_cookie(headers: Headers, port: int) -> str:
     cookie = SimpleCookie(headers.get("cookie", "")).get(cookie_name(port))
     return cookie.value if cookie else ""
 
@@ -185,7 +187,7 @@ def _with_headers(send: Send, path: str) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            headers.update({**HEADERS, "Content-Security-Policy": OF_DOCS if path == "/docs" else STRICT})
+            headers.update({**HEADERS, "Content-Security-Policy": DOCS_POLICY if path == "/docs" else STRICT_POLICY})
             headers.setdefault("Cache-Control", "no-cache")
             if message["status"] in (408, 413):
                 headers["Connection"] = "close"  # what else there is of the body is not read

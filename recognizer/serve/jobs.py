@@ -12,7 +12,7 @@ from recognizer.samples.store import Samples
 from recognizer.serve.problems import Problem
 from recognizer.teaching.training_process import Training, TrainingProcess
 
-JOBS_KEPT = 100  # that have ended
+FINISHED_JOBS_LIMIT = 100  # that have ended
 RUNNING, DONE, FAILED, CANCELLED = "running", "done", "failed", "cancelled"
 
 
@@ -25,15 +25,15 @@ class Job:
     id: str = field(default_factory=lambda: secrets.token_hex(6))
     started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     state: str = RUNNING
-    said: dict[str, Any] = field(default_factory=dict)
+    report: dict[str, Any] = field(default_factory=dict)
 
-    def look(self) -> None:
+    def update(self) -> None:
         """Take note of what the training has said, and whether it has ended."""
         if self.state == RUNNING:
-            self.said = self.training.poll()
-            if self.said.get("ended"):
+            self.report = self.training.poll()
+            if self.report.get("ended"):
                 self.training.cancel()  # gives back what it held
-                self.state = FAILED if "error" in self.said else DONE
+                self.state = FAILED if "error" in self.report else DONE
 
 
 class Jobs:
@@ -54,7 +54,7 @@ class Jobs:
     def start(self, task: str) -> Job:
         """A new training of the task. Raises Problem where one is running."""
         with self._lock:
-            running = next((job for job in self._looked_at() if job.task == task and job.state == RUNNING), None)
+            running = next((job for job in self._updated() if job.task == task and job.state == RUNNING), None)
             if running is not None:
                 raise Problem(
                     409,
@@ -65,15 +65,15 @@ class Jobs:
             job = Job(task, self._train(task, self._models, self._samples))
             self._jobs[job.id] = job
             ended = [other.id for other in self._jobs.values() if other.state != RUNNING]
-            for old in ended[:-JOBS_KEPT]:
+            for old in ended[:-FINISHED_JOBS_LIMIT]:
                 del self._jobs[old]
-            job.look()
+            job.update()
             return job
 
     def all(self) -> list[Job]:
         """All that are remembered, the newest first."""
         with self._lock:
-            return self._looked_at()[::-1]
+            return self._updated()[::-1]
 
     def get(self, job_id: str) -> Job:
         """The job of that id. Raises Problem where there is none."""
@@ -86,9 +86,9 @@ class Jobs:
             job = self._get(job_id)
             if job.state == RUNNING:
                 job.training.cancel()
-                job.said = job.training.poll()
+                job.report = job.training.poll()
                 # it may have published before it could be stopped
-                job.state = DONE if job.said.get("published") else CANCELLED
+                job.state = DONE if job.report.get("published") else CANCELLED
             return job
 
     def close(self) -> None:
@@ -100,10 +100,10 @@ class Jobs:
         job = self._jobs.get(job_id)
         if job is None:
             raise Problem(404, "There is no such job", f"{job_id[:40]!a}", "GET /v1/jobs lists them.")
-        job.look()
+        job.update()
         return job
 
-    def _looked_at(self) -> list[Job]:
+    def _updated(self) -> list[Job]:
         for job in self._jobs.values():
-            job.look()
+            job.update()
         return list(self._jobs.values())

@@ -33,13 +33,13 @@ class Metrics:
         self.waiting = Gauge("recognizer_waiting", "Pictures in line", registry=self.registry)
         self.jobs = Gauge("recognizer_jobs_running", "Trainings that run", registry=self.registry)
 
-    def read(self, stages_ms: dict[str, float]) -> None:
+    def observe_stages(self, stages_ms: dict[str, float]) -> None:
         """Take note of a picture that was read."""
         for stage, cost_ms in stages_ms.items():
             self.stage_seconds.labels(stage).observe(cost_ms / 1000)
 
 
-class Counted:
+class RequestCounter:
     """ASGI middleware that counts requests by the route that answered them."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:

@@ -6,17 +6,17 @@ from recognizer.registry.store import ModelStore
 from recognizer.samples.store import Samples
 from recognizer.serve.app import create_app
 from recognizer.serve.guard import BODY_LIMIT
-from recognizer.serve.listening import KEEP_ALIVE_S, address, listening
+from recognizer.serve.listener import KEEP_ALIVE_S, address, open_listener
 from recognizer.serve.settings import ServeSettings
 
-LEAVE_S = 10  # for what is being answered at Ctrl-C
+SHUTDOWN_S = 10  # for what is being answered at Ctrl-C
 
 
 def serve(settings: ServeSettings, models: ModelStore, samples: Samples) -> int:
     """Answer until Ctrl-C; what is being written is finished."""
     import uvicorn
 
-    with listening(settings) as listener:
+    with open_listener(settings) as listener:
         settings = dataclasses.replace(settings, port=listener.getsockname()[1])
         config = uvicorn.Config(
             create_app(settings, models, samples),
@@ -27,7 +27,7 @@ def serve(settings: ServeSettings, models: ModelStore, samples: Samples) -> int:
             ws_max_size=BODY_LIMIT,
             ws_max_queue=1,
             timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=LEAVE_S,
+            timeout_graceful_shutdown=SHUTDOWN_S,
             ssl_certfile=settings.certificate,
             ssl_keyfile=settings.key,
         )

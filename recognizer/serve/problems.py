@@ -78,11 +78,11 @@ def response_of(problem: Problem) -> JSONResponse:
     return JSONResponse(problem.body, problem.status_code, headers, media_type=MEDIA_TYPE)
 
 
-def tell_problems(app: FastAPI) -> None:
+def add_error_handlers(app: FastAPI) -> None:
     """Make every error of the app a problem."""
 
     @app.exception_handler(HTTPException)
-    async def told(request: Request, error: HTTPException) -> JSONResponse:
+    async def http_error(request: Request, error: HTTPException) -> JSONResponse:
         if isinstance(error, Problem):
             return response_of(error)
         words = {
@@ -98,7 +98,7 @@ def tell_problems(app: FastAPI) -> None:
         return response
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    async def invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         found = f"{place}: {first['msg']}"
@@ -107,10 +107,10 @@ def tell_problems(app: FastAPI) -> None:
         return response_of(Problem(422, "The request is not as documented", found, "What it takes is at /docs."))
 
     @app.exception_handler(RecognizerError)
-    async def refused(request: Request, error: RecognizerError) -> JSONResponse:
+    async def recognizer_error(request: Request, error: RecognizerError) -> JSONResponse:
         return response_of(problem_of(error))
 
     @app.exception_handler(Exception)
-    async def failed(request: Request, error: Exception) -> JSONResponse:
+    async def unexpected_error(request: Request, error: Exception) -> JSONResponse:
         found = f"{request.method} {request.url.path}: {type(error).__name__}"
         return response_of(Problem(500, "The server failed", found, "The server's own output says more."))

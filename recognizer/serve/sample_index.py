@@ -7,11 +7,11 @@ from recognizer.samples.sample import Sample, file_name
 from recognizer.samples.store import Samples
 from recognizer.serve.problems import Problem
 
-Reading = tuple[str | None, float]  # label and confidence
-READINGS_KEPT = 50_000
+CachedPrediction = tuple[str | None, float]  # label and confidence
+CACHE_LIMIT = 50_000
 
 
-class Shelf:
+class SampleIndex:
     """The store with what a server asks of it often; safe to use from several threads. Raises what the store raises."""
 
     def __init__(self, store: Samples) -> None:
@@ -19,7 +19,7 @@ class Shelf:
         self._lock = threading.Lock()
         self._stamp: tuple[int, ...] | None = None
         self._by_id: dict[str, Sample] = {}
-        self._readings: dict[tuple[str, str, str], Reading | None] = {}
+        self._cached: dict[tuple[str, str, str], CachedPrediction | None] = {}
 
     def all(self, task: str | None = None, label: str | None = None) -> list[Sample]:
         """Samples in the order they were taken, of a task or a label or all."""
@@ -45,15 +45,15 @@ class Shelf:
             raise Problem(404, "There is no such sample", f"{sample_id!a}", "GET /v1/samples?task= lists them.")
         return found
 
-    def reading(self, model: str, sample: Sample) -> Reading | None:
+    def cached(self, model: str, sample: Sample) -> CachedPrediction | None:
         """How the model read the sample. Raises KeyError where that is not known."""
-        return self._readings[model, sample.task, file_name(sample.path)]
+        return self._cached[model, sample.task, file_name(sample.path)]
 
-    def keep_readings(self, model: str, samples: Sequence[Sample], readings: Sequence[Reading | None]) -> None:
-        if len(self._readings) > READINGS_KEPT:
-            self._readings.clear()
-        for sample, reading in zip(samples, readings, strict=True):
-            self._readings[model, sample.task, file_name(sample.path)] = reading
+    def cache(self, model: str, samples: Sequence[Sample], predictions: Sequence[CachedPrediction | None]) -> None:
+        if len(self._cached) > CACHE_LIMIT:
+            self._cached.clear()
+        for sample, cached in zip(samples, predictions, strict=True):
+            self._cached[model, sample.task, file_name(sample.path)] = cached
 
     def _rows(self) -> dict[str, Sample]:
         self.store.refresh()

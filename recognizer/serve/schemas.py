@@ -42,21 +42,21 @@ SampleId = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 Box = Annotated[
     list[int], Field(min_length=4, max_length=4, description="x1, y1, x2, y2 in pixels, the last two exclusive")
 ]
-Share = Annotated[float, Field(ge=0, le=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
-class Given(BaseModel):
+class RequestBody(BaseModel):
     """What a client sends: nothing that is not known."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class RegionSeen(BaseModel):
+class RegionInfo(BaseModel):
     """A place in the picture where something was found."""
 
     label: str | None = Field(description="null for something that is not known")
-    confidence: Share = Field(description="of the likeliest label")
-    top: list[tuple[str, Share]] = Field(description="up to three labels, likeliest first")
+    confidence: Fraction = Field(description="of the likeliest label")
+    top: list[tuple[str, Fraction]] = Field(description="up to three labels, likeliest first")
     box: Box
     turn: Literal["upside down", "mirrored"] | None = Field(None, description="how the writing is held; null: upright")
     hand: Literal["left", "right"] | None = None
@@ -64,14 +64,14 @@ class RegionSeen(BaseModel):
     image: str | None = Field(None, description="what the network saw, a PNG as data: URL")
 
 
-class Answer(BaseModel):
+class PredictResponse(BaseModel):
     """What a picture shows."""
 
     task: str
     model: str | None = Field(description="the version that read it; null while the task has none")
     size: tuple[int, int] = Field(description="width and height of the picture in pixels")
     text: str = Field(description="the known labels in reading order")
-    regions: list[RegionSeen]
+    regions: list[RegionInfo]
     stages_ms: dict[str, float] = Field(description="milliseconds of each stage")
 
 
@@ -84,7 +84,7 @@ def _known_subject(name: str) -> str:
 SubjectName = Annotated[str, AfterValidator(_known_subject), Field(json_schema_extra={"enum": [*SUBJECTS]})]
 
 
-class NewTask(Given):
+class NewTaskRequest(RequestBody):
     """A task of one's own."""
 
     name: TaskName
@@ -92,11 +92,11 @@ class NewTask(Given):
     labels: list[Label] = Field(min_length=1, max_length=LABELS_LIMIT)
 
 
-class MoreLabels(Given):
+class AddLabelsRequest(RequestBody):
     labels: list[Label] = Field(min_length=1, max_length=LABELS_LIMIT)
 
 
-class TaskSeen(BaseModel):
+class TaskInfo(BaseModel):
     """What is told apart, and what there is of it."""
 
     name: str
@@ -106,26 +106,26 @@ class TaskSeen(BaseModel):
     model: str | None = Field(description="the version that runs; null while there is none")
 
 
-class VersionSeen(BaseModel):
+class VersionInfo(BaseModel):
     version: str
     current: bool
     card: dict[str, Any] | None = Field(description="labels, data, thresholds, metrics; null where it cannot be read")
 
 
-class ModelSeen(BaseModel):
+class ModelInfo(BaseModel):
     """A task's model with all its versions, the newest first."""
 
     task: str
     current: str
-    versions: list[VersionSeen]
+    versions: list[VersionInfo]
 
 
-class Version(BaseModel):
+class VersionName(BaseModel):
     task: str
     version: str
 
 
-class SampleSeen(BaseModel):
+class SampleInfo(BaseModel):
     id: str
     task: str
     label: str
@@ -137,25 +137,25 @@ class SampleSeen(BaseModel):
     picture: str = Field(description="address of the picture")
 
 
-class SampleAdded(SampleSeen):
+class AddedSampleInfo(SampleInfo):
     blurred: bool = Field(description="hardly worth keeping")
     seen_before: bool = Field(description="much the same as one of the session's last thirty")
 
 
-class SamplesSeen(BaseModel):
+class SamplePage(BaseModel):
     total: int = Field(description="how many there are, of which these are a part")
-    samples: list[SampleSeen]
+    samples: list[SampleInfo]
 
 
-class Relabelling(Given):
+class RelabelRequest(RequestBody):
     label: Label
 
 
-class ReadAgain(BaseModel):
+class SamplePrediction(BaseModel):
     id: str
     label: str
     read_as: str | None
-    confidence: Share
+    confidence: Fraction
 
 
 class Confusion(BaseModel):
@@ -165,15 +165,15 @@ class Confusion(BaseModel):
     model: str | None
     labels: list[str]
     counts: list[list[int]] = Field(description="counts[i][j]: samples of labels[i] read as labels[j], or not at all")
-    samples: list[ReadAgain]
+    samples: list[SamplePrediction]
     left_out: int = Field(description="older samples that were not read")
 
 
-class LearnAsked(Given):
+class LearnRequest(RequestBody):
     task: TaskName
 
 
-class JobSeen(BaseModel):
+class JobInfo(BaseModel):
     """A training."""
 
     id: str
@@ -181,7 +181,7 @@ class JobSeen(BaseModel):
     state: Literal["running", "done", "failed", "cancelled"]
     started: str
     stage: str = ""
-    progress: Share = 0.0
+    progress: Fraction = 0.0
     left_s: float | None = Field(None, description="seconds")
     error: str | None = Field(None, description="why it failed")
     result: dict[str, Any] | None = Field(
@@ -189,18 +189,18 @@ class JobSeen(BaseModel):
     )
 
     @classmethod
-    def of(cls, job: Job) -> "JobSeen":
-        said = job.said
-        result = {key: value for key, value in said.items() if key != "ended"} if "published" in said else None
+    def of(cls, job: Job) -> "JobInfo":
+        report = job.report
+        result = {key: value for key, value in report.items() if key != "ended"} if "published" in report else None
         return cls(
             id=job.id,
             task=job.task,
             state=job.state,  # type: ignore[arg-type]
             started=job.started,
-            stage=str(said.get("stage", "")),
-            progress=min(1.0, max(0.0, float(said.get("progress", 1.0 if result else 0.0)))),
-            left_s=said.get("left_s"),
-            error=said.get("error") if job.state == "failed" else None,
+            stage=str(report.get("stage", "")),
+            progress=min(1.0, max(0.0, float(report.get("progress", 1.0 if result else 0.0)))),
+            left_s=report.get("left_s"),
+            error=report.get("error") if job.state == "failed" else None,
             result=result,
         )
 

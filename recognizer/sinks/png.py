@@ -16,7 +16,7 @@ def write_png(path: Path, picture: np.ndarray) -> None:
     _, data = cv2.imencode(".png", picture)
     with one_line_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_whole(unfinished_name(path), data.tobytes(), sync=False)
+        files.write_file(unfinished_name(path), data.tobytes(), sync=False)
         files.replace(unfinished_name(path), path)
 
 

@@ -26,13 +26,13 @@ def download(url: str, path: Path, checksum: str) -> Path:
     """Fetch a file, with progress on a terminal: it appears under `path` only when it is whole and has the checksum.
 
     `checksum` is "sha256:…" or "md5:…", or "gunzipped:…" for the SHA-256 of what a .gz holds: the same content is packed
-    in more than one way. What came before a break stays beside `path` (see `part_of`), and the next call fetches only the
+    in more than one way. What came before a break stays beside `path` (see `partial_path`), and the next call fetches only the
     rest, where the server can send it; where the file has changed meanwhile, it is fetched from its start. Returns `path`.
     Raises DownloadError where the address does not give the file, and AssetError where it cannot be stored.
     """
     print(f"Downloading {url}", flush=True)
-    part = part_of(path)
-    with storing(path):
+    part = partial_path(path)
+    with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         while True:
             try:
@@ -51,13 +51,13 @@ def download(url: str, path: Path, checksum: str) -> Path:
                 raise DownloadError(f"{url} {wrong}.")
 
 
-def part_of(path: Path) -> Path:
+def partial_path(path: Path) -> Path:
     """The file that holds what has come of a download so far."""
     return path.with_name(path.name + ".part")
 
 
 @contextmanager
-def storing(path: Path) -> Iterator[None]:
+def storage_errors(path: Path) -> Iterator[None]:
     """Turns the system's refusal to write a file into AssetError, one line with a remedy."""
     try:
         yield

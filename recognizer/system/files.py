@@ -76,7 +76,7 @@ def append(path: Path, data: bytes) -> None:
         os.close(handle)
 
 
-def write_whole(path: Path, data: bytes, *, sync: bool = True) -> None:
+def write_file(path: Path, data: bytes, *, sync: bool = True) -> None:
     """Writes a file that nobody reads yet, to the disk itself where `sync`; where that fails it is gone. Raises OSError."""
     try:
         with open(path, "wb") as file:
@@ -90,7 +90,7 @@ def write_whole(path: Path, data: bytes, *, sync: bool = True) -> None:
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[BufferedRandom]:
+def atomic_file(path: Path) -> Iterator[BufferedRandom]:
     """A file to write that takes its name when the block ends, over what was there, and is gone when it raises.
 
     Makes the folder. Raises OSError.

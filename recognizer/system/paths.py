@@ -9,7 +9,8 @@ MODELS_VARIABLE = "RECOGNIZER_MODELS"
 CAPTURES_VARIABLE = "RECOGNIZER_CAPTURES"
 ASSETS_VARIABLE = "RECOGNIZER_ASSETS"
 DATA_VARIABLE = "RECOGNIZER_DATA"
-MIRRORS_VARIABLE = "RECOGNIZER_MIRRORS"
+SYNC_VARIABLE = "RECOGNIZER_SYNC"
+FORMER_SYNC_VARIABLE = "RECOGNIZER_MIRRORS"
 
 
 def chosen(variable: str) -> str | None:
@@ -48,6 +49,13 @@ def runs() -> Path:
     return ROOT / "runs"
 
 
-def mirrors() -> Path:
-    """The home of the local folders that are synced with URLs: RECOGNIZER_MIRRORS, else runs/mirrors/."""
-    return Path(chosen(MIRRORS_VARIABLE) or runs() / "mirrors")
+def sync_folder() -> Path:
+    """The parent of the local folders that are synced with URLs: RECOGNIZER_SYNC, else runs/sync/.
+
+    RECOGNIZER_MIRRORS and an existing runs/mirrors/, the names of earlier versions, still work.
+    """
+    named = chosen(SYNC_VARIABLE) or chosen(FORMER_SYNC_VARIABLE)
+    if named:
+        return Path(named)
+    former = runs() / "mirrors"
+    return former if former.is_dir() else runs() / "sync"

@@ -63,7 +63,7 @@ class Remote:
         try:
             yield
         except Exception as error:  # each file system raises what its library raises
-            said = " ".join(str(error).split()) or type(error).__name__
+            reason = " ".join(str(error).split()) or type(error).__name__
             raise SyncError(
-                f"{self.url} cannot be used ({said}). See that it can be reached, and try again."
+                f"{self.url} cannot be used ({reason}). See that it can be reached, and try again."
             ) from error

@@ -47,13 +47,13 @@ class SyncState:
 
 
 def local_folder(text: str, home: Path | None = None) -> Path:
-    """The folder that a path or a URL names; that of a URL lies below `home`, RECOGNIZER_MIRRORS or runs/mirrors/.
+    """The folder that a path or a URL names; that of a URL lies below `home`, RECOGNIZER_SYNC or runs/sync/.
 
     Raises SyncError where it cannot be made. Nothing is pulled yet.
     """
     if not is_url(text):
         return Path(text)
-    home = home or paths.mirrors()
+    home = home or paths.sync_folder()
     url = text.rstrip("/")
     folder = home / f"{re.sub(r'[^A-Za-z0-9]+', '-', url)[-40:].strip('-')}-{short_digest(url.encode())}"
     if not is_synced(folder):
@@ -99,7 +99,7 @@ def _pull_quietly(pull: Callable[[], None]) -> None:
         pull()
 
 
-def mark_as_ours(remote: Remote, known: frozenset[str]) -> None:
+def write_marker(remote: Remote, known: frozenset[str]) -> None:
     """Before the first push, leave a file at the URL by which an emptied place is told from a wrong address."""
     if not known:
         remote.put(MARK, b"Samples or models of the webcam recognizer.\n")
@@ -129,5 +129,5 @@ def read_state(folder: Path) -> SyncState:
 
 def write_state(folder: Path, state: SyncState) -> None:
     content = {"url": state.url, "known": sorted(state.known), "current": dict(state.current)}
-    with files.new_file(folder / STATE) as file:
+    with files.atomic_file(folder / STATE) as file:
         file.write((json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from recognizer.errors import RecognizerError, SamplesError, SourceError
-from recognizer.samples.archive import Imported, add_in_batches, import_name
-from recognizer.samples.png import encoded
+from recognizer.samples.archive import ImportResult, add_batches, content_name
+from recognizer.samples.png import encode_png
 from recognizer.samples.sample import Sample, Task, clean_label, folder_name, new_sample, new_session
 from recognizer.samples.store import Samples
 from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
@@ -19,7 +19,7 @@ from recognizer.values import Box, Frame, Region
 Find = Callable[[Frame], Sequence[Region]]
 
 
-def import_folder(store: Samples, folder: Path, task: str, find: Find | None = None) -> Imported:
+def import_folder(store: Samples, folder: Path, task: str, find: Find | None = None) -> ImportResult:
     """Adds the pictures below a folder to a task that is there; the folder around a picture is its label.
 
     In DIR/label/picture all are one session; in DIR/series/label/picture each series is one of its own. `find` gives the
@@ -30,13 +30,13 @@ def import_folder(store: Samples, folder: Path, task: str, find: Find | None = N
         raise SamplesError(f"{folder} is not a folder. Give one that holds a folder of pictures for each label.")
     home = store.task(task)
     paths = _labelled_pictures(folder)
-    store.add_labels(home.name, labels_in(folder))
+    store.add_labels(home.name, folder_labels(folder))
     refused: list[str] = []
-    added = add_in_batches(store, _from_files(home, folder, paths, find, refused))
-    return Imported(added, len(paths) - len(added) - len(refused), refused)
+    added = add_batches(store, _from_files(home, folder, paths, find, refused))
+    return ImportResult(added, len(paths) - len(added) - len(refused), refused)
 
 
-def labels_in(folder: Path) -> list[str]:
+def folder_labels(folder: Path) -> list[str]:
     """The labels of a folder of label/picture. Raises SamplesError where it holds none."""
     return list(dict.fromkeys(clean_label(path.parent.name) for path in _labelled_pictures(folder)))
 
@@ -63,7 +63,7 @@ def _from_files(
         regions = find(frame) if find is not None else ()
         region = max(regions, key=lambda region: region.box.area, default=None)
         whole = Box(0, 0, image_bgr.shape[1], image_bgr.shape[0])
-        png = encoded(image_bgr if region is None else subject.sample_picture(image_bgr, region))
+        png = encode_png(image_bgr if region is None else subject.sample_picture(image_bgr, region))
         series = path.parent.parent.relative_to(folder).as_posix()
         label = clean_label(path.parent.name)
         sample = new_sample(
@@ -73,41 +73,41 @@ def _from_files(
             str(path),
             whole if region is None else region.box,
             hand=None if region is None else region.hand,
-            name=import_name(task.name, series, label, png),
+            name=content_name(task.name, series, label, png),
         )
         yield sample, png
 
 
-SHOWN_TO_TELL = 24  # pictures that are looked at to find out a task's subject
+SUBJECT_PROBE_PICTURES = 24  # pictures that are looked at to find out a task's subject
 
 
 def import_pictures(store: Samples, task: str, folder: Path, subject: str | None = None) -> None:
     """The folder's pictures become samples of the task; where that is new, it is made with `subject`, or what they show."""
     if not folder.is_dir():
         raise SamplesError(f"{folder} is not a folder. Give one that holds a folder of pictures for each label.")
-    labels = labels_in(folder)
-    there = next((one for one in store.tasks() if one.name == task), None)
-    shown = there.subject if there else subject or subject_in(folder)
-    check_shows(task, shown, subject)
-    with subject_of(shown).picture_finder() as find:
-        if there is None:
-            store.create_task(task, shown, labels)
+    labels = folder_labels(folder)
+    existing = next((one for one in store.tasks() if one.name == task), None)
+    subject_name = existing.subject if existing else subject or detect_subject(folder)
+    check_subject(task, subject_name, subject)
+    with subject_of(subject_name).picture_finder() as find:
+        if existing is None:
+            store.create_task(task, subject_name, labels)
         imported = import_folder(store, folder, task, find)
     for line in imported.refused:
         print(line, file=sys.stderr)
-    if imported.refused and not imported.added and not imported.already_there:
-        if there is None:
+    if imported.refused and not imported.added and not imported.duplicates:
+        if existing is None:
             store.delete_task(task)
         raise SamplesError(f"None of the pictures in {folder} can be read.")
 
 
-def check_shows(task: str, shown: str, asked: str | None) -> None:
+def check_subject(task: str, subject_name: str, requested: str | None) -> None:
     """Raises SamplesError where another subject is asked for than the task shows."""
-    if asked not in (None, shown):
-        raise SamplesError(f"The task {task} shows a {shown}, not a {asked}. Leave out --subject.")
+    if requested not in (None, subject_name):
+        raise SamplesError(f"The task {task} shows a {subject_name}, not a {requested}. Leave out --subject.")
 
 
-def subject_in(folder: Path) -> str:
+def detect_subject(folder: Path) -> str:
     """The first subject that is found in most of the pictures, else one that is a whole picture. Raises AssetError."""
     frames = _some_frames(folder)
     for subject in SUBJECTS.values():
@@ -121,7 +121,7 @@ def _some_frames(folder: Path) -> list[Frame]:
     """Some of the folder's pictures, evenly chosen, without those that cannot be read."""
     paths = sorted(path for path in folder.glob("**/*/*") if path.suffix.lower() in PICTURE_SUFFIXES)
     frames = []
-    for place in np.unique(np.linspace(0, len(paths) - 1, SHOWN_TO_TELL).astype(int)):
+    for place in np.unique(np.linspace(0, len(paths) - 1, SUBJECT_PROBE_PICTURES).astype(int)):
         with contextlib.suppress(RecognizerError):  # reported when it is imported
             frames.append(Frame(read_image(paths[place]), 0, 0.0, paths[place].name))
     return frames

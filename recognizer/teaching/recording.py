@@ -8,7 +8,7 @@ import numpy as np
 from recognizer.samples.sample import NOTHING, Sample, Task
 from recognizer.values import Observation, Region
 
-SIMILAR_KEPT = 30  # thumbnails of the last samples, for the hint that a new one shows nothing new
+RECENT_THUMBNAILS = 30  # thumbnails of the last samples, for the hint that a new one shows nothing new
 
 
 WORD_KEYS = "123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # of labels that are no single character
@@ -51,7 +51,7 @@ def _own_keys(words: Sequence[str]) -> dict[str, str]:
     return own if len(own) == len(characters) else {}
 
 
-def shown_region(observation: Observation) -> Region | None:
+def main_region(observation: Observation) -> Region | None:
     """What is being held to the camera: the largest region that was found, the nearer to the middle the better."""
     height, width = observation.frame.image_bgr.shape[:2]
 

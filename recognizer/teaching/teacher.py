@@ -21,7 +21,7 @@ from recognizer.samples.store import Samples
 from recognizer.subjects.catalogue import SUBJECTS, subject_of
 from recognizer.subjects.subject import Input
 from recognizer.tasks import task_to_record
-from recognizer.teaching.recording import SIMILAR_KEPT, Recording, label_keys, shown_region
+from recognizer.teaching.recording import RECENT_THUMBNAILS, Recording, label_keys, main_region
 from recognizer.teaching.training_process import BackboneProcess, Preparation, Training, TrainingProcess
 from recognizer.values import Frame, Observation, Region
 
@@ -45,7 +45,7 @@ class FormLine(StrEnum):
 
 
 @dataclass
-class NewTask:
+class NewTaskForm:
     """The form that makes a task, or adds labels to one: one line after the other is typed, Enter goes on."""
 
     typed: dict[FormLine, str] = field(default_factory=lambda: dict.fromkeys(FormLine, ""))
@@ -84,7 +84,7 @@ class Teacher:
         """
         self.say = say
         self.recording: Recording | None = None
-        self.form: NewTask | None = None
+        self.form: NewTaskForm | None = None
         self.training: Training | None = None
         self.progress: dict[str, Any] = {}
         self.result: dict[str, Any] | None = None  # of the last training, until a key is pressed
@@ -136,7 +136,7 @@ class Teacher:
             self.recording = None
             self.start_training()
         elif key in (BACKSPACE, DELETE):
-            self._take_back(recording)
+            self._undo_burst(recording)
         else:
             label = recording.keys.get(key) or recording.keys.get(key.upper())
             if label is None:
@@ -152,7 +152,7 @@ class Teacher:
             recording.label, recording.burst = label, []
         recording.pressed_s, recording.wanted = now_s, True  # a slow camera's next frame comes when that is over
 
-    def _take_back(self, recording: Recording) -> None:
+    def _undo_burst(self, recording: Recording) -> None:
         count = len(recording.burst)
         try:
             self._samples.undo(recording.burst)
@@ -166,9 +166,9 @@ class Teacher:
 
     def write(self, observation: Observation) -> None:
         """See one frame: keep a sample where one is wanted, and follow the training."""
-        self._make_ready()
+        self._prepare_backbone()
         if self.training is not None:
-            self._follow(self.training)
+            self._update_training(self.training)
         if self.recording is not None:
             self._record(self.recording, observation)
 
@@ -180,7 +180,7 @@ class Teacher:
         if now_s - max(recording.pressed_s, recording.until_s) > REPEAT_S:
             recording.wanted = False
         due = recording.wanted or now_s < recording.until_s
-        region = shown_region(observation)
+        region = main_region(observation)
         recording.is_without_joints = region is not None and subject_of(recording.task.subject).lacks_joints(region)
         if region is None or recording.is_without_joints or now_s - recording.recorded_s < SAMPLE_EVERY_S:
             return
@@ -189,10 +189,12 @@ class Teacher:
         thumbnail = sharpness.thumbnail(region.crop)
         recording.is_duplicate = sharpness.is_duplicate(thumbnail, recording.thumbnails)
         if due and recording.label is not None:
-            self._keep(recording, recording.label, region, observation.frame, thumbnail)
+            self._save_sample(recording, recording.label, region, observation.frame, thumbnail)
             recording.recorded_s, recording.wanted = now_s, False
 
-    def _keep(self, recording: Recording, label: str, region: Region, frame: Frame, thumbnail: np.ndarray) -> None:
+    def _save_sample(
+        self, recording: Recording, label: str, region: Region, frame: Frame, thumbnail: np.ndarray
+    ) -> None:
         try:
             if label not in recording.task.labels:
                 recording.task = self._samples.add_labels(recording.task.name, [label])
@@ -203,14 +205,14 @@ class Teacher:
             return
         recording.burst.append(sample)
         recording.counts[label] = recording.counts.get(label, 0) + 1
-        recording.thumbnails = [*recording.thumbnails, thumbnail][-SIMILAR_KEPT:]
+        recording.thumbnails = [*recording.thumbnails, thumbnail][-RECENT_THUMBNAILS:]
 
     # a new task
 
     def start_form(self) -> None:
-        self.result, self.form = None, NewTask()
+        self.result, self.form = None, NewTaskForm()
 
-    def _type(self, form: NewTask, key: str) -> None:
+    def _type(self, form: NewTaskForm, key: str) -> None:
         if key == ESC:
             self.form = None
         elif key in (BACKSPACE, DELETE):
@@ -223,7 +225,7 @@ class Teacher:
         elif key.isprintable():
             form.typed[form.line] += key
 
-    def _next_line(self, form: NewTask) -> None:
+    def _next_line(self, form: NewTaskForm) -> None:
         *_, last = lines = [*FormLine]
         if not form.typed[form.line].strip():
             self.say(f"type the {form.line} first")
@@ -232,15 +234,15 @@ class Teacher:
         else:
             self._make(form)
 
-    def _make(self, form: NewTask) -> None:
+    def _make(self, form: NewTaskForm) -> None:
         """The form's task; the labels join those of a task that is there already and shows the same subject."""
         name, labels = form.name, form.labels.split(",")
         try:
             if name in {*self._models.tasks(), *(task.name for task in self._samples.tasks())}:
-                there = task_to_record(self._samples, self._models, name)
-                if there.subject != form.subject:
+                existing = task_to_record(self._samples, self._models, name)
+                if existing.subject != form.subject:
                     raise SamplesError(
-                        f"The task {name} is there already and shows a {there.subject}. Type another name."
+                        f"The task {name} is there already and shows a {existing.subject}. Type another name."
                     )
                 self._samples.add_labels(name, [label for label in labels if label.strip()])
             else:
@@ -255,7 +257,7 @@ class Teacher:
 
     # training
 
-    def _make_ready(self) -> None:
+    def _prepare_backbone(self) -> None:
         """The first training of things would take longer to make what they are learned on than to learn them."""
         will_learn = self.form is not None or self.recording is not None or self._live.folder is None
         subject = SUBJECTS.get(self.form.subject) if self.form else self._live.subject
@@ -270,7 +272,7 @@ class Teacher:
         self.progress = {"stage": "starting", "progress": 0.0}
         self.training = self._train(self._live.task, self._models, self._samples)
 
-    def _follow(self, training: Training) -> None:
+    def _update_training(self, training: Training) -> None:
         self.progress = training.poll()
         if not self.progress.get("ended"):
             return

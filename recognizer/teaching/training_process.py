@@ -46,12 +46,12 @@ class TrainingProcess:
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._errors: list[str] = []
         self._last: dict[str, Any] = {"stage": "starting", "progress": 0.0}
-        self._readers = [
+        self._threads = [
             threading.Thread(target=self._read_lines, name="training-lines", daemon=True),
             threading.Thread(target=self._read_errors, name="training-errors", daemon=True),
         ]
-        for reader in self._readers:
-            reader.start()
+        for thread in self._threads:
+            thread.start()
 
     def _read_lines(self) -> None:
         assert self._process.stdout is not None
@@ -66,13 +66,13 @@ class TrainingProcess:
         """The last line as it was written; with "ended" once the process is gone, and "error" where it failed."""
         while not self._lines.empty():
             try:
-                said = json.loads(self._lines.get())
+                report = json.loads(self._lines.get())
             except ValueError:
                 continue
-            if isinstance(said, dict):
-                self._last = {**said}
+            if isinstance(report, dict):
+                self._last = {**report}
         code = self._process.poll()
-        if code is None or any(reader.is_alive() for reader in self._readers) or not self._lines.empty():
+        if code is None or any(thread.is_alive() for thread in self._threads) or not self._lines.empty():
             return self._last
         if "published" not in self._last:
             why = self._errors[-1] if self._errors else f"it ended with code {code}"
@@ -82,8 +82,8 @@ class TrainingProcess:
     def cancel(self) -> None:
         """Ask it to stop, and wait until it has."""
         stop(self._process)
-        for reader in self._readers:
-            reader.join()
+        for thread in self._threads:
+            thread.join()
         for stream in (self._process.stdout, self._process.stderr):
             if stream is not None:
                 stream.close()

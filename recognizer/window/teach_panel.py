@@ -21,7 +21,7 @@ from recognizer.overlay.drawing import (
 from recognizer.overlay.text import draw_text_any, text_width_any
 from recognizer.subjects.catalogue import SUBJECTS
 from recognizer.teaching.recording import Recording
-from recognizer.teaching.teacher import FormLine, NewTask, Teacher
+from recognizer.teaching.teacher import FormLine, NewTaskForm, Teacher
 from recognizer.values import Box
 
 COLUMN_ROWS = 13  # labels under each other before another column begins
@@ -82,7 +82,7 @@ def draw_recording(picture: np.ndarray, recording: Recording, scale: Scale) -> B
     return place
 
 
-def draw_form(picture: np.ndarray, form: NewTask, scale: Scale) -> Box | None:
+def draw_form(picture: np.ndarray, form: NewTaskForm, scale: Scale) -> Box | None:
     """The lines of a new task; the one that is typed has a cursor."""
     rows = []
     for line, typed in form.typed.items():
@@ -110,7 +110,7 @@ def draw_result(picture: np.ndarray, result: dict[str, Any], scale: Scale) -> Bo
     for label, counts in result.get("per_label", {}).items():
         shares = [_share(counts[when] / counts["of"]) if counts.get("of") else "–" for when in ("before", "after")]
         rows.append((label, "  ".join(shares), PAPER))
-    confused = [f"{meant} read as {said}" for said, meant, *_ in result.get("confused", [])][:3]
+    confused = [f"{meant} read as {report}" for report, meant, *_ in result.get("confused", [])][:3]
     notes = str(result["why"]) if result.get("why") else ", ".join(confused)
     return _draw_table(picture, title, rows, notes, "u goes back · Esc closes", scale)
 

@@ -13,7 +13,16 @@ import numpy as np
 import pytest
 
 from recognizer.cli import command, main
-from recognizer.commands import FORMER, WINDOW, WORDS, evaluate, other_process, read, train, workshop
+from recognizer.commands import (
+    COMMANDS,
+    DEFAULT_COMMAND,
+    RENAMED_COMMANDS,
+    evaluate,
+    other_process,
+    read,
+    train,
+    workshop,
+)
 from recognizer.finders.writing import WritingFinder
 from recognizer.pipeline import Pipeline
 from recognizer.registry.card import CARD
@@ -74,12 +83,12 @@ def error_line(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 
 def test_every_word_has_its_file_and_help_names_them_all(capsys: pytest.CaptureFixture[str]) -> None:
-    for name in (WINDOW, *WORDS):
+    for name in (DEFAULT_COMMAND, *COMMANDS):
         assert callable(command(name).run)
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     printed = capsys.readouterr().out
-    assert [word for word in WORDS if f"\n  {word} " not in printed] == []
+    assert [word for word in COMMANDS if f"\n  {word} " not in printed] == []
     assert "example:" in printed
 
 
@@ -115,11 +124,11 @@ def test_a_wrong_word_is_answered_with_the_nearest(
 
 def test_a_word_like_no_other_is_answered_with_all(capsys: pytest.CaptureFixture[str]) -> None:
     line = error_line(capsys, "xyzzy")
-    assert line == f"python -m recognizer knows no word 'xyzzy'. Words: {', '.join(WORDS)}.\n"
+    assert line == f"python -m recognizer knows no word 'xyzzy'. Words: {', '.join(COMMANDS)}.\n"
     assert "Words: list, new." in error_line(capsys, "tasks", "--models")
 
 
-@pytest.mark.parametrize(("former", "now"), FORMER.items())
+@pytest.mark.parametrize(("former", "now"), RENAMED_COMMANDS.items())
 def test_a_former_word_is_answered_with_the_one_of_today(
     former: str, now: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -150,7 +159,11 @@ def test_what_trains_is_handed_to_another_process_with_its_exit_code(
 
 def test_every_word_that_is_listed_is_handed_over(processes: Processes) -> None:
     processes.ends = [0] * 100
-    for group, words in (("train", train.WORDS), ("evaluate", evaluate.WORDS), ("workshop", workshop.WORDS)):
+    for group, words in (
+        ("train", train.SUBCOMMANDS),
+        ("evaluate", evaluate.SUBCOMMANDS),
+        ("workshop", workshop.SUBCOMMANDS),
+    ):
         for word in words:
             assert main([group, word]) == 0
             assert processes.started[-1][-1] == word

@@ -46,7 +46,7 @@ def versions(**installed):
 
 
 def test_report_is_a_line_each_and_zero_when_digits_can_be_recognised(models, no_cameras, tmp_path, capsys):
-    assert doctor.report(ModelStore(models), (tmp_path,)) == 0
+    assert doctor.print_checks(ModelStore(models), (tmp_path,)) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(doctor.checks(ModelStore(models), (tmp_path,))) + 1
     assert all(line.startswith(("ok    ", "note  ")) for line in lines[:-1])
@@ -57,7 +57,7 @@ def test_report_is_a_line_each_and_zero_when_digits_can_be_recognised(models, no
 
 def test_report_is_one_when_digits_cannot_be_recognised(models, no_cameras, capsys):
     (models / "digits" / "1" / "model.tflite").unlink()
-    assert doctor.report(ModelStore(models)) == 1
+    assert doctor.print_checks(ModelStore(models)) == 1
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line.startswith("FAIL")] == [line for line in lines if "model.tflite" in line]
     assert lines[-1].startswith("1 to mend")
@@ -68,7 +68,7 @@ def test_report_prints_where_the_console_knows_only_ascii(models, no_cameras, tm
     monkeypatch.setattr(sys, "stdout", console)
     folder = tmp_path / "Größe"
     folder.mkdir()
-    doctor.report(ModelStore(models), (folder,))
+    doctor.print_checks(ModelStore(models), (folder,))
     console.flush()
     assert b"Gr\\xf6\\xdfe is empty" in console.buffer.getvalue()
 

@@ -19,7 +19,7 @@ from recognizer.subjects.box import BOX, BoxSubject
 from recognizer.subjects.subject import Subject
 from recognizer.values import Box, Frame, Region
 
-WORDS = ["ok", "नमस्ते", "שלום", "👍"]
+LABELS = ["ok", "नमस्ते", "שלום", "👍"]
 
 
 @pytest.fixture
@@ -27,9 +27,9 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Samples:
     """Where the commands look, with the task "signs" and three samples of each of its labels."""
     monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path / "captures"))
     monkeypatch.chdir(tmp_path)
-    assert tasks.run(["new", "signs", "--subject", "box", "--labels", ",".join(WORDS)]) == 0
+    assert tasks.run(["new", "signs", "--subject", "box", "--labels", ",".join(LABELS)]) == 0
     made = default_samples()
-    for label in WORDS:
+    for label in LABELS:
         for seed in range(3):
             add(made, label, seed)
     return made
@@ -59,7 +59,7 @@ def test_list(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
     assert "       3  नमस्ते" in out
     assert samples.run(["list", "signs", "--json"]) == 0
     (line,) = map(json.loads, capsys.readouterr().out.splitlines())
-    assert line == {"task": "signs", "region": "box", "samples": 12, "sessions": 1, "labels": dict.fromkeys(WORDS, 3)}
+    assert line == {"task": "signs", "region": "box", "samples": 12, "sessions": 1, "labels": dict.fromkeys(LABELS, 3)}
     with pytest.raises(SamplesError, match="No task mugs"):
         samples.run(["list", "mugs"])
 
@@ -114,7 +114,7 @@ def test_delete(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
     samples.run(["delete", "signs", "--label", "ok", "--sample", store.read()[0].path])
     assert store.counts("signs")["ok"] == 2
     samples.run(["delete", "signs", "--label", "ok"])
-    assert store.task("signs").labels == tuple(WORDS[1:])
+    assert store.task("signs").labels == tuple(LABELS[1:])
     samples.run(["delete", "signs", "--all"])
     assert store.tasks() == []
     assert capsys.readouterr().out.splitlines()[-1] == "Deleted 9 samples of signs"
@@ -124,7 +124,7 @@ def test_merge(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
     tasks.run(["new", "others", "--subject", "box", "--labels", "mug"])
     assert samples.run(["merge", "signs", "others"]) == 0
     assert "Moved 12 samples of signs into others" in capsys.readouterr().out
-    assert store.counts("others") == {"mug": 0, **dict.fromkeys(WORDS, 3)}
+    assert store.counts("others") == {"mug": 0, **dict.fromkeys(LABELS, 3)}
     with pytest.raises(SamplesError, match="No task signs"):
         samples.run(["merge", "signs", "others"])
 

@@ -198,7 +198,7 @@ def test_a_model_is_read_back_by_both(models: tuple[ModelWriter, ModelWriter]) -
         assert reader.store.versions("things") == [version]
         assert reader.store.has("things")
         assert not reader.store.has("others")
-    assert two.store.newest("things", "box") == two.store.current("things")
+    assert two.store.newest_version("things", "box") == two.store.current("things")
 
 
 def test_what_raises_while_it_is_written_is_not_published(models: tuple[ModelWriter, ModelWriter]) -> None:
@@ -222,7 +222,7 @@ def test_one_goes_back_to_the_version_before_for_both(models: tuple[ModelWriter,
     assert two.store.rollback("things") == first
     one.look()
     assert one.content() == b"first"
-    one.store.point_to("things", second)
+    one.store.set_current("things", second)
     two.look()
     assert two.content() == b"second"
 

@@ -24,7 +24,7 @@ from recognizer.registry import card as registry_card
 from recognizer.registry.synced import default_models, open_models
 from recognizer.samples.sample import JOINTS, Sample, new_sample
 from recognizer.samples.synced import default_samples
-from recognizer.samples.table import as_table, parsed_table
+from recognizer.samples.table import as_table, parse_table
 from recognizer.sources import decoding
 from recognizer.subjects.paper import PAPER
 from recognizer.values import Box, Frame, Hand
@@ -282,7 +282,7 @@ def samples(draw: st.DrawFn) -> Sample:
 @fuzz
 @given(written=st.lists(samples(), max_size=3))
 def test_samples_are_read_as_they_were_written(written: list[Sample]) -> None:
-    again = parsed_table(as_table(written))
+    again = parse_table(as_table(written))
     assert as_table(sample for sample in again if isinstance(sample, Sample)) == as_table(written)
     assert len(again) == len(written)
 
@@ -296,7 +296,7 @@ DIGITS = b"9" * 60
 @example(data=DIGITS, place=ROW.rindex(b",") + 1, length=0)
 @example(data=b'\xff\x00\r\n,,,,,,,,\n"', place=0, length=0)
 def test_a_damaged_table_is_read_as_far_as_it_goes(data: bytes, place: int, length: int) -> None:
-    for found in parsed_table(ROW[:place] + data + ROW[place + length :]):
+    for found in parse_table(ROW[:place] + data + ROW[place + length :]):
         if isinstance(found, Sample):
             assert found.landmarks is None or np.isfinite(found.landmarks).all()
         else:

@@ -49,7 +49,7 @@ def publish_joints(models: Path) -> Path:
     FeatureStatistics(np.zeros((len(LABELS), pose.SIZE), np.float32), np.eye(pose.SIZE, dtype=np.float32)).save(
         folder / "features.npz"
     )
-    open_models(models).point_to("letters", "2")
+    open_models(models).set_current("letters", "2")
     return folder
 
 
@@ -114,14 +114,14 @@ def test_a_version_beside_that_does_not_fit_says_nothing(tmp_path, digits, card)
 
 
 def test_the_newest_version_of_a_kind(tmp_path, digits):
-    assert open_models(tmp_path).newest("letters", "pixels") is None
+    assert open_models(tmp_path).newest_version("letters", "pixels") is None
     publish_pixels(tmp_path, digits, "1")
     newer = publish_pixels(tmp_path, digits, "3")
     publish_joints(tmp_path)
     publish_pixels(tmp_path, digits, ".draft-4")
     (publish_pixels(tmp_path, digits, "5") / "card.json").write_text("no card")
-    assert open_models(tmp_path).newest("letters", "pixels") == newer
-    assert open_models(tmp_path).newest("rps", "pixels") is None
+    assert open_models(tmp_path).newest_version("letters", "pixels") == newer
+    assert open_models(tmp_path).newest_version("rps", "pixels") is None
 
 
 def test_a_hand_held_into_the_box_gets_its_label_from_the_camera_to_the_screen(tmp_path, digits):

@@ -61,7 +61,7 @@ class Opener:
 
 def publish(models: Path, task: str, version: str) -> None:
     (models / task / version).mkdir(parents=True)
-    open_models(models).point_to(task, version)
+    open_models(models).set_current(task, version)
 
 
 def label(live: LivePipeline) -> str | None:

@@ -197,7 +197,7 @@ def test_a_running_program_hears_of_it(machines, monkeypatch):
 
 
 def test_settings_and_options_take_a_url(url, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("RECOGNIZER_MIRRORS", str(tmp_path / "here"))
+    monkeypatch.setenv("RECOGNIZER_SYNC", str(tmp_path / "here"))
     monkeypatch.setenv("RECOGNIZER_MODELS", url + "/models")
     monkeypatch.setenv("RECOGNIZER_CAPTURES", url + "/samples")
     assert synced_folder.is_synced(default_models().folder)
@@ -225,7 +225,7 @@ def test_a_url_that_cannot_be_used_is_one_line(tmp_path):
 
 
 def test_a_url_is_not_asked_before_something_is_read(tmp_path, monkeypatch):
-    monkeypatch.setenv("RECOGNIZER_MIRRORS", str(tmp_path))
+    monkeypatch.setenv("RECOGNIZER_SYNC", str(tmp_path))
     samples = open_samples("nosuch://bucket/samples")
     assert isinstance(samples, SyncedSamples)
     for read in (

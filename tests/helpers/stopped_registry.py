@@ -31,7 +31,7 @@ def publish(models: Path, note: str = "new") -> None:
 def in_use(models: Path) -> str:
     """What the current model says of itself, or what is wrong with it."""
     folder = open_models(models).current(TASK)
-    note = str(card.read_card(folder).others["note"])
+    note = str(card.read_card(folder).unknown_fields["note"])
     whole = (folder / "model.tflite").read_bytes() == note.encode() * 5000
     return note if whole else f"{folder.name} is not whole"
 

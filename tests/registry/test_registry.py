@@ -37,7 +37,7 @@ def test_what_is_published_is_current_and_whole(tmp_path: Path) -> None:
 def test_versions_of_one_second_get_names_of_their_own(tmp_path: Path) -> None:
     folders = [publish(tmp_path, note=str(count)) for count in range(4)]
     assert len(set(folders)) == 4
-    assert [registry_card.read_card(folder).others["note"] for folder in folders] == ["0", "1", "2", "3"]
+    assert [registry_card.read_card(folder).unknown_fields["note"] for folder in folders] == ["0", "1", "2", "3"]
     assert open_models(tmp_path).current("digits") == folders[-1]
 
 
@@ -77,7 +77,7 @@ def test_a_pointer_that_cannot_be_replaced_stays_and_leaves_no_leftovers(
 
     monkeypatch.setattr(files.os, "replace", refuse)
     with pytest.raises(ModelError, match="disk full.*Free some space"):
-        open_models(tmp_path).point_to("digits", "another")
+        open_models(tmp_path).set_current("digits", "another")
     assert names_in(tmp_path / "digits") == sorted([first.name, "current.json"])
     assert open_models(tmp_path).current("digits") == first
 
@@ -165,7 +165,7 @@ def test_a_card_of_another_version_of_the_program_is_written_as_it_was(tmp_path:
     content = {"labels": ["a"], "kind": "pose", "rejection": {"min_confidence": 0.5, "max_distance": 3.0}, "later": [1]}
     card = registry_card.ModelCard.from_json(content, "card.json", "")
     assert card.rejection == registry_card.Thresholds(0.5, 3.0)
-    assert card.others == {"later": [1]}
+    assert card.unknown_fields == {"later": [1]}
     registry_card.write_card(card, tmp_path)
     assert json.loads((tmp_path / registry_card.CARD).read_text()) == content
 

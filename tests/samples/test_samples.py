@@ -317,7 +317,7 @@ def test_a_disk_that_is_full_while_the_table_is_written_anew_changes_nothing(
     store = a_store(tmp_path, count=3)
     store.create_task("others", "hand", ["ok", "stop"])
     own = store.read()
-    real_write = files.write_whole
+    real_write = files.write_file
 
     def refuse(path: Path, data: bytes, *, sync: bool = True) -> None:
         if path.name == "samples.csv":
@@ -325,7 +325,7 @@ def test_a_disk_that_is_full_while_the_table_is_written_anew_changes_nothing(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         real_write(path, data, sync=sync)
 
-    monkeypatch.setattr(files, "write_whole", refuse)
+    monkeypatch.setattr(files, "write_file", refuse)
     with pytest.raises(SamplesError, match="No space left"):
         {
             "undo": lambda: store.undo(own[1:]),

@@ -14,13 +14,13 @@ from recognizer.errors import SamplesError
 from recognizer.samples import archive as samples_archive
 from recognizer.samples import png as samples_png
 from recognizer.samples.archive import export_zip, import_zip
-from recognizer.samples.png import encoded
+from recognizer.samples.png import encode_png
 from recognizer.samples.sample import Sample, new_sample
 from recognizer.samples.store import Samples
 from recognizer.samples.table import as_table
 from recognizer.samples.verify import verify
 from recognizer.system import files
-from recognizer.teaching.import_pictures import import_folder, labels_in
+from recognizer.teaching.import_pictures import folder_labels, import_folder
 from recognizer.values import Box, Frame, Hand, Region
 
 CARD = '{"region": "hand", "labels": ["ok"]}'
@@ -61,7 +61,7 @@ def test_a_zip_brings_all_to_another_store(tmp_path: Path) -> None:
     own = fill(here)
     assert export_zip(here, tmp_path / "all.zip") == []
     imported = import_zip(there, tmp_path / "all.zip")
-    assert (len(imported.added), imported.already_there, imported.refused) == (5, 0, [])
+    assert (len(imported.added), imported.duplicates, imported.refused) == (5, 0, [])
     assert [(t.name, t.subject, t.labels) for t in there.tasks()] == [
         (t.name, t.subject, t.labels) for t in here.tasks()
     ]
@@ -71,7 +71,7 @@ def test_a_zip_brings_all_to_another_store(tmp_path: Path) -> None:
     assert verify(there) == []
 
     again = import_zip(there, tmp_path / "all.zip")
-    assert (len(again.added), again.already_there) == (0, 5)
+    assert (len(again.added), again.duplicates) == (0, 5)
     assert len(there.read()) == 5
 
 
@@ -138,7 +138,7 @@ def test_a_zip_writes_nothing_outside_of_the_store(tmp_path: Path, path: str, la
     good = ROW.format(path="signs/first/ok/good.png", label="ok", task="signs")
     rows = good + ROW.format(path=path, label=label, task=task)
     members = {"signs/task.json": CARD, "../task.json": CARD, "/etc/task.json": CARD, "con/task.json": CARD}
-    pictures = {"signs/first/ok/good.png": encoded(a_picture()), path: encoded(a_picture(1))}
+    pictures = {"signs/first/ok/good.png": encode_png(a_picture()), path: encode_png(a_picture(1))}
     store = Samples(tmp_path / "deep" / "captures")
     imported = import_zip(store, a_zip(tmp_path / "evil.zip", rows, {**members, **pictures}))
     assert (len(imported.added), len(imported.refused)) == (1, 1)
@@ -171,7 +171,7 @@ def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     rows = ROW.format(path=name, label="ok", task="signs")
     store = Samples(tmp_path / "captures")
 
-    png = bytearray(encoded(a_picture()))
+    png = bytearray(encode_png(a_picture()))
     png[16:24] = (60_000).to_bytes(4, "big") * 2  # a picture that says it has 3.6 gigapixels, with its checksum
     png[29:33] = zlib.crc32(png[12:29]).to_bytes(4, "big")
     imported = import_zip(store, a_zip(tmp_path / "wide.zip", rows, {"signs/task.json": CARD, name: bytes(png)}))
@@ -198,7 +198,7 @@ def test_what_is_no_zip_of_samples_is_told(tmp_path: Path) -> None:
     with pytest.raises(SamplesError, match="no zip that can be read"):
         import_zip(store, tmp_path / "text.zip")
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
-        archive.writestr("ok/a.png", encoded(a_picture()))
+        archive.writestr("ok/a.png", encode_png(a_picture()))
     with pytest.raises(SamplesError, match="holds no samples.csv. Unpack it and import the folder"):
         import_zip(store, tmp_path / "other.zip")
     with pytest.raises(SamplesError, match="cannot be read: No such file"):
@@ -238,15 +238,15 @@ def test_a_folder_of_labels_is_imported_once(tmp_path: Path) -> None:
     (pictures / "ok" / "broken.png").write_text("no picture")
     store = Samples(tmp_path / "captures")
     store.create_task("signs", "box", ["ok", "stop"])
-    assert labels_in(pictures) == ["ok", "שלום"]
+    assert folder_labels(pictures) == ["ok", "שלום"]
     imported = import_folder(store, pictures, "signs")
-    assert (len(imported.added), imported.already_there) == (3, 0)
+    assert (len(imported.added), imported.duplicates) == (3, 0)
     assert [line for line in imported.refused if "broken.png is not a picture" in line] == imported.refused
     assert store.counts("signs") == {"ok": 2, "stop": 0, "שלום": 1}
     assert len({sample.session for sample in store.read()}) == 1
     assert np.array_equal(store.picture(store.read()[0]), a_picture(1))
     assert store.read()[0].box == Box(0, 0, 8, 8)
-    assert import_folder(store, pictures, "signs").already_there == 3
+    assert import_folder(store, pictures, "signs").duplicates == 3
     assert len(store.read()) == 3
     assert verify(store) == []
 
@@ -288,7 +288,9 @@ def test_many_pictures_are_imported_in_batches(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(samples_archive, "BATCH", 3)
     here, there = Samples(tmp_path / "here"), Samples(tmp_path / "there")
     here.create_task("signs", "box", ["ok"])
-    here.place([(new_sample("signs", "ok", "first", "x", Box(0, 0, 8, 8)), encoded(a_picture(i))) for i in range(10)])
+    here.place(
+        [(new_sample("signs", "ok", "first", "x", Box(0, 0, 8, 8)), encode_png(a_picture(i))) for i in range(10)]
+    )
     export_zip(here, tmp_path / "all.zip")
     assert len(import_zip(there, tmp_path / "all.zip").added) == 10
     assert there.table().equals(here.table())

@@ -68,7 +68,7 @@ def test_page_and_documents_are_the_same(served):
     try:
         assert served.client.get("/openapi.json").json() == json.loads(json.dumps(alone.openapi()))
     finally:
-        alone.state.service.readers.close()
+        alone.state.app_state.pool.close()
     page = served.client.get("/")
     assert page.text.startswith("<!doctype html>")
     assert page.headers["x-frame-options"] == "DENY"
@@ -137,7 +137,7 @@ def test_streams_grow_stay_survive_and_shrink(served, nodes):
 
         home, before = served.models / "digits", open_models(served.models).current("digits")
         shutil.copytree(before, home / "20990101-000000")
-        open_models(served.models).point_to("digits", "20990101-000000")
+        open_models(served.models).set_current("digits", "20990101-000000")
         for stream in [*alive, *again]:
             until(lambda stream=stream: ask(stream, frame)["model"] == "20990101-000000")
         assert served.client.post("/v1/models/digits/rollback").json()["version"] == before.name
@@ -151,11 +151,11 @@ def test_another_machine_follows_the_same_urls(tmp_path, monkeypatch):
     monkeypatch.setenv("RECOGNIZER_ASSETS", os.environ.get("RECOGNIZER_ASSETS", ""))  # put back at the end
     monkeypatch.setattr(cluster, "find_asset", lambda name: Path(__file__))
     models, captures = ((tmp_path / name).as_uri() for name in ("models", "captures"))
-    monkeypatch.setenv("RECOGNIZER_MIRRORS", str(tmp_path / "here"))
-    build = cluster.builder(ServeSettings(), open_models(models), open_samples(captures))
+    monkeypatch.setenv("RECOGNIZER_SYNC", str(tmp_path / "here"))
+    build = cluster.app_builder(ServeSettings(), open_models(models), open_samples(captures))
     made = []
     monkeypatch.setattr(cluster, "create_app", lambda settings, *stores: made.extend(stores))
-    monkeypatch.setenv("RECOGNIZER_MIRRORS", str(tmp_path / "there"))
+    monkeypatch.setenv("RECOGNIZER_SYNC", str(tmp_path / "there"))
     build()
     assert [url_of(store.folder) for store in made] == [models, captures]
     assert (paths.assets() / "hand_landmarker.task").read_bytes() == Path(__file__).read_bytes()
@@ -169,10 +169,10 @@ def test_a_machine_that_does_not_see_the_folder_is_one_line(tmp_path, monkeypatc
     fake = SimpleNamespace(
         nodes=lambda: nodes, remote=lambda **_: lambda look: task, get=lambda asked: [path.is_file() for path in asked]
     )
-    cluster.check_seen(fake, {"--models": tmp_path / "models"})
+    cluster.check_folders_shared(fake, {"--models": tmp_path / "models"})
     fake.get = lambda asked: [True, False]
     with pytest.raises(SettingsError, match=f"far does not see {re.escape(str(tmp_path / 'models'))}. Give --models"):
-        cluster.check_seen(fake, {"--models": tmp_path / "models"})
+        cluster.check_folders_shared(fake, {"--models": tmp_path / "models"})
     assert not list((tmp_path / "models").iterdir())
 
 

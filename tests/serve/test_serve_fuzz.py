@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from recognizer.errors import SourceError
 from recognizer.serve.problems import Problem
-from recognizer.serve.workers.pictures import picture_of
+from recognizer.serve.workers.pictures import decode_picture
 from tests.helpers.http import jpeg, png, sheet
 from tests.helpers.running_server import Served
 
@@ -90,7 +90,7 @@ def test_no_damaged_picture_makes_the_server_fail(served: Served) -> None:
         for number in range(MUTATIONS):
             data = mutated(kinds[number % len(kinds)], rng)
             try:
-                picture_of(data)
+                decode_picture(data)
             except Problem as problem:
                 statuses[problem.status_code] += 1
             except SourceError:

@@ -155,7 +155,7 @@ def test_a_sign_is_recorded_learned_looked_at_and_cured(served: Served, window: 
 
     before = open_models(served.models).current("shapes").name
     shutil.copytree(served.models / "shapes" / before, served.models / "shapes" / "20990101-000000")
-    open_models(served.models).point_to("shapes", "20990101-000000")
+    open_models(served.models).set_current("shapes", "20990101-000000")
     one(window, ".undo").click()
     until(lambda: before in one(window, ".result .verdict").text)
     assert served.client.get("/v1/models/shapes").json()["current"] == before

@@ -22,10 +22,10 @@ from recognizer.registry.synced import open_models
 from recognizer.samples.synced import default_samples
 from recognizer.serve import guard
 from recognizer.serve.app import create_app
-from recognizer.serve.listening import address, listening
+from recognizer.serve.listener import address, open_listener
 from recognizer.serve.problems import Problem
 from recognizer.serve.settings import ServeSettings
-from recognizer.serve.workers.pictures import picture_of
+from recognizer.serve.workers.pictures import decode_picture
 from tests.helpers.http import jpeg, png, problem, sheet
 from tests.helpers.running_server import Served
 
@@ -33,7 +33,7 @@ TOKEN = "a-token-of-some-length"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><script>alert(1)</script></svg>'
 
 
-class NoReaders:
+class NoPool:
     """Answers nothing: what comes here has passed the guard."""
 
     streams = waiting = 0
@@ -48,7 +48,7 @@ class NoReaders:
 
 def client(tmp_path: Path, host: str = "127.0.0.1", token: str | None = None, **more: Any) -> TestClient:
     settings = ServeSettings(host=host, token=token, **more)
-    app = create_app(settings, open_models(tmp_path), default_samples(), readers=NoReaders())  # type: ignore[arg-type]
+    app = create_app(settings, open_models(tmp_path), default_samples(), pool=NoPool())  # type: ignore[arg-type]
     return TestClient(app, base_url="http://127.0.0.1:8000")
 
 
@@ -254,18 +254,18 @@ def test_what_is_no_picture_is_refused_and_nothing_is_written(served: Served, ki
 
 def test_pictures_that_are_odd_but_whole_are_read() -> None:
     image = np.dstack([sheet(3, 7)] * 3)
-    assert picture_of(jpeg(image)).shape == (360, 480, 3)
-    assert picture_of(jpeg(image) + b"a phone's trailer").shape == (360, 480, 3)
+    assert decode_picture(jpeg(image)).shape == (360, 480, 3)
+    assert decode_picture(jpeg(image) + b"a phone's trailer").shape == (360, 480, 3)
     for kind, options in (("JPEG", {"progressive": True}), ("PNG", {}), ("WEBP", {"lossless": True})):
         for mode in ("RGB", "L"):
             buffer = io.BytesIO()
             Image.fromarray(image).convert(mode).save(buffer, kind, **options)
-            assert picture_of(buffer.getvalue()).shape == (360, 480, 3)
+            assert decode_picture(buffer.getvalue()).shape == (360, 480, 3)
     turned = Image.Exif()
     turned[0x0112] = 6  # the camera was held upright
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", exif=turned)
-    assert picture_of(buffer.getvalue()).shape == (480, 360, 3)
+    assert decode_picture(buffer.getvalue()).shape == (480, 360, 3)
 
 
 @pytest.mark.slow
@@ -316,7 +316,7 @@ def test_the_address_to_open_names_host_port_and_token() -> None:
 
 
 def test_a_port_that_is_taken_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with listening(ServeSettings(port=0)) as taken:
+    with open_listener(ServeSettings(port=0)) as taken:
         assert main(["serve", "--port", str(taken.getsockname()[1])]) == 2
     line = capsys.readouterr().err
     assert "cannot be opened" in line
@@ -324,11 +324,11 @@ def test_a_port_that_is_taken_is_one_line(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_a_failure_within_is_a_problem_too(tmp_path: Path) -> None:
-    class Broken(NoReaders):
+    class Broken(NoPool):
         async def call(self, name: str, *words: Any) -> Any:
             raise ZeroDivisionError
 
-    app = create_app(ServeSettings(), open_models(tmp_path), default_samples(), readers=Broken())  # type: ignore[arg-type]
+    app = create_app(ServeSettings(), open_models(tmp_path), default_samples(), pool=Broken())  # type: ignore[arg-type]
     answering = TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False)
     body = problem(answering.post("/v1/predict?task=digits", content=b"x"), 500)
     assert "ZeroDivisionError" in body["found"]

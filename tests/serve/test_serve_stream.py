@@ -82,7 +82,7 @@ def test_a_published_model_takes_over_in_the_stream(served: Served) -> None:
     shutil.copytree(before, home / "20990101-000000")
     with streaming(served) as stream:
         assert ask(stream, jpeg(sheet(4)))["model"] == before.name
-        open_models(served.models).point_to("digits", "20990101-000000")
+        open_models(served.models).set_current("digits", "20990101-000000")
         answer = until(lambda: (one := ask(stream, jpeg(sheet(4))))["model"] != before.name and one)
         assert answer["text"] == "4"
         assert (

@@ -10,7 +10,7 @@ import pytest
 
 from recognizer.errors import AssetError, DownloadError
 from recognizer.system import download as module
-from recognizer.system.download import download, part_of
+from recognizer.system.download import download, partial_path
 from tests.helpers.local_server import closed_address
 
 CONTENT = gzip.compress(bytes(range(256)) * 40, mtime=0)
@@ -113,7 +113,7 @@ def test_another_part_than_asked_for_is_not_taken(server: Server, begun: Path, s
 
 def test_a_whole_part_is_not_fetched_again(server: Server, path: Path) -> None:
     path.parent.mkdir()
-    part_of(path).write_bytes(CONTENT)
+    partial_path(path).write_bytes(CONTENT)
     assert download(server.url, path, SHA256).read_bytes() == CONTENT
     assert server.ranges == [f"bytes={len(CONTENT)}-"]
 
@@ -121,7 +121,7 @@ def test_a_whole_part_is_not_fetched_again(server: Server, path: Path) -> None:
 @pytest.mark.parametrize("length", [100, len(CONTENT), 2 * len(CONTENT)])
 def test_a_part_of_another_file_is_fetched_anew_from_the_start(server: Server, path: Path, length: int) -> None:
     path.parent.mkdir()
-    part_of(path).write_bytes(bytes(length))
+    partial_path(path).write_bytes(bytes(length))
     assert download(server.url, path, SHA256).read_bytes() == CONTENT
     assert server.ranges == [f"bytes={length}-", None]
 

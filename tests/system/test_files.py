@@ -42,10 +42,10 @@ def test_a_file_that_cannot_be_finished_is_gone(tmp_path: Path, monkeypatch: pyt
     def refuse(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    files.write_whole(tmp_path / "before", b"whole")
+    files.write_file(tmp_path / "before", b"whole")
     monkeypatch.setattr(files.os, "fsync", refuse)
     with pytest.raises(OSError, match="No space"):
-        files.write_whole(tmp_path / "after", b"half")
+        files.write_file(tmp_path / "after", b"half")
     with pytest.raises(OSError, match="No space"):
         files.append(tmp_path / "before", b" and more")
     assert [path.name for path in tmp_path.iterdir()] == ["before"]

@@ -12,7 +12,7 @@ from recognizer.system import paths
         (paths.MODELS_VARIABLE, paths.models, "models"),
         (paths.CAPTURES_VARIABLE, paths.captures, "data/captures"),
         (paths.ASSETS_VARIABLE, paths.assets, "models/assets"),
-        (paths.MIRRORS_VARIABLE, paths.mirrors, "runs/mirrors"),
+        (paths.SYNC_VARIABLE, paths.sync_folder, "runs/sync"),
     ],
 )
 def test_a_variable_names_another_folder(
@@ -37,3 +37,15 @@ def test_data_sets_are_looked_for_in_the_named_folder_first(monkeypatch: pytest.
 
 def test_the_root_is_the_repository() -> None:
     assert Path(__file__).resolve().parents[2] == paths.ROOT
+
+
+def test_names_of_the_sync_folder_from_earlier_versions_still_work(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.delenv(paths.SYNC_VARIABLE, raising=False)
+    monkeypatch.setenv(paths.FORMER_SYNC_VARIABLE, "elsewhere")
+    assert paths.sync_folder() == Path("elsewhere")
+    monkeypatch.delenv(paths.FORMER_SYNC_VARIABLE)
+    (tmp_path / "runs" / "mirrors").mkdir(parents=True)
+    assert paths.sync_folder() == tmp_path / "runs" / "mirrors"

@@ -11,7 +11,7 @@ from recognizer.finders.finder import RegionFinder
 from recognizer.finders.guide_box import guide_box
 from recognizer.samples.store import Samples
 from recognizer.samples.synced import default_samples
-from recognizer.teaching.capture import Captured, capture
+from recognizer.teaching.capture import CaptureCounts, capture
 from recognizer.values import Frame, Region
 from tests.helpers.drawing import as_frame, paper, write
 from tests.helpers.fakes import FakeFinder
@@ -35,14 +35,14 @@ def test_what_is_sharp_and_new_is_kept(tmp_path: Path) -> None:
     store.create_task("things", "box", ["mug"])
     images = [a_thing(0), FLAT, a_thing(0), a_thing(1), a_thing(2), a_thing(3), a_thing(4)]
     frames = [Frame(image, index, index / 30, "film.mp4") for index, image in enumerate(images)]
-    assert capture(store, "things", "mug", frames, Middle(), every=1) == Captured(4, 1, 1, 1)
+    assert capture(store, "things", "mug", frames, Middle(), every=1) == CaptureCounts(4, 1, 1, 1)
     samples = store.read("things")
     assert {sample.source for sample in samples} == {"film.mp4"}
     assert len({sample.session for sample in samples}) == 1
-    assert capture(store, "things", "mug", frames, Middle(), every=3) == Captured(3, 0, 0, 0)
-    assert capture(store, "things", "mug", frames, Middle(), every=1, most=1).kept == 1
-    assert capture(store, "things", "mug", frames, Middle(), every=1, looks=2) == Captured(1, 0, 1, 0)
-    assert capture(store, "things", "mug", frames, FakeFinder([])) == Captured(0, 3, 0, 0)
+    assert capture(store, "things", "mug", frames, Middle(), every=3) == CaptureCounts(3, 0, 0, 0)
+    assert capture(store, "things", "mug", frames, Middle(), every=1, max_samples=1).saved == 1
+    assert capture(store, "things", "mug", frames, Middle(), every=1, max_frames=2) == CaptureCounts(1, 0, 1, 0)
+    assert capture(store, "things", "mug", frames, FakeFinder([])) == CaptureCounts(0, 3, 0, 0)
 
 
 def test_a_hand_without_joints_is_no_sample(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_a_hand_without_joints_is_no_sample(tmp_path: Path) -> None:
     box = guide_box(640, 480)
     finder = FakeFinder([Region(box, a_thing(0)[box.y1 : box.y2, box.x1 : box.x2])])
     frames = [Frame(a_thing(0), index, index / 30, "film.mp4") for index in range(2)]
-    assert capture(store, "signs", "ok", frames, finder, every=1) == Captured(0, 2, 0, 0)
+    assert capture(store, "signs", "ok", frames, finder, every=1) == CaptureCounts(0, 2, 0, 0)
 
 
 def test_the_command_records_from_pictures(

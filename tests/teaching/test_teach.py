@@ -14,7 +14,7 @@ from recognizer.subjects import hands
 from recognizer.subjects.box import BOX
 from recognizer.subjects.subject import Subject
 from recognizer.system import paths
-from recognizer.teaching.recording import label_keys, shown_region
+from recognizer.teaching.recording import label_keys, main_region
 from recognizer.teaching.teacher import Teacher
 from recognizer.teaching.training_process import BackboneProcess, TrainingProcess
 from recognizer.values import Box, Frame, Hand, Observation, Region
@@ -230,7 +230,7 @@ def test_a_shipped_task_gets_its_labels_and_nothing(desk: Desk) -> None:
     version = desk.models.folder / "digits" / "one"
     version.mkdir(parents=True)
     (version / card.CARD).write_text(json.dumps({"labels": [*"0123456789"], "region": "paper"}))
-    desk.models.point_to("digits", "one")
+    desk.models.set_current("digits", "one")
     desk.live.task = "digits"
     desk.teacher.start_recording()
     assert desk.store.task("digits").subject == "paper"
@@ -327,7 +327,7 @@ def test_a_refused_model_is_told_with_the_reason(desk: Desk, training: FakeTrain
 def test_u_goes_back_to_the_model_before(desk: Desk) -> None:
     for version in ("one", "two"):
         (desk.models.folder / "signs" / version).mkdir(parents=True)
-        desk.models.point_to("signs", version)
+        desk.models.set_current("signs", version)
     desk.teacher.undo_model()
     assert desk.said == ["back to one"]
     assert desk.models.current("signs").name == "one"
@@ -398,8 +398,8 @@ def test_the_large_one_in_the_middle_is_meant() -> None:
     frame = Frame(np.zeros((480, 640, 3), np.uint8), 0, 0.0, "camera 0")
     corner = Region(Box(0, 0, 230, 230), np.zeros((1, 1, 3), np.uint8))
     speck = Region(Box(310, 230, 330, 250), np.zeros((1, 1, 3), np.uint8))
-    assert shown_region(Observation(frame, "signs", (corner, HAND, speck))) is HAND
-    assert shown_region(Observation(frame, "signs")) is None
+    assert main_region(Observation(frame, "signs", (corner, HAND, speck))) is HAND
+    assert main_region(Observation(frame, "signs")) is None
 
 
 def run_script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str) -> TrainingProcess:

@@ -59,7 +59,7 @@ def _unpack_emnist(archive: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(archive) as packed:
             for name in EMNIST_FILES:
-                with files.new_file(folder / name) as file:
+                with files.atomic_file(folder / name) as file:
                     file.write(packed.read(f"gzip/{name}"))
     except (OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(

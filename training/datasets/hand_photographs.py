@@ -122,7 +122,7 @@ def _find_and_keep(model: Path, job: tuple[Path, Path]) -> None:
             label = picture.parent.name if picture.parent != source else ""
             parts.append(of_region(region, label, source.name, sight, rng))
     hands = together(parts)
-    with files.new_file(path) as file:
+    with files.atomic_file(path) as file:
         np.savez(file, **{field.name: getattr(hands, field.name) for field in fields(hands)})
 
 

@@ -54,7 +54,7 @@ def write_kinds(models: ModelStore, every: int, results: Path) -> None:
 
 def version(models: ModelStore, task: str, kind: str) -> Path:
     """The folder of the task's newest version of a kind. Raises ModelError where there is none."""
-    folder = models.newest(task, kind)
+    folder = models.newest_version(task, kind)
     if folder is None:
         raise ModelError(
             f"{models.folder / task} holds no version of kind {kind}. "

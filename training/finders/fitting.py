@@ -124,7 +124,7 @@ def _scenes(material: rooms.Material, rng: np.random.Generator) -> Iterator[tupl
 
 
 def _keep(found: dict[str, list[np.ndarray]], path: Path) -> None:
-    with files.new_file(path) as file:
+    with files.atomic_file(path) as file:
         np.savez(file, allow_pickle=False, **{name: np.stack(values) for name, values in found.items()})
 
 
@@ -184,5 +184,5 @@ def publish(name: str, model: "keras.Model", about: dict[str, float]) -> None:
     path = NETWORKS / "card.json"
     card = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     card[name] = {**about, "command": f"python -m training finder fit {name}", "git_commit": git_commit()}
-    with files.new_file(path) as file:
+    with files.atomic_file(path) as file:
         file.write((json.dumps(card, indent=1) + "\n").encode())

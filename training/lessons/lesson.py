@@ -313,7 +313,7 @@ class Lesson:
             outputs=["probabilities of the labels, then of nothing known", "embedding"],
             parameters=int(taught.head.kernel.size + taught.head.bias.size),
             rejection=self.thresholds,
-            taught={
+            user_training={
                 "from": self._origin(),
                 "samples": {label: counts[label] for label in self.names if counts[label]},
                 "captures_sha256": digest(self.view.samples),

@@ -130,7 +130,7 @@ def _version_to_keep(models: ModelStore, task: Task, view: View, current: Path |
                 "Record some, or leave out --network and --backbone."
             )
         return None
-    lesson = about.taught
+    lesson = about.user_training
     if not lesson:
         return current
     origin = models.folder / task.name / lesson["from"] if lesson.get("from") else None

@@ -60,7 +60,7 @@ def _made(name: str, folder: Path) -> Path:
             weights = weights_at_hand(name)
             network = exported(name, str(weights) if weights else "imagenet")
             path = folder / _file_name(name)  # Keras may have fetched the weights
-            with files.new_file(path) as file:
+            with files.atomic_file(path) as file:
                 file.write(network)
         return path
 

@@ -12,5 +12,5 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    with files.new_file(path) as file:
+    with files.atomic_file(path) as file:
         file.write(text.encode())

@@ -111,7 +111,7 @@ def draw_crops(mnist: Images, chosen: np.ndarray, count: int, seed: int, run: Pa
             jobs = [pool.submit(_draw_part, digits, labels, share, seed, part) for part in range(SCENE_PARTS)]
             parts = [job.result() for job in jobs]
         images, classes = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        with files.new_file(path) as file:
+        with files.atomic_file(path) as file:
             np.savez_compressed(file, images=images, classes=classes)
     with np.load(path) as arrays:
         return Crops(arrays["images"], arrays["classes"])

@@ -29,7 +29,7 @@ class Answers:
     distances: np.ndarray  # (N,) Mahalanobis, to the nearest label
 
     def save(self, path: Path) -> None:
-        with files.new_file(path) as file:
+        with files.atomic_file(path) as file:
             np.savez_compressed(file, probabilities=self.probabilities, distances=self.distances)
 
     @classmethod

@@ -40,7 +40,7 @@ def train_signs(settings: SignsSettings) -> None:
         print(f"Published {versions[kind]}: {kind}")
     best = max(wanted, key=lambda kind: verdicts[kind].average)
     if versions[best] != settings.models.current(material.task):
-        settings.models.point_to(material.task, versions[best].name)
+        settings.models.set_current(material.task, versions[best].name)
     print(f"Current: {versions[best]}, {best}, {verdicts[best].average:.4f} on people left out")
 
 

@@ -145,7 +145,7 @@ def _write(contents: dict[str, bytes], folder: Path, places: dict[str, str]) -> 
         if Path(name).suffix in TEXTS:
             for there, here in places.items():
                 content = content.replace(there.encode(), here.encode())
-        with files.new_file(folder / name) as file:
+        with files.atomic_file(folder / name) as file:
             file.write(content)
 
 

@@ -96,7 +96,7 @@ def features(frozen: "keras.Model", images: np.ndarray, key: str, folder: Path) 
     path = folder / f"{digest}.npy"
     if not path.is_file():
         header = {"descr": "<f2", "fortran_order": False, "shape": (len(images), *frozen.outputs[0].shape[1:])}
-        with files.new_file(path) as file:
+        with files.atomic_file(path) as file:
             np.lib.format.write_array_header_1_0(file, header)  # then part by part: all of them would fill the memory
             for start in range(0, len(images), CHUNK):
                 answers = frozen.predict_on_batch(images[start : start + CHUNK].astype(np.float32))

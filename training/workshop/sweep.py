@@ -27,7 +27,7 @@ import numpy as np
 from recognizer.classifiers.rejection import labels_within
 from recognizer.errors import DataError, SettingsError
 from recognizer.samples.store import Samples
-from recognizer.system.files import new_file
+from recognizer.system.files import atomic_file
 from recognizer.system.ray_cluster import connected
 from training.datasets import augment, dataset
 from training.datasets import named as datasets_named
@@ -353,7 +353,7 @@ def teller(parts: int, count: int, done: dict[int, list[float]], kept: Path) -> 
 
         def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
             done[trial.config["trial"]] = json.loads(trial.last_result["scores"])
-            with new_file(kept) as file:
+            with atomic_file(kept) as file:
                 file.write(json.dumps(done).encode())
             print(f"  trial {trial.config['trial']} is done, {len(done)} of {count}", flush=True)
 

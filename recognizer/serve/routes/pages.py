@@ -6,15 +6,15 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from recognizer.serve.guard import cookie_name, is_token
+from recognizer.serve.app_state import State
+from recognizer.serve.guard import cookie_name, is_same_token
 from recognizer.serve.schemas import Health
-from recognizer.serve.service import Here
 
 PAGE = Path(__file__).resolve().parent.parent / "page"
 COOKIE_S = 30 * 24 * 3600
 ENTER = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Recognizer</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="stylesheet" href="/static/style.css">
-<main class="enter"><h1>Recognizer</h1><p>{words}</p>
+<main class="enter"><h1>Recognizer</h1><p>{message}</p>
 <form method="post" action="/enter"><label for="token">Token</label>
 <input id="token" name="token" type="password" autocomplete="current-password" autofocus required>
 <button class="primary">Enter</button></form></main></html>"""
@@ -28,24 +28,24 @@ def page() -> Response:
 
 
 @router.get("/enter", include_in_schema=False)
-def enter(here: Here, request: Request, token: str = "") -> Response:
+def enter(state: State, request: Request, token: str = "") -> Response:
     """The address that `serve` prints: it remembers the token in a cookie."""
-    return _let_in(here, request, token, "The terminal that runs the server shows the token.")
+    return _log_in(state, request, token, "The terminal that runs the server shows the token.")
 
 
 @router.post("/enter", include_in_schema=False)
-def enter_typed(here: Here, request: Request, token: str = Form("")) -> Response:
-    return _let_in(here, request, token, "That is not the token. The terminal that runs the server shows it.")
+def enter_form(state: State, request: Request, token: str = Form("")) -> Response:
+    return _log_in(state, request, token, "That is not the token. The terminal that runs the server shows it.")
 
 
-def _let_in(here: Here, request: Request, given: str, words: str) -> Response:
-    token = here.settings.token
-    if token is not None and not is_token(given, token):
-        return HTMLResponse(ENTER.format(words=words), 401)
+def _log_in(state: State, request: Request, given: str, message: str) -> Response:
+    token = state.settings.token
+    if token is not None and not is_same_token(given, token):
+        return HTMLResponse(ENTER.format(message=message), 401)
     response = RedirectResponse("/", 303)
     if token is not None:
         secure = request.url.scheme == "https"
-        name = cookie_name(here.settings.port)
+        name = cookie_name(state.settings.port)
         response.set_cookie(name, token, COOKIE_S, httponly=True, samesite="lax", secure=secure)
     return response
 
@@ -57,9 +57,9 @@ def healthz() -> Health:
 
 
 @router.get("/metrics", tags=["watching"], response_class=PlainTextResponse)
-def metrics(here: Here) -> Response:
+def metrics(state: State) -> Response:
     """Counts and times in Prometheus' text format."""
-    here.metrics.streams.set(here.readers.streams)
-    here.metrics.waiting.set(here.readers.waiting)
-    here.metrics.jobs.set(sum(job.state == "running" for job in here.jobs.all()))
-    return Response(generate_latest(here.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    state.metrics.streams.set(state.pool.streams)
+    state.metrics.waiting.set(state.pool.waiting)
+    state.metrics.jobs.set(sum(job.state == "running" for job in state.jobs.all()))
+    return Response(generate_latest(state.metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -4,22 +4,22 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from recognizer.serve.schemas import Answer
-from recognizer.serve.service import Here, TaskAsked
+from recognizer.serve.app_state import KnownTask, State
+from recognizer.serve.schemas import PredictResponse
 from recognizer.serve.uploads import PICTURE_BODY, Picture
-from recognizer.serve.workers.worker import Desk
+from recognizer.serve.workers.worker import Worker
 
 router = APIRouter(tags=["pictures"])
 
 
 @router.post("/v1/predict", openapi_extra=PICTURE_BODY)
 async def predict(
-    here: Here,
+    state: State,
     picture: Picture,
-    task: TaskAsked,
+    task: KnownTask,
     images: Annotated[bool, Query(description="with what the network saw of each region")] = False,
-) -> Answer:
+) -> PredictResponse:
     """What a picture shows: any number of regions, in reading order. The picture is the body, or the file of a form."""
-    answer = await here.readers.call(Desk.predict, picture, task, images)
-    here.metrics.read(answer["stages_ms"])
-    return Answer.model_validate(answer)
+    answer = await state.pool.call(Worker.predict, picture, task, images)
+    state.metrics.observe_stages(answer["stages_ms"])
+    return PredictResponse.model_validate(answer)

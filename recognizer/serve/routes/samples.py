@@ -8,97 +8,97 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.concurrency import run_in_threadpool
 
 from recognizer.samples.sample import Sample
-from recognizer.serve.sample_index import Reading
+from recognizer.serve.app_state import AppState, KnownTask, State
+from recognizer.serve.sample_index import CachedPrediction
 from recognizer.serve.schemas import (
+    AddedSampleInfo,
     Confusion,
     Label,
-    ReadAgain,
-    Relabelling,
-    SampleAdded,
+    RelabelRequest,
     SampleId,
-    SampleSeen,
-    SamplesSeen,
+    SampleInfo,
+    SamplePage,
+    SamplePrediction,
     SessionName,
 )
-from recognizer.serve.service import Here, Service, TaskAsked
 from recognizer.serve.uploads import PICTURE_BODY, Picture
-from recognizer.serve.workers.worker import Desk
+from recognizer.serve.workers.worker import Worker
 
 router = APIRouter(tags=["samples"])
 
 PAGE_LIMIT = 500  # samples of one answer
-READ_LIMIT = 2000  # samples that are read again, the newest: ten seconds of one core
-READ_AT_ONCE = 8  # between them, others have their turn
+CONFUSION_LIMIT = 2000  # samples that are read again, the newest: ten seconds of one core
+PREDICT_BATCH = 8  # between them, others have their turn
 SIDE_RANGE = (16, 512)  # pixels of a picture that is asked for smaller
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "The picture"}}
 
-ThisSample = Annotated[SampleId, Path(description="as GET /v1/samples tells it")]
+PathSampleId = Annotated[SampleId, Path(description="as GET /v1/samples tells it")]
 
 
 @router.post("/v1/samples", status_code=201, openapi_extra=PICTURE_BODY)
 async def add(
-    here: Here, picture: Picture, task: TaskAsked, label: Label, session: SessionName | None = None
-) -> SampleAdded:
+    state: State, picture: Picture, task: KnownTask, label: Label, session: SessionName | None = None
+) -> AddedSampleInfo:
     """Record what the picture shows: the largest region that is found in it, the nearer to the middle the better."""
-    words = (picture, task, label, session or here.session, "browser" if session else "http")
-    sample, hints = await here.readers.call(Desk.add_sample, *words)
-    return SampleAdded(**_seen(sample).model_dump(), **hints)
+    fields = (picture, task, label, session or state.session, "browser" if session else "http")
+    sample, hints = await state.pool.call(Worker.add_sample, *fields)
+    return AddedSampleInfo(**_sample_info(sample).model_dump(), **hints)
 
 
 @router.get("/v1/samples")
 def samples(
-    here: Here,
-    task: TaskAsked,
+    state: State,
+    task: KnownTask,
     label: Label | None = None,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
     limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = 100,
-) -> SamplesSeen:
+) -> SamplePage:
     """A task's samples, the newest first."""
-    found = here.shelf.all(task, label)[::-1]
-    return SamplesSeen(total=len(found), samples=[_seen(sample) for sample in found[offset : offset + limit]])
+    found = state.sample_index.all(task, label)[::-1]
+    return SamplePage(total=len(found), samples=[_sample_info(sample) for sample in found[offset : offset + limit]])
 
 
 @router.get("/v1/samples/{sample_id}")
-def sample(here: Here, sample_id: ThisSample) -> SampleSeen:
+def sample(state: State, sample_id: PathSampleId) -> SampleInfo:
     """One sample."""
-    return _seen(here.shelf.get(sample_id))
+    return _sample_info(state.sample_index.get(sample_id))
 
 
 @router.get("/v1/samples/{sample_id}/picture", response_class=Response, responses=PNG)
 def picture(
-    here: Here, sample_id: ThisSample, side: Annotated[int | None, Query(ge=SIDE_RANGE[0], le=SIDE_RANGE[1])] = None
+    state: State, sample_id: PathSampleId, side: Annotated[int | None, Query(ge=SIDE_RANGE[0], le=SIDE_RANGE[1])] = None
 ) -> Response:
     """Its picture; with `side`, no larger than that many pixels."""
-    picture_bgr = here.shelf.store.picture(here.shelf.get(sample_id))
-    _, png = cv2.imencode(".png", picture_bgr if side is None else _no_larger(picture_bgr, side))
+    picture_bgr = state.sample_index.store.picture(state.sample_index.get(sample_id))
+    _, png = cv2.imencode(".png", picture_bgr if side is None else _shrunk(picture_bgr, side))
     return Response(png.tobytes(), media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
 
 
 @router.patch("/v1/samples/{sample_id}")
-def relabel(here: Here, sample_id: ThisSample, relabelling: Relabelling) -> SampleSeen:
+def relabel(state: State, sample_id: PathSampleId, request: RelabelRequest) -> SampleInfo:
     """Give it another label of its task."""
-    here.shelf.store.relabel([here.shelf.get(sample_id)], relabelling.label)
-    return _seen(here.shelf.get(sample_id))
+    state.sample_index.store.relabel([state.sample_index.get(sample_id)], request.label)
+    return _sample_info(state.sample_index.get(sample_id))
 
 
 @router.delete("/v1/samples/{sample_id}", status_code=204)
-def delete(here: Here, sample_id: ThisSample) -> None:
+def delete(state: State, sample_id: PathSampleId) -> None:
     """Remove it."""
-    here.shelf.store.delete([here.shelf.get(sample_id)])
+    state.sample_index.store.delete([state.sample_index.get(sample_id)])
 
 
 @router.get("/v1/confusion")
-async def confusion(here: Here, task: TaskAsked) -> Confusion:
+async def confusion(state: State, task: KnownTask) -> Confusion:
     """How the current model reads the task's samples, as a matrix and one by one."""
-    everything = await run_in_threadpool(here.shelf.all, task)
-    chosen = everything[-READ_LIMIT:]
-    model = here.current(task)
-    readings = await _read(here, task, model or "", chosen)
+    everything = await run_in_threadpool(state.sample_index.all, task)
+    chosen = everything[-CONFUSION_LIMIT:]
+    model = state.current(task)
+    predictions = await _predictions(state, task, model or "", chosen)
     read = [
-        ReadAgain(id=one.id, label=one.label, read_as=label, confidence=confidence)
-        for one, (label, confidence) in zip(chosen, readings, strict=True)
+        SamplePrediction(id=one.id, label=one.label, read_as=label, confidence=confidence)
+        for one, (label, confidence) in zip(chosen, predictions, strict=True)
     ]
-    own = here.shelf.store.task(task).labels if task in here.shelf.names() else ()
+    own = state.sample_index.store.task(task).labels if task in state.sample_index.names() else ()
     labels = list(dict.fromkeys([*own, *(one.label for one in read), *(one.read_as for one in read if one.read_as)]))
     places = {label: place for place, label in enumerate(labels)}
     counts = np.zeros((len(labels), len(labels) + 1), int)
@@ -114,21 +114,21 @@ async def confusion(here: Here, task: TaskAsked) -> Confusion:
     )
 
 
-async def _read(here: Service, task: str, model: str, samples: list[Sample]) -> list[Reading]:
+async def _predictions(state: AppState, task: str, model: str, samples: list[Sample]) -> list[CachedPrediction]:
     """Label and confidence of each sample; those that were read before by this model are not read again."""
-    unread = []
+    missing = []
     for one in samples:
         try:
-            here.shelf.reading(model, one)
+            state.sample_index.cached(model, one)
         except KeyError:
-            unread.append(one)
-    for start in range(0, len(unread), READ_AT_ONCE):
-        some = unread[start : start + READ_AT_ONCE]
-        here.shelf.keep_readings(model, some, await here.readers.call(Desk.read_again, task, some))
-    return [here.shelf.reading(model, one) or (None, 0.0) for one in samples]
+            missing.append(one)
+    for start in range(0, len(missing), PREDICT_BATCH):
+        some = missing[start : start + PREDICT_BATCH]
+        state.sample_index.cache(model, some, await state.pool.call(Worker.predict_samples, task, some))
+    return [state.sample_index.cached(model, one) or (None, 0.0) for one in samples]
 
 
-def _no_larger(picture_bgr: np.ndarray, side: int) -> np.ndarray:
+def _shrunk(picture_bgr: np.ndarray, side: int) -> np.ndarray:
     height, width = picture_bgr.shape[:2]
     scale = side / max(height, width)
     if scale >= 1:
@@ -137,8 +137,8 @@ def _no_larger(picture_bgr: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(picture_bgr, size, interpolation=cv2.INTER_AREA)
 
 
-def _seen(sample: Sample) -> SampleSeen:
-    return SampleSeen(
+def _sample_info(sample: Sample) -> SampleInfo:
+    return SampleInfo(
         id=sample.id,
         task=sample.task,
         label=sample.label,

@@ -10,22 +10,22 @@ from fastapi import APIRouter, WebSocket
 from starlette.concurrency import run_in_threadpool
 
 from recognizer.errors import RecognizerError
+from recognizer.serve.app_state import AppState
 from recognizer.serve.guard import BODY_LIMIT
 from recognizer.serve.metrics import Metrics
 from recognizer.serve.problems import Problem, problem_of
-from recognizer.serve.service import Service
 
 router = APIRouter()
 
 POLICY_VIOLATION, TOO_BIG, TRY_LATER = 1008, 1009, 1013
 
 
-class Newest:
+class LatestFrame:
     """The one frame that waits: another one takes its place. Frames are counted from 0 as they come."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._came = asyncio.Event()
+        self._arrived = asyncio.Event()
         self._frame: tuple[int, bytes, float] | None = None
         self._count = 0
 
@@ -34,25 +34,25 @@ class Newest:
             self._metrics.frames.labels("replaced").inc()
         self._frame = self._count, data, time.perf_counter()
         self._count += 1
-        self._came.set()
+        self._arrived.set()
 
     async def take(self) -> tuple[int, bytes, float]:
         """Number, bytes and time of arrival of the newest frame, as soon as there is one."""
-        await self._came.wait()
-        self._came.clear()
+        await self._arrived.wait()
+        self._arrived.clear()
         assert self._frame is not None
         frame, self._frame = self._frame, None
         return frame
 
 
-class Client:
+class StreamClient:
     """One open stream: what it shows, and the frame that waits."""
 
-    def __init__(self, socket: WebSocket, here: Service, task: str) -> None:
+    def __init__(self, socket: WebSocket, state: AppState, task: str) -> None:
         self.socket = socket
-        self.here = here
+        self.state = state
         self.task = task
-        self.newest = Newest(here.metrics)
+        self.latest = LatestFrame(state.metrics)
 
     async def receive(self) -> None:
         """Take in frames, and wishes for another task, until the client leaves."""
@@ -62,32 +62,32 @@ class Client:
                 if len(data) > BODY_LIMIT:
                     await self.socket.close(TOO_BIG, "a frame of more than 10 MB")
                     return
-                self.newest.put(data)
+                self.latest.put(data)
             elif text is not None:
                 try:
-                    self.task = await run_in_threadpool(self.here.require_task, _task_in(text))
+                    self.task = await run_in_threadpool(self.state.require_task, _requested_task(text))
                 except Problem as problem:
-                    await self._tell({"problem": problem.body})
+                    await self._send_json({"problem": problem.body})
 
     async def answer(self) -> None:
         """Answer the newest frame, again and again. Where a client reads slowly, sending waits for it."""
         began_s = time.perf_counter()
-        async with self.here.readers.stream() as reader:
+        async with self.state.pool.stream() as worker:
             while True:
-                number, data, came_s = await self.newest.take()
+                number, data, received_s = await self.latest.take()
                 try:
-                    answer = await reader.step(self.task, data, came_s - began_s)
+                    answer = await worker.step(self.task, data, received_s - began_s)
                 except (Problem, RecognizerError) as error:
                     problem = error if isinstance(error, Problem) else problem_of(error)
-                    self.here.metrics.frames.labels("refused").inc()
-                    await self._tell({"frame": number, "problem": problem.body})
+                    self.state.metrics.frames.labels("refused").inc()
+                    await self._send_json({"frame": number, "problem": problem.body})
                     continue
-                self.here.metrics.read(answer["stages_ms"])
-                self.here.metrics.frames.labels("answered").inc()
-                await self._tell({"frame": number, **answer})
+                self.state.metrics.observe_stages(answer["stages_ms"])
+                self.state.metrics.frames.labels("answered").inc()
+                await self._send_json({"frame": number, **answer})
 
-    async def _tell(self, what: dict[str, Any]) -> None:
-        await self.socket.send_text(json.dumps(what, ensure_ascii=False))
+    async def _send_json(self, content: dict[str, Any]) -> None:
+        await self.socket.send_text(json.dumps(content, ensure_ascii=False))
 
 
 @router.websocket("/v1/stream")
@@ -96,10 +96,10 @@ async def stream(socket: WebSocket, task: str = "digits") -> None:
 
     An answer names its frame by number, counted from 0 as they were sent; frames that a newer one overtook get none.
     """
-    here: Service = socket.app.state.service
+    state: AppState = socket.app.state.app_state
     await socket.accept()
     try:
-        client = Client(socket, here, await run_in_threadpool(here.require_task, task))
+        client = StreamClient(socket, state, await run_in_threadpool(state.require_task, task))
         work = [asyncio.create_task(client.receive()), asyncio.create_task(client.answer())]
         try:
             done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
@@ -111,7 +111,7 @@ async def stream(socket: WebSocket, task: str = "digits") -> None:
             if isinstance(error, Problem):
                 raise error
         for one in done:
-            if not one.cancelled() and (error := one.exception()) is not None and not _is_gone(error):
+            if not one.cancelled() and (error := one.exception()) is not None and not _is_disconnect(error):
                 raise error
     except Problem as problem:
         with contextlib.suppress(RuntimeError):
@@ -119,20 +119,20 @@ async def stream(socket: WebSocket, task: str = "digits") -> None:
             await socket.close(TRY_LATER if problem.status_code == 429 else POLICY_VIOLATION, problem.body["what"])
 
 
-def _is_gone(error: BaseException) -> bool:
+def _is_disconnect(error: BaseException) -> bool:
     """Whether it says no more than that the client has left while it was being answered."""
     from starlette.websockets import WebSocketDisconnect
 
     return isinstance(error, WebSocketDisconnect | RuntimeError)
 
 
-def _task_in(text: str) -> str:
+def _requested_task(text: str) -> str:
     """The task in {"task": …}. Raises Problem."""
     try:
-        said = json.loads(text)
+        message = json.loads(text)
     except ValueError:
-        said = None
-    task = said.get("task") if isinstance(said, dict) else None
+        message = None
+    task = message.get("task") if isinstance(message, dict) else None
     if not isinstance(task, str):
         raise Problem(422, "This is no wish", text[:80], 'Send frames as binary messages, or {"task": "digits"}.')
     return task

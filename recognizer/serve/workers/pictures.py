@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from recognizer.samples.png import is_whole_png
+from recognizer.samples.png import is_complete_png
 from recognizer.serve.problems import Problem
 from recognizer.sources.decoding import decode_image
 
@@ -19,19 +19,19 @@ _ALONE = (0x01, 0xD8)  # markers that nothing follows
 _END, _SCAN = 0xD9, 0xDA
 
 
-def picture_of(data: bytes) -> np.ndarray:
+def decode_picture(data: bytes) -> np.ndarray:
     """The picture as (H, W, 3) uint8 BGR. Raises Problem for what is none, is cut off, or would be enormous."""
-    width, height = size_of(data)
+    width, height = picture_size(data)
     if width * height > PIXELS_LIMIT:
         raise _too_many_pixels(f"{width}x{height}, {width * height / 1e6:.0f} megapixels")
     if data.startswith(b"\xff\xd8"):
         _check_jpeg(data)
-    elif data.startswith(b"\x89PNG") and not is_whole_png(data):
+    elif data.startswith(b"\x89PNG") and not is_complete_png(data):
         raise _damaged("a PNG that is cut off or damaged")
     return decode_image(np.frombuffer(data, np.uint8), "The picture")
 
 
-def size_of(data: bytes) -> tuple[int, int]:
+def picture_size(data: bytes) -> tuple[int, int]:
     """Width and height as the header says. Raises Problem where there is no picture of a known kind."""
     from PIL import Image
 
@@ -45,12 +45,12 @@ def size_of(data: bytes) -> tuple[int, int]:
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise _too_many_pixels("more than 89 megapixels") from error
     except Image.UnidentifiedImageError as error:
-        raise Problem(415, "This is not a picture of a known kind", _kind_of(data), REMEDY) from error
+        raise Problem(415, "This is not a picture of a known kind", _format_of(data), REMEDY) from error
     except Exception as error:  # Pillow's readers raise what their parts raise: struct.error, zlib.error, ValueError …
         raise _damaged(f"a header that makes no sense ({error})") from error
 
 
-def _kind_of(data: bytes) -> str:
+def _format_of(data: bytes) -> str:
     start = data[:512].lstrip().lower()
     if b"<svg" in start or start.startswith(b"<?xml"):
         return "an SVG drawing"

@@ -24,17 +24,17 @@ from recognizer.samples.sample import Sample
 from recognizer.samples.store import Samples
 from recognizer.samples.synced import open_samples
 from recognizer.serve.problems import Problem
-from recognizer.serve.workers.pictures import picture_of
+from recognizer.serve.workers.pictures import decode_picture
 from recognizer.subjects.catalogue import subject_of
 from recognizer.tasks import is_untaught, task_to_record
-from recognizer.teaching.recording import SIMILAR_KEPT, shown_region
+from recognizer.teaching.recording import RECENT_THUMBNAILS, main_region
 from recognizer.values import Frame, Observation, Prediction, as_json
 
-Words = TypeVarTuple("Words")
-Answer = TypeVar("Answer")
+Args = TypeVarTuple("Args")
+Result = TypeVar("Result")
 
 TASKS_OPEN = 6  # pipelines for single pictures; those of hands hold 100 MB each
-SESSIONS_KEPT = 20  # whose last samples are kept in mind, for the hint that another one shows nothing new
+SESSIONS_LIMIT = 20  # whose last samples are kept in mind, for the hint that another one shows nothing new
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Stream:
     frames: int = 0
 
 
-class Desk:
+class Worker:
     """Reads pictures that come as bytes and answers with what can be told as JSON. Raises Problem and RecognizerError."""
 
     def __init__(self, models: ModelStore, samples: Samples) -> None:
@@ -54,7 +54,7 @@ class Desk:
         self._samples = samples
         self._pipelines: OrderedDict[str, Pipeline] = OrderedDict()
         self._streams: dict[str, Stream] = {}
-        self._seen: OrderedDict[str, deque[np.ndarray]] = OrderedDict()
+        self._recent: OrderedDict[str, deque[np.ndarray]] = OrderedDict()
 
     def warm(self, task: str) -> None:
         """Open a task before anybody asks."""
@@ -69,51 +69,51 @@ class Desk:
     def step(self, stream: str, task: str, data: bytes, time_s: float) -> dict[str, Any]:
         """What one frame of a stream shows. The stream is opened with its first frame; another task opens beside it."""
         began_s = time.perf_counter()
-        frame_bgr = picture_of(data)
+        frame_bgr = decode_picture(data)
         decode_ms = 1000 * (time.perf_counter() - began_s)
-        opened = self._stream(stream, task)
-        observation = opened.live.step(Frame(frame_bgr, opened.frames, time_s, "stream"))
-        opened.frames += 1
-        answer = _answer(observation, opened.live.folder, decode_ms, images=True)
-        notices, opened.notices[:] = list(opened.notices), []
+        open_stream = self._stream(stream, task)
+        observation = open_stream.live.step(Frame(frame_bgr, open_stream.frames, time_s, "stream"))
+        open_stream.frames += 1
+        answer = _answer(observation, open_stream.live.folder, decode_ms, images=True)
+        notices, open_stream.notices[:] = list(open_stream.notices), []
         guide = observation.guide
         return {**answer, "guide": None if guide is None else list(guide.xyxy), "notices": notices}
 
     def close_stream(self, stream: str) -> None:
-        opened = self._streams.pop(stream, None)
-        if opened is not None:
-            opened.live.close()
+        open_stream = self._streams.pop(stream, None)
+        if open_stream is not None:
+            open_stream.live.close()
 
     def add_sample(
         self, data: bytes, task: str, label: str, session: str, source: str
     ) -> tuple[Sample, dict[str, Any]]:
         """Store what is being held to the camera in the picture, and what to mind about it."""
-        home = task_to_record(self._samples, self._models, task)
+        stored_task = task_to_record(self._samples, self._models, task)
         observation, _ = self._observe(self._pipeline(task), data)
-        region = shown_region(observation)
+        region = main_region(observation)
         if region is None:
-            word = subject_of(home.subject).word
+            word = subject_of(stored_task.subject).word
             raise Problem(
                 422, "Nothing was recorded", f"no {word} in the picture", f"Show the {word} and send it again."
             )
-        sample = self._samples.add(home.name, label, region, observation.frame, session, source)
+        sample = self._samples.add(stored_task.name, label, region, observation.frame, session, source)
         return sample, {
             "blurred": sharpness.sharpness(region.crop) < sharpness.BLURRED,
-            **self._seen_before(session, region.crop),
+            **self._is_repeat(session, region.crop),
         }
 
-    def read_again(self, task: str, samples: Sequence[Sample]) -> list[tuple[str | None, float] | None]:
+    def predict_samples(self, task: str, samples: Sequence[Sample]) -> list[tuple[str | None, float] | None]:
         """Label and confidence that the current model gives to each sample; None where nothing is found in it."""
         pipeline = self._pipeline(task)
-        said: list[tuple[str | None, float] | None] = []
+        predictions: list[tuple[str | None, float] | None] = []
         for sample in samples:
             region = pipeline.subject.region_of(self._samples.picture(sample), sample.box, sample.hand)
             if region is None:
-                said.append(None)
+                predictions.append(None)
                 continue
             prediction = pipeline.classifier.predict([pipeline.subject.prepare(region)])[0]
-            said.append((prediction.label, prediction.confidence))
-        return said
+            predictions.append((prediction.label, prediction.confidence))
+        return predictions
 
     def close(self) -> None:
         for name in list(self._streams):
@@ -124,19 +124,19 @@ class Desk:
     def _observe(self, pipeline: Pipeline, data: bytes) -> tuple[Observation, float]:
         """What a single picture shows, and the milliseconds of its decoding."""
         began_s = time.perf_counter()
-        frame = Frame(picture_of(data), 0, 0.0, "picture")
+        frame = Frame(decode_picture(data), 0, 0.0, "picture")
         decode_ms = 1000 * (time.perf_counter() - began_s)
         return pipeline.step(frame), decode_ms
 
     def _pipeline(self, task: str) -> Pipeline:
         """The pipeline for single pictures with the task's current version, opened anew where that has changed."""
-        opened = self._pipelines.get(task)
-        if opened is not None:
+        cached = self._pipelines.get(task)
+        if cached is not None:
             untaught = is_untaught(task, self._models, self._samples)
             current = None if untaught else self._models.current(task)
-            if opened.folder == current:
+            if cached.folder == current:
                 self._pipelines.move_to_end(task)
-                return opened
+                return cached
             self._pipelines.pop(task).close()
         pipeline = self._pipelines[task] = open_pipeline(task, self._models, self._samples, smooth=False)
         while len(self._pipelines) > TASKS_OPEN:
@@ -144,20 +144,20 @@ class Desk:
         return pipeline
 
     def _stream(self, name: str, task: str) -> Stream:
-        opened = self._streams.get(name)
-        if opened is None:
+        open_stream = self._streams.get(name)
+        if open_stream is None:
             notices: list[str] = []
             live = LivePipeline(task, self._models, self._samples, say=notices.append)
-            opened = self._streams[name] = Stream(live, notices)
-        elif opened.live.task != task:
-            opened.live.open_task(task)
-        return opened
+            open_stream = self._streams[name] = Stream(live, notices)
+        elif open_stream.live.task != task:
+            open_stream.live.open_task(task)
+        return open_stream
 
-    def _seen_before(self, session: str, crop: np.ndarray) -> dict[str, Any]:
-        thumbnails = self._seen.setdefault(session, deque(maxlen=SIMILAR_KEPT))
-        self._seen.move_to_end(session)
-        while len(self._seen) > SESSIONS_KEPT:
-            self._seen.popitem(last=False)
+    def _is_repeat(self, session: str, crop: np.ndarray) -> dict[str, Any]:
+        thumbnails = self._recent.setdefault(session, deque(maxlen=RECENT_THUMBNAILS))
+        self._recent.move_to_end(session)
+        while len(self._recent) > SESSIONS_LIMIT:
+            self._recent.popitem(last=False)
         own = sharpness.thumbnail(crop)
         seen = any(sharpness.difference(own, other) < sharpness.DUPLICATE_LEVELS for other in thumbnails)
         thumbnails.append(own)
@@ -166,11 +166,13 @@ class Desk:
 
 def _answer(observation: Observation, folder: Path | None, decode_ms: float, *, images: bool) -> dict[str, Any]:
     answer = as_json(observation)
-    for told, region, prediction in zip(answer["regions"], observation.regions, observation.predictions, strict=True):
+    for region_json, region, prediction in zip(
+        answer["regions"], observation.regions, observation.predictions, strict=True
+    ):
         if region.hand is not None:
-            told["joints"] = np.round(region.hand.landmarks[:, :2], 1).tolist()
+            region_json["joints"] = np.round(region.hand.landmarks[:, :2], 1).tolist()
         if images:
-            told["image"] = _data_url(prediction)
+            region_json["image"] = _data_url(prediction)
     height, width = observation.frame.image_bgr.shape[:2]
     stages_ms = {"decode": decode_ms, **observation.stages_ms}
     return {
@@ -187,16 +189,16 @@ def _data_url(prediction: Prediction) -> str:
     return "data:image/png;base64," + base64.b64encode(png.tobytes()).decode()
 
 
-_desk: Desk | None = None  # of this process
+_worker: Worker | None = None  # of this process
 
 
-def open_desk(models_folder: Path, samples_folder: Path, threads: int) -> None:
+def start_worker(models_folder: Path, samples_folder: Path, threads: int) -> None:
     """Begin a process of pictures. It is the parent that Ctrl-C stops, and without it the process ends."""
-    global _desk
+    global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     cv2.setNumThreads(threads)
-    _desk = Desk(open_models(models_folder), open_samples(samples_folder))
+    _worker = Worker(open_models(models_folder), open_samples(samples_folder))
 
 
 def _end_with_parent() -> None:
@@ -206,7 +208,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def at_desk(call: Callable[[Desk, *Words], Answer], *words: *Words) -> Answer:
+def run_in_worker(call: Callable[[Worker, *Args], Result], *args: *Args) -> Result:
     """The answer of a method of Desk, called on the desk of this process."""
-    assert _desk is not None
-    return call(_desk, *words)
+    assert _worker is not None
+    return call(_worker, *args)

@@ -285,10 +285,10 @@ def test_the_subject_is_found_out_from_the_pictures(tmp_path: Path, monkeypatch:
         yield lambda frame: hands
 
     monkeypatch.setattr(HandSubject, "picture_finder", finder)
-    assert import_pictures.subject_in(folder) == "paper"
+    assert import_pictures.detect_subject(folder) == "paper"
     hands.append(a_region("five", np.random.default_rng(0)))
-    assert import_pictures.subject_in(folder) == "hand"
+    assert import_pictures.detect_subject(folder) == "hand"
     hands.clear()
     for number in range(3):
         cv2.imwrite(str(folder / "+" / f"{number}.png"), np.full((240, 320, 3), 200, np.uint8))
-    assert import_pictures.subject_in(folder) == "box"
+    assert import_pictures.detect_subject(folder) == "box"

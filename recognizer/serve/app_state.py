@@ -11,47 +11,47 @@ from recognizer.samples.sample import new_session
 from recognizer.serve.jobs import Jobs
 from recognizer.serve.metrics import Metrics
 from recognizer.serve.problems import Problem
-from recognizer.serve.sample_index import Shelf
+from recognizer.serve.sample_index import SampleIndex
 from recognizer.serve.schemas import TaskName
 from recognizer.serve.settings import ServeSettings
-from recognizer.serve.workers.pool import Readers
+from recognizer.serve.workers.pool import WorkerPool
 from recognizer.tasks import is_untaught, task_names
 
 
 @dataclass(frozen=True, eq=False)
-class Service:
+class AppState:
     """One server's parts."""
 
     settings: ServeSettings
     models: ModelStore
-    shelf: Shelf
-    readers: Readers
+    sample_index: SampleIndex
+    pool: WorkerPool
     jobs: Jobs
     metrics: Metrics
     session: str = field(default_factory=new_session)  # of samples that come without one
 
     def require_task(self, name: str) -> str:
         """The name, if it is that of a task. Raises Problem."""
-        names = task_names(self.models, self.shelf.store)
+        names = task_names(self.models, self.sample_index.store)
         if name not in names:
             raise Problem(404, "There is no such task", f"{name!a}", f"Tasks: {', '.join(names)}.")
         return name
 
     def current(self, task: str) -> str | None:
         """The version that runs; None for a task that waits for its first. Raises ModelError."""
-        return None if is_untaught(task, self.models, self.shelf.store) else self.models.current(task).name
+        return None if is_untaught(task, self.models, self.sample_index.store) else self.models.current(task).name
 
 
-def service(connection: HTTPConnection) -> Service:
-    return connection.app.state.service
+def app_state(connection: HTTPConnection) -> AppState:
+    return connection.app.state.app_state
 
 
-Here = Annotated[Service, Depends(service)]
+State = Annotated[AppState, Depends(app_state)]
 
 
-def task_asked(here: Here, task: TaskName) -> str:
+def known_task(state: State, task: TaskName) -> str:
     """The query's or the path's task. Raises Problem where it is none."""
-    return here.require_task(task)
+    return state.require_task(task)
 
 
-TaskAsked = Annotated[str, Depends(task_asked)]
+KnownTask = Annotated[str, Depends(known_task)]

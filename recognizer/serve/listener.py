@@ -18,7 +18,7 @@ def address(settings: ServeSettings) -> str:
     return f"{scheme}://{host}:{settings.port}{way_in}"
 
 
-def listening(settings: ServeSettings) -> socket.socket:
+def open_listener(settings: ServeSettings) -> socket.socket:
     """The socket that is asked, before anything is loaded. Raises SettingsError where the port is taken."""
     try:
         # the protocol has to be named: asyncio sends small answers at once on sockets that it knows to be TCP
