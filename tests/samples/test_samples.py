@@ -279,9 +279,9 @@ def test_a_store_that_another_program_writes_to_is_waited_for_and_then_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = a_store(tmp_path, count=1)
-    with store.writing():
+    with store.locked():
         with pytest.raises(SamplesError, match="another program has been writing.*Wait until it is done"):
-            with Samples(tmp_path).writing(wait_s=0.05):
+            with Samples(tmp_path).locked(wait_s=0.05):
                 pytest.fail("one writer at a time")
         assert len(Samples(tmp_path).read()) == 1  # reading needs no lock
 

@@ -78,7 +78,7 @@ class FakePreparation:
         self.cancelled += 1
 
 
-class Desk:
+class SimulatedUser:
     """A person before the window: presses keys while frames go by."""
 
     def __init__(self, tmp_path: Path, training: FakeTraining, labels: tuple[str, ...] = ("ok", "stop", "ठीक")) -> None:
@@ -86,21 +86,21 @@ class Desk:
         self.store = Samples(tmp_path / "captures")
         self.store.create_task("signs", "hand", [*labels, "nothing"])
         self.live = FakeLive("signs")
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self.models = ModelStore(tmp_path / "models")
         self.preparation = FakePreparation()
         self.teacher = Teacher(
             self.live,  # type: ignore[arg-type]
             self.models,
             self.store,
-            say=self.said.append,
+            say=self.messages.append,
             train=training,
             prepare=self.preparation,
             clock=self.clock,
         )
         self.frames = 0
 
-    def look(self, seconds: float, region: Region | None = HAND) -> None:
+    def show_frames(self, seconds: float, region: Region | None = HAND) -> None:
         """Let frames go by."""
         for _ in range(max(1, round(seconds / FRAME_S))):
             self.clock.now_s += FRAME_S
@@ -112,11 +112,11 @@ class Desk:
     def hold(self, key: str, seconds: float) -> None:
         """Hold a key as a keyboard reports it: at once, after half a second, then thirty times a second."""
         self.teacher.key(key)
-        self.look(min(seconds, 0.5))
+        self.show_frames(min(seconds, 0.5))
         for _ in range(round((seconds - 0.5) / FRAME_S)):
             self.teacher.key(key)
-            self.look(FRAME_S)
-        self.look(0.2)
+            self.show_frames(FRAME_S)
+        self.show_frames(0.2)
 
     def type(self, text: str) -> None:
         for key in text:
@@ -129,210 +129,210 @@ def training() -> FakeTraining:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, training: FakeTraining) -> Desk:
-    return Desk(tmp_path, training)
+def user(tmp_path: Path, training: FakeTraining) -> SimulatedUser:
+    return SimulatedUser(tmp_path, training)
 
 
-def test_a_key_records_its_label_while_it_is_held(desk: Desk) -> None:
-    desk.teacher.start_recording()
-    desk.hold("1", 1.5)
-    held = desk.store.counts("signs")["ok"]
+def test_a_key_records_its_label_while_it_is_held(user: SimulatedUser) -> None:
+    user.teacher.start_recording()
+    user.hold("1", 1.5)
+    held = user.store.counts("signs")["ok"]
     assert 8 <= held <= 13  # one at once, and ten a second after the half second that keyboards wait
-    desk.look(2)
-    desk.hold("3", 0.1)
-    desk.look(2)
-    assert desk.store.counts("signs") == {"ok": held, "stop": 0, "ठीक": 1, "nothing": 0}
-    assert desk.teacher.recording is not None
-    assert desk.teacher.recording.counts["ठीक"] == 1
+    user.show_frames(2)
+    user.hold("3", 0.1)
+    user.show_frames(2)
+    assert user.store.counts("signs") == {"ok": held, "stop": 0, "ठीक": 1, "nothing": 0}
+    assert user.teacher.recording is not None
+    assert user.teacher.recording.counts["ठीक"] == 1
 
 
-def test_without_anything_held_to_the_camera_nothing_is_recorded(desk: Desk) -> None:
-    desk.teacher.start_recording()
-    desk.teacher.key("1")
-    desk.look(2, region=None)
-    desk.look(2)  # a hand that comes later was not meant
-    assert sum(desk.store.counts("signs").values()) == 0
+def test_without_anything_held_to_the_camera_nothing_is_recorded(user: SimulatedUser) -> None:
+    user.teacher.start_recording()
+    user.teacher.key("1")
+    user.show_frames(2, region=None)
+    user.show_frames(2)  # a hand that comes later was not meant
+    assert sum(user.store.counts("signs").values()) == 0
 
 
-def test_backspace_takes_the_last_burst_back(desk: Desk) -> None:
-    desk.teacher.start_recording()
-    desk.hold("1", 1.0)
-    kept = desk.store.counts("signs")["ok"]
-    desk.look(1)
-    desk.hold("1", 1.0)
-    assert desk.store.counts("signs")["ok"] > kept
-    assert desk.teacher.key("\b")
-    assert desk.store.counts("signs")["ok"] == kept
-    assert desk.teacher.key("\b")
-    assert desk.store.counts("signs")["ok"] == kept
-    assert desk.said[-1] == "nothing to take back"
+def test_backspace_takes_the_last_burst_back(user: SimulatedUser) -> None:
+    user.teacher.start_recording()
+    user.hold("1", 1.0)
+    kept = user.store.counts("signs")["ok"]
+    user.show_frames(1)
+    user.hold("1", 1.0)
+    assert user.store.counts("signs")["ok"] > kept
+    assert user.teacher.key("\b")
+    assert user.store.counts("signs")["ok"] == kept
+    assert user.teacher.key("\b")
+    assert user.store.counts("signs")["ok"] == kept
+    assert user.messages[-1] == "nothing to take back"
 
 
-def test_what_is_blurred_or_seen_before_is_told(desk: Desk) -> None:
-    desk.teacher.start_recording()
-    desk.hold("1", 0.1)
-    desk.look(0.5)
-    recording = desk.teacher.recording
+def test_what_is_blurred_or_seen_before_is_told(user: SimulatedUser) -> None:
+    user.teacher.start_recording()
+    user.hold("1", 0.1)
+    user.show_frames(0.5)
+    recording = user.teacher.recording
     assert recording is not None
     assert recording.is_duplicate
     assert not recording.is_blurred
-    desk.look(0.5, Region(HAND.box, np.full((220, 220, 3), 90, np.uint8), hand=JOINTS))
+    user.show_frames(0.5, Region(HAND.box, np.full((220, 220, 3), 90, np.uint8), hand=JOINTS))
     assert recording.is_blurred
     assert not recording.is_duplicate
 
 
-def test_a_hand_without_joints_is_not_recorded_and_the_panel_says_so(desk: Desk) -> None:
+def test_a_hand_without_joints_is_not_recorded_and_the_panel_says_so(user: SimulatedUser) -> None:
     def panel() -> np.ndarray:
         picture = np.zeros((480, 640, 3), np.uint8)
-        TeachPanel(desk.teacher)(picture, Scale.of(640, 480), [], [])
+        TeachPanel(user.teacher)(picture, Scale.of(640, 480), [], [])
         return picture
 
-    desk.teacher.start_recording()
+    user.teacher.start_recording()
     before = panel()
-    desk.teacher.key("1")
-    desk.look(0.5, Region(HAND.box, HAND.crop))
-    assert sum(desk.store.counts("signs").values()) == 0
-    recording = desk.teacher.recording
+    user.teacher.key("1")
+    user.show_frames(0.5, Region(HAND.box, HAND.crop))
+    assert sum(user.store.counts("signs").values()) == 0
+    recording = user.teacher.recording
     assert recording is not None
     assert recording.is_without_joints
     assert (panel() != before).any()
-    desk.hold("1", 0.1)
+    user.hold("1", 0.1)
     assert not recording.is_without_joints
-    assert desk.store.counts("signs")["ok"] == 1
+    assert user.store.counts("signs")["ok"] == 1
 
 
-def test_escape_leaves_and_keys_of_no_label_are_the_windows(desk: Desk) -> None:
-    assert not desk.teacher.key("1")
-    desk.teacher.start_recording()
-    assert not desk.teacher.key("m")
-    assert desk.teacher.key(chr(27))
-    assert desk.teacher.recording is None
-    assert not desk.teacher.key(chr(27))
+def test_escape_leaves_and_keys_of_no_label_are_the_windows(user: SimulatedUser) -> None:
+    assert not user.teacher.key("1")
+    user.teacher.start_recording()
+    assert not user.teacher.key("m")
+    assert user.teacher.key(chr(27))
+    assert user.teacher.recording is None
+    assert not user.teacher.key(chr(27))
 
 
 def test_a_store_that_cannot_be_written_is_told_and_recording_goes_on(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    user: SimulatedUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise errors.SamplesError("The disk is full. Make room.")
 
-    desk.teacher.start_recording()
-    monkeypatch.setattr(desk.store, "add", full)
-    desk.hold("1", 1.0)
-    assert desk.said[-1] == "The disk is full. Make room."
+    user.teacher.start_recording()
+    monkeypatch.setattr(user.store, "add", full)
+    user.hold("1", 1.0)
+    assert user.messages[-1] == "The disk is full. Make room."
     monkeypatch.undo()
-    desk.look(1)
-    desk.hold("1", 0.1)
-    assert desk.store.counts("signs")["ok"] == 1
+    user.show_frames(1)
+    user.hold("1", 0.1)
+    assert user.store.counts("signs")["ok"] == 1
 
 
-def test_a_shipped_task_gets_its_labels_and_nothing(desk: Desk) -> None:
-    version = desk.models.folder / "digits" / "one"
+def test_a_shipped_task_gets_its_labels_and_nothing(user: SimulatedUser) -> None:
+    version = user.models.folder / "digits" / "one"
     version.mkdir(parents=True)
     (version / card.CARD).write_text(json.dumps({"labels": [*"0123456789"], "region": "paper"}))
-    desk.models.set_current("digits", "one")
-    desk.live.task = "digits"
-    desk.teacher.start_recording()
-    assert desk.store.task("digits").subject == "paper"
-    assert desk.teacher.recording is not None
-    assert desk.teacher.recording.keys == {**{digit: digit for digit in "0123456789"}, "-": "nothing"}
+    user.models.set_current("digits", "one")
+    user.live.task = "digits"
+    user.teacher.start_recording()
+    assert user.store.task("digits").subject == "paper"
+    assert user.teacher.recording is not None
+    assert user.teacher.recording.keys == {**{digit: digit for digit in "0123456789"}, "-": "nothing"}
 
 
-def test_a_task_that_has_no_model_and_no_samples_is_told(desk: Desk) -> None:
-    desk.live.task = "chess"
-    desk.teacher.start_recording()
-    assert desk.teacher.recording is None
-    assert "No task chess" in desk.said[-1]
+def test_a_task_that_has_no_model_and_no_samples_is_told(user: SimulatedUser) -> None:
+    user.live.task = "chess"
+    user.teacher.start_recording()
+    assert user.teacher.recording is None
+    assert "No task chess" in user.messages[-1]
 
 
-def test_tab_to_another_task_ends_recording(desk: Desk) -> None:
-    desk.teacher.start_recording()
-    desk.live.task = "digits"
-    desk.look(0.1)
-    assert desk.teacher.recording is None
+def test_tab_to_another_task_ends_recording(user: SimulatedUser) -> None:
+    user.teacher.start_recording()
+    user.live.task = "digits"
+    user.show_frames(0.1)
+    assert user.teacher.recording is None
 
 
-def test_a_new_task_is_typed_in_the_window(desk: Desk) -> None:
-    desk.teacher.start_form()
-    desk.type("greetx\b")
-    desk.type("\rh\rhello,bye\r")
-    task = desk.store.task("greet")
+def test_a_new_task_is_typed_in_the_window(user: SimulatedUser) -> None:
+    user.teacher.start_form()
+    user.type("greetx\b")
+    user.type("\rh\rhello,bye\r")
+    task = user.store.task("greet")
     assert (task.subject, task.labels) == ("hand", ("hello", "bye"))
-    assert desk.live.task == "greet"
-    assert desk.teacher.form is None
+    assert user.live.task == "greet"
+    assert user.teacher.form is None
 
 
-def test_a_name_that_is_taken_is_told_and_the_form_stays(desk: Desk) -> None:
-    desk.teacher.start_form()
-    desk.type("signs\rp\rx,y\r")
-    assert "The task signs is there already and shows a hand" in desk.said[-1]
-    assert desk.teacher.form is not None
-    desk.type(chr(27))
-    assert desk.teacher.form is None
+def test_a_name_that_is_taken_is_told_and_the_form_stays(user: SimulatedUser) -> None:
+    user.teacher.start_form()
+    user.type("signs\rp\rx,y\r")
+    assert "The task signs is there already and shows a hand" in user.messages[-1]
+    assert user.teacher.form is not None
+    user.type(chr(27))
+    assert user.teacher.form is None
 
 
-def test_labels_typed_for_a_task_that_is_there_join_its_own(desk: Desk) -> None:
-    desk.teacher.start_form()
-    desk.type("signs\rh\rstop,wave\r")
-    assert desk.store.task("signs").labels == ("ok", "stop", "ठीक", "nothing", "wave")
-    assert desk.teacher.form is None
-    desk.teacher.start_recording()
-    desk.hold("4", 0.1)
-    assert desk.store.counts("signs")["wave"] == 1
+def test_labels_typed_for_a_task_that_is_there_join_its_own(user: SimulatedUser) -> None:
+    user.teacher.start_form()
+    user.type("signs\rh\rstop,wave\r")
+    assert user.store.task("signs").labels == ("ok", "stop", "ठीक", "nothing", "wave")
+    assert user.teacher.form is None
+    user.teacher.start_recording()
+    user.hold("4", 0.1)
+    assert user.store.counts("signs")["wave"] == 1
 
 
-def test_an_empty_line_of_the_form_is_asked_for_again(desk: Desk) -> None:
-    desk.teacher.start_form()
-    desk.type("\r")
-    assert desk.said == ["type the name first"]
+def test_an_empty_line_of_the_form_is_asked_for_again(user: SimulatedUser) -> None:
+    user.teacher.start_form()
+    user.type("\r")
+    assert user.messages == ["type the name first"]
 
 
-def test_training_is_followed_to_its_result(desk: Desk, training: FakeTraining) -> None:
+def test_training_is_followed_to_its_result(user: SimulatedUser, training: FakeTraining) -> None:
     result = {"published": "20260101-000000", "before": {"held_out": 0.5}, "after": {"held_out": 1.0}, "ended": True}
     training.lines.append(result)
-    desk.teacher.start_recording()
-    desk.teacher.key("\r")
-    assert desk.teacher.recording is None
-    assert training.asked == ("signs", desk.models, desk.store)
-    desk.look(FRAME_S)
-    assert desk.teacher.progress["progress"] == 0.5
-    desk.look(FRAME_S)
-    assert desk.teacher.training is None
-    assert desk.teacher.result == result
-    assert desk.teacher.key("\r")
-    assert desk.teacher.result is None
+    user.teacher.start_recording()
+    user.teacher.key("\r")
+    assert user.teacher.recording is None
+    assert training.asked == ("signs", user.models, user.store)
+    user.show_frames(FRAME_S)
+    assert user.teacher.progress["progress"] == 0.5
+    user.show_frames(FRAME_S)
+    assert user.teacher.training is None
+    assert user.teacher.result == result
+    assert user.teacher.key("\r")
+    assert user.teacher.result is None
 
 
-def test_a_second_training_waits_for_the_first(desk: Desk) -> None:
-    desk.teacher.start_training()
-    desk.teacher.start_training()
-    assert "already" in desk.said[-1]
+def test_a_second_training_waits_for_the_first(user: SimulatedUser) -> None:
+    user.teacher.start_training()
+    user.teacher.start_training()
+    assert "already" in user.messages[-1]
 
 
-def test_escape_cancels_a_training(desk: Desk, training: FakeTraining) -> None:
-    desk.teacher.start_training()
-    assert desk.teacher.key(chr(27))
+def test_escape_cancels_a_training(user: SimulatedUser, training: FakeTraining) -> None:
+    user.teacher.start_training()
+    assert user.teacher.key(chr(27))
     assert training.cancelled
-    assert desk.teacher.training is None
-    assert desk.said[-1] == "training cancelled: nothing has changed"
+    assert user.teacher.training is None
+    assert user.messages[-1] == "training cancelled: nothing has changed"
 
 
-def test_a_refused_model_is_told_with_the_reason(desk: Desk, training: FakeTraining) -> None:
+def test_a_refused_model_is_told_with_the_reason(user: SimulatedUser, training: FakeTraining) -> None:
     training.lines = [{"published": None, "why": "no better: 90 % before, 88 % after", "ended": True}]
-    desk.teacher.start_training()
-    desk.look(FRAME_S)
-    assert desk.said[-1] == "no better: 90 % before, 88 % after"
+    user.teacher.start_training()
+    user.show_frames(FRAME_S)
+    assert user.messages[-1] == "no better: 90 % before, 88 % after"
 
 
-def test_u_goes_back_to_the_model_before(desk: Desk) -> None:
+def test_u_goes_back_to_the_model_before(user: SimulatedUser) -> None:
     for version in ("one", "two"):
-        (desk.models.folder / "signs" / version).mkdir(parents=True)
-        desk.models.set_current("signs", version)
-    desk.teacher.undo_model()
-    assert desk.said == ["back to one"]
-    assert desk.models.current("signs").name == "one"
-    desk.teacher.undo_model()
-    assert "nothing to go back to" in desk.said[-1]
+        (user.models.folder / "signs" / version).mkdir(parents=True)
+        user.models.set_current("signs", version)
+    user.teacher.undo_model()
+    assert user.messages == ["back to one"]
+    assert user.models.current("signs").name == "one"
+    user.teacher.undo_model()
+    assert "nothing to go back to" in user.messages[-1]
 
 
 def test_labels_that_are_letters_have_their_own_keys_and_words_have_numbers() -> None:
@@ -348,37 +348,37 @@ def test_labels_that_are_letters_have_their_own_keys_and_words_have_numbers() ->
     assert list(label_keys([f"word {number}" for number in range(12)])) == [*"123456789ABC", "0"]
 
 
-def test_what_things_are_learned_on_is_made_before_they_are(desk: Desk) -> None:
-    desk.look(0.2)
-    assert desk.preparation.started == []  # hands need none
-    desk.store.create_task("things", "box", ["mug", "toy"])
-    desk.live.task, desk.live.subject, desk.live.folder = "things", BOX, desk.models.folder / "things" / "1"
-    desk.look(0.2)
-    assert desk.preparation.started == []  # it may only be looked at
-    desk.teacher.start_recording()
-    desk.look(0.2)
-    desk.teacher.key("\x1b")
-    desk.live.folder = None
-    desk.look(0.2)
-    assert desk.preparation.started == [desk.models]
-    desk.teacher.close()
-    assert desk.preparation.cancelled == 1
+def test_what_things_are_learned_on_is_made_before_they_are(user: SimulatedUser) -> None:
+    user.show_frames(0.2)
+    assert user.preparation.started == []  # hands need none
+    user.store.create_task("things", "box", ["mug", "toy"])
+    user.live.task, user.live.subject, user.live.folder = "things", BOX, user.models.folder / "things" / "1"
+    user.show_frames(0.2)
+    assert user.preparation.started == []  # it may only be looked at
+    user.teacher.start_recording()
+    user.show_frames(0.2)
+    user.teacher.key("\x1b")
+    user.live.folder = None
+    user.show_frames(0.2)
+    assert user.preparation.started == [user.models]
+    user.teacher.close()
+    assert user.preparation.cancelled == 1
 
 
-def test_a_task_of_things_without_a_model_is_made_ready_when_it_is_opened(desk: Desk) -> None:
-    desk.live.subject = BOX
-    desk.look(0.2)
-    assert desk.preparation.started == [desk.models]
+def test_a_task_of_things_without_a_model_is_made_ready_when_it_is_opened(user: SimulatedUser) -> None:
+    user.live.subject = BOX
+    user.show_frames(0.2)
+    assert user.preparation.started == [user.models]
 
 
-def test_a_new_task_of_things_is_made_ready_while_its_labels_are_typed(desk: Desk) -> None:
-    desk.teacher.start_form()
-    desk.type("things\rh")
-    desk.look(0.2)
-    assert desk.preparation.started == []
-    desk.type("b\rmug")
-    desk.look(0.2)
-    assert desk.preparation.started == [desk.models]
+def test_a_new_task_of_things_is_made_ready_while_its_labels_are_typed(user: SimulatedUser) -> None:
+    user.teacher.start_form()
+    user.type("things\rh")
+    user.show_frames(0.2)
+    assert user.preparation.started == []
+    user.type("b\rmug")
+    user.show_frames(0.2)
+    assert user.preparation.started == [user.models]
 
 
 def test_a_preparation_is_a_process_that_can_be_cancelled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -413,21 +413,23 @@ def run_script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str) -> 
 
 
 def ended(process: TrainingProcess) -> dict[str, Any]:
-    said = until(lambda: (line := process.poll()).get("ended") and line)
+    messages = until(lambda: (line := process.poll()).get("ended") and line)
     process.cancel()
-    return said
+    return messages
 
 
 def test_a_training_process_tells_its_last_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     script = 'import json\nfor p in (0.1, 0.9): print(json.dumps({"progress": p}))\nprint("no json")\n'
     script += 'print(json.dumps({"published": "one", "after": {"held_out": 1.0}}))\n'
-    said = ended(run_script(monkeypatch, tmp_path, script))
-    assert (said["published"], said["after"]) == ("one", {"held_out": 1.0})
+    messages = ended(run_script(monkeypatch, tmp_path, script))
+    assert (messages["published"], messages["after"]) == ("one", {"held_out": 1.0})
 
 
 def test_a_training_process_that_fails_tells_its_last_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    said = ended(run_script(monkeypatch, tmp_path, "import sys\nsys.exit('The task has no samples. Record some.')\n"))
-    assert said["error"] == "The task has no samples. Record some."
+    messages = ended(
+        run_script(monkeypatch, tmp_path, "import sys\nsys.exit('The task has no samples. Record some.')\n")
+    )
+    assert messages["error"] == "The task has no samples. Record some."
 
 
 def test_a_training_process_can_be_cancelled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -438,9 +440,9 @@ def test_a_training_process_can_be_cancelled(monkeypatch: pytest.MonkeyPatch, tm
 
 @pytest.mark.parametrize("size_wh", [(640, 480), (1280, 720), (1920, 1080)])
 def test_what_a_teacher_says_is_drawn_at_every_size(
-    desk: Desk, training: FakeTraining, size_wh: tuple[int, int]
+    user: SimulatedUser, training: FakeTraining, size_wh: tuple[int, int]
 ) -> None:
-    panel = TeachPanel(desk.teacher)
+    panel = TeachPanel(user.teacher)
     scale = Scale.of(*size_wh)
 
     def drawn() -> int:
@@ -450,12 +452,12 @@ def test_what_a_teacher_says_is_drawn_at_every_size(
         return int(np.count_nonzero(picture))
 
     assert drawn() == 0
-    desk.teacher.start_recording()
-    desk.hold("1", 0.1)
-    desk.look(0.3)
+    user.teacher.start_recording()
+    user.hold("1", 0.1)
+    user.show_frames(0.3)
     counts = drawn()
     assert counts > 0
-    desk.teacher.key("\r")
+    user.teacher.key("\r")
     assert drawn() > 0  # the progress
     training.lines = [
         {
@@ -467,9 +469,9 @@ def test_what_a_teacher_says_is_drawn_at_every_size(
             "ended": True,
         }
     ]
-    desk.look(FRAME_S)
+    user.show_frames(FRAME_S)
     assert drawn() > 0  # the result
-    desk.teacher.key("\r")
+    user.teacher.key("\r")
     assert drawn() == 0
-    desk.teacher.start_form()
+    user.teacher.start_form()
     assert drawn() > 0

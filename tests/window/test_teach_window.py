@@ -73,7 +73,7 @@ sys.exit(cli.main(sys.argv[2:]))
 """
 
 
-class Desk:
+class SimulatedUser:
     """A person before the window."""
 
     def __init__(self, display: str, folder: Path, models: ModelStore) -> None:
@@ -131,53 +131,53 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, hand_models: ModelStore) -> Iterator[Desk]:
+def user(tmp_path: Path, hand_models: ModelStore) -> Iterator[SimulatedUser]:
     with virtual_screen() as display:
-        at = Desk(display, tmp_path, hand_models)
+        at = SimulatedUser(display, tmp_path, hand_models)
         yield at
         at.program.close()
 
 
-def test_new_record_train_swap_and_undo_by_keys(desk: Desk) -> None:
-    desk.type("mine", "h", "stone,sheet")
-    desk.until(lambda state: state["task"] == "mine")
-    desk.program.press("c")
-    desk.until(lambda state: state["counts"] == {"stone": 0, "sheet": 0})
-    stone, sheet, cut = desk.signs
+def test_new_record_train_swap_and_undo_by_keys(user: SimulatedUser) -> None:
+    user.type("mine", "h", "stone,sheet")
+    user.until(lambda state: state["task"] == "mine")
+    user.program.press("c")
+    user.until(lambda state: state["counts"] == {"stone": 0, "sheet": 0})
+    stone, sheet, cut = user.signs
     for key, label, sign in (("1", "stone", stone), ("2", "sheet", sheet)):
-        desk.show_sign(sign)
-        desk.record(key, label, 8)
-    kept = dict(desk.state["counts"])
-    desk.program.press("BackSpace")
-    desk.until(lambda state: state["counts"]["sheet"] < kept["sheet"])
-    desk.record("2", "sheet", 8)
-    desk.program.press("Return")
-    desk.until(lambda state: state["training"])
-    first = desk.until(lambda state: state["result"])["result"]["published"]
-    assert first is not None, desk.state
-    desk.until(lambda state: state["said"] == "sheet")
-    desk.show_sign(stone)
-    desk.until(lambda state: state["said"] == "stone")
-    desk.program.press("Escape")
-    desk.until(lambda state: not state["result"])
+        user.show_sign(sign)
+        user.record(key, label, 8)
+    kept = dict(user.state["counts"])
+    user.program.press("BackSpace")
+    user.until(lambda state: state["counts"]["sheet"] < kept["sheet"])
+    user.record("2", "sheet", 8)
+    user.program.press("Return")
+    user.until(lambda state: state["training"])
+    first = user.until(lambda state: state["result"])["result"]["published"]
+    assert first is not None, user.state
+    user.until(lambda state: state["said"] == "sheet")
+    user.show_sign(stone)
+    user.until(lambda state: state["said"] == "stone")
+    user.program.press("Escape")
+    user.until(lambda state: not state["result"])
 
-    desk.type("mine", "h", "cut")
-    desk.program.press("c")
-    desk.until(lambda state: state["counts"] is not None)
-    desk.show_sign(cut)
-    desk.record("3", "cut", 8)
-    desk.program.press("s")
-    desk.program.press("Return")
-    second = desk.until(lambda state: state["result"])["result"]["published"]
-    assert second not in (None, first), desk.state
-    desk.until(lambda state: state["said"] == "cut")
-    desk.program.press("Escape")
-    desk.until(lambda state: not state["result"])
+    user.type("mine", "h", "cut")
+    user.program.press("c")
+    user.until(lambda state: state["counts"] is not None)
+    user.show_sign(cut)
+    user.record("3", "cut", 8)
+    user.program.press("s")
+    user.program.press("Return")
+    second = user.until(lambda state: state["result"])["result"]["published"]
+    assert second not in (None, first), user.state
+    user.until(lambda state: state["said"] == "cut")
+    user.program.press("Escape")
+    user.until(lambda state: not state["result"])
 
-    desk.program.press("u")
-    desk.until(lambda state: first in state["notice"])
-    assert open_models(desk.models).current("mine").name == first
-    desk.until(lambda state: state["said"] != "cut")
-    desk.program.press("q")
-    desk.program.end()
-    assert Samples(desk.captures).counts("mine")["cut"] >= 8
+    user.program.press("u")
+    user.until(lambda state: first in state["notice"])
+    assert open_models(user.models).current("mine").name == first
+    user.until(lambda state: state["said"] != "cut")
+    user.program.press("q")
+    user.program.end()
+    assert Samples(user.captures).counts("mine")["cut"] >= 8
