@@ -1,4 +1,4 @@
-"""Samples into and out of the store: as a zip with its samples.csv, and from a folder of label/picture."""
+"""Exports samples to a zip archive with a samples.csv, and imports such an archive."""
 
 import hashlib
 import itertools
@@ -16,26 +16,26 @@ from recognizer.samples.store import CARD, TABLE, Samples
 from recognizer.samples.table import as_card, as_table, parse_table, read_card
 from recognizer.system import files
 
-ZIP_LIMIT = 1 << 33  # bytes unpacked: a hundred thousand crops; more is a bomb, or belongs into several files
+ZIP_LIMIT = 1 << 33  # bytes unpacked: about 100,000 crops; guards against zip bombs
 TABLE_LIMIT = 1 << 28  # bytes of a samples.csv: 400,000 rows
 CARD_LIMIT = 1 << 20
-BATCH = 100  # pictures brought into the store at once: a tenth of a second in which other windows wait
-STORE_FILE_NAME = re.compile(r"[0-9a-z-]{1,60}\.png")  # names the store gives; others are replaced
+BATCH = 100  # pictures stored under one lock: other programs wait about 0.1 s
+STORE_FILE_NAME = re.compile(r"[0-9a-z-]{1,60}\.png")  # as the store names its files; other names are replaced
 
 
 @dataclass(frozen=True)
 class ImportResult:
-    """What an import did."""
+    """Result of an import."""
 
     added: list[Sample]
     duplicates: int
-    refused: list[str]  # a line for each row or picture that was left out
+    refused: list[str]  # one message for each row or picture that was skipped
 
 
 def export_zip(store: Samples, path: Path, tasks: Sequence[str] | None = None) -> list[str]:
-    """Writes tasks, or all, into a zip that takes its name only when it is whole; returns a line for each sample left out.
+    """Write the given tasks (default: all) into a zip archive. Return one message for each skipped sample.
 
-    Raises SamplesError.
+    The file appears at `path` only when it is complete. Raises SamplesError.
     """
     chosen = store.tasks() if tasks is None else [store.task(name) for name in tasks]
     if not chosen:
@@ -43,7 +43,7 @@ def export_zip(store: Samples, path: Path, tasks: Sequence[str] | None = None) -
     names = {task.name for task in chosen}
     written, left_out = [], []
     try:
-        with files.atomic_file(path) as file, zipfile.ZipFile(file, "w") as archive:  # PNG files are packed already
+        with files.atomic_file(path) as file, zipfile.ZipFile(file, "w") as archive:  # PNG data is already compressed
             for task in chosen:
                 archive.writestr(f"{task.name}/{CARD}", as_card(task))
             for sample in store.read():
@@ -53,7 +53,7 @@ def export_zip(store: Samples, path: Path, tasks: Sequence[str] | None = None) -
                     archive.writestr(sample.path, (store.folder / sample.path).read_bytes())
                     written.append(sample)
                 except FileNotFoundError:
-                    left_out.append(f"{sample.path} is missing and was left out.")
+                    left_out.append(f"{sample.path} is missing and was not exported.")
             archive.writestr(TABLE, as_table(written), zipfile.ZIP_DEFLATED)
     except OSError as error:
         reason = error.strerror or error
@@ -62,39 +62,43 @@ def export_zip(store: Samples, path: Path, tasks: Sequence[str] | None = None) -
 
 
 def import_zip(store: Samples, path: Path) -> ImportResult:
-    """Adds what a zip of `export_zip` holds; samples that are there already are not doubled.
+    """Import an archive that `export_zip` wrote. Samples that the store already has are skipped.
 
-    Where it is stopped, what was added so far is whole, and a second import adds the rest. Nothing is unpacked under a
-    name from the zip: each sample's place is made from its own task, session and label.
-    Raises SamplesError for what is no such zip, is damaged, or unpacks to more than 8 GiB.
+    An interrupted import leaves only complete samples; importing again adds the rest. Paths inside the archive are never
+    used for writing: each sample's path is built from its task, session and label. Raises SamplesError if the file is not
+    such an archive, is damaged, or unpacks to more than 8 GiB.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             infos = {info.filename: info for info in archive.infolist()}
             if sum(info.file_size for info in infos.values()) > ZIP_LIMIT:
-                raise SamplesError(f"{path} unpacks to more than {ZIP_LIMIT >> 30} GiB and is not imported.")
+                raise SamplesError(
+                    f"{path} unpacks to more than {ZIP_LIMIT >> 30} GiB, the limit. Export fewer tasks at a time."
+                )
             if TABLE not in infos:
                 raise SamplesError(
-                    f"{path} holds no {TABLE}. Unpack it and import the folder: "
+                    f"{path} contains no {TABLE}, so it is not an export of samples. Unpack it and import the folder: "
                     "python -m recognizer samples import TASK DIR"
                 )
             rows = parse_table(_member(archive, infos[TABLE], TABLE_LIMIT))
             samples = [row for row in rows if isinstance(row, Sample)]
-            refused = [f"a row was refused: {row}" for row in rows if isinstance(row, str)]
+            refused = [f"skipped a row of {TABLE}: {row}" for row in rows if isinstance(row, str)]
             for name in dict.fromkeys([*(sample.task for sample in samples), *_task_names_in_zip(infos)]):
                 labels = [sample.label for sample in samples if sample.task == name]
                 _ensure_task(store, archive, infos.get(f"{name}/{CARD}"), name, labels)
             count_before = len(refused)
             added = add_batches(store, _pictures(archive, infos, samples, refused))
     except OSError as error:
-        raise SamplesError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise SamplesError(
+            f"{path} cannot be read: {error.strerror or error}. Check its name and permissions."
+        ) from error
     except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        raise SamplesError(f"{path} is no zip that can be read ({error}). Export it again.") from error
+        raise SamplesError(f"{path} is not a readable zip file ({error}). Export it again.") from error
     return ImportResult(added, len(samples) - len(added) - (len(refused) - count_before), refused)
 
 
 def add_batches(store: Samples, pictures: Iterator[tuple[Sample, bytes]]) -> list[Sample]:
-    """Stores them in batches that are prepared while other programs may write."""
+    """Store samples in batches. The lock is released between batches, so other programs can write."""
     added = []
     while batch := list(itertools.islice(pictures, BATCH)):
         added += store.place(batch)
@@ -102,7 +106,7 @@ def add_batches(store: Samples, pictures: Iterator[tuple[Sample, bytes]]) -> lis
 
 
 def content_name(*parts: str | bytes) -> str:
-    """A file's name that comes out the same when the same picture is imported again."""
+    """A file name derived from the content, so that importing the same picture again gives the same name."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(hashlib.sha256(part if isinstance(part, bytes) else part.encode()).digest())
@@ -112,17 +116,20 @@ def content_name(*parts: str | bytes) -> str:
 def _ensure_task(
     store: Samples, archive: zipfile.ZipFile, card: zipfile.ZipInfo | None, name: str, labels: Sequence[str]
 ) -> None:
-    """The task of that name in the store, with these labels: what is there already decides its region."""
+    """Create the task in the store, or add the labels to it. An existing task keeps its subject."""
     there = next((task for task in store.tasks() if task.name == name), None)
     if card is None and there is None:
         raise SamplesError(
-            f"{archive.filename} does not say what {name} shows. "
+            f"{archive.filename} does not give the subject of the task {name}. "
             f'Make the task first: python -m recognizer tasks new "{name}" --subject hand|paper|box --labels WORDS'
         )
     if card is not None:
         packed = read_card(name, _member(archive, card, CARD_LIMIT), f"{archive.filename}: {card.filename}")
         if there is not None and there.subject != packed.subject:
-            raise SamplesError(f"{name} shows a {there.subject} here and a {packed.subject} in {archive.filename}.")
+            raise SamplesError(
+                f"The task {name} has the subject {there.subject} here and {packed.subject} in {archive.filename}. "
+                "Rename one of the two tasks."
+            )
         labels = [*packed.labels, *labels]
         if there is None:
             store.create_task(name, packed.subject, labels)
@@ -131,7 +138,7 @@ def _ensure_task(
 
 
 def _task_names_in_zip(infos: Iterable[str]) -> list[str]:
-    """Names of the tasks that the zip's task.json files are for; what is no task's name is left alone."""
+    """Names of the tasks whose task.json is in the archive. Folders that are not valid task names are ignored."""
     names = [name.removesuffix(f"/{CARD}") for name in infos if name.endswith(f"/{CARD}")]
     return [name for name in names if name == folder_name(name)]
 
@@ -142,7 +149,7 @@ def _pictures(
     for sample in samples:
         info = infos.get(sample.path)
         if info is None:
-            refused.append(f"{sample.path} is not in the zip.")
+            refused.append(f"{sample.path} is listed in samples.csv but not in the zip.")
             continue
         try:
             png = _member(archive, info, PICTURE_LIMIT)
@@ -158,7 +165,9 @@ def _pictures(
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
-    """The bytes of a member, of which zipfile unpacks no more than its entry says."""
+    """The bytes of an archive member. zipfile never unpacks more than the size in the member's entry."""
     if info.file_size > limit:
-        raise SamplesError(f"{info.filename!r} in {archive.filename} unpacks to {info.file_size >> 20} MiB: too large.")
+        raise SamplesError(
+            f"{info.filename!r} in {archive.filename} unpacks to {info.file_size >> 20} MiB, the limit is {limit >> 20} MiB."
+        )
     return archive.read(info)

@@ -8,34 +8,34 @@ import numpy as np
 
 from recognizer.errors import SamplesError
 
-PICTURE_LIMIT = 1 << 26  # bytes of one PNG: more than an 8K frame of noise would not be a sample
+PICTURE_LIMIT = 1 << 26  # bytes of one PNG: about an 8K frame of noise
 
 
 def encode_png(picture_bgr: np.ndarray) -> bytes:
-    """The picture as a PNG file. Raises SamplesError for what is no (h, w, 3) uint8 picture."""
+    """Encode an (h, w, 3) uint8 BGR image as PNG. Raises SamplesError for any other array."""
     if picture_bgr.ndim != 3 or picture_bgr.shape[2] != 3 or picture_bgr.dtype != np.uint8 or not picture_bgr.size:
         raise SamplesError(
-            f"A picture of shape {picture_bgr.shape} and type {picture_bgr.dtype} cannot be stored: "
-            "it must be in colour, 8 bits each, and not empty."
+            f"An array of shape {picture_bgr.shape} and dtype {picture_bgr.dtype} cannot be stored as a sample. "
+            "Give a non-empty BGR image, (h, w, 3) uint8."
         )
     _, data = cv2.imencode(".png", picture_bgr)
     return data.tobytes()
 
 
 def decode_png(png: bytes, name: str) -> np.ndarray:
-    """The picture in a PNG file, (h, w, 3) uint8 BGR. Raises SamplesError for one that is damaged or enormous."""
+    """Decode PNG bytes to (h, w, 3) uint8 BGR. Raises SamplesError if they are damaged or larger than PICTURE_LIMIT."""
     width, height = int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
     picture = None
     if is_complete_png(png) and 0 < 3 * width * height <= 2 * PICTURE_LIMIT and len(png) <= PICTURE_LIMIT:
         with contextlib.suppress(cv2.error):
             picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
-        raise SamplesError(f"{name} is not a PNG picture that can be read. See: python -m recognizer samples verify")
+        raise SamplesError(f"{name} is not a readable PNG picture. Run: python -m recognizer samples verify")
     return picture
 
 
 def is_complete_png(data: bytes) -> bool:
-    """Whether the chunks go on to the last one with their checksums right: OpenCV shows a damaged one in part."""
+    """Whether all PNG chunks up to IEND are there with valid checksums. OpenCV decodes truncated files without an error."""
     if not data.startswith(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"):
         return False
     start = 8

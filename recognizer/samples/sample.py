@@ -1,4 +1,4 @@
-"""One captured sample, its task, and the rules for their names."""
+"""A captured sample, its task, and the rules for their names."""
 
 import hashlib
 import os
@@ -15,32 +15,32 @@ from recognizer.values import Box, Hand
 
 
 def file_stem(path: str) -> str:
-    """The name of a sample's picture without .png."""
+    """The file name of a sample's picture without .png."""
     return path.rsplit("/", 1)[-1].removesuffix(".png")
 
 
-NOTHING = "nothing"  # the label that teaches what to leave alone
+NOTHING = "nothing"  # the label of background samples: inputs that the model has to reject
 JOINTS = 21
 
 
-NAME_LIMIT = 40  # characters of a task's, session's or label folder's name: four of them stay below Windows' 260
-NAME_BYTES = 120  # of such a name in UTF-8; file systems take 255, and some encrypted ones 143
-LABEL_LIMIT = 60  # characters; a longer one is a sentence and fits no overlay
-SOURCE_LIMIT = 200  # characters of a source's name that are kept
+NAME_LIMIT = 40  # characters of a folder name: a path of four stays below the 260 of Windows
+NAME_BYTES = 120  # of a folder name in UTF-8: file systems allow 255, some encrypted ones 143
+LABEL_LIMIT = 60  # characters that fit into the overlay
+SOURCE_LIMIT = 200  # characters stored of a source's name
 
 
-JOINERS = "\u200c\u200d"  # letters of Persian and Indian scripts, and emoji, are joined or kept apart by them
+JOINERS = "\u200c\u200d"  # zero-width (non-)joiner: Persian and Indian scripts and emoji need them
 RESERVED = {"con", "prn", "aux", "nul"} | {
     f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"
-}  # by Windows
+}  # file names that Windows reserves
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be told apart, and what the camera is shown."""
+    """A classification task: its labels, and the subject that is held to the camera."""
 
-    name: str  # a folder's name, here and among the models
-    subject: str  # of SUBJECTS; "region" in task.json
+    name: str  # also the name of its folders of samples and models
+    subject: str  # a key of SUBJECTS; the field "region" in task.json
     labels: tuple[str, ...]  # words in any script, in the order they were given
     created: str  # ISO 8601, UTC
 
@@ -49,50 +49,50 @@ class Task:
 class Sample:
     """One row of samples.csv."""
 
-    path: str  # of the picture, from the captures folder, with "/"
+    path: str  # of the picture, relative to the captures folder, with "/"
     label: str
     task: str
     session: str
     time: str  # ISO 8601, UTC
     source: str
     side: str  # "left", "right", or "" where no hand was found
-    box: Box  # in the frame; of a sample that was imported from a picture the whole of it
-    landmarks: np.ndarray | None = None  # (21, 3) float32 px of the frame, as in Hand
+    box: Box  # in the frame, pixels; the whole picture if it was imported uncropped
+    landmarks: np.ndarray | None = None  # (21, 3) float32, pixels of the frame, as in Hand
 
     @property
     def id(self) -> str:
-        """The last part of the file's name: what the contact sheet shows and --sample takes."""
+        """The last part of the file name. The contact sheet shows it and --sample takes it."""
         return file_name(self.path).removesuffix(".png").rsplit("-", 1)[-1]
 
     @property
     def hand(self) -> Hand | None:
-        """The hand as the finder gave it; its score is not kept and is 1."""
+        """The detected hand. The detection score is not stored, so it is 1."""
         return None if self.landmarks is None else Hand(self.landmarks, self.side, 1.0)
 
 
 def new_session() -> str:
-    """A name for a session that no other one has, even one of the same second in another window."""
+    """A unique session name: UTC time and a random suffix."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 @lru_cache(maxsize=4096)
 def clean_label(label: str) -> str:
-    """The label as it is stored: composed (NFC), without spaces around or line breaks. Raises SamplesError."""
+    """The label in its stored form: NFC, whitespace collapsed. Raises SamplesError if it is empty, too long or invisible."""
     clean = " ".join(unicodedata.normalize("NFC", label).split())
     if not clean:
-        raise SamplesError("A label is empty. Give a word, such as ok.")
+        raise SamplesError("A label is empty. Type a word, such as ok.")
     if len(clean) > LABEL_LIMIT:
         raise SamplesError(f"The label {clean[:20]}… has {len(clean)} characters. Use at most {LABEL_LIMIT}.")
     for character in clean:
         hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
         if hidden and character not in JOINERS and not "\U000e0020" <= character <= "\U000e007f":  # of flags
-            raise SamplesError(f"The label {clean!r} holds a character that cannot be seen. Type it again.")
+            raise SamplesError(f"The label {clean!r} contains an invisible character. Type it again.")
     return clean
 
 
 @lru_cache(maxsize=4096)
 def folder_name(label: str) -> str:
-    """A name for the label's folder that all systems take: the label itself where it is one, else with a checksum."""
+    """A folder name for a label that is valid on all systems: the label itself, or a shortened form with a checksum."""
     kept = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" or c in " -_" else "_" for c in label)
     short = kept[:NAME_LIMIT].encode()[:NAME_BYTES].decode(errors="ignore").strip()
     if short == label and short.casefold() not in RESERVED:
@@ -102,7 +102,7 @@ def folder_name(label: str) -> str:
 
 @lru_cache(maxsize=4096)
 def checked_name(kind: str, name: str) -> str:
-    """The name of a task or session, composed (NFC). Raises SamplesError where it is no folder's name on all systems."""
+    """The name of a task or session in NFC. Raises SamplesError if it is not a valid folder name on all systems."""
     name = unicodedata.normalize("NFC", name)
     if not name or name.startswith("-") or folder_name(name) != name:
         raise SamplesError(
@@ -121,7 +121,7 @@ def new_sample(
     hand: Hand | None = None,
     name: str | None = None,
 ) -> Sample:
-    """A sample of now, with a path of its own; `name` is its file's without .png. Raises SamplesError."""
+    """A sample with the current time and a unique path. `name` replaces the file name (no .png). Raises SamplesError."""
     label, session = clean_label(label), checked_name("session", session)
     name = name or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(5)}"
     path = "/".join((task, session, folder_name(label), f"{name}.png"))
@@ -143,7 +143,7 @@ def now_utc() -> str:
 
 
 def check_path_encodable(path: str) -> None:
-    """Raises SamplesError where the encoding of this system's file names has no letters for a path."""
+    """Raise SamplesError if this system's file name encoding cannot represent the path."""
     try:
         os.fsencode(path)
     except UnicodeEncodeError as error:
@@ -151,9 +151,9 @@ def check_path_encodable(path: str) -> None:
 
 
 def path_encoding_error(error: UnicodeEncodeError) -> str:
-    return f"{error.object} cannot be a file's name in {error.encoding}. Set PYTHONUTF8=1 and start again."
+    return f"{error.object} cannot be a file name in the encoding {error.encoding}. Set PYTHONUTF8=1 and start again."
 
 
 def printable(text: str) -> str:
-    """The text with "?" for what would break a line or cannot be written."""
+    """The text on one line: characters that are not printable become "?", and long texts are cut."""
     return "".join(c if c.isprintable() else "?" for c in text)[:SOURCE_LIMIT]

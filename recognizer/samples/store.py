@@ -1,8 +1,9 @@
-"""The captured data set on disk: pictures in <captures>/<task>/<session>/<label>/, one samples.csv with a row for each.
+"""The captured data set on disk: pictures in <captures>/<task>/<session>/<label>/, one row each in samples.csv.
 
-A sample is there with its picture and its row or not at all, whatever is stopped when. Pictures on their way in, out or
-elsewhere lie in .unfinished/, and the rows of samples.csv decide where each of them belongs: whoever writes next brings
-it there. Rows are added in one write; every other change replaces samples.csv in one step. One program writes at a time.
+Writes are crash-safe: a sample has both its picture and its row, or neither. Pictures that are being added, moved or
+deleted are in .unfinished/. After a crash, the next writer moves each of them to where its row in samples.csv says, or
+deletes it if there is no row. New rows are appended in one write; any other change replaces samples.csv atomically. A
+lock file admits one writer at a time.
 """
 
 import contextlib
@@ -47,17 +48,17 @@ UNFINISHED = ".unfinished"
 LOCK = ".lock"
 
 
-LOCK_WAIT_S = 10.0  # the import of some thousand pictures is the longest that one program writes
+LOCK_WAIT_S = 10.0  # an import of some thousand pictures holds the lock the longest
 
 
 class Samples:
-    """The samples in a folder of this machine.
+    """The captured samples in a local folder.
 
-    All methods may raise SamplesError; reading works where nothing can be written.
+    All methods may raise SamplesError. Reading also works on a read-only file system.
     """
 
     def __init__(self, folder: Path) -> None:
-        """What a crash left is put in order, where nobody writes now."""
+        """Open the store in `folder`. Recovers from a crash unless another program is writing."""
         self._folder = folder
         self.table_path = folder / TABLE
         self.unfinished = folder / UNFINISHED
@@ -67,17 +68,17 @@ class Samples:
 
     @property
     def folder(self) -> Path:
-        """Where the samples are on this machine."""
+        """The local folder of the samples."""
         return self._folder
 
     def refresh(self) -> None:
-        """Called before each read and change; a store that other machines share pulls here."""
+        """Called before each read and change. A store that is synced with a URL pulls here."""
 
     def push(self) -> None:
-        """Called after each change, under the lock; a store that other machines share sends it here."""
+        """Called after each change, under the lock. A store that is synced with a URL pushes here."""
 
     def create_task(self, name: str, subject: str, labels: Iterable[str]) -> Task:
-        """A new task; its name must differ from the others by more than capitals."""
+        """Create a task. Names that differ only in case are the same name."""
         name = checked_name("task", name)
         try:
             subject_of(subject)
@@ -85,12 +86,12 @@ class Samples:
             raise SamplesError(f"The task {name} cannot be made: {error}") from error
         cleaned = tuple(dict.fromkeys(clean_label(label) for label in labels))
         if not cleaned:
-            raise SamplesError("A task needs a label to learn. Give one or more, such as --labels ok,stop.")
+            raise SamplesError("The task has no label. Give one or more, such as --labels ok,stop.")
         task = Task(name, subject, cleaned, now_utc())
         with self.locked():
             for other in self._task_names():
                 if other.casefold() == name.casefold():
-                    raise SamplesError(f"The task {other} is there already. Choose another name, or record into it.")
+                    raise SamplesError(f"The task {other} exists already. Choose another name, or record into it.")
             self._write_card(task)
         return task
 
@@ -100,20 +101,20 @@ class Samples:
         return [self._task(name) for name in self._task_names()]
 
     def task(self, name: str) -> Task:
-        """The task of that name."""
+        """The task with this name."""
         self.refresh()
         return self._task(name)
 
     def add_labels(self, name: str, labels: Iterable[str]) -> Task:
-        """The task with the labels that it did not have yet."""
+        """Add labels to a task and return it. Labels that it has already are ignored."""
         cleaned = [clean_label(label) for label in labels]
         with self.locked():
             return self._with_labels(self._task(name), cleaned)
 
     def add(self, task: str, label: str, region: Region, frame: Frame, session: str, source: str) -> Sample:
-        """Store what the frame shows in the region, and return it once it is on the disk.
+        """Store the region of the frame as a sample, and return it when it is on disk.
 
-        Which part of the frame that is, the task's subject decides.
+        The task's subject decides which part of the frame is stored.
         """
         home = self.task(task)
         label = clean_label(label)
@@ -125,17 +126,17 @@ class Samples:
         return sample
 
     def place(self, pictures: Iterable[tuple[Sample, bytes]], *, sync: bool = False) -> list[Sample]:
-        """Store samples with their PNG files, all or none, and return those that were not there yet.
+        """Store samples with their PNG data, all or none. Return those that were new.
 
-        `sync` waits for each picture to be on the disk itself, which a loss of power asks for and a crash does not.
+        With `sync`, each picture is flushed to disk (fsync), which protects it from a loss of power.
         """
         with self.locked():
-            known = self._names() if not sync else set()  # a new sample's name is its own
+            known = self._names() if not sync else set()  # a new sample has a unique name
             added: list[Sample] = []
             try:
                 for sample, png in pictures:
                     if not (self.folder / sample.task / CARD).is_file():  # another window may have deleted it
-                        raise SamplesError(f"The task {sample.task} is not there any more. Make it again.")
+                        raise SamplesError(f"The task {sample.task} does not exist any more. Create it again.")
                     name = file_name(sample.path)
                     if name not in known:
                         known.add(name)
@@ -153,14 +154,14 @@ class Samples:
         return added
 
     def read(self, task: str | None = None) -> list[Sample]:
-        """The samples of a task, or of all, in the order they were taken."""
+        """The samples of a task, or of all tasks, in the order of recording."""
         self.refresh()
         name = None if task is None else self._task(task).name
         samples = [found for _, found in self.scan() if isinstance(found, Sample)]
         return [sample for sample in samples if name in (None, sample.task)]
 
     def table(self, task: str | None = None) -> "pd.DataFrame":
-        """The same as a table with the columns of samples.csv, all of them text."""
+        """The samples as a pandas DataFrame with the columns of samples.csv, all of type str."""
         import pandas as pd
 
         self.refresh()
@@ -170,7 +171,7 @@ class Samples:
         return pd.DataFrame(rows, columns=list(COLUMNS), dtype=str)
 
     def counts(self, task: str) -> dict[str, int]:
-        """How many samples each label has, those without any among them."""
+        """The number of samples of each label, 0 included."""
         counts = dict.fromkeys(self.task(task).labels, 0)
         for sample in self.read(task):
             counts[sample.label] = counts.get(sample.label, 0) + 1
@@ -181,17 +182,17 @@ class Samples:
         return decode_png(self._read(self.folder / sample.path), sample.path)
 
     def undo(self, samples: Collection[Sample]) -> int:
-        """Take back what was just added; the same as `delete`."""
+        """Undo a recording: the same as `delete`."""
         return self.delete(samples)
 
     def delete(self, samples: Collection[Sample]) -> int:
-        """Remove samples, and say how many were still there."""
+        """Delete samples. Return how many of them existed."""
         gone = {sample.path for sample in samples}
         with self.locked():
             return self._rewrite_rows(lambda sample: None if sample.path in gone else sample)
 
     def delete_label(self, task: str, label: str) -> int:
-        """Remove a label with its samples, and say how many those were."""
+        """Delete a label and its samples. Return the number of samples."""
         with self.locked():
             home, label = self._task_with(task, label)
             count = self._rewrite_rows(
@@ -201,7 +202,7 @@ class Samples:
         return count
 
     def delete_task(self, task: str) -> int:
-        """Remove a task with its samples, and say how many those were. Files that are not of the store stay."""
+        """Delete a task and its samples. Return the number of samples. Other files in its folder stay."""
         with self.locked():
             name = self._task(task).name
             count = self._rewrite_rows(lambda sample: None if sample.task == name else sample)
@@ -209,7 +210,7 @@ class Samples:
         return count
 
     def relabel(self, samples: Collection[Sample], label: str) -> int:
-        """Give samples another label of their task, and say how many were changed."""
+        """Give samples another label of their task. Return how many changed."""
         label = clean_label(label)
         changed = {sample.path for sample in samples}
         with self.locked():
@@ -218,13 +219,13 @@ class Samples:
             return self._rewrite_rows(lambda sample: _moved(sample, label=label) if sample.path in changed else sample)
 
     def rename_label(self, task: str, label: str, to: str) -> int:
-        """Give a label another word, or join it to one that is there; say how many samples changed."""
+        """Rename a label; if `to` exists, the two are merged. Return how many samples changed."""
         to = clean_label(to)
         with self.locked():
             home = self._task(task)
             here = (home.name, unicodedata.normalize("NFC", label))
             if here not in {(found.task, found.label) for _, found in self.scan() if isinstance(found, Sample)}:
-                self._task_with(task, label)  # a word that someone wrote into samples.csv need not be in task.json
+                self._task_with(task, label)  # a label edited into samples.csv by hand need not be in task.json
             if here[1] == to:
                 return 0
             both = self._with_labels(home, [to])
@@ -233,14 +234,15 @@ class Samples:
         return count
 
     def merge(self, task: str, into: str) -> int:
-        """Move all samples and labels of a task into another one of the same subject; say how many samples moved."""
+        """Move all samples and labels of a task into another task of the same subject. Return the number of samples."""
         with self.locked():
             source, target = self._task(task), self._task(into)
             if source.name == target.name:
                 raise SamplesError(f"The task {source.name} cannot be merged into itself. Name two tasks.")
             if source.subject != target.subject:
                 raise SamplesError(
-                    f"{source.name} shows a {source.subject} and {target.name} a {target.subject}: they cannot be merged."
+                    f"{source.name} has the subject {source.subject} and {target.name} has {target.subject}. "
+                    "Only tasks of the same subject can be merged."
                 )
             self._with_labels(target, source.labels)
             name = target.name
@@ -258,7 +260,7 @@ class Samples:
         deleted: Collection[str],
         deleted_tasks: Iterable[str],
     ) -> None:
-        """Make the changes that other machines made. Changed and deleted samples are named by their files, without .png."""
+        """Apply the changes of other machines. `changed` and `deleted` name samples by their file names without .png."""
 
         def changing(sample: Sample) -> Sample | None:
             return None if (name := file_stem(sample.path)) in deleted else changed.get(name, sample)
@@ -273,7 +275,7 @@ class Samples:
                 self._remove_card(name)
 
     def drop_rows(self, lines: Iterable[bytes]) -> None:
-        """Take lines out of samples.csv, of equal ones the last, while the pictures stay where they lie."""
+        """Delete lines from samples.csv (the last one of equal lines). The pictures stay."""
         dropped = Counter(lines)
         with self.locked():
             kept = []
@@ -285,7 +287,7 @@ class Samples:
             self._write_table(kept[::-1])
 
     def scan(self) -> list[tuple[bytes, Sample | str]]:
-        """Each line of samples.csv but its header, as it is, with its sample or with what is wrong with it."""
+        """Each raw line of samples.csv except the header, with its sample or, as a string, why it is invalid."""
         if not self.table_path.exists():
             return []
         lines = self._read(self.table_path).removeprefix(b"\xef\xbb\xbf").split(b"\n")
@@ -308,7 +310,7 @@ class Samples:
 
     @contextmanager
     def locked(self, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
-        """Holds the store's lock, with all in order; the system's refusals become SamplesErrors."""
+        """Hold the write lock, after recovery from a crash. An OSError becomes a SamplesError."""
         self.refresh()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -319,7 +321,7 @@ class Samples:
                 yield
                 self.push()
         except TimeoutError as error:
-            raise SamplesError(f"Cannot write {self.folder}: {error.strerror}. Wait until it is done.") from error
+            raise SamplesError(f"Cannot write {self.folder}: {error.strerror}. Wait until it has finished.") from error
         except OSError as error:
             raise SamplesError(
                 f"Cannot write {self.folder}: {error.strerror or error}. "
@@ -335,7 +337,7 @@ class Samples:
             return False
 
     def _repair_last_line(self) -> None:
-        """End the last line where only that is missing, or take off what is left of a row that was being written."""
+        """Terminate the last line if only the newline is missing, or remove a partly written row."""
         if _last_byte(self.table_path) in (b"", b"\n"):
             return
         with open(self.table_path, "r+b") as file:
@@ -350,7 +352,7 @@ class Samples:
             os.fsync(file.fileno())
 
     def _place_unfinished(self) -> None:
-        """Bring each unfinished picture to where its row says, and remove those without a row."""
+        """Move each unfinished picture to the path in its row, and delete those without a row."""
         left = os.listdir(self.unfinished)
         if not left:
             return
@@ -362,7 +364,7 @@ class Samples:
                 (self.unfinished / name).unlink()
 
     def _rewrite_rows(self, change: Callable[[Sample], Sample | None]) -> int:
-        """Replace each sample by what `change` makes of it, None to remove it; what is no sample stays as it is."""
+        """Apply `change` to each sample; None deletes it. Invalid rows stay. Return how many samples changed."""
         lines: list[bytes] = []
         before: list[Sample] = []
         for line, found in self.scan():
@@ -384,16 +386,16 @@ class Samples:
         return len(before)
 
     def _write_table(self, lines: Sequence[bytes], leaving: Sequence[Sample] = ()) -> None:
-        """Replace samples.csv in one step; the pictures of `leaving` wait in .unfinished/ for where they belong."""
+        """Replace samples.csv atomically. The pictures of `leaving` are moved to .unfinished/ first."""
         draft = self.unfinished / TABLE
         files.write_file(draft, b"".join(line + b"\n" for line in (HEADER, *lines)))
         for sample in leaving:
-            with contextlib.suppress(FileNotFoundError):  # a row whose picture is missing can still be moved
+            with contextlib.suppress(FileNotFoundError):  # a row without its picture can still be moved
                 files.replace(self.folder / sample.path, self.unfinished / file_name(sample.path))
         files.replace(draft, self.table_path)
 
     def _remove_empty_folders(self, folders: Collection[Path]) -> None:
-        """Remove folders that are empty now, and the sessions around them."""
+        """Remove the folders that are now empty, and their parents (sessions)."""
         for folder in (*folders, *{folder.parent for folder in folders}):
             with contextlib.suppress(OSError):
                 folder.rmdir()
@@ -402,17 +404,19 @@ class Samples:
         try:
             names = [unicodedata.normalize("NFC", path.parent.name) for path in self.folder.glob(f"*/{CARD}")]
         except OSError as error:
-            raise SamplesError(f"{self.folder} cannot be read: {error.strerror or error}.") from error
+            raise SamplesError(
+                f"{self.folder} cannot be read: {error.strerror or error}. Check its permissions."
+            ) from error
         return sorted(name for name in names if folder_name(name) == name)
 
     def _task(self, name: str) -> Task:
         name = unicodedata.normalize("NFC", name)
         names = self._task_names()
         if name not in names:
-            there = f"There are: {', '.join(names)}" if names else "There is none yet"
+            there = f"There are: {', '.join(names)}" if names else "There is no task yet"
             raise SamplesError(
                 f"No task {name} in {self.folder}. {there}. "
-                f"Make one: python -m recognizer tasks new {name} --subject hand --labels ok,stop"
+                f"Create it: python -m recognizer tasks new {name} --subject hand --labels ok,stop"
             )
         return read_card(name, self._read(self.folder / name / CARD), str(self.folder / name / CARD))
 
@@ -438,7 +442,7 @@ class Samples:
         self._remove_empty_folders([self.folder / task / "-"])
 
     def _names(self) -> set[str]:
-        """Names of the pictures in samples.csv, taken from its first column without looking at the rest."""
+        """File names of the pictures in samples.csv. Reads the first column only, which is fast."""
         if not self.table_path.exists():
             return set()
         first_cells = (line.split(b",", 1)[0].strip(b'"') for line in self._read(self.table_path).split(b"\n"))
@@ -449,12 +453,12 @@ class Samples:
             return path.read_bytes()
         except OSError as error:
             raise SamplesError(
-                f"{path} cannot be read: {error.strerror or error}. See: python -m recognizer samples verify"
+                f"{path} cannot be read: {error.strerror or error}. Run: python -m recognizer samples verify"
             ) from error
 
 
 def _moved(sample: Sample, *, label: str | None = None, task: str | None = None) -> Sample:
-    """The sample under another label or task, at the path that goes with it."""
+    """A copy of the sample with another label or task, and the path that follows from it."""
     moved = replace(sample, label=label or sample.label, task=task or sample.task)
     path = "/".join((moved.task, moved.session, folder_name(moved.label), file_name(sample.path)))
     return replace(moved, path=path)
@@ -465,7 +469,7 @@ def _size(path: Path) -> int:
 
 
 def _last_byte(path: Path) -> bytes:
-    """The file's last byte, b"" for one that is empty or not there."""
+    """The file's last byte; b"" if the file is empty or missing."""
     try:
         with open(path, "rb") as file:
             file.seek(-1, os.SEEK_END)

@@ -1,4 +1,4 @@
-"""Captured samples at a URL: pulled into a local folder, pushed from it."""
+"""Captured samples that are synced with a URL."""
 
 import contextlib
 import json
@@ -24,20 +24,20 @@ from recognizer.system.synced_folder import (
 
 
 class SyncedSamples(Samples):
-    """Samples at a URL, in a local folder: pulled before they are read, pushed when they are changed."""
+    """Samples in a local folder that is synced with a URL: pulled before reads, pushed after changes."""
 
     def refresh(self) -> None:
         pull_if_due(self.folder, self.pull)
 
     def pull(self) -> None:
-        """Fetch samples and tasks that are new or were changed there, and drop those that were deleted."""
+        """Download new and changed samples and tasks, and delete those that were deleted at the URL."""
         state = read_state(self.folder)
         remote, known = Remote(state.url), state.known
         everything = remote.names("rows", "tasks")
         check_not_emptied(remote, known, everything)
         there = _latest(everything)
         for key in everything - there:
-            remote.remove(key)  # earlier states of the same samples and tasks
+            remote.remove(key)  # superseded versions
         local = Samples(self.folder)
         here = _items(local, known | there)
         new = sorted(there - here.keys())
@@ -47,7 +47,7 @@ class SyncedSamples(Samples):
         for key in sorted(key for key in there if key.startswith("tasks/") and _parts(key)[0] in changed):
             if (data := here.get(key) or remote.get(key)) is not None:
                 task = read_card(json.loads(data)["name"], data, f"{remote.url}/{key}")
-                twice = tasks.get(task.name, task)  # two machines have changed it at once
+                twice = tasks.get(task.name, task)  # two machines changed the task at the same time
                 tasks[task.name] = replace(task, labels=tuple(dict.fromkeys([*twice.labels, *task.labels])))
         rows: dict[str, Sample] = {}
         for key in (key for key in new if key.startswith("rows/")):
@@ -68,7 +68,7 @@ class SyncedSamples(Samples):
         write_state(self.folder, replace(state, known=frozenset(_items(local, known | there).keys() & there)))
 
     def push(self) -> None:
-        """Send what is new here, and remove what was deleted."""
+        """Upload what is new here, and delete at the URL what was deleted here."""
         state = read_state(self.folder)
         remote, known = Remote(state.url), state.known
         local = Samples(self.folder)
@@ -79,7 +79,7 @@ class SyncedSamples(Samples):
         for key in sorted(here.keys() - known):
             name = _parts(key)[0]
             if name in pictures and name not in sent:
-                with contextlib.suppress(FileNotFoundError):  # a row may have lost its picture
+                with contextlib.suppress(FileNotFoundError):  # the picture of a row may be missing
                     remote.put(f"pictures/{name}.png", (self.folder / pictures[name]).read_bytes())
             remote.put(key, here[key])
         for key in sorted(known - here.keys()):
@@ -90,18 +90,20 @@ class SyncedSamples(Samples):
 
 
 def open_samples(place: str | Path) -> Samples:
-    """The samples in a folder, or at a URL. Raises SyncError and SamplesError."""
+    """Open the samples in a folder or at a URL. Raises SyncError and SamplesError."""
     folder = local_folder(str(place))
     return SyncedSamples(folder) if is_synced(folder) else Samples(folder)
 
 
 def default_samples() -> Samples:
-    """The samples in the folder or at the URL that RECOGNIZER_CAPTURES names; else those in data/captures/."""
+    """Open the samples in the folder or at the URL in RECOGNIZER_CAPTURES, else in data/captures/."""
     return open_samples(paths.captures())
 
 
 def _items(store: Samples, keys: Set[str]) -> dict[str, bytes]:
-    """What a store holds as small files; those that `keys` names have not changed, others count one up from there."""
+    """The store's rows and tasks as small files, by key. Unchanged ones have their key from `keys`; the others get the next
+    count.
+    """
     named = {(name, digest): key for key in sorted(keys) for name, _, digest in [_parts(key)]}
     counts: dict[str, int] = {}
     for key in keys:
@@ -117,7 +119,7 @@ def _items(store: Samples, keys: Set[str]) -> dict[str, bytes]:
 
 
 def _latest(keys: set[str]) -> set[str]:
-    """Of each sample the one row that counts, of each task its last cards: two where two machines changed it at once."""
+    """The latest key of each sample, and the latest keys of each task: two if two machines changed it at the same time."""
     highest: dict[str, tuple[int, str]] = {}
     for key in keys:
         name, count, digest = _parts(key)
@@ -129,6 +131,6 @@ def _latest(keys: set[str]) -> set[str]:
 
 
 def _parts(key: str) -> tuple[str, int, str]:
-    """Name, count of changes and digest of content, in the path of a small file."""
+    """Split a key into name, number of changes and content digest."""
     name, count, digest = key.partition("/")[2].rpartition(".")[0].rsplit("-", 2)
     return name, int(count), digest

@@ -1,4 +1,4 @@
-"""The table of a task's samples, one line of CSV each."""
+"""The file formats of the samples: samples.csv and task.json."""
 
 import csv
 import io
@@ -18,14 +18,16 @@ COLUMNS = ("path", "label", "task", "session", "time", "source", "hand", "box", 
 
 
 PATH = re.compile(r'([^\x00-\x1f\x7f\\/:*?"<>|,.][^\x00-\x1f\x7f\\/:*?"<>|,]*/){3}[^\x00-\x1f\x7f\\/:*?"<>|,.]+\.png')
-LANDMARKS = re.compile(r"-?\d{1,38}\.\d\d(?: -?\d{1,38}\.\d\d){62}")  # two decimals each: a torn number is seen
+LANDMARKS = re.compile(
+    r"-?\d{1,38}\.\d\d(?: -?\d{1,38}\.\d\d){62}"
+)  # two decimals each, so that a truncated number is noticed
 
 
 def read_card(name: str, data: bytes, where: str) -> Task:
-    """The task of that name in the bytes of a task.json. Raises SamplesError."""
+    """Parse the bytes of a task.json. `where` names the file in errors. Raises SamplesError."""
     *first, last = SUBJECTS
     known = f"{', '.join(first)} or {last}"
-    remedy = f'It holds {{"region": "hand", "labels": ["ok", "stop"]}}, region being {known}.'
+    remedy = f'Expected {{"region": "hand", "labels": ["ok", "stop"]}}, where region is {known}.'
     try:
         card = json.loads(data.decode())
         subject, labels = card["region"], tuple(clean_label(label) for label in card["labels"])
@@ -38,18 +40,18 @@ def read_card(name: str, data: bytes, where: str) -> Task:
 
 
 def as_card(task: Task) -> bytes:
-    """The bytes of the task's task.json."""
+    """The task as the bytes of a task.json."""
     card = {"name": task.name, "region": task.subject, "labels": task.labels, "created": task.created}
     return (json.dumps(card, ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def as_table(samples: Iterable[Sample]) -> bytes:
-    """The bytes of a samples.csv."""
+    """The samples as the bytes of a samples.csv."""
     return HEADER + b"\n" + b"".join(as_row(sample) for sample in samples)
 
 
 def parse_table(data: bytes) -> list[Sample | str]:
-    """What each line of a samples.csv but its header holds: a sample, or what is wrong with it."""
+    """Parse a samples.csv: for each line except the header a sample or, as a string, why it is invalid."""
     lines = [line.removesuffix(b"\r") for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
     return [parse_row(line) for number, line in enumerate(lines) if line and not (number == 0 and line == HEADER)]
 
@@ -76,27 +78,27 @@ HEADER = _line(COLUMNS)[:-1]
 
 
 def parse_row(line: bytes) -> Sample | str:
-    """The sample of a line, or what is wrong with it."""
+    """Parse one line: a sample or, as a string, why it is invalid."""
     try:
         cells = next(csv.reader([line.decode()], strict=True))
     except (ValueError, csv.Error, StopIteration):
-        return "not a row of a table"
+        return "not valid CSV"
     if len(cells) != len(COLUMNS):
-        return f"{len(cells)} cells in place of {len(COLUMNS)}"
+        return f"{len(cells)} cells, expected {len(COLUMNS)}"
     path, label, task, session, time, source, side, box, landmarks = cells
     try:
         if (clean_label(label), checked_name("task", task), checked_name("session", session)) != (label, task, session):
-            return "a label, task or session that is not composed (NFC)"
+            return "a label, task or session that is not in Unicode normal form NFC"
         datetime.fromisoformat(time)
         x1, y1, x2, y2 = map(int, box.split(" "))
     except SamplesError as error:
         return str(error)
     except ValueError:
-        return "a time or a box that cannot be read"
+        return "an invalid time or box"
     if not PATH.fullmatch(path) or not path.startswith(f"{task}/{session}/"):
         return f"the path {path!r} is not <task>/<session>/<label>/<name>.png"
     joints_are_whole = LANDMARKS.fullmatch(landmarks) if side else not landmarks
     if side not in ("", "left", "right") or not joints_are_whole:
-        return "a hand whose joints cannot be read"
+        return "invalid hand landmarks"
     points = np.array(landmarks.split(), np.float32).reshape(JOINTS, 3) if landmarks else None
     return Sample(path, label, task, session, time, source, side, Box(x1, y1, x2, y2), points)

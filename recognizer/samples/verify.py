@@ -1,4 +1,4 @@
-"""Whether rows, pictures and tasks of the captured samples fit together, and setting aside what does not."""
+"""Checks that rows, pictures and tasks of the captured samples are consistent, and moves invalid ones aside."""
 
 import os
 import unicodedata
@@ -17,27 +17,27 @@ SET_ASIDE = "python -m recognizer samples verify --set-aside"
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong, and its remedy."""
+    """An inconsistency and its remedy."""
 
     kind: str  # "task", "label", "foreign row", "missing picture", "unreadable picture" or "picture without a row"
     what: str
     remedy: str
     line: bytes | None = None  # of samples.csv
-    path: str | None = None  # of a picture, from the captures folder
+    path: str | None = None  # of a picture, relative to the captures folder
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.what}. {self.remedy}"
 
 
 def verify(store: Samples) -> list[Problem]:
-    """What is wrong in the store, in the order of samples.csv; nothing is changed. Raises SamplesError."""
+    """All inconsistencies of the store, in the order of samples.csv. Changes nothing. Raises SamplesError."""
     store.refresh()
     return [*_of_tasks(store), *_of_rows(store), *_of_pictures(store)]
 
 
 def set_aside(store: Samples, problems: list[Problem]) -> Path:
-    """Moves pictures that are unreadable or without a row, and rows that are no samples or whose picture cannot be used,
-    to a folder beside the tasks, and returns that. Nothing is deleted. Raises SamplesError.
+    """Move pictures that are unreadable or have no row, and rows that are invalid or have no usable picture, to the folder
+    .set-aside/. Return that folder. Nothing is deleted. Raises SamplesError.
     """
     aside = store.folder / ASIDE
     with store.locked():
@@ -58,21 +58,21 @@ def _of_tasks(store: Samples) -> Iterator[Problem]:
     used = dict.fromkeys((found.task, found.label) for _, found in store.scan() if isinstance(found, Sample))
     for name in sorted(names | {task for task, _ in used}):
         if name not in names:
-            remedy = f'Make it again: python -m recognizer tasks new "{name}" --subject hand|paper|box --labels WORDS'
+            remedy = f'Create it again: python -m recognizer tasks new "{name}" --subject hand|paper|box --labels WORDS'
             yield Problem("task", f"{name} has samples and no {CARD}", remedy)
             continue
         try:
             labels = store.task(name).labels
         except SamplesError as error:
-            yield Problem("task", str(error).rstrip("."), "Mend it, or put it there again from an export.")
+            yield Problem("task", str(error).rstrip("."), "Repair it, or restore it from an export.")
             continue
         for label in [label for task, label in used if task == name and label not in labels]:
             remedy = f'Rename it: python -m recognizer samples relabel "{name}" "{label}" WORD'
-            yield Problem("label", f"{name} has samples of {label}, which is none of its labels", remedy)
+            yield Problem("label", f"{name} has samples of {label}, which is not one of its labels", remedy)
 
 
 def _of_rows(store: Samples) -> Iterator[Problem]:
-    remedy = f"Mend it in {store.table_path}, or set it aside: {SET_ASIDE}"
+    remedy = f"Repair it in {store.table_path}, or move it aside: {SET_ASIDE}"
     for number, (line, found) in enumerate(store.scan(), start=1):
         if isinstance(found, str):
             yield Problem("foreign row", f"row {number} of {TABLE}: {found}", remedy, line)
@@ -82,7 +82,7 @@ def _of_rows(store: Samples) -> Iterator[Problem]:
         except SamplesError:
             there = (store.folder / found.path).exists()
             kind = "unreadable picture" if there else "missing picture"
-            todo = f"Put it there again, or set its row aside: {SET_ASIDE}"
+            todo = f"Restore it, or move its row aside: {SET_ASIDE}"
             yield Problem(kind, found.path, todo, line, found.path if there else None)
 
 
@@ -90,11 +90,11 @@ def _of_pictures(store: Samples) -> Iterator[Problem]:
     known = {found.path for _, found in store.scan() if isinstance(found, Sample)}
     for path in _png_files(store.folder):
         if unicodedata.normalize("NFC", path) not in known:
-            yield Problem("picture without a row", path, f"Set it aside: {SET_ASIDE}", path=path)
+            yield Problem("picture without a row", path, f"Move it aside: {SET_ASIDE}", path=path)
 
 
 def _png_files(folder: Path) -> list[str]:
-    """Paths below the folder's visible folders, from the folder, with "/"."""
+    """Paths of the PNG files below the folder, relative to it, with "/". Hidden folders are skipped."""
     found = []
     for at, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
