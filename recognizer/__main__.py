@@ -8,7 +8,7 @@ from recognizer.system.terminal import INTERRUPTED
 
 if __name__ == "__main__":
     code = main()
-    if code == INTERRUPTED:  # MediaPipe, stopped while it opened, would complain while Python is taken down
+    if code == INTERRUPTED:  # MediaPipe, interrupted while it starts, prints errors when Python exits normally
         sys.stdout.flush()
         os._exit(code)
     sys.exit(code)

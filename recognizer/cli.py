@@ -1,4 +1,4 @@
-"""Words to a command, and what comes of it to an exit code."""
+"""The command line: runs a command, and turns errors into exit codes."""
 
 import importlib
 import os
@@ -13,14 +13,14 @@ from recognizer.system.terminal import SOME_FAILED, escape_unencodable_output, e
 
 
 class Command(Protocol):
-    """What every file in recognizer/commands/ that is named in WORDS has."""
+    """The interface of each module in recognizer/commands/ that COMMANDS lists."""
 
     def run(self, args: Sequence[str]) -> int:
-        """Do what the words behind the command's own say, and return the exit code. Raises RecognizerError."""
+        """Run the command with the arguments after its name. Return the exit code. Raises RecognizerError."""
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0, 1 for files that could not be read, 2 for an error, 130 for Ctrl-C."""
+    """Run a command. Return its exit code: 0, 1 if some files could not be read, 2 for an error, 130 for Ctrl-C."""
     args = list(sys.argv[1:] if args is None else args)
     escape_unencodable_output()
     try:
@@ -32,7 +32,7 @@ def main(args: Sequence[str] | None = None) -> int:
             )
         check_command(args[0], COMMANDS, PROGRAM)
         return command(args[0]).run(args[1:])
-    except BrokenPipeError:  # what reads the output, such as head, has read enough
+    except BrokenPipeError:  # the reader of the output, such as head, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SOME_FAILED
     except (Exception, KeyboardInterrupt) as error:
@@ -40,5 +40,5 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def command(name: str) -> Command:
-    """The command's module: only the chosen one is imported, so that --help answers at once."""
+    """Import a command's module. Only the chosen one is imported, so that --help is fast."""
     return cast(Command, importlib.import_module(f"recognizer.commands.{name}"))

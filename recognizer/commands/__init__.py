@@ -1,22 +1,22 @@
-"""One file a command, and the table of their words."""
+"""The commands: one module each, and the table of their names."""
 
-COMMANDS = {  # what each word is for; its file has the same name
+COMMANDS = {  # help of each command; its module has the same name
     "read": "read pictures, or folders of them: read FILE|DIR…",
-    "tasks": "list the tasks, or make one of your own: tasks new NAME",
-    "samples": "record and look after samples, without a window",
-    "models": "look after trained models: list, show, roll back, export, import, delete",
+    "tasks": "list the tasks, or create your own: tasks new NAME",
+    "samples": "record, list, relabel and delete samples without a window",
+    "models": "manage trained models: list, show, roll back, export, import, delete",
     "learn": "train a task on its samples: learn TASK",
-    "train": "train a shipped model anew: digits, letters or rps",
-    "evaluate": "measure what is read right, on MNIST, photographs or videos",
+    "train": "retrain a shipped model: digits, letters or rps",
+    "evaluate": "measure accuracy on MNIST, photographs or videos",
     "workshop": "train, compare and publish other networks on other data",
-    "serve": "the same in the browser and over REST",
+    "serve": "run the recognizer in the browser and as a REST API",
     "doctor": "check versions, cameras, screen and models",
-    "assets": "fetch the files that hand signs need",
+    "assets": "download the files that hand signs need",
     "benchmark": "measure speed, memory and few-shot learning",
 }
-DEFAULT_COMMAND = "live"  # the file of what runs without a word
+DEFAULT_COMMAND = "live"  # the module that runs when no command is given
 RENAMED_COMMANDS = {
     "image": "read",
     "new": "tasks new",
     "capture": "samples record",
-}  # words that people may still type
+}  # names from earlier versions

@@ -1,4 +1,4 @@
-"""`recognizer assets`: fetches the files that the project needs and does not ship."""
+"""`recognizer assets`: downloads the files that the project needs but does not ship."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,11 @@ from recognizer.registry import assets
 
 
 def run(args: Sequence[str]) -> int:
-    """Fetch every asset that is missing and print where it is. Raises AssetError."""
+    """Download the missing assets and print the path of each. Raises AssetError."""
     Parser(
         "assets",
-        f"Fetch what is missing: {', '.join(asset.file for asset in assets.ASSETS.values())}.",
-        epilog="It goes into the folder that RECOGNIZER_ASSETS names, else into models/assets/.",
+        f"Download missing files: {', '.join(asset.file for asset in assets.ASSETS.values())}.",
+        epilog="The files are stored in the folder RECOGNIZER_ASSETS, else in models/assets/.",
     ).parse_args(args)
     for name in assets.ASSETS:
         print(f"{name}: {assets.fetch_asset(name)}")

@@ -1,4 +1,4 @@
-"""`python -m recognizer doctor`: what is here, what is missing, and what to do about it, one line each."""
+"""`python -m recognizer doctor`: checks the installation. One line per check, with a remedy if it fails."""
 
 import ctypes
 import importlib.metadata
@@ -25,13 +25,13 @@ NEEDED = (
     "ai-edge-litert",
     "numpy",
     "opencv-python",
-)  # without these no digit is recognised; the rest is for other tasks
+)  # digits need these; the other packages are for other tasks
 INSTALL = "python3 start.py, or python -m pip install -r requirements.txt"
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at. `ok` is None where the digit recognizer runs without it too."""
+    """The result of one check. `ok` is None for a problem that does not stop digits from being recognised."""
 
     name: str
     ok: bool | None
@@ -40,18 +40,20 @@ class Check:
 
 
 def print_checks(models: ModelStore, data_dirs: tuple[Path, ...] = ()) -> int:
-    """Print all checks; return 0, or 1 when something keeps the digit recognizer from running."""
+    """Print all checks. Return 0, or 1 if digits cannot be recognised."""
     found = checks(models, data_dirs)
     for check in found:
         mark = {True: "ok", None: "note", False: "FAIL"}[check.ok]
         _print_line(f"{mark:<4}  {check.name}: {check.detail}" + (f"  -> {check.remedy}" if check.remedy else ""))
     failed = sum(check.ok is False for check in found)
-    _print_line(f"{failed} to mend before digits can be recognised." if failed else "Digits can be recognised here.")
+    _print_line(
+        f"{failed} problems to fix before digits can be recognised." if failed else "Digits can be recognised here."
+    )
     return SOME_FAILED if failed else 0
 
 
 def checks(models: ModelStore, data_dirs: tuple[Path, ...] = ()) -> list[Check]:
-    """Everything that is worth a look, most basic first. data_dirs: default, RECOGNIZER_DATA and data/."""
+    """All checks, most basic first. `data_dirs` defaults to RECOGNIZER_DATA and data/."""
     return [
         check_python(),
         *check_packages(paths.ROOT / "requirements.txt"),
@@ -72,12 +74,12 @@ def check_python() -> Check:
     if version < OLDEST_PYTHON:
         return Check("Python", False, f"{found} is too old", wanted)
     if version > NEWEST_PYTHON or platform.python_implementation() != "CPython":
-        return Check("Python", None, f"{found} was not tried", wanted)
+        return Check("Python", None, f"{found} is not tested", wanted)
     return Check("Python", True, found)
 
 
 def check_packages(requirements: Path, version_of: Callable[[str], str] = importlib.metadata.version) -> list[Check]:
-    """Each pinned package against what is installed, without importing any."""
+    """Compare the pinned packages with the installed ones, without importing them."""
     try:
         lines = requirements.read_text(encoding="utf-8").splitlines()
     except OSError as error:
@@ -88,18 +90,18 @@ def check_packages(requirements: Path, version_of: Callable[[str], str] = import
         try:
             version = version_of(name)
         except importlib.metadata.PackageNotFoundError:
-            detail = "not installed" + ("" if name in NEEDED else "; digits are recognised without it")
+            detail = "not installed" + ("" if name in NEEDED else "; digits do not need it")
             found.append(Check(name, False if name in NEEDED else None, detail, INSTALL))
             continue
         if version == pinned:
             found.append(Check(name, True, version))
         else:
-            found.append(Check(name, None, f"{version}, tried with {pinned}", INSTALL))
+            found.append(Check(name, None, f"{version}, tested with {pinned}", INSTALL))
     return found
 
 
 def check_opencv(version_of: Callable[[str], str] = importlib.metadata.version) -> Check:
-    """Whether OpenCV loads, and whether the distributions that share its folder are of one version and have windows."""
+    """Whether OpenCV loads, has windows, and all installed OpenCV packages have the same version."""
     versions = {}
     for name in ("opencv-python", "opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless"):
         try:
@@ -115,9 +117,11 @@ def check_opencv(version_of: Callable[[str], str] = importlib.metadata.version) 
     headless = [name for name in versions if name.endswith("headless")]
     if headless:
         remedy = f"python -m pip uninstall {' '.join(headless)}, then reinstall requirements.txt with --force-reinstall"
-        return Check("OpenCV", None, f"{listed}: these overwrite each other, headless has no windows", remedy)
+        return Check(
+            "OpenCV", None, f"{listed}: these packages overwrite each other, and headless has no windows", remedy
+        )
     if len(set(versions.values())) > 1:
-        return Check("OpenCV", None, f"{listed}: of different versions, they overwrite each other", INSTALL)
+        return Check("OpenCV", None, f"{listed}: these versions overwrite each other", INSTALL)
     return Check("OpenCV", True, f"{cv2.__version__} ({listed})")
 
 
@@ -125,33 +129,37 @@ def check_screen() -> Check:
     """Whether a window can be shown."""
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         remedy = "Log in to a desktop, or use ssh -X"
-        return Check("screen", None, "none (DISPLAY is not set): runs without a window and writes files", remedy)
+        return Check(
+            "screen", None, "none (DISPLAY is not set): the recognizer runs without a window and writes files", remedy
+        )
     try:
         import cv2
 
         toolkit = cv2.currentUIFramework()
     except (ImportError, AttributeError) as error:
-        return Check("screen", None, f"cannot be told: {_one_line(error)}", INSTALL)
+        return Check("screen", None, f"cannot be checked: {_one_line(error)}", INSTALL)
     if not toolkit:
         return Check("screen", None, "this OpenCV was built without windows", f"Reinstall opencv-python: {INSTALL}")
     return Check("screen", True, f"windows through {toolkit}")
 
 
 def check_cameras() -> Check:
-    """The cameras that open now; without one there is still the studio."""
+    """The cameras that open now. Without a camera, the drawn studio is the source."""
     try:
-        from recognizer.sources import webcam  # here: it needs OpenCV, which may be what is missing
+        from recognizer.sources import webcam  # imported here because OpenCV may be missing
     except ImportError as error:
-        return Check("cameras", None, f"cannot be told: {_one_line(error)}", INSTALL)
+        return Check("cameras", None, f"cannot be checked: {_one_line(error)}", INSTALL)
     found = webcam.find_webcams()
     if found:
         return Check("cameras", True, ", ".join(f"--source {index}" for index in found))
     there = webcam.cameras_there()
-    return Check("cameras", None, "none opens, the studio stands in", webcam.why_no_camera(there[0] if there else 0))
+    return Check(
+        "cameras", None, "none opens; the drawn studio is used instead", webcam.why_no_camera(there[0] if there else 0)
+    )
 
 
 def check_models(models: ModelStore) -> list[Check]:
-    """The current model of every task; digits are looked for in any case."""
+    """Check the current model of every task, and that of digits even if it is missing."""
     models.refresh()
     try:
         tasks = {path.parent.name for path in models.folder.glob("*/current.json")}
@@ -161,22 +169,22 @@ def check_models(models: ModelStore) -> list[Check]:
 
 
 def check_model(models_dir: Path, task: str) -> Check:
-    """Whether the files of the current model of `task` are there and sound, as far as one sees without loading it."""
+    """Whether the files of the task's current model exist and are valid, without loading the model."""
     name = f"model {task}"
     wrong = False if task == "digits" else None
     remedy = f"git checkout models, or python -m recognizer train {task}"
     try:
         version = _json_object(models_dir / task / "current.json").get("version")
         if not isinstance(version, str) or not version:
-            return Check(name, wrong, f"{models_dir / task / 'current.json'} names no version", remedy)
+            return Check(name, wrong, f"{models_dir / task / 'current.json'} gives no version", remedy)
         folder = models_dir / task / version
         labels = _json_object(folder / "card.json").get("labels")
         if not isinstance(labels, list) or not labels:
-            return Check(name, wrong, f"{folder / 'card.json'} names no labels", remedy)
+            return Check(name, wrong, f"{folder / 'card.json'} gives no labels", remedy)
         size_bytes = (folder / "model.tflite").stat().st_size
     except FileNotFoundError as error:
-        return Check(name, wrong, f"{error.filename} is not there", remedy)
-    except (OSError, ValueError) as error:  # ValueError: what is no JSON
+        return Check(name, wrong, f"{error.filename} does not exist", remedy)
+    except (OSError, ValueError) as error:  # ValueError: not JSON
         return Check(name, wrong, _one_line(error), remedy)
     if size_bytes == 0:
         return Check(name, wrong, f"{folder / 'model.tflite'} is empty", remedy)
@@ -184,44 +192,44 @@ def check_model(models_dir: Path, task: str) -> Check:
 
 
 def check_assets(folder: Path | None = None) -> list[Check]:
-    """The files of recognizer/registry/assets.py; folder: default, where they are looked for."""
+    """Check the assets. `folder` defaults to the asset folder."""
     found = []
     for name in assets.ASSETS:
         wrong = assets.problem(name, folder)
         if wrong:
-            remedy = f"Fetch it: {assets.FETCH}"
-            found.append(Check(f"asset {name}", None, f"{wrong}; digits are recognised without it", remedy))
+            remedy = f"Download it: {assets.FETCH}"
+            found.append(Check(f"asset {name}", None, f"{wrong}; digits do not need it", remedy))
         else:
             found.append(Check(f"asset {name}", True, str(assets.find_asset(name, folder))))
     return found
 
 
 def check_mediapipe(find_spec: Callable[[str], ModuleSpec | None] = importlib.util.find_spec) -> Check:
-    """Whether MediaPipe's library loads; the package itself is not imported, which takes seconds."""
+    """Whether MediaPipe's native library loads. The package is not imported, because that takes seconds."""
     spec = find_spec("mediapipe")
     if spec is None or not spec.submodule_search_locations:
-        return Check("MediaPipe", None, "not installed; digits are recognised without it", INSTALL)
+        return Check("MediaPipe", None, "not installed; digits do not need it", INSTALL)
     folder = Path(spec.submodule_search_locations[0]) / "tasks" / "c"
     library = next(folder.glob("libmediapipe.*"), None)
     if library is None:
-        return Check("MediaPipe", None, f"{folder} holds no library; digits are recognised without it", INSTALL)
+        return Check("MediaPipe", None, f"{folder} contains no library; digits do not need it", INSTALL)
     try:
         ctypes.CDLL(str(library))
     except OSError as error:
         remedy = "sudo apt install libegl1 libgles2" if "cannot open shared object" in str(error) else INSTALL
-        detail = f"does not load: {_one_line(error)}; digits are recognised without it"
+        detail = f"does not load: {_one_line(error)}; digits do not need it"
         return Check("MediaPipe", None, detail, remedy)
     return Check("MediaPipe", True, "loads")
 
 
 def check_data(data_dirs: tuple[Path, ...]) -> list[Check]:
-    """The folders that training reads; nothing that runs live needs them."""
+    """Check the folders of data sets. Only training needs them."""
     found = []
     for folder in data_dirs:
         try:
             count = sum(path.name != "README.md" and not path.name.startswith(".") for path in folder.iterdir())
         except OSError as error:
-            remedy = f"Point {paths.DATA_VARIABLE} at the data sets"
+            remedy = f"Set {paths.DATA_VARIABLE} to the folder of the data sets"
             detail = f"{folder} cannot be read ({error.strerror or error}); only training needs it"
             found.append(Check("data", None, detail, remedy))
             continue
@@ -233,7 +241,7 @@ def check_data(data_dirs: tuple[Path, ...]) -> list[Check]:
 
 
 def _json_object(path: Path) -> dict[str, object]:
-    """Raises OSError, or ValueError for what is not a JSON object."""
+    """Read a JSON object. Raises OSError, and ValueError if the content is not a JSON object."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -249,10 +257,12 @@ def _one_line(error: Exception) -> str:
 
 def _print_line(line: str) -> None:
     encoding = sys.stdout.encoding or "utf-8"
-    print(line.encode(encoding, "backslashreplace").decode(encoding))  # a folder's name may not fit the console
+    print(
+        line.encode(encoding, "backslashreplace").decode(encoding)
+    )  # the console's encoding may lack characters of a folder's name
 
 
 def run(args: Sequence[str]) -> int:
-    parser = Parser("doctor", "Check what a run needs, and what to do about what is missing.")
+    parser = Parser("doctor", "Check the installation, and print a remedy for each problem.")
     add_models(parser)
     return print_checks(parser.parse_args(args).models)

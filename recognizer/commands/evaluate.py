@@ -1,4 +1,4 @@
-"""`recognizer evaluate WORD`: measures what is read right, in another process."""
+"""`recognizer evaluate WORD`: measures accuracy, in another process."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,14 @@ from recognizer.commands.other_process import forward_to
 
 MEASURED = {
     "mnist": ("", "the 10,000 test digits of MNIST"),
-    "photos": ("DIR", "photographs in folders named by label, found and read end to end"),
-    "rejection": ("", "pictures without a digit: in how many something gets a label"),
-    "sources": ("--task letters|rps", "hand signs of people left out of the training in turn"),
+    "photos": ("DIR", "photographs in folders named by label, detected and classified end to end"),
+    "rejection": ("", "pictures without a digit: in how many a label is given by mistake"),
+    "sources": ("--task letters|rps", "hand signs of held-out people (leave one person out)"),
     "clip": ("FILE --shows A:0-89,…", "a video as a stream, frame by frame"),
     "mirrored": ("DIR", "photographs and their mirror images"),
-    "rooms": ("", "drawn numbers on sheets that people hold in rooms"),
-    "pages": ("", "drawn numbers on pages: underlined, framed, large"),
-    "kinds": ("", "the kinds of networks for hand signs side by side"),
+    "rooms": ("", "rendered numbers on sheets that people hold in rooms"),
+    "pages": ("", "rendered numbers on pages: underlined, framed, large"),
+    "kinds": ("", "compare the inputs of hand sign models: pose, pixels, fused"),
 }
 SUBCOMMANDS = {
     name: Subcommand(arguments, help, forward_to("training", "evaluate", name))
@@ -23,4 +23,4 @@ SUBCOMMANDS = {
 
 
 def run(args: Sequence[str]) -> int:
-    return run_subcommand("evaluate", "Measure what is read right.", SUBCOMMANDS, "photos DIR --task digits", args)
+    return run_subcommand("evaluate", "Measure accuracy.", SUBCOMMANDS, "photos DIR --task digits", args)

@@ -1,4 +1,4 @@
-"""`recognizer models`: looks after trained models."""
+"""`recognizer models`: manages trained models."""
 
 import json
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from recognizer.registry.archive import import_zip
 
 def run(args: Sequence[str]) -> int:
     """Returns 0, or raises ModelError."""
-    return run_subcommand("models", "Look after trained models.", SUBCOMMANDS, "rollback greetings", args)
+    return run_subcommand("models", "Manage trained models.", SUBCOMMANDS, "rollback greetings", args)
 
 
 def _list(args: Sequence[str]) -> int:
-    parser = Parser("models list", "List tasks and their versions; * marks the one that runs.", example="greetings")
+    parser = Parser("models list", "List tasks and their versions; * marks the current one.", example="greetings")
     parser.add_argument("task", nargs="?", metavar="TASK", help="default: all")
-    parser.add_argument("--json", action="store_true", help="one JSON object a task and line")
+    parser.add_argument("--json", action="store_true", help="one JSON object per line and task")
     add_models(parser)
     options = parser.parse_args(args)
     models = options.models
@@ -28,7 +28,7 @@ def _list(args: Sequence[str]) -> int:
         names = models.versions(task)
         try:
             running = models.current(task).name
-        except RecognizerError:  # a pointer to what is gone: the others can still be looked at
+        except RecognizerError:  # current.json names a deleted version: the others are still listed
             running = None
         if options.json:
             line = {"task": task, "current": running, "versions": names}
@@ -38,7 +38,7 @@ def _list(args: Sequence[str]) -> int:
         for name in names:
             print(f"  {'*' if name == running else ' '} {name}  {_summary(models.folder / task / name)}")
     if not tasks and not options.json:
-        print(f"No model in {models.folder} yet. Train one: python -m recognizer learn TASK")
+        print(f"There is no model in {models.folder} yet. Train one: python -m recognizer learn TASK")
     return 0
 
 
@@ -48,15 +48,17 @@ def _summary(folder: Path) -> str:
     except RecognizerError as error:
         return str(error)
     taught = sum(((card.user_training or {}).get("samples") or {}).values())
-    parts = [f"{len(card.labels)} labels", card.kind, f"taught by {taught} samples" if taught else None]
+    parts = [f"{len(card.labels)} labels", card.kind, f"trained on {taught} of your samples" if taught else None]
     return ", ".join(filter(None, parts))
 
 
 def _show(args: Sequence[str]) -> int:
-    parser = Parser("models show", "Print the labels, figures and making of a version.", example="digits --json")
+    parser = Parser(
+        "models show", "Print the labels, metrics and training settings of a version.", example="digits --json"
+    )
     add_task(parser)
-    parser.add_argument("version", nargs="?", metavar="VERSION", help="default: the one that runs")
-    parser.add_argument("--json", action="store_true", help="the version's whole card")
+    parser.add_argument("version", nargs="?", metavar="VERSION", help="default: the current one")
+    parser.add_argument("--json", action="store_true", help="print the complete model card as JSON")
     add_models(parser)
     options = parser.parse_args(args)
     folder = options.models.version_folder(options.task, options.version)
@@ -65,12 +67,12 @@ def _show(args: Sequence[str]) -> int:
         print(json.dumps(card.as_json(), ensure_ascii=False))
         return 0
     running = options.models.current(options.task) == folder
-    print(f"{options.task} {folder.name}{' (runs)' if running else ''}, {folder}")
+    print(f"{options.task} {folder.name}{' (current)' if running else ''}, {folder}")
     rows: list[tuple[str, Any]] = [("labels", ", ".join(card.labels))]
     rows += [("subject", card.subject), ("kind", card.kind), ("parameters", card.parameters)]
     rows += [("command", card.command), ("git_commit", card.git_commit)]
     taught = card.user_training or {}
-    rows += [("taught from", taught.get("from")), ("samples", _counts(taught.get("samples")))]
+    rows += [("starting point", taught.get("from")), ("samples", _counts(taught.get("samples")))]
     rows += [(name.replace("_", " "), value) for name, value in (card.metrics or {}).items()]
     for name, value in rows:
         if value is not None and not isinstance(value, dict):
@@ -83,20 +85,20 @@ def _counts(samples: dict[str, int] | None) -> str | None:
 
 
 def _rollback(args: Sequence[str]) -> int:
-    parser = Parser("models rollback", "Go back to the version before, as u does in the window.", example="greetings")
+    parser = Parser("models rollback", "Go back to the previous version, like u in the window.", example="greetings")
     add_task(parser)
     add_models(parser)
     options = parser.parse_args(args)
-    print(f"{options.task} is back to {options.models.rollback(options.task)}")
+    print(f"{options.task} is back at {options.models.rollback(options.task)}")
     return 0
 
 
 def _delete(args: Sequence[str]) -> int:
     parser = Parser(
-        "models delete", "Delete versions; the one that runs is never deleted.", example="greetings 20261127-193154"
+        "models delete", "Delete versions. The current version cannot be deleted.", example="greetings 20261127-193154"
     )
     add_task(parser)
-    parser.add_argument("versions", nargs="+", metavar="VERSION", help="as models list names it")
+    parser.add_argument("versions", nargs="+", metavar="VERSION", help="a name that models list prints")
     add_models(parser)
     options = parser.parse_args(args)
     for version in options.versions:
@@ -106,10 +108,10 @@ def _delete(args: Sequence[str]) -> int:
 
 
 def _export(args: Sequence[str]) -> int:
-    parser = Parser("models export", "Write a version into one file.", example="greetings greetings.zip")
+    parser = Parser("models export", "Write a version to a zip file.", example="greetings greetings.zip")
     add_task(parser)
     parser.add_argument("zip", type=Path, metavar="ZIP", help="the file to write")
-    parser.add_argument("--version", help="default: the one that runs")
+    parser.add_argument("--version", help="default: the current one")
     add_models(parser)
     options = parser.parse_args(args)
     folder = options.models.export(options.task, options.zip, options.version)
@@ -120,25 +122,25 @@ def _export(args: Sequence[str]) -> int:
 def _import(args: Sequence[str]) -> int:
     parser = Parser(
         "models import",
-        "Add an exported version and run it; models rollback goes back.",
+        "Import an exported version and make it the current one. models rollback goes back.",
         example="greetings greetings.zip",
     )
     add_task(parser)
-    parser.add_argument("zip", type=Path, metavar="ZIP", help="what models export wrote")
+    parser.add_argument("zip", type=Path, metavar="ZIP", help="a file that models export wrote")
     add_models(parser)
     options = parser.parse_args(args)
     version = import_zip(options.models, options.task, options.zip)
-    print(f"{options.task} runs with {version}")
+    print(f"{version} is now the current version of {options.task}")
     return 0
 
 
 SUBCOMMANDS = {
-    "list": Subcommand("[TASK]", "tasks and their versions; * marks the one that runs", _list),
+    "list": Subcommand("[TASK]", "list tasks and their versions; * marks the current one", _list),
     "show": Subcommand(
-        "TASK [VERSION]", "labels, figures and making of a version, of the one that runs unless named", _show
+        "TASK [VERSION]", "labels, metrics and training settings of a version (default: the current one)", _show
     ),
-    "rollback": Subcommand("TASK", "go back to the version before, as u does in the window", _rollback),
-    "export": Subcommand("TASK ZIP", "a version in one file", _export),
-    "import": Subcommand("TASK ZIP", "such a file, as the version that runs", _import),
-    "delete": Subcommand("TASK VERSION…", "versions that do not run", _delete),
+    "rollback": Subcommand("TASK", "go back to the previous version, like u in the window", _rollback),
+    "export": Subcommand("TASK ZIP", "write a version to a zip file", _export),
+    "import": Subcommand("TASK ZIP", "import such a file as the current version", _import),
+    "delete": Subcommand("TASK VERSION…", "delete versions other than the current one", _delete),
 }

@@ -1,4 +1,4 @@
-"""What the commands' words and options have in common."""
+"""Argument parsing that the commands share."""
 
 import argparse
 import difflib
@@ -15,11 +15,11 @@ HELP = ("-h", "--help")
 
 
 class Parser(argparse.ArgumentParser):
-    """The words and options of one command. What is wrong with them raises SettingsError, one line."""
+    """The argument parser of one command. Usage errors raise SettingsError."""
 
-    def __init__(self, args: str, description: str, *, example: str = "", epilog: str = "") -> None:
-        """`words` are the command's own, such as "samples show"; `example` is what may follow them."""
-        prog = f"{PROGRAM} {args}".rstrip()
+    def __init__(self, name: str, description: str, *, example: str = "", epilog: str = "") -> None:
+        """`name` is the command, such as "samples show". `example` is an example of its arguments."""
+        prog = f"{PROGRAM} {name}".rstrip()
         epilog = f"example:\n  {f'{prog} {example}'.rstrip()}\n\n{epilog}".rstrip()
         formatter = argparse.RawDescriptionHelpFormatter
         super().__init__(prog=prog, description=description, epilog=epilog, formatter_class=formatter)
@@ -30,52 +30,52 @@ class Parser(argparse.ArgumentParser):
 
 @dataclass(frozen=True)
 class Subcommand:
-    """A word of a command that has several."""
+    """A subcommand of a command."""
 
-    arguments: str  # what may stand behind it, such as "TASK ZIP"
+    arguments: str  # its arguments in the help, such as "TASK ZIP"
     help: str
-    run: Callable[[Sequence[str]], int]  # given what stands behind the word
+    run: Callable[[Sequence[str]], int]  # called with the arguments after its name
 
 
 def run_subcommand(
     command: str, description: str, known: Mapping[str, Subcommand], example: str, args: Sequence[str]
 ) -> int:
-    """Run the word that stands first, or print what each is for. Raises SettingsError for one that is not known."""
+    """Run the subcommand `args[0]`, or print the help of all. Raises SettingsError if it is unknown."""
     prog = f"{PROGRAM} {command}"
     if args and args[0] not in HELP:
         check_command(args[0], known, prog)
         return known[args[0]].run(args[1:])
-    print(f"usage: {prog} WORD …\n\n{description}\n\nwords:")
+    print(f"usage: {prog} COMMAND …\n\n{description}\n\ncommands:")
     usages = {f"{name} {subcommand.arguments}".rstrip(): subcommand.help for name, subcommand in known.items()}
     for usage, help in usages.items():
         print(f"  {usage:<{max(map(len, usages))}}  {help}")
-    print(f"\n{prog} WORD --help says more of one.\n\nexample:\n  {prog} {example}")
+    print(f"\nMore about one of them: {prog} COMMAND --help\n\nexample:\n  {prog} {example}")
     return 0
 
 
 def check_command(name: str, known: Collection[str], prog: str) -> None:
-    """Raises SettingsError with the nearest word that is known."""
+    """Raise SettingsError with the most similar name if `name` is unknown."""
     if name not in known:
         near = difflib.get_close_matches(name, known, 1)
-        remedy = f"Did you mean {near[0]}?" if near else f"Words: {', '.join(known)}."
-        raise SettingsError(f"{prog} knows no word {name!r}. {remedy}")
+        remedy = f"Did you mean {near[0]}?" if near else f"Commands: {', '.join(known)}."
+        raise SettingsError(f"{prog} has no command {name!r}. {remedy}")
 
 
 def add_task(parser: argparse.ArgumentParser) -> None:
-    """The task, which stands first."""
-    parser.add_argument("task", metavar="TASK", help=f"as {PROGRAM} tasks list names it")
+    """Add the positional argument TASK."""
+    parser.add_argument("task", metavar="TASK", help=f"a name that {PROGRAM} tasks list prints")
 
 
 def add_models(parser: argparse.ArgumentParser) -> None:
-    """`--models`, as a ModelStore."""
+    """Add the option --models. Its value is a ModelStore."""
     parser.add_argument(
         "--models", type=open_models, default=paths.models(), metavar="FOLDER",
-        help="of the trained models, or its URL (default: RECOGNIZER_MODELS, else models/)",
+        help="folder or URL of the trained models (default: RECOGNIZER_MODELS, else models/)",
     )  # fmt: skip
 
 
 def at_least_1(text: str) -> int:
-    """A count, as argparse takes it."""
+    """An argparse type: an integer of at least 1."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number of at least 1")
     return int(text)

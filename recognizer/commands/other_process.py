@@ -1,4 +1,4 @@
-"""Words that are handed to another process, with its exit code: the recognizer itself never imports what trains."""
+"""Runs commands in another process: the package recognizer never imports training."""
 
 import os
 import subprocess
@@ -10,17 +10,17 @@ from recognizer.errors import SettingsError
 from recognizer.system import paths
 from recognizer.system.terminal import INTERRUPTED
 
-EXIT_S = 10  # for the other process to finish what it writes after Ctrl-C
+EXIT_S = 10  # time for the other process to finish its files after Ctrl-C
 
 
 def run_module(package: str, args: Sequence[str]) -> int:
-    """Run `python -m package` with the words, in the same folder and terminal, and return its exit code.
+    """Run `python -m package` with the arguments, in the same folder and terminal. Return its exit code.
 
-    Raises SettingsError where the package is not installed.
+    Raises SettingsError if the package is not installed.
     """
     if find_spec(package) is None:
         raise SettingsError(
-            f"The package {package} is not here: only the recognizer is installed. Get the whole project, and run this in it."
+            f"The package {package} is missing: only the recognizer is installed. Run this in a clone of the whole repository."
         )
     importable = os.pathsep.join(filter(None, [str(paths.ROOT), os.environ.get("PYTHONPATH")]))
     process = subprocess.Popen([sys.executable, "-m", package, *args], env={**os.environ, "PYTHONPATH": importable})
@@ -28,14 +28,14 @@ def run_module(package: str, args: Sequence[str]) -> int:
         code = process.wait()
     except KeyboardInterrupt:
         try:
-            process.wait(EXIT_S)  # the terminal sends Ctrl-C to it, too
+            process.wait(EXIT_S)  # the terminal sends Ctrl-C to it as well
         except (KeyboardInterrupt, subprocess.TimeoutExpired):
             process.terminate()
             process.wait()
         return INTERRUPTED
-    return code if code >= 0 else 128 - code  # stopped by a signal: as shells count
+    return code if code >= 0 else 128 - code  # ended by a signal: the exit code that shells use
 
 
 def forward_to(package: str, *first: str) -> Callable[[Sequence[str]], int]:
-    """What runs the package with these words first."""
+    """A function that runs `package` with `first` and then its own arguments."""
     return lambda args: run_module(package, [*first, *args])

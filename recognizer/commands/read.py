@@ -1,4 +1,4 @@
-"""`recognizer read`: reads pictures and prints what they show."""
+"""`recognizer read`: recognizes pictures and prints their labels."""
 
 import argparse
 import glob
@@ -21,13 +21,13 @@ from recognizer.values import Frame, Observation, as_json
 
 
 def run(args: Sequence[str]) -> int:
-    """Returns 0, or 1 where a picture could not be read; raises RecognizerError."""
-    parser = Parser("read", "Read pictures and print what they show.", example="sheet.jpg photos/ --json")
+    """Return 0, or 1 if a picture could not be read. Raises RecognizerError."""
+    parser = Parser("read", "Recognize pictures and print their labels.", example="sheet.jpg photos/ --json")
     parser.add_argument("names", nargs="+", metavar="FILE|DIR", help="a picture, or a folder of pictures")
     parser.add_argument("--task", default="digits", help="digits (default), letters, rps, or one of your own")
     add_models(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.add_argument("--save", type=Path, metavar="DIR", help="write the annotated pictures into DIR")
+    parser.add_argument("--json", action="store_true", help="one JSON object per line")
+    parser.add_argument("--save", type=Path, metavar="DIR", help="write annotated pictures to DIR")
     options = parser.parse_args(args)
     names = [file for name in options.names for file in expanded(name, shell_expands=os.name != "nt")]
     index, failed = 0, False
@@ -46,24 +46,24 @@ def run(args: Sequence[str]) -> int:
 
 
 def expanded(name: str, *, shell_expands: bool) -> list[str]:
-    """The files that *, ? and […] in a name stand for, where the shell has not put them in its place."""
+    """Expand *, ? and […] in a name, unless the shell does that."""
     if shell_expands or os.path.exists(name):
         return [name]
     return [str(path) for path in in_natural_order(map(Path, glob.glob(name)))] or [name]
 
 
 def pictures_of(name: str) -> list[str]:
-    """The pictures of a folder in natural order, or the one picture. Raises SourceError where a folder has none."""
+    """The pictures of a folder in natural order, or the picture itself. Raises SourceError for a folder without pictures."""
     if not os.path.isdir(name):
         return [name]
     files = picture_files(Path(name))
     if not files:
-        raise SourceError(f"{name} holds no picture. Put JPEG or PNG files into it, or name a folder inside it.")
+        raise SourceError(f"{name} contains no pictures. Put JPEG or PNG files into it, or give one of its subfolders.")
     return [str(file) for file in files]
 
 
 def _read(pipeline: Pipeline, index: int, file: str, options: argparse.Namespace) -> bool:
-    """Print what a picture shows; False where it could not be read."""
+    """Print the labels in a picture. Return False if it could not be read."""
     try:
         frame = Frame(read_image(file), index, 0.0, file)
     except SourceError as error:
@@ -73,7 +73,7 @@ def _read(pipeline: Pipeline, index: int, file: str, options: argparse.Namespace
     if options.json:
         print(json.dumps({"file": file, **as_json(observation)}, ensure_ascii=False), flush=True)
     else:
-        print(f"{file}: {observation.text or 'nothing known'}", flush=True)
+        print(f"{file}: {observation.text or 'no label'}", flush=True)
     if options.save:
         _save_annotated(observation, options.save, pipeline)
     return True

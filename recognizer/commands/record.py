@@ -1,4 +1,4 @@
-"""`recognizer samples record`: samples of one label out of a video, a folder of pictures, a camera or the studio."""
+"""`recognizer samples record`: records samples of one label from a video, a folder of pictures, a camera or the studio."""
 
 from collections.abc import Sequence
 
@@ -11,24 +11,26 @@ from recognizer.system.ctrl_c import CtrlC
 from recognizer.tasks import task_to_record
 from recognizer.teaching.capture import EVERY_NTH, capture
 
-ENDLESS_FRAMES = 300  # of a source without an end: ten seconds
+ENDLESS_FRAMES = 300  # of a source without an end: ten seconds at 30 fps
 
 
 def record(args: Sequence[str]) -> int:
-    """Returns 0, 1 where no sample was kept, or raises RecognizerError."""
+    """Return 0, or 1 if no sample was saved. Raises RecognizerError."""
     parser = Parser(
         "samples record",
-        "Record samples of one label without a window: sharp frames that differ from those kept before.",
+        "Record samples of one label without a window. Blurred and similar frames are skipped.",
         example="greetings --label hello --source clip.mp4",
     )
     add_task(parser)
-    parser.add_argument("--label", required=True, help="what the source shows; added to the task where it is new")
-    parser.add_argument("--source", required=True, help="video file, picture folder, camera number, studio, address")
     parser.add_argument(
-        "--every", type=at_least_1, default=EVERY_NTH, metavar="N", help=f"take each Nth frame ({EVERY_NTH})"
+        "--label", required=True, help="label of what the source shows; a new label is added to the task"
+    )
+    parser.add_argument("--source", required=True, help="video file, picture folder, camera number, studio or URL")
+    parser.add_argument(
+        "--every", type=at_least_1, default=EVERY_NTH, metavar="N", help=f"use every Nth frame ({EVERY_NTH})"
     )
     parser.add_argument("--max", type=at_least_1, metavar="N", help="stop after N samples")
-    parser.add_argument("--max-frames", type=at_least_1, metavar="N", help="stop after N frames looked at")
+    parser.add_argument("--max-frames", type=at_least_1, metavar="N", help="stop after N of these frames")
     add_samples(parser)
     add_models(parser)
     options = parser.parse_args(args)
@@ -48,7 +50,7 @@ def record(args: Sequence[str]) -> int:
         frames = ctrl_c.frames(source)
         captured = capture(store, task.name, label, frames, finder, options.every, options.max, max_frames)
     print(
-        f"Kept {captured.saved} of {label} in {task.name}; left out {captured.empty} frames without a {task.subject}, "
-        f"{captured.blurred} blurred, {captured.duplicates} like one before"
+        f"Saved {captured.saved} samples of {label} in {task.name}. Skipped frames: {captured.empty} without a {task.subject}, "
+        f"{captured.blurred} blurred, {captured.duplicates} similar to an earlier one"
     )
     return 0 if captured.saved else 1

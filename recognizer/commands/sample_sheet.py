@@ -1,4 +1,4 @@
-"""One picture of a task's samples: a band for each label, with the word in any script and the samples' ids."""
+"""Draws a contact sheet of a task's samples: a row of thumbnails per label, with the samples' ids."""
 
 from collections.abc import Sequence
 
@@ -10,26 +10,28 @@ from recognizer.overlay.text import can_draw, draw_text_any
 from recognizer.samples.sample import Sample
 from recognizer.samples.store import Samples
 
-CELL = 128  # pixels of a sample's side
-CAPTION = 20  # pixels below it for its id
-TITLE = 40  # pixels above each label's samples
+CELL = 128  # pixels, side of a thumbnail
+CAPTION = 20  # pixels, height of the id below it
+TITLE = 40  # pixels, height of the title above a label's samples
 COLUMNS = 8
-PER_LABEL = 16  # samples of a label unless asked for more: two rows
+PER_LABEL = 16  # samples of a label by default: two rows
 GAP = 8
 
 
 def contact_sheet(
     store: Samples, task: str, *, label: str | None = None, each: int = PER_LABEL
 ) -> tuple[np.ndarray, str]:
-    """The sheet, (H, W, 3) uint8 BGR, with up to `each` samples of each label, spread evenly from the first to the last,
-    and the characters that no font here has. Raises SamplesError where there is nothing to show.
+    """Return the sheet, (h, w, 3) uint8 BGR, and the characters that no installed font has.
+
+    It shows up to `each` samples per label, evenly spaced over the recording order. Raises SamplesError if there is no
+    sample.
     """
     counts = store.counts(task)
     if label is not None and label not in counts:
         raise SamplesError(f"The task {task} has no label {label}. It has: {', '.join(counts)}.")
     samples = [sample for sample in store.read(task) if label in (None, sample.label)]
     if not samples:
-        raise SamplesError(f"There is no sample to show in {task} yet. Record some, or import a folder or a zip.")
+        raise SamplesError(f"The task {task} has no samples yet. Record some, or import a folder or a zip file.")
     bands = []
     for word in counts if label is None else [label]:
         own = [sample for sample in samples if sample.label == word]

@@ -1,4 +1,4 @@
-"""`recognizer samples`: records captured samples and looks after them."""
+"""`recognizer samples`: records and manages samples."""
 
 import argparse
 import json
@@ -22,20 +22,18 @@ from recognizer.subjects.catalogue import SUBJECTS, subject_of
 from recognizer.system.terminal import SOME_FAILED
 from recognizer.teaching.import_pictures import check_subject, folder_labels, import_folder
 
-PRINTED_LIMIT = 20  # problems told one by one; the rest are counted
+PRINTED_LIMIT = 20  # messages printed one by one; the rest are counted
 
 
 def run(args: Sequence[str]) -> int:
-    """Returns 0, 1 where something was refused or is wrong, or raises RecognizerError."""
-    return run_subcommand(
-        "samples", "Record captured samples and look after them.", SUBCOMMANDS, "show greetings", args
-    )
+    """Return 0, or 1 if something was skipped or is inconsistent. Raises RecognizerError."""
+    return run_subcommand("samples", "Record and manage samples.", SUBCOMMANDS, "show greetings", args)
 
 
 def _list(args: Sequence[str]) -> int:
-    parser = Parser("samples list", "List tasks, their labels and how many samples each has.", example="greetings")
+    parser = Parser("samples list", "List tasks, their labels and the number of samples of each.", example="greetings")
     parser.add_argument("task", nargs="?", metavar="TASK", help="default: all")
-    parser.add_argument("--json", action="store_true", help="one JSON object a task and line")
+    parser.add_argument("--json", action="store_true", help="one JSON object per line and task")
     add_samples(parser)
     options = parser.parse_args(args)
     store = options.samples
@@ -61,14 +59,16 @@ def _list(args: Sequence[str]) -> int:
             print(f"  {count:6}  {label}")
     if not tasks and not options.json:
         make = "python -m recognizer tasks new NAME --subject hand --labels ok,stop"
-        print(f"No task in {store.folder} yet. Make one: {make}")
+        print(f"There is no task in {store.folder} yet. Create one: {make}")
     return 0
 
 
 def _show(args: Sequence[str]) -> int:
-    parser = Parser("samples show", "Draw a contact sheet with the samples' ids.", example="greetings --label hello")
+    parser = Parser(
+        "samples show", "Draw a contact sheet of samples with their ids.", example="greetings --label hello"
+    )
     add_task(parser)
-    parser.add_argument("--label", help="of this label alone")
+    parser.add_argument("--label", help="only samples of this label")
     parser.add_argument(
         "--each", type=at_least_1, default=PER_LABEL, metavar="N", help=f"samples of each label (default {PER_LABEL})"
     )
@@ -89,7 +89,7 @@ def _show(args: Sequence[str]) -> int:
 def _relabel(args: Sequence[str]) -> int:
     parser = Parser(
         "samples relabel",
-        "Give all samples of a label another one, or those that are chosen.",
+        "Give another label to all samples of a label, or to selected samples.",
         example="greetings helo hello",
     )
     add_task(parser)
@@ -109,11 +109,13 @@ def _relabel(args: Sequence[str]) -> int:
 
 def _delete(args: Sequence[str]) -> int:
     parser = Parser(
-        "samples delete", "Delete the samples that are chosen, or a task.", example="greetings --label hello"
+        "samples delete", "Delete selected samples, a label, or a whole task.", example="greetings --label hello"
     )
     add_task(parser)
-    parser.add_argument("--label", help="samples of this label, and the label itself where nothing else is chosen")
-    parser.add_argument("--all", action="store_true", help="the task with all its samples")
+    parser.add_argument(
+        "--label", help="samples of this label; without --sample and --session, the label itself is deleted too"
+    )
+    parser.add_argument("--all", action="store_true", help="delete the task and all its samples")
     _add_choice(parser)
     add_samples(parser)
     options = parser.parse_args(args)
@@ -126,7 +128,7 @@ def _delete(args: Sequence[str]) -> int:
         count = store.delete_task(options.task)
     else:
         raise SamplesError(
-            "Say what to delete: --label, --sample, --session, or --all for the task with all its samples."
+            "Nothing was selected to delete. Give --label, --sample, --session, or --all for the task with all its samples."
         )
     print(f"Deleted {count} samples of {options.task}")
     return 0
@@ -144,7 +146,7 @@ def _merge(args: Sequence[str]) -> int:
 
 
 def _export(args: Sequence[str]) -> int:
-    parser = Parser("samples export", "Write pictures and samples.csv into one file.", example="greetings samples.zip")
+    parser = Parser("samples export", "Write pictures and samples.csv to a zip file.", example="greetings samples.zip")
     parser.add_argument("tasks", nargs="*", metavar="TASK", help="default: all")
     parser.add_argument("zip", type=Path, metavar="ZIP", help="the file to write")
     add_samples(parser)
@@ -156,24 +158,26 @@ def _export(args: Sequence[str]) -> int:
 
 def _import(args: Sequence[str]) -> int:
     parser = Parser(
-        "samples import", "Add the samples of an exported zip, or pictures in folders named by label.",
+        "samples import", "Import an exported zip file, or pictures in folders named by label.",
         example="greetings photos/ --subject hand",
     )  # fmt: skip
-    parser.add_argument("task", nargs="?", metavar="TASK", help="for a folder; a zip says itself which tasks it holds")
+    parser.add_argument("task", nargs="?", metavar="TASK", help="only for a folder; a zip file names its tasks itself")
     parser.add_argument("path", type=Path, metavar="ZIP|DIR")
-    parser.add_argument("--subject", choices=SUBJECTS, help="of a task that is new")
+    parser.add_argument("--subject", choices=SUBJECTS, help="subject of a new task")
     add_samples(parser)
     options = parser.parse_args(args)
     store = options.samples
     if not options.path.exists():
-        raise SamplesError(f"{options.path} is not there. Give a zip of samples export, or a folder of label/picture.")
+        raise SamplesError(
+            f"{options.path} does not exist. Give a file that samples export wrote, or a folder with one folder of pictures per label."
+        )
     if not options.path.is_dir():
         if options.task or options.subject:
-            raise SamplesError("A zip says itself which tasks it holds: leave out TASK and --subject.")
+            raise SamplesError("A zip file names its tasks itself. Leave out TASK and --subject.")
         return _print_imported(import_zip(store, options.path))
     if not options.task:
         raise SamplesError(
-            f"A folder does not say which task it is for. Name one: python -m recognizer samples import TASK {options.path}"
+            f"A folder needs the name of a task. Give one: python -m recognizer samples import TASK {options.path}"
         )
     if options.subject is not None and options.task not in [task.name for task in store.tasks()]:
         store.create_task(options.task, options.subject, folder_labels(options.path))
@@ -184,32 +188,38 @@ def _import(args: Sequence[str]) -> int:
 
 
 def _verify(args: Sequence[str]) -> int:
-    parser = Parser("samples verify", "Find rows without pictures, pictures without rows, and what cannot be read.")
+    parser = Parser("samples verify", "Find rows without pictures, pictures without rows, and unreadable files.")
     parser.add_argument(
-        "--set-aside", action="store_true", help="move what is wrong to .set-aside/; nothing is deleted"
+        "--set-aside", action="store_true", help="move invalid rows and pictures to .set-aside/; nothing is deleted"
     )
     add_samples(parser)
     options = parser.parse_args(args)
     store = options.samples
     problems = verify(store)
     if not problems:
-        print(f"{len(store.read())} samples in {store.folder}: all is well")
+        print(f"{len(store.read())} samples in {store.folder}: no problems found")
         return 0
     _print_lines([str(problem) for problem in problems])
     if options.set_aside:
         movable = [problem for problem in problems if problem.line is not None or problem.path is not None]
-        print(f"Set {len(movable)} aside in {set_aside(store, movable)}")
+        print(f"Moved {len(movable)} to {set_aside(store, movable)}")
         return SOME_FAILED if len(movable) < len(problems) else 0
     return SOME_FAILED
 
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--sample", action="append", default=[], metavar="ID", help="as the contact sheet shows it")
-    parser.add_argument("--session", help="those of this session alone")
+    parser.add_argument(
+        "--sample",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="an id that the contact sheet shows; may be repeated",
+    )
+    parser.add_argument("--session", help="only samples of this session")
 
 
 def _selected(store: Samples, options: argparse.Namespace) -> list[Sample]:
-    """The task's samples that the flags choose; a label, id or session without samples is an error."""
+    """The samples that the options select. Raises SamplesError if a label, id or session has no samples."""
     samples = store.read(options.task)
     if options.label is not None:
         samples = [sample for sample in samples if sample.label == options.label]
@@ -218,17 +228,17 @@ def _selected(store: Samples, options: argparse.Namespace) -> list[Sample]:
     for name in options.sample:
         if not any(name in (sample.id, sample.path) for sample in samples):
             raise SamplesError(
-                f"No sample {name} among those chosen of {options.task}. See: samples show {options.task}"
+                f"There is no sample {name} among the selected samples of {options.task}. See: samples show {options.task}"
             )
     if options.sample:
         samples = [sample for sample in samples if sample.id in options.sample or sample.path in options.sample]
     if not samples:
-        raise SamplesError(f"No sample of {options.task} is chosen by that. See: samples list {options.task}")
+        raise SamplesError(f"No sample of {options.task} matches these options. See: samples list {options.task}")
     return samples
 
 
 def _print_imported(imported: ImportResult) -> int:
-    there = f", {imported.duplicates} were there already" if imported.duplicates else ""
+    there = f", {imported.duplicates} skipped because the task has them already" if imported.duplicates else ""
     print(f"Imported {len(imported.added)} samples{there}")
     return _print_lines(imported.refused)
 
@@ -242,13 +252,17 @@ def _print_lines(lines: Sequence[str]) -> int:
 
 
 SUBCOMMANDS = {
-    "record": Subcommand("TASK", "out of a video, a folder or a camera, without a window", record),
-    "list": Subcommand("[TASK]", "tasks, their labels and how many samples each has", _list),
-    "show": Subcommand("TASK", "a contact sheet, output/samples-TASK.png, with the samples' ids", _show),
-    "relabel": Subcommand("TASK FROM TO", "all samples of a label, or those that are chosen", _relabel),
-    "delete": Subcommand("TASK", "samples that are chosen, or the task with --all", _delete),
-    "merge": Subcommand("TASK INTO", "all samples of a task into another of the same subject", _merge),
-    "export": Subcommand("[TASK…] ZIP", "pictures and samples.csv in one file", _export),
-    "import": Subcommand("ZIP | TASK DIR", "such a file, or a folder of label/picture", _import),
-    "verify": Subcommand("", "rows without pictures, pictures without rows, and what cannot be read", _verify),
+    "record": Subcommand("TASK", "record from a video, a folder or a camera, without a window", record),
+    "list": Subcommand("[TASK]", "list tasks, their labels and the number of samples", _list),
+    "show": Subcommand("TASK", "draw a contact sheet with ids: output/samples-TASK.png", _show),
+    "relabel": Subcommand(
+        "TASK FROM TO", "give another label to all samples of a label, or to selected ones", _relabel
+    ),
+    "delete": Subcommand("TASK", "delete selected samples, or the task with --all", _delete),
+    "merge": Subcommand("TASK INTO", "move all samples into another task of the same subject", _merge),
+    "export": Subcommand("[TASK…] ZIP", "write pictures and samples.csv to a zip file", _export),
+    "import": Subcommand(
+        "ZIP | TASK DIR", "import such a file, or a folder with one folder of pictures per label", _import
+    ),
+    "verify": Subcommand("", "find rows without pictures, pictures without rows, and unreadable files", _verify),
 }

@@ -1,4 +1,4 @@
-"""The option --samples. It has its own module because reading samples loads OpenCV, which `--help` must not wait for."""
+"""The option --samples. It has its own module because it imports OpenCV, which would slow down `--help`."""
 
 import argparse
 
@@ -7,8 +7,8 @@ from recognizer.system import paths
 
 
 def add_samples(parser: argparse.ArgumentParser) -> None:
-    """`--samples`, as Samples."""
+    """Add the option --samples. Its value is a store of samples."""
     parser.add_argument(
         "--samples", type=open_samples, default=paths.captures(), metavar="FOLDER",
-        help="of the captured samples, or its URL (default: RECOGNIZER_CAPTURES, else data/captures/)",
+        help="folder or URL of the captured samples (default: RECOGNIZER_CAPTURES, else data/captures/)",
     )  # fmt: skip

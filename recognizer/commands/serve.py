@@ -1,4 +1,4 @@
-"""`recognizer serve`: a server that runs until Ctrl-C."""
+"""`recognizer serve`: the web server. Runs until Ctrl-C."""
 
 import secrets
 from collections.abc import Sequence
@@ -12,24 +12,37 @@ from recognizer.serve.settings import ServeSettings, is_loopback
 
 
 def run(args: Sequence[str]) -> int:
-    """Returns 0 at the end, or raises RecognizerError."""
+    """Return 0 after Ctrl-C. Raises RecognizerError."""
     parser = Parser(
         "serve",
-        "The recognizer in the browser and over REST, documented at /docs.",
+        "Run the recognizer in the browser and as a REST API, documented at /docs.",
         example="--host 0.0.0.0 --workers 2",
     )
-    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in (default 127.0.0.1)")
-    parser.add_argument("--port", type=int, default=8000, help="0 for one that is free (default 8000)")
-    parser.add_argument("--token", help="asked of every client; made and printed where other machines are let in")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that read pictures (default 1)")
-    parser.add_argument("--name", action="append", default=[], help="a further name that this machine is reached under")
-    parser.add_argument("--certificate", type=Path, metavar="PEM", help="for https, which browsers ask for the camera")
-    parser.add_argument("--key", type=Path, metavar="PEM", help="of the certificate")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 admits other machines (default 127.0.0.1)"
+    )
+    parser.add_argument("--port", type=int, default=8000, help="port; 0 picks a free one (default 8000)")
+    parser.add_argument(
+        "--token", help="token that every client must send; generated and printed if other machines are admitted"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="worker processes that recognize pictures (default 1)"
+    )
+    parser.add_argument(
+        "--name", action="append", default=[], help="another host name of this machine; may be repeated"
+    )
+    parser.add_argument(
+        "--certificate",
+        type=Path,
+        metavar="PEM",
+        help="certificate for https; browsers require https for the camera on other machines",
+    )
+    parser.add_argument("--key", type=Path, metavar="PEM", help="private key of the certificate")
     add_models(parser)
     add_samples(parser)
     parser.add_argument(
         "--cluster", nargs="?", const="", metavar="ADDRESS",
-        help="on the Ray cluster whose head is at ADDRESS, else on the one that runs here, else on this machine's cores",
+        help="run on a Ray cluster: that of the head node ADDRESS, else the one on this machine, else a new one on its cores",
     )  # fmt: skip
     options = parser.parse_args(args)
     token = options.token

@@ -1,4 +1,4 @@
-"""`recognizer tasks`: which tasks there are, and a new one."""
+"""`recognizer tasks`: lists tasks and creates new ones."""
 
 import json
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ from recognizer.tasks import TASKS, shipped_and_own
 
 
 def run(args: Sequence[str]) -> int:
-    """Returns 0, or raises RecognizerError."""
-    description = "List the tasks, or make one of your own, ready to record."
+    """Return 0. Raises RecognizerError."""
+    description = "List the tasks, or create your own."
     return run_subcommand(
         "tasks", description, SUBCOMMANDS, 'new greetings --subject hand --labels "hello,thumbs up"', args
     )
@@ -23,7 +23,7 @@ def run(args: Sequence[str]) -> int:
 
 def _list(args: Sequence[str]) -> int:
     parser = Parser("tasks list", "List the tasks: shipped, user-trained, or waiting for a first model.")
-    parser.add_argument("--json", action="store_true", help="one JSON object a task and line")
+    parser.add_argument("--json", action="store_true", help="one JSON object per line and task")
     add_models(parser)
     add_samples(parser)
     options = parser.parse_args(args)
@@ -41,12 +41,12 @@ def _list(args: Sequence[str]) -> int:
 
 def _state(name: str, models: ModelStore) -> str:
     if not models.has(name):
-        return "shipped, its model is not here" if name in TASKS else "waiting for a first model"
+        return "shipped, its model is missing" if name in TASKS else "waiting for a first model"
     return "shipped" if name in TASKS else "user-trained"
 
 
 def _subject_and_labels(name: str, models: ModelStore, own: dict[str, Task]) -> tuple[str | None, list[str]]:
-    """What the task's model says, or else its samples; nothing where the model is damaged: doctor says more."""
+    """Subject and labels from the task's model, else from its samples. Empty if the model is damaged (see doctor)."""
     try:
         content = card.read_card(models.current(name))
         return content.subject, list(content.labels)
@@ -56,21 +56,21 @@ def _subject_and_labels(name: str, models: ModelStore, own: dict[str, Task]) -> 
 
 def _new(args: Sequence[str]) -> int:
     parser = Parser(
-        "tasks new", "Make a task of your own, ready to record.",
+        "tasks new", "Create your own task. Then record samples of it.",
         example='greetings --subject hand --labels "hello,thumbs up"',
     )  # fmt: skip
     parser.add_argument("name", metavar="NAME", help="letters, digits, spaces, - and _, in any script")
-    parser.add_argument("--subject", choices=SUBJECTS, required=True, help="what the camera is shown")
-    parser.add_argument("--labels", required=True, help='words with commas between them: "ok,stop,thumbs up"')
+    parser.add_argument("--subject", choices=SUBJECTS, required=True, help="what is held to the camera")
+    parser.add_argument("--labels", required=True, help='labels, separated by commas: "ok,stop,thumbs up"')
     add_samples(parser)
     options = parser.parse_args(args)
     labels = [word for word in options.labels.split(",") if word.strip()]
     task = options.samples.create_task(options.name, options.subject, labels)
-    print(f"Made {task.name} ({task.subject}): {', '.join(task.labels)}")
+    print(f"Created {task.name} ({task.subject}): {', '.join(task.labels)}")
     return 0
 
 
 SUBCOMMANDS = {
-    "list": Subcommand("", "the tasks there are: shipped, user-trained, or waiting for a first model", _list),
-    "new": Subcommand("NAME", "make a task of your own, ready to record", _new),
+    "list": Subcommand("", "list the tasks: shipped, user-trained, or waiting for a first model", _list),
+    "new": Subcommand("NAME", "create your own task", _new),
 }

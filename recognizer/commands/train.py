@@ -1,4 +1,4 @@
-"""`recognizer train digits|letters|rps`: trains a shipped model anew, in another process."""
+"""`recognizer train digits|letters|rps`: retrains a shipped model, in another process."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from recognizer.commands.other_process import forward_to
 
 SUBCOMMANDS = {
     "digits": Subcommand(
-        "", "handwritten digits, from MNIST and drawn scenes", forward_to("training", "shipped", "digits")
+        "", "handwritten digits, from MNIST and rendered scenes", forward_to("training", "shipped", "digits")
     ),
     "letters": Subcommand(
         "", "signed letters, from photographs of hands", forward_to("training", "shipped", "letters")
@@ -17,5 +17,5 @@ SUBCOMMANDS = {
 
 
 def run(args: Sequence[str]) -> int:
-    description = "Train a shipped model anew, from the data sets that data/README.md names."
+    description = "Retrain a shipped model on the data sets that data/README.md lists."
     return run_subcommand("train", description, SUBCOMMANDS, "letters --kind fused", args)

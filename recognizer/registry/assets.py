@@ -1,6 +1,6 @@
-"""Files that the project needs and does not ship, such as MediaPipe's hand model: checksums, and where to get them.
+"""Files that the project needs but does not ship, such as MediaPipe's hand model: their URLs and checksums.
 
-`python -m recognizer assets` fetches what is missing.
+`python -m recognizer assets` downloads the missing ones.
 """
 
 import hashlib
@@ -18,14 +18,14 @@ from recognizer.errors import AssetError, DownloadError
 from recognizer.system import files, paths
 from recognizer.system.download import TIMEOUT_S, download, mismatch, one_line, partial_path, storage_errors
 
-FETCH = "python3 start.py assets, or python -m recognizer assets"  # the remedy wherever an asset is missing
-ALIGNMENT_BYTES = 64  # LiteRT copies the weights of a network that does not lie at a multiple of this, and warns
-ALIGNMENT_TAG = 0xD935  # of padding in a zip entry, as Android's zipalign writes it
+FETCH = "python3 start.py assets, or python -m recognizer assets"  # the remedy in every error about a missing asset
+ALIGNMENT_BYTES = 64  # LiteRT copies weights that are not aligned to this, and warns
+ALIGNMENT_TAG = 0xD935  # the extra field for padding in a zip entry, as in Android's zipalign
 
 
 @dataclass(frozen=True)
 class Download:
-    """The file as it is, from a web address."""
+    """A file that is downloaded from a URL."""
 
     url: str
     sha256: str
@@ -36,26 +36,26 @@ class Download:
 
 @dataclass(frozen=True)
 class Wheel:
-    """Members of a wheel of the package index, packed into one zip archive."""
+    """A zip archive that is packed from members of a wheel on PyPI."""
 
-    requirement: str  # as pip takes it
+    requirement: str  # a requirement specifier for pip
     members: tuple[tuple[str, str], ...]  # (name in the archive, path in the wheel)
     sha256: str  # of the archive
 
     def fetch(self, path: Path) -> None:
-        print(f"Downloading {self.requirement} to take {path.name} out of it", flush=True)
+        print(f"Downloading {self.requirement} to extract {path.name} from it", flush=True)
         with storage_errors(path):
             with files.atomic_file(path) as file, tempfile.TemporaryDirectory() as folder:
                 pack(_download_wheel(self.requirement, Path(folder)), self.members, file)
                 wrong = mismatch(file, f"sha256:{self.sha256}")
                 if wrong:
                     raise DownloadError(f"{self.requirement} {wrong}.")
-            partial_path(path).unlink(missing_ok=True)  # what another source began to give
+            partial_path(path).unlink(missing_ok=True)  # a partial download from another source
 
 
 @dataclass(frozen=True)
 class Asset:
-    """A file by its name in the asset folder. What any of its sources gives is the right file."""
+    """A file in the asset folder. Each of its sources gives a valid file."""
 
     file: str
     sources: tuple[Download | Wheel, ...]  # tried in this order
@@ -71,7 +71,7 @@ ASSETS = {
                 "fbc2a30080c3c557093b5ddfc334698132eb341044ccee322ccf8bcf3607cde1",
             ),
             Wheel(
-                "mediapipe==0.10.21",  # the last one that carries the networks
+                "mediapipe==0.10.21",  # the last version that contains the models
                 (
                     ("hand_detector.tflite", "mediapipe/modules/palm_detection/palm_detection_full.tflite"),
                     ("hand_landmarks_detector.tflite", "mediapipe/modules/hand_landmark/hand_landmark_full.tflite"),
@@ -84,7 +84,7 @@ ASSETS = {
 
 
 def find_asset(name: str, folder: Path | None = None) -> Path:
-    """The asset's file, checked. Raises AssetError with the way to get it; never goes to the network."""
+    """The path of the asset, after a check of its checksum. Never downloads. Raises AssetError if it is missing or damaged."""
     wrong = problem(name, folder)
     if wrong:
         raise AssetError(f"{wrong}. Fetch it: {FETCH}.")
@@ -92,7 +92,7 @@ def find_asset(name: str, folder: Path | None = None) -> Path:
 
 
 def problem(name: str, folder: Path | None = None) -> str:
-    """What is wrong with the asset's file, "" where nothing is."""
+    """Why the asset cannot be used; "" if it can."""
     path = _path(name, folder)
     try:
         found = _sha256(path)
@@ -101,12 +101,12 @@ def problem(name: str, folder: Path | None = None) -> str:
     except OSError as error:
         return f"{path} cannot be read ({error.strerror or error})"
     if found not in {source.sha256 for source in ASSETS[name].sources}:
-        return f"{path} is damaged or of another version (SHA-256 {found[:12]}…)"
+        return f"{path} is damaged or another version (SHA-256 {found[:12]}…)"
     return ""
 
 
 def fetch_asset(name: str, folder: Path | None = None) -> Path:
-    """The asset's file, from the first source that gives it unless it is there. Raises AssetError."""
+    """The path of the asset. Downloads it from the first source that works if it is missing or damaged. Raises AssetError."""
     path = _path(name, folder)
     if not problem(name, folder):
         return path
@@ -118,28 +118,28 @@ def fetch_asset(name: str, folder: Path | None = None) -> Path:
         except DownloadError as error:
             reasons.append(str(error))
     raise AssetError(
-        f"{path.name} could not be fetched. {' '.join(reasons)} "
-        f"Connect to the internet and run: {FETCH}. Or put the file into {path.parent}."
+        f"{path.name} could not be downloaded.  {' '.join(reasons)} "
+        f"Connect to the internet and run: {FETCH}. Or copy the file into {path.parent}."
     )
 
 
 def pack(wheel: Path, members: tuple[tuple[str, str], ...], file: BinaryIO) -> None:
-    """Copy members of the wheel into a zip archive, the same bytes on every machine. Raises DownloadError.
+    """Copy members of a wheel into a zip archive whose bytes are the same on every machine. Raises DownloadError.
 
-    They are stored, not compressed, and begin at multiples of ALIGNMENT_BYTES, so that they can be mapped into memory.
+    The members are uncompressed and aligned to ALIGNMENT_BYTES, so that they can be memory-mapped.
     """
     try:
         with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             for name, path in members:
-                entry = zipfile.ZipInfo(name)  # of 1980, the earliest time that a zip archive knows
-                entry.create_system = 3  # Unix, wherever it is packed
+                entry = zipfile.ZipInfo(name)  # dated 1980, the earliest time of the zip format
+                entry.create_system = 3  # Unix, on every system
                 entry.external_attr = 0o644 << 16
-                header_bytes = 30 + len(name) + 4  # of the entry, its name, and the padding's tag and length
+                header_bytes = 30 + len(name) + 4  # entry header, name, tag and length of the padding
                 padding = bytes(-(file.tell() + header_bytes) % ALIGNMENT_BYTES)
                 entry.extra = struct.pack("<HH", ALIGNMENT_TAG, len(padding)) + padding
                 archive.writestr(entry, source.read(path))
     except (zipfile.BadZipFile, KeyError, EOFError, zlib.error) as error:
-        raise DownloadError(f"{wheel.name} is not the wheel that was expected ({error}).") from error
+        raise DownloadError(f"{wheel.name} is not the expected wheel ({error}).") from error
 
 
 def _path(name: str, folder: Path | None) -> Path:
@@ -152,7 +152,7 @@ def _sha256(path: Path) -> str:
 
 
 def _download_wheel(requirement: str, folder: Path) -> Path:
-    """Have pip put the wheel for one fixed platform into the folder: its networks run on all. Raises DownloadError."""
+    """Download the wheel with pip, for one fixed platform: the models in it run on all. Raises DownloadError."""
     command = [sys.executable, "-m", "pip", "download", requirement, "--no-deps", "--dest", str(folder), "--quiet"]
     command += ["--only-binary=:all:", "--platform=manylinux_2_28_x86_64", "--python-version=3.11"]
     command += ["--disable-pip-version-check", f"--timeout={TIMEOUT_S}", "--retries=1"]

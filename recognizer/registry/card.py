@@ -1,4 +1,4 @@
-"""The card of a model version."""
+"""The model card of a model version: card.json."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -9,50 +9,48 @@ from typing import Any
 from recognizer.errors import ModelError
 
 CARD = "card.json"
-KEYS = {"subject": "region", "user_training": "taught"}  # of fields that have another name in the file
+KEYS = {"subject": "region", "user_training": "taught"}  # attributes whose field in card.json has another name
 SHOWN_CHARACTERS = 60  # characters of a wrong value in an error line
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Between an input that gets a label and one that is rejected."""
+    """Thresholds of rejection: an input outside either of them gets no label."""
 
-    min_confidence: float  # 0 to 1, of the likeliest label
-    max_distance: float  # Mahalanobis, of its features to the nearest label's
+    min_confidence: float  # 0 to 1, of the most probable label
+    max_distance: float  # Mahalanobis distance of the features to the nearest label
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard:
-    """What card.json says of a version. A field that it does not have is None."""
+    """The content of card.json. Missing fields are None."""
 
     task: str | None = None
     labels: tuple[str, ...]  # in the order of the outputs
-    subject: str | None = None  # what the camera is shown: "paper", "hand", "box" …; "region" in the file
-    kind: str | None = None  # "pose", "pixels", "fused" or "colour": what a network of hands or objects takes
-    features: str | None = None  # "input": the input itself, without a network
+    subject: str | None = None  # a key of SUBJECTS: "paper", "hand", "box" …; "region" in card.json
+    kind: str | None = None  # input of a model of hands or objects: "pose", "pixels", "fused" or "colour"
+    features: str | None = None  # "input": the classifier takes the input itself, no feature extractor
     input: Mapping[str, Any] | None = None  # shape, dtype, range
-    preprocess: str | None = None  # name of what makes the input
+    preprocess: str | None = None  # name of the function that prepares the input
     outputs: Sequence[str] | None = None
     parameters: int | None = None
     rejection: Thresholds | None = None
-    user_training: Mapping[str, Any] | None = (
-        None  # the samples that a user trained it with, and the version it started from
-    )
+    user_training: Mapping[str, Any] | None = None  # number of samples and starting point; "taught" in card.json
     data: Sequence[Mapping[str, Any]] | None = None
     metrics: Mapping[str, Any] | None = None
-    start: Mapping[str, Any] | None = None  # the version that its training started from
+    start: Mapping[str, Any] | None = None  # the version from which training started
     command: str | None = None
     git_commit: str | None = None
     versions: Mapping[str, str] | None = None  # of Python and libraries
     unknown_fields: Mapping[str, Any] = field(
         default_factory=dict
-    )  # fields of another version of this program, as they are
+    )  # of another version of this program; written back unchanged
 
     @classmethod
     def from_json(cls, content: object, where: str, remedy: str) -> "ModelCard":
-        """The card in what was read as JSON `where`. Raises ModelError that names the field and ends with `remedy`."""
+        """Parse a card. `where` names the file in errors. Raises ModelError that names the field and ends with `remedy`."""
         if not isinstance(content, dict):
-            raise ModelError(f"{where} holds {_shown(content)}, not an object with fields. {remedy}")
+            raise ModelError(f"{where} contains {_shown(content)}, not a JSON object. {remedy}")
         name_of = {_key(one.name): one.name for one in fields(cls) if one.name != "unknown_fields"}
         found = {name: value for name, value in content.items() if name in name_of and value is not None}
         _check(found, where, remedy)
@@ -63,7 +61,7 @@ class ModelCard:
         return cls(**{name_of[name]: value for name, value in found.items()}, unknown_fields=unknown_fields)
 
     def as_json(self) -> dict[str, Any]:
-        """The object that card.json holds."""
+        """The card as the JSON object in card.json."""
         fields_json = {_key(one.name): getattr(self, one.name) for one in fields(self) if one.name != "unknown_fields"}
         fields_json["labels"] = list(self.labels)
         fields_json["rejection"] = asdict(self.rejection) if self.rejection else None
@@ -71,7 +69,7 @@ class ModelCard:
 
     @property
     def input_side(self) -> int | None:
-        """Pixels of a side of the picture that it takes; None where the card names no such shape."""
+        """The side of the input image in pixels; None if the card has no input shape."""
         try:
             return int((self.input or {})["shape"][0])
         except (KeyError, TypeError, IndexError, ValueError):
@@ -79,7 +77,7 @@ class ModelCard:
 
 
 def read_card(folder: Path) -> ModelCard:
-    """The card of a version. Raises ModelError."""
+    """Read the card in a version's folder. Raises ModelError."""
     path, remedy = folder / CARD, retrain_advice(folder.parent.name)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -99,13 +97,13 @@ def _key(name: str) -> str:
 
 
 def retrain_advice(task: str) -> str:
-    return f"Fetch the repository's models/ again, or run: python -m recognizer train {task}"
+    return f"Check out the repository's models/ again, or run: python -m recognizer train {task}"
 
 
 def _check(found: dict[str, Any], where: str, remedy: str) -> None:
-    """Raises ModelError for the first field that is not as CHECKS has it, or for missing labels."""
+    """Raise ModelError for missing labels, or for the first field that fails its check in CHECKS."""
     for name in ("labels", *found):
-        fits, wanted = CHECKS.get(name, (_is_text, "a text"))
+        fits, wanted = CHECKS.get(name, (_is_text, "a string"))
         if not fits(found.get(name)):
             actual = f"is {_shown(found[name])}" if name in found else "is missing"
             raise ModelError(f"{where}: {name} {actual}; it should be {wanted}. {remedy}")
@@ -135,11 +133,11 @@ def _is_object(value: object) -> bool:
     return isinstance(value, dict)
 
 
-CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {  # of a field's value, and what it should be
-    "labels": (lambda value: _is_list_of(value, str), "a list of names"),
-    "outputs": (lambda value: _is_list_of(value, str), "a list of texts"),
+CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {  # check of a field's value, and the expected type in words
+    "labels": (lambda value: _is_list_of(value, str), "a list of strings"),
+    "outputs": (lambda value: _is_list_of(value, str), "a list of strings"),
     "data": (lambda value: _is_list_of(value, dict), "a list of objects"),
     "parameters": (lambda value: isinstance(value, int), "a number"),
     "rejection": (_are_thresholds, "two numbers, min_confidence and max_distance"),
-    **dict.fromkeys(("input", "taught", "metrics", "start", "versions"), (_is_object, "an object with fields")),
+    **dict.fromkeys(("input", "taught", "metrics", "start", "versions"), (_is_object, "a JSON object")),
 }

@@ -1,7 +1,7 @@
-"""Trained models on disk: models/<task>/<version>/ with the network and its card, and current.json naming one.
+"""Trained models on disk: models/<task>/<version>/ with the model and its card; current.json names the current version.
 
-A version appears whole or not at all, and current.json is replaced in one step, so that a reader never meets half a
-model, whatever is stopped when.
+A version's folder appears atomically, and current.json is replaced atomically. A reader never sees half a model, even
+after a crash.
 """
 
 import contextlib
@@ -23,30 +23,30 @@ CURRENT = "current.json"
 
 
 LOCK = ".lock"
-LOCK_WAIT_S = 10.0  # to name a version and replace a pointer takes milliseconds
-DRAFT, DELETED = ".draft-", ".deleted-"  # what a version is called before it is whole, and after
-STALE_AFTER_S = 24 * 3600.0  # nothing is written or deleted for that long: what is older was left by a killed program
+LOCK_WAIT_S = 10.0  # the lock is held for milliseconds
+DRAFT, DELETED = ".draft-", ".deleted-"  # prefixes of a version's folder while it is written or deleted
+STALE_AFTER_S = 24 * 3600.0  # older drafts were left by a killed program
 
 
 class ModelStore:
-    """The trained models in a folder of this machine."""
+    """The trained models in a local folder."""
 
     def __init__(self, folder: Path):
         self._folder = folder
 
     @property
     def folder(self) -> Path:
-        """Where the models are on this machine."""
+        """The local folder of the models."""
         return self._folder
 
     def refresh(self) -> None:
-        """Called before each read; a store that other machines share pulls here."""
+        """Called before each read. A store that is synced with a URL pulls here."""
 
     def push(self) -> None:
-        """Called after each change; a store that other machines share sends it here."""
+        """Called after each change. A store that is synced with a URL pushes here."""
 
     def version_suffix(self) -> str:
-        """What a new version's name ends with; a store that other machines share makes it unique."""
+        """Suffix of a new version's name. A store that is synced with a URL makes the name unique."""
         return ""
 
     def tasks(self) -> list[str]:
@@ -55,7 +55,7 @@ class ModelStore:
         return sorted(path.parent.name for path in self.folder.glob(f"*/{CURRENT}"))
 
     def has(self, task: str) -> bool:
-        """Whether the task has a current model in the folder, without a refresh."""
+        """Whether the task has a current model in the local folder. Does not pull."""
         return (self.folder / task / CURRENT).exists()
 
     def current(self, task: str) -> Path:
@@ -65,12 +65,12 @@ class ModelStore:
         version = _read_pointer(pointer)["version"]
         folder = self.folder / task / version
         if not folder.is_dir():
-            raise ModelError(f"{pointer} names version {version}, which is not there. {retrain_advice(task)}")
+            raise ModelError(f"{pointer} names version {version}, which does not exist. {retrain_advice(task)}")
         return folder
 
     @contextmanager
     def publishing(self, task: str) -> Iterator[Path]:
-        """A folder to write a new version into: it is published when the block ends, and removed when it raises."""
+        """A folder to write a new version into. It is published when the block ends, and deleted if the block raises."""
         home = self.folder / task
         folder: Path | None = None
         with _write_errors(home):
@@ -80,7 +80,9 @@ class ModelStore:
             try:
                 yield draft
                 if not (draft / CARD).is_file():
-                    raise ModelError(f"A model without {CARD} is not published.")
+                    raise ModelError(
+                        f"The new version of {task} has no {CARD}, so it was not published. Write the card first."
+                    )
                 draft.chmod(0o755)
                 with self._locked():
                     folder = home / _new_version(home, self.version_suffix())
@@ -94,13 +96,13 @@ class ModelStore:
             self.push()
 
     def set_current(self, task: str, version: str) -> None:
-        """Make `version` the current one; the one before is remembered for `rollback`. Raises ModelError."""
+        """Make `version` the current version. `rollback` returns to the one before. Raises ModelError."""
         with _write_errors(self.folder / task), self._locked():
             _write_current(self.folder / task / CURRENT, version)
         self.push()
 
     def rollback(self, task: str) -> str:
-        """Return to the version before the current one, and say which. Raises ModelError."""
+        """Go back to the previous version and return its name. Raises ModelError."""
         pointer = self.folder / task / CURRENT
         _read_pointer(pointer)
         with _write_errors(self.folder / task), self._locked():
@@ -113,13 +115,13 @@ class ModelStore:
                     break
             else:
                 raise ModelError(
-                    f"{pointer} names no earlier version of {task} that is still there: nothing to go back to."
+                    f"{task} has no earlier version in {pointer} that still exists. Train it again to get a new one."
                 )
         self.push()
         return version
 
     def versions(self, task: str) -> list[str]:
-        """Names of the task's whole versions, sorted: oldest first, as they are named by their time. Raises ModelError."""
+        """Names of the task's versions, oldest first: a name is the UTC time of publishing. Raises ModelError."""
         self.refresh()
         _read_pointer(self.folder / task / CURRENT)
         return sorted(
@@ -127,7 +129,7 @@ class ModelStore:
         )
 
     def newest_version(self, task: str, kind: str) -> Path | None:
-        """The folder of the task's newest version whose card names that kind of network; None where there is none."""
+        """The folder of the task's newest version whose card has this `kind` (input); None if there is none."""
         for card in sorted((self.folder / task).glob(f"*/{CARD}"), reverse=True):
             with contextlib.suppress(ModelError):
                 if not card.parent.name.startswith(".") and read_card(card.parent).kind == kind:
@@ -135,7 +137,7 @@ class ModelStore:
         return None
 
     def version_folder(self, task: str, version: str | None = None) -> Path:
-        """The folder of one of the task's versions, of the current one where none is named. Raises ModelError."""
+        """The folder of a version of the task (default: the current one). Raises ModelError."""
         if version is None:
             return self.current(task)
         there = self.versions(task)
@@ -144,22 +146,25 @@ class ModelStore:
         return self.folder / task / version
 
     def delete(self, task: str, version: str) -> None:
-        """Remove a version that does not run. Raises ModelError."""
+        """Delete a version that is not the current one. Raises ModelError."""
         folder = self.version_folder(task, version)
         if folder == self.current(task):
             raise ModelError(
-                f"{version} is what {task} runs with. Go back first: python -m recognizer models rollback {task}"
+                f"{version} is the current version of {task}. Go back first: python -m recognizer models rollback {task}"
             )
         gone = folder.with_name(f"{DELETED}{version}")
         try:
-            folder.rename(gone)  # in one step: half a version is none
+            folder.rename(gone)  # atomic: nobody sees half a version
             shutil.rmtree(gone)
         except OSError as error:
             raise ModelError(f"{folder} cannot be removed ({error.strerror or error}). Make it writable.") from error
         self.push()
 
     def export(self, task: str, path: Path, version: str | None = None) -> Path:
-        """Write a version as a zip of <task>/<version>/, whole or not at all, and return its folder. Raises ModelError."""
+        """Write a version (default: the current one) to a zip archive of <task>/<version>/. Return the version's folder.
+
+        The archive appears at `path` only when it is complete. Raises ModelError.
+        """
         folder = self.version_folder(task, version)
         try:
             with files.atomic_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -171,14 +176,14 @@ class ModelStore:
         return folder
 
     def _locked(self) -> AbstractContextManager[None]:
-        """One program at a time names versions and replaces pointers: else one would forget what another published."""
+        """The lock for naming versions and replacing current.json. Without it, one program would overwrite the other's change."""
         return files.locked(self.folder / LOCK, LOCK_WAIT_S)
 
 
 def _remove_leftovers(home: Path) -> None:
-    """Remove what killed programs left of versions and pointers that were not finished, or half deleted."""
+    """Delete unfinished and half-deleted versions that killed programs left behind."""
     for path in home.glob(".*-*"):
-        with contextlib.suppress(OSError):  # another program sweeps too
+        with contextlib.suppress(OSError):  # another program may delete it at the same time
             changed_s = max(max(part.stat().st_mtime, part.stat().st_ctime) for part in (path, *path.rglob("*")))
             if not path.name.startswith((DRAFT, DELETED, f".{CURRENT}-")) or time.time() - changed_s < STALE_AFTER_S:
                 continue
@@ -199,7 +204,7 @@ def _write_current(pointer: Path, version: str) -> None:
 
 @contextmanager
 def _write_errors(home: Path) -> Iterator[None]:
-    """An OSError becomes a ModelError, one line with a remedy."""
+    """Turn an OSError into a ModelError."""
     try:
         yield
     except OSError as error:
@@ -216,7 +221,7 @@ def _version_named(pointer: Path) -> str | None:
 
 
 def _new_version(home: Path, suffix: str) -> str:
-    """A name of now that no version in `home` has."""
+    """An unused version name in `home`, from the current UTC time."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + suffix
     names = [stamp, *(f"{stamp}-{count}" for count in range(2, 1000))]
     return next(name for name in names if not (home / name).exists())
@@ -227,7 +232,9 @@ def _read_pointer(pointer: Path) -> dict[str, Any]:
     try:
         content = json.loads(pointer.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ModelError(f"No model for the task {task}: {pointer} is not there. {retrain_advice(task)}") from error
+        raise ModelError(
+            f"There is no model for the task {task}: {pointer} does not exist. {retrain_advice(task)}"
+        ) from error
     except (OSError, ValueError) as error:
         raise ModelError(f"{pointer} cannot be read as JSON ({error}). {retrain_advice(task)}") from error
     if not isinstance(content, dict) or not isinstance(content.get("version"), str):

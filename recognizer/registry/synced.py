@@ -1,4 +1,4 @@
-"""Trained models at a URL: pulled into a local folder, pushed from it."""
+"""Trained models that are synced with a URL."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ from recognizer.system.synced_folder import (
 
 
 class SyncedModels(ModelStore):
-    """Models at a URL, in a local folder: pulled before they are read, pushed when they are changed."""
+    """Models in a local folder that is synced with a URL: pulled before reads, pushed after changes."""
 
     def refresh(self) -> None:
         pull_if_due(self.folder, self.pull)
@@ -34,7 +34,7 @@ class SyncedModels(ModelStore):
         return f"-{secrets.token_hex(3)}"
 
     def pull(self) -> None:
-        """Fetch versions that are new, drop those that were deleted there, and follow current.json."""
+        """Download new versions, delete those that were deleted at the URL, and update current.json."""
         state = read_state(self.folder)
         remote, known, current = Remote(state.url), state.known, dict(state.current)
         names = remote.names("")
@@ -55,14 +55,14 @@ class SyncedModels(ModelStore):
             if data is None or data.decode(errors="replace") == current.get(name):
                 continue
             if not (self.folder / Path(name).parent / _version_in(data)).is_dir():
-                continue  # published since the listing: the next pull fetches it
+                continue  # published after the listing; the next pull downloads it
             with files.locked(self.folder / LOCK, LOCK_WAIT_S), files.atomic_file(self.folder / name) as file:
                 file.write(data)
             current[name] = data.decode(errors="replace")
         write_state(self.folder, replace(state, known=frozenset(_versions(self.folder) & there), current=current))
 
     def push(self) -> None:
-        """Send versions that are new, remove those that were deleted here, then send each changed current.json."""
+        """Upload new versions, delete at the URL those that were deleted here, then upload each changed current.json."""
         state = read_state(self.folder)
         remote, known, current = Remote(state.url), state.known, dict(state.current)
         here = _versions(self.folder)
@@ -82,7 +82,7 @@ class SyncedModels(ModelStore):
             if there and there != current.get(name):
                 content = _with_remote_as_previous(
                     there, content
-                )  # another machine has published meanwhile: one can go back to that
+                )  # another machine published in between: rollback can return to its version
                 with files.atomic_file(path) as file:
                     file.write(content.encode())
             remote.put(name, content.encode())
@@ -91,13 +91,13 @@ class SyncedModels(ModelStore):
 
 
 def open_models(place: str | Path) -> ModelStore:
-    """The models in a folder, or at a URL. Raises SyncError."""
+    """Open the models in a folder or at a URL. Raises SyncError."""
     folder = local_folder(str(place))
     return SyncedModels(folder) if is_synced(folder) else ModelStore(folder)
 
 
 def default_models() -> ModelStore:
-    """The models in the folder or at the URL that RECOGNIZER_MODELS names; else those in models/. Raises SyncError."""
+    """Open the models in the folder or at the URL in RECOGNIZER_MODELS, else in models/. Raises SyncError."""
     return open_models(paths.models())
 
 
@@ -107,7 +107,7 @@ def _versions(folder: Path) -> set[str]:
 
 
 def _fetch_version(remote: Remote, folder: Path, version: str, names: list[str]) -> None:
-    """Whole or not at all."""
+    """Download a version. Its folder appears only when it is complete."""
     home = (folder / version).parent
     home.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=home))
@@ -115,12 +115,12 @@ def _fetch_version(remote: Remote, folder: Path, version: str, names: list[str])
         for name in names:
             data = remote.get(name)
             if data is None:
-                return  # it is being deleted
+                return  # another machine is deleting it
             path = draft / name.removeprefix(f"{version}/")
             path.parent.mkdir(parents=True, exist_ok=True)
             files.write_file(path, data)
         draft.chmod(0o755)
-        with contextlib.suppress(FileExistsError):  # another program of this machine was faster
+        with contextlib.suppress(FileExistsError):  # another program on this machine was faster
             draft.rename(folder / version)
     except OSError as error:
         raise SyncError(f"{folder / version} cannot be written ({error}). Free some space.") from error
@@ -129,7 +129,7 @@ def _fetch_version(remote: Remote, folder: Path, version: str, names: list[str])
 
 
 def _version_in(pointer: bytes) -> str:
-    """The version that the content of a current.json names, "?" where it names none."""
+    """The version in the content of a current.json; "?" if it names none."""
     try:
         return str(json.loads(pointer)["version"])
     except (ValueError, KeyError, TypeError):
@@ -137,7 +137,7 @@ def _version_in(pointer: bytes) -> str:
 
 
 def _with_remote_as_previous(there: str, here: str) -> str:
-    """The content of current.json `here`, with the version that it names at the URL as the one before."""
+    """The local content of current.json, with the version that is current at the URL added as the previous one."""
     with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
         other, own = json.loads(there), json.loads(here)
         if other["version"] != own["version"]:

@@ -1,4 +1,4 @@
-"""Ctrl-C that no library can lose."""
+"""Handles Ctrl-C even where a native library swallows KeyboardInterrupt."""
 
 import signal
 import threading
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def was_pressed(error: BaseException) -> bool:
-    """Whether Ctrl-C is where the error comes from: importing a native library makes an ImportError of it."""
+    """Whether Ctrl-C caused the error. During the import of a native library it becomes an ImportError."""
     found: BaseException | None = error
     while found is not None and not isinstance(found, KeyboardInterrupt):
         found = found.__cause__ or found.__context__
@@ -19,9 +19,9 @@ def was_pressed(error: BaseException) -> bool:
 
 
 class CtrlC:
-    """Remembers Ctrl-C while it is open, in the main thread.
+    """Records Ctrl-C while the context is open, in the main thread.
 
-    Python raises KeyboardInterrupt wherever it is; inside a destructor or what a native library calls, that is dropped.
+    Python ignores a KeyboardInterrupt that is raised inside a destructor or a callback of a native library.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class CtrlC:
         self._watches = False
 
     def frames(self, source: Iterable["Frame"]) -> Iterator["Frame"]:
-        """The source's frames; raises KeyboardInterrupt before the next one where Ctrl-C was pressed and dropped."""
+        """Yield the source's frames. Raises KeyboardInterrupt before the next frame if Ctrl-C was pressed and ignored."""
         for frame in source:
             if self._pressed:
                 raise KeyboardInterrupt

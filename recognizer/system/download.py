@@ -1,4 +1,4 @@
-"""Downloads that go on where they broke off, and that appear only when they are whole and what was expected."""
+"""Resumable downloads. A file appears only when it is complete and its checksum is right."""
 
 import gzip
 import hashlib
@@ -17,18 +17,18 @@ from pathlib import Path
 from recognizer.errors import AssetError, DownloadError
 from recognizer.system import files
 
-TIMEOUT_S = 15  # without a byte
+TIMEOUT_S = 15  # without receiving a byte
 CHUNK_BYTES = 1 << 18
 DIGESTS = {"sha256": "SHA-256", "md5": "MD5", "gunzipped": "the content's SHA-256"}
 
 
 def download(url: str, path: Path, checksum: str) -> Path:
-    """Fetch a file, with progress on a terminal: it appears under `path` only when it is whole and has the checksum.
+    """Download a file to `path` and return `path`. It appears there only when its checksum is right.
 
-    `checksum` is "sha256:…" or "md5:…", or "gunzipped:…" for the SHA-256 of what a .gz holds: the same content is packed
-    in more than one way. What came before a break stays beside `path` (see `partial_path`), and the next call fetches only the
-    rest, where the server can send it; where the file has changed meanwhile, it is fetched from its start. Returns `path`.
-    Raises DownloadError where the address does not give the file, and AssetError where it cannot be stored.
+    `checksum` is "sha256:…", "md5:…", or "gunzipped:…": the SHA-256 of the decompressed content of a .gz file. Shows progress
+    on a terminal. An interrupted download stays at `partial_path(path)`. The next call resumes it if the server supports
+    ranges, and starts over if the file has changed. Raises DownloadError if the URL does not give the expected file, and
+    AssetError if it cannot be stored.
     """
     print(f"Downloading {url}", flush=True)
     part = partial_path(path)
@@ -46,19 +46,19 @@ def download(url: str, path: Path, checksum: str) -> Path:
             if not wrong:
                 files.replace(part, path)
                 return path
-            part.unlink()  # or it would be taken for a good beginning again
+            part.unlink()  # a wrong start must not be resumed
             if not continued:
                 raise DownloadError(f"{url} {wrong}.")
 
 
 def partial_path(path: Path) -> Path:
-    """The file that holds what has come of a download so far."""
+    """The path of a partial download."""
     return path.with_name(path.name + ".part")
 
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turns the system's refusal to write a file into AssetError, one line with a remedy."""
+    """Turn an OSError while writing `path` into an AssetError."""
     try:
         yield
     except OSError as error:
@@ -68,7 +68,7 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 
 def mismatch(file: BufferedReader | BufferedRandom, checksum: str) -> str:
-    """What is wrong with the file's content, "" where it has the checksum, which is as in `download`."""
+    """Why the content does not match the checksum (as in `download`); "" if it does."""
     kind, _, expected = checksum.partition(":")
     file.seek(0)
     try:
@@ -78,26 +78,26 @@ def mismatch(file: BufferedReader | BufferedRandom, checksum: str) -> str:
         else:
             found = hashlib.file_digest(file, kind).hexdigest()
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        return f"is no whole gzip file ({one_line(error)})"
+        return f"is not a complete gzip file ({one_line(error)})"
     return "" if found == expected else f"has {DIGESTS[kind]} {found[:12]}…, and {expected[:12]}… was expected"
 
 
 def one_line(reason: object) -> str:
-    """The reason of an error in one line; the error's name where it gives none."""
+    """The error's message on one line; its class name if it has no message."""
     return " ".join(str(reason).split()) or type(reason).__name__
 
 
 def _complete(url: str, part: Path) -> bool:
-    """Fetch what the part lacks, and say whether it goes on from an earlier call.
+    """Download the rest of a partial file. Return whether it resumed an earlier download.
 
-    Raises DownloadError, and OSError where it cannot be written.
+    Raises DownloadError, and OSError if the file cannot be written.
     """
     with part.open("ab") as file:
         held = file.tell()
         continued, done = held > 0, 0
         try:
             for offset, total, chunk in _chunks(url, held):
-                if offset == 0:  # the server sends all of it
+                if offset == 0:  # the server sends the whole file
                     file.truncate(0)
                     continued = False
                 file.write(chunk)
@@ -112,9 +112,9 @@ def _complete(url: str, part: Path) -> bool:
 
 
 def _chunks(url: str, start: int) -> Iterator[tuple[int, int, bytes]]:
-    """The file's bytes from `start` on, or from 0 where the server cannot send a part, each chunk with its offset.
+    """Yield (offset, total bytes or 0 if unknown, chunk), from `start` or from 0 if the server does not support ranges.
 
-    The number between them is the size of the whole file, 0 where it is not known. Raises DownloadError.
+    Raises DownloadError.
     """
     request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
     try:
@@ -131,11 +131,11 @@ def _chunks(url: str, start: int) -> Iterator[tuple[int, int, bytes]]:
                 offset += len(chunk)
     except (OSError, http.client.HTTPException, ValueError) as error:
         if isinstance(error, urllib.error.HTTPError) and error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return  # nothing is behind what is there
-        reason = error.reason if type(error) is urllib.error.URLError else error  # without "urlopen error" around it
+            return  # the partial file is already complete
+        reason = error.reason if type(error) is urllib.error.URLError else error  # drops the prefix "urlopen error"
         raise DownloadError(f"{url} could not be downloaded ({one_line(reason)}).") from error
     if offset < total:
-        raise DownloadError(f"{url} broke off after {offset} of {total} bytes; the next try goes on from there.")
+        raise DownloadError(f"{url} broke off after {offset} of {total} bytes. Try again: the download resumes there.")
 
 
 def _show_progress(done: int, total: int) -> None:

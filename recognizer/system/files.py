@@ -1,4 +1,4 @@
-"""Files that outlive whatever stops a program: one writer at a time, whole files, whole lines."""
+"""Crash-safe files: locks, atomic replacement and atomic appends."""
 
 import contextlib
 import errno
@@ -11,29 +11,29 @@ from contextlib import contextmanager
 from io import BufferedRandom
 from pathlib import Path
 
-LOCK_POLL_S = 0.005  # a sample takes about as long to write
-REPLACE_TRIES = 50  # Windows refuses to replace a file while another program reads it: a second of patience
+LOCK_POLL_S = 0.005  # writing a sample takes about as long
+REPLACE_TRIES = 50  # Windows cannot replace a file that another program reads: retry for 1 s
 REPLACE_PAUSE_S = 0.02
-BINARY = getattr(os, "O_BINARY", 0)  # Windows would write two characters for a line's end
+BINARY = getattr(os, "O_BINARY", 0)  # without it, Windows writes CR LF at the end of a line
 
 
 @contextmanager
 def locked(path: Path, wait_s: float) -> Iterator[None]:
-    """Holds the file's lock, which the system gives back when the program ends in whatever way.
+    """Hold an exclusive lock on the file. The system releases it when the process ends.
 
-    Other threads and programs wait. Raises TimeoutError after `wait_s` seconds, another OSError where the file cannot be
-    opened for writing.
+    Other threads and processes wait. Raises TimeoutError after `wait_s` seconds, and OSError if the file cannot be opened
+    for writing.
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         give_up_s = time.monotonic() + wait_s
         while not _try_lock(handle):
             if time.monotonic() >= give_up_s:
-                raise TimeoutError(errno.ETIMEDOUT, "another program has been writing there for long")
+                raise TimeoutError(errno.ETIMEDOUT, "another program is still writing there")
             time.sleep(LOCK_POLL_S)
         yield
     finally:
-        os.close(handle)  # gives the lock back
+        os.close(handle)  # releases the lock
 
 
 if sys.platform == "win32":
@@ -57,9 +57,9 @@ else:
 
 
 def append(path: Path, data: bytes) -> None:
-    """Adds the data in one write and brings it to the disk; where that fails, the file is as long as before.
+    """Append the data in one write and flush it to disk. On failure the file is truncated to its old length.
 
-    Raises OSError. Call it under the lock.
+    Raises OSError. The caller must hold the lock.
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | BINARY, 0o666)
     try:
@@ -77,7 +77,7 @@ def append(path: Path, data: bytes) -> None:
 
 
 def write_file(path: Path, data: bytes, *, sync: bool = True) -> None:
-    """Writes a file that nobody reads yet, to the disk itself where `sync`; where that fails it is gone. Raises OSError."""
+    """Write a file that nobody reads yet, and flush it to disk if `sync`. On failure it is deleted. Raises OSError."""
     try:
         with open(path, "wb") as file:
             file.write(data)
@@ -91,9 +91,9 @@ def write_file(path: Path, data: bytes, *, sync: bool = True) -> None:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BufferedRandom]:
-    """A file to write that takes its name when the block ends, over what was there, and is gone when it raises.
+    """A temporary file that replaces `path` atomically when the block ends, and is deleted if the block raises.
 
-    Makes the folder. Raises OSError.
+    Creates the folder. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}-", dir=path.parent)
@@ -103,7 +103,7 @@ def atomic_file(path: Path) -> Iterator[BufferedRandom]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        draft.chmod(0o644)  # mkstemp's files are private, and a shared folder is not
+        draft.chmod(0o644)  # mkstemp makes it private; in a shared folder others must read it
         replace(draft, path)
     except BaseException:
         draft.unlink(missing_ok=True)
@@ -111,7 +111,7 @@ def atomic_file(path: Path) -> Iterator[BufferedRandom]:
 
 
 def replace(source: Path, target: Path) -> None:
-    """Moves a file to its place in one step, over what was there; makes the folder. Raises OSError."""
+    """Move a file atomically, replacing `target`. Creates the folder. Raises OSError."""
     for left in reversed(range(REPLACE_TRIES)):
         try:
             os.replace(source, target)

@@ -1,4 +1,4 @@
-"""What this machine is, for the results that were measured on it."""
+"""Describes this machine, for the reports of measurements."""
 
 import os
 import platform
@@ -8,19 +8,19 @@ CPUINFO = Path("/proc/cpuinfo")  # where Linux names the processor
 
 
 def processor() -> str:
-    """The processor's name, or its architecture where the system does not name it."""
+    """The name of the processor, or its architecture if the system does not give the name."""
     lines = CPUINFO.read_text(encoding="utf-8").splitlines() if CPUINFO.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
 
 
 def summary() -> str:
-    """Processor, number of cores and operating system."""
+    """Processor, number of cores and operating system, as one line."""
     return f"{processor()}, {os.cpu_count()} cores, {platform.system()}"
 
 
 def description() -> str:
-    """Processor, cores, memory, operating system, Python and OpenCV, with their versions."""
+    """Processor, cores, memory, operating system, Python and OpenCV with versions, as one line."""
     import cv2
 
     parts = [processor(), f"{os.cpu_count()} cores"]

@@ -1,4 +1,4 @@
-"""Keeps native libraries from writing on the terminal, from its language, and from holding memory back."""
+"""Works around native libraries: their output on stderr, their dependence on the locale, and memory that they hold."""
 
 import ctypes
 import gc
@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 M_ARENA_MAX = -8  # of mallopt(3)
-ARENAS = 1  # threads that allocate at once are few
+ARENAS = 1  # few threads allocate at the same time
 
 
 @contextmanager
 def silent_stderr() -> Iterator[None]:
-    """Silences what LiteRT and MediaPipe write at each start, past Python and without a switch.
+    """Silence the messages that LiteRT and MediaPipe print on stderr from native code at startup.
 
-    Where the system's language is Turkish, I is not the capital of i, and MediaPipe does not find its own parts: for as
-    long as the block lasts letters are those of English.
+    Also sets LC_CTYPE to C.UTF-8 inside the block: in the Turkish locale, where I is not the capital of i, MediaPipe does
+    not find its own components.
     """
     letters = locale.setlocale(locale.LC_CTYPE)
     try:
@@ -48,17 +48,17 @@ def _silent() -> Iterator[None]:
 
 
 def use_one_arena() -> None:
-    """Let all threads allocate from the same arena, as far as none has its own yet.
+    """Limit glibc malloc to one arena. Has an effect only on threads that have no arena yet.
 
-    On Linux C's own allocator keeps what a closed model held, in pieces that the next one does not fit into: with an arena
-    for each thread, each model opened would add to them.
+    glibc keeps the freed memory of a closed model in fragments that the next model does not fit into. With one arena per
+    thread, memory would grow with each opened model.
     """
     with suppress(OSError, AttributeError):  # other systems, and other C libraries
         ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, ARENAS)
 
 
 def trim_memory() -> None:
-    """Return to the system what nobody uses: what refers to itself, as MediaPipe's parts do, would wait for long."""
+    """Return unused memory to the system. Collects reference cycles first: MediaPipe's objects form such cycles."""
     gc.collect()
     with suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)

@@ -1,4 +1,4 @@
-"""Where the project's files are: in folders of the repository, or where environment variables say."""
+"""Folders of the project's files. Environment variables override the defaults in the repository."""
 
 import os
 from pathlib import Path
@@ -14,38 +14,38 @@ FORMER_SYNC_VARIABLE = "RECOGNIZER_MIRRORS"
 
 
 def chosen(variable: str) -> str | None:
-    """What the environment variable says; None where it is unset or empty."""
+    """The value of an environment variable; None if it is unset or empty."""
     return os.environ.get(variable) or None
 
 
 def models() -> str:
-    """The folder of the trained models, or its URL: RECOGNIZER_MODELS, else models/."""
+    """Folder or URL of the trained models: RECOGNIZER_MODELS, else models/."""
     return chosen(MODELS_VARIABLE) or str(ROOT / "models")
 
 
 def captures() -> str:
-    """The folder of the captured samples, or its URL: RECOGNIZER_CAPTURES, else data/captures/."""
+    """Folder or URL of the captured samples: RECOGNIZER_CAPTURES, else data/captures/."""
     return chosen(CAPTURES_VARIABLE) or str(data() / "captures")
 
 
 def assets() -> Path:
-    """The folder of the fetched files: RECOGNIZER_ASSETS, else models/assets/."""
+    """Folder of the downloaded assets: RECOGNIZER_ASSETS, else models/assets/."""
     return Path(chosen(ASSETS_VARIABLE) or ROOT / "models" / "assets")
 
 
 def data() -> Path:
-    """The repository's own folder of data sets, into which they are downloaded."""
+    """The repository's folder of data sets. Downloads go there."""
     return ROOT / "data"
 
 
 def data_folders() -> tuple[Path, ...]:
-    """Where data sets are looked for: the folder that RECOGNIZER_DATA names, then data/."""
+    """Folders that are searched for data sets, in this order: RECOGNIZER_DATA, data/."""
     named = chosen(DATA_VARIABLE)
     return (Path(named), data()) if named else (data(),)
 
 
 def runs() -> Path:
-    """The folder of what trainings and measurements leave on the way."""
+    """Folder of intermediate results of training runs and measurements."""
     return ROOT / "runs"
 
 

@@ -1,4 +1,4 @@
-"""A Ray cluster, for the commands that take --cluster [ADDRESS]."""
+"""Connects to a Ray cluster, for the commands with the option --cluster [ADDRESS]."""
 
 import logging
 import os
@@ -12,19 +12,24 @@ from typing import Any
 from recognizer.errors import SettingsError
 from recognizer.system import paths
 
-CONNECT_S = 10  # to reach the head
-TOKEN = Path.home() / ".ray" / "auth_token"  # Ray makes it where it starts a cluster by itself; heads then ask for it
+CONNECT_S = 10  # timeout of the connection to the head node
+TOKEN = (
+    Path.home() / ".ray" / "auth_token"
+)  # Ray creates it when it starts a cluster itself; the head node then requires it
 START = "Start a cluster: ray start --head --port=6379, and on the other machines ray start --address=HOST:6379"
 
 
 @contextmanager
 def connected(address: str, **environment: str) -> Iterator[Any]:
-    """The module ray, connected to a cluster, with variables for the processes there. Raises SettingsError.
+    """Connect to a cluster and yield the module ray. `environment` is set in the processes of the cluster.
 
-    The code travels with the connection: the other machines need nothing but the installed requirements.
+    The project's code is uploaded with the connection. The other machines need only the installed requirements. Raises
+    SettingsError.
     """
     if find_spec("ray") is None:
-        raise SettingsError("Ray is not installed: .venv/bin/python -m pip install -r requirements-cluster.txt")
+        raise SettingsError(
+            "Ray is not installed. Install it: .venv/bin/python -m pip install -r requirements-cluster.txt"
+        )
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
@@ -40,9 +45,9 @@ def connected(address: str, **environment: str) -> Iterator[Any]:
     except (ConnectionError, RuntimeError, ValueError) as error:
         remedy = START
         if TOKEN.is_file() and "RAY_AUTH_MODE" not in os.environ:
-            remedy = f"If its head asks for the token in {TOKEN}, set RAY_AUTH_MODE=token. {START}"
+            remedy = f"If its head node requires the token in {TOKEN}, set RAY_AUTH_MODE=token. {START}"
         where = f" at {address}" if address else ""
-        raise SettingsError(f"No Ray cluster could be used{where} ({first_line(error)}). {remedy}") from error
+        raise SettingsError(f"Connecting to a Ray cluster{where} failed  ({first_line(error)}). {remedy}") from error
     try:
         yield ray
     finally:
@@ -50,10 +55,12 @@ def connected(address: str, **environment: str) -> Iterator[Any]:
 
 
 def _check_answers(address: str) -> None:
-    """Raises SettingsError at once where nothing listens: Ray itself would go on trying for minutes."""
+    """Raise SettingsError at once if nothing listens at the address. Ray itself retries for minutes."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or "/" in host:
-        raise SettingsError(f"--cluster {address} is not HOST:PORT of a head, as `ray start --head` prints it.")
+        raise SettingsError(
+            f"--cluster {address} is not the HOST:PORT of a head node. Give the address that `ray start --head` prints."
+        )
     try:
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
     except (OSError, OverflowError) as error:
@@ -61,5 +68,5 @@ def _check_answers(address: str) -> None:
 
 
 def first_line(error: Any) -> str:
-    """What an error says, without Ray's traceback."""
+    """The first line of an error's message, without Ray's traceback."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

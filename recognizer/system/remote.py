@@ -17,7 +17,7 @@ def is_url(text: str) -> bool:
 
 
 class Remote:
-    """The files at a URL. Whatever its file system raises becomes a SyncError."""
+    """The files at a URL. Errors of its file system become SyncError."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -27,7 +27,7 @@ class Remote:
             self._files, self._root = fsspec.core.url_to_fs(url, **({"auto_mkdir": True} if "file" in url[:5] else {}))
 
     def names(self, *folders: str) -> set[str]:
-        """Paths of all files in the folders, from the URL on, without those that are on their way in."""
+        """Paths of all files in the folders, relative to the URL. Unfinished uploads are left out."""
         with self._as_sync_error():
             self._files.invalidate_cache()
             found: set[str] = set()
@@ -39,7 +39,7 @@ class Remote:
             return {path[start:] for path in found if not path.endswith(".part")}
 
     def get(self, name: str) -> bytes | None:
-        """The file's bytes; None where it is gone."""
+        """The file's bytes; None if it does not exist."""
         with self._as_sync_error():
             try:
                 return bytes(self._files.cat_file(f"{self._root}/{name}"))
@@ -47,14 +47,14 @@ class Remote:
                 return None
 
     def put(self, name: str, data: bytes) -> None:
-        """Write a file that appears in one step."""
+        """Write a file. It appears atomically."""
         with self._as_sync_error():
             part = f"{self._root}/{name}.{secrets.token_hex(4)}.part"
             self._files.pipe_file(part, data)
             self._files.mv(part, f"{self._root}/{name}")
 
     def remove(self, name: str) -> None:
-        """Delete the file; one that is gone already is no error."""
+        """Delete the file if it exists."""
         with self._as_sync_error(), contextlib.suppress(FileNotFoundError):
             self._files.rm_file(f"{self._root}/{name}")
 
@@ -62,8 +62,8 @@ class Remote:
     def _as_sync_error(self) -> Iterator[None]:
         try:
             yield
-        except Exception as error:  # each file system raises what its library raises
+        except Exception as error:  # each file system raises the errors of its own library
             reason = " ".join(str(error).split()) or type(error).__name__
             raise SyncError(
-                f"{self.url} cannot be used ({reason}). See that it can be reached, and try again."
+                f"{self.url} cannot be used ({reason}). Check the address and the connection, and try again."
             ) from error

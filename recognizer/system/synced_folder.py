@@ -1,15 +1,16 @@
-"""A local folder that is kept in sync with a URL.
+"""A local folder that is synced with a URL.
 
 The rest of the program reads and writes local folders only. `local_folder` gives the folder for a URL. The stores pull
-into it before it is first read and every PULL_S while a program goes on reading, and push every change before the method
-that made it returns. A pushed file is never overwritten by others:
+before the first read, and then every PULL_S seconds as long as the program reads. They push each change before the method
+that made it returns. A pushed file is never overwritten:
 
-    pictures/NAME.png, rows/NAME-N-HASH.csv, tasks/HASH-N-HASH.json     captured samples; N counts the changes
+    pictures/NAME.png, rows/NAME-N-HASH.csv, tasks/HASH-N-HASH.json     captured samples; N counts the changes of one sample
     TASK/VERSION/…, TASK/current.json                                   models, as in models/
 
-A picture is pushed before its row, a version's files before its card and that before current.json, and each of these small
-files appears in one step, so that nobody reads half a sample or half a model. Two writers lose nothing: names are unique,
-and of two labels for one sample, or two versions made current at once, one wins and the other stays or can be restored.
+A picture is pushed before its row, a version's files before its card, and the card before current.json. Each of these
+files appears atomically, so nobody reads half a sample or half a model. Concurrent writers lose nothing because names are
+unique. If two machines relabel one sample or set the current version at the same time, one of them wins; the other version
+is kept and can be restored.
 """
 
 import contextlib
@@ -26,11 +27,11 @@ from recognizer.errors import SyncError
 from recognizer.system import files, paths
 from recognizer.system.remote import Remote, is_url
 
-STATE = ".mirror.json"  # in a folder that is synced
-PULL_S = 2.0  # a listing of some thousand names takes a tenth of that
+STATE = ".mirror.json"  # the state file in a synced folder; its name is from an earlier version
+PULL_S = 2.0  # listing some thousand names takes about 0.2 s
 
 
-MARK = "recognizer.txt"  # at a URL that has been written to: everything there may be deleted, but not this
+MARK = "recognizer.txt"  # marks a URL that has been written to; this file is never deleted
 
 _turn = threading.Lock()
 _pulled_s: dict[Path, float] = {}  # when this process last pulled into each folder
@@ -39,7 +40,7 @@ _pulling: dict[Path, threading.Thread] = {}
 
 @dataclass(frozen=True)
 class SyncState:
-    """What a folder has in common with its URL since the last pull or push."""
+    """What a folder and its URL had in common after the last pull or push."""
 
     url: str
     known: frozenset[str] = frozenset()  # names of samples and tasks, or of model versions
@@ -47,9 +48,9 @@ class SyncState:
 
 
 def local_folder(text: str, home: Path | None = None) -> Path:
-    """The folder that a path or a URL names; that of a URL lies below `home`, RECOGNIZER_SYNC or runs/sync/.
+    """The local folder for a path or URL. That of a URL is below `home` (default: `paths.sync_folder()`).
 
-    Raises SyncError where it cannot be made. Nothing is pulled yet.
+    Pulls nothing yet. Raises SyncError if the folder cannot be created.
     """
     if not is_url(text):
         return Path(text)
@@ -60,22 +61,24 @@ def local_folder(text: str, home: Path | None = None) -> Path:
         try:
             write_state(folder, SyncState(url))
         except OSError as error:
-            raise SyncError(f"{folder}, for what {url} holds, cannot be written ({error}). Free some space.") from error
+            raise SyncError(
+                f"{folder}, the local copy of {url}, cannot be written ({error}). Free some space."
+            ) from error
     return folder
 
 
 def is_synced(folder: Path) -> bool:
-    """Whether the folder is kept in sync with a URL."""
+    """Whether the folder is synced with a URL."""
     return (folder / STATE).is_file()
 
 
 def url_of(folder: Path) -> str:
-    """The URL that the folder is kept in sync with. Raises SyncError."""
+    """The URL that the folder is synced with. Raises SyncError."""
     return read_state(folder).url
 
 
 def pull_if_due(folder: Path, pull: Callable[[], None]) -> None:
-    """Call `pull`: at once when this process reads the folder for the first time, later in a thread and every PULL_S."""
+    """Call `pull` if the last call is more than PULL_S seconds ago: the first time directly, later in a background thread."""
     now_s = time.monotonic()
     with _turn:
         before = _pulling.get(folder)
@@ -95,22 +98,21 @@ def pull_if_due(folder: Path, pull: Callable[[], None]) -> None:
 
 
 def _pull_quietly(pull: Callable[[], None]) -> None:
-    with contextlib.suppress(SyncError):  # the local files go on being used; the next read tries again
+    with contextlib.suppress(SyncError):  # the local files stay in use; the next read tries again
         pull()
 
 
 def write_marker(remote: Remote, known: frozenset[str]) -> None:
-    """Before the first push, leave a file at the URL by which an emptied place is told from a wrong address."""
+    """Before the first push, write a marker file to the URL. It distinguishes an emptied URL from a wrong one."""
     if not known:
         remote.put(MARK, b"Samples or models of the webcam recognizer.\n")
 
 
 def check_not_emptied(remote: Remote, known: frozenset[str], names: set[str]) -> None:
-    """Raises SyncError where all known files and the mark are gone: that is no deletion but another place."""
+    """Raise SyncError if all known files and the marker are gone: then the URL is probably wrong."""
     if known and not names and remote.get(MARK) is None:
         raise SyncError(
-            f"{remote.url} holds nothing any more, and {len(known)} files came from it: nothing is deleted here. "
-            "See whether it is the right address."
+            f"{remote.url} is empty, but {len(known)} files came from it. Nothing is deleted here. Check the address."
         )
 
 
@@ -124,7 +126,7 @@ def read_state(folder: Path) -> SyncState:
         state = json.loads((folder / STATE).read_text(encoding="utf-8"))
         return SyncState(str(state["url"]), frozenset(state["known"]), dict(state["current"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SyncError(f"{folder / STATE} is damaged ({error}). Delete {folder}: it is pulled again.") from error
+        raise SyncError(f"{folder / STATE} is damaged ({error}). Delete {folder}; it is downloaded again.") from error
 
 
 def write_state(folder: Path, state: SyncState) -> None:

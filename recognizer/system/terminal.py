@@ -1,4 +1,4 @@
-"""What a program says to the terminal that started it: text in any script, one line for an error, and its exit code."""
+"""Terminal output: exit codes, one-line errors, and text that the encoding of stdout cannot represent."""
 
 import codecs
 import io
@@ -17,7 +17,7 @@ INTERRUPTED = 130
 
 @contextmanager
 def exit_on_error(stopped: str = "") -> Iterator[None]:
-    """What a `main` does its work in: ends the program as `exit_code_of` says; `stopped` is printed after Ctrl-C."""
+    """Exit with `exit_code_of(error)` if the block raises. `stopped` is printed after Ctrl-C."""
     try:
         yield
     except (Exception, KeyboardInterrupt) as error:
@@ -28,7 +28,7 @@ def exit_on_error(stopped: str = "") -> Iterator[None]:
 
 
 def exit_code_of(error: BaseException) -> int:
-    """The exit code for an error, which is printed as one line on stderr, or for Ctrl-C; what is a defect is raised."""
+    """The exit code for Ctrl-C or for a RecognizerError, which is printed as one line on stderr. Re-raises other errors."""
     if was_pressed(error):
         return INTERRUPTED
     if not isinstance(error, RecognizerError):
@@ -38,13 +38,13 @@ def exit_code_of(error: BaseException) -> int:
 
 
 def escape_unencodable_output() -> None:
-    """Let stdout write any text: a pipe on Windows knows no Hebrew, and a label may be."""
+    """Let stdout accept any text: labels may be in a script that the encoding of a Windows pipe lacks."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         codecs.register_error("spelled", _escaped)
         sys.stdout.reconfigure(errors="spelled")
 
 
 def _escaped(error: UnicodeError) -> tuple[str, int]:
-    """What cannot be written, as JSON escapes it: a line of JSON stays one."""
+    """Replace unencodable characters by JSON escapes, so that a line of JSON stays valid."""
     assert isinstance(error, UnicodeEncodeError)
     return json.dumps(error.object[error.start : error.end])[1:-1], error.end

@@ -1,1 +1,1 @@
-"""From what is shown to a sample, and on to a training run."""
+"""Recording samples and training on them."""

@@ -1,4 +1,4 @@
-"""Captures samples from a source without a window."""
+"""Records samples from a source without a window."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-EVERY_NTH = 3  # frames: ten samples a second of a 30-fps video, as a held key records
+EVERY_NTH = 3  # frames: ten samples a second at 30 fps, as with a held key in the window
 
 
 @dataclass
 class CaptureCounts:
-    """What a capture did with the frames that it looked at."""
+    """How many frames were saved or skipped."""
 
     saved: int = 0
-    empty: int = 0  # nothing was found in it
+    empty: int = 0  # no region was found
     blurred: int = 0
     duplicates: int = 0
 
@@ -39,9 +39,10 @@ def capture(
     max_samples: int | None = None,
     max_frames: int | None = None,
 ) -> CaptureCounts:
-    """Keep a sample of each `every`th frame that shows something sharp and new, until `most` are kept or `looks` made.
+    """Save a sample from each `every`th frame, except frames that are blurred, empty or like a recent sample.
 
-    The finder sees all frames, since it follows what it has found. Raises SamplesError.
+    Stops after `max_samples` samples, or after `max_frames` of these frames. The finder gets every frame, because it tracks
+    objects over time. Raises SamplesError.
     """
 
     captured, session, subject = CaptureCounts(), new_session(), subject_of(store.task(task).subject)

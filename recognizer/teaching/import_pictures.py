@@ -1,4 +1,4 @@
-"""Turns folders of labelled pictures into samples."""
+"""Imports folders of labelled pictures as samples."""
 
 import contextlib
 import sys
@@ -20,14 +20,14 @@ Find = Callable[[Frame], Sequence[Region]]
 
 
 def import_folder(store: Samples, folder: Path, task: str, find: Find | None = None) -> ImportResult:
-    """Adds the pictures below a folder to a task that is there; the folder around a picture is its label.
+    """Import the pictures below a folder into an existing task. The parent folder of a picture is its label.
 
-    In DIR/label/picture all are one session; in DIR/series/label/picture each series is one of its own. `find` gives the
-    regions of a picture, of which the largest is stored; without it, and where it finds none, the picture is stored
-    whole. Labels new to the task are added. Pictures that are there already are not doubled. Raises SamplesError.
+    The pictures of DIR/label/picture are one session; in DIR/series/label/picture each series is a session. `find` returns
+    the regions of a picture, and the largest one is stored. Without `find`, or if it finds nothing, the whole picture is
+    stored. New labels are added to the task. Pictures that the task already has are skipped. Raises SamplesError.
     """
     if not folder.is_dir():
-        raise SamplesError(f"{folder} is not a folder. Give one that holds a folder of pictures for each label.")
+        raise SamplesError(f"{folder} is not a folder. Give a folder that contains one folder of pictures per label.")
     home = store.task(task)
     paths = _labelled_pictures(folder)
     store.add_labels(home.name, folder_labels(folder))
@@ -37,7 +37,7 @@ def import_folder(store: Samples, folder: Path, task: str, find: Find | None = N
 
 
 def folder_labels(folder: Path) -> list[str]:
-    """The labels of a folder of label/picture. Raises SamplesError where it holds none."""
+    """The labels in a folder of label/picture. Raises SamplesError if there are no pictures."""
     return list(dict.fromkeys(clean_label(path.parent.name) for path in _labelled_pictures(folder)))
 
 
@@ -45,7 +45,9 @@ def _labelled_pictures(folder: Path) -> list[Path]:
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
     labelled = [path for path in paths if path.parent != folder]
     if not labelled:
-        raise SamplesError(f"{folder} holds no label/picture, with a name that ends in {', '.join(PICTURE_SUFFIXES)}.")
+        raise SamplesError(
+            f"{folder} contains no pictures in folders named by label. Picture files end in {', '.join(PICTURE_SUFFIXES)}."
+        )
     return labelled
 
 
@@ -78,13 +80,13 @@ def _from_files(
         yield sample, png
 
 
-SUBJECT_PROBE_PICTURES = 24  # pictures that are looked at to find out a task's subject
+SUBJECT_PROBE_PICTURES = 24  # pictures from which the subject of a task is detected
 
 
 def import_pictures(store: Samples, task: str, folder: Path, subject: str | None = None) -> None:
-    """The folder's pictures become samples of the task; where that is new, it is made with `subject`, or what they show."""
+    """Import a folder's pictures into a task. A new task gets `subject`, or else the subject detected in the pictures."""
     if not folder.is_dir():
-        raise SamplesError(f"{folder} is not a folder. Give one that holds a folder of pictures for each label.")
+        raise SamplesError(f"{folder} is not a folder. Give a folder that contains one folder of pictures per label.")
     labels = folder_labels(folder)
     existing = next((one for one in store.tasks() if one.name == task), None)
     subject_name = existing.subject if existing else subject or detect_subject(folder)
@@ -98,17 +100,17 @@ def import_pictures(store: Samples, task: str, folder: Path, subject: str | None
     if imported.refused and not imported.added and not imported.duplicates:
         if existing is None:
             store.delete_task(task)
-        raise SamplesError(f"None of the pictures in {folder} can be read.")
+        raise SamplesError(f"None of the pictures in {folder} can be read. Use JPEG or PNG files.")
 
 
 def check_subject(task: str, subject_name: str, requested: str | None) -> None:
-    """Raises SamplesError where another subject is asked for than the task shows."""
+    """Raise SamplesError if the requested subject is not the task's subject."""
     if requested not in (None, subject_name):
-        raise SamplesError(f"The task {task} shows a {subject_name}, not a {requested}. Leave out --subject.")
+        raise SamplesError(f"The task {task} has the subject {subject_name}, not {requested}. Leave out --subject.")
 
 
 def detect_subject(folder: Path) -> str:
-    """The first subject that is found in most of the pictures, else one that is a whole picture. Raises AssetError."""
+    """The first subject whose finder finds it in most pictures, else the one that takes whole pictures. Raises AssetError."""
     frames = _some_frames(folder)
     for subject in SUBJECTS.values():
         with subject.picture_finder() as find:
@@ -118,10 +120,10 @@ def detect_subject(folder: Path) -> str:
 
 
 def _some_frames(folder: Path) -> list[Frame]:
-    """Some of the folder's pictures, evenly chosen, without those that cannot be read."""
+    """Evenly spaced pictures of the folder; unreadable ones are skipped."""
     paths = sorted(path for path in folder.glob("**/*/*") if path.suffix.lower() in PICTURE_SUFFIXES)
     frames = []
     for place in np.unique(np.linspace(0, len(paths) - 1, SUBJECT_PROBE_PICTURES).astype(int)):
-        with contextlib.suppress(RecognizerError):  # reported when it is imported
+        with contextlib.suppress(RecognizerError):  # the import reports it
             frames.append(Frame(read_image(paths[place]), 0, 0.0, paths[place].name))
     return frames

@@ -1,4 +1,4 @@
-"""Records what is shown as samples of a label."""
+"""State and helpers of recording samples: label keys, and the region to record."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,27 +8,27 @@ import numpy as np
 from recognizer.samples.sample import NOTHING, Sample, Task
 from recognizer.values import Observation, Region
 
-RECENT_THUMBNAILS = 30  # thumbnails of the last samples, for the hint that a new one shows nothing new
+RECENT_THUMBNAILS = 30  # thumbnails of the last samples, to detect near-duplicates
 
 
-WORD_KEYS = "123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # of labels that are no single character
+WORD_KEYS = "123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # keys of labels with more than one character
 
 
 @dataclass
 class Recording:
-    """What capture mode has done so far."""
+    """State of the recording mode."""
 
     task: Task
-    keys: dict[str, str]  # the key of each label
+    keys: dict[str, str]  # from key to label
     counts: dict[str, int]
     session: str
-    label: str | None = None  # that is being recorded
-    pressed_s: float = -1.0  # when its key came last
-    until_s: float = -1.0  # recorded until then
-    wanted: bool = False  # a sample of the next frame, for the key that was just pressed
+    label: str | None = None  # the label that is being recorded
+    pressed_s: float = -1.0  # last press of its key
+    until_s: float = -1.0  # recording goes on until then
+    wanted: bool = False  # the key was just pressed: the next frame becomes a sample
     recorded_s: float = -1.0
     burst: list[Sample] = field(default_factory=list)
-    crop: np.ndarray | None = None  # the last sample kept, or what would be
+    crop: np.ndarray | None = None  # of the region that is, or would be, recorded
     is_blurred: bool = False
     is_without_joints: bool = False
     is_duplicate: bool = False
@@ -36,7 +36,7 @@ class Recording:
 
 
 def label_keys(labels: Sequence[str]) -> dict[str, str]:
-    """The key of each label: the character that it is, else a digit or letter that is free; 0 or - is "nothing"."""
+    """From key to label. A one-character label is its own key, others get a free digit or letter; background is 0 or -."""
     words = [label for label in labels if label != NOTHING]
     own = _own_keys(words)
     free = [key for key in WORD_KEYS if key not in own]
@@ -45,14 +45,14 @@ def label_keys(labels: Sequence[str]) -> dict[str, str]:
 
 
 def _own_keys(words: Sequence[str]) -> dict[str, str]:
-    """The labels that are a key themselves; none where two of them would share it, such as a and A."""
+    """The one-character labels, by key. Empty if two would share a key, such as a and A."""
     characters = [label for label in words if len(label) == 1 and label.isascii() and label != "-"]
     own = {label.upper(): label for label in characters}
     return own if len(own) == len(characters) else {}
 
 
 def main_region(observation: Observation) -> Region | None:
-    """What is being held to the camera: the largest region that was found, the nearer to the middle the better."""
+    """The region that the user is showing: large and near the centre of the frame. None if there is no region."""
     height, width = observation.frame.image_bgr.shape[:2]
 
     def presence(region: Region) -> float:

@@ -1,7 +1,7 @@
-"""Teaching in the window: keys record samples of what is held to the camera, and start the training.
+"""Teaching in the window: keys record samples and start a training run.
 
-A Teacher is a sink that stands before the window: it sees each observation, keeps a sample while a label's key is held,
-and follows the training, which is another process. `recognizer.window.teach_panel` draws what it says of itself.
+A Teacher is a sink in front of the window. It gets each observation, saves a sample while a label's key is held, and polls
+the training process. `recognizer.window.teach_panel` draws its state.
 """
 
 import time
@@ -25,19 +25,19 @@ from recognizer.teaching.recording import RECENT_THUMBNAILS, Recording, label_ke
 from recognizer.teaching.training_process import BackboneProcess, Preparation, Training, TrainingProcess
 from recognizer.values import Frame, Observation, Region
 
-SAMPLE_EVERY_S = 0.1  # ten a second: neighbouring frames of a 30-fps camera show nothing new
-REPEAT_S = 0.75  # a key that comes again within this is held: keyboards wait about half a second before they repeat
-HELD_S = 0.12  # and then repeat some 30 times a second, so that a longer pause means it was let go
+SAMPLE_EVERY_S = 0.1  # ten a second: neighbouring frames at 30 fps are nearly the same
+REPEAT_S = 0.75  # a repeated press within this time means that the key is held: keyboards repeat after about 0.5 s
+HELD_S = 0.12  # keyboards repeat about 30 times a second: after a longer pause the key was released
 
 
 ENTER, ESC, BACKSPACE = "\r", chr(27), "\b"
 
 
-DELETE = chr(127)  # what some systems send for Backspace
+DELETE = chr(127)  # some systems send it for Backspace
 
 
 class FormLine(StrEnum):
-    """A line of the form, in the order in which they are typed."""
+    """The lines of the form for a new task, in order."""
 
     NAME = "name"
     SUBJECT = "subject"
@@ -46,7 +46,7 @@ class FormLine(StrEnum):
 
 @dataclass
 class NewTaskForm:
-    """The form that makes a task, or adds labels to one: one line after the other is typed, Enter goes on."""
+    """The form that creates a task or adds labels to one. Enter goes to the next line."""
 
     typed: dict[FormLine, str] = field(default_factory=lambda: dict.fromkeys(FormLine, ""))
     line: FormLine = FormLine.NAME
@@ -66,7 +66,7 @@ class NewTaskForm:
 
 
 class Teacher:
-    """Capture mode, the form for a new task, and the training, as the window's keys drive them."""
+    """Recording, the form for a new task, and training, controlled by the window's keys."""
 
     def __init__(
         self,
@@ -79,15 +79,15 @@ class Teacher:
         prepare: Callable[[ModelStore], Preparation] = BackboneProcess,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`say` takes one line for the person in front of the screen; `train` starts a training of a task, and `prepare`
-        makes what things in the box are learned on.
+        """`say` shows a message to the user. `train` starts a training run of a task. `prepare` builds the feature extractor
+        that tasks of objects need.
         """
         self.say = say
         self.recording: Recording | None = None
         self.form: NewTaskForm | None = None
         self.training: Training | None = None
         self.progress: dict[str, Any] = {}
-        self.result: dict[str, Any] | None = None  # of the last training, until a key is pressed
+        self.result: dict[str, Any] | None = None  # of the last training run, until Esc or Enter is pressed
         self._live = live
         self._models = models
         self._samples = samples
@@ -98,11 +98,11 @@ class Teacher:
 
     @property
     def actions(self) -> dict[str, Callable[[], None]]:
-        """The keys of the window's ordinary mode that belong to teaching."""
+        """The teaching commands of the window's normal mode, by key."""
         return {"c": self.start_recording, "n": self.start_form, "t": self.start_training, "u": self.undo_model}
 
     def key(self, key: str) -> bool:
-        """Whether a key was meant for teaching; it is answered then."""
+        """Handle a key. Return whether it was meant for teaching."""
         if self.form is not None:
             self._type(self.form, key)
             return True
@@ -119,7 +119,7 @@ class Teacher:
     # recording
 
     def start_recording(self) -> None:
-        """Capture mode for the running task."""
+        """Enter recording mode for the current task."""
         try:
             task = task_to_record(self._samples, self._models, self._live.task)
             counts = self._samples.counts(task.name)
@@ -150,7 +150,10 @@ class Teacher:
             recording.until_s = now_s + HELD_S
         else:
             recording.label, recording.burst = label, []
-        recording.pressed_s, recording.wanted = now_s, True  # a slow camera's next frame comes when that is over
+        recording.pressed_s, recording.wanted = (
+            now_s,
+            True,
+        )  # a slow camera may deliver its next frame only after the key was released
 
     def _undo_burst(self, recording: Recording) -> None:
         count = len(recording.burst)
@@ -161,11 +164,11 @@ class Teacher:
             return
         if recording.label is not None:
             recording.counts[recording.label] -= count
-            self.say(f"took back {count} of {recording.label}" if count else "nothing to take back")
+            self.say(f"deleted the last {count} samples of {recording.label}" if count else "no samples to delete")
         recording.burst = []
 
     def write(self, observation: Observation) -> None:
-        """See one frame: keep a sample where one is wanted, and follow the training."""
+        """Process one frame: save a sample if a key is held, and poll the training process."""
         self._prepare_backbone()
         if self.training is not None:
             self._update_training(self.training)
@@ -173,7 +176,7 @@ class Teacher:
             self._record(self.recording, observation)
 
     def _record(self, recording: Recording, observation: Observation) -> None:
-        if observation.task != recording.task.name:  # Tab was pressed, and the other task has opened
+        if observation.task != recording.task.name:  # the user switched to another task with Tab
             self.recording = None
             return
         now_s = self._clock()
@@ -235,14 +238,14 @@ class Teacher:
             self._make(form)
 
     def _make(self, form: NewTaskForm) -> None:
-        """The form's task; the labels join those of a task that is there already and shows the same subject."""
+        """Create the form's task, or add the labels to an existing task of the same subject."""
         name, labels = form.name, form.labels.split(",")
         try:
             if name in {*self._models.tasks(), *(task.name for task in self._samples.tasks())}:
                 existing = task_to_record(self._samples, self._models, name)
                 if existing.subject != form.subject:
                     raise SamplesError(
-                        f"The task {name} is there already and shows a {existing.subject}. Type another name."
+                        f"The task {name} exists already, with the subject {existing.subject}. Type another name."
                     )
                 self._samples.add_labels(name, [label for label in labels if label.strip()])
             else:
@@ -258,7 +261,7 @@ class Teacher:
     # training
 
     def _prepare_backbone(self) -> None:
-        """The first training of things would take longer to make what they are learned on than to learn them."""
+        """Build the feature extractor of objects in the background. It takes longer than the first training itself."""
         will_learn = self.form is not None or self.recording is not None or self._live.folder is None
         subject = SUBJECTS.get(self.form.subject) if self.form else self._live.subject
         if self._preparation is None and will_learn and subject is not None and subject.input is Input.COLOUR:
@@ -266,7 +269,7 @@ class Teacher:
 
     def start_training(self) -> None:
         if self.training is not None:
-            self.say("a training is running already: Esc cancels it")
+            self.say("training is already running: Esc cancels it")
             return
         self.result = None
         self.progress = {"stage": "starting", "progress": 0.0}
@@ -290,7 +293,7 @@ class Teacher:
             self.say("training cancelled: nothing has changed")
 
     def undo_model(self) -> None:
-        """Go back to the model before; the live pipeline loads it as it loads a new one."""
+        """Go back to the previous model. The live pipeline loads it like a new one."""
         try:
             self.say(f"back to {self._models.rollback(self._live.task)}")
         except RecognizerError as error:

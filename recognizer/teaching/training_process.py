@@ -1,4 +1,4 @@
-"""A training that runs in another process while frames flow."""
+"""Runs training in another process, so that the live picture continues."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from recognizer.system import paths
 
 
 class Training(Protocol):
-    """A training that runs beside the picture."""
+    """A running training."""
 
     def poll(self) -> dict[str, Any]: ...
 
@@ -23,13 +23,13 @@ class Training(Protocol):
 
 
 class Preparation(Protocol):
-    """What a training needs, made before it is asked for."""
+    """Background work that a training run needs done first."""
 
     def cancel(self) -> None: ...
 
 
 class TrainingProcess:
-    """`python -m training learn TASK --json` as another process; `poll` gives the last line that it wrote."""
+    """`python -m training learn TASK --json` in another process. `poll` returns its last report."""
 
     def __init__(self, task: str, models: ModelStore, samples: Samples) -> None:
         command = [sys.executable, "-m", "training", "learn", task, "--json"]
@@ -37,7 +37,7 @@ class TrainingProcess:
         self._process = subprocess.Popen(
             command,
             cwd=paths.ROOT,
-            env={**os.environ, "PYTHONIOENCODING": "utf-8"},  # whatever the system's own encoding is
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},  # independent of the system's encoding
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -63,7 +63,7 @@ class TrainingProcess:
         self._errors.extend(line.strip() for line in self._process.stderr if line.strip())
 
     def poll(self) -> dict[str, Any]:
-        """The last line as it was written; with "ended" once the process is gone, and "error" where it failed."""
+        """The last JSON report of the process. "ended" is added when it has exited, and "error" if it failed."""
         while not self._lines.empty():
             try:
                 report = json.loads(self._lines.get())
@@ -75,12 +75,12 @@ class TrainingProcess:
         if code is None or any(thread.is_alive() for thread in self._threads) or not self._lines.empty():
             return self._last
         if "published" not in self._last:
-            why = self._errors[-1] if self._errors else f"it ended with code {code}"
+            why = self._errors[-1] if self._errors else f"training ended with exit code {code}"
             return {**self._last, "ended": True, "error": why}
         return {**self._last, "ended": True}
 
     def cancel(self) -> None:
-        """Ask it to stop, and wait until it has."""
+        """Stop the process and wait for it."""
         stop(self._process)
         for thread in self._threads:
             thread.join()
@@ -90,7 +90,7 @@ class TrainingProcess:
 
 
 class BackboneProcess:
-    """`python -m training backbones` as another process. What keeps it from its end is told by the training."""
+    """`python -m training backbones` in another process. Its errors are ignored: the training run reports them again."""
 
     def __init__(self, models: ModelStore) -> None:
         command = [sys.executable, "-m", "training", "backbones", "--models", str(models.folder)]
@@ -101,7 +101,7 @@ class BackboneProcess:
 
 
 def stop(process: subprocess.Popen[Any]) -> None:
-    """Ask a process to stop, and wait until it has."""
+    """Terminate a process and wait for it; kill it after 5 s."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
         try:
