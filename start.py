@@ -1,9 +1,8 @@
-"""Sets the project up beside this file and runs it: `python3 start.py`, or its tests: `python3 start.py test`, with
-those that are slow: `python3 start.py test --all`.
+"""Sets up and runs the project: `python3 start.py`. Runs the tests: `python3 start.py test`, with slow ones: `test --all`.
 
-Makes .venv, installs requirements.txt into it, fetches the hand model, and passes all further words to
-`python -m recognizer`. The second start installs and fetches nothing. `python3 start.py assets` only fetches. Standard
-library only. No annotations or f-strings here: an old Python has to get as far as being told that it is too old.
+Creates .venv, installs requirements.txt, downloads the hand model, and passes all arguments to `python -m recognizer`. The
+next start installs and downloads nothing. `python3 start.py assets` only downloads. Uses only the standard library, without
+annotations and f-strings: an old Python must be able to run this file to report that it is too old.
 """
 
 import hashlib
@@ -17,18 +16,18 @@ REPO = os.path.dirname(os.path.abspath(__file__))
 OLDEST = (3, 11)
 NEWEST = (3, 13)  # the packages in requirements.txt have wheels for these
 UV = "uv==0.13.9"
-INTERRUPTED = "interrupted"  # in the stamp: an installation was begun and has not ended
-CHILD_EXIT_S = 10  # for the recognizer to finish its video after Ctrl-C
-ASSETS = ("hand_landmarker.task",)  # what recognizer/registry/assets.py fetches
-FETCH_AGAIN_S = 3600  # after it failed: offline, not every start shall wait for the network
+INTERRUPTED = "interrupted"  # content of the stamp file while an installation runs
+CHILD_EXIT_S = 10  # time for the recognizer to finish its video after Ctrl-C
+ASSETS = ("hand_landmarker.task",)  # the files that recognizer/registry/assets.py downloads
+FETCH_AGAIN_S = 3600  # pause after a failure: offline starts must not wait for the network each time
 
 
 class SetupError(Exception):
-    """One line on what stands in the way and what to do."""
+    """Setup failed. The message is one line: what happened, and what to do."""
 
 
 def main(words):
-    """Set up, run and return the exit code: the child's, 2 where setting up fails, 130 after Ctrl-C."""
+    """Set up and run. Return the exit code: the child's, 2 if setup fails, 130 after Ctrl-C."""
     try:
         check_python()
         venv = os.path.join(REPO, ".venv")
@@ -47,12 +46,12 @@ def main(words):
 
 
 def check_python():
-    """Raise SetupError under anything but CPython from OLDEST to NEWEST."""
+    """Raise SetupError unless this is CPython from OLDEST to NEWEST."""
     kind = platform.python_implementation()
     if kind == "CPython" and OLDEST <= tuple(sys.version_info[:2]) <= NEWEST:
         return
     raise SetupError(
-        "This needs CPython 3.11, 3.12 or 3.13; "
+        "The recognizer needs CPython 3.11, 3.12 or 3.13; "
         + str(sys.executable)
         + " is "
         + kind
@@ -63,10 +62,10 @@ def check_python():
 
 
 def prepare(venv, requirements):
-    """Bring the virtual environment `venv` to what the file `requirements` asks for; return its interpreter.
+    """Install the file `requirements` into the virtual environment `venv`. Return its interpreter. Raises SetupError.
 
-    A stamp inside says what was installed last, so that nothing is done when that has not changed. An environment made
-    by hand is completed; one that an interrupted installation left, or another Python made, is made anew.
+    A stamp file in it records what was installed; if that is unchanged, nothing is done. An environment that the user made
+    is completed. One from an interrupted installation or another Python version is replaced.
     """
     python = os.path.join(venv, "Scripts", "python.exe") if os.name == "nt" else os.path.join(venv, "bin", "python")
     stamp = os.path.join(venv, "installed-by-start")
@@ -89,14 +88,14 @@ def prepare(venv, requirements):
 
 
 def wanted_stamp(requirements):
-    """What the stamp says when `requirements` is installed for this Python."""
+    """Content of the stamp file when `requirements` is installed for this Python version."""
     with open(requirements, "rb") as file:
         digest = hashlib.sha256(file.read()).hexdigest()
     return digest + " " + ".".join(str(part) for part in sys.version_info[:2])
 
 
 def works(python):
-    """Whether `python` starts, has pip and is of this Python's version."""
+    """Whether `python` runs, has pip, and has the version of this Python."""
     if not os.path.exists(python):
         return False
     asked = [
@@ -111,47 +110,45 @@ def works(python):
 
 
 def make_venv(venv):
-    """Make an empty virtual environment, in place of what is there. Raises SetupError."""
+    """Create an empty virtual environment; an existing one is replaced. Raises SetupError."""
     from importlib.util import find_spec
 
     if find_spec("venv") is None or find_spec("ensurepip") is None:
         version = ".".join(str(part) for part in sys.version_info[:2])
         raise SetupError(
-            "This Python cannot make virtual environments. Install what it lacks and start again: "
+            "This Python cannot create virtual environments. Install the missing package and start again: "
             "sudo apt install python3-venv (or python" + version + "-venv)"
         )
-    say("Making " + venv)
+    say("Creating " + venv)
     asked = [sys.executable, "-m", "venv", "--clear", venv]
     made = subprocess.run(asked, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if made.returncode != 0:
         lines = made.stdout.decode("utf-8", "replace").split("\n")
         last = [line.strip() for line in lines if line.strip()][-1:]
-        raise SetupError("Making " + venv + " failed: " + "".join(last) + ". Delete that folder and start again.")
+        raise SetupError("Creating " + venv + " failed: " + "".join(last) + ". Delete that folder and start again.")
 
 
 def install(python, requirements, stamp):
-    """Install `requirements`, its progress visible: with uv, which is several times as fast, else with pip. Raises
-    SetupError.
-    """
-    say("Installing the packages of requirements.txt: this takes some minutes, once.")
+    """Install `requirements` with uv, which is several times faster, else with pip. Shows progress. Raises SetupError."""
+    say("Installing the packages in requirements.txt. This takes some minutes, but only once.")
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    if subprocess.call(pip + [UV], **quiet) == 0:  # without it, or where it knows another index, pip does the same
+    if subprocess.call(pip + [UV], **quiet) == 0:  # without uv, or if it fails, pip does the same
         if subprocess.call([python, "-m", "uv", "pip", "install", "--python", python, "-r", requirements]) == 0:
             return
     failed = subprocess.call(pip + ["-r", requirements])
     if failed:
-        os.remove(stamp)  # pip has cleaned up behind itself: what is there can be completed
+        os.remove(stamp)  # pip has cleaned up, so the environment can be completed
         raise SetupError(
-            "pip could not install the packages (exit code " + str(failed) + ", its reason is above). "
+            "pip could not install the packages (exit code " + str(failed) + ", see its message above). "
             "Check the network and the free disk space (4 GB), and start again."
         )
 
 
 def bring_assets(python, failed):
-    """Fetch the assets that are missing; what stands in the way is told, and digits are recognised without them.
+    """Download missing assets. A failure is printed, but is not fatal: digits need no assets.
 
-    The file `failed` is there when the last try failed, and of that time.
+    The file `failed` records the time of the last failure.
     """
     folder = os.environ.get("RECOGNIZER_ASSETS") or os.path.join(REPO, "models", "assets")
     if all(os.path.exists(os.path.join(folder, name)) for name in ASSETS):
@@ -165,33 +162,33 @@ def bring_assets(python, failed):
         try:
             write(failed, "")
         except OSError:
-            pass  # then the next start tries again
+            pass  # then the next start tries again at once
 
 
 def environment():
-    """The variables of this program, with the project importable."""
+    """This program's environment variables, with the project on PYTHONPATH."""
     paths = [REPO] + [path for path in [os.environ.get("PYTHONPATH")] if path]
     return dict(os.environ, PYTHONPATH=os.pathsep.join(paths))
 
 
 def run(command, cwd=None):
-    """Run `command` with the project importable; return its exit code, 130 after Ctrl-C."""
+    """Run `command` with the project on PYTHONPATH. Return its exit code, 130 after Ctrl-C."""
     child = subprocess.Popen(command, cwd=cwd, env=environment())
     try:
         code = child.wait()
     except KeyboardInterrupt:
-        # The terminal sends Ctrl-C to the child as well: it is already releasing the camera.
+        # The terminal sends Ctrl-C to the child as well; it is already closing the camera.
         try:
             child.wait(CHILD_EXIT_S)
         except (KeyboardInterrupt, subprocess.TimeoutExpired):
             child.terminate()
             child.wait()
         return 130
-    return code if code >= 0 else 128 - code  # killed by a signal: as shells count
+    return code if code >= 0 else 128 - code  # ended by a signal: the exit code that shells use
 
 
 def read(path):
-    """The text of a small file, "" where there is none."""
+    """The text of a small file; "" if it does not exist."""
     try:
         with open(path) as file:
             return file.read()
@@ -206,7 +203,7 @@ def write(path, text):
 
 def say(line):
     sys.stdout.write(line + "\n")
-    sys.stdout.flush()  # before the lines of the programs it runs
+    sys.stdout.flush()  # before the output of child processes
 
 
 if __name__ == "__main__":

@@ -145,7 +145,10 @@ def test_what_is_not_there_is_told_in_one_line(tmp_path: Path, published_models:
     with Recognizer("nothing-like-it", models=published_models.folder) as reader:
         with pytest.raises(SettingsError, match="There is no task 'nothing-like-it'"):
             next(reader.watch("studio"))
-    with Recognizer("digits", models=tmp_path) as reader, pytest.raises(ModelError, match="No model for the task"):
+    with (
+        Recognizer("digits", models=tmp_path) as reader,
+        pytest.raises(ModelError, match="There is no model for the task"),
+    ):
         reader.read(tmp_path / "none.png")
 
 

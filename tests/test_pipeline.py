@@ -245,7 +245,7 @@ def test_an_unknown_task_names_the_known_ones(tmp_path: Path) -> None:
 
 
 def test_a_task_without_a_model_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="No model for the task digits"):
+    with pytest.raises(ModelError, match="There is no model for the task digits"):
         open_pipeline("digits", open_models(tmp_path), default_samples(), smooth=False)
 
 

@@ -270,7 +270,7 @@ def test_unsupported_python(start, programs, kind, version, monkeypatch, capsys)
     monkeypatch.setattr(start.sys, "version_info", (*version, 0))
     assert start.main([]) == 2
     error = capsys.readouterr().err
-    assert "This needs CPython 3.11, 3.12 or 3.13" in error
+    assert "The recognizer needs CPython 3.11, 3.12 or 3.13" in error
     assert len(error.splitlines()) == 1
     assert programs.made == 0
 

@@ -50,7 +50,7 @@ def record(args: Sequence[str]) -> int:
         frames = ctrl_c.frames(source)
         captured = capture(store, task.name, label, frames, finder, options.every, options.max, max_frames)
     print(
-        f"Saved {captured.saved} samples of {label} in {task.name}. Skipped frames: {captured.empty} without a {task.subject}, "
+        f"Saved {captured.saved} samples of {label} in {task.name}. Skipped: {captured.empty} without a {task.subject}, "
         f"{captured.blurred} blurred, {captured.duplicates} similar to an earlier one"
     )
     return 0 if captured.saved else 1

@@ -169,7 +169,7 @@ def _import(args: Sequence[str]) -> int:
     store = options.samples
     if not options.path.exists():
         raise SamplesError(
-            f"{options.path} does not exist. Give a file that samples export wrote, or a folder with one folder of pictures per label."
+            f"{options.path} does not exist. Give a zip file of samples export, or a folder of pictures."
         )
     if not options.path.is_dir():
         if options.task or options.subject:

@@ -176,7 +176,7 @@ class ModelStore:
         return folder
 
     def _locked(self) -> AbstractContextManager[None]:
-        """The lock for naming versions and replacing current.json. Without it, one program would overwrite the other's change."""
+        """The lock for naming versions and replacing current.json, so that programs do not overwrite each other."""
         return files.locked(self.folder / LOCK, LOCK_WAIT_S)
 
 

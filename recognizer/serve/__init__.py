@@ -1,1 +1,1 @@
-"""The recognizer over HTTP and in the browser: on the same pipeline, samples and models as the window."""
+"""The web server: REST API and browser page on the same pipeline, samples and models as the window."""

@@ -1,4 +1,4 @@
-"""The app, put together from its parts."""
+"""Creates the ASGI app."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,10 +19,10 @@ from recognizer.serve.sample_index import SampleIndex
 from recognizer.serve.settings import ServeSettings
 from recognizer.serve.workers.pool import WorkerPool
 
-DESCRIPTION = """The recognizer on the same pipeline, samples and models as its window.
+DESCRIPTION = """The recognizer as a web service, on the same pipeline, samples and models as its window.
 
-`WS /v1/stream?task=` takes pictures as binary messages and answers each with a JSON object; where they come faster than
-they are read, the newest one is answered. Errors are JSON with `what`, `found` and `remedy`."""
+`WS /v1/stream?task=` takes pictures as binary messages and answers each with a JSON object. If pictures arrive faster than
+they are processed, only the latest is answered. Errors are JSON with `what`, `found` and `remedy`."""
 
 
 def create_app(
@@ -33,10 +33,10 @@ def create_app(
     pool: WorkerPool | None = None,
     jobs: Jobs | None = None,
 ) -> FastAPI:
-    """The server as an ASGI app; readers and jobs may be given, else they are made. It closes them at its end."""
+    """Create the ASGI app. It closes `pool` and `jobs` at shutdown; by default it creates them."""
     from fastapi_offline import FastAPIOffline
 
-    samples.refresh()  # what cannot be read is reported before the server answers
+    samples.refresh()  # reports unreadable samples before the server starts
     state = AppState(
         settings=settings,
         models=models,

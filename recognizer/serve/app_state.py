@@ -1,4 +1,4 @@
-"""What the routes share, given to them by the app."""
+"""The state that the routes share."""
 
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -20,7 +20,7 @@ from recognizer.tasks import is_untaught, task_names
 
 @dataclass(frozen=True, eq=False)
 class AppState:
-    """One server's parts."""
+    """Stores, worker pool, jobs and metrics of one server."""
 
     settings: ServeSettings
     models: ModelStore
@@ -28,17 +28,17 @@ class AppState:
     pool: WorkerPool
     jobs: Jobs
     metrics: Metrics
-    session: str = field(default_factory=new_session)  # of samples that come without one
+    session: str = field(default_factory=new_session)  # of samples that are sent without a session
 
     def require_task(self, name: str) -> str:
-        """The name, if it is that of a task. Raises Problem."""
+        """Return the name if a task has it. Raises Problem (404)."""
         names = task_names(self.models, self.sample_index.store)
         if name not in names:
             raise Problem(404, "There is no such task", f"{name!a}", f"Tasks: {', '.join(names)}.")
         return name
 
     def current(self, task: str) -> str | None:
-        """The version that runs; None for a task that waits for its first. Raises ModelError."""
+        """The task's current version; None if it has no model yet. Raises ModelError."""
         return None if is_untaught(task, self.models, self.sample_index.store) else self.models.current(task).name
 
 
@@ -50,7 +50,7 @@ State = Annotated[AppState, Depends(app_state)]
 
 
 def known_task(state: State, task: TaskName) -> str:
-    """The query's or the path's task. Raises Problem where it is none."""
+    """The task in the query or path. Raises Problem (404) if it does not exist."""
     return state.require_task(task)
 
 

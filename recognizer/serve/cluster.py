@@ -1,9 +1,9 @@
 """`python -m recognizer serve --cluster`: the same app on Ray Serve.
 
-Two applications stand behind one address. STREAMS answers /v1/stream: its replicas grow in number with the open streams
-and shrink again, and a stream stays with the replica that took it. Everything else, the samples and the jobs above all,
-has one owner: the application OWNER, of one replica. Both are the whole app; Ray Serve's routing decides who is asked.
-All of them see the same folders of models and samples, or are synced with the same URLs.
+Two applications have one address. STREAMS answers /v1/stream: it scales with the number of open streams, and a stream stays
+on its replica. OWNER, with one replica, answers everything else, because samples and jobs need a single owner. Both run the
+complete app; Ray Serve's routes decide which one gets a request. All replicas share the folders of models and samples, or
+sync with the same URLs.
 """
 
 import contextlib
@@ -38,18 +38,16 @@ if TYPE_CHECKING:
 
 OWNER, STREAMS = "recognizer", "recognizer-streams"
 STREAMS_PATH = "/v1/stream"
-STREAMS_PER_REPLICA = (
-    4  # open streams that a replica is meant for: at 15 frames a second and 12 ms each, most of a core
-)
-OVER_LIMIT = 8  # more than a replica's own limit, which tells the client in words
+STREAMS_PER_REPLICA = 4  # target: 15 frames a second of 12 ms each use most of a core
+OVER_LIMIT = 8  # above a replica's own limit, so that the replica itself can refuse with a message
 SCALING = {
     "metrics_interval_s": 1.0,
     "look_back_period_s": 2.0,
     "upscale_delay_s": 2.0,
-    "downscale_delay_s": 60.0,  # people reload pages
+    "downscale_delay_s": 60.0,  # longer than a page reload
 }
-DRAIN_S = 600.0  # in which a replica that is to go lets its streams end
-PROXY_START_TIMEOUT_S = "60"  # with a proxy that starts on a busy machine; Ray Serve's own is 5
+DRAIN_S = 600.0  # a replica that is removed waits this long for its streams to end
+PROXY_START_TIMEOUT_S = "60"  # the proxy starts slowly on a busy machine; the default is 5
 OWNER_CONCURRENCY = 256  # requests
 ALL_INTERFACES = ("0.0.0.0", "::")
 HAND_MODEL = "hand_landmarker"
@@ -57,22 +55,22 @@ QUIET = {"log_level": "WARNING", "enable_access_log": False}
 
 
 def serve_on_cluster(settings: ServeSettings, models: ModelStore, samples: Samples, head: str) -> int:
-    """Answer until Ctrl-C. Raises SettingsError where the cluster cannot be used."""
+    """Serve until Ctrl-C. Raises SettingsError if the cluster cannot be used."""
     with open_listener(settings) as listener:
         port = listener.getsockname()[1]
     settings = dataclasses.replace(settings, port=port)
-    samples.refresh()  # what cannot be read is reported before anything starts
+    samples.refresh()  # reports unreadable samples before anything starts
     with connected(head, RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S=PROXY_START_TIMEOUT_S) as ray:
         from ray import serve
 
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ray has its own, which ends at once
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ray's own handler exits at once
         logging.getLogger("ray.serve").setLevel(logging.WARNING)
         check_folders_shared(ray, {"--models": models.folder, "--samples": samples.folder})
         cores = sum(node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"])
         failures = (RuntimeError, TimeoutError, ray.exceptions.RayError, serve.exceptions.RayServeException)
         try:
             serve.start(
-                # an address of this machine alone cannot be opened on the others
+                # other machines cannot open an address of this machine
                 proxy_location="EveryNode" if settings.host in ALL_INTERFACES else "HeadOnly",
                 http_options={
                     "host": settings.host, "port": port, "keep_alive_timeout_s": KEEP_ALIVE_S,
@@ -95,7 +93,7 @@ def serve_on_cluster(settings: ServeSettings, models: ModelStore, samples: Sampl
 
 
 def deploy(serve: Any, settings: ServeSettings, models: ModelStore, samples: Samples, most: int, machine: str) -> None:
-    """Start both applications, the owner where the resource `machine` is, and at `most` so many replicas."""
+    """Start both applications: the owner on the node with the resource `machine`, and up to `most` stream replicas."""
 
     common = {"logging_config": QUIET, "health_check_period_s": 2}
     owner = serve.deployment(
@@ -116,15 +114,15 @@ def deploy(serve: Any, settings: ServeSettings, models: ModelStore, samples: Sam
 
 
 def app_builder(settings: ServeSettings, models: ModelStore, samples: Samples) -> "Callable[[], ASGIApp]":
-    """What makes the app in a replica, on whichever machine that is: what it needs of this one travels with it."""
+    """A function that creates the app in a replica on any machine. It carries the settings and assets of this machine."""
     places = _location_of(models.folder), _location_of(samples.folder)
-    settings = dataclasses.replace(settings, certificate=None, key=None)  # the proxy's
+    settings = dataclasses.replace(settings, certificate=None, key=None)  # the proxy uses them
     environment = {}
     data = paths.chosen(paths.DATA_VARIABLE)
     if data is not None:
         environment[paths.DATA_VARIABLE] = data
     asset = b""
-    with contextlib.suppress(AssetError):  # without it digits are read as ever
+    with contextlib.suppress(AssetError):  # digits do not need it
         asset = find_asset(HAND_MODEL).read_bytes()
 
     def build() -> "ASGIApp":
@@ -137,7 +135,7 @@ def app_builder(settings: ServeSettings, models: ModelStore, samples: Samples) -
         app = create_app(settings, open_models(places[0]), open_samples(places[1]))
 
         async def without_prefix(scope: "Scope", receive: "Receive", send: "Send") -> None:
-            await app({**scope, "root_path": ""}, receive, send)  # its routes have their whole path
+            await app({**scope, "root_path": ""}, receive, send)  # the routes of the app contain the full path
 
         return without_prefix
 
@@ -145,19 +143,19 @@ def app_builder(settings: ServeSettings, models: ModelStore, samples: Samples) -
 
 
 def this_machine(ray: Any) -> str:
-    """The resource that Ray gives this machine alone."""
+    """The Ray resource that only this machine has."""
     own = ray.get_runtime_context().get_node_id()
     resources = next(node["Resources"] for node in ray.nodes() if node["NodeID"] == own)
     return next(name for name in resources if name.startswith("node:") and not name.startswith("node:__"))
 
 
 def _location_of(folder: Path) -> str:
-    """The URL or path by which another machine opens the same store."""
+    """The URL or path with which another machine opens the same store."""
     return url_of(folder) if is_synced(folder) else str(folder.resolve())
 
 
 def check_folders_shared(ray: Any, folders: dict[str, Path]) -> None:
-    """Raises SettingsError where a machine of the cluster does not see one of the folders, by the option's name."""
+    """Raise SettingsError if a machine of the cluster cannot see one of the folders. Keys are the names of the options."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     machines = [node for node in ray.nodes() if node["Alive"]]
@@ -174,7 +172,7 @@ def check_folders_shared(ray: Any, folders: dict[str, Path]) -> None:
             for node, seen in zip(machines, ray.get(answers), strict=True):
                 if not seen:
                     raise SettingsError(
-                        f"{node['NodeManagerHostname']} does not see {folder}. Give {option} a folder that all machines "
+                        f"{node['NodeManagerHostname']} cannot see {folder}. Give {option} a folder that all machines "
                         "share, or a URL, such as s3://bucket/folder."
                     )
         finally:
@@ -182,7 +180,7 @@ def check_folders_shared(ray: Any, folders: dict[str, Path]) -> None:
 
 
 def stop(serve: Any) -> None:
-    """End both applications, and Ray Serve with them where nobody else uses it."""
+    """Stop both applications, and Ray Serve itself if it runs no others."""
     if set(serve.status().applications) - {OWNER, STREAMS}:
         for name in (STREAMS, OWNER):
             serve.delete(name, _blocking=False)

@@ -1,7 +1,7 @@
-"""What stands before the app: who may ask, from which page, and how much a body may hold.
+"""Security middleware: checks host, origin and token of a request, and limits the size of its body.
 
-A page of another site can send requests to a server on this machine, and can give its own name this machine's address
-(DNS rebinding). So the Host must be a name of this server, and what a browser says of the asking page must be this one.
+A page of another site can send requests to a server on this machine (cross-site request forgery), and can point its own
+host name at this machine (DNS rebinding). So the Host header must be a name of this server, and Origin must be this server.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from recognizer.serve.problems import Problem, response_of
 from recognizer.serve.settings import ServeSettings, is_loopback
 
 BODY_LIMIT = 10 * 2**20  # bytes: a phone's photograph has 3 to 8 MB
-BODIES_LIMIT = 32 * BODY_LIMIT  # of all that are on their way in at once
-BODY_S = 20.0  # in which the next part of a body must come
+BODIES_LIMIT = 32 * BODY_LIMIT  # of all bodies that are received at the same time
+BODY_S = 20.0  # timeout for the next part of a body
 OPEN_PATHS = ("/healthz", "/enter", "/static/style.css")  # need no token
 STRICT_POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
-# Swagger's page has its start in the page itself
+# Swagger's page contains an inline script
 DOCS_POLICY = f"{STRICT_POLICY}; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -37,7 +37,7 @@ HEADERS = {
 
 
 class Guard:
-    """ASGI middleware. Refuses with a problem what may not come in, and holds back bodies that are too large."""
+    """ASGI middleware. Answers forbidden requests and too large bodies with an error."""
 
     def __init__(self, app: ASGIApp, settings: ServeSettings) -> None:
         self.app = app
@@ -46,7 +46,7 @@ class Guard:
         if not settings.is_loopback:
             name = socket.gethostname().lower()
             self._names |= {name, f"{name}.local"}
-        self._bodies = 0  # bytes on their way in
+        self._bodies = 0  # bytes that are being received
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -59,7 +59,7 @@ class Guard:
             self._check_token(connection)
             expected = _body_size(connection) if scope["type"] == "http" else 0
             if self._bodies + expected > BODIES_LIMIT:
-                raise Problem(429, "The server is busy", "other pictures are on their way in", "Send it again later.")
+                raise Problem(429, "The server is busy", "it is receiving too many pictures", "Send it again later.")
         except Problem as problem:
             await _refuse(problem, scope, receive, send)
             return
@@ -76,7 +76,7 @@ class Guard:
         host = _name_of(headers.get("host", ""))
         known = host in self._names or is_loopback(host)
         if not known and not self._settings.is_loopback:
-            known = _is_address(host)  # rebinding needs a name
+            known = _is_address(host)  # DNS rebinding needs a host name
         if not known:
             raise Problem(
                 421,
@@ -86,7 +86,7 @@ class Guard:
             )
 
     def _check_page(self, connection: HTTPConnection) -> None:
-        """Browsers tell the origin of the page that asks; programs tell none."""
+        """Check the origin of the page that sent the request. Only browsers send these headers."""
         headers = connection.headers
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower():
@@ -104,17 +104,17 @@ class Guard:
         if scheme.lower() != "bearer":
             given = token_in_cookie(connection.headers, self._settings.port)
         if not is_same_token(given, token):
-            found = "another token" if given else "no token"
+            found = "a wrong token" if given else "no token"
             raise Problem(
                 401,
-                "This server asks for its token",
+                "This server requires a token",
                 found,
                 "Send Authorization: Bearer TOKEN, or open /enter in a browser.",
             )
 
 
 def _cross_site(found: str) -> Problem:
-    return Problem(403, "Another site's page may not ask here", found, "Open this server's own page.")
+    return Problem(403, "Requests from other sites' pages are not allowed", found, "Open this server's own page.")
 
 
 def is_same_token(given: str, token: str) -> bool:
@@ -122,7 +122,7 @@ def is_same_token(given: str, token: str) -> bool:
 
 
 def cookie_name(port: int) -> str:
-    """Browsers send cookies to every port of a host: each server has its own."""
+    """The cookie name contains the port: browsers send a cookie to all ports of a host."""
     return f"recognizer-{port}"
 
 
@@ -132,7 +132,7 @@ def token_in_cookie(headers: Headers, port: int) -> str:
 
 
 def _name_of(host: str) -> str:
-    """Host without its port, in small letters."""
+    """The host name without port, in lower case."""
     name = host.rpartition(":")[0] if ":" in host.rpartition("]")[2] else host
     return name.strip("[]").lower()
 
@@ -146,7 +146,7 @@ def _is_address(host: str) -> bool:
 
 
 def _body_size(connection: HTTPConnection) -> int:
-    """Bytes of the body as they are announced, or the most there may be. Raises Problem for too many."""
+    """Content-Length of the body, or BODY_LIMIT if it is not given. Raises Problem (413) if it is too large."""
     if connection.scope["method"] in ("GET", "HEAD", "OPTIONS", "DELETE"):
         return 0
     announced = connection.headers.get("content-length")
@@ -164,7 +164,7 @@ def _too_large(found: str) -> Problem:
 
 
 def _limited(receive: Receive) -> Receive:
-    """`receive` that raises a Problem where a body grows too large, or stops coming."""
+    """Wrap `receive`: it raises Problem if the body becomes too large (413) or stops arriving (408)."""
     size, ended = 0, False
 
     async def limited() -> Message:
@@ -172,7 +172,9 @@ def _limited(receive: Receive) -> Receive:
         try:
             message = await (receive() if ended else asyncio.wait_for(receive(), BODY_S))
         except TimeoutError as error:
-            raise Problem(408, "The body did not come", f"{size} bytes, then nothing", "Send it again.") from error
+            raise Problem(
+                408, "The body did not arrive", f"{size} bytes, then nothing for {BODY_S:.0f} s", "Send it again."
+            ) from error
         if message["type"] == "http.request":
             size += len(message.get("body", b""))
             ended = not message.get("more_body", False)
@@ -190,7 +192,7 @@ def _with_headers(send: Send, path: str) -> Send:
             headers.update({**HEADERS, "Content-Security-Policy": DOCS_POLICY if path == "/docs" else STRICT_POLICY})
             headers.setdefault("Cache-Control", "no-cache")
             if message["status"] in (408, 413):
-                headers["Connection"] = "close"  # what else there is of the body is not read
+                headers["Connection"] = "close"  # the rest of the body is not read
         await send(message)
 
     return sending

@@ -1,4 +1,4 @@
-"""Trainings that clients have asked for: one at a time for each task, each a process of its own."""
+"""Training jobs: at most one per task, each in its own process."""
 
 import secrets
 import threading
@@ -12,13 +12,13 @@ from recognizer.samples.store import Samples
 from recognizer.serve.problems import Problem
 from recognizer.teaching.training_process import Training, TrainingProcess
 
-FINISHED_JOBS_LIMIT = 100  # that have ended
+FINISHED_JOBS_LIMIT = 100  # older finished jobs are forgotten
 RUNNING, DONE, FAILED, CANCELLED = "running", "done", "failed", "cancelled"
 
 
 @dataclass
 class Job:
-    """A training of a task. `said` is its last line: stage and progress, at last the result."""
+    """A training run of a task. `report` is its last JSON report: stage and progress, and at the end the result."""
 
     task: str
     training: Training
@@ -28,16 +28,16 @@ class Job:
     report: dict[str, Any] = field(default_factory=dict)
 
     def update(self) -> None:
-        """Take note of what the training has said, and whether it has ended."""
+        """Poll the training process: update `report` and `state`."""
         if self.state == RUNNING:
             self.report = self.training.poll()
             if self.report.get("ended"):
-                self.training.cancel()  # gives back what it held
+                self.training.cancel()  # releases its resources
                 self.state = FAILED if "error" in self.report else DONE
 
 
 class Jobs:
-    """Starts, follows and cancels trainings; safe to use from several threads."""
+    """Starts, polls and cancels training jobs. Thread-safe."""
 
     def __init__(
         self,
@@ -52,13 +52,13 @@ class Jobs:
         self._lock = threading.Lock()
 
     def start(self, task: str) -> Job:
-        """A new training of the task. Raises Problem where one is running."""
+        """Start a job for the task. Raises Problem (409) if one is running."""
         with self._lock:
             running = next((job for job in self._updated() if job.task == task and job.state == RUNNING), None)
             if running is not None:
                 raise Problem(
                     409,
-                    f"{task} is being trained already",
+                    f"{task} is already being trained",
                     f"job {running.id}, started {running.started}",
                     f"Wait for it, or cancel it: DELETE /v1/jobs/{running.id}",
                 )
@@ -71,28 +71,28 @@ class Jobs:
             return job
 
     def all(self) -> list[Job]:
-        """All that are remembered, the newest first."""
+        """All remembered jobs, newest first."""
         with self._lock:
             return self._updated()[::-1]
 
     def get(self, job_id: str) -> Job:
-        """The job of that id. Raises Problem where there is none."""
+        """The job with this id. Raises Problem (404)."""
         with self._lock:
             return self._get(job_id)
 
     def cancel(self, job_id: str) -> Job:
-        """Stop a job, if it still runs, and return it once it has stopped: nothing half-written stays."""
+        """Stop a running job and wait until it has stopped. Return the job."""
         with self._lock:
             job = self._get(job_id)
             if job.state == RUNNING:
                 job.training.cancel()
                 job.report = job.training.poll()
-                # it may have published before it could be stopped
+                # it may have published a model before it stopped
                 job.state = DONE if job.report.get("published") else CANCELLED
             return job
 
     def close(self) -> None:
-        """Stop all that run."""
+        """Stop all running jobs."""
         for job in self.all():
             self.cancel(job.id)
 

@@ -1,16 +1,16 @@
-"""The socket that the server listens on, and its address."""
+"""Opens the server's listening socket, and gives its address."""
 
 import socket
 
 from recognizer.errors import SettingsError
 from recognizer.serve.settings import ServeSettings
 
-KEEP_ALIVE_S = 60  # a page that is looked at asks again within this
+KEEP_ALIVE_S = 60  # an open page sends the next request within this time
 BACKLOG = 128
 
 
 def address(settings: ServeSettings) -> str:
-    """What to open in a browser."""
+    """The URL to open in a browser."""
     scheme = "https" if settings.certificate else "http"
     host = socket.gethostname() if settings.host in ("0.0.0.0", "::") else settings.host
     host = f"[{host}]" if ":" in host else host
@@ -19,9 +19,9 @@ def address(settings: ServeSettings) -> str:
 
 
 def open_listener(settings: ServeSettings) -> socket.socket:
-    """The socket that is asked, before anything is loaded. Raises SettingsError where the port is taken."""
+    """Open the listening socket. Called before models load, so that a taken port raises SettingsError at once."""
     try:
-        # the protocol has to be named: asyncio sends small answers at once on sockets that it knows to be TCP
+        # explicit TCP protocol: asyncio sets TCP_NODELAY only on such sockets
         family, kind, protocol, _, where = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
         )[0]

@@ -1,4 +1,4 @@
-"""Counts and times for Prometheus."""
+"""Metrics for Prometheus."""
 
 import time
 
@@ -9,38 +9,41 @@ SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 
 class Metrics:
-    """One app's, in a registry of its own."""
+    """The metrics of one app, in their own registry."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
-            "recognizer_requests", "Answered requests", ["method", "path", "status"], registry=self.registry
+            "recognizer_requests", "Requests that were answered", ["method", "path", "status"], registry=self.registry
         )
         self.seconds = Histogram(
-            "recognizer_request_seconds", "Time to the answer", ["path"], buckets=SECONDS, registry=self.registry
+            "recognizer_request_seconds", "Response time", ["path"], buckets=SECONDS, registry=self.registry
         )
         self.stage_seconds = Histogram(
             "recognizer_stage_seconds",
-            "Time of each stage of a picture",
+            "Time of each stage of processing a picture",
             ["stage"],
             buckets=SECONDS,
             registry=self.registry,
         )
         self.frames = Counter(
-            "recognizer_stream_frames", "Frames that came, by what became of them", ["end"], registry=self.registry
+            "recognizer_stream_frames",
+            "Received frames: answered, replaced by a newer one, or refused",
+            ["end"],
+            registry=self.registry,
         )
         self.streams = Gauge("recognizer_streams", "Open streams", registry=self.registry)
-        self.waiting = Gauge("recognizer_waiting", "Pictures in line", registry=self.registry)
-        self.jobs = Gauge("recognizer_jobs_running", "Trainings that run", registry=self.registry)
+        self.waiting = Gauge("recognizer_waiting", "Pictures in the queue", registry=self.registry)
+        self.jobs = Gauge("recognizer_jobs_running", "Running training jobs", registry=self.registry)
 
     def observe_stages(self, stages_ms: dict[str, float]) -> None:
-        """Take note of a picture that was read."""
+        """Record the stage times of a processed picture, in milliseconds."""
         for stage, cost_ms in stages_ms.items():
             self.stage_seconds.labels(stage).observe(cost_ms / 1000)
 
 
 class RequestCounter:
-    """ASGI middleware that counts requests by the route that answered them."""
+    """ASGI middleware that counts and times requests per route."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
@@ -62,6 +65,8 @@ class RequestCounter:
         try:
             await self.app(scope, receive, sending)
         finally:
-            path = getattr(scope.get("route"), "path", "other")  # of the route: addresses with ids are without number
+            path = getattr(
+                scope.get("route"), "path", "other"
+            )  # the route's pattern: paths with ids would create unlimited label values
             self._metrics.requests.labels(scope["method"], path, status).inc()
             self._metrics.seconds.labels(path).observe(time.perf_counter() - began_s)

@@ -1,4 +1,4 @@
-"""The server on one machine."""
+"""Runs the server on one machine, with uvicorn."""
 
 import dataclasses
 
@@ -9,11 +9,11 @@ from recognizer.serve.guard import BODY_LIMIT
 from recognizer.serve.listener import KEEP_ALIVE_S, address, open_listener
 from recognizer.serve.settings import ServeSettings
 
-SHUTDOWN_S = 10  # for what is being answered at Ctrl-C
+SHUTDOWN_S = 10  # time for open requests after Ctrl-C
 
 
 def serve(settings: ServeSettings, models: ModelStore, samples: Samples) -> int:
-    """Answer until Ctrl-C; what is being written is finished."""
+    """Serve until Ctrl-C. Open requests are finished first."""
     import uvicorn
 
     with open_listener(settings) as listener:

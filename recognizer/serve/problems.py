@@ -13,19 +13,19 @@ from starlette.exceptions import HTTPException
 from recognizer.errors import AssetError, ModelError, RecognizerError, SamplesError, SettingsError, SourceError
 
 MEDIA_TYPE = "application/problem+json"
-FOUND_LIMIT = 300  # characters of what a client sent that are told back
+FOUND_LIMIT = 300  # characters of a client's input that are repeated in an error
 
 STATUS_AND_WHAT: dict[type[RecognizerError], tuple[int, str, str]] = {
     SettingsError: (404, "There is no such task", "GET /v1/tasks lists them."),
     SourceError: (422, "The picture cannot be read", "Send a JPEG, PNG or WebP picture."),
-    SamplesError: (422, "The samples do not take that", "GET /v1/tasks lists the tasks and their labels."),
-    ModelError: (409, "The task's model cannot be used", "Train the task again, or go back to the model before."),
+    SamplesError: (422, "The samples could not be changed or read", "GET /v1/tasks lists the tasks and their labels."),
+    ModelError: (409, "The task's model cannot be used", "Train the task again, or go back to the previous model."),
     AssetError: (409, "A file that the task needs is missing", "Run: python -m recognizer doctor"),
 }
 
 
 class Problem(HTTPException):
-    """What a client is told in place of an answer. It travels between processes by its four arguments."""
+    """An error response. It is pickled between processes by its four arguments."""
 
     def __init__(self, status: int, what: str, found: str, remedy: str) -> None:
         super().__init__(status, what)
@@ -41,7 +41,7 @@ class Problem(HTTPException):
 
 
 class ProblemBody(BaseModel):
-    """An error, as RFC 9457 has it, with three more members."""
+    """An error in the format of RFC 9457, with three more members."""
 
     type: str = Field(examples=["about:blank"])
     title: str = Field(description="of the status", examples=["Not Found"])
@@ -57,16 +57,20 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         "description": "What happened, what was found, what to do",
         "content": {MEDIA_TYPE: {}},
     },
-    "5XX": {"model": ProblemBody, "description": "The server's own trouble, told alike", "content": {MEDIA_TYPE: {}}},
+    "5XX": {
+        "model": ProblemBody,
+        "description": "An error of the server, in the same format",
+        "content": {MEDIA_TYPE: {}},
+    },
 }
 
 
 def problem_of(error: RecognizerError) -> Problem:
-    """The recognizer's one line, taken apart: its last sentence is what to do."""
+    """Convert an error to a Problem. The last sentence of its message is the remedy."""
     kind = next((kind for kind in STATUS_AND_WHAT if isinstance(error, kind)), RecognizerError)
     status, what, remedy = STATUS_AND_WHAT.get(kind, (500, "The recognizer cannot do that", "See the server's log."))
     if isinstance(error, SamplesError) and isinstance(error.__cause__, OSError):
-        status = 503  # a full disk, a folder that may not be written: nothing that another request would mend
+        status = 503  # a full disk or a read-only folder: the client cannot fix it
     sentences = re.split(r"(?<=\.)\s+(?=[A-Z])", str(error))
     if len(sentences) > 1:
         *sentences, remedy = sentences
@@ -79,7 +83,7 @@ def response_of(problem: Problem) -> JSONResponse:
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Make every error of the app a problem."""
+    """Make the app answer every error with a Problem."""
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
@@ -104,7 +108,7 @@ def add_error_handlers(app: FastAPI) -> None:
         found = f"{place}: {first['msg']}"
         if isinstance(first.get("input"), str | int | float | None):
             found += f", not {first.get('input')!a}"
-        return response_of(Problem(422, "The request is not as documented", found, "What it takes is at /docs."))
+        return response_of(Problem(422, "The request is not valid", found, "The valid parameters are at /docs."))
 
     @app.exception_handler(RecognizerError)
     async def recognizer_error(request: Request, error: RecognizerError) -> JSONResponse:
@@ -113,4 +117,4 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def unexpected_error(request: Request, error: Exception) -> JSONResponse:
         found = f"{request.method} {request.url.path}: {type(error).__name__}"
-        return response_of(Problem(500, "The server failed", found, "The server's own output says more."))
+        return response_of(Problem(500, "The server failed", found, "The server's terminal shows more."))

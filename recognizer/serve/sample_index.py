@@ -1,4 +1,4 @@
-"""The samples by their ids, and how they were read: kept in mind for as long as samples.csv stays as it is."""
+"""An in-memory index of the samples by id, and a cache of the model's predictions for them."""
 
 import threading
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ CACHE_LIMIT = 50_000
 
 
 class SampleIndex:
-    """The store with what a server asks of it often; safe to use from several threads. Raises what the store raises."""
+    """Samples by id, reloaded when samples.csv changes. Thread-safe. Raises the errors of the store."""
 
     def __init__(self, store: Samples) -> None:
         self.store = store
@@ -22,12 +22,12 @@ class SampleIndex:
         self._cached: dict[tuple[str, str, str], CachedPrediction | None] = {}
 
     def all(self, task: str | None = None, label: str | None = None) -> list[Sample]:
-        """Samples in the order they were taken, of a task or a label or all."""
+        """Samples in the order of recording; optionally of one task and label."""
         chosen = self._rows().values()
         return [one for one in chosen if task in (None, one.task) and label in (None, one.label)]
 
     def counts(self, task: str) -> dict[str, int]:
-        """How many samples each label has, those without any among them."""
+        """The number of samples of each label, 0 included."""
         labels = self.store.task(task).labels if task in self.names() else ()
         counts = dict.fromkeys(labels, 0)
         for sample in self.all(task):
@@ -35,18 +35,18 @@ class SampleIndex:
         return counts
 
     def names(self) -> list[str]:
-        """The tasks that have a folder of samples."""
+        """Names of the tasks in the store."""
         return [task.name for task in self.store.tasks()]
 
     def get(self, sample_id: str) -> Sample:
-        """The sample of that id. Raises Problem."""
+        """The sample with this id. Raises Problem (404)."""
         found = self._rows().get(sample_id)
         if found is None:
             raise Problem(404, "There is no such sample", f"{sample_id!a}", "GET /v1/samples?task= lists them.")
         return found
 
     def cached(self, model: str, sample: Sample) -> CachedPrediction | None:
-        """How the model read the sample. Raises KeyError where that is not known."""
+        """The cached prediction of the model for a sample; None if nothing was detected. Raises KeyError if not cached."""
         return self._cached[model, sample.task, file_name(sample.path)]
 
     def cache(self, model: str, samples: Sequence[Sample], predictions: Sequence[CachedPrediction | None]) -> None:

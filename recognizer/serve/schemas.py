@@ -1,4 +1,4 @@
-"""What goes in and out as JSON, as the OpenAPI document shows it."""
+"""The JSON schemas of requests and responses, as in the OpenAPI document."""
 
 from typing import Annotated, Any, Literal
 
@@ -13,11 +13,11 @@ LABELS_LIMIT = 200  # of one task
 
 
 def _no_path(word: str) -> str:
-    """A word that is no path, and of which each character is seen."""
+    """Validate that a word is not a path and has no control characters."""
     if "/" in word or "\\" in word or not word.strip(". "):
-        raise ValueError("A label or name is a word, not a path")
+        raise ValueError("A label or name must not be a path")
     if any(ord(character) < 32 or ord(character) == 127 for character in word):
-        raise ValueError("A label or name holds no control characters")
+        raise ValueError("A label or name must not contain control characters")
     return word
 
 
@@ -25,18 +25,20 @@ Label = Annotated[
     str,
     StringConstraints(min_length=1, max_length=LABEL_LIMIT),
     AfterValidator(_no_path),
-    Field(description="a word in any script, and no path", examples=["ok"]),
+    Field(description="a word in any script", examples=["ok"]),
 ]
 TaskName = Annotated[
     str,
     StringConstraints(min_length=1, max_length=NAME_LIMIT),
     AfterValidator(_no_path),
-    Field(description="one that GET /v1/tasks lists", examples=["digits"]),
+    Field(description="a name that GET /v1/tasks lists", examples=["digits"]),
 ]
 SessionName = Annotated[
     str,
     StringConstraints(min_length=1, max_length=NAME_LIMIT, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$"),
-    Field(description="what was recorded in one go; the last session of each label is held out to test on"),
+    Field(
+        description="groups samples that were recorded together; the last session of each label is held out for validation"
+    ),
 ]
 SampleId = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 Box = Annotated[
@@ -46,31 +48,33 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class RequestBody(BaseModel):
-    """What a client sends: nothing that is not known."""
+    """Base of request bodies. Unknown fields are an error."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class RegionInfo(BaseModel):
-    """A place in the picture where something was found."""
+    """A detected region of the picture."""
 
-    label: str | None = Field(description="null for something that is not known")
-    confidence: Fraction = Field(description="of the likeliest label")
-    top: list[tuple[str, Fraction]] = Field(description="up to three labels, likeliest first")
+    label: str | None = Field(description="null if rejected: background, or not sure enough")
+    confidence: Fraction = Field(description="probability of the most probable label")
+    top: list[tuple[str, Fraction]] = Field(description="up to three labels with their probabilities, highest first")
     box: Box
-    turn: Literal["upside down", "mirrored"] | None = Field(None, description="how the writing is held; null: upright")
+    turn: Literal["upside down", "mirrored"] | None = Field(
+        None, description="orientation of the writing; null: upright"
+    )
     hand: Literal["left", "right"] | None = None
     joints: list[tuple[float, float]] | None = Field(None, description="21 joints of a hand, x and y in pixels")
-    image: str | None = Field(None, description="what the network saw, a PNG as data: URL")
+    image: str | None = Field(None, description="the input of the model, a PNG as data: URL")
 
 
 class PredictResponse(BaseModel):
-    """What a picture shows."""
+    """The regions of a picture with their labels."""
 
     task: str
-    model: str | None = Field(description="the version that read it; null while the task has none")
+    model: str | None = Field(description="the version of the model; null if the task has no model yet")
     size: tuple[int, int] = Field(description="width and height of the picture in pixels")
-    text: str = Field(description="the known labels in reading order")
+    text: str = Field(description="the labels in reading order")
     regions: list[RegionInfo]
     stages_ms: dict[str, float] = Field(description="milliseconds of each stage")
 
@@ -85,10 +89,10 @@ SubjectName = Annotated[str, AfterValidator(_known_subject), Field(json_schema_e
 
 
 class NewTaskRequest(RequestBody):
-    """A task of one's own."""
+    """A new task."""
 
     name: TaskName
-    region: SubjectName = Field(description="what the camera is shown")
+    region: SubjectName = Field(description="the subject that is held to the camera")
     labels: list[Label] = Field(min_length=1, max_length=LABELS_LIMIT)
 
 
@@ -97,23 +101,23 @@ class AddLabelsRequest(RequestBody):
 
 
 class TaskInfo(BaseModel):
-    """What is told apart, and what there is of it."""
+    """A task: labels, number of samples and current model."""
 
     name: str
     region: str
     labels: list[str]
-    samples: dict[str, int] = Field(description="how many there are of each label")
-    model: str | None = Field(description="the version that runs; null while there is none")
+    samples: dict[str, int] = Field(description="number of samples of each label")
+    model: str | None = Field(description="the current version; null if there is none")
 
 
 class VersionInfo(BaseModel):
     version: str
     current: bool
-    card: dict[str, Any] | None = Field(description="labels, data, thresholds, metrics; null where it cannot be read")
+    card: dict[str, Any] | None = Field(description="labels, data, thresholds, metrics; null if it cannot be read")
 
 
 class ModelInfo(BaseModel):
-    """A task's model with all its versions, the newest first."""
+    """All model versions of a task, newest first."""
 
     task: str
     current: str
@@ -134,16 +138,16 @@ class SampleInfo(BaseModel):
     source: str
     box: Box
     hand: Literal["left", "right"] | None = None
-    picture: str = Field(description="address of the picture")
+    picture: str = Field(description="URL of the picture")
 
 
 class AddedSampleInfo(SampleInfo):
-    blurred: bool = Field(description="hardly worth keeping")
-    seen_before: bool = Field(description="much the same as one of the session's last thirty")
+    blurred: bool = Field(description="the picture is blurred")
+    seen_before: bool = Field(description="similar to one of the last thirty samples of the session")
 
 
 class SamplePage(BaseModel):
-    total: int = Field(description="how many there are, of which these are a part")
+    total: int = Field(description="number of all samples; `samples` is one page of them")
     samples: list[SampleInfo]
 
 
@@ -159,14 +163,18 @@ class SamplePrediction(BaseModel):
 
 
 class Confusion(BaseModel):
-    """How the current model reads the samples: a row for each label, a column for each reading, the last for none."""
+    """Confusion matrix of the current model on the samples. One row per label, one column per predicted label; the last
+    column is "rejected".
+    """
 
     task: str
     model: str | None
     labels: list[str]
-    counts: list[list[int]] = Field(description="counts[i][j]: samples of labels[i] read as labels[j], or not at all")
+    counts: list[list[int]] = Field(
+        description="counts[i][j]: samples of labels[i] predicted as labels[j]; the last column: rejected"
+    )
     samples: list[SamplePrediction]
-    left_out: int = Field(description="older samples that were not read")
+    left_out: int = Field(description="older samples that were not evaluated")
 
 
 class LearnRequest(RequestBody):
@@ -174,7 +182,7 @@ class LearnRequest(RequestBody):
 
 
 class JobInfo(BaseModel):
-    """A training."""
+    """A training job."""
 
     id: str
     task: str
@@ -185,7 +193,7 @@ class JobInfo(BaseModel):
     left_s: float | None = Field(None, description="seconds")
     error: str | None = Field(None, description="why it failed")
     result: dict[str, Any] | None = Field(
-        None, description="published version or null and why, before and after, per_label, confused"
+        None, description="published version, or null and why; metrics before and after; per_label; confused"
     )
 
     @classmethod

@@ -1,4 +1,4 @@
-"""How the server runs, validated."""
+"""The validated settings of the server."""
 
 import ipaddress
 import re
@@ -7,19 +7,21 @@ from pathlib import Path
 
 from recognizer.errors import SettingsError
 
-TOKEN = re.compile(r"[A-Za-z0-9_-]{16,200}")  # shorter ones can be guessed, others do not fit into a header or cookie
+TOKEN = re.compile(
+    r"[A-Za-z0-9_-]{16,200}"
+)  # shorter tokens can be guessed; other characters do not fit into a header or cookie
 
 
 @dataclass(frozen=True)
 class ServeSettings:
-    """One run of the server."""
+    """Settings of one run of the server."""
 
     host: str = "127.0.0.1"
-    port: int = 8000  # 0 for one that is free
-    token: str | None = None  # asked of every client; there must be one where others than this machine can connect
-    workers: int = 1  # processes that read pictures
-    names: tuple[str, ...] = ()  # further names that this machine is reached under
-    certificate: Path | None = None  # PEM file: then it is https
+    port: int = 8000  # 0 picks a free port
+    token: str | None = None  # required from every client; mandatory if other machines can connect
+    workers: int = 1  # worker processes
+    names: tuple[str, ...] = ()  # other host names of this machine
+    certificate: Path | None = None  # PEM file; enables https
     key: Path | None = None
 
     def __post_init__(self) -> None:
@@ -29,24 +31,24 @@ class ServeSettings:
             raise SettingsError(f"--workers {self.workers} is not between 1 and 64. Try the number of cores.")
         if self.token is not None and not TOKEN.fullmatch(self.token):
             raise SettingsError(
-                "--token is not 16 to 200 letters, digits, - and _. Leave it out to have one made and printed."
+                "--token is not 16 to 200 letters, digits, - and _. Leave it out, and the server generates and prints one."
             )
         if self.token is None and not self.is_loopback:
-            raise SettingsError(f"--host {self.host} lets other machines in, and there is no token. Add --token.")
+            raise SettingsError(f"--host {self.host} admits other machines, but there is no token. Add --token.")
         if (self.certificate is None) != (self.key is None):
             raise SettingsError("--certificate and --key belong together. Give both, or neither.")
         for path in (self.certificate, self.key):
             if path is not None and not path.is_file():
-                raise SettingsError(f"{path} is not there. Give a PEM file, or leave --certificate and --key out.")
+                raise SettingsError(f"{path} does not exist. Give a PEM file, or leave --certificate and --key out.")
 
     @property
     def is_loopback(self) -> bool:
-        """Whether this machine alone can connect."""
+        """Whether only this machine can connect."""
         return is_loopback(self.host)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or address is that of this machine alone."""
+    """Whether a name or address is a loopback address."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""A picture in a request: the body itself, or the file of a form."""
+"""Reads the picture of a request: the body itself, or a file in a form."""
 
 from typing import Annotated, Any
 
@@ -16,11 +16,11 @@ PICTURE_BODY: dict[str, Any] = {
         "required": True,
         "content": {**dict.fromkeys(("image/jpeg", "image/png", "image/webp"), _BINARY), FORM: _FORM},
     }
-}  # for OpenAPI, which cannot tell it from the function
+}  # documented by hand: FastAPI cannot derive it from the function
 
 
 async def uploaded(request: Request) -> bytes:
-    """The bytes of the request's picture. Raises Problem where its form holds none."""
+    """The bytes of the request's picture. Raises Problem (422) if the form has no file."""
     if not request.headers.get("content-type", "").startswith(FORM):
         return await request.body()
     async with request.form(max_files=1, max_fields=FIELDS_LIMIT) as form:

@@ -143,4 +143,4 @@ def test_a_section_that_there_is_not_is_answered_with_the_nearest(
     monkeypatch.setattr(sys, "argv", ["benchmarks", "digts"])
     with pytest.raises(SystemExit, match="2"):
         everything.main()
-    assert capsys.readouterr().err.endswith("knows no word 'digts'. Did you mean digits?\n")
+    assert capsys.readouterr().err.endswith("has no command 'digts'. Did you mean digits?\n")

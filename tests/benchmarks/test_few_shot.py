@@ -42,7 +42,7 @@ def test_pictures_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     for name in ("10.png", "2.png", "1.png", "a.png"):
         cv2.imwrite(str(tmp_path / "ok" / name), np.zeros((8, 8, 3), np.uint8))
     assert [path.name for path in few_shot.pictures(tmp_path)] == ["1.png", "2.png", "10.png", "a.png"]
-    with pytest.raises(SamplesError, match="holds no label/picture"):
+    with pytest.raises(SamplesError, match="contains no pictures in folders named by label"):
         few_shot.pictures(tmp_path / "ok")
 
 

@@ -83,7 +83,7 @@ def test_help_names_the_commands_and_keys(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--size", "huge"], "--size huge is not a width and a height. Try 1280x720."),
+        (["--size", "huge"], "--size huge is not WIDTHxHEIGHT. Try 1280x720."),
         (["--size", "1280"], "--size 1280 is not a width"),
         (["--size=-3x20"], "--size -3x20 is not a width"),
         (["--size", "20x10"], "--size 20x10 is not between"),
@@ -107,7 +107,7 @@ def test_a_missing_model_is_one_line_and_exit_code_2(
 ) -> None:
     assert main([*words, "--models", str(tmp_path)]) == 2
     line = one_line(capsys)
-    assert "No model for the task digits" in line
+    assert "There is no model for the task digits" in line
     assert str(tmp_path) in line
 
 
@@ -172,7 +172,7 @@ def test_what_is_found_but_not_known_has_a_null_label(
 def test_pictures_are_read_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     two, blank = picture(tmp_path / "two.png", 2), picture(tmp_path / "blank.png", 0)
     assert main(["read", str(two), str(blank)]) == 0
-    assert capsys.readouterr().out == f"{two}: 77\n{blank}: nothing known\n"
+    assert capsys.readouterr().out == f"{two}: 77\n{blank}: no label\n"
     assert main(["read", str(tmp_path / "missing.png"), str(two)]) == 1
     printed = capsys.readouterr()
     assert printed.out == f"{two}: 77\n"
@@ -342,4 +342,4 @@ def test_an_error_of_the_program_itself_has_no_traceback(tmp_path: Path) -> None
     done = in_python("import runpy; runpy.run_module('recognizer', run_name='__main__')", *words)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "No model for the task digits" in done.stderr
+    assert "There is no model for the task digits" in done.stderr

@@ -99,7 +99,7 @@ def test_a_word_alone_says_what_may_follow_it(word: str, capsys: pytest.CaptureF
         assert main(words) == 0
         printed.append(capsys.readouterr().out)
     assert len(set(printed)) == 1
-    assert printed[0].startswith(f"usage: python -m recognizer {word} WORD")
+    assert printed[0].startswith(f"usage: python -m recognizer {word} COMMAND")
     assert f"example:\n  python -m recognizer {word} " in printed[0]
 
 
@@ -124,8 +124,8 @@ def test_a_wrong_word_is_answered_with_the_nearest(
 
 def test_a_word_like_no_other_is_answered_with_all(capsys: pytest.CaptureFixture[str]) -> None:
     line = error_line(capsys, "xyzzy")
-    assert line == f"python -m recognizer knows no word 'xyzzy'. Words: {', '.join(COMMANDS)}.\n"
-    assert "Words: list, new." in error_line(capsys, "tasks", "--models")
+    assert line == f"python -m recognizer has no command 'xyzzy'. Commands: {', '.join(COMMANDS)}.\n"
+    assert "Commands: list, new." in error_line(capsys, "tasks", "--models")
 
 
 @pytest.mark.parametrize(("former", "now"), RENAMED_COMMANDS.items())
@@ -193,7 +193,7 @@ def test_without_training_installed_it_is_one_line(
     words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(other_process, "find_spec", lambda name: None)
-    assert "only the recognizer is installed. Get the whole project" in error_line(capsys, *words.split())
+    assert "only the recognizer is installed. Run this in a clone" in error_line(capsys, *words.split())
 
 
 def test_a_real_process_gets_the_words_in_the_same_folder(
@@ -242,7 +242,10 @@ def test_a_folder_without_pictures_is_one_line_and_the_rest_is_read(
     assert main(["read", str(tmp_path / "empty"), str(alone)]) == 1
     out, err = capsys.readouterr()
     assert out == f"{alone}: 7\n"
-    assert err == f"{tmp_path / 'empty'} holds no picture. Put JPEG or PNG files into it, or name a folder inside it.\n"
+    assert (
+        err
+        == f"{tmp_path / 'empty'} contains no pictures. Put JPEG or PNG files into it, or give one of its subfolders.\n"
+    )
     assert main(["read", str(tmp_path / "empty"), "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["error"] == err.strip()
 
@@ -314,16 +317,16 @@ GOOD = {"signs/1/card.json": CARD_BYTES, "signs/1/model.tflite": b"network"}
 @pytest.mark.parametrize(
     ("members", "said"),
     [
-        ({}, "holds no card.json with a network"),
-        ({"signs/1/card.json": CARD_BYTES}, "holds no card.json with a network"),
-        ({**GOOD, "signs/1/../../../evil": b""}, "which is no file of a version"),
-        ({**GOOD, "/etc/signs/evil": b""}, "which is no file of a version"),
-        ({**GOOD, "signs/1/..\\..\\evil": b""}, "which is no file of a version"),
-        ({**GOOD, "signs/1/C:evil": b""}, "which is no file of a version"),
-        ({**GOOD, "loose": b""}, "which is no file of a version"),
-        ({**GOOD, "signs/2/card.json": CARD_BYTES}, "holds 2 versions. Import them one by one"),
+        ({}, "contains no card.json with a model"),
+        ({"signs/1/card.json": CARD_BYTES}, "contains no card.json with a model"),
+        ({**GOOD, "signs/1/../../../evil": b""}, "which is not part of a model version"),
+        ({**GOOD, "/etc/signs/evil": b""}, "which is not part of a model version"),
+        ({**GOOD, "signs/1/..\\..\\evil": b""}, "which is not part of a model version"),
+        ({**GOOD, "signs/1/C:evil": b""}, "which is not part of a model version"),
+        ({**GOOD, "loose": b""}, "which is not part of a model version"),
+        ({**GOOD, "signs/2/card.json": CARD_BYTES}, "contains 2 versions. Export and import them one by one"),
         ({**GOOD, "signs/1/card.json": b"{"}, "cannot be read as JSON"),
-        ({**GOOD, "signs/1/card.json": b'{"labels": "many"}'}, 'labels is "many"; it should be a list of names'),
+        ({**GOOD, "signs/1/card.json": b'{"labels": "many"}'}, 'labels is "many"; it should be a list of strings'),
         ({**GOOD, "signs/1/card.json/inside": b""}, "cannot be written"),
     ],
 )
@@ -345,10 +348,10 @@ def test_what_is_no_zip_or_is_damaged_or_too_large_is_one_line(
     path = tmp_path / "some.zip"
     assert "cannot be read: No such file" in error_line(capsys, "models", "import", "signs", str(path))
     path.write_text("no zip")
-    assert "is no zip that can be read" in error_line(capsys, "models", "import", "signs", str(path))
+    assert "is not a readable zip file" in error_line(capsys, "models", "import", "signs", str(path))
     of_zip(path, GOOD)()
     path.write_bytes(path.read_bytes().replace(b"network", b"notwork"))
-    assert "is no zip that can be read (Bad CRC-32" in error_line(capsys, "models", "import", "signs", str(path))
+    assert "is not a readable zip file (Bad CRC-32" in error_line(capsys, "models", "import", "signs", str(path))
     of_zip(path, GOOD)()
     assert "cannot be the name of a task" in error_line(capsys, "models", "import", "../signs", str(path))
     monkeypatch.setattr("recognizer.registry.archive.ZIP_LIMIT", 10)
@@ -363,8 +366,8 @@ def test_tasks_are_listed_as_shipped_user_trained_or_waiting(models: Path, capsy
     assert main(["tasks", "list"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "digits: shipped, paper, 0 1",
-        "letters: shipped, its model is not here",
-        "rps: shipped, its model is not here",
+        "letters: shipped, its model is missing",
+        "rps: shipped, its model is missing",
         "mugs: waiting for a first model, box, red blue",
         "signs: user-trained, hand, ok stop",
     ]
@@ -388,7 +391,7 @@ def test_the_same_option_names_the_samples_everywhere(
     assert main(["samples", "list", *other]) == 0
     assert "mugs (box): 0 samples" in capsys.readouterr().out
     assert main(["samples", "list"]) == 0
-    assert "No task in" in capsys.readouterr().out
+    assert "There is no task in" in capsys.readouterr().out
     picture = tmp_path / "picture.png"
     assert cv2.imwrite(str(picture), np.full((60, 60, 3), 90, np.uint8))
     for words in (["samples", "verify"], ["samples", "merge", "mugs", "mugs"], ["serve"], ["tasks", "list"]):
@@ -406,4 +409,4 @@ def test_the_command_line_starts_as_a_module() -> None:
         check=False,
     )
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert ran.stderr == "python -m recognizer train knows no word 'digit'. Did you mean digits?\n"
+    assert ran.stderr == "python -m recognizer train has no command 'digit'. Did you mean digits?\n"

@@ -60,7 +60,7 @@ def test_report_is_one_when_digits_cannot_be_recognised(models, no_cameras, caps
     assert doctor.print_checks(ModelStore(models)) == 1
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line.startswith("FAIL")] == [line for line in lines if "model.tflite" in line]
-    assert lines[-1].startswith("1 to mend")
+    assert lines[-1].startswith("1 problems to fix")
 
 
 def test_report_prints_where_the_console_knows_only_ascii(models, no_cameras, tmp_path, monkeypatch):
@@ -103,7 +103,7 @@ def test_packages(tmp_path):
         ("keras", None),
         ("tensorflow", None),
     ]
-    assert found[2].detail == "3.0, tried with 3.1"
+    assert found[2].detail == "3.0, tested with 3.1"
     assert all("requirements.txt" in check.remedy for check in found[1:])
 
 
@@ -155,7 +155,7 @@ def test_cameras_without_opencv(monkeypatch):
     monkeypatch.delattr("recognizer.sources.webcam", raising=False)
     check = doctor.check_cameras()
     assert check.ok is None
-    assert check.detail.startswith("cannot be told")
+    assert check.detail.startswith("cannot be checked")
 
 
 def test_screen(monkeypatch):
@@ -187,14 +187,14 @@ def test_cameras(monkeypatch):
 @pytest.mark.parametrize(
     ("file", "content", "detail"),
     [
-        ("current.json", None, "current.json is not there"),
+        ("current.json", None, "current.json does not exist"),
         ("current.json", b"{", "current.json is not JSON"),
         ("current.json", b"\xff\xfe", "current.json is not JSON"),
         ("current.json", b"[]", "current.json is not a JSON object"),
-        ("current.json", b"{}", "current.json names no version"),
-        ("current.json", b'{"version": "2"}', "card.json is not there"),
-        ("1/card.json", b'{"labels": []}', "card.json names no labels"),
-        ("1/model.tflite", None, "model.tflite is not there"),
+        ("current.json", b"{}", "current.json gives no version"),
+        ("current.json", b'{"version": "2"}', "card.json does not exist"),
+        ("1/card.json", b'{"labels": []}', "card.json gives no labels"),
+        ("1/model.tflite", None, "model.tflite does not exist"),
         ("1/model.tflite", b"", "model.tflite is empty"),
     ],
 )
@@ -231,7 +231,7 @@ def test_assets(tmp_path, monkeypatch):
     monkeypatch.setattr(assets, "ASSETS", {"thing": thing})
     (check,) = doctor.check_assets(tmp_path)
     assert (check.name, check.ok) == ("asset thing", None)
-    assert "thing.bin is missing; digits are recognised without it" in check.detail
+    assert "thing.bin is missing; digits do not need it" in check.detail
     assert "python3 start.py assets" in check.remedy
     (tmp_path / "thing.bin").write_bytes(b"networks")
     assert doctor.check_assets(tmp_path) == [doctor.Check("asset thing", True, str(tmp_path / "thing.bin"))]
@@ -253,7 +253,7 @@ def test_mediapipe(tmp_path):
     assert "not installed" in check.detail
     check = doctor.check_mediapipe(installed)
     assert (check.ok, check.remedy) == (None, doctor.INSTALL)
-    assert "holds no library" in check.detail
+    assert "contains no library" in check.detail
     (tmp_path / "tasks" / "c").mkdir(parents=True)
     (tmp_path / "tasks" / "c" / "libmediapipe.so").write_bytes(b"no library")
     check = doctor.check_mediapipe(installed)

@@ -36,8 +36,8 @@ def test_list(versions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     first, second = versions
     assert capsys.readouterr().out.splitlines() == [
         "signs",
-        f"    {first}  2 labels, pose, taught by 7 samples",
-        f"  * {second}  2 labels, pose, taught by 7 samples",
+        f"    {first}  2 labels, pose, trained on 7 of your samples",
+        f"  * {second}  2 labels, pose, trained on 7 of your samples",
     ]
     assert main(["models", "list", "signs", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"task": "signs", "current": second, "versions": versions}
@@ -56,7 +56,7 @@ def test_a_card_that_cannot_be_read_is_told_in_its_line(
 def test_show(versions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "show", "signs"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith(f"signs {versions[1]} (runs), ")
+    assert lines[0].startswith(f"signs {versions[1]} (current), ")
     assert lines[1:] == [
         "  labels: ok, नमस्ते",
         "  subject: hand",
@@ -80,10 +80,10 @@ def test_rollback_then_delete_then_export(
     assert main(["models", "delete", "signs", second]) == 0
     assert main(["models", "export", "signs", "signs.zip"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        f"signs is back to {first}",
+        f"signs is back at {first}",
         f"Deleted {second} of signs",
         f"Wrote signs.zip with signs {first}",
     ]
     assert (tmp_path / "signs.zip").is_file()
     assert main(["models", "rollback", "signs"]) == 2
-    assert "nothing to go back to" in capsys.readouterr().err
+    assert "has no earlier version" in capsys.readouterr().err

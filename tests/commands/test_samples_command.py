@@ -42,11 +42,11 @@ def add(store: Samples, label: str, seed: int = 0, *, task: str = "signs", sessi
 
 def test_new_makes_a_task(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
     assert tasks.run(["new", "My mugs", "--subject", "box", "--labels", " ok, stop ,thumbs up,"]) == 0
-    assert "Made My mugs (box): ok, stop, thumbs up" in capsys.readouterr().out
+    assert "Created My mugs (box): ok, stop, thumbs up" in capsys.readouterr().out
     assert store.task("My mugs").labels == ("ok", "stop", "thumbs up")
-    with pytest.raises(SamplesError, match="is there already"):
+    with pytest.raises(SamplesError, match="exists already"):
         tasks.run(["new", "My mugs", "--subject", "box", "--labels", "ok"])
-    with pytest.raises(SamplesError, match="needs a label"):
+    with pytest.raises(SamplesError, match="has no label"):
         tasks.run(["new", "more", "--subject", "box", "--labels", " , "])
     with pytest.raises(SettingsError, match="invalid choice: 'foot'"):
         tasks.run(["new", "more", "--subject", "foot", "--labels", "ok"])
@@ -66,7 +66,7 @@ def test_list(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_list_of_nothing_says_how_to_begin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert samples.run(["list", "--samples", str(tmp_path / "none")]) == 0
-    assert "Make one: python -m recognizer tasks new" in capsys.readouterr().out
+    assert "Create it: python -m recognizer tasks new" in capsys.readouterr().out
     assert not (tmp_path / "none").exists()
 
 
@@ -105,9 +105,9 @@ def test_relabel(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_delete(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
     add(store, "ok", session="second")
-    with pytest.raises(SamplesError, match="Say what to delete"):
+    with pytest.raises(SamplesError, match="Nothing was selected to delete"):
         samples.run(["delete", "signs"])
-    with pytest.raises(SamplesError, match="No sample of signs is chosen"):
+    with pytest.raises(SamplesError, match="No sample of signs matches"):
         samples.run(["delete", "signs", "--session", "third"])
     samples.run(["delete", "signs", "--session", "second"])
     assert store.counts("signs")["ok"] == 3
@@ -137,13 +137,13 @@ def test_export_and_import(store: Samples, tmp_path: Path, capsys: pytest.Captur
     assert capsys.readouterr().out.splitlines() == [
         "Wrote all.zip",
         "Imported 12 samples",
-        "Imported 0 samples, 12 were there already",
+        "Imported 0 samples, 12 skipped because the task has them already",
     ]
     assert Samples(tmp_path / "other").counts("signs") == store.counts("signs")
     (store.folder / store.read()[0].path).unlink()
     assert samples.run(["export", "signs", "all.zip"]) == 1
-    assert "is missing and was left out" in capsys.readouterr().err
-    with pytest.raises(SamplesError, match="leave out TASK"):
+    assert "is missing and was not exported" in capsys.readouterr().err
+    with pytest.raises(SamplesError, match="Leave out TASK"):
         samples.run(["import", "signs", "all.zip"])
     with pytest.raises(SamplesError, match="is not there"):
         samples.run(["import", "nothing.zip"])
@@ -189,7 +189,7 @@ def test_verify(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
     assert samples.run(["verify"]) == 1
     told = capsys.readouterr().err
     assert "missing picture: signs/first/ok/" in told
-    assert "foreign row: row 13 of samples.csv: 2 cells in place of 9. Mend it in" in told
+    assert "foreign row: row 13 of samples.csv: 2 cells, expected 9. Repair it in" in told
     assert samples.run(["verify", "--set-aside"]) == 0
     assert "Set 2 aside in" in capsys.readouterr().out
     assert samples.run(["verify"]) == 0

@@ -650,7 +650,7 @@ def test_names_that_the_systems_encoding_has_no_letters_for_are_told(tmp_path: P
     for words in (["samples", "verify", "--set-aside"], ["samples", "export", str(tmp_path / "x.zip")]):
         ended = ran(*words, **narrow)
         assert ended.returncode == 2, ended
-        assert "cannot be a file's name in ascii. Set PYTHONUTF8=1" in ended.stderr
+        assert "cannot be a file name in the encoding ascii. Set PYTHONUTF8=1" in ended.stderr
         assert len(ended.stderr.splitlines()) == 1
     assert verify(store) == []
 

@@ -104,7 +104,7 @@ def test_a_damaged_asset_is_named_and_replaced(server, folder, named):
     named(Download(f"{server}/good", SHA256))
     folder.mkdir(parents=True)
     (folder / "thing.bin").write_bytes(CONTENT[:-1])
-    with pytest.raises(AssetError, match="is damaged or of another version") as error:
+    with pytest.raises(AssetError, match="is damaged or another version") as error:
         assets.find_asset("thing")
     one_line(error)
     assets.fetch_asset("thing")
@@ -138,7 +138,7 @@ def test_a_download_that_is_not_whole_is_no_asset(server, folder, named, path, r
     named(Download(server + path, SHA256))
     with pytest.raises(AssetError, match=reason) as error:
         assets.fetch_asset("thing")
-    assert one_line(error).startswith(f"thing.bin could not be fetched. {server}{path} ")
+    assert one_line(error).startswith(f"thing.bin could not be downloaded. {server}{path} ")
     assert "thing.bin" not in files_in(folder)
     assert assets.problem("thing").endswith("is missing")
 
@@ -316,7 +316,7 @@ def test_the_program_without_a_network_is_one_line(folder):
     )
     assert ran.returncode == 2
     (line,) = ran.stderr.splitlines()
-    assert line.startswith("hand_landmarker.task could not be fetched. https://storage.googleapis.com/")
+    assert line.startswith("hand_landmarker.task could not be downloaded. https://storage.googleapis.com/")
     assert "pip could not download mediapipe==0.10.21" in line
     assert files_in(folder) == []
 

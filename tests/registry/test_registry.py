@@ -87,7 +87,7 @@ def test_rolling_back_goes_version_by_version_until_there_is_none(tmp_path: Path
     assert open_models(tmp_path).rollback("digits") == second.name
     assert open_models(tmp_path).current("digits") == second
     assert open_models(tmp_path).rollback("digits") == first.name
-    with pytest.raises(ModelError, match="nothing to go back to"):
+    with pytest.raises(ModelError, match="has no earlier version"):
         open_models(tmp_path).rollback("digits")
     assert open_models(tmp_path).current("digits") == first
     assert third.is_dir()
@@ -109,7 +109,7 @@ def test_tasks_are_those_with_a_current_model(tmp_path: Path) -> None:
 
 
 def test_without_a_model_the_remedy_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="No model for the task digits.*python -m recognizer train digits"):
+    with pytest.raises(ModelError, match="There is no model for the task digits.*python -m recognizer train digits"):
         open_models(tmp_path).current("digits")
 
 
@@ -121,7 +121,7 @@ def test_without_a_model_the_remedy_is_named(tmp_path: Path) -> None:
         (b"\xff\xfe\x00", "cannot be read as JSON"),
         (b"[]", "names no version"),
         (b'{"version": 3}', "names no version"),
-        (b'{"version": "20200101-000000"}', "names version 20200101-000000, which is not there"),
+        (b'{"version": "20200101-000000"}', "names version 20200101-000000, which does not exist"),
     ],
 )
 def test_a_damaged_pointer_is_told_in_one_line(tmp_path: Path, content: bytes, said: str) -> None:
@@ -145,12 +145,12 @@ def test_publishing_mends_a_damaged_pointer(tmp_path: Path) -> None:
     [
         (None, "cannot be read as JSON"),
         ("{'labels': 1}", "cannot be read as JSON"),
-        ("[1]", r"holds \[1\], not an object"),
-        ('{"labels": "0123"}', ': labels is "0123"; it should be a list of names'),
-        ('{"labels": ["a", 1]}', r': labels is \["a", 1\]; it should be a list of names'),
-        ("{}", ": labels is missing; it should be a list of names"),
-        ('{"labels": [], "metrics": 0.9}', ": metrics is 0.9; it should be an object with fields"),
-        ('{"labels": [], "kind": ["pose"]}', r': kind is \["pose"\]; it should be a text'),
+        ("[1]", r"contains \[1\], not a JSON object"),
+        ('{"labels": "0123"}', ': labels is "0123"; it should be a list of strings'),
+        ('{"labels": ["a", 1]}', r': labels is \["a", 1\]; it should be a list of strings'),
+        ("{}", ": labels is missing; it should be a list of strings"),
+        ('{"labels": [], "metrics": 0.9}', ": metrics is 0.9; it should be a JSON object"),
+        ('{"labels": [], "kind": ["pose"]}', r': kind is \["pose"\]; it should be a string'),
     ],
 )
 def test_a_damaged_card_is_named(tmp_path: Path, content: str | None, said: str) -> None:
@@ -191,7 +191,7 @@ def test_a_version_that_does_not_run_can_be_deleted(tmp_path: Path) -> None:
     assert names_in(tmp_path / "digits") == sorted([first.name, "current.json"])
     with pytest.raises(ModelError, match=f"has no version {second.name}. It has: {first.name}"):
         open_models(tmp_path).delete("digits", second.name)
-    with pytest.raises(ModelError, match="No model for the task chess"):
+    with pytest.raises(ModelError, match="There is no model for the task chess"):
         open_models(tmp_path).versions("chess")
 
 

@@ -171,7 +171,7 @@ def test_a_machine_that_does_not_see_the_folder_is_one_line(tmp_path, monkeypatc
     )
     cluster.check_folders_shared(fake, {"--models": tmp_path / "models"})
     fake.get = lambda asked: [True, False]
-    with pytest.raises(SettingsError, match=f"far does not see {re.escape(str(tmp_path / 'models'))}. Give --models"):
+    with pytest.raises(SettingsError, match=f"far cannot see {re.escape(str(tmp_path / 'models'))}. Give --models"):
         cluster.check_folders_shared(fake, {"--models": tmp_path / "models"})
     assert not list((tmp_path / "models").iterdir())
 

@@ -129,13 +129,13 @@ def test_a_sign_is_recorded_learned_looked_at_and_cured(served: Served, window: 
     mistake = png(sheet(7, seed=1))
     served.client.post("/v1/samples?task=shapes&label=four&session=s1", content=mistake)
     by_id(window, "tab-look").click()
-    one(window, "[aria-label^='1 × four read as']").click()
-    until(lambda: by_id(window, "grid-title").text.startswith("1 × four read as"))
+    one(window, "[aria-label^='1 × four predicted as']").click()
+    until(lambda: by_id(window, "grid-title").text.startswith("1 × four predicted as"))
     assert len(window.find_elements(By.CSS_SELECTOR, "#grid .sample")) == 1
     cure = window.find_elements(By.CSS_SELECTOR, "#grid .cure")
     if cure:
         cure[0].click()
-    else:  # it is read as nothing known
+    else:  # it is rejected
         one(window, "#grid select").send_keys("seven")
     until(lambda: store.counts("shapes") == {"seven": 7, "four": 6})
     one(window, ".train").click()
@@ -144,7 +144,7 @@ def test_a_sign_is_recorded_learned_looked_at_and_cured(served: Served, window: 
     until(
         lambda: all(job["state"] == "done" for job in served.client.get("/v1/jobs").json() if job["task"] == "shapes")
     )
-    one(window, "[aria-label^='7 × seven read as seven']")
+    one(window, "[aria-label^='7 × seven predicted as seven']")
 
     def deleted() -> bool:
         one(window, "#grid .delete").click()
@@ -195,7 +195,7 @@ def test_nothing_is_wider_than_a_phone(served: Served, window: Chrome, tab: str)
 
 
 @pytest.mark.parametrize(
-    ("there", "answer", "said"), [(True, DENY, "The camera was refused"), (False, ALLOW, "No camera was found")]
+    ("there", "answer", "said"), [(True, DENY, "The camera is blocked"), (False, ALLOW, "No camera was found")]
 )
 def test_without_a_camera_the_page_says_why(served: Served, video: Path, there: bool, answer: str, said: str) -> None:
     with chromium(video if there else None, DESKTOP, answer) as window:

@@ -301,7 +301,7 @@ def test_memory_stays_bounded_while_bombs_come(served: Served) -> None:
         ({"port": 70000}, "--port 70000"),
         ({"workers": 0}, "--workers 0"),
         ({"certificate": Path("a.pem")}, "belong together"),
-        ({"certificate": Path("a.pem"), "key": Path("b.pem")}, "a.pem is not there"),
+        ({"certificate": Path("a.pem"), "key": Path("b.pem")}, "a.pem does not exist"),
     ],
 )
 def test_settings_that_are_not_safe_are_refused(words: dict[str, Any], said: str) -> None:

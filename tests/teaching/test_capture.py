@@ -65,13 +65,13 @@ def test_the_command_records_from_pictures(
         cv2.imwrite(str(tmp_path / "film" / f"{number}.png"), as_frame(sheet).image_bgr)
     words = ["samples", "record", "notes", "--label", "mine", "--source", str(tmp_path / "film"), "--every", "1"]
     assert cli.main(words) == 2
-    assert "Make one: python -m recognizer tasks new notes" in capsys.readouterr().err
+    assert "Create it: python -m recognizer tasks new notes" in capsys.readouterr().err
     assert cli.main(["tasks", "new", "notes", "--subject", "paper", "--labels", "other"]) == 0
     assert cli.main(words) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[-2:] == [
         "notes has a new label: mine",
-        "Kept 3 of mine in notes; left out 0 frames without a paper, 0 blurred, 0 like one before",
+        "Saved 3 samples of mine in notes. Skipped: 0 without a paper, 0 blurred, 0 similar to an earlier one",
     ]
     assert default_samples().counts("notes") == {"other": 0, "mine": 3}
     assert cli.main([*words, "--max", "0"]) == 2

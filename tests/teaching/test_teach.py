@@ -165,7 +165,7 @@ def test_backspace_takes_the_last_burst_back(user: SimulatedUser) -> None:
     assert user.store.counts("signs")["ok"] == kept
     assert user.teacher.key("\b")
     assert user.store.counts("signs")["ok"] == kept
-    assert user.messages[-1] == "nothing to take back"
+    assert user.messages[-1] == "no samples to delete"
 
 
 def test_what_is_blurred_or_seen_before_is_told(user: SimulatedUser) -> None:
@@ -265,7 +265,7 @@ def test_a_new_task_is_typed_in_the_window(user: SimulatedUser) -> None:
 def test_a_name_that_is_taken_is_told_and_the_form_stays(user: SimulatedUser) -> None:
     user.teacher.start_form()
     user.type("signs\rp\rx,y\r")
-    assert "The task signs is there already and shows a hand" in user.messages[-1]
+    assert "The task signs exists already, with the subject hand" in user.messages[-1]
     assert user.teacher.form is not None
     user.type(chr(27))
     assert user.teacher.form is None
@@ -332,7 +332,7 @@ def test_u_goes_back_to_the_model_before(user: SimulatedUser) -> None:
     assert user.messages == ["back to one"]
     assert user.models.current("signs").name == "one"
     user.teacher.undo_model()
-    assert "nothing to go back to" in user.messages[-1]
+    assert "has no earlier version" in user.messages[-1]
 
 
 def test_labels_that_are_letters_have_their_own_keys_and_words_have_numbers() -> None:

@@ -1,4 +1,4 @@
-// What the page asks of the server, and what it tells the person in front of it.
+// Requests to the server, and messages to the user.
 
 export class Problem extends Error {
   constructor(body) {
@@ -18,12 +18,12 @@ export async function ask(method, path, body) {
   try {
     response = await fetch(path, options);
   } catch {
-    throw new Problem({ what: "The server does not answer", found: location.host, remedy: "Is it still running?", status: 0 });
+    throw new Problem({ what: "The server does not answer", found: location.host, remedy: "Check that it is still running", status: 0 });
   }
   if (response.status === 401) location.assign("/enter");
   const said = response.status === 204 ? null : await response.json().catch(() => null);
   if (!response.ok) {
-    throw new Problem(said ?? { what: "The server failed", found: `${response.status}`, remedy: "Its own output says more.", status: response.status });
+    throw new Problem(said ?? { what: "The server failed", found: `${response.status}`, remedy: "The server's terminal shows more", status: response.status });
   }
   return said;
 }
@@ -38,7 +38,7 @@ export function tell(words) {
   hiding = setTimeout(() => (notice.hidden = true), 3000 + 40 * words.length);
 }
 
-// For event handlers: what goes wrong is told, not lost in the console.
+// For event handlers: errors are shown to the user, not only in the console.
 export function telling(work) {
   return async (...words) => {
     try {

@@ -1,8 +1,8 @@
-// The picture: from the camera, or from a file where there is none. Why there is none is said in words.
+// The picture source: the camera or a file. If there is no picture, a message explains why.
 
 import { element } from "./api.js";
 
-const LONG_SIDE = 1280; // pixels of what is sent: the window asks cameras for as much
+const LONG_SIDE = 1280; // pixels of a sent frame, as in the window
 const QUALITY = 0.92;
 
 const stage = document.getElementById("stage");
@@ -17,7 +17,7 @@ const devices = document.getElementById("device");
 const mirror = document.getElementById("mirror");
 const file = document.getElementById("file");
 
-const page = document.createElement("canvas"); // on which frames become JPEG
+const page = document.createElement("canvas"); // encodes frames as JPEG
 let source = null; // the video or the still canvas, while it shows something
 let onStart = () => {};
 
@@ -41,7 +41,7 @@ export function grab() {
   return new Promise((resolve) => page.toBlob(resolve, "image/jpeg", QUALITY));
 }
 
-// Resolves when the next frame is there.
+// Resolves when the next frame is available.
 export function nextFrame() {
   if (source === video && video.requestVideoFrameCallback) {
     return new Promise((resolve) => {
@@ -54,12 +54,12 @@ export function nextFrame() {
 
 export async function start() {
   if (!navigator.mediaDevices?.getUserMedia) {
-    say("The browser gives no camera to this page",
-      "Browsers allow it on this machine itself, or over https: start the server with --certificate and --key. " +
-      "Until then open a picture (a phone offers to take one), or write on the Draw page.");
+    say("The browser does not allow the camera on this page",
+      "Browsers allow it only on the server's own machine or over https. Start the server with --certificate and --key. " +
+      "Until then, open a picture (a phone can take one), or write on the Draw page.");
     return;
   }
-  say("Waiting for the camera", "The browser may ask whether this page may use it.");
+  say("Waiting for the camera", "Allow it if the browser asks.");
   startButton.hidden = true;
   const wanted = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
   if (devices.value) wanted.deviceId = { exact: devices.value };
@@ -73,7 +73,7 @@ export async function start() {
   }
   video.srcObject.getVideoTracks()[0].addEventListener("ended", () => {
     stop();
-    say("The camera is gone", "It was unplugged, or another program took it. Plug it in and start it again.");
+    say("The camera was disconnected", "It was unplugged, or another program uses it. Plug it in and start it again.");
   });
   show(video, video.videoWidth, video.videoHeight);
   stopButton.hidden = false;
@@ -109,10 +109,10 @@ function say(head, line) {
 
 function refuse(error) {
   const reasons = {
-    NotAllowedError: ["The camera was refused", "Allow it for this page beside the address, then start it again. Or open a picture."],
+    NotAllowedError: ["The camera is blocked", "Allow it next to the browser's address bar, then start it again. Or open a picture."],
     NotFoundError: ["No camera was found", "Plug one in and start it, open a picture, or write on the Draw page."],
-    NotReadableError: ["The camera is busy", "Another program uses it. Close that one, then start it again."],
-    OverconstrainedError: ["That camera is not there any more", "Choose another one and start it again."],
+    NotReadableError: ["The camera is busy", "Another program uses it. Close that program, then start the camera again."],
+    OverconstrainedError: ["That camera is not connected any more", "Choose another one and start it again."],
   };
   devices.value = "";
   say(...(reasons[error.name] ?? ["The camera did not start", `${error.message || error.name}. Try again, or open a picture.`]));
@@ -134,7 +134,7 @@ async function openFile() {
   try {
     bitmap = await createImageBitmap(chosen, { imageOrientation: "from-image" });
   } catch {
-    say("That picture cannot be opened", "Use a JPEG, PNG or WebP picture.");
+    say("The picture cannot be opened", "Use a JPEG, PNG or WebP picture.");
     return;
   }
   if (video.srcObject) stop();

@@ -1,11 +1,11 @@
-// A sheet to write on, read like a picture of paper.
+// The drawing page: the canvas is recognized like a picture of paper.
 
 import { ask, element, named, tell, telling } from "./api.js";
 import { showCards } from "./seen.js";
 import { current, loadTasks, onChange, state } from "./state.js";
 
-const PEN = 20; // pixels of the sheet
-const STEP = 12; // of an arrow key
+const PEN = 20; // line width in pixels
+const STEP = 12; // pixels per press of an arrow key
 const READ_AFTER_MS = 60;
 const PAPER = "#fbfaf6";
 const INK = "#1c2733";
@@ -17,12 +17,12 @@ const labels = document.getElementById("draw-labels");
 const pen = sheet.getContext("2d");
 
 let strokes = []; // each a list of [x, y]
-let stroke = null; // that is being written
-let point = [sheet.width / 2, sheet.height / 2]; // of the keyboard's pen
+let stroke = null; // the current stroke
+let point = [sheet.width / 2, sheet.height / 2]; // position of the keyboard's pen
 let due = 0;
 let reading = false;
 
-// Hands cannot be drawn: what is written for such a task is read as digits.
+// Only paper tasks can be drawn. For other tasks, the drawing is recognized as digits.
 const task = () => (current()?.region === "paper" ? state.task : "digits");
 
 function paint(withPen = false) {
@@ -135,7 +135,7 @@ function showLabels() {
     const button = element("button", { textContent: label });
     button.addEventListener("click", telling(async () => {
       await ask("POST", `/v1/samples?${named(state.task, `label=${encodeURIComponent(label)}`)}`, await picture());
-      tell(`Kept as a sample of ${label}.`);
+      tell(`Saved as a sample of ${label}.`);
       await loadTasks();
     }));
     return button;

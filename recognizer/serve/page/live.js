@@ -1,4 +1,4 @@
-// The live picture: frames to the server one at a time, answers drawn over the picture.
+// The live picture: sends frames to the server one at a time, and draws the answers over the picture.
 
 import { tell } from "./api.js";
 import * as camera from "./camera.js";
@@ -14,14 +14,14 @@ const seen = document.getElementById("seen");
 const empty = document.getElementById("seen-empty");
 
 let socket = null;
-let waiting = null; // gets the answer to the frame that was sent
+let waiting = null; // resolves with the answer to the sent frame
 let running = false;
 let last = null; // the last answer
 let times = []; // milliseconds of the last answers
 
 const wanted = () => camera.isOn() && (state.tab === "live" || state.tab === "teach") && !document.hidden;
 
-// That another task has opened is seen; that its model could not be read is told.
+// A change of the task is visible anyway; only errors of its model need a message.
 const isRoutine = (line, answer) => line.endsWith("…") || line === answer.task || line.startsWith(`${answer.task}: model`);
 
 function connect() {
@@ -61,7 +61,7 @@ async function run() {
       if (answer?.regions) show(answer, performance.now() - sent);
       else if (answer?.problem) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     } catch {
-      figures.textContent = "The server does not answer; trying again …";
+      figures.textContent = "The server does not answer. Trying again …";
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
@@ -71,12 +71,12 @@ async function run() {
 }
 
 function show(answer, tookMs) {
-  if (last && answer && last.task === answer.task && last.model !== answer.model) tell(`A new model of ${answer.task} is in use.`);
+  if (last && answer && last.task === answer.task && last.model !== answer.model) tell(`A new model of ${answer.task} is now in use.`);
   last = answer;
   if (answer && answer.task !== state.task) {
     drawOver(overlay, null);
     reading.textContent = "";
-    figures.textContent = `opening ${state.task} …`;
+    figures.textContent = `Loading ${state.task} …`;
     return;
   }
   drawOver(overlay, answer, camera.isMirrored());
@@ -91,7 +91,7 @@ function show(answer, tookMs) {
   times = [...times.slice(-19), tookMs];
   const median = [...times].sort((a, b) => a - b)[times.length >> 1];
   const server = Object.values(answer.stages_ms).reduce((sum, ms) => sum + ms, 0);
-  figures.textContent = `${median.toFixed(0)} ms there and back, ${server.toFixed(0)} ms of it reading`;
+  figures.textContent = `${median.toFixed(0)} ms per frame, ${server.toFixed(0)} ms of it on the server`;
   figures.title = Object.entries(answer.stages_ms).map(([stage, ms]) => `${stage} ${ms.toFixed(1)} ms`).join(", ");
 }
 

@@ -1,4 +1,4 @@
-// The samples, and how the current model reads them: from a cell of the matrix to its pictures to their cure.
+// The samples and the confusion matrix of the current model. A cell shows its pictures, which can be relabelled or deleted.
 
 import { ask, element, named, tell, telling } from "./api.js";
 import { current, loadTasks, onChange, state } from "./state.js";
@@ -13,7 +13,7 @@ const title = document.getElementById("grid-title");
 const all = document.getElementById("grid-all");
 const more = document.getElementById("grid-more");
 
-let read = null; // what /v1/confusion said
+let read = null; // the response of /v1/confusion
 let chosen = null; // {label, readAs} of the open cell
 let shown = AT_ONCE;
 let asked = 0;
@@ -24,10 +24,10 @@ const load = telling(async () => {
     read = null;
     matrix.replaceChildren();
     grid.replaceChildren();
-    hint.textContent = "Reading the samples …";
+    hint.textContent = "Evaluating the samples …";
   }
   const said = await ask("GET", `/v1/confusion?${named(state.task)}`);
-  if (number !== asked) return; // another task has been chosen meanwhile
+  if (number !== asked) return; // the task was changed in the meantime
   read = said;
   show();
 });
@@ -36,14 +36,14 @@ const isChosen = (one) => !chosen || (one.label === chosen.label && one.read_as 
 
 function show() {
   if (!read) return;
-  if (!read.samples.some(isChosen)) chosen = null; // its last picture has gone elsewhere
+  if (!read.samples.some(isChosen)) chosen = null; // the cell is now empty
   const wrong = read.samples.filter((sample) => sample.label !== (sample.read_as ?? "nothing")).length;
-  const left = read.left_out ? ` The oldest ${read.left_out} are not among them.` : "";
+  const left = read.left_out ? ` The oldest ${read.left_out} samples are not included.` : "";
   hint.textContent = !read.samples.length
-    ? "There are no samples yet: record some on the Teach page."
+    ? "There are no samples yet. Record some on the Teach page."
     : !read.model
-      ? "There is no model yet: train one, and it reads them here."
-      : `${read.samples.length - wrong} of ${read.samples.length} as they are labelled. Each cell opens its pictures.${left}`;
+      ? "There is no model yet. Train one to see the confusion matrix."
+      : `${read.samples.length - wrong} of ${read.samples.length} are recognized correctly. Click a cell to see its pictures.${left}`;
   matrix.replaceChildren(...(read.samples.length && read.model ? [table()] : []));
   showGrid();
 }
@@ -51,8 +51,8 @@ function show() {
 function table() {
   const columns = [...read.labels, null];
   const most = Math.max(1, ...read.counts.flat());
-  const head = element("tr", {}, element("th", { className: "corner", textContent: "label ↓\nread as →" }),
-    ...columns.map((label) => element("th", { scope: "col", textContent: label ?? "–", title: label ?? "nothing known" })));
+  const head = element("tr", {}, element("th", { className: "corner", textContent: "label ↓\npredicted →" }),
+    ...columns.map((label) => element("th", { scope: "col", textContent: label ?? "–", title: label ?? "rejected" })));
   const rows = read.labels.map((label, row) => {
     const cells = columns.map((readAs, column) => cell(label, readAs, read.counts[row][column], most));
     return element("tr", {}, element("th", { scope: "row", textContent: label, title: label }), ...cells);
@@ -67,7 +67,7 @@ function cell(label, readAs, count, most) {
   if (!count) return made;
   const open = chosen?.label === label && chosen?.readAs === readAs;
   const button = element("button", { textContent: count });
-  button.setAttribute("aria-label", `${count} × ${label} read as ${readAs ?? "nothing known"}`);
+  button.setAttribute("aria-label", `${count} × ${label} predicted as ${readAs ?? "rejected"}`);
   button.setAttribute("aria-pressed", open);
   const strength = 0.2 + 0.5 * (count / most);
   made.style.background = `rgba(var(--${isRight(label, readAs) ? "good" : "bad"}), ${strength.toFixed(2)})`;
@@ -87,7 +87,7 @@ function showGrid() {
   if (!chosen) matching.sort((a, b) => mistakes(b) - mistakes(a));
   all.hidden = !chosen;
   title.textContent = chosen
-    ? `${matching.length} × ${chosen.label} read as ${chosen.readAs ?? "nothing known"}`
+    ? `${matching.length} × ${chosen.label} predicted as ${chosen.readAs ?? "rejected"}`
     : `All ${matching.length} samples`;
   grid.replaceChildren(...matching.slice(0, shown).map((one) => card(one, mistakes(one))));
   more.hidden = matching.length <= shown;
@@ -96,7 +96,7 @@ function showGrid() {
 function card(one, mistake) {
   const picture = element("img", { src: `/v1/samples/${one.id}/picture?side=160`, alt: `a sample of ${one.label}`, loading: "lazy" });
   const words = element("figcaption", { className: "is" }, element("b", { textContent: one.label }));
-  if (mistake) words.append(" ", element("span", { textContent: `read as ${one.read_as ?? "nothing known"}` }));
+  if (mistake) words.append(" ", element("span", { textContent: `predicted as ${one.read_as ?? "rejected"}` }));
   const choice = element("select", { title: "Give it another label" },
     element("option", { value: "", textContent: "Relabel" }),
     ...read.labels.filter((label) => label !== one.label).map((label) => element("option", { value: label, textContent: label })));
@@ -120,7 +120,7 @@ const relabel = telling(async (one, label) => {
   count(one, -1);
   one.label = label;
   count(one, 1);
-  tell(`Now ${label}. Train again to learn from it.`);
+  tell(`Relabelled as ${label}. Train again to use it.`);
   show();
   await loadTasks();
 });
@@ -129,7 +129,7 @@ const remove = telling(async (one) => {
   await ask("DELETE", `/v1/samples/${one.id}`);
   count(one, -1);
   read.samples = read.samples.filter((other) => other !== one);
-  tell("Deleted. Train again to forget it.");
+  tell("Deleted. Train again to apply it.");
   show();
   await loadTasks();
 });

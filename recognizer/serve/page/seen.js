@@ -1,14 +1,14 @@
-// Draws what was seen: boxes over the picture, and a card for what is known.
+// Draws results: boxes over the picture, and a card for each labelled region.
 
 import { element, percent } from "./api.js";
 
 const SHOWN = 6; // cards
-const SMALL = 12; // pictures of what has no card
+const SMALL = 12; // small pictures of regions without a card
 const KNOWN = "#37d694";
 const UNKNOWN = "#aeb6bf";
 const BONES = [[0, 1, 2, 3, 4], [0, 5, 6, 7, 8], [5, 9, 10, 11, 12], [9, 13, 14, 15, 16], [13, 17, 18, 19, 20], [0, 17]];
 
-// `answer` as the server gives it, or null to wipe; `mirrored` where the picture below is.
+// `answer`: the server's response, or null to clear. `mirrored`: whether the picture is mirrored.
 export function drawOver(canvas, answer, mirrored) {
   const ratio = window.devicePixelRatio || 1;
   const width = Math.round(canvas.clientWidth * ratio);
@@ -71,7 +71,7 @@ function drawGuide(pen, guide, x, y, ratio) {
   pen.restore();
 }
 
-// A card for each region that is known, small pictures of the others; all are reused, as they change many times a second.
+// A card for each labelled region, small pictures for the others. Elements are reused because they change many times a second.
 export function showCards(list, regions) {
   const known = regions.filter((region) => region.label !== null);
   const cards = known.length ? known.slice(0, SHOWN) : regions.slice(0, 1);
@@ -80,7 +80,7 @@ export function showCards(list, regions) {
   let rest = list.querySelector(".rest");
   rest ??= list.appendChild(element("div", { className: "rest" }, element("p"), element("div")));
   rest.hidden = !others.length;
-  rest.firstChild.textContent = known.length > SHOWN ? `and ${others.length} more` : "Not known";
+  rest.firstChild.textContent = known.length > SHOWN ? `and ${others.length} more` : "Rejected";
   reuse(rest.lastChild, "img", others.slice(0, SMALL), () => element("img", { width: 44, height: 44 }), fillSmall);
 }
 
@@ -92,7 +92,7 @@ function reuse(list, kind, values, make, fillOne) {
 
 function fillSmall(image, region) {
   if (region.image && image.getAttribute("src") !== region.image) image.src = region.image;
-  image.alt = region.label ?? "nothing I know";
+  image.alt = region.label ?? "not recognized";
   image.title = region.top.map(([label, share]) => `${label} ${percent(share)}`).join(", ");
 }
 
@@ -103,7 +103,7 @@ function card() {
     element("span", { className: "share" }),
   ]);
   return element("article", { className: "thing" },
-    element("img", { alt: "what the network saw", width: 84, height: 84 }),
+    element("img", { alt: "input of the model", width: 84, height: 84 }),
     element("div", {}, element("p", { className: "name" }), element("div", { className: "shares" }, ...rows)));
 }
 
@@ -111,7 +111,7 @@ function fill(made, region) {
   made.classList.toggle("unknown", region.label === null);
   const image = made.querySelector("img");
   if (region.image && image.getAttribute("src") !== region.image) image.src = region.image;
-  made.querySelector(".name").textContent = region.label ?? "nothing I know";
+  made.querySelector(".name").textContent = region.label ?? "not recognized";
   const cells = made.querySelector(".shares").children;
   for (let row = 0; row < 3; row += 1) {
     const [label, share] = region.top[row] ?? ["", null];

@@ -1,4 +1,4 @@
-// The task that is chosen, the tasks that there are, and who wants to know when that changes.
+// The page's state: tasks, current task, current tab, and change events.
 
 import { ask } from "./api.js";
 
@@ -26,7 +26,7 @@ export function open(tab) {
   changed("tab");
 }
 
-// The key of each label, as in the window: its own character where all have one, else numbers; "nothing" has - or 0.
+// The key of each label, as in the window: its own character if all labels have one, else digits; "nothing" has - or 0.
 export function labelKeys(labels) {
   const words = labels.filter((label) => label !== NOTHING);
   const own = words.every((label) => /^[0-9A-Za-z]$/.test(label)) && new Set(words.map((w) => w.toUpperCase())).size === words.length;

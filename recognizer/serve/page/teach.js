@@ -1,4 +1,4 @@
-// Recording: while a label's button or key is held, pictures of it are kept, up to ten a second.
+// Recording: while a label's button or key is held, samples are recorded, up to ten a second.
 
 import { ask, element, named, tell, telling } from "./api.js";
 import * as camera from "./camera.js";
@@ -16,7 +16,7 @@ const form = document.getElementById("new-task-form");
 
 const session = `web-${new Date().toISOString().replace(/\D/g, "").slice(0, 14)}-${Math.random().toString(36).slice(2, 6)}`;
 let held = null; // the label that is being recorded
-let burst = []; // ids of what was recorded last
+let burst = []; // ids of the last recorded samples
 let keys = new Map();
 
 function show() {
@@ -98,7 +98,7 @@ function count(home, label, kept) {
   home.samples[label] = (home.samples[label] ?? 0) + 1;
   const shown = buttonOf(label)?.querySelector(".count");
   if (shown) shown.textContent = home.samples[label];
-  const minded = [kept.blurred && "it is blurred: hold it still", kept.seen_before && "much the same as before: move it a little"];
+  const minded = [kept.blurred && "it is blurred: hold it still", kept.seen_before && "similar to earlier samples: move it a little"];
   hint.textContent = minded.filter(Boolean).join("; ");
 }
 
@@ -111,7 +111,7 @@ takeBack.addEventListener("click", telling(async () => {
   const gone = burst.splice(0);
   takeBack.disabled = true;
   for (const id of gone) await ask("DELETE", `/v1/samples/${id}`);
-  tell(`Took back ${gone.length}.`);
+  tell(`Deleted the last ${gone.length} samples.`);
   await loadTasks();
 }));
 

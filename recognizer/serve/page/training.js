@@ -1,11 +1,11 @@
-// The Train button with its progress, and what came of it. It stands on more than one page and shows the same.
+// The Train button with progress and result. It is on several tabs and shows the same state on all.
 
 import { ask, element, percent, telling } from "./api.js";
 import { current, loadTasks, onChange, state } from "./state.js";
 
 const POLL_MS = 300;
 const places = [];
-const jobs = new Map(); // the last job of each task, as the server told it
+const jobs = new Map(); // the last job of each task, as the server returned it
 const ends = [];
 
 export const onTrained = (then) => ends.push(then);
@@ -69,25 +69,25 @@ function show() {
 
 function outcome(job) {
   const line = (words) => element("p", { className: "verdict", textContent: words });
-  if (job.undone) return [line(`Back to the model before, ${job.undone}.`)];
-  if (job.state === "cancelled") return [line("Cancelled: nothing has changed.")];
+  if (job.undone) return [line("The previous model is in use again.")];
+  if (job.state === "cancelled") return [line("Training was cancelled. Nothing has changed.")];
   if (job.state === "failed") return [line(job.error)];
   const { published, before, after, per_label: labels, why, confused } = job.result;
-  const parts = [line(published ? "Trained, and in use from now on." : `Not published: ${why}.`)];
+  const parts = [line(published ? "Trained. The new model is in use." : `The new model is not in use: ${why}.`)];
   const rows = [];
-  if (after?.accuracy !== null && after !== undefined) rows.push(["samples held back", before?.accuracy, after.accuracy]);
-  if (after?.known !== null && after?.known !== undefined) rows.push(["known before", before?.known, after.known]);
+  if (after?.accuracy !== null && after !== undefined) rows.push(["held-out samples", before?.accuracy, after.accuracy]);
+  if (after?.known !== null && after?.known !== undefined) rows.push(["earlier labels", before?.known, after.known]);
   for (const [label, { of, before: was, after: is }] of Object.entries(labels ?? {})) {
     if (of) rows.push([label, before?.accuracy == null ? null : was / of, is / of]);
   }
   if (rows.length) {
     const cells = (tag, words) => element("tr", {}, ...words.map((word) => element(tag, { textContent: word })));
     parts.push(element("table", {},
-      element("thead", {}, cells("th", ["read right", "before", "after"])),
+      element("thead", {}, cells("th", ["accuracy", "before", "after"])),
       element("tbody", {}, ...rows.map(([name, was, is]) => cells("td", [name, percent(was), percent(is)])))));
   } else if (published && why) parts.push(element("p", { className: "hint", textContent: `${why}.` }));
   if (confused?.length) {
-    const words = confused.slice(0, 3).map(([said, meant, count]) => `${count} × ${meant} read as ${said}`).join(", ");
+    const words = confused.slice(0, 3).map(([said, meant, count]) => `${count} × ${meant} predicted as ${said}`).join(", ");
     parts.push(element("p", { className: "hint", textContent: words }));
   }
   return parts;

@@ -1,1 +1,1 @@
-"""The paths of the HTTP API."""
+"""The routes of the HTTP API."""

@@ -1,4 +1,4 @@
-"""The page, the way in with a token, and what watches the server asks."""
+"""Routes of the browser page, of login with a token, and of monitoring."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def page() -> Response:
 
 @router.get("/enter", include_in_schema=False)
 def enter(state: State, request: Request, token: str = "") -> Response:
-    """The address that `serve` prints: it remembers the token in a cookie."""
+    """Log in with the URL that `serve` prints. The token is stored in a cookie."""
     return _log_in(state, request, token, "The terminal that runs the server shows the token.")
 
 
@@ -52,13 +52,13 @@ def _log_in(state: State, request: Request, given: str, message: str) -> Respons
 
 @router.get("/healthz", tags=["watching"])
 def healthz() -> Health:
-    """The server answers. It needs no model and no token."""
+    """Health check. Needs no model and no token."""
     return Health()
 
 
 @router.get("/metrics", tags=["watching"], response_class=PlainTextResponse)
 def metrics(state: State) -> Response:
-    """Counts and times in Prometheus' text format."""
+    """Metrics in the text format of Prometheus."""
     state.metrics.streams.set(state.pool.streams)
     state.metrics.waiting.set(state.pool.waiting)
     state.metrics.jobs.set(sum(job.state == "running" for job in state.jobs.all()))

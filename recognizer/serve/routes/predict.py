@@ -1,4 +1,4 @@
-"""POST /v1/predict: what a picture shows."""
+"""POST /v1/predict: recognizes a picture."""
 
 from typing import Annotated
 
@@ -17,9 +17,9 @@ async def predict(
     state: State,
     picture: Picture,
     task: KnownTask,
-    images: Annotated[bool, Query(description="with what the network saw of each region")] = False,
+    images: Annotated[bool, Query(description="add the model's input image of each region")] = False,
 ) -> PredictResponse:
-    """What a picture shows: any number of regions, in reading order. The picture is the body, or the file of a form."""
+    """Detect and classify the regions of a picture, in reading order. The picture is the body, or the file of a form."""
     answer = await state.pool.call(Worker.predict, picture, task, images)
     state.metrics.observe_stages(answer["stages_ms"])
     return PredictResponse.model_validate(answer)

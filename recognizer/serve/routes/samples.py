@@ -1,4 +1,4 @@
-"""Samples: recorded, listed, shown, relabelled, deleted, and read again by the current model."""
+"""Routes of samples: record, list, show, relabel, delete, and evaluate with the current model."""
 
 from typing import Annotated, Any
 
@@ -26,20 +26,20 @@ from recognizer.serve.workers.worker import Worker
 
 router = APIRouter(tags=["samples"])
 
-PAGE_LIMIT = 500  # samples of one answer
-CONFUSION_LIMIT = 2000  # samples that are read again, the newest: ten seconds of one core
-PREDICT_BATCH = 8  # between them, others have their turn
-SIDE_RANGE = (16, 512)  # pixels of a picture that is asked for smaller
+PAGE_LIMIT = 500  # samples in one response
+CONFUSION_LIMIT = 2000  # newest samples that are evaluated: ten seconds on one core
+PREDICT_BATCH = 8  # samples per call to a worker; other requests run between calls
+SIDE_RANGE = (16, 512)  # pixels, allowed sides of a thumbnail
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "The picture"}}
 
-PathSampleId = Annotated[SampleId, Path(description="as GET /v1/samples tells it")]
+PathSampleId = Annotated[SampleId, Path(description="an id that GET /v1/samples lists")]
 
 
 @router.post("/v1/samples", status_code=201, openapi_extra=PICTURE_BODY)
 async def add(
     state: State, picture: Picture, task: KnownTask, label: Label, session: SessionName | None = None
 ) -> AddedSampleInfo:
-    """Record what the picture shows: the largest region that is found in it, the nearer to the middle the better."""
+    """Record a sample: the region of the picture that is large and near the centre."""
     fields = (picture, task, label, session or state.session, "browser" if session else "http")
     sample, hints = await state.pool.call(Worker.add_sample, *fields)
     return AddedSampleInfo(**_sample_info(sample).model_dump(), **hints)
@@ -53,7 +53,7 @@ def samples(
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
     limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = 100,
 ) -> SamplePage:
-    """A task's samples, the newest first."""
+    """The samples of a task, newest first."""
     found = state.sample_index.all(task, label)[::-1]
     return SamplePage(total=len(found), samples=[_sample_info(sample) for sample in found[offset : offset + limit]])
 
@@ -68,7 +68,7 @@ def sample(state: State, sample_id: PathSampleId) -> SampleInfo:
 def picture(
     state: State, sample_id: PathSampleId, side: Annotated[int | None, Query(ge=SIDE_RANGE[0], le=SIDE_RANGE[1])] = None
 ) -> Response:
-    """Its picture; with `side`, no larger than that many pixels."""
+    """The picture of a sample. `side` limits its larger side, in pixels."""
     picture_bgr = state.sample_index.store.picture(state.sample_index.get(sample_id))
     _, png = cv2.imencode(".png", picture_bgr if side is None else _shrunk(picture_bgr, side))
     return Response(png.tobytes(), media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
@@ -76,20 +76,20 @@ def picture(
 
 @router.patch("/v1/samples/{sample_id}")
 def relabel(state: State, sample_id: PathSampleId, request: RelabelRequest) -> SampleInfo:
-    """Give it another label of its task."""
+    """Give the sample another label of its task."""
     state.sample_index.store.relabel([state.sample_index.get(sample_id)], request.label)
     return _sample_info(state.sample_index.get(sample_id))
 
 
 @router.delete("/v1/samples/{sample_id}", status_code=204)
 def delete(state: State, sample_id: PathSampleId) -> None:
-    """Remove it."""
+    """Delete the sample."""
     state.sample_index.store.delete([state.sample_index.get(sample_id)])
 
 
 @router.get("/v1/confusion")
 async def confusion(state: State, task: KnownTask) -> Confusion:
-    """How the current model reads the task's samples, as a matrix and one by one."""
+    """The confusion matrix of the current model on the task's samples, and each prediction."""
     everything = await run_in_threadpool(state.sample_index.all, task)
     chosen = everything[-CONFUSION_LIMIT:]
     model = state.current(task)
@@ -115,7 +115,7 @@ async def confusion(state: State, task: KnownTask) -> Confusion:
 
 
 async def _predictions(state: AppState, task: str, model: str, samples: list[Sample]) -> list[CachedPrediction]:
-    """Label and confidence of each sample; those that were read before by this model are not read again."""
+    """Label and confidence of each sample. Predictions of the same model are cached."""
     missing = []
     for one in samples:
         try:

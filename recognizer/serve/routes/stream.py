@@ -1,4 +1,4 @@
-"""WS /v1/stream: pictures in, what they show out."""
+"""WS /v1/stream: recognizes a stream of pictures."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ POLICY_VIOLATION, TOO_BIG, TRY_LATER = 1008, 1009, 1013
 
 
 class LatestFrame:
-    """The one frame that waits: another one takes its place. Frames are counted from 0 as they come."""
+    """A queue of length one: a new frame replaces the waiting one. Frames are numbered from 0 in the order of arrival."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -37,7 +37,7 @@ class LatestFrame:
         self._arrived.set()
 
     async def take(self) -> tuple[int, bytes, float]:
-        """Number, bytes and time of arrival of the newest frame, as soon as there is one."""
+        """Wait for a frame. Return its number, bytes and time of arrival."""
         await self._arrived.wait()
         self._arrived.clear()
         assert self._frame is not None
@@ -46,7 +46,7 @@ class LatestFrame:
 
 
 class StreamClient:
-    """One open stream: what it shows, and the frame that waits."""
+    """One open stream: its task, and the frame that waits."""
 
     def __init__(self, socket: WebSocket, state: AppState, task: str) -> None:
         self.socket = socket
@@ -55,7 +55,7 @@ class StreamClient:
         self.latest = LatestFrame(state.metrics)
 
     async def receive(self) -> None:
-        """Take in frames, and wishes for another task, until the client leaves."""
+        """Receive frames and changes of the task until the client disconnects."""
         while (message := await self.socket.receive())["type"] == "websocket.receive":
             data, text = message.get("bytes"), message.get("text")
             if data is not None:
@@ -70,7 +70,7 @@ class StreamClient:
                     await self._send_json({"problem": problem.body})
 
     async def answer(self) -> None:
-        """Answer the newest frame, again and again. Where a client reads slowly, sending waits for it."""
+        """Answer the latest frame in a loop. A slow client delays the loop (back pressure)."""
         began_s = time.perf_counter()
         async with self.state.pool.stream() as worker:
             while True:
@@ -92,9 +92,9 @@ class StreamClient:
 
 @router.websocket("/v1/stream")
 async def stream(socket: WebSocket, task: str = "digits") -> None:
-    """JPEG, PNG or WebP frames in, one JSON object for each answered frame out; {"task": "rps"} goes to another task.
+    """Receive JPEG, PNG or WebP frames and send a JSON object for each answered one. {"task": "rps"} changes the task.
 
-    An answer names its frame by number, counted from 0 as they were sent; frames that a newer one overtook get none.
+    An answer contains the number of its frame, from 0. A frame that a newer one replaced gets no answer.
     """
     state: AppState = socket.app.state.app_state
     await socket.accept()
@@ -120,19 +120,21 @@ async def stream(socket: WebSocket, task: str = "digits") -> None:
 
 
 def _is_disconnect(error: BaseException) -> bool:
-    """Whether it says no more than that the client has left while it was being answered."""
+    """Whether the error only means that the client disconnected during an answer."""
     from starlette.websockets import WebSocketDisconnect
 
     return isinstance(error, WebSocketDisconnect | RuntimeError)
 
 
 def _requested_task(text: str) -> str:
-    """The task in {"task": …}. Raises Problem."""
+    """The task in {"task": …}. Raises Problem (422)."""
     try:
         message = json.loads(text)
     except ValueError:
         message = None
     task = message.get("task") if isinstance(message, dict) else None
     if not isinstance(task, str):
-        raise Problem(422, "This is no wish", text[:80], 'Send frames as binary messages, or {"task": "digits"}.')
+        raise Problem(
+            422, "The text message is not valid", text[:80], 'Send frames as binary messages, or {"task": "digits"}.'
+        )
     return task

@@ -1,4 +1,4 @@
-"""Tasks, and the versions of their models."""
+"""Routes of tasks and model versions."""
 
 import contextlib
 from typing import Any
@@ -18,25 +18,25 @@ router = APIRouter(tags=["tasks and models"])
 
 @router.get("/v1/tasks")
 def tasks(state: State) -> list[TaskInfo]:
-    """All tasks: those that come with the program, then one's own."""
+    """All tasks: shipped ones first, then the user's."""
     own = {task.name: task for task in state.sample_index.store.tasks()}
     return [_task_info(state, name, own.get(name)) for name in task_names(state.models, state.sample_index.store)]
 
 
 @router.post("/v1/tasks", status_code=201)
 def new_task(state: State, request: NewTaskRequest) -> TaskInfo:
-    """A task of one's own, ready for samples."""
+    """Create a task."""
     names = task_names(state.models, state.sample_index.store)
     taken = next((name for name in names if name.casefold() == request.name.casefold()), None)
     if taken is not None:
-        raise Problem(409, "There is such a task already", f"{taken!a}", "Choose another name, or record into it.")
+        raise Problem(409, "The task exists already", f"{taken!a}", "Choose another name, or record into it.")
     task = state.sample_index.store.create_task(request.name, request.region, request.labels)
     return _task_info(state, task.name, task)
 
 
 @router.post("/v1/tasks/{task}/labels")
 def add_labels_to_task(state: State, task: KnownTask, request: AddLabelsRequest) -> TaskInfo:
-    """Further labels for a task; those that it has already stay as they are."""
+    """Add labels to a task. Labels that it has already are ignored."""
     store = state.sample_index.store
     home = task_to_record(store, state.models, task)
     return _task_info(state, task, store.add_labels(home.name, request.labels))
@@ -44,7 +44,7 @@ def add_labels_to_task(state: State, task: KnownTask, request: AddLabelsRequest)
 
 @router.get("/v1/models/{task}")
 def model(state: State, task: KnownTask) -> ModelInfo:
-    """The versions of a task's model with their cards, the newest first."""
+    """The model versions of a task with their cards, newest first."""
     if (current := state.current(task)) is None:
         raise _no_model(task)
     names = reversed(state.models.versions(task))
@@ -56,7 +56,7 @@ def model(state: State, task: KnownTask) -> ModelInfo:
 
 @router.post("/v1/models/{task}/rollback")
 def rollback(state: State, task: KnownTask) -> VersionName:
-    """Back to the version before; running streams follow."""
+    """Go back to the previous version. Running streams use it at once."""
     if state.current(task) is None:
         raise _no_model(task)
     try:
@@ -82,9 +82,9 @@ def _card(state: AppState, task: str, version: str) -> registry_card.ModelCard |
 
 
 def _task_info(state: AppState, name: str, own: Task | None) -> TaskInfo:
-    """What there is of a task: its labels are those of its samples, then those that only its model knows."""
+    """Describe a task. Its labels are those of its samples, then those that only its model has."""
     version, card = None, None
-    with contextlib.suppress(RecognizerError):  # a shipped task whose model is not there is a task still
+    with contextlib.suppress(RecognizerError):  # a shipped task may lack its model
         version = state.current(name)
     if version is not None:
         card = _card(state, name, version)

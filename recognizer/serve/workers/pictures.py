@@ -1,4 +1,4 @@
-"""Pictures that strangers send: judged by their first bytes, and decoded only where that is cheap and safe."""
+"""Decodes untrusted pictures. The header is validated first, so that decoding is cheap and safe."""
 
 import io
 import re
@@ -12,42 +12,42 @@ from recognizer.sources.decoding import decode_image
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 PIXELS_LIMIT = 7680 * 4320  # an 8K frame: 100 MB decoded
-SCANS_LIMIT = 100  # of a progressive JPEG, each of which goes over the whole picture; cameras write about ten
+SCANS_LIMIT = 100  # of a progressive JPEG: decoding time grows with each scan; cameras write about ten
 REMEDY = "Send a JPEG, PNG or WebP picture."
-_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # neither a stuffed 00 nor a restart, which are within a scan
-_ALONE = (0x01, 0xD8)  # markers that nothing follows
+_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # not a stuffed 00 or a restart marker, which occur inside a scan
+_ALONE = (0x01, 0xD8)  # markers without a segment
 _END, _SCAN = 0xD9, 0xDA
 
 
 def decode_picture(data: bytes) -> np.ndarray:
-    """The picture as (H, W, 3) uint8 BGR. Raises Problem for what is none, is cut off, or would be enormous."""
+    """Decode a picture to (h, w, 3) uint8 BGR. Raises Problem if it is no picture, truncated or too large."""
     width, height = picture_size(data)
     if width * height > PIXELS_LIMIT:
         raise _too_many_pixels(f"{width}x{height}, {width * height / 1e6:.0f} megapixels")
     if data.startswith(b"\xff\xd8"):
         _check_jpeg(data)
     elif data.startswith(b"\x89PNG") and not is_complete_png(data):
-        raise _damaged("a PNG that is cut off or damaged")
+        raise _damaged("a truncated or damaged PNG")
     return decode_image(np.frombuffer(data, np.uint8), "The picture")
 
 
 def picture_size(data: bytes) -> tuple[int, int]:
-    """Width and height as the header says. Raises Problem where there is no picture of a known kind."""
+    """Width and height in the header, pixels. Raises Problem if the format is not supported."""
     from PIL import Image
 
     if not data:
         raise Problem(422, "There is no picture", "an empty body", REMEDY)
     try:
         with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
-            warnings.filterwarnings("ignore", category=UserWarning)  # what it says of odd JPEG files
+            warnings.filterwarnings("ignore", category=UserWarning)  # Pillow warns about unusual JPEG files
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 return image.size
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise _too_many_pixels("more than 89 megapixels") from error
     except Image.UnidentifiedImageError as error:
-        raise Problem(415, "This is not a picture of a known kind", _format_of(data), REMEDY) from error
-    except Exception as error:  # Pillow's readers raise what their parts raise: struct.error, zlib.error, ValueError …
-        raise _damaged(f"a header that makes no sense ({error})") from error
+        raise Problem(415, "This picture format is not supported", _format_of(data), REMEDY) from error
+    except Exception as error:  # Pillow's decoders raise many types: struct.error, zlib.error, ValueError …
+        raise _damaged(f"an invalid header ({error})") from error
 
 
 def _format_of(data: bytes) -> str:
@@ -63,7 +63,7 @@ def _format_of(data: bytes) -> str:
 
 
 def _check_jpeg(data: bytes) -> None:
-    """Raise Problem for a JPEG file that does not go on to its end, of which OpenCV would show a part."""
+    """Raise Problem for a truncated JPEG file, which OpenCV would decode in part."""
     position, scans = 2, 0
     while (marker := _MARKER.search(data, position)) is not None:
         code = marker[1][0]
@@ -75,11 +75,11 @@ def _check_jpeg(data: bytes) -> None:
         scans += code == _SCAN
         if scans > SCANS_LIMIT:
             raise _damaged(f"a JPEG of more than {SCANS_LIMIT} scans")
-    raise _damaged("a JPEG that is cut off")
+    raise _damaged("a truncated JPEG")
 
 
 def _damaged(found: str) -> Problem:
-    return Problem(422, "The picture is damaged", found, "Send it again, whole.")
+    return Problem(422, "The picture is damaged", found, "Send the complete file again.")
 
 
 def _too_many_pixels(found: str) -> Problem:

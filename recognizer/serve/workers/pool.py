@@ -1,4 +1,4 @@
-"""The processes that read pictures, and whose turn it is."""
+"""The worker pool: processes that recognize pictures, each with a queue."""
 
 import asyncio
 import contextlib
@@ -17,25 +17,25 @@ from recognizer.samples.store import Samples
 from recognizer.serve.problems import Problem
 from recognizer.serve.workers.worker import Args, Result, Worker, run_in_worker, start_worker
 
-QUEUE_LIMIT = 128  # pictures in line: with 20 ms each, the last one waits for two and a half seconds
-STREAMS_LIMIT = 40  # those of hands hold 80 MB each
+QUEUE_LIMIT = 128  # pictures in all queues: at 20 ms each, the last one waits for 2.5 s
+STREAMS_LIMIT = 40  # a stream of hands needs 80 MB
 WARM_TASK = "digits"
 
 
 @dataclass
 class WorkerProcess:
-    """A process with its line: first come, first served."""
+    """A worker process with a first-in, first-out queue."""
 
     executor: Executor
-    waiting: int = 0  # calls, the one in work among them
+    waiting: int = 0  # calls in the queue, including the running one
     streams: int = 0
 
 
 class WorkerPool:
-    """Hands each picture to the process with the shortest line, and the frames of a stream to always the same one.
+    """Sends each picture to the worker with the shortest queue, and all frames of a stream to the same worker.
 
-    A client has one picture in line at a time: a connection waits for its answer, and of a stream only the newest frame
-    waits. So that first come, first served, is to take turns.
+    A client has at most one picture in the queue: a connection waits for its answer, and only the latest frame of a stream
+    waits. So first in, first out is fair to all clients.
     """
 
     def __init__(self, models: ModelStore, samples: Samples, workers: int) -> None:
@@ -52,17 +52,17 @@ class WorkerPool:
         return sum(process.streams for process in self._processes)
 
     def warm(self) -> None:
-        """Begin to open what is asked for first, without waiting for it."""
+        """Load the default task's model in all workers, without waiting for it."""
         for process in self._processes:
             process.executor.submit(run_in_worker, Worker.warm, WARM_TASK)
 
     async def call(self, call: Callable[[Worker, *Args], Result], *args: *Args) -> Result:
-        """The answer of a method of Desk from the process with the shortest line. Raises Problem where all are long."""
+        """Call a method of Worker in the process with the shortest queue. Raises Problem (429) if the queues are full."""
         return await self._call(min(self._processes, key=lambda process: process.waiting), call, *args)
 
     @asynccontextmanager
     async def stream(self) -> AsyncIterator["WorkerStream"]:
-        """A stream of one client, on the process with the fewest. Raises Problem where there are too many."""
+        """Open a stream in the process with the fewest streams. Raises Problem (429) if there are too many."""
         if self.streams >= STREAMS_LIMIT:
             raise Problem(
                 429, "The server is busy", f"{self.streams} streams", "Close another page, or try again later."
@@ -74,12 +74,14 @@ class WorkerPool:
             yield WorkerStream(self, process, name)
         finally:
             process.streams -= 1
-            with contextlib.suppress(Problem, RuntimeError):  # gone with its process, or with the server
+            with contextlib.suppress(Problem, RuntimeError):  # the process or the server has ended
                 await asyncio.shield(self._call(process, Worker.close_stream, name))
 
     async def _call(self, process: WorkerProcess, call: Callable[[Worker, *Args], Result], *args: *Args) -> Result:
         if self.waiting >= QUEUE_LIMIT:
-            raise Problem(429, "The server is busy", f"{self.waiting} pictures in line", "Send it again in a second.")
+            raise Problem(
+                429, "The server is busy", f"{self.waiting} pictures in the queue", "Send it again in a second."
+            )
         process.waiting += 1
         executor = process.executor
         try:
@@ -89,9 +91,9 @@ class WorkerPool:
                 process.executor = self._start(len(self._processes))
             raise Problem(
                 503,
-                "The picture was not read",
-                "the process that read it has ended",
-                "Send it again; another one reads it.",
+                "The picture was not processed",
+                "its worker process has ended",
+                "Send it again; a new worker processes it.",
             ) from error
         finally:
             process.waiting -= 1
@@ -103,7 +105,7 @@ class WorkerPool:
         )
 
     def close(self) -> None:
-        """Wait for what is being read or written, and end the processes."""
+        """Wait for running calls, and end the processes."""
         for process in self._processes:
             with contextlib.suppress(BrokenProcessPool):
                 process.executor.submit(run_in_worker, Worker.close)
@@ -112,12 +114,12 @@ class WorkerPool:
 
 @dataclass(frozen=True)
 class WorkerStream:
-    """One client's stream."""
+    """The stream of one client in its worker process."""
 
     pool: WorkerPool
     process: WorkerProcess
     name: str
 
     async def step(self, task: str, data: bytes, time_s: float) -> dict[str, Any]:
-        """What the frame shows."""
+        """Recognize a frame. Return the response as JSON."""
         return await self.pool._call(self.process, Worker.step, self.name, task, data, time_s)

@@ -1,4 +1,4 @@
-"""What a process that reads pictures does: one call at a time, since neither LiteRT nor MediaPipe can do two at once."""
+"""Code of a worker process. It runs one call at a time, because LiteRT and MediaPipe are not thread-safe."""
 
 import base64
 import os
@@ -33,13 +33,13 @@ from recognizer.values import Frame, Observation, Prediction, as_json
 Args = TypeVarTuple("Args")
 Result = TypeVar("Result")
 
-TASKS_OPEN = 6  # pipelines for single pictures; those of hands hold 100 MB each
-SESSIONS_LIMIT = 20  # whose last samples are kept in mind, for the hint that another one shows nothing new
+TASKS_OPEN = 6  # pipelines for single pictures; a pipeline of hands needs 100 MB
+SESSIONS_LIMIT = 20  # sessions whose last thumbnails are stored to detect near-duplicates
 
 
 @dataclass
 class Stream:
-    """One client's frames: their own pipeline, since a smoother and MediaPipe follow what moves from frame to frame."""
+    """The stream of one client. It has its own pipeline, because smoothing and MediaPipe track over frames."""
 
     live: LivePipeline
     notices: list[str] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Stream:
 
 
 class Worker:
-    """Reads pictures that come as bytes and answers with what can be told as JSON. Raises Problem and RecognizerError."""
+    """Recognizes encoded pictures and returns JSON objects. All methods may raise Problem and RecognizerError."""
 
     def __init__(self, models: ModelStore, samples: Samples) -> None:
         self._models = models
@@ -57,17 +57,17 @@ class Worker:
         self._recent: OrderedDict[str, deque[np.ndarray]] = OrderedDict()
 
     def warm(self, task: str) -> None:
-        """Open a task before anybody asks."""
+        """Load a task's model in advance."""
         self._pipeline(task).step(Frame(np.zeros((480, 640, 3), np.uint8), 0, 0.0, "warm-up"))
 
     def predict(self, data: bytes, task: str, images: bool) -> dict[str, Any]:
-        """What one picture shows; with `images`, what the network saw of each region."""
+        """Recognize one picture. With `images`, add the model's input image of each region."""
         pipeline = self._pipeline(task)
         observation, decode_ms = self._observe(pipeline, data)
         return _answer(observation, pipeline.folder, decode_ms, images=images)
 
     def step(self, stream: str, task: str, data: bytes, time_s: float) -> dict[str, Any]:
-        """What one frame of a stream shows. The stream is opened with its first frame; another task opens beside it."""
+        """Recognize one frame. The first frame opens the stream. A new task loads in the background."""
         began_s = time.perf_counter()
         frame_bgr = decode_picture(data)
         decode_ms = 1000 * (time.perf_counter() - began_s)
@@ -87,7 +87,7 @@ class Worker:
     def add_sample(
         self, data: bytes, task: str, label: str, session: str, source: str
     ) -> tuple[Sample, dict[str, Any]]:
-        """Store what is being held to the camera in the picture, and what to mind about it."""
+        """Store the region that the picture shows. Return the sample, and whether it is blurred or a near-duplicate."""
         stored_task = task_to_record(self._samples, self._models, task)
         observation, _ = self._observe(self._pipeline(task), data)
         region = main_region(observation)
@@ -103,7 +103,7 @@ class Worker:
         }
 
     def predict_samples(self, task: str, samples: Sequence[Sample]) -> list[tuple[str | None, float] | None]:
-        """Label and confidence that the current model gives to each sample; None where nothing is found in it."""
+        """Label and confidence of the current model for each sample; None if nothing is detected in it."""
         pipeline = self._pipeline(task)
         predictions: list[tuple[str | None, float] | None] = []
         for sample in samples:
@@ -122,14 +122,14 @@ class Worker:
             self._pipelines.popitem()[1].close()
 
     def _observe(self, pipeline: Pipeline, data: bytes) -> tuple[Observation, float]:
-        """What a single picture shows, and the milliseconds of its decoding."""
+        """Recognize a single picture. Return the observation and the decoding time in milliseconds."""
         began_s = time.perf_counter()
         frame = Frame(decode_picture(data), 0, 0.0, "picture")
         decode_ms = 1000 * (time.perf_counter() - began_s)
         return pipeline.step(frame), decode_ms
 
     def _pipeline(self, task: str) -> Pipeline:
-        """The pipeline for single pictures with the task's current version, opened anew where that has changed."""
+        """The pipeline for single pictures of a task. Reopened when the task's current version has changed."""
         cached = self._pipelines.get(task)
         if cached is not None:
             untaught = is_untaught(task, self._models, self._samples)
@@ -193,7 +193,7 @@ _worker: Worker | None = None  # of this process
 
 
 def start_worker(models_folder: Path, samples_folder: Path, threads: int) -> None:
-    """Begin a process of pictures. It is the parent that Ctrl-C stops, and without it the process ends."""
+    """Initialize a worker process. It ignores Ctrl-C, which the parent handles, and exits when the parent does."""
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
@@ -209,6 +209,6 @@ def _end_with_parent() -> None:
 
 
 def run_in_worker(call: Callable[[Worker, *Args], Result], *args: *Args) -> Result:
-    """The answer of a method of Desk, called on the desk of this process."""
+    """Call a method of this process's Worker."""
     assert _worker is not None
     return call(_worker, *args)

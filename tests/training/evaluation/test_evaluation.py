@@ -183,7 +183,7 @@ def run_main(capsys, *words):
 
 def test_no_model_is_one_line(capsys, tmp_path):
     code, err = run_main(capsys, "mnist", "--models", str(tmp_path))
-    assert err.startswith("No model for the task digits")
+    assert err.startswith("There is no model for the task digits")
     assert err.count("\n") == 1
     assert code == 2
 
