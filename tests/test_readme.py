@@ -120,13 +120,13 @@ def parse(monkeypatch, tmp_path, capsys):
     return parse
 
 
-def test_the_two_commands_are_there():
+def test_the_readme_has_the_two_commands():
     assert ("start.py",) in DOCUMENTED
     assert ("start.py", "test") in DOCUMENTED
 
 
 @pytest.mark.parametrize("words", DOCUMENTED, ids=" ".join)
-def test_a_command_is_parsed_by_the_real_command_line(words, parse):
+def test_each_documented_command_is_parsed_by_the_command_line(words, parse):
     if words and words[0].endswith(".py"):
         assert (paths.ROOT / words[0]).is_file()
     command = project_words(words)
@@ -136,14 +136,14 @@ def test_a_command_is_parsed_by_the_real_command_line(words, parse):
     parse(*command)
 
 
-def test_what_the_command_line_does_not_know_is_not_parsed(parse):
+def test_unknown_arguments_are_not_parsed(parse):
     for words in (("read",), ("read", "a.png", "--jsn"), ("learn", "a", "--network", "vgg"), ("workshop", "trian")):
         with pytest.raises((AssertionError, SystemExit)):
             parse("recognizer", *words)
 
 
 @pytest.mark.parametrize("page", TEXTS)
-def test_a_page_has_no_other_programs_than_these(page):
+def test_the_documentation_uses_only_known_programs(page):
     """Else a misspelled command would pass unread."""
     for words in shell_commands(TEXTS[page]):
         assert re.fullmatch(PYTHON, program(words)) or program(words) in OTHER_PROGRAMS, " ".join(words)
@@ -155,7 +155,7 @@ def documented(*words):
 
 
 @pytest.mark.parametrize("word", COMMANDS)
-def test_a_command_and_its_words_are_documented(word):
+def test_each_command_and_subcommand_is_documented(word):
     assert documented(word)
     for inner in vars(importlib.import_module(f"recognizer.commands.{word}")).get("SUBCOMMANDS", ()):
         assert documented(word, inner)
@@ -169,7 +169,7 @@ def test_every_environment_variable_is_documented():
     assert not {name for name in variables if f"`{name}`" not in EVERYTHING}
 
 
-def test_every_path_of_the_server_is_documented_and_asked_for_rightly():
+def test_each_server_path_is_documented_correctly():
     routes = importlib.import_module("recognizer.serve.routes")
     names = [path.stem for path in (paths.ROOT / "recognizer/serve/routes").glob("[!_]*.py")]
     routers = [importlib.import_module(f"{routes.__name__}.{name}").router for name in names]
@@ -192,7 +192,7 @@ PYTHON_BLOCKS = [
 
 
 @pytest.mark.parametrize("block", PYTHON_BLOCKS)
-def test_python_on_a_page_runs(block, monkeypatch, tmp_path, capsys):
+def test_the_python_code_in_the_documentation_runs(block, monkeypatch, tmp_path, capsys):
     code = compile(block.replace("sheet.jpg", (tmp_path / "sheet.png").as_posix()), "block", "exec")
     write_png(tmp_path / "sheet.png", Studio().frame(36).image_bgr)
     monkeypatch.chdir(paths.ROOT)
@@ -215,7 +215,7 @@ def anchors(text):
 
 
 @pytest.mark.parametrize("page", TEXTS)
-def test_what_a_page_links_to_is_there(page):
+def test_links_in_the_documentation_are_valid(page):
     for target in links(TEXTS[page]):
         name, _, anchor = target.partition("#")
         file = (paths.ROOT / page).parent / name if name else paths.ROOT / page
@@ -223,7 +223,7 @@ def test_what_a_page_links_to_is_there(page):
         assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), target
 
 
-def test_commands_are_found_in_all_their_shapes():
+def test_commands_are_found_in_all_formats():
     """The reader of this file, on a page of its own: else a page written otherwise would pass unread."""
     text = """
 Run `python3 start.py doctor` in prose, and not `python`.

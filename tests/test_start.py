@@ -100,7 +100,7 @@ def programs(start, tmp_path, monkeypatch):
     return fake
 
 
-def test_first_start_sets_up_and_passes_the_words_on(start, programs, tmp_path, monkeypatch):
+def test_the_first_start_installs_and_passes_the_arguments_on(start, programs, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
     assert start.main(["--source", "studio"]) == 0
     assert (programs.made, programs.installed) == (1, 1)
@@ -111,28 +111,28 @@ def test_first_start_sets_up_and_passes_the_words_on(start, programs, tmp_path, 
 
 
 @pytest.mark.parametrize(("there", "uv_code", "by_pip"), [(0, 0, 0), (0, 2, 1), (1, 0, 1)])
-def test_uv_installs_and_pip_where_it_cannot(start, programs, there, uv_code, by_pip):
+def test_uv_installs_and_pip_is_the_fallback(start, programs, there, uv_code, by_pip):
     programs.uv_there_code, programs.uv_code = there, uv_code
     assert start.main([]) == 0
     assert programs.installed_by_uv == (there == 0)
     assert programs.installed == by_pip
 
 
-def test_second_start_installs_nothing(start, programs):
+def test_the_second_start_installs_nothing(start, programs):
     start.main([])
     assert start.main(["--help"]) == 0
     assert (programs.made, programs.installed) == (1, 1)
     assert programs.ran[1][0][1:] == ["-m", "recognizer", "--help"]
 
 
-def test_the_first_start_brings_the_assets(start, programs):
+def test_the_first_start_downloads_the_assets(start, programs):
     start.main(["--source", "studio"])
     start.main([])
     start.main(["test"])
     assert (programs.fetched, len(programs.ran)) == (1, 3)
 
 
-def test_assets_that_are_there_are_not_fetched(start, programs, tmp_path, monkeypatch):
+def test_existing_assets_are_not_downloaded(start, programs, tmp_path, monkeypatch):
     monkeypatch.setenv("RECOGNIZER_ASSETS", str(tmp_path / "mine"))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "hand_landmarker.task").touch()
@@ -140,7 +140,7 @@ def test_assets_that_are_there_are_not_fetched(start, programs, tmp_path, monkey
     assert programs.fetched == 0
 
 
-def test_assets_that_cannot_be_fetched_do_not_stop_the_digits(start, programs, monkeypatch):
+def test_a_failed_asset_download_does_not_stop_the_start(start, programs, monkeypatch):
     programs.assets_code = 2
     assert start.main([]) == 0
     assert start.main([]) == 0
@@ -153,14 +153,14 @@ def test_assets_that_cannot_be_fetched_do_not_stop_the_digits(start, programs, m
     assert programs.fetched == 2
 
 
-def test_ctrl_c_while_assets_are_fetched_is_130(start, programs, capsys):
+def test_ctrl_c_during_the_asset_download_exits_with_130(start, programs, capsys):
     programs.assets_code = 130
     assert start.main([]) == 130
     assert programs.ran == []
     assert capsys.readouterr().err == ""
 
 
-def test_assets_alone(start, programs):
+def test_the_word_assets_only_downloads_assets(start, programs):
     programs.code = 2
     assert start.main(["assets"]) == 2
     ((command, _, _),) = programs.ran
@@ -168,13 +168,13 @@ def test_assets_alone(start, programs):
     assert (programs.installed, programs.fetched) == (1, 0)
 
 
-def test_the_assets_are_those_of_the_recognizer(start):
+def test_the_asset_list_matches_the_recognizer(start):
     from recognizer.registry import assets
 
     assert [asset.file for asset in assets.ASSETS.values()] == list(start.ASSETS)
 
 
-def test_the_tests_run_in_the_project(start, programs, tmp_path, monkeypatch):
+def test_the_word_test_runs_pytest_in_the_project(start, programs, tmp_path, monkeypatch):
     monkeypatch.setenv("RECOGNIZER_DATA", "sets")
     programs.code = 1
     assert start.main(["test", "-k", "start"]) == 1
@@ -184,14 +184,14 @@ def test_the_tests_run_in_the_project(start, programs, tmp_path, monkeypatch):
     assert env["RECOGNIZER_DATA"] == "sets"
 
 
-def test_changed_requirements_are_installed_into_what_is_there(start, programs, tmp_path):
+def test_changed_requirements_are_installed_into_the_environment(start, programs, tmp_path):
     start.main([])
     (tmp_path / "requirements.txt").write_text("numpy==2.1\n")
     assert start.main([]) == 0
     assert (programs.made, programs.installed) == (1, 2)
 
 
-def test_another_python_gets_a_new_environment(start, programs, monkeypatch):
+def test_another_python_version_gets_a_new_environment(start, programs, monkeypatch):
     start.main([])
     monkeypatch.setattr(start.sys, "version_info", (3, 13 if sys.version_info[1] != 13 else 12, 0))
     programs.works = False
@@ -206,7 +206,7 @@ def test_an_environment_made_by_hand_is_completed(start, programs):
     assert (programs.made, programs.installed) == (0, 1)
 
 
-def test_an_interrupted_installation_is_made_anew(start, programs, capsys):
+def test_an_interrupted_installation_is_replaced(start, programs, capsys):
     programs.pip_code = KeyboardInterrupt()
     assert start.main([]) == 130
     assert programs.ran == []
@@ -216,14 +216,14 @@ def test_an_interrupted_installation_is_made_anew(start, programs, capsys):
     assert (programs.made, programs.installed) == (2, 2)
 
 
-def test_an_environment_without_its_python_is_made_anew(start, programs):
+def test_an_environment_without_python_is_replaced(start, programs):
     start.main([])
     programs.python.unlink()
     assert start.main([]) == 0
     assert (programs.made, programs.installed) == (2, 2)
 
 
-def test_failing_pip_is_one_line_and_the_next_start_goes_on(start, programs, capsys):
+def test_a_pip_failure_prints_one_line_and_the_next_start_continues(start, programs, capsys):
     programs.pip_code = 1
     assert start.main([]) == 2
     assert programs.ran == []
@@ -236,7 +236,7 @@ def test_failing_pip_is_one_line_and_the_next_start_goes_on(start, programs, cap
 
 
 @pytest.mark.parametrize("module", ["venv", "ensurepip"])
-def test_python_without_venv(start, programs, module, monkeypatch, capsys):
+def test_a_python_without_venv_prints_how_to_install_it(start, programs, module, monkeypatch, capsys):
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == module else find_spec(name))
     assert start.main([]) == 2
@@ -244,14 +244,14 @@ def test_python_without_venv(start, programs, module, monkeypatch, capsys):
     assert programs.made == 0
 
 
-def test_failing_venv_is_one_line(start, programs, monkeypatch, capsys):
+def test_a_venv_failure_prints_one_line(start, programs, monkeypatch, capsys):
     failed = subprocess.CompletedProcess([], 1, b"Traceback\nOSError: disk full\n\n")
     monkeypatch.setattr(start.subprocess, "run", lambda *_, **__: failed)
     assert start.main([]) == 2
     assert "failed: OSError: disk full. Delete that folder" in capsys.readouterr().err
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(start, programs, monkeypatch, capsys):
+def test_an_unwritable_folder_prints_one_line(start, programs, monkeypatch, capsys):
     def refuse(path, _):
         raise PermissionError(13, "Permission denied", path)
 
@@ -265,7 +265,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(start, programs, monkeypatc
 @pytest.mark.parametrize(
     ("kind", "version"), [("CPython", (3, 10)), ("CPython", (3, 14)), ("CPython", (2, 7)), ("PyPy", (3, 11))]
 )
-def test_unsupported_python(start, programs, kind, version, monkeypatch, capsys):
+def test_an_unsupported_python_prints_one_line(start, programs, kind, version, monkeypatch, capsys):
     monkeypatch.setattr(start.platform, "python_implementation", lambda: kind)
     monkeypatch.setattr(start.sys, "version_info", (*version, 0))
     assert start.main([]) == 2
@@ -275,7 +275,7 @@ def test_unsupported_python(start, programs, kind, version, monkeypatch, capsys)
     assert programs.made == 0
 
 
-def test_old_pythons_can_read_the_file_as_far_as_their_line():
+def test_old_python_versions_can_parse_start_py():
     compile(START.read_text(), "start.py", "exec", dont_inherit=True)
     import ast
 
@@ -297,14 +297,14 @@ def test_only_the_standard_library_is_imported():
     assert imported <= set(sys.stdlib_module_names)
 
 
-def test_ctrl_c_waits_for_the_child_and_is_130(start, programs, capsys):
+def test_ctrl_c_waits_for_the_child_and_exits_with_130(start, programs, capsys):
     programs.code = [KeyboardInterrupt(), 0]
     assert start.main([]) == 130
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("second", [KeyboardInterrupt(), subprocess.TimeoutExpired("recognizer", 10)])
-def test_a_child_that_does_not_end_is_terminated(start, second, monkeypatch):
+def test_a_child_that_ignores_ctrl_c_is_terminated(start, second, monkeypatch):
     child = FakeChild([KeyboardInterrupt(), second, -15])
     monkeypatch.setattr(start.subprocess, "Popen", lambda *_, **__: child)
     assert start.run(["recognizer"]) == 130
@@ -319,7 +319,7 @@ def test_exit_codes_are_passed_on(start, programs):
 
 
 @pytest.mark.slow
-def test_for_real_without_the_network(tmp_path):
+def test_a_real_start_without_a_network(tmp_path):
     """A project that requires nothing: a real environment, made once, the assets tried for, the caller's folder kept."""
     project = tmp_path / "a project"
     elsewhere = tmp_path / "elsewhere"

@@ -70,7 +70,7 @@ def in_python(code: str, *words: str) -> subprocess.CompletedProcess[str]:
         (["doctor", "--help"], ["--models"]),
     ],
 )
-def test_help_names_the_commands_and_keys(
+def test_help_lists_the_commands_and_keys(
     words: list[str], said: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stopped:
@@ -94,7 +94,7 @@ def test_help_names_the_commands_and_keys(
     ],
 )
 @pytest.mark.usefixtures("no_model_needed")
-def test_a_wrong_setting_is_one_line_and_exit_code_2(
+def test_an_invalid_setting_prints_one_line_and_exits_with_2(
     words: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(words) == 2
@@ -102,7 +102,7 @@ def test_a_wrong_setting_is_one_line_and_exit_code_2(
 
 
 @pytest.mark.parametrize("words", [["--source", "studio", "--headless"], ["read", "any.png"]])
-def test_a_missing_model_is_one_line_and_exit_code_2(
+def test_a_missing_model_prints_one_line_and_exits_with_2(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*words, "--models", str(tmp_path)]) == 2
@@ -111,7 +111,7 @@ def test_a_missing_model_is_one_line_and_exit_code_2(
     assert str(tmp_path) in line
 
 
-def test_the_environment_names_the_model_folder_and_the_flag_goes_before_it(
+def test_the_models_option_overrides_the_environment_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RECOGNIZER_MODELS", str(tmp_path / "named"))
@@ -122,21 +122,19 @@ def test_the_environment_names_the_model_folder_and_the_flag_goes_before_it(
 
 
 @pytest.mark.parametrize("words", [["--task", "chess"], ["read", "a.png", "--task", "chess"]])
-def test_an_unknown_task_gives_one_line_with_those_there_are(
-    words: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_error_of_an_unknown_task_lists_the_tasks(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2
     assert one_line(capsys).startswith("There is no task 'chess'. Tasks: digits, letters, rps")
 
 
 @pytest.mark.parametrize("words", [["--nonsense"], ["read"], ["read", "a.png", "--nonsense"]])
-def test_words_that_are_not_understood_end_with_code_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_arguments_exit_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2
     assert "See: python -m recognizer" in one_line(capsys)
 
 
 @pytest.mark.usefixtures("no_model_needed")
-def test_pictures_are_read_as_json_and_bad_ones_do_not_stop_the_others(
+def test_read_prints_json_and_an_unreadable_picture_does_not_stop_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     two, blank = picture(tmp_path / "zwölf.png", 2), picture(tmp_path / "blank.png", 0)
@@ -157,7 +155,7 @@ def test_pictures_are_read_as_json_and_bad_ones_do_not_stop_the_others(
     assert empty == {"file": str(blank), "text": "", "regions": []}
 
 
-def test_what_is_found_but_not_known_has_a_null_label(
+def test_a_rejected_region_has_a_null_label(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rejecting = Pipeline("digits", PAPER, WritingFinder(), FakeClassifier([None], [0.3]))
@@ -169,7 +167,7 @@ def test_what_is_found_but_not_known_has_a_null_label(
 
 
 @pytest.mark.usefixtures("no_model_needed")
-def test_pictures_are_read_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_read_prints_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     two, blank = picture(tmp_path / "two.png", 2), picture(tmp_path / "blank.png", 0)
     assert main(["read", str(two), str(blank)]) == 0
     assert capsys.readouterr().out == f"{two}: 77\n{blank}: no label\n"
@@ -180,7 +178,7 @@ def test_pictures_are_read_as_text(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 @pytest.mark.usefixtures("no_model_needed")
-def test_annotated_pictures_of_one_name_are_all_saved(tmp_path: Path) -> None:
+def test_annotated_pictures_with_the_same_name_are_all_saved(tmp_path: Path) -> None:
     files = []
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
@@ -195,7 +193,7 @@ def test_annotated_pictures_of_one_name_are_all_saved(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_model_needed")
-def test_pictures_that_cannot_be_saved_are_one_line_and_exit_code_2(
+def test_pictures_that_cannot_be_saved_print_one_line_and_exit_with_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "taken").write_text("a file")
@@ -204,7 +202,7 @@ def test_pictures_that_cannot_be_saved_are_one_line_and_exit_code_2(
 
 
 @pytest.mark.usefixtures("no_model_needed")
-def test_a_run_without_a_screen_writes_three_files_and_says_where(
+def test_a_run_without_a_screen_writes_three_files_and_prints_their_paths(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "out"
@@ -218,7 +216,7 @@ def test_a_run_without_a_screen_writes_three_files_and_says_where(
 
 
 @pytest.mark.usefixtures("no_model_needed")
-def test_an_endless_source_ends_after_90_frames_when_nobody_watches(
+def test_a_headless_run_of_an_endless_source_stops_after_90_frames(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(loop, "has_screen", lambda: False)
@@ -230,7 +228,7 @@ def test_an_endless_source_ends_after_90_frames_when_nobody_watches(
 
 
 @pytest.mark.usefixtures("no_model_needed")
-def test_a_video_is_read_to_its_end_however_long(tmp_path: Path) -> None:
+def test_a_headless_run_processes_a_video_to_its_end(tmp_path: Path) -> None:
     video = cv2.VideoWriter(str(tmp_path / "in.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 25, (160, 120))
     gray = paper((160, 120))
     write(gray, 7, (80, 60), 70)
@@ -246,7 +244,7 @@ def test_a_video_is_read_to_its_end_however_long(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_model_needed")
-def test_a_folder_of_pictures_is_read_in_natural_order(tmp_path: Path) -> None:
+def test_a_picture_folder_source_is_in_natural_order(tmp_path: Path) -> None:
     folder, output = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     for name, digits in (("10.png", 3), ("2.png", 1), ("1.png", 0)):
@@ -257,7 +255,7 @@ def test_a_folder_of_pictures_is_read_in_natural_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_model_needed")
-def test_an_output_that_cannot_be_written_is_one_line_and_exit_code_2(
+def test_an_unwritable_output_folder_prints_one_line_and_exits_with_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "taken").write_text("a file")
@@ -296,7 +294,7 @@ class Recorder:
     ("error", "code"), [(None, 0), (KeyboardInterrupt(), 130), (SourceError("The camera is gone."), 2)]
 )
 @pytest.mark.usefixtures("no_model_needed")
-def test_whatever_ends_a_run_its_window_is_closed(
+def test_the_window_is_closed_however_a_run_ends(
     error: BaseException | None, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     window = Recorder(error)
@@ -309,7 +307,7 @@ def test_whatever_ends_a_run_its_window_is_closed(
 
 
 @pytest.mark.parametrize("words", [["--help"], ["doctor", "--help"]])
-def test_help_loads_nothing_heavy(words: list[str]) -> None:
+def test_help_imports_no_heavy_package(words: list[str]) -> None:
     done = in_python(
         "import sys\n"
         "from recognizer.cli import main\n"
@@ -337,7 +335,7 @@ def test_a_live_run_needs_neither_tensorflow_nor_mediapipe(tmp_path: Path, publi
     assert done.stdout.splitlines()[-1] == "loaded [] exit 0", done.stderr
 
 
-def test_an_error_of_the_program_itself_has_no_traceback(tmp_path: Path) -> None:
+def test_an_expected_error_prints_no_traceback(tmp_path: Path) -> None:
     words = ["read", "any.png", "--models", str(tmp_path)]
     done = in_python("import runpy; runpy.run_module('recognizer', run_name='__main__')", *words)
     assert done.returncode == 2

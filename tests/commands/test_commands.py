@@ -82,7 +82,7 @@ def error_line(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     return err
 
 
-def test_every_word_has_its_file_and_help_names_them_all(capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_command_has_a_module_and_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     for name in (DEFAULT_COMMAND, *COMMANDS):
         assert callable(command(name).run)
     with pytest.raises(SystemExit, match="0"):
@@ -93,7 +93,7 @@ def test_every_word_has_its_file_and_help_names_them_all(capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize("word", ["tasks", "samples", "models", "train", "evaluate", "workshop"])
-def test_a_word_alone_says_what_may_follow_it(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_command_without_arguments_lists_its_subcommands(word: str, capsys: pytest.CaptureFixture[str]) -> None:
     printed = []
     for words in ([word], [word, "-h"], [word, "--help"]):
         assert main(words) == 0
@@ -116,22 +116,20 @@ def test_a_word_alone_says_what_may_follow_it(word: str, capsys: pytest.CaptureF
         ("tasks nwe", "new"),
     ],
 )
-def test_a_wrong_word_is_answered_with_the_nearest(
+def test_an_unknown_command_suggests_the_most_similar_one(
     words: str, nearest: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert error_line(capsys, *words.split()).endswith(f"Did you mean {nearest}?\n")
 
 
-def test_a_word_like_no_other_is_answered_with_all(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_command_without_similar_ones_lists_all(capsys: pytest.CaptureFixture[str]) -> None:
     line = error_line(capsys, "xyzzy")
     assert line == f"python -m recognizer has no command 'xyzzy'. Commands: {', '.join(COMMANDS)}.\n"
     assert "Commands: list, new." in error_line(capsys, "tasks", "--models")
 
 
 @pytest.mark.parametrize(("former", "now"), RENAMED_COMMANDS.items())
-def test_a_former_word_is_answered_with_the_one_of_today(
-    former: str, now: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_renamed_command_gives_its_new_name(former: str, now: str, capsys: pytest.CaptureFixture[str]) -> None:
     line = error_line(capsys, former, "anything")
     assert line == f"{former} is now {now}. See: python -m recognizer {now} --help\n"
     with pytest.raises(SystemExit, match="0"):
@@ -149,7 +147,7 @@ def test_a_former_word_is_answered_with_the_one_of_today(
         ("benchmark digits --fresh", "benchmarks digits --fresh"),
     ],
 )
-def test_what_trains_is_handed_to_another_process_with_its_exit_code(
+def test_training_commands_run_in_another_process_and_return_its_exit_code(
     words: str, handed: str, processes: Processes
 ) -> None:
     processes.ends = [3]
@@ -157,7 +155,7 @@ def test_what_trains_is_handed_to_another_process_with_its_exit_code(
     assert processes.started == [["-m", *handed.split()]]
 
 
-def test_every_word_that_is_listed_is_handed_over(processes: Processes) -> None:
+def test_each_listed_subcommand_is_forwarded(processes: Processes) -> None:
     processes.ends = [0] * 100
     for group, words in (
         ("train", train.SUBCOMMANDS),
@@ -170,33 +168,33 @@ def test_every_word_that_is_listed_is_handed_over(processes: Processes) -> None:
 
 
 @pytest.mark.parametrize("words", TRAINING)
-def test_ctrl_c_waits_for_the_other_process_and_gives_130(words: str, processes: Processes) -> None:
+def test_ctrl_c_waits_for_the_other_process_and_returns_130(words: str, processes: Processes) -> None:
     processes.ends = [KeyboardInterrupt, 130]
     assert main(words.split()) == 130
     assert (processes.ends, processes.terminated) == ([], 0)
 
 
 @pytest.mark.parametrize("second", [KeyboardInterrupt, subprocess.TimeoutExpired])
-def test_a_process_that_does_not_end_after_ctrl_c_is_stopped(second: type[BaseException], processes: Processes) -> None:
+def test_a_process_that_ignores_ctrl_c_is_terminated(second: type[BaseException], processes: Processes) -> None:
     processes.ends = [KeyboardInterrupt, second, -15]
     assert main(["learn", "signs"]) == 130
     assert (processes.ends, processes.terminated) == ([], 1)
 
 
-def test_a_process_that_a_signal_stopped_is_counted_as_shells_do(processes: Processes) -> None:
+def test_a_process_ended_by_a_signal_has_the_exit_code_of_shells(processes: Processes) -> None:
     processes.ends = [-signal.SIGTERM]
     assert main(["learn", "signs"]) == 128 + signal.SIGTERM
 
 
 @pytest.mark.parametrize("words", TRAINING)
-def test_without_training_installed_it_is_one_line(
+def test_a_missing_training_package_prints_one_line(
     words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(other_process, "find_spec", lambda name: None)
     assert "only the recognizer is installed. Run this in a clone" in error_line(capsys, *words.split())
 
 
-def test_a_real_process_gets_the_words_in_the_same_folder(
+def test_a_real_process_gets_the_arguments_and_the_working_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -217,7 +215,7 @@ def digits_in(path: Path, digits: int = 1) -> Path:
 
 
 @pytest.mark.usefixtures("no_model_needed")
-def test_the_pictures_of_a_folder_are_read_in_natural_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_read_processes_a_folder_in_natural_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "sheets"
     for name, digits in (("10.png", 3), ("2.png", 2), (".hidden.png", 1), ("inside/1.png", 1)):
         digits_in(folder / name, digits)
@@ -234,7 +232,7 @@ def test_the_pictures_of_a_folder_are_read_in_natural_order(tmp_path: Path, caps
 
 
 @pytest.mark.usefixtures("no_model_needed")
-def test_a_folder_without_pictures_is_one_line_and_the_rest_is_read(
+def test_a_folder_without_pictures_prints_one_line_and_the_others_are_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty").mkdir()
@@ -250,7 +248,7 @@ def test_a_folder_without_pictures_is_one_line_and_the_rest_is_read(
     assert json.loads(capsys.readouterr().out)["error"] == err.strip()
 
 
-def test_a_pattern_is_expanded_where_the_shell_does_not(tmp_path: Path) -> None:
+def test_a_pattern_is_expanded_if_the_shell_does_not(tmp_path: Path) -> None:
     for name in ("10.jpg", "2.jpg", "2.png", "[1].jpg"):
         (tmp_path / name).touch()
     pattern = str(tmp_path / "*.jpg")
@@ -284,7 +282,7 @@ def files_below(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def test_an_exported_model_is_imported_whole_and_can_be_gone_back_from(
+def test_an_exported_model_can_be_imported_and_rolled_back(
     models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, first = str(tmp_path / "signs.zip"), open_models(models).current("signs").name
@@ -330,7 +328,7 @@ GOOD = {"signs/1/card.json": CARD_BYTES, "signs/1/model.tflite": b"network"}
         ({**GOOD, "signs/1/card.json/inside": b""}, "cannot be written"),
     ],
 )
-def test_a_bad_zip_is_one_line_and_places_nothing(
+def test_an_invalid_model_zip_prints_one_line_and_imports_nothing(
     members: dict[str, bytes], said: str, models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = files_below(tmp_path)
@@ -342,7 +340,7 @@ def test_a_bad_zip_is_one_line_and_places_nothing(
     ]
 
 
-def test_what_is_no_zip_or_is_damaged_or_too_large_is_one_line(
+def test_a_missing_damaged_or_too_large_zip_prints_one_line(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "some.zip"
@@ -383,9 +381,7 @@ def test_tasks_are_listed_as_shipped_user_trained_or_waiting(models: Path, capsy
     assert lines[4] == {"task": "signs", "state": "user-trained", "subject": None, "labels": []}
 
 
-def test_the_same_option_names_the_samples_everywhere(
-    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_all_commands_take_the_option_samples(models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = ["--samples", str(tmp_path / "other")]
     assert main(["tasks", "new", "mugs", "--subject", "box", "--labels", "red", *other]) == 0
     assert main(["samples", "list", *other]) == 0

@@ -45,7 +45,7 @@ def versions(**installed):
     return version_of
 
 
-def test_report_is_a_line_each_and_zero_when_digits_can_be_recognised(models, no_cameras, tmp_path, capsys):
+def test_doctor_prints_one_line_per_check_and_returns_0(models, no_cameras, tmp_path, capsys):
     assert doctor.print_checks(ModelStore(models), (tmp_path,)) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(doctor.checks(ModelStore(models), (tmp_path,))) + 1
@@ -55,7 +55,7 @@ def test_report_is_a_line_each_and_zero_when_digits_can_be_recognised(models, no
     assert lines[-1] == "Digits can be recognised here."
 
 
-def test_report_is_one_when_digits_cannot_be_recognised(models, no_cameras, capsys):
+def test_doctor_returns_1_when_digits_cannot_be_recognised(models, no_cameras, capsys):
     (models / "digits" / "1" / "model.tflite").unlink()
     assert doctor.print_checks(ModelStore(models)) == 1
     lines = capsys.readouterr().out.splitlines()
@@ -63,7 +63,7 @@ def test_report_is_one_when_digits_cannot_be_recognised(models, no_cameras, caps
     assert lines[-1].startswith("1 problems to fix")
 
 
-def test_report_prints_where_the_console_knows_only_ascii(models, no_cameras, tmp_path, monkeypatch):
+def test_doctor_prints_on_an_ascii_console(models, no_cameras, tmp_path, monkeypatch):
     console = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", console)
     folder = tmp_path / "Größe"

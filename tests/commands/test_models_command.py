@@ -45,7 +45,7 @@ def test_list(versions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert "No model in empty yet" in capsys.readouterr().out
 
 
-def test_a_card_that_cannot_be_read_is_told_in_its_line(
+def test_list_shows_the_error_of_an_unreadable_card(
     versions: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "models" / "signs" / versions[0] / card.CARD).write_text("{")

@@ -40,7 +40,7 @@ def add(store: Samples, label: str, seed: int = 0, *, task: str = "signs", sessi
     return store.add(task, label, Region(Box(0, 0, 20, 20), crop), Frame(crop, 0, 0.0, "drawn"), session, "drawn")
 
 
-def test_new_makes_a_task(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
+def test_new_creates_a_task(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
     assert tasks.run(["new", "My mugs", "--subject", "box", "--labels", " ok, stop ,thumbs up,"]) == 0
     assert "Created My mugs (box): ok, stop, thumbs up" in capsys.readouterr().out
     assert store.task("My mugs").labels == ("ok", "stop", "thumbs up")
@@ -64,7 +64,7 @@ def test_list(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
         samples.run(["list", "mugs"])
 
 
-def test_list_of_nothing_says_how_to_begin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_without_tasks_says_how_to_create_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert samples.run(["list", "--samples", str(tmp_path / "none")]) == 0
     assert "Create it: python -m recognizer tasks new" in capsys.readouterr().out
     assert not (tmp_path / "none").exists()
@@ -195,7 +195,7 @@ def test_verify(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
     assert samples.run(["verify"]) == 0
 
 
-def test_many_problems_are_counted(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
+def test_long_lists_of_problems_are_cut_and_counted(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
     with open(store.table_path, "a") as file:
         file.write("one,two\n" * 30)
     assert samples.run(["verify"]) == 1

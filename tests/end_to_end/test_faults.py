@@ -150,7 +150,7 @@ def with_alpha(picture_bgr: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(picture_bgr, cv2.COLOR_BGR2BGRA)
 
 
-def test_hands_are_found_on_through_changes_of_size(hand_models: ModelStore) -> None:
+def test_hands_are_detected_when_the_frame_size_changes(hand_models: ModelStore) -> None:
     """A camera that changes its format while it runs; hands are followed from frame to frame."""
     sizes = [(640, 480), (320, 240), (480, 640), (1280, 720), (160, 640), (640, 480)]
     with pipeline.open_pipeline("rps", hand_models, default_samples(), smooth=True) as signs:
@@ -176,7 +176,7 @@ def test_hands_are_found_on_through_changes_of_size(hand_models: ModelStore) -> 
     ],
     ids=["black", "another size", "noise and strips", "no pictures", "frozen", "other colours"],
 )
-def test_the_run_goes_on_through_what_a_camera_gives_in_the_middle(
+def test_a_run_continues_through_invalid_camera_frames(
     odd: list[np.ndarray | None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(newest_frame, "READ_PAUSE_S", 0.0)
@@ -221,7 +221,7 @@ STATES = ["a model opens", "the camera opens", "a file opens", "a frame comes", 
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_ctrl_c_ends_every_state_with_130_and_nothing_left_open(
+def test_ctrl_c_exits_with_130_in_every_state_and_closes_everything(
     state: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     closed: list[str] = []
@@ -283,7 +283,7 @@ def test_ctrl_c_ends_every_state_with_130_and_nothing_left_open(
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_ctrl_c_that_a_library_drops_ends_the_run_at_the_next_frame(
+def test_ctrl_c_ignored_by_a_library_ends_the_run_at_the_next_frame(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     class Dropping(WritingFinder):
@@ -302,7 +302,7 @@ def test_ctrl_c_that_a_library_drops_ends_the_run_at_the_next_frame(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_ctrl_c_that_an_import_makes_an_error_of_says_nothing(
+def test_ctrl_c_during_an_import_prints_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def open_pipeline(*_: object, **__: object) -> Pipeline:
@@ -330,7 +330,7 @@ def ran(*words: str, code: str = "", **environment: str) -> subprocess.Completed
     )
 
 
-def test_ctrl_c_between_two_parts_of_mediapipe_says_nothing(hand_models: ModelStore, tmp_path: Path) -> None:
+def test_ctrl_c_while_mediapipe_starts_prints_nothing(hand_models: ModelStore, tmp_path: Path) -> None:
     stopped = """
 import recognizer.finders.hands as hands
 real = hands.open_landmarker
@@ -346,7 +346,7 @@ hands.open_landmarker = opened
 
 @POSIX
 @pytest.mark.parametrize("task", ["digits", "rps"])
-def test_ctrl_c_at_random_moments_ends_a_run_with_130_and_no_half_file(
+def test_ctrl_c_at_random_moments_exits_with_130_and_leaves_complete_files(
     task: str, hand_models: ModelStore, tmp_path: Path
 ) -> None:
     rng = np.random.default_rng(len(task))
@@ -384,7 +384,7 @@ def stopped_registry(*words: str) -> object:
 @pytest.mark.parametrize(
     ("operation", "before", "after"), [("publish", "second", "new"), ("rollback", "second", "first")]
 )
-def test_a_program_stopped_before_any_step_leaves_the_old_model_or_the_new_one(
+def test_a_program_killed_at_any_step_leaves_the_old_or_the_new_model(
     tmp_path: Path, operation: str, before: str, after: str
 ) -> None:
     found = stopped_registry("steps", operation, str(tmp_path))
@@ -398,7 +398,7 @@ def test_a_program_stopped_before_any_step_leaves_the_old_model_or_the_new_one(
 
 
 @POSIX
-def test_a_version_whose_deletion_is_stopped_is_there_or_gone(tmp_path: Path) -> None:
+def test_an_interrupted_deletion_leaves_a_complete_version_or_none(tmp_path: Path) -> None:
     found = stopped_registry("steps", "delete", str(tmp_path))
     assert isinstance(found, list)
     assert {left["versions"] for left in found} == {1, 2}
@@ -406,7 +406,7 @@ def test_a_version_whose_deletion_is_stopped_is_there_or_gone(tmp_path: Path) ->
 
 
 @POSIX
-def test_kill_9_at_random_moments_of_publishing_leaves_a_whole_model(tmp_path: Path) -> None:
+def test_kill_9_while_publishing_leaves_a_complete_model(tmp_path: Path) -> None:
     found = stopped_registry("kill", str(KILLS or 25), str(tmp_path))
     assert isinstance(found, dict)
     assert [note for note in found["seen"] if not note.isdecimal()] == []
@@ -414,7 +414,7 @@ def test_kill_9_at_random_moments_of_publishing_leaves_a_whole_model(tmp_path: P
     assert int(found["seen"][-1]) > 5
 
 
-def test_programs_that_publish_at_once_forget_none_of_each_other(tmp_path: Path) -> None:
+def test_concurrent_publishing_loses_no_version(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.helpers.stopped_registry", "publish", "25", str(tmp_path)]
     children = [subprocess.Popen(command, cwd=paths.ROOT, stdout=subprocess.DEVNULL) for _ in range(2)]
     assert [child.wait(HANG_S) for child in children] == [0, 0]
@@ -435,7 +435,7 @@ def names_in(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("filler", [1 << 20, 0], ids=["a network", "the pointer"])
-def test_a_disk_that_is_full_while_publishing_keeps_the_old_model(small_disk: Path, filler: int) -> None:
+def test_a_full_disk_while_publishing_keeps_the_old_model(small_disk: Path, filler: int) -> None:
     before = publish(small_disk)
     there = names_in(small_disk / "signs")
     with pytest.raises(ModelError, match="signs cannot be written .*No space left on device.*Free some space"):
@@ -450,9 +450,7 @@ def test_a_disk_that_is_full_while_publishing_keeps_the_old_model(small_disk: Pa
     assert publish(small_disk) != before
 
 
-def test_what_killed_programs_left_among_the_models_is_swept_after_a_day(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_leftovers_of_killed_programs_are_deleted_after_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     version = publish(tmp_path)
     left = [".draft-killed", ".deleted-20200101-000000", ".current.json-killed"]
     for name in left[:2]:
@@ -478,7 +476,7 @@ def noisy(index: int) -> Observation:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".avi"])
-def test_a_disk_that_fills_up_ends_a_recording_that_can_be_seen(
+def test_a_video_recorded_until_the_disk_is_full_can_be_played(
     tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sinks_video, "DISK_RESERVE", 1 << 20)  # FFmpeg keeps a quarter of that in memory
@@ -495,7 +493,7 @@ def test_a_disk_that_fills_up_ends_a_recording_that_can_be_seen(
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".avi"])
-def test_a_recording_that_lost_frames_is_not_taken_for_a_whole_one(
+def test_a_video_with_lost_frames_is_reported(
     small_disk: Path,
     suffix: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -510,7 +508,7 @@ def test_a_recording_that_lost_frames_is_not_taken_for_a_whole_one(
     assert names_in(small_disk) == []
 
 
-def test_a_disk_that_is_full_at_the_end_keeps_the_old_picture_and_leaves_no_other(small_disk: Path) -> None:
+def test_a_full_disk_keeps_the_old_contact_sheet(small_disk: Path) -> None:
     path = small_disk / "sheet.png"
     png.write_png(path, np.zeros((4, 4, 3), np.uint8))
     before = path.read_bytes()
@@ -520,7 +518,7 @@ def test_a_disk_that_is_full_at_the_end_keeps_the_old_picture_and_leaves_no_othe
     assert names_in(small_disk) == [path.name]
 
 
-def test_models_that_cannot_be_written_are_read_and_changes_are_refused(small_disk: Path) -> None:
+def test_a_read_only_model_folder_can_be_read_but_not_changed(small_disk: Path) -> None:
     publish(small_disk)
     current = publish(small_disk)
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
@@ -530,7 +528,7 @@ def test_models_that_cannot_be_written_are_read_and_changes_are_refused(small_di
     assert open_models(small_disk).current("signs") == current
 
 
-def test_a_pointer_that_cannot_be_replaced_takes_the_new_version_back(
+def test_a_version_is_deleted_if_current_json_cannot_be_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = publish(tmp_path)
@@ -542,7 +540,7 @@ def test_a_pointer_that_cannot_be_replaced_takes_the_new_version_back(
     assert open_models(tmp_path).current("signs") == before
 
 
-def test_ctrl_c_behind_the_pointer_keeps_the_version_that_it_names(
+def test_ctrl_c_after_replacing_current_json_keeps_the_new_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(tmp_path)
@@ -562,9 +560,7 @@ def _raise(error: BaseException) -> None:
     raise error
 
 
-def test_models_published_while_the_clock_goes_back_are_current_and_undone_in_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_publishing_and_rollback_work_when_the_clock_goes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     published = []
     for second in (5_000_000, 4_000_000, 4_000_000, 9_000_000, 0):
         monkeypatch.setattr(registry_store.time, "gmtime", lambda second=second: time.localtime(second))
@@ -576,7 +572,7 @@ def test_models_published_while_the_clock_goes_back_are_current_and_undone_in_or
         assert open_models(tmp_path).current("signs") == before
 
 
-def test_a_smoother_outlives_frames_whose_clock_jumps() -> None:
+def test_smoothing_survives_clock_jumps() -> None:
     smoother = Smoother()
     region = Region(Box(10, 10, 40, 60), np.full((50, 30), 255, np.uint8))
     seven = Prediction("7", 0.9, (("7", 0.9),), region.crop)
@@ -602,7 +598,7 @@ def learning(captures: Path, models: Path, **others: str) -> subprocess.Popen[by
 
 @pytest.mark.slow
 @POSIX
-def test_kill_9_at_random_moments_of_learning_leaves_whole_samples_and_models(tmp_path: Path) -> None:
+def test_kill_9_while_training_leaves_complete_samples_and_models(tmp_path: Path) -> None:
     captures, models = tmp_path / "captures", tmp_path / "models"
     store = record(captures, {"fist": 6, "five": 6})
     began_s = time.monotonic()
@@ -622,7 +618,7 @@ def test_kill_9_at_random_moments_of_learning_leaves_whole_samples_and_models(tm
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
-def test_words_that_a_terminal_cannot_show_are_spelled_out(encoding: str, tmp_path: Path) -> None:
+def test_unencodable_characters_are_printed_as_escapes(encoding: str, tmp_path: Path) -> None:
     Samples(tmp_path).create_task("grüße", "hand", ["שלום"])
 
     def said(*words: str) -> str:
@@ -640,7 +636,7 @@ def test_words_that_a_terminal_cannot_show_are_spelled_out(encoding: str, tmp_pa
     assert "שלום" in json.dumps(json.loads(said("samples", "list", "--json").splitlines()[0]), ensure_ascii=False)
 
 
-def test_names_that_the_systems_encoding_has_no_letters_for_are_told(tmp_path: Path) -> None:
+def test_file_names_that_cannot_be_encoded_raise_an_error(tmp_path: Path) -> None:
     """As on a Linux whose language is German in ISO 8859-1."""
     store = Samples(tmp_path)
     store.create_task("signs", "paper", ["שלום", "ok"])
@@ -669,7 +665,7 @@ def languages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_hands_are_read_alike_in_every_language(languages: Path, hand_models: ModelStore, tmp_path: Path) -> None:
+def test_hand_detection_does_not_depend_on_the_locale(languages: Path, hand_models: ModelStore, tmp_path: Path) -> None:
     """Qt sets the whole process to the language of the system once a window opens."""
     code = "import locale; locale.setlocale(locale.LC_ALL, '')"
     read = []
@@ -683,7 +679,7 @@ def test_hands_are_read_alike_in_every_language(languages: Path, hand_models: Mo
 
 
 @pytest.mark.slow
-def test_a_home_that_cannot_be_written_is_not_needed(hand_models: ModelStore, tmp_path: Path) -> None:
+def test_a_writable_home_folder_is_not_needed(hand_models: ModelStore, tmp_path: Path) -> None:
     nowhere = str(tmp_path / "file" / "home")
     (tmp_path / "file").touch()
     away = dict.fromkeys(("HOME", "USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR"), nowhere)
@@ -698,7 +694,7 @@ def test_a_home_that_cannot_be_written_is_not_needed(hand_models: ModelStore, tm
     assert child.wait(HANG_S) == 0, child.stderr and child.stderr.read()
 
 
-def test_samples_and_models_lie_under_any_name(tmp_path: Path) -> None:
+def test_sample_and_model_folders_can_have_any_name(tmp_path: Path) -> None:
     home = tmp_path / "mes données 石头 ✎"
     captures, models = home / "échantillons", home / "les modèles"
     record(captures, {"fist": 2, "five": 2})
@@ -708,7 +704,7 @@ def test_samples_and_models_lie_under_any_name(tmp_path: Path) -> None:
     assert verify(Samples(captures)) == []
 
 
-def test_samples_taken_while_the_clock_goes_back_stay_in_the_order_they_were_taken(
+def test_samples_stay_in_recording_order_when_the_clock_goes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Samples(tmp_path)
@@ -734,7 +730,7 @@ class FixedDate:
         return self._now
 
 
-def test_names_with_spaces_and_letters_of_any_script(
+def test_file_names_can_have_spaces_and_any_script(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], published_models: ModelStore
 ) -> None:
     home = tmp_path / "mes données 石头 ✎"

@@ -72,7 +72,7 @@ def lies_in(box: Box, shape: tuple[int, ...]) -> bool:
 @given(image_bgr=pictures())
 @example(image_bgr=np.zeros((0, 0, 3), np.uint8))
 @example(image_bgr=np.zeros((0, 40, 3), np.uint8))
-def test_what_is_found_on_paper_lies_in_the_picture_and_can_be_read(image_bgr: np.ndarray) -> None:
+def test_regions_on_paper_are_inside_the_picture_and_can_be_classified(image_bgr: np.ndarray) -> None:
     before = image_bgr.copy()
     for region in WritingFinder().find(Frame(image_bgr, 0, 0.0, "drawn")):
         assert lies_in(region.box, image_bgr.shape)
@@ -85,7 +85,7 @@ def test_what_is_found_on_paper_lies_in_the_picture_and_can_be_read(image_bgr: n
 @fuzz
 @given(image_bgr=pictures())
 @example(image_bgr=np.zeros((0, 0, 3), np.uint8))
-def test_what_is_held_into_the_box_is_a_square_of_the_picture_or_nothing(image_bgr: np.ndarray) -> None:
+def test_the_box_region_is_a_square_inside_the_picture_or_none(image_bgr: np.ndarray) -> None:
     finder = BoxFinder()
     regions = finder.find(Frame(image_bgr, 0, 0.0, "drawn"))
     assert (finder.guide_box is None) == bool(regions)
@@ -95,7 +95,7 @@ def test_what_is_held_into_the_box_is_a_square_of_the_picture_or_nothing(image_b
         assert colour_image(region.crop, 96).shape == (96, 96, 3)
 
 
-def test_a_frame_of_8k_is_read_as_a_small_one_is() -> None:
+def test_an_8k_frame_gives_the_same_labels_as_a_small_one() -> None:
     small = paper((480, 270))
     write(small, 4, (240, 135), 120)
     large = cv2.resize(small, (7680, 4320), interpolation=cv2.INTER_CUBIC)
@@ -120,9 +120,7 @@ SHAPES = st.one_of(
 @example(kind=np.uint8, shape=(40, 50, 2))
 @example(kind=np.float32, shape=(40, 50, 3))
 @example(kind=np.uint8, shape=(0, 0))
-def test_whatever_a_camera_gives_becomes_a_picture_of_three_bytes_a_pixel_or_none(
-    kind: type, shape: tuple[int, ...]
-) -> None:
+def test_any_camera_array_becomes_a_bgr_image_or_none(kind: type, shape: tuple[int, ...]) -> None:
     class Device:
         def read(self) -> tuple[bool, np.ndarray]:
             return True, np.ones(shape, kind)
@@ -157,7 +155,7 @@ def joints(draw: st.DrawFn) -> np.ndarray:
     kind=st.sampled_from([np.uint8, np.uint8, np.uint16, np.float32]),
     video=st.booleans(),
 )
-def test_hands_found_anywhere_are_squares_of_the_picture(
+def test_hand_regions_are_squares_anywhere_in_the_picture(
     landmarks: np.ndarray, shape: tuple[int, ...], kind: type, video: bool
 ) -> None:
     found = [Hand(landmarks, "left", 0.9), a_hand((0.4, 0.5), 0.6)]
@@ -179,7 +177,7 @@ WRITTEN = st.tuples(st.integers(0, 9), st.integers(9, 200), st.integers(-20, 20)
 
 @fuzz
 @given(ink=INK)
-def test_any_ink_is_framed(ink: np.ndarray) -> None:
+def test_any_ink_can_be_centred(ink: np.ndarray) -> None:
     image_28 = mnist_image(ink)
     assert (image_28.shape, image_28.dtype) == ((SIDE, SIDE), np.uint8)
     assert image_28.max() == (255 if ink.any() else 0)
@@ -187,7 +185,7 @@ def test_any_ink_is_framed(ink: np.ndarray) -> None:
 
 @fuzz
 @given(written=WRITTEN)
-def test_what_is_framed_stays_as_it_is(written: tuple[int, int, int, int]) -> None:
+def test_centring_twice_changes_nothing(written: tuple[int, int, int, int]) -> None:
     digit, height_px, angle_deg, seed = written
     ink = paper((2 * height_px, 2 * height_px), shade=0)
     write(ink, digit, (height_px, height_px), height_px, angle_deg=angle_deg, shade=255, seed=seed)
@@ -197,7 +195,7 @@ def test_what_is_framed_stays_as_it_is(written: tuple[int, int, int, int]) -> No
 
 @fuzz
 @given(landmarks=ANY_JOINTS, left=st.booleans())
-def test_joints_of_any_numbers_have_finite_features(landmarks: np.ndarray, left: bool) -> None:
+def test_any_landmarks_have_finite_features(landmarks: np.ndarray, left: bool) -> None:
     features = pose.pose_features(landmarks, "left" if left else "right")
     assert (features.shape, features.dtype) == ((pose.SIZE,), np.float32)
     assert np.isfinite(features).all()
@@ -220,9 +218,7 @@ def test_a_hand_and_its_mirror_image_have_the_same_pose(landmarks: np.ndarray, w
 
 @fuzz
 @given(landmarks=joints(), shape=st.tuples(st.integers(1, 60), st.integers(1, 60)), left=st.booleans())
-def test_a_hand_is_turned_upright_whatever_its_joints_are(
-    landmarks: np.ndarray, shape: tuple[int, int], left: bool
-) -> None:
+def test_any_hand_can_be_rotated_upright(landmarks: np.ndarray, shape: tuple[int, int], left: bool) -> None:
     crop_bgr = np.full((*shape, 3), 77, np.uint8)
     shown = appearance.upright(crop_bgr, landmarks * np.float64(max(shape)), left=left)
     assert (shown.shape, shown.dtype) == ((appearance.SIDE, appearance.SIDE, 3), np.uint8)
@@ -230,7 +226,7 @@ def test_a_hand_is_turned_upright_whatever_its_joints_are(
 
 @fuzz
 @given(image_28=arrays.arrays(np.uint8, (SIDE, SIDE), fill=st.integers(0, 255)))
-def test_any_picture_gets_probabilities(digits: Pipeline, image_28: np.ndarray) -> None:
+def test_any_picture_gets_valid_probabilities(digits: Pipeline, image_28: np.ndarray) -> None:
     (prediction,) = digits.classifier.predict([image_28])
     assert prediction.label in (None, *"0123456789")
     assert all(0 <= share <= 1 for _, share in prediction.top)
@@ -253,7 +249,7 @@ def digits() -> Pipeline:
     right=st.integers(-150, 150),
     down=st.integers(-80, 80),
 )
-def test_a_digit_is_read_wherever_the_sheet_is_held(
+def test_a_digit_is_recognized_anywhere_in_the_frame(
     digits: Pipeline, digit: int, seed: int, right: int, down: int
 ) -> None:
     sheet = paper()
@@ -281,7 +277,7 @@ def samples(draw: st.DrawFn) -> Sample:
 
 @fuzz
 @given(written=st.lists(samples(), max_size=3))
-def test_samples_are_read_as_they_were_written(written: list[Sample]) -> None:
+def test_samples_are_read_back_unchanged(written: list[Sample]) -> None:
     again = parse_table(as_table(written))
     assert as_table(sample for sample in again if isinstance(sample, Sample)) == as_table(written)
     assert len(again) == len(written)
@@ -295,7 +291,7 @@ DIGITS = b"9" * 60
 @given(data=st.binary(max_size=300), place=st.integers(0, len(ROW)), length=st.integers(0, 60))
 @example(data=DIGITS, place=ROW.rindex(b",") + 1, length=0)
 @example(data=b'\xff\x00\r\n,,,,,,,,\n"', place=0, length=0)
-def test_a_damaged_table_is_read_as_far_as_it_goes(data: bytes, place: int, length: int) -> None:
+def test_the_valid_rows_of_a_damaged_table_are_read(data: bytes, place: int, length: int) -> None:
     for found in parse_table(ROW[:place] + data + ROW[place + length :]):
         if isinstance(found, Sample):
             assert found.landmarks is None or np.isfinite(found.landmarks).all()
@@ -311,7 +307,7 @@ CARDS = st.dictionaries(st.text(max_size=8), st.one_of(st.text(max_size=8), st.i
 @given(
     contents=st.lists(st.tuples(st.lists(LABELS, max_size=4), CARDS, st.binary(max_size=200)), min_size=1, max_size=4)
 )
-def test_what_is_published_is_what_is_current_and_going_back_undoes_it(
+def test_rollback_undoes_publishing(
     contents: list[tuple[list[str], dict[str, object], bytes]],
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:

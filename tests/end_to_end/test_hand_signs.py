@@ -66,7 +66,7 @@ def digits(published_models: ModelStore) -> Path:
     return published_models.current("digits")
 
 
-def test_a_region_without_joints_is_read_by_pixels_beside(tmp_path, digits):
+def test_a_hand_without_landmarks_is_classified_by_the_pixel_model(tmp_path, digits):
     folder = publish_joints(tmp_path)
     beside = publish_pixels(tmp_path, digits)
     (prediction,) = HandClassifier(folder).predict([WITHOUT_JOINTS])
@@ -80,7 +80,7 @@ def test_a_region_without_joints_is_read_by_pixels_beside(tmp_path, digits):
     assert both[1].label == alone.label
 
 
-def test_without_a_version_of_pixels_there_is_no_label(tmp_path):
+def test_a_hand_without_landmarks_has_no_label_without_a_pixel_model(tmp_path):
     (prediction,) = HandClassifier(publish_joints(tmp_path)).predict([WITHOUT_JOINTS])
     assert (prediction.label, prediction.top) == (None, ())
     assert prediction.image.shape == (28, 28)
@@ -95,7 +95,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("breaks", BROKEN.values(), ids=BROKEN)
-def test_a_broken_version_beside_does_not_keep_the_good_one_from_loading(tmp_path, digits, breaks):
+def test_a_damaged_pixel_model_does_not_stop_the_pose_model_from_loading(tmp_path, digits, breaks):
     folder = publish_joints(tmp_path)
     breaks(publish_pixels(tmp_path, digits))
     said = HandClassifier(folder).predict([WITHOUT_JOINTS, WITH_JOINTS])
@@ -107,13 +107,13 @@ def test_a_broken_version_beside_does_not_keep_the_good_one_from_loading(tmp_pat
     [{"labels": [*"ABCDEFGHIZ"]}, {"labels": LABELS[:3]}, {"preprocess": "another"}, {"rejection": None}],
     ids=["a label that is not known", "labels of another network", "another preprocess", "no thresholds"],
 )
-def test_a_version_beside_that_does_not_fit_says_nothing(tmp_path, digits, card):
+def test_a_pixel_model_with_other_labels_is_not_used(tmp_path, digits, card):
     folder = publish_joints(tmp_path)
     publish_pixels(tmp_path, digits, **card)
     assert HandClassifier(folder).predict([WITHOUT_JOINTS])[0].label is None
 
 
-def test_the_newest_version_of_a_kind(tmp_path, digits):
+def test_newest_version_returns_the_newest_with_that_input(tmp_path, digits):
     assert open_models(tmp_path).newest_version("letters", "pixels") is None
     publish_pixels(tmp_path, digits, "1")
     newer = publish_pixels(tmp_path, digits, "3")
@@ -124,7 +124,7 @@ def test_the_newest_version_of_a_kind(tmp_path, digits):
     assert open_models(tmp_path).newest_version("rps", "pixels") is None
 
 
-def test_a_hand_held_into_the_box_gets_its_label_from_the_camera_to_the_screen(tmp_path, digits):
+def test_a_hand_in_the_box_is_labelled_end_to_end(tmp_path, digits):
     folder = publish_joints(tmp_path)
     publish_pixels(tmp_path, digits)
     stream, room = Stream(), a_room()
@@ -151,7 +151,7 @@ def test_a_hand_held_into_the_box_gets_its_label_from_the_camera_to_the_screen(t
     assert stream.hands.closed
 
 
-def test_hands_with_and_without_joints_are_judged_from_left_to_right():
+def test_hands_with_and_without_landmarks_are_labelled_from_left_to_right():
     frame = Frame(np.zeros((90, 200, 3), np.uint8), 0, 0.0, "drawn")
     right = Region(Box(100, 0, 190, 90), CROP)
     said = [Prediction(label, 0.9, (), CROP) for label in ("B", "A")]
@@ -160,7 +160,7 @@ def test_hands_with_and_without_joints_are_judged_from_left_to_right():
     assert [prediction.label for prediction in predictions] == ["A", "B"]
 
 
-def test_the_pipeline_of_a_stream_has_a_finder_that_reads_what_is_held(monkeypatch):
+def test_the_pipeline_of_a_stream_uses_the_still_hand_finder(monkeypatch):
     from recognizer.subjects import hands
 
     monkeypatch.setattr(hands, "find_asset", lambda name: Path("none.task"))

@@ -95,7 +95,7 @@ def open_live(models: Path, opener: Opener, said: list[str]) -> LivePipeline:
     return LivePipeline("digits", open_models(models), default_samples(), say=said.append, opener=opener, clock=Clock())
 
 
-def test_a_published_model_takes_over_between_two_frames(models: Path, opener: Opener, said: list[str]) -> None:
+def test_a_published_model_is_swapped_in_between_two_frames(models: Path, opener: Opener, said: list[str]) -> None:
     with open_live(models, opener, said) as live:
         assert label(live) == "digits one"
         publish(models, "digits", "two")
@@ -108,7 +108,9 @@ def test_a_published_model_takes_over_between_two_frames(models: Path, opener: O
     assert opener.closed == ["digits one", "digits two"]
 
 
-def test_a_damaged_version_is_told_once_and_the_old_one_stays(models: Path, opener: Opener, said: list[str]) -> None:
+def test_a_damaged_version_is_reported_once_and_the_old_model_stays(
+    models: Path, opener: Opener, said: list[str]
+) -> None:
     opener.damaged.add("two")
     with open_live(models, opener, said) as live:
         publish(models, "digits", "two")
@@ -121,9 +123,7 @@ def test_a_damaged_version_is_told_once_and_the_old_one_stays(models: Path, open
         assert settled_label(live) == "digits three"
 
 
-def test_a_version_is_opened_once_whatever_folder_the_pipeline_names(
-    models: Path, opener: Opener, said: list[str]
-) -> None:
+def test_a_version_is_opened_once(models: Path, opener: Opener, said: list[str]) -> None:
     def elsewhere(task: str) -> Pipeline:
         opened = opener(task)
         opened.folder = None
@@ -141,7 +141,7 @@ def test_a_version_is_opened_once_whatever_folder_the_pipeline_names(
     assert opener.opened == ["digits one", "digits two"]
 
 
-def test_tab_goes_round_the_tasks_that_have_a_model(models: Path, opener: Opener, said: list[str]) -> None:
+def test_tab_cycles_through_the_tasks_with_a_model(models: Path, opener: Opener, said: list[str]) -> None:
     publish(models, "rps", "one")
     publish(models, "mugs", "one")
     with open_live(models, opener, said) as live:
@@ -155,14 +155,14 @@ def test_tab_goes_round_the_tasks_that_have_a_model(models: Path, opener: Opener
         assert told == ["rps", "mugs", "digits"]
 
 
-def test_without_another_task_tab_says_so(models: Path, opener: Opener, said: list[str]) -> None:
+def test_tab_without_another_task_shows_a_message(models: Path, opener: Opener, said: list[str]) -> None:
     with open_live(models, opener, said) as live:
         live.next_task()
         assert said == ["There is no other task than digits with a model."]
         assert label(live) == "digits one"
 
 
-def test_a_second_tab_while_a_task_opens_changes_nothing(models: Path, opener: Opener, said: list[str]) -> None:
+def test_tab_is_ignored_while_a_task_is_loading(models: Path, opener: Opener, said: list[str]) -> None:
     publish(models, "rps", "one")
     with open_live(models, opener, said) as live:
         opener.may_open.clear()
@@ -173,7 +173,7 @@ def test_a_second_tab_while_a_task_opens_changes_nothing(models: Path, opener: O
         assert opener.opened == ["digits one", "rps one"]
 
 
-def test_a_model_folder_that_vanishes_leaves_the_running_model(models: Path, opener: Opener, said: list[str]) -> None:
+def test_the_running_model_survives_deletion_of_its_folder(models: Path, opener: Opener, said: list[str]) -> None:
     with open_live(models, opener, said) as live:
         (models / "digits" / "current.json").unlink()
         assert label(live) == "digits one"
@@ -196,7 +196,7 @@ class FakeHands(FakeFinder):
         self.is_closed = True
 
 
-def test_what_finds_hands_is_opened_once_and_closed_at_the_end(
+def test_the_hand_finder_is_opened_once_and_closed_at_the_end(
     models: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     all_hands: list[FakeHands] = []

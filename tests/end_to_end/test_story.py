@@ -74,7 +74,7 @@ class Person:
 
 
 @pytest.mark.slow
-def test_new_record_learn_swap_recognise_and_back(tmp_path: Path, hand_models: ModelStore) -> None:
+def test_a_sign_is_created_recorded_trained_recognised_and_rolled_back(tmp_path: Path, hand_models: ModelStore) -> None:
     models = tmp_path / "models"
     shutil.copytree(hand_models.folder / "rps", models / "rps")
     person = Person(models)

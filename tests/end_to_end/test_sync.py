@@ -50,7 +50,7 @@ def publish(models, number, task="signs"):
     return open_models(models).current(task).name
 
 
-def test_samples_of_one_machine_are_listed_on_the_other(machines):
+def test_samples_sync_to_another_machine(machines):
     one, two = map(SyncedSamples, machines)
     one.create_task("signs", "box", ["ok", "stop"])
     kept = [record(one, "ok", 50), record(one, "stop", 90)]
@@ -71,14 +71,14 @@ def test_samples_of_one_machine_are_listed_on_the_other(machines):
     assert two.tasks() == []
 
 
-def test_a_third_machine_finds_everything_at_once(machines, url, tmp_path):
+def test_a_new_machine_pulls_all_samples(machines, url, tmp_path):
     store = SyncedSamples(machines[0])
     store.create_task("signs", "box", ["ok"])
     sample = record(store, "ok")
     assert [one.id for one in SyncedSamples(local_folder(url, tmp_path / "three")).read("signs")] == [sample.id]
 
 
-def test_two_that_write_at_once_lose_nothing(machines):
+def test_concurrent_writers_lose_no_sample(machines):
     one, two = map(SyncedSamples, machines)
     one.create_task("signs", "box", ["ok", "stop", "halt"])
     seen(two)
@@ -101,7 +101,7 @@ def test_two_that_write_at_once_lose_nothing(machines):
     assert set(one.task("signs").labels) == set(two.task("signs").labels) == {"ok", "stop", "halt", "left", "right"}
 
 
-def test_what_could_not_be_sent_is_sent_later(machines, monkeypatch):
+def test_a_failed_push_is_repeated_later(machines, monkeypatch):
     one, two = map(SyncedSamples, machines)
     one.create_task("signs", "box", ["ok"])
 
@@ -118,7 +118,7 @@ def test_what_could_not_be_sent_is_sent_later(machines, monkeypatch):
     assert len(seen(two)) == 2
 
 
-def test_half_a_sample_is_none(machines, monkeypatch):
+def test_an_incomplete_sample_at_the_url_is_ignored(machines, monkeypatch):
     one, two = map(SyncedSamples, machines)
     one.create_task("signs", "box", ["ok"])
     put = remote.Remote.put
@@ -135,7 +135,7 @@ def test_half_a_sample_is_none(machines, monkeypatch):
     assert seen(two) == {}
 
 
-def test_a_model_that_one_machine_publishes_runs_on_the_other(machines):
+def test_a_published_model_syncs_to_another_machine(machines):
     one, two = machines
     first = publish(one, 1)
     SyncedModels(two).pull()
@@ -151,7 +151,7 @@ def test_a_model_that_one_machine_publishes_runs_on_the_other(machines):
     assert open_models(two).versions("signs") == [first]
 
 
-def test_two_that_publish_at_once_lose_nothing(machines):
+def test_concurrent_publishing_at_a_url_loses_no_version(machines):
     one, two = machines
     first = publish(one, 1)
     SyncedModels(two).pull()
@@ -165,7 +165,7 @@ def test_two_that_publish_at_once_lose_nothing(machines):
     assert open_models(two).rollback("signs") == second
 
 
-def test_half_a_model_is_none(machines, monkeypatch):
+def test_an_incomplete_model_at_the_url_is_ignored(machines, monkeypatch):
     one, two = machines
     first = publish(one, 1)
     put = remote.Remote.put
@@ -184,7 +184,7 @@ def test_half_a_model_is_none(machines, monkeypatch):
     assert open_models(two).versions("signs") == [first]
 
 
-def test_a_running_program_hears_of_it(machines, monkeypatch):
+def test_a_running_program_pulls_new_models(machines, monkeypatch):
     one, two = machines
     publish(one, 1)
     assert open_models(two).tasks() == ["signs"]  # fetched at the first look
@@ -196,7 +196,7 @@ def test_a_running_program_hears_of_it(machines, monkeypatch):
     assert open_models(two).current("signs").name == second  # … and has it soon
 
 
-def test_settings_and_options_take_a_url(url, tmp_path, monkeypatch, capsys):
+def test_settings_and_options_accept_a_url(url, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RECOGNIZER_SYNC", str(tmp_path / "here"))
     monkeypatch.setenv("RECOGNIZER_MODELS", url + "/models")
     monkeypatch.setenv("RECOGNIZER_CAPTURES", url + "/samples")
@@ -207,7 +207,7 @@ def test_settings_and_options_take_a_url(url, tmp_path, monkeypatch, capsys):
     assert "signs" in capsys.readouterr().out
 
 
-def test_an_emptied_url_deletes_nothing_here(machines):
+def test_an_emptied_url_deletes_no_local_files(machines):
     store = SyncedSamples(machines[0])
     store.create_task("signs", "box", ["ok"])
     far = remote.Remote(synced_folder.url_of(machines[0]))
@@ -218,13 +218,13 @@ def test_an_emptied_url_deletes_nothing_here(machines):
     assert [task.name for task in store.tasks()] == ["signs"]
 
 
-def test_a_url_that_cannot_be_used_is_one_line(tmp_path):
+def test_an_unusable_url_raises_a_one_line_error(tmp_path):
     with pytest.raises(SyncError, match="cannot be used") as error:
         SyncedSamples(local_folder("nosuch://bucket/samples", tmp_path)).tasks()
     assert "\n" not in str(error.value)
 
 
-def test_a_url_is_not_asked_before_something_is_read(tmp_path, monkeypatch):
+def test_a_url_is_not_contacted_before_the_first_read(tmp_path, monkeypatch):
     monkeypatch.setenv("RECOGNIZER_SYNC", str(tmp_path))
     samples = open_samples("nosuch://bucket/samples")
     assert isinstance(samples, SyncedSamples)
@@ -238,7 +238,7 @@ def test_a_url_is_not_asked_before_something_is_read(tmp_path, monkeypatch):
             read()
 
 
-def test_samples_of_a_local_folder_know_nothing_of_its_url(machines):
+def test_a_plain_store_in_a_synced_folder_does_not_sync(machines):
     one, two = SyncedSamples(machines[0]), Samples(machines[1])
     one.create_task("signs", "box", ["ok"])
     two.create_task("mine", "box", ["ok"])
@@ -247,13 +247,13 @@ def test_samples_of_a_local_folder_know_nothing_of_its_url(machines):
     assert [task.name for task in one.tasks()] == ["signs"]
 
 
-def test_a_damaged_state_is_one_line(machines):
+def test_a_damaged_sync_state_raises_a_one_line_error(machines):
     (machines[0] / synced_folder.STATE).write_text("{")
     with pytest.raises(SyncError, match="is damaged"):
         SyncedModels(machines[0]).push()
 
 
-def test_a_plain_folder_is_left_alone(tmp_path):
+def test_a_plain_folder_is_not_synced(tmp_path):
     assert local_folder(str(tmp_path / "models")) == tmp_path / "models"
     assert publish(tmp_path / "models", 1)[8] == "-"
     assert not synced_folder.is_synced(tmp_path / "models")

@@ -81,7 +81,7 @@ def one_line(error):
     return text
 
 
-def test_an_asset_is_fetched_once(server, folder, named, capsys):
+def test_an_asset_is_downloaded_once(server, folder, named, capsys):
     named(Download(f"{server}/good", SHA256))
     assert assets.fetch_asset("thing") == folder / "thing.bin"
     assert (folder / "thing.bin").read_bytes() == CONTENT
@@ -92,7 +92,7 @@ def test_an_asset_is_fetched_once(server, folder, named, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_a_missing_asset_says_how_to_get_it(folder, named):
+def test_the_error_of_a_missing_asset_says_how_to_get_it(folder, named):
     named(Download(closed_address(), SHA256))
     with pytest.raises(AssetError, match="thing.bin is missing. Fetch it: python3 start.py assets") as error:
         assets.find_asset("thing")
@@ -100,7 +100,7 @@ def test_a_missing_asset_says_how_to_get_it(folder, named):
     assert not folder.exists()
 
 
-def test_a_damaged_asset_is_named_and_replaced(server, folder, named):
+def test_a_damaged_asset_is_reported_and_replaced(server, folder, named):
     named(Download(f"{server}/good", SHA256))
     folder.mkdir(parents=True)
     (folder / "thing.bin").write_bytes(CONTENT[:-1])
@@ -111,7 +111,7 @@ def test_a_damaged_asset_is_named_and_replaced(server, folder, named):
     assert assets.find_asset("thing").read_bytes() == CONTENT
 
 
-def test_an_asset_that_cannot_be_read_is_named(folder, named):
+def test_an_unreadable_asset_is_reported(folder, named):
     named(Download(closed_address(), SHA256))
     (folder / "thing.bin").mkdir(parents=True)
     with pytest.raises(AssetError, match="thing.bin cannot be read") as error:
@@ -119,7 +119,7 @@ def test_an_asset_that_cannot_be_read_is_named(folder, named):
     one_line(error)
 
 
-def test_the_folder_may_be_given(server, tmp_path, folder, named):
+def test_the_asset_folder_can_be_given(server, tmp_path, folder, named):
     named(Download(f"{server}/good", SHA256))
     assert assets.fetch_asset("thing", tmp_path / "here") == tmp_path / "here" / "thing.bin"
     assert assets.find_asset("thing", tmp_path / "here").is_file()
@@ -134,7 +134,7 @@ def test_the_folder_may_be_given(server, tmp_path, folder, named):
         ("/gone", "could not be downloaded \\(HTTP Error 404: Not Found\\)"),
     ],
 )
-def test_a_download_that_is_not_whole_is_no_asset(server, folder, named, path, reason):
+def test_an_incomplete_download_is_not_stored_as_an_asset(server, folder, named, path, reason):
     named(Download(server + path, SHA256))
     with pytest.raises(AssetError, match=reason) as error:
         assets.fetch_asset("thing")
@@ -143,7 +143,7 @@ def test_a_download_that_is_not_whole_is_no_asset(server, folder, named, path, r
     assert assets.problem("thing").endswith("is missing")
 
 
-def test_a_wrong_checksum_leaves_nothing(server, folder, named):
+def test_a_wrong_checksum_leaves_no_file(server, folder, named):
     named(Download(f"{server}/good", "0" * 64))
     with pytest.raises(AssetError, match=f"has SHA-256 {SHA256[:12]}…, and 000000000000… was expected") as error:
         assets.fetch_asset("thing")
@@ -151,7 +151,7 @@ def test_a_wrong_checksum_leaves_nothing(server, folder, named):
     assert files_in(folder) == []
 
 
-def test_no_network(folder, named):
+def test_without_a_network_the_error_says_what_to_do(folder, named):
     named(Download(closed_address(), SHA256))
     with pytest.raises(AssetError, match="Connect to the internet and run: python3 start.py assets") as error:
         assets.fetch_asset("thing")
@@ -167,14 +167,14 @@ def test_the_second_source_is_tried_when_the_first_fails(server, folder, named):
     assert assets.find_asset("thing") == folder / "thing.bin"
 
 
-def test_all_reasons_are_told(server, folder, named):
+def test_the_error_gives_the_reason_of_each_source(server, folder, named):
     named(Download(f"{server}/short", SHA256), Download(f"{server}/gone", SHA256))
     with pytest.raises(AssetError, match="broke off.*404") as error:
         assets.fetch_asset("thing")
     one_line(error)
 
 
-def test_a_folder_that_cannot_be_written(server, folder, named, monkeypatch):
+def test_a_folder_that_cannot_be_written_raises_an_error(server, folder, named, monkeypatch):
     opened = Path.open
 
     def denied(self, mode="r", *words, **named):
@@ -191,7 +191,7 @@ def test_a_folder_that_cannot_be_written(server, folder, named, monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder(server, folder, named):
+def test_a_read_only_folder_raises_an_error(server, folder, named):
     named(Download(f"{server}/good", SHA256))
     folder.mkdir(parents=True, mode=0o555)
     with pytest.raises(AssetError, match="Make its folder writable"):
@@ -199,7 +199,7 @@ def test_a_read_only_folder(server, folder, named):
     assert files_in(folder) == []
 
 
-def test_a_file_where_the_folder_should_be(server, folder, named):
+def test_a_file_in_place_of_the_asset_folder_raises_an_error(server, folder, named):
     named(Download(f"{server}/good", SHA256))
     folder.parent.mkdir()
     folder.write_text("a file")
@@ -215,7 +215,7 @@ def test_progress_is_shown_on_a_terminal(server, folder, named, monkeypatch, cap
     assert capsys.readouterr().out.endswith("\r  1.0 of 1.0 MB\n")
 
 
-def test_packing_makes_the_same_bytes_of_wheels_of_other_times(wheel, tmp_path, monkeypatch):
+def test_packing_does_not_depend_on_the_wheel_timestamps(wheel, tmp_path, monkeypatch):
     monkeypatch.setattr(zipfile.time, "localtime", lambda *_: (2030, 1, 2, 3, 4, 6, 0, 1, 0))
     other = make_wheel(tmp_path, {path: path.encode() * 100 for _, path in reversed(MEMBERS)})
     assert other.read_bytes() != wheel.read_bytes()
@@ -224,7 +224,7 @@ def test_packing_makes_the_same_bytes_of_wheels_of_other_times(wheel, tmp_path, 
     assert digest == "837184e09014d2bf77c2d315828e140209ccc000447eea8b4ab679878cabe7a0"
 
 
-def test_packed_members_are_stored_and_aligned(wheel):
+def test_packed_members_are_uncompressed_and_aligned(wheel):
     content = packed(wheel)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.testzip() is None
@@ -237,7 +237,7 @@ def test_packed_members_are_stored_and_aligned(wheel):
             assert content.index(path.encode()) % assets.ALIGNMENT_BYTES == 0
 
 
-def test_an_asset_out_of_a_wheel(wheel, server, folder, named, capfd):
+def test_an_asset_can_be_extracted_from_a_wheel(wheel, server, folder, named, capfd):
     archive = packed(wheel)
     named(Download(f"{server}/gone", SHA256), Wheel(str(wheel), MEMBERS, hashlib.sha256(archive).hexdigest()))
     assert assets.fetch_asset("thing").read_bytes() == archive
@@ -247,14 +247,14 @@ def test_an_asset_out_of_a_wheel(wheel, server, folder, named, capfd):
     assert "to take thing.bin out of it" in said.out
 
 
-def test_what_a_first_source_began_to_give_is_gone_when_a_wheel_has_the_asset(wheel, server, folder, named):
+def test_a_partial_download_is_deleted_when_a_wheel_gives_the_asset(wheel, server, folder, named):
     archive = packed(wheel)
     named(Download(f"{server}/short", SHA256), Wheel(str(wheel), MEMBERS, hashlib.sha256(archive).hexdigest()))
     assert assets.fetch_asset("thing").read_bytes() == archive
     assert files_in(folder) == ["thing.bin"]
 
 
-def test_a_wheel_with_another_network_leaves_nothing(wheel, folder, named):
+def test_a_wheel_with_another_model_leaves_no_file(wheel, folder, named):
     named(Wheel(str(wheel), MEMBERS, "0" * 64))
     with pytest.raises(AssetError, match="has SHA-256 .*, and 000000000000… was expected") as error:
         assets.fetch_asset("thing")
@@ -262,7 +262,7 @@ def test_a_wheel_with_another_network_leaves_nothing(wheel, folder, named):
     assert files_in(folder) == []
 
 
-def test_a_wheel_without_the_network_leaves_nothing(wheel, folder, named):
+def test_a_wheel_without_the_model_leaves_no_file(wheel, folder, named):
     named(Wheel(str(wheel), (*MEMBERS, ("third.tflite", "tiny/third.tflite")), "0" * 64))
     with pytest.raises(AssetError, match="tiny-1.0-py3-none-any.whl is not the wheel that was expected") as error:
         assets.fetch_asset("thing")
@@ -270,7 +270,7 @@ def test_a_wheel_without_the_network_leaves_nothing(wheel, folder, named):
     assert files_in(folder) == []
 
 
-def test_a_wheel_that_pip_cannot_have(tmp_path, folder, named, monkeypatch):
+def test_a_wheel_that_pip_cannot_download_raises_an_error(tmp_path, folder, named, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     named(Wheel("nowhere==1.0", MEMBERS, "0" * 64))
     with pytest.raises(AssetError, match="pip could not download nowhere==1.0 \\(No matching") as error:
@@ -279,7 +279,7 @@ def test_a_wheel_that_pip_cannot_have(tmp_path, folder, named, monkeypatch):
     assert files_in(folder) == []
 
 
-def test_a_damaged_wheel(tmp_path):
+def test_a_damaged_wheel_raises_an_error(tmp_path):
     broken = tmp_path / "broken.whl"
     broken.write_bytes(b"PK\x03\x04" + bytes(100))
     with pytest.raises(DownloadError, match="broken.whl is not the wheel that was expected") as error:
@@ -287,7 +287,7 @@ def test_a_damaged_wheel(tmp_path):
     one_line(error)
 
 
-def test_the_program_fetches_and_says_where(server, folder, named, monkeypatch, capsys):
+def test_the_command_downloads_assets_and_prints_their_paths(server, folder, named, monkeypatch, capsys):
     named(Download(f"{server}/good", SHA256))
     assert main(["assets"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f"thing: {folder / 'thing.bin'}"
@@ -302,7 +302,7 @@ def interrupted(*_):
     raise KeyboardInterrupt
 
 
-def test_the_program_without_a_network_is_one_line(folder):
+def test_the_command_without_a_network_prints_one_line(folder):
     closed = closed_address()
     nowhere = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "http_proxy": closed, "https_proxy": closed, "no_proxy": ""}
     ran = subprocess.run(
@@ -321,7 +321,7 @@ def test_the_program_without_a_network_is_one_line(folder):
     assert files_in(folder) == []
 
 
-def test_the_hand_model_is_two_stored_networks():
+def test_the_hand_model_contains_two_uncompressed_networks():
     try:
         path = assets.find_asset("hand_landmarker")
     except AssetError as error:

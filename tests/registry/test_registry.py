@@ -22,7 +22,7 @@ def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_what_is_published_is_current_and_whole(tmp_path: Path) -> None:
+def test_a_published_version_is_current_and_complete(tmp_path: Path) -> None:
     with open_models(tmp_path).publishing("digits") as draft:
         (draft / "model.tflite").write_bytes(b"network")
         with pytest.raises(ModelError):
@@ -34,7 +34,7 @@ def test_what_is_published_is_current_and_whole(tmp_path: Path) -> None:
     assert registry_card.read_card(folder) == registry_card.ModelCard(labels=())
 
 
-def test_versions_of_one_second_get_names_of_their_own(tmp_path: Path) -> None:
+def test_versions_published_in_the_same_second_have_different_names(tmp_path: Path) -> None:
     folders = [publish(tmp_path, note=str(count)) for count in range(4)]
     assert len(set(folders)) == 4
     assert [registry_card.read_card(folder).unknown_fields["note"] for folder in folders] == ["0", "1", "2", "3"]
@@ -42,7 +42,7 @@ def test_versions_of_one_second_get_names_of_their_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [RuntimeError("out of memory"), KeyboardInterrupt()])
-def test_what_fails_while_it_is_written_leaves_no_trace(tmp_path: Path, error: BaseException) -> None:
+def test_a_version_that_fails_while_it_is_written_leaves_no_files(tmp_path: Path, error: BaseException) -> None:
     before = publish(tmp_path)
     there = names_in(tmp_path / "digits")
     with pytest.raises(type(error)):
@@ -60,14 +60,14 @@ def test_a_model_without_a_card_is_not_published(tmp_path: Path) -> None:
     assert names_in(tmp_path / "digits") == []
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_model_folder_that_cannot_be_created_is_named_in_the_error(tmp_path: Path) -> None:
     (tmp_path / "models").write_text("a file, not a folder")
     with pytest.raises(ModelError, match="models/digits cannot be written.*--models"):
         with open_models(tmp_path / "models").publishing("digits"):
             pytest.fail("nothing can be written there")
 
 
-def test_a_pointer_that_cannot_be_replaced_stays_and_leaves_no_leftovers(
+def test_a_current_json_that_cannot_be_replaced_stays_unchanged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = publish(tmp_path)
@@ -82,7 +82,7 @@ def test_a_pointer_that_cannot_be_replaced_stays_and_leaves_no_leftovers(
     assert open_models(tmp_path).current("digits") == first
 
 
-def test_rolling_back_goes_version_by_version_until_there_is_none(tmp_path: Path) -> None:
+def test_rollback_goes_back_version_by_version(tmp_path: Path) -> None:
     first, second, third = (publish(tmp_path) for _ in range(3))
     assert open_models(tmp_path).rollback("digits") == second.name
     assert open_models(tmp_path).current("digits") == second
@@ -93,7 +93,7 @@ def test_rolling_back_goes_version_by_version_until_there_is_none(tmp_path: Path
     assert third.is_dir()
 
 
-def test_rolling_back_passes_over_versions_that_were_deleted(tmp_path: Path) -> None:
+def test_rollback_skips_deleted_versions(tmp_path: Path) -> None:
     first, second, _ = (publish(tmp_path) for _ in range(3))
     (second / registry_card.CARD).unlink()
     second.rmdir()
@@ -108,7 +108,7 @@ def test_tasks_are_those_with_a_current_model(tmp_path: Path) -> None:
     assert open_models(tmp_path).tasks() == ["digits", "signs"]
 
 
-def test_without_a_model_the_remedy_is_named(tmp_path: Path) -> None:
+def test_the_error_of_a_missing_model_has_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="There is no model for the task digits.*python -m recognizer train digits"):
         open_models(tmp_path).current("digits")
 
@@ -124,7 +124,7 @@ def test_without_a_model_the_remedy_is_named(tmp_path: Path) -> None:
         (b'{"version": "20200101-000000"}', "names version 20200101-000000, which does not exist"),
     ],
 )
-def test_a_damaged_pointer_is_told_in_one_line(tmp_path: Path, content: bytes, said: str) -> None:
+def test_a_damaged_current_json_raises_a_one_line_error(tmp_path: Path, content: bytes, said: str) -> None:
     publish(tmp_path)
     (tmp_path / "digits" / store.CURRENT).write_bytes(content)
     with pytest.raises(ModelError, match=said) as caught:
@@ -133,7 +133,7 @@ def test_a_damaged_pointer_is_told_in_one_line(tmp_path: Path, content: bytes, s
     assert "\n" not in str(caught.value)
 
 
-def test_publishing_mends_a_damaged_pointer(tmp_path: Path) -> None:
+def test_publishing_repairs_a_damaged_current_json(tmp_path: Path) -> None:
     publish(tmp_path)
     (tmp_path / "digits" / store.CURRENT).write_text("{")
     again = publish(tmp_path)
@@ -153,7 +153,7 @@ def test_publishing_mends_a_damaged_pointer(tmp_path: Path) -> None:
         ('{"labels": [], "kind": ["pose"]}', r': kind is \["pose"\]; it should be a string'),
     ],
 )
-def test_a_damaged_card_is_named(tmp_path: Path, content: str | None, said: str) -> None:
+def test_the_error_of_a_damaged_card_names_its_field(tmp_path: Path, content: str | None, said: str) -> None:
     folder = publish(tmp_path)
     card = folder / registry_card.CARD
     card.unlink() if content is None else card.write_text(content)
@@ -161,7 +161,7 @@ def test_a_damaged_card_is_named(tmp_path: Path, content: str | None, said: str)
         registry_card.read_card(folder)
 
 
-def test_a_card_of_another_version_of_the_program_is_written_as_it_was(tmp_path: Path) -> None:
+def test_unknown_fields_of_a_card_are_written_back(tmp_path: Path) -> None:
     content = {"labels": ["a"], "kind": "pose", "rejection": {"min_confidence": 0.5, "max_distance": 3.0}, "later": [1]}
     card = registry_card.ModelCard.from_json(content, "card.json", "")
     assert card.rejection == registry_card.Thresholds(0.5, 3.0)
@@ -170,7 +170,7 @@ def test_a_card_of_another_version_of_the_program_is_written_as_it_was(tmp_path:
     assert json.loads((tmp_path / registry_card.CARD).read_text()) == content
 
 
-def test_the_environment_may_name_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_environment_variable_can_set_the_model_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECOGNIZER_MODELS", str(tmp_path))
     assert default_models().folder == tmp_path
     for unset in ("", None):
@@ -181,7 +181,7 @@ def test_the_environment_may_name_another_folder(tmp_path: Path, monkeypatch: py
         assert default_models().folder == paths.ROOT / "models"
 
 
-def test_a_version_that_does_not_run_can_be_deleted(tmp_path: Path) -> None:
+def test_a_version_that_is_not_current_can_be_deleted(tmp_path: Path) -> None:
     first, second = publish(tmp_path), publish(tmp_path)
     assert open_models(tmp_path).versions("digits") == [first.name, second.name]
     with pytest.raises(ModelError, match="Go back first: python -m recognizer models rollback digits"):
@@ -195,7 +195,7 @@ def test_a_version_that_does_not_run_can_be_deleted(tmp_path: Path) -> None:
         open_models(tmp_path).versions("chess")
 
 
-def test_an_exported_version_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exported_zip_is_complete_or_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     models = tmp_path / "models"
     first = publish(models, note="first")
     (first / "pose").mkdir()

@@ -55,7 +55,7 @@ def kinds(store: Samples) -> list[str]:
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_a_word_of_any_script_is_stored_and_read_back(tmp_path: Path, word: str) -> None:
+def test_labels_in_any_script_are_stored_and_read_back(tmp_path: Path, word: str) -> None:
     store = a_store(tmp_path, (word, "nothing"))
     sample = add(store, word)
     again = Samples(tmp_path)
@@ -67,7 +67,7 @@ def test_a_word_of_any_script_is_stored_and_read_back(tmp_path: Path, word: str)
     assert verify(again) == []
 
 
-def test_pandas_reads_the_table_and_so_does_the_store(tmp_path: Path) -> None:
+def test_samples_csv_can_be_read_with_pandas(tmp_path: Path) -> None:
     store = a_store(tmp_path, WORDS)
     for word in WORDS:
         add(store, word)
@@ -81,7 +81,7 @@ def test_pandas_reads_the_table_and_so_does_the_store(tmp_path: Path) -> None:
     assert store.table("signs")["box"].unique().tolist() == ["4 4 36 36"]
 
 
-def test_a_hand_keeps_its_joints_and_side(tmp_path: Path) -> None:
+def test_a_stored_hand_has_its_landmarks_and_side(tmp_path: Path) -> None:
     store = a_store(tmp_path)
     add(store)
     store.add("signs", "ok", a_region(hand=False), Frame(a_picture(), 0, 0.0, "drawn"), "first", "rtsp://\nevil\ud800")
@@ -95,7 +95,7 @@ def test_a_hand_keeps_its_joints_and_side(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("height_px", [16, 60, 300])
-def test_paper_is_cut_out_with_enough_around_it_to_find_the_ink_again(tmp_path: Path, height_px: int) -> None:
+def test_a_paper_crop_has_enough_margin_to_detect_the_ink_again(tmp_path: Path, height_px: int) -> None:
     sheet = paper()
     write(sheet, 5, (500, 170), height_px, seed=1)
     frame = as_frame(sheet)
@@ -108,7 +108,7 @@ def test_paper_is_cut_out_with_enough_around_it_to_find_the_ink_again(tmp_path: 
     assert again.box.iou(box_in_cut_out(region.box)) > 0.8
 
 
-def test_what_cannot_be_stored_is_told(tmp_path: Path) -> None:
+def test_a_picture_that_cannot_be_stored_raises_an_error(tmp_path: Path) -> None:
     store = a_store(tmp_path)
     frame = Frame(a_picture(), 0, 0.0, "drawn")
     with pytest.raises(SamplesError, match="has no label halt. It has: ok, stop"):
@@ -131,7 +131,7 @@ def test_what_cannot_be_stored_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "word", ["con", "COM1", "lpt¹", "..", ".", "a/b", "a\\b", "a:b", "x.", "x ", "-", "é" * 60, "👍" * 60]
 )
-def test_a_label_folder_is_one_that_every_system_takes(word: str) -> None:
+def test_a_label_folder_name_is_valid_on_all_systems(word: str) -> None:
     name = folder_name(word)
     assert name == folder_name(name) or "~" in name
     assert not set(name) & set('\\/:*?"<>|.,\n')
@@ -141,7 +141,7 @@ def test_a_label_folder_is_one_that_every_system_takes(word: str) -> None:
     assert name == name.strip()
 
 
-def test_labels_that_differ_have_folders_that_differ() -> None:
+def test_different_labels_have_different_folders() -> None:
     words = ["a/b", "a\\b", "a:b", "a_b", "..", "__", "con", "a" * 50, "a" * 51]
     assert len({folder_name(word) for word in words}) == len(words)
     assert folder_name("thumbs up") == "thumbs up"
@@ -149,17 +149,17 @@ def test_labels_that_differ_have_folders_that_differ() -> None:
 
 
 @pytest.mark.parametrize("word", ["", "  ", "a\x00b", "a\u202eb", "a\ud800b", "\u200b", "x" * 61])
-def test_a_label_that_cannot_be_seen_or_is_too_long_is_refused(word: str) -> None:
+def test_an_invisible_or_too_long_label_raises_an_error(word: str) -> None:
     with pytest.raises(SamplesError, match="[Ll]abel"):
         clean_label(word)
 
 
-def test_a_label_is_composed_and_its_spaces_are_single() -> None:
+def test_a_label_is_normalized_to_nfc_with_single_spaces() -> None:
     assert clean_label("  u\u0308ber\n\tall ") == "über all"
 
 
 @pytest.mark.parametrize("name", ["..", ".", "", "a/b", "con", "-rf", ".unfinished", "x" * 41, "a\nb", "C:"])
-def test_a_task_whose_name_is_no_folder_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_task_name_that_is_not_a_folder_name_raises_an_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(SamplesError, match="cannot be the name of a task"):
         Samples(tmp_path / "captures").create_task(name, "box", ["mug"])
     with pytest.raises(SamplesError, match="No task"):
@@ -167,7 +167,7 @@ def test_a_task_whose_name_is_no_folder_is_refused(tmp_path: Path, name: str) ->
     assert checked_name("task", "Gebärden 2") == "Gebärden 2"
 
 
-def test_a_task_is_made_once_and_its_subject_and_labels_are_checked(tmp_path: Path) -> None:
+def test_creating_a_task_checks_name_subject_and_labels(tmp_path: Path) -> None:
     store = Samples(tmp_path)
     made = store.create_task("Mugs", "box", ["mug", "cup", "mug"])
     assert made.labels == ("mug", "cup")
@@ -184,7 +184,7 @@ def test_a_task_is_made_once_and_its_subject_and_labels_are_checked(tmp_path: Pa
 @pytest.mark.parametrize(
     "card", ["", "{", "[]", "null", '{"region": "foot", "labels": []}', '{"region": "box", "labels": 3}']
 )
-def test_a_damaged_task_is_told_and_the_others_are_read(tmp_path: Path, card: str) -> None:
+def test_a_damaged_task_raises_an_error_and_other_tasks_can_be_read(tmp_path: Path, card: str) -> None:
     store = a_store(tmp_path, count=1)
     store.create_task("mugs", "box", ["mug"])
     (tmp_path / "mugs" / "task.json").write_text(card)
@@ -194,7 +194,7 @@ def test_a_damaged_task_is_told_and_the_others_are_read(tmp_path: Path, card: st
     assert kinds(store) == ["task"]
 
 
-def test_samples_are_taken_back_relabelled_merged_and_deleted(tmp_path: Path) -> None:
+def test_samples_can_be_undone_relabelled_merged_and_deleted(tmp_path: Path) -> None:
     store = a_store(tmp_path, ("ok", "stop", "thumbs up"))
     store.create_task("others", "hand", ["wave"])
     kept, wrong, burst = add(store), add(store, seed=1), add(store, seed=2)
@@ -228,7 +228,7 @@ def test_samples_are_taken_back_relabelled_merged_and_deleted(tmp_path: Path) ->
     assert sorted(os.listdir(tmp_path)) == [".lock", ".unfinished", "samples.csv"]
 
 
-def test_tasks_that_show_different_things_are_not_merged(tmp_path: Path) -> None:
+def test_tasks_of_different_subjects_cannot_be_merged(tmp_path: Path) -> None:
     store = a_store(tmp_path, count=1)
     store.create_task("mugs", "box", ["mug"])
     with pytest.raises(SamplesError, match="can be merged"):
@@ -245,7 +245,7 @@ def stopped_store(*words: str) -> object:
 
 
 @POSIX
-def test_kill_9_at_random_moments_loses_no_sample_and_leaves_no_half_one(tmp_path: Path) -> None:
+def test_kill_9_at_random_moments_leaves_only_complete_samples(tmp_path: Path) -> None:
     found = stopped_store("kill", os.environ.get("RECOGNIZER_KILLS", "30"), str(tmp_path))
     assert isinstance(found, dict)
     assert found["stored"] >= 10
@@ -254,7 +254,7 @@ def test_kill_9_at_random_moments_loses_no_sample_and_leaves_no_half_one(tmp_pat
 
 @POSIX
 @pytest.mark.parametrize("operation", ["add", "undo", "relabel", "rename", "merge", "delete"])
-def test_a_program_stopped_before_any_step_leaves_all_or_nothing_of_what_it_did(tmp_path: Path, operation: str) -> None:
+def test_a_program_killed_at_any_step_leaves_all_or_nothing_of_its_change(tmp_path: Path, operation: str) -> None:
     found = stopped_store("steps", operation, str(tmp_path))
     assert isinstance(found, list)
     assert found[-1]["status"] == 0
@@ -264,7 +264,7 @@ def test_a_program_stopped_before_any_step_leaves_all_or_nothing_of_what_it_did(
     assert [labels for labels in outcomes if labels not in (["ok"] * 4, outcomes[-1])] == []
 
 
-def test_two_programs_add_at_once(tmp_path: Path) -> None:
+def test_two_programs_can_add_samples_at_the_same_time(tmp_path: Path) -> None:
     store = a_store(tmp_path)
     command = [sys.executable, "-m", "tests.helpers.stopped_store", "add"]
     children = [subprocess.Popen([*command, word, str(tmp_path)], cwd=paths.ROOT) for word in ("ok", "stop")]
@@ -275,9 +275,7 @@ def test_two_programs_add_at_once(tmp_path: Path) -> None:
     assert verify(store) == []
 
 
-def test_a_store_that_another_program_writes_to_is_waited_for_and_then_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_locked_store_raises_an_error_after_a_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = a_store(tmp_path, count=1)
     with store.locked():
         with pytest.raises(SamplesError, match="another program has been writing.*Wait until it is done"):
@@ -287,7 +285,7 @@ def test_a_store_that_another_program_writes_to_is_waited_for_and_then_told(
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.999])
-def test_a_disk_that_is_full_in_the_middle_of_a_row_leaves_none_of_it(
+def test_a_disk_that_fills_up_during_a_row_leaves_no_part_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float
 ) -> None:
     store = a_store(tmp_path, count=2)
@@ -311,7 +309,7 @@ def test_a_disk_that_is_full_in_the_middle_of_a_row_leaves_none_of_it(
 
 
 @pytest.mark.parametrize("change", ["undo", "relabel", "merge"])
-def test_a_disk_that_is_full_while_the_table_is_written_anew_changes_nothing(
+def test_a_disk_that_fills_up_while_the_table_is_rewritten_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     store = a_store(tmp_path, count=3)
@@ -337,7 +335,7 @@ def test_a_disk_that_is_full_while_the_table_is_written_anew_changes_nothing(
     assert verify(store) == []
 
 
-def test_a_full_disk_keeps_every_sample_and_takes_more_when_there_is_room(small_disk: Path) -> None:
+def test_a_full_disk_loses_no_sample_and_new_ones_can_be_added_later(small_disk: Path) -> None:
     store = a_store(small_disk)
     stored = []
     with pytest.raises(SamplesError, match="No space left on device"):
@@ -352,7 +350,7 @@ def test_a_full_disk_keeps_every_sample_and_takes_more_when_there_is_room(small_
     assert kinds(store) == ["missing picture"] * 2
 
 
-def test_what_cannot_be_written_is_still_read(small_disk: Path) -> None:
+def test_a_read_only_store_can_be_read(small_disk: Path) -> None:
     store = a_store(small_disk, count=2)
     with open(store.table_path, "ab") as file:
         file.write(b"signs/first/ok/torn")
@@ -367,13 +365,13 @@ def test_what_cannot_be_written_is_still_read(small_disk: Path) -> None:
         again.create_task("more", "box", ["mug"])
 
 
-def test_a_captures_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
+def test_a_captures_folder_that_is_a_file_raises_an_error(tmp_path: Path) -> None:
     (tmp_path / "captures").write_text("a file, not a folder")
     with pytest.raises(SamplesError, match="Cannot write .*captures"):
         Samples(tmp_path / "captures").create_task("signs", "hand", ["ok"])
 
 
-def test_a_row_torn_anywhere_is_taken_off_and_the_others_stay(tmp_path: Path) -> None:
+def test_a_truncated_last_row_is_removed_and_the_others_stay(tmp_path: Path) -> None:
     store = a_store(tmp_path, count=3)
     whole = store.table_path.read_bytes()
     paths = [sample.path for sample in store.read()]
@@ -387,7 +385,7 @@ def test_a_row_torn_anywhere_is_taken_off_and_the_others_stay(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\x00" * 40, b"path,lab", b"\xff\xfe\x00", b'"'])
-def test_a_table_that_holds_nothing_of_use_takes_new_samples(tmp_path: Path, content: bytes) -> None:
+def test_new_samples_can_be_added_to_a_table_without_valid_rows(tmp_path: Path, content: bytes) -> None:
     store = a_store(tmp_path)
     store.table_path.write_bytes(content)
     assert store.read() == []
@@ -413,7 +411,7 @@ FOREIGN = (
 
 
 @pytest.mark.parametrize("row", FOREIGN, ids=range(len(FOREIGN)))
-def test_a_foreign_row_hides_no_other_and_is_kept_until_it_is_set_aside(tmp_path: Path, row: bytes) -> None:
+def test_an_invalid_row_hides_no_other_and_stays_until_it_is_set_aside(tmp_path: Path, row: bytes) -> None:
     store = a_store(tmp_path, count=1)
     with open(store.table_path, "ab") as file:
         file.write(row + b"\n")
@@ -428,7 +426,7 @@ def test_a_foreign_row_hides_no_other_and_is_kept_until_it_is_set_aside(tmp_path
     assert [sample.label for sample in store.read()] == ["stop", "ok"]
 
 
-def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path: Path) -> None:
+def test_a_table_saved_by_a_spreadsheet_can_be_read(tmp_path: Path) -> None:
     store = a_store(tmp_path, count=2)
     rows = store.table_path.read_bytes().removesuffix(b"\n").replace(b",ok,", b",stop,", 1)
     store.table_path.write_bytes(b"\xef\xbb\xbf" + rows.replace(b"\n", b"\r\n"))
@@ -439,7 +437,7 @@ def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path: Path) -> None:
     assert verify(again) == []
 
 
-def test_verify_finds_what_is_missing_damaged_or_without_a_row_and_sets_it_aside(tmp_path: Path) -> None:
+def test_verify_finds_missing_damaged_and_unlisted_pictures_and_sets_them_aside(tmp_path: Path) -> None:
     store = a_store(tmp_path, count=4)
     whole, missing, empty, cut = store.read()
     (tmp_path / missing.path).unlink()
@@ -470,7 +468,7 @@ def test_verify_finds_what_is_missing_damaged_or_without_a_row_and_sets_it_aside
     )
 
 
-def test_a_word_written_into_the_table_by_hand_counts_and_can_be_renamed(tmp_path: Path) -> None:
+def test_a_label_edited_into_the_table_is_counted_and_can_be_renamed(tmp_path: Path) -> None:
     store = a_store(tmp_path, count=2)
     store.table_path.write_bytes(store.table_path.read_bytes().replace(b",ok,", b",halt,", 1))
     assert store.counts("signs") == {"ok": 1, "stop": 0, "halt": 1}
@@ -484,7 +482,7 @@ def test_a_word_written_into_the_table_by_hand_counts_and_can_be_renamed(tmp_pat
     assert verify(store) == []
 
 
-def test_a_folder_that_is_no_task_is_not_taken_for_one(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_task_is_ignored(tmp_path: Path) -> None:
     store = a_store(tmp_path)
     for name in (".hidden", "a.b"):
         (tmp_path / name).mkdir()
@@ -493,7 +491,7 @@ def test_a_folder_that_is_no_task_is_not_taken_for_one(tmp_path: Path) -> None:
     assert kinds(store) == ["task"]
 
 
-def test_samples_whose_task_is_gone_are_told(tmp_path: Path) -> None:
+def test_verify_reports_samples_without_a_task(tmp_path: Path) -> None:
     store = a_store(tmp_path, count=1)
     (tmp_path / "signs" / "task.json").unlink()
     (problem,) = verify(store)

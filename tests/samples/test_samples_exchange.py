@@ -56,7 +56,7 @@ def files_in(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def test_a_zip_brings_all_to_another_store(tmp_path: Path) -> None:
+def test_an_exported_zip_can_be_imported_into_another_store(tmp_path: Path) -> None:
     here, there = Samples(tmp_path / "here"), Samples(tmp_path / "there")
     own = fill(here)
     assert export_zip(here, tmp_path / "all.zip") == []
@@ -75,7 +75,7 @@ def test_a_zip_brings_all_to_another_store(tmp_path: Path) -> None:
     assert len(there.read()) == 5
 
 
-def test_chosen_tasks_are_exported_and_missing_pictures_left_out(tmp_path: Path) -> None:
+def test_selected_tasks_are_exported_without_missing_pictures(tmp_path: Path) -> None:
     here, there = Samples(tmp_path / "here"), Samples(tmp_path / "there")
     own = fill(here)
     (here.folder / own[1].path).unlink()
@@ -90,7 +90,7 @@ def test_chosen_tasks_are_exported_and_missing_pictures_left_out(tmp_path: Path)
     assert not (tmp_path / "faces.zip").exists()
 
 
-def test_an_export_that_fails_keeps_the_file_that_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_export_keeps_the_existing_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = Samples(tmp_path / "here")
     fill(here)
     (tmp_path / "out").mkdir()
@@ -107,7 +107,7 @@ def test_an_export_that_fails_keeps_the_file_that_was_there(tmp_path: Path, monk
     assert (tmp_path / "out" / "all.zip").read_bytes() == before
 
 
-def test_a_task_that_is_there_keeps_its_region_and_takes_new_labels(tmp_path: Path) -> None:
+def test_an_existing_task_keeps_its_subject_and_gets_new_labels(tmp_path: Path) -> None:
     here, there = Samples(tmp_path / "here"), Samples(tmp_path / "there")
     fill(here)
     export_zip(here, tmp_path / "signs.zip", ["signs"])
@@ -134,7 +134,7 @@ EVIL = (
 
 
 @pytest.mark.parametrize(("path", "label", "task"), EVIL)
-def test_a_zip_writes_nothing_outside_of_the_store(tmp_path: Path, path: str, label: str, task: str) -> None:
+def test_importing_a_zip_writes_nothing_outside_the_store(tmp_path: Path, path: str, label: str, task: str) -> None:
     good = ROW.format(path="signs/first/ok/good.png", label="ok", task="signs")
     rows = good + ROW.format(path=path, label=label, task=task)
     members = {"signs/task.json": CARD, "../task.json": CARD, "/etc/task.json": CARD, "con/task.json": CARD}
@@ -152,7 +152,7 @@ def test_a_zip_writes_nothing_outside_of_the_store(tmp_path: Path, path: str, la
     assert verify(store) == []
 
 
-def test_a_link_in_a_zip_is_no_picture(tmp_path: Path) -> None:
+def test_a_symbolic_link_in_a_zip_is_not_imported(tmp_path: Path) -> None:
     path = tmp_path / "link.zip"
     name = "signs/first/ok/a.png"
     a_zip(path, ROW.format(path=name, label="ok", task="signs"), {"signs/task.json": CARD})
@@ -166,7 +166,7 @@ def test_a_link_in_a_zip_is_no_picture(tmp_path: Path) -> None:
     assert store.read() == []
 
 
-def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_zip_bombs_raise_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = "signs/first/ok/a.png"
     rows = ROW.format(path=name, label="ok", task="signs")
     store = Samples(tmp_path / "captures")
@@ -192,7 +192,7 @@ def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert store.read() == []
 
 
-def test_what_is_no_zip_of_samples_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_zip_of_samples_raises_an_error(tmp_path: Path) -> None:
     store = Samples(tmp_path / "captures")
     (tmp_path / "text.zip").write_text("no zip")
     with pytest.raises(SamplesError, match="not a readable zip file"):
@@ -228,7 +228,7 @@ def save(path: Path, picture: np.ndarray) -> None:
     path.write_bytes(cv2.imencode(path.suffix, picture)[1].tobytes())
 
 
-def test_a_folder_of_labels_is_imported_once(tmp_path: Path) -> None:
+def test_importing_a_folder_twice_adds_its_pictures_once(tmp_path: Path) -> None:
     pictures = tmp_path / "pictures"
     save(pictures / "ok" / "one.png", a_picture(1))
     save(pictures / "ok" / "two.JPG", a_picture(2))
@@ -251,7 +251,7 @@ def test_a_folder_of_labels_is_imported_once(tmp_path: Path) -> None:
     assert verify(store) == []
 
 
-def test_series_become_sessions_and_what_a_finder_sees_is_stored(tmp_path: Path) -> None:
+def test_series_become_sessions_and_the_detected_region_is_stored(tmp_path: Path) -> None:
     pictures = tmp_path / "pictures"
     for series in ("anna", "bert/2"):
         save(pictures / series / "ok" / "one.png", a_picture())
@@ -271,7 +271,7 @@ def test_series_become_sessions_and_what_a_finder_sees_is_stored(tmp_path: Path)
     assert verify(store) == []
 
 
-def test_a_folder_without_labels_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_labels_raises_an_error(tmp_path: Path) -> None:
     store = Samples(tmp_path / "captures")
     store.create_task("signs", "box", ["ok"])
     (tmp_path / "empty").mkdir()

@@ -29,7 +29,7 @@ def ended(client: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
     return until(looked_at)
 
 
-def test_a_picture_is_read_as_the_pipeline_reads_it(served: Served) -> None:
+def test_predict_returns_the_same_as_the_pipeline(served: Served) -> None:
     data = jpeg(sheet(3, 7, 4))
     with open_pipeline("digits", open_models(served.models), default_samples(), smooth=False) as pipeline:
         image_bgr = decode_image(np.frombuffer(data, np.uint8), "drawn")
@@ -50,12 +50,12 @@ def test_a_picture_is_read_as_the_pipeline_reads_it(served: Served) -> None:
             assert region["image"] is None
 
 
-def test_with_images_comes_what_the_network_saw(served: Served) -> None:
+def test_predict_with_images_returns_the_model_inputs(served: Served) -> None:
     answer = served.client.post("/v1/predict?task=digits&images=true", content=png(sheet(5))).json()
     assert answer["regions"][0]["image"].startswith("data:image/png;base64,")
 
 
-def test_a_picture_without_anything_is_an_answer(served: Served) -> None:
+def test_predict_of_an_empty_picture_returns_no_regions(served: Served) -> None:
     answer = served.client.post("/v1/predict?task=digits", content=png(sheet())).json()
     assert (answer["text"], answer["regions"]) == ("", [])
 
@@ -67,14 +67,14 @@ def test_tasks_are_listed_with_labels_and_models(served: Served) -> None:
     assert tasks["digits"]["model"] == open_models(served.models).current("digits").name
 
 
-def test_a_models_versions_come_with_their_cards(served: Served) -> None:
+def test_model_versions_are_listed_with_their_cards(served: Served) -> None:
     model = served.client.get("/v1/models/digits").json()
     (version,) = [version for version in model["versions"] if version["current"]]
     assert model["current"] == version["version"]
     assert version["card"]["labels"] == [*"0123456789"]
 
 
-def test_health_and_metrics_are_told(served: Served) -> None:
+def test_health_and_metrics_are_served(served: Served) -> None:
     assert served.client.get("/healthz").json() == {"status": "ok"}
     served.client.post("/v1/predict?task=digits", content=png(sheet(1, 2)))
     text = served.client.get("/metrics").text
@@ -83,7 +83,7 @@ def test_health_and_metrics_are_told(served: Served) -> None:
 
 
 @pytest.mark.slow
-def test_a_task_is_made_recorded_learned_and_taken_back(served: Served) -> None:
+def test_a_task_can_be_created_recorded_trained_and_rolled_back(served: Served) -> None:
     client, store = served.client, Samples(served.captures)
     made = client.post("/v1/tasks", json={"name": "marks", "region": "paper", "labels": ["two", "seven"]})
     assert made.status_code == 201
@@ -132,7 +132,7 @@ def test_a_task_is_made_recorded_learned_and_taken_back(served: Served) -> None:
         assert client.post("/v1/models/marks/rollback").json() == {"task": "marks", "version": first}
 
 
-def test_one_training_at_a_time_and_it_can_be_cancelled(served: Served) -> None:
+def test_one_training_job_per_task_runs_and_can_be_cancelled(served: Served) -> None:
     client = served.client
     client.post("/v1/tasks", json={"name": "slow", "region": "paper", "labels": ["a", "b"]})
     for label, digit in (("a", 1), ("b", 8)):
@@ -148,7 +148,7 @@ def test_one_training_at_a_time_and_it_can_be_cancelled(served: Served) -> None:
     problem(client.get("/v1/jobs/nobody"), 404)
 
 
-def test_a_training_that_fails_tells_why(served: Served) -> None:
+def test_a_failed_training_job_has_an_error(served: Served) -> None:
     served.client.post("/v1/tasks", json={"name": "empty", "region": "paper", "labels": ["a", "b"]})
     job = ended(served.client, served.client.post("/v1/learn", json={"task": "empty"}).json())
     assert job["state"] == "failed"
@@ -182,7 +182,7 @@ def test_a_training_that_fails_tells_why(served: Served) -> None:
         ("GET", "/nowhere", None, 404),
     ],
 )
-def test_what_makes_no_sense_is_a_problem_and_changes_nothing(
+def test_an_invalid_request_returns_a_problem_and_changes_nothing(
     served: Served, method: str, path: str, body: bytes | None, status: int
 ) -> None:
     before = sorted(served.captures.rglob("*")), sorted(served.models.rglob("*"))
@@ -191,14 +191,14 @@ def test_what_makes_no_sense_is_a_problem_and_changes_nothing(
     assert (sorted(served.captures.rglob("*")), sorted(served.models.rglob("*"))) == before
 
 
-def test_a_sample_without_anything_in_it_is_not_recorded(served: Served) -> None:
+def test_a_picture_without_a_region_is_not_recorded(served: Served) -> None:
     body = problem(served.client.post("/v1/samples?task=digits&label=5", content=png(sheet())), 422)
     assert "no writing" in body["found"]
     body = problem(served.client.post("/v1/samples?task=digits&label=five", content=png(sheet(5))), 422)
     assert "has no label five" in body["found"]
 
 
-def test_many_clients_at_once_all_get_their_own_answer(served: Served) -> None:
+def test_concurrent_clients_get_their_own_answers(served: Served) -> None:
     said: dict[int, str] = {}
 
     def ask(number: int) -> None:
@@ -217,7 +217,7 @@ def test_many_clients_at_once_all_get_their_own_answer(served: Served) -> None:
 
 
 @pytest.mark.slow
-def test_a_server_stops_at_ctrl_c_and_leaves_whole_samples(served: Served, tmp_path) -> None:
+def test_ctrl_c_stops_the_server_and_leaves_complete_samples(served: Served, tmp_path) -> None:
     with running_server(tmp_path, "--workers", "2") as server:
         answers: list[int] = []
 

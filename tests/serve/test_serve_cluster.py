@@ -60,7 +60,7 @@ def ask(stream, frame):
 
 
 @pytest.mark.slow
-def test_page_and_documents_are_the_same(served):
+def test_the_cluster_serves_the_same_page_and_documentation(served):
     from recognizer.serve.app import create_app
     from recognizer.serve.settings import ServeSettings
 
@@ -79,7 +79,7 @@ def test_page_and_documents_are_the_same(served):
 
 
 @pytest.mark.slow
-def test_jobs_have_one_owner(served):
+def test_jobs_run_in_a_single_replica(served):
     served.client.post("/v1/tasks", json={"name": "unlearned", "region": "paper", "labels": ["a"]})
     job = served.client.post("/v1/learn", json={"task": "unlearned"}).json()
     assert [one["id"] for one in served.client.get("/v1/jobs").json()] == [job["id"]]
@@ -89,7 +89,7 @@ def test_jobs_have_one_owner(served):
 
 
 @pytest.mark.slow
-def test_streams_grow_stay_survive_and_shrink(served, nodes):
+def test_stream_replicas_scale_up_survive_a_failure_and_scale_down(served, nodes):
     """More streams, more replicas; one is killed while samples are recorded; a model is published; then all is quiet."""
     frame = jpeg(sheet(3, 7, 4))
     first = until(lambda: workers(nodes, REPLICA))
@@ -144,7 +144,7 @@ def test_streams_grow_stay_survive_and_shrink(served, nodes):
     until(lambda: len(workers(nodes, REPLICA)) == 1)
 
 
-def test_another_machine_follows_the_same_urls(tmp_path, monkeypatch):
+def test_a_replica_on_another_machine_opens_the_same_urls(tmp_path, monkeypatch):
     from recognizer.serve.settings import ServeSettings
     from recognizer.system import paths
 
@@ -162,7 +162,7 @@ def test_another_machine_follows_the_same_urls(tmp_path, monkeypatch):
     assert {store.folder.parent for store in made} == {tmp_path / "there"}
 
 
-def test_a_machine_that_does_not_see_the_folder_is_one_line(tmp_path, monkeypatch):
+def test_a_folder_that_is_not_shared_raises_a_one_line_error(tmp_path, monkeypatch):
     pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-cluster.txt")
     nodes = [{"Alive": True, "NodeID": 28 * "0a", "NodeManagerHostname": name} for name in ("near", "far")]
     task = SimpleNamespace(options=lambda **_: SimpleNamespace(remote=lambda path: path))
@@ -176,7 +176,7 @@ def test_a_machine_that_does_not_see_the_folder_is_one_line(tmp_path, monkeypatc
     assert not list((tmp_path / "models").iterdir())
 
 
-def test_ray_that_is_not_there_is_one_line(monkeypatch, capsys):
+def test_a_missing_ray_raises_a_one_line_error(monkeypatch, capsys):
     monkeypatch.setattr("recognizer.system.ray_cluster.find_spec", lambda name: None)
     assert main(["serve", "--port", "0", "--cluster"]) == 2
     err = capsys.readouterr().err

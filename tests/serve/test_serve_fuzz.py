@@ -27,7 +27,7 @@ SMALL = (64, 48)  # pixels: what is still a picture after its mutation is read i
 
 
 @pytest.mark.slow
-def test_no_documented_request_makes_the_server_fail(served: Served) -> None:
+def test_no_documented_request_causes_a_server_error(served: Served) -> None:
     """Nor answer otherwise than documented, to what Schemathesis makes of the OpenAPI document, right and wrong.
 
     That right words are taken is not asked: which are a label or a picture, the document cannot tell in full.
@@ -82,7 +82,7 @@ def mutated(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 @pytest.mark.slow
-def test_no_damaged_picture_makes_the_server_fail(served: Served) -> None:
+def test_no_damaged_picture_causes_a_server_error(served: Served) -> None:
     rng = np.random.default_rng(6)
     kinds = pictures()
     statuses: Counter[int] = Counter()

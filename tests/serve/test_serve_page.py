@@ -91,7 +91,7 @@ def test_the_camera_shows_digits_and_their_labels(window: Chrome) -> None:
     until(lambda: by_id(window, "curtain").is_displayed())
 
 
-def test_a_sign_is_recorded_learned_looked_at_and_cured(served: Served, window: Chrome) -> None:
+def test_a_sign_can_be_recorded_trained_reviewed_and_corrected(served: Served, window: Chrome) -> None:
     """A new task by its form, samples by button and by key, training, and from a mistake to its cure in three clicks."""
     store = Samples(served.captures)
     start_camera(window)
@@ -161,7 +161,7 @@ def test_a_sign_is_recorded_learned_looked_at_and_cured(served: Served, window: 
     assert served.client.get("/v1/models/shapes").json()["current"] == before
 
 
-def test_digits_are_written_without_a_camera(window: Chrome) -> None:
+def test_digits_can_be_drawn_without_a_camera(window: Chrome) -> None:
     until(lambda: by_id(window, "task").text)
     by_id(window, "tab-draw").click()
     canvas = by_id(window, "sheet")
@@ -175,7 +175,7 @@ def test_digits_are_written_without_a_camera(window: Chrome) -> None:
     until(lambda: by_id(window, "draw-text").text)
 
 
-def test_tabs_go_by_arrow_keys(window: Chrome) -> None:
+def test_arrow_keys_change_the_tab(window: Chrome) -> None:
     by_id(window, "tab-live").send_keys(Keys.ARROW_RIGHT)
     until(lambda: by_id(window, "teach").is_displayed())
     assert window.switch_to.active_element.get_attribute("id") == "tab-teach"
@@ -183,7 +183,7 @@ def test_tabs_go_by_arrow_keys(window: Chrome) -> None:
 
 
 @pytest.mark.parametrize("tab", ["live", "teach", "look", "draw"])
-def test_nothing_is_wider_than_a_phone(served: Served, window: Chrome, tab: str) -> None:
+def test_the_page_fits_a_phone(served: Served, window: Chrome, tab: str) -> None:
     metrics = {"width": PHONE[0], "height": PHONE[1], "deviceScaleFactor": 2, "mobile": True}
     window.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     try:
@@ -197,7 +197,9 @@ def test_nothing_is_wider_than_a_phone(served: Served, window: Chrome, tab: str)
 @pytest.mark.parametrize(
     ("there", "answer", "said"), [(True, DENY, "The camera is blocked"), (False, ALLOW, "No camera was found")]
 )
-def test_without_a_camera_the_page_says_why(served: Served, video: Path, there: bool, answer: str, said: str) -> None:
+def test_the_page_explains_why_there_is_no_camera(
+    served: Served, video: Path, there: bool, answer: str, said: str
+) -> None:
     with chromium(video if there else None, DESKTOP, answer) as window:
         window.get(served.url)
         by_id(window, "start").click()
@@ -206,14 +208,14 @@ def test_without_a_camera_the_page_says_why(served: Served, video: Path, there: 
         assert by_id(window, "start").is_displayed()
 
 
-def test_a_picture_is_opened_in_place_of_a_camera(served: Served, window: Chrome, tmp_path: Path) -> None:
+def test_a_picture_file_can_replace_the_camera(served: Served, window: Chrome, tmp_path: Path) -> None:
     picture = tmp_path / "sheet.png"
     picture.write_bytes(png(sheet(3, 7, 4)))
     by_id(window, "file").send_keys(str(picture))
     assert until(lambda: by_id(window, "reading").text) == "374"
 
 
-def test_nothing_of_page_and_documentation_comes_from_elsewhere(served: Served, window: Chrome) -> None:
+def test_page_and_documentation_load_nothing_from_other_servers(served: Served, window: Chrome) -> None:
     for path in ("/", "/docs"):
         window.get(served.url + path)
         one(window, "#tab-live, .opblock")

@@ -64,16 +64,16 @@ def shared(tmp_path: Path) -> TestClient:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000", "LOCALHOST", "[::1]:8000", "127.0.0.1"])
-def test_names_of_this_machine_are_answered(local: TestClient, host: str) -> None:
+def test_loopback_host_names_are_allowed(local: TestClient, host: str) -> None:
     assert local.get("/healthz", headers={"host": host}).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "192.168.1.7:8000", "localhost.evil", ""])
-def test_a_name_that_was_bound_to_this_machine_is_not_answered(local: TestClient, host: str) -> None:
+def test_dns_rebinding_is_refused(local: TestClient, host: str) -> None:
     problem(local.get("/healthz", headers={"host": host}), 421)
 
 
-def test_beyond_this_machine_addresses_and_given_names_are_answered(shared: TestClient) -> None:
+def test_a_public_server_allows_addresses_and_configured_names(shared: TestClient) -> None:
     for host in ("192.168.1.7:8000", "class.example", "[fe80::1]:8000"):
         assert shared.get("/healthz", headers={"host": host}).status_code == 200
     problem(shared.get("/healthz", headers={"host": "evil.example"}), 421)
@@ -91,12 +91,12 @@ def test_beyond_this_machine_addresses_and_given_names_are_answered(shared: Test
         {"sec-fetch-site": "cross-site", "sec-fetch-dest": "image"},
     ],
 )
-def test_pages_of_other_sites_are_refused(local: TestClient, headers: dict[str, str]) -> None:
+def test_requests_from_other_sites_are_refused(local: TestClient, headers: dict[str, str]) -> None:
     problem(local.get("/v1/tasks", headers=headers), 403)
     problem(local.post("/v1/learn", headers=headers, json={"task": "digits"}), 403)
 
 
-def test_the_own_page_and_a_link_to_it_are_let_in(local: TestClient) -> None:
+def test_the_server_own_page_and_links_to_it_are_allowed(local: TestClient) -> None:
     own = {"origin": "http://127.0.0.1:8000", "sec-fetch-site": "same-origin"}
     assert local.get("/v1/jobs", headers=own).status_code == 200
     link = {"sec-fetch-site": "cross-site", "sec-fetch-dest": "document", "sec-fetch-mode": "navigate"}
@@ -104,7 +104,7 @@ def test_the_own_page_and_a_link_to_it_are_let_in(local: TestClient) -> None:
     problem(local.post("/v1/learn", headers=link, json={"task": "digits"}), 403)
 
 
-def test_the_stream_is_guarded_alike(local: TestClient, shared: TestClient) -> None:
+def test_the_stream_has_the_same_checks(local: TestClient, shared: TestClient) -> None:
     for at, headers in ((local, {"origin": "http://evil.example"}), (local, {"host": "evil.example"}), (shared, {})):
         with pytest.raises(WebSocketDenialResponse) as refused:
             with at.websocket_connect("/v1/stream", headers=headers):
@@ -113,7 +113,7 @@ def test_the_stream_is_guarded_alike(local: TestClient, shared: TestClient) -> N
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/metrics", "/v1/tasks", "/static/main.js"])
-def test_everything_asks_for_the_token(shared: TestClient, path: str) -> None:
+def test_every_path_requires_the_token(shared: TestClient, path: str) -> None:
     problem(shared.get(path), 401)
     problem(shared.get(path, headers={"authorization": "Bearer wrong"}), 401)
     problem(shared.get(f"{path}?token={TOKEN}"), 401)  # addresses end up in logs
@@ -124,7 +124,7 @@ def test_health_needs_no_token(shared: TestClient) -> None:
     assert shared.get("/healthz").status_code == 200
 
 
-def test_the_printed_address_lets_a_browser_in(shared: TestClient) -> None:
+def test_the_printed_url_logs_a_browser_in(shared: TestClient) -> None:
     assert shared.get("/enter").status_code == 401
     assert shared.get("/enter?token=wrong").status_code == 401
     assert shared.post("/enter", data={"token": "wrong"}).status_code == 401
@@ -137,7 +137,7 @@ def test_the_printed_address_lets_a_browser_in(shared: TestClient) -> None:
     assert shared.post("/enter", data={"token": TOKEN}, follow_redirects=False).status_code == 303
 
 
-def test_answers_forbid_what_a_browser_might_make_of_them(local: TestClient) -> None:
+def test_responses_have_security_headers(local: TestClient) -> None:
     headers = local.get("/").headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"
@@ -145,7 +145,7 @@ def test_answers_forbid_what_a_browser_might_make_of_them(local: TestClient) -> 
     assert "unsafe-inline" not in headers["content-security-policy"]
 
 
-def test_a_body_is_as_large_as_it_says_or_is_cut_off(local: TestClient, served: Served) -> None:
+def test_a_body_larger_than_the_limit_is_refused(local: TestClient, served: Served) -> None:
     problem(local.post("/v1/predict?task=digits", content=b"x" * (guard.BODY_LIMIT + 1)), 413)
     problem(local.post("/v1/predict?task=digits", headers={"content-length": str(10**15)}, content=b"x"), 413)
 
@@ -159,7 +159,7 @@ def test_a_body_is_as_large_as_it_says_or_is_cut_off(local: TestClient, served: 
         problem(served.client.post("/v1/learn", content=endless(), headers={"content-type": "application/json"}), 413)
 
 
-def test_bodies_that_are_under_way_share_a_limit(local: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_bodies_share_a_size_limit(local: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "BODIES_LIMIT", 100)
     answer = local.post("/v1/predict?task=digits", content=b"x" * 101)
     problem(answer, 429)
@@ -167,7 +167,7 @@ def test_bodies_that_are_under_way_share_a_limit(local: TestClient, monkeypatch:
     problem(local.post("/v1/predict?task=digits", content=b"x" * 99), 418)
 
 
-def test_a_form_without_a_file_and_one_with_two_are_refused(local: TestClient) -> None:
+def test_a_form_with_no_file_or_two_files_is_refused(local: TestClient) -> None:
     where = "/v1/predict?task=digits"
     problem(local.post(where, files={"image": (None, "text")}), 422)
     problem(local.post(where, files=[("image", ("a", b"1")), ("image", ("b", b"2"))]), 400)
@@ -243,7 +243,7 @@ def refused(kind: str) -> bytes:
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_what_is_no_picture_is_refused_and_nothing_is_written(served: Served, kind: str) -> None:
+def test_a_body_that_is_not_a_picture_is_refused_and_not_stored(served: Served, kind: str) -> None:
     data, status = refused(kind), REFUSED[kind][1]
     before = sorted(served.captures.rglob("*"))
     problem(served.client.post("/v1/predict?task=digits", content=data), status)
@@ -252,7 +252,7 @@ def test_what_is_no_picture_is_refused_and_nothing_is_written(served: Served, ki
     assert [path for path in after if path.is_file()] == [path for path in before if path in after and path.is_file()]
 
 
-def test_pictures_that_are_odd_but_whole_are_read() -> None:
+def test_unusual_but_complete_pictures_are_decoded() -> None:
     image = np.dstack([sheet(3, 7)] * 3)
     assert decode_picture(jpeg(image)).shape == (360, 480, 3)
     assert decode_picture(jpeg(image) + b"a phone's trailer").shape == (360, 480, 3)
@@ -269,7 +269,7 @@ def test_pictures_that_are_odd_but_whole_are_read() -> None:
 
 
 @pytest.mark.slow
-def test_memory_stays_bounded_while_bombs_come(served: Served) -> None:
+def test_decompression_bombs_do_not_increase_memory(served: Served) -> None:
     """The processes' largest memory, as Linux counts it, does not grow by what the bombs would unpack to."""
     children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children")
     if not children.exists():
@@ -304,18 +304,18 @@ def test_memory_stays_bounded_while_bombs_come(served: Served) -> None:
         ({"certificate": Path("a.pem"), "key": Path("b.pem")}, "a.pem does not exist"),
     ],
 )
-def test_settings_that_are_not_safe_are_refused(words: dict[str, Any], said: str) -> None:
+def test_unsafe_settings_raise_an_error(words: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         ServeSettings(**words)
 
 
-def test_the_address_to_open_names_host_port_and_token() -> None:
+def test_the_printed_url_has_host_port_and_token() -> None:
     assert address(ServeSettings(port=81)) == "http://127.0.0.1:81/"
     assert address(ServeSettings(host="::1", port=81)) == "http://[::1]:81/"
     assert address(ServeSettings(host="10.0.0.1", token=TOKEN)) == f"http://10.0.0.1:8000/enter?token={TOKEN}"
 
 
-def test_a_port_that_is_taken_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_used_port_raises_a_one_line_error(capsys: pytest.CaptureFixture[str]) -> None:
     with open_listener(ServeSettings(port=0)) as taken:
         assert main(["serve", "--port", str(taken.getsockname()[1])]) == 2
     line = capsys.readouterr().err
@@ -323,7 +323,7 @@ def test_a_port_that_is_taken_is_one_line(capsys: pytest.CaptureFixture[str]) ->
     assert line.count("\n") == 1
 
 
-def test_a_failure_within_is_a_problem_too(tmp_path: Path) -> None:
+def test_an_unexpected_error_is_returned_as_a_problem(tmp_path: Path) -> None:
     class Broken(NoPool):
         async def call(self, name: str, *words: Any) -> Any:
             raise ZeroDivisionError
@@ -334,6 +334,6 @@ def test_a_failure_within_is_a_problem_too(tmp_path: Path) -> None:
     assert "ZeroDivisionError" in body["found"]
 
 
-def test_a_task_without_a_model_is_told_with_a_remedy(tmp_path: Path) -> None:
+def test_a_task_without_a_model_returns_a_problem_with_a_remedy(tmp_path: Path) -> None:
     problem(client(tmp_path).get("/v1/models/digits"), 409)
     problem(client(tmp_path).post("/v1/models/digits/rollback"), 409)

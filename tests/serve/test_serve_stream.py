@@ -28,7 +28,7 @@ def ask(stream: ClientConnection, frame: bytes) -> dict[str, Any]:
     return json.loads(stream.recv(HANG_S))
 
 
-def test_each_frame_that_waits_for_its_answer_gets_one(served: Served) -> None:
+def test_a_client_that_waits_gets_an_answer_for_each_frame(served: Served) -> None:
     with streaming(served) as stream:
         answers = [ask(stream, jpeg(sheet(3, 7, 4))) for _ in range(5)]
     assert [answer["frame"] for answer in answers] == [0, 1, 2, 3, 4]
@@ -39,7 +39,7 @@ def test_each_frame_that_waits_for_its_answer_gets_one(served: Served) -> None:
     assert "smooth" in last["stages_ms"]
 
 
-def test_frames_that_come_too_fast_are_overtaken_by_the_newest(served: Served) -> None:
+def test_frames_that_arrive_too_fast_are_replaced_by_the_latest(served: Served) -> None:
     old, new = jpeg(sheet(1, 1, size_wh=(1280, 720))), jpeg(sheet(2, 5, size_wh=(1280, 720)))
     with streaming(served) as stream:
         ask(stream, old)
@@ -56,7 +56,7 @@ def test_frames_that_come_too_fast_are_overtaken_by_the_newest(served: Served) -
     assert len(numbers) < 60
 
 
-def test_a_damaged_frame_is_a_problem_and_the_stream_goes_on(served: Served) -> None:
+def test_a_damaged_frame_returns_a_problem_and_the_stream_continues(served: Served) -> None:
     with streaming(served) as stream:
         answer = ask(stream, jpeg(sheet(4))[:-200])
         assert (answer["frame"], answer["problem"]["status"]) == (0, 422)
@@ -64,7 +64,7 @@ def test_a_damaged_frame_is_a_problem_and_the_stream_goes_on(served: Served) -> 
         assert ask(stream, jpeg(sheet(4)))["text"] == "4"
 
 
-def test_another_task_takes_over_in_the_stream(served: Served) -> None:
+def test_the_task_of_a_stream_can_be_changed(served: Served) -> None:
     served.client.post("/v1/tasks", json={"name": "unlearned", "region": "paper", "labels": ["a"]})
     with streaming(served) as stream:
         assert ask(stream, jpeg(sheet(4)))["task"] == "digits"
@@ -76,7 +76,7 @@ def test_another_task_takes_over_in_the_stream(served: Served) -> None:
             assert json.loads(stream.recv(HANG_S))["problem"]["status"] == status
 
 
-def test_a_published_model_takes_over_in_the_stream(served: Served) -> None:
+def test_a_stream_switches_to_a_newly_published_model(served: Served) -> None:
     home = served.models / "digits"
     before = open_models(served.models).current("digits")
     shutil.copytree(before, home / "20990101-000000")
@@ -92,7 +92,7 @@ def test_a_published_model_takes_over_in_the_stream(served: Served) -> None:
     assert served.client.post("/v1/predict?task=digits", content=jpeg(sheet(4))).json()["model"] == before.name
 
 
-def test_an_unknown_task_ends_the_stream_with_a_problem(served: Served) -> None:
+def test_an_unknown_task_closes_the_stream_with_a_problem(served: Served) -> None:
     with streaming(served, "chess") as stream:
         assert json.loads(stream.recv(HANG_S))["problem"]["status"] == 404
         with pytest.raises(ConnectionClosed) as closed:
@@ -101,7 +101,7 @@ def test_an_unknown_task_ends_the_stream_with_a_problem(served: Served) -> None:
     assert closed.value.rcvd.code == 1008
 
 
-def test_a_client_that_leaves_gives_its_place_back(served: Served) -> None:
+def test_a_disconnected_client_frees_its_stream(served: Served) -> None:
     def streams() -> float:
         lines = served.client.get("/metrics").text.splitlines()
         return float(next(line for line in lines if line.startswith("recognizer_streams ")).split()[1])

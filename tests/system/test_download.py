@@ -93,27 +93,27 @@ def files_beside(path: Path) -> list[str]:
     return sorted(file.name for file in path.parent.iterdir())
 
 
-def test_a_download_goes_on_where_it_broke_off(server: Server, begun: Path) -> None:
+def test_an_interrupted_download_resumes(server: Server, begun: Path) -> None:
     assert download(server.url, begun, SHA256) == begun
     assert begun.read_bytes() == CONTENT
     assert server.ranges == [None, "bytes=100-"]
     assert files_beside(begun) == ["file.gz"]
 
 
-def test_a_server_that_knows_no_ranges_sends_all_of_it(server: Server, begun: Path) -> None:
+def test_a_server_without_ranges_sends_the_whole_file(server: Server, begun: Path) -> None:
     server.knows_ranges = False
     assert download(server.url, begun, SHA256).read_bytes() == CONTENT
     assert server.ranges == [None, "bytes=100-"]
 
 
 @pytest.mark.parametrize("sends_from", [-50, 50])
-def test_another_part_than_asked_for_is_not_taken(server: Server, begun: Path, sends_from: int) -> None:
+def test_a_wrong_range_is_not_used(server: Server, begun: Path, sends_from: int) -> None:
     server.sends_from = sends_from
     assert download(server.url, begun, SHA256).read_bytes() == CONTENT
     assert server.ranges == [None, "bytes=100-", None]
 
 
-def test_a_whole_part_is_not_fetched_again(server: Server, path: Path) -> None:
+def test_a_complete_partial_file_is_not_downloaded_again(server: Server, path: Path) -> None:
     path.parent.mkdir()
     partial_path(path).write_bytes(CONTENT)
     assert download(server.url, path, SHA256).read_bytes() == CONTENT
@@ -121,14 +121,14 @@ def test_a_whole_part_is_not_fetched_again(server: Server, path: Path) -> None:
 
 
 @pytest.mark.parametrize("length", [100, len(CONTENT), 2 * len(CONTENT)])
-def test_a_part_of_another_file_is_fetched_anew_from_the_start(server: Server, path: Path, length: int) -> None:
+def test_a_partial_file_of_other_content_is_downloaded_from_the_start(server: Server, path: Path, length: int) -> None:
     path.parent.mkdir()
     partial_path(path).write_bytes(bytes(length))
     assert download(server.url, path, SHA256).read_bytes() == CONTENT
     assert server.ranges == [f"bytes={length}-", None]
 
 
-def test_a_file_that_has_changed_is_fetched_anew_once_and_then_refused(server: Server, begun: Path) -> None:
+def test_a_changed_file_is_downloaded_once_more_and_then_raises_an_error(server: Server, begun: Path) -> None:
     server.content = CHANGED
     with pytest.raises(DownloadError, match="has SHA-256 .{12}…, and .{12}… was expected"):
         download(server.url, begun, SHA256)
@@ -136,7 +136,7 @@ def test_a_file_that_has_changed_is_fetched_anew_once_and_then_refused(server: S
     assert files_beside(begun) == []
 
 
-def test_a_file_with_another_checksum_is_not_fetched_twice(server: Server, path: Path) -> None:
+def test_a_wrong_checksum_is_not_downloaded_twice(server: Server, path: Path) -> None:
     server.content = CHANGED
     with pytest.raises(DownloadError, match="was expected"):
         download(server.url, path, SHA256)
@@ -144,7 +144,7 @@ def test_a_file_with_another_checksum_is_not_fetched_twice(server: Server, path:
     assert files_beside(path) == []
 
 
-def test_a_wrong_download_leaves_the_older_file(server: Server, path: Path) -> None:
+def test_a_failed_download_keeps_the_existing_file(server: Server, path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"older")
     server.content = CHANGED
@@ -155,7 +155,7 @@ def test_a_wrong_download_leaves_the_older_file(server: Server, path: Path) -> N
     assert download(server.url, path, SHA256).read_bytes() == CONTENT
 
 
-def test_after_ctrl_c_the_older_file_is_there_and_the_next_download_goes_on(
+def test_ctrl_c_keeps_the_existing_file_and_the_next_download_resumes(
     server: Server, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path.parent.mkdir()
@@ -185,14 +185,14 @@ def test_other_checksums(server: Server, path: Path, checksum: str) -> None:
     assert files_beside(path) == ["file.gz"]
 
 
-def test_nobody_there_is_one_line_and_leaves_nothing(path: Path) -> None:
+def test_an_unreachable_server_raises_a_one_line_error_and_leaves_no_file(path: Path) -> None:
     with pytest.raises(DownloadError, match="could not be downloaded") as error:
         download(closed_address(), path, SHA256)
     assert "\n" not in str(error.value)
     assert files_beside(path) == []
 
 
-def test_a_full_disk_is_no_fault_of_the_server(server: Server, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_raises_an_asset_error(server: Server, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 

@@ -23,7 +23,7 @@ def test_one_thread_writes_at_a_time(tmp_path: Path) -> None:
     assert counted.read_text() == "200"
 
 
-def test_a_lock_is_given_back_and_a_taken_one_waited_for(tmp_path: Path) -> None:
+def test_a_lock_is_released_and_others_wait_for_it(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), files.locked(tmp_path / "lock", wait_s=0):
         with pytest.raises(TimeoutError), files.locked(tmp_path / "lock", wait_s=0.02):
             pytest.fail("the lock is taken")
@@ -32,13 +32,13 @@ def test_a_lock_is_given_back_and_a_taken_one_waited_for(tmp_path: Path) -> None
         pass
 
 
-def test_lines_are_added_whole(tmp_path: Path) -> None:
+def test_appended_lines_are_complete(tmp_path: Path) -> None:
     files.append(tmp_path / "lines", b"one\n")
     files.append(tmp_path / "lines", b"two\n")
     assert (tmp_path / "lines").read_bytes() == b"one\ntwo\n"
 
 
-def test_a_file_that_cannot_be_finished_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unfinished_file_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -52,7 +52,7 @@ def test_a_file_that_cannot_be_finished_is_gone(tmp_path: Path, monkeypatch: pyt
     assert (tmp_path / "before").read_bytes() == b"whole"
 
 
-def test_a_file_is_moved_into_a_folder_that_is_made(tmp_path: Path) -> None:
+def test_replace_creates_the_target_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("here")
     files.replace(tmp_path / "file", tmp_path / "a" / "b" / "file")
     assert (tmp_path / "a" / "b" / "file").read_text() == "here"

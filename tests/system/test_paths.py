@@ -15,7 +15,7 @@ from recognizer.system import paths
         (paths.SYNC_VARIABLE, paths.sync_folder, "runs/sync"),
     ],
 )
-def test_a_variable_names_another_folder(
+def test_environment_variables_set_the_folders(
     variable: str, folder: Callable[[], str | Path], default: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(paths, "ROOT", tmp_path)
@@ -27,7 +27,9 @@ def test_a_variable_names_another_folder(
     assert Path(folder()) == tmp_path / default
 
 
-def test_data_sets_are_looked_for_in_the_named_folder_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_data_sets_are_searched_in_the_environment_folder_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     monkeypatch.setenv(paths.DATA_VARIABLE, "elsewhere")
     assert paths.data_folders() == (Path("elsewhere"), tmp_path / "data")
@@ -39,9 +41,7 @@ def test_the_root_is_the_repository() -> None:
     assert Path(__file__).resolve().parents[2] == paths.ROOT
 
 
-def test_names_of_the_sync_folder_from_earlier_versions_still_work(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_former_names_of_the_sync_folder_still_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     monkeypatch.delenv(paths.SYNC_VARIABLE, raising=False)
     monkeypatch.setenv(paths.FORMER_SYNC_VARIABLE, "elsewhere")

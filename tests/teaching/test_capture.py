@@ -25,7 +25,7 @@ def a_thing(seed: int) -> np.ndarray:
     return cv2.resize(blocks, (640, 480), interpolation=cv2.INTER_NEAREST)
 
 
-def test_what_is_sharp_and_new_is_kept(tmp_path: Path) -> None:
+def test_only_sharp_and_new_frames_are_saved(tmp_path: Path) -> None:
     class Middle(RegionFinder):
         def find(self, frame: Frame) -> tuple[Region, ...]:
             box = guide_box(640, 480)
@@ -45,7 +45,7 @@ def test_what_is_sharp_and_new_is_kept(tmp_path: Path) -> None:
     assert capture(store, "things", "mug", frames, FakeFinder([])) == CaptureCounts(0, 3, 0, 0)
 
 
-def test_a_hand_without_joints_is_no_sample(tmp_path: Path) -> None:
+def test_a_hand_without_landmarks_is_not_saved(tmp_path: Path) -> None:
     store = Samples(tmp_path)
     store.create_task("signs", "hand", ["ok"])
     box = guide_box(640, 480)
@@ -54,7 +54,7 @@ def test_a_hand_without_joints_is_no_sample(tmp_path: Path) -> None:
     assert capture(store, "signs", "ok", frames, finder, every=1) == CaptureCounts(0, 2, 0, 0)
 
 
-def test_the_command_records_from_pictures(
+def test_the_command_records_samples_from_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path / "captures"))
@@ -78,7 +78,7 @@ def test_the_command_records_from_pictures(
     assert "--max: 0 is not at least 1" in capsys.readouterr().err
 
 
-def test_a_source_that_shows_nothing_leaves_no_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_source_without_the_subject_gives_no_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path / "captures"))
     cv2.imwrite(str(tmp_path / "empty.png"), FLAT)
     assert cli.main(["tasks", "new", "things", "--subject", "box", "--labels", "mug"]) == 0

@@ -146,7 +146,7 @@ def test_a_key_records_its_label_while_it_is_held(user: SimulatedUser) -> None:
     assert user.teacher.recording.counts["ठीक"] == 1
 
 
-def test_without_anything_held_to_the_camera_nothing_is_recorded(user: SimulatedUser) -> None:
+def test_nothing_is_recorded_without_a_region(user: SimulatedUser) -> None:
     user.teacher.start_recording()
     user.teacher.key("1")
     user.show_frames(2, region=None)
@@ -154,7 +154,7 @@ def test_without_anything_held_to_the_camera_nothing_is_recorded(user: Simulated
     assert sum(user.store.counts("signs").values()) == 0
 
 
-def test_backspace_takes_the_last_burst_back(user: SimulatedUser) -> None:
+def test_backspace_deletes_the_last_burst(user: SimulatedUser) -> None:
     user.teacher.start_recording()
     user.hold("1", 1.0)
     kept = user.store.counts("signs")["ok"]
@@ -168,7 +168,7 @@ def test_backspace_takes_the_last_burst_back(user: SimulatedUser) -> None:
     assert user.messages[-1] == "no samples to delete"
 
 
-def test_what_is_blurred_or_seen_before_is_told(user: SimulatedUser) -> None:
+def test_blurred_and_duplicate_pictures_are_flagged(user: SimulatedUser) -> None:
     user.teacher.start_recording()
     user.hold("1", 0.1)
     user.show_frames(0.5)
@@ -181,7 +181,7 @@ def test_what_is_blurred_or_seen_before_is_told(user: SimulatedUser) -> None:
     assert not recording.is_duplicate
 
 
-def test_a_hand_without_joints_is_not_recorded_and_the_panel_says_so(user: SimulatedUser) -> None:
+def test_a_hand_without_landmarks_is_not_recorded_and_the_panel_shows_it(user: SimulatedUser) -> None:
     def panel() -> np.ndarray:
         picture = np.zeros((480, 640, 3), np.uint8)
         TeachPanel(user.teacher)(picture, Scale.of(640, 480), [], [])
@@ -201,7 +201,7 @@ def test_a_hand_without_joints_is_not_recorded_and_the_panel_says_so(user: Simul
     assert user.store.counts("signs")["ok"] == 1
 
 
-def test_escape_leaves_and_keys_of_no_label_are_the_windows(user: SimulatedUser) -> None:
+def test_escape_ends_recording_and_other_keys_go_to_the_window(user: SimulatedUser) -> None:
     assert not user.teacher.key("1")
     user.teacher.start_recording()
     assert not user.teacher.key("m")
@@ -210,7 +210,7 @@ def test_escape_leaves_and_keys_of_no_label_are_the_windows(user: SimulatedUser)
     assert not user.teacher.key(chr(27))
 
 
-def test_a_store_that_cannot_be_written_is_told_and_recording_goes_on(
+def test_a_store_that_cannot_be_written_is_reported_and_recording_continues(
     user: SimulatedUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -226,7 +226,7 @@ def test_a_store_that_cannot_be_written_is_told_and_recording_goes_on(
     assert user.store.counts("signs")["ok"] == 1
 
 
-def test_a_shipped_task_gets_its_labels_and_nothing(user: SimulatedUser) -> None:
+def test_a_shipped_task_gets_its_labels_and_the_background_label(user: SimulatedUser) -> None:
     version = user.models.folder / "digits" / "one"
     version.mkdir(parents=True)
     (version / card.CARD).write_text(json.dumps({"labels": [*"0123456789"], "region": "paper"}))
@@ -238,7 +238,7 @@ def test_a_shipped_task_gets_its_labels_and_nothing(user: SimulatedUser) -> None
     assert user.teacher.recording.keys == {**{digit: digit for digit in "0123456789"}, "-": "nothing"}
 
 
-def test_a_task_that_has_no_model_and_no_samples_is_told(user: SimulatedUser) -> None:
+def test_a_task_without_model_and_samples_is_reported(user: SimulatedUser) -> None:
     user.live.task = "chess"
     user.teacher.start_recording()
     assert user.teacher.recording is None
@@ -252,7 +252,7 @@ def test_tab_to_another_task_ends_recording(user: SimulatedUser) -> None:
     assert user.teacher.recording is None
 
 
-def test_a_new_task_is_typed_in_the_window(user: SimulatedUser) -> None:
+def test_a_new_task_can_be_typed_in_the_window(user: SimulatedUser) -> None:
     user.teacher.start_form()
     user.type("greetx\b")
     user.type("\rh\rhello,bye\r")
@@ -262,7 +262,7 @@ def test_a_new_task_is_typed_in_the_window(user: SimulatedUser) -> None:
     assert user.teacher.form is None
 
 
-def test_a_name_that_is_taken_is_told_and_the_form_stays(user: SimulatedUser) -> None:
+def test_a_used_task_name_is_reported_and_the_form_stays_open(user: SimulatedUser) -> None:
     user.teacher.start_form()
     user.type("signs\rp\rx,y\r")
     assert "The task signs exists already, with the subject hand" in user.messages[-1]
@@ -271,7 +271,7 @@ def test_a_name_that_is_taken_is_told_and_the_form_stays(user: SimulatedUser) ->
     assert user.teacher.form is None
 
 
-def test_labels_typed_for_a_task_that_is_there_join_its_own(user: SimulatedUser) -> None:
+def test_labels_typed_for_an_existing_task_are_added(user: SimulatedUser) -> None:
     user.teacher.start_form()
     user.type("signs\rh\rstop,wave\r")
     assert user.store.task("signs").labels == ("ok", "stop", "ठीक", "nothing", "wave")
@@ -281,13 +281,13 @@ def test_labels_typed_for_a_task_that_is_there_join_its_own(user: SimulatedUser)
     assert user.store.counts("signs")["wave"] == 1
 
 
-def test_an_empty_line_of_the_form_is_asked_for_again(user: SimulatedUser) -> None:
+def test_an_empty_form_line_is_not_accepted(user: SimulatedUser) -> None:
     user.teacher.start_form()
     user.type("\r")
     assert user.messages == ["type the name first"]
 
 
-def test_training_is_followed_to_its_result(user: SimulatedUser, training: FakeTraining) -> None:
+def test_training_progress_is_shown_until_the_result(user: SimulatedUser, training: FakeTraining) -> None:
     result = {"published": "20260101-000000", "before": {"held_out": 0.5}, "after": {"held_out": 1.0}, "ended": True}
     training.lines.append(result)
     user.teacher.start_recording()
@@ -303,13 +303,13 @@ def test_training_is_followed_to_its_result(user: SimulatedUser, training: FakeT
     assert user.teacher.result is None
 
 
-def test_a_second_training_waits_for_the_first(user: SimulatedUser) -> None:
+def test_a_second_training_cannot_start_during_the_first(user: SimulatedUser) -> None:
     user.teacher.start_training()
     user.teacher.start_training()
     assert "already" in user.messages[-1]
 
 
-def test_escape_cancels_a_training(user: SimulatedUser, training: FakeTraining) -> None:
+def test_escape_cancels_training(user: SimulatedUser, training: FakeTraining) -> None:
     user.teacher.start_training()
     assert user.teacher.key(chr(27))
     assert training.cancelled
@@ -317,14 +317,16 @@ def test_escape_cancels_a_training(user: SimulatedUser, training: FakeTraining) 
     assert user.messages[-1] == "training cancelled: nothing has changed"
 
 
-def test_a_refused_model_is_told_with_the_reason(user: SimulatedUser, training: FakeTraining) -> None:
+def test_a_model_that_was_not_published_is_reported_with_the_reason(
+    user: SimulatedUser, training: FakeTraining
+) -> None:
     training.lines = [{"published": None, "why": "no better: 90 % before, 88 % after", "ended": True}]
     user.teacher.start_training()
     user.show_frames(FRAME_S)
     assert user.messages[-1] == "no better: 90 % before, 88 % after"
 
 
-def test_u_goes_back_to_the_model_before(user: SimulatedUser) -> None:
+def test_u_goes_back_to_the_previous_model(user: SimulatedUser) -> None:
     for version in ("one", "two"):
         (user.models.folder / "signs" / version).mkdir(parents=True)
         user.models.set_current("signs", version)
@@ -335,7 +337,7 @@ def test_u_goes_back_to_the_model_before(user: SimulatedUser) -> None:
     assert "has no earlier version" in user.messages[-1]
 
 
-def test_labels_that_are_letters_have_their_own_keys_and_words_have_numbers() -> None:
+def test_letter_labels_are_their_own_keys_and_words_get_digits() -> None:
     assert label_keys(["A", "b", "7", "nothing"]) == {"A": "A", "B": "b", "7": "7", "-": "nothing"}
     assert label_keys(["rock", "paper"]) == {"1": "rock", "2": "paper", "0": "nothing"}
     assert label_keys(["a", "A"]) == {"1": "a", "2": "A", "0": "nothing"}
@@ -348,7 +350,7 @@ def test_labels_that_are_letters_have_their_own_keys_and_words_have_numbers() ->
     assert list(label_keys([f"word {number}" for number in range(12)])) == [*"123456789ABC", "0"]
 
 
-def test_what_things_are_learned_on_is_made_before_they_are(user: SimulatedUser) -> None:
+def test_the_feature_extractor_of_objects_is_built_while_recording(user: SimulatedUser) -> None:
     user.show_frames(0.2)
     assert user.preparation.started == []  # hands need none
     user.store.create_task("things", "box", ["mug", "toy"])
@@ -365,13 +367,13 @@ def test_what_things_are_learned_on_is_made_before_they_are(user: SimulatedUser)
     assert user.preparation.cancelled == 1
 
 
-def test_a_task_of_things_without_a_model_is_made_ready_when_it_is_opened(user: SimulatedUser) -> None:
+def test_opening_an_object_task_without_a_model_builds_the_feature_extractor(user: SimulatedUser) -> None:
     user.live.subject = BOX
     user.show_frames(0.2)
     assert user.preparation.started == [user.models]
 
 
-def test_a_new_task_of_things_is_made_ready_while_its_labels_are_typed(user: SimulatedUser) -> None:
+def test_typing_a_new_object_task_builds_the_feature_extractor(user: SimulatedUser) -> None:
     user.teacher.start_form()
     user.type("things\rh")
     user.show_frames(0.2)
@@ -381,7 +383,7 @@ def test_a_new_task_of_things_is_made_ready_while_its_labels_are_typed(user: Sim
     assert user.preparation.started == [user.models]
 
 
-def test_a_preparation_is_a_process_that_can_be_cancelled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_building_the_feature_extractor_can_be_cancelled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     path = tmp_path / "training" / "__main__.py"
     path.parent.mkdir()
@@ -394,7 +396,7 @@ def test_a_preparation_is_a_process_that_can_be_cancelled(monkeypatch: pytest.Mo
     assert process._process.poll() is not None
 
 
-def test_the_large_one_in_the_middle_is_meant() -> None:
+def test_the_large_central_region_is_recorded() -> None:
     frame = Frame(np.zeros((480, 640, 3), np.uint8), 0, 0.0, "camera 0")
     corner = Region(Box(0, 0, 230, 230), np.zeros((1, 1, 3), np.uint8))
     speck = Region(Box(310, 230, 330, 250), np.zeros((1, 1, 3), np.uint8))
@@ -418,14 +420,14 @@ def ended(process: TrainingProcess) -> dict[str, Any]:
     return messages
 
 
-def test_a_training_process_tells_its_last_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_training_process_returns_its_last_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     script = 'import json\nfor p in (0.1, 0.9): print(json.dumps({"progress": p}))\nprint("no json")\n'
     script += 'print(json.dumps({"published": "one", "after": {"held_out": 1.0}}))\n'
     messages = ended(run_script(monkeypatch, tmp_path, script))
     assert (messages["published"], messages["after"]) == ("one", {"held_out": 1.0})
 
 
-def test_a_training_process_that_fails_tells_its_last_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_failed_training_process_returns_its_last_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     messages = ended(
         run_script(monkeypatch, tmp_path, "import sys\nsys.exit('The task has no samples. Record some.')\n")
     )
@@ -439,7 +441,7 @@ def test_a_training_process_can_be_cancelled(monkeypatch: pytest.MonkeyPatch, tm
 
 
 @pytest.mark.parametrize("size_wh", [(640, 480), (1280, 720), (1920, 1080)])
-def test_what_a_teacher_says_is_drawn_at_every_size(
+def test_the_teach_panel_is_drawn_at_every_window_size(
     user: SimulatedUser, training: FakeTraining, size_wh: tuple[int, int]
 ) -> None:
     panel = TeachPanel(user.teacher)
