@@ -118,7 +118,7 @@ def fetch_asset(name: str, folder: Path | None = None) -> Path:
         except DownloadError as error:
             reasons.append(str(error))
     raise AssetError(
-        f"{path.name} could not be downloaded.  {' '.join(reasons)} "
+        f"{path.name} could not be downloaded. {' '.join(reasons)} "
         f"Connect to the internet and run: {FETCH}. Or copy the file into {path.parent}."
     )
 

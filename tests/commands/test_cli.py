@@ -84,8 +84,8 @@ def test_help_lists_the_commands_and_keys(
     ("words", "said"),
     [
         (["--size", "huge"], "--size huge is not WIDTHxHEIGHT. Try 1280x720."),
-        (["--size", "1280"], "--size 1280 is not a width"),
-        (["--size=-3x20"], "--size -3x20 is not a width"),
+        (["--size", "1280"], "--size 1280 is not WIDTHxHEIGHT"),
+        (["--size=-3x20"], "--size -3x20 is not WIDTHxHEIGHT"),
         (["--size", "20x10"], "--size 20x10 is not between"),
         (["--fps", "0"], "--fps 0 is not between"),
         (["--max-frames", "0"], "--max-frames 0 is not at least 1"),

@@ -289,7 +289,7 @@ def test_an_exported_model_can_be_imported_and_rolled_back(
     assert main(["models", "export", "signs", path]) == 0
     assert main(["models", "import", "signs", path]) == 0
     second = open_models(models).current("signs")
-    assert capsys.readouterr().out.splitlines()[-1] == f"signs runs with {second.name}"
+    assert capsys.readouterr().out.splitlines()[-1] == f"{second.name} is now the current version of signs"
     assert second.name != first
     assert files_below(second) == files_below(models / "signs" / first)
     assert (second / "more" / "note.txt").read_text() == "inside"

@@ -42,7 +42,7 @@ def test_list(versions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "list", "signs", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"task": "signs", "current": second, "versions": versions}
     assert main(["models", "list", "--models", "empty"]) == 0
-    assert "No model in empty yet" in capsys.readouterr().out
+    assert "There is no model in empty yet" in capsys.readouterr().out
 
 
 def test_list_shows_the_error_of_an_unreadable_card(

@@ -66,7 +66,7 @@ def test_list(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_list_without_tasks_says_how_to_create_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert samples.run(["list", "--samples", str(tmp_path / "none")]) == 0
-    assert "Create it: python -m recognizer tasks new" in capsys.readouterr().out
+    assert "Create one: python -m recognizer tasks new" in capsys.readouterr().out
     assert not (tmp_path / "none").exists()
 
 
@@ -86,7 +86,7 @@ def test_show(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SettingsError, match="at least 1"):
         samples.run(["show", "signs", "--each", "0"])
     tasks.run(["new", "empty", "--subject", "box", "--labels", "ok"])
-    with pytest.raises(SamplesError, match="no sample to show in empty"):
+    with pytest.raises(SamplesError, match="The task empty has no samples yet"):
         samples.run(["show", "empty"])
 
 
@@ -97,7 +97,7 @@ def test_relabel(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
     assert store.counts("signs") == {"ok": 2, "नमस्ते": 3, "שלום": 3, "👍": 4}
     assert samples.run(["relabel", "signs", "ok", "okay"]) == 0
     assert store.counts("signs") == {"नमस्ते": 3, "שלום": 3, "👍": 4, "okay": 2}
-    with pytest.raises(SamplesError, match="No sample 123 among those chosen"):
+    with pytest.raises(SamplesError, match="no sample 123 among the selected samples"):
         samples.run(["relabel", "signs", "okay", "👍", "--sample", "123"])
     with pytest.raises(SamplesError, match="has no label ok"):
         samples.run(["relabel", "signs", "ok", "👍"])
@@ -145,7 +145,7 @@ def test_export_and_import(store: Samples, tmp_path: Path, capsys: pytest.Captur
     assert "is missing and was not exported" in capsys.readouterr().err
     with pytest.raises(SamplesError, match="Leave out TASK"):
         samples.run(["import", "signs", "all.zip"])
-    with pytest.raises(SamplesError, match="is not there"):
+    with pytest.raises(SamplesError, match="does not exist"):
         samples.run(["import", "nothing.zip"])
 
 
@@ -176,7 +176,7 @@ def test_import_of_a_folder(
     (tmp_path / "things" / "mug" / "two.png").write_text("no picture")
     assert samples.run(["import", "things", "things"]) == 1
     assert "two.png is not a picture" in capsys.readouterr().err
-    with pytest.raises(SamplesError, match="shows a box, not a hand"):
+    with pytest.raises(SamplesError, match="has the subject box, not hand"):
         samples.run(["import", "things", "things", "--subject", "hand"])
 
 
@@ -191,7 +191,7 @@ def test_verify(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
     assert "missing picture: signs/first/ok/" in told
     assert "foreign row: row 13 of samples.csv: 2 cells, expected 9. Repair it in" in told
     assert samples.run(["verify", "--set-aside"]) == 0
-    assert "Set 2 aside in" in capsys.readouterr().out
+    assert "Moved 2 to" in capsys.readouterr().out
     assert samples.run(["verify"]) == 0
 
 

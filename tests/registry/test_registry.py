@@ -54,7 +54,7 @@ def test_a_version_that_fails_while_it_is_written_leaves_no_files(tmp_path: Path
 
 
 def test_a_model_without_a_card_is_not_published(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="without card.json is not published"):
+    with pytest.raises(ModelError, match="has no card.json, so it was not published"):
         with open_models(tmp_path).publishing("digits"):
             pass
     assert names_in(tmp_path / "digits") == []

@@ -113,7 +113,7 @@ def test_a_picture_that_cannot_be_stored_raises_an_error(tmp_path: Path) -> None
     frame = Frame(a_picture(), 0, 0.0, "drawn")
     with pytest.raises(SamplesError, match="has no label halt. It has: ok, stop"):
         add(store, "halt")
-    with pytest.raises(SamplesError, match="No task faces in .*There are: signs. Make one: .*new faces"):
+    with pytest.raises(SamplesError, match="No task faces in .*There are: signs. Create it: .*new faces"):
         add(store, task="faces")
     with pytest.raises(SamplesError, match="Give a non-empty BGR image"):
         store.add("signs", "ok", Region(Box(0, 0, 9, 9), np.zeros((9, 9), np.uint8)), frame, "first", "drawn")
@@ -172,7 +172,7 @@ def test_creating_a_task_checks_name_subject_and_labels(tmp_path: Path) -> None:
     made = store.create_task("Mugs", "box", ["mug", "cup", "mug"])
     assert made.labels == ("mug", "cup")
     assert store.tasks() == [made]
-    with pytest.raises(SamplesError, match="The task Mugs is there already"):
+    with pytest.raises(SamplesError, match="The task Mugs exists already"):
         store.create_task("mugs", "box", ["mug"])
     with pytest.raises(SamplesError, match="Choose one of hand, paper, box"):
         store.create_task("feet", "foot", ["left"])
@@ -188,7 +188,7 @@ def test_a_damaged_task_raises_an_error_and_other_tasks_can_be_read(tmp_path: Pa
     store = a_store(tmp_path, count=1)
     store.create_task("mugs", "box", ["mug"])
     (tmp_path / "mugs" / "task.json").write_text(card)
-    with pytest.raises(SamplesError, match="mugs/task.json is damaged.*It holds"):
+    with pytest.raises(SamplesError, match="mugs/task.json is damaged.*Expected"):
         store.task("mugs")
     assert len(store.read("signs")) == 1
     assert kinds(store) == ["task"]
@@ -278,7 +278,7 @@ def test_two_programs_can_add_samples_at_the_same_time(tmp_path: Path) -> None:
 def test_a_locked_store_raises_an_error_after_a_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = a_store(tmp_path, count=1)
     with store.locked():
-        with pytest.raises(SamplesError, match="another program has been writing.*Wait until it is done"):
+        with pytest.raises(SamplesError, match="another program is still writing.*Wait until it has finished"):
             with Samples(tmp_path).locked(wait_s=0.05):
                 pytest.fail("one writer at a time")
         assert len(Samples(tmp_path).read()) == 1  # reading needs no lock

@@ -95,7 +95,7 @@ def test_stream_replicas_scale_up_survive_a_failure_and_scale_down(served, nodes
     first = until(lambda: workers(nodes, REPLICA))
     assert len(first) == 1
     with ExitStack() as open_streams:
-        early = [open_streams.enter_context(streaming(served)) for _ in range(cluster.STREAMS_EACH + 1)]
+        early = [open_streams.enter_context(streaming(served)) for _ in range(cluster.STREAMS_PER_REPLICA + 1)]
         assert [ask(stream, frame)["text"] for stream in early] == ["374"] * len(early)
         both = until(lambda: len(found := workers(nodes, REPLICA)) == 2 and found)
         late = []

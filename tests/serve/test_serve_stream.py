@@ -60,7 +60,7 @@ def test_a_damaged_frame_returns_a_problem_and_the_stream_continues(served: Serv
     with streaming(served) as stream:
         answer = ask(stream, jpeg(sheet(4))[:-200])
         assert (answer["frame"], answer["problem"]["status"]) == (0, 422)
-        assert "cut off" in answer["problem"]["found"]
+        assert "truncated" in answer["problem"]["found"]
         assert ask(stream, jpeg(sheet(4)))["text"] == "4"
 
 

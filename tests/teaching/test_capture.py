@@ -75,7 +75,7 @@ def test_the_command_records_samples_from_pictures(
     ]
     assert default_samples().counts("notes") == {"other": 0, "mine": 3}
     assert cli.main([*words, "--max", "0"]) == 2
-    assert "--max: 0 is not at least 1" in capsys.readouterr().err
+    assert "--max: 0 is not a whole number of at least 1" in capsys.readouterr().err
 
 
 def test_a_source_without_the_subject_gives_no_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
