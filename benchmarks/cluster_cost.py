@@ -27,7 +27,7 @@ from recognizer.studio.scenes import Studio
 from recognizer.subjects.paper import PAPER
 from recognizer.system import machine, paths
 from recognizer.system.terminal import exit_on_error
-from training.datasets import dataset, named
+from training.datasets import catalogue, dataset
 from training.workshop.run import child_environment
 
 LIMIT = 4000  # pictures that each run learns from
@@ -91,7 +91,7 @@ def runs() -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as name, nodes(os.cpu_count() or 1) as address:
         home = Path(name)
         (home / "data").mkdir()
-        named.keep(drawn(), home / "data")
+        catalogue.store(drawn(), home / "data")
         for turn in range(ROUNDS):
             alone_s.append(run_workshop(home, f"alone-{turn}") / SEEDS)
             ray_s.append(run_workshop(home, f"ray-{turn}", "--cluster", address) / SEEDS)

@@ -39,14 +39,14 @@ from recognizer.teaching.import_pictures import folder_labels
 from recognizer.values import Frame
 from training.datasets import hand_photographs, hand_variations
 from training.datasets.hand_photographs import Hands
-from training.lessons import heads, new_signs
-from training.lessons.lesson import COPIES, COPIES_RANGE
-from training.lessons.new_signs import TASK
-from training.networks.backbones import WEIGHTS, weights_at_hand
-from training.networks.tensorflow import settle_tensorflow
+from training.networks.backbones import WEIGHTS, find_weights
+from training.networks.tensorflow import configure_tensorflow
+from training.user_tasks import hand_feature_extractor, linear_head
+from training.user_tasks.hand_feature_extractor import TASK
+from training.user_tasks.training_run import COPIES, COPIES_RANGE
 
-LEARNED = (1, 3, 5, 10, 20)  # pictures a label
-TOLD = (1, 5, 10)  # of these in the report
+COUNTS = (1, 3, 5, 10, 20)  # pictures a label
+REPORTED_COUNTS = (1, 5, 10)  # of these in the report
 REPORTED = {"rps": "rock, paper, scissors", TASK: "24 letters"}  # folders of photographs, and what they show
 DRAWS = 5
 BURST = 5  # pictures
@@ -54,7 +54,7 @@ SIDES = {"MobileNetV2": 224, "VGG16": 128}  # pixels; the first is what Teachabl
 CHUNK = 64  # pictures through a network at once
 
 # features of the pictures to learn from, their labels, and features to test on: the labels of these
-Directions = tuple[np.ndarray, np.ndarray]  # training.lessons.new_signs.directions
+Directions = tuple[np.ndarray, np.ndarray]  # training.user_tasks.hand_feature_extractor.directions
 Method = Callable[[np.ndarray, np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 
 
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> None:
     print(
         f"{options.folder}: {found.pictures} pictures, {found.labels} labels, a hand found in {100 * found.found:.1f} %"
     )
-    print(f"{'right, %':24}" + "".join(f"{count:>8}" for count in LEARNED))
+    print(f"{'right, %':24}" + "".join(f"{count:>8}" for count in COUNTS))
     for name, shares in found.shares.items():
         print(f"{name:24}" + "".join(f"{100 * share:8.1f}" if np.isfinite(share) else f"{'-':>8}" for share in shares))
 
@@ -89,7 +89,8 @@ def report(draws: int = DRAWS) -> str:
         return f"{title}Skipped: no photos/rps/PERSON/LABEL/ in a folder that {paths.DATA_VARIABLE} names.\n"
     return (
         f"{title}`python -m benchmarks.few_shot DIR`: percent right of the same person's other pictures, from "
-        f"{', '.join(map(str, TOLD))} pictures a label; mean of {draws} draws.\n\n" + "\n".join(filter(None, tables))
+        f"{', '.join(map(str, REPORTED_COUNTS))} pictures a label; mean of {draws} draws.\n\n"
+        + "\n".join(filter(None, tables))
     )
 
 
@@ -99,14 +100,14 @@ def people_table(name: str, signs: str, draws: int) -> str:
     models, runs = default_models(), paths.runs() / "fewshot"
     rows, methods = [], []
     for folder in folders:
-        one = compare(folder, models, runs, draws, TOLD, with_networks=True)
+        one = compare(folder, models, runs, draws, REPORTED_COUNTS, with_networks=True)
         methods = list(one.shares)
-        shares = [" / ".join(map(told, shares)) for shares in one.shares.values()]
+        shares = [" / ".join(map(format_percent, shares)) for shares in one.shares.values()]
         rows.append((f"{folder.name} ({one.pictures} pictures)", f"{100 * one.found:.1f} %", *shares))
     return table([signs, "a hand found in", *methods], rows) if rows else ""
 
 
-def told(share: float) -> str:
+def format_percent(share: float) -> str:
     return f"{100 * share:.1f}" if np.isfinite(share) else "-"
 
 
@@ -121,7 +122,7 @@ class Comparison:
 
 
 def compare(
-    folder: Path, models: ModelStore, runs: Path, draws: int, counts: Sequence[int] = LEARNED, *, with_networks: bool
+    folder: Path, models: ModelStore, runs: Path, draws: int, counts: Sequence[int] = COUNTS, *, with_networks: bool
 ) -> Comparison:
     """Learn from some pictures of the folder's and read the others, by each method. Raises SamplesError."""
     photographs = pictures(folder)
@@ -162,8 +163,8 @@ def accuracy(features: np.ndarray, labels: np.ndarray, method: Method, count: in
     """Mean share read right over draws of `count` pictures a label; NaN where a label has no more than those."""
     shares = []
     for learned, tested in drawn(labels, count, draws):
-        said = method(features[learned], labels[learned], features[tested], np.random.default_rng(0))
-        shares.append(float((said == labels[tested]).mean()))
+        predicted = method(features[learned], labels[learned], features[tested], np.random.default_rng(0))
+        shares.append(float((predicted == labels[tested]).mean()))
     return float(np.mean(shares)) if shares else float("nan")
 
 
@@ -196,10 +197,12 @@ def unseen_directions(folder: Path, models: ModelStore) -> Directions:
     """What a new task of hands is seen with: as published, or made anew where that has seen the folder's people."""
     if any(folder.resolve().parent == (root / "photos" / TASK).resolve() for root in paths.data_folders()):
         others = hand_photographs.read_hands(TASK, paths.runs() / "hands")
-        return new_signs.directions(others[(others.sources != folder.name) & others.jointed[:, 0]])
-    path = new_signs.newest(models)
+        return hand_feature_extractor.directions(others[(others.sources != folder.name) & others.jointed[:, 0]])
+    path = hand_feature_extractor.newest(models)
     if path is None:
-        raise SettingsError(f"{models.folder / TASK} has no {new_signs.FILE}. Train it: {new_signs.TRAIN}")
+        raise SettingsError(
+            f"{models.folder / TASK} has no {hand_feature_extractor.FILE}. Train it: {hand_feature_extractor.TRAIN}"
+        )
     network = Network(path)
     zero, *units = network.run_all(np.eye(pose.SIZE + appearance.SIZE + 1, k=-1, dtype=np.float32)[:, :-1])[1]
     return (np.stack(units) - zero)[pose.SIZE :, pose.SIZE :], zero[pose.SIZE :]
@@ -208,11 +211,11 @@ def unseen_directions(folder: Path, models: ModelStore) -> Directions:
 def by_signs(found: Hands, directions: Directions) -> Method:
     """What a training does with a new task of hands; its "features" are row numbers."""
     kernel, bias = directions
-    looks = found.looks[:, 0].astype(np.float32) @ kernel + bias
+    appearance_features = found.appearance_features[:, 0].astype(np.float32) @ kernel + bias
     landmarks, left = found.landmarks[:, 0].astype(np.float64), found.left[:, 0]
 
     def seen(posed: np.ndarray, rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-        return np.concatenate([posed, looks[rows, chosen]], axis=1)
+        return np.concatenate([posed, appearance_features[rows, chosen]], axis=1)
 
     def method(learned: np.ndarray, labels: np.ndarray, tested: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         names, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
@@ -221,8 +224,8 @@ def by_signs(found: Hands, directions: Directions) -> Method:
         features = [seen(pose.batch_features(own, own_left), learned, plain)]
         for _ in range(copies):
             posed = pose.batch_features(*hand_variations.augmented(own, own_left, rng))
-            features.append(seen(posed, learned, rng.integers(hand_variations.LOOKS, size=len(learned))))
-        head = heads.discriminant_head(np.concatenate(features), np.tile(classes, 1 + copies), len(names))
+            features.append(seen(posed, learned, rng.integers(hand_variations.CROPS_A_VIEW, size=len(learned))))
+        head = linear_head.discriminant_head(np.concatenate(features), np.tile(classes, 1 + copies), len(names))
         posed = pose.batch_features(landmarks[tested], left[tested])
         return names[head.probabilities(seen(posed, tested, np.zeros(len(tested), int))).argmax(axis=1)]
 
@@ -253,17 +256,17 @@ def hands_in(photographs: list[Path], runs: Path) -> tuple[list[np.ndarray], Han
     )
     kept = runs / f"hands-{hashlib.sha256(made_of.encode()).hexdigest()[:12]}.npz"
     if not kept.is_file():
-        sight, rng = Appearance(asset), np.random.default_rng(0)
+        extractor, rng = Appearance(asset), np.random.default_rng(0)
         boxes = np.zeros((len(photographs), 4), np.int64)
         parts = []
         with HandFinder(asset, video=False) as finder:
             for row, path in enumerate(photographs):
                 regions = finder.find(Frame(read_image(path), 0, 0.0, path.name))
                 region = max(regions, key=lambda region: region.hand.score if region.hand else 0.0, default=None)
-                parts.append(hand_photographs.of_region(region, path.parent.name, "", sight, rng))
+                parts.append(hand_photographs.hands_of_region(region, path.parent.name, "", extractor, rng))
                 if region is not None:
                     boxes[row] = region.box.xyxy
-        found = hand_photographs.together(parts)
+        found = hand_photographs.concatenate(parts)
         save(kept, boxes=boxes, **vars(found))
     with np.load(kept) as arrays:
         boxes = arrays["boxes"]
@@ -278,8 +281,8 @@ def features_of(name: str, crops: list[np.ndarray], runs: Path) -> np.ndarray:
     images = np.stack([cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA) for crop in crops])
     kept = runs / f"{name}-{hashlib.sha256(images.tobytes()).hexdigest()[:12]}.npz"
     if not kept.is_file():
-        settle_tensorflow()
-        weights = weights_at_hand(name)
+        configure_tensorflow()
+        weights = find_weights(name)
         if weights is None:
             places = ", ".join(map(str, paths.data_folders()))
             raise SettingsError(f"{WEIGHTS[name]} is in none of {places}. Put it there, or add --ours-only.")

@@ -32,7 +32,7 @@ from training.networks.tensorflow import import_tensorflow
 
 CARD_S = 2.4  # the studio shows another sheet this often
 RUN = 10  # frames of a sheet that follow each other as in a stream
-LEAST = {
+BASELINES = {
     "floor": "the floor (grey, threshold, connected components)",
     "landmarker": "MediaPipe's bare HandLandmarker",
 }
@@ -68,7 +68,7 @@ def main() -> None:
             print(
                 f"{name:14} {np.median(values):7.2f} ms   mean {np.mean(values):7.2f}   p95 {np.percentile(values, 95):7.2f}"
             )
-        print(f"live is {found.ratio('live', found.least):.2f} times {LEAST[found.least]}")
+        print(f"live is {found.ratio('live', found.baseline):.2f} times {BASELINES[found.baseline]}")
         if "tutorial" in found.costs:
             faster = found.ratio("tutorial", "live")
             print(f"live is {faster:.1f} times faster than the tutorial's loop (biggest contour, model.predict)")
@@ -81,7 +81,7 @@ class Figures:
     frames: int
     stages: dict[str, list[float]]
     costs: dict[str, list[float]]
-    least: str  # of the costs: the least that any program must do
+    baseline: str  # of the costs: the least that any program must do
 
     def ratio(self, name: str, other: str) -> float:
         return float(np.median(self.costs[name]) / np.median(self.costs[other]))
@@ -105,7 +105,8 @@ def report(task: str = "digits", frames: int = 60, rounds: int = 2) -> str:
     )
     return (
         f"## {title}\n\n`python -m benchmarks.frame_cost{'' if task == 'digits' else f' --task {task}'}`: {found.frames} "
-        f"studio frames of 1280x720.\nThe loop is **{found.ratio('live', found.least):.2f} times** {LEAST[found.least]}.\n\n"
+        f"studio frames of 1280x720.\nThe loop is **{found.ratio('live', found.baseline):.2f} times** "
+        f"{BASELINES[found.baseline]}.\n\n"
         f"{stages}\n{loops}"
     )
 

@@ -21,9 +21,9 @@ from recognizer.subjects.hands import HAND
 from recognizer.system import machine
 from recognizer.system.terminal import exit_on_error
 from recognizer.values import Box, Frame, Hand, Region
-from training.lessons import learn
-from training.lessons.views import hand_view
 from training.settings import LearnSettings
+from training.user_tasks import learn
+from training.user_tasks.sample_inputs import hand_inputs
 
 COUNTS = (10, 100, 1000, 10_000)
 TASK, LABELS = "signs", ("left", "middle", "right")
@@ -100,8 +100,8 @@ def learn_all(store: Samples, models: ModelStore) -> None:
 def logistic_regression(store: Samples) -> object:
     from sklearn.linear_model import LogisticRegression
 
-    view = hand_view(store.read(TASK), store)
-    return LogisticRegression(max_iter=300).fit(np.array(view.plain()), [sample.label for sample in view.samples])
+    view = hand_inputs(store.read(TASK), store)
+    return LogisticRegression(max_iter=300).fit(np.array(view.inputs()), [sample.label for sample in view.samples])
 
 
 def seconds(work: Callable[..., object], *words: object, rounds: int = ROUNDS) -> float:

@@ -35,7 +35,7 @@ FRAMES = 24
 AT_REST = 36  # index of the studio's first frame in which a sheet or a sign is at rest
 CARD = 72  # frames until the next sheet
 SHEETS = 5  # of other paper, plain, ruled or squared, and written with other pens
-NOTED = 25  # frames of a stream until its finders have settled
+WARM_UP_FRAMES = 25  # frames of a stream until its finders have settled
 
 
 def main() -> None:
@@ -167,9 +167,9 @@ def settled(pipeline: Pipeline, studio: Studio | TwoHands, sheet: int = 0) -> li
     """Frames of a stream that the pipeline has followed for a while, of one of the studio's sheets or signs."""
     frames = [studio.frame(AT_REST + sheet * CARD + step) for step in range(FRAMES)]
     start = frames[0].index
-    for index in range(NOTED):
+    for index in range(WARM_UP_FRAMES):
         pipeline.step(Frame(frames[index % FRAMES].image_bgr, start + index, (start + index) / 30, "drawn"))
-    last = start + NOTED
+    last = start + WARM_UP_FRAMES
     return [Frame(frame.image_bgr, last + i, (last + i) / 30, "drawn") for i, frame in enumerate(frames)]
 
 

@@ -32,9 +32,9 @@ from recognizer.system import machine, paths
 from recognizer.system.terminal import SOME_FAILED, exit_on_error
 from recognizer.window.window import Window
 
-MOST_MB = 20.0  # that a run may grow by
+MAX_GROWTH_MB = 20.0  # that a run may grow by
 TASKS = ("digits", "rps")
-NOTED_EVERY_S = 5.0
+SNAPSHOT_EVERY_S = 5.0
 PATIENCE = 4  # times the wanted duration, on a machine that is slow to open models
 SWAPS_A_TASK = 2  # models of a task until the next task takes over
 PROC = Path("/proc/self")  # where Linux tells what a process holds
@@ -51,21 +51,21 @@ def main() -> None:
     width, height = (int(side) for side in options.size.split("x"))
     wanted_s = 60 * options.minutes
 
-    def is_over(held: Held) -> bool:
-        return held.lasted_s >= wanted_s and (bool(held.notes) or held.lasted_s >= PATIENCE * wanted_s)
+    def is_over(result: SoakResult) -> bool:
+        return result.lasted_s >= wanted_s and (bool(result.snapshots) or result.lasted_s >= PATIENCE * wanted_s)
 
     with exit_on_error():
-        held = run(is_over, options.swap_every, (width, height), options.models)
-    section = as_markdown(held)
+        result = run(is_over, options.swap_every, (width, height), options.models)
+    section = as_markdown(result)
     print(section)
     SECTIONS.mkdir(parents=True, exist_ok=True)
     (SECTIONS / "hours.md").write_text(section, encoding="utf-8")
     print(f"Wrote {(SECTIONS / 'hours.md').relative_to(paths.ROOT)}")
-    sys.exit(0 if held.is_well else SOME_FAILED)
+    sys.exit(0 if result.passed else SOME_FAILED)
 
 
 @dataclass(frozen=True)
-class Note:
+class Snapshot:
     """What the process holds at a moment."""
 
     time_s: float
@@ -76,34 +76,34 @@ class Note:
 
 
 @dataclass
-class Held:
+class SoakResult:
     """A run: notes while the first of its tasks ran, from when all had been opened once, and one after its end."""
 
     lasted_s: float = 0.0
     frames: int = 0
     swaps: int = 0
     opened: list[str] = field(default_factory=list)  # tasks, in turn
-    notes: list[Note] = field(default_factory=list)
-    before: Note | None = None
-    after: Note | None = None
+    snapshots: list[Snapshot] = field(default_factory=list)
+    before: Snapshot | None = None
+    after: Snapshot | None = None
 
     @property
-    def grown_mb(self) -> float:
+    def growth_mb(self) -> float:
         """From the first third of the notes to the last one, by their medians: what is collected late is no growth."""
-        third = max(1, len(self.notes) // 3)
-        memory = [note.memory_mb for note in self.notes]
+        third = max(1, len(self.snapshots) // 3)
+        memory = [snapshot.memory_mb for snapshot in self.snapshots]
         return float(np.median(memory[-third:]) - np.median(memory[:third]))
 
     @property
-    def left(self) -> dict[str, int]:
+    def leaked(self) -> dict[str, int]:
         """What is there at the last note and was not at the first."""
-        first, last = self.notes[0], self.notes[-1]
+        first, last = self.snapshots[0], self.snapshots[-1]
         return {name: getattr(last, name) - getattr(first, name) for name in ("threads", "files", "windows")}
 
     @property
-    def is_well(self) -> bool:
+    def passed(self) -> bool:
         windows = self.after.windows if self.after else 0
-        return self.grown_mb < MOST_MB and max(self.left.values()) <= 0 and windows == 0
+        return self.growth_mb < MAX_GROWTH_MB and max(self.leaked.values()) <= 0 and windows == 0
 
 
 class CountedWindows:
@@ -130,16 +130,16 @@ class CountedWindows:
 
 
 def run(
-    is_over: Callable[[Held], bool],
+    is_over: Callable[[SoakResult], bool],
     swap_every_s: float,
     size_wh: tuple[int, int],
     models: ModelStore,
     tasks: tuple[str, ...] = TASKS,
     clock: Callable[[], float] = time.perf_counter,
-) -> Held:
+) -> SoakResult:
     """The live loop with its window, over copies of the models; the next model is published some seconds after the last
     one has taken over, however long that takes."""
-    held, windows = Held(), CountedWindows()
+    result, windows = SoakResult(), CountedWindows()
     with tempfile.TemporaryDirectory() as name:
         copies, samples = ModelStore(Path(name) / "models"), Samples(Path(name) / "captures")
         shipped = {task: models.current(task) for task in tasks}
@@ -151,40 +151,40 @@ def run(
             window = Window(Overlay(), source.stop, gui=windows, screen=lambda: True)
             live.say = window.say
             began_s = clock()
-            swapped_s, noted_s, folder_before, is_awaited = began_s, began_s, live.folder, False
+            swapped_s, snapshot_s, folder_before, is_awaited = began_s, began_s, live.folder, False
             with source, window:
                 for frame in source:
                     window.write(live.step(frame))
-                    held.frames += 1
+                    result.frames += 1
                     now_s = clock()
-                    held.lasted_s = now_s - began_s
+                    result.lasted_s = now_s - began_s
                     if live.folder != folder_before:
-                        held.swaps += 1
-                        held.opened.append(live.task)
+                        result.swaps += 1
+                        result.opened.append(live.task)
                         folder_before, swapped_s, is_awaited = live.folder, now_s, False
-                    all_opened = len(held.opened) >= SWAPS_A_TASK * len(tasks)
+                    all_opened = len(result.opened) >= SWAPS_A_TASK * len(tasks)
                     settled = (
                         live.task == tasks[0]
                         and not is_awaited
-                        and now_s - swapped_s > min(NOTED_EVERY_S, swap_every_s / 2)
+                        and now_s - swapped_s > min(SNAPSHOT_EVERY_S, swap_every_s / 2)
                     )
-                    if all_opened and settled and now_s - noted_s >= min(NOTED_EVERY_S, swap_every_s / 4):
-                        held.notes.append(note(held.lasted_s, windows))
-                        noted_s = now_s
-                    if is_over(held):
+                    if all_opened and settled and now_s - snapshot_s >= min(SNAPSHOT_EVERY_S, swap_every_s / 4):
+                        result.snapshots.append(take_snapshot(result.lasted_s, windows))
+                        snapshot_s = now_s
+                    if is_over(result):
                         break
                     if now_s - swapped_s >= swap_every_s and not is_awaited:
                         is_awaited = True
-                        if len(tasks) > 1 and (held.swaps + 1) % SWAPS_A_TASK == 0:
+                        if len(tasks) > 1 and (result.swaps + 1) % SWAPS_A_TASK == 0:
                             live.open_task(tasks[(tasks.index(live.task) + 1) % len(tasks)])
                         else:
                             publish(copies, live.task, shipped[live.task])
-        if not held.notes:
+        if not result.snapshots:
             raise SettingsError(
-                f"Of {held.lasted_s / 60:.3g} minutes nothing could be told: {held.swaps} models. Take more."
+                f"Of {result.lasted_s / 60:.3g} minutes nothing could be told: {result.swaps} models. Take more."
             )
-        held.after = note(clock() - began_s, windows)
-    return held
+        result.after = take_snapshot(clock() - began_s, windows)
+    return result
 
 
 def publish(models: ModelStore, task: str, version: Path) -> None:
@@ -197,27 +197,32 @@ def publish(models: ModelStore, task: str, version: Path) -> None:
             models.delete(task, name)
 
 
-def note(time_s: float, windows: CountedWindows) -> Note:
+def take_snapshot(time_s: float, windows: CountedWindows) -> Snapshot:
     """What this process holds now; memory and files are 0 where the system does not tell them as Linux does."""
     if not PROC.is_dir():
-        return Note(time_s, 0.0, threading.active_count(), 0, len(windows.open))
+        return Snapshot(time_s, 0.0, threading.active_count(), 0, len(windows.open))
     pages = int((PROC / "statm").read_text().split()[1])
     threads = len(list((PROC / "task").iterdir()))
     files = len(os.listdir(PROC / "fd"))
-    return Note(time_s, pages * os.sysconf("SC_PAGE_SIZE") / 2**20, threads, files, len(windows.open))
+    return Snapshot(time_s, pages * os.sysconf("SC_PAGE_SIZE") / 2**20, threads, files, len(windows.open))
 
 
-def as_markdown(held: Held) -> str:
+def as_markdown(result: SoakResult) -> str:
     rows = [
         (name, f"{one.time_s / 60:.1f}", one.memory_mb, one.threads, one.files, one.windows)
-        for name, one in (("all tasks opened", held.notes[0]), ("last", held.notes[-1]), ("closed", held.after))
+        for name, one in (
+            ("all tasks opened", result.snapshots[0]),
+            ("last", result.snapshots[-1]),
+            ("closed", result.after),
+        )
         if one is not None
     ]
-    left = ", ".join(f"{count:+d} {name}" for name, count in held.left.items())
+    leaked = ", ".join(f"{count:+d} {name}" for name, count in result.leaked.items())
     return (
-        f"## Hours\n\n`python -m benchmarks.soak --minutes {held.lasted_s / 60:.3g}`: the live loop with its window on "
-        f"studio scenes, {held.frames} frames, {held.swaps} models taken over. Memory grew by **{held.grown_mb:.1f} MB** "
-        f"(allowed: {MOST_MB:g}); {left}.\n\n"
+        f"## Hours\n\n`python -m benchmarks.soak --minutes {result.lasted_s / 60:.3g}`: the live loop with its window on "
+        f"studio scenes, {result.frames} frames, {result.swaps} models taken over. Memory grew by "
+        f"**{result.growth_mb:.1f} MB** "
+        f"(allowed: {MAX_GROWTH_MB:g}); {leaked}.\n\n"
         + table(["", "minute", "memory, MB", "threads", "open files", "windows"], rows)
         + f"\n{machine.description()}\n"
     )

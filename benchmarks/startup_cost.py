@@ -17,7 +17,7 @@ from recognizer.system.terminal import exit_on_error
 from recognizer.tasks import TASKS
 
 ROUNDS = 3  # of which the median is told: the first one reads the files from the disk
-FIRST = """
+FIRST_ANSWER_SCRIPT = """
 import sys
 from recognizer.registry.synced import default_models
 from recognizer.samples.synced import default_samples
@@ -27,7 +27,7 @@ task = sys.argv[1]
 with open_pipeline(task, default_models(), default_samples(), smooth=True) as pipeline:
     pipeline.step(Studio(STUDIO_SCENES[task]).frame(36))
 """
-HELD = """
+MEMORY_SCRIPT = """
 import json, sys
 from pathlib import Path
 frames = int(sys.argv[2])
@@ -69,7 +69,7 @@ def report() -> str:
         '`python -c "import cv2"`': ["-c", "import cv2"],
         '`python -c "import tensorflow"`': ["-c", "import tensorflow"],
         "`python -m recognizer --help`": ["-m", "recognizer", "--help"],
-        **{f"first answer of {task}": ["-c", FIRST, task] for task in TASKS},
+        **{f"first answer of {task}": ["-c", FIRST_ANSWER_SCRIPT, task] for task in TASKS},
     }
     took: dict[str, list[float]] = {name: [] for name in words}
     for _ in range(ROUNDS):
@@ -105,7 +105,7 @@ def seconds(words: Sequence[str]) -> float:
 def megabytes(what: str) -> float:
     """The most that a process held which imports or reads that."""
     ran = subprocess.run(
-        [sys.executable, "-c", HELD, what, str(FRAMES)], cwd=paths.ROOT, check=True, capture_output=True
+        [sys.executable, "-c", MEMORY_SCRIPT, what, str(FRAMES)], cwd=paths.ROOT, check=True, capture_output=True
     )
     return float(json.loads(ran.stdout.splitlines()[-1]))
 

@@ -41,8 +41,8 @@ from recognizer.teaching.recording import main_region
 from recognizer.teaching.teacher import ENTER, SAMPLE_EVERY_S, Teacher
 from recognizer.values import Frame, Observation
 from training.datasets.mnist import has_mnist, load_mnist
-from training.lessons import learn
 from training.settings import LearnSettings
+from training.user_tasks import learn
 
 SIZE_WH = (1280, 720)
 FPS = 30.0
@@ -64,22 +64,22 @@ def main() -> None:
     with exit_on_error():
         if options.digits is None:
             for subject in options.subjects:
-                print(measure(subject, options.models).told())
+                print(measure(subject, options.models).as_text())
         else:
-            print(learn_a_new_class(options.models).told())
+            print(train_new_class(options.models).as_text())
             if options.digits != Path():
-                for own in learn_series(options.digits, options.models):
-                    print(own.told())
+                for own in train_on_series(options.digits, options.models):
+                    print(own.as_text())
 
 
 def report() -> str:
     """Markdown: what teaching costs for each subject, and what a new class and one's own digits bring and cost."""
     models = default_models()
     costs = [measure(subject, models) for subject in SCENES]
-    gains = [learn_a_new_class(models)]
+    gains = [train_new_class(models)]
     folder = next((found for found in paths.data_folders() if (found / "photos" / "digits").is_dir()), None)
     if folder is not None:
-        gains += learn_series(folder / "photos" / "digits", models)
+        gains += train_on_series(folder / "photos" / "digits", models)
     return (
         "## Teaching\n\n"
         f"`python -m benchmarks.teaching_cost`: {EACH} samples a label, from the key press to the new model answering live, "
@@ -111,7 +111,7 @@ class Cost:
     before_ms: float  # a frame's median
     worst_ms: float  # the longest frame while it was learned
 
-    def told(self) -> str:
+    def as_text(self) -> str:
         return (
             f"{self.subject}: {self.labels} labels of {EACH} samples, {self.seconds:.1f} s from the key press to the new "
             f"model; a frame took {self.before_ms:.1f} ms before, and {self.worst_ms:.0f} ms at worst meanwhile"
@@ -134,7 +134,7 @@ class Gain:
     def shares(self) -> tuple[float | None, ...]:
         return self.before, self.after, self.mnist_before, self.mnist_after
 
-    def told(self) -> str:
+    def as_text(self) -> str:
         before, after, mnist_before, mnist_after = map(percent, self.shares)
         return (
             f"{self.name}: {self.learned} learned, {self.tested} read: {before} % right before, {after} % after; "
@@ -142,7 +142,7 @@ class Gain:
         )
 
 
-class Workplace:
+class TemporaryWorkspace:
     """A folder with a copy of some models and no samples, in which the commands work until it is closed."""
 
     def __init__(self, models: ModelStore, *tasks: str) -> None:
@@ -170,7 +170,7 @@ class Workplace:
                 if region is not None:
                     self.store.add(task, label, region, frame, session, frame.name)
 
-    def __enter__(self) -> "Workplace":
+    def __enter__(self) -> "TemporaryWorkspace":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -221,7 +221,7 @@ def measure(subject: str, models: ModelStore) -> Cost:
     It is a first lesson: what things are learned on is not there yet, and Enter comes as soon as so many samples can be.
     """
     scene = SCENES[subject]()
-    with Workplace(models, "digits", "letters") as place:
+    with TemporaryWorkspace(models, "digits", "letters") as place:
         if not scene.needs_assets:
             place.hide_assets()
         record_scene(place, scene, subject)
@@ -239,7 +239,7 @@ def measure(subject: str, models: ModelStore) -> Cost:
         return Cost(subject, len(scene.labels), took_s, before_ms, max(camera.times_ms[BEFORE:]))
 
 
-def record_scene(place: Workplace, scene: Scene, subject: str) -> None:
+def record_scene(place: TemporaryWorkspace, scene: Scene, subject: str) -> None:
     """The scene's task with its samples. Raises SamplesError where a label is found in no frame."""
     place.store.create_task(scene.task, subject, [*scene.known, *scene.labels])
     for label in scene.labels:
@@ -319,35 +319,35 @@ def a_card(color: str, rng: np.random.Generator) -> np.ndarray:
     return np.clip(wall + rng.normal(0, 3, wall.shape), 0, 255).astype(np.uint8)
 
 
-def learn_a_new_class(models: ModelStore) -> Gain:
+def train_new_class(models: ModelStore) -> Gain:
     """How "+" is read after 10 samples, and what that does to the digits."""
-    with Workplace(models, "digits") as place:
-        before = mnist_share(place.models)
+    with TemporaryWorkspace(models, "digits") as place:
+        before = mnist_accuracy(place.models)
         rng = np.random.default_rng(0)
         place.store.create_task("digits", PAPER.name, [*"0123456789", NEW])
         place.record("digits", NEW, (a_frame(a_plus(rng)) for _ in range(EACH)))
         place.learn("digits")
         with open_pipeline("digits", place.models, place.store, smooth=False) as pipeline:
             read = [pipeline.step(a_frame(a_plus(rng))).text for _ in range(TESTED)]
-        return Gain(NEW, EACH, TESTED, None, read.count(NEW) / TESTED, before, mnist_share(place.models))
+        return Gain(NEW, EACH, TESTED, None, read.count(NEW) / TESTED, before, mnist_accuracy(place.models))
 
 
-def learn_series(folder: Path, models: ModelStore) -> Iterator[Gain]:
+def train_on_series(folder: Path, models: ModelStore) -> Iterator[Gain]:
     """What each series' own digits bring: two thirds of each, ten at most, are learned, the others read."""
     for series in sorted(path for path in folder.iterdir() if path.is_dir()):
-        learned, tested = divided(series)
-        with Workplace(models, "digits") as place:
-            before, kept = share_read(tested, place.models, place.store), mnist_share(place.models)
+        learned, tested = split_data_set(series)
+        with TemporaryWorkspace(models, "digits") as place:
+            before, kept = accuracy_on(tested, place.models, place.store), mnist_accuracy(place.models)
             place.store.create_task("digits", PAPER.name, [*"0123456789"])
             for label in sorted({label for label, _ in learned}):
                 own = (a_frame(read_image(path)) for shown, path in learned if shown == label)
                 place.record("digits", label, own)
             place.learn("digits")
-            after = share_read(tested, place.models, place.store)
-            yield Gain(series.name, len(learned), len(tested), before, after, kept, mnist_share(place.models))
+            after = accuracy_on(tested, place.models, place.store)
+            yield Gain(series.name, len(learned), len(tested), before, after, kept, mnist_accuracy(place.models))
 
 
-def divided(series: Path) -> tuple[list[tuple[str, Path]], list[tuple[str, Path]]]:
+def split_data_set(series: Path) -> tuple[list[tuple[str, Path]], list[tuple[str, Path]]]:
     """The labelled pictures of a series that are learned, and those that are tested."""
     learned: list[tuple[str, Path]] = []
     tested: list[tuple[str, Path]] = []
@@ -359,20 +359,20 @@ def divided(series: Path) -> tuple[list[tuple[str, Path]], list[tuple[str, Path]
     return learned, tested
 
 
-def share_read(pictures: list[tuple[str, Path]], models: ModelStore, samples: Samples) -> float:
+def accuracy_on(pictures: list[tuple[str, Path]], models: ModelStore, samples: Samples) -> float:
     with open_pipeline("digits", models, samples, smooth=False) as pipeline:
         right = [pipeline.step(a_frame(read_image(path))).text == label for label, path in pictures]
     return sum(right) / max(1, len(right))
 
 
-def mnist_share(models: ModelStore) -> float | None:
+def mnist_accuracy(models: ModelStore) -> float | None:
     """Share of MNIST's 10,000 test digits that the current digits model reads right; None where they are not at hand."""
     if not has_mnist():
         return None
     mnist = load_mnist()
     classifier = Classifier(models.current("digits"))
-    said = [classifier.run(image)[0][: len(classifier.labels)].argmax() for image in mnist.test_images]
-    return float(np.mean(np.array(said) == mnist.test_labels))
+    predicted = [classifier.run(image)[0][: len(classifier.labels)].argmax() for image in mnist.test_images]
+    return float(np.mean(np.array(predicted) == mnist.test_labels))
 
 
 if __name__ == "__main__":

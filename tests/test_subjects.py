@@ -25,8 +25,8 @@ from recognizer.system import paths
 from recognizer.teaching import import_pictures
 from recognizer.teaching.capture import capture
 from recognizer.values import Box, Frame, Hand, Region
-from training.lessons import learn
 from training.settings import LearnSettings
+from training.user_tasks import learn
 
 CHALK = 128  # grey level from which chalk is bright
 MARKS = ("cross", "ring")

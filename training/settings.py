@@ -15,20 +15,20 @@ from recognizer.subjects.catalogue import SUBJECTS
 from recognizer.subjects.hands import HAND
 from recognizer.system import paths
 from training.datasets.augment import LEVELS
-from training.networks.plain import WORKSHOP
+from training.networks.image_networks import WORKSHOP
 from training.publishing.card import KERAS_NETWORK
 
 NETWORKS = ("linear", "dense-16", "dense-256", "dense-512", "mlp-512x2", "knn", "cnn", "cnn-bn", "vgg16")
 TABLE_DATA = ("mnist", "fashion-mnist", "emnist-letters", "sign-mnist", "rps")  # of the workshop's table
 TABLE = paths.ROOT / "training" / "RESULTS.md"
-KINDS_TABLE = paths.ROOT / "training" / "SIGNS.md"
+SIGNS_TABLE = paths.ROOT / "training" / "SIGNS.md"
 BACKENDS = ("tensorflow", "torch")
-FRAMED = [
+GREY_SUBJECTS = [
     name for name, subject in SUBJECTS.items() if subject.in_grey() is subject
 ]  # how a picture becomes small and grey
 SIGNS = ("letters", "rps")  # the shipped tasks of hand signs
-KINDS = ("pose", "pixels", "fused")  # what a network of hand signs sees
-OF_JOINTS = ("pose", "fused")  # those of KINDS that see joints
+SIGN_INPUTS = ("pose", "pixels", "fused")  # what a network of hand signs sees
+JOINT_INPUTS = ("pose", "fused")  # those of KINDS that see joints
 LIMITS = {  # of the numbers that a training can be tuned by
     "rate": (1e-12, float("inf")),  # what is too high shows in the loss
     "width": (0.05, 20.0),  # times as wide
@@ -44,7 +44,7 @@ class LearnSettings:
     task: str
     folder: Path | None = field(default=None, metadata={"option": "from"})  # label/picture files to add first
     subject: str | None = None  # of SUBJECTS, of a new task; None: found out from the pictures
-    full: bool = False  # fine-tune the whole network
+    fine_tune: bool = False  # fine-tune the whole network
     network: str | None = None  # "vgg16": learn hands from their pictures
     backbone: str | None = None  # of keras.applications
     force: bool = False  # publish what did no better, too
@@ -101,11 +101,11 @@ class SignsSettings:
 
     def __post_init__(self) -> None:
         _check_choice("task", self.task, SIGNS)
-        _check_choice("kind", self.kind, KINDS)
+        _check_choice("kind", self.kind, SIGN_INPUTS)
         tuned = {"rate": self.rate, "width": self.width, "augment": self.augment}
         _check_numbers({**tuned, "keep": self.keep})
         for name, value in tuned.items():
-            if value is not None and self.kind not in OF_JOINTS:
+            if value is not None and self.kind not in JOINT_INPUTS:
                 raise SettingsError(f"--{name} is of joints: add --kind pose or --kind fused.")
 
     @property
@@ -142,7 +142,7 @@ class TrainSettings:
         _check_choice("network", self.network, NETWORKS)
         _check_choice("backend", self.backend, BACKENDS)
         _check_choice("augment", self.augment, [*LEVELS])
-        _check_choice("subject", self.subject, FRAMED)
+        _check_choice("subject", self.subject, GREY_SUBJECTS)
         _check_counts({"epochs": self.epochs, "batch-size": self.batch_size, "limit": self.limit})
         _check_counts({"copies": self.copies, "fine-tune": self.fine_tune}, least=0)
         _check_numbers({"rate": self.rate, "width": self.width, "keep": self.keep})
@@ -214,7 +214,7 @@ class SweepSettings:
 
     def __post_init__(self) -> None:
         _check_choice("network", self.network, tuple(WORKSHOP))
-        _check_choice("kind", self.kind, OF_JOINTS)
+        _check_choice("kind", self.kind, JOINT_INPUTS)
         _check_counts({"trials": self.trials, "epochs": self.epochs, "limit": self.limit})
 
 
@@ -231,12 +231,12 @@ class EvaluateSettings:
     sheet: Path | None = None  # where a picture of the failures goes
     kind: str | None = None  # of KINDS, of hand signs; None: all
     every: int = 1  # each such test picture of the table of kinds
-    results: Path = KINDS_TABLE
+    results: Path = SIGNS_TABLE
     models: ModelStore = field(default_factory=default_models)
     runs: Path = field(default_factory=paths.runs)
 
     def __post_init__(self) -> None:
-        _check_choice("kind", self.kind, KINDS)
+        _check_choice("kind", self.kind, SIGN_INPUTS)
         _check_counts({"each": self.each, "every": self.every})
 
 

@@ -10,7 +10,7 @@ import pytest
 from benchmarks import __main__ as everything
 from benchmarks import report, sample_cost, soak
 from benchmarks.scaling import TwoHands
-from benchmarks.soak import CountedWindows, Held, Note
+from benchmarks.soak import CountedWindows, Snapshot, SoakResult
 from recognizer import hot_swap
 from recognizer.pipeline import Pipeline
 from recognizer.registry.store import ModelStore
@@ -24,17 +24,17 @@ def test_the_live_loop_holds_no_more_after_many_models(
     """In small what `python -m benchmarks.soak` does for half an hour."""
     monkeypatch.setattr(hot_swap, "LOOK_EVERY_S", 0.0)
 
-    def is_over(held: Held) -> bool:
-        return held.swaps >= 5 and held.frames > 50 and len(held.notes) >= 5
+    def is_over(result: SoakResult) -> bool:
+        return result.swaps >= 5 and result.frames > 50 and len(result.snapshots) >= 5
 
     opened_before = _open_pipelines()
-    held = soak.run(is_over, 0.1, (320, 240), published_models, ("digits",))
-    assert held.opened == ["digits"] * held.swaps
-    assert max(held.left.values()) <= 0
+    result = soak.run(is_over, 0.1, (320, 240), published_models, ("digits",))
+    assert result.opened == ["digits"] * result.swaps
+    assert max(result.leaked.values()) <= 0
     assert _open_pipelines() <= opened_before  # so few seconds tell nothing of the memory: it goes up and down by 20 MB
-    assert held.notes[0].windows == 1
-    assert held.after is not None
-    assert held.after.windows == 0
+    assert result.snapshots[0].windows == 1
+    assert result.after is not None
+    assert result.after.windows == 0
 
 
 def _open_pipelines() -> int:
@@ -43,7 +43,7 @@ def _open_pipelines() -> int:
 
 
 @pytest.mark.parametrize(
-    ("growth", "is_well"),
+    ("growth", "passed"),
     [
         ({}, True),
         ({"memory_mb": 25.0}, False),
@@ -52,20 +52,20 @@ def _open_pipelines() -> int:
         ({"windows": 1}, False),
     ],
 )
-def test_a_run_that_grew_is_not_well(growth: dict[str, float], is_well: bool) -> None:
+def test_a_run_that_grew_is_not_well(growth: dict[str, float], passed: bool) -> None:
     first = {"time_s": 0.0, "memory_mb": 200.0, "threads": 4, "files": 9, "windows": 1}
     last = {name: value + growth.get(name, 0) for name, value in first.items()}
-    held = Held(60.0, notes=[Note(**first), Note(**last)], after=Note(**{**last, "windows": 0}))  # type: ignore[arg-type]
-    assert held.is_well is is_well
-    assert "Memory grew by" in soak.as_markdown(held)
+    result = SoakResult(60.0, snapshots=[Snapshot(**first), Snapshot(**last)], after=Snapshot(**{**last, "windows": 0}))  # type: ignore[arg-type]
+    assert result.passed is passed
+    assert "Memory grew by" in soak.as_markdown(result)
 
 
 def test_a_window_that_is_not_closed_is_not_well() -> None:
-    open_still = Note(0.0, 200.0, 4, 9, 1)
-    assert not Held(60.0, notes=[open_still, open_still], after=open_still).is_well
+    open_still = Snapshot(0.0, 200.0, 4, 9, 1)
+    assert not SoakResult(60.0, snapshots=[open_still, open_still], after=open_still).passed
     windows = CountedWindows()
     windows.namedWindow("a", 0)
-    assert soak.note(0.0, windows).windows == 1
+    assert soak.take_snapshot(0.0, windows).windows == 1
 
 
 def test_what_was_measured_is_kept_and_put_together(

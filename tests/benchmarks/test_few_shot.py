@@ -57,8 +57,8 @@ def test_the_table_has_a_line_for_each_method(
         joints = (shapes[path.parent.name] + rng.normal(0, 1, (21, 3))).astype(np.float32)
         hand = Hand(joints, "right", 0.9) if path != paths[5] else None
         region = Region(Box(0, 0, 40, 40), np.zeros((40, 40, 3), np.uint8), hand=hand)
-        parts.append(hand_photographs.of_region(region, path.parent.name, "", None, rng))
-    found = hand_photographs.together(parts)
+        parts.append(hand_photographs.hands_of_region(region, path.parent.name, "", None, rng))
+    found = hand_photographs.concatenate(parts)
     crops = [np.full((40, 40, 3), 60 if path.parent.name == "flat" else 200, np.uint8) for path in paths]
     monkeypatch.setattr(few_shot, "pictures", lambda folder: paths)
     monkeypatch.setattr(few_shot, "hands_in", lambda *_: (crops, found))

@@ -11,9 +11,9 @@ from recognizer.classifiers.heads import Head, Neighbours
 from recognizer.classifiers.rejection import FeatureStatistics
 from recognizer.errors import ModelError
 from recognizer.registry.store import ModelStore
-from training.lessons import heads
-from training.lessons.heads import discriminant_head, fit_head, head_of, widened
-from training.lessons.knowledge import KNOWLEDGE, Knowledge
+from training.user_tasks import linear_head
+from training.user_tasks.feature_replay import DISTRIBUTIONS_FILE, FeatureDistributions
+from training.user_tasks.linear_head import discriminant_head, fit_linear_head, head_of, widened
 
 MEANS = np.array([[4, 0, 1], [0, 4, 1], [4, 4, 1]], np.float32)
 
@@ -31,29 +31,29 @@ def share_right(head: Head, features: np.ndarray, classes: np.ndarray) -> float:
 
 def test_what_is_rehearsed_is_spread_as_what_was_seen() -> None:
     features, classes = cloud()
-    knowledge = Knowledge.of_features(features, classes, 4)
-    drawn, which = knowledge.rehearse(500, np.random.default_rng(1), positive=False)
+    knowledge = FeatureDistributions.of_features(features, classes, 4)
+    drawn, which = knowledge.sample(500, np.random.default_rng(1), positive=False)
     assert np.bincount(which).tolist() == [500, 500, 500]  # nothing is known of the fourth
     for index in range(3):
         np.testing.assert_allclose(drawn[which == index].mean(axis=0), MEANS[index], atol=0.2)
         np.testing.assert_allclose(drawn[which == index].std(axis=0), [1.0, 0.5, 0.1], rtol=0.2)
-    assert knowledge.rehearse(500, np.random.default_rng(1), positive=True)[0].min() == 0
+    assert knowledge.sample(500, np.random.default_rng(1), positive=True)[0].min() == 0
 
 
 def test_knowledge_is_kept_on_disk(tmp_path: Path) -> None:
-    knowledge = Knowledge.of_features(*cloud(), 4)
+    knowledge = FeatureDistributions.of_features(*cloud(), 4)
     knowledge.save(tmp_path)
-    again = Knowledge.load(tmp_path)
+    again = FeatureDistributions.load(tmp_path)
     np.testing.assert_allclose(again.means, knowledge.means, atol=1e-2)
     assert again.classes.tolist() == [0, 1, 2]
-    (tmp_path / KNOWLEDGE).write_bytes(b"PK half")
+    (tmp_path / DISTRIBUTIONS_FILE).write_bytes(b"PK half")
     with pytest.raises(ModelError, match=r"knowledge\.npz is missing or damaged"):
-        Knowledge.load(tmp_path)
+        FeatureDistributions.load(tmp_path)
 
 
 def test_a_version_without_knowledge_tells_by_its_feature_statistics() -> None:
     features, classes = cloud()
-    knowledge = Knowledge.of_statistics(FeatureStatistics.of_features(features, classes, 3), 3)
+    knowledge = FeatureDistributions.of_statistics(FeatureStatistics.of_features(features, classes, 3), 3)
     assert knowledge.classes.tolist() == [0, 1, 2]
     np.testing.assert_allclose(np.diag(knowledge.covariances[1]), [1.0, 0.25, 0.01], rtol=0.2)
 
@@ -67,19 +67,19 @@ def test_copies_of_single_samples_are_enough_for_the_discriminant() -> None:
 def test_a_head_keeps_what_is_rehearsed_and_learns_what_is_new() -> None:
     features, classes = cloud()
     known = classes < 2
-    old = fit_head(
+    old = fit_linear_head(
         features[known], np.eye(2)[classes[known]], np.ones(known.sum()), Head(np.zeros((3, 2)), np.zeros(2))
     )
     start = widened(old, 4, np.array([0, 1]))
     np.testing.assert_array_equal(start.kernel[:, :2], old.kernel)
-    drawn, which = Knowledge.of_features(features[known], classes[known], 2).rehearse(
+    drawn, which = FeatureDistributions.of_features(features[known], classes[known], 2).sample(
         200, np.random.default_rng(2), positive=False
     )
     new = cloud(3, each=10)[0][20:]
     shown, targets = np.concatenate([drawn, new]), np.eye(4)[np.concatenate([which, np.full(10, 2)])]
     weights = np.concatenate([np.ones(400), np.full(10, 20.0)])
-    assert share_right(fit_head(shown, targets, weights, start), *cloud(4)) > 0.97
-    held = fit_head(shown, targets, weights, start, pull=1e6)
+    assert share_right(fit_linear_head(shown, targets, weights, start), *cloud(4)) > 0.97
+    held = fit_linear_head(shown, targets, weights, start, pull=1e6)
     np.testing.assert_allclose(held.kernel, start.kernel, atol=1e-3)
 
 
@@ -91,7 +91,7 @@ def test_the_last_layer_of_the_shipped_network_is_found_in_its_file(
     pictures = list(np.random.default_rng(0).integers(0, 255, (2, 28, 28)).astype(np.uint8))
     head = head_of(folder, network, pictures)
     probabilities, features = network.run(pictures[0])
-    np.testing.assert_allclose(head.probabilities(features), probabilities, atol=heads.AGREEMENT)
+    np.testing.assert_allclose(head.probabilities(features), probabilities, atol=linear_head.MAX_PROBABILITY_DIFFERENCE)
     with pytest.raises(ModelError, match=r"model\.keras is missing or damaged"):
         head_of(tmp_path, network, pictures)
     with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:

@@ -9,7 +9,7 @@ from recognizer.values import Box, Hand, Region
 from training.datasets import hand_photographs
 from training.datasets.dataset import Images
 from training.datasets.hand_photographs import LABELS, Hands
-from training.shipped import sign_material
+from training.shipped import sign_data
 
 PEOPLE = ["anna", "ben", "cleo"]
 TRAINED = PEOPLE[:2]  # each is left out once by all that are trained
@@ -41,19 +41,19 @@ def drawn_hands(people: Sequence[str] = PEOPLE) -> Hands:
     parts = []
     for person in people:
         for sign in [sign for sign in LABELS["rps"] for _ in range(EACH)]:
-            hand = hand_photographs.of_region(drawn_region(sign, rng), sign, person, None, rng)
-            hand.looks[..., LABELS["rps"].index(sign)] = 1
+            hand = hand_photographs.hands_of_region(drawn_region(sign, rng), sign, person, None, rng)
+            hand.appearance_features[..., LABELS["rps"].index(sign)] = 1
             parts.append(hand)
-    parts += [hand_photographs.of_region(None, "", "room", None, rng) for _ in range(2)]
-    return hand_photographs.together(parts)
+    parts += [hand_photographs.hands_of_region(None, "", "room", None, rng) for _ in range(2)]
+    return hand_photographs.concatenate(parts)
 
 
-def drawn_material(runs: Path, people: Sequence[str] = PEOPLE) -> sign_material.Material:
+def drawn_sign_data(runs: Path, people: Sequence[str] = PEOPLE) -> sign_data.SignData:
     found = drawn_hands(people)
     empty = found.sources == "room"
     classes = hand_photographs.classes("rps", "rps", found.labels)
     runs.mkdir(parents=True, exist_ok=True)
-    return sign_material.Material("rps", found, classes, ~empty, empty, runs, 0)
+    return sign_data.SignData("rps", found, classes, ~empty, empty, runs, 0)
 
 
 def drawn_sign_mnist() -> Images:

@@ -4,7 +4,7 @@ import signal
 from collections.abc import Sequence
 
 from recognizer.registry.synced import default_models
-from training.commands.words import Parser
+from training.commands.command_line import Parser
 from training.networks.backbones import backbone_file
 
 PROGRAM = "python -m training backbones"

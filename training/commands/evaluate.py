@@ -6,28 +6,30 @@ from pathlib import Path
 
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.samples.synced import default_samples
-from training.commands.words import Parser, Word, chosen
-from training.evaluation import evaluate, sign_kinds
-from training.settings import KINDS, SIGNS, EvaluateSettings
+from training.commands.command_line import CommandHelp, Parser, choose_command
+from training.evaluation import evaluate, sign_inputs
+from training.settings import SIGN_INPUTS, SIGNS, EvaluateSettings
 
 PROGRAM = "python -m recognizer evaluate"
 ABOUT = "How well a published model does, measured through the pipeline that runs live."
 WORDS = {
-    "mnist": Word("MNIST's test digits: accuracy, and how many get a label", "mnist"),
-    "photos": Word("photographs in DIR/series/label or DIR/label, read end to end", "photos DIR --mistakes"),
-    "mirrored": Word("photographs and their mirror images: hand signs are read alike", "mirrored DIR --task letters"),
-    "clip": Word("a video as a stream, frame by frame", "clip FILE --task letters --shows A:0-89,V:90-179"),
-    "rejection": Word("pictures that show no digit: how many get a label", "rejection"),
-    "rooms": Word("numbers on sheets that people hold in drawn rooms", "rooms --sheet failures.png"),
-    "pages": Word("numbers on drawn pages that fill the picture", "pages --sheet failures.png"),
-    "sources": Word("hand signs of people left out of the training in turn", "sources --task rps"),
-    "kinds": Word("the kinds of networks for hand signs side by side: training/SIGNS.md", "kinds --every 8"),
+    "mnist": CommandHelp("MNIST's test digits: accuracy, and how many get a label", "mnist"),
+    "photos": CommandHelp("photographs in DIR/series/label or DIR/label, read end to end", "photos DIR --mistakes"),
+    "mirrored": CommandHelp(
+        "photographs and their mirror images: hand signs are read alike", "mirrored DIR --task letters"
+    ),
+    "clip": CommandHelp("a video as a stream, frame by frame", "clip FILE --task letters --shows A:0-89,V:90-179"),
+    "rejection": CommandHelp("pictures that show no digit: how many get a label", "rejection"),
+    "rooms": CommandHelp("numbers on sheets that people hold in drawn rooms", "rooms --sheet failures.png"),
+    "pages": CommandHelp("numbers on drawn pages that fill the picture", "pages --sheet failures.png"),
+    "sources": CommandHelp("hand signs of people left out of the training in turn", "sources --task rps"),
+    "kinds": CommandHelp("the kinds of networks for hand signs side by side: training/SIGNS.md", "kinds --every 8"),
 }
 
 
 def run(words: Sequence[str]) -> None:
     """`words` begin with evaluate."""
-    what = chosen(PROGRAM, ABOUT, words[1:], WORDS)
+    what = choose_command(PROGRAM, ABOUT, words[1:], WORDS)
     if what is not None:
         MEASUREMENTS[what](EvaluateSettings(**vars(_parser(what).parse_args(words[2:]))))
 
@@ -49,7 +51,7 @@ def _parser(what: str) -> Parser:
         parser.add_argument("--sheet", type=Path, metavar="FILE", help="a picture of the failures")
     if what == "sources":
         parser.add_argument("--task", required=True, choices=SIGNS)
-        parser.add_argument("--kind", choices=KINDS, help="only this kind (default: all)")
+        parser.add_argument("--kind", choices=SIGN_INPUTS, help="only this kind (default: all)")
         parser.add_runs("what is kept on the way")
     elif what == "kinds":
         parser.add_argument(
@@ -109,7 +111,7 @@ def _sources(settings: EvaluateSettings) -> None:
 
 
 def _kinds(settings: EvaluateSettings) -> None:
-    sign_kinds.write_kinds(settings.models, settings.every, settings.results)
+    sign_inputs.write_comparison(settings.models, settings.every, settings.results)
 
 
 MEASUREMENTS: dict[str, Callable[[EvaluateSettings], None]] = {

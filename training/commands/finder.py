@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from recognizer.system import paths
-from training.commands.words import Parser, Word, chosen
-from training.finders.fitting import FITS, draw, draw_shard, fit, propose_shard
+from training.commands.command_line import CommandHelp, Parser, choose_command
+from training.finders.fitting import NETWORK_FITS, draw, draw_shard, fit, propose_shard
 
 PROGRAM = "python -m training finder"
 ABOUT = """Fit the networks that find writing, on drawn rooms: draw, fit characters, fit ink, propose, fit verifier.
@@ -14,16 +14,16 @@ ABOUT = """Fit the networks that find writing, on drawn rooms: draw, fit charact
 Drawing goes on with what is drawn; a fit goes on from the weights of its last epoch, which --start names. The networks are
 written where the recognizer has them, with a card."""
 WORDS = {
-    "draw": Word("scenes, and the examples to learn from that are cut out of them", "draw --scenes 12000"),
-    "propose": Word("scenes, and what the fitted networks find in them", "propose --scenes 6000"),
-    "fit": Word(f"one of the networks: {', '.join(FITS)}", "fit characters"),
+    "draw": CommandHelp("scenes, and the examples to learn from that are cut out of them", "draw --scenes 12000"),
+    "propose": CommandHelp("scenes, and what the fitted networks find in them", "propose --scenes 6000"),
+    "fit": CommandHelp(f"one of the networks: {', '.join(NETWORK_FITS)}", "fit characters"),
 }
 SCENES = 12000
 
 
 def run(words: Sequence[str]) -> None:
     """`words` begin with finder."""
-    what = chosen(PROGRAM, ABOUT, words[1:], WORDS)
+    what = choose_command(PROGRAM, ABOUT, words[1:], WORDS)
     if what is None:
         return
     parser = Parser(f"{PROGRAM} {what}", f"{WORDS[what].help}\n\n{PROGRAM} {WORDS[what].example}")
@@ -31,7 +31,7 @@ def run(words: Sequence[str]) -> None:
         "--folder", type=Path, default=paths.runs() / "finder", metavar="DIR", help="where the examples are kept"
     )
     if what == "fit":
-        parser.add_argument("network", choices=list(FITS))
+        parser.add_argument("network", choices=list(NETWORK_FITS))
         parser.add_argument("--epochs", type=int, default=None, help="(default: what the network needs)")
         parser.add_argument("--start", type=Path, default=None, metavar="WEIGHTS", help="go on from these weights")
         options = parser.parse_args(words[2:])

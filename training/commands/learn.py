@@ -9,11 +9,11 @@ from typing import Any
 
 from recognizer.samples.synced import open_samples
 from recognizer.subjects.catalogue import SUBJECTS
-from training.commands.words import Parser
-from training.lessons.learn import learn
-from training.lessons.starting_point import Tell
-from training.lessons.verdict import percent
+from training.commands.command_line import Parser
 from training.settings import LearnSettings
+from training.user_tasks.learn import learn
+from training.user_tasks.starting_point import ReportProgress
+from training.user_tasks.validation import percent
 
 ABOUT = """Learn a task's model from its samples, and publish it where it does better than the current one.
 
@@ -25,10 +25,10 @@ python -m recognizer learn signs --from DIR    from pictures in folders that are
 def run(words: Sequence[str]) -> None:
     """`words` begin with learn."""
     options = vars(_parser().parse_args(words[1:]))
-    tell = progress_in_json() if options.pop("json", False) else progress_in_words()
+    report_progress = progress_in_json() if options.pop("json", False) else progress_in_words()
     settings = LearnSettings(**options)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # cancelled by the window: nothing half-written stays
-    learn(settings, tell)
+    learn(settings, report_progress)
 
 
 def _parser() -> Parser:
@@ -36,7 +36,13 @@ def _parser() -> Parser:
     parser.add_argument("task", metavar="TASK", help="one that is there, or a new one with --from")
     parser.add_argument("--from", dest="folder", type=Path, metavar="DIR", help="first add its label/picture files")
     parser.add_argument("--subject", choices=SUBJECTS, help="of a new task (default: found out from the pictures)")
-    parser.add_argument("--full", action="store_true", help="fine-tune the whole network: minutes, and TensorFlow")
+    parser.add_argument(
+        "--fine-tune",
+        "--full",
+        dest="fine_tune",
+        action="store_true",
+        help="fine-tune the whole network: takes minutes and needs TensorFlow",
+    )
     parser.add_argument("--network", choices=["vgg16"], help="learn hands from their pictures instead of their joints")
     parser.add_argument(
         "--backbone", metavar="NAME", help="of keras.applications, for pictures (default: VGG16, or what is at hand)"
@@ -51,10 +57,10 @@ def _parser() -> Parser:
     return parser
 
 
-def progress_in_words() -> Tell:
+def progress_in_words() -> ReportProgress:
     last = ""
 
-    def tell(stage: str, progress: float, result: dict[str, Any] | None = None) -> None:
+    def report_progress(stage: str, progress: float, result: dict[str, Any] | None = None) -> None:
         nonlocal last
         if result is None:
             if stage != last:
@@ -67,21 +73,21 @@ def progress_in_words() -> Tell:
             print(f"What was known read right:   {percent(before['known'])} before, {percent(after['known'])} after")
         for label, counts in result["per_label"].items():
             print(f"  {label}: {counts['after']} of {counts['of']} ({counts['before']} before)")
-        for said, meant, count in result["confused"]:
-            print(f"  {count} of {meant} read as {said}")
+        for predicted, label, count in result["confused"]:
+            print(f"  {count} of {label} read as {predicted}")
         version = result["published"]
         print(f"{'Published ' + version if version else 'Not published'} after {result['seconds']} s: {result['why']}")
 
-    return tell
+    return report_progress
 
 
-def progress_in_json() -> Tell:
+def progress_in_json() -> ReportProgress:
     began_s = time.perf_counter()
 
-    def tell(stage: str, progress: float, result: dict[str, Any] | None = None) -> None:
+    def report_progress(stage: str, progress: float, result: dict[str, Any] | None = None) -> None:
         elapsed_s = time.perf_counter() - began_s
         left_s = round(elapsed_s / progress * (1 - progress), 1) if progress else None
         line = {"stage": stage, "progress": round(progress, 3), "left_s": left_s} if result is None else result
         print(json.dumps(line, ensure_ascii=False), flush=True)
 
-    return tell
+    return report_progress

@@ -3,23 +3,23 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.commands.words import Parser, Word, chosen
-from training.settings import KINDS, DigitsSettings, SignsSettings
+from training.commands.command_line import CommandHelp, Parser, choose_command
+from training.settings import SIGN_INPUTS, DigitsSettings, SignsSettings
 from training.shipped.digits import train_digits
 from training.shipped.signs import train_signs
 
 PROGRAM = "python -m recognizer train"
 ABOUT = "Fit, calibrate, evaluate and publish the models that ship."
 WORDS = {
-    "digits": Word("handwritten digits, from MNIST and drawn rooms", "digits --epochs 30"),
-    "letters": Word("letters of the finger alphabet, from photographs", "letters --kind fused"),
-    "rps": Word("rock, paper, scissors, from photographs", "rps --kind fused"),
+    "digits": CommandHelp("handwritten digits, from MNIST and drawn rooms", "digits --epochs 30"),
+    "letters": CommandHelp("letters of the finger alphabet, from photographs", "letters --kind fused"),
+    "rps": CommandHelp("rock, paper, scissors, from photographs", "rps --kind fused"),
 }
 
 
 def run(words: Sequence[str]) -> None:
     """`words` begin with shipped."""
-    task = chosen(PROGRAM, ABOUT, words[1:], WORDS)
+    task = choose_command(PROGRAM, ABOUT, words[1:], WORDS)
     if task == "digits":
         train_digits(DigitsSettings(**vars(_digits_parser().parse_args(words[2:]))))
     elif task is not None:
@@ -45,7 +45,9 @@ def _digits_parser() -> Parser:
 
 def _signs_parser(task: str) -> Parser:
     parser = Parser(f"{PROGRAM} {task}", f"{PROGRAM} {task} --kind fused")
-    parser.add_argument("--kind", choices=KINDS, help="only this kind (default: all, and the best becomes current)")
+    parser.add_argument(
+        "--kind", choices=SIGN_INPUTS, help="only this kind (default: all, and the best becomes current)"
+    )
     parser.add_argument("--rate", type=float, help="of joints: the highest learning rate")
     parser.add_argument("--width", type=float, metavar="TIMES", help="of joints: hidden layers that many times as wide")
     parser.add_argument("--augment", type=float, metavar="SHARE", help="of joints: of hands that are shown changed")

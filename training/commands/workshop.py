@@ -11,26 +11,26 @@ from recognizer.samples.synced import default_samples
 from recognizer.subjects.hands import HAND
 from recognizer.system import paths
 from recognizer.system.terminal import exit_on_error
-from training.commands.words import Parser
-from training.datasets import named
+from training.commands.command_line import Parser
+from training.datasets import catalogue
 from training.datasets.augment import LEVELS
-from training.networks.plain import WORKSHOP
-from training.networks.tensorflow import settle_tensorflow
+from training.networks.image_networks import WORKSHOP
+from training.networks.tensorflow import configure_tensorflow
 from training.settings import (
     BACKENDS,
-    FRAMED,
+    GREY_SUBJECTS,
+    JOINT_INPUTS,
     NETWORKS,
-    OF_JOINTS,
     SIGNS,
     TABLE_DATA,
     SweepSettings,
     TableSettings,
     TrainSettings,
 )
-from training.workshop import compare, look, publish, report, sweep, train, whole_table
+from training.workshop import compare, look, publish, report, sweep, table_runs, train
 
 PROGRAM = "python -m recognizer workshop"
-DATA = f"{', '.join(named.NAMES)}, a folder of label/picture, or a CSV"
+DATA = f"{', '.join(catalogue.NAMES)}, a folder of label/picture, or a CSV"
 
 
 def run(words: Sequence[str]) -> None:
@@ -45,10 +45,12 @@ def run_look(words: Sequence[str]) -> None:
         f"{PROGRAM} look --data mnist",
     )
     parser.add_argument("--data", required=True, help=DATA)
-    parser.add_argument("--subject", default=HAND.name, choices=FRAMED, help="how a folder's pictures are framed")
+    parser.add_argument(
+        "--subject", default=HAND.name, choices=GREY_SUBJECTS, help="how a folder's pictures are framed"
+    )
     parser.add_argument("--runs", type=Path, default=paths.runs(), metavar="DIR", help="where the picture goes")
     options = parser.parse_args(words)
-    data = named.load(options.data, default_samples(), None, options.subject)
+    data = catalogue.load(options.data, default_samples(), None, options.subject)
     look.print_counts(data)
     path = options.runs / "look" / f"{data.name}.png"
     look.draw_look(data, path)
@@ -78,7 +80,9 @@ def _train_parser() -> Parser:
     parser.add_argument("--limit", type=int, metavar="N", help="learn from N pictures and test on N (a quick try)")
     parser.add_argument("--augment", choices=[*LEVELS], help="how much pictures are changed (default: the network's)")
     parser.add_seed()
-    parser.add_argument("--subject", choices=FRAMED, help=f"how a folder's pictures are framed (default: {HAND.name})")
+    parser.add_argument(
+        "--subject", choices=GREY_SUBJECTS, help=f"how a folder's pictures are framed (default: {HAND.name})"
+    )
     parser.add_argument("--backbone", help="for vgg16: another network of keras.applications (default: VGG16)")
     parser.add_argument("--weights", help="for vgg16: imagenet, or a file of weights (default: imagenet)")
     parser.add_argument(
@@ -153,12 +157,12 @@ def run_table(words: Sequence[str]) -> None:
     )
     settings = TableSettings(**vars(parser.parse_args(words)))
     with exit_on_error("\nStopped. The same command goes on from here."):
-        whole_table.make_table(settings, default_samples())
+        table_runs.make_table(settings, default_samples())
 
 
 def run_sweep(words: Sequence[str]) -> None:
     settings = SweepSettings(**vars(_sweep_parser().parse_args(words)))
-    settle_tensorflow()
+    configure_tensorflow()
     with exit_on_error("\nStopped. The same command goes on with the trials that are not done."):
         sweep.sweep(settings, default_samples())
 
@@ -171,13 +175,13 @@ def _sweep_parser() -> Parser:
     )
     parser.add_argument(
         "--task", required=True,
-        help=f"{' or '.join(SIGNS)} (photographs of hands), digits (mnist), {', '.join(named.NAMES[:-2])}, "
+        help=f"{' or '.join(SIGNS)} (photographs of hands), digits (mnist), {', '.join(catalogue.NAMES[:-2])}, "
         "a task of your own, or a folder of series/label/picture",
     )  # fmt: skip
     parser.add_argument("--space", required=True, type=Path, metavar="FILE", help="what is searched: TOML or JSON")
     parser.add_argument("--trials", type=int, metavar="N", help="at most (default: 16)")
     parser.add_argument("--network", choices=[*WORKSHOP], help="of a data set (default: cnn; of digits cnn-bn)")
-    parser.add_argument("--kind", choices=OF_JOINTS, help="of letters and rps (default: pose)")
+    parser.add_argument("--kind", choices=JOINT_INPUTS, help="of letters and rps (default: pose)")
     parser.add_argument("--epochs", type=int, help="at most, of a data set's network")
     parser.add_argument("--limit", type=int, metavar="N", help="learn from N pictures (to try the command out)")
     parser.add_seed()

@@ -28,7 +28,7 @@ LEVELS: dict[str, dict[str, Any]] = {
 }
 # clothes lie straight and in the middle of every picture, also of those to test on: cnn-bn knows 92.6 % where it learned from
 # them turned, moved and mirrored, and 93.9 % where mirrored alone
-MIRRORED_ALONE = (("light", "fashion-mnist"),)
+FLIP_ONLY = (("light", "fashion-mnist"),)
 FLIPPED = ("fashion-mnist",)  # a mirrored shirt is a shirt; a mirrored 2 is no 2, and a mirrored sign another hand's
 
 
@@ -39,7 +39,7 @@ def generator(level: str, data: str, subject: str) -> Any:
     edge_grey = subject_of(subject).edge_grey
     fill = {"fill_mode": "nearest"} if edge_grey is None else {"fill_mode": "constant", "cval": edge_grey}
     flip = level != "none" and data in FLIPPED
-    changes = {} if (level, data) in MIRRORED_ALONE else LEVELS[level]
+    changes = {} if (level, data) in FLIP_ONLY else LEVELS[level]
     return ImageDataGenerator(**changes, **fill, horizontal_flip=flip)
 
 

@@ -79,8 +79,8 @@ def split_of(data: DataSet, seed: int) -> Split:
                 "Record more, or give a higher --limit."
             )
         held_out.append(members[: max(1, round(VALIDATION_SHARE * len(members)))])
-    judges = np.sort(np.concatenate(held_out))
-    return Split(np.setdiff1d(np.arange(len(data.train_labels)), judges), judges)
+    held_out_rows = np.sort(np.concatenate(held_out))
+    return Split(np.setdiff1d(np.arange(len(data.train_labels)), held_out_rows), held_out_rows)
 
 
 def limited(data: DataSet, limit: int | None, seed: int) -> DataSet:
@@ -107,7 +107,7 @@ def stratified(classes: np.ndarray) -> np.ndarray:
     return test
 
 
-def divided(
+def split_data_set(
     name: str,
     labels: list[str],
     subject: str,

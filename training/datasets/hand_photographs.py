@@ -17,7 +17,7 @@ from recognizer.registry import assets
 from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
 from recognizer.system import files, paths
 from recognizer.values import Frame, Region
-from training.datasets.hand_variations import LOOKS, VIEWS, shown_as
+from training.datasets.hand_variations import CROPS_A_VIEW, VIEWS, augmented_crops
 from training.datasets.sign_mnist import LETTERS
 from training.processes import fresh_processes
 
@@ -46,7 +46,7 @@ class Hands:
     landmarks: np.ndarray  # (N, VIEWS, 21, 3) float32, in the picture's pixels, NaN where no joints were found
     left: np.ndarray  # (N, VIEWS) bool: the finder takes it for a left hand
     images: np.ndarray  # (N, 28, 28) uint8, preprocess.hand_image of the region
-    looks: np.ndarray  # (N, VIEWS, LOOKS, appearance.SIZE) float16
+    appearance_features: np.ndarray  # (N, VIEWS, LOOKS, appearance.SIZE) float16
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -60,7 +60,7 @@ class Hands:
         return np.isfinite(self.landmarks[:, :, 0, 0])
 
 
-def together(parts: list[Hands]) -> Hands:
+def concatenate(parts: list[Hands]) -> Hands:
     return Hands(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Hands)))
 
 
@@ -69,8 +69,8 @@ def photographs(name: str) -> Path:
     for folder in paths.data_folders():
         if (folder / "photos" / name).is_dir():
             return folder / "photos" / name
-    looked = " or ".join(str(folder / "photos" / name) for folder in paths.data_folders())
-    raise DataError(f"No photographs of {name}: {looked} is not there. Put source/label/picture into it.")
+    with_appearance = " or ".join(str(folder / "photos" / name) for folder in paths.data_folders())
+    raise DataError(f"No photographs of {name}: {with_appearance} is not there. Put source/label/picture into it.")
 
 
 def pictures(folder: Path) -> list[Path]:
@@ -104,7 +104,7 @@ def read_hands(name: str, runs: Path) -> Hands:
         print(f"Looking for hands in {folder} …", flush=True)
         with fresh_processes() as pool:
             list(pool.map(partial(_find_and_keep, model), missing))
-    return together([_load(path) for _, path in jobs])
+    return concatenate([_load(path) for _, path in jobs])
 
 
 def code_digest(*names: str) -> str:
@@ -114,39 +114,41 @@ def code_digest(*names: str) -> str:
 
 def _find_and_keep(model: Path, job: tuple[Path, Path]) -> None:
     source, path = job
-    sight, rng = Appearance(model, threads=1), np.random.default_rng(0)
+    extractor, rng = Appearance(model, threads=1), np.random.default_rng(0)
     parts = []
     with HandFinder(model, video=False) as finder:
         for picture in pictures(source):
-            region = surest(finder.find(Frame(read_image(picture), 0, 0.0, str(picture))))
+            region = most_confident(finder.find(Frame(read_image(picture), 0, 0.0, str(picture))))
             label = picture.parent.name if picture.parent != source else ""
-            parts.append(of_region(region, label, source.name, sight, rng))
-    hands = together(parts)
+            parts.append(hands_of_region(region, label, source.name, extractor, rng))
+    hands = concatenate(parts)
     with files.atomic_file(path) as file:
         np.savez(file, **{field.name: getattr(hands, field.name) for field in fields(hands)})
 
 
-def surest(regions: tuple[Region, ...]) -> Region | None:
+def most_confident(regions: tuple[Region, ...]) -> Region | None:
     """The one that MediaPipe is surest of; what has no joints only where there is nothing else."""
     return max(regions, key=lambda region: region.hand.score if region.hand else -1.0, default=None)
 
 
-def of_region(
-    region: Region | None, label: str, source: str, sight: Appearance | None, rng: np.random.Generator
+def hands_of_region(
+    region: Region | None, label: str, source: str, extractor: Appearance | None, rng: np.random.Generator
 ) -> Hands:
     """The region found in one picture, None where there was none; without `sight` it is not looked at."""
     landmarks = np.full((1, VIEWS, pose.JOINTS, 3), np.nan, np.float32)
     left = np.zeros((1, VIEWS), bool)
-    looks = np.zeros((1, VIEWS, LOOKS, appearance.SIZE), np.float16)
+    appearance_features = np.zeros((1, VIEWS, CROPS_A_VIEW, appearance.SIZE), np.float16)
     image = np.zeros((SIDE, SIDE), np.uint8) if region is None else hand_image(region.crop)
     for view, hand in enumerate((region.hand, region.mirrored) if region else ()):
         if hand is None:
             continue
         landmarks[0, view], left[0, view] = hand.landmarks, hand.side == "left"
-        if region and sight:
-            looks[0, view] = [sight.of_upright(shown) for shown in shown_as(region, hand, rng)]
+        if region and extractor:
+            appearance_features[0, view] = [extractor.of_upright(shown) for shown in augmented_crops(region, hand, rng)]
     found = np.array([region is not None])
-    return Hands(np.array([source], "U64"), np.array([label], "U16"), found, landmarks, left, image[None], looks)
+    return Hands(
+        np.array([source], "U64"), np.array([label], "U16"), found, landmarks, left, image[None], appearance_features
+    )
 
 
 def _load(path: Path) -> Hands:

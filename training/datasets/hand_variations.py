@@ -44,17 +44,17 @@ def _rotations(vectors: np.ndarray) -> np.ndarray:
 
 
 VIEWS = 2  # of a hand: as found in the picture, and in its mirror image
-LOOKS = 4  # at each view: one as it is, the others changed
+CROPS_A_VIEW = 4  # at each view: one as it is, the others changed
 TURN_DEG, ZOOM, SHIFT = 9.0, 0.08, 0.03  # standard deviations of how looks are changed
 GAMMA, TINT = 0.35, 0.1  # the same of the logarithms of light and of each colour
 COARSE_SHARE, COARSE_SIDES = 0.3, (24, 90)  # of changed looks: small pictures, some of them grey
 
 
-def shown_as(region: Region, hand: Hand, rng: np.random.Generator) -> list[np.ndarray]:
+def augmented_crops(region: Region, hand: Hand, rng: np.random.Generator) -> list[np.ndarray]:
     """LOOKS pictures (appearance.SIDE, appearance.SIDE, 3) uint8 RGB of a hand: as it is, then changed."""
     joints, left = hand.landmarks - corner(region), hand.side == "left"
     pictures = [appearance.upright(region.crop, joints, left=left)]
-    for _ in range(LOOKS - 1):
+    for _ in range(CROPS_A_VIEW - 1):
         # the finder errs in the side, and either hand makes the same sign
         other = rng.random() < WRONG_SIDE / 2
         turn, zoom, shift = np.radians(rng.normal(0, TURN_DEG)), np.exp(rng.normal(0, ZOOM)), rng.normal(0, SHIFT, 2)

@@ -15,7 +15,7 @@ from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
 from recognizer.subjects.catalogue import subject_of
 from recognizer.subjects.hands import HAND
 from recognizer.subjects.paper import PAPER
-from training.datasets.dataset import ONE_CHANNEL, SIDE, DataSet, divided, stem_of, stratified
+from training.datasets.dataset import ONE_CHANNEL, SIDE, DataSet, split_data_set, stem_of, stratified
 
 
 def load_csv(path: Path) -> DataSet:
@@ -42,7 +42,7 @@ def load_csv(path: Path) -> DataSet:
     known, classes = np.unique(named, return_inverse=True)
     images = grey.astype(np.uint8).reshape(-1, *ONE_CHANNEL)
     test = stratified(classes)
-    return divided(stem_of(path), [str(label) for label in known], PAPER.name, images, classes, test, str(path))
+    return split_data_set(stem_of(path), [str(label) for label in known], PAPER.name, images, classes, test, str(path))
 
 
 def load_folder(folder: Path, colour_side: int | None = None, subject: str = HAND.name) -> DataSet:
@@ -100,7 +100,7 @@ def _of_pictures(
     test = _test_rows(series, classes)
     names = sorted(set(series) - {""})
     places = np.array([names.index(one) for one in series] if "" not in series else [], np.int64)
-    return divided(name, labels, subject, images, classes, test, str(source), places)
+    return split_data_set(name, labels, subject, images, classes, test, str(source), places)
 
 
 def _test_rows(series: list[str], classes: np.ndarray) -> np.ndarray:

@@ -48,7 +48,7 @@ class Written:
     line: int  # characters of one line have one number; in a line they stand from left to right
     ink: np.ndarray  # (h, w) uint8 as it was written, 255 where the pen covers
     to_picture: np.ndarray  # (3, 3), from the ink's pixels to the picture's
-    in_doubt: bool = False  # cut off, covered, or too faint to read: to be found or not, as it comes
+    ambiguous: bool = False  # cut off, covered, or too faint to read: to be found or not, as it comes
     character: str = ""  # a digit, also where it is struck through; a letter; or a mark's name
 
 
@@ -60,7 +60,7 @@ class Scene:
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class SceneSources:
     """What scenes are made of."""
 
     digits: Digits
@@ -88,48 +88,53 @@ def photographs(*, held_out: bool) -> tuple[list[Path], list[Path]]:
     return rooms, hands
 
 
-def material(*, held_out: bool) -> Material:
+def scene_sources(*, held_out: bool) -> SceneSources:
     """What is at hand: MNIST and photographs, of the sources that are held out or of the others."""
     found, hands = photographs(held_out=held_out)
     if not has_mnist():
-        return Material(Digits(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int64)), found, hands)
+        return SceneSources(Digits(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int64)), found, hands)
     mnist = load_mnist()
     images, labels = (mnist.test_images, mnist.test_labels) if held_out else (mnist.train_images, mnist.train_labels)
-    return Material(Digits(images, labels), found, hands)
+    return SceneSources(Digits(images, labels), found, hands)
 
 
-def draw(material: Material, rng: np.random.Generator, size_wh: tuple[int, int], **asked: str) -> Scene:
+def draw(scene_sources: SceneSources, rng: np.random.Generator, size_wh: tuple[int, int], **fixed: str) -> Scene:
     """One scene. `asked` settles kinds that are drawn by chance otherwise: layout, sheet, light."""
-    layout = asked.get("layout") or choose(rng, LAYOUTS)
-    light = asked.get("light") or choose(rng, {"bright": 0.4, "middle": 0.35, "dim": 0.25})
-    near = asked.get("sheet") or choose(rng, {"far": 0.3, "middle": 0.25, "near": 0.2, "close up": 0.25})
-    picture = _room(material, rng, size_wh)
+    layout = fixed.get("layout") or choose(rng, LAYOUTS)
+    light = fixed.get("light") or choose(rng, {"bright": 0.4, "middle": 0.35, "dim": 0.25})
+    near = fixed.get("sheet") or choose(rng, {"far": 0.3, "middle": 0.25, "near": 0.2, "close up": 0.25})
+    picture = _room(scene_sources, rng, size_wh)
     written: list[Written] = []
     if layout != "nothing":
-        count = 1 if "layout" in asked or near == "close up" or rng.random() < 0.85 else 2
+        count = 1 if "layout" in fixed or near == "close up" or rng.random() < 0.85 else 2
         for place in range(count):
-            found, hidden = _lay_sheet(picture, material, rng, layout, near, place)
+            found, hidden = _lay_sheet(picture, scene_sources, rng, layout, near, place)
             written = _uncovered(written, hidden) + found
     if rng.random() < 0.35 and near != "close up":
-        _thing_before(picture, rng)
-    picture, written = _taken(picture, written, light, rng)
+        _draw_caption(picture, rng)
+    picture, written = _photographed(picture, written, light, rng)
     return Scene(picture, tuple(written), {"layout": layout, "light": light, "sheet": near})
 
 
 def draw_page(
-    material: Material, rng: np.random.Generator, size_wh: tuple[int, int], text: str, share: float, lines: str = ""
+    scene_sources: SceneSources,
+    rng: np.random.Generator,
+    size_wh: tuple[int, int],
+    text: str,
+    share: float,
+    lines: str = "",
 ) -> Scene:
     """A number on a sheet that fills the picture, that share of its height high, with one of sheets.LINES if it is named."""
     width, height = size_wh
     size = min(share * height, 1.4 * width / (1 + len(text)))
     sheet = blank(size_wh, rng)
-    writer = Writer(sheet, material.digits, rng)
+    writer = Writer(sheet, scene_sources.digits, rng)
     x, y = rng.uniform(0.2, 0.8) * (width - 0.85 * size * len(text)), rng.uniform(0.2, 0.8) * (height - size)
     writer.number(text, (x, y), size, width)
-    if lines and sheet.taken:
+    if lines and sheet.characters:
         writer.add_lines(lines, size)
     written = _truth(sheet, np.eye(3), np.zeros((height, width), np.uint8), size_wh, 0)
-    picture, written = _taken(sheet.image_bgr, written, choose(rng, {"bright": 0.6, "middle": 0.4}), rng)
+    picture, written = _photographed(sheet.image_bgr, written, choose(rng, {"bright": 0.6, "middle": 0.4}), rng)
     return Scene(picture, tuple(written), {"layout": lines or "page"})
 
 
@@ -154,11 +159,11 @@ def shrunk(scene: Scene, factor: int) -> Scene:
     return Scene(small, tuple(written), scene.kinds)
 
 
-def _room(material: Material, rng: np.random.Generator, size_wh: tuple[int, int]) -> np.ndarray:
+def _room(scene_sources: SceneSources, rng: np.random.Generator, size_wh: tuple[int, int]) -> np.ndarray:
     """(H, W, 3) float32, 0 to 255, without writing."""
     width, height = size_wh
-    if len(material.rooms) and rng.random() < 0.7:
-        photo = read_image(material.rooms[int(rng.integers(len(material.rooms)))])
+    if len(scene_sources.rooms) and rng.random() < 0.7:
+        photo = read_image(scene_sources.rooms[int(rng.integers(len(scene_sources.rooms)))])
         share = rng.uniform(0.45, 1.0)
         h, w = (max(8, int(side * share)) for side in photo.shape[:2])
         top, left = rng.integers(photo.shape[0] - h + 1), rng.integers(photo.shape[1] - w + 1)
@@ -170,7 +175,7 @@ def _room(material: Material, rng: np.random.Generator, size_wh: tuple[int, int]
         room = np.empty((height, width, 3), np.uint8)
         room[:] = np.clip(rng.uniform(20, 235) * tint(rng, 0.12), 0, 255)
         for _ in range(int(rng.integers(0, 5))):
-            _wall_thing(room, rng)
+            _draw_furniture(room, rng)
     for _ in range(int(rng.integers(0, 3))):
         rng.choice([_books, _window, _keys, _cables, _stripes, _poster])(room, rng)  # type: ignore[arg-type]
     if rng.random() < 0.6:
@@ -185,7 +190,7 @@ def _part(image: np.ndarray, rng: np.random.Generator, low: float = 0.15, high: 
     return image[y : y + h, x : x + w]
 
 
-def _wall_thing(room: np.ndarray, rng: np.random.Generator) -> None:
+def _draw_furniture(room: np.ndarray, rng: np.random.Generator) -> None:
     """A door, picture, lamp or piece of furniture: a box, ellipse or line of another shade."""
     part = _part(room, rng)
     height, width = part.shape[:2]
@@ -347,7 +352,7 @@ def _skin(rng: np.random.Generator) -> np.ndarray:
 
 
 def _lay_sheet(
-    picture: np.ndarray, material: Material, rng: np.random.Generator, layout: str, near: str, place: int
+    picture: np.ndarray, scene_sources: SceneSources, rng: np.random.Generator, layout: str, near: str, place: int
 ) -> tuple[list[Written], np.ndarray]:
     """Draw one sheet into the picture; what is written on it, and where it and hands hide what was there."""
     height, width = picture.shape[:2]
@@ -369,7 +374,7 @@ def _lay_sheet(
         area = np.array([0, 0, *sheet_wh], np.float64)
     inset = np.minimum(area[2:] - area[:2], 400) * 0.03
     area += [*inset, *-inset]
-    Writer(sheet, material.digits, rng).fill(area, layout, printed=near != "close up")
+    Writer(sheet, scene_sources.digits, rng).fill(area, layout, printed=near != "close up")
     corners = _perspective(view, rng, 0.12 if near == "close up" else 1.0)
     if near == "close up":
         middle = (area[:2] + area[2:]) / 2
@@ -393,7 +398,7 @@ def _lay_sheet(
     before_hands = picture * (1 - alpha) + laid * alpha
     picture[:] = before_hands
     held = near != "close up" or rng.random() < 0.15
-    hidden = _hold(picture, material, corners, rng) if held else np.zeros((height, width), np.uint8)
+    hidden = _hold(picture, scene_sources, corners, rng) if held else np.zeros((height, width), np.uint8)
     return _truth(sheet, to_picture, hidden, (width, height), line_from=1000 * place), np.maximum(cover, hidden)
 
 
@@ -430,7 +435,9 @@ def _cut_out(path: Path) -> np.ndarray:
     return np.dstack([photo, mask])[y : y + height, x : x + width]
 
 
-def _hold(picture: np.ndarray, material: Material, corners: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _hold(
+    picture: np.ndarray, scene_sources: SceneSources, corners: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """Hands at the sheet's rim, drawn into the picture; where they are, (H, W) uint8."""
     height, width = picture.shape[:2]
     hidden = np.zeros((height, width), np.uint8)
@@ -442,9 +449,15 @@ def _hold(picture: np.ndarray, material: Material, corners: np.ndarray, rng: np.
         at = corners[side] * (1 - along) + corners[(side + 1) % 4] * along
         inward = corners.mean(axis=0) - at
         inward /= np.linalg.norm(inward) + 1e-6
-        if len(material.hands) and rng.random() < 0.6:
+        if len(scene_sources.hands) and rng.random() < 0.6:
             _lay_hand(
-                picture, hidden, _cut_out(material.hands[int(rng.integers(len(material.hands)))]), at, inward, size, rng
+                picture,
+                hidden,
+                _cut_out(scene_sources.hands[int(rng.integers(len(scene_sources.hands)))]),
+                at,
+                inward,
+                size,
+                rng,
             )
         else:
             _draw_fingers(picture, hidden, at, inward, size, rng)
@@ -499,7 +512,7 @@ def _truth(
     sheet: Sheet, to_picture: np.ndarray, hidden: np.ndarray, size_wh: tuple[int, int], line_from: int
 ) -> list[Written]:
     found = []
-    for one in sheet.taken:
+    for one in sheet.characters:
         points = cv2.perspectiveTransform(one.outline[None], to_picture)[0]
         (x1, y1), (x2, y2) = points.min(axis=0), points.max(axis=0)
         clipped = max(0.0, x1), max(0.0, y1), min(size_wh[0] - 1.0, x2), min(size_wh[1] - 1.0, y2)
@@ -511,9 +524,9 @@ def _truth(
             continue
         x, y = one.left_top
         placed = to_picture @ np.array([[1.0, 0, x], [0, 1, y], [0, 0, 1]])
-        in_doubt = inside < 0.97 or covered > LEAST_COVERED or one.faint
+        ambiguous = inside < 0.97 or covered > LEAST_COVERED or one.faint
         found.append(
-            Written(one.label, clipped, one.light, line_from + one.line, one.ink, placed, in_doubt, one.character)
+            Written(one.label, clipped, one.light, line_from + one.line, one.ink, placed, ambiguous, one.character)
         )
     return found
 
@@ -522,7 +535,7 @@ def _uncovered(written: list[Written], hidden: np.ndarray) -> list[Written]:
     """What is still to be seen where a mask (H, W) uint8 hides the rest."""
     shares = [_covered(one.box_xyxy, hidden) for one in written]
     seen = [(one, share) for one, share in zip(written, shares, strict=True) if share < MOST_COVERED]
-    return [replace(one, in_doubt=one.in_doubt or share > LEAST_COVERED) for one, share in seen]
+    return [replace(one, ambiguous=one.ambiguous or share > LEAST_COVERED) for one, share in seen]
 
 
 def _covered(box_xyxy: tuple[float, float, float, float], hidden: np.ndarray) -> float:
@@ -530,7 +543,7 @@ def _covered(box_xyxy: tuple[float, float, float, float], hidden: np.ndarray) ->
     return float(hidden[y1 : y2 + 1, x1 : x2 + 1].mean()) / 255
 
 
-def _thing_before(picture: np.ndarray, rng: np.random.Generator) -> None:
+def _draw_caption(picture: np.ndarray, rng: np.random.Generator) -> None:
     """Text and frames that video programs draw over the picture's rim."""
     height, width = picture.shape[:2]
     words = " ".join(
@@ -543,7 +556,7 @@ def _thing_before(picture: np.ndarray, rng: np.random.Generator) -> None:
 GAINS = {"bright": (0.75, 1.1), "middle": (0.4, 0.75), "dim": (0.16, 0.4)}
 
 
-def _taken(
+def _photographed(
     picture: np.ndarray, written: list[Written], light: str, rng: np.random.Generator
 ) -> tuple[np.ndarray, list[Written]]:
     """The picture as the camera gives it, (H, W, 3) uint8, and what can still be read in it."""
@@ -571,10 +584,10 @@ def _taken(
     if rng.random() < 0.5:
         _, coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 95))])
         picture = cv2.imdecode(coded, cv2.IMREAD_COLOR)
-    return picture, [_judged(one, picture, noise) for one in written]
+    return picture, [_checked_legible(one, picture, noise) for one in written]
 
 
-def _judged(one: Written, picture: np.ndarray, noise: float) -> Written:
+def _checked_legible(one: Written, picture: np.ndarray, noise: float) -> Written:
     """In doubt where nobody could read it: too small, or hardly darker than its ground."""
     x1, y1, x2, y2 = (round(value) for value in one.box_xyxy)
     step = max(1, (y2 - y1) // 24)
@@ -582,4 +595,4 @@ def _judged(one: Written, picture: np.ndarray, noise: float) -> Written:
     spread = (part[int(0.97 * len(part))] - part[int(0.03 * len(part))]).max() if len(part) else 0
     faint = spread < LEGIBLE_CONTRAST * (1 if noise < 4 else noise / 4)
     small = max(x2 - x1, y2 - y1) < LEGIBLE_HEIGHT
-    return replace(one, in_doubt=True) if faint or small else one
+    return replace(one, ambiguous=True) if faint or small else one

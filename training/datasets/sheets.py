@@ -30,7 +30,7 @@ class Digits:
 
 
 @dataclass(frozen=True, eq=False)
-class Inked:
+class WrittenCharacter:
     """A character on a sheet, in its pixels."""
 
     ink: np.ndarray  # (h, w) uint8
@@ -48,7 +48,7 @@ class Sheet:
     """A paper while it is drawn, in its own pixels."""
 
     image_bgr: np.ndarray  # (h, w, 3) float32
-    taken: list["Inked"] = field(default_factory=list)
+    characters: list[WrittenCharacter] = field(default_factory=list)
 
 
 def choose(rng: np.random.Generator, shares: dict[str, float]) -> str:
@@ -208,7 +208,7 @@ class Writer:
             x = x1 + rng.uniform(0, 1) * max(0, width - count * size * 0.75)
             y = y1 + rng.uniform(0, 1) * max(0, height - size)
             self.number("".join(str(rng.integers(10)) for _ in range(count)), (x, y), size, x2)
-            self._mess(size)
+            self._maybe_add_lines(size)
         elif layout == "pens":
             size = min(width, height) * rng.uniform(0.09, 0.2)
             self._rows(area_xyxy, size, digits=1.0, spread=1.9, pens=0.7)
@@ -254,7 +254,7 @@ class Writer:
                     x += 0.7 * size
             y += size * rng.uniform(1.2, 1.9)
             line += 1
-        self._mess(size)
+        self._maybe_add_lines(size)
 
     def _drawn_character(self, digits: float, marks: float) -> str:
         kind = self.rng.random()
@@ -284,7 +284,9 @@ class Writer:
             lighter = float(pen.colour_bgr @ GRAY_OF_BGR) > float(ground @ GRAY_OF_BGR)
             faint = bool(pen.opacity * np.abs(pen.colour_bgr - ground).max() < 1.6 * LEGIBLE_CONTRAST)
             label = character if character.isdigit() and not struck else None
-            self.sheet.taken.append(Inked(stamp, (x, y), outline, label, lighter, line, faint, character))
+            self.sheet.characters.append(
+                WrittenCharacter(stamp, (x, y), outline, label, lighter, line, faint, character)
+            )
         if struck:
             self._stroke((x - 0.1 * size, y + 0.6 * size), (x + width + 0.1 * size, y + 0.4 * size), size)
         return float(width)
@@ -316,14 +318,14 @@ class Writer:
         image = self.sheet.image_bgr
         image += (mask.astype(np.float32) * (self.pen.opacity / 255))[..., None] * (self.pen.colour_bgr - image)
 
-    def _mess(self, size: float) -> None:
+    def _maybe_add_lines(self, size: float) -> None:
         """Sometimes: lines under, around and between what is written in the last line."""
-        if self.sheet.taken and self.rng.random() < sum(LINES.values()):
+        if self.sheet.characters and self.rng.random() < sum(LINES.values()):
             self.add_lines(choose(self.rng, LINES), size)
 
     def add_lines(self, kind: str, size: float) -> None:
         """Lines of one of the kinds of LINES for what is written in the last line, which is about `size` pixels high."""
-        outlines = [one.outline for one in self.sheet.taken if one.line == self.sheet.taken[-1].line]
+        outlines = [one.outline for one in self.sheet.characters if one.line == self.sheet.characters[-1].line]
         points = np.concatenate(outlines)
         corners = np.concatenate([points.min(axis=0), points.max(axis=0)])
         if kind == "underline":
@@ -382,7 +384,7 @@ class Writer:
         x1, y1, x2, y2 = area_xyxy.astype(int)
         top = y1 + int((y2 - y1) * rng.uniform(0.0, 0.6))
         bottom = top + int((y2 - y1) * rng.uniform(0.2, 0.4))
-        if not any(one.outline[:, 1].max() > top and one.outline[:, 1].min() < bottom for one in self.sheet.taken):
+        if not any(one.outline[:, 1].max() > top and one.outline[:, 1].min() < bottom for one in self.sheet.characters):
             size = max(3.0, rng.uniform(0.02, 0.07) * (y2 - y1))
             print_lines(self.sheet.image_bgr[top:bottom, x1:x2], rng, size, colour_bgr(rng, 10, 120))
 

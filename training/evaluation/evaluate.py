@@ -20,8 +20,8 @@ from recognizer.values import Frame, Observation
 from training.datasets import paper_scenes, rooms
 from training.datasets.hand_photographs import LABELS
 from training.datasets.mnist import load_mnist
-from training.settings import KINDS
-from training.shipped import sign_material, sign_verdicts
+from training.settings import SIGN_INPUTS
+from training.shipped import sign_data, sign_validation
 
 SIZE_WH = (640, 480)
 PRINTED = "ACEFHJKMNPRTUVWXY"  # capitals that no digit looks like, for the printed letters of the rejection set
@@ -44,8 +44,10 @@ def evaluate_sources(task: str, kind: str | None, runs: Path) -> None:
     """Each kind of model on people left out in turn. What the training kept is used; what is missing is fitted now."""
     if task not in LABELS:
         raise SettingsError(f"sources needs --task {' or '.join(LABELS)}, and found {task}.")
-    material = sign_material.gather(task, runs, 0)
-    sign_verdicts.print_table(material, sign_verdicts.judge(material, [kind] if kind else list(KINDS)))
+    scene_sources = sign_data.load_sign_data(task, runs, 0)
+    sign_validation.print_table(
+        scene_sources, sign_validation.validate(scene_sources, [kind] if kind else list(SIGN_INPUTS))
+    )
 
 
 def evaluate_photos(pipeline: Pipeline, folder: Path, *, mistakes: bool) -> None:
@@ -83,14 +85,14 @@ def evaluate_clip(pipeline: Pipeline, path: Path, shows: str) -> None:
         texts = [pipeline.step(frame).text for frame in frames]
     signs_right = signs_all = 0
     for label, first, last in parse_shows(shows, len(texts)):
-        said = texts[first : last + 1]
-        right = sum(text == label for text in said)
+        text_read = texts[first : last + 1]
+        right = sum(text == label for text in text_read)
         wrong = ", ".join(
-            f"{text or 'nothing'} ×{count}" for text, count in Counter(said).most_common(4) if text != label
+            f"{text or 'nothing'} ×{count}" for text, count in Counter(text_read).most_common(4) if text != label
         )
-        print(f"{label or 'nothing':12} frames {first:4} to {last:4}   {right:4} of {len(said):4}   {wrong}")
+        print(f"{label or 'nothing':12} frames {first:4} to {last:4}   {right:4} of {len(text_read):4}   {wrong}")
         if label:
-            signs_right, signs_all = signs_right + right, signs_all + len(said)
+            signs_right, signs_all = signs_right + right, signs_all + len(text_read)
     print(f"{'all signs':12} {signs_right} of {signs_all}   {signs_right / max(1, signs_all):.4f}")
 
 
@@ -147,12 +149,12 @@ def evaluate_rooms(pipeline: Pipeline, each: int, seed: int, failures: Path | No
 
     Writers (MNIST's test digits), rooms and hands are none that the finder's training saw.
     """
-    stuff = rooms.material(held_out=True)
-    tiles = _evaluate_numbers(pipeline, stuff, each, seed) + _evaluate_sheets(pipeline, stuff, each, seed)
+    sources = rooms.scene_sources(held_out=True)
+    tiles = _evaluate_numbers(pipeline, sources, each, seed) + _evaluate_sheets(pipeline, sources, each, seed)
     _write_failures(tiles, failures)
 
 
-def _evaluate_numbers(pipeline: Pipeline, stuff: rooms.Material, each: int, seed: int) -> list[np.ndarray]:
+def _evaluate_numbers(pipeline: Pipeline, sources: rooms.SceneSources, each: int, seed: int) -> list[np.ndarray]:
     """Prints the share of numbers in rooms that are read exactly, and gives pictures of the others."""
     tiles: list[np.ndarray] = []
     whole = Counter[str]()
@@ -160,11 +162,11 @@ def _evaluate_numbers(pipeline: Pipeline, stuff: rooms.Material, each: int, seed
         rng = np.random.default_rng([seed, number])
         why = Counter[str]()
         for _ in range(each):
-            scene, text = number_scene(stuff, rng, light, sheet)
-            said = pipeline.step(Frame(scene.picture_bgr, 0, 0.0, "room")).text
-            why[failure(text, said)] += 1
-            if said != text:
-                tiles.append(_failed(scene.picture_bgr, f"{light} {sheet}: {text}, read {said or 'nothing'}"))
+            scene, text = number_scene(sources, rng, light, sheet)
+            text_read = pipeline.step(Frame(scene.picture_bgr, 0, 0.0, "room")).text
+            why[failure(text, text_read)] += 1
+            if text_read != text:
+                tiles.append(_failed(scene.picture_bgr, f"{light} {sheet}: {text}, read {text_read or 'nothing'}"))
         whole += why
         print(f"{light:8} {sheet:8} {why['right']:4} of {each:4}   {_others(why)}")
     print(
@@ -173,15 +175,15 @@ def _evaluate_numbers(pipeline: Pipeline, stuff: rooms.Material, each: int, seed
     return tiles
 
 
-def _evaluate_sheets(pipeline: Pipeline, stuff: rooms.Material, each: int, seed: int) -> list[np.ndarray]:
+def _evaluate_sheets(pipeline: Pipeline, sources: rooms.SceneSources, each: int, seed: int) -> list[np.ndarray]:
     """Prints how many digits on sheets that are full of them are read, and gives pictures of the sheets with failures."""
     tiles: list[np.ndarray] = []
     for number, light in enumerate(("bright", "middle", "dim")):
         rng = np.random.default_rng([seed, 100, number])
         found = right = wrong = 0
         for _ in range(max(1, each // 4)):
-            scene = rooms.draw(stuff, rng, ROOM_WH, light=light, sheet="near", layout="pens")
-            digits = [one for one in scene.written if one.label and not one.in_doubt]
+            scene = rooms.draw(sources, rng, ROOM_WH, light=light, sheet="near", layout="pens")
+            digits = [one for one in scene.written if one.label and not one.ambiguous]
             observation = pipeline.step(Frame(scene.picture_bgr, 0, 0.0, "room"))
             right_here, wrong_here = _right_and_wrong(observation, scene)
             found, right, wrong = found + len(digits), right + right_here, wrong + wrong_here
@@ -199,7 +201,7 @@ def _right_and_wrong(observation: Observation, scene: rooms.Scene) -> tuple[int,
     right = wrong = 0
     for region, prediction in zip(observation.regions, observation.predictions, strict=True):
         truth = [one for one in scene.written if region.box.iou(rooms.box_of(one)) > 0.4]
-        right += any(one.label == prediction.label and not one.in_doubt and bool(one.label) for one in truth)
+        right += any(one.label == prediction.label and not one.ambiguous and bool(one.label) for one in truth)
         wrong += prediction.label is not None and not any(one.label == prediction.label for one in truth)
     return right, wrong
 
@@ -218,7 +220,7 @@ PAGES = {  # for each kind of page: how many digits it has, how high they are in
 
 def evaluate_pages(pipeline: Pipeline, each: int, seed: int, failures: Path | None) -> None:
     """The share of numbers that are read exactly from pages that fill the picture, of writers that training never saw."""
-    stuff = rooms.material(held_out=True)
+    sources = rooms.scene_sources(held_out=True)
     tiles: list[np.ndarray] = []
     for number, (kind, (counts, shares, lines)) in enumerate(PAGES.items()):
         rng = np.random.default_rng([seed, 200, number])
@@ -227,36 +229,38 @@ def evaluate_pages(pipeline: Pipeline, each: int, seed: int, failures: Path | No
             digits = rng.integers(10, size=rng.integers(counts[0], counts[1] + 1))
             text = "1" if kind == "a 1 alone" else "".join(map(str, digits))
             size_wh = SIZE_WH if rng.random() < 0.5 else ROOM_WH
-            scene = rooms.draw_page(stuff, rng, size_wh, text, rng.uniform(*shares), lines)
-            if len(scene.written) < len(text) or any(one.in_doubt or not one.label for one in scene.written):
+            scene = rooms.draw_page(sources, rng, size_wh, text, rng.uniform(*shares), lines)
+            if len(scene.written) < len(text) or any(one.ambiguous or not one.label for one in scene.written):
                 continue
-            said = pipeline.step(Frame(scene.picture_bgr, 0, 0.0, "page")).text
-            why[failure(text, said)] += 1
-            if said != text and failures:
-                tiles.append(_failed(scene.picture_bgr, f"{kind}: {text}, read {said or 'nothing'}"))
+            text_read = pipeline.step(Frame(scene.picture_bgr, 0, 0.0, "page")).text
+            why[failure(text, text_read)] += 1
+            if text_read != text and failures:
+                tiles.append(_failed(scene.picture_bgr, f"{kind}: {text}, read {text_read or 'nothing'}"))
         print(f"{kind:26} {why['right']:4} of {each:4}   {why['right'] / each:.4f}   {_others(why)}")
     _write_failures(tiles, failures)
 
 
-def number_scene(stuff: rooms.Material, rng: np.random.Generator, light: str, sheet: str) -> tuple[rooms.Scene, str]:
+def number_scene(
+    sources: rooms.SceneSources, rng: np.random.Generator, light: str, sheet: str
+) -> tuple[rooms.Scene, str]:
     """A room in which one number of 1 to 4 clear digits is held up, and the number."""
     while True:
-        scene = rooms.draw(stuff, rng, ROOM_WH, light=light, sheet=sheet, layout="number")
+        scene = rooms.draw(sources, rng, ROOM_WH, light=light, sheet=sheet, layout="number")
         heights = [one.box_xyxy[3] - one.box_xyxy[1] for one in scene.written]
-        clear = all(one.label and not one.in_doubt for one in scene.written)
+        clear = all(one.label and not one.ambiguous for one in scene.written)
         if heights and clear and min(heights) >= LEAST_HEIGHT:
             return scene, "".join(str(one.label) for one in sorted(scene.written, key=lambda one: one.box_xyxy[0]))
 
 
-def failure(text: str, said: str) -> str:
+def failure(text: str, text_read: str) -> str:
     """What kind of failure it is to read a number as something else."""
-    if said == text:
+    if text_read == text:
         return "right"
-    if not said:
+    if not text_read:
         return "nothing read"
-    if len(said.replace(" ", "")) > len(text):
+    if len(text_read.replace(" ", "")) > len(text):
         return "more read"
-    return "wrong digit" if len(said) == len(text) and "?" not in said else "digit missing"
+    return "wrong digit" if len(text_read) == len(text) and "?" not in text_read else "digit missing"
 
 
 def _others(why: "Counter[str]") -> str:

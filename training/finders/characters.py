@@ -23,10 +23,10 @@ VALUES = 6  # of each cell: score, left, top, right, bottom, light
 LEVEL_SHARES = (0.4, 0.25, 0.15, 0.1, 0.06, 0.04)  # of the pictures without a character in their middle
 
 
-def cut(scene: rooms.Scene, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def training_crop(scene: rooms.Scene, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """A part of the scene at one of the pyramid's sizes, three in four around a character, and what is to be found."""
     height, width = scene.picture_bgr.shape[:2]
-    clear = [one for one in scene.written if not one.in_doubt]
+    clear = [one for one in scene.written if not one.ambiguous]
     level, middle = int(rng.choice(LEVELS, p=LEVEL_SHARES)), None
     if clear and rng.random() < 0.75:
         one = clear[rng.integers(len(clear))]
@@ -51,17 +51,17 @@ def cut(scene: rooms.Scene, rng: np.random.Generator) -> tuple[np.ndarray, np.nd
     part = cv2.copyMakeBorder(part, 0, rest[1], 0, rest[0], cv2.BORDER_CONSTANT)
     boxes = np.array([one.box_xyxy for one in scene.written]).reshape(-1, 2, 2) * scale - start
     return part, target_of(
-        boxes.reshape(-1, 4), [one.in_doubt for one in scene.written], [one.light for one in scene.written]
+        boxes.reshape(-1, 4), [one.ambiguous for one in scene.written], [one.light for one in scene.written]
     )
 
 
-def target_of(boxes: np.ndarray, in_doubt: list[bool], light: list[bool]) -> np.ndarray:
+def target_of(boxes: np.ndarray, ambiguous: list[bool], light: list[bool]) -> np.ndarray:
     """What each cell is to answer, (SIDE // CELL, SIDE // CELL, VALUES), for boxes (N, 4) in the picture's pixels."""
     cells = SIDE // CELL
     target = np.zeros((cells, cells, VALUES), np.float32)
     at = (np.arange(cells) + 0.5) * CELL
     best = np.full((cells, cells), np.inf)
-    for (x1, y1, x2, y2), doubt, bright in zip(boxes, in_doubt, light, strict=True):
+    for (x1, y1, x2, y2), doubt, bright in zip(boxes, ambiguous, light, strict=True):
         size = max(x2 - x1, y2 - y1)
         if not SIZES[0] / DOUBTFUL <= size < SIZES[1] * DOUBTFUL:
             continue
@@ -125,10 +125,13 @@ def loss(target: Any, found: Any) -> Any:
     wrong = tf.abs(here - tf.sigmoid(found[..., 0]))
     cross = tf.nn.sigmoid_cross_entropy_with_logits(here, found[..., 0])
     score = counts * (0.4 * here + 0.6 * (1 - here)) * wrong**2 * cross
-    told, meant = found[..., 1:5], tf.maximum(target[..., 1:5], 0.0)  # a thin stroke may lie beside its cell's middle
-    least = tf.minimum(told, meant)
+    predicted, meant = (
+        found[..., 1:5],
+        tf.maximum(target[..., 1:5], 0.0),
+    )  # a thin stroke may lie beside its cell's middle
+    least = tf.minimum(predicted, meant)
     overlap = (least[..., 0] + least[..., 2]) * (least[..., 1] + least[..., 3])
-    areas = [(one[..., 0] + one[..., 2]) * (one[..., 1] + one[..., 3]) for one in (told, meant)]
+    areas = [(one[..., 0] + one[..., 2]) * (one[..., 1] + one[..., 3]) for one in (predicted, meant)]
     box = here * -tf.math.log((overlap + 0.05) / (areas[0] + areas[1] - overlap + 0.05))
     light = here * tf.nn.sigmoid_cross_entropy_with_logits(target[..., 5], found[..., 5])
     # a picture with one large digit counts as much as a page full of small ones
@@ -136,7 +139,7 @@ def loss(target: Any, found: Any) -> Any:
     return tf.reduce_sum(4 * score + box + 0.2 * light, axis=(1, 2)) / number
 
 
-def varied(picture: Any, target: Any) -> tuple[Any, Any]:
+def augmented(picture: Any, target: Any) -> tuple[Any, Any]:
     """A picture to learn from in other light, mirrored or turned upside down."""
     import tensorflow as tf
 
@@ -145,13 +148,13 @@ def varied(picture: Any, target: Any) -> tuple[Any, Any]:
     picture = tf.clip_by_value((picture + tf.random.uniform([], -6, 6)) * gain, 0, 255)
     if_across, if_down = tf.random.uniform([]) < 0.5, tf.random.uniform([]) < 0.2
     picture = tf.cond(if_across, lambda: picture[:, ::-1], lambda: picture)
-    target = tf.cond(if_across, lambda: tf.gather(target[:, ::-1], [0, 3, 2, 1, 4, 5], axis=-1), lambda: target)
+    target = tf.cond(if_across, lambda: tf.load_sign_data(target[:, ::-1], [0, 3, 2, 1, 4, 5], axis=-1), lambda: target)
     picture = tf.cond(if_down, lambda: picture[::-1], lambda: picture)
-    target = tf.cond(if_down, lambda: tf.gather(target[::-1], [0, 1, 4, 3, 2, 5], axis=-1), lambda: target)
-    return seen(picture), target
+    target = tf.cond(if_down, lambda: tf.load_sign_data(target[::-1], [0, 1, 4, 3, 2, 5], axis=-1), lambda: target)
+    return normalised(picture), target
 
 
-def seen(picture: Any) -> Any:
+def normalised(picture: Any) -> Any:
     """Grey levels as the network takes them: recognizer.finders.characters.TONE."""
     import tensorflow as tf
 

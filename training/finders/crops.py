@@ -16,12 +16,17 @@ from training.datasets.sheets import Digits
 from training.finders import verifier
 
 SHAPES = ((640, 360), (640, 480), (1280, 720))  # pixels of a room's picture
-PROPOSED, MIN_SCORE = 0.1, 0.3  # of a character: what hardly is writing is known, too, if not all that is judged live
-EACH = 7  # crops of a room that the networks find, at most: a page full of small digits is no more than a large one
-EACH_BY_CONTRAST = 3  # and those that only the contrast finds, which live are rarer, too
+MIN_PROPOSAL_SCORE, MIN_SCORE = (
+    0.1,
+    0.3,
+)  # of a character: what hardly is writing is known, too, if not all that is judged live
+MAX_CROPS = (
+    7  # crops of a room that the networks find, at most: a page full of small digits is no more than a large one
+)
+MAX_CONTRAST_CROPS = 3  # and those that only the contrast finds, which live are rarer, too
 MATCH_IOU = 0.55  # a region that covers a character this well shows it
 MISS_IOU = 0.05  # and one that overlaps none by more shows no character
-LIKE_STROKES = frozenset(("slash", "bracket"))  # what looks like a 1 where it stands alone
+STROKE_LIKE = frozenset(("slash", "bracket"))  # what looks like a 1 where it stands alone
 
 
 def crops(
@@ -32,16 +37,16 @@ def crops(
     `digits` (M, 28, 28) uint8 and `labels` (M,) are of MNIST's training set: half of what is written in the rooms is
     drawn of these, half as pen strokes in styles that MNIST's writers did not have.
     """
-    material = rooms.Material(Digits(digits, labels), *rooms.photographs(held_out=False))
+    scene_sources = rooms.SceneSources(Digits(digits, labels), *rooms.photographs(held_out=False))
     finder, inks, by_contrast = WritingFinder(), InkNetwork(NETWORKS / "ink.tflite"), DigitFinder()
     images: list[np.ndarray] = []
     classes: list[int] = []
     while len(images) < count:
-        scene = rooms.draw(material, rng, SHAPES[rng.integers(len(SHAPES))])
-        characters = finder.characters(scene.picture_bgr, PROPOSED, MIN_SCORE)
-        found = _some(inks.cut_out(scene.picture_bgr, characters), EACH, rng)
+        scene = rooms.draw(scene_sources, rng, SHAPES[rng.integers(len(SHAPES))])
+        characters = finder.characters(scene.picture_bgr, MIN_PROPOSAL_SCORE, MIN_SCORE)
+        found = _some(inks.cut_out(scene.picture_bgr, characters), MAX_CROPS, rng)
         contrasting = by_contrast.find(Frame(scene.picture_bgr, 0, 0.0, "drawn"))  # cut out in another way
-        for region in [*found, *_some(contrasting, EACH_BY_CONTRAST, rng)]:
+        for region in [*found, *_some(contrasting, MAX_CONTRAST_CROPS, rng)]:
             label = class_of(region, scene.written)
             if label is not None:
                 images.append(mnist_image(region.crop))
@@ -55,12 +60,12 @@ def _some(regions: Sequence[Region], count: int, rng: np.random.Generator) -> li
 
 def class_of(region: Region, written: tuple[rooms.Written, ...]) -> int | None:
     """The class that a region of a scene shows; None where that is not clear."""
-    ious = verifier.overlaps(region.box, written)
+    ious = verifier.ious_with(region.box, written)
     best = max(ious, default=0.0)
     if best <= MISS_IOU:
         return NOTHING
     one = written[ious.index(best)]
-    if best < MATCH_IOU or one.in_doubt or one.character in LIKE_STROKES:
+    if best < MATCH_IOU or one.ambiguous or one.character in STROKE_LIKE:
         return None
     shown = verifier.class_of(one)
     return None if shown == verifier.UNCLEAR else shown

@@ -30,13 +30,13 @@ LARGE_SHARE = 0.3  # of the scenes, which are drawn twice as large for the ink
 PAGE_SHARE = 0.3  # of the scenes, which are a page that fills the picture
 LINED_SHARE = 0.7  # of these, on which there are lines around a number
 PARTS = 8  # of each scene, for the characters' network
-EACH = 10  # characters of a scene, at most, for the ink's network
+MAX_PATCHES = 10  # characters of a scene, at most, for the ink's network
 NOTHING = 4  # places without a character in each scene
-TESTED = 0.05  # of the shards, which are not learned from
+TEST_SHARE = 0.05  # of the shards, which are not learned from
 
 
 @dataclass(frozen=True)
-class Fit:
+class FitSettings:
     """How one of the networks is fitted."""
 
     examples: ModuleType
@@ -47,68 +47,68 @@ class Fit:
     folder: str = ""  # of the examples, within the finder's
 
 
-FITS = {
-    "characters": Fit(characters, ("pictures", "targets"), 12, 3e-3, 32),
-    "ink": Fit(inks, ("patches", "inks"), 10, 3e-3, 64),
-    "verifier": Fit(verifier, ("views", "wanted"), 8, 2e-3, 64, "proposals"),
+NETWORK_FITS = {
+    "characters": FitSettings(characters, ("pictures", "targets"), 12, 3e-3, 32),
+    "ink": FitSettings(inks, ("patches", "inks"), 10, 3e-3, 64),
+    "verifier": FitSettings(verifier, ("views", "wanted"), 8, 2e-3, 64, "proposals"),
 }
 
 
-def draw_shard(number: int, folder: Path, material: rooms.Material) -> None:
+def draw_shard(number: int, folder: Path, scene_sources: rooms.SceneSources) -> None:
     """The examples of SHARD scenes for the networks that find characters and their ink."""
     path = folder / f"{number:04}.npz"
     if path.exists():
         return
     rng = np.random.default_rng([20, number])
     found: dict[str, list[np.ndarray]] = {"pictures": [], "targets": [], "patches": [], "inks": []}
-    for scene, scale in _scenes(material, rng):
-        clear = [one for one in scene.written if not one.in_doubt]
-        pairs = [inks.cut(scene, clear[index], rng) for index in rng.permutation(len(clear))[:EACH]]
-        for patch, ink in pairs + inks.nothing(scene, rng, NOTHING):
+    for scene, scale in _scenes(scene_sources, rng):
+        clear = [one for one in scene.written if not one.ambiguous]
+        pairs = [inks.training_crop(scene, clear[index], rng) for index in rng.permutation(len(clear))[:MAX_PATCHES]]
+        for patch, ink in pairs + inks.background_crops(scene, rng, NOTHING):
             found["patches"].append(patch)
             found["inks"].append(ink)
         smaller = rooms.shrunk(scene, scale)
         for _ in range(PARTS):
-            picture, target = characters.cut(smaller, rng)
+            picture, target = characters.training_crop(smaller, rng)
             found["pictures"].append(picture)
             found["targets"].append(target.astype(np.float16))
-    _keep(found, path)
+    _store(found, path)
 
 
-def propose_shard(number: int, folder: Path, material: rooms.Material) -> None:
+def propose_shard(number: int, folder: Path, scene_sources: rooms.SceneSources) -> None:
     """The examples of SHARD scenes for the network that verifies what is found."""
-    path = folder / FITS["verifier"].folder / f"{number:04}.npz"
+    path = folder / NETWORK_FITS["verifier"].folder / f"{number:04}.npz"
     if path.exists():
         return
     rng = np.random.default_rng([21, number])
-    proposals, path_of_known = verifier.Proposals(), NETWORKS / "verifier.tflite"
-    known = VerifierNetwork(path_of_known) if path_of_known.exists() else None
+    proposals, previous_path = verifier.Proposals(), NETWORKS / "verifier.tflite"
+    previous = VerifierNetwork(previous_path) if previous_path.exists() else None
     found: dict[str, list[np.ndarray]] = {"views": [], "wanted": []}
-    for scene, _ in _scenes(material, rng):
-        for shown, wanted in verifier.cut(scene, proposals.of(scene.picture_bgr), known, rng):
+    for scene, _ in _scenes(scene_sources, rng):
+        for shown, target in verifier.training_crop(scene, proposals.of(scene.picture_bgr), previous, rng):
             found["views"].append(shown)
-            found["wanted"].append(wanted)
-    _keep(found, path)
+            found["wanted"].append(target)
+    _store(found, path)
 
 
 def draw(
-    folder: Path, count: int, processes: int, examples: Callable[[int, Path, rooms.Material], None] = draw_shard
+    folder: Path, count: int, processes: int, examples: Callable[[int, Path, rooms.SceneSources], None] = draw_shard
 ) -> None:
     """Draw the shards that are not there yet: of what `examples` makes, which is draw_shard or propose_shard."""
-    material = rooms.material(held_out=False)
+    scene_sources = rooms.scene_sources(held_out=False)
     numbers = range(-(-count // SHARD))
     if processes == 1:
         for number in numbers:
-            examples(number, folder, material)
+            examples(number, folder, scene_sources)
         return
     with fresh_processes(processes) as pool:
-        jobs = [pool.submit(examples, number, folder, material) for number in numbers]
+        jobs = [pool.submit(examples, number, folder, scene_sources) for number in numbers]
         for number, job in enumerate(jobs, start=1):
             job.result()
             print(f"{number * SHARD} scenes", flush=True)
 
 
-def _scenes(material: rooms.Material, rng: np.random.Generator) -> Iterator[tuple[rooms.Scene, int]]:
+def _scenes(scene_sources: rooms.SceneSources, rng: np.random.Generator) -> Iterator[tuple[rooms.Scene, int]]:
     """SHARD scenes, and how many times as large as SHAPES they are."""
     cv2.setNumThreads(1)  # each process has a core
     for _ in range(SHARD):
@@ -118,19 +118,19 @@ def _scenes(material: rooms.Material, rng: np.random.Generator) -> Iterator[tupl
         if rng.random() < PAGE_SHARE:
             text = "".join(str(digit) for digit in rng.integers(10, size=rng.choice([1, 1, 2, 3, 4])))
             lines = choose(rng, LINES) if rng.random() < LINED_SHARE else ""
-            yield rooms.draw_page(material, rng, size_wh, text, log_uniform(rng, 0.08, 0.95), lines), scale
+            yield rooms.draw_page(scene_sources, rng, size_wh, text, log_uniform(rng, 0.08, 0.95), lines), scale
         else:
-            yield rooms.draw(material, rng, size_wh), scale
+            yield rooms.draw(scene_sources, rng, size_wh), scale
 
 
-def _keep(found: dict[str, list[np.ndarray]], path: Path) -> None:
+def _store(found: dict[str, list[np.ndarray]], path: Path) -> None:
     with files.atomic_file(path) as file:
         np.savez(file, allow_pickle=False, **{name: np.stack(values) for name, values in found.items()})
 
 
 def fit(name: str, folder: Path, epochs: int | None, start: Path | None) -> None:
     """Fit a network on all shards but some, and publish it. Raises DataError where nothing is drawn yet."""
-    one = FITS[name]
+    one = NETWORK_FITS[name]
     folder /= one.folder
     shard_paths = sorted(folder.glob("*.npz"))
     if len(shard_paths) < 2:
@@ -138,7 +138,7 @@ def fit(name: str, folder: Path, epochs: int | None, start: Path | None) -> None
         raise DataError(f"{folder} holds no scenes to learn from. Draw them: python -m training finder {command}")
     epochs = epochs or one.epochs
     shards = [[np.load(path)[array] for array in one.arrays] for path in shard_paths]
-    count = max(1, round(TESTED * len(shards)))
+    count = max(1, round(TEST_SHARE * len(shards)))
     tested, learned = (
         [np.concatenate(arrays) for arrays in zip(*part, strict=True)] for part in (shards[:count], shards[count:])
     )
@@ -159,10 +159,12 @@ def fit(name: str, folder: Path, epochs: int | None, start: Path | None) -> None
 
     spec = tuple(tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in learned)
     data = tf.data.Dataset.from_generator(batches, output_signature=spec).unbatch()
-    data = data.map(one.examples.varied, num_parallel_calls=2, deterministic=False)
+    data = data.map(one.examples.augmented, num_parallel_calls=2, deterministic=False)
     data = data.batch(one.batch, drop_remainder=True).prefetch(4)
     test = (
-        tf.data.Dataset.from_tensor_slices(tuple(tested)).map(lambda x, y: (one.examples.seen(x), y)).batch(one.batch)
+        tf.data.Dataset.from_tensor_slices(tuple(tested))
+        .map(lambda x, y: (one.examples.normalised(x), y))
+        .batch(one.batch)
     )
     model = one.examples.network()
     if start:

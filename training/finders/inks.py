@@ -19,7 +19,7 @@ ASIDE = 3  # pixels by which a patch to learn from is moved, at most
 JITTER = 0.06  # of a character's longer side: how far the sides of found boxes are from the true ones
 
 
-def cut(scene: rooms.Scene, one: rooms.Written, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def training_crop(scene: rooms.Scene, one: rooms.Written, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """A patch (PATCH, PATCH, 3) int8 around a character, not quite in its middle, and its ink (PATCH, PATCH, 1) uint8."""
     box = np.array(one.box_xyxy)
     size = max(box[2] - box[0], box[3] - box[1])
@@ -38,7 +38,7 @@ def cut(scene: rooms.Scene, one: rooms.Written, rng: np.random.Generator) -> tup
     return patch, cv2.resize(drawn, (PATCH, PATCH), interpolation=cv2.INTER_AREA)[..., None]
 
 
-def nothing(scene: rooms.Scene, rng: np.random.Generator, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def background_crops(scene: rooms.Scene, rng: np.random.Generator, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Patches and empty ink, as `cut`, of up to `count` places without a character."""
     height, width = scene.picture_bgr.shape[:2]
     found = []
@@ -90,11 +90,13 @@ def loss(target: Any, found: Any) -> Any:
     return cross + 0.3 * dice
 
 
-def varied(patch: Any, ink: Any) -> tuple[Any, Any]:
+def augmented(patch: Any, ink: Any) -> tuple[Any, Any]:
     """A patch to learn from in other light and colours, a little aside, or mirrored."""
     import tensorflow as tf
 
-    patch = seen(patch) * tf.exp(tf.random.uniform([1, 1, 3], -0.15, 0.15)) + tf.random.uniform([1, 1, 3], -0.2, 0.2)
+    patch = normalised(patch) * tf.exp(tf.random.uniform([1, 1, 3], -0.15, 0.15)) + tf.random.uniform(
+        [1, 1, 3], -0.2, 0.2
+    )
     both = tf.concat([patch, tf.cast(ink, tf.float32)], axis=-1)
     both = tf.pad(both, [[ASIDE, ASIDE], [ASIDE, ASIDE], [0, 0]], "SYMMETRIC")
     both = tf.image.random_crop(both, [PATCH, PATCH, 4])
@@ -102,7 +104,7 @@ def varied(patch: Any, ink: Any) -> tuple[Any, Any]:
     return both[..., :3], both[..., 3:]
 
 
-def seen(patch: Any) -> Any:
+def normalised(patch: Any) -> Any:
     """Steps as the network takes them."""
     import tensorflow as tf
 

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     import keras
 
 MIN_SCORE = 0.04  # of a proposal: less than live
-EACH = 10  # boxes of a scene that show characters, and as many of those that do not
+MAX_BOXES = 10  # boxes of a scene that show characters, and as many of those that do not
 LEAST_WEIGHT = 0.1  # with which a box is chosen that the network is right about; its error is added
 RIM = 0.08  # of a box's longer side, by which boxes are compared
 MATCH_IOU, MISS_IOU = 0.5, 0.3  # a box that covers a character this well shows it; one below shows a part, or none
 UNCLEAR = -1  # what is not learned from
-LIKE_DIGITS = frozenset((*LETTERS_LIKE_DIGITS, "circle"))
+DIGIT_LIKE = frozenset((*LETTERS_LIKE_DIGITS, "circle"))
 JITTER = 0.07  # of a character's longer side: how far the sides of found boxes are from the true ones
 ASIDE = 2  # pixels by which views to learn from are moved, at most
 
@@ -46,37 +46,37 @@ class Proposals:
         return found
 
 
-def cut(
-    scene: rooms.Scene, proposed: list[Corners], known: VerifierNetwork | None, rng: np.random.Generator
+def training_crop(
+    scene: rooms.Scene, proposed: list[Corners], previous: VerifierNetwork | None, rng: np.random.Generator
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Views (PATCH, PATCH, 6) int8 of some boxes of a scene, and what is to be said of each: (6,) float32 as `wanted`.
 
     What the `known` network is wrong about is chosen more often, where there is one.
     """
-    boxes = [*proposed, *_beside(scene.written, rng)]
-    wants = [wanted(box, scene.written) for box in boxes]
+    boxes = [*proposed, *_jittered_boxes(scene.written, rng)]
+    targets = [target_of(box, scene.written) for box in boxes]
     weights = np.full(len(boxes), LEAST_WEIGHT)
-    if known:
-        weights += _errors(known.look(scene.picture_bgr, boxes), wants)
+    if previous:
+        weights += _errors(previous.look(scene.picture_bgr, boxes), targets)
     found, pyramid = [], halves(scene.picture_bgr)
-    for shows, count in ((1, EACH), (0, EACH), (UNCLEAR, EACH // 4)):
-        some = np.flatnonzero([one[0] == shows for one in wants])
+    for shows, count in ((1, MAX_BOXES), (0, MAX_BOXES), (UNCLEAR, MAX_BOXES // 4)):
+        some = np.flatnonzero([one[0] == shows for one in targets])
         if some.size:
             shares = weights[some] / weights[some].sum()
             chosen = rng.choice(some, min(count, some.size), replace=False, p=shares)
-            found += [(views(pyramid, boxes[index]), wants[index]) for index in chosen]
+            found += [(views(pyramid, boxes[index]), targets[index]) for index in chosen]
     return found
 
 
-def _errors(found: Verified, wants: list[np.ndarray]) -> np.ndarray:
+def _errors(found: Verified, targets: list[np.ndarray]) -> np.ndarray:
     """How wrong a network is about boxes, (N,), 0 to 2: about whether they show a character and about which."""
-    shows, which = np.array(wants).reshape(-1, 6)[:, :2].T
+    shows, which = np.array(targets).reshape(-1, 6)[:, :2].T
     missed = np.where(shows == UNCLEAR, 0, np.abs(found.scores - shows))
     misread = 1 - found.readings[np.arange(len(which)), np.maximum(which, 0).astype(int)]
     return np.asarray(missed + np.where(which == UNCLEAR, 0, misread))
 
 
-def _beside(written: tuple[rooms.Written, ...], rng: np.random.Generator) -> list[Corners]:
+def _jittered_boxes(written: tuple[rooms.Written, ...], rng: np.random.Generator) -> list[Corners]:
     """Boxes of characters that may not be proposed, as far from the truth as proposals are."""
     found = []
     for one in written:
@@ -86,22 +86,22 @@ def _beside(written: tuple[rooms.Written, ...], rng: np.random.Generator) -> lis
     return found
 
 
-def wanted(box: Corners, written: tuple[rooms.Written, ...]) -> np.ndarray:
+def target_of(box: Corners, written: tuple[rooms.Written, ...]) -> np.ndarray:
     """What is to be said of a box of a scene, (6,) float32.
 
     Whether it shows a character: 1, 0 or UNCLEAR. Which: 0 to 9, OTHER or UNCLEAR. How far the sides of the character that
     it shows at least a part of lie to the right of and below its own, in its longer sides; 0 where there is none.
     """
-    ious = overlaps(Box(*(round(side) for side in box)), written)
+    ious = ious_with(Box(*(round(side) for side in box)), written)
     best = max(ious, default=0.0)
     found = np.zeros(6, np.float32)
     found[:2] = UNCLEAR
     if best < MISS_IOU:
-        if not any(iou > 0.02 and one.in_doubt for iou, one in zip(ious, written, strict=True)):
+        if not any(iou > 0.02 and one.ambiguous for iou, one in zip(ious, written, strict=True)):
             found[0] = 0
         return found
     one = written[ious.index(best)]
-    if one.in_doubt:
+    if one.ambiguous:
         return found
     longer = max(box[2] - box[0], box[3] - box[1])
     found[2:] = np.clip((np.array(one.box_xyxy) - box) / longer, -1, 1)
@@ -114,16 +114,16 @@ def class_of(one: rooms.Written) -> int:
     """0 to 9, OTHER, or UNCLEAR: what is struck through and does not always show it, letters that look like digits."""
     if one.label is not None:
         return int(one.label)
-    return UNCLEAR if one.character.isdigit() or one.character in LIKE_DIGITS else OTHER
+    return UNCLEAR if one.character.isdigit() or one.character in DIGIT_LIKE else OTHER
 
 
-def overlaps(box: Box, written: tuple[rooms.Written, ...]) -> list[float]:
+def ious_with(box: Box, written: tuple[rooms.Written, ...]) -> list[float]:
     """Intersection over union of a box with each character, all a little grown."""
-    proposed = grown(box)
-    return [proposed.iou(grown(rooms.box_of(one))) for one in written]
+    proposed = expanded(box)
+    return [proposed.iou(expanded(rooms.box_of(one))) for one in written]
 
 
-def grown(box: Box) -> Box:
+def expanded(box: Box) -> Box:
     """A little larger: the boxes of a thin 1 that is found a pixel aside hardly overlap."""
     rim = max(1, round(RIM * max(box.width, box.height)))
     return Box(box.x1 - rim, box.y1 - rim, box.x2 + rim, box.y2 + rim)
@@ -161,42 +161,44 @@ def loss(target: Any, found: Any) -> Any:
     target = tf.cast(target, tf.float32)
     clear = tf.cast(target[:, 0] > UNCLEAR, tf.float32)
     score = clear * tf.nn.sigmoid_cross_entropy_with_logits(tf.maximum(target[:, 0], 0), found[:, 0])
-    known = tf.cast(target[:, 1] > UNCLEAR, tf.float32)
+    previous = tf.cast(target[:, 1] > UNCLEAR, tf.float32)
     named = tf.one_hot(tf.cast(tf.maximum(target[:, 1], 0), tf.int32), OTHER + 1)
-    label = known * tf.nn.softmax_cross_entropy_with_logits(named, found[:, 1 : OTHER + 2])
+    label = previous * tf.nn.softmax_cross_entropy_with_logits(named, found[:, 1 : OTHER + 2])
     placed = tf.cast(tf.reduce_any(target[:, 2:] != 0, axis=1), tf.float32)
     box = placed * tf.reduce_sum(tf.abs(target[:, 2:] - found[:, OTHER + 2 :]), axis=1)
     return score + 0.5 * label + box
 
 
-def varied(shown: Any, said: Any) -> tuple[Any, Any]:
+def augmented(shown: Any, target: Any) -> tuple[Any, Any]:
     """Views to learn from in other light and colours, the near one a little aside, and what is to be said of them.
 
     A few are not upright, as sheets are held that way: whether they show a character is learned from these, not which.
     """
     import tensorflow as tf
 
-    shown = seen(shown) * tf.exp(tf.random.uniform([1, 1, 6], -0.15, 0.15)) + tf.random.uniform([1, 1, 6], -0.2, 0.2)
+    shown = normalised(shown) * tf.exp(tf.random.uniform([1, 1, 6], -0.15, 0.15)) + tf.random.uniform(
+        [1, 1, 6], -0.2, 0.2
+    )
     near = tf.pad(shown[..., :3], [[ASIDE, ASIDE], [ASIDE, ASIDE], [0, 0]], "SYMMETRIC")
     moved = tf.random.uniform([2], 0, 2 * ASIDE + 1, tf.int32)
     near = tf.slice(near, tf.concat([moved, [0]], 0), [PATCH, PATCH, 3])
-    box = said[2:] - tf.tile(tf.cast(moved[::-1] - ASIDE, tf.float32) / (NEAR * PATCH), [2])
-    box = tf.where(tf.reduce_any(said[2:] != 0), box, said[2:])
+    box = target[2:] - tf.tile(tf.cast(moved[::-1] - ASIDE, tf.float32) / (NEAR * PATCH), [2])
+    box = tf.where(tf.reduce_any(target[2:] != 0), box, target[2:])
     shown = tf.concat([near, shown[..., 3:]], axis=-1)
     turn, sideways = tf.random.uniform([]), tf.random.uniform([]) < 0.3
     across, down = turn < 0.1, (turn > 0.05) & (turn < 0.15)
-    sideways = sideways & (across | down) & (said[1] >= 0) & (said[1] != 1)  # a 1 that lies is any line
+    sideways = sideways & (across | down) & (target[1] >= 0) & (target[1] != 1)  # a 1 that lies is any line
     shown = tf.where(across, shown[:, ::-1], shown)
-    box = tf.where(across, -tf.gather(box, [2, 1, 0, 3]) * [1.0, -1.0, 1.0, -1.0], box)
+    box = tf.where(across, -tf.load_sign_data(box, [2, 1, 0, 3]) * [1.0, -1.0, 1.0, -1.0], box)
     shown = tf.where(down, shown[::-1], shown)
-    box = tf.where(down, -tf.gather(box, [0, 3, 2, 1]) * [-1.0, 1.0, -1.0, 1.0], box)
+    box = tf.where(down, -tf.load_sign_data(box, [0, 3, 2, 1]) * [-1.0, 1.0, -1.0, 1.0], box)
     shown = tf.where(sideways, tf.transpose(shown, [1, 0, 2]), shown)
-    box = tf.where(sideways, tf.gather(box, [1, 0, 3, 2]), box)
-    which = tf.where(across | down, float(UNCLEAR), said[1])
-    return shown, tf.concat([said[:1], which[None], box], axis=0)
+    box = tf.where(sideways, tf.load_sign_data(box, [1, 0, 3, 2]), box)
+    which = tf.where(across | down, float(UNCLEAR), target[1])
+    return shown, tf.concat([target[:1], which[None], box], axis=0)
 
 
-def seen(shown: Any) -> Any:
+def normalised(shown: Any) -> Any:
     """Steps as the network takes them."""
     import tensorflow as tf
 

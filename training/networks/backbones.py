@@ -25,7 +25,7 @@ SIDE = 96  # pixels: what is held into a box fills it, and four times as many ta
 
 
 def backbone_file(
-    name: str | None, models: ModelStore, tell: Callable[[str], None] = lambda line: None
+    name: str | None, models: ModelStore, report_progress: Callable[[str], None] = lambda line: None
 ) -> tuple[str, Path]:
     """The name of a backbone and its LiteRT network, (SIDE, SIDE, 3) BGR 0 to 255 to features; made where it is missing.
 
@@ -33,13 +33,13 @@ def backbone_file(
     Without a name, the first whose weights are at hand. Raises SettingsError where Keras does not know it, or its weights
     are not at hand and cannot be fetched, and ModelError where it cannot be kept.
     """
-    name = name or next((known for known in WEIGHTS if weights_at_hand(known)), next(iter(WEIGHTS)))
+    name = name or next((known for known in WEIGHTS if find_weights(known)), next(iter(WEIGHTS)))
     folders = paths.assets() / FOLDER, models.folder / FOLDER
     file = _file_name(name)
     kept = next((folder / file for folder in folders if (folder / file).is_file()), None)
     if kept:
         return name, kept
-    tell(f"making features of {name}")
+    report_progress(f"making features of {name}")
     try:
         return name, _made(name, folders[0])
     except OSError:
@@ -57,8 +57,8 @@ def _made(name: str, folder: Path) -> Path:
     with files.locked(folder / LOCK, LOCK_WAIT_S):
         path = folder / _file_name(name)
         if not path.is_file():
-            weights = weights_at_hand(name)
-            network = exported(name, str(weights) if weights else "imagenet")
+            weights = find_weights(name)
+            network = export_backbone(name, str(weights) if weights else "imagenet")
             path = folder / _file_name(name)  # Keras may have fetched the weights
             with files.atomic_file(path) as file:
                 file.write(network)
@@ -66,11 +66,11 @@ def _made(name: str, folder: Path) -> Path:
 
 
 def _file_name(name: str) -> str:
-    weights = weights_at_hand(name)
+    weights = find_weights(name)
     return f"{name}-{SIDE}-{EXPORT}-{_digest(weights) if weights else 'imagenet'}.tflite"
 
 
-def weights_at_hand(name: str) -> Path | None:
+def find_weights(name: str) -> Path | None:
     """The file with a backbone's weights in a data folder or Keras' cache, if there is one."""
     keras_home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     places = [folder / WEIGHTS[name] for folder in paths.data_folders() if name in WEIGHTS]
@@ -78,14 +78,14 @@ def weights_at_hand(name: str) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
-def exported(name: str, weights: str) -> bytes:
+def export_backbone(name: str, weights: str) -> bytes:
     """The backbone with its preparation and the mean over the picture, as the bytes of a LiteRT network."""
     import_tensorflow()
     from keras import Input, Model, layers
 
     base, preprocess_input = transfer.pretrained(name, weights, SIDE)
     picture = Input((SIDE, SIDE, 3), name="image")
-    seen = base(transfer.prepared(preprocess_input, 3)(picture), training=False)
+    seen = base(transfer.preprocessing_layer(preprocess_input, 3)(picture), training=False)
     network = Model(picture, layers.GlobalAveragePooling2D()(seen), name=name.lower())
     return as_litert(network)
 

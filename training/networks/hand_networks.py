@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recognizer.preprocess import appearance, pose
-from training.networks.plain import EMBEDDING
+from training.networks.image_networks import EMBEDDING
 
 if TYPE_CHECKING:
     import keras
 
 # of a feature: one that hardly ever fires must not be blown up, or it would drown all others where it does; joints' features
 # lie between -3 and 3, those of looks mostly between 0 and 3
-LEAST_SPREAD = 0.05
-DECIDES = "decides"  # name of each member's last layer, before its number
+MIN_STANDARD_DEVIATION = 0.05
+LAST_LAYER = "decides"  # name of each member's last layer, before its number
 
 
 MEMBERS = 3  # small networks whose answers are averaged: each errs in its own way
@@ -22,7 +22,7 @@ MEMBERS = 3  # small networks whose answers are averaged: each errs in its own w
 FUSED_WIDTH = 128  # of each member's two halves: joints, and how they look
 
 
-def fused_net(classes: int, seed: int, typical: np.ndarray, width: float = 1.0) -> "keras.Model":
+def fused_network(classes: int, seed: int, typical: np.ndarray, width: float = 1.0) -> "keras.Model":
     """Small networks side by side, (pose.SIZE + appearance.SIZE,) to `classes` logits of each.
 
     MEMBERS of them see joints and looks, and as many joints alone. `typical` (N, pose.SIZE + appearance.SIZE) are inputs,
@@ -33,7 +33,7 @@ def fused_net(classes: int, seed: int, typical: np.ndarray, width: float = 1.0) 
 
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((pose.SIZE + appearance.SIZE,), name="pose_and_appearance")
-    spread = np.maximum(typical.std(axis=0), LEAST_SPREAD)
+    spread = np.maximum(typical.std(axis=0), MIN_STANDARD_DEVIATION)
     x = layers.Normalization(mean=typical.mean(axis=0), variance=spread**2)(inputs)
     posed, seen = x[:, : pose.SIZE], x[:, pose.SIZE :]
     logits = []
@@ -45,12 +45,12 @@ def fused_net(classes: int, seed: int, typical: np.ndarray, width: float = 1.0) 
             for half, dropped in ((posed, 0.1), (seen, 0.4))
         ]
         embedding = layers.Concatenate(name=f"{EMBEDDING}_{member}")(halves)
-        logits.append(layers.Dense(classes, name=f"{DECIDES}_{member}")(embedding))
+        logits.append(layers.Dense(classes, name=f"{LAST_LAYER}_{member}")(embedding))
     logits += _pose_members(posed, classes, MEMBERS, width)
     return keras.Model(inputs, logits)
 
 
-def pose_net(classes: int, seed: int, width: float = 1.0) -> tuple["keras.Model", "keras.layers.Normalization"]:
+def pose_network(classes: int, seed: int, width: float = 1.0) -> tuple["keras.Model", "keras.layers.Normalization"]:
     """MEMBERS small networks side by side, (pose.SIZE,) to a list of `classes` logits, and their normalisation."""
     import keras
     from keras import layers
@@ -70,5 +70,5 @@ def _pose_members(posed: "keras.KerasTensor", classes: int, first: int, width: f
     for member in range(first, first + MEMBERS):
         hidden = layers.Dropout(0.4)(layers.Dense(round(width * 256), activation="relu")(x))
         embedding = layers.Dense(round(width * 64), activation="relu", name=f"{EMBEDDING}_{member}")(hidden)
-        logits.append(layers.Dense(classes, name=f"{DECIDES}_{member}")(layers.Dropout(0.4)(embedding)))
+        logits.append(layers.Dense(classes, name=f"{LAST_LAYER}_{member}")(layers.Dropout(0.4)(embedding)))
     return logits

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recognizer.system.native import silent_stderr
-from training.networks.plain import EMBEDDING
+from training.networks.image_networks import EMBEDDING
 from training.networks.tensorflow import import_tensorflow
 
 if TYPE_CHECKING:
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 # weights of 8 bits make a large network a quarter as large and many times as fast, and change its features by 2 %; small
 # networks would lose 10 % and gain nothing
-LARGE = 5_000_000  # parameters
+QUANTIZED_FROM = 5_000_000  # parameters
 
 
 def as_litert(network: "keras.Model") -> bytes:
     """A Keras model as the bytes of a LiteRT network; the weights of a large one have 8 bits."""
     tensorflow = import_tensorflow()
-    smaller = {"optimizations": [tensorflow.lite.Optimize.DEFAULT]} if network.count_params() > LARGE else {}
+    smaller = {"optimizations": [tensorflow.lite.Optimize.DEFAULT]} if network.count_params() > QUANTIZED_FROM else {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "backbone.tflite"
         with silent_stderr():

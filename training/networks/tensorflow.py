@@ -13,7 +13,7 @@ SETTINGS = {
 }
 
 
-def settle_tensorflow() -> None:
+def configure_tensorflow() -> None:
     """Set what the environment does not say otherwise. To be called before TensorFlow or Keras is imported."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -24,6 +24,6 @@ def import_tensorflow() -> ModuleType:
     """TensorFlow, settled, without its greetings, of which some come whatever the level. It takes seconds, and threads
     that a fork would miss: to be called once the data is read.
     """
-    settle_tensorflow()
+    configure_tensorflow()
     with silent_stderr():
         return importlib.import_module("tensorflow")

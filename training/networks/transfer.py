@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recognizer.errors import SettingsError
-from training.networks.plain import EMBEDDING, PREPARE, PROBABILITIES
+from training.networks.image_networks import EMBEDDING, PREPARE, PROBABILITIES
 
 if TYPE_CHECKING:
     import keras
@@ -30,7 +30,7 @@ MIN_SIDE, MAX_SIDE = 32, 224
 class Parts:
     """A network cut in two, where the answers of the first half are kept."""
 
-    whole: "keras.Model"  # pictures to probabilities
+    model: "keras.Model"  # pictures to probabilities
     frozen: "keras.Model"  # pictures to what the last frozen layer gives
     upper: "keras.Model"  # from there to the pooled features; nothing to learn in it for most backbones
     head: "keras.Model"  # pooled features to probabilities
@@ -62,10 +62,10 @@ def build(classes: int, input_shape: tuple[int, int, int], backbone: str, weight
 
     picture = keras.Input(input_shape, name="image")
     sized = picture if input_shape[:2] == (side, side) else layers.Resizing(side, side)(picture)
-    frozen_answers = lower(prepared(preprocess_input, input_shape[2])(sized), training=False)
-    answers = decide(drop(hidden(upper(frozen_answers, training=False))))
-    whole = keras.Model(picture, answers, name=backbone.lower())
-    return Parts(whole, keras.Model(picture, frozen_answers), upper, head)
+    frozen_features = lower(preprocessing_layer(preprocess_input, input_shape[2])(sized), training=False)
+    answers = decide(drop(hidden(upper(frozen_features, training=False))))
+    model = keras.Model(picture, answers, name=backbone.lower())
+    return Parts(model, keras.Model(picture, frozen_features), upper, head)
 
 
 def pretrained(backbone: str, weights: str, side: int) -> tuple["keras.Model", Any]:
@@ -90,7 +90,7 @@ def pretrained(backbone: str, weights: str, side: int) -> tuple["keras.Model", A
     return base, sys.modules[known[backbone].__module__].preprocess_input
 
 
-def prepared(preprocess_input: Any, channels: int) -> "keras.layers.Layer":
+def preprocessing_layer(preprocess_input: Any, channels: int) -> "keras.layers.Layer":
     """The preparation as a fixed 1×1 convolution, from grey or BGR 0 to 255 as OpenCV gives it: the model carries it along.
 
     Every preparation of keras.applications weighs and adds channels, so that four colours tell what it does.

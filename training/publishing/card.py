@@ -28,7 +28,7 @@ def write_network(whole: "keras.Model", statistics: FeatureStatistics, draft: Pa
     statistics.save(draft / FEATURES)
 
 
-def write_made_by(card: ModelCard, command: str, draft: Path) -> None:
+def write_card_with_origin(card: ModelCard, command: str, draft: Path) -> None:
     """The card, with the command, code and libraries that made the version."""
     import keras
 

@@ -19,18 +19,18 @@ from recognizer.registry.card import ModelCard, Thresholds
 from recognizer.subjects.paper import PAPER
 from recognizer.system import files, paths
 from training.datasets import paper_scenes
+from training.datasets.catalogue import FINDER_CODE
 from training.datasets.dataset import Images
 from training.datasets.mnist import load_mnist
-from training.datasets.named import FINDER_CODE
 from training.finders import crops
-from training.lessons.knowledge import Knowledge
+from training.networks.image_networks import cnn_bn
 from training.networks.litert import with_features
-from training.networks.plain import cnn_bn
 from training.networks.tensorflow import import_tensorflow
 from training.processes import fresh_processes
 from training.publishing.calibration import SUB_CLUSTERS, max_distance_of
-from training.publishing.card import KERAS_NETWORK, write_made_by, write_network
+from training.publishing.card import KERAS_NETWORK, write_card_with_origin, write_network
 from training.settings import DigitsSettings
+from training.user_tasks.feature_replay import FeatureDistributions
 
 if TYPE_CHECKING:
     import keras
@@ -54,7 +54,9 @@ ELASTIC_PX = 0.9  # standard deviation of the bends that a digit is given, in pi
 
 
 MIN_CONFIDENCE = 0.25  # live, what the picture shows is added, and decides; a bare stroke may be a 1 or a slash
-MIXED = 0.7  # of the weights are those that were fitted further, the rest those of --start (Wortsman et al. 2022)
+FINE_TUNED_SHARE = (
+    0.7  # of the weights are those that were fitted further, the rest those of --start (Wortsman et al. 2022)
+)
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ def fit(
     print(f"{model.count_params():,} parameters, {len(images):,} pictures an epoch", flush=True)
     made_of: list[Any] = [
         mnist.sha256,
-        _digest(*SCENE_CODE, "training/networks/plain.py", "training/shipped/digits.py"),
+        _digest(*SCENE_CODE, "training/networks/image_networks.py", "training/shipped/digits.py"),
     ]
     made_of += [settings.seed, settings.epochs, len(images)]
     stages: Sequence[Stage] = STAGES
@@ -189,11 +191,11 @@ def fit(
             done.touch()
         best = path if epochs else best
     if settings.start:
-        _mix_in(model, weights, 1 - MIXED)
+        _average_weights(model, weights, 1 - FINE_TUNED_SHARE)
     return model
 
 
-def _mix_in(model: "keras.Model", weights: list[np.ndarray], share: float) -> None:
+def _average_weights(model: "keras.Model", weights: list[np.ndarray], share: float) -> None:
     """Make the model's weights by that share those given: what was known before is known on, and what was learned stays."""
     model.set_weights([(1 - share) * new + share * old for new, old in zip(model.get_weights(), weights, strict=True)])
 
@@ -296,7 +298,7 @@ def publish(
     write_network(whole, statistics, draft)
     _, features_of_nothing = _run(whole, drawn.images[~written])
     of_all = np.concatenate([features, features_of_nothing]), np.concatenate([classes, drawn.classes[~written]])
-    Knowledge.of_features(*of_all, len(LABELS) + 1).save(draft)
+    FeatureDistributions.of_features(*of_all, len(LABELS) + 1).save(draft)
 
     digits = drawn_held_out.classes != paper_scenes.NOTHING
     known_images = np.concatenate([mnist.train_images[held_out], drawn_held_out.images[digits]])
@@ -334,9 +336,9 @@ def publish(
             "scene_digits_kept": kept(*drawn_tested),
             "scene_nothing_labelled": kept(*nothing_tested),
         },
-        start={"version": settings.start.name, "share": round(1 - MIXED, 2)} if settings.start else None,
+        start={"version": settings.start.name, "share": round(1 - FINE_TUNED_SHARE, 2)} if settings.start else None,
     )
-    write_made_by(card, settings.command, draft)
+    write_card_with_origin(card, settings.command, draft)
 
 
 def _run(whole: "keras.Model", images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

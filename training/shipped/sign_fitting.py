@@ -12,11 +12,11 @@ from recognizer.preprocess import pose
 from training.datasets import hand_photographs, hand_variations
 from training.datasets.dataset import Images
 from training.datasets.hand_photographs import Hands
-from training.networks.hand_networks import DECIDES, MEMBERS, fused_net, pose_net
+from training.networks.hand_networks import LAST_LAYER, MEMBERS, fused_network, pose_network
+from training.networks.image_networks import EMBEDDING, cnn_bn
 from training.networks.litert import with_features
-from training.networks.plain import EMBEDDING, cnn_bn
 from training.networks.tensorflow import import_tensorflow
-from training.shipped.sign_material import Answers, Material
+from training.shipped.sign_data import Predictions, SignData
 
 if TYPE_CHECKING:
     import keras
@@ -28,7 +28,9 @@ FUSED_BATCH = 64
 
 FUSED_DECAY = 1e-2
 FUSED_SMOOTHING = 0.1
-POSE_SHARE = 0.3  # of what a fused network says comes from members that see joints alone, which err in other ways
+POSE_MEMBERS_SHARE = (
+    0.3  # of what a fused network says comes from members that see joints alone, which err in other ways
+)
 PIXEL_EPOCHS = 10  # on Sign Language MNIST alone, from which every fold goes on
 MIXED_EPOCHS = 5  # on Sign Language MNIST together with real crops
 BATCH = 256
@@ -38,35 +40,35 @@ UNKNOWN_SHARE = 0.25  # mixed poses, for each known hand of letters
 
 
 @dataclass(frozen=True, eq=False)
-class Reader:
+class FittedModel:
     """A fitted network with its two outputs, and where the features of its labels lie."""
 
     kind: str  # of KINDS
-    whole: "keras.Model"
+    network: "keras.Model"
     statistics: FeatureStatistics
 
-    def read(self, hands: Hands) -> Answers:
+    def predict(self, hands: Hands) -> Predictions:
         """As the live classifier does: the mean of what is said of both views, and the smaller distance."""
         seen = hands.found[:, None] if self.kind == "pixels" else hands.jointed
-        probabilities = np.full((*seen.shape, self.whole.outputs[0].shape[-1]), np.nan, np.float32)
+        probabilities = np.full((*seen.shape, self.network.outputs[0].shape[-1]), np.nan, np.float32)
         distances = np.full(seen.shape, np.nan, np.float32)
         if seen.any():
             inputs = _inputs(self.kind, hands, *np.nonzero(seen))
-            probabilities[seen], features = self.whole.predict(inputs, batch_size=512, verbose=0)
+            probabilities[seen], features = self.network.predict(inputs, batch_size=512, verbose=0)
             distances[seen] = self.statistics.distances(features)
         any_seen = seen.any(axis=1)
         mean = np.full((len(hands), probabilities.shape[2]), np.nan, np.float32)
         least = np.full(len(hands), np.nan, np.float32)
         mean[any_seen] = np.nanmean(probabilities[any_seen], axis=1)
         least[any_seen] = np.nanmin(distances[any_seen], axis=1)
-        return Answers(mean, least)
+        return Predictions(mean, least)
 
 
-def fit(material: Material, kind: str, person: str | None) -> Reader:
+def fit(data: SignData, kind: str, person: str | None) -> FittedModel:
     """A network of the kind that has not seen the person; None: it has seen all."""
     import_tensorflow()
     fitters = {"pose": _fit_pose, "pixels": _fit_pixels, "fused": _fit_fused}
-    return fitters[kind](material, material.others(person))
+    return fitters[kind](data, data.training_rows(person))
 
 
 def _inputs(kind: str, hands: Hands, rows: np.ndarray, views: np.ndarray) -> np.ndarray:
@@ -76,11 +78,11 @@ def _inputs(kind: str, hands: Hands, rows: np.ndarray, views: np.ndarray) -> np.
     posed = pose.batch_features(hands.landmarks[rows, views], hands.left[rows, views])
     if kind == "pose":
         return posed
-    return np.concatenate([posed, hands.looks[rows, views, 0].astype(np.float32)], axis=1)
+    return np.concatenate([posed, hands.appearance_features[rows, views, 0].astype(np.float32)], axis=1)
 
 
 @dataclass(frozen=True, eq=False)
-class _Lessons:
+class _TrainingViews:
     """What a network of joints learns from: views of hands, and mixed poses that are no sign."""
 
     landmarks: np.ndarray  # (M, 21, 3) float64
@@ -90,13 +92,13 @@ class _Lessons:
     places: tuple[np.ndarray, np.ndarray]  # row and view (M,) of the hand that each looks like
 
 
-def _lessons(material: Material, rows: np.ndarray, rng: np.random.Generator) -> _Lessons:
-    hands = material.hands
+def _training_views(data: SignData, rows: np.ndarray, rng: np.random.Generator) -> _TrainingViews:
+    hands = data.hands
     where, views = np.nonzero(hands.jointed & rows[:, None])
     landmarks, left = hands.landmarks[where, views].astype(np.float64), hands.left[where, views]
-    classes, weights = material.classes[where], _weights(hands.sources[where])
-    if material.task == "letters":
-        nothing = len(material.labels)
+    classes, weights = data.classes[where], _weights(hands.sources[where])
+    if data.task == "letters":
+        nothing = len(data.labels)
         known = np.flatnonzero(classes < nothing)
         points = pose.normalised(landmarks[known], left[known])
         wanted = round(UNKNOWN_SHARE * len(known))
@@ -106,58 +108,62 @@ def _lessons(material: Material, rows: np.ndarray, rng: np.random.Generator) -> 
         classes = np.concatenate([classes, np.full(len(mixed), nothing)])
         weights = np.concatenate([weights, np.ones(len(mixed))])
         where, views = np.concatenate([where, where[palms]]), np.concatenate([views, views[palms]])
-    return _Lessons(landmarks, left, classes, weights, (where, views))
+    return _TrainingViews(landmarks, left, classes, weights, (where, views))
 
 
-def _fit_pose(material: Material, rows: np.ndarray) -> Reader:
-    rng = np.random.default_rng(material.seed)
-    lessons = _lessons(material, rows, rng)
-    landmarks, left, classes = lessons.landmarks, lessons.left, lessons.classes
-    count = len(material.labels) + 1
-    tuning = material.tuning
-    members, normalise = pose_net(count, material.seed, tuning.width)
-    normalise.adapt(pose.batch_features(*tuning.changed(landmarks, left, rng)))
-    _compile(members, POSE_ROUNDS * POSE_COPIES * -(-len(classes) // BATCH), tuning.rate or RATE)
+def _fit_pose(data: SignData, rows: np.ndarray) -> FittedModel:
+    rng = np.random.default_rng(data.seed)
+    training_views = _training_views(data, rows, rng)
+    landmarks, left, classes = training_views.landmarks, training_views.left, training_views.classes
+    count = len(data.labels) + 1
+    hyperparameters = data.hyperparameters
+    members, normalise = pose_network(count, data.seed, hyperparameters.width)
+    normalise.adapt(pose.batch_features(*hyperparameters.augmented(landmarks, left, rng)))
+    _compile(members, POSE_ROUNDS * POSE_COPIES * -(-len(classes) // BATCH), hyperparameters.rate or RATE)
     targets = np.eye(count, dtype=np.float32)[np.tile(classes, POSE_COPIES)]
     for _ in range(POSE_ROUNDS):
-        others = [pose.batch_features(*tuning.changed(landmarks, left, rng)) for _ in range(POSE_COPIES)]
+        augmented_inputs = [
+            pose.batch_features(*hyperparameters.augmented(landmarks, left, rng)) for _ in range(POSE_COPIES)
+        ]
         members.fit(
-            np.concatenate(others),
+            np.concatenate(augmented_inputs),
             [targets] * MEMBERS,
-            sample_weight=[np.tile(lessons.weights, POSE_COPIES)] * MEMBERS,
+            sample_weight=[np.tile(training_views.weights, POSE_COPIES)] * MEMBERS,
             batch_size=BATCH,
             verbose=0,
         )
-    return _reader_of_views(material, "pose", _joined(members, material.task), rows)
+    return _fitted_model_of_views(data, "pose", _joined(members, data.task), rows)
 
 
-def _fit_fused(material: Material, rows: np.ndarray) -> Reader:
+def _fit_fused(data: SignData, rows: np.ndarray) -> FittedModel:
     """Joints and looks of the same hand, both changed, in one network; people with few pictures are shown more often."""
-    rng = np.random.default_rng(material.seed)
-    lessons = _lessons(material, rows, rng)
-    looks, tuning = material.hands.looks, material.tuning
-    count = len(material.labels) + 1
-    chances = lessons.weights / lessons.weights.sum()
+    rng = np.random.default_rng(data.seed)
+    training_views = _training_views(data, rows, rng)
+    appearance_features, hyperparameters = data.hands.appearance_features, data.hyperparameters
+    count = len(data.labels) + 1
+    chances = training_views.weights / training_views.weights.sum()
 
     def batch(chosen: np.ndarray) -> np.ndarray:
-        posed = pose.batch_features(*tuning.changed(lessons.landmarks[chosen], lessons.left[chosen], rng))
-        where, views = (places[chosen] for places in lessons.places)
-        seen = looks[where, views, rng.integers(hand_variations.LOOKS, size=len(chosen))]
+        posed = pose.batch_features(
+            *hyperparameters.augmented(training_views.landmarks[chosen], training_views.left[chosen], rng)
+        )
+        where, views = (places[chosen] for places in training_views.places)
+        seen = appearance_features[where, views, rng.integers(hand_variations.CROPS_A_VIEW, size=len(chosen))]
         return np.concatenate([posed, seen.astype(np.float32)], axis=1)
 
-    size = len(lessons.classes)
-    members = fused_net(count, material.seed, batch(np.arange(size)), tuning.width)
+    size = len(training_views.classes)
+    members = fused_network(count, data.seed, batch(np.arange(size)), hyperparameters.width)
     steps = FUSED_ROUNDS * -(-size // FUSED_BATCH)
-    _compile(members, steps, tuning.rate or RATE, FUSED_DECAY, FUSED_SMOOTHING)
+    _compile(members, steps, hyperparameters.rate or RATE, FUSED_DECAY, FUSED_SMOOTHING)
     for _ in range(FUSED_ROUNDS):
         chosen = rng.choice(size, size, p=chances)
-        targets = np.eye(count, dtype=np.float32)[lessons.classes[chosen]]
+        targets = np.eye(count, dtype=np.float32)[training_views.classes[chosen]]
         members.fit(batch(chosen), [targets] * 2 * MEMBERS, batch_size=FUSED_BATCH, verbose=0)
     for number in range(2 * MEMBERS):
-        layer = members.get_layer(f"{DECIDES}_{number}")
-        share = 1 - POSE_SHARE if number < MEMBERS else POSE_SHARE
+        layer = members.get_layer(f"{LAST_LAYER}_{number}")
+        share = 1 - POSE_MEMBERS_SHARE if number < MEMBERS else POSE_MEMBERS_SHARE
         layer.set_weights([2 * share * part for part in layer.get_weights()])
-    return _reader_of_views(material, "fused", _joined(members, material.task), rows)
+    return _fitted_model_of_views(data, "fused", _joined(members, data.task), rows)
 
 
 def _joined(members: "keras.Model", name: str) -> "keras.Model":
@@ -190,36 +196,38 @@ def _weights(sources: np.ndarray) -> np.ndarray:
     return weights / weights.mean() if len(names) else weights
 
 
-def _reader_of_views(material: Material, kind: str, whole: "keras.Model", rows: np.ndarray) -> Reader:
-    where, views = np.nonzero(material.hands.jointed & rows[:, None])
-    inputs = _inputs(kind, material.hands, where, views)
-    return _reader(kind, whole, inputs, material.classes[where], len(material.labels))
+def _fitted_model_of_views(data: SignData, kind: str, network: "keras.Model", rows: np.ndarray) -> FittedModel:
+    where, views = np.nonzero(data.hands.jointed & rows[:, None])
+    inputs = _inputs(kind, data.hands, where, views)
+    return _fitted_model(kind, network, inputs, data.classes[where], len(data.labels))
 
 
-def _reader(kind: str, whole: "keras.Model", inputs: np.ndarray, classes: np.ndarray, labels: int) -> Reader:
+def _fitted_model(
+    kind: str, network: "keras.Model", inputs: np.ndarray, classes: np.ndarray, labels: int
+) -> FittedModel:
     known = classes < labels
-    _, features = whole.predict(inputs[known], batch_size=512, verbose=0)
-    return Reader(kind, whole, FeatureStatistics.of_features(features, classes[known], labels))
+    _, features = network.predict(inputs[known], batch_size=512, verbose=0)
+    return FittedModel(kind, network, FeatureStatistics.of_features(features, classes[known], labels))
 
 
-def _fit_pixels(material: Material, rows: np.ndarray) -> Reader:
+def _fit_pixels(data: SignData, rows: np.ndarray) -> FittedModel:
     """Sign Language MNIST first, once for all folds; then it and the real crops in equal parts."""
-    signs, count = material.sign_mnist, len(material.labels) + 1
-    hands, classes = material.hands[rows], material.classes[rows]
-    model = cnn_bn(count, material.seed)
-    rng = np.random.default_rng(material.seed)
+    signs, count = data.sign_mnist, len(data.labels) + 1
+    hands, classes = data.hands[rows], data.classes[rows]
+    model = cnn_bn(count, data.seed)
+    rng = np.random.default_rng(data.seed)
     made_of = [
         signs.sha256,
-        material.seed,
-        hand_photographs.code_digest("training/networks/plain.py", "training/shipped/sign_fitting.py"),
+        data.seed,
+        hand_photographs.code_digest("training/networks/image_networks.py", "training/shipped/sign_fitting.py"),
     ]
     name = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
-    first = material.runs / f"sign-mnist-{name}.weights.h5"
+    first = data.runs / f"sign-mnist-{name}.weights.h5"
     if first.is_file():
         model.load_weights(first)
     else:
-        print(f"{material.task}: Sign Language MNIST …", flush=True)
-        _fit_on_batches(model, signs.train_images, signs.train_labels, None, PIXEL_EPOCHS, material, RATE)
+        print(f"{data.task}: Sign Language MNIST …", flush=True)
+        _fit_on_batches(model, signs.train_images, signs.train_labels, None, PIXEL_EPOCHS, data, RATE)
         model.save_weights(first)
     for epoch in range(MIXED_EPOCHS):
         chosen = rng.permutation(len(signs.train_labels))[: len(classes)]
@@ -227,11 +235,11 @@ def _fit_pixels(material: Material, rows: np.ndarray) -> Reader:
         weights = np.concatenate([_weights(hands.sources), np.ones(len(chosen))])
         mixed = np.concatenate([classes, signs.train_labels[chosen]])
         rate = RATE / 2 * (1 - epoch / MIXED_EPOCHS)
-        _fit_on_batches(model, images, mixed, weights, 1, material, rate)
+        _fit_on_batches(model, images, mixed, weights, 1, data, rate)
     own = hands.images[..., None].astype(np.float32)
     inputs = np.concatenate([own, signs.train_images[::4, ..., None].astype(np.float32)])
     known = np.concatenate([classes, signs.train_labels[::4]])
-    return _reader("pixels", with_features(model, material.task), inputs, known, count - 1)
+    return _fitted_model("pixels", with_features(model, data.task), inputs, known, count - 1)
 
 
 def _fit_on_batches(
@@ -240,7 +248,7 @@ def _fit_on_batches(
     classes: np.ndarray,
     weights: np.ndarray | None,
     epochs: int,
-    material: Material,
+    data: SignData,
     rate: float,
 ) -> None:
     from tensorflow.keras.preprocessing.image import ImageDataGenerator
@@ -250,8 +258,8 @@ def _fit_on_batches(
         rotation_range=12, width_shift_range=0.08, height_shift_range=0.08, zoom_range=0.12, shear_range=8,
         horizontal_flip=True, preprocessing_function=relit,
     )  # fmt: skip
-    targets = np.eye(len(material.labels) + 1, dtype=np.float32)[classes]
-    batches = augment.flow(images[..., None], targets, BATCH // 2, sample_weight=weights, seed=material.seed)
+    targets = np.eye(len(data.labels) + 1, dtype=np.float32)[classes]
+    batches = augment.flow(images[..., None], targets, BATCH // 2, sample_weight=weights, seed=data.seed)
     _compile(model, epochs * len(batches), rate)
     model.fit(batches, epochs=epochs, verbose=0)
 
@@ -264,7 +272,7 @@ def relit(image: np.ndarray) -> np.ndarray:
     return np.clip(lit + np.random.normal(0, np.random.uniform(0, 6), image.shape), 0, 255)
 
 
-def sign_mnist_accuracy(reader: Reader, signs: Images) -> float:
+def sign_mnist_accuracy(model: FittedModel, signs: Images) -> float:
     """Share of the official test pictures whose best label is the right one."""
-    probabilities, _ = reader.whole.predict(signs.test_images[..., None].astype(np.float32), 512, verbose=0)
+    probabilities, _ = model.network.predict(signs.test_images[..., None].astype(np.float32), 512, verbose=0)
     return float((probabilities[:, :-1].argmax(axis=1) == signs.test_labels).mean())

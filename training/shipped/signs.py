@@ -14,82 +14,84 @@ from recognizer.classifiers.hands import PREPARED
 from recognizer.registry.card import ModelCard
 from recognizer.subjects.hands import HAND
 from training.datasets import hand_photographs
-from training.lessons import new_signs
-from training.networks.tuning import Tuning
-from training.publishing.card import write_made_by, write_network
-from training.settings import KINDS, SignsSettings
-from training.shipped.sign_fitting import Reader, fit, sign_mnist_accuracy
-from training.shipped.sign_material import Material, gather, letters_of
-from training.shipped.sign_verdicts import Verdict, judge, print_table
+from training.networks.hyperparameters import Hyperparameters
+from training.publishing.card import write_card_with_origin, write_network
+from training.settings import SIGN_INPUTS, SignsSettings
+from training.shipped.sign_data import SignData, letter_hands, load_sign_data
+from training.shipped.sign_fitting import FittedModel, fit, sign_mnist_accuracy
+from training.shipped.sign_validation import ValidationResult, print_table, validate
+from training.user_tasks import hand_feature_extractor
 
 
 def train_signs(settings: SignsSettings) -> None:
     """Judge every kind on people left out, fit each on all, publish them, and make the best of them the current one."""
-    tuning = Tuning.of(settings.rate, settings.width, settings.augment, settings.keep)
-    material = replace(gather(settings.task, settings.runs, settings.seed), tuning=tuning)
-    wanted = [settings.kind] if settings.kind else list(KINDS)
-    material.runs.mkdir(parents=True, exist_ok=True)
-    verdicts = judge(material, wanted)
-    print_table(material, verdicts)
+    hyperparameters = Hyperparameters.of(settings.rate, settings.width, settings.augment, settings.keep)
+    data = replace(load_sign_data(settings.task, settings.runs, settings.seed), hyperparameters=hyperparameters)
+    wanted = [settings.kind] if settings.kind else list(SIGN_INPUTS)
+    data.runs.mkdir(parents=True, exist_ok=True)
+    results = validate(data, wanted)
+    print_table(data, results)
     versions = {}
     for kind in wanted:
-        reader = fit(material, kind, None)
-        with settings.models.publishing(material.task) as draft:
-            _publish(material, kind, reader, verdicts[kind], settings.command, draft)
-        versions[kind] = settings.models.current(material.task)
+        model = fit(data, kind, None)
+        with settings.models.publishing(data.task) as draft:
+            _publish(data, kind, model, results[kind], settings.command, draft)
+        versions[kind] = settings.models.current(data.task)
         print(f"Published {versions[kind]}: {kind}")
-    best = max(wanted, key=lambda kind: verdicts[kind].average)
-    if versions[best] != settings.models.current(material.task):
-        settings.models.set_current(material.task, versions[best].name)
-    print(f"Current: {versions[best]}, {best}, {verdicts[best].average:.4f} on people left out")
+    best = max(wanted, key=lambda kind: results[kind].average)
+    if versions[best] != settings.models.current(data.task):
+        settings.models.set_current(data.task, versions[best].name)
+    print(f"Current: {versions[best]}, {best}, {results[best].average:.4f} on people left out")
 
 
-def _publish(material: Material, kind: str, reader: Reader, verdict: Verdict, command: str, draft: Path) -> None:
+def _publish(
+    data: SignData, kind: str, model: FittedModel, result: ValidationResult, command: str, draft: Path
+) -> None:
     """Write a version of the kind into the draft folder."""
-    whole, used = reader.whole, verdict.strict or verdict
-    metrics: dict[str, Any] = {
-        "people_left_out": verdict.right,
-        "people_left_out_average": verdict.average,
-        "nothing_labelled": verdict.nothing_labelled,
+    network, used = model.network, result.strict or result
+    card_metrics: dict[str, Any] = {
+        "people_left_out": result.right,
+        "people_left_out_average": result.average,
+        "nothing_labelled": result.nothing_labelled,
     }
-    if verdict.strict:
-        metrics["with_strict_thresholds"] = {
-            "people_left_out_average": verdict.strict.average,
-            "nothing_labelled": verdict.strict.nothing_labelled,
+    if result.strict:
+        card_metrics["with_strict_thresholds"] = {
+            "people_left_out_average": result.strict.average,
+            "nothing_labelled": result.strict.nothing_labelled,
         }
     if kind == "pixels":
-        metrics["sign_mnist_test_accuracy"] = sign_mnist_accuracy(reader, material.sign_mnist)
+        card_metrics["sign_mnist_test_accuracy"] = sign_mnist_accuracy(model, data.sign_mnist)
     card = ModelCard(
-        task=material.task,
-        labels=tuple(material.labels),
+        task=data.task,
+        labels=tuple(data.labels),
         subject=HAND.name,
         kind=kind,
         preprocess=PREPARED[kind],
-        input={"shape": list(whole.input_shape[1:]), "dtype": "float32"},
+        input={"shape": list(network.input_shape[1:]), "dtype": "float32"},
         outputs=["probabilities of the labels, then of nothing known", "embedding"],
-        parameters=whole.count_params(),
+        parameters=network.count_params(),
         rejection=used.thresholds,
-        data=_data_of(material, kind),
-        metrics=metrics,
+        data=_data_of(data, kind),
+        metrics=card_metrics,
     )
-    write_network(whole, reader.statistics, draft)
-    if kind == "fused" and material.task == new_signs.TASK:
-        seen = new_signs.network(letters_of(material, None))
-        seen.export(draft / new_signs.FILE, format="litert", verbose=False)
-    write_made_by(card, command, draft)
+    write_network(network, model.statistics, draft)
+    if kind == "fused" and data.task == hand_feature_extractor.TASK:
+        seen = hand_feature_extractor.network(letter_hands(data, None))
+        seen.export(draft / hand_feature_extractor.FILE, format="litert", verbose=False)
+    write_card_with_origin(card, command, draft)
 
 
-def _data_of(material: Material, kind: str) -> list[dict[str, Any]]:
-    rows = material.others(None) & (material.hands.jointed.any(axis=1) | (kind == "pixels"))
-    names, counts = np.unique(material.hands.sources[rows], return_counts=True)
+def _data_of(data: SignData, kind: str) -> list[dict[str, Any]]:
+    rows = data.training_rows(None) & (data.hands.jointed.any(axis=1) | (kind == "pixels"))
+    names, counts = np.unique(data.hands.sources[rows], return_counts=True)
     used = {str(name): int(count) for name, count in zip(names, counts, strict=True)}
-    data = [
+    sources = [
         {"name": f"photos/{name}", "list_sha256": hand_photographs.list_sha256(name)} for name in ("letters", "rps")
     ]
-    data.append({"name": "hands used, by source", **used})
+    sources.append({"name": "hands used, by source", **used})
     if kind == "pixels":
-        signs = material.sign_mnist
-        data.append(
+        signs = data.sign_mnist
+        sources.append(
             {"name": "Sign Language MNIST", "sha256": signs.sha256, "used": len(signs.train_labels), "licence": "CC0"}
         )
-    return data
+    return sources

@@ -17,7 +17,7 @@ from recognizer.samples.store import Samples
 from recognizer.samples.synced import default_samples
 from recognizer.system import files, paths
 from recognizer.system.ray_cluster import connected, first_line
-from training.datasets import dataset, named
+from training.datasets import catalogue, dataset
 from training.datasets.dataset import DataSet
 from training.networks import transfer
 from training.publishing.card import COMMIT, git_commit
@@ -39,7 +39,7 @@ class Outcome:
     run: dict[str, bytes]
     published: str  # the version's folder on the worker; "" for k-NN, which publishes none
     version: dict[str, bytes]  # what is in it
-    places: dict[str, str]  # other files of the worker that the texts name, and what they are here
+    path_map: dict[str, str]  # other files of the worker that the texts name, and what they are here
 
 
 def train_all(table: TableSettings, samples: Samples) -> tuple[list[Path], dict[str, str]]:
@@ -52,7 +52,7 @@ def train_all(table: TableSettings, samples: Samples) -> tuple[list[Path], dict[
     missing: dict[str, str] = {}
     for name in table.data:
         try:
-            data[name] = named.load(name, samples)
+            data[name] = catalogue.load(name, samples)
         except DataError as error:
             print(error)
             missing[name] = str(error)
@@ -104,22 +104,22 @@ def _collect(ray: Any, tasks: dict[Any, Cell], of: int, models: ModelStore) -> N
         task = ray.wait(list(tasks), num_returns=1, fetch_local=False)[0][0]
         cell = tasks[task]
         try:
-            said = ray.get(next(task))
+            message = ray.get(next(task))
         except ray.exceptions.RayError as error:
             failed += 1
             del tasks[task]
             running.discard(cell)
             print(f"{cell.run.name} failed: {first_line(getattr(error, 'cause', None) or error)}", flush=True)
         else:
-            if isinstance(said, Outcome):
-                keep(cell, said, models)
+            if isinstance(message, Outcome):
+                store_outcome(cell, message, models)
                 done += 1
                 del tasks[task]
                 running.discard(cell)
                 print(f"{cell.run.name} is done", flush=True)
             else:
                 running.add(cell)
-                print(f"{cell.run.name} runs on {said}", flush=True)
+                print(f"{cell.run.name} runs on {message}", flush=True)
         line = f"  {done} of {of} done, {len(running)} running, {failed} failed"
         if done > before and tasks:
             line += f", about {duration((time.monotonic() - began_s) / (done - before) * len(tasks))} left"
@@ -128,22 +128,22 @@ def _collect(ray: Any, tasks: dict[Any, Cell], of: int, models: ModelStore) -> N
         raise TrainingError(f"{failed} of {of} runs failed; see above. The same command tries them again.")
 
 
-def keep(cell: Cell, outcome: Outcome, models: ModelStore) -> None:
+def store_outcome(cell: Cell, outcome: Outcome, models: ModelStore) -> None:
     """Publish the model and write the run's folder, which is done when its metrics are there."""
-    places = dict(outcome.places)
+    path_map = dict(outcome.path_map)
     if outcome.published:
         task = Path(outcome.published).parent.name
         with models.publishing(task) as draft:
-            _write(outcome.version, draft, places)
-        places[outcome.published] = str(models.current(task))
+            _write(outcome.version, draft, path_map)
+        path_map[outcome.published] = str(models.current(task))
     (cell.run / METRICS).unlink(missing_ok=True)
-    _write(dict(sorted(outcome.run.items(), key=lambda file: file[0] == METRICS)), cell.run, places)
+    _write(dict(sorted(outcome.run.items(), key=lambda file: file[0] == METRICS)), cell.run, path_map)
 
 
-def _write(contents: dict[str, bytes], folder: Path, places: dict[str, str]) -> None:
+def _write(contents: dict[str, bytes], folder: Path, path_map: dict[str, str]) -> None:
     for name, content in contents.items():
         if Path(name).suffix in TEXTS:
-            for there, here in places.items():
+            for there, here in path_map.items():
                 content = content.replace(there.encode(), here.encode())
         with files.atomic_file(folder / name) as file:
             file.write(content)
@@ -160,14 +160,14 @@ def train_cell(
     yield socket.gethostname()
     with tempfile.TemporaryDirectory(prefix="recognizer-") as name:
         scratch = Path(name)
-        settings, places = _at_work(scratch, settings, data, weights)
+        settings, path_map = _at_work(scratch, settings, data, weights)
         os.environ[COMMIT] = commit
         for file, answers in (kept or {}).items():
             np.save(settings.runs / fit_transfer.FEATURES / file, answers)
         workshop_train.choose_backend(settings.backend)
         run = workshop_train.train(settings, default_samples())
         published = workshop_run.read_metrics(run).get("published", "")
-        yield Outcome(_read(run), published, _read(Path(published)) if published else {}, places)
+        yield Outcome(_read(run), published, _read(Path(published)) if published else {}, path_map)
 
 
 def freeze(settings: TrainSettings, data: DataSet, weights: np.ndarray | None) -> dict[str, np.ndarray]:
@@ -180,7 +180,7 @@ def freeze(settings: TrainSettings, data: DataSet, weights: np.ndarray | None) -
         parts = transfer.build(
             len(chosen.labels), chosen.input_shape, settings.backbone, settings.weights, settings.side, settings.seed
         )
-        fit_transfer.frozen_answers(parts.frozen, chosen, split, fitting.augmentation(settings, data.name), settings)
+        fit_transfer.frozen_features(parts.frozen, chosen, split, fitting.augmentation(settings, data.name), settings)
         return {path.name: np.load(path) for path in (settings.runs / fit_transfer.FEATURES).glob("*.npy")}
 
 
@@ -190,16 +190,16 @@ def _at_work(
     """The run's settings in a folder of the worker, whose data folder holds what was shared."""
     for folder in ("data", "models", f"runs/{fit_transfer.FEATURES}"):
         (scratch / folder).mkdir(parents=True)
-    named.keep(data, scratch / "data")
+    catalogue.store(data, scratch / "data")
     os.environ[paths.DATA_VARIABLE] = str(scratch / "data")
     settings = replace(settings, runs=scratch / "runs", models=ModelStore(scratch / "models"))
-    places = {}
+    path_map = {}
     if weights is not None and settings.weights != "imagenet":
         own = scratch / "data" / VGG16_FILE
         own.write_bytes(weights.tobytes())
-        places[str(own)] = settings.weights
+        path_map[str(own)] = settings.weights
         settings = replace(settings, weights=str(own))
-    return settings, places
+    return settings, path_map
 
 
 def _shared_weights(ray: Any, cells: list[Cell]) -> Any:

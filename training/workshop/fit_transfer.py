@@ -12,7 +12,7 @@ from training.datasets import augment
 from training.datasets.dataset import DataSet, Split
 from training.networks.transfer import FINE_RATE, build
 from training.settings import TrainSettings
-from training.workshop.fitting import fit_with_care
+from training.workshop.fitting import fit_with_early_stopping
 
 if TYPE_CHECKING:
     import keras
@@ -26,7 +26,7 @@ FINE_PATIENCE = 4
 
 FINE_BATCH = 32
 FEW = 6000  # pictures: smaller sets get more changed copies
-MOST_COPIES = 8
+MAX_COPIES = 8
 FEATURES = "features"  # folder among the runs, of what the frozen part gave
 CHUNK = 256  # pictures through the frozen part at once
 
@@ -38,8 +38,8 @@ def fit_backbone(
     import keras
 
     parts = build(len(data.labels), data.input_shape, settings.backbone, settings.weights, settings.side, settings.seed)
-    print(f"{settings.backbone}: {parts.whole.count_params():,} parameters", flush=True)
-    learned, labels, judged = frozen_answers(parts.frozen, data, split, level, settings)
+    print(f"{settings.backbone}: {parts.model.count_params():,} parameters", flush=True)
+    learned, labels, judged = frozen_features(parts.frozen, data, split, level, settings)
     check_labels = data.train_labels[split.held_out]
 
     parts.head.compile(
@@ -48,7 +48,7 @@ def fit_backbone(
     pooled = {"x": _in_chunks(parts.upper, learned), "y": labels, "batch_size": settings.batch_size}
     check = _in_chunks(parts.upper, judged), check_labels
     print("The head learns; everything below is frozen.", flush=True)
-    history = fit_with_care(parts.head, pooled, check, settings.epochs or HEAD_EPOCHS, HEAD_PATIENCE, [])
+    history = fit_with_early_stopping(parts.head, pooled, check, settings.epochs or HEAD_EPOCHS, HEAD_PATIENCE, [])
 
     fine_epochs = FINE_EPOCHS if settings.fine_tune is None else settings.fine_tune
     if parts.upper.trainable_weights and fine_epochs:
@@ -58,23 +58,23 @@ def fit_backbone(
         both.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
         print(f"The last block learns too, at {FINE_RATE:g} and ever less.", flush=True)
         fed = {"x": learned, "y": labels, "batch_size": FINE_BATCH}
-        more = fit_with_care(both, fed, (judged, check_labels), fine_epochs, FINE_PATIENCE, [])
+        more = fit_with_early_stopping(both, fed, (judged, check_labels), fine_epochs, FINE_PATIENCE, [])
         history = {name: values + more[name] for name, values in history.items()}
-    return parts.whole, history
+    return parts.model, history
 
 
-def frozen_answers(
+def frozen_features(
     frozen: "keras.Model", data: DataSet, split: Split, level: str, settings: TrainSettings
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What the frozen part gives of the pictures to learn from, their labels, and what it gives of those held out."""
-    fitted, labels = with_copies(data, split, level, settings.seed, settings.copies)
+    fitted, labels = with_augmented_copies(data, split, level, settings.seed, settings.copies)
     key = f"{settings.backbone} {_weights_key(settings.weights)} {settings.side}"
     folder = settings.runs / FEATURES
     learned = features(frozen, fitted, key, folder)
     return learned, labels, features(frozen, data.train_images[split.held_out], key, folder)
 
 
-def with_copies(
+def with_augmented_copies(
     data: DataSet, split: Split, level: str, seed: int, count: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """The pictures to learn from and their labels, behind them changed copies: the frozen part sees each only once."""
@@ -82,7 +82,7 @@ def with_copies(
     if level == "none":
         count = 0
     elif count is None:
-        count = max(1, min(MOST_COPIES, FEW // len(images)))
+        count = max(1, min(MAX_COPIES, FEW // len(images)))
     changed = [
         np.stack(list(augment.copies(images, level, data.name, data.subject, seed + number + 1)))
         for number in range(count)

@@ -9,8 +9,8 @@ import numpy as np
 
 from training.datasets import augment
 from training.datasets.dataset import DataSet, Split
-from training.networks.plain import WORKSHOP
-from training.networks.tuning import widened
+from training.networks.hyperparameters import widened
+from training.networks.image_networks import WORKSHOP
 from training.settings import TrainSettings
 from training.workshop.run import TrainingError, duration
 
@@ -56,7 +56,7 @@ def fit(
     check = images[split.held_out].astype(np.float32), targets[split.held_out]
     callbacks = [keras.callbacks.ReduceLROnPlateau("val_loss", 0.5, PLATEAU)] if compiled else []
     patience = PATIENCE if compiled else epochs  # a cosine rate does best at its end
-    return model, fit_with_care(model, fed, check, epochs, patience, callbacks)
+    return model, fit_with_early_stopping(model, fed, check, epochs, patience, callbacks)
 
 
 def compile_with_cosine(model: "keras.Model", steps: int, peak_rate: float) -> None:
@@ -77,7 +77,7 @@ def targets_of(model: "keras.Model", labels: np.ndarray, classes: int) -> np.nda
     return labels if sparse else np.eye(classes, dtype=np.float32)[labels]
 
 
-def fit_with_care(
+def fit_with_early_stopping(
     model: "keras.Model",
     fed: dict[str, Any],
     check: tuple[np.ndarray, np.ndarray],

@@ -12,22 +12,22 @@ from training.datasets.dataset import DataSet, Split
 
 NEIGHBOURS = (1, 3, 4, 5, 7, 9)
 MEASURES = ("euclidean", "cosine")
-JUDGES = 3000  # held-out pictures that choose between them
+VALIDATION_PICTURES = 3000  # held-out pictures that choose between them
 
 
 def choose(data: DataSet, split: Split) -> tuple[int, str]:
     """The number of neighbours and the measure that do best on the held-out pictures."""
-    judges = split.held_out[:: max(1, -(-len(split.held_out) // JUDGES))]
+    held_out = split.held_out[:: max(1, -(-len(split.held_out) // VALIDATION_PICTURES))]
     most = min(max(NEIGHBOURS), len(split.fitted))
     best = (-1.0, 1, MEASURES[0])
     for measure in MEASURES:
         classifier = fitted(data, split.fitted, most, measure)
-        near = classifier.kneighbors(flat(data.train_images[judges]), return_distance=False)
+        near = classifier.kneighbors(flat(data.train_images[held_out]), return_distance=False)
         labels = data.train_labels[split.fitted][near]
         for k in (k for k in NEIGHBOURS if k <= most):
             votes = np.stack([(labels[:, :k] == index).sum(axis=1) for index in range(len(data.labels))], axis=1)
-            right = float((votes.argmax(axis=1) == data.train_labels[judges]).mean())
-            print(f"  k {k}, {measure}: {right:.4f} of {len(judges)} held-out pictures", flush=True)
+            right = float((votes.argmax(axis=1) == data.train_labels[held_out]).mean())
+            print(f"  k {k}, {measure}: {right:.4f} of {len(held_out)} held-out pictures", flush=True)
             best = max(best, (right, k, measure), key=lambda choice: choice[0])
     return best[1:]
 
@@ -40,12 +40,12 @@ def fitted(data: DataSet, chosen: np.ndarray, k: int, measure: str) -> Any:
     return classifier.fit(flat(data.train_images[chosen]), data.train_labels[chosen])
 
 
-def answers(classifier: Any, images: np.ndarray) -> np.ndarray:
+def predict_probabilities(classifier: Any, images: np.ndarray) -> np.ndarray:
     """The neighbours' votes for each of (N, side, side, channels) pictures, (N, classes) summing to 1."""
     return classifier.predict_proba(flat(images))
 
 
-def by_heart(data: DataSet, k: int, measure: str) -> Neighbours:
+def all_neighbours(data: DataSet, k: int, measure: str) -> Neighbours:
     """All training pictures, as they are published."""
     samples = data.train_images.reshape(len(data.train_images), -1)
     return Neighbours(samples, data.train_labels, k, measure, len(data.labels) + 1)

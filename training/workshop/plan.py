@@ -19,7 +19,7 @@ GOALS = {  # %, on the test set
     ("fashion-mnist", "cnn"): 91, ("mnist", "cnn-bn"): 99.7, ("fashion-mnist", "cnn-bn"): 93.5,
     ("sign-mnist", "cnn-bn"): 99.9, ("rps", "cnn-bn"): 100, ("sign-mnist", "vgg16"): 99.5, ("rps", "vgg16"): 100,
 }  # fmt: skip
-TOLD: dict[tuple[str, str], dict[str, Any]] = {  # further settings of a run
+EXTRA_SETTINGS: dict[tuple[str, str], dict[str, Any]] = {  # further settings of a run
     # a thumb's place is lost at 48 pixels, and hands of other people are met by changing those that are there
     ("sign-mnist", "vgg16"): {"side": 64, "copies": 3, "fine_tune": 4},
 }
@@ -62,10 +62,10 @@ def is_done(run: Path) -> bool:
 
 
 def _settings(data: str, network: str, backend: str, seed: int, table: TableSettings) -> TrainSettings:
-    told = dict(TOLD.get((data, network), {}))
+    extra = dict(EXTRA_SETTINGS.get((data, network), {}))
     weights = next((folder / VGG16_FILE for folder in paths.data_folders() if (folder / VGG16_FILE).is_file()), None)
     if network == "vgg16" and weights:
-        told["weights"] = str(weights)
+        extra["weights"] = str(weights)
     return TrainSettings(
         data,
         network,
@@ -75,5 +75,5 @@ def _settings(data: str, network: str, backend: str, seed: int, table: TableSett
         seed=seed,
         models=table.models,
         runs=table.runs,
-        **told,
+        **extra,
     )

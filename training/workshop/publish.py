@@ -17,11 +17,11 @@ from recognizer.registry.card import ModelCard, write_card
 from recognizer.registry.store import ModelStore
 from recognizer.samples.store import Samples
 from recognizer.subjects.catalogue import subject_of
-from training.datasets import dataset, named
+from training.datasets import catalogue, dataset
 from training.datasets.dataset import DataSet, Split, split_of
 from training.networks.litert import two_outputs
 from training.networks.tensorflow import import_tensorflow
-from training.publishing.calibration import KEEP_CONFIDENCE, calibrated, calibrated_on, statistics_rows
+from training.publishing.calibration import CONFIDENCE_COVERAGE, calibrate, calibrate_on, statistics_rows
 from training.publishing.card import write_network
 from training.workshop import knn
 from training.workshop.run import NETWORK_FILE, read_metrics, write_metrics
@@ -35,11 +35,11 @@ def publish(run: Path, models: ModelStore, samples: Samples) -> Path:
     source = metrics["data_source"]
     colour_side = source["side"] if metrics["input_shape"][2] == 3 else None
     data = dataset.limited(
-        named.load(source["option"], samples, colour_side, source["region"]), metrics["limit"], metrics["seed"]
+        catalogue.load(source["option"], samples, colour_side, source["region"]), metrics["limit"], metrics["seed"]
     )
     split = split_of(data, metrics["seed"])
     task = f"{data.name}-{metrics['network']}"
-    keep = metrics.get("keep", KEEP_CONFIDENCE)
+    keep = metrics.get("keep", CONFIDENCE_COVERAGE)
     ready = (
         _neighbours(metrics["k"], metrics["measure"], data, split, keep)
         if metrics["network"] == "knn"
@@ -88,9 +88,9 @@ def _network(run: Path, task: str, data: DataSet, split: Split, keep: float) -> 
     import keras
 
     whole = two_outputs(keras.saving.load_model(run / NETWORK_FILE, compile=False), task)
-    rejection = calibrated(whole, data, split, keep)
-    said = ["probabilities of the labels, then of nothing known, which this network never says", "embedding"]
-    return Ready(partial(write_network, whole, rejection.statistics), said, None, rejection)
+    rejection = calibrate(whole, data, split, keep)
+    outputs_text = ["probabilities of the labels, then of nothing known, which this network never says", "embedding"]
+    return Ready(partial(write_network, whole, rejection.statistics), outputs_text, None, rejection)
 
 
 def _neighbours(k: int, measure: str, data: DataSet, split: Split, keep: float) -> Ready:
@@ -100,15 +100,15 @@ def _neighbours(k: int, measure: str, data: DataSet, split: Split, keep: float) 
     )
     # those held out are among the pictures that it is published with: without them it says how sure it is of new ones
     held_out = data.train_images[split.held_out]
-    probabilities = knn.answers(knn.fitted(data, split.fitted, k, measure), held_out)
-    rejection = calibrated_on(statistics, probabilities, knn.flat(held_out), keep)
+    probabilities = knn.predict_probabilities(knn.fitted(data, split.fitted, k, measure), held_out)
+    rejection = calibrate_on(statistics, probabilities, knn.flat(held_out), keep)
 
     def write(draft: Path) -> None:
-        knn.by_heart(data, k, measure).save(draft / NEIGHBOURS)
+        knn.all_neighbours(data, k, measure).save(draft / NEIGHBOURS)
         statistics.save(draft / FEATURES)
 
-    said = ["shares of the neighbours' votes for the labels, then for nothing known, which has none"]
-    return Ready(write, said, INPUT, rejection)
+    outputs_text = ["shares of the neighbours' votes for the labels, then for nothing known, which has none"]
+    return Ready(write, outputs_text, INPUT, rejection)
 
 
 def _preprocess(subject: str, colour_side: int | None) -> str:

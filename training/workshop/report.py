@@ -13,9 +13,9 @@ import numpy as np
 
 from recognizer.errors import DataError
 from recognizer.samples.store import Samples
-from training.datasets import dataset, named
+from training.datasets import catalogue, dataset
 from training.datasets.augment import copies
-from training.networks.plain import PREPARE
+from training.networks.image_networks import PREPARE
 from training.networks.tensorflow import import_tensorflow
 from training.settings import NETWORKS
 from training.workshop import knn
@@ -53,7 +53,7 @@ TITLES = {
 
 
 @dataclass(frozen=True, eq=False)
-class Tested:
+class TestPredictions:
     """The test pictures and what a run's network said."""
 
     images: np.ndarray  # (M, side, side, channels) uint8
@@ -61,14 +61,14 @@ class Tested:
     probabilities: np.ndarray  # (M, classes) float32
 
     @property
-    def said(self) -> np.ndarray:
+    def predicted(self) -> np.ndarray:
         return self.probabilities.argmax(axis=1)
 
 
 def write_report(run: Path, samples: Samples) -> None:
     """Draw the run's pictures and its index.html. Raises DataError for a folder that is no finished run."""
     metrics = read_metrics(run)
-    tested = read_tested(run)
+    tested = read_test_predictions(run)
     draw_confusion(tested, metrics, run / "confusion.png")
     draw_mistakes(tested, metrics, run / "mistakes.png")
     draw_correct(tested, metrics, run / "correct.png")
@@ -83,10 +83,10 @@ def write_report(run: Path, samples: Samples) -> None:
     write_page(run, metrics)
 
 
-def read_tested(run: Path) -> Tested:
+def read_test_predictions(run: Path) -> TestPredictions:
     try:
         with np.load(run / PREDICTIONS) as arrays:
-            return Tested(arrays["images"], arrays["labels"], arrays["probabilities"])
+            return TestPredictions(arrays["images"], arrays["labels"], arrays["probabilities"])
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{run / PREDICTIONS} is missing or damaged ({error}). Train again.") from error
 
@@ -104,9 +104,9 @@ def _load(run: Path) -> "keras.Model":
     return keras.saving.load_model(run / NETWORK_FILE, compile=False)
 
 
-def clear_sample(tested: Tested) -> int:
+def clear_sample(tested: TestPredictions) -> int:
     """The place of a picture that the network is sure of and right about, the same for all that are."""
-    sure = tested.probabilities.max(axis=1) * (tested.said == tested.labels)
+    sure = tested.probabilities.max(axis=1) * (tested.predicted == tested.labels)
     return int(np.flatnonzero(sure >= 0.9 * sure.max())[0])
 
 
@@ -131,10 +131,10 @@ def draw_curves(history: dict[str, list[float]], metrics: dict[str, Any], path: 
     save(figure, path)
 
 
-def draw_confusion(tested: Tested, metrics: dict[str, Any], path: Path) -> None:
+def draw_confusion(tested: TestPredictions, metrics: dict[str, Any], path: Path) -> None:
     labels = metrics["labels"]
     counts = np.zeros((len(labels), len(labels)), int)
-    np.add.at(counts, (tested.labels, tested.said), 1)
+    np.add.at(counts, (tested.labels, tested.predicted), 1)
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     side = max(4.6, 0.42 * len(labels) + 1.6)
     figure = new_figure(2 * side, side + 0.3)
@@ -159,21 +159,23 @@ def draw_confusion(tested: Tested, metrics: dict[str, Any], path: Path) -> None:
     save(figure, path)
 
 
-def draw_mistakes(tested: Tested, metrics: dict[str, Any], path: Path) -> None:
+def draw_mistakes(tested: TestPredictions, metrics: dict[str, Any], path: Path) -> None:
     """Those first of whose wrong answer the network was surest."""
-    wrong = np.flatnonzero(tested.said != tested.labels)
+    wrong = np.flatnonzero(tested.predicted != tested.labels)
     worst = wrong[np.argsort(-tested.probabilities[wrong].max(axis=1), kind="stable")][:SHOWN]
     heading = f"{title_of(metrics)}: the {len(worst)} worst of {len(wrong):,} mistakes"
     _draw_samples(tested, metrics, worst, heading if len(worst) else f"{title_of(metrics)}: no mistake", path)
 
 
-def draw_correct(tested: Tested, metrics: dict[str, Any], path: Path) -> None:
-    right = np.flatnonzero(tested.said == tested.labels)
+def draw_correct(tested: TestPredictions, metrics: dict[str, Any], path: Path) -> None:
+    right = np.flatnonzero(tested.predicted == tested.labels)
     chosen = right[:: max(1, len(right) // SHOWN)][:SHOWN]
     _draw_samples(tested, metrics, chosen, f"{title_of(metrics)}: {len(chosen)} that it knew", path)
 
 
-def _draw_samples(tested: Tested, metrics: dict[str, Any], chosen: np.ndarray, heading: str, path: Path) -> None:
+def _draw_samples(
+    tested: TestPredictions, metrics: dict[str, Any], chosen: np.ndarray, heading: str, path: Path
+) -> None:
     rows = max(1, -(-len(chosen) // COLUMNS))
     figure = new_figure(COLUMNS * 1.25, rows * 1.55 + 0.5)
     figure.suptitle(heading)
@@ -183,10 +185,10 @@ def _draw_samples(tested: Tested, metrics: dict[str, Any], chosen: np.ndarray, h
         if place >= len(chosen):
             continue
         index = chosen[place]
-        said, true = tested.said[index], tested.labels[index]
-        share = f"{100 * tested.probabilities[index, said]:.0f} %"
-        seen = f"said {metrics['labels'][said]}, {share}"
-        show_image(spot, tested.images[index], seen if said == true else f"is {metrics['labels'][true]}\n{seen}")
+        predicted, true = tested.predicted[index], tested.labels[index]
+        share = f"{100 * tested.probabilities[index, predicted]:.0f} %"
+        seen = f"said {metrics['labels'][predicted]}, {share}"
+        show_image(spot, tested.images[index], seen if predicted == true else f"is {metrics['labels'][true]}\n{seen}")
     save(figure, path)
 
 
@@ -351,7 +353,7 @@ def draw_robustness(
     for column, (name, picture) in enumerate(changed.items(), start=1):
         show_image(spots[0][column], picture, name)
     for row, (other, its_metrics) in enumerate(runs, start=1):
-        answers = answerer(other, its_metrics, samples)(pictures)
+        answers = predictor(other, its_metrics, samples)(pictures)
         bold = "bold" if other.resolve() == run.resolve() else "normal"
         spots[row][0].text(1, 0.5, its_metrics["network"], ha="right", va="center", fontsize=9, weight=bold)
         for column, index in enumerate(answers.argmax(axis=1), start=1):
@@ -381,16 +383,16 @@ def comparable_runs(run: Path, metrics: dict[str, Any]) -> list[tuple[Path, dict
     return sorted(found, key=lambda one: order.index(one[1]["network"]))
 
 
-def answerer(run: Path, metrics: dict[str, Any], samples: Samples) -> Callable[[np.ndarray], np.ndarray]:
+def predictor(run: Path, metrics: dict[str, Any], samples: Samples) -> Callable[[np.ndarray], np.ndarray]:
     """What gives a run's probabilities (N, classes) for pictures (N, side, side, channels) uint8."""
     if metrics["network"] != "knn":
         model = _load(run)
         return lambda images: probabilities_of(model, images)
     source = metrics["data_source"]
-    loaded = named.load(source["option"], samples, None, source["region"])
+    loaded = catalogue.load(source["option"], samples, None, source["region"])
     data = dataset.limited(loaded, metrics["limit"], metrics["seed"])
     classifier = knn.fitted(data, np.arange(len(data.train_labels)), metrics["k"], metrics["measure"])
-    return lambda images: knn.answers(classifier, images)
+    return lambda images: knn.predict_probabilities(classifier, images)
 
 
 def write_page(run: Path, metrics: dict[str, Any]) -> None:

@@ -12,16 +12,16 @@ from recognizer.samples.store import Samples
 from recognizer.sources.decoding import read_image
 from recognizer.subjects.paper import PAPER
 from recognizer.system import paths
-from training.datasets import named
+from training.datasets import catalogue
 from training.evaluation.evaluate import labelled_pictures
 from training.publishing.markdown import table, write_text
 from training.settings import NETWORKS, TABLE_DATA, TrainSettings, options_of
 from training.workshop.compare import draw_comparison, in_order, name_of, plain
-from training.workshop.plan import GOALS, TOLD, plan
-from training.workshop.report import answerer
+from training.workshop.plan import EXTRA_SETTINGS, GOALS, plan
+from training.workshop.report import predictor
 from training.workshop.run import NETWORK_FILE, read_metrics
 
-KEPT = (
+STORED_METRICS = (
     "data",
     "network",
     "backend",
@@ -40,28 +40,30 @@ PHOTOGRAPHS = "photographs"  # there beside them: the share of the digit photogr
 
 def write_results(runs: list[Path], missing: dict[str, str], cache: Path, path: Path, samples: Samples) -> None:
     """The table and the figures beside it, and a picture of the table in `cache`. Raises DataError."""
-    kept = with_earlier(measured({run: read_metrics(run) for run in runs}, cache, samples), path.with_suffix(".json"))
-    rows = in_order(list(kept.values()))
+    stored = merged_with_stored(
+        measured({run: read_metrics(run) for run in runs}, cache, samples), path.with_suffix(".json")
+    )
+    rows = in_order(list(stored.values()))
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path.with_suffix(".json"), json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+    write_text(path.with_suffix(".json"), json.dumps(stored, indent=1, ensure_ascii=False) + "\n")
     write_text(path, as_markdown(rows, missing))
     draw_comparison(rows, cache / "workshop.png")
 
 
 def measured(metrics: dict[Path, dict[str, Any]], cache: Path, samples: Samples) -> dict[str, dict[str, Any]]:
     """What RESULTS.json keeps of runs, by the names of their folders."""
-    rows = {run.name: {name: found.get(name) for name in KEPT} for run, found in metrics.items()}
+    rows = {run.name: {name: found.get(name) for name in STORED_METRICS} for run, found in metrics.items()}
     shares, count = accuracy_on_photographs(metrics, cache, samples) or ({}, 0)
     for run, share in shares.items():
         rows[run.name][PHOTOGRAPHS] = [share, count]
     return rows
 
 
-def with_earlier(rows: dict[str, dict[str, Any]], path: Path) -> dict[str, dict[str, Any]]:
+def merged_with_stored(rows: dict[str, dict[str, Any]], path: Path) -> dict[str, dict[str, Any]]:
     """The rows that an earlier run has written, where there is none anew. Raises DataError for a damaged file."""
     try:
         earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        if not all(set(KEPT) <= set(row) for row in earlier.values()):
+        if not all(set(STORED_METRICS) <= set(row) for row in earlier.values()):
             raise ValueError("a row lacks figures")
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise DataError(f"{path} holds no figures of the table ({error}). Delete it, or fetch it again.") from error
@@ -73,17 +75,17 @@ def as_markdown(rows: list[dict[str, Any]], missing: dict[str, str]) -> str:
     machines = sorted({row["machine"] for row in rows})
     letters = {name: chr(ord("A") + number) for number, name in enumerate(machines)}
     there = {(row["data"], row["network"], row["backend"]) for row in rows}
-    told = "".join(
+    extra_options = "".join(
         f" ({network} on {data} with `"
         f"{' '.join(options_of(TrainSettings(data, network, **more), 'data', 'network', 'models', 'runs'))}`)"
-        for (data, network), more in TOLD.items()
+        for (data, network), more in EXTRA_SETTINGS.items()
         if (data, network, "tensorflow") in there
     )
     lines = [
         "# What each network reaches",
         "",
         "Written by `python -m recognizer workshop table`; each row is one run, and",
-        f"`python -m recognizer workshop train --data … --network …` repeats it{told}.",
+        f"`python -m recognizer workshop train --data … --network …` repeats it{extra_options}.",
         f"Machine: {'; '.join(f'{letters[name]}: {name}' for name in machines)}. The interval is Wilson's, of 95 %. "
         "Milliseconds are",
         "for one picture at a time, through LiteRT (k-NN: NumPy). Training seconds include the augmentation, and of",
@@ -168,8 +170,8 @@ def accuracy_on_photographs(
     shares = {}
     for run, found in metrics.items():
         if found["data"] == "mnist" and (found["network"] == "knn" or (run / NETWORK_FILE).is_file()):
-            said = answerer(run, found, samples)(images).argmax(axis=1)
-            shares[run] = float((np.array(found["labels"])[said] == labels).mean())
+            predicted = predictor(run, found, samples)(images).argmax(axis=1)
+            shares[run] = float((np.array(found["labels"])[predicted] == labels).mean())
     return shares, len(labels)
 
 
@@ -177,7 +179,7 @@ def photographs(folder: Path, cache: Path) -> tuple[np.ndarray, np.ndarray]:
     """Framed writing (N, 28, 28, 1) uint8 and its labels (N,) as text; kept, since to find it takes a while."""
     rows = list(labelled_pictures(folder))
     code = b"".join(
-        (paths.ROOT / name).read_bytes() for name in (*named.FINDER_CODE, "recognizer/preprocess/pictures.py")
+        (paths.ROOT / name).read_bytes() for name in (*catalogue.FINDER_CODE, "recognizer/preprocess/pictures.py")
     )
     digest = hashlib.sha256(code + "".join(str(path) for path, _, _ in rows).encode()).hexdigest()[:12]
     path = cache / f"photographs-{digest}.npz"

@@ -29,55 +29,54 @@ from recognizer.errors import DataError, SettingsError
 from recognizer.samples.store import Samples
 from recognizer.system.files import atomic_file
 from recognizer.system.ray_cluster import connected
-from training.datasets import augment, dataset
-from training.datasets import named as datasets_named
+from training.datasets import augment, catalogue, dataset
 from training.datasets.dataset import DataSet
 from training.datasets.hand_photographs import LABELS
+from training.networks.hyperparameters import Hyperparameters
 from training.networks.litert import two_outputs
-from training.networks.tuning import Tuning
 from training.publishing import calibration
 from training.settings import SignsSettings, SweepSettings, TrainSettings, check_number
-from training.shipped import sign_fitting, sign_material, sign_verdicts
+from training.shipped import sign_data, sign_fitting, sign_validation
 from training.workshop import fitting
 from training.workshop.cluster import needs_of
 from training.workshop.run import TrainingError
 
 SEARCHED = ("rate", "augment", "width", "keep")
 LOGARITHMIC = ("rate", "width")  # ranges in which 1 to 2 is as far as 2 to 4
-PARTS = 4  # at most, that sources are dealt into
+MAX_FOLDS = 4  # at most, that sources are dealt into
 REDUCTION = 2  # of the trials that reach a point, the better half goes on
-STOPPED = -1.0  # the score of a fit that came to nothing: as bad as all labels wrong
+FAILED_SCORE = -1.0  # the score of a fit that came to nothing: as bad as all labels wrong
 
-Chosen = dict[str, float | str]  # by names of SEARCHED; what is not there stays as it is
+TrialParameters = dict[str, float | str]  # by names of SEARCHED; what is not there stays as it is
 
 
-class Road(Protocol):
+class Objective(Protocol):
     """A training as the sweep sees it."""
 
     @property
-    def parts(self) -> list[str]:
+    def folds(self) -> list[str]:
         """Names of what is left out in turn."""
 
-    def score(self, chosen: Chosen, part: int) -> float:
+    def score(self, parameters: TrialParameters, fold: int) -> float:
         """How well the part is read, -1 to 1, by a network that learned from the others."""
 
-    def command(self, chosen: Chosen) -> str:
+    def command(self, parameters: TrialParameters) -> str:
         """What trains the network with these numbers."""
 
 
 @dataclass(frozen=True, eq=False)
-class DataRoad:
+class DataSetObjective:
     """A data set and a network of the workshop."""
 
     data: DataSet
-    members: list[np.ndarray]  # of each part, the places of its training pictures
-    parts: list[str]
+    fold_rows: list[np.ndarray]  # of each part, the places of its training pictures
+    folds: list[str]
     settings: TrainSettings
 
-    def score(self, chosen: Chosen, part: int) -> float:
-        settings = self._with(chosen)
-        left_out = self.members[part]
-        rest = np.setdiff1d(np.arange(len(self.data.train_labels)), left_out)
+    def score(self, parameters: TrialParameters, fold: int) -> float:
+        settings = self._with(parameters)
+        held_out = self.fold_rows[fold]
+        rest = np.setdiff1d(np.arange(len(self.data.train_labels)), held_out)
         data = replace(
             self.data, train_images=self.data.train_images[rest], train_labels=self.data.train_labels[rest],
             train_series=np.zeros(0, np.int64),
@@ -85,54 +84,55 @@ class DataRoad:
         split = dataset.split_of(data, settings.seed)
         model, _ = fitting.fit(data, split, fitting.augmentation(settings, data.name), settings)
         whole = two_outputs(model, "sweep")
-        rejection = calibration.calibrated(whole, data, split, settings.keep or calibration.KEEP_CONFIDENCE)
-        probabilities, features = calibration.answers_of(whole, self.data.train_images[left_out])
+        rejection = calibration.calibrate(whole, data, split, settings.keep or calibration.CONFIDENCE_COVERAGE)
+        probabilities, features = calibration.predict_with_features(whole, self.data.train_images[held_out])
         known = probabilities[:, : len(data.labels)]
         labelled = rejection.labels(probabilities, features) < len(data.labels)
-        right = known.argmax(axis=1) == self.data.train_labels[left_out]
+        right = known.argmax(axis=1) == self.data.train_labels[held_out]
         return _score(right, labelled)
 
-    def command(self, chosen: Chosen) -> str:
-        return self._with(chosen).command
+    def command(self, parameters: TrialParameters) -> str:
+        return self._with(parameters).command
 
-    def _with(self, chosen: Chosen) -> TrainSettings:
-        return replace(self.settings, **chosen)  # type: ignore[arg-type]  # read_space lets no other value by
+    def _with(self, parameters: TrialParameters) -> TrainSettings:
+        return replace(self.settings, **parameters)  # type: ignore[arg-type]  # read_space lets no other value by
 
 
 @dataclass(frozen=True, eq=False)
-class HandsRoad:
+class HandsObjective:
     """Photographs of hand signs, of which one person or collection after the other is left out."""
 
-    material: sign_material.Material
+    data: sign_data.SignData
     kind: str  # of OF_JOINTS
 
     @property
-    def parts(self) -> list[str]:
-        return self.material.people
+    def folds(self) -> list[str]:
+        return self.data.people
 
-    def score(self, chosen: Chosen, part: int) -> float:
+    def score(self, parameters: TrialParameters, fold: int) -> float:
         """The thresholds are those that the training would take from this person's right readings."""
-        numbers = Tuning(**chosen)  # type: ignore[arg-type]  # read_space lets no level by
-        material = replace(self.material, tuning=numbers)
-        person = material.people[part]
-        hands = material.hands
-        own = material.judged & (hands.sources == person)
-        rows = own | material.empty
-        read = sign_fitting.fit(material, self.kind, person).read(hands[rows])
-        answers = sign_material.Answers(
-            np.full((len(hands), len(material.labels) + 1), np.nan, np.float32), np.full(len(hands), np.nan, np.float32)
+        numbers = Hyperparameters(**parameters)  # type: ignore[arg-type]  # read_space lets no level by
+        data = replace(self.data, hyperparameters=numbers)
+        person = data.people[fold]
+        hands = data.hands
+        own = data.evaluated & (hands.sources == person)
+        rows = own | data.empty
+        read = sign_fitting.fit(data, self.kind, person).predict(hands[rows])
+        predictions = sign_data.Predictions(
+            np.full((len(hands), len(data.labels) + 1), np.nan, np.float32),
+            np.full(len(hands), np.nan, np.float32),
         )
-        answers.probabilities[rows], answers.distances[rows] = read.probabilities, read.distances
-        verdict = sign_verdicts.verdict_of(replace(material, judged=own), answers)
-        known = np.nan_to_num(read.probabilities[:, : len(material.labels)], nan=0.0)
-        labelled = labels_within(verdict.thresholds, read.probabilities, read.distances) < len(material.labels)
+        predictions.probabilities[rows], predictions.distances[rows] = read.probabilities, read.distances
+        metrics = sign_validation.metrics_of(replace(data, evaluated=own), predictions)
+        known = np.nan_to_num(read.probabilities[:, : len(data.labels)], nan=0.0)
+        labelled = labels_within(metrics.thresholds, read.probabilities, read.distances) < len(data.labels)
         counted = own[rows] | labelled  # a picture without a sign counts where it gets a label
-        right = known.argmax(axis=1) == material.classes[rows]
+        right = known.argmax(axis=1) == data.classes[rows]
         return _score(right[counted], labelled[counted])
 
-    def command(self, chosen: Chosen) -> str:
-        settings = SignsSettings(self.material.task, self.kind, seed=self.material.seed)
-        return replace(settings, **chosen).command  # type: ignore[arg-type]  # read_space lets no other value by
+    def command(self, parameters: TrialParameters) -> str:
+        settings = SignsSettings(self.data.task, self.kind, seed=self.data.seed)
+        return replace(settings, **parameters).command  # type: ignore[arg-type]  # read_space lets no other value by
 
 
 def _score(right: np.ndarray, labelled: np.ndarray) -> float:
@@ -144,15 +144,19 @@ def sweep(settings: SweepSettings, samples: Samples) -> None:
     space = read_space(settings.space, of_hands=settings.task in LABELS)
     trials = draw(space, settings.trials, settings.seed)
     with connected(settings.cluster) as ray:
-        road = road_of(settings, samples)
-        print(f"{len(trials)} trials; left out in turn: {', '.join(road.parts)}", flush=True)
-        scores = _run(ray, road, trials, settings)
-    print_table(road.parts, trials, scores)
-    whole = [number for number, found in enumerate(scores) if len(found) == len(road.parts) and STOPPED not in found]
+        objective = objective_of(settings, samples)
+        print(f"{len(trials)} trials; left out in turn: {', '.join(objective.folds)}", flush=True)
+        scores = _run(ray, objective, trials, settings)
+    print_table(objective.folds, trials, scores)
+    whole = [
+        number
+        for number, found in enumerate(scores)
+        if len(found) == len(objective.folds) and FAILED_SCORE not in found
+    ]
     if not whole:
         raise TrainingError("No trial came to its end. Search lower rates, or see runs/sweeps for what each said.")
     best = max(whole, key=lambda number: float(np.mean(scores[number])))
-    print(f"Best: trial {best}. To train it:\n{road.command(trials[best])}")
+    print(f"Best: trial {best}. To train it:\n{objective.command(trials[best])}")
 
 
 def read_space(path: Path, *, of_hands: bool) -> dict[str, Any]:
@@ -195,10 +199,10 @@ def _check(name: str, value: Any, *, levels: bool) -> None:
         raise SettingsError(f"augment {value!r} is not one of {', '.join(augment.LEVELS)}")
 
 
-def draw(space: dict[str, Any], count: int, seed: int) -> list[Chosen]:
+def draw(space: dict[str, Any], count: int, seed: int) -> list[TrialParameters]:
     """Trials, no two alike; the first takes everything as the training does by itself."""
     rng = np.random.default_rng(seed)
-    trials: list[Chosen] = [{}]
+    trials: list[TrialParameters] = [{}]
     for _ in range(100 * count):
         if len(trials) == count:
             break
@@ -216,55 +220,55 @@ def _drawn(name: str, values: Any, rng: np.random.Generator) -> float | str:
     return float(f"{value:.3g}")
 
 
-def road_of(settings: SweepSettings, samples: Samples) -> Road:
+def objective_of(settings: SweepSettings, samples: Samples) -> Objective:
     """Read what the task learns from. Raises DataError and AssetError."""
     if settings.task in LABELS:
-        return hands_road(
-            sign_material.gather(settings.task, settings.runs, settings.seed), settings.kind, settings.limit
+        return hands_objective(
+            sign_data.load_sign_data(settings.task, settings.runs, settings.seed), settings.kind, settings.limit
         )
     name = "mnist" if settings.task == "digits" else settings.task
     if name in {task.name for task in samples.tasks()}:
         name = f"captures/{name}"
     network = settings.network or ("cnn-bn" if settings.task == "digits" else "cnn")
     train = TrainSettings(name, network, epochs=settings.epochs, seed=settings.seed)
-    data = dataset.limited(datasets_named.load(name, samples), settings.limit, settings.seed)
-    return data_road(data, train)
+    data = dataset.limited(catalogue.load(name, samples), settings.limit, settings.seed)
+    return data_set_objective(data, train)
 
 
-def hands_road(material: sign_material.Material, kind: str, limit: int | None) -> HandsRoad:
+def hands_objective(data: sign_data.SignData, kind: str, limit: int | None) -> HandsObjective:
     """With `limit`, on so many pictures of each source."""
     if limit:
-        rng = np.random.default_rng(material.seed)
-        sources = material.hands.sources
-        members = [rng.permutation(np.flatnonzero(sources == source))[:limit] for source in np.unique(sources)]
-        kept = np.sort(np.concatenate(members))
-        material = replace(
-            material, hands=material.hands[kept], classes=material.classes[kept], judged=material.judged[kept],
-            empty=material.empty[kept],
+        rng = np.random.default_rng(data.seed)
+        sources = data.hands.sources
+        fold_rows = [rng.permutation(np.flatnonzero(sources == source))[:limit] for source in np.unique(sources)]
+        kept = np.sort(np.concatenate(fold_rows))
+        data = replace(
+            data, hands=data.hands[kept], classes=data.classes[kept], evaluated=data.evaluated[kept],
+            empty=data.empty[kept],
         )  # fmt: skip
-    return HandsRoad(material, kind)
+    return HandsObjective(data, kind)
 
 
-def data_road(data: DataSet, settings: TrainSettings) -> DataRoad:
+def data_set_objective(data: DataSet, settings: TrainSettings) -> DataSetObjective:
     """Its sources dealt into parts; pictures at random where nothing says whose they are. Raises DataError."""
     series = data.train_series
     if not len(series):
         print(f"{data.name} does not say whose its pictures are: parts of them at random are left out in turn.")
         order = np.random.default_rng(settings.seed).permutation(len(data.train_labels))
-        members = [np.sort(part) for part in np.array_split(order, PARTS)]
-        return DataRoad(data, members, [f"part {number + 1}" for number in range(PARTS)], settings)
+        fold_rows = [np.sort(fold) for fold in np.array_split(order, MAX_FOLDS)]
+        return DataSetObjective(data, fold_rows, [f"part {number + 1}" for number in range(MAX_FOLDS)], settings)
     there = np.unique(series)
     if len(there) < 2:
         raise DataError(
             f"{data.source} has one person, series or session to learn from beside the last, which is kept for testing, "
             "and a sweep leaves out one after the other. Record another session."
         )
-    dealt = np.array_split(there, min(PARTS, len(there)))
-    names = ["source " + "+".join(str(one + 1) for one in part) for part in dealt]
-    return DataRoad(data, [np.flatnonzero(np.isin(series, part)) for part in dealt], names, settings)
+    dealt = np.array_split(there, min(MAX_FOLDS, len(there)))
+    names = ["source " + "+".join(str(one + 1) for one in fold) for fold in dealt]
+    return DataSetObjective(data, [np.flatnonzero(np.isin(series, fold)) for fold in dealt], names, settings)
 
 
-def _run(ray: Any, road: Road, trials: list[Chosen], settings: SweepSettings) -> list[list[float]]:
+def _run(ray: Any, objective: Objective, trials: list[TrialParameters], settings: SweepSettings) -> list[list[float]]:
     """What each trial scored on each part that it came to."""
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # Ctrl-C is for us
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # the teller tells
@@ -275,8 +279,10 @@ def _run(ray: Any, road: Road, trials: list[Chosen], settings: SweepSettings) ->
 
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     cpus, gpus = needs_of(machines, settings.cpus)
-    trainable = tune.with_resources(tune.with_parameters(judge, road=road, trials=trials), {"cpu": cpus, "gpu": gpus})
-    folder = settings.runs.resolve() / "sweeps" / sweep_name(road, trials)
+    trainable = tune.with_resources(
+        tune.with_parameters(run_trial, objective=objective, trials=trials), {"cpu": cpus, "gpu": gpus}
+    )
+    folder = settings.runs.resolve() / "sweeps" / sweep_name(objective, trials)
     kept = folder / "scores.json"
     done = _read_scores(kept)
     left = [number for number in range(len(trials)) if number not in done]
@@ -287,11 +293,11 @@ def _run(ray: Any, road: Road, trials: list[Chosen], settings: SweepSettings) ->
             trainable,
             param_space={"trial": tune.grid_search(left)},
             tune_config=tune.TuneConfig(
-                metric="score", mode="max", reuse_actors=True, scheduler=scheduler_of(len(road.parts), [*done.values()])
+                metric="score", mode="max", reuse_actors=True, scheduler=scheduler_of(len(objective.folds), [*done.values()])
             ),
             run_config=tune.RunConfig(
                 name=folder.name, storage_path=str(folder.parent), verbose=0,
-                callbacks=[teller(len(road.parts), len(trials), done, kept)],
+                callbacks=[progress_callback(len(objective.folds), len(trials), done, kept)],
             ),
         )  # fmt: skip
         for error in tuner.fit().errors:
@@ -307,20 +313,20 @@ def _read_scores(path: Path) -> dict[int, list[float]]:
     return {int(number): scores for number, scores in stored.items()}
 
 
-def judge(config: dict[str, int], road: Road, trials: list[Chosen]) -> None:
+def run_trial(config: dict[str, int], objective: Objective, trials: list[TrialParameters]) -> None:
     """In a worker: one trial, part by part."""
     from ray import tune
 
     scores: list[float] = []
-    for part in range(len(road.parts)):
+    for fold in range(len(objective.folds)):
         try:
-            scores.append(road.score(trials[config["trial"]], part))
+            scores.append(objective.score(trials[config["trial"]], fold))
         except TrainingError:  # a rate at which the loss is no number any more
-            scores.append(STOPPED)
+            scores.append(FAILED_SCORE)
         tune.report({"score": float(np.mean(scores)), "scores": json.dumps(scores)})
 
 
-def scheduler_of(parts: int, done: Sequence[list[float]]) -> Any:
+def scheduler_of(folds: int, done: Sequence[list[float]]) -> Any:
     """ASHA that compares with the scores of the trials that were done before an interruption, too."""
     from ray import tune
 
@@ -339,17 +345,17 @@ def scheduler_of(parts: int, done: Sequence[list[float]]) -> Any:
                 self.on_trial_result(controller, trial, then)
             self.on_trial_remove(controller, trial)
 
-    return Scheduler(max_t=parts, grace_period=1, reduction_factor=REDUCTION)
+    return Scheduler(max_t=folds, grace_period=1, reduction_factor=REDUCTION)
 
 
-def teller(parts: int, count: int, done: dict[int, list[float]], kept: Path) -> Any:
+def progress_callback(folds: int, count: int, done: dict[int, list[float]], kept: Path) -> Any:
     """Ray Tune's callback that prints a line for each result, and adds the scores of finished trials to done and kept."""
     from ray import tune
 
-    class Teller(tune.Callback):
+    class ProgressCallback(tune.Callback):
         def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict, **info: Any) -> None:
             scores = json.loads(result["scores"])
-            print(f"  trial {trial.config['trial']}: {np.mean(scores):.4f} after {len(scores)} of {parts}", flush=True)
+            print(f"  trial {trial.config['trial']}: {np.mean(scores):.4f} after {len(scores)} of {folds}", flush=True)
 
         def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
             done[trial.config["trial"]] = json.loads(trial.last_result["scores"])
@@ -357,27 +363,29 @@ def teller(parts: int, count: int, done: dict[int, list[float]], kept: Path) -> 
                 file.write(json.dumps(done).encode())
             print(f"  trial {trial.config['trial']} is done, {len(done)} of {count}", flush=True)
 
-    return Teller()
+    return ProgressCallback()
 
 
-def sweep_name(road: Road, trials: list[Chosen]) -> str:
+def sweep_name(objective: Objective, trials: list[TrialParameters]) -> str:
     """The folder of a sweep: the same for the same command on the same data."""
-    if isinstance(road, HandsRoad):
-        data = hashlib.sha256(road.material.hands.landmarks.tobytes() + road.material.classes.tobytes()).hexdigest()
+    if isinstance(objective, HandsObjective):
+        data_digest = hashlib.sha256(
+            objective.data.hands.landmarks.tobytes() + objective.data.classes.tobytes()
+        ).hexdigest()
     else:
-        assert isinstance(road, DataRoad)
-        data = road.data.sha256 + str(len(road.data.train_labels))
-    made_of = [road.command({}), trials, road.parts, data]
+        assert isinstance(objective, DataSetObjective)
+        data_digest = objective.data.sha256 + str(len(objective.data.train_labels))
+    made_of = [objective.command({}), trials, objective.folds, data_digest]
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:12]
 
 
-def print_table(parts: list[str], trials: list[Chosen], scores: list[list[float]]) -> None:
+def print_table(folds: list[str], trials: list[TrialParameters], scores: list[list[float]]) -> None:
     """A line a trial, those that came furthest first, and of them the best."""
     names = [name for name in SEARCHED if any(name in trial for trial in trials)]
-    print(f"{'trial':6}" + "".join(f"{name:>10}" for name in names) + "".join(f"{part[:12]:>14}" for part in parts)
+    print(f"{'trial':6}" + "".join(f"{name:>10}" for name in names) + "".join(f"{fold[:12]:>14}" for fold in folds)
           + f"{'average':>10}")  # fmt: skip
     for number in sorted(range(len(trials)), key=lambda one: (-len(scores[one]), -float(np.mean(scores[one])))):
         found = scores[number]
         line = "".join(f"{trials[number].get(name, 'as ever'):>10}" for name in names)
-        line += "".join(f"{score:14.4f}" for score in found) + f"{'':14}" * (len(parts) - len(found))
-        print(f"{number:<6}{line}{np.mean(found):10.4f}" + (", stopped" if len(found) < len(parts) else ""))
+        line += "".join(f"{score:14.4f}" for score in found) + f"{'':14}" * (len(folds) - len(found))
+        print(f"{number:<6}{line}{np.mean(found):10.4f}" + (", stopped" if len(found) < len(folds) else ""))

@@ -15,17 +15,17 @@ import numpy as np
 from recognizer.errors import SettingsError
 from recognizer.samples.store import Samples
 from recognizer.system import machine
-from training.datasets import dataset, named
+from training.datasets import catalogue, dataset
 from training.datasets.dataset import DataSet, Split, split_of
-from training.networks.tensorflow import import_tensorflow, settle_tensorflow
+from training.networks.tensorflow import configure_tensorflow, import_tensorflow
 from training.publishing import calibration
-from training.publishing.calibration import KEEP_CONFIDENCE
+from training.publishing.calibration import CONFIDENCE_COVERAGE
 from training.publishing.card import git_commit
 from training.settings import TrainSettings
 from training.workshop import report
 from training.workshop.fit_transfer import fit_backbone
 from training.workshop.fitting import augmentation, fit
-from training.workshop.knn import answers, choose, fitted
+from training.workshop.knn import choose, fitted, predict_probabilities
 from training.workshop.publish import publish
 from training.workshop.run import (
     HISTORY,
@@ -48,13 +48,13 @@ def choose_backend(backend: str) -> None:
     if "keras" in sys.modules and sys.modules["keras"].config.backend() != backend:
         raise SettingsError(f"Keras already computes with {sys.modules['keras'].config.backend()} in this process.")
     os.environ["KERAS_BACKEND"] = backend
-    settle_tensorflow()
+    configure_tensorflow()
 
 
 def train(settings: TrainSettings, samples: Samples) -> Path:
     """Do the whole run and return its folder."""
     colour_side = settings.side if settings.network == "vgg16" else None
-    loaded = named.load(settings.data, samples, colour_side, settings.subject)
+    loaded = catalogue.load(settings.data, samples, colour_side, settings.subject)
     data = dataset.limited(loaded, settings.limit, settings.seed)
     split = split_of(data, settings.seed)
     print(f"{data.name}: {len(split.fitted):,} pictures to learn from, {len(split.held_out):,} held out, "
@@ -92,7 +92,7 @@ def run_network(data: DataSet, split: Split, settings: TrainSettings, run: Path,
         run, data, settings, probabilities,
         {
             "augment": level,
-            "keep": settings.keep or KEEP_CONFIDENCE,
+            "keep": settings.keep or CONFIDENCE_COVERAGE,
             "epochs": len(history["loss"]),
             "fitted": len(split.fitted),
             "held_out": len(split.held_out),
@@ -114,13 +114,13 @@ def write_results(
         labels=data.test_labels,
         probabilities=probabilities.astype(np.float32),
     )
-    said = probabilities.argmax(axis=1)
-    right = int((said == data.test_labels).sum())
-    low, high = wilson_interval(right, len(said))
+    predicted = probabilities.argmax(axis=1)
+    right = int((predicted == data.test_labels).sum())
+    low, high = wilson_interval(right, len(predicted))
     per_class = {}
     for index, label in enumerate(data.labels):
         members = data.test_labels == index
-        per_class[label] = {"right": int((said[members] == index).sum()), "of": int(members.sum())}
+        per_class[label] = {"right": int((predicted[members] == index).sum()), "of": int(members.sum())}
     metrics: dict[str, Any] = {
         "data": data.name,
         "network": settings.network_name,
@@ -130,10 +130,10 @@ def write_results(
         "labels": data.labels,
         "region": data.subject,
         "input_shape": list(data.input_shape),
-        "accuracy": right / len(said),
+        "accuracy": right / len(predicted),
         "accuracy_95": [low, high],
         "right": right,
-        "tested": len(said),
+        "tested": len(predicted),
         "per_class": per_class,
         **more,
         "batch_size": settings.batch_size,
@@ -168,14 +168,14 @@ def run_knn(data: DataSet, split: Split, settings: TrainSettings, run: Path, sam
     print(f"k-NN: k {k}, {measure}", flush=True)
     everything = np.arange(len(data.train_labels))
     classifier = fitted(data, everything, k, measure)
-    probabilities = answers(classifier, data.test_images)
+    probabilities = predict_probabilities(classifier, data.test_images)
     seconds = time.perf_counter() - began_s
     write_results(
         run, data, settings, probabilities,
         {
             "k": k,
             "measure": measure,
-            "keep": settings.keep or calibration.KEEP_CONFIDENCE,
+            "keep": settings.keep or calibration.CONFIDENCE_COVERAGE,
             "fitted": len(everything),
             "parameters": 0,
             "seconds": round(seconds, 1),

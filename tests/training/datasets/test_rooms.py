@@ -9,12 +9,12 @@ from training.datasets.sheets import LINES, Digits
 from training.evaluation.evaluate import failure
 from training.finders import characters, inks
 
-BARE = rooms.Material(Digits(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int64)))
+BARE = rooms.SceneSources(Digits(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int64)))
 SIZE_WH = (640, 360)
 
 
-def scene(seed: int, **asked: str) -> rooms.Scene:
-    return rooms.draw(BARE, np.random.default_rng(seed), SIZE_WH, **asked)
+def scene(seed: int, **fixed: str) -> rooms.Scene:
+    return rooms.draw(BARE, np.random.default_rng(seed), SIZE_WH, **fixed)
 
 
 @pytest.mark.parametrize("layout", list(rooms.LAYOUTS))
@@ -42,7 +42,7 @@ def test_ink_differs_from_the_paper_beside_it_as_the_truth_says() -> None:
     for seed in range(8):
         drawn = scene(seed, layout="single", light="bright", sheet="near")
         for one in drawn.written:
-            if one.in_doubt:
+            if one.ambiguous:
                 continue
             gray = cv2.cvtColor(drawn.picture_bgr, cv2.COLOR_BGR2GRAY).astype(int)
             ink = cv2.warpPerspective(one.ink, one.to_picture, SIZE_WH, flags=cv2.INTER_AREA)
@@ -101,9 +101,9 @@ def test_a_patch_shows_the_ink_where_the_picture_has_it() -> None:
     rng = np.random.default_rng(0)
     drawn = next(
         one for one in (scene(seed, layout="single", light="bright", sheet="near") for seed in range(20))
-        if one.written and not one.written[0].in_doubt
+        if one.written and not one.written[0].ambiguous
     )  # fmt: skip
-    patch, ink = inks.cut(drawn, drawn.written[0], rng)
+    patch, ink = inks.training_crop(drawn, drawn.written[0], rng)
     assert patch.shape == (finders_ink.PATCH, finders_ink.PATCH, 3)
     gray = np.abs(patch.astype(int) - np.median(patch, axis=(0, 1))).max(axis=2)
     assert gray[ink[..., 0] > 200].mean() > 2 * gray[ink[..., 0] < 20].mean()

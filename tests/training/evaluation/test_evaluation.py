@@ -241,7 +241,7 @@ def test_the_published_model_knows_nothing_on_blank_paper(published):
 
 def test_numbers_in_rooms_are_counted_by_light_and_sheet_and_failures_shown(published, tmp_path, capsys, monkeypatch):
     nothing = Digits(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int64))
-    monkeypatch.setattr(rooms, "material", lambda *, held_out: rooms.Material(nothing))
+    monkeypatch.setattr(rooms, "scene_sources", lambda *, held_out: rooms.SceneSources(nothing))
     monkeypatch.setattr(evaluate, "CELLS", [("bright", "near"), ("dim", "far")])
     monkeypatch.setattr(evaluate, "ROOM_WH", (640, 360))
     monkeypatch.setattr(evaluate, "LEAST_HEIGHT", 20)
@@ -255,7 +255,7 @@ def test_numbers_in_rooms_are_counted_by_light_and_sheet_and_failures_shown(publ
 
 def test_numbers_on_pages_are_counted_by_the_lines_around_them(published, tmp_path, capsys, monkeypatch):
     nothing = Digits(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int64))
-    monkeypatch.setattr(rooms, "material", lambda *, held_out: rooms.Material(nothing))
+    monkeypatch.setattr(rooms, "scene_sources", lambda *, held_out: rooms.SceneSources(nothing))
     monkeypatch.setattr(evaluate, "ROOM_WH", (640, 360))
     monkeypatch.setattr(evaluate, "PAGES", {kind: evaluate.PAGES[kind] for kind in ("underlined", "a 1 alone")})
     evaluate.evaluate_pages(published, 2, 0, tmp_path / "failures.png")

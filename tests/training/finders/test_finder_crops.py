@@ -30,7 +30,7 @@ def test_a_region_on_a_letter_or_beside_all_writing_shows_nothing() -> None:
     ("box", "one"),
     [
         (Box(100, 100, 160, 140), wrote("4")),  # a part of it
-        (BOX, wrote("4", in_doubt=True)),
+        (BOX, wrote("4", ambiguous=True)),
         (BOX, wrote("O")),
         (BOX, wrote("slash")),
         (BOX, wrote("4", struck=True)),

@@ -29,8 +29,8 @@ def few(tmp_path, monkeypatch):
     monkeypatch.setattr(fitting, "PARTS", 1)
     monkeypatch.setattr(fitting, "NOTHING", 1)
     monkeypatch.setattr(verifier, "EACH", 1)
-    for name in fitting.FITS:
-        monkeypatch.setitem(fitting.FITS, name, replace(fitting.FITS[name], batch=2))
+    for name in fitting.NETWORK_FITS:
+        monkeypatch.setitem(fitting.NETWORK_FITS, name, replace(fitting.NETWORK_FITS[name], batch=2))
     fitting.draw(tmp_path, 4, 1)
     fitting.draw(tmp_path, 4, 1, fitting.propose_shard)
     return tmp_path
@@ -50,7 +50,7 @@ def test_networks_learn_from_drawn_rooms_and_are_published_with_a_card(few, eage
     fitting.draw(few, 4, 1)  # what is drawn stays
     fitting.draw(few, 4, 1, fitting.propose_shard)
     assert [path.stat().st_mtime_ns for path in drawn] == written
-    for name in fitting.FITS:
+    for name in fitting.NETWORK_FITS:
         fitting.fit(name, few, 1, None)
     networks = few / "networks"
     CharacterNetwork(networks / "characters.tflite").find(np.zeros((90, 160, 3), np.uint8), 0.5)
@@ -69,8 +69,8 @@ def test_networks_learn_from_drawn_rooms_and_are_published_with_a_card(few, eage
     assert np.isfinite(card["verifier"]["held_out_loss"])
 
 
-def wanted(box: Corners, *written: rooms.Written) -> list[float]:
-    return [float(value) for value in verifier.wanted(box, written)]
+def target_of(box: Corners, *written: rooms.Written) -> list[float]:
+    return [float(value) for value in verifier.target_of(box, written)]
 
 
 @pytest.mark.parametrize(
@@ -78,30 +78,30 @@ def wanted(box: Corners, *written: rooms.Written) -> list[float]:
     [("4", 4), ("K", finders_verifier.OTHER), ("slash", finders_verifier.OTHER), ("O", verifier.UNCLEAR)],
 )
 def test_what_covers_a_character_shows_it_and_which(character: str, which: int) -> None:
-    assert wanted((102, 99, 159, 204), wrote(character))[:2] == [1, which]
+    assert target_of((102, 99, 159, 204), wrote(character))[:2] == [1, which]
 
 
 def test_a_thin_stroke_that_is_found_aside_is_covered() -> None:
-    assert wanted((103, 100, 108, 200), wrote("1", box=Box(100, 100, 106, 200)))[:2] == [1, 1]
+    assert target_of((103, 100, 108, 200), wrote("1", box=Box(100, 100, 106, 200)))[:2] == [1, 1]
 
 
 def test_how_far_aside_a_box_is_found_is_told_in_its_longer_sides() -> None:
-    said = wanted((110, 90, 170, 190), wrote("4"))
+    said = target_of((110, 90, 170, 190), wrote("4"))
     assert said[0] == 1
     assert said[2:] == pytest.approx([-0.1, 0.1, -0.1, 0.1])
 
 
 def test_a_part_of_a_character_and_what_is_none_show_none() -> None:
-    nothing = [0, verifier.UNCLEAR, 0, 0, 0, 0]
-    assert wanted((100, 100, 160, 122), wrote("4")) == nothing
-    assert wanted((300, 300, 340, 400), wrote("4")) == nothing
-    assert wanted((300, 300, 340, 400)) == nothing
+    background_crops = [0, verifier.UNCLEAR, 0, 0, 0, 0]
+    assert target_of((100, 100, 160, 122), wrote("4")) == background_crops
+    assert target_of((300, 300, 340, 400), wrote("4")) == background_crops
+    assert target_of((300, 300, 340, 400)) == background_crops
 
 
 def test_what_may_be_either_is_not_learned_from_but_where_it_is() -> None:
-    part = wanted((100, 100, 160, 145), wrote("4"))
+    part = target_of((100, 100, 160, 145), wrote("4"))
     assert part == pytest.approx([verifier.UNCLEAR, verifier.UNCLEAR, 0, 0, 0, 55 / 60])
-    in_doubt = [verifier.UNCLEAR, verifier.UNCLEAR, 0, 0, 0, 0]
-    assert wanted((100, 100, 160, 200), wrote("4", in_doubt=True)) == in_doubt
-    assert wanted((100, 100, 160, 122), wrote("4", in_doubt=True)) == in_doubt
-    assert wanted((100, 100, 160, 200), wrote("4", struck=True))[:2] == [1, verifier.UNCLEAR]  # struck through
+    ambiguous = [verifier.UNCLEAR, verifier.UNCLEAR, 0, 0, 0, 0]
+    assert target_of((100, 100, 160, 200), wrote("4", ambiguous=True)) == ambiguous
+    assert target_of((100, 100, 160, 122), wrote("4", ambiguous=True)) == ambiguous
+    assert target_of((100, 100, 160, 200), wrote("4", struck=True))[:2] == [1, verifier.UNCLEAR]  # struck through

@@ -24,10 +24,10 @@ from recognizer.values import Box, Frame, Region
 from tests.helpers.networks import tiny_vgg
 from training.__main__ import main
 from training.commands import backbones as commands_backbones
-from training.lessons import learn, starting_point, views
 from training.networks import backbones, transfer
-from training.networks.backbones import backbone_file, exported, weights_at_hand
+from training.networks.backbones import backbone_file, export_backbone, find_weights
 from training.settings import LearnSettings
+from training.user_tasks import learn, sample_inputs, starting_point
 
 COLOURS = {"red mug": (40, 40, 200), "नीला": (200, 90, 40), "green": (60, 180, 60)}
 
@@ -52,7 +52,7 @@ def backbone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
     monkeypatch.setenv("RECOGNIZER_ASSETS", str(tmp_path_factory.mktemp("assets")))
     monkeypatch.setattr(transfer, "pretrained", pretrained)
-    monkeypatch.setattr(backbones, "weights_at_hand", lambda name: None)
+    monkeypatch.setattr(backbones, "find_weights", lambda name: None)
     return asked
 
 
@@ -122,8 +122,8 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(name)
         return weights.encode()
 
-    monkeypatch.setattr(backbones, "exported", write)
-    monkeypatch.setattr(backbones, "weights_at_hand", lambda name: None)
+    monkeypatch.setattr(backbones, "export_backbone", write)
+    monkeypatch.setattr(backbones, "find_weights", lambda name: None)
     monkeypatch.setenv("RECOGNIZER_ASSETS", str(tmp_path / "assets"))
     return names
 
@@ -150,7 +150,7 @@ def test_other_weights_are_another_backbone_and_those_that_keras_fetched_are_not
     tmp_path: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights = tmp_path / "weights.h5"
-    monkeypatch.setattr(backbones, "weights_at_hand", lambda name: weights if weights.is_file() else None)
+    monkeypatch.setattr(backbones, "find_weights", lambda name: weights if weights.is_file() else None)
 
     def fetch(name: str, source: str) -> bytes:
         made.append(source)
@@ -158,7 +158,7 @@ def test_other_weights_are_another_backbone_and_those_that_keras_fetched_are_not
             weights.write_bytes(b"fetched")
         return b"network"
 
-    monkeypatch.setattr(backbones, "exported", fetch)
+    monkeypatch.setattr(backbones, "export_backbone", fetch)
     first = backbone_file("VGG16", ModelStore(tmp_path))
     assert backbone_file("VGG16", ModelStore(tmp_path)) == first
     assert made == ["imagenet"]
@@ -197,18 +197,18 @@ def test_weights_are_looked_for_in_the_data_folder_and_in_keras_cache(
 ) -> None:
     monkeypatch.setenv("RECOGNIZER_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    assert weights_at_hand("VGG16") is None
+    assert find_weights("VGG16") is None
     for path in (tmp_path / "keras" / "models" / backbones.KERAS_WEIGHTS["VGG16"],
                  tmp_path / "data" / backbones.WEIGHTS["VGG16"]):  # fmt: skip
         path.parent.mkdir(parents=True)
         path.touch()
-        assert weights_at_hand("VGG16") == path
-    assert weights_at_hand("ResNet50") is None
+        assert find_weights("VGG16") == path
+    assert find_weights("ResNet50") is None
 
 
 def test_an_unknown_backbone_is_told(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="Keras has no backbone VGG61"):
-        exported("VGG61", "imagenet")
+        export_backbone("VGG61", "imagenet")
 
 
 def test_ink_has_no_colour_and_pictures_alone_forget_nothing(tmp_path: Path) -> None:
@@ -216,16 +216,16 @@ def test_ink_has_no_colour_and_pictures_alone_forget_nothing(tmp_path: Path) -> 
     paper = store.create_task("notes", "paper", ["a"])
     settings = LearnSettings("notes", network="vgg16")
     with pytest.raises(SettingsError, match="which has no colour"):
-        starting_point.sees_colours(paper, None, settings)
+        starting_point.uses_colour_pictures(paper, None, settings)
     hand = store.create_task("signs", "hand", ["a", "b"])
-    assert starting_point.sees_colours(hand, None, settings)
-    assert not starting_point.sees_colours(hand, None, LearnSettings("signs"))
+    assert starting_point.uses_colour_pictures(hand, None, settings)
+    assert not starting_point.uses_colour_pictures(hand, None, LearnSettings("signs"))
 
 
 def test_a_thing_held_up_again_is_the_same_in_another_place_and_light() -> None:
     rng = np.random.default_rng(0)
     image = cv2.resize(held("red mug", rng), (96, 96))
-    copies = [views.held_again(image, rng) for _ in range(5)]
+    copies = [sample_inputs.augmented_picture(image, rng) for _ in range(5)]
     assert all(copy.shape == image.shape and copy.dtype == np.uint8 for copy in copies)
     assert all(not np.array_equal(copy, image) for copy in copies)
     assert max(float(np.abs(copy.astype(float) - image).mean()) for copy in copies) < 60

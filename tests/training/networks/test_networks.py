@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.networks.plain import EMBEDDING, WORKSHOP
+from training.networks.image_networks import EMBEDDING, WORKSHOP
 
 PARAMETERS = {
     "linear": 7850,

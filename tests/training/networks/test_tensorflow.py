@@ -1,13 +1,13 @@
 import os
 
-from training.networks.tensorflow import SETTINGS, settle_tensorflow
+from training.networks.tensorflow import SETTINGS, configure_tensorflow
 
 
 def test_what_the_environment_says_stays(monkeypatch):
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
-    settle_tensorflow()
+    configure_tensorflow()
 
     assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0"
     assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3"

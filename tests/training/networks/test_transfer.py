@@ -82,18 +82,18 @@ def test_the_preparation_is_the_backbones_own():
 
     bgr = np.random.default_rng(0).integers(0, 256, (1, 4, 4, 3)).astype(np.float32)
     for prepare in (vgg16.preprocess_input, mobilenet_v2.preprocess_input):
-        layer = transfer.prepared(prepare, 3)
+        layer = transfer.preprocessing_layer(prepare, 3)
         assert np.allclose(np.asarray(layer(bgr)), prepare(bgr[..., ::-1].copy()), atol=1e-3)
-        gray = transfer.prepared(prepare, 1)
+        gray = transfer.preprocessing_layer(prepare, 1)
         assert np.allclose(np.asarray(gray(bgr[..., :1])), prepare(np.repeat(bgr[..., :1], 3, axis=-1)), atol=1e-3)
 
 
 def test_few_pictures_get_more_changed_copies(data):
     split = split_of(data, 0)
-    images, labels = fit_transfer.with_copies(data, split, "light", 0)
+    images, labels = fit_transfer.with_augmented_copies(data, split, "light", 0)
     assert len(images) == len(labels) == 9 * len(split.fitted)
     assert np.array_equal(images[: len(split.fitted)], data.train_images[split.fitted])
-    assert len(fit_transfer.with_copies(data, split, "light", 0, 2)[0]) == 3 * len(split.fitted)
+    assert len(fit_transfer.with_augmented_copies(data, split, "light", 0, 2)[0]) == 3 * len(split.fitted)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from recognizer.classifiers.hands import HandClassifier
 from recognizer.errors import DataError, ModelError
 from recognizer.preprocess import appearance
 from recognizer.registry import card as registry_card
+from recognizer.registry.store import ModelStore
 from recognizer.registry.synced import open_models
 from recognizer.system import paths
 from recognizer.values import Box, Region
@@ -22,16 +23,16 @@ from tests.helpers.hand_people import (
     QUICK,
     TRAINED,
     drawn_hands,
-    drawn_material,
     drawn_region,
+    drawn_sign_data,
     drawn_sign_mnist,
 )
 from training.__main__ import main
 from training.datasets import hand_photographs, hand_variations
 from training.datasets.hand_photographs import LABELS
-from training.evaluation import sign_kinds
-from training.settings import KINDS
-from training.shipped import sign_fitting, sign_material, sign_verdicts
+from training.evaluation import sign_inputs
+from training.settings import SIGN_INPUTS
+from training.shipped import sign_data, sign_fitting, sign_validation
 
 pytestmark = pytest.mark.no_cover
 
@@ -48,7 +49,7 @@ def test_labels_of_each_task():
 
 
 def test_what_was_not_found_is_kept_as_such():
-    found = hand_photographs.of_region(None, "A", "anna", None, np.random.default_rng(0))
+    found = hand_photographs.hands_of_region(None, "A", "anna", None, np.random.default_rng(0))
     assert not found.found[0]
     assert not found.jointed.any()
     assert np.isnan(found.landmarks).all()
@@ -57,7 +58,7 @@ def test_what_was_not_found_is_kept_as_such():
 
 def test_a_region_without_joints_is_found_all_the_same():
     region = Region(Box(0, 0, 9, 9), np.full((9, 9, 3), 50, np.uint8))
-    found = hand_photographs.of_region(region, "A", "anna", None, np.random.default_rng(0))
+    found = hand_photographs.hands_of_region(region, "A", "anna", None, np.random.default_rng(0))
     assert found.found[0]
     assert not found.jointed.any()
     assert (found.images == 50).all()
@@ -87,39 +88,39 @@ def test_missing_photographs_are_one_line(tmp_path, monkeypatch):
 
 
 def test_nobody_is_judged_by_a_network_that_saw_them(tmp_path):
-    material = drawn_material(tmp_path)
-    assert material.people == PEOPLE
-    learned = material.others("ben")
-    assert not (material.hands.sources[learned] == "ben").any()
-    assert not (material.hands.sources[learned] == "room").any()
-    assert set(material.hands.sources[learned]) == {"anna", "cleo"}
+    data = drawn_sign_data(tmp_path)
+    assert data.people == PEOPLE
+    learned = data.training_rows("ben")
+    assert not (data.hands.sources[learned] == "ben").any()
+    assert not (data.hands.sources[learned] == "room").any()
+    assert set(data.hands.sources[learned]) == {"anna", "cleo"}
 
 
 def test_the_verdict_counts_what_was_not_found_as_wrong(tmp_path):
-    material = drawn_material(tmp_path)
-    sure = np.full((len(material.hands), 4), 0.01, np.float32)
-    sure[np.arange(len(sure)), np.maximum(material.classes, 0)] = 0.97
-    sure[~material.hands.found] = np.nan
-    lost = np.flatnonzero(material.hands.sources == "anna")[: EACH * 3 // 4]
+    data = drawn_sign_data(tmp_path)
+    sure = np.full((len(data.hands), 4), 0.01, np.float32)
+    sure[np.arange(len(sure)), np.maximum(data.classes, 0)] = 0.97
+    sure[~data.hands.found] = np.nan
+    lost = np.flatnonzero(data.hands.sources == "anna")[: EACH * 3 // 4]
     sure[lost] = np.nan
     distances = np.where(np.isnan(sure[:, 0]), np.nan, 1.0).astype(np.float32)
-    verdict = sign_verdicts.verdict_of(material, sign_material.Answers(sure, distances))
-    assert verdict.right == {"anna": 0.75, "ben": 1.0, "cleo": 1.0}
-    assert verdict.nothing_labelled == 0
+    metrics = sign_validation.metrics_of(data, sign_data.Predictions(sure, distances))
+    assert metrics.right == {"anna": 0.75, "ben": 1.0, "cleo": 1.0}
+    assert metrics.nothing_labelled == 0
 
 
 def test_labels_of_pixels_alone_are_sure_ones(tmp_path):
-    material = drawn_material(tmp_path)
-    chances = np.full((len(material.hands), 4), 0.01, np.float32)
-    chances[material.empty] = np.nan
-    rows = np.flatnonzero(material.judged)
+    data = drawn_sign_data(tmp_path)
+    chances = np.full((len(data.hands), 4), 0.01, np.float32)
+    chances[data.empty] = np.nan
+    rows = np.flatnonzero(data.evaluated)
     for part, (step, confidence) in enumerate([(0, 0.5), (1, 0.6), (0, 0.97)]):  # the third between them is wrong
         some = rows[part::3]
-        chances[some, (material.classes[some] + step) % 3] = confidence
-    answers = sign_material.Answers(chances, np.ones(len(chances), np.float32))
-    assert sign_verdicts.verdict_of(material, answers).thresholds.min_confidence == pytest.approx(0.5)
-    assert sign_verdicts.verdict_of(material, answers, sure=0.6).thresholds.min_confidence == pytest.approx(0.5)
-    strict = sign_verdicts.verdict_of(material, answers, sure=0.9)
+        chances[some, (data.classes[some] + step) % 3] = confidence
+    answers = sign_data.Predictions(chances, np.ones(len(chances), np.float32))
+    assert sign_validation.metrics_of(data, answers).thresholds.min_confidence == pytest.approx(0.5)
+    assert sign_validation.metrics_of(data, answers, precision=0.6).thresholds.min_confidence == pytest.approx(0.5)
+    strict = sign_validation.metrics_of(data, answers, precision=0.9)
     assert strict.thresholds.min_confidence == pytest.approx(0.97)
     assert strict.average == pytest.approx(1 / 3)
 
@@ -193,13 +194,13 @@ def test_the_cards_say_what_they_are_and_come_from(trained):
 def test_each_kind_runs_without_tensorflow(trained, monkeypatch):
     """The live loop's own classifier takes what was published, and reads the drawn signs by their joints."""
     rng = np.random.default_rng(1)
-    looks = np.zeros(appearance.SIZE, np.float32)
+    appearance_features = np.zeros(appearance.SIZE, np.float32)
     monkeypatch.setattr(hands, "find_asset", lambda name: Path("none.task"))
-    monkeypatch.setattr(appearance, "Appearance", lambda path: SimpleNamespace(features=lambda *_: looks))
+    monkeypatch.setattr(appearance, "Appearance", lambda path: SimpleNamespace(features=lambda *_: appearance_features))
     for folder in (trained[0] / "models" / "rps").glob("*/"):
         classifier = HandClassifier(folder)
         for place, sign in enumerate(LABELS["rps"]):
-            looks[:] = np.arange(len(looks)) == place
+            appearance_features[:] = np.arange(len(appearance_features)) == place
             (prediction,) = classifier.predict([drawn_region(sign, rng, 50)])
             assert prediction.image.shape == (28, 28)
             assert len(prediction.top) == 3
@@ -209,16 +210,16 @@ def test_each_kind_runs_without_tensorflow(trained, monkeypatch):
 
 @pytest.mark.slow
 def test_a_second_run_uses_what_the_folds_kept(trained, monkeypatch):
-    material = drawn_material(trained[0] / "runs" / "rps", TRAINED)
+    data = drawn_sign_data(trained[0] / "runs" / "rps", TRAINED)
     for name, value in QUICK.items():
         monkeypatch.setattr(sign_fitting, name, value)
-    monkeypatch.setattr(sign_material, "load_sign_mnist", drawn_sign_mnist)
-    monkeypatch.setattr(sign_material, "rps_subset", lambda signs: signs)
-    monkeypatch.setattr(sign_verdicts, "fit", None)  # whoever fits again fails
-    verdicts = sign_verdicts.judge(material, list(KINDS))
-    assert set(verdicts) == set(KINDS)
-    assert verdicts["pose"].average > 0.8
-    assert verdicts["fused"].average > 0.8
+    monkeypatch.setattr(sign_data, "load_sign_mnist", drawn_sign_mnist)
+    monkeypatch.setattr(sign_data, "rps_subset", lambda signs: signs)
+    monkeypatch.setattr(sign_validation, "fit", None)  # whoever fits again fails
+    metrics_of_input = sign_validation.validate(data, list(SIGN_INPUTS))
+    assert set(metrics_of_input) == set(SIGN_INPUTS)
+    assert metrics_of_input["pose"].average > 0.8
+    assert metrics_of_input["fused"].average > 0.8
 
 
 @pytest.mark.slow
@@ -226,20 +227,20 @@ def test_all_kinds_are_in_one_table(trained, tmp_path, monkeypatch):
     rng = np.random.default_rng(2)
     drawn = drawn_sign_mnist()
     regions = [drawn_region(LABELS["rps"][label], rng) for label in drawn.test_labels]
-    monkeypatch.setattr(sign_kinds, "LABELS", {"rps": LABELS["rps"]})
-    monkeypatch.setattr(sign_kinds, "load_sign_mnist", lambda: drawn)
-    monkeypatch.setattr(sign_kinds, "rps_subset", lambda signs: signs)
-    monkeypatch.setattr(sign_kinds, "regions_of", lambda images: [*regions[: len(images) - 1], None])
-    looks = SimpleNamespace(features=lambda *_: np.zeros(appearance.SIZE, np.float32))
+    monkeypatch.setattr(sign_inputs, "LABELS", {"rps": LABELS["rps"]})
+    monkeypatch.setattr(sign_inputs, "load_sign_mnist", lambda: drawn)
+    monkeypatch.setattr(sign_inputs, "rps_subset", lambda signs: signs)
+    monkeypatch.setattr(sign_inputs, "regions_of", lambda images: [*regions[: len(images) - 1], None])
+    appearance_features = SimpleNamespace(features=lambda *_: np.zeros(appearance.SIZE, np.float32))
     monkeypatch.setattr(hands, "find_asset", lambda name: Path("none.task"))
-    monkeypatch.setattr(appearance, "Appearance", lambda path: looks)
+    monkeypatch.setattr(appearance, "Appearance", lambda path: appearance_features)
     main(["evaluate", "kinds", "--models", str(trained[0] / "models"), "--results", str(tmp_path / "SIGNS.md")])
     text = (tmp_path / "SIGNS.md").read_text(encoding="utf-8")
     rows = {row.split(" | ")[0].strip("|* "): row.split(" | ") for row in text.splitlines() if row.startswith("| ")}
     assert rows["kind"][1 : 3 + len(TRAINED)] == [*TRAINED, "average", "nothing"]
-    assert set(KINDS) < set(rows)
+    assert set(SIGN_INPUTS) < set(rows)
     assert "120 (rps)" in text
-    card = registry_card.read_card(sign_kinds.version(trained[0] / "models", "rps", "pose")).as_json()
+    card = registry_card.read_card(sign_inputs.version(ModelStore(trained[0] / "models"), "rps", "pose")).as_json()
     assert f"{100 * card['metrics']['people_left_out']['anna']:.1f} %" in rows["pose"][1]
     reached = float(rows["pose"][3 + len(TRAINED)].strip("*").split()[0])
     assert 70 < reached < 99.5  # what was not found is wrong
@@ -249,7 +250,7 @@ def test_all_kinds_are_in_one_table(trained, tmp_path, monkeypatch):
 
 def test_a_kind_that_was_never_trained_is_one_line(tmp_path, capsys):
     with pytest.raises(ModelError, match="python -m recognizer train letters --kind pose"):
-        sign_kinds.version(tmp_path, "letters", "pose")
+        sign_inputs.version(ModelStore(tmp_path), "letters", "pose")
     with pytest.raises(SystemExit):
         main(["evaluate", "kinds", "--models", str(tmp_path)])
     assert capsys.readouterr().err.count("\n") == 1

@@ -19,7 +19,7 @@ from recognizer.system.ray_cluster import connected
 from tests.helpers.ray_nodes import workers
 from tests.helpers.waiting import HANG_S, until
 from training.__main__ import main
-from training.datasets import dataset, named
+from training.datasets import catalogue, dataset
 from training.settings import TableSettings
 from training.workshop import cluster, plan
 from training.workshop.run import HISTORY, METRICS, PREDICTIONS, child_environment, read_metrics
@@ -44,8 +44,8 @@ def data(tmp_path_factory):
             image[4:24, 6 + 6 * label : 10 + 6 * label] += 120
         return images, labels
 
-    named.keep(dataset.DataSet("mnist", [*"abc"], "paper", *part(PICTURES), *part(60), "drawn", "0" * 64), folder)
-    named.keep(dataset.DataSet("rps", [*"ab"], "hand", *part(2), *part(2), "drawn", "0" * 64), folder)  # too few
+    catalogue.store(dataset.DataSet("mnist", [*"abc"], "paper", *part(PICTURES), *part(60), "drawn", "0" * 64), folder)
+    catalogue.store(dataset.DataSet("rps", [*"ab"], "hand", *part(2), *part(2), "drawn", "0" * 64), folder)  # too few
     return folder
 
 
@@ -173,6 +173,6 @@ def test_what_is_no_head_is_one_line(address):
 
 def test_a_data_set_is_kept_whole(data, monkeypatch):
     monkeypatch.setenv("RECOGNIZER_DATA", str(data))
-    found = named.load("mnist", default_samples())
+    found = catalogue.load("mnist", default_samples())
     assert (found.name, found.labels, found.source) == ("mnist", [*"abc"], "drawn")
     assert found.train_images.shape == (PICTURES, 28, 28, 1)

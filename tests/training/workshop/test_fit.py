@@ -12,7 +12,7 @@ from recognizer.registry import card as registry_card
 from recognizer.registry.synced import open_models
 from recognizer.samples.synced import default_samples
 from training.__main__ import main
-from training.datasets import augment, dataset, named
+from training.datasets import augment, catalogue, dataset
 from training.settings import TrainSettings
 from training.workshop import figures, fitting, report, train
 from training.workshop import run as workshop_run
@@ -150,7 +150,7 @@ def test_the_same_seed_repeats_a_run(home, monkeypatch):
 
 @pytest.mark.slow
 def test_the_test_set_is_never_fitted_or_judged_on(home):
-    data = named.load(str(home / "shapes"), default_samples())
+    data = catalogue.load(str(home / "shapes"), default_samples())
     split = dataset.split_of(data, 0)
     assert not set(split.fitted) & set(split.held_out)
     assert len(split.fitted) + len(split.held_out) == len(data.train_labels)
@@ -183,7 +183,7 @@ def test_one_class_is_one_line(tmp_path, capsys):
 def test_ctrl_c_keeps_the_best_weights(capsys):
     import keras
 
-    from training.networks.plain import dense_16
+    from training.networks.image_networks import dense_16
 
     model = dense_16(2)
     images = np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1)).astype(np.float32)
@@ -203,7 +203,7 @@ def test_ctrl_c_keeps_the_best_weights(capsys):
     fed = {"x": images, "y": targets}
     original = model.fit
     model.fit = lambda *words, callbacks, **options: original(*words, callbacks=[fake, *callbacks], **options)
-    history = fitting.fit_with_care(model, fed, (images, targets), 9, 9, [watch])
+    history = fitting.fit_with_early_stopping(model, fed, (images, targets), 9, 9, [watch])
     assert "keeping the best" in capsys.readouterr().out
     assert len(history["loss"]) == 3
     assert all(np.array_equal(one, two) for one, two in zip(model.get_weights(), kept, strict=True))

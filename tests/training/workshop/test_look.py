@@ -1,7 +1,7 @@
 import numpy as np
 
 from training.__main__ import main
-from training.datasets import named
+from training.datasets import catalogue
 from training.datasets.dataset import DataSet
 
 
@@ -9,7 +9,7 @@ def test_counts_and_picture(tmp_path, capsys, monkeypatch):
     images = np.random.default_rng(0).integers(0, 256, (12, 28, 28, 1)).astype(np.uint8)
     labels = np.array([0] * 6 + [1] * 3)
     data = DataSet("shades", ["dark", "light"], "paper", images[:9], labels, images[9:], labels[:3], "here", "0")
-    monkeypatch.setattr(named, "load", lambda *words: data)
+    monkeypatch.setattr(catalogue, "load", lambda *words: data)
     main(["look", "--data", "shades", "--runs", str(tmp_path)])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("shades from here: 9 pictures to learn from, 3 to test on, 28×28×1")

@@ -6,9 +6,9 @@ from recognizer.errors import DataError
 from recognizer.samples.synced import default_samples
 from recognizer.system import paths
 from training.__main__ import main
-from training.datasets import named
+from training.datasets import catalogue
 from training.settings import NETWORKS, TableSettings
-from training.workshop import plan, whole_table
+from training.workshop import plan, table_runs
 from training.workshop import results as workshop_results
 from training.workshop.run import METRICS
 
@@ -42,11 +42,11 @@ def test_the_table_is_written_from_finished_runs(runs, tmp_path, capsys):
 
 def test_what_is_done_is_not_done_again(runs, monkeypatch):
     trained = []
-    monkeypatch.setattr(whole_table, "_train", lambda settings: trained.append(settings.network))
-    monkeypatch.setattr(named, "load", lambda data, samples: None)
+    monkeypatch.setattr(table_runs, "_train", lambda settings: trained.append(settings.network))
+    monkeypatch.setattr(catalogue, "load", lambda data, samples: None)
     monkeypatch.setattr(plan, "find_spec", lambda name: None)
     table = TableSettings(["mnist"], ["linear", "knn", "cnn", "vgg16"], runs=runs)
-    found, missing = whole_table.train_all(table, default_samples())
+    found, missing = table_runs.train_all(table, default_samples())
     assert trained == ["knn"]
     assert [run.name for run in found] == ["mnist-linear-0", "mnist-cnn-0"]
     assert missing == {}

@@ -17,15 +17,16 @@ import pytest
 
 from recognizer.errors import DataError, SettingsError
 from recognizer.samples.synced import default_samples
-from tests.helpers.hand_people import PEOPLE, drawn_material
+from tests.helpers.hand_people import PEOPLE, drawn_sign_data
 from tests.helpers.waiting import HANG_S
 from training.__main__ import main
 from training.commands import shipped
-from training.datasets import dataset, named
-from training.networks import hand_networks, tuning
-from training.networks.plain import WORKSHOP
+from training.datasets import catalogue, dataset
+from training.networks import hand_networks, hyperparameters
+from training.networks.hyperparameters import Hyperparameters
+from training.networks.image_networks import WORKSHOP
 from training.settings import SignsSettings, SweepSettings, TrainSettings
-from training.shipped import sign_fitting, sign_material, sign_verdicts
+from training.shipped import sign_data, sign_fitting, sign_validation
 from training.workshop import run, sweep, train
 from training.workshop.run import child_environment
 
@@ -147,13 +148,13 @@ def test_trials_that_were_done_before_an_interruption_are_compared_with(pictures
 
 @pytest.mark.slow
 def test_a_person_is_read_by_a_network_that_did_not_see_them(eager, pictures):
-    road = sweep.data_road(
-        named.load(str(pictures), default_samples()), TrainSettings("d", "linear", epochs=12, batch_size=8)
+    objective = sweep.data_set_objective(
+        catalogue.load(str(pictures), default_samples()), TrainSettings("d", "linear", epochs=12, batch_size=8)
     )
-    assert road.parts == ["source 1", "source 2"]  # the third is the test
-    assert [len(part) for part in road.members] == [3 * EACH] * 2
-    assert sorted(np.concatenate(road.members)) == list(range(6 * EACH))
-    sure, strict = (road.score({"rate": 0.003, "keep": keep}, 0) for keep in (1.0, 0.3))
+    assert objective.folds == ["source 1", "source 2"]  # the third is the test
+    assert [len(fold) for fold in objective.fold_rows] == [3 * EACH] * 2
+    assert sorted(np.concatenate(objective.fold_rows)) == list(range(6 * EACH))
+    sure, strict = (objective.score({"rate": 0.003, "keep": keep}, 0) for keep in (1.0, 0.3))
     assert sure > 0.3
     assert 0 < strict < sure  # what gets no label counts nothing
 
@@ -161,50 +162,50 @@ def test_a_person_is_read_by_a_network_that_did_not_see_them(eager, pictures):
 def test_what_does_not_say_whose_it_is_is_dealt_at_random(capsys):
     images, labels = np.zeros((8, 28, 28, 1), np.uint8), np.arange(8) % 2
     data = dataset.DataSet("drawn", ["a", "b"], "paper", images, labels, images, labels, "drawn", "")
-    road = sweep.data_road(data, TrainSettings("d", "linear"))
-    assert sorted(np.concatenate(road.members)) == list(range(8))
+    objective = sweep.data_set_objective(data, TrainSettings("d", "linear"))
+    assert sorted(np.concatenate(objective.fold_rows)) == list(range(8))
     assert "drawn does not say whose" in capsys.readouterr().out
     with pytest.raises(DataError, match="one person, series or session to learn from"):
-        sweep.data_road(replace(data, train_series=np.zeros(8, np.int64)), TrainSettings("d", "linear"))
+        sweep.data_set_objective(replace(data, train_series=np.zeros(8, np.int64)), TrainSettings("d", "linear"))
 
 
 def test_a_task_of_ones_own_is_swept_by_its_sessions(monkeypatch):
     default_samples().create_task("signs", "hand", ["ok", "stop"])
     asked = []
-    monkeypatch.setattr(named, "load", lambda name, samples: asked.append(name) or "data")
+    monkeypatch.setattr(catalogue, "load", lambda name, samples: asked.append(name) or "data")
     monkeypatch.setattr(dataset, "limited", lambda data, limit, seed: data)
-    monkeypatch.setattr(sweep, "data_road", lambda data, settings: settings)
-    roads = [sweep.road_of(SweepSettings(task, Path("s")), default_samples()) for task in ("signs", "digits")]
+    monkeypatch.setattr(sweep, "data_set_objective", lambda data, settings: settings)
+    objectives = [sweep.objective_of(SweepSettings(task, Path("s")), default_samples()) for task in ("signs", "digits")]
     assert asked == ["captures/signs", "mnist"]
-    assert roads[1].command == "python -m recognizer workshop train --data mnist --network cnn-bn"
+    assert objectives[1].command == "python -m recognizer workshop train --data mnist --network cnn-bn"
 
 
 @pytest.mark.slow
 def test_hands_leave_out_people(eager, tmp_path, monkeypatch):
     monkeypatch.setattr(sign_fitting, "POSE_ROUNDS", 1)
     monkeypatch.setattr(sign_fitting, "POSE_COPIES", 2)
-    road = sweep.hands_road(drawn_material(tmp_path), "pose", 20)
-    assert road.parts == PEOPLE
-    assert len(road.material.hands) == 3 * 20 + 2
-    sent = pickle.loads(pickle.dumps(road))  # as Ray does
+    objective = sweep.hands_objective(drawn_sign_data(tmp_path), "pose", 20)
+    assert objective.folds == PEOPLE
+    assert len(objective.data.hands) == 3 * 20 + 2
+    sent = pickle.loads(pickle.dumps(objective))  # as Ray does
     assert 0 < sent.score({"rate": 0.01, "augment": 0.5}, 0) <= 1
-    wide, narrow = (hand_networks.pose_net(3, 0, width)[0].count_params() for width in (1.0, 0.5))
+    wide, narrow = (hand_networks.pose_network(3, 0, width)[0].count_params() for width in (1.0, 0.5))
     assert narrow < wide
-    assert road.command({"rate": 1e-3}) == "python -m recognizer train rps --kind pose --rate 0.001"
+    assert objective.command({"rate": 1e-3}) == "python -m recognizer train rps --kind pose --rate 0.001"
 
 
 def test_a_picture_without_a_sign_counts_only_where_it_gets_a_label(tmp_path, monkeypatch):
-    road = sweep.hands_road(drawn_material(tmp_path), "pose", None)
-    own = road.material.judged & (road.material.hands.sources == PEOPLE[0])
-    rows = own | road.material.empty
+    objective = sweep.hands_objective(drawn_sign_data(tmp_path), "pose", None)
+    own = objective.data.evaluated & (objective.data.hands.sources == PEOPLE[0])
+    rows = own | objective.data.empty
     chances = np.full((rows.sum(), 4), 0.01, np.float32)
-    chances[np.arange(len(chances)), np.maximum(road.material.classes[rows], 0)] = 0.97
+    chances[np.arange(len(chances)), np.maximum(objective.data.classes[rows], 0)] = 0.97
 
     def score(of_empty: float) -> float:
-        chances[road.material.empty[rows]] = of_empty
-        answers = sign_material.Answers(chances, np.ones(len(chances), np.float32))
-        monkeypatch.setattr(sign_fitting, "fit", lambda *_: SimpleNamespace(read=lambda hands: answers))
-        return road.score({}, 0)
+        chances[objective.data.empty[rows]] = of_empty
+        predictions = sign_data.Predictions(chances, np.ones(len(chances), np.float32))
+        monkeypatch.setattr(sign_fitting, "fit", lambda *_: SimpleNamespace(predict=lambda hands: predictions))
+        return objective.score({}, 0)
 
     assert score(np.nan) == 1
     count = own.sum()
@@ -217,18 +218,23 @@ def test_the_winners_options_reach_the_training_of_signs(monkeypatch):
     main(["shipped", "rps", "--kind", "pose", "--rate", "0.001", "--width", "2", "--augment", "0.5", "--keep", "0.9"])
     (settings,) = asked
     assert settings == SignsSettings("rps", "pose", 0.001, 2, 0.5, 0.9, models=settings.models)
-    assert tuning.Tuning.of(settings.rate, settings.width, settings.augment, settings.keep) == tuning.Tuning(
+    assert Hyperparameters.of(settings.rate, settings.width, settings.augment, settings.keep) == Hyperparameters(
         0.001, 2, 0.5, 0.9
     )
 
 
 def test_what_was_fitted_with_other_numbers_is_not_taken_for_the_same(tmp_path):
-    material = drawn_material(tmp_path)
-    kept = sign_verdicts._digest(material, "pose")
-    numbers = (tuning.Tuning(keep=0.5), tuning.Tuning(rate=1e-3), tuning.Tuning(width=2), tuning.Tuning(augment=0.5))
-    others = [sign_verdicts._digest(replace(material, tuning=one), "pose") for one in numbers]
-    assert others[0] == kept  # a threshold is no part of the fit
-    assert len({kept, *others[1:]}) == 4
+    data = drawn_sign_data(tmp_path)
+    kept = sign_validation._digest(data, "pose")
+    numbers = (
+        Hyperparameters(keep=0.5),
+        Hyperparameters(rate=1e-3),
+        Hyperparameters(width=2),
+        Hyperparameters(augment=0.5),
+    )
+    digests = [sign_validation._digest(replace(data, hyperparameters=one), "pose") for one in numbers]
+    assert digests[0] == kept  # a threshold is no part of the fit
+    assert len({kept, *digests[1:]}) == 4
 
 
 @pytest.mark.parametrize(
@@ -252,24 +258,24 @@ def test_a_number_that_cannot_be_is_one_line(words, said, capsys):
 
 def test_hands_shown_as_they_are():
     landmarks, left = np.random.default_rng(0).normal(0, 9, (5, 21, 3)), np.array([True, False, True, True, False])
-    points, sides = tuning.Tuning(augment=0.0).changed(landmarks, left, np.random.default_rng(1))
+    points, sides = Hyperparameters(augment=0.0).augmented(landmarks, left, np.random.default_rng(1))
     assert (points == landmarks).all()
     assert (sides == left).all()
 
 
 @pytest.mark.parametrize("name", ["dense-256", "cnn", "cnn-bn"])
 def test_a_wider_network_is_the_same_but_wider(name):
-    plain, wide = WORKSHOP[name].build(3, 0), tuning.widened(WORKSHOP[name].build(3, 0), 2, 0)
+    plain, wide = WORKSHOP[name].build(3, 0), hyperparameters.widened(WORKSHOP[name].build(3, 0), 2, 0)
     assert [type(layer) for layer in wide.layers] == [type(layer) for layer in plain.layers]
     assert wide.count_params() > 1.9 * plain.count_params()
     assert wide.output_shape == plain.output_shape == (None, 3)
     assert bool(wide.compiled) == bool(plain.compiled)
-    assert tuning.widened(plain, 1, 0) is plain
+    assert hyperparameters.widened(plain, 1, 0) is plain
 
 
 def test_a_network_without_hidden_layers_cannot_be_wider():
     with pytest.raises(SettingsError, match="--width is of hidden layers, and linear has none"):
-        tuning.widened(WORKSHOP["linear"].build(3, 0), 2, 0)
+        hyperparameters.widened(WORKSHOP["linear"].build(3, 0), 2, 0)
 
 
 def test_trials_differ_and_the_first_is_as_ever():
@@ -328,11 +334,11 @@ def test_ray_that_is_not_there_is_one_line(space, monkeypatch, capsys):
 
 
 def test_a_fit_that_comes_to_nothing_is_a_bad_trial(monkeypatch):
-    def failing(chosen, part):
+    def failing(parameters, fold):
         raise run.TrainingError("NaN")
 
     reports = []
     tune = pytest.importorskip("ray.tune", reason="Ray is not installed: pip install -r requirements-cluster.txt")
     monkeypatch.setattr(tune, "report", reports.append)
-    sweep.judge({"trial": 0}, SimpleNamespace(parts=["a"], score=failing), [{}])
+    sweep.run_trial({"trial": 0}, SimpleNamespace(folds=["a"], score=failing), [{}])
     assert reports == [{"score": -1.0, "scores": "[-1.0]"}]

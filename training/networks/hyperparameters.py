@@ -15,7 +15,7 @@ SIZES = ("units", "filters")  # as Keras calls the width of a layer
 
 
 @dataclass(frozen=True)
-class Tuning:
+class Hyperparameters:
     """How hand signs are learned, where that differs from what `training.shipped.signs` has found best. None: as it has."""
 
     rate: float | None = None
@@ -24,16 +24,18 @@ class Tuning:
     keep: float | None = None  # share of right readings of people left out that get a label
 
     @classmethod
-    def of(cls, rate: float | None, width: float | None, augment: float | None, keep: float | None) -> "Tuning":
+    def of(
+        cls, rate: float | None, width: float | None, augment: float | None, keep: float | None
+    ) -> "Hyperparameters":
         """None: as it is by itself."""
         return cls(rate, cls.width if width is None else width, cls.augment if augment is None else augment, keep)
 
-    def learned_with(self) -> list[Any]:
+    def fit_settings(self) -> list[Any]:
         """What the fitted network depends on; nothing where that is as ever."""
         fit = self.rate, self.width, self.augment
         return [] if fit == (None, 1.0, 1.0) else [*fit]
 
-    def changed(
+    def augmented(
         self, landmarks: np.ndarray, left: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Hands (N, 21, 3) and their sides (N,) as the network meets them: `pose.augmented`, or some as they are."""
@@ -44,7 +46,7 @@ class Tuning:
         return np.where(plain[:, None, None], landmarks, points), np.where(plain, left, sides)
 
 
-AS_EVER = Tuning()
+DEFAULTS = Hyperparameters()
 
 
 def widened(model: "keras.Model", times: float, seed: int) -> "keras.Model":

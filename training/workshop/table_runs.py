@@ -11,7 +11,7 @@ from pathlib import Path
 from recognizer.errors import DataError
 from recognizer.samples.store import Samples
 from recognizer.system.terminal import INTERRUPTED
-from training.datasets import named
+from training.datasets import catalogue
 from training.settings import TableSettings, TrainSettings, options_of
 from training.workshop import cluster
 from training.workshop.plan import cells_of, is_done
@@ -35,7 +35,7 @@ def train_all(settings: TableSettings, samples: Samples) -> tuple[list[Path], di
     for data in settings.data:
         if not settings.write:
             try:
-                named.load(data, samples)
+                catalogue.load(data, samples)
             except DataError as error:
                 print(error)
                 missing[data] = str(error)

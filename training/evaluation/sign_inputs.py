@@ -23,12 +23,12 @@ from recognizer.registry import card as registry_card
 from recognizer.registry.store import ModelStore
 from recognizer.values import Frame, Region
 from training.datasets.dataset import Images
-from training.datasets.hand_photographs import LABELS, surest
+from training.datasets.hand_photographs import LABELS, most_confident
 from training.datasets.sign_mnist import load_sign_mnist, rps_subset
 from training.processes import fresh_processes
-from training.publishing.calibration import SIGNS_SURE
+from training.publishing.calibration import SIGNS_PRECISION
 from training.publishing.markdown import table, write_text
-from training.settings import KINDS
+from training.settings import SIGN_INPUTS
 
 ENLARGED = 8  # times: the finder looks for hands of more than 28 pixels
 HEAD = """# What each kind of network knows of hand signs
@@ -45,9 +45,9 @@ these enlarged {enlarged} times, and are wrong where no joints are found.
 """
 
 
-def write_kinds(models: ModelStore, every: int, results: Path) -> None:
+def write_comparison(models: ModelStore, every: int, results: Path) -> None:
     """Writes the table, of each `every`th test picture. Raises ModelError where a kind was never trained."""
-    versions = {(task, kind): version(models, task, kind) for task in LABELS for kind in KINDS}
+    versions = {(task, kind): version(models, task, kind) for task in LABELS for kind in SIGN_INPUTS}
     write_text(results, report(versions, models, every))
     print(f"Wrote {results}")
 
@@ -71,16 +71,18 @@ def report(versions: dict[tuple[str, str], Path], models: ModelStore, every: int
         found = regions_of(test.test_images[::every])
         current = models.current(task)
         rows = []
-        for kind in KINDS:
+        for kind in SIGN_INPUTS:
             folder = versions[task, kind]
             reached = (
-                official(folder, test) if kind == "pixels" else end_to_end(folder, found, test.test_labels[::every])
+                official_test_accuracy(folder, test)
+                if kind == "pixels"
+                else end_to_end(folder, found, test.test_labels[::every])
             )
             rows.append(row(kind, folder, reached, runs=folder == current))
         people = _metrics(current)["people_left_out"]
         heads = ["kind", *people, "average", "nothing", "official test", "parameters"]
         parts.append(f"## {task}\n\n{table(heads, rows)}")
-        parts.append(of_strict(versions[task, "pixels"]))
+        parts.append(strict_threshold_line(versions[task, "pixels"]))
     return "\n".join(parts)
 
 
@@ -97,11 +99,12 @@ def row(kind: str, folder: Path, reached: float, *, runs: bool) -> list[str]:
     return [f"**{cell}**" for cell in cells] if runs else cells
 
 
-def of_strict(folder: Path) -> str:
+def strict_threshold_line(folder: Path) -> str:
     """What pixels do with the threshold that they run with."""
     strict = _metrics(folder)["with_strict_thresholds"]
     return (
-        f"With the threshold that it runs with, from which on {100 * SIGNS_SURE:.0f} % of its labels are right, pixels give "
+        f"With the threshold that it runs with, from which on {100 * SIGNS_PRECISION:.0f} % of its labels are right, "
+        "pixels give "
         f"{100 * strict['people_left_out_average']:.1f} % of those people's pictures their label, and one to "
         f"{100 * strict['nothing_labelled']:.1f} % of those without a sign.\n"
     )
@@ -115,7 +118,7 @@ def _counts(tests: dict[str, Images], every: int) -> str:
     return " and ".join(f"{len(test.test_labels[::every]):,} ({task})" for task, test in tests.items())
 
 
-def official(folder: Path, signs: Images) -> float:
+def official_test_accuracy(folder: Path, signs: Images) -> float:
     """Share of the official test whose best label is right by the version of kind "pixels" in the folder."""
     classifier = Classifier(folder, pictures.HAND_VERSION)
     best = [int(classifier.run(image)[0][: len(classifier.labels)].argmax()) for image in signs.test_images]
@@ -126,7 +129,9 @@ def end_to_end(folder: Path, found: list[Region | None], labels: np.ndarray) -> 
     """Share of the hands found in (N,) pictures whose best label is right; where none was found it is wrong."""
     classifier = HandClassifier(folder)
     best = [classifier.predict([region])[0].top[0][0] if region else "" for region in found]
-    return float(np.mean([said == classifier.labels[label] for said, label in zip(best, labels, strict=True)]))
+    return float(
+        np.mean([predicted == classifier.labels[label] for predicted, label in zip(best, labels, strict=True)])
+    )
 
 
 def regions_of(images: np.ndarray) -> list[Region | None]:
@@ -143,5 +148,5 @@ def _find(model: Path, images: np.ndarray) -> list[Region | None]:
         for image in images:
             large = cv2.resize(image, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
             regions = finder.find(Frame(cv2.cvtColor(large, cv2.COLOR_GRAY2BGR), 0, 0.0, "Sign Language MNIST"))
-            found.append(surest(regions))
+            found.append(most_confident(regions))
     return found

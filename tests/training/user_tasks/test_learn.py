@@ -26,8 +26,8 @@ from recognizer.teaching import import_pictures
 from recognizer.values import Box, Frame, Hand, Region
 from tests.helpers.signs import a_region, record
 from training.__main__ import main
-from training.lessons import starting_point, verdict
-from training.lessons.verdict import judged, split
+from training.user_tasks import starting_point, validation
+from training.user_tasks.validation import may_replace, split
 
 
 def teach(folder: Path, *more: str, task: str = "signs") -> int:
@@ -52,7 +52,7 @@ def test_signs_are_learned_published_and_read(tmp_path: Path, capsys: pytest.Cap
     record(tmp_path / "captures", {"fist": 6, "two": 6, "five": 6})
     assert teach(tmp_path, "--json") == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["stage"] for line in lines[:2]] == ["reading", "looking"]
+    assert [line["stage"] for line in lines[:2]] == ["reading samples", "computing features"]
     assert all(0 <= line["progress"] <= 1 for line in lines[:-1])
     result = lines[-1]
     assert result["after"]["accuracy"] == 1
@@ -64,10 +64,12 @@ def test_signs_are_learned_published_and_read(tmp_path: Path, capsys: pytest.Cap
     assert card["labels"] == ["fist", "two", "five"]  # in the task's order, and only those with samples
     assert card["taught"]["samples"] == {"fist": 6, "two": 6, "five": 6}
     rng = np.random.default_rng(9)
-    said = HandClassifier(folder).predict([a_region(sign, rng) for sign in ("fist", "two", "five") for _ in range(10)])
-    assert [one.label for one in said].count(None) <= 2
+    predicted = HandClassifier(folder).predict(
+        [a_region(sign, rng) for sign in ("fist", "two", "five") for _ in range(10)]
+    )
+    assert [one.label for one in predicted].count(None) <= 2
     assert all(
-        one.label in (None, sign) for one, sign in zip(said, np.repeat(["fist", "two", "five"], 10), strict=True)
+        one.label in (None, sign) for one, sign in zip(predicted, np.repeat(["fist", "two", "five"], 10), strict=True)
     )
     scattered = Region(
         Box(0, 0, 9, 9), np.zeros((9, 9, 3), np.uint8), hand=Hand(rng.uniform(0, 300, (21, 3)), "right", 1)
@@ -94,8 +96,8 @@ def test_a_sign_whose_samples_are_gone_is_rehearsed(tmp_path: Path) -> None:
     assert teach(tmp_path) == 0
     folder = open_models(tmp_path / "models").current("signs")
     rng = np.random.default_rng(9)
-    said = HandClassifier(folder).predict([a_region(sign, rng) for sign in ("fist", "five", "two")])
-    assert [one.top[0][0] for one in said] == ["fist", "five", "two"]
+    predicted = HandClassifier(folder).predict([a_region(sign, rng) for sign in ("fist", "five", "two")])
+    assert [one.top[0][0] for one in predicted] == ["fist", "five", "two"]
 
 
 def test_nothing_teaches_what_to_leave_alone(tmp_path: Path) -> None:
@@ -103,8 +105,8 @@ def test_nothing_teaches_what_to_leave_alone(tmp_path: Path) -> None:
     assert teach(tmp_path) == 0
     folder = open_models(tmp_path / "models").current("signs")
     rng = np.random.default_rng(9)
-    said = HandClassifier(folder).predict([a_region(sign, rng) for sign in ("fist", "five", "two", "two")])
-    assert [one.label for one in said] == ["fist", "five", None, None]
+    predicted = HandClassifier(folder).predict([a_region(sign, rng) for sign in ("fist", "five", "two", "two")])
+    assert [one.label for one in predicted] == ["fist", "five", None, None]
 
 
 def test_one_sample_a_label_makes_a_first_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,7 +123,7 @@ def test_what_knows_joints_and_looks_is_taught_by_both(
 ) -> None:
     """The shipped letters learn a sign of one's own, and keep theirs."""
     monkeypatch.setattr(
-        "training.lessons.heads.REHEARSED", 50
+        "training.user_tasks.linear_head.REPLAYED_FEATURES", 50
     )  # to learn takes a fourth as long, and comes to the same here
     shutil.copytree(hand_models.folder / "letters", tmp_path / "models" / "letters")
     shipped = registry_card.read_card(open_models(tmp_path / "models").current("letters")).as_json()
@@ -137,8 +139,8 @@ def test_what_knows_joints_and_looks_is_taught_by_both(
     assert (card["kind"], card["preprocess"]) == ("fused", shipped["preprocess"])
     assert card["labels"] == [*shipped["labels"], "five"]
     assert card["metrics"]["known_after"] >= card["metrics"]["known_before"] - 0.003
-    said = HandClassifier(folder).predict([a_region("five", rng) for _ in range(6)])
-    assert [one.top[0][0] for one in said].count("five") >= 5
+    predicted = HandClassifier(folder).predict([a_region("five", rng) for _ in range(6)])
+    assert [one.top[0][0] for one in predicted].count("five") >= 5
 
 
 @pytest.mark.slow
@@ -153,8 +155,8 @@ def test_a_new_task_sees_hands_as_the_letters_do(tmp_path: Path, hand_models: Mo
     card = registry_card.read_card(folder).as_json()
     assert (card["kind"], card["labels"]) == ("fused", ["fist", "two", "five"])
     rng = np.random.default_rng(9)
-    said = HandClassifier(folder).predict([a_region(sign, rng) for sign in ("fist", "two", "five", "one", "one")])
-    assert [one.label for one in said] == ["fist", "two", "five", None, None]
+    predicted = HandClassifier(folder).predict([a_region(sign, rng) for sign in ("fist", "two", "five", "one", "one")])
+    assert [one.label for one in predicted] == ["fist", "two", "five", None, None]
 
 
 # what does not prove itself
@@ -191,7 +193,7 @@ def test_what_is_no_better_is_refused_unless_forced(tmp_path: Path, capsys: pyte
 def test_a_version_is_better_and_forgets_nothing(
     before: float | None, after: float, known_before: float | None, known_after: float | None, passed: bool
 ) -> None:
-    found, why = judged(before, after, known_before, known_after, 3)
+    found, why = may_replace(before, after, known_before, known_after, 3)
     assert found is passed
     assert "%" in why
 
@@ -237,7 +239,7 @@ def test_errors_take_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "All samples of signs show fist" in error()
     assert "is not a folder" in error("--from", str(tmp_path / "missing"))
     record(tmp_path / "captures", {"five": 2})
-    assert "joints have none: add --network vgg16" in error("--full")
+    assert "joints have none. Add --network vgg16" in error("--full")
     (tmp_path / "pictures" / "a").mkdir(parents=True)
     (tmp_path / "pictures" / "a" / "1.png").write_bytes(b"no picture")
     assert teach(tmp_path, "--from", str(tmp_path / "pictures"), "--subject", "paper", task="bad") == 2
@@ -267,11 +269,11 @@ def test_a_plus_joins_the_digits(
     assert teach(tmp_path, "--from", str(folder), "--subject", "paper", "--json", task="digits") == 0
     result = result_of(capsys)
     assert result["after"]["accuracy"] == 1
-    assert result["after"]["known"] >= result["before"]["known"] - verdict.MAX_LOSS
+    assert result["after"]["known"] >= result["before"]["known"] - validation.MAX_LOSS
     with open_pipeline("digits", open_models(tmp_path / "models"), default_samples(), smooth=False) as pipeline:
         assert pipeline.classifier.labels == [*"0123456789", "+"]
-        said = [pipeline.step(Frame(a_plus(rng), 0, 0.0, "drawn")).text for _ in range(5)]
-    assert said.count("+") >= 4
+        predicted = [pipeline.step(Frame(a_plus(rng), 0, 0.0, "drawn")).text for _ in range(5)]
+    assert predicted.count("+") >= 4
     open_models(tmp_path / "models").rollback("digits")
     assert Classifier(open_models(tmp_path / "models").current("digits")).labels == [*"0123456789"]
 

@@ -10,7 +10,7 @@ from recognizer.preprocess import appearance, pose
 from recognizer.registry.store import ModelStore
 from training.datasets import hand_variations
 from training.datasets.hand_photographs import Hands
-from training.lessons import new_signs
+from training.user_tasks import hand_feature_extractor
 
 SIGNS = 6
 PEOPLE = ("anna", "ben", "cleo")
@@ -22,11 +22,13 @@ def drawn_hands() -> Hands:
     """Joints as they come; of the looks a few features tell the sign, and others vary far more from picture to picture."""
     rng = np.random.default_rng(0)
     count = SIGNS * len(PEOPLE) * EACH
-    looks = np.zeros((count, hand_variations.VIEWS, hand_variations.LOOKS, appearance.SIZE), np.float16)
+    appearance_features = np.zeros(
+        (count, hand_variations.VIEWS, hand_variations.CROPS_A_VIEW, appearance.SIZE), np.float16
+    )
     signs = np.arange(count) % SIGNS
-    looks[np.arange(count), :, :, signs] = 1
-    looks[:, :, :, TELLING] += rng.normal(0, 0.1, (count, 1, 1, SIGNS))
-    looks[:, :, :, LOUD] = rng.normal(0, 3, (count, 1, 1, 40))
+    appearance_features[np.arange(count), :, :, signs] = 1
+    appearance_features[:, :, :, TELLING] += rng.normal(0, 0.1, (count, 1, 1, SIGNS))
+    appearance_features[:, :, :, LOUD] = rng.normal(0, 3, (count, 1, 1, 40))
     landmarks = rng.normal(0, 50, (count, hand_variations.VIEWS, pose.JOINTS, 3)).astype(np.float32)
     return Hands(
         np.array(PEOPLE)[np.arange(count) // SIGNS % len(PEOPLE)],
@@ -35,15 +37,15 @@ def drawn_hands() -> Hands:
         landmarks,
         np.zeros((count, hand_variations.VIEWS), bool),
         np.zeros((count, 28, 28), np.uint8),
-        looks,
+        appearance_features,
     )
 
 
 @pytest.mark.slow
 def test_directions_follow_what_tells_signs_apart() -> None:
     found = drawn_hands()
-    kernel, bias = new_signs.directions(found)
-    seen = found.looks[:, 0, 0].astype(np.float32) @ kernel + bias
+    kernel, bias = hand_feature_extractor.directions(found)
+    seen = found.appearance_features[:, 0, 0].astype(np.float32) @ kernel + bias
     means = np.stack([seen[found.labels == label].mean(axis=0) for label in np.unique(found.labels)])
     within = np.stack([seen[found.labels == label].std(axis=0) for label in np.unique(found.labels)]).mean(axis=0)
     strongest = np.argsort(means.std(axis=0) / within)[-(SIGNS - 1) :]
@@ -51,17 +53,17 @@ def test_directions_follow_what_tells_signs_apart() -> None:
     weight = np.abs(kernel[:, strongest])
     assert weight[TELLING].mean() > 10 * weight[LOUD].mean()
     posed = pose.batch_features(found.landmarks[:, 0], found.left[:, 0])
-    assert seen.std(axis=0).mean() == pytest.approx(new_signs.SHARE * posed.std(), rel=0.01)
+    assert seen.std(axis=0).mean() == pytest.approx(hand_feature_extractor.SHARE * posed.std(), rel=0.01)
     np.testing.assert_allclose(seen.mean(axis=0), 0, atol=0.05)
 
 
 @pytest.mark.slow
 def test_the_network_keeps_joints_and_turns_looks(tmp_path: Path) -> None:
     found = drawn_hands()
-    path = tmp_path / new_signs.FILE
-    new_signs.network(found).export(path, format="litert", verbose=False)
+    path = tmp_path / hand_feature_extractor.FILE
+    hand_feature_extractor.network(found).export(path, format="litert", verbose=False)
     network = Network(path)
-    kernel, bias = new_signs.directions(found)
+    kernel, bias = hand_feature_extractor.directions(found)
     rng = np.random.default_rng(1)
     inputs = rng.normal(size=(5, pose.SIZE + appearance.SIZE)).astype(np.float32)
     nothing, features = network.run_all(inputs)
@@ -71,11 +73,11 @@ def test_the_network_keeps_joints_and_turns_looks(tmp_path: Path) -> None:
 
 
 def test_the_newest_version_that_has_one_is_taken(tmp_path: Path) -> None:
-    assert new_signs.newest(ModelStore(tmp_path)) is None
+    assert hand_feature_extractor.newest(ModelStore(tmp_path)) is None
     for version in ("20260101-000000", "20260102-000000", "20260103-000000"):
-        (tmp_path / new_signs.TASK / version).mkdir(parents=True)
+        (tmp_path / hand_feature_extractor.TASK / version).mkdir(parents=True)
         if version < "20260103":
-            (tmp_path / new_signs.TASK / version / new_signs.FILE).touch()
-    found = new_signs.newest(ModelStore(tmp_path))
+            (tmp_path / hand_feature_extractor.TASK / version / hand_feature_extractor.FILE).touch()
+    found = hand_feature_extractor.newest(ModelStore(tmp_path))
     assert found is not None
     assert found.parent.name == "20260102-000000"

@@ -1,7 +1,7 @@
-"""Linear heads over frozen features: taught by a few samples, and rehearsed so that they forget nothing.
+"""Linear heads over frozen features, fitted on a few samples and on replayed features so that they forget nothing.
 
-What a model knew is kept without its data: as the mean and covariance of each class's features, from which features are
-drawn and labelled by the old head (Hayes et al. 2020 rehearse features; Li & Hoiem 2016 let the old network label).
+The training data of an earlier model is not needed: features are drawn from the mean and covariance of each of its classes
+(feature replay, Hayes et al. 2020) and get their targets from the old head (learning without forgetting, Li & Hoiem 2016).
 """
 
 import io
@@ -17,20 +17,22 @@ from recognizer.classifiers.network import NETWORK
 from recognizer.errors import ModelError
 from training.publishing.card import KERAS_NETWORK
 
-REHEARSED = (
-    200  # features drawn of each known class: their average differs from its mean by less than a tenth of its spread
+REPLAYED_FEATURES = (
+    200  # replayed features per class: their average is within a tenth of a standard deviation of the class's mean
 )
-PULL = 1e-4  # towards the old head, for what the samples leave open
+REGULARIZATION = 1e-4  # pulls weights that the samples do not determine towards the old head
 MAX_STEPS = 200
-SHRUNK = 0.1  # of the covariance is that of a ball: few samples do not tell how features go together
-NEVER = -1e4  # the bias of a class without features
-AGREEMENT = 0.02  # of probabilities: LiteRT's arithmetic and Keras' differ by less
+SHRINKAGE = 0.1  # share of a spherical covariance: few samples do not determine the correlations of features
+ABSENT_CLASS_BIAS = -1e4  # bias of a class without features, which is then never predicted
+MAX_PROBABILITY_DIFFERENCE = 0.02  # between LiteRT and Keras, whose rounding differs by less
 
 
-def fit_head(features: np.ndarray, targets: np.ndarray, weights: np.ndarray, start: Head, pull: float = PULL) -> Head:
-    """The multinomial logistic regression that fits best while staying near `start`.
+def fit_linear_head(
+    features: np.ndarray, targets: np.ndarray, weights: np.ndarray, start: Head, pull: float = REGULARIZATION
+) -> Head:
+    """Multinomial logistic regression with an L2 penalty on the distance from `start`, weighted by `pull`.
 
-    `features` (N, D), `targets` (N, K) shares that sum to 1, `weights` (N,) how much each counts.
+    `features` (N, D) float, `targets` (N, K) class probabilities that sum to 1, `weights` (N,) sample weights.
     """
     from scipy.optimize import minimize
 
@@ -56,10 +58,10 @@ def fit_head(features: np.ndarray, targets: np.ndarray, weights: np.ndarray, sta
 
 
 def discriminant_head(features: np.ndarray, classes: np.ndarray, count: int) -> Head:
-    """Fisher's linear discriminant over features (N, D) of classes (N,) below `count`, all classes as likely.
+    """Fisher's linear discriminant over features (N, D) with classes (N,) int below `count`, with equal class priors.
 
-    It needs no more than a mean of each class and one covariance, which copies of a single sample give. A class without
-    features is never said.
+    It needs only the mean of each class and one shared covariance, for which augmented copies of a single sample are enough.
+    A class without features is never predicted.
     """
     size = features.shape[1]
     features = features.astype(np.float64)
@@ -67,16 +69,16 @@ def discriminant_head(features: np.ndarray, classes: np.ndarray, count: int) -> 
     means = np.stack([features[classes == index].mean(axis=0) for index in present])
     centred = features - means[np.searchsorted(present, classes)]
     covariance = centred.T @ centred / len(features)
-    covariance = (1 - SHRUNK) * covariance + SHRUNK * np.trace(covariance) / size * np.eye(size)
+    covariance = (1 - SHRINKAGE) * covariance + SHRINKAGE * np.trace(covariance) / size * np.eye(size)
     kernel = np.zeros((size, count))
-    bias = np.full(count, NEVER)
+    bias = np.full(count, ABSENT_CLASS_BIAS)
     kernel[:, present] = np.linalg.solve(covariance, means.T)
     bias[present] = -0.5 * (means.T * kernel[:, present]).sum(axis=0)
     return Head(kernel.astype(np.float32), bias.astype(np.float32))
 
 
 def widened(head: Head, count: int, order: np.ndarray) -> Head:
-    """The head with `count` outputs, its own at the places `order`; those that are new know nothing and say nothing yet."""
+    """The head with `count` outputs: its own at the indices `order`; the new ones have weights 0 and the lowest bias."""
     kernel = np.zeros((head.size, count), np.float32)
     bias = np.full(count, head.bias.min(), np.float32)
     kernel[:, order], bias[order] = head.kernel, head.bias
@@ -84,25 +86,28 @@ def widened(head: Head, count: int, order: np.ndarray) -> Head:
 
 
 def head_of(folder: Path, network: Classifier, inputs: Sequence[np.ndarray]) -> Head:
-    """The head of a version: its own, or the last layer of its network, found in model.keras.
+    """The linear head of a model version: the stored one, or the last layer of its network, read from model.keras.
 
-    `inputs` are shown to both, since they must agree. Raises ModelError.
+    Both networks are run on `inputs` to check that they agree. Raises ModelError if they do not, if model.keras is missing or
+    damaged, or if the model has no linear head.
     """
     if isinstance(network.head, Neighbours):
-        raise ModelError(f"{folder} is k-NN, which has no features that a few samples could teach. Teach another task.")
+        raise ModelError(f"{folder} is a k-NN model, which has no linear head to train. Train another task.")
     if network.head is not None:
         return network.head
     path = folder / KERAS_NETWORK
-    answers = [network.run(values) for values in inputs]
-    probabilities, features = (np.stack(column) for column in zip(*answers, strict=True))
+    outputs = [network.run(values) for values in inputs]
+    probabilities, features = (np.stack(column) for column in zip(*outputs, strict=True))
     head = _last_layer(path, features.shape[1], probabilities.shape[1])
-    if np.abs(head.probabilities(features) - probabilities).max() > AGREEMENT:
-        raise ModelError(f"{path} is not the network of {NETWORK} beside it. Fetch the model again or retrain.")
+    if np.abs(head.probabilities(features) - probabilities).max() > MAX_PROBABILITY_DIFFERENCE:
+        raise ModelError(
+            f"{path} is not the same network as {NETWORK} in its folder. Fetch the model again or retrain."
+        )
     return head
 
 
 def _last_layer(path: Path, size: int, classes: int) -> Head:
-    """The layers that turn features into answers; where there are several, each has its share of the features."""
+    """The last layer as one head; the layers of ensemble members are joined, each over its part of the features."""
     import h5py
 
     found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
@@ -116,6 +121,8 @@ def _last_layer(path: Path, size: int, classes: int) -> Head:
         raise ModelError(f"{path} is missing or damaged ({error}). Fetch the model again or retrain.") from error
     names = sorted(found, key=lambda name: (len(name), name))  # dense_9 before dense_10
     if not names or sum(len(found[name][0]) for name in names) != size:
-        raise ModelError(f"{path} has no last layer over its {size} features. Retrain it before it is taught.")
+        raise ModelError(
+            f"{path} has no dense last layer over its {size} features. Train the shipped model again first."
+        )
     kernel = np.concatenate([found[name][0] for name in names]) / len(names)
     return Head(kernel, np.mean([found[name][1] for name in names], axis=0))

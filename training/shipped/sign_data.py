@@ -11,7 +11,7 @@ from training.datasets import hand_photographs
 from training.datasets.dataset import Images
 from training.datasets.hand_photographs import LABELS, Hands
 from training.datasets.sign_mnist import load_sign_mnist, rps_subset
-from training.networks.tuning import AS_EVER, Tuning
+from training.networks.hyperparameters import DEFAULTS, Hyperparameters
 
 CODE = (  # what decides what a network of hand signs says
     *hand_photographs.CODE,
@@ -22,7 +22,7 @@ CODE = (  # what decides what a network of hand signs says
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class Predictions:
     """What one kind of network says of N hands. NaN where it has nothing to look at."""
 
     probabilities: np.ndarray  # (N, labels + 1)
@@ -33,23 +33,23 @@ class Answers:
             np.savez_compressed(file, probabilities=self.probabilities, distances=self.distances)
 
     @classmethod
-    def load(cls, path: Path) -> "Answers":
+    def load(cls, path: Path) -> "Predictions":
         with np.load(path) as arrays:
             return cls(arrays["probabilities"], arrays["distances"])
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class SignData:
     """All hands that a task learns from or is judged on, with their classes; sources are people."""
 
     task: str
     hands: Hands
     classes: np.ndarray  # (N,) int64, the number of labels for "nothing known", -1 for what is not learned from
-    judged: np.ndarray  # (N,) bool: of the task's own photographs
+    evaluated: np.ndarray  # (N,) bool: of the task's own photographs
     empty: np.ndarray  # (N,) bool: of photos/nothing, which no network learns from
     runs: Path
     seed: int
-    tuning: Tuning = AS_EVER
+    hyperparameters: Hyperparameters = DEFAULTS
 
     @cached_property
     def sign_mnist(self) -> Images:
@@ -64,34 +64,34 @@ class Material:
     @cached_property
     def people(self) -> list[str]:
         """The sources that are left out in turn."""
-        return sorted(set(self.hands.sources[self.judged]))
+        return sorted(set(self.hands.sources[self.evaluated]))
 
-    def others(self, person: str | None) -> np.ndarray:
+    def training_rows(self, person: str | None) -> np.ndarray:
         """(N,) bool: what a network learns from that is to be judged on the person."""
         return (self.classes >= 0) & self.hands.found & (self.hands.sources != person)
 
 
-def gather(task: str, runs: Path, seed: int) -> Material:
+def load_sign_data(task: str, runs: Path, seed: int) -> SignData:
     """Read photos/letters, photos/rps and photos/nothing. Raises DataError and AssetError."""
-    parts, classes, judged, empty = [], [], [], []
+    parts, classes, evaluated, empty = [], [], [], []
     for name in ("letters", "rps", "nothing"):
         found = hand_photographs.read_hands(name, runs / "hands")
         parts.append(found)
         classes.append(hand_photographs.classes(task, name, found.labels))
-        judged.append(np.full(len(found), name == task))
+        evaluated.append(np.full(len(found), name == task))
         empty.append(np.full(len(found), name == "nothing"))
-    return Material(
+    return SignData(
         task,
-        hand_photographs.together(parts),
+        hand_photographs.concatenate(parts),
         np.concatenate(classes),
-        np.concatenate(judged),
+        np.concatenate(evaluated),
         np.concatenate(empty),
         runs / task,
         seed,
     )
 
 
-def letters_of(material: Material, person: str | None) -> Hands:
+def letter_hands(data: SignData, person: str | None) -> Hands:
     """The hands of the task's own photographs whose joints were found, without those of the person."""
-    rows = material.others(person) & material.judged
-    return material.hands[rows & material.hands.jointed[:, 0]]
+    rows = data.training_rows(person) & data.evaluated
+    return data.hands[rows & data.hands.jointed[:, 0]]

@@ -8,7 +8,7 @@ import pytest
 from recognizer.errors import DataError
 from recognizer.samples.synced import default_samples
 from recognizer.system import paths
-from training.datasets import dataset, fashion_mnist, named
+from training.datasets import catalogue, dataset, fashion_mnist
 
 
 @pytest.fixture(autouse=True)
@@ -44,16 +44,16 @@ def write_table(path, rows, columns=784):
 def test_a_folder_of_labels_is_split_the_same_way_each_time(tmp_path):
     write_pictures(tmp_path / "signs" / "ok", shade=10)
     write_pictures(tmp_path / "signs" / "stop", shade=200)
-    data = named.load(str(tmp_path / "signs"), default_samples())
+    data = catalogue.load(str(tmp_path / "signs"), default_samples())
     assert (data.name, data.labels, data.subject) == ("signs", ["ok", "stop"], "hand")
     assert data.input_shape == (28, 28, 1)
     assert np.bincount(data.test_labels).tolist() == [1, 1]
     assert len(data.train_labels) == 10
-    again = named.load(str(tmp_path / "signs"), default_samples())
+    again = catalogue.load(str(tmp_path / "signs"), default_samples())
     assert np.array_equal(data.test_images, again.test_images)
     assert data.sha256 == again.sha256
     assert (data.train_images[data.train_labels == 0] < 50).all()
-    colour = named.load(str(tmp_path / "signs"), default_samples(), 64)
+    colour = catalogue.load(str(tmp_path / "signs"), default_samples(), 64)
     assert colour.input_shape == (64, 64, 3)
 
 
@@ -61,7 +61,7 @@ def test_the_last_series_is_for_testing(tmp_path):
     for person, shade in (("anna", 10), ("bert", 100), ("cleo", 200)):
         for label in ("ok", "stop"):
             write_pictures(tmp_path / "signs" / person / label, 2, shade=shade)
-    data = named.load(str(tmp_path / "signs"), default_samples())
+    data = catalogue.load(str(tmp_path / "signs"), default_samples())
     assert len(data.test_labels) == 4
     assert (data.test_images >= 200).all()
     assert (data.train_images < 200).all()
@@ -69,13 +69,13 @@ def test_the_last_series_is_for_testing(tmp_path):
 
 def test_a_table_in_kaggles_layout(tmp_path):
     path = write_table(tmp_path / "mine.csv", [(3, 10), (7, 200)] * 5)
-    data = named.load(str(path), default_samples())
+    data = catalogue.load(str(path), default_samples())
     assert data.labels == ["3", "7"]
     assert np.bincount(data.test_labels).tolist() == [1, 1]
     assert sorted(np.unique(data.train_images)) == [10, 200]
     packed = tmp_path / "packed.csv.gz"
     packed.write_bytes(gzip.compress(path.read_bytes()))
-    assert np.array_equal(named.load(str(packed), default_samples()).train_images, data.train_images)
+    assert np.array_equal(catalogue.load(str(packed), default_samples()).train_images, data.train_images)
 
 
 def test_emnist_letters_stand_upright_again(project):
@@ -84,7 +84,7 @@ def test_emnist_letters_stand_upright_again(project):
     for part in ("train", "test"):
         write_idx(project / "data" / "emnist" / f"emnist-letters-{part}-images-idx3-ubyte.gz", images)
         write_idx(project / "data" / "emnist" / f"emnist-letters-{part}-labels-idx1-ubyte.gz", np.arange(1, 27))
-    data = named.load("emnist-letters", default_samples())
+    data = catalogue.load("emnist-letters", default_samples())
     assert data.labels[0] == "A"
     assert data.labels[-1] == "Z"
     assert data.train_labels.tolist() == list(range(26))
@@ -96,7 +96,7 @@ def test_fashion_is_found_in_its_own_folder(project):
     for part, count in parts.items():
         write_idx(project / "data" / "fashion-mnist" / f"{part}-images-idx3-ubyte.gz", np.zeros((count, 28, 28)))
         write_idx(project / "data" / "fashion-mnist" / f"{part}-labels-idx1-ubyte.gz", np.arange(count) % 10)
-    data = named.load("fashion-mnist", default_samples())
+    data = catalogue.load("fashion-mnist", default_samples())
     assert data.labels[9] == "ankle boot"
     assert data.train_images.shape == (60000, 28, 28, 1)
 
@@ -141,24 +141,24 @@ def broken_picture(folder):
 def test_what_cannot_be_learned_from_is_one_line_that_names_it(tmp_path, make):
     path = make(tmp_path)
     with pytest.raises(DataError) as error:
-        named.load(str(path), default_samples())
+        catalogue.load(str(path), default_samples())
     assert "\n" not in str(error.value)
     assert str(path) in str(error.value)
 
 
 def test_an_unknown_name_lists_the_known():
     with pytest.raises(DataError, match="fashion-mnist"):
-        named.load("minst", default_samples())
+        catalogue.load("minst", default_samples())
 
 
 def test_captures_before_any_is_recorded():
     with pytest.raises(DataError, match="Nothing is recorded"):
-        named.load("captures", default_samples())
+        catalogue.load("captures", default_samples())
 
 
 def test_a_limit_leaves_the_rest_out(tmp_path):
     write_pictures(tmp_path / "signs" / "ok")
     write_pictures(tmp_path / "signs" / "stop")
-    data = dataset.limited(named.load(str(tmp_path / "signs"), default_samples()), 4, seed=1)
+    data = dataset.limited(catalogue.load(str(tmp_path / "signs"), default_samples()), 4, seed=1)
     assert len(data.train_labels) == len(data.train_images) == 4
     assert len(data.test_labels) == 2

@@ -35,8 +35,8 @@ FINDER_CODE = (  # what decides which writing is found, and how it is cut out
 )
 
 
-KEPT_AS = {"subject": "region"}  # of fields that have another name in such a file
-KEPT = "{}.set.npz"  # a data set of that name as it is in memory, in a data folder
+STORED_FIELD_NAMES = {"subject": "region"}  # of fields that have another name in such a file
+STORED_FILE = "{}.set.npz"  # a data set of that name as it is in memory, in a data folder
 
 
 def load(name: str, samples: Samples, colour_side: int | None = None, subject: str = HAND.name) -> DataSet:
@@ -54,8 +54,10 @@ def load(name: str, samples: Samples, colour_side: int | None = None, subject: s
 
 def _read(name: str, samples: Samples, colour_side: int | None, subject: str) -> DataSet:
     if name in _LOADERS:
-        kept = next((path for folder in paths.data_folders() if (path := folder / KEPT.format(name)).is_file()), None)
-        return read_kept(kept) if kept else _LOADERS[name]()
+        stored = next(
+            (path for folder in paths.data_folders() if (path := folder / STORED_FILE.format(name)).is_file()), None
+        )
+        return read_stored(stored) if stored else _LOADERS[name]()
     if name == "captures" or name.startswith("captures/"):
         return load_captures(samples, name.partition("/")[2], colour_side)
     if Path(name).is_dir():
@@ -68,22 +70,22 @@ def _read(name: str, samples: Samples, colour_side: int | None, subject: str) ->
     )
 
 
-def keep(data: DataSet, folder: Path) -> Path:
+def store(data: DataSet, folder: Path) -> Path:
     """Write a whole data set into a data folder, where `load` finds it by its name before all others."""
-    path = folder / KEPT.format(data.name)
+    path = folder / STORED_FILE.format(data.name)
     arrays: dict[str, Any] = {
-        KEPT_AS.get(one.name, one.name): np.asarray(getattr(data, one.name)) for one in fields(data)
+        STORED_FIELD_NAMES.get(one.name, one.name): np.asarray(getattr(data, one.name)) for one in fields(data)
     }
     with path.open("wb") as file:
         np.savez(file, **arrays)
     return path
 
 
-def read_kept(path: Path) -> DataSet:
+def read_stored(path: Path) -> DataSet:
     """What `keep` wrote. Raises DataError."""
     try:
         with np.load(path) as arrays:
-            found = {one.name: arrays[KEPT_AS.get(one.name, one.name)] for one in fields(DataSet)}
+            found = {one.name: arrays[STORED_FIELD_NAMES.get(one.name, one.name)] for one in fields(DataSet)}
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} is no data set that was kept whole ({error}). Delete it.") from error
     return DataSet(**{name: value if value.ndim > 1 or value.dtype == np.int64 else value.tolist()

@@ -1,4 +1,7 @@
-"""Training features that a model carries with it, so that it can be trained again without its data."""
+"""Feature replay: the mean and covariance of each class's features, stored with a model so that it can be extended later.
+
+Features drawn from them replace the original training data (Hayes et al. 2020).
+"""
 
 import zipfile
 from dataclasses import dataclass
@@ -10,19 +13,19 @@ import numpy as np
 from recognizer.classifiers.rejection import FeatureStatistics
 from recognizer.errors import ModelError
 
-KNOWLEDGE = "knowledge.npz"
+DISTRIBUTIONS_FILE = "knowledge.npz"
 
 
 @dataclass(frozen=True, eq=False)
-class Knowledge:
-    """How the features of each class are spread; the last class is "nothing known", which may have none (all NaN)."""
+class FeatureDistributions:
+    """Mean and covariance of each class's features; the last class is the background. A class without features is NaN."""
 
     means: np.ndarray  # (labels + 1, D) float32
     covariances: np.ndarray  # (labels + 1, D, D) float32
 
     @classmethod
-    def of_features(cls, features: np.ndarray, classes: np.ndarray, count: int) -> "Knowledge":
-        """From features (N, D) and classes (N,) below `count`, of which the last is "nothing known"."""
+    def of_features(cls, features: np.ndarray, classes: np.ndarray, count: int) -> "FeatureDistributions":
+        """From features (N, D) float and classes (N,) int below `count`; the last class is the background."""
         size = features.shape[1]
         means = np.full((count, size), np.nan, np.float32)
         covariances = np.full((count, size, size), np.nan, np.float32)
@@ -34,8 +37,8 @@ class Knowledge:
         return cls(means, covariances)
 
     @classmethod
-    def of_statistics(cls, statistics: FeatureStatistics, labels: int) -> "Knowledge":
-        """What a version without knowledge.npz tells: the means of its labels and the covariance that they share."""
+    def of_statistics(cls, statistics: FeatureStatistics, labels: int) -> "FeatureDistributions":
+        """For a model without knowledge.npz: the mean of each label and the covariance that all labels share."""
         size = statistics.means.shape[1]
         whitening = statistics.whitening.astype(np.float64)
         covariance = np.linalg.inv(whitening.T @ whitening)
@@ -46,8 +49,9 @@ class Knowledge:
         return cls(means, covariances)
 
     @classmethod
-    def load(cls, folder: Path) -> "Knowledge":
-        path = folder / KNOWLEDGE
+    def load(cls, folder: Path) -> "FeatureDistributions":
+        """Read knowledge.npz of a model version. Raises ModelError if it is missing or damaged."""
+        path = folder / DISTRIBUTIONS_FILE
         try:
             with np.load(path) as arrays:
                 return cls(arrays["means"].astype(np.float32), arrays["covariances"].astype(np.float32))
@@ -55,29 +59,34 @@ class Knowledge:
             raise ModelError(f"{path} is missing or damaged ({error}). Fetch the model again or retrain.") from error
 
     def save(self, folder: Path) -> None:
-        # half precision: a thousandth is far finer than what so few features tell
+        # half precision is enough: the estimates from few features are far less accurate
         np.savez_compressed(
-            folder / KNOWLEDGE, means=self.means.astype(np.float16), covariances=self.covariances.astype(np.float16)
+            folder / DISTRIBUTIONS_FILE,
+            means=self.means.astype(np.float16),
+            covariances=self.covariances.astype(np.float16),
         )
 
     @property
     def classes(self) -> np.ndarray:
-        """Those of which something is known, (M,) int."""
+        """The classes that have features, (M,) int."""
         return np.flatnonzero(np.isfinite(self.means).all(axis=1))
 
     @cached_property
-    def _axes(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Eigenvalues (D,) and eigenvectors (D, D) of the covariance of each class known: slow, and asked for thrice."""
+    def _eigen(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Eigenvalues (D,) and eigenvectors (D, D) of each class's covariance; cached: slow and used 3 times."""
         found = []
-        for spread in self.covariances[self.classes]:  # single precision: twice as fast, and finer than what is stored
+        for spread in self.covariances[self.classes]:  # single precision: twice as fast, and more precise than the file
             values, vectors = np.linalg.eigh((spread + spread.T) / 2)
             found.append((values, vectors))
         return found
 
-    def rehearse(self, each: int, rng: np.random.Generator, *, positive: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Features (N, D) float32 and classes (N,), `each` of every class known; `positive` where features cannot be less."""
+    def sample(self, each: int, rng: np.random.Generator, *, positive: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Draw `each` features of every class: features (N, D) float32, classes (N,) int.
+
+        With `positive`, features are clipped at 0, as the outputs of a ReLU are.
+        """
         drawn = []
-        for index, (values, vectors) in zip(self.classes, self._axes, strict=True):
+        for index, (values, vectors) in zip(self.classes, self._eigen, strict=True):
             noise = rng.normal(size=(each, len(values))) * np.sqrt(np.maximum(values, 0))
             drawn.append(self.means[index] + noise @ vectors.T)
         features = np.concatenate(drawn) if drawn else np.zeros((0, self.means.shape[1]))

@@ -1,4 +1,4 @@
-"""Whether a new model may replace the current one: held-out metrics of both."""
+"""Decides whether a new model may replace the current one, by the held-out metrics of both."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,17 @@ import numpy as np
 
 from recognizer.samples.sample import Sample
 
-HELD_OUT = 0.25  # of a label's samples, the last in time, where all are of one session
-GAP = 0.1  # of a label's samples, before those held out: neighbours in time are nearly the same picture
-MAX_LOSS = 0.003  # of what was known
+HELD_OUT = 0.25  # of a label's samples, the last in time, if all are of one session
+GAP = 0.1  # of a label's samples, unused before the held-out ones: neighbours in time are nearly the same picture
+MAX_LOSS = 0.003  # allowed loss of accuracy on the old labels
 
 
 @dataclass(frozen=True, eq=False)
-class Verdict:
-    """What the proof showed. Shares of held-out samples read right; None where there was nothing to read them with."""
+class ValidationResult:
+    """Accuracy before and after the training, 0 to 1: on held-out samples, and on the old labels (`known_`).
+
+    None if there was no model, no held-out sample or no old label.
+    """
 
     before: float | None
     after: float | None
@@ -25,35 +28,36 @@ class Verdict:
     confused: list[tuple[str, str, int]]
     held_out: int
     passed: bool
-    why: str
+    reason: str
 
 
-def judged(
+def may_replace(
     before: float | None, after: float, known_before: float | None, known_after: float | None, labels: int
 ) -> tuple[bool, str]:
-    """Whether a version may be published, and why."""
+    """Whether the new model may be published, and the reason as text for the user."""
     if known_before is not None and known_after is not None and known_after < known_before - MAX_LOSS:
         return (
             False,
-            f"of what was known {percent(known_after)} would be read right, and {percent(known_before)} is now",
+            f"accuracy on the labels that it had before would fall to {percent(known_after)} from {percent(known_before)}",
         )
     if before is None:
         enough = after > 1 / max(2, labels)
-        return enough, f"{percent(after)} of held-out samples are read right" + (
-            "" if enough else ": no better than luck"
+        return enough, f"{percent(after)} of held-out samples are recognized" + (
+            "" if enough else ": no better than guessing"
         )
     if after > before or before == after == 1.0:
-        return True, f"{percent(after)} of held-out samples are read right, and {percent(before)} before"
+        return True, f"{percent(after)} of held-out samples are recognized, and {percent(before)} before"
     return (
         False,
-        f"{percent(after)} of held-out samples would be read right, and {percent(before)} are now",
+        f"{percent(after)} of held-out samples would be recognized, and {percent(before)} are now",
     )
 
 
 def split(samples: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to learn from and rows held out: of each label its last session, or where it has one, its last part in time.
+    """Indices of the training samples and of the held-out samples, two int arrays.
 
-    A label with a single sample has none to hold out.
+    Of each label the last session is held out, or its last samples in time if it has one session. A label with one sample has
+    none held out.
     """
     fitted: list[int] = []
     held_out: list[int] = []

@@ -12,7 +12,7 @@ from recognizer.registry.synced import open_models
 
 
 @dataclass(frozen=True)
-class Word:
+class CommandHelp:
     """What `-h` says of a word."""
 
     help: str
@@ -45,7 +45,7 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--seed", type=int, help="the same seed repeats a run (default: 0)")
 
 
-def chosen(program: str, about: str, words: Sequence[str], table: Mapping[str, Word]) -> str | None:
+def choose_command(program: str, about: str, words: Sequence[str], table: Mapping[str, CommandHelp]) -> str | None:
     """The word of the table that `words` begin with; None where they ask for help, which is printed then.
 
     Raises SettingsError, which names the nearest word.

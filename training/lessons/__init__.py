@@ -1,1 +1,0 @@
-"""Training on samples of the user's own."""

@@ -1,0 +1,1 @@
+"""Trains a task's model on the samples that the user recorded."""

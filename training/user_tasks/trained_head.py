@@ -1,0 +1,25 @@
+"""What a training run fits, before it is published."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recognizer.classifiers.heads import Head
+from recognizer.classifiers.rejection import Rejection
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedHead:
+    """A linear head with its labels and its rejection thresholds."""
+
+    labels: list[str]
+    head: Head
+    rejection: Rejection
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """The class of each of (N, D) features, (N,) int; the number of labels for a rejected input."""
+        return self.rejection.labels(self.head.probabilities(features), features)
+
+    def predict_without_rejection(self, features: np.ndarray) -> np.ndarray:
+        """The likeliest label of each of (N, D) features, (N,) int, even if it would be rejected."""
+        return self.head.probabilities(features)[:, : len(self.labels)].argmax(axis=1)

@@ -1,0 +1,394 @@
+"""One training run: fit a linear head on some samples, validate it on the others, and publish it with its files."""
+
+import hashlib
+import platform
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import astuple, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from recognizer.classifiers.heads import HEAD, INPUT, Head
+from recognizer.classifiers.network import NETWORK
+from recognizer.classifiers.rejection import FEATURES, FeatureStatistics, Rejection
+from recognizer.registry.card import ModelCard, Thresholds, write_card
+from recognizer.samples.sample import NOTHING, Sample, Task
+from recognizer.samples.store import Samples
+from recognizer.subjects.catalogue import subject_of
+from recognizer.subjects.subject import Input
+from training.publishing.card import git_commit
+from training.user_tasks import linear_head
+from training.user_tasks.feature_replay import FeatureDistributions
+from training.user_tasks.sample_inputs import SampleInputs, features_of
+from training.user_tasks.starting_point import DIGITS, ReportProgress, StartingPoint, mnist_features
+from training.user_tasks.trained_head import TrainedHead
+from training.user_tasks.validation import MAX_LOSS, ValidationResult, may_replace, split
+
+COPIES = 200  # augmented copies per label, and …
+COPIES_RANGE = (10, 40)  # … per sample
+MAX_COPIES = 10_000  # of all samples together, but at least one each: many samples vary enough without
+MAX_NETWORK_RUNS = 1000  # inferences on copies: they take a second or two
+MAX_BACKBONE_RUNS = 200  # the same for a backbone, which is slower
+
+
+NEW_LABEL_WEIGHT = 3.0  # relative to a replayed class: otherwise the old classes win over a new label
+REPLAY_WEIGHTS = (1.0, 4.0, 16.0)  # tried in turn, until the accuracy on the old labels is kept
+COVERAGE = 0.95  # share of the right predictions on held-out samples that the thresholds accept
+COPIES_COVERAGE = 0.98  # the same for augmented copies
+DISTANCE_FACTOR = 1.3  # of the copies' distance: real samples of another day vary more than augmented copies
+DISTANCE_FACTORS: dict[str | None, float] = {  # the same for particular inputs
+    "fused": 1.4,
+    "colour": 1.6,  # pictures have a background
+}
+MAX_MIN_CONFIDENCE = 0.9  # a higher threshold would reject inputs that differ only a little from the samples
+MAX_MORE_FALSE_POSITIVES = 0.01  # allowed increase of the share of background that gets a label
+STEPS = 6  # thresholds tried between the old ones and those that reach the coverage
+REPLAYED_TEST_FEATURES = 500  # features drawn of each old class to test on
+REAL_TEST_DIGITS = 2000  # of MNIST's test digits, if MNIST is there: all of them would take longer than the training
+
+
+class TrainingRun:
+    """Trains, validates and publishes one model from the samples of a task."""
+
+    def __init__(
+        self,
+        task: Task,
+        sample_inputs: SampleInputs,
+        start: StartingPoint,
+        current: Path | None,
+        store: Samples,
+        seed: int,
+        report_progress: ReportProgress,
+    ):
+        self.task, self.sample_inputs, self.start, self.current = task, sample_inputs, start, current
+        self.store, self.report_progress = store, report_progress
+        self.subject = subject_of(task.subject)
+        self.rng = np.random.default_rng(seed)
+        self.names = label_names(task, sample_inputs, start)
+        self.labels = self.names[:-1]
+        self.classes = np.array([self.names.index(row.label) for row in sample_inputs.samples])
+        self.inputs = sample_inputs.inputs()
+        self.features = features_of(self.inputs, start.network)
+        self.copy_features = self._augmented_features()
+        self.replay_weight = REPLAY_WEIGHTS[0]
+        self.thresholds = Thresholds(0.5, 0.0)  # set by validate()
+
+    def _augmented_features(self) -> np.ndarray:
+        """Features of augmented copies, (C, N, D): C copies of N samples."""
+        each = COPIES // max(1, min(Counter(self.classes.tolist()).values()))
+        count = int(np.clip(each, *COPIES_RANGE))
+        if self.sample_inputs.input_kind == "colour":
+            count = max(1, min(COPIES_RANGE[0], MAX_BACKBONE_RUNS // len(self.classes)))
+        elif self.start.network is not None and self.sample_inputs.input_kind is None:
+            count = min(count, max(COPIES_RANGE[0], MAX_NETWORK_RUNS // len(self.classes)))
+        count = min(count, max(1, MAX_COPIES // len(self.classes)))
+        made = []
+        for number in range(count):
+            self.report_progress("computing features", 0.1 + 0.5 * number / count)
+            made.append(features_of(self.sample_inputs.augmented(self.rng), self.start.network))
+        return np.stack(made)
+
+    def validate(self) -> ValidationResult:
+        """Fit on the training samples, and measure the current and the new model on the held-out samples."""
+        fitted, held_out = split(self.sample_inputs.samples)
+        self.report_progress("fitting the head", 0.65)
+        if not len(held_out):
+            return self._without_validation()
+        model, known_before, known_after = self._fit_carefully(fitted)
+        model = self._with_thresholds(model, fitted, held_out)
+        self.thresholds = model.rejection.thresholds
+        meant = self.classes[held_out]
+        predicted_before = self._predicted_before(held_out)
+        predicted_after = model.predict(self.features[held_out])
+        before = None if predicted_before is None else float((predicted_before == meant).mean())
+        after = float((predicted_after == meant).mean())
+        per_label = {
+            self.names[index]: {
+                "of": int((meant == index).sum()),
+                "before": 0 if predicted_before is None else int((predicted_before[meant == index] == index).sum()),
+                "after": int((predicted_after[meant == index] == index).sum()),
+            }
+            for index in np.unique(meant)
+        }
+        wrong = Counter(
+            (self.names[predicted], self.names[index])
+            for predicted, index in zip(predicted_after, meant, strict=True)
+            if predicted != index
+        )
+        confused = [(predicted, label, count) for (predicted, label), count in wrong.most_common()]
+        passed, reason = may_replace(before, after, known_before, known_after, len(self.labels))
+        return ValidationResult(
+            before, after, known_before, known_after, per_label, confused, len(held_out), passed, reason
+        )
+
+    def _without_validation(self) -> ValidationResult:
+        """With one sample per label none can be held out: the model is accepted only if the task has none yet."""
+        rows = np.arange(len(self.classes))
+        model, known_before, known_after = self._fit_carefully(rows)
+        model = self._with_thresholds(model, rows, rows[:0])
+        self.thresholds = model.rejection.thresholds
+        passed = self.current is None
+        reason = "one sample a label: none is left for validation" + ("" if passed else ", so the current model stays")
+        return ValidationResult(None, None, known_before, known_after, {}, [], 0, passed, reason)
+
+    def _fit_carefully(self, rows: np.ndarray) -> tuple[TrainedHead, float | None, float | None]:
+        """Fit with growing weight of the replayed features until the accuracy on the old labels is kept.
+
+        Returns the model and that accuracy before and after.
+        """
+        for self.replay_weight in REPLAY_WEIGHTS:
+            model = self.fit(rows)
+            before, after = self._accuracy_on_known(model)
+            if before is None or after is None or after >= before - MAX_LOSS / 2:
+                break
+        return model, before, after
+
+    def fit(self, rows: np.ndarray) -> TrainedHead:
+        """Fit a head for all labels on the samples `rows` and their augmented copies."""
+        classes = self.classes[rows]
+        features = np.concatenate([self.features[rows], *self.copy_features[:, rows]])
+        repeated = np.tile(classes, 1 + len(self.copy_features))
+        count = len(self.names)
+        if self.start.head is None:
+            head = linear_head.discriminant_head(features, repeated, count)
+            if self.classes.max() == len(self.labels):
+                # background samples vary too much for one mean
+                targets = np.eye(count, dtype=np.float32)[repeated]
+                head = linear_head.fit_linear_head(features, targets, 1 / np.bincount(repeated)[repeated], head)
+            spread = repeated < len(self.labels)
+            statistics = FeatureStatistics.of_features(features[spread], repeated[spread], len(self.labels))
+        else:
+            head = self._extended_head(features, repeated)
+            statistics = self._extended_statistics(features, repeated)
+        thresholds = self.start.rejection.thresholds if self.start.rejection else Thresholds(0.5, np.inf)
+        return TrainedHead(self.labels, head, Rejection(statistics, thresholds))
+
+    @property
+    def _positive(self) -> bool:
+        """Whether all features are at least 0."""
+        return bool((self.features >= 0).all())
+
+    @cached_property
+    def _class_indices(self) -> np.ndarray:
+        """Index of each class of the starting point among the new classes; background stays the last."""
+        return np.array([*range(len(self.start.labels)), len(self.labels)])
+
+    @cached_property
+    def _replayed(self) -> tuple[np.ndarray, np.ndarray]:
+        """Replayed features (M, D) of the old classes, and the old head's probabilities as targets (M, K).
+
+        For digits, real features replace them if MNIST is there.
+        """
+        assert self.start.distributions is not None
+        assert self.start.head is not None
+        drawn, classes = self.start.distributions.sample(
+            linear_head.REPLAYED_FEATURES, self.rng, positive=self._positive
+        )
+        real = self._real_digits(test=False)
+        if real is not None:
+            drawn = np.concatenate([drawn[classes >= len(DIGITS)], real[0]])
+        shares = np.zeros((len(drawn), len(self.names)), np.float32)
+        shares[:, self._class_indices] = self.start.head.probabilities(drawn)
+        return drawn, shares
+
+    def _extended_head(self, features: np.ndarray, classes: np.ndarray) -> Head:
+        assert self.start.head is not None
+        drawn, shares = self._replayed
+        everything = np.concatenate([drawn, features])
+        if self.start.network is None or self.sample_inputs.input_kind == "colour":
+            return linear_head.discriminant_head(everything, np.append(shares.argmax(axis=1), classes), len(self.names))
+        start = linear_head.widened(self.start.head, len(self.names), self._class_indices)
+        targets = np.concatenate([shares, np.eye(len(self.names), dtype=np.float32)[classes]])
+        counts = np.maximum(np.bincount(classes, minlength=len(self.names)), 1)
+        own = np.where(np.arange(len(counts)) < len(self.start.labels), 1.0, NEW_LABEL_WEIGHT)
+        weights = np.concatenate(
+            [np.full(len(drawn), self.replay_weight), linear_head.REPLAYED_FEATURES * (own / counts)[classes]]
+        )
+        return linear_head.fit_linear_head(everything, targets, weights, start)
+
+    def _extended_statistics(self, features: np.ndarray, classes: np.ndarray) -> FeatureStatistics:
+        """Those of the starting point, with a mean for each new label, and a second one for old labels with samples."""
+        assert self.start.rejection is not None
+        old = len(self.start.labels)
+        means = self.start.rejection.statistics.means
+        rows = [*means[:old]]
+        rows += [features[classes == index].mean(axis=0) for index in range(old, len(self.labels))]
+        rows += [
+            *means[old:],
+            *(features[classes == index].mean(axis=0) for index in np.unique(classes) if index < old),
+        ]
+        return FeatureStatistics(np.stack(rows).astype(np.float32), self.start.rejection.statistics.whitening)
+
+    def _with_thresholds(self, model: TrainedHead, fitted: np.ndarray, held_out: np.ndarray) -> TrainedHead:
+        """The model with thresholds that accept most right predictions and hardly more background than before."""
+        classes = self.classes
+        if self.start.rejection is None:
+            passing = self._thresholds_for_coverage(
+                model, self.copy_features[:, fitted], classes[fitted], COPIES_COVERAGE
+            )
+            factor = DISTANCE_FACTORS.get(self.sample_inputs.input_kind, DISTANCE_FACTOR)
+            before = Thresholds(min(passing.min_confidence, MAX_MIN_CONFIDENCE), factor * passing.max_distance)
+        else:
+            before = self.start.rejection.thresholds
+        wanted = before
+        if len(held_out):
+            passing = self._thresholds_for_coverage(model, self.features[None, held_out], classes[held_out], COVERAGE)
+            wanted = Thresholds(
+                min(before.min_confidence, passing.min_confidence), max(before.max_distance, passing.max_distance)
+            )
+        return self._limited_thresholds(model, before, wanted)
+
+    def _thresholds_for_coverage(
+        self, model: TrainedHead, features: np.ndarray, classes: np.ndarray, share: float
+    ) -> Thresholds:
+        """Thresholds each of which accepts a share `share` of the right predictions; features (C, N, D)."""
+        meant = np.tile(classes, len(features))
+        features = features.reshape(-1, features.shape[-1])
+        probabilities = model.head.probabilities(features)[:, : len(self.labels)]
+        right = probabilities.argmax(axis=1) == meant
+        if not right.any():
+            limits = model.rejection.thresholds
+            return limits if np.isfinite(limits.max_distance) else replace(limits, max_distance=0.0)
+        distances = model.rejection.statistics.distances(features[right])
+        confidence = probabilities[right].max(axis=1)
+        return Thresholds(
+            float(np.quantile(confidence, 1 - share, method="lower")),
+            float(np.quantile(distances, share, method="higher")),
+        )
+
+    def _limited_thresholds(self, model: TrainedHead, before: Thresholds, wanted: Thresholds) -> TrainedHead:
+        """The thresholds between `before` and `wanted` that are nearest to `wanted` and still reject the background."""
+        steps = np.linspace(astuple(before), astuple(wanted), STEPS)
+        rejections = [replace(model.rejection, thresholds=Thresholds(*map(float, step))) for step in steps]
+        found = [replace(model, rejection=one) for one in rejections]
+        if not len(self._background):
+            return found[-1]
+        labelled = [float((one.predict(self._background) < len(self.labels)).mean()) for one in found]
+        return [
+            one for one, share in zip(found, labelled, strict=True) if share <= labelled[0] + MAX_MORE_FALSE_POSITIVES
+        ][-1]
+
+    @cached_property
+    def _background(self) -> np.ndarray:
+        """Features that the starting point has for the background, (M, D)."""
+        distributions = self.start.distributions
+        if distributions is None:
+            return self.features[:0]
+        drawn, classes = distributions.sample(linear_head.REPLAYED_FEATURES, self.rng, positive=self._positive)
+        return drawn[classes == len(self.start.labels)]
+
+    def _predicted_before(self, rows: np.ndarray) -> np.ndarray | None:
+        """The current version's predictions for the samples `rows`, as indices of the new classes; None without one."""
+        if self.current is None:
+            return None
+        inputs = [self.subject.prepare(self.sample_inputs.region(row, self.store)) for row in rows]
+        predicted = [prediction.label for prediction in self.subject.open_classifier(self.current).predict(inputs)]
+        return np.array([self.names.index(label) if label in self.names else len(self.labels) for label in predicted])
+
+    def _accuracy_on_known(self, model: TrainedHead) -> tuple[float | None, float | None]:
+        """Accuracy on the labels of the starting point, before and after; None if it has no labels."""
+        if self.start.head is None:
+            return None, None
+        features, classes = self._known_features
+        before = self.start.known_before
+        if before is None:
+            predicted = self.start.head.probabilities(features)[:, : len(self.start.labels)].argmax(axis=1)
+            before = float((predicted == classes).mean())
+        return before, float((model.predict_without_rejection(features) == classes).mean())
+
+    @cached_property
+    def _known_features(self) -> tuple[np.ndarray, np.ndarray]:
+        """Test features and classes of the old labels: of MNIST's test digits if they apply, else drawn ones."""
+        assert self.start.distributions is not None
+        real = self._real_digits(test=True)
+        if real is not None:
+            return real
+        drawn, classes = self.start.distributions.sample(
+            REPLAYED_TEST_FEATURES, np.random.default_rng(1), positive=self._positive
+        )
+        known = classes < len(self.start.labels)
+        return drawn[known], classes[known]
+
+    def _real_digits(self, *, test: bool) -> tuple[np.ndarray, np.ndarray] | None:
+        """Features and classes of some of MNIST's digits, if MNIST is there and the starting point reads digits."""
+        if self.start.network is None or list(self.start.labels[:10]) != DIGITS:
+            return None
+        if self.subject.input is not Input.INK:
+            return None
+        return mnist_features(self.start.network, test=test)
+
+    def publish(self, validation: ValidationResult, command: str, draft: Path) -> None:
+        """Fit on all samples, and write the version into the folder `draft`; `command` repeats the training."""
+        rows = np.arange(len(self.classes))
+        model = self.fit(rows)
+        if self.start.file is not None:
+            shutil.copyfile(self.start.file, draft / NETWORK)
+        model.head.save(draft / HEAD)
+        model.rejection.statistics.save(draft / FEATURES)
+        self._feature_distributions().save(draft)
+        counts = Counter(row.label for row in self.sample_inputs.samples)
+        card = ModelCard(
+            task=self.task.name,
+            labels=tuple(self.labels),
+            subject=self.task.subject,
+            kind=self.sample_inputs.input_kind,
+            features=INPUT if self.start.network is None else None,
+            input=self.start.input,
+            preprocess=self.sample_inputs.preprocess,
+            outputs=["probabilities of the labels, then of the background", "embedding"],
+            parameters=int(model.head.kernel.size + model.head.bias.size),
+            rejection=self.thresholds,
+            user_training={
+                "from": self._origin(),
+                "samples": {label: counts[label] for label in self.names if counts[label]},
+                "captures_sha256": digest(self.sample_inputs.samples),
+            },
+            metrics={
+                "held_out": validation.held_out,
+                "held_out_before": validation.before,
+                "held_out_after": validation.after,
+                "known_before": validation.known_before,
+                "known_after": validation.known_after,
+                "per_label": validation.per_label,
+            },
+            command=command,
+            git_commit=git_commit(),
+            versions={"python": platform.python_version(), "numpy": np.__version__},
+        )
+        write_card(card, draft)
+
+    def _origin(self) -> str | None:
+        """The name of the version of this task that the run started from."""
+        if self.start.folder is None:
+            return None
+        return self.start.folder.name
+
+    def _feature_distributions(self) -> FeatureDistributions:
+        """Those of the starting point for its classes, and new ones for the other classes."""
+        features = np.concatenate([self.features, *self.copy_features])
+        own = FeatureDistributions.of_features(
+            features, np.tile(self.classes, 1 + len(self.copy_features)), len(self.names)
+        )
+        if self.start.distributions is None:
+            return own
+        means, covariances = own.means.copy(), own.covariances.copy()
+        old_classes = self.start.distributions.classes
+        means[self._class_indices[old_classes]] = self.start.distributions.means[old_classes]
+        covariances[self._class_indices[old_classes]] = self.start.distributions.covariances[old_classes]
+        return FeatureDistributions(means, covariances)
+
+
+def label_names(task: Task, sample_inputs: SampleInputs, start: StartingPoint) -> list[str]:
+    """The labels of a training run: those of the starting point, then the others that have samples, then "nothing"."""
+    recorded = {row.label for row in sample_inputs.samples}
+    order = dict.fromkeys([*start.labels, *task.labels, *(row.label for row in sample_inputs.samples)])
+    return [name for name in order if name != NOTHING and (name in start.labels or name in recorded)] + [NOTHING]
+
+
+def digest(samples: Sequence[Sample]) -> str:
+    """SHA-256 of the samples' paths and labels."""
+    lines = sorted(f"{row.path}\t{row.label}" for row in samples)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
