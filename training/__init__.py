@@ -1,1 +1,1 @@
-"""Scripts that fit, evaluate and publish networks."""
+"""Trains, evaluates and publishes models."""

@@ -1,4 +1,4 @@
-"""Fits, measures and publishes models."""
+"""Trains, evaluates and publishes models."""
 
 import importlib
 import sys
@@ -8,27 +8,27 @@ from recognizer.system.terminal import escape_unencodable_output, exit_on_error
 from training.commands.command_line import CommandHelp, choose_command
 
 PROGRAM = "python -m training"
-COMMANDS = {  # by word: the module in training/commands whose `run` it is, and what -h says
-    "learn": ("learn", CommandHelp("a task's model, from its samples", "learn signs")),
-    "shipped": ("shipped", CommandHelp("the models that ship: digits, letters, rps", "shipped digits")),
-    "evaluate": ("evaluate", CommandHelp("how well a published model does", "evaluate mnist")),
-    "look": ("workshop", CommandHelp("what a data set holds", "look --data mnist")),
+COMMANDS = {  # command: its module in training/commands, and its help
+    "learn": ("learn", CommandHelp("train a task's model on its samples", "learn signs")),
+    "shipped": ("shipped", CommandHelp("train a shipped model: digits, letters, rps", "shipped digits")),
+    "evaluate": ("evaluate", CommandHelp("measure a published model", "evaluate mnist")),
+    "look": ("workshop", CommandHelp("summarize a data set", "look --data mnist")),
     "train": (
         "workshop",
-        CommandHelp("one network on one data set, and its report", "train --data mnist --network cnn"),
+        CommandHelp("train one network on one data set and write a report", "train --data mnist --network cnn"),
     ),
-    "report": ("workshop", CommandHelp("draw the pictures of a run again", "report runs/mnist-cnn-0")),
-    "compare": ("workshop", CommandHelp("runs side by side", "compare runs/mnist-cnn-0 runs/mnist-linear-0")),
+    "report": ("workshop", CommandHelp("draw the figures of a run again", "report runs/mnist-cnn-0")),
+    "compare": ("workshop", CommandHelp("compare runs", "compare runs/mnist-cnn-0 runs/mnist-linear-0")),
     "publish": ("workshop", CommandHelp("make a run's network the current model", "publish runs/mnist-cnn-0")),
-    "table": ("workshop", CommandHelp("every network on every data set", "table --data mnist")),
-    "sweep": ("workshop", CommandHelp("search a training's numbers", "sweep --task mnist --space space.toml")),
-    "finder": ("finder", CommandHelp("the networks that find writing", "finder draw")),
-    "backbones": ("backbones", CommandHelp("make the network that objects are learned on", "backbones")),
+    "table": ("workshop", CommandHelp("train every network on every data set", "table --data mnist")),
+    "sweep": ("workshop", CommandHelp("search hyperparameters", "sweep --task mnist --space space.toml")),
+    "finder": ("finder", CommandHelp("train the networks that find writing", "finder draw")),
+    "backbones": ("backbones", CommandHelp("prepare the feature extractor for objects", "backbones")),
 }
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Run one command; ends the program with 2 for an error, which is one line on stderr, and with 130 for Ctrl-C."""
+    """Run one command. Exit code 2 after an error, which is one line on stderr, and 130 after Ctrl-C."""
     words = list(sys.argv[1:] if words is None else words)
     escape_unencodable_output()
     with exit_on_error():

@@ -1,4 +1,4 @@
-"""Work that is dealt to several processes."""
+"""A process pool for training."""
 
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -6,8 +6,8 @@ from multiprocessing import get_context
 
 
 def fresh_processes(count: int | None = None) -> ProcessPoolExecutor:
-    """As many as there are cores, unless told otherwise, each with an interpreter of its own.
+    """A pool of `count` spawned processes; None: one per core.
 
-    A fork of a process with threads may wait for ever for a lock that one of them held.
+    They are not forked, because a fork of a process with threads can deadlock on a lock that one of them held.
     """
     return ProcessPoolExecutor(count or os.cpu_count(), mp_context=get_context("spawn"))

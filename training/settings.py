@@ -1,4 +1,4 @@
-"""What a training is to do: frozen, validated when it is made. What an option is when it is left out stands here."""
+"""Settings of each command: frozen, validated when they are made, with the defaults of the options."""
 
 import shlex
 from collections.abc import Sequence
@@ -19,19 +19,19 @@ from training.networks.image_networks import WORKSHOP
 from training.publishing.card import KERAS_NETWORK
 
 NETWORKS = ("linear", "dense-16", "dense-256", "dense-512", "mlp-512x2", "knn", "cnn", "cnn-bn", "vgg16")
-TABLE_DATA = ("mnist", "fashion-mnist", "emnist-letters", "sign-mnist", "rps")  # of the workshop's table
+TABLE_DATA = ("mnist", "fashion-mnist", "emnist-letters", "sign-mnist", "rps")  # data sets of the workshop's table
 TABLE = paths.ROOT / "training" / "RESULTS.md"
 SIGNS_TABLE = paths.ROOT / "training" / "SIGNS.md"
 BACKENDS = ("tensorflow", "torch")
 GREY_SUBJECTS = [
     name for name, subject in SUBJECTS.items() if subject.in_grey() is subject
-]  # how a picture becomes small and grey
+]  # subjects that have grey 28×28 pictures
 SIGNS = ("letters", "rps")  # the shipped tasks of hand signs
-SIGN_INPUTS = ("pose", "pixels", "fused")  # what a network of hand signs sees
+SIGN_INPUTS = ("pose", "pixels", "fused")  # inputs of a network for hand signs
 JOINT_INPUTS = ("pose", "fused")  # those of KINDS that see joints
-LIMITS = {  # of the numbers that a training can be tuned by
-    "rate": (1e-12, float("inf")),  # what is too high shows in the loss
-    "width": (0.05, 20.0),  # times as wide
+LIMITS = {  # lowest and highest value of each hyperparameter
+    "rate": (1e-12, float("inf")),  # the loss shows if it is too high
+    "width": (0.05, 20.0),  # factor
     "augment": (0.0, 1.0),
     "keep": (0.01, 1.0),
 }
@@ -39,15 +39,15 @@ LIMITS = {  # of the numbers that a training can be tuned by
 
 @dataclass(frozen=True)
 class LearnSettings:
-    """A task's model, from the samples of the task."""
+    """`learn`: train a task's model on the samples of the task."""
 
     task: str
-    folder: Path | None = field(default=None, metadata={"option": "from"})  # label/picture files to add first
-    subject: str | None = None  # of SUBJECTS, of a new task; None: found out from the pictures
+    folder: Path | None = field(default=None, metadata={"option": "from"})  # pictures in label/ to import first
+    subject: str | None = None  # of SUBJECTS, for a new task; None: detected from the pictures
     fine_tune: bool = False  # fine-tune the whole network
-    network: str | None = None  # "vgg16": learn hands from their pictures
+    network: str | None = None  # "vgg16": train hands on their pictures
     backbone: str | None = None  # of keras.applications
-    force: bool = False  # publish what did no better, too
+    force: bool = False  # publish even if validation rejects the model
     samples: Samples = field(default_factory=default_samples)
     models: ModelStore = field(default_factory=default_models)
     seed: int = 0
@@ -58,18 +58,18 @@ class LearnSettings:
 
     @property
     def command(self) -> str:
-        """What repeats the training."""
+        """The command line that repeats the training."""
         return _command("learn", self.task, *options_of(self, "task", "samples", "models"))
 
 
 @dataclass(frozen=True)
 class DigitsSettings:
-    """The network of digits that ships."""
+    """`train digits`: the shipped digits network."""
 
     epochs: int = 30  # of all stages together
     scenes: int = 54000  # crops from drawn paper scenes
-    start: Path | None = None  # a version to go on from with the later stages, and to mix with
-    limit: int | None = None  # of MNIST's digits
+    start: Path | None = None  # version to fine-tune with the later stages, and to average the weights with
+    limit: int | None = None  # number of MNIST's digits
     seed: int = 0
     models: ModelStore = field(default_factory=default_models)
     runs: Path = field(default_factory=paths.runs)
@@ -81,20 +81,20 @@ class DigitsSettings:
 
     @property
     def command(self) -> str:
-        """What repeats the training."""
+        """The command line that repeats the training."""
         return _command("train", "digits", *options_of(self, "models", "runs"))
 
 
 @dataclass(frozen=True)
 class SignsSettings:
-    """The networks of letters, or of rock, paper, scissors, that ship. The numbers are None where the best known is taken."""
+    """`train letters` and `train rps`: the shipped hand signs. None for a hyperparameter: the best known value."""
 
     task: str  # of SIGNS
     kind: str | None = None  # of KINDS; None: all, and the best becomes current
     rate: float | None = None  # the highest learning rate
-    width: float | None = None  # hidden layers that many times as wide
-    augment: float | None = None  # share of the hands that are shown changed
-    keep: float | None = None  # share of right readings that get a label
+    width: float | None = None  # factor on the width of hidden layers
+    augment: float | None = None  # share of the hands that are augmented
+    keep: float | None = None  # coverage: share of the right predictions that get a label
     seed: int = 0
     models: ModelStore = field(default_factory=default_models)
     runs: Path = field(default_factory=paths.runs)
@@ -106,34 +106,34 @@ class SignsSettings:
         _check_numbers({**tuned, "keep": self.keep})
         for name, value in tuned.items():
             if value is not None and self.kind not in JOINT_INPUTS:
-                raise SettingsError(f"--{name} is of joints: add --kind pose or --kind fused.")
+                raise SettingsError(f"--{name} is for networks that read joints. Add --kind pose or --kind fused.")
 
     @property
     def command(self) -> str:
-        """What repeats the training."""
+        """The command line that repeats the training."""
         return _command("train", self.task, *options_of(self, "task", "models", "runs"))
 
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """A run of the workshop: one network on one data set. None: as the network needs it."""
+    """`workshop train`: one network on one data set. None: the network's default."""
 
-    data: str  # a data set's name, a folder of label/picture, or a CSV
+    data: str  # name of a data set, folder of label/picture, or CSV file
     network: str  # of NETWORKS
     backend: str = "tensorflow"  # of BACKENDS
     epochs: int | None = None  # at most
     batch_size: int = 128
     rate: float | None = None
-    width: float | None = None  # hidden layers that many times as wide
-    keep: float | None = None  # share of held-out pictures that get a label
-    limit: int | None = None  # pictures to learn from, and as many to test on
+    width: float | None = None  # factor on the width of hidden layers
+    keep: float | None = None  # coverage: share of the held-out pictures that get a label
+    limit: int | None = None  # number of training pictures, and of test pictures
     augment: str | None = None  # of augment.LEVELS
     seed: int = 0
     subject: str = HAND.name  # of FRAMED
-    backbone: str = "VGG16"  # this and what follows is of vgg16
+    backbone: str = "VGG16"  # this and the next four are for vgg16
     weights: str = "imagenet"  # or a file
     side: int = 48  # pixels that pictures are scaled to
-    copies: int | None = None  # changed ones of each picture
+    copies: int | None = None  # augmented copies of each picture
     fine_tune: int | None = None  # epochs with the last block unfrozen
     models: ModelStore = field(default_factory=default_models)
     runs: Path = field(default_factory=paths.runs)
@@ -153,39 +153,39 @@ class TrainSettings:
                     raise SettingsError(f"{option} is for vgg16, and --network is {self.network}.")
         if self.width is not None and self.network not in WORKSHOP:
             raise SettingsError(
-                f"--width is of hidden layers, and {self.network} has none that could be wider. Leave it out."
+                f"--width scales hidden layers, and {self.network} has none that it can scale. Leave it out."
             )
 
     @property
     def network_name(self) -> str:
-        """As the run and the task are called."""
+        """The network's part of the names of run and task."""
         return self.backbone.lower() if self.network == "vgg16" else self.network
 
     @property
     def command(self) -> str:
-        """What repeats the run."""
+        """The command line that repeats the run."""
         return _command("workshop", "train", *options_of(self, "models", "runs"))
 
     def run_folder(self, data: str) -> Path:
-        """Where the run on the data set of that name is; a quick try leaves the whole run alone."""
+        """The run's folder for a data set of that name; a run with --limit has a folder of its own."""
         name = f"{data}-{self.network_name}-{self.seed}" + ("-torch" if self.backend == "torch" else "")
         return self.runs / (name + (f"-limit{self.limit}" if self.limit else ""))
 
 
 @dataclass(frozen=True)
 class TableSettings:
-    """The workshop's whole table: runs of all networks on all data sets."""
+    """`workshop table`: all networks on all data sets."""
 
     data: Sequence[str] = TABLE_DATA
     networks: Sequence[str] = NETWORKS
-    seeds: Sequence[int] = (0,)  # a run of each
+    seeds: Sequence[int] = (0,)  # one run per seed
     limit: int | None = None
     epochs: int | None = None  # at most, for every network
     runs: Path = field(default_factory=paths.runs)
     models: ModelStore = field(default_factory=lambda: open_models(paths.runs() / "models"))
     results: Path = TABLE
-    write: bool = False  # train nothing
-    cluster: str | None = None  # a Ray head's address, "" for the one that runs here; None: without a cluster
+    write: bool = False  # only write the table from finished runs
+    cluster: str | None = None  # address of a Ray head; "": the cluster on this machine; None: no cluster
     cpus: int | None = None  # cores of each run on the cluster; None: all of the smallest machine
 
     def __post_init__(self) -> None:
@@ -198,18 +198,18 @@ class TableSettings:
 
 @dataclass(frozen=True)
 class SweepSettings:
-    """A search of a training's numbers."""
+    """`workshop sweep`: a hyperparameter search."""
 
     task: str  # of SIGNS, "digits", a data set, a task with samples, or a folder of series/label/picture
-    space: Path  # what is searched: TOML or JSON
+    space: Path  # TOML or JSON file with the search space
     trials: int = 16  # at most
-    network: str | None = None  # of a data set: one of plain.WORKSHOP
+    network: str | None = None  # for a data set: one of WORKSHOP
     kind: str = "pose"  # of OF_JOINTS, of hand signs
-    epochs: int | None = None  # at most, of a data set's network
+    epochs: int | None = None  # at most, for a data set's network
     limit: int | None = None
     seed: int = 0
     runs: Path = field(default_factory=paths.runs)
-    cluster: str = ""  # a Ray head's address; "": the cluster that runs here, else this machine's cores
+    cluster: str = ""  # address of a Ray head; "": the cluster on this machine, else this machine's cores
     cpus: int | None = None  # cores of each trial; None: all of the smallest machine
 
     def __post_init__(self) -> None:
@@ -220,17 +220,17 @@ class SweepSettings:
 
 @dataclass(frozen=True)
 class EvaluateSettings:
-    """A measurement of a published model."""
+    """`evaluate`: measure a published model."""
 
     task: str = "digits"
     folder: Path = Path()  # of photographs, or a video file
     shows: str = ""  # LABEL:FIRST-LAST,… of a video's frames
-    mistakes: bool = False  # list the files that were read wrong
-    each: int = 300  # drawn pictures of each kind
+    mistakes: bool = False  # list the files with a wrong prediction
+    each: int = 300  # drawn pictures per category
     seed: int = 1
-    sheet: Path | None = None  # where a picture of the failures goes
+    sheet: Path | None = None  # file for a contact sheet of the failures
     kind: str | None = None  # of KINDS, of hand signs; None: all
-    every: int = 1  # each such test picture of the table of kinds
+    every: int = 1  # every Nth test picture in the comparison of inputs
     results: Path = SIGNS_TABLE
     models: ModelStore = field(default_factory=default_models)
     runs: Path = field(default_factory=paths.runs)
@@ -241,7 +241,7 @@ class EvaluateSettings:
 
 
 def options_of(settings: Any, *without: str) -> list[str]:
-    """The words that make these settings again, less the fields `without`: what differs from its default."""
+    """Command-line options for these settings: fields that differ from their default, without the fields `without`."""
     words = []
     for one in fields(settings):
         value = vars(settings)[one.name]
@@ -254,7 +254,7 @@ def options_of(settings: Any, *without: str) -> list[str]:
 
 
 def check_number(name: str, value: float) -> None:
-    """Raises SettingsError where the number is out of the option's range."""
+    """Raise SettingsError if the hyperparameter is out of its range."""
     low, high = LIMITS[name]
     if not low <= value <= high:
         raise SettingsError(f"{name} {value:g} is not between {low:g} and {high:g}")

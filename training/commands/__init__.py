@@ -1,1 +1,1 @@
-"""One file a group of words: words to settings, and the call of what they ask for."""
+"""Parses the command line into settings and calls the training; one file per group of commands."""

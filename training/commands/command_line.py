@@ -1,4 +1,4 @@
-"""What all commands share: a parser that says what is wrong in one line, and words that are looked up in a table."""
+"""What all commands share: a parser whose errors are one line, and the choice of a subcommand."""
 
 import argparse
 import difflib
@@ -13,14 +13,14 @@ from recognizer.registry.synced import open_models
 
 @dataclass(frozen=True)
 class CommandHelp:
-    """What `-h` says of a word."""
+    """What `-h` prints about a subcommand."""
 
     help: str
-    example: str  # the words behind the program's name
+    example: str  # arguments of an example call
 
 
 class Parser(argparse.ArgumentParser):
-    """Gives what was said and no more: the settings have the defaults. Raises SettingsError for what it cannot read."""
+    """Sets only the options that were given, since the settings have the defaults. Raises SettingsError for bad options."""
 
     def __init__(self, program: str, description: str) -> None:
         super().__init__(
@@ -31,24 +31,22 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        raise SettingsError(f"{self.prog}: {message}. {self.prog} -h shows what there is.")
+        raise SettingsError(f"{self.prog}: {message}. {self.prog} -h lists the options.")
 
     def add_models(self) -> None:
-        self.add_argument(
-            "--models", type=open_models, metavar="DIR", help="folder of the models, or a URL that has one"
-        )
+        self.add_argument("--models", type=open_models, metavar="DIR", help="folder or URL of the models")
 
     def add_runs(self, help: str) -> None:
         self.add_argument("--runs", type=Path, metavar="DIR", help=help)
 
     def add_seed(self) -> None:
-        self.add_argument("--seed", type=int, help="the same seed repeats a run (default: 0)")
+        self.add_argument("--seed", type=int, help="random seed; the same seed repeats a run (default: 0)")
 
 
 def choose_command(program: str, about: str, words: Sequence[str], table: Mapping[str, CommandHelp]) -> str | None:
-    """The word of the table that `words` begin with; None where they ask for help, which is printed then.
+    """The subcommand that `words` begin with; None if they ask for help, which is then printed.
 
-    Raises SettingsError, which names the nearest word.
+    Raises SettingsError for an unknown subcommand; the message names the most similar one.
     """
     if not words or words[0] in ("-h", "--help"):
         width = max(map(len, table))
@@ -56,10 +54,14 @@ def choose_command(program: str, about: str, words: Sequence[str], table: Mappin
             f"  {name:{width}}  {word.help}\n  {'':{width}}  {program} {word.example}" for name, word in table.items()
         ]
         print(
-            f"usage: {program} WORD …\n\n{about}\n\n" + "\n".join(lines) + f"\n\n{program} WORD -h says more of each."
+            f"usage: {program} COMMAND …\n\n{about}\n\n"
+            + "\n".join(lines)
+            + f"\n\n{program} COMMAND -h lists the options of each."
         )
         return None
     if words[0] not in table:
         nearest = difflib.get_close_matches(words[0], table, 1, cutoff=0)[0]
-        raise SettingsError(f"{program} has no word {words[0]}. Did you mean {nearest}? There are {', '.join(table)}.")
+        raise SettingsError(
+            f"{program} has no command {words[0]}. Did you mean {nearest}? The commands are {', '.join(table)}."
+        )
     return words[0]

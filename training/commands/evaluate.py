@@ -1,4 +1,4 @@
-"""`evaluate mnist|photos|…`: words to a measurement of a published model."""
+"""`evaluate mnist|photos|…`: measures a published model."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,24 +11,28 @@ from training.evaluation import evaluate, sign_inputs
 from training.settings import SIGN_INPUTS, SIGNS, EvaluateSettings
 
 PROGRAM = "python -m recognizer evaluate"
-ABOUT = "How well a published model does, measured through the pipeline that runs live."
+ABOUT = "Measure a published model with the pipeline that runs live."
 WORDS = {
-    "mnist": CommandHelp("MNIST's test digits: accuracy, and how many get a label", "mnist"),
-    "photos": CommandHelp("photographs in DIR/series/label or DIR/label, read end to end", "photos DIR --mistakes"),
-    "mirrored": CommandHelp(
-        "photographs and their mirror images: hand signs are read alike", "mirrored DIR --task letters"
+    "mnist": CommandHelp("accuracy and coverage on MNIST's test digits", "mnist"),
+    "photos": CommandHelp(
+        "end-to-end accuracy on photographs in DIR/series/label or DIR/label", "photos DIR --mistakes"
     ),
-    "clip": CommandHelp("a video as a stream, frame by frame", "clip FILE --task letters --shows A:0-89,V:90-179"),
-    "rejection": CommandHelp("pictures that show no digit: how many get a label", "rejection"),
-    "rooms": CommandHelp("numbers on sheets that people hold in drawn rooms", "rooms --sheet failures.png"),
-    "pages": CommandHelp("numbers on drawn pages that fill the picture", "pages --sheet failures.png"),
-    "sources": CommandHelp("hand signs of people left out of the training in turn", "sources --task rps"),
-    "kinds": CommandHelp("the kinds of networks for hand signs side by side: training/SIGNS.md", "kinds --every 8"),
+    "mirrored": CommandHelp("whether flipped photographs get the same label", "mirrored DIR --task letters"),
+    "clip": CommandHelp(
+        "accuracy on the frames of a video, read as a stream", "clip FILE --task letters --shows A:0-89,V:90-179"
+    ),
+    "rejection": CommandHelp("false positives on pictures without a digit", "rejection"),
+    "rooms": CommandHelp("accuracy on numbers on sheets held up in drawn rooms", "rooms --sheet failures.png"),
+    "pages": CommandHelp("accuracy on numbers on drawn pages that fill the picture", "pages --sheet failures.png"),
+    "sources": CommandHelp("accuracy on hand signs of held-out people", "sources --task rps"),
+    "kinds": CommandHelp(
+        "compare the inputs for hand signs: joints, pixels, both; writes training/SIGNS.md", "kinds --every 8"
+    ),
 }
 
 
 def run(words: Sequence[str]) -> None:
-    """`words` begin with evaluate."""
+    """Run the command; `words` are its arguments, beginning with "evaluate"."""
     what = choose_command(PROGRAM, ABOUT, words[1:], WORDS)
     if what is not None:
         MEASUREMENTS[what](EvaluateSettings(**vars(_parser(what).parse_args(words[2:]))))
@@ -40,24 +44,27 @@ def _parser(what: str) -> Parser:
         parser.add_argument("folder", type=Path, metavar="FILE" if what == "clip" else "DIR")
     if what == "clip":
         parser.add_argument(
-            "--shows", required=True, metavar="LABEL:FIRST-LAST,…", help="no label for an empty scene: :0-29"
+            "--shows",
+            required=True,
+            metavar="LABEL:FIRST-LAST,…",
+            help="frames of each label; without a label for an empty scene, as in :0-29",
         )
     if what == "photos":
-        parser.add_argument("--mistakes", action="store_true", help="list each file that was read wrong")
+        parser.add_argument("--mistakes", action="store_true", help="list each file with a wrong result")
     if what in ("rejection", "rooms", "pages"):
-        parser.add_argument("--each", type=int, metavar="N", help="drawn pictures of each kind (default: 300)")
-        parser.add_argument("--seed", type=int, help="another one draws others (default: 1)")
+        parser.add_argument("--each", type=int, metavar="N", help="drawn pictures per category (default: 300)")
+        parser.add_argument("--seed", type=int, help="random seed of the pictures (default: 1)")
     if what in ("rooms", "pages"):
-        parser.add_argument("--sheet", type=Path, metavar="FILE", help="a picture of the failures")
+        parser.add_argument("--sheet", type=Path, metavar="FILE", help="write a contact sheet of the failures")
     if what == "sources":
         parser.add_argument("--task", required=True, choices=SIGNS)
-        parser.add_argument("--kind", choices=SIGN_INPUTS, help="only this kind (default: all)")
-        parser.add_runs("what is kept on the way")
+        parser.add_argument("--kind", choices=SIGN_INPUTS, help="only this input of the network (default: all)")
+        parser.add_runs("folder of intermediate results")
     elif what == "kinds":
         parser.add_argument(
-            "--every", type=int, metavar="N", help="each Nth test picture (default: all, a quarter hour)"
+            "--every", type=int, metavar="N", help="use every Nth test picture (default: all, a quarter of an hour)"
         )
-        parser.add_argument("--results", type=Path, metavar="FILE", help="where the table is written")
+        parser.add_argument("--results", type=Path, metavar="FILE", help="file for the table")
     else:
         parser.add_argument("--task", help="digits, letters, rps, or one of your own (default: digits)")
     if what != "sources":

@@ -1,4 +1,4 @@
-"""`finder draw|propose|fit`: words to a training of the networks that find writing."""
+"""`finder draw|propose|fit`: trains the networks that find writing."""
 
 import os
 from collections.abc import Sequence
@@ -9,31 +9,33 @@ from training.commands.command_line import CommandHelp, Parser, choose_command
 from training.finders.fitting import NETWORK_FITS, draw, draw_shard, fit, propose_shard
 
 PROGRAM = "python -m training finder"
-ABOUT = """Fit the networks that find writing, on drawn rooms: draw, fit characters, fit ink, propose, fit verifier.
+ABOUT = """Train the networks that find writing, on drawn rooms: draw, fit characters, fit ink, propose, fit verifier.
 
-Drawing goes on with what is drawn; a fit goes on from the weights of its last epoch, which --start names. The networks are
-written where the recognizer has them, with a card."""
+A drawing that was interrupted continues. A fit continues from the weights that --start names, such as those of its last
+epoch. The networks are written into recognizer/finders/networks, with a card."""
 WORDS = {
-    "draw": CommandHelp("scenes, and the examples to learn from that are cut out of them", "draw --scenes 12000"),
-    "propose": CommandHelp("scenes, and what the fitted networks find in them", "propose --scenes 6000"),
-    "fit": CommandHelp(f"one of the networks: {', '.join(NETWORK_FITS)}", "fit characters"),
+    "draw": CommandHelp("draw scenes and crop training examples from them", "draw --scenes 12000"),
+    "propose": CommandHelp(
+        "draw scenes and collect what the trained networks propose in them", "propose --scenes 6000"
+    ),
+    "fit": CommandHelp(f"train one of the networks: {', '.join(NETWORK_FITS)}", "fit characters"),
 }
 SCENES = 12000
 
 
 def run(words: Sequence[str]) -> None:
-    """`words` begin with finder."""
+    """Run the command; `words` are its arguments, beginning with "finder"."""
     what = choose_command(PROGRAM, ABOUT, words[1:], WORDS)
     if what is None:
         return
     parser = Parser(f"{PROGRAM} {what}", f"{WORDS[what].help}\n\n{PROGRAM} {WORDS[what].example}")
     parser.add_argument(
-        "--folder", type=Path, default=paths.runs() / "finder", metavar="DIR", help="where the examples are kept"
+        "--folder", type=Path, default=paths.runs() / "finder", metavar="DIR", help="folder of the training examples"
     )
     if what == "fit":
         parser.add_argument("network", choices=list(NETWORK_FITS))
-        parser.add_argument("--epochs", type=int, default=None, help="(default: what the network needs)")
-        parser.add_argument("--start", type=Path, default=None, metavar="WEIGHTS", help="go on from these weights")
+        parser.add_argument("--epochs", type=int, default=None, help="(default: the network's own)")
+        parser.add_argument("--start", type=Path, default=None, metavar="WEIGHTS", help="continue from these weights")
         options = parser.parse_args(words[2:])
         fit(options.network, options.folder, options.epochs, options.start)
     else:

@@ -1,4 +1,4 @@
-"""`learn TASK`: words to a training on samples, and its progress in words or in JSON."""
+"""`learn TASK`: trains a task on its samples, and prints the progress as text or JSON."""
 
 import json
 import signal
@@ -15,27 +15,31 @@ from training.user_tasks.learn import learn
 from training.user_tasks.starting_point import ReportProgress
 from training.user_tasks.validation import percent
 
-ABOUT = """Learn a task's model from its samples, and publish it where it does better than the current one.
+ABOUT = """Train a task's model on its samples, and publish it if it is better than the current one.
 
 python -m recognizer learn signs
-python -m recognizer learn signs --from DIR    from pictures in folders that are named by their label
+python -m recognizer learn signs --from DIR    with pictures in folders named by their label
 """
 
 
 def run(words: Sequence[str]) -> None:
-    """`words` begin with learn."""
+    """Run the command; `words` are its arguments, beginning with "learn"."""
     options = vars(_parser().parse_args(words[1:]))
     report_progress = progress_in_json() if options.pop("json", False) else progress_in_words()
     settings = LearnSettings(**options)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # cancelled by the window: nothing half-written stays
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # when the window cancels it, no half-written file stays
     learn(settings, report_progress)
 
 
 def _parser() -> Parser:
     parser = Parser("python -m recognizer learn", ABOUT)
-    parser.add_argument("task", metavar="TASK", help="one that is there, or a new one with --from")
-    parser.add_argument("--from", dest="folder", type=Path, metavar="DIR", help="first add its label/picture files")
-    parser.add_argument("--subject", choices=SUBJECTS, help="of a new task (default: found out from the pictures)")
+    parser.add_argument("task", metavar="TASK", help="an existing task, or a new one with --from")
+    parser.add_argument(
+        "--from", dest="folder", type=Path, metavar="DIR", help="first import the pictures in DIR/label/"
+    )
+    parser.add_argument(
+        "--subject", choices=SUBJECTS, help="subject of a new task (default: detected from the pictures)"
+    )
     parser.add_argument(
         "--fine-tune",
         "--full",
@@ -43,15 +47,15 @@ def _parser() -> Parser:
         action="store_true",
         help="fine-tune the whole network: takes minutes and needs TensorFlow",
     )
-    parser.add_argument("--network", choices=["vgg16"], help="learn hands from their pictures instead of their joints")
+    parser.add_argument("--network", choices=["vgg16"], help="train hands on their pictures instead of their joints")
     parser.add_argument(
-        "--backbone", metavar="NAME", help="of keras.applications, for pictures (default: VGG16, or what is at hand)"
+        "--backbone",
+        metavar="NAME",
+        help="network of keras.applications, for pictures (default: VGG16, or one whose weights are here)",
     )
-    parser.add_argument("--force", action="store_true", help="publish a model that does no better, too")
-    parser.add_argument("--json", action="store_true", help="report the progress in one JSON object a line")
-    parser.add_argument(
-        "--samples", type=open_samples, metavar="DIR", help="folder of the samples, or a URL that has one"
-    )
+    parser.add_argument("--force", action="store_true", help="publish the model even if it is no better")
+    parser.add_argument("--json", action="store_true", help="print the progress as one JSON object a line")
+    parser.add_argument("--samples", type=open_samples, metavar="DIR", help="folder or URL of the samples")
     parser.add_models()
     parser.add_seed()
     return parser
@@ -68,13 +72,13 @@ def progress_in_words() -> ReportProgress:
             last = stage
             return
         before, after = result["before"], result["after"]
-        print(f"Held-out samples read right: {percent(before['accuracy'])} before, {percent(after['accuracy'])} after")
+        print(f"Accuracy on held-out samples: {percent(before['accuracy'])} before, {percent(after['accuracy'])} after")
         if after["known"] is not None:
-            print(f"What was known read right:   {percent(before['known'])} before, {percent(after['known'])} after")
+            print(f"Accuracy on earlier labels:   {percent(before['known'])} before, {percent(after['known'])} after")
         for label, counts in result["per_label"].items():
             print(f"  {label}: {counts['after']} of {counts['of']} ({counts['before']} before)")
         for predicted, label, count in result["confused"]:
-            print(f"  {count} of {label} read as {predicted}")
+            print(f"  {count} of {label} recognized as {predicted}")
         version = result["published"]
         print(f"{'Published ' + version if version else 'Not published'} after {result['seconds']} s: {result['why']}")
 

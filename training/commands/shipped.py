@@ -1,4 +1,4 @@
-"""`shipped digits|letters|rps`: words to a training of what ships. `python -m recognizer train` calls it."""
+"""`shipped digits|letters|rps`: trains a shipped model. `python -m recognizer train` calls it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from training.shipped.digits import train_digits
 from training.shipped.signs import train_signs
 
 PROGRAM = "python -m recognizer train"
-ABOUT = "Fit, calibrate, evaluate and publish the models that ship."
+ABOUT = "Train, calibrate, evaluate and publish a shipped model."
 WORDS = {
     "digits": CommandHelp("handwritten digits, from MNIST and drawn rooms", "digits --epochs 30"),
     "letters": CommandHelp("letters of the finger alphabet, from photographs", "letters --kind fused"),
@@ -18,7 +18,7 @@ WORDS = {
 
 
 def run(words: Sequence[str]) -> None:
-    """`words` begin with shipped."""
+    """Run the command; `words` are its arguments, beginning with "shipped"."""
     task = choose_command(PROGRAM, ABOUT, words[1:], WORDS)
     if task == "digits":
         train_digits(DigitsSettings(**vars(_digits_parser().parse_args(words[2:]))))
@@ -34,25 +34,31 @@ def _digits_parser() -> Parser:
         "--start",
         type=Path,
         metavar="VERSION",
-        help="go on from this version of digits with the later stages, and mix their weights",
+        help="fine-tune this version of digits with the later stages, and average the weights of both",
     )
     parser.add_argument("--limit", type=int, metavar="N", help="use only N of MNIST's digits (a quick try)")
     parser.add_seed()
     parser.add_models()
-    parser.add_runs("drawn scenes and weights on the way")
+    parser.add_runs("folder of drawn scenes and checkpoints")
     return parser
 
 
 def _signs_parser(task: str) -> Parser:
     parser = Parser(f"{PROGRAM} {task}", f"{PROGRAM} {task} --kind fused")
     parser.add_argument(
-        "--kind", choices=SIGN_INPUTS, help="only this kind (default: all, and the best becomes current)"
+        "--kind",
+        choices=SIGN_INPUTS,
+        help="only this input of the network (default: all, and the best becomes current)",
     )
-    parser.add_argument("--rate", type=float, help="of joints: the highest learning rate")
-    parser.add_argument("--width", type=float, metavar="TIMES", help="of joints: hidden layers that many times as wide")
-    parser.add_argument("--augment", type=float, metavar="SHARE", help="of joints: of hands that are shown changed")
-    parser.add_argument("--keep", type=float, metavar="SHARE", help="of right readings that get a label")
+    parser.add_argument("--rate", type=float, help="for joints: the highest learning rate")
+    parser.add_argument("--width", type=float, metavar="TIMES", help="for joints: factor on the width of hidden layers")
+    parser.add_argument(
+        "--augment", type=float, metavar="SHARE", help="for joints: share of the hands that are augmented"
+    )
+    parser.add_argument(
+        "--keep", type=float, metavar="SHARE", help="coverage: share of the right predictions that get a label"
+    )
     parser.add_seed()
     parser.add_models()
-    parser.add_runs("hands that were found and weights on the way")
+    parser.add_runs("folder of detected hands and checkpoints")
     return parser

@@ -1,6 +1,6 @@
-"""The words of the workshop: from a data set to a published network, and the table of all of them.
+"""The workshop's commands: from a data set to a published network, and the table of all runs.
 
-`python -m recognizer workshop` calls them, too.
+`python -m recognizer workshop` calls them too.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,21 +34,23 @@ DATA = f"{', '.join(catalogue.NAMES)}, a folder of label/picture, or a CSV"
 
 
 def run(words: Sequence[str]) -> None:
-    """`words` begin with one of COMMANDS."""
+    """Run the command; `words` are its arguments, beginning with one of COMMANDS."""
     COMMANDS[words[0]](words[1:])
 
 
 def run_look(words: Sequence[str]) -> None:
     parser = Parser(
         f"{PROGRAM} look",
-        "What a data set holds, before anything is trained on it: samples, counts, mean images.\n\n"
-        f"{PROGRAM} look --data mnist",
+        f"Summarize a data set before training on it: samples, counts, mean images.\n\n{PROGRAM} look --data mnist",
     )
     parser.add_argument("--data", required=True, help=DATA)
     parser.add_argument(
-        "--subject", default=HAND.name, choices=GREY_SUBJECTS, help="how a folder's pictures are framed"
+        "--subject",
+        default=HAND.name,
+        choices=GREY_SUBJECTS,
+        help="what a folder's pictures show, which decides how they are cropped",
     )
-    parser.add_argument("--runs", type=Path, default=paths.runs(), metavar="DIR", help="where the picture goes")
+    parser.add_argument("--runs", type=Path, default=paths.runs(), metavar="DIR", help="folder for the figure")
     options = parser.parse_args(words)
     data = catalogue.load(options.data, default_samples(), None, options.subject)
     look.print_counts(data)
@@ -66,22 +68,24 @@ def run_train(words: Sequence[str]) -> None:
 def _train_parser() -> Parser:
     parser = Parser(
         f"{PROGRAM} train",
-        "Fit a network on a data set, test and publish it, and draw a report.\n\n"
+        "Train a network on a data set, test it, publish it and write a report.\n\n"
         f"{PROGRAM} train --data mnist --network cnn",
     )
     parser.add_argument("--data", required=True, help=DATA)
     parser.add_argument("--network", required=True, choices=NETWORKS)
-    parser.add_argument("--backend", choices=BACKENDS, help="what Keras computes with (default: tensorflow)")
-    parser.add_argument("--epochs", type=int, help="at most (default: what the network needs)")
-    parser.add_argument("--batch-size", type=int, help="pictures a step (default: 128)")
+    parser.add_argument("--backend", choices=BACKENDS, help="Keras backend (default: tensorflow)")
+    parser.add_argument("--epochs", type=int, help="maximum number (default: the network's own)")
+    parser.add_argument("--batch-size", type=int, help="pictures per step (default: 128)")
     parser.add_argument("--rate", type=float, help="learning rate (default: the optimizer's own)")
-    parser.add_argument("--width", type=float, metavar="TIMES", help="hidden layers that many times as wide")
-    parser.add_argument("--keep", type=float, metavar="SHARE", help="of held-out pictures that get a label")
-    parser.add_argument("--limit", type=int, metavar="N", help="learn from N pictures and test on N (a quick try)")
-    parser.add_argument("--augment", choices=[*LEVELS], help="how much pictures are changed (default: the network's)")
+    parser.add_argument("--width", type=float, metavar="TIMES", help="factor on the width of hidden layers")
+    parser.add_argument(
+        "--keep", type=float, metavar="SHARE", help="coverage: share of the held-out pictures that get a label"
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="train on N pictures and test on N (a quick try)")
+    parser.add_argument("--augment", choices=[*LEVELS], help="augmentation level (default: the network's)")
     parser.add_seed()
     parser.add_argument(
-        "--subject", choices=GREY_SUBJECTS, help=f"how a folder's pictures are framed (default: {HAND.name})"
+        "--subject", choices=GREY_SUBJECTS, help=f"what a folder's pictures show (default: {HAND.name})"
     )
     parser.add_argument("--backbone", help="for vgg16: another network of keras.applications (default: VGG16)")
     parser.add_argument("--weights", help="for vgg16: imagenet, or a file of weights (default: imagenet)")
@@ -89,18 +93,18 @@ def _train_parser() -> Parser:
         "--side", type=int, help="for vgg16: pixels that pictures are scaled to, 48 to 150 (default: 48)"
     )
     parser.add_argument(
-        "--copies", type=int, metavar="N", help="for vgg16: changed ones of each picture (default: by their number)"
+        "--copies", type=int, metavar="N", help="for vgg16: augmented copies of each picture (default: by their number)"
     )
-    parser.add_argument("--fine-tune", type=int, metavar="EPOCHS", help="for vgg16: with block 5 unfrozen")
+    parser.add_argument("--fine-tune", type=int, metavar="EPOCHS", help="for vgg16: epochs with block 5 unfrozen")
     parser.add_models()
-    parser.add_runs("where the run's folder goes")
+    parser.add_runs("parent of the run's folder")
     return parser
 
 
 def run_report(words: Sequence[str]) -> None:
     parser = Parser(
         f"{PROGRAM} report",
-        f"Draw the pictures of runs, and a page that shows them.\n\n{PROGRAM} report runs/mnist-cnn-0",
+        f"Draw the figures of runs, and a page that shows them.\n\n{PROGRAM} report runs/mnist-cnn-0",
     )
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     for folder in parser.parse_args(words).runs:
@@ -111,7 +115,7 @@ def run_report(words: Sequence[str]) -> None:
 def run_compare(words: Sequence[str]) -> None:
     parser = Parser(
         f"{PROGRAM} compare",
-        f"Runs side by side: accuracy, size, time.\n\n{PROGRAM} compare runs/mnist-cnn-0 runs/mnist-knn-0",
+        f"Compare runs: accuracy, size, time.\n\n{PROGRAM} compare runs/mnist-cnn-0 runs/mnist-knn-0",
     )
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     parser.add_argument("--picture", type=Path, default=paths.runs() / "compare.png", metavar="FILE")
@@ -133,37 +137,41 @@ def run_publish(words: Sequence[str]) -> None:
 def run_table(words: Sequence[str]) -> None:
     parser = Parser(
         f"{PROGRAM} table",
-        "Every network on every data set, and training/RESULTS.md from the runs. Hours on two cores; what is done already is\n"
-        "not done again.\n\n"
+        "Train every network on every data set, and write training/RESULTS.md. Takes hours on two cores; finished runs are\n"
+        "not repeated.\n\n"
         f"{PROGRAM} table\n"
         f"{PROGRAM} table --cluster HOST:PORT    on all machines of a Ray cluster\n"
-        f"{PROGRAM} table --write                only write the table from the runs that are there",
+        f"{PROGRAM} table --write                only write the table from finished runs",
     )
     parser.add_argument("--data", nargs="+", choices=TABLE_DATA, help="only these (default: all)")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, help="only these (default: all)")
-    parser.add_argument("--seeds", "--seed", type=int, nargs="+", help="a run of each (default: 0)")
-    parser.add_argument("--limit", type=int, metavar="N", help="learn from N pictures each (to try the command out)")
+    parser.add_argument("--seeds", "--seed", type=int, nargs="+", help="one run per seed (default: 0)")
+    parser.add_argument("--limit", type=int, metavar="N", help="train on N pictures each (to try the command out)")
     parser.add_argument("--epochs", type=int, help="at most, for every network (to try the command out)")
-    parser.add_runs("where the runs' folders go")
-    parser.add_argument("--models", type=open_models, metavar="DIR", help="where the models go (default: runs/models)")
-    parser.add_argument("--results", type=Path, metavar="FILE", help="the table (default: training/RESULTS.md)")
-    parser.add_argument("--write", action="store_true", help="train nothing")
+    parser.add_runs("parent of the runs' folders")
+    parser.add_argument(
+        "--models", type=open_models, metavar="DIR", help="folder or URL for the models (default: runs/models)"
+    )
+    parser.add_argument(
+        "--results", type=Path, metavar="FILE", help="file for the table (default: training/RESULTS.md)"
+    )
+    parser.add_argument("--write", action="store_true", help="only write the table")
     parser.add_argument(
         "--cluster", nargs="?", const="", metavar="ADDRESS",
-        help="train on a Ray cluster: on the one whose head is at ADDRESS, else on one that runs here, else on this machine",
+        help="train on the Ray cluster whose head is at ADDRESS (without ADDRESS: the cluster on this machine, or its cores)",
     )  # fmt: skip
     parser.add_argument(
         "--cpus", type=int, metavar="N", help="with --cluster: cores of each run (default: all of the smallest machine)"
     )
     settings = TableSettings(**vars(parser.parse_args(words)))
-    with exit_on_error("\nStopped. The same command goes on from here."):
+    with exit_on_error("\nStopped. The same command continues from here."):
         table_runs.make_table(settings, default_samples())
 
 
 def run_sweep(words: Sequence[str]) -> None:
     settings = SweepSettings(**vars(_sweep_parser().parse_args(words)))
     configure_tensorflow()
-    with exit_on_error("\nStopped. The same command goes on with the trials that are not done."):
+    with exit_on_error("\nStopped. The same command continues with the trials that are not done."):
         sweep.sweep(settings, default_samples())
 
 
@@ -178,17 +186,19 @@ def _sweep_parser() -> Parser:
         help=f"{' or '.join(SIGNS)} (photographs of hands), digits (mnist), {', '.join(catalogue.NAMES[:-2])}, "
         "a task of your own, or a folder of series/label/picture",
     )  # fmt: skip
-    parser.add_argument("--space", required=True, type=Path, metavar="FILE", help="what is searched: TOML or JSON")
-    parser.add_argument("--trials", type=int, metavar="N", help="at most (default: 16)")
-    parser.add_argument("--network", choices=[*WORKSHOP], help="of a data set (default: cnn; of digits cnn-bn)")
-    parser.add_argument("--kind", choices=JOINT_INPUTS, help="of letters and rps (default: pose)")
-    parser.add_argument("--epochs", type=int, help="at most, of a data set's network")
-    parser.add_argument("--limit", type=int, metavar="N", help="learn from N pictures (to try the command out)")
+    parser.add_argument("--space", required=True, type=Path, metavar="FILE", help="search space: a TOML or JSON file")
+    parser.add_argument("--trials", type=int, metavar="N", help="maximum number (default: 16)")
+    parser.add_argument("--network", choices=[*WORKSHOP], help="for a data set (default: cnn; for digits cnn-bn)")
+    parser.add_argument(
+        "--kind", choices=JOINT_INPUTS, help="input of the network, for letters and rps (default: pose)"
+    )
+    parser.add_argument("--epochs", type=int, help="maximum number, for a data set's network")
+    parser.add_argument("--limit", type=int, metavar="N", help="train on N pictures (to try the command out)")
     parser.add_seed()
-    parser.add_runs("where the sweep is kept")
+    parser.add_runs("parent of the sweep's folder")
     parser.add_argument(
         "--cluster", nargs="?", const="", metavar="ADDRESS",
-        help="of a Ray head (default: of the cluster that runs here, else this machine's cores)",
+        help="address of a Ray head (default: the cluster on this machine, or its cores)",
     )  # fmt: skip
     parser.add_argument(
         "--cpus", type=int, metavar="N", help="cores of each trial (default: all of the smallest machine)"

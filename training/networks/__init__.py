@@ -1,1 +1,1 @@
-"""Keras networks, and how they become LiteRT files."""
+"""Keras networks and their export to LiteRT."""

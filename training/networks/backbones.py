@@ -1,4 +1,4 @@
-"""Networks that ImageNet taught to see, as LiteRT files that turn a picture into features: made once and kept."""
+"""Feature extractors pretrained on ImageNet, exported once as LiteRT files."""
 
 import hashlib
 import os
@@ -12,26 +12,26 @@ from training.networks import transfer
 from training.networks.litert import as_litert
 from training.networks.tensorflow import import_tensorflow
 
-FOLDER = "backbones"  # among the assets, or beside the tasks of a model folder
+FOLDER = "backbones"  # inside the folder of assets, or of models
 LOCK = ".lock"
-LOCK_WAIT_S = 120.0  # while another program makes one: seconds, or minutes where it fetches the weights
-EXPORT = 2  # counts what `exported` makes of the same weights: a file that it made otherwise is not taken
-WEIGHTS = {  # files that data folders may hold, the first one at hand being the default
+LOCK_WAIT_S = 120.0  # while another process exports one: seconds, or minutes with a download
+EXPORT = 2  # version of `export_backbone`: increase it when the export changes, so that old files are not used
+WEIGHTS = {  # files in a data folder; the first that is there is the default backbone
     "VGG16": "vgg16_imagenet_notop.weights.h5",
-    "MobileNetV2": "mobilenet_v2_0.35_224_notop_imagenet.weights.h5",  # what Teachable Machine's image models stand on
+    "MobileNetV2": "mobilenet_v2_0.35_224_notop_imagenet.weights.h5",  # as in Teachable Machine's image models
 }
-KERAS_WEIGHTS = {"VGG16": "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"}  # as Keras' own download calls them
-SIDE = 96  # pixels: what is held into a box fills it, and four times as many take four times as long
+KERAS_WEIGHTS = {"VGG16": "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"}  # names of Keras' own downloads
+SIDE = 96  # pixels: enough for an object that fills the box; the time grows with the number of pixels
 
 
 def backbone_file(
     name: str | None, models: ModelStore, report_progress: Callable[[str], None] = lambda line: None
 ) -> tuple[str, Path]:
-    """The name of a backbone and its LiteRT network, (SIDE, SIDE, 3) BGR 0 to 255 to features; made where it is missing.
+    """Name and LiteRT file of a backbone: (SIDE, SIDE, 3) BGR 0 to 255 to features (D,). Exports it if it is missing.
 
-    It is kept among the assets, for all model folders, and in the folder of `models` where nothing can be written there.
-    Without a name, the first whose weights are at hand. Raises SettingsError where Keras does not know it, or its weights
-    are not at hand and cannot be fetched, and ModelError where it cannot be kept.
+    The file is stored among the assets, or in the folder of `models` if the assets are not writable. Without a name, the
+    first backbone whose weights are there is taken. Raises SettingsError if Keras does not know the backbone or its weights
+    can be neither found nor downloaded, and ModelError if the file cannot be written.
     """
     name = name or next((known for known in WEIGHTS if find_weights(known)), next(iter(WEIGHTS)))
     folders = paths.assets() / FOLDER, models.folder / FOLDER
@@ -39,7 +39,7 @@ def backbone_file(
     kept = next((folder / file for folder in folders if (folder / file).is_file()), None)
     if kept:
         return name, kept
-    report_progress(f"making features of {name}")
+    report_progress(f"preparing the feature extractor {name}")
     try:
         return name, _made(name, folders[0])
     except OSError:
@@ -52,7 +52,7 @@ def backbone_file(
 
 
 def _made(name: str, folder: Path) -> Path:
-    """The network's file in that folder; of several programs that want it one makes it. Raises OSError."""
+    """Export the network into the folder; a lock makes sure that only one process does. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     with files.locked(folder / LOCK, LOCK_WAIT_S):
         path = folder / _file_name(name)
@@ -71,7 +71,7 @@ def _file_name(name: str) -> str:
 
 
 def find_weights(name: str) -> Path | None:
-    """The file with a backbone's weights in a data folder or Keras' cache, if there is one."""
+    """The file with a backbone's weights in a data folder or in Keras' cache; None if there is none."""
     keras_home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     places = [folder / WEIGHTS[name] for folder in paths.data_folders() if name in WEIGHTS]
     places += [keras_home / "models" / KERAS_WEIGHTS[name]] if name in KERAS_WEIGHTS else []
@@ -79,7 +79,7 @@ def find_weights(name: str) -> Path | None:
 
 
 def export_backbone(name: str, weights: str) -> bytes:
-    """The backbone with its preparation and the mean over the picture, as the bytes of a LiteRT network."""
+    """The backbone with its preprocessing and global average pooling, as the bytes of a LiteRT network."""
     import_tensorflow()
     from keras import Input, Model, layers
 

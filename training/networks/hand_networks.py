@@ -1,4 +1,4 @@
-"""Networks that read hands: from joints, from pictures, from both."""
+"""Networks for hand signs: from joints, or from joints and appearance features."""
 
 from typing import TYPE_CHECKING
 
@@ -10,23 +10,23 @@ from training.networks.image_networks import EMBEDDING
 if TYPE_CHECKING:
     import keras
 
-# of a feature: one that hardly ever fires must not be blown up, or it would drown all others where it does; joints' features
-# lie between -3 and 3, those of looks mostly between 0 and 3
+# lower limit in the normalisation: a feature that is almost always 0 would otherwise dominate when it is not. Features of joints
+# lie between -3 and 3, appearance features mostly between 0 and 3
 MIN_STANDARD_DEVIATION = 0.05
-LAST_LAYER = "decides"  # name of each member's last layer, before its number
+LAST_LAYER = "decides"  # prefix of the names of the members' last layers
 
 
-MEMBERS = 3  # small networks whose answers are averaged: each errs in its own way
+MEMBERS = 3  # of an ensemble of small networks, whose logits are averaged
 
 
-FUSED_WIDTH = 128  # of each member's two halves: joints, and how they look
+FUSED_WIDTH = 128  # units of each member's two branches: joints, and appearance features
 
 
 def fused_network(classes: int, seed: int, typical: np.ndarray, width: float = 1.0) -> "keras.Model":
-    """Small networks side by side, (pose.SIZE + appearance.SIZE,) to `classes` logits of each.
+    """An ensemble of 2 × MEMBERS networks: inputs (pose.SIZE + appearance.SIZE,) to a list of `classes` logits each.
 
-    MEMBERS of them see joints and looks, and as many joints alone. `typical` (N, pose.SIZE + appearance.SIZE) are inputs,
-    from which the network takes its normalisation.
+    The first MEMBERS see joints and appearance features, the others joints alone. `typical` (N, pose.SIZE + appearance.SIZE)
+    are inputs from which the normalisation is computed. `width` scales the hidden layers.
     """
     import keras
     from keras import layers
@@ -51,7 +51,7 @@ def fused_network(classes: int, seed: int, typical: np.ndarray, width: float = 1
 
 
 def pose_network(classes: int, seed: int, width: float = 1.0) -> tuple["keras.Model", "keras.layers.Normalization"]:
-    """MEMBERS small networks side by side, (pose.SIZE,) to a list of `classes` logits, and their normalisation."""
+    """An ensemble of MEMBERS networks: inputs (pose.SIZE,) to a list of `classes` logits each; and its normalisation layer."""
     import keras
     from keras import layers
 
@@ -62,7 +62,7 @@ def pose_network(classes: int, seed: int, width: float = 1.0) -> tuple["keras.Mo
 
 
 def _pose_members(posed: "keras.KerasTensor", classes: int, first: int, width: float) -> "list[keras.KerasTensor]":
-    """The logits of MEMBERS networks of joints alone, which are numbered from `first`."""
+    """The logits of MEMBERS networks that see joints alone; their layers are numbered from `first`."""
     from keras import layers
 
     x = layers.Dropout(0.1)(posed)

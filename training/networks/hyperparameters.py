@@ -1,4 +1,4 @@
-"""Numbers of a training that can be chosen, by hand or by a sweep."""
+"""Hyperparameters of the hand-sign networks, set by hand or by a sweep."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,29 +16,29 @@ SIZES = ("units", "filters")  # as Keras calls the width of a layer
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """How hand signs are learned, where that differs from what `training.shipped.signs` has found best. None: as it has."""
+    """Hyperparameters of the hand-sign networks. None: the default of `training.shipped`."""
 
     rate: float | None = None
-    width: float = 1.0  # hidden layers that many times as wide
-    augment: float = 1.0  # share of the hands that are shown changed
-    keep: float | None = None  # share of right readings of people left out that get a label
+    width: float = 1.0  # factor on the width of hidden layers
+    augment: float = 1.0  # share of the hands that are augmented
+    keep: float | None = None  # coverage: share of the right predictions for held-out people that get a label
 
     @classmethod
     def of(
         cls, rate: float | None, width: float | None, augment: float | None, keep: float | None
     ) -> "Hyperparameters":
-        """None: as it is by itself."""
+        """From options; None: the default."""
         return cls(rate, cls.width if width is None else width, cls.augment if augment is None else augment, keep)
 
     def fit_settings(self) -> list[Any]:
-        """What the fitted network depends on; nothing where that is as ever."""
+        """The hyperparameters that change the fitted network; empty if they are the defaults."""
         fit = self.rate, self.width, self.augment
         return [] if fit == (None, 1.0, 1.0) else [*fit]
 
     def augmented(
         self, landmarks: np.ndarray, left: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Hands (N, 21, 3) and their sides (N,) as the network meets them: `pose.augmented`, or some as they are."""
+        """Augmented landmarks (N, 21, 3) and sides (N,) bool; a share 1 - `augment` of them stays unchanged."""
         points, sides = hand_variations.augmented(landmarks, left, rng)
         if self.augment >= 1:
             return points, sides
@@ -50,7 +50,7 @@ DEFAULTS = Hyperparameters()
 
 
 def widened(model: "keras.Model", times: float, seed: int) -> "keras.Model":
-    """A fresh network like the model, its hidden layers `times` as wide. Raises SettingsError where it has none."""
+    """A new network like the model, with hidden layers `times` as wide. Raises SettingsError if it has none."""
     import keras
 
     if times == 1:
@@ -66,7 +66,7 @@ def widened(model: "keras.Model", times: float, seed: int) -> "keras.Model":
     keras.utils.set_random_seed(seed)
     wide = keras.models.clone_model(model, clone_function=wider)
     if wide.count_params() == model.count_params():
-        raise SettingsError(f"--width is of hidden layers, and {model.name} has none.")
+        raise SettingsError(f"--width scales hidden layers, and {model.name} has none. Leave it out.")
     if model.compiled:
         wide.compile_from_config(model.get_compile_config())
     return wide

@@ -1,6 +1,6 @@
-"""The networks, each a plain function. They take raw grey levels 0 to 255: the scaling is their first layer.
+"""Networks for pictures, one function each. Their input is grey levels 0 to 255; the first layer rescales them.
 
-Those of the workshop, smallest first, come compiled: the loss and the optimizer belong to the lesson.
+The workshop's networks are returned compiled, except for the last, since loss and optimizer are part of what each shows.
 """
 
 from collections.abc import Callable
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
-EMBEDDING = "embedding"  # name of the layer whose output describes a picture, before the last layer decides
-PROBABILITIES = "probabilities"  # name of the last layer, where it gives them
-PREPARE = "prepare"  # name of the fixed convolution that gives a pretrained network the pixels it knows
+EMBEDDING = "embedding"  # name of the layer whose output are the features
+PROBABILITIES = "probabilities"  # name of the last layer, if it is a softmax
+PREPARE = "prepare"  # name of the fixed convolution with a pretrained network's preprocessing
 
 
 def linear(classes: int, seed: int = 0) -> "keras.Model":
-    """One dense layer: each class weighs the 784 grey levels and says yes or no for itself; 7,850 parameters for ten."""
+    """One dense layer with a sigmoid per class; 7,850 parameters for ten classes."""
     import keras
     from keras import layers
 
@@ -142,7 +142,7 @@ def cnn(classes: int, seed: int = 0) -> "keras.Model":
 
 
 def cnn_bn(classes: int, seed: int = 0) -> "keras.Model":
-    """The shipped family: convolutions with batch norm, (28, 28, 1) to `classes` logits; under 300,000 parameters."""
+    """The shipped architecture: convolutions with batch norm, (28, 28, 1) to `classes` logits; under 300,000 parameters."""
     import keras
     from keras import layers
 
@@ -152,7 +152,7 @@ def cnn_bn(classes: int, seed: int = 0) -> "keras.Model":
     for width, padding in ((32, "valid"), (64, "same"), (128, "same")):  # multiples of 16 run fastest on CPUs
         for _ in range(2):
             x = layers.Conv2D(width, 3, padding=padding, use_bias=False)(x)
-            x = layers.BatchNormalization(momentum=0.9)(x)  # a few hundred steps, of few pictures, are enough
+            x = layers.BatchNormalization(momentum=0.9)(x)  # adapts within a few hundred steps
             x = layers.ReLU()(x)
         if width < 128:
             x = layers.MaxPooling2D()(x)
@@ -164,15 +164,15 @@ def cnn_bn(classes: int, seed: int = 0) -> "keras.Model":
 
 @dataclass(frozen=True)
 class Recipe:
-    """A network of the workshop and how it is fitted when nothing else is asked for."""
+    """A network of the workshop with its default training settings."""
 
     build: Callable[
         [int, int], "keras.Model"
-    ]  # (classes, seed); without a compiled loss it is fitted with a cosine rate
-    epochs: int  # at most: the fit stops when the held-out pictures gain no more
+    ]  # (classes, seed); an uncompiled network is trained with a cosine schedule
+    epochs: int  # at most: training stops early when the validation loss no longer falls
     augment: str = "none"
-    epochs_on: dict[str, int] = field(default_factory=dict)  # other numbers of epochs, by data set
-    augment_on: dict[str, str] = field(default_factory=dict)  # other levels, by data set
+    epochs_on: dict[str, int] = field(default_factory=dict)  # exceptions, by data set
+    augment_on: dict[str, str] = field(default_factory=dict)  # exceptions, by data set
 
 
 WORKSHOP = {
@@ -181,7 +181,7 @@ WORKSHOP = {
     "dense-256": Recipe(dense_256, 15),
     "dense-512": Recipe(dense_512, 25),
     "mlp-512x2": Recipe(mlp_512x2, 40),
-    # too small for clothes that are changed as well: 90.0 % turned, moved and mirrored, 91.1 % as they are
+    # too small to profit from augmentation on clothes: 90.0 % with it, 91.1 % without
     "cnn": Recipe(cnn, 20, "light", augment_on={"fashion-mnist": "none"}),
     "cnn-bn": Recipe(cnn_bn, 24, "light", {"mnist": 36, "sign-mnist": 14, "rps": 40, "emnist-letters": 12}),
 }

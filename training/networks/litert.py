@@ -1,4 +1,4 @@
-"""Keras networks as LiteRT files, with their features as a second output."""
+"""Exports Keras networks to LiteRT, with the features as a second output."""
 
 import tempfile
 from pathlib import Path
@@ -11,13 +11,13 @@ from training.networks.tensorflow import import_tensorflow
 if TYPE_CHECKING:
     import keras
 
-# weights of 8 bits make a large network a quarter as large and many times as fast, and change its features by 2 %; small
-# networks would lose 10 % and gain nothing
+# 8-bit weights make a large network four times smaller and many times faster, and change its features by 2 %; for small
+# networks they would change them by 10 % and save nothing
 QUANTIZED_FROM = 5_000_000  # parameters
 
 
 def as_litert(network: "keras.Model") -> bytes:
-    """A Keras model as the bytes of a LiteRT network; the weights of a large one have 8 bits."""
+    """A Keras model as the bytes of a LiteRT network, with 8-bit weights from QUANTIZED_FROM parameters on."""
     tensorflow = import_tensorflow()
     smaller = {"optimizations": [tensorflow.lite.Optimize.DEFAULT]} if network.count_params() > QUANTIZED_FROM else {}
     with tempfile.TemporaryDirectory() as folder:
@@ -28,8 +28,10 @@ def as_litert(network: "keras.Model") -> bytes:
 
 
 def two_outputs(model: "keras.Model", name: str) -> "keras.Model":
-    """The network with the two outputs that the recognizer takes: probabilities with a last 0 for "nothing known",
-    and an embedding, padded with zeros where it would not be the longer one.
+    """The network with the two outputs that the recognizer expects: probabilities, and the embedding.
+
+    The probabilities get a last class, the background, with probability 0. The embedding is padded with zeros so that it is
+    longer than the probabilities, since the outputs are told apart by their length.
     """
     from keras import Model, layers
 
@@ -55,7 +57,7 @@ def _padded(values: "keras.KerasTensor", size: int) -> "keras.KerasTensor":
 
 
 def with_features(model: "keras.Model", name: str) -> "keras.Model":
-    """The network that is published: logits become probabilities, and the embedding is a second output."""
+    """The network with a softmax on its logits, and its embedding as a second output."""
     import keras
 
     outputs = [keras.layers.Softmax(name="probabilities")(model.output), model.get_layer(EMBEDDING).output]

@@ -1,4 +1,4 @@
-"""How TensorFlow is set and imported."""
+"""Configures and imports TensorFlow."""
 
 import importlib
 import logging
@@ -8,21 +8,22 @@ from types import ModuleType
 from recognizer.system.native import silent_stderr
 
 SETTINGS = {
-    "TF_CPP_MIN_LOG_LEVEL": "3",  # its greetings are of no use here
-    "TF_ENABLE_ONEDNN_OPTS": "1",  # off by itself on processors without AVX-512, where a step then takes twice as long
+    "TF_CPP_MIN_LOG_LEVEL": "3",  # no start-up messages
+    "TF_ENABLE_ONEDNN_OPTS": "1",  # off by default on processors without AVX-512, which doubles the time of a step
 }
 
 
 def configure_tensorflow() -> None:
-    """Set what the environment does not say otherwise. To be called before TensorFlow or Keras is imported."""
+    """Set environment variables that are not set yet. Call it before TensorFlow or Keras is imported."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # that a function is traced anew is nothing to mend
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # hides warnings about retracing
 
 
 def import_tensorflow() -> ModuleType:
-    """TensorFlow, settled, without its greetings, of which some come whatever the level. It takes seconds, and threads
-    that a fork would miss: to be called once the data is read.
+    """Import TensorFlow, configured and without its start-up messages.
+
+    It takes seconds and starts threads, which a later fork would lose: call it after the data is read.
     """
     configure_tensorflow()
     with silent_stderr():

@@ -1,7 +1,7 @@
-"""Transfer learning: a network that ImageNet taught to see, and a small head that learns the labels.
+"""Transfer learning: a backbone pretrained on ImageNet, and a small head for the labels.
 
-The frozen part runs once over all pictures and its answers stay on disk, so that the head trains in seconds. Then the
-last block is unfrozen and goes on learning with the head, very slowly and ever slower, from what the block before it gave.
+The frozen layers run once over all pictures and their output is cached on disk, so that the head trains in seconds. Then
+the last block is unfrozen and fine-tuned together with the head, at a low and falling learning rate.
 """
 
 import sys
@@ -17,7 +17,7 @@ from training.networks.image_networks import EMBEDDING, PREPARE, PROBABILITIES
 if TYPE_CHECKING:
     import keras
 
-LAST_FROZEN = {"VGG16": "block4_pool", "VGG19": "block4_pool"}  # for other backbones only the head learns
+LAST_FROZEN = {"VGG16": "block4_pool", "VGG19": "block4_pool"}  # other backbones stay frozen
 
 
 FINE_RATE = 1e-5
@@ -28,16 +28,16 @@ MIN_SIDE, MAX_SIDE = 32, 224
 
 @dataclass(frozen=True)
 class Parts:
-    """A network cut in two, where the answers of the first half are kept."""
+    """A network split in a frozen part and the part that is fine-tuned; the parts share their layers."""
 
     model: "keras.Model"  # pictures to probabilities
-    frozen: "keras.Model"  # pictures to what the last frozen layer gives
-    upper: "keras.Model"  # from there to the pooled features; nothing to learn in it for most backbones
+    frozen: "keras.Model"  # pictures to the output of the last frozen layer
+    upper: "keras.Model"  # from there to the pooled features; without trainable layers for most backbones
     head: "keras.Model"  # pooled features to probabilities
 
 
 def build(classes: int, input_shape: tuple[int, int, int], backbone: str, weights: str, side: int, seed: int) -> Parts:
-    """The whole network and its parts, which share their layers. Raises SettingsError for what Keras cannot give."""
+    """Build the network and its parts. Raises SettingsError for a backbone, weights or side that Keras does not support."""
     import keras
     from keras import layers
 
@@ -69,20 +69,22 @@ def build(classes: int, input_shape: tuple[int, int, int], backbone: str, weight
 
 
 def pretrained(backbone: str, weights: str, side: int) -> tuple["keras.Model", Any]:
-    """A network of keras.applications without its top, and the function that prepares RGB pictures for it."""
+    """A network of keras.applications without its top, and its function that preprocesses RGB pictures."""
     import keras
 
     known = {name: value for name, value in vars(keras.applications).items() if name[:1].isupper() and callable(value)}
     if backbone not in known:
         raise SettingsError(f"Keras has no backbone {backbone}. It has {', '.join(sorted(known))}.")
     if weights != "imagenet" and not Path(weights).is_file():
-        raise SettingsError(f"{weights} is no file of weights. Give one, or --weights imagenet, which Keras downloads.")
+        raise SettingsError(
+            f"{weights} is not a file. Give a file of weights, or --weights imagenet, which Keras downloads."
+        )
     options: dict[str, Any] = {"alpha": 0.35} if "mobilenet_v2_0.35" in Path(weights).name else {}
     try:
         base = known[backbone](weights=weights, include_top=False, input_shape=(side, side, 3), **options)
-    except (ValueError, OSError) as error:  # OSError: what h5py says of a damaged file
+    except (ValueError, OSError) as error:  # h5py raises OSError for a damaged file
         raise SettingsError(f"{backbone} does not take {weights} at {side} pixels: {_first_line(error)}") from error
-    except Exception as error:  # Keras raises a bare Exception where a download fails
+    except Exception as error:  # Keras raises a bare Exception when a download fails
         raise SettingsError(
             f"The weights of {backbone} could not be fetched ({_first_line(error)}). Try again when online, or name a "
             "file of weights without the top: --weights FILE"
@@ -91,9 +93,9 @@ def pretrained(backbone: str, weights: str, side: int) -> tuple["keras.Model", A
 
 
 def preprocessing_layer(preprocess_input: Any, channels: int) -> "keras.layers.Layer":
-    """The preparation as a fixed 1×1 convolution, from grey or BGR 0 to 255 as OpenCV gives it: the model carries it along.
+    """The preprocessing as a fixed 1×1 convolution on grey or BGR 0 to 255, so that it is part of the model.
 
-    Every preparation of keras.applications weighs and adds channels, so that four colours tell what it does.
+    Every preprocessing of keras.applications is affine in the channels, so that four colours determine it.
     """
     from keras import layers
 

@@ -1,1 +1,1 @@
-"""From a fitted network to a model version."""
+"""Turns a trained network into a model version."""

@@ -1,4 +1,4 @@
-"""Rejection thresholds, calibrated on held-out inputs."""
+"""Calibrates the rejection thresholds on held-out inputs."""
 
 from typing import TYPE_CHECKING
 
@@ -11,14 +11,14 @@ from training.datasets.dataset import DataSet, Split
 if TYPE_CHECKING:
     import keras
 
-CONFIDENCE_COVERAGE = 0.989  # share of held-out pictures whose confidence reaches the calibrated one
-DISTANCE_COVERAGE = 0.9985  # share of held-out pictures whose features lie within the calibrated distance
-SIGNS_CONFIDENCE_COVERAGE = 0.996  # share of right predictions for held-out people: what is no hand is rejected by its
-SIGNS_DISTANCE_COVERAGE = 0.998  # confidence, and …
-SIGNS_DISTANCE_FACTOR = 1.3  # times that distance: … people whom nobody has seen, and their cameras, lie further away
-SIGNS_PRECISION = 0.9  # of the labels that pixels alone give are right: no joints say there that this is a hand at all
-SUB_CLUSTERS = 4  # of a digit's features: ways of writing it
-STATISTICS = 20000  # pictures are plenty to say where a label's features lie
+CONFIDENCE_COVERAGE = 0.989  # share of the held-out pictures at or above the minimum confidence
+DISTANCE_COVERAGE = 0.9985  # share of the held-out pictures within the maximum feature distance
+SIGNS_CONFIDENCE_COVERAGE = 0.996  # the same, of the right predictions for held-out people: inputs that are no hand
+SIGNS_DISTANCE_COVERAGE = 0.998  # are rejected by confidence, so that few hands need to be
+SIGNS_DISTANCE_FACTOR = 1.3  # on the maximum distance: features of new people and cameras lie further away
+SIGNS_PRECISION = 0.9  # of labels from pixels alone: stricter, since no joints confirm there that it is a hand
+SUB_CLUSTERS = 4  # per digit, for different ways of writing it
+STATISTICS = 20000  # pictures from which feature statistics are computed; more change nothing
 
 
 def calibrate(whole: "keras.Model", data: DataSet, split: Split, keep: float) -> Rejection:
@@ -31,7 +31,7 @@ def calibrate(whole: "keras.Model", data: DataSet, split: Split, keep: float) ->
 
 
 def statistics_rows(data: DataSet, split: Split) -> np.ndarray:
-    """Places of training pictures that say where each label's features lie."""
+    """Indices of the training pictures that the feature statistics are computed from, all labels included."""
     chosen = split.fitted[:: max(1, len(split.fitted) // STATISTICS)]
     return chosen if len(np.unique(data.train_labels[chosen])) == len(data.labels) else split.fitted
 
@@ -39,7 +39,7 @@ def statistics_rows(data: DataSet, split: Split) -> np.ndarray:
 def calibrate_on(
     statistics: FeatureStatistics, probabilities: np.ndarray, features: np.ndarray, keep: float
 ) -> Rejection:
-    """As `calibrated`, from the probabilities and features of held-out pictures."""
+    """Like `calibrate`, from the held-out pictures' probabilities (N, K) and features (N, D)."""
     min_confidence = float(np.quantile(probabilities.max(axis=1), 1 - keep))
     return Rejection(statistics, Thresholds(min_confidence, max_distance_of(statistics.distances(features))))
 
@@ -50,6 +50,6 @@ def max_distance_of(distances: np.ndarray) -> float:
 
 
 def predict_with_features(whole: "keras.Model", images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities and embedding of pictures (N, …) uint8."""
+    """Probabilities (N, K) and embedding (N, D), float32, of pictures (N, …) uint8."""
     probabilities, features = whole.predict(images.astype(np.float32), batch_size=256, verbose=0)
     return probabilities, features

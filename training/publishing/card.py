@@ -1,4 +1,4 @@
-"""What every published version has: the network for both worlds, where its features lie, and a card."""
+"""Writes the files of a model version: the network for Keras and LiteRT, feature statistics, and the card."""
 
 import os
 import platform
@@ -22,14 +22,14 @@ COMMIT = "RECOGNIZER_COMMIT"
 
 
 def write_network(whole: "keras.Model", statistics: FeatureStatistics, draft: Path) -> None:
-    """model.keras without the optimizer's state, model.tflite and features.npz."""
+    """Write model.keras without the optimizer's state, model.tflite and features.npz into the folder `draft`."""
     whole.save(draft / KERAS_NETWORK)
     whole.export(draft / NETWORK, format="litert", verbose=False)
     statistics.save(draft / FEATURES)
 
 
 def write_card_with_origin(card: ModelCard, command: str, draft: Path) -> None:
-    """The card, with the command, code and libraries that made the version."""
+    """Write the card with the command, the commit and the versions of the libraries."""
     import keras
 
     card = replace(
@@ -42,7 +42,7 @@ def write_card_with_origin(card: ModelCard, command: str, draft: Path) -> None:
 
 
 def git_commit() -> str:
-    """The code's commit, or what the variable COMMIT names where the code came without its repository."""
+    """The commit of the code; RECOGNIZER_COMMIT overrides it where the code has no git repository."""
     named = os.environ.get(COMMIT)
     if named:
         return named

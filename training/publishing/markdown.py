@@ -1,4 +1,4 @@
-"""Reports in Markdown: a table, and a file that is replaced whole."""
+"""Markdown tables, and files that are replaced atomically."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
