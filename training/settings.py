@@ -28,7 +28,7 @@ GREY_SUBJECTS = [
 ]  # subjects that have grey 28×28 pictures
 SIGNS = ("letters", "rps")  # the shipped tasks of hand signs
 SIGN_INPUTS = ("pose", "pixels", "fused")  # inputs of a network for hand signs
-JOINT_INPUTS = ("pose", "fused")  # those of KINDS that see joints
+JOINT_INPUTS = ("pose", "fused")  # those of SIGN_INPUTS with hand joints
 LIMITS = {  # lowest and highest value of each hyperparameter
     "rate": (1e-12, float("inf")),  # the loss shows if it is too high
     "width": (0.05, 20.0),  # factor
@@ -90,7 +90,7 @@ class SignsSettings:
     """`train letters` and `train rps`: the shipped hand signs. None for a hyperparameter: the best known value."""
 
     task: str  # of SIGNS
-    kind: str | None = None  # of KINDS; None: all, and the best becomes current
+    kind: str | None = None  # of SIGN_INPUTS; None: all, and the best becomes the current model
     rate: float | None = None  # the highest learning rate
     width: float | None = None  # factor on the width of hidden layers
     augment: float | None = None  # share of the hands that are augmented
@@ -204,7 +204,7 @@ class SweepSettings:
     space: Path  # TOML or JSON file with the search space
     trials: int = 16  # at most
     network: str | None = None  # for a data set: one of WORKSHOP
-    kind: str = "pose"  # of OF_JOINTS, of hand signs
+    kind: str = "pose"  # of JOINT_INPUTS, for hand signs
     epochs: int | None = None  # at most, for a data set's network
     limit: int | None = None
     seed: int = 0
@@ -229,7 +229,7 @@ class EvaluateSettings:
     each: int = 300  # drawn pictures per category
     seed: int = 1
     sheet: Path | None = None  # file for a contact sheet of the failures
-    kind: str | None = None  # of KINDS, of hand signs; None: all
+    kind: str | None = None  # of SIGN_INPUTS, for hand signs; None: all
     every: int = 1  # every Nth test picture in the comparison of inputs
     results: Path = SIGNS_TABLE
     models: ModelStore = field(default_factory=default_models)

@@ -27,7 +27,7 @@ def failure(capsys, *words):
     ],
 )
 def test_a_wrong_word_is_answered_with_the_nearest(words, nearest, capsys):
-    assert f"has no word {words[-1]}. Did you mean {nearest}?" in failure(capsys, *words)
+    assert f"has no command {words[-1]}. Did you mean {nearest}?" in failure(capsys, *words)
 
 
 @pytest.mark.parametrize(

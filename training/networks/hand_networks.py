@@ -10,7 +10,7 @@ from training.networks.image_networks import EMBEDDING
 if TYPE_CHECKING:
     import keras
 
-# lower limit in the normalisation: a feature that is almost always 0 would otherwise dominate when it is not. Features of joints
+# lower limit in the normalisation: a feature that is almost always 0 would otherwise dominate when it is not. Joint features
 # lie between -3 and 3, appearance features mostly between 0 and 3
 MIN_STANDARD_DEVIATION = 0.05
 LAST_LAYER = "decides"  # prefix of the names of the members' last layers

@@ -22,7 +22,10 @@ STATISTICS = 20000  # pictures from which feature statistics are computed; more 
 
 
 def calibrate(whole: "keras.Model", data: DataSet, split: Split, keep: float) -> Rejection:
-    """With thresholds that a share `keep` of the held-out pictures passes by confidence, and KEEP_DISTANCE by distance."""
+    """Feature statistics of the training pictures, with thresholds from the held-out pictures.
+
+    A share `keep` of these reaches the minimum confidence, and DISTANCE_COVERAGE lies within the maximum distance.
+    """
     chosen = statistics_rows(data, split)
     _, features = predict_with_features(whole, data.train_images[chosen])
     statistics = FeatureStatistics.of_features(features, data.train_labels[chosen], len(data.labels))
@@ -45,7 +48,7 @@ def calibrate_on(
 
 
 def max_distance_of(distances: np.ndarray) -> float:
-    """Within which KEEP_DISTANCE of the distances (N,) lie."""
+    """The distance within which a share DISTANCE_COVERAGE of the distances (N,) lies."""
     return float(np.quantile(distances, DISTANCE_COVERAGE))
 
 

@@ -241,10 +241,10 @@ def test_what_was_fitted_with_other_numbers_is_not_taken_for_the_same(tmp_path):
     ("words", "said"),
     [
         ("shipped digits --rate 0.1", "unrecognized arguments: --rate 0.1"),
-        ("shipped rps --width 2", "--width is of joints: add --kind pose"),
+        ("shipped rps --width 2", "--width is for networks that read joints. Add --kind pose"),
         ("shipped rps --kind pose --augment 3", "--augment 3 is not between 0 and 1"),
         ("train --data mnist --network linear --rate 0", "--rate 0 is not between"),
-        ("train --data mnist --network knn --width 2", "--width is of hidden layers, and knn has none"),
+        ("train --data mnist --network knn --width 2", "--width scales hidden layers, and knn has none"),
     ],
 )
 def test_a_number_that_cannot_be_is_one_line(words, said, capsys):
@@ -274,7 +274,7 @@ def test_a_wider_network_is_the_same_but_wider(name):
 
 
 def test_a_network_without_hidden_layers_cannot_be_wider():
-    with pytest.raises(SettingsError, match="--width is of hidden layers, and linear has none"):
+    with pytest.raises(SettingsError, match="--width scales hidden layers, and linear has none"):
         hyperparameters.widened(WORKSHOP["linear"].build(3, 0), 2, 0)
 
 
