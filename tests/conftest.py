@@ -1,4 +1,4 @@
-"""What several test files draw and pretend: paper, handwriting, a classifier that needs no model."""
+"""Shared fixtures and pytest hooks."""
 
 import os
 import signal
@@ -57,7 +57,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def memory_gib() -> float:
-    """What this machine has; as much as is needed where it does not say."""
+    """Memory of this machine in GiB; enough for all tests if the system does not report it."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     except (AttributeError, ValueError):  # Windows has no sysconf
@@ -65,12 +65,12 @@ def memory_gib() -> float:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    """A file's tests run in one process, and all that share something costly."""
+    """Tests of one file run in one process, and so do files that share an expensive fixture."""
     return SharingScheduling(config, log)
 
 
 class SharingScheduling(LoadScopeScheduling):
-    """Deals whole files to the processes, those of SHARED together.
+    """Assigns complete files to processes; files of one SHARED group go together.
 
     xdist's own loadgroup does not see its marks under pytest 9.2.
     """
@@ -81,7 +81,7 @@ class SharingScheduling(LoadScopeScheduling):
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is slow unless it is asked for. What takes longest comes first, so that no process waits at the end."""
+    """Skip slow tests unless requested. Run the longest tests first, so that no process idles at the end."""
     named = any(".py" in word for word in config.args) or config.option.keyword or config.option.markexpr
     if not (config.option.all or named):
         slow = [item for item in items if item.get_closest_marker("slow")]
@@ -123,20 +123,20 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 256 KiB of its own, which only root can make."""
+    """A separate disk of 256 KiB. Only root can create it."""
     with mounted(tmp_path / "disk", "256k") as folder:
         yield folder
 
 
 @pytest.fixture(autouse=True)
 def own_captures(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Samples that a user has recorded are neither read nor written by tests."""
+    """Tests use their own folder, never the user's recorded samples."""
     monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path_factory.mktemp("captures")))
 
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A running server with samples and models of its own, skipping where no digits model has been published yet."""
+    """A running server with its own samples and models. Skips if there is no digits model."""
     try:
         default_models().current("digits")
     except ModelError as error:
@@ -148,7 +148,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def eager() -> Iterator[None]:
-    """Networks run as they are written: to build a graph takes longer than the few steps of a test's training."""
+    """Run networks eagerly: building a graph takes longer than the few steps of a test."""
     tensorflow = import_tensorflow()
     tensorflow.config.run_functions_eagerly(True)
     yield
@@ -157,7 +157,7 @@ def eager() -> Iterator[None]:
 
 @pytest.fixture
 def published_models() -> ModelStore:
-    """The shipped models, skipping where no digits model has been published yet."""
+    """The shipped models. Skips if there is no digits model."""
     models = default_models()
     try:
         models.current("digits")
@@ -168,7 +168,7 @@ def published_models() -> ModelStore:
 
 @pytest.fixture
 def hand_models(published_models: ModelStore) -> ModelStore:
-    """The same, skipping where the hand model or MediaPipe is missing."""
+    """The shipped models. Skips if the hand model or MediaPipe is missing."""
     landmarker_path()
     try:
         published_models.current("rps")

@@ -28,7 +28,7 @@ SMALL = ["--size", "320x240"]
 
 @pytest.fixture
 def no_model_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is found is a 7."""
+    """Classifies each region as a 7."""
 
     def open_pipeline(
         task: str, models: ModelStore, samples: Samples, *, smooth: bool, hands: object = None
@@ -40,7 +40,7 @@ def no_model_needed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def picture(path: Path, digits: int = 1) -> Path:
-    """A picture file with that many digits on it."""
+    """A picture file with that number of digits."""
     gray = paper((320, 240))
     for number in range(digits):
         write(gray, 7, (70 + 90 * number, 120), 80)
@@ -49,7 +49,7 @@ def picture(path: Path, digits: int = 1) -> Path:
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:
-    """The only line that was printed, on stderr."""
+    """The only printed line, which is on stderr."""
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.count("\n") == 1
@@ -265,7 +265,7 @@ def test_an_unwritable_output_folder_prints_one_line_and_exits_with_2(
 
 
 class Recorder:
-    """A sink in memory that may fail."""
+    """An in-memory sink that can fail."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error

@@ -1,4 +1,4 @@
-"""The words of the command line: what each is for, what is answered to a wrong one, and what another process is handed."""
+"""The command line: help, errors for unknown commands, and commands that run in another process."""
 
 import json
 import signal
@@ -37,7 +37,7 @@ TRAINING = ("learn", "train digits", "evaluate mnist", "workshop look", "benchma
 
 
 class Processes:
-    """Stands for subprocess.Popen: remembers what was started, and ends as it is told to."""
+    """Replaces subprocess.Popen: records the command, and exits as configured."""
 
     def __init__(self) -> None:
         self.started: list[list[str]] = []
@@ -68,13 +68,13 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> Processes:
 
 @pytest.fixture
 def no_model_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is found is a 7."""
+    """Classifies each region as a 7."""
     always_7 = Pipeline("digits", PAPER, WritingFinder(), FakeClassifier(["7"]))
     monkeypatch.setattr(read, "open_pipeline", lambda task, models, samples, *, smooth: always_7)
 
 
 def error_line(capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    """The one line that these words are answered with, on stderr and with exit code 2."""
+    """The one line on stderr of a command that exits with code 2."""
     assert main(words) == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -266,7 +266,7 @@ CONTENT = {"labels": ["ok", "stop"], "region": "hand", "kind": "pose"}
 
 @pytest.fixture
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A model folder with one version of the task signs, where the commands look."""
+    """The default model folder, with one version of the task signs."""
     folder = tmp_path / "models"
     monkeypatch.setenv("RECOGNIZER_MODELS", str(folder))
     monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path / "captures"))

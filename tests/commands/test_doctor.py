@@ -19,7 +19,7 @@ from recognizer.system import paths
 
 @pytest.fixture
 def models(tmp_path):
-    """A model folder with a digits model that looks sound."""
+    """A model folder with a valid digits model."""
     folder = tmp_path / "models" / "digits" / "1"
     folder.mkdir(parents=True)
     (folder.parent / "current.json").write_text(json.dumps({"version": "1"}))
@@ -34,7 +34,7 @@ def no_cameras(monkeypatch):
 
 
 def versions(**installed):
-    """Stands for importlib.metadata.version."""
+    """Replaces importlib.metadata.version."""
 
     def version_of(name):
         try:

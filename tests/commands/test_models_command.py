@@ -1,4 +1,4 @@
-"""Every sub-command of `models`, as a user gives it."""
+"""Each subcommand of `models`."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ CARD = {
 
 @pytest.fixture
 def versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of two versions of the task "signs", where the commands look."""
+    """Names of two versions of the task "signs" in the default model folder."""
     monkeypatch.setenv("RECOGNIZER_MODELS", str(tmp_path / "models"))
     monkeypatch.chdir(tmp_path)
     names = []

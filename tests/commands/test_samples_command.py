@@ -1,4 +1,4 @@
-"""`tasks new` and every sub-command of `samples`, as a user gives them."""
+"""`tasks new` and each subcommand of `samples`."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ LABELS = ["ok", "नमस्ते", "שלום", "👍"]
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Samples:
-    """Where the commands look, with the task "signs" and three samples of each of its labels."""
+    """The default store, with the task "signs" and three samples of each label."""
     monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path / "captures"))
     monkeypatch.chdir(tmp_path)
     assert tasks.run(["new", "signs", "--subject", "box", "--labels", ",".join(LABELS)]) == 0

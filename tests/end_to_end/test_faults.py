@@ -1,4 +1,4 @@
-"""What goes wrong while the program runs: cameras that fail, disks that fill, programs that are stopped."""
+"""Faults while the program runs: failing cameras, full disks, killed programs."""
 
 import contextlib
 import errno
@@ -55,7 +55,7 @@ POSIX = pytest.mark.skipif(os.name != "posix", reason="needs fork and signals of
 
 
 class SteppedCamera:
-    """A camera whose pictures come when the test gives them; `give` returns once the reader waits for the next one."""
+    """A camera whose pictures the test supplies. `give` returns when the reader waits for the next picture."""
 
     def __init__(self) -> None:
         self._pictures: queue.Queue[np.ndarray | None] = queue.Queue()
@@ -91,7 +91,7 @@ def numbered(number: int) -> np.ndarray:
 
 
 def test_a_frame_is_at_most_two_intervals_old_when_a_slow_classifier_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A camera of 30 frames a second before a classifier that takes 200 ms; the clock goes on only with the camera."""
+    """A camera at 30 fps and a classifier that takes 200 ms. The clock advances only with the camera."""
     interval_s, slow_s = 1 / 30, 0.2
     clock, camera = Clock(), SteppedCamera()
     monkeypatch.setattr(newest_frame.time, "perf_counter", clock)
@@ -151,7 +151,7 @@ def with_alpha(picture_bgr: np.ndarray) -> np.ndarray:
 
 
 def test_hands_are_detected_when_the_frame_size_changes(hand_models: ModelStore) -> None:
-    """A camera that changes its format while it runs; hands are followed from frame to frame."""
+    """The camera changes its frame size while hands are tracked."""
     sizes = [(640, 480), (320, 240), (480, 640), (1280, 720), (160, 640), (640, 480)]
     with pipeline.open_pipeline("rps", hand_models, default_samples(), smooth=True) as signs:
         found = []
@@ -189,7 +189,7 @@ def test_a_run_continues_through_invalid_camera_frames(
     coming = iter([*odd, *[sheet((320, 240))] * 3])
 
     class ReadingOn(FakeClassifier):
-        """Each read frame brings the next picture of the camera."""
+        """The camera delivers its next picture when a frame is read."""
 
         def predict(self, images: list[np.ndarray]) -> tuple[Prediction, ...]:
             said = super().predict(images)
@@ -318,7 +318,7 @@ def test_ctrl_c_during_an_import_prints_nothing(
 
 
 def ran(*words: str, code: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    """The program in a process of its own, with that Python code run first."""
+    """Run the program in another process, after the given Python code."""
     start = f"{code}\nimport runpy, sys\nrunpy.run_module('recognizer', run_name='__main__', alter_sys=True)"
     return subprocess.run(
         [sys.executable, "-c", start, *words],
@@ -470,7 +470,7 @@ def test_leftovers_of_killed_programs_are_deleted_after_a_day(tmp_path: Path, mo
 
 
 def noisy(index: int) -> Observation:
-    """What no codec makes small."""
+    """Noise that no codec can compress."""
     image_bgr = np.random.default_rng(index).integers(0, 256, (120, 160, 3), np.uint8)
     return Observation(Frame(image_bgr, index, index / 30, "drawn"), "digits")
 
@@ -498,7 +498,7 @@ def test_a_video_with_lost_frames_is_reported(
     suffix: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As where a quota is used up, and the disk is not full."""
+    """A quota is used up although the disk is not full."""
     monkeypatch.setattr(sinks_video, "DISK_RESERVE", 0)
     decoding.silence_opencv()
     with pytest.raises(SinkError, match="could not be finished"):
@@ -637,7 +637,7 @@ def test_unencodable_characters_are_printed_as_escapes(encoding: str, tmp_path: 
 
 
 def test_file_names_that_cannot_be_encoded_raise_an_error(tmp_path: Path) -> None:
-    """As on a Linux whose language is German in ISO 8859-1."""
+    """Simulates Linux with a German ISO 8859-1 locale."""
     store = Samples(tmp_path)
     store.create_task("signs", "paper", ["שלום", "ok"])
     region = Region(Box(10, 10, 40, 60), np.full((50, 30), 255, np.uint8))
@@ -653,7 +653,7 @@ def test_file_names_that_cannot_be_encoded_raise_an_error(tmp_path: Path) -> Non
 
 @pytest.fixture(scope="module")
 def languages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the languages of countries where numbers have commas, and where I is not the capital of i."""
+    """A folder with locales that have a decimal comma, and in which I is not the capital of i."""
     folder = tmp_path_factory.mktemp("languages")
     for name in ("de_DE", "tr_TR"):
         try:
@@ -666,7 +666,7 @@ def languages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_hand_detection_does_not_depend_on_the_locale(languages: Path, hand_models: ModelStore, tmp_path: Path) -> None:
-    """Qt sets the whole process to the language of the system once a window opens."""
+    """Qt sets the process's locale when a window opens."""
     code = "import locale; locale.setlocale(locale.LC_ALL, '')"
     read = []
     for language in ("C.UTF-8", "de_DE.UTF-8", "tr_TR.UTF-8"):
@@ -721,7 +721,7 @@ def test_samples_stay_in_recording_order_when_the_clock_goes_back(
 
 
 class FixedDate:
-    """A `datetime` whose now is that year, whenever it is asked."""
+    """A `datetime` whose now() is always in that year."""
 
     def __init__(self, year: int) -> None:
         self._now = datetime(year, 1, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Pictures, joints and tables that nobody would hold up or write: nothing may fail, and what holds for one holds for all."""
+"""Property-based tests with random pictures, landmarks and tables."""
 
 import json
 import os
@@ -47,7 +47,7 @@ SHADES = arrays.arrays(np.uint8, st.tuples(SIDES, SIDES, st.just(3)), fill=st.in
 
 @st.composite
 def pictures(draw: st.DrawFn) -> np.ndarray:
-    """(H, W, 3) uint8: strips, specks, noise, stripes, blots, in part of one shade."""
+    """Random pictures, (h, w, 3) uint8: strips, specks, noise, stripes, blots, some of one shade."""
     if draw(st.booleans()):
         return draw(SHADES)
     height, width = draw(st.sampled_from([(1, 700), (700, 1), (8, 8), (9, 400), (64, 64), (120, 160), (333, 217)]))
@@ -138,7 +138,7 @@ ANY_JOINTS = arrays.arrays(np.float32, (JOINTS, 3), elements=JOINT, fill=st.floa
 
 @st.composite
 def joints(draw: st.DrawFn) -> np.ndarray:
-    """(21, 3) float32 in shares of the picture: anything at all, or a hand of which some joints are anywhere."""
+    """Landmarks, (21, 3) float32, relative to the picture: random, or a hand with some random landmarks."""
     if draw(st.booleans()):
         return draw(ANY_JOINTS)
     center = draw(st.tuples(st.floats(-0.5, 1.5), st.floats(-0.5, 1.5)))

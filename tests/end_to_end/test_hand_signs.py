@@ -1,4 +1,4 @@
-"""Hand signs without joints: read by the version beside that looks at pixels, through the whole live pipeline."""
+"""Hand signs without landmarks are classified by the task's pixel model, in the complete live pipeline."""
 
 import json
 import shutil
@@ -32,7 +32,7 @@ WITH_JOINTS = Region(Box(0, 0, 90, 90), CROP, hand=Hand(RNG.normal(45, 20, (21, 
 
 
 def publish(models: Path, name: str, kind: str, prepared: str, **card: object) -> Path:
-    """A version of the task letters with its card alone."""
+    """A version of the task letters that has only a card."""
     folder = models / "letters" / name
     folder.mkdir(parents=True)
     card = {"labels": LABELS, "kind": kind, "preprocess": prepared, "rejection": EVERYTHING, "region": "hand", **card}
@@ -41,7 +41,7 @@ def publish(models: Path, name: str, kind: str, prepared: str, **card: object) -
 
 
 def publish_joints(models: Path) -> Path:
-    """A version that looks at joints, and says A of all."""
+    """A pose model that always predicts A."""
     folder = publish(models, "2", "pose", pose.VERSION, features="input")
     Head(np.zeros((pose.SIZE, len(LABELS) + 1), np.float32), np.eye(len(LABELS) + 1, dtype=np.float32)[0]).save(
         folder / "head.npz"
@@ -54,7 +54,7 @@ def publish_joints(models: Path) -> Path:
 
 
 def publish_pixels(models: Path, digits: Path, name: str = "1", **card: object) -> Path:
-    """A version that looks at pixels: the network of digits, under other labels."""
+    """A pixel model: the network of digits with other labels."""
     folder = publish(models, name, "pixels", pictures.HAND_VERSION, **card)
     for file in ("model.tflite", "features.npz"):
         shutil.copy(digits / file, folder)

@@ -26,7 +26,7 @@ REGION = Region(Box(10, 10, 40, 60), np.full((50, 30), 255, np.uint8))
 
 
 class Clock:
-    """Half a second later at each look."""
+    """A clock that advances half a second per call."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
@@ -37,7 +37,7 @@ class Clock:
 
 
 class Opener:
-    """Opens pipelines whose label is task and version; remembers which, and which were closed."""
+    """Opens pipelines whose label is task and version. Records opened and closed ones."""
 
     def __init__(self, models: Path) -> None:
         self.models = models
@@ -69,7 +69,7 @@ def label(live: LivePipeline) -> str | None:
 
 
 def settled_label(live: LivePipeline) -> str | None:
-    """After what was being opened has taken over."""
+    """Step until the pipeline that was loading is swapped in."""
     if live._opening is not None:
         live._opening.join(HANG_S)
     return label(live)
@@ -181,7 +181,7 @@ def test_the_running_model_survives_deletion_of_its_folder(models: Path, opener:
 
 
 class FakeHands(FakeFinder):
-    """In place of a HandFinder, which is slow to open. It must not be asked after its end."""
+    """Replaces HandFinder, which opens slowly. It must not be used after it is closed."""
 
     def __init__(self) -> None:
         super().__init__([REGION])

@@ -1,4 +1,4 @@
-"""The whole story: a new task is recorded from the studio, learned, swapped in, recognised in the same run, taken back."""
+"""End to end: record a new task from the studio, train, swap in, recognise, and roll back, in one run."""
 
 import shutil
 from pathlib import Path
@@ -21,7 +21,7 @@ KEYS = {"rock": "1", "paper": "2", "scissors": "3"}
 
 
 class Person:
-    """Shows signs to the studio's camera and presses the window's keys, a frame after the other."""
+    """Shows signs to the studio's camera and presses the window's keys, frame by frame."""
 
     def __init__(self, models: Path) -> None:
         self.studio = Studio("rps", (640, 480), FPS)
@@ -42,7 +42,7 @@ class Person:
         return [card for card, frame in enumerate(self.frames) if frame.truth[0].label == sign][:3]
 
     def show(self, sign: str, *, key: str = "") -> list[str]:
-        """What is read of the sign on each of its cards at rest, while a key is held."""
+        """The label of the sign on each card at rest, while a key is held."""
         read = []
         for card in self.cards(sign):
             for index in range(middle_of_card(card) - AT_REST, middle_of_card(card) + AT_REST):
@@ -58,7 +58,7 @@ class Person:
             assert self.teacher.key(key)
 
     def wait(self, task: str, version_other_than: str | None = None) -> str:
-        """Go on showing a hand until the task runs with another version than that; which one."""
+        """Show a hand until the task has another version than `version`. Return it."""
 
         def runs() -> bool:
             self.look(self.frames[0])

@@ -1,4 +1,4 @@
-"""Two machines that share samples and models at a URL: each has a folder, and fsspec's file system is between them."""
+"""Two machines sync samples and models with a URL of fsspec's in-memory file system."""
 
 import json
 import threading
@@ -27,7 +27,7 @@ def url(request, tmp_path):
 
 @pytest.fixture
 def machines(url, tmp_path):
-    """The folders of two machines that follow the URL."""
+    """The folders of two machines that are synced with the URL."""
     return local_folder(url, tmp_path / "one"), local_folder(url, tmp_path / "two")
 
 
@@ -37,7 +37,7 @@ def record(store, label, shade=200):
 
 
 def seen(store):
-    """What is there now, whenever it was last looked at."""
+    """The current state, regardless of the last pull."""
     store.pull()
     return {sample.id: sample.label for sample in store.read()}
 

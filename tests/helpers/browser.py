@@ -1,4 +1,4 @@
-"""A real Chromium whose camera shows frames that are given to it."""
+"""A real Chromium with given frames as its camera."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -17,14 +17,14 @@ DENY = "--deny-permission-prompts"
 
 
 def write_video(path: Path, frames_bgr: Sequence[np.ndarray]) -> Path:
-    """Pictures one after the other, which Chromium shows over and over again."""
+    """A video of the pictures, which Chromium plays in a loop."""
     path.write_bytes(b"".join(cv2.imencode(".jpg", frame)[1].tobytes() for frame in frames_bgr))
     return path
 
 
 @contextmanager
 def chromium(video: Path | None, size_wh: tuple[int, int] = DESKTOP, *words: str) -> Iterator[webdriver.Chrome]:
-    """A window with a page's worth of pixels; without a video there is no camera. Skips where there is no Chromium."""
+    """A browser window of this size. Without a video it has no camera. Skips if Chromium is missing."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
     if browser is None or driver is None:

@@ -1,4 +1,4 @@
-"""Drawn sheets, and frames of them."""
+"""Rendered sheets of paper, and frames that show them."""
 
 import cv2
 import numpy as np
@@ -41,5 +41,5 @@ def as_frame(gray: np.ndarray, *, index: int = 0, time_s: float = 0.0, name: str
 
 
 def middle_of_card(card: int, fps: float = 30.0) -> int:
-    """Index of the studio's frame in which a sheet is shown and at rest."""
+    """Index of a studio frame in which the sheet is at rest."""
     return round((CARD_S * card + CARD_S / 2) * fps)

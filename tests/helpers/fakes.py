@@ -9,7 +9,7 @@ from recognizer.values import Frame, Hand, Prediction, Region
 
 
 class FakeClassifier:
-    """Says the labels it was given, in turn and over again; keeps the images it was shown."""
+    """A classifier that predicts given labels in turn, in a loop. It records the images."""
 
     def __init__(self, labels: Sequence[str | None] = ("7",), confidences: Sequence[float] = (0.9,)) -> None:
         self.labels = labels
@@ -50,14 +50,14 @@ OPEN_HAND = np.array(
 
 
 def a_hand(center_xy=(0.5, 0.5), size=0.5, side="right", score=0.95) -> Hand:
-    """As MediaPipe gives it: in shares of the picture's sides."""
+    """A landmark like MediaPipe's: coordinates relative to the picture's sides."""
     joints = np.zeros((21, 3), np.float32)
     joints[:, :2] = (OPEN_HAND - 0.5) * size + center_xy
     return Hand(joints, side, score)
 
 
 class FakeLandmarker:
-    """Answers each picture with what `answer(image_rgb)` says, and remembers what it was shown and when."""
+    """Returns `answer(image_rgb)` for each picture, and records pictures and times."""
 
     def __init__(self, answer):
         self.answer = answer

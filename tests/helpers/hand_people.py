@@ -1,4 +1,4 @@
-"""Drawn hands of several people."""
+"""Rendered hands of several people."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,14 +29,14 @@ def posed(sign: str, rng: np.random.Generator) -> np.ndarray:
 
 
 def drawn_region(sign: str, rng: np.random.Generator, side: int = 40) -> Region:
-    """A grey square with the sign's own shade, and joints as found in the picture and in its mirror image."""
+    """A grey square in the sign's shade, with the landmarks in the picture and in its mirror image."""
     crop = np.full((side, side, 3), 60 + 60 * LABELS["rps"].index(sign), np.uint8)
     plain, mirrored = (Hand((posed(sign, rng) + 200).astype(np.float32), "right", 0.9) for _ in range(2))
     return Region(Box(0, 0, side, side), crop, hand=plain, mirrored=mirrored)
 
 
 def drawn_hands(people: Sequence[str] = PEOPLE) -> Hands:
-    """People who make each sign, and two empty pictures. How a hand looks says its sign, too."""
+    """People who make each sign, and two empty pictures. The sign determines the appearance as well as the pose."""
     rng = np.random.default_rng(0)
     parts = []
     for person in people:

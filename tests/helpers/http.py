@@ -1,4 +1,4 @@
-"""Pictures to send, and the answers."""
+"""Pictures for requests, and checks of responses."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def jpeg(picture: np.ndarray) -> bytes:
 
 
 def problem(response: httpx.Response, status: int) -> dict[str, Any]:
-    """The problem that a request was answered with."""
+    """Check that the response is a problem with this status, and return it."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     body = response.json()

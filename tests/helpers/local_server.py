@@ -1,4 +1,4 @@
-"""A web server on this machine for the tests of downloads: whole files, broken ones, and nobody there."""
+"""A local web server for tests of downloads: complete files, broken ones, and an unreachable address."""
 
 import contextlib
 import http.server
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def serving(content: bytes) -> Iterator[str]:
-    """The server's address: /good sends all, /short less than it promises, /chunked breaks off; the rest is not there."""
+    """The server's URL. /good sends the file, /short less than announced, /chunked breaks off; other paths are 404."""
 
     class Answers(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -43,7 +43,7 @@ def serving(content: bytes) -> Iterator[str]:
 
 
 def closed_address() -> str:
-    """An address at which nobody answers."""
+    """The URL of a port on which nothing listens."""
     with contextlib.closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{free.getsockname()[1]}/file"

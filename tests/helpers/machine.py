@@ -1,4 +1,4 @@
-"""What a test needs of the machine, and skips without."""
+"""Requirements of tests on the machine; a test skips if they are missing."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ from recognizer.registry.assets import find_asset
 
 @contextmanager
 def mounted(folder: Path, size: str) -> Iterator[Path]:
-    """A disk of that size in the folder, for as long as the block lasts."""
+    """Mount a disk of that size on the folder inside the block."""
     folder.mkdir()
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         pytest.skip("needs root on Linux to mount a small disk")
@@ -32,7 +32,7 @@ def mounted(folder: Path, size: str) -> Iterator[Path]:
 
 
 def landmarker_path() -> Path:
-    """The hand landmarker's file, skipping where it or MediaPipe is missing."""
+    """The path of the hand landmarker. Skips if it or MediaPipe is missing."""
     if find_spec("mediapipe") is None:  # to import it here would import TensorFlow as well
         pytest.skip("needs MediaPipe")
     try:

@@ -1,8 +1,8 @@
-"""Small networks in place of large ones."""
+"""Small networks that replace large ones in tests."""
 
 
 def tiny_vgg(backbone, weights, side):
-    """A base with VGG16's names and two convolutions, and VGG16's own preparation."""
+    """A backbone with VGG16's layer names and preprocessing, but two convolutions."""
     import keras
     from keras import layers
 

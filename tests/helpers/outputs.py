@@ -1,4 +1,4 @@
-"""What a run has written."""
+"""Reads the output files of a run."""
 
 import csv
 from pathlib import Path

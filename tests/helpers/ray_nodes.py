@@ -1,11 +1,11 @@
-"""What runs on the nodes of the Ray cluster that the tests start."""
+"""Processes on the nodes of the tests' Ray cluster."""
 
 from pathlib import Path
 from typing import Any
 
 
 def workers(nodes: Any, task: str) -> list[int]:
-    """Processes of the two nodes that do such a task now."""
+    """Processes on the two nodes that currently run such a task."""
     raylets = {found.process.pid for node in nodes.list_all_nodes() for found in node.all_processes["raylet"]}
     found = []
     for folder in Path("/proc").glob("[0-9]*"):

@@ -1,4 +1,4 @@
-"""A program on a virtual screen that gets real key presses."""
+"""Runs a program on a virtual screen and sends it real key presses."""
 
 import ctypes
 import os
@@ -18,7 +18,7 @@ WHY_SKIPPED = f"needs {' and '.join(MISSING)} (apt install xvfb xdotool)"
 
 @contextmanager
 def virtual_screen() -> Iterator[str]:
-    """The name of a screen that lives as long as the block."""
+    """The name of a virtual screen that exists inside the block."""
     read, write = os.pipe()
     server = subprocess.Popen(
         ["Xvfb", "-displayfd", str(write), "-screen", "0", "1400x900x24", "-nolisten", "tcp", "-noreset"],
@@ -37,7 +37,7 @@ def virtual_screen() -> Iterator[str]:
 
 
 class ClientMessage(ctypes.Structure):
-    """Xlib's XClientMessageEvent, as long as its XEvent."""
+    """Xlib's XClientMessageEvent, padded to the size of XEvent."""
 
     _fields_ = [
         ("type", ctypes.c_int),
@@ -53,7 +53,7 @@ class ClientMessage(ctypes.Structure):
 
 
 class Running:
-    """A program of a few lines with its window open, which tells what changes on its stdout."""
+    """A short program with an open window. It prints its state on stdout."""
 
     def __init__(self, display: str, program: str, *words: str, **environment: str) -> None:
         self.environment = {**os.environ, "DISPLAY": display, "PYTHONPATH": str(paths.ROOT), **environment}
@@ -70,7 +70,7 @@ class Running:
         self.watchdog.start()
 
     def focus(self) -> None:
-        """Wait for the window and give it the keys."""
+        """Wait for the window and focus it."""
         self.window = self.xdotool("search", "--sync", "--name", "^recognizer$").split()[-1]
         self.xdotool("windowfocus", "--sync", self.window)
 
@@ -84,7 +84,7 @@ class Running:
         self.xdotool("key", key)
 
     def ask_to_close(self) -> None:
-        """What a desktop does when the X of a window is clicked; the virtual screen has no desktop to do it."""
+        """Close the window like the close button of a desktop, which the virtual screen does not have."""
         x11 = ctypes.CDLL("libX11.so.6")
         x11.XOpenDisplay.restype = ctypes.c_void_p
         x11.XInternAtom.restype = ctypes.c_ulong
@@ -100,7 +100,7 @@ class Running:
         return self.process.stdout.readline().strip()
 
     def end(self) -> None:
-        """The program must have ended well by itself, without a word about fonts or a traceback."""
+        """Check that the program exited with 0, without font warnings and without a traceback."""
         _, errors = self.process.communicate(timeout=HANG_S)
         assert self.process.returncode == 0, errors
         assert "Traceback" not in errors

@@ -1,4 +1,4 @@
-"""`python -m recognizer serve` as a process, for the tests that ask it."""
+"""`python -m recognizer serve` in a process, for tests of the server."""
 
 import os
 import re
@@ -42,7 +42,7 @@ class Served:
 
 @contextmanager
 def running_server(folder: Path, *words: str, program: Sequence[str] = ("-m", "recognizer")) -> Iterator[Served]:
-    """A server whose samples and models lie in the folder; the models are copies of the published ones."""
+    """A server with samples and models in the folder. The models are copies of the shipped ones."""
     models, captures = folder / "models", folder / "captures"
     shutil.copytree(default_models().folder, models, ignore=shutil.ignore_patterns("assets"))
     command = [sys.executable, *program, "serve", "--port", "0", "--models", str(models), *words]

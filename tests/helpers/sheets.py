@@ -1,4 +1,4 @@
-"""Drawn sheets with what is written on them."""
+"""Rendered sheets with their labels."""
 
 import numpy as np
 

@@ -11,7 +11,7 @@ SIGNS = {"fist": (), "one": (1,), "two": (1, 2), "five": (0, 1, 2, 3, 4)}  # fin
 
 
 def a_hand(sign: str, rng: np.random.Generator) -> Hand:
-    """Joints in pixels of a right hand with some fingers stretched and the others bent into the palm."""
+    """Landmarks in pixels of a right hand, with some fingers extended and the others bent."""
     joints = np.zeros((21, 3))
     turn = rng.normal(0, 0.1)
     for finger in range(5):

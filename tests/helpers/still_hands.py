@@ -1,4 +1,4 @@
-"""Streams of a drawn room with a hand in the guide box."""
+"""Frames of a rendered room with a hand in the guide box."""
 
 import functools
 from collections.abc import Callable
@@ -29,7 +29,7 @@ LIGHTS = {"warm": (0.65, 0.9, 1.15), "cool": (1.15, 1.0, 0.82), "dim": (0.6, 0.6
 
 
 class BlindHands(RegionFinder):
-    """A HandFinder that finds nothing, or what it is given, and then has no guide."""
+    """A HandFinder that finds nothing, or the given regions; then it has no guide box."""
 
     video = True
 
@@ -54,7 +54,7 @@ def noises() -> np.ndarray:
 
 
 class Stream:
-    """A camera with noise before a finder that cannot see joints."""
+    """A noisy camera and a finder that detects no landmarks."""
 
     def __init__(self) -> None:
         self.hands = BlindHands()
@@ -63,7 +63,7 @@ class Stream:
         self._rng = np.random.default_rng(0)
 
     def show(self, picture: np.ndarray | Picture, seconds: float) -> list[tuple[Region, ...]]:
-        """What is found in each frame."""
+        """The regions found in each frame."""
         found = []
         for number in range(round(seconds * FPS)):
             image = picture(number / FPS) if callable(picture) else picture
@@ -80,7 +80,7 @@ class Stream:
 
 
 def a_room(seed: int = 0) -> np.ndarray:
-    """A wall with things on it, (HEIGHT, WIDTH, 3) float32."""
+    """A wall with objects, (HEIGHT, WIDTH, 3) float32."""
     return _room(seed).copy()
 
 

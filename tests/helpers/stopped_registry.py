@@ -1,4 +1,4 @@
-"""Run by test_faults.py: stops programs in the middle of publishing, and looks at what is left.
+"""Run by test_faults.py: kills programs during publishing, and checks the files that are left.
 
 python -m tests.helpers.stopped_registry steps OPERATION FOLDER    stop before each step on the disk that the operation takes
 python -m tests.helpers.stopped_registry kill ROUNDS FOLDER        kill -9 at random moments while models are published
@@ -29,7 +29,7 @@ def publish(models: Path, note: str = "new") -> None:
 
 
 def in_use(models: Path) -> str:
-    """What the current model says of itself, or what is wrong with it."""
+    """The note in the current model's card, or its error."""
     folder = open_models(models).current(TASK)
     note = str(card.read_card(folder).unknown_fields["note"])
     whole = (folder / "model.tflite").read_bytes() == note.encode() * 5000
@@ -44,7 +44,7 @@ OPERATIONS: dict[str, Callable[[Path], object]] = {
 
 
 def stop_at_each_step(operation: str, folder: Path) -> list[dict[str, object]]:
-    """What is left after each stop, and whether the next model can be published; the last one is after the whole."""
+    """The state after each kill, and whether the next model can be published. The last is after the complete operation."""
     for note in ("first", "second"):
         publish(folder / "before", note)
     found = []
@@ -66,7 +66,7 @@ def stop_at_each_step(operation: str, folder: Path) -> list[dict[str, object]]:
 
 
 def kill_at_random(rounds: int, folder: Path) -> dict[str, object]:
-    """What was in use after each round, and how often that was older than what was said to be published."""
+    """The current model after each round, and how often it was older than the last one reported as published."""
     rng = random.Random(0)
     began_s = time.perf_counter()
     publish(folder, "0")

@@ -1,4 +1,4 @@
-"""Run by test_samples.py: stops programs in the middle of writing to a store of samples, and looks at what is left.
+"""Run by test_samples.py: kills programs that write to a store of samples, and checks the files that are left.
 
 python -m tests.helpers.stopped_store steps OPERATION FOLDER    stop before each step on the disk that the operation takes
 python -m tests.helpers.stopped_store kill ROUNDS FOLDER        kill -9 at random moments while samples are added and changed
@@ -44,7 +44,7 @@ OPERATIONS: dict[str, Callable[[Samples], object]] = {
 
 
 def stop_at_each_step(operation: str, folder: Path) -> list[dict[str, object]]:
-    """What is left after each stop, the last one being after the whole operation."""
+    """The state after each kill. The last state is after the complete operation."""
     change = OPERATIONS[operation]
     store = Samples(folder / "before")
     store.create_task("signs", "hand", ["ok", "thumbs up"])
@@ -74,7 +74,7 @@ def stop_at_each_step(operation: str, folder: Path) -> list[dict[str, object]]:
 
 
 def stop_before(step: int) -> None:
-    """End the program without any cleaning up before it takes that step on the disk."""
+    """Exit without cleanup before that write to the disk."""
     steps = iter(range(1, 10_000))
     sys.addaudithook(lambda event, _: os._exit(STOPPED) if event in STEPS and next(steps) == step else None)
 
@@ -84,7 +84,7 @@ def add_many(label: str, folder: Path) -> int:
 
 
 def kill_at_random(rounds: int, folder: Path) -> dict[str, object]:
-    """Samples that were said to be stored and are not, and what is wrong in the store, after all rounds."""
+    """Samples that were reported as stored but are missing, and inconsistencies of the store, after all rounds."""
     rng = random.Random(0)
     Samples(folder).create_task("signs", "hand", ["ok", "thumbs up"])
     began_s = time.perf_counter()

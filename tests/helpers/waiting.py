@@ -1,4 +1,4 @@
-"""How tests wait for what comes from another thread, process, server or browser."""
+"""Waiting for other threads, processes, servers and browsers in tests."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def until(condition: Callable[[], T], why: Callable[[], object] = lambda: "") -> T:
-    """What the condition gives, as soon as that is true; `why` tells more where it never becomes true."""
+    """Wait until the condition is true, and return its value. `why` explains a timeout."""
     end_s = time.monotonic() + HANG_S
     while not (found := condition()):
         assert time.monotonic() < end_s, f"waited {HANG_S:g} s: {why()}"

@@ -30,7 +30,7 @@ def server():
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """An asset folder that is not there yet."""
+    """An asset folder that does not exist yet."""
     folder = tmp_path / "models" / "assets"
     monkeypatch.setenv("RECOGNIZER_ASSETS", str(folder))
     return folder
@@ -38,7 +38,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def named(monkeypatch):
-    """Makes "thing" the one asset, of these sources."""
+    """Make "thing" the only asset, with these sources."""
 
     def name(*sources):
         monkeypatch.setattr(assets, "ASSETS", {"thing": Asset("thing.bin", sources)})
@@ -48,7 +48,7 @@ def named(monkeypatch):
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """A tiny wheel that pip takes from disk."""
+    """A tiny wheel that pip installs from disk."""
     return make_wheel(tmp_path_factory.mktemp("wheel"), {path: path.encode() * 100 for _, path in MEMBERS})
 
 
@@ -65,7 +65,7 @@ def make_wheel(folder, files):
 
 
 def packed(wheel):
-    """The archive made of a wheel."""
+    """The archive that is packed from a wheel."""
     file = io.BytesIO()
     assets.pack(wheel, MEMBERS, file)
     return file.getvalue()

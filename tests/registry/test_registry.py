@@ -12,7 +12,7 @@ from recognizer.system import files, paths
 
 
 def publish(models: Path, task: str = "digits", note: str = "") -> Path:
-    """A version that holds a card alone; returns its folder."""
+    """Publish a version that contains only a card. Return its folder."""
     with open_models(models).publishing(task) as draft:
         (draft / registry_card.CARD).write_text(json.dumps({"labels": ["0", "1"], "note": note}))
     return open_models(models).current(task)

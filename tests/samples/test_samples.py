@@ -1,4 +1,4 @@
-"""The store of captured samples: what goes in comes out, and no fault loses a sample or leaves half of one."""
+"""The store of captured samples: reading back, validation, and crash safety."""
 
 import errno
 import json

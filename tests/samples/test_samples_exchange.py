@@ -1,4 +1,4 @@
-"""Samples as a zip, from a folder, and zips that mean harm."""
+"""Export and import of samples as zip and folder, and malicious zips."""
 
 import os
 import stat
@@ -32,7 +32,7 @@ def a_picture(seed: int = 0) -> np.ndarray:
 
 
 def fill(store: Samples) -> list[Sample]:
-    """Two tasks, words of several scripts, a hand with its joints."""
+    """A store with two tasks, labels in several scripts, and a hand with landmarks."""
     store.create_task("signs", "hand", ["ok", "שלום", "👍", "ä/ö"])
     store.create_task("mugs", "box", ["नमस्ते", "never shown"])
     hand = Hand(np.arange(63, dtype=np.float32).reshape(21, 3), "right", 0.9)

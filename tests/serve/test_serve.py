@@ -1,4 +1,4 @@
-"""The server from outside: what programs ask of it, and what they are told."""
+"""The REST API of a running server."""
 
 import threading
 from typing import Any
@@ -20,7 +20,7 @@ from tests.helpers.waiting import HANG_S, until
 
 
 def ended(client: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
-    """The job once it has ended."""
+    """Wait until the job has ended, and return it."""
 
     def looked_at() -> dict[str, Any] | None:
         now = client.get(f"/v1/jobs/{job['id']}").json()

@@ -90,7 +90,7 @@ def test_jobs_run_in_a_single_replica(served):
 
 @pytest.mark.slow
 def test_stream_replicas_scale_up_survive_a_failure_and_scale_down(served, nodes):
-    """More streams, more replicas; one is killed while samples are recorded; a model is published; then all is quiet."""
+    """Opens more streams, kills a replica while samples are recorded, publishes a model, then closes all streams."""
     frame = jpeg(sheet(3, 7, 4))
     first = until(lambda: workers(nodes, REPLICA))
     assert len(first) == 1

@@ -1,4 +1,4 @@
-"""What nobody would send on purpose: no answer may be the server's own failure."""
+"""Fuzzing: no request may cause a server error."""
 
 import contextlib
 import io
@@ -28,7 +28,7 @@ SMALL = (64, 48)  # pixels: what is still a picture after its mutation is read i
 
 @pytest.mark.slow
 def test_no_documented_request_causes_a_server_error(served: Served) -> None:
-    """Nor answer otherwise than documented, to what Schemathesis makes of the OpenAPI document, right and wrong.
+    """Responses to Schemathesis' valid and invalid requests conform to the OpenAPI document.
 
     That right words are taken is not asked: which are a label or a picture, the document cannot tell in full.
     """
@@ -48,7 +48,7 @@ def test_no_documented_request_causes_a_server_error(served: Served) -> None:
 
 
 def pictures() -> list[bytes]:
-    """Small whole ones of every kind that is taken."""
+    """Small valid pictures in each supported format."""
     image = Image.fromarray(sheet(3)).resize(SMALL)
     kinds = [jpeg(np.asarray(image)), png(np.asarray(image))]
     for kind, options in (("JPEG", {"progressive": True}), ("WEBP", {}), ("WEBP", {"lossless": True})):
@@ -59,7 +59,7 @@ def pictures() -> list[bytes]:
 
 
 def mutated(data: bytes, rng: np.random.Generator) -> bytes:
-    """The bytes with some of them changed, cut out, doubled or cut off."""
+    """The bytes with some of them changed, removed, repeated or truncated."""
     changed = bytearray(data)
     for _ in range(int(rng.integers(1, 6))):
         place = int(rng.integers(0, len(changed)) if rng.random() < 0.5 else rng.integers(0, min(64, len(changed))))

@@ -1,4 +1,4 @@
-"""The page in a real Chromium, whose camera shows the studio."""
+"""The page in a real Chromium, with frames of the studio as its camera."""
 
 import contextlib
 import re
@@ -40,7 +40,7 @@ def browser(video: Path) -> Iterator[Chrome]:
 
 @pytest.fixture
 def window(served: Served, browser: Chrome) -> Iterator[Chrome]:
-    """The page, opened anew. What the browser complained of in the end fails the test."""
+    """The newly opened page. Errors in the browser's console fail the test."""
     browser.get("about:blank")
     browser.get(served.url)
     yield browser
@@ -49,7 +49,7 @@ def window(served: Served, browser: Chrome) -> Iterator[Chrome]:
 
 
 def until(found: Callable[[], Any]) -> Any:
-    """What `found` gives, as soon as that is something."""
+    """Wait until `found` returns something, and return it."""
 
     def found_now() -> Any:
         with contextlib.suppress(StaleElementReferenceException):  # the page has drawn it anew
@@ -63,7 +63,7 @@ def by_id(window: Chrome, name: str) -> WebElement:
 
 
 def one(window: Chrome, selector: str) -> WebElement:
-    """The first element of a selector that can be seen, as soon as there is one."""
+    """Wait for the first visible element of a selector."""
     return until(lambda: next((e for e in window.find_elements(By.CSS_SELECTOR, selector) if e.is_displayed()), None))
 
 
@@ -92,7 +92,7 @@ def test_the_camera_shows_digits_and_their_labels(window: Chrome) -> None:
 
 
 def test_a_sign_can_be_recorded_trained_reviewed_and_corrected(served: Served, window: Chrome) -> None:
-    """A new task by its form, samples by button and by key, training, and from a mistake to its cure in three clicks."""
+    """Create a task in the form, record by button and key, train, and relabel a mistake in three clicks."""
     store = Samples(served.captures)
     start_camera(window)
     by_id(window, "tab-teach").click()

@@ -1,4 +1,4 @@
-"""Who may ask, and what may be sent."""
+"""Security of the server: hosts, origins, tokens, body sizes and malicious pictures."""
 
 import contextlib
 import functools
@@ -34,7 +34,7 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><script>ale
 
 
 class NoPool:
-    """Answers nothing: what comes here has passed the guard."""
+    """A worker pool that is never called: a request that reaches it has passed the guard."""
 
     streams = waiting = 0
 
@@ -59,7 +59,7 @@ def local(tmp_path: Path) -> TestClient:
 
 @pytest.fixture
 def shared(tmp_path: Path) -> TestClient:
-    """A server that other machines can ask."""
+    """A server that other machines can reach."""
     return client(tmp_path, "0.0.0.0", TOKEN, names=("class.example",))
 
 
@@ -179,7 +179,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def bomb(width: int, height: int) -> bytes:
-    """A PNG of one colour, a bit for each pixel: small as a file, enormous as a picture."""
+    """A one-bit PNG of one colour: a small file with an enormous picture."""
     rows = zlib.compress(bytes((-(-width // 8) + 1) * height), 9)
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
@@ -193,14 +193,14 @@ def text_bomb() -> bytes:
 
 
 def webp(width: int, height: int) -> bytes:
-    """The header of an enormous WebP."""
+    """The header of a WebP file with enormous dimensions."""
     flags = struct.pack("<BBBB", 0, 0, 0, 0) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     body = b"WEBP" + b"VP8X" + struct.pack("<I", 10) + flags + b"VP8 " + struct.pack("<I", 4) + b"xxxx"
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 def large_jpeg(width: int, height: int) -> bytes:
-    """A JPEG whose header names another size than it has."""
+    """A JPEG whose header has the wrong size."""
     data = bytearray(jpeg(sheet(3)))
     place = data.index(b"\xff\xc0")
     data[place + 5 : place + 9] = struct.pack(">HH", height, width)
@@ -208,7 +208,7 @@ def large_jpeg(width: int, height: int) -> bytes:
 
 
 def many_scans() -> bytes:
-    """A JPEG that goes over its picture again and again."""
+    """A progressive JPEG with very many scans."""
     data = jpeg(sheet(3))
     start = data.index(b"\xff\xda")
     return data[:start] + data[start:-2] * 120 + data[-2:]
@@ -270,7 +270,7 @@ def test_unusual_but_complete_pictures_are_decoded() -> None:
 
 @pytest.mark.slow
 def test_decompression_bombs_do_not_increase_memory(served: Served) -> None:
-    """The processes' largest memory, as Linux counts it, does not grow by what the bombs would unpack to."""
+    """The peak memory of the processes does not grow by the decompressed size."""
     children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children")
     if not children.exists():
         pytest.skip("needs Linux' /proc")

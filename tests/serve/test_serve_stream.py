@@ -1,4 +1,4 @@
-"""The stream from outside: frames in, observations out."""
+"""The WebSocket stream of a running server."""
 
 import json
 import shutil

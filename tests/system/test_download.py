@@ -19,7 +19,7 @@ SHA256 = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
 
 
 class Server:
-    """What a server has and can do, and what it was asked for."""
+    """A test server with its content and abilities. It records the requests."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -72,13 +72,13 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the file goes, in a folder that is not there yet."""
+    """The target path, in a folder that does not exist yet."""
     return tmp_path / "data" / "file.gz"
 
 
 @pytest.fixture
 def begun(server: Server, path: Path) -> Path:
-    """The same, after a download that broke off behind 100 bytes."""
+    """The target path after a download that broke off after 100 bytes."""
     server.break_at = 100
     with pytest.raises(
         DownloadError, match=f"broke off after 100 of {len(CONTENT)} bytes. Try again: the download resumes"

@@ -1,4 +1,4 @@
-"""Recording without a window: what is sharp and new is kept, and the rest is counted."""
+"""Recording without a window: sharp and new frames are saved, the others are counted."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ FLAT = np.full((480, 640, 3), 128, np.uint8)
 
 
 def a_thing(seed: int) -> np.ndarray:
-    """A picture in which no two things look the same, (480, 640, 3) uint8."""
+    """A picture without repeated structure, (480, 640, 3) uint8."""
     blocks = np.random.default_rng(seed).integers(0, 255, (12, 16, 3), np.uint8)
     return cv2.resize(blocks, (640, 480), interpolation=cv2.INTER_NEAREST)
 

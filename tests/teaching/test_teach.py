@@ -45,7 +45,7 @@ class FakeLive:
 
 
 class FakeTraining:
-    """Says the given lines in turn, the last one over again."""
+    """Reports the given values in turn, and then the last one repeatedly."""
 
     def __init__(self, *lines: dict[str, Any]) -> None:
         self.lines = list(lines)
@@ -79,7 +79,7 @@ class FakePreparation:
 
 
 class SimulatedUser:
-    """A person before the window: presses keys while frames go by."""
+    """A user in front of the window, who presses keys while frames arrive."""
 
     def __init__(self, tmp_path: Path, training: FakeTraining, labels: tuple[str, ...] = ("ok", "stop", "ठीक")) -> None:
         self.clock = Clock()
@@ -101,7 +101,7 @@ class SimulatedUser:
         self.frames = 0
 
     def show_frames(self, seconds: float, region: Region | None = HAND) -> None:
-        """Let frames go by."""
+        """Send frames for some seconds."""
         for _ in range(max(1, round(seconds / FRAME_S))):
             self.clock.now_s += FRAME_S
             image = np.full((480, 640, 3), self.frames % 255, np.uint8)
@@ -110,7 +110,7 @@ class SimulatedUser:
             self.frames += 1
 
     def hold(self, key: str, seconds: float) -> None:
-        """Hold a key as a keyboard reports it: at once, after half a second, then thirty times a second."""
+        """Hold a key with a keyboard's repetition: at once, after half a second, then thirty times a second."""
         self.teacher.key(key)
         self.show_frames(min(seconds, 0.5))
         for _ in range(round((seconds - 0.5) / FRAME_S)):
@@ -405,7 +405,7 @@ def test_the_large_central_region_is_recorded() -> None:
 
 
 def run_script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str) -> TrainingProcess:
-    """A TrainingProcess of a script in place of the project's own."""
+    """A TrainingProcess that runs a given script in place of the training."""
     path = tmp_path / "training" / "__main__.py"
     path.parent.mkdir()
     (path.parent / "__init__.py").touch()  # so that it goes before the project's own package, wherever that is
