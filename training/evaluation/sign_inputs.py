@@ -1,7 +1,7 @@
-"""The three kinds of networks for hand signs side by side: training/SIGNS.md.
+"""Compares the inputs for hand signs (joints, pixels, both) and writes training/SIGNS.md.
 
-What held-out people say of a kind is in the card of its newest version. Read here is Sign Language MNIST's official test: by
-"pixels" as it is, by the others enlarged, where joints are found in it.
+The accuracy on held-out people is taken from the card of each input's newest version. Measured here is Sign Language MNIST's
+official test: "pixels" reads its pictures as they are, the others read them enlarged.
 """
 
 import os
@@ -30,34 +30,35 @@ from training.publishing.calibration import SIGNS_PRECISION
 from training.publishing.markdown import table, write_text
 from training.settings import SIGN_INPUTS
 
-ENLARGED = 8  # times: the finder looks for hands of more than 28 pixels
-HEAD = """# What each kind of network knows of hand signs
+ENLARGED = 8  # factor: the finder needs hands of more than 28 pixels
+HEAD = """# Accuracy on hand signs by input
 
-Written by `python -m recognizer evaluate kinds --every {every}`; `python -m recognizer train letters` and `rps` fit all kinds,
-or one with `--kind`. "pose" sees joints, "pixels" 28×28 grey levels, and learns from Sign Language MNIST beside real crops,
-"fused" sees joints and how they look. The kind that runs is in bold; "pixels" stands in where no joints are found.
+Written by `python -m recognizer evaluate kinds --every {every}`; `python -m recognizer train letters` and `rps` train one
+network for each input, or one with `--kind`. "pose" reads hand joints; "pixels" reads 28×28 grey levels and is trained on
+Sign Language MNIST and on crops of photographs; "fused" reads joints and appearance features. The current model is in bold;
+"pixels" is used where no joints are found.
 
-The columns of people are the share of each one's photographs, or of a collection's, to which a network that never saw them
-gives the right label, end to end: what is not found or gets no label is wrong. Nothing: share of pictures without a sign that
-get a label. Official test: best label on Sign Language MNIST's test pictures, {pixels}, of the
-very people of its training pictures; "pose" and "fused", which did not learn from them, read {jointed} of
-these enlarged {enlarged} times, and are wrong where no joints are found.
+Each column of people is the accuracy on the photographs of one held-out person or collection, end to end: a hand that is not
+found or gets no label counts as wrong. Nothing: share of the pictures without a sign that get a label. Official test: top-1
+accuracy on Sign Language MNIST's test pictures, {pixels}, which show the people of its training
+pictures. "pose" and "fused" were not trained on that data set; they read {jointed} of the pictures,
+enlarged {enlarged} times, and a picture without joints counts as wrong.
 """
 
 
 def write_comparison(models: ModelStore, every: int, results: Path) -> None:
-    """Writes the table, of each `every`th test picture. Raises ModelError where a kind was never trained."""
+    """Write the table, from every `every`-th test picture. Raises ModelError if an input has no trained version."""
     versions = {(task, kind): version(models, task, kind) for task in LABELS for kind in SIGN_INPUTS}
     write_text(results, report(versions, models, every))
     print(f"Wrote {results}")
 
 
 def version(models: ModelStore, task: str, kind: str) -> Path:
-    """The folder of the task's newest version of a kind. Raises ModelError where there is none."""
+    """The folder of the task's newest version with this input. Raises ModelError if there is none."""
     folder = models.newest_version(task, kind)
     if folder is None:
         raise ModelError(
-            f"{models.folder / task} holds no version of kind {kind}. "
+            f"{models.folder / task} holds no version with the input {kind}. "
             f"Train one: python -m recognizer train {task} --kind {kind}"
         )
     return folder
@@ -80,14 +81,14 @@ def report(versions: dict[tuple[str, str], Path], models: ModelStore, every: int
             )
             rows.append(row(kind, folder, reached, runs=folder == current))
         people = _metrics(current)["people_left_out"]
-        heads = ["kind", *people, "average", "nothing", "official test", "parameters"]
+        heads = ["input", *people, "average", "nothing", "official test", "parameters"]
         parts.append(f"## {task}\n\n{table(heads, rows)}")
         parts.append(strict_threshold_line(versions[task, "pixels"]))
     return "\n".join(parts)
 
 
 def row(kind: str, folder: Path, reached: float, *, runs: bool) -> list[str]:
-    """The cells of one kind; the one that runs is set in bold."""
+    """The cells of one input; bold if it is the current model."""
     metrics = _metrics(folder)
     shares = [*metrics["people_left_out"].values(), metrics["people_left_out_average"], metrics["nothing_labelled"]]
     cells = [
@@ -100,13 +101,12 @@ def row(kind: str, folder: Path, reached: float, *, runs: bool) -> list[str]:
 
 
 def strict_threshold_line(folder: Path) -> str:
-    """What pixels do with the threshold that they run with."""
+    """The sentence about "pixels" with the threshold that it has live."""
     strict = _metrics(folder)["with_strict_thresholds"]
     return (
-        f"With the threshold that it runs with, from which on {100 * SIGNS_PRECISION:.0f} % of its labels are right, "
-        "pixels give "
-        f"{100 * strict['people_left_out_average']:.1f} % of those people's pictures their label, and one to "
-        f"{100 * strict['nothing_labelled']:.1f} % of those without a sign.\n"
+        f'With its live threshold, chosen so that {100 * SIGNS_PRECISION:.0f} % of its labels are right, "pixels" labels '
+        f"{100 * strict['people_left_out_average']:.1f} % of the held-out people's pictures correctly, and "
+        f"{100 * strict['nothing_labelled']:.1f} % of the pictures without a sign get a label.\n"
     )
 
 
@@ -119,14 +119,14 @@ def _counts(tests: dict[str, Images], every: int) -> str:
 
 
 def official_test_accuracy(folder: Path, signs: Images) -> float:
-    """Share of the official test whose best label is right by the version of kind "pixels" in the folder."""
+    """Top-1 accuracy, 0 to 1, of the "pixels" version in the folder on the official test."""
     classifier = Classifier(folder, pictures.HAND_VERSION)
     best = [int(classifier.run(image)[0][: len(classifier.labels)].argmax()) for image in signs.test_images]
     return float(np.mean(best == signs.test_labels))
 
 
 def end_to_end(folder: Path, found: list[Region | None], labels: np.ndarray) -> float:
-    """Share of the hands found in (N,) pictures whose best label is right; where none was found it is wrong."""
+    """Top-1 accuracy, 0 to 1, on N pictures; a picture in which no hand was found counts as wrong."""
     classifier = HandClassifier(folder)
     best = [classifier.predict([region])[0].top[0][0] if region else "" for region in found]
     return float(
@@ -135,7 +135,7 @@ def end_to_end(folder: Path, found: list[Region | None], labels: np.ndarray) -> 
 
 
 def regions_of(images: np.ndarray) -> list[Region | None]:
-    """The surest hand in each of (N, 28, 28) uint8 pictures, enlarged. Raises AssetError without the hand model."""
+    """The hand with the highest score in each of (N, 28, 28) uint8 pictures. Raises AssetError without the hand model."""
     model = assets.find_asset("hand_landmarker")
     shares = np.array_split(images, os.cpu_count() or 1)
     with fresh_processes(len(shares)) as pool:

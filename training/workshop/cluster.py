@@ -1,4 +1,4 @@
-"""The workshop's table on many machines: each run is a task of a Ray cluster, and its folder comes back whole."""
+"""Trains the workshop's table on a Ray cluster: each run is a Ray task, which returns the run's folder."""
 
 import os
 import socket
@@ -28,25 +28,25 @@ from training.workshop import train as workshop_train
 from training.workshop.plan import VGG16_FILE, Cell, cells_of, is_done
 from training.workshop.run import METRICS, TrainingError, duration
 
-RETRIES = 3  # of a run whose worker or machine was lost
-TEXTS = (".json", ".html")  # files of a run that name folders
+RETRIES = 3  # for a run whose worker or machine was lost
+TEXTS = (".json", ".html")  # files of a run that contain paths
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a worker sends back: files by their path inside the folder."""
+    """What a worker returns: the contents of files by their path inside the folder."""
 
     run: dict[str, bytes]
-    published: str  # the version's folder on the worker; "" for k-NN, which publishes none
-    version: dict[str, bytes]  # what is in it
-    path_map: dict[str, str]  # other files of the worker that the texts name, and what they are here
+    published: str  # the version's folder on the worker; "" if nothing was published
+    version: dict[str, bytes]  # its files
+    path_map: dict[str, str]  # paths on the worker that the texts contain, with the path on this machine
 
 
 def train_all(table: TableSettings, samples: Samples) -> tuple[list[Path], dict[str, str]]:
-    """Do the runs that are not there yet, as many at a time as the cluster has room for.
+    """Do the runs that are not finished, as many at a time as the cluster has resources for.
 
-    Returns the folders of all, and why data sets are missing. Raises TrainingError where runs failed, when the others
-    are done.
+    Returns the folders of all runs, and a reason per missing data set. Raises TrainingError if runs failed, after the others
+    have finished.
     """
     data: dict[str, DataSet] = {}
     missing: dict[str, str] = {}
@@ -65,14 +65,14 @@ def train_all(table: TableSettings, samples: Samples) -> tuple[list[Path], dict[
 
 
 def _run(ray: Any, cells: list[Cell], of: int, data: dict[str, DataSet], table: TableSettings) -> None:
-    """Hand all cells to Ray and write down what comes back, in whatever order it does."""
+    """Submit all runs to Ray and store their results in the order of arrival."""
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     cpus, gpus = needs_of(machines, table.cpus)
     print(f"{len(cells)} of {of} runs to do on {len(machines)} machines, {cpus:g} cores{' and a GPU' * gpus} each",
           flush=True)  # fmt: skip
     shared = {name: ray.put(data[name]) for name in {cell.settings.data for cell in cells}}
     weights = _shared_weights(ray, cells)
-    # a worker ends with its run and gives back all its memory
+    # a worker ends after its run, so that its memory is freed
     common = {"num_cpus": cpus, "max_calls": 1, "max_retries": RETRIES}
     tasks = {}
     for cell in cells:
@@ -87,12 +87,14 @@ def _run(ray: Any, cells: list[Cell], of: int, data: dict[str, DataSet], table: 
 
 
 def needs_of(machines: list[dict[str, float]], asked_cpus: int | None) -> tuple[float, int]:
-    """Cores and GPUs of each run, from Ray's resources of the machines. Raises SettingsError for more than there are."""
+    """Cores and GPUs for each run, from Ray's resources of the machines. Raises SettingsError for more than there are."""
     cores = [machine["CPU"] for machine in machines if machine.get("CPU")]
     most = max(cores, default=0)
     if not cores or (asked_cpus is not None and not 0 < asked_cpus <= most):
         asked = "a run needs at least one" if asked_cpus is None else f"--cpus {asked_cpus} was asked for"
-        raise SettingsError(f"The largest machine of the cluster gives {most:g} cores, and {asked}.")
+        raise SettingsError(
+            f"The largest machine of the cluster has {most:g} cores, and {asked}. Choose a lower --cpus."
+        )
     return asked_cpus or min(cores), int(any(machine.get("GPU") for machine in machines))
 
 
@@ -125,11 +127,11 @@ def _collect(ray: Any, tasks: dict[Any, Cell], of: int, models: ModelStore) -> N
             line += f", about {duration((time.monotonic() - began_s) / (done - before) * len(tasks))} left"
         print(line, flush=True)
     if failed:
-        raise TrainingError(f"{failed} of {of} runs failed; see above. The same command tries them again.")
+        raise TrainingError(f"{failed} of {of} runs failed; see above. The same command repeats them.")
 
 
 def store_outcome(cell: Cell, outcome: Outcome, models: ModelStore) -> None:
-    """Publish the model and write the run's folder, which is done when its metrics are there."""
+    """Publish the model and write the run's folder; the metrics are written last, since they mark a finished run."""
     path_map = dict(outcome.path_map)
     if outcome.published:
         task = Path(outcome.published).parent.name
@@ -156,7 +158,7 @@ def train_cell(
     kept: dict[str, np.ndarray] | None,
     commit: str,
 ) -> Iterator[str | Outcome]:
-    """In a worker: its machine's name when the run begins, and what came of it."""
+    """Runs in a worker: yields its machine's name when the run begins, and its outcome at the end."""
     yield socket.gethostname()
     with tempfile.TemporaryDirectory(prefix="recognizer-") as name:
         scratch = Path(name)
@@ -171,7 +173,7 @@ def train_cell(
 
 
 def freeze(settings: TrainSettings, data: DataSet, weights: np.ndarray | None) -> dict[str, np.ndarray]:
-    """In a worker: what the frozen part of a pretrained network gives of a run's pictures, by the name of its file."""
+    """Runs in a worker: the frozen layers' features of a run's pictures, by the name of their cache file."""
     with tempfile.TemporaryDirectory(prefix="recognizer-") as name:
         settings, _ = _at_work(Path(name), settings, data, weights)
         workshop_train.choose_backend(settings.backend)
@@ -187,7 +189,7 @@ def freeze(settings: TrainSettings, data: DataSet, weights: np.ndarray | None) -
 def _at_work(
     scratch: Path, settings: TrainSettings, data: DataSet, weights: np.ndarray | None
 ) -> tuple[TrainSettings, dict[str, str]]:
-    """The run's settings in a folder of the worker, whose data folder holds what was shared."""
+    """Settings for a run in the worker's folder `scratch`, with the shared data set and weights in its data folder."""
     for folder in ("data", "models", f"runs/{fit_transfer.FEATURES}"):
         (scratch / folder).mkdir(parents=True)
     catalogue.store(data, scratch / "data")
@@ -203,7 +205,7 @@ def _at_work(
 
 
 def _shared_weights(ray: Any, cells: list[Cell]) -> Any:
-    """A reference to the bytes of the weights that transfer learning starts from, where they are a file."""
+    """A Ray reference to the bytes of the pretrained weights, if they are a file."""
     for cell in cells:
         weights = Path(cell.settings.weights)
         if cell.settings.network == "vgg16" and weights.is_file():

@@ -1,4 +1,4 @@
-"""Runs side by side: accuracy, size, time."""
+"""Compares runs: accuracy, size, time."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ HEADINGS = ("data", "network", "accuracy", "95 % interval", "parameters", "train
 
 
 def compare(runs: Sequence[Path], picture: Path) -> None:
-    """Print the runs side by side, and draw them. Raises DataError for a folder that is no finished run."""
+    """Print a table of the runs, and draw a chart. Raises DataError for a folder that is not a finished run."""
     found = in_order([read_metrics(run) for run in runs])
     print(as_text(found))
     draw_comparison(found, picture)
@@ -40,7 +40,7 @@ def row(metrics: dict[str, Any]) -> tuple[str, ...]:
 
 
 def plain(number: float) -> str:
-    """Two digits that count, and no exponent."""
+    """Two significant digits, without an exponent."""
     return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
 
 
@@ -63,7 +63,7 @@ def as_text(runs: list[dict[str, Any]]) -> str:
 
 
 def draw_comparison(runs: list[dict[str, Any]], path: Path) -> None:
-    """Bars of each run's error with its interval, parameters, training seconds and milliseconds a picture."""
+    """Draw bars of each run's error with its interval, parameters, training seconds and milliseconds per picture."""
     measures = (
         ("error, %", lambda run: 100 * (1 - run["accuracy"]), "{:.2f}".format),
         ("parameters", lambda run: run["parameters"], "{:,.0f}".format),

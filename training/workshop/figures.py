@@ -1,4 +1,4 @@
-"""What all pictures of the workshop share: figures without a screen, images without axes."""
+"""Helpers for the workshop's figures: Matplotlib without a screen, images without axes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 DPI = 110
 PAD = 0.08  # inches around each part
-SIGNED = "RdBu_r"  # for what may be negative: blue below zero, red above
+SIGNED = "RdBu_r"  # colour map for signed values: blue below zero, red above
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure of that many inches, whose parts keep out of each other's way."""
+    """An empty figure of that many inches, with constrained layout."""
     from matplotlib.figure import Figure
 
     figure = Figure((width, height), dpi=DPI, layout="constrained")

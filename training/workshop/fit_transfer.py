@@ -1,4 +1,4 @@
-"""Fits a head on a frozen backbone, then fine-tunes its last block."""
+"""Trains a head on a frozen backbone, then fine-tunes the backbone's last block."""
 
 import hashlib
 import math
@@ -25,16 +25,16 @@ FINE_PATIENCE = 4
 
 
 FINE_BATCH = 32
-FEW = 6000  # pictures: smaller sets get more changed copies
+FEW = 6000  # pictures: smaller data sets get more augmented copies
 MAX_COPIES = 8
-FEATURES = "features"  # folder among the runs, of what the frozen part gave
-CHUNK = 256  # pictures through the frozen part at once
+FEATURES = "features"  # folder among the runs with the cached features of frozen layers
+CHUNK = 256  # pictures per inference
 
 
 def fit_backbone(
     data: DataSet, split: Split, level: str, settings: TrainSettings
 ) -> tuple["keras.Model", dict[str, list[float]]]:
-    """Train the head, then the last block; the history has both, one behind the other."""
+    """Train the head, then the last block too. Returns the network and the history of both phases, one after the other."""
     import keras
 
     parts = build(len(data.labels), data.input_shape, settings.backbone, settings.weights, settings.side, settings.seed)
@@ -47,7 +47,7 @@ def fit_backbone(
     )
     pooled = {"x": _in_chunks(parts.upper, learned), "y": labels, "batch_size": settings.batch_size}
     check = _in_chunks(parts.upper, judged), check_labels
-    print("The head learns; everything below is frozen.", flush=True)
+    print("Training the head; the backbone is frozen.", flush=True)
     history = fit_with_early_stopping(parts.head, pooled, check, settings.epochs or HEAD_EPOCHS, HEAD_PATIENCE, [])
 
     fine_epochs = FINE_EPOCHS if settings.fine_tune is None else settings.fine_tune
@@ -56,7 +56,7 @@ def fit_backbone(
         both = keras.Model(middle, parts.head(parts.upper(middle, training=False)))
         rate = keras.optimizers.schedules.CosineDecay(FINE_RATE, fine_epochs * math.ceil(len(learned) / FINE_BATCH))
         both.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
-        print(f"The last block learns too, at {FINE_RATE:g} and ever less.", flush=True)
+        print(f"Fine-tuning the last block, at a learning rate of {FINE_RATE:g} and falling.", flush=True)
         fed = {"x": learned, "y": labels, "batch_size": FINE_BATCH}
         more = fit_with_early_stopping(both, fed, (judged, check_labels), fine_epochs, FINE_PATIENCE, [])
         history = {name: values + more[name] for name, values in history.items()}
@@ -66,7 +66,7 @@ def fit_backbone(
 def frozen_features(
     frozen: "keras.Model", data: DataSet, split: Split, level: str, settings: TrainSettings
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What the frozen part gives of the pictures to learn from, their labels, and what it gives of those held out."""
+    """Frozen features of the training pictures and copies, their labels, and frozen features of the held-out pictures."""
     fitted, labels = with_augmented_copies(data, split, level, settings.seed, settings.copies)
     key = f"{settings.backbone} {_weights_key(settings.weights)} {settings.side}"
     folder = settings.runs / FEATURES
@@ -77,7 +77,7 @@ def frozen_features(
 def with_augmented_copies(
     data: DataSet, split: Split, level: str, seed: int, count: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The pictures to learn from and their labels, behind them changed copies: the frozen part sees each only once."""
+    """The training pictures followed by augmented copies, and their labels; made once, since frozen features are cached."""
     images, labels = data.train_images[split.fitted], data.train_labels[split.fitted]
     if level == "none":
         count = 0
@@ -91,13 +91,13 @@ def with_augmented_copies(
 
 
 def features(frozen: "keras.Model", images: np.ndarray, key: str, folder: Path) -> np.ndarray:
-    """What the frozen part gives of (N, …) uint8 pictures, float16, kept on disk as long as the folder is."""
+    """Output of the frozen layers for pictures (N, …) uint8, float32; cached in the folder as float16."""
     digest = hashlib.sha256(key.encode() + str(images.shape).encode() + images.tobytes()).hexdigest()[:16]
     path = folder / f"{digest}.npy"
     if not path.is_file():
         header = {"descr": "<f2", "fortran_order": False, "shape": (len(images), *frozen.outputs[0].shape[1:])}
         with files.atomic_file(path) as file:
-            np.lib.format.write_array_header_1_0(file, header)  # then part by part: all of them would fill the memory
+            np.lib.format.write_array_header_1_0(file, header)  # then in chunks: all together would fill the memory
             for start in range(0, len(images), CHUNK):
                 answers = frozen.predict_on_batch(images[start : start + CHUNK].astype(np.float32))
                 file.write(np.clip(np.asarray(answers), -65000, 65000).astype("<f2").tobytes())

@@ -1,4 +1,4 @@
-"""Fits a Keras network, and watches how it goes."""
+"""Trains a Keras network with early stopping."""
 
 import math
 import sys
@@ -17,13 +17,13 @@ from training.workshop.run import TrainingError, duration
 if TYPE_CHECKING:
     import keras
 
-PATIENCE = 6  # epochs without a better loss on those before the fit stops
+PATIENCE = 6  # epochs without a lower validation loss before training stops
 PLATEAU = 2  # such epochs before the learning rate is halved
-PEAK_RATE = 2e-3  # of the cosine rate
+PEAK_RATE = 2e-3  # of the cosine schedule
 
 
 def augmentation(settings: TrainSettings, data: str) -> str:
-    """How much the pictures are changed: as asked for, else the network's own level on the data set."""
+    """The augmentation level: of the settings, else the network's default for the data set."""
     recipe = WORKSHOP.get(settings.network)
     return settings.augment or (recipe.augment_on.get(data, recipe.augment) if recipe else "light")
 
@@ -31,7 +31,7 @@ def augmentation(settings: TrainSettings, data: str) -> str:
 def fit(
     data: DataSet, split: Split, level: str, settings: TrainSettings
 ) -> tuple["keras.Model", dict[str, list[float]]]:
-    """The fitted network with the weights that did best on the held-out pictures, and what each epoch reached."""
+    """The network with the best weights by validation loss, and the history of each epoch."""
     import keras
 
     recipe = WORKSHOP[settings.network]
@@ -55,12 +55,12 @@ def fit(
         fed = {"x": change.flow(images[split.fitted], targets[split.fitted], settings.batch_size, seed=settings.seed)}
     check = images[split.held_out].astype(np.float32), targets[split.held_out]
     callbacks = [keras.callbacks.ReduceLROnPlateau("val_loss", 0.5, PLATEAU)] if compiled else []
-    patience = PATIENCE if compiled else epochs  # a cosine rate does best at its end
+    patience = PATIENCE if compiled else epochs  # a cosine schedule is best at its end
     return model, fit_with_early_stopping(model, fed, check, epochs, patience, callbacks)
 
 
 def compile_with_cosine(model: "keras.Model", steps: int, peak_rate: float) -> None:
-    """For a network that gives logits: AdamW, its rate rising over a twentieth of the steps and then falling to nothing."""
+    """Compile a network with logits: AdamW, with a warm-up over 5 % of the steps and cosine decay to 0."""
     import keras
 
     warmup = max(1, steps // 20)
@@ -72,7 +72,7 @@ def compile_with_cosine(model: "keras.Model", steps: int, peak_rate: float) -> N
 
 
 def targets_of(model: "keras.Model", labels: np.ndarray, classes: int) -> np.ndarray:
-    """What the model's loss compares with: the label's number, or a one among zeros."""
+    """Targets for the model's loss: class indices (N,), or one-hot rows (N, classes)."""
     sparse = not isinstance(model.loss, str) or model.loss.startswith("sparse")
     return labels if sparse else np.eye(classes, dtype=np.float32)[labels]
 
@@ -85,10 +85,10 @@ def fit_with_early_stopping(
     patience: int,
     callbacks: "list[keras.callbacks.Callback]",
 ) -> dict[str, list[float]]:
-    """Fit until the held-out pictures gain no more, and leave the model with the weights that did best on them.
+    """Train until the validation loss no longer falls, and restore the best weights.
 
-    Ctrl-C ends the fit and keeps those. Returns each epoch's loss, accuracy, val_loss and val_accuracy. Raises
-    TrainingError for a loss that is no number.
+    Ctrl-C ends the training and keeps the best weights so far. Returns each epoch's loss, accuracy, val_loss and val_accuracy.
+    Raises TrainingError if the loss becomes NaN.
     """
     import keras
 
@@ -99,7 +99,7 @@ def fit_with_early_stopping(
     def see_batch(batch: int, logs: dict[str, Any] | None = None) -> None:
         if not math.isfinite(float((logs or {}).get("loss", 0.0))):
             raise TrainingError(
-                f"The loss became NaN in epoch {len(history['loss']) + 1}, batch {batch + 1}: nothing is published. "
+                f"The loss became NaN in epoch {len(history['loss']) + 1}, batch {batch + 1}, so nothing is published. "
                 "Try a lower --rate."
             )
 

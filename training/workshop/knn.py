@@ -1,6 +1,6 @@
-"""The baseline that every network must beat: the label of the nearest training pictures.
+"""The k-NN baseline.
 
-scikit-learn chooses and tests; what is published holds the same pictures for the live loop, which has NumPy alone.
+scikit-learn is used to choose k and to test; the published model holds the same pictures for the live loop, which uses NumPy.
 """
 
 from typing import Any
@@ -12,11 +12,11 @@ from training.datasets.dataset import DataSet, Split
 
 NEIGHBOURS = (1, 3, 4, 5, 7, 9)
 MEASURES = ("euclidean", "cosine")
-VALIDATION_PICTURES = 3000  # held-out pictures that choose between them
+VALIDATION_PICTURES = 3000  # held-out pictures on which k and the measure are chosen
 
 
 def choose(data: DataSet, split: Split) -> tuple[int, str]:
-    """The number of neighbours and the measure that do best on the held-out pictures."""
+    """The k and the distance measure with the best accuracy on the held-out pictures."""
     held_out = split.held_out[:: max(1, -(-len(split.held_out) // VALIDATION_PICTURES))]
     most = min(max(NEIGHBOURS), len(split.fitted))
     best = (-1.0, 1, MEASURES[0])
@@ -33,7 +33,7 @@ def choose(data: DataSet, split: Split) -> tuple[int, str]:
 
 
 def fitted(data: DataSet, chosen: np.ndarray, k: int, measure: str) -> Any:
-    """A classifier that has the chosen training pictures by heart."""
+    """A k-NN classifier over the training pictures at the indices `chosen`."""
     from sklearn.neighbors import KNeighborsClassifier
 
     classifier = KNeighborsClassifier(min(k, len(chosen)), metric=measure, algorithm="brute", n_jobs=-1)
@@ -41,12 +41,12 @@ def fitted(data: DataSet, chosen: np.ndarray, k: int, measure: str) -> Any:
 
 
 def predict_probabilities(classifier: Any, images: np.ndarray) -> np.ndarray:
-    """The neighbours' votes for each of (N, side, side, channels) pictures, (N, classes) summing to 1."""
+    """Shares of the neighbours' votes for pictures (N, side, side, channels): (N, classes), summing to 1."""
     return classifier.predict_proba(flat(images))
 
 
 def all_neighbours(data: DataSet, k: int, measure: str) -> Neighbours:
-    """All training pictures, as they are published."""
+    """All training pictures in the form in which they are published."""
     samples = data.train_images.reshape(len(data.train_images), -1)
     return Neighbours(samples, data.train_labels, k, measure, len(data.labels) + 1)
 

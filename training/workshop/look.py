@@ -1,4 +1,4 @@
-"""What a data set holds, before anything is trained on it: samples, counts, mean images."""
+"""Summarizes a data set: samples, counts, mean images."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ BAR = 40  # characters
 
 def print_counts(data: DataSet) -> None:
     train, test = (np.bincount(labels, minlength=len(data.labels)) for labels in (data.train_labels, data.test_labels))
-    print(f"{data.name} from {data.source}: {train.sum():,} pictures to learn from, {test.sum():,} to test on, "
+    print(f"{data.name} from {data.source}: {train.sum():,} training pictures, {test.sum():,} test pictures, "
           f"{'×'.join(map(str, data.input_shape))}, grey levels {data.train_images.min()} to {data.train_images.max()}, "
           f"mean {data.train_images.mean():.1f}")  # fmt: skip
     width = max(map(len, data.labels))
@@ -23,11 +23,11 @@ def print_counts(data: DataSet) -> None:
 
 
 def draw_look(data: DataSet, path: Path) -> None:
-    """A row for each label: its mean image, then the first samples; below, how many pictures it has."""
+    """Draw a row per label, its mean image and first samples; below, a bar chart of the counts."""
     rows = len(data.labels)
     figure = new_figure(SAMPLES + 2.6, 0.85 * rows + 3.4)
     figure.suptitle(
-        f"{data.name}: {len(data.train_labels):,} pictures to learn from, {len(data.test_labels):,} to test on"
+        f"{data.name}: {len(data.train_labels):,} training pictures, {len(data.test_labels):,} test pictures"
     )
     above, below = figure.subfigures(2, 1, height_ratios=[0.85 * rows + 0.3, 2.6])  # type: ignore[misc]  # two of them
     spots = above.subplots(rows, SAMPLES + 2, squeeze=False)
@@ -45,7 +45,7 @@ def draw_look(data: DataSet, path: Path) -> None:
             show_image(spots[row][column], data.train_images[index], title)
     axes = below.subplots()
     places = np.arange(rows)
-    for shift, labels, name in ((-0.2, data.train_labels, "to learn from"), (0.2, data.test_labels, "to test on")):
+    for shift, labels, name in ((-0.2, data.train_labels, "training"), (0.2, data.test_labels, "test")):
         axes.bar(places + shift, np.bincount(labels, minlength=rows), 0.4, label=name)
     axes.set_xticks(places, data.labels, rotation=20 if len(data.labels) * max(map(len, data.labels)) > 90 else 0)
     axes.set_ylabel("pictures")

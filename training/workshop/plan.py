@@ -1,4 +1,4 @@
-"""Which networks the workshop fits on which data."""
+"""Which networks the workshop trains on which data sets."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from recognizer.system import paths
 from training.settings import TableSettings, TrainSettings
 from training.workshop.run import read_metrics
 
-TRANSFER = ("sign-mnist", "rps")  # the others' pictures are too many for VGG16 on a machine without a GPU
-ON_TORCH = (("mnist", "cnn"),)  # the row that shows the same script on PyTorch
+TRANSFER = ("sign-mnist", "rps")  # the other data sets are too large for VGG16 without a GPU
+ON_TORCH = (("mnist", "cnn"),)  # an example of the same script on PyTorch
 GOALS = {  # %, on the test set
     ("mnist", "linear"): 91.5, ("mnist", "dense-16"): 93, ("mnist", "dense-256"): 97.5, ("mnist", "dense-512"): 98,
     ("mnist", "mlp-512x2"): 98, ("mnist", "knn"): 97, ("fashion-mnist", "knn"): 85, ("mnist", "cnn"): 99.2,
@@ -20,7 +20,7 @@ GOALS = {  # %, on the test set
     ("sign-mnist", "cnn-bn"): 99.9, ("rps", "cnn-bn"): 100, ("sign-mnist", "vgg16"): 99.5, ("rps", "vgg16"): 100,
 }  # fmt: skip
 EXTRA_SETTINGS: dict[tuple[str, str], dict[str, Any]] = {  # further settings of a run
-    # a thumb's place is lost at 48 pixels, and hands of other people are met by changing those that are there
+    # at 48 pixels the thumb's position is lost; copies help with the hands of other people
     ("sign-mnist", "vgg16"): {"side": 64, "copies": 3, "fine_tune": 4},
 }
 VGG16_FILE = "vgg16_imagenet_notop.weights.h5"  # in a data folder; else Keras downloads them

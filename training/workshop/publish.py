@@ -1,4 +1,4 @@
-"""From a finished run to a model that can be held to the camera."""
+"""Publishes the network of a finished run as a model for the live loop."""
 
 import time
 from collections.abc import Callable
@@ -30,7 +30,7 @@ TIMED = 100  # pictures
 
 
 def publish(run: Path, models: ModelStore, samples: Samples) -> Path:
-    """Calibrate what the run learned on its held-out pictures and make it the current model of <data>-<network>."""
+    """Calibrate the run's model on its held-out pictures and publish it as the current model of <data>-<network>."""
     metrics = read_metrics(run)
     source = metrics["data_source"]
     colour_side = source["side"] if metrics["input_shape"][2] == 3 else None
@@ -75,7 +75,7 @@ def publish(run: Path, models: ModelStore, samples: Samples) -> Path:
 
 @dataclass(frozen=True)
 class Ready:
-    """What a run learned, calibrated."""
+    """A calibrated model that is ready to be written."""
 
     write: Callable[[Path], None]  # its files into a version's folder
     outputs: list[str]  # what each of its outputs holds
@@ -89,7 +89,10 @@ def _network(run: Path, task: str, data: DataSet, split: Split, keep: float) -> 
 
     whole = two_outputs(keras.saving.load_model(run / NETWORK_FILE, compile=False), task)
     rejection = calibrate(whole, data, split, keep)
-    outputs_text = ["probabilities of the labels, then of nothing known, which this network never says", "embedding"]
+    outputs_text = [
+        "probabilities of the labels, then of the background, which this network never predicts",
+        "embedding",
+    ]
     return Ready(partial(write_network, whole, rejection.statistics), outputs_text, None, rejection)
 
 
@@ -98,7 +101,7 @@ def _neighbours(k: int, measure: str, data: DataSet, split: Split, keep: float) 
     statistics = FeatureStatistics.of_features(
         knn.flat(data.train_images[chosen]), data.train_labels[chosen], len(data.labels)
     )
-    # those held out are among the pictures that it is published with: without them it says how sure it is of new ones
+    # the published model includes the held-out pictures; without them the confidences are those of unseen pictures
     held_out = data.train_images[split.held_out]
     probabilities = knn.predict_probabilities(knn.fitted(data, split.fitted, k, measure), held_out)
     rejection = calibrate_on(statistics, probabilities, knn.flat(held_out), keep)
@@ -107,7 +110,7 @@ def _neighbours(k: int, measure: str, data: DataSet, split: Split, keep: float) 
         knn.all_neighbours(data, k, measure).save(draft / NEIGHBOURS)
         statistics.save(draft / FEATURES)
 
-    outputs_text = ["shares of the neighbours' votes for the labels, then for nothing known, which has none"]
+    outputs_text = ["shares of the neighbours' votes for the labels, then for the background, which has none"]
     return Ready(write, outputs_text, INPUT, rejection)
 
 
@@ -116,7 +119,7 @@ def _preprocess(subject: str, colour_side: int | None) -> str:
 
 
 def _time_ms(classifier: Any, images: np.ndarray) -> float:
-    """Median milliseconds for one picture as the live loop gives it."""
+    """Median milliseconds per picture, one at a time."""
     times_s = []
     for image in images:
         began_s = time.perf_counter()

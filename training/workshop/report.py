@@ -1,4 +1,4 @@
-"""The pictures of a run, and a page that shows them all."""
+"""Draws the figures of a run, and a page that shows them."""
 
 import base64
 import csv
@@ -41,20 +41,20 @@ CLASSIC = {
     "all edges": [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]],
 }
 TITLES = {
-    "curves.png": "How it learned",
-    "confusion.png": "What it takes for what",
-    "mistakes.png": "Its worst mistakes: what was seen, and what it said",
-    "correct.png": "Some that it knew",
-    "kernels.png": "Classic kernels, and those that it learned",
-    "maps.png": "One picture on its way through the convolutions",
-    "robustness.png": "The same picture, changed: who still knows it",
-    "augmentation.png": "How pictures were changed while it learned",
+    "curves.png": "Learning curves",
+    "confusion.png": "Confusion matrix",
+    "mistakes.png": "The most confident mistakes: true label and prediction",
+    "correct.png": "Correct predictions",
+    "kernels.png": "Classic kernels and learned kernels",
+    "maps.png": "Feature maps of one picture",
+    "robustness.png": "Robustness: predictions of each network for a changed picture",
+    "augmentation.png": "Augmented training pictures",
 }
 
 
 @dataclass(frozen=True, eq=False)
 class TestPredictions:
-    """The test pictures and what a run's network said."""
+    """The test pictures and the network's probabilities."""
 
     images: np.ndarray  # (M, side, side, channels) uint8
     labels: np.ndarray  # (M,) int64
@@ -66,7 +66,7 @@ class TestPredictions:
 
 
 def write_report(run: Path, samples: Samples) -> None:
-    """Draw the run's pictures and its index.html. Raises DataError for a folder that is no finished run."""
+    """Draw the run's figures and write its index.html. Raises DataError for a folder that is not a finished run."""
     metrics = read_metrics(run)
     tested = read_test_predictions(run)
     draw_confusion(tested, metrics, run / "confusion.png")
@@ -105,7 +105,7 @@ def _load(run: Path) -> "keras.Model":
 
 
 def clear_sample(tested: TestPredictions) -> int:
-    """The place of a picture that the network is sure of and right about, the same for all that are."""
+    """The index of a test picture that is predicted correctly with high confidence."""
     sure = tested.probabilities.max(axis=1) * (tested.predicted == tested.labels)
     return int(np.flatnonzero(sure >= 0.9 * sure.max())[0])
 
@@ -117,12 +117,12 @@ def title_of(metrics: dict[str, Any]) -> str:
 
 def draw_curves(history: dict[str, list[float]], metrics: dict[str, Any], path: Path) -> None:
     figure = new_figure(9, 3.6)
-    figure.suptitle(f"{title_of(metrics)}: accuracy and loss an epoch")
+    figure.suptitle(f"{title_of(metrics)}: accuracy and loss per epoch")
     for axes, name in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
-        axes.plot(history["epoch"], history[name], label="learning", marker=".")
+        axes.plot(history["epoch"], history[name], label="training", marker=".")
         axes.plot(history["epoch"], history[f"val_{name}"], label="held out", marker=".")
         if name == "accuracy":
-            axes.axhline(metrics["accuracy"], color="gray", linestyle=":", label="test, at the end")
+            axes.axhline(metrics["accuracy"], color="gray", linestyle=":", label="test, after training")
         axes.set_xlabel("epoch")
         axes.set_ylabel(name)
         axes.xaxis.get_major_locator().set_params(integer=True)
@@ -153,14 +153,14 @@ def draw_confusion(tested: TestPredictions, metrics: dict[str, Any], path: Path)
             axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=7 if len(text) < 4 else 6)
         axes.set_xticks(range(len(labels)), labels, rotation=90 if max(map(len, labels)) > 2 else 0)
         axes.set_yticks(range(len(labels)), labels)
-        axes.set_xlabel("said")
+        axes.set_xlabel("predicted")
         axes.set_ylabel("true")
         axes.set_title(name, fontsize=10)
     save(figure, path)
 
 
 def draw_mistakes(tested: TestPredictions, metrics: dict[str, Any], path: Path) -> None:
-    """Those first of whose wrong answer the network was surest."""
+    """Draw the wrong predictions with the highest confidence."""
     wrong = np.flatnonzero(tested.predicted != tested.labels)
     worst = wrong[np.argsort(-tested.probabilities[wrong].max(axis=1), kind="stable")][:SHOWN]
     heading = f"{title_of(metrics)}: the {len(worst)} worst of {len(wrong):,} mistakes"
@@ -170,7 +170,7 @@ def draw_mistakes(tested: TestPredictions, metrics: dict[str, Any], path: Path) 
 def draw_correct(tested: TestPredictions, metrics: dict[str, Any], path: Path) -> None:
     right = np.flatnonzero(tested.predicted == tested.labels)
     chosen = right[:: max(1, len(right) // SHOWN)][:SHOWN]
-    _draw_samples(tested, metrics, chosen, f"{title_of(metrics)}: {len(chosen)} that it knew", path)
+    _draw_samples(tested, metrics, chosen, f"{title_of(metrics)}: {len(chosen)} correct predictions", path)
 
 
 def _draw_samples(
@@ -187,19 +187,19 @@ def _draw_samples(
         index = chosen[place]
         predicted, true = tested.predicted[index], tested.labels[index]
         share = f"{100 * tested.probabilities[index, predicted]:.0f} %"
-        seen = f"said {metrics['labels'][predicted]}, {share}"
+        seen = f"predicted {metrics['labels'][predicted]}, {share}"
         show_image(spot, tested.images[index], seen if predicted == true else f"is {metrics['labels'][true]}\n{seen}")
     save(figure, path)
 
 
 def draw_kernels(model: "keras.Model", image: np.ndarray, metrics: dict[str, Any], path: Path) -> None:
-    """Classic kernels and what they make of a picture; below, the kernels or weights of the network's first layer."""
+    """Draw classic kernels with their response to a picture; below, the kernels or weights of the first layer."""
     learned, what = first_weights(model, metrics["labels"])
     columns = max(2 * len(CLASSIC), 8)
     rows = -(-len(learned) // columns)
     figure = new_figure(columns * 1.05, 2.1 + rows * 1.15)
     above, below = figure.subfigures(2, 1, height_ratios=[1.6, 0.5 + rows * 1.15])  # type: ignore[misc]  # two of them
-    above.suptitle("classic kernels, each with what it makes of the picture", fontsize=10)
+    above.suptitle("classic kernels, each with its response to the picture", fontsize=10)
     gray = image[..., 0] if image.shape[2] == 1 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     spots = above.subplots(1, columns)
     for number, (name, kernel) in enumerate(CLASSIC.items()):
@@ -207,7 +207,7 @@ def draw_kernels(model: "keras.Model", image: np.ndarray, metrics: dict[str, Any
         show_signed(spots[2 * number], weights, name)
         answer = np.abs(cv2.filter2D(gray.astype(np.float32), -1, weights))
         show_image(spots[2 * number + 1], answer, vmax=float(answer.max()) or 1.0)
-    below.suptitle(f"{title_of(metrics)}: {what}; red adds, blue takes away", fontsize=10)
+    below.suptitle(f"{title_of(metrics)}: {what}; red is positive, blue negative", fontsize=10)
     spots = below.subplots(rows, columns, squeeze=False).ravel()
     for place, spot in enumerate(spots):
         if place < len(learned):
@@ -218,7 +218,7 @@ def draw_kernels(model: "keras.Model", image: np.ndarray, metrics: dict[str, Any
 
 
 def first_weights(model: "keras.Model", labels: list[str]) -> tuple[list[tuple[np.ndarray, str]], str]:
-    """The first layer's kernels (k, k), or what each of its units weighs the pixels with (28, 28), with their titles."""
+    """The first layer's kernels (k, k), or the weights of its units (28, 28), each with a title; and a description."""
     for layer in flat_layers(model):
         kind = type(layer).__name__
         if kind == "Conv2D" and layer.name != PREPARE:
@@ -230,7 +230,7 @@ def first_weights(model: "keras.Model", labels: list[str]) -> tuple[list[tuple[n
             side = int(np.sqrt(len(weights)))
             names = labels if weights.shape[1] == len(labels) else [""] * weights.shape[1]
             shown = [(weights[:, i].reshape(side, side), names[i]) for i in range(min(KERNELS, weights.shape[1]))]
-            return shown, "how the units of its first layer weigh the pixels"
+            return shown, "weights of the units of its first layer"
     raise DataError(f"{model.name} has neither convolutions nor dense layers to draw.")
 
 
@@ -243,7 +243,7 @@ def flat_layers(model: "keras.Model") -> "list[keras.layers.Layer]":
 
 
 def draw_maps(model: "keras.Model", image: np.ndarray, metrics: dict[str, Any], path: Path) -> None:
-    """What each convolution makes of one picture; nothing is drawn for a network without any."""
+    """Draw the feature maps of each convolution for one picture; nothing is drawn for a network without convolutions."""
     maps = feature_maps(model, image)
     if not maps:
         path.unlink(missing_ok=True)
@@ -251,7 +251,7 @@ def draw_maps(model: "keras.Model", image: np.ndarray, metrics: dict[str, Any], 
     if len(maps) > LAYERS:
         maps = [maps[round(place)] for place in np.linspace(0, len(maps) - 1, LAYERS)]
     figure = new_figure(MAPS * 1.15 + 1.5, len(maps) * 1.2 + 1.7)
-    figure.suptitle(f"{title_of(metrics)}: what each convolution makes of the picture")
+    figure.suptitle(f"{title_of(metrics)}: feature maps of each convolution")
     axes = figure.subplots(len(maps) + 1, MAPS + 1, squeeze=False)
     for spot in axes.ravel():
         spot.set_axis_off()
@@ -268,7 +268,7 @@ def draw_maps(model: "keras.Model", image: np.ndarray, metrics: dict[str, Any], 
 
 
 def feature_maps(model: "keras.Model", image: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    """(name, (h, w, maps)) of each convolution, what its own activation or the ReLU behind it lets through."""
+    """Name and feature maps (h, w, maps) of each convolution, after its activation or a ReLU."""
     import keras
 
     values = image[None].astype(np.float32)
@@ -291,7 +291,7 @@ def _takes_training(layer: "keras.layers.Layer") -> bool:
 
 
 def changes(image: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """One picture (side, side, channels) uint8 as a camera might show it, by what was done to it."""
+    """One picture (side, side, channels) uint8 with distortions that a camera causes, by their name."""
     side, channels = image.shape[0], image.shape[2]
     ground = tuple(int(value) for value in np.median(image[[0, -1]].reshape(-1, channels), axis=0))
 
@@ -322,7 +322,7 @@ def changes(image: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray
 
 
 def on_coloured_ground(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The picture as light on a ground of random colours, in the grey levels that a camera makes of it."""
+    """The picture in white on a background of random colours, converted to grey if it has one channel."""
     side = image.shape[0]
     patches = cv2.resize(
         rng.uniform(0, 200, (4, 4, 3)).astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR
@@ -335,12 +335,12 @@ def on_coloured_ground(image: np.ndarray, rng: np.random.Generator) -> np.ndarra
 def draw_robustness(
     run: Path, metrics: dict[str, Any], image: np.ndarray, truth: int, path: Path, samples: Samples
 ) -> None:
-    """A column for each change, a row for each network that was trained on this data with this seed beside this run."""
+    """Draw a column per distortion and a row per network that was trained on this data with this seed."""
     changed = changes(image, np.random.default_rng(0))
     pictures = np.stack(list(changed.values()))
     runs = comparable_runs(run, metrics)
     figure = new_figure(len(changed) * 1.05 + 1.4, 1.7 + 0.42 * len(runs))
-    figure.suptitle(f"{title_of(metrics)}: the same picture, changed, and each network's answer")
+    figure.suptitle(f"{title_of(metrics)}: predictions of each network for the same picture, distorted")
     spots = figure.subplots(
         len(runs) + 1,
         len(changed) + 1,
@@ -366,7 +366,7 @@ def draw_robustness(
 
 
 def comparable_runs(run: Path, metrics: dict[str, Any]) -> list[tuple[Path, dict[str, Any]]]:
-    """This run and those beside it on the same data and seed, whose networks take the same pictures, smallest first."""
+    """This run and the others in its parent folder with the same data, seed and input shape, smallest network first."""
     found = [(run, metrics)]
     for path in sorted(run.resolve().parent.glob(f"*/{METRICS}")):
         other = path.parent
@@ -384,7 +384,7 @@ def comparable_runs(run: Path, metrics: dict[str, Any]) -> list[tuple[Path, dict
 
 
 def predictor(run: Path, metrics: dict[str, Any], samples: Samples) -> Callable[[np.ndarray], np.ndarray]:
-    """What gives a run's probabilities (N, classes) for pictures (N, side, side, channels) uint8."""
+    """A function from pictures (N, side, side, channels) uint8 to the run's probabilities (N, classes)."""
     if metrics["network"] != "knn":
         model = _load(run)
         return lambda images: probabilities_of(model, images)
@@ -396,14 +396,14 @@ def predictor(run: Path, metrics: dict[str, Any], samples: Samples) -> Callable[
 
 
 def write_page(run: Path, metrics: dict[str, Any]) -> None:
-    """index.html with the figures and all pictures inside it."""
+    """Write index.html with the metrics and all figures embedded."""
     low, high = (100 * bound for bound in metrics["accuracy_95"])
     facts = {
         "accuracy": f"{100 * metrics['accuracy']:.2f} % of {metrics['tested']:,} test pictures "
         f"(95 % interval {low:.2f} to {high:.2f})",
         "parameters": f"{metrics['parameters']:,}",
-        "learned from": f"{metrics['fitted']:,} pictures in {metrics['seconds']:g} s",
-        "one picture takes": f"{metrics['ms_a_picture']:.3g} ms" if "ms_a_picture" in metrics else "not measured",
+        "trained on": f"{metrics['fitted']:,} pictures in {metrics['seconds']:g} s",
+        "time per picture": f"{metrics['ms_a_picture']:.3g} ms" if "ms_a_picture" in metrics else "not measured",
         "published as": metrics.get("published", "not published"),
         "machine": metrics["machine"],
         "command": metrics["command"],
@@ -437,7 +437,7 @@ img {{ max-width: 100%; height: auto }}
 <h1>{title}</h1>
 <table>
 {rows}</table>
-{pictures}<h2>Label by label</h2>
+{pictures}<h2>Accuracy by label</h2>
 <table>
 {per_class}</table>
 </html>
@@ -446,10 +446,10 @@ img {{ max-width: 100%; height: auto }}
 
 
 def draw_sheet(images: np.ndarray, level: str, data: str, subject: str, path: Path) -> None:
-    """A picture of the first SHEET_ROWS images, as they are and changed."""
+    """Draw the first SHEET_ROWS images, unchanged and augmented."""
     rows = images[:SHEET_ROWS]
     figure = new_figure(SHEET_COLUMNS * 1.0 + 0.4, len(rows) * 1.0 + 0.9)
-    figure.suptitle(f"{data}, augmentation {level}: as it is, then as the network meets it")
+    figure.suptitle(f"{data}, augmentation {level}: unchanged, then augmented")
     axes = figure.subplots(len(rows), SHEET_COLUMNS, squeeze=False)
     for number in range(SHEET_COLUMNS):
         shown = rows if number == 0 else copies(rows, level, data, subject, number)

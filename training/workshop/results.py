@@ -1,4 +1,4 @@
-"""The workshop's table of results."""
+"""Writes the workshop's table of results, training/RESULTS.md."""
 
 import hashlib
 import json
@@ -34,12 +34,12 @@ STORED_METRICS = (
     "seconds",
     "ms_a_picture",
     "machine",
-)  # of a run's metrics, in RESULTS.json
-PHOTOGRAPHS = "photographs"  # there beside them: the share of the digit photographs, and how many these are
+)  # fields of a run's metrics that RESULTS.json stores
+PHOTOGRAPHS = "photographs"  # one more field there: accuracy on the digit photographs, and their number
 
 
 def write_results(runs: list[Path], missing: dict[str, str], cache: Path, path: Path, samples: Samples) -> None:
-    """The table and the figures beside it, and a picture of the table in `cache`. Raises DataError."""
+    """Write the table to `path`, its figures to a JSON file next to it, and a chart into `cache`. Raises DataError."""
     stored = merged_with_stored(
         measured({run: read_metrics(run) for run in runs}, cache, samples), path.with_suffix(".json")
     )
@@ -51,7 +51,7 @@ def write_results(runs: list[Path], missing: dict[str, str], cache: Path, path: 
 
 
 def measured(metrics: dict[Path, dict[str, Any]], cache: Path, samples: Samples) -> dict[str, dict[str, Any]]:
-    """What RESULTS.json keeps of runs, by the names of their folders."""
+    """The rows of RESULTS.json, by the names of the runs' folders."""
     rows = {run.name: {name: found.get(name) for name in STORED_METRICS} for run, found in metrics.items()}
     shares, count = accuracy_on_photographs(metrics, cache, samples) or ({}, 0)
     for run, share in shares.items():
@@ -60,18 +60,18 @@ def measured(metrics: dict[Path, dict[str, Any]], cache: Path, samples: Samples)
 
 
 def merged_with_stored(rows: dict[str, dict[str, Any]], path: Path) -> dict[str, dict[str, Any]]:
-    """The rows that an earlier run has written, where there is none anew. Raises DataError for a damaged file."""
+    """The new rows, and the stored rows of other runs. Raises DataError for a damaged file."""
     try:
         earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         if not all(set(STORED_METRICS) <= set(row) for row in earlier.values()):
             raise ValueError("a row lacks figures")
     except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise DataError(f"{path} holds no figures of the table ({error}). Delete it, or fetch it again.") from error
+        raise DataError(f"{path} is not a table of results ({error}). Delete it, or fetch it again.") from error
     return dict(sorted({**earlier, **rows}.items()))
 
 
 def as_markdown(rows: list[dict[str, Any]], missing: dict[str, str]) -> str:
-    """The whole table, of rows in order; `missing` says why data sets are not there."""
+    """The page with all rows; `missing` gives the reason for each missing data set."""
     machines = sorted({row["machine"] for row in rows})
     letters = {name: chr(ord("A") + number) for number, name in enumerate(machines)}
     there = {(row["data"], row["network"], row["backend"]) for row in rows}
@@ -82,24 +82,24 @@ def as_markdown(rows: list[dict[str, Any]], missing: dict[str, str]) -> str:
         if (data, network, "tensorflow") in there
     )
     lines = [
-        "# What each network reaches",
+        "# Results of the workshop",
         "",
         "Written by `python -m recognizer workshop table`; each row is one run, and",
         f"`python -m recognizer workshop train --data … --network …` repeats it{extra_options}.",
-        f"Machine: {'; '.join(f'{letters[name]}: {name}' for name in machines)}. The interval is Wilson's, of 95 %. "
+        f"Machine: {'; '.join(f'{letters[name]}: {name}' for name in machines)}. The interval is Wilson's 95 % interval. "
         "Milliseconds are",
-        "for one picture at a time, through LiteRT (k-NN: NumPy). Training seconds include the augmentation, and of",
-        "vgg16's frozen features only those that were not on disk yet.",
+        "for one picture at a time, with LiteRT (k-NN: NumPy). Training seconds include the augmentation, and for",
+        "vgg16 the frozen features that were not cached.",
         "",
     ]
     counts = sorted({row[PHOTOGRAPHS][1] for row in rows if row.get(PHOTOGRAPHS)})
     if counts:
         lines += [
-            f"**Photographs** are {counts[-1]} phone photographs of handwritten digits that no network has seen: the "
-            "largest writing in each is",
-            "found and framed by the live code, and the network's best label counts, without rejection. That the figures "
-            "of this column are",
-            "lower than MNIST's, and differ more, is the lesson of the whole.",
+            f"**Photographs** is the top-1 accuracy, without rejection, on {counts[-1]} phone photographs of handwritten "
+            "digits that no network was",
+            "trained on. The live code finds and crops the largest writing in each. This column is lower than the accuracy "
+            "on MNIST and",
+            "differs more between networks: MNIST's test set alone does not show how well a network reads photographs.",
             "",
         ]
     for data in TABLE_DATA:
@@ -151,7 +151,7 @@ def _cells(found: dict[str, Any], *, show_seed: bool) -> list[str]:
         f"{100 * found['accuracy']:.2f} %",
         f"{100 * low:.2f} to {100 * high:.2f}",
         "" if goal is None else f"≥ {goal:g} %" + ("" if reached else ", missed"),
-        f"{found['parameters']:,}" if found["parameters"] else f"keeps {found['fitted']:,} pictures",
+        f"{found['parameters']:,}" if found["parameters"] else f"stores {found['fitted']:,} pictures",
         f"{found['seconds']:,.0f} s",
         "–" if milliseconds is None else f"{plain(milliseconds)} ms",
     ]
@@ -160,7 +160,7 @@ def _cells(found: dict[str, Any], *, show_seed: bool) -> list[str]:
 def accuracy_on_photographs(
     metrics: dict[Path, dict[str, Any]], cache: Path, samples: Samples
 ) -> tuple[dict[Path, float], int] | None:
-    """The share of real digit photographs that each MNIST network knows, and their number; None where there are none."""
+    """Accuracy of each MNIST network on the digit photographs, and their number; None without photographs."""
     folder = next(
         (root / "photos" / "digits" for root in paths.data_folders() if (root / "photos" / "digits").is_dir()), None
     )
@@ -176,7 +176,7 @@ def accuracy_on_photographs(
 
 
 def photographs(folder: Path, cache: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Framed writing (N, 28, 28, 1) uint8 and its labels (N,) as text; kept, since to find it takes a while."""
+    """Cropped writing (N, 28, 28, 1) uint8 and its labels (N,) str; cached, since detection is slow."""
     rows = list(labelled_pictures(folder))
     code = b"".join(
         (paths.ROOT / name).read_bytes() for name in (*catalogue.FINDER_CODE, "recognizer/preprocess/pictures.py")

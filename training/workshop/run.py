@@ -1,4 +1,4 @@
-"""The folder of a training run: metrics, history, predictions."""
+"""Reads and writes the folder of a workshop run: metrics, history, predictions."""
 
 import csv
 import json
@@ -21,7 +21,7 @@ METRICS, HISTORY, PREDICTIONS, NETWORK_FILE = "metrics.json", "history.csv", "pr
 
 
 class TrainingError(RecognizerError):
-    """A fit that came to nothing."""
+    """A training that failed."""
 
 
 def duration(seconds: float) -> str:
@@ -29,7 +29,7 @@ def duration(seconds: float) -> str:
 
 
 def probabilities_of(model: "keras.Model", images: np.ndarray) -> np.ndarray:
-    """What the network says of pictures (N, …) uint8: (N, classes) float32."""
+    """The network's probabilities (N, classes) float32 for pictures (N, …) uint8."""
     answers = model.predict(images.astype(np.float32), batch_size=256, verbose=0)
     if model.layers[-1].name != "logits":
         return answers
@@ -49,7 +49,7 @@ def write_metrics(run: Path, metrics: dict[str, Any]) -> None:
 
 
 def read_metrics(run: Path) -> dict[str, Any]:
-    """A run's metrics. Raises DataError with one line for a folder that is no finished run."""
+    """A run's metrics. Raises DataError for a folder that is not a finished run."""
     try:
         metrics = json.loads((run / METRICS).read_text(encoding="utf-8"))
         if isinstance(metrics, dict) and "accuracy" in metrics:
@@ -57,7 +57,7 @@ def read_metrics(run: Path) -> dict[str, Any]:
         raise ValueError("no accuracy in it")
     except (OSError, ValueError) as error:
         raise DataError(
-            f"{run} is no finished run ({error}). Train one: python -m recognizer workshop train --data D --network N"
+            f"{run} is not a finished run ({error}). Train one: python -m recognizer workshop train --data D --network N"
         ) from error
 
 
@@ -68,7 +68,7 @@ def child_environment(**changed: str) -> dict[str, str]:
 
 
 def wilson_interval(right: int, total: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927)."""
+    """The 95 % confidence interval of a proportion (Wilson 1927), two numbers from 0 to 1."""
     share, z2 = right / total, CONFIDENCE_Z**2
     middle = (share + z2 / (2 * total)) / (1 + z2 / total)
     reach = CONFIDENCE_Z * math.sqrt(share * (1 - share) / total + z2 / (4 * total**2)) / (1 + z2 / total)

@@ -1,7 +1,7 @@
-"""The whole table: every network on every data set, one run after the other, and training/RESULTS.md from them.
+"""Trains every network on every data set, one run after the other, and writes training/RESULTS.md.
 
-The table's figures are kept in training/RESULTS.json, where a run replaces the row that an earlier one has written: the
-table stays whole when runs/ does not.
+The figures are stored in training/RESULTS.json, where a new run replaces its earlier row, so that the table stays complete
+when runs/ is deleted.
 """
 
 import subprocess
@@ -20,17 +20,17 @@ from training.workshop.run import TrainingError, child_environment
 
 
 def make_table(settings: TableSettings, samples: Samples) -> None:
-    """Do the runs that are not there yet, here or on a cluster, and write the table."""
+    """Do the runs that are not finished, here or on a cluster, and write the table. Raises DataError without any run."""
     train = train_all if settings.cluster is None or settings.write else cluster.train_all
     runs, missing = train(settings, samples)
     if not runs:
-        raise DataError(f"There is no finished run in {settings.runs}.")
+        raise DataError(f"There is no finished run in {settings.runs}. Run the command without --write.")
     write_results(runs, missing, settings.runs, settings.results, samples)
     print(f"Wrote {settings.results}")
 
 
 def train_all(settings: TableSettings, samples: Samples) -> tuple[list[Path], dict[str, str]]:
-    """Do the runs that are not there yet. Returns the folders of all, and why data sets are missing."""
+    """Do the runs that are not finished. Returns the folders of all finished runs, and a reason per missing data set."""
     runs, missing = [], {}
     for data in settings.data:
         if not settings.write:
@@ -49,7 +49,7 @@ def train_all(settings: TableSettings, samples: Samples) -> tuple[list[Path], di
 
 
 def _train(settings: TrainSettings) -> None:
-    """In a process of its own, which gives back all its memory."""
+    """Train in a child process, so that its memory is freed."""
     data, network, backend = settings.data, settings.network, settings.backend
     print(f"\n== {data}, {network}, {backend}", flush=True)
     words = [
@@ -65,4 +65,4 @@ def _train(settings: TrainSettings) -> None:
     if done.returncode == INTERRUPTED:
         raise KeyboardInterrupt
     if done.returncode:
-        raise TrainingError(f"{data} with {network} failed; see above. The same command goes on from there.")
+        raise TrainingError(f"{data} with {network} failed; see above. The same command continues with that run.")

@@ -42,26 +42,28 @@ from training.workshop.run import (
 
 
 def choose_backend(backend: str) -> None:
-    """Have Keras compute with TensorFlow or PyTorch, whichever processor they find. To be called before Keras is imported."""
+    """Set Keras' backend, TensorFlow or PyTorch. Call it before Keras is imported. Raises SettingsError."""
     if backend == "torch" and find_spec("torch") is None:
         raise SettingsError("PyTorch is not installed: .venv/bin/python -m pip install -r requirements-torch.txt")
     if "keras" in sys.modules and sys.modules["keras"].config.backend() != backend:
-        raise SettingsError(f"Keras already computes with {sys.modules['keras'].config.backend()} in this process.")
+        raise SettingsError(
+            f"Keras already uses the backend {sys.modules['keras'].config.backend()}. Start another process."
+        )
     os.environ["KERAS_BACKEND"] = backend
     configure_tensorflow()
 
 
 def train(settings: TrainSettings, samples: Samples) -> Path:
-    """Do the whole run and return its folder."""
+    """Do the whole run and return its folder. Raises DataError, SettingsError and TrainingError."""
     colour_side = settings.side if settings.network == "vgg16" else None
     loaded = catalogue.load(settings.data, samples, colour_side, settings.subject)
     data = dataset.limited(loaded, settings.limit, settings.seed)
     split = split_of(data, settings.seed)
-    print(f"{data.name}: {len(split.fitted):,} pictures to learn from, {len(split.held_out):,} held out, "
-          f"{len(data.test_labels):,} to test on, {len(data.labels)} labels", flush=True)  # fmt: skip
+    print(f"{data.name}: {len(split.fitted):,} training pictures, {len(split.held_out):,} held out, "
+          f"{len(data.test_labels):,} test pictures, {len(data.labels)} labels", flush=True)  # fmt: skip
     run = settings.run_folder(data.name)
     run.mkdir(parents=True, exist_ok=True)
-    (run / METRICS).unlink(missing_ok=True)  # it is written last: a run without it is not done
+    (run / METRICS).unlink(missing_ok=True)  # written last: a run without it is not finished
     if settings.network == "knn":
         run_knn(data, split, settings, run, samples)
     else:
@@ -71,8 +73,8 @@ def train(settings: TrainSettings, samples: Samples) -> Path:
 
 
 def run_network(data: DataSet, split: Split, settings: TrainSettings, run: Path, samples: Samples) -> None:
-    """Fit, test, publish and write down everything but the pictures."""
-    import_tensorflow()  # whose ImageDataGenerator PyTorch learns with, too
+    """Train, test and publish the network, and write all results except the report."""
+    import_tensorflow()  # its ImageDataGenerator is used with PyTorch too
     import keras
 
     began_s = time.perf_counter()
@@ -85,7 +87,7 @@ def run_network(data: DataSet, split: Split, settings: TrainSettings, run: Path,
     seconds = time.perf_counter() - began_s
     probabilities = probabilities_of(model, data.test_images)
     if not np.isfinite(probabilities).all():
-        raise TrainingError("The network answers with NaN: nothing is published. Try a lower --rate.")
+        raise TrainingError("The network's output is NaN, so it is not published. Try a lower --rate.")
     model.save(run / NETWORK_FILE)
     write_history(history, run / HISTORY)
     write_results(
@@ -107,7 +109,7 @@ def run_network(data: DataSet, split: Split, settings: TrainSettings, run: Path,
 def write_results(
     run: Path, data: DataSet, settings: TrainSettings, probabilities: np.ndarray, more: dict[str, Any]
 ) -> None:
-    """predictions.npz with the test pictures and the answers, and metrics.json."""
+    """Write predictions.npz with the test pictures and their probabilities, and metrics.json."""
     np.savez_compressed(
         run / PREDICTIONS,
         images=data.test_images,
@@ -151,7 +153,7 @@ def write_results(
 
 
 def publish_run(run: Path, settings: TrainSettings, samples: Samples) -> None:
-    """Publish in this process, or with TensorFlow in another one: only its Keras exports to LiteRT."""
+    """Publish in this process, or in a child process with TensorFlow: only that backend exports to LiteRT."""
     if settings.backend == "tensorflow":
         publish(run, settings.models, samples)
         return
@@ -162,7 +164,7 @@ def publish_run(run: Path, settings: TrainSettings, samples: Samples) -> None:
 
 
 def run_knn(data: DataSet, split: Split, settings: TrainSettings, run: Path, samples: Samples) -> None:
-    """Choose k and the measure on held-out pictures, test, and write down the results."""
+    """Choose k and the distance measure on held-out pictures, test, publish, and write the results."""
     began_s = time.perf_counter()
     k, measure = choose(data, split)
     print(f"k-NN: k {k}, {measure}", flush=True)

@@ -146,7 +146,7 @@ def test_a_run_takes_the_smallest_machine_and_a_gpu_where_there_is_one():
     assert cluster.needs_of(machines, None) == (2, 1)
     assert cluster.needs_of(machines[:1], 1) == (1, 0)
     for found, asked in ((machines, 8), (machines, 0), ([], None)):
-        with pytest.raises(SettingsError, match="largest machine of the cluster gives . cores"):
+        with pytest.raises(SettingsError, match="largest machine of the cluster has . cores"):
             cluster.needs_of(found, asked)
 
 

@@ -216,7 +216,7 @@ def test_pytorch_that_is_not_there_is_one_line(monkeypatch, capsys):
 
 
 def test_no_run_is_one_line(tmp_path):
-    with pytest.raises(DataError, match="no finished run"):
+    with pytest.raises(DataError, match="not a finished run"):
         report.write_report(tmp_path, default_samples())
 
 

@@ -12,7 +12,7 @@ def test_counts_and_picture(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(catalogue, "load", lambda *words: data)
     main(["look", "--data", "shades", "--runs", str(tmp_path)])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("shades from here: 9 pictures to learn from, 3 to test on, 28×28×1")
+    assert lines[0].startswith("shades from here: 9 training pictures, 3 test pictures, 28×28×1")
     assert lines[1].split()[:3] == ["dark", "6", "3"]
     assert lines[1].count("█") == 2 * lines[2].count("█")
     assert (tmp_path / "look" / "shades.png").is_file()
