@@ -46,7 +46,7 @@ class Hands:
     landmarks: np.ndarray  # (N, VIEWS, 21, 3) float32, in the picture's pixels, NaN where no joints were found
     left: np.ndarray  # (N, VIEWS) bool: the finder takes it for a left hand
     images: np.ndarray  # (N, 28, 28) uint8, preprocess.hand_image of the region
-    appearance_features: np.ndarray  # (N, VIEWS, LOOKS, appearance.SIZE) float16
+    appearance_features: np.ndarray  # (N, VIEWS, CROPS_A_VIEW, appearance.SIZE) float16
 
     def __len__(self) -> int:
         return len(self.labels)

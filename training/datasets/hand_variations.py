@@ -51,7 +51,7 @@ COARSE_SHARE, COARSE_SIDES = 0.3, (24, 90)  # of changed looks: small pictures, 
 
 
 def augmented_crops(region: Region, hand: Hand, rng: np.random.Generator) -> list[np.ndarray]:
-    """LOOKS pictures (appearance.SIDE, appearance.SIDE, 3) uint8 RGB of a hand: as it is, then changed."""
+    """CROPS_A_VIEW pictures (appearance.SIDE, appearance.SIDE, 3) uint8 RGB of a hand: as it is, then changed."""
     joints, left = hand.landmarks - corner(region), hand.side == "left"
     pictures = [appearance.upright(region.crop, joints, left=left)]
     for _ in range(CROPS_A_VIEW - 1):

@@ -1,4 +1,4 @@
-"""How well a published model does, measured through the very pipeline that runs live."""
+"""Measures a published model with the pipeline that runs live."""
 
 import re
 from collections import Counter
@@ -36,8 +36,8 @@ def evaluate_mnist(pipeline: Pipeline) -> None:
     kept = [p.label is not None for p in predictions]
     kept_right = [p.label == str(label) for p, label in zip(predictions, mnist.test_labels, strict=True)]
     print(f"accuracy   {np.mean(right):.4f}   of {len(right)} test digits")
-    print(f"kept       {np.mean(kept):.4f}   get a label")
-    print(f"kept right {np.mean(kept_right):.4f}   get the right label")
+    print(f"coverage   {np.mean(kept):.4f}   get a label")
+    print(f"right      {np.mean(kept_right):.4f}   get the right label")
 
 
 def evaluate_sources(task: str, kind: str | None, runs: Path) -> None:

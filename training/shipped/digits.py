@@ -1,4 +1,4 @@
-"""The network of digits that ships: load, fit, calibrate, evaluate, publish."""
+"""Trains the shipped digits network: load, train, calibrate, evaluate, publish."""
 
 import hashlib
 import json

@@ -23,7 +23,7 @@ CODE = (  # what decides what a network of hand signs says
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What one kind of network says of N hands. NaN where it has nothing to look at."""
+    """Predictions of one network for N hands; NaN where the network's input is missing."""
 
     probabilities: np.ndarray  # (N, labels + 1)
     distances: np.ndarray  # (N,) Mahalanobis, to the nearest label
@@ -40,7 +40,7 @@ class Predictions:
 
 @dataclass(frozen=True, eq=False)
 class SignData:
-    """All hands that a task learns from or is judged on, with their classes; sources are people."""
+    """All hands that a task is trained or evaluated on, with their classes; `sources` are people."""
 
     task: str
     hands: Hands
@@ -63,11 +63,11 @@ class SignData:
 
     @cached_property
     def people(self) -> list[str]:
-        """The sources that are left out in turn."""
+        """The people that are held out in turn."""
         return sorted(set(self.hands.sources[self.evaluated]))
 
     def training_rows(self, person: str | None) -> np.ndarray:
-        """(N,) bool: what a network learns from that is to be judged on the person."""
+        """(N,) bool: the training rows of a network that is evaluated on the person."""
         return (self.classes >= 0) & self.hands.found & (self.hands.sources != person)
 
 

@@ -1,4 +1,4 @@
-"""Fits the networks of the shipped hand signs."""
+"""Trains the networks of the shipped hand signs."""
 
 import hashlib
 import json
@@ -41,14 +41,14 @@ UNKNOWN_SHARE = 0.25  # mixed poses, for each known hand of letters
 
 @dataclass(frozen=True, eq=False)
 class FittedModel:
-    """A fitted network with its two outputs, and where the features of its labels lie."""
+    """A trained network with two outputs, probabilities and features, and the statistics of its features."""
 
-    kind: str  # of KINDS
+    kind: str  # of SIGN_INPUTS
     network: "keras.Model"
     statistics: FeatureStatistics
 
     def predict(self, hands: Hands) -> Predictions:
-        """As the live classifier does: the mean of what is said of both views, and the smaller distance."""
+        """Like the live classifier: the mean probabilities of both views, and the smaller distance."""
         seen = hands.found[:, None] if self.kind == "pixels" else hands.jointed
         probabilities = np.full((*seen.shape, self.network.outputs[0].shape[-1]), np.nan, np.float32)
         distances = np.full(seen.shape, np.nan, np.float32)
@@ -65,7 +65,7 @@ class FittedModel:
 
 
 def fit(data: SignData, kind: str, person: str | None) -> FittedModel:
-    """A network of the kind that has not seen the person; None: it has seen all."""
+    """Train a network with this input on everybody but the person; None: on everybody."""
     import_tensorflow()
     fitters = {"pose": _fit_pose, "pixels": _fit_pixels, "fused": _fit_fused}
     return fitters[kind](data, data.training_rows(person))

@@ -21,7 +21,7 @@ from training.shipped.sign_fitting import fit
 
 @dataclass(frozen=True, eq=False)
 class ValidationResult:
-    """How a kind does on the people left out, with the thresholds that this was measured with."""
+    """Metrics of one input on held-out people, and the thresholds with which they were measured."""
 
     thresholds: Thresholds
     right: dict[str, float]  # share of each person's pictures that get the right label; not found is wrong
@@ -34,7 +34,7 @@ class ValidationResult:
 
 
 def validate(data: SignData, wanted: list[str]) -> dict[str, ValidationResult]:
-    """Leave each person out in turn."""
+    """Leave-one-person-out validation of the inputs `wanted`."""
     results = {}
     for kind in wanted:
         predictions = _held_out_predictions(data, kind)
@@ -48,7 +48,7 @@ def validate(data: SignData, wanted: list[str]) -> dict[str, ValidationResult]:
 
 
 def _held_out_predictions(data: SignData, kind: str) -> Predictions:
-    """The task's own hands, each read by a network that did not see its person, and photos/nothing, by the first."""
+    """Predictions for each person by a network that was not trained on them; for photos/nothing by the first network."""
     count = len(data.hands)
     probabilities = np.full((count, len(data.labels) + 1), np.nan, np.float32)
     distances = np.full(count, np.nan, np.float32)
@@ -75,8 +75,9 @@ def _digest(data: SignData, kind: str) -> str:
 
 
 def metrics_of(data: SignData, predictions: Predictions, precision: float | None = None) -> ValidationResult:
-    """Thresholds that let pass what was read right, or with `precision` labels of which that share is right, and how the
-    kind does with them.
+    """Choose thresholds and measure the input with them.
+
+    The thresholds accept most right predictions, or, with `precision`, give labels of which that share is right.
     """
     hands, distances = data.hands, predictions.distances
     known = predictions.probabilities[:, : len(data.labels)]
@@ -103,7 +104,7 @@ def metrics_of(data: SignData, predictions: Predictions, precision: float | None
 
 
 def _confidence_at_precision(confidence: np.ndarray, right: np.ndarray, precision: float) -> float:
-    """The lowest confidence from which on that share of the labels is right; the highest where none is."""
+    """The lowest confidence at which the share `precision` of labels is right; the highest one if there is none."""
     values = np.unique(confidence)[::-1]
     shares = (right[confidence >= value].mean() for value in values)
     return float(
@@ -112,7 +113,7 @@ def _confidence_at_precision(confidence: np.ndarray, right: np.ndarray, precisio
 
 
 def print_table(data: SignData, results: dict[str, ValidationResult]) -> None:
-    """The share read right of each person left out, end to end: what was not found or got no label is wrong."""
+    """Print the end-to-end accuracy per held-out person: a hand that is not found or gets no label counts as wrong."""
     print(f"{data.task:10}" + "".join(f"{person[:12]:>13}" for person in data.people), end="")
     print(f"{'average':>10}{'nothing':>10}")
     for kind, result in results.items():

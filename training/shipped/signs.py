@@ -1,7 +1,7 @@
-"""The story of hand signs: fit on joints and on pixels, judge on people left out, publish all kinds, point to the best.
+"""Trains the shipped hand signs: a network per input, validated on held-out people; the best becomes the current model.
 
-A left-out source is one person or collection of photos/letters or photos/rps. What each fold said of it is kept in the
-run folder, so that a run that was cut off goes on with the next fold.
+Each fold holds out one person or collection of photos/letters or photos/rps. Its predictions are cached in the run folder,
+so that an interrupted run continues with the next fold.
 """
 
 from dataclasses import replace
@@ -24,7 +24,7 @@ from training.user_tasks import hand_feature_extractor
 
 
 def train_signs(settings: SignsSettings) -> None:
-    """Judge every kind on people left out, fit each on all, publish them, and make the best of them the current one."""
+    """Validate each input on held-out people, train it on all people, publish it, and make the best one current."""
     hyperparameters = Hyperparameters.of(settings.rate, settings.width, settings.augment, settings.keep)
     data = replace(load_sign_data(settings.task, settings.runs, settings.seed), hyperparameters=hyperparameters)
     wanted = [settings.kind] if settings.kind else list(SIGN_INPUTS)
@@ -41,7 +41,7 @@ def train_signs(settings: SignsSettings) -> None:
     best = max(wanted, key=lambda kind: results[kind].average)
     if versions[best] != settings.models.current(data.task):
         settings.models.set_current(data.task, versions[best].name)
-    print(f"Current: {versions[best]}, {best}, {results[best].average:.4f} on people left out")
+    print(f"Current: {versions[best]}, {best}, {results[best].average:.4f} on held-out people")
 
 
 def _publish(

@@ -103,7 +103,7 @@ class HandsObjective:
     """Photographs of hand signs, of which one person or collection after the other is left out."""
 
     data: sign_data.SignData
-    kind: str  # of OF_JOINTS
+    kind: str  # of JOINT_INPUTS
 
     @property
     def folds(self) -> list[str]:

@@ -107,7 +107,7 @@ def test_mnist_in_three_numbers(monkeypatch, capsys):
     evaluate.evaluate_mnist(pipeline_that_says("7"))
     assert rows(capsys.readouterr().out)["accuracy"][0] == "0.7500"
     evaluate.evaluate_mnist(pipeline_that_says(None))
-    assert "kept       0.0000" in capsys.readouterr().out
+    assert "coverage   0.0000" in capsys.readouterr().out
 
 
 @pytest.fixture

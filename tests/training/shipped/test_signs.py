@@ -237,7 +237,7 @@ def test_all_kinds_are_in_one_table(trained, tmp_path, monkeypatch):
     main(["evaluate", "kinds", "--models", str(trained[0] / "models"), "--results", str(tmp_path / "SIGNS.md")])
     text = (tmp_path / "SIGNS.md").read_text(encoding="utf-8")
     rows = {row.split(" | ")[0].strip("|* "): row.split(" | ") for row in text.splitlines() if row.startswith("| ")}
-    assert rows["kind"][1 : 3 + len(TRAINED)] == [*TRAINED, "average", "nothing"]
+    assert rows["input"][1 : 3 + len(TRAINED)] == [*TRAINED, "average", "nothing"]
     assert set(SIGN_INPUTS) < set(rows)
     assert "120 (rps)" in text
     card = registry_card.read_card(sign_inputs.version(ModelStore(trained[0] / "models"), "rps", "pose")).as_json()
