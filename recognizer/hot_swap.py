@@ -12,7 +12,7 @@ from recognizer import pipeline
 from recognizer.errors import RecognizerError
 from recognizer.finders.finder import RegionFinder
 from recognizer.pipeline import Pipeline
-from recognizer.registry.store import ModelStore
+from recognizer.registry.store import ModelStore, title_of
 from recognizer.samples.store import Samples
 from recognizer.subjects import hands
 from recognizer.subjects.subject import Subject
@@ -155,8 +155,7 @@ class LivePipeline:
             native.trim_memory()
             if is_other:
                 self.on_task(ready.task)
-            version = f": model {ready.folder.name}" if ready.folder else ""
-            self.say(f"{ready.task}{version}")
+            self.say(title_of(ready.folder) if ready.folder else ready.task)
 
     def close(self) -> None:
         if self._opening is not None:

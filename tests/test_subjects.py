@@ -104,7 +104,7 @@ def test_a_fourth_subject_is_recorded_learned_and_read(
     monkeypatch.setenv(paths.CAPTURES_VARIABLE, str(tmp_path / "captures"))
     shutil.copytree(paths.ROOT / "models" / "digits", tmp_path / "models" / "digits")
     assert cli.main(["tasks", "new", "marks", "--subject", "slate", "--labels", ",".join(MARKS)]) == 0
-    assert "Made marks (slate): cross, ring" in capsys.readouterr().out
+    assert "Created marks (slate): cross, ring" in capsys.readouterr().out
     models, store = open_models(tmp_path / "models"), default_samples()
     with open_pipeline("marks", models, store, smooth=True) as pipeline:
         seen = pipeline.step(next(slates("ring", 1, seed=1)))

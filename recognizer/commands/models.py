@@ -9,6 +9,7 @@ from recognizer.commands.options import Parser, Subcommand, add_models, add_task
 from recognizer.errors import RecognizerError
 from recognizer.registry import card as registry_card
 from recognizer.registry.archive import import_zip
+from recognizer.registry.store import title_of
 
 
 def run(args: Sequence[str]) -> int:
@@ -48,7 +49,13 @@ def _summary(folder: Path) -> str:
     except RecognizerError as error:
         return str(error)
     taught = sum(((card.user_training or {}).get("samples") or {}).values())
-    parts = [f"{len(card.labels)} labels", card.kind, f"trained on {taught} of your samples" if taught else None]
+    trained = title_of(folder).partition(", ")[2]
+    parts = [
+        trained,
+        f"{len(card.labels)} labels",
+        card.kind,
+        f"trained on {taught} of your samples" if taught else None,
+    ]
     return ", ".join(filter(None, parts))
 
 
@@ -67,7 +74,7 @@ def _show(args: Sequence[str]) -> int:
         print(json.dumps(card.as_json(), ensure_ascii=False))
         return 0
     running = options.models.current(options.task) == folder
-    print(f"{options.task} {folder.name}{' (current)' if running else ''}, {folder}")
+    print(f"{title_of(folder)}{' (current)' if running else ''}, {folder}")
     rows: list[tuple[str, Any]] = [("labels", ", ".join(card.labels))]
     rows += [("subject", card.subject), ("kind", card.kind), ("parameters", card.parameters)]
     rows += [("command", card.command), ("git_commit", card.git_commit)]
@@ -89,7 +96,8 @@ def _rollback(args: Sequence[str]) -> int:
     add_task(parser)
     add_models(parser)
     options = parser.parse_args(args)
-    print(f"{options.task} is back at {options.models.rollback(options.task)}")
+    version = options.models.rollback(options.task)
+    print(f"Back to {title_of(options.models.folder / options.task / version)}")
     return 0
 
 

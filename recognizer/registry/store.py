@@ -12,6 +12,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ LOCK = ".lock"
 LOCK_WAIT_S = 10.0  # the lock is held for milliseconds
 DRAFT, DELETED = ".draft-", ".deleted-"  # prefixes of a version's folder while it is written or deleted
 STALE_AFTER_S = 24 * 3600.0  # older drafts were left by a killed program
+
+
+STAMP = "%Y%m%d-%H%M%S"  # UTC, with which a version's name begins
 
 
 class ModelStore:
@@ -180,6 +184,16 @@ class ModelStore:
         return files.locked(self.folder / LOCK, LOCK_WAIT_S)
 
 
+def title_of(folder: Path) -> str:
+    """A version as users know it, in local time: "digits, trained 27 Nov 2026 19:31:54"."""
+    stamp = "-".join(folder.name.split("-")[:2])
+    try:
+        trained = datetime.strptime(stamp, STAMP).replace(tzinfo=UTC).astimezone()
+    except ValueError:  # the user named the folder
+        return f"{folder.parent.name}, version {folder.name}"
+    return f"{folder.parent.name}, trained {trained:%d %b %Y %H:%M:%S}"
+
+
 def _remove_leftovers(home: Path) -> None:
     """Delete unfinished and half-deleted versions that killed programs left behind."""
     for path in home.glob(".*-*"):
@@ -222,7 +236,7 @@ def _version_named(pointer: Path) -> str | None:
 
 def _new_version(home: Path, suffix: str) -> str:
     """An unused version name in `home`, from the current UTC time."""
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + suffix
+    stamp = time.strftime(STAMP, time.gmtime()) + suffix
     names = [stamp, *(f"{stamp}-{count}" for count in range(2, 1000))]
     return next(name for name in names if not (home / name).exists())
 

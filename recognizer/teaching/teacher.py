@@ -15,7 +15,7 @@ import numpy as np
 from recognizer.errors import RecognizerError, SamplesError
 from recognizer.hot_swap import LivePipeline
 from recognizer.preprocess import sharpness
-from recognizer.registry.store import ModelStore
+from recognizer.registry.store import ModelStore, title_of
 from recognizer.samples.sample import new_session
 from recognizer.samples.store import Samples
 from recognizer.subjects.catalogue import SUBJECTS, subject_of
@@ -295,7 +295,9 @@ class Teacher:
     def undo_model(self) -> None:
         """Go back to the previous model. The live pipeline loads it like a new one."""
         try:
-            self.say(f"back to {self._models.rollback(self._live.task)}")
+            task = self._live.task
+            version = self._models.rollback(task)
+            self.say(f"back to {title_of(self._models.folder / task / version)}")
         except RecognizerError as error:
             self.say(str(error))
 

@@ -7,6 +7,7 @@ import pytest
 
 from recognizer.cli import main
 from recognizer.registry import card
+from recognizer.registry.store import title_of
 from recognizer.registry.synced import open_models
 
 CARD = {
@@ -31,13 +32,18 @@ def versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
+def title(version: str) -> str:
+    return title_of(Path("models") / "signs" / version)
+
+
 def test_list(versions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "list"]) == 0
     first, second = versions
+    dates = [title(name).removeprefix("signs, ") for name in versions]
     assert capsys.readouterr().out.splitlines() == [
         "signs",
-        f"    {first}  2 labels, pose, trained on 7 of your samples",
-        f"  * {second}  2 labels, pose, trained on 7 of your samples",
+        f"    {first}  {dates[0]}, 2 labels, pose, trained on 7 of your samples",
+        f"  * {second}  {dates[1]}, 2 labels, pose, trained on 7 of your samples",
     ]
     assert main(["models", "list", "signs", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"task": "signs", "current": second, "versions": versions}
@@ -56,7 +62,7 @@ def test_list_shows_the_error_of_an_unreadable_card(
 def test_show(versions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "show", "signs"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith(f"signs {versions[1]} (current), ")
+    assert lines[0].startswith(f"{title(versions[1])} (current), ")
     assert lines[1:] == [
         "  labels: ok, नमस्ते",
         "  subject: hand",
@@ -80,7 +86,7 @@ def test_rollback_then_delete_then_export(
     assert main(["models", "delete", "signs", second]) == 0
     assert main(["models", "export", "signs", "signs.zip"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        f"signs is back at {first}",
+        f"Back to {title(first)}",
         f"Deleted {second} of signs",
         f"Wrote signs.zip with signs {first}",
     ]

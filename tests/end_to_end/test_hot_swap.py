@@ -103,7 +103,7 @@ def test_a_published_model_is_swapped_in_between_two_frames(models: Path, opener
         assert label(live) == label(live) == "digits one"  # the picture flows while the new one opens
         opener.may_open.set()
         assert settled_label(live) == "digits two"
-        assert said == ["digits: model two"]
+        assert said == ["digits, version two"]
         assert opener.closed == ["digits one"]
     assert opener.closed == ["digits one", "digits two"]
 

@@ -1,4 +1,5 @@
 import json
+import time
 import zipfile
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from recognizer.errors import ModelError
 from recognizer.registry import card as registry_card
 from recognizer.registry import store
+from recognizer.registry.store import title_of
 from recognizer.registry.synced import default_models, open_models
 from recognizer.system import files, paths
 
@@ -216,3 +218,15 @@ def test_an_exported_zip_is_complete_or_missing(tmp_path: Path, monkeypatch: pyt
         open_models(models).export("digits", path)
     assert names_in(tmp_path / "out") == ["model.zip"]
     assert path.read_bytes() == before
+
+
+def test_a_version_is_named_by_its_task_and_its_date_in_local_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        assert title_of(Path("models/digits/20261127-193154")) == "digits, trained 28 Nov 2026 01:01:54"
+        assert title_of(Path("models/digits/20261127-193154-2")) == "digits, trained 28 Nov 2026 01:01:54"
+        assert title_of(Path("models/digits/mine")) == "digits, version mine"
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -331,7 +331,7 @@ def test_u_goes_back_to_the_previous_model(user: SimulatedUser) -> None:
         (user.models.folder / "signs" / version).mkdir(parents=True)
         user.models.set_current("signs", version)
     user.teacher.undo_model()
-    assert user.messages == ["back to one"]
+    assert user.messages == ["back to signs, version one"]
     assert user.models.current("signs").name == "one"
     user.teacher.undo_model()
     assert "has no earlier version" in user.messages[-1]
