@@ -26,7 +26,7 @@ from recognizer.classifiers.network import Network
 from recognizer.errors import SamplesError, SettingsError
 from recognizer.finders.hands import HandFinder
 from recognizer.preprocess import appearance, pose
-from recognizer.preprocess.appearance import Appearance
+from recognizer.preprocess.appearance import AppearanceExtractor
 from recognizer.preprocess.pictures import hand_image
 from recognizer.registry.assets import find_asset
 from recognizer.registry.store import ModelStore
@@ -256,7 +256,7 @@ def hands_in(photographs: list[Path], runs: Path) -> tuple[list[np.ndarray], Han
     )
     kept = runs / f"hands-{hashlib.sha256(made_of.encode()).hexdigest()[:12]}.npz"
     if not kept.is_file():
-        extractor, rng = Appearance(asset), np.random.default_rng(0)
+        extractor, rng = AppearanceExtractor(asset), np.random.default_rng(0)
         boxes = np.zeros((len(photographs), 4), np.int64)
         parts = []
         with HandFinder(asset, video=False) as finder:

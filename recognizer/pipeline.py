@@ -11,7 +11,7 @@ from recognizer.registry.store import ModelStore
 from recognizer.samples.store import Samples
 from recognizer.smoothing import Smoother
 from recognizer.subjects.catalogue import subject_of
-from recognizer.subjects.subject import Labeller, OpenFinder, Subject, UntrainedClassifier
+from recognizer.subjects.subject import OpenFinder, Predictor, Subject, UntrainedClassifier
 from recognizer.tasks import shipped_and_own
 from recognizer.values import Frame, Observation
 
@@ -24,7 +24,7 @@ class Pipeline:
         task: str,
         subject: Subject,
         finder: RegionFinder,
-        classifier: Labeller,
+        classifier: Predictor,
         smoother: Smoother | None = None,
         folder: Path | None = None,
     ):
@@ -35,7 +35,7 @@ class Pipeline:
         self.classifier = classifier
         self.smoother = smoother
         self.folder = folder
-        self._judge = subject.open_judge(classifier if folder else None)
+        self._postprocessor = subject.open_postprocessor(classifier if folder else None)
 
     def step(self, frame: Frame) -> Observation:
         clock = _Clock()
@@ -45,7 +45,7 @@ class Pipeline:
         clock.lap("prepare")
         predictions = self.classifier.predict(inputs)
         clock.lap("classify")
-        regions, predictions = self._judge.judge(frame, regions, predictions)
+        regions, predictions = self._postprocessor.postprocess(frame, regions, predictions)
         if self.smoother is not None:
             predictions = self.smoother.update(frame.time_s, regions, predictions)
             clock.lap("smooth")

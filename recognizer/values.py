@@ -136,5 +136,5 @@ def _region_as_json(region: Region, prediction: Prediction) -> dict[str, Any]:
         "box": list(region.box.xyxy),
     }
     if prediction.turn is not None:
-        known["turn"] = prediction.turn.said
+        known["turn"] = prediction.turn.display_name
     return known if region.hand is None else {**known, "hand": region.hand.side}

@@ -12,7 +12,7 @@ from recognizer.registry.synced import open_models
 from recognizer.samples.synced import default_samples
 from recognizer.smoothing import Smoother
 from recognizer.studio.scenes import Studio
-from recognizer.subjects.paper import PAPER, WritingJudge
+from recognizer.subjects.paper import PAPER, WritingPostprocessor
 from recognizer.values import Box, Frame, Prediction, Region
 from tests.helpers.drawing import as_frame, middle_of_card, paper, write
 from tests.helpers.fakes import FakeClassifier, FakeFinder
@@ -165,7 +165,7 @@ def said(*top: tuple[str, float], label: str | None) -> Prediction:
 
 def together(found: Region, prediction: Prediction) -> tuple[str | None, ...]:
     frame = Frame(np.zeros((480, 640, 3), np.uint8), 0, 0.0, "drawn")
-    _, predictions = WritingJudge().judge(frame, [found], [prediction])
+    _, predictions = WritingPostprocessor().postprocess(frame, [found], [prediction])
     return tuple(one.label for one in predictions)
 
 

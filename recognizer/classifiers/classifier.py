@@ -50,7 +50,7 @@ class Classifier:
         elif (folder / NEIGHBOURS).exists():
             self.head = Neighbours.load(folder / NEIGHBOURS)
         self._network = None if self.card.features == INPUT else Network(folder / NETWORK)
-        self._check_sizes(_values_of(self.card, prepared))
+        self._check_sizes(_input_size(self.card, prepared))
 
     def _check_sizes(self, values: int | None) -> None:
         """Raise ModelError where network, head, feature statistics and labels are not of one model for that input."""
@@ -70,7 +70,7 @@ class Classifier:
                 f"{self.folder} has {decides.classes} outputs for {len(self.labels)} labels and one for nothing known. "
                 "Its files do not belong together: fetch the model again or retrain."
             )
-        taken = self._network.takes if self._network else decides.size
+        taken = self._network.input_size if self._network else decides.size
         if values not in (None, taken):
             raise ModelError(
                 f"{self.folder} takes {taken} numbers, and {self.card.preprocess} makes {values} of what is seen. "
@@ -123,7 +123,7 @@ class Classifier:
         return probabilities, features
 
 
-def _values_of(card: registry_card.ModelCard, prepared: str) -> int | None:
+def _input_size(card: registry_card.ModelCard, prepared: str) -> int | None:
     """How many numbers that preprocess, or several with " and " between them, makes of a region; None where unknown."""
     if prepared == pictures.COLOUR_VERSION:
         return 3 * card.input_side**2 if card.input_side else None
@@ -131,7 +131,7 @@ def _values_of(card: registry_card.ModelCard, prepared: str) -> int | None:
     return sum(VALUES[part] for part in parts) if all(part in VALUES for part in parts) else None
 
 
-class SizedNetwork:
+class DynamicNetwork:
     """A LiteRT network of one input and one output whose sizes change from call to call. Raises ModelError as it opens."""
 
     def __init__(self, path: Path):

@@ -11,7 +11,7 @@ from recognizer.preprocess import pictures
 from recognizer.values import Prediction
 
 
-class ThingClassifier:
+class ObjectClassifier:
     """Labels crops in colour with one version of a model. Raises ModelError for a folder that is not whole."""
 
     def __init__(self, folder: Path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from recognizer.classifiers.classifier import Classifier
-from recognizer.classifiers.colour import ThingClassifier
+from recognizer.classifiers.colour import ObjectClassifier
 from recognizer.errors import ModelError
 from recognizer.preprocess import appearance, pictures, pose
 from recognizer.registry import card as registry_card
@@ -22,9 +22,9 @@ PREPARED = {  # what a network of each kind takes
     "colour": pictures.COLOUR_VERSION,
     "fused": FUSED_VERSION,
 }
-LOOK_EVERY = 3  # frames of a stream in which a hand that is held still is looked at once
+EXTRACT_EVERY = 3  # frames of a stream in which a hand that is held still is looked at once
 SAME_PLACE = 0.5  # intersection over union of a hand's boxes in two frames
-HELD_STILL = 0.06  # mean change of its pose features up to which a hand looks as it did
+MAX_POSE_CHANGE = 0.06  # mean change of its pose features up to which a hand looks as it did
 
 
 class HandClassifier:
@@ -44,29 +44,31 @@ class HandClassifier:
             known = ", ".join(PREPARED)
             raise ModelError(f"{folder / registry_card.CARD} has kind {card.kind!r}; {known} are known. Retrain.")
         self.kind = card.kind
-        self._things = ThingClassifier(folder) if self.kind == "colour" else None
-        self._classifier = self._things.classifier if self._things else Classifier(folder, PREPARED[self.kind])
-        self._sight = _Sight(stream) if self.kind == "fused" else None
+        self._object_classifier = ObjectClassifier(folder) if self.kind == "colour" else None
+        self._classifier = (
+            self._object_classifier.classifier if self._object_classifier else Classifier(folder, PREPARED[self.kind])
+        )
+        self._appearance_cache = _AppearanceCache(stream) if self.kind == "fused" else None
 
     def predict(self, regions: Sequence[Region]) -> tuple[Prediction, ...]:
         """One Prediction for each region, in the same order; its image is the region's crop, (28, 28) uint8 grey or colour."""
-        if self._sight is not None:
-            self._sight.next_frame()
+        if self._appearance_cache is not None:
+            self._appearance_cache.next_frame()
         return tuple(self._predict_one(region) for region in regions)
 
     def _predict_one(self, region: Region) -> Prediction:
-        if self._things is not None:
-            return self._things.predict_one(region.crop)
+        if self._object_classifier is not None:
+            return self._object_classifier.predict_one(region.crop)
         image = pictures.hand_image(region.crop)
         if self.kind == "pixels":
             return self._classifier.predict_one(image)
         views = [self._view(region, hand) for hand in (region.hand, region.mirrored) if hand is not None]
         if views:
             return self._classifier.predict_views(views, image)
-        return self._of_pixels.predict_one(image) if self._of_pixels else Prediction(None, 0.0, (), image)
+        return self._pixel_classifier.predict_one(image) if self._pixel_classifier else Prediction(None, 0.0, (), image)
 
     @cached_property
-    def _of_pixels(self) -> Classifier | None:
+    def _pixel_classifier(self) -> Classifier | None:
         """What reads hands without joints; None where nothing that is whole says only labels that this version knows."""
         beside = ModelStore(self.folder.parent.parent).newest_version(self.folder.parent.name, "pixels")
         if beside is None:
@@ -79,31 +81,35 @@ class HandClassifier:
 
     def _view(self, region: Region, hand: Hand) -> np.ndarray:
         features = pose.pose_features(hand.landmarks, hand.side)
-        if self._sight is None:
+        if self._appearance_cache is None:
             return features
-        return np.concatenate([features, self._sight.look(region, hand, features)])
+        return np.concatenate([features, self._appearance_cache.features(region, hand, features)])
 
 
-class _Sight:
+class _AppearanceCache:
     """How the hands of this frame look; what a stream showed a moment ago need not be looked at again."""
 
     def __init__(self, stream: bool):
-        self._appearance = appearance.Appearance(find_asset("hand_landmarker"))
+        self._extractor = appearance.AppearanceExtractor(find_asset("hand_landmarker"))
         self._stream = stream
         self._frame = 0
-        self._seen: list[tuple[int, Box, np.ndarray, np.ndarray]] = []  # frame, place, pose and appearance features
+        self._recent: list[tuple[int, Box, np.ndarray, np.ndarray]] = []  # frame, place, pose and appearance features
 
     def next_frame(self) -> None:
         self._frame += 1
-        self._seen = [seen for seen in self._seen if self._stream and self._frame - seen[0] < LOOK_EVERY]
+        self._recent = [seen for seen in self._recent if self._stream and self._frame - seen[0] < EXTRACT_EVERY]
 
-    def look(self, region: Region, hand: Hand, posed: np.ndarray) -> np.ndarray:
-        for _, place, before, features in self._seen:
+    def features(self, region: Region, hand: Hand, pose_features: np.ndarray) -> np.ndarray:
+        for _, place, before, features in self._recent:
             # two hands may make signs that differ in their looks alone
-            if self._stream and region.box.iou(place) > SAME_PLACE and np.abs(posed - before).mean() < HELD_STILL:
+            if (
+                self._stream
+                and region.box.iou(place) > SAME_PLACE
+                and np.abs(pose_features - before).mean() < MAX_POSE_CHANGE
+            ):
                 return features
-        features = self._appearance.features(region.crop, hand.landmarks - corner(region), hand.side)
-        self._seen.append((self._frame, region.box, posed, features))
+        features = self._extractor.features(region.crop, hand.landmarks - corner(region), hand.side)
+        self._recent.append((self._frame, region.box, pose_features, features))
         return features
 
 

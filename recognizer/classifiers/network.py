@@ -25,7 +25,7 @@ class Network:
         self._network = open_interpreter(path)
         self._input = self._network.get_input_details()[0]
         self._shape = [int(side) for side in self._input["shape"][1:]]
-        self.takes = math.prod(self._shape)  # numbers that one input has
+        self.input_size = math.prod(self._shape)  # numbers that one input has
         self._inputs = 1  # that it is laid out for
         outputs = sorted(self._network.get_output_details(), key=lambda output: int(output["shape"][-1]))
         if len(outputs) not in (1, 2):

@@ -152,9 +152,9 @@ def check_cameras() -> Check:
     found = webcam.find_webcams()
     if found:
         return Check("cameras", True, ", ".join(f"--source {index}" for index in found))
-    there = webcam.cameras_there()
+    there = webcam.listed_cameras()
     return Check(
-        "cameras", None, "none opens; the drawn studio is used instead", webcam.why_no_camera(there[0] if there else 0)
+        "cameras", None, "none opens; the drawn studio is used instead", webcam.camera_error(there[0] if there else 0)
     )
 
 

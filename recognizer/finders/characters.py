@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from recognizer.classifiers.classifier import SizedNetwork
+from recognizer.classifiers.classifier import DynamicNetwork
 
 NETWORKS = Path(__file__).resolve().parent / "networks"  # what `training.finders.fitting` fits
 CELL = 4  # pixels of a picture for which the network gives one answer
@@ -45,7 +45,7 @@ class CharacterNetwork:
 
     def __init__(self, path: Path, work_side: int = WORK_SIDES[0]):
         self._work_side = work_side
-        self._network = SizedNetwork(path)
+        self._network = DynamicNetwork(path)
         self._canvas = np.zeros((0, 0, 3), np.float32)
 
     def find(self, picture_bgr: np.ndarray, min_score: float) -> list[Character]:
@@ -64,7 +64,7 @@ class CharacterNetwork:
             self._canvas[y : y + framed.shape[0], x : x + framed.shape[1]] = cv2.LUT(framed, TONE)
         answers = self._network.run(self._canvas[None])[0]
         boxes, scores, light = _decoded(answers, work_wh, places, min_score)
-        return list(merged(boxes / scale, scores, light))
+        return list(merge_overlapping(boxes / scale, scores, light))
 
 
 @lru_cache(maxsize=16)
@@ -103,7 +103,7 @@ def _decoded(
     return boxes[inside], 1 / (1 + np.exp(-found[inside, 0])), found[inside, 5] > 0
 
 
-def merged(
+def merge_overlapping(
     boxes: np.ndarray, scores: np.ndarray, light: np.ndarray, readings: np.ndarray | None = None
 ) -> Iterator[Character]:
     """One character for all boxes (N, 4) that show it: the mean of those that agree with its best.

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from recognizer.finders.finder import RegionFinder
-from recognizer.finders.paper_lines import are_rests, erase_lines
+from recognizer.finders.paper_lines import are_line_remnants, erase_lines
 from recognizer.finders.text_lines import reading_order
 from recognizer.values import Box, Frame, Region
 
@@ -61,13 +61,13 @@ class DigitFinder(RegionFinder):
         close_up = len(polarities) == 1
         contrasts = [_contrast(work, small, light) for light in polarities]
         groups = [group for contrast in contrasts for group in _Ink(contrast, work.shape, noise, close_up).groups()]
-        groups = _without_line_rests(groups)
+        groups = _without_line_remnants(groups)
         scale = gray.shape[1] / work.shape[1]
         regions = [_cut_out(group, gray, scale) for group in groups]
         return tuple(reading_order([region for region in regions if region is not None]))
 
 
-def is_close_up(image_bgr: np.ndarray) -> bool:
+def has_single_polarity(image_bgr: np.ndarray) -> bool:
     """Whether all that stands out in a picture (H, W, 3) uint8 is darker than its ground, or all lighter: a page, no room."""
     return len(_polarities(_shrink(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2GRAY), GROUND_SIDE))) == 1
 
@@ -164,7 +164,7 @@ class _Ink:
         _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_16U)
         are_pieces, strength = self._are_pieces(labels, stats)
         if corridor is not None:
-            are_pieces &= ~are_rests(labels, stats, corridor)
+            are_pieces &= ~are_line_remnants(labels, stats, corridor)
         candidates = np.flatnonzero(are_pieces)
         if len(candidates) > MAX_PIECES:  # a texture: the largest pieces are enough to look at
             candidates = candidates[np.argsort(-stats[candidates, cv2.CC_STAT_AREA])[:MAX_PIECES]]
@@ -352,7 +352,7 @@ def _cut_out(group: _Group, gray: np.ndarray, scale: float) -> Region | None:
     return Region(box, crop, group.peak, group.contrast.light) if crop.any() else None
 
 
-def _without_line_rests(groups: list[_Group]) -> list[_Group]:
+def _without_line_remnants(groups: list[_Group]) -> list[_Group]:
     """Groups but for sticks that lie end to end with two others: the rests of one broken paper line."""
     sticks = [group for group in groups if group.box.width < STICK * group.box.height]
     rests = set()

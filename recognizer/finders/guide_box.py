@@ -9,9 +9,9 @@ from recognizer.values import Box, Frame, Region
 
 GUIDE_SIDE = 0.6  # of the shorter side: as large as the guide of hands
 MIN_SIDE = 32  # pixels; nothing can be made out in a smaller box
-EVEN_SIDE = 16  # pixels at which the box is looked at for whether anything is in it: noise averages out
-EVEN = 8.0  # of 255, standard deviation of the grey levels: a wall in uneven light stays below
-SMEARED = 4.0  # of `hints.sharpness`: what moves through the box, or a camera that is still focusing
+UNIFORM_SIDE = 16  # pixels at which the box is looked at for whether anything is in it: noise averages out
+MAX_UNIFORM_DEVIATION = 8.0  # of 255, standard deviation of the grey levels: a wall in uneven light stays below
+MIN_SHARPNESS = 4.0  # of `hints.sharpness`: what moves through the box, or a camera that is still focusing
 
 
 class BoxFinder(RegionFinder):
@@ -25,7 +25,7 @@ class BoxFinder(RegionFinder):
         height, width = frame.image_bgr.shape[:2]
         box = guide_box(width, height)
         crop = frame.image_bgr[box.y1 : box.y2, box.x1 : box.x2].copy()
-        is_empty = box.width < MIN_SIDE or is_even(crop) or sharpness.sharpness(crop) < SMEARED
+        is_empty = box.width < MIN_SIDE or is_uniform(crop) or sharpness.sharpness(crop) < MIN_SHARPNESS
         self.guide_box = box if is_empty else None
         return () if is_empty else (Region(box, crop),)
 
@@ -37,7 +37,9 @@ def guide_box(width: int, height: int) -> Box:
     return Box(x, y, x + side, y + side)
 
 
-def is_even(crop_bgr: np.ndarray) -> bool:
+def is_uniform(crop_bgr: np.ndarray) -> bool:
     """Whether (h, w, 3) uint8 shows one surface, such as a wall."""
-    small = cv2.resize(cv2.cvtColor(crop_bgr, cv2.COLOR_BGR2GRAY), (EVEN_SIDE, EVEN_SIDE), interpolation=cv2.INTER_AREA)
-    return float(small.std()) < EVEN
+    small = cv2.resize(
+        cv2.cvtColor(crop_bgr, cv2.COLOR_BGR2GRAY), (UNIFORM_SIDE, UNIFORM_SIDE), interpolation=cv2.INTER_AREA
+    )
+    return float(small.std()) < MAX_UNIFORM_DEVIATION

@@ -23,8 +23,8 @@ MARGIN = 0.22  # of a hand's size: fingertips and the palm's heel lie beyond the
 PADDING = 0.25  # of the longer side: a hand that fills the picture is too large for the palm detector
 MAX_GAIN = 3.0  # of white balance: more only colours noise
 MIN_SIZE = 0.06  # of the shorter side: smaller hands show no sign
-EAGER_MIN_SIZE = 0.15  # false hands are mostly small
-EAGER_SCORE = 0.55  # where MediaPipe cannot tell left from right, there is rarely a hand
+LOW_THRESHOLD_MIN_SIZE = 0.15  # false hands are mostly small
+LOW_THRESHOLD_MIN_SCORE = 0.55  # where MediaPipe cannot tell left from right, there is rarely a hand
 MIN_INSIDE = 12  # of 21 joints: the others are guessed
 MIN_WIDTH = 0.18  # of the length, as the joints are spread: an edge seen as a hand is narrower
 ROOTS = [5, 9, 13, 17]  # where the fingers leave the palm
@@ -39,23 +39,23 @@ Pair = tuple[Hand, Hand | None]  # a hand, and the same one as found in the pict
 
 
 @dataclass(frozen=True)
-class Look:
+class DetectionPass:
     """One way of showing a picture to MediaPipe."""
 
-    eager: bool = False  # take palms for hands that the detector is hardly sure of
+    low_threshold: bool = False  # take palms for hands that the detector is hardly sure of
     padding: float = 0.0  # border on each side, of the longer side
-    smeared: bool = False  # the border goes on in the colours of the picture's rim; black otherwise
+    replicate_border: bool = False  # the border goes on in the colours of the picture's rim; black otherwise
     tilt_deg: float = 0.0  # counter-clockwise
     balance: bool = False  # make the mean colour grey (Buchsbaum 1980), for hands in coloured light
     gamma: float = 1.0  # below 1 brightens what is dark
 
-    def show(self, image_bgr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def transform(self, image_bgr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The picture (H, W, 3) uint8 BGR as MediaPipe gets to see it, RGB, and the (2, 3) way back to its pixels."""
         image_rgb = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB)
         if self.balance or self.gamma != 1.0:
             image_rgb = _adjust(image_rgb, self.balance, self.gamma)
         border = round(self.padding * max(image_bgr.shape[:2]))
-        kind = cv2.BORDER_REPLICATE if self.smeared else cv2.BORDER_CONSTANT
+        kind = cv2.BORDER_REPLICATE if self.replicate_border else cv2.BORDER_CONSTANT
         if border:
             image_rgb = cv2.copyMakeBorder(image_rgb, border, border, border, border, kind)
         back = np.array([[1, 0, 0], [0, 1, 0]], np.float64)
@@ -68,27 +68,27 @@ class Look:
         return image_rgb, back
 
 
-_FIRST = Look(padding=PADDING)
-_EAGER = (
-    Look(eager=True),
-    Look(eager=True, padding=PADDING),
-    Look(eager=True, padding=2 * PADDING, smeared=True),
-    Look(eager=True, padding=PADDING, gamma=0.5),
-    Look(eager=True, padding=PADDING, tilt_deg=20),
-    Look(eager=True, padding=PADDING, tilt_deg=-20),
-    Look(eager=True, padding=PADDING, balance=True),
-    Look(eager=True, padding=PADDING, gamma=0.3),
+_FIRST = DetectionPass(padding=PADDING)
+_LOW_THRESHOLD = (
+    DetectionPass(low_threshold=True),
+    DetectionPass(low_threshold=True, padding=PADDING),
+    DetectionPass(low_threshold=True, padding=2 * PADDING, replicate_border=True),
+    DetectionPass(low_threshold=True, padding=PADDING, gamma=0.5),
+    DetectionPass(low_threshold=True, padding=PADDING, tilt_deg=20),
+    DetectionPass(low_threshold=True, padding=PADDING, tilt_deg=-20),
+    DetectionPass(low_threshold=True, padding=PADDING, balance=True),
+    DetectionPass(low_threshold=True, padding=PADDING, gamma=0.3),
 )
-PICTURE_LOOKS = (_FIRST, *_EAGER)  # in this order until one finds a hand
-# one a frame; a hand that is far away fades with padding, and eager looks cost more
-STREAM_LOOKS = tuple(look for eager in _EAGER for look in (Look(), _FIRST, eager))
+PICTURE_PASSES = (_FIRST, *_LOW_THRESHOLD)  # in this order until one finds a hand
+# one a frame; a hand that is far away fades with padding, and low_threshold looks cost more
+STREAM_PASSES = tuple(one for low_threshold in _LOW_THRESHOLD for one in (DetectionPass(), _FIRST, low_threshold))
 
 
 class HandFinder(RegionFinder):
     """Finds up to two hands. A context manager: MediaPipe holds threads.
 
     With `video`, frames belong to one stream: a hand is followed from frame to frame, and while there is none each
-    frame gets one look. Without, each frame is judged alone and gets all looks, at it and at its mirror
+    frame gets one detection_pass. Without, each frame is judged alone and gets all looks, at it and at its mirror
     image, until one finds a hand.
     With `guide`, a stream without a hand has a `guide_box` in which a hand is best held.
     Raises AssetError where the model or MediaPipe itself cannot be read.
@@ -97,11 +97,11 @@ class HandFinder(RegionFinder):
     def __init__(self, task_path: Path, *, video: bool, guide: bool = False):
         self.video = video
         self.guide_box: Box | None = None  # where to hold a hand, while none is found
-        self._sure = open_landmarker(task_path, video=video, eager=False)
-        self._eager = open_landmarker(task_path, video=video, eager=True)
+        self._high_threshold = open_landmarker(task_path, video=video, low_threshold=False)
+        self._low_threshold = open_landmarker(task_path, video=video, low_threshold=True)
         self._guide = guide and video
         self._nothing_since_s: float | None = None
-        self._turn = 0  # of STREAM_LOOKS
+        self._pass_index = 0  # of STREAM_PASSES
         self._following = False
 
     def find(self, frame: Frame) -> tuple[Region, ...]:
@@ -110,7 +110,7 @@ class HandFinder(RegionFinder):
         if min(image_bgr.shape[:2]) < MIN_SIDE:
             return ()
         if self.video:
-            pairs: list[Pair] = [(hand, None) for hand in without_doubles(self._follow(image_bgr, frame.time_s))]
+            pairs: list[Pair] = [(hand, None) for hand in suppress_duplicates(self._follow(image_bgr, frame.time_s))]
         else:
             pairs = self._search(image_bgr)
         regions = [_region(image_bgr, hand, mirrored) for hand, mirrored in pairs]
@@ -119,8 +119,8 @@ class HandFinder(RegionFinder):
         return tuple(sorted(regions, key=lambda region: region.box.center_xy[0]))
 
     def close(self) -> None:
-        self._sure.close()
-        self._eager.close()
+        self._high_threshold.close()
+        self._low_threshold.close()
 
     def __enter__(self) -> Self:
         return self
@@ -139,36 +139,40 @@ class HandFinder(RegionFinder):
     def _search(self, image_bgr: np.ndarray) -> list[Pair]:
         """The hands of a picture and of its mirror image: MediaPipe does not see the same in both."""
         flipped_bgr = np.ascontiguousarray(image_bgr[:, ::-1])
-        for look in PICTURE_LOOKS:
-            plain, _ = self._look(look, image_bgr, 0.0)
-            mirrored, _ = self._look(look, flipped_bgr, 0.0)
+        for detection_pass in PICTURE_PASSES:
+            plain, _ = self._run_pass(detection_pass, image_bgr, 0.0)
+            mirrored, _ = self._run_pass(detection_pass, flipped_bgr, 0.0)
             if plain or mirrored:
                 back = [_flipped(hand, image_bgr.shape[1]) for hand in mirrored]
-                return paired(without_doubles(plain), without_doubles(back))
+                return paired(suppress_duplicates(plain), suppress_duplicates(back))
         return []
 
     def _follow(self, image_bgr: np.ndarray, time_s: float) -> list[Hand]:
         """The look that found a hand stays for as long as it finds one, since MediaPipe then only follows."""
-        look = STREAM_LOOKS[self._turn % len(STREAM_LOOKS)]
-        hands, others = self._look(look, image_bgr, time_s)
+        detection_pass = STREAM_PASSES[self._pass_index % len(STREAM_PASSES)]
+        hands, others = self._run_pass(detection_pass, image_bgr, time_s)
         if others and not hands:
             # MediaPipe would follow it for as long as it is there, and not look for a hand
-            self._landmarker(look).detect(BLANK, time_s)
+            self._landmarker(detection_pass).detect(BLANK, time_s)
         if not hands and not self._following:
-            self._turn += 1
+            self._pass_index += 1
         self._following = bool(hands)
         return hands
 
-    def _look(self, look: Look, image_bgr: np.ndarray, time_s: float) -> tuple[list[Hand], int]:
+    def _run_pass(self, detection_pass: DetectionPass, image_bgr: np.ndarray, time_s: float) -> tuple[list[Hand], int]:
         """Hands in pixels of the picture, and how many more there were that cannot be hands."""
-        image_rgb, back = look.show(image_bgr)
-        found = self._landmarker(look).detect(image_rgb, time_s)
+        image_rgb, back = detection_pass.transform(image_bgr)
+        found = self._landmarker(detection_pass).detect(image_rgb, time_s)
         hands = [_in_picture(hand, image_rgb.shape, back) for hand in found]
-        real = [hand for hand in hands if is_plausible(hand, image_bgr.shape[:2], eager=look.eager)]
+        real = [
+            hand
+            for hand in hands
+            if is_plausible(hand, image_bgr.shape[:2], low_threshold=detection_pass.low_threshold)
+        ]
         return real, len(hands) - len(real)
 
-    def _landmarker(self, look: Look) -> "Landmarker":
-        return self._eager if look.eager else self._sure
+    def _landmarker(self, detection_pass: DetectionPass) -> "Landmarker":
+        return self._low_threshold if detection_pass.low_threshold else self._high_threshold
 
 
 class Landmarker:
@@ -224,9 +228,11 @@ class Landmarker:
             self._network.close()
 
 
-def open_landmarker(task_path: Path, *, video: bool, eager: bool) -> Landmarker:
-    """Sure of up to two hands, or eager for one: each false palm costs a run of the joints' network."""
-    return Landmarker(task_path, video=video, confidence=0.1 if eager else 0.3, hands=1 if eager else HANDS)
+def open_landmarker(task_path: Path, *, video: bool, low_threshold: bool) -> Landmarker:
+    """Sure of up to two hands, or low_threshold for one: each false palm costs a run of the joints' network."""
+    return Landmarker(
+        task_path, video=video, confidence=0.1 if low_threshold else 0.3, hands=1 if low_threshold else HANDS
+    )
 
 
 def as_bgr(image: np.ndarray) -> np.ndarray:
@@ -241,16 +247,18 @@ def as_bgr(image: np.ndarray) -> np.ndarray:
     return np.zeros((0, 0, 3), np.uint8)
 
 
-def is_plausible(hand: Hand, shape: tuple[int, int], *, eager: bool = False) -> bool:
+def is_plausible(hand: Hand, shape: tuple[int, int], *, low_threshold: bool = False) -> bool:
     """Whether joints in pixels of a picture (H, W) have the size and proportions of a hand.
 
-    The bounds leave out fewer than 1 in 200 of 4,700 photographed hands. What an eager look finds needs more.
+    The bounds leave out fewer than 1 in 200 of 4,700 photographed hands. What an low_threshold look finds needs more.
     """
     joints = hand.landmarks
     if not np.isfinite(joints).all():
         return False
     spread = np.ptp(joints[:, :2], axis=0)
-    if spread.max() < (EAGER_MIN_SIZE if eager else MIN_SIZE) * min(shape) or (eager and hand.score < EAGER_SCORE):
+    if spread.max() < (LOW_THRESHOLD_MIN_SIZE if low_threshold else MIN_SIZE) * min(shape) or (
+        low_threshold and hand.score < LOW_THRESHOLD_MIN_SCORE
+    ):
         return False
     inside = (joints[:, :2] >= 0).all(axis=1) & (joints[:, :2] < shape[::-1]).all(axis=1)
     if inside.sum() < MIN_INSIDE:
@@ -276,7 +284,7 @@ def square_box(points_xy: np.ndarray, shape: tuple[int, int]) -> Box:
     return Box(x, y, x + side, y + side)
 
 
-def without_doubles(hands: list[Hand]) -> list[Hand]:
+def suppress_duplicates(hands: list[Hand]) -> list[Hand]:
     """Hands that lie apart, the surest first."""
     kept: list[tuple[Hand, Box]] = []
     for hand in sorted(hands, key=lambda hand: -hand.score):

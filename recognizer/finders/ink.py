@@ -6,16 +6,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from recognizer.classifiers.classifier import SizedNetwork
+from recognizer.classifiers.classifier import DynamicNetwork
 from recognizer.finders.characters import Character
 from recognizer.values import Box, Region
 
 PATCH = 48  # pixels of the picture of a character that the network looks at
 SHARE = 0.66  # of that, the character's longer side
 STEPS = 32.0  # a patch's grey levels, brought to a mean of 0 and a spread of 1, are kept in steps of 1 / 32
-LEAST_SPREAD = 4.0  # grey levels: below that a patch is not made stronger
-SURE = 127  # of 255: what is more likely a character's ink than not
-BEYOND = 0.1  # of a character's longer side, beyond its box: where found boxes end too early
+MIN_SPREAD = 4.0  # grey levels: below that a patch is not made stronger
+INK_THRESHOLD = 127  # of 255: what is more likely a character's ink than not
+BOX_MARGIN = 0.1  # of a character's longer side, beyond its box: where found boxes end too early
 RIM = 40  # of 255: the rim of a stroke
 Corners = tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels of the frame
 
@@ -51,7 +51,7 @@ def _normalised(frame_bgr: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, 
             frame_bgr, matrix, (PATCH, PATCH), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
     mean, spread = cv2.meanStdDev(patch)
-    factor = STEPS / max(LEAST_SPREAD, float(np.sqrt((spread**2).mean())))
+    factor = STEPS / max(MIN_SPREAD, float(np.sqrt((spread**2).mean())))
     return np.clip((patch - mean.T) * factor, -127, 127).astype(np.int8), factor
 
 
@@ -59,7 +59,7 @@ class InkNetwork:
     """The ink of characters, by the network that `training.finders.inks` fits. Raises ModelError for a damaged file."""
 
     def __init__(self, path: Path):
-        self._network = SizedNetwork(path)
+        self._network = DynamicNetwork(path)
 
     def ink(self, patches: np.ndarray) -> np.ndarray:
         """Of (N, PATCH, PATCH, 3) int8: (N, PATCH, PATCH) uint8, 255 where there surely is the character's ink."""
@@ -75,7 +75,7 @@ class InkNetwork:
         inks = self.ink(np.stack(patches))
         found = []
         for ink, patch, factor, matrix, one in zip(inks, patches, factors, matrices, characters, strict=True):
-            ink = _own(ink, matrix, one.box_xyxy)
+            ink = _without_neighbours(ink, matrix, one.box_xyxy)
             box = _ink_box(ink, matrix, frame_bgr.shape[1::-1])
             if box is not None:
                 contrast = _contrast(ink, patch) / factor
@@ -83,13 +83,13 @@ class InkNetwork:
         return found
 
 
-def _own(ink: np.ndarray, matrix: np.ndarray, box_xyxy: Corners) -> np.ndarray:
+def _without_neighbours(ink: np.ndarray, matrix: np.ndarray, box_xyxy: Corners) -> np.ndarray:
     """A patch's ink (PATCH, PATCH) uint8 without that of neighbours and frames.
 
     That is what lies beyond the character's box, and smaller pieces than the largest that come in from there.
     """
     x1, y1, x2, y2 = box_xyxy
-    beyond = BEYOND * max(x2 - x1, y2 - y1)
+    beyond = BOX_MARGIN * max(x2 - x1, y2 - y1)
     low = matrix[:, :2] @ (x1 - beyond, y1 - beyond) + matrix[:, 2]
     high = matrix[:, :2] @ (x2 + beyond, y2 + beyond) + matrix[:, 2]
     left, top = np.maximum(0, np.floor(low)).astype(int)
@@ -107,7 +107,7 @@ def _own(ink: np.ndarray, matrix: np.ndarray, box_xyxy: Corners) -> np.ndarray:
 
 def _ink_box(ink: np.ndarray, matrix: np.ndarray, size_wh: tuple[int, ...]) -> Box | None:
     """Where a patch's ink (PATCH, PATCH) uint8 lies in the frame."""
-    x, y, width, height = cv2.boundingRect(cv2.compare(ink, SURE, cv2.CMP_GT))
+    x, y, width, height = cv2.boundingRect(cv2.compare(ink, INK_THRESHOLD, cv2.CMP_GT))
     if not width:
         return None
     ends = (np.array([[x, y], [x + width, y + height]]) - 0.5 - matrix[:, 2]) / matrix[0, 0] + 0.5
@@ -125,7 +125,7 @@ def _crop(ink: np.ndarray) -> np.ndarray:
 def _contrast(ink: np.ndarray, patch: np.ndarray) -> float:
     """How far the ink's mean is from that of the ground around it, in the patch's steps."""
     near = cv2.dilate(ink, np.ones((5, 5), np.uint8))
-    inside, around = ink > SURE, (near > SURE) & (ink < RIM)
+    inside, around = ink > INK_THRESHOLD, (near > INK_THRESHOLD) & (ink < RIM)
     if not around.any():
         return 0.0
     return float(np.abs(patch[inside].mean(axis=0) - patch[around].mean(axis=0)).max())

@@ -7,7 +7,7 @@ MIN_LENGTH = 0.4  # of the shorter side: digits' straight strokes are rarely lon
 MAX_WIDTH = 0.11  # of the shorter side: the thickest line of a printed grid that fills the picture
 ROOM_WIDTH = 0.03  # of the shorter side: the same where the picture shows more than paper
 FAMILY_WIDTH = 0.02  # of the shorter side: the lines of a ruled sheet are thin, and thick strokes may be parallel
-REST_SHARE = 0.7  # of a component's pixels in the lines' corridor: a stroke crosses it, a rest lies in it
+REMNANT_SHARE = 0.7  # of a component's pixels in the lines' corridor: a stroke crosses it, a rest lies in it
 SIDE_REACH = 0.2  # of the shorter side: how far from the picture's border a frame's side may stand
 BORDER = 0.02  # of the shorter side: an end this near to the picture's border runs out of it
 APART = 0.045  # of the shorter side: nearer segments are of one line
@@ -49,19 +49,19 @@ def erase_lines(mask: np.ndarray, *, close_up: bool) -> tuple[np.ndarray, np.nda
     return cleaned, corridor if corridor.any() else None
 
 
-def are_rests(labels: np.ndarray, stats: np.ndarray, corridor: np.ndarray) -> np.ndarray:
+def are_line_remnants(labels: np.ndarray, stats: np.ndarray, corridor: np.ndarray) -> np.ndarray:
     """Which components are what is left of lines: bits where they cross, and sides of a frame cut off at its corners.
 
     `labels` (H, W) and `stats` (N, 5) are OpenCV's, of what `erase_lines` left; `corridor` is where lines ran. (N,) bool.
     """
     inside = np.bincount(labels[corridor > 0], minlength=len(stats))
-    rests = inside > REST_SHARE * stats[:, cv2.CC_STAT_AREA]
+    rests = inside > REMNANT_SHARE * stats[:, cv2.CC_STAT_AREA]
     for index in np.flatnonzero(stats[:, cv2.CC_STAT_HEIGHT] >= MIN_LENGTH * min(labels.shape)):
-        rests[index] |= _is_side(stats[index], corridor)
+        rests[index] |= _is_frame_side(stats[index], corridor)
     return rests
 
 
-def _is_side(stat: np.ndarray, corridor: np.ndarray) -> bool:
+def _is_frame_side(stat: np.ndarray, corridor: np.ndarray) -> bool:
     """Whether an upright stick near the picture's left or right border reaches from line to line, or to the border."""
     x, y, width, height, _ = (int(value) for value in stat)
     picture_height, picture_width = corridor.shape

@@ -11,10 +11,10 @@ from recognizer.finders.verifier import OTHER
 from recognizer.values import WRITTEN, Box, Frame, Region
 
 # in heights of the characters to both sides
-LEAST_GAP, MOST_GAP = 0.12, 1.0
+MIN_GAP, MAX_GAP = 0.12, 1.0
 ABOVE, BELOW = 0.3, 0.35  # of the base line: between them it lies
-LEAST_SIDE, MOST_SIDE = 0.04, 0.3
-LIKE_HEIGHT = 0.6  # of the higher one
+MIN_SIDE, MAX_SIDE = 0.04, 0.3
+MIN_HEIGHT_RATIO = 0.6  # of the higher one
 STRONG = 0.5  # of the contrast of the characters: a point is written with the same pen
 ASIDE = 0.1  # it may stand this far under the side of a character, whose box may end this much too early
 FILLED = 0.5  # of its box
@@ -30,7 +30,7 @@ def points(frame: Frame, found: Sequence[Region]) -> list[Region]:
 def _between(image_bgr: np.ndarray, left: Region, right: Region) -> Region | None:
     low, high = sorted((left.box.height, right.box.height))
     gap = right.box.x1 - left.box.x2
-    if not LEAST_GAP * high <= gap <= MOST_GAP * high or low < LIKE_HEIGHT * high or left.light != right.light:
+    if not MIN_GAP * high <= gap <= MAX_GAP * high or low < MIN_HEIGHT_RATIO * high or left.light != right.light:
         return None
     base, aside = (left.box.y2 + right.box.y2) // 2, round(ASIDE * high)
     x1, y1, x2 = max(0, left.box.x2 + 1 - aside), max(0, round(base - ABOVE * high)), right.box.x1 - 1 + aside
@@ -46,7 +46,7 @@ def _between(image_bgr: np.ndarray, left: Region, right: Region) -> Region | Non
     if len(between) != 1:
         return None
     x, y, width, height, area = stats[between[0]].tolist()
-    sides_fit = LEAST_SIDE * high <= min(width, height) and max(width, height) <= MOST_SIDE * high
+    sides_fit = MIN_SIDE * high <= min(width, height) and max(width, height) <= MAX_SIDE * high
     if not sides_fit or area < FILLED * width * height:
         return None
     box = Box(x1 + x, y1 + y, x1 + x + width, y1 + y + height)

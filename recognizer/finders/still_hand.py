@@ -21,11 +21,11 @@ MIN_SIDE = 32  # pixels of the box; in a smaller one no hand can be made out
 AROUND = 24  # places in the picture's height, outside of the box, where it is looked for whether the light has changed
 HELD_S = 0.4  # a hand on its way is in no place for that long
 SETTLED_S = 3.0  # a box that changed, and has been still for so long, is the new background
-FORGOTTEN_S = 30.0  # nobody holds a sign for so long: a bag was put down, or a face that was taken for a hand
-KEEPS_UP_S = 1.0  # time constant with which the background follows slow light
-MOVED = 7.0  # of 255, mean change of what is held: trembling by half a pixel stays below
-STAYS = 2.0  # times as much lets go again, so that a hand that was held does not flicker
-QUIET = 3.0  # of 255, mean change of the whole box: a camera's noise stays below
+MAX_HELD_S = 30.0  # nobody holds a sign for so long: a bag was put down, or a face that was taken for a hand
+BACKGROUND_TIME_S = 1.0  # time constant with which the background follows slow light
+MAX_HAND_CHANGE = 7.0  # of 255, mean change of what is held: trembling by half a pixel stays below
+RELEASE_FACTOR = 2.0  # times as much lets go again, so that a hand that was held does not flicker
+MAX_BOX_CHANGE = 3.0  # of 255, mean change of the whole box: a camera's noise stays below
 CHANGED = 20.0  # of 255, in any colour: noise and JPEG's blocks stay below
 SHADE = (0.45, 1.3)  # times the background's light: between them is a shadow or a brighter light …
 SHADE_TINT = 0.09  # … where the colours' own factors differ by less (Horprasert et al. 1999)
@@ -46,7 +46,7 @@ FINGERTIPS = 0.88  # of a hand lie between its joints, around which a crop's mar
 OTHER_PLACE = 0.5  # of the places around the box: where so many have changed, the camera was moved
 
 
-class HeldFinder(RegionFinder):
+class StillHandFinder(RegionFinder):
     """The hands that `hands` finds; while it finds none and shows its guide box, one Region without joints at most.
 
     A context manager, as `hands` is, which it closes.
@@ -56,17 +56,17 @@ class HeldFinder(RegionFinder):
         self.hands = hands
         self.video = hands.video
         self.guide_box: Box | None = None  # where to hold a hand, while nothing is found
-        self._watch = Watch()
+        self._detector = HeldHandDetector()
 
     def find(self, frame: Frame) -> tuple[Region, ...]:
         """Regions from left to right, `()` for a frame without a hand. Each crop is a square (h, w, 3) uint8 BGR."""
         regions = self.hands.find(frame)
         self.guide_box = self.hands.guide_box
         if regions or self.guide_box is None:
-            self._watch.look_away()
+            self._detector.clear_recent()
             return regions
         image_bgr = as_bgr(frame.image_bgr)
-        box = self._watch.look(image_bgr, self.guide_box, frame.time_s)
+        box = self._detector.find(image_bgr, self.guide_box, frame.time_s)
         if box is None:
             return ()
         self.guide_box = None
@@ -86,7 +86,7 @@ class HeldFinder(RegionFinder):
 
 
 @dataclass(frozen=True, eq=False)
-class Glance:
+class BoxSnapshot:
     """One frame, made small."""
 
     time_s: float
@@ -104,60 +104,60 @@ class Glance:
         place = (*box.xyxy, *image_bgr.shape[:2])
         return cls(time_s, place, cv2.GaussianBlur(cut, (3, 3), 0).astype(np.float32), around.astype(np.float32))
 
-    def in_light_of(self, other: Self) -> "Glance":
-        """The same where the camera's exposure and white balance are those of another glance at the place."""
+    def matched_to_light(self, other: Self) -> "BoxSnapshot":
+        """The same where the camera's exposure and white balance are those of another snapshot at the place."""
         light = np.median((other.around + OFFSET) / (self.around + OFFSET), axis=0).astype(np.float32)
-        return Glance(self.time_s, self.place, light * self.box, light * self.around)
+        return BoxSnapshot(self.time_s, self.place, light * self.box, light * self.around)
 
 
-class Watch:
+class HeldHandDetector:
     """Remembers the background of one stream, and finds what is held before it."""
 
     def __init__(self) -> None:
-        self._background: Glance | None = None
-        self._recent: deque[Glance] = deque()  # back to HELD_S ago
+        self._background: BoxSnapshot | None = None
+        self._recent: deque[BoxSnapshot] = deque()  # back to HELD_S ago
         self._quiet_since_s: float | None = None
         self._held_since_s: float | None = None
 
-    def look_away(self) -> None:
+    def clear_recent(self) -> None:
         """Frames that are not looked at say nothing about stillness; the background stays."""
         self._recent.clear()
         self._quiet_since_s = self._held_since_s = None
 
-    def look(self, image_bgr: np.ndarray, box: Box, time_s: float) -> Box | None:
+    def find(self, image_bgr: np.ndarray, box: Box, time_s: float) -> Box | None:
         """The square in pixels of the picture (H, W, 3) uint8 around the hand held into the box; None without one."""
         height, width = image_bgr.shape[:2]
         if min(box.width, box.height) < MIN_SIDE or box.x2 > width or box.y2 > height:
             return None
-        glance = Glance.at(image_bgr, box, time_s)
-        self._remember(glance)
+        snapshot = BoxSnapshot.at(image_bgr, box, time_s)
+        self._remember(snapshot)
         if self._background is None:
             if self._is_quiet():
-                self._background = glance
+                self._background = snapshot
             return None
-        expected = self._background.in_light_of(glance)
-        if differs(glance.around, expected.around).mean() > OTHER_PLACE:
+        expected = self._background.matched_to_light(snapshot)
+        if differs(snapshot.around, expected.around).mean() > OTHER_PLACE:
             self._background = None
             return None
-        changed = differs(glance.box, expected.box)
-        hand = hand_in(changed, changed & is_skin(glance.box, light_bgr(expected.around)))
-        if hand is not None and not (self._is_still(hand) and has_edges(hand, glance.box, expected.box)):
+        changed = differs(snapshot.box, expected.box)
+        hand = find_hand(changed, changed & is_skin(snapshot.box, light_bgr(expected.around)))
+        if hand is not None and not (self._is_still(hand) and has_edges(hand, snapshot.box, expected.box)):
             hand = None
         if hand is None:
             self._held_since_s = None
         elif self._held_since_s is None:
             self._held_since_s = time_s
-        self._settle(expected, glance, changed)
+        self._settle(expected, snapshot, changed)
         return None if hand is None else _crop_around(_without_arm(hand), box, (height, width))
 
-    def _remember(self, glance: Glance) -> None:
-        last = self._recent[-1] if self._recent else glance
-        if glance.time_s < last.time_s or glance.place != last.place:  # the source has begun anew
-            self.look_away()
-        if self._background is not None and self._background.place != glance.place:
+    def _remember(self, snapshot: BoxSnapshot) -> None:
+        last = self._recent[-1] if self._recent else snapshot
+        if snapshot.time_s < last.time_s or snapshot.place != last.place:  # the source has begun anew
+            self.clear_recent()
+        if self._background is not None and self._background.place != snapshot.place:
             self._background = None
-        self._recent.append(glance)
-        while len(self._recent) > 2 and glance.time_s - self._recent[1].time_s >= HELD_S:
+        self._recent.append(snapshot)
+        while len(self._recent) > 2 and snapshot.time_s - self._recent[1].time_s >= HELD_S:
             self._recent.popleft()
 
     def _change(self) -> np.ndarray | None:
@@ -172,31 +172,31 @@ class Watch:
 
     def _is_quiet(self) -> bool:
         change = self._change()
-        return change is not None and float(change.mean()) < QUIET
+        return change is not None and float(change.mean()) < MAX_BOX_CHANGE
 
     def _is_still(self, hand: np.ndarray) -> bool:
         change = self._change()
-        limit = MOVED * (STAYS if self._held_since_s is not None else 1.0)
+        limit = MAX_HAND_CHANGE * (RELEASE_FACTOR if self._held_since_s is not None else 1.0)
         return change is not None and float(change[hand].mean()) < limit
 
-    def _settle(self, expected: Glance, glance: Glance, changed: np.ndarray) -> None:
+    def _settle(self, expected: BoxSnapshot, snapshot: BoxSnapshot, changed: np.ndarray) -> None:
         """Let the background follow slow light, and take what has stayed for background."""
         if not self._is_quiet():
             self._quiet_since_s = None
         elif self._quiet_since_s is None:
-            self._quiet_since_s = glance.time_s
+            self._quiet_since_s = snapshot.time_s
         if self._held_since_s is not None:
-            stayed = glance.time_s - self._held_since_s > FORGOTTEN_S
+            stayed = snapshot.time_s - self._held_since_s > MAX_HELD_S
         else:
-            stayed = self._quiet_since_s is not None and glance.time_s - self._quiet_since_s > SETTLED_S
+            stayed = self._quiet_since_s is not None and snapshot.time_s - self._quiet_since_s > SETTLED_S
         if stayed:
-            self._background = glance
+            self._background = snapshot
             return
-        share = 1 - math.exp(min(0.0, expected.time_s - glance.time_s) / KEEPS_UP_S)
+        share = 1 - math.exp(min(0.0, expected.time_s - snapshot.time_s) / BACKGROUND_TIME_S)
         share_of = np.where(changed, 0, share)[..., None].astype(np.float32)
-        box = expected.box + share_of * (glance.box - expected.box)
-        around = expected.around + np.float32(share) * (glance.around - expected.around)
-        self._background = Glance(glance.time_s, glance.place, box, around)
+        box = expected.box + share_of * (snapshot.box - expected.box)
+        around = expected.around + np.float32(share) * (snapshot.around - expected.around)
+        self._background = BoxSnapshot(snapshot.time_s, snapshot.place, box, around)
 
 
 def light_bgr(pixels_bgr: np.ndarray) -> np.ndarray:
@@ -231,7 +231,7 @@ def differs(pixels: np.ndarray, expected: np.ndarray) -> np.ndarray:
     return different
 
 
-def hand_in(changed: np.ndarray, skin: np.ndarray) -> np.ndarray | None:
+def find_hand(changed: np.ndarray, skin: np.ndarray) -> np.ndarray | None:
     """The hand with its arm (h, w) bool among what changed in the box; None where that is no hand."""
     mask = cv2.morphologyEx(skin.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from recognizer.classifiers.classifier import SizedNetwork
+from recognizer.classifiers.classifier import DynamicNetwork
 from recognizer.finders.ink import PATCH, STEPS, Corners, patch_matrix, prepared
 
 NEAR, FAR = 0.66, 0.16  # of a view's side: a character's longer side
@@ -15,7 +15,7 @@ OTHER = 10  # class of a character that is no digit; 0 to 9 are digits
 VALUES = 1 + OTHER + 1 + 4  # that the network gives: whether it is a character, which, where its sides are
 
 
-def halves(frame_bgr: np.ndarray) -> list[np.ndarray]:
+def image_pyramid(frame_bgr: np.ndarray) -> list[np.ndarray]:
     """A frame (H, W, 3) uint8, its half, its quarter and so on: views of large characters are cut out of small pictures."""
     found = [frame_bgr]
     while min(found[-1].shape[:2]) >= 2 * PATCH:
@@ -24,7 +24,7 @@ def halves(frame_bgr: np.ndarray) -> list[np.ndarray]:
 
 
 def views(pyramid: Sequence[np.ndarray], box_xyxy: Corners) -> np.ndarray:
-    """A character (PATCH, PATCH, 6) int8 of a frame's `halves`: from near, and with what is around it."""
+    """A character (PATCH, PATCH, 6) int8 of a frame's `image_pyramid`: from near, and with what is around it."""
     return np.dstack([_view(pyramid, box_xyxy, share) for share in (NEAR, FAR)])
 
 
@@ -36,8 +36,8 @@ def _view(pyramid: Sequence[np.ndarray], box_xyxy: Corners, share: float) -> np.
 
 
 @dataclass(frozen=True, eq=False)
-class Verified:
-    """What is said of N boxes."""
+class Verification:
+    """What is outputs of N boxes."""
 
     scores: np.ndarray  # (N,) float32, 0 to 1: how surely each shows a character
     readings: np.ndarray  # (N, OTHER + 1) float32: how likely that is each digit, or OTHER
@@ -48,21 +48,21 @@ class VerifierNetwork:
     """Looks at boxes again, by a network of `training.finders.fitting`. Raises ModelError for a damaged file."""
 
     def __init__(self, path: Path):
-        self._network = SizedNetwork(path)
+        self._network = DynamicNetwork(path)
 
-    def look(self, frame_bgr: np.ndarray, boxes_xyxy: Sequence[Corners]) -> Verified:
+    def verify(self, frame_bgr: np.ndarray, boxes_xyxy: Sequence[Corners]) -> Verification:
         """What boxes in a frame (H, W, 3) uint8 show."""
         boxes = np.array(boxes_xyxy, np.float32).reshape(-1, 4)
         if not len(boxes):
-            return Verified(np.zeros(0, np.float32), np.zeros((0, OTHER + 1), np.float32), boxes)
-        pyramid = halves(frame_bgr)
+            return Verification(np.zeros(0, np.float32), np.zeros((0, OTHER + 1), np.float32), boxes)
+        pyramid = image_pyramid(frame_bgr)
         shown = np.stack([views(pyramid, box) for box in boxes_xyxy])
-        said = self._network.run(shown.astype(np.float32) / STEPS)
-        logits = said[:, 1 : OTHER + 2]
+        outputs = self._network.run(shown.astype(np.float32) / STEPS)
+        logits = outputs[:, 1 : OTHER + 2]
         likely = np.exp(logits - logits.max(axis=1, keepdims=True))
         longer = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True)
-        return Verified(
-            1 / (1 + np.exp(-said[:, 0])),
+        return Verification(
+            1 / (1 + np.exp(-outputs[:, 0])),
             likely / likely.sum(axis=1, keepdims=True),
-            boxes + longer * said[:, OTHER + 2 :],
+            boxes + longer * outputs[:, OTHER + 2 :],
         )

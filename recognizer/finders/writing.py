@@ -12,8 +12,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from recognizer.finders.characters import NETWORKS, WORK_SIDES, Character, CharacterNetwork, merged
-from recognizer.finders.contrast import DigitFinder, is_close_up
+from recognizer.finders.characters import NETWORKS, WORK_SIDES, Character, CharacterNetwork, merge_overlapping
+from recognizer.finders.contrast import DigitFinder, has_single_polarity
 from recognizer.finders.finder import RegionFinder
 from recognizer.finders.ink import InkNetwork
 from recognizer.finders.points import points
@@ -21,15 +21,15 @@ from recognizer.finders.text_lines import reading_order
 from recognizer.finders.verifier import VerifierNetwork
 from recognizer.values import WRITTEN, Frame, Region
 
-PROPOSED = 0.1  # score of what may be a character
+MIN_PROPOSAL_SCORE = 0.1  # score of what may be a character
 MIN_SCORE = 0.1  # of what was verified: whether less than WRITTEN is enough, its label decides
 LARGE = 0.25  # of a picture's shorter side: a character that the networks may find a part of
 PART = 0.1  # of that side: what is smaller is no part of one
 LARGE_SCORE = 0.5  # of such ink: the verifier does not know what fills the picture
 LARGER = 1.3  # times the area of what they found
-LEAST_SIDE = 8  # pixels of a frame in which there may be a character
-LEAST_CHARACTER = 11.0  # pixels of a character's longer side: smaller things look like anything
-GLANCE_SIDE = 160  # pixels of the longer side of the small picture by which frames of a stream are compared
+MIN_SIDE = 8  # pixels of a frame in which there may be a character
+MIN_CHARACTER_SIDE = 11.0  # pixels of a character's longer side: smaller things look like anything
+COMPARED_SIDE = 160  # pixels of the longer side of the small picture by which frames of a stream are compared
 CHANGED = 6.0  # grey levels of any of that picture's pixels: less is the camera's noise
 
 
@@ -48,16 +48,16 @@ class WritingFinder(RegionFinder):
         self._verifier = VerifierNetwork(NETWORKS / "verifier.tflite")
         self._ink = InkNetwork(NETWORKS / "ink.tflite")
         self._by_contrast = DigitFinder()
-        self._seen: np.ndarray | None = None
+        self._compared_image: np.ndarray | None = None
         self._found: tuple[Region, ...] = ()
 
     def find(self, frame: Frame) -> tuple[Region, ...]:
         """Regions in reading order, `()` for a picture without anything written."""
         image = frame.image_bgr
-        if min(image.shape[:2]) < LEAST_SIDE:
+        if min(image.shape[:2]) < MIN_SIDE:
             return ()
         if not self.video or self._has_changed(image):
-            found = self._ink.cut_out(image, self.characters(image, PROPOSED, MIN_SCORE))
+            found = self._ink.cut_out(image, self.characters(image, MIN_PROPOSAL_SCORE, MIN_SCORE))
             found += self._larger(frame, found)
             self._found = tuple(reading_order(found + points(frame, found)))
         return self._found
@@ -68,11 +68,11 @@ class WritingFinder(RegionFinder):
             self._proposed[number] = self._networks[number].find(image_bgr, proposed)
         found = [one for some in self._proposed for one in some]
         boxes = [one.box_xyxy for one in found]
-        seen = self._verifier.look(image_bgr, boxes)
+        seen = self._verifier.verify(image_bgr, boxes)
         light = np.array([one.light for one in found], bool)
-        large = (seen.boxes_xyxy[:, 2:] - seen.boxes_xyxy[:, :2]).max(axis=1, initial=0) >= LEAST_CHARACTER
+        large = (seen.boxes_xyxy[:, 2:] - seen.boxes_xyxy[:, :2]).max(axis=1, initial=0) >= MIN_CHARACTER_SIDE
         sure = (seen.scores >= min_score) & large
-        return list(merged(seen.boxes_xyxy[sure], seen.scores[sure], light[sure], seen.readings[sure]))
+        return list(merge_overlapping(seen.boxes_xyxy[sure], seen.scores[sure], light[sure], seen.readings[sure]))
 
     def _due(self, image_bgr: np.ndarray) -> Sequence[int]:
         """Which networks look at this frame: in a stream by turns, and what the others found in the frame before is verified
@@ -92,12 +92,12 @@ class WritingFinder(RegionFinder):
         if any(one.score and one.score >= WRITTEN for one in found):
             if max(max(one.box.width, one.box.height) for one in found) < PART * short:
                 return []
-            if self.video and not is_close_up(image):
+            if self.video and not has_single_polarity(image):
                 return []
             regions = [one for one in self._by_contrast.find(frame) if _is_whole(one, found, LARGE * short)]
         else:
             regions = list(self._by_contrast.find(frame))
-        seen = self._verifier.look(image, [one.box.xyxy for one in regions])
+        seen = self._verifier.verify(image, [one.box.xyxy for one in regions])
         scored = [
             replace(one, score=max(LARGE_SCORE, float(score)))
             if max(one.box.width, one.box.height) > LARGE * short
@@ -109,13 +109,13 @@ class WritingFinder(RegionFinder):
     def _has_changed(self, image_bgr: np.ndarray) -> bool:
         """Whether a frame differs from the last that was looked at."""
         height, width = image_bgr.shape[:2]
-        factor = GLANCE_SIDE / max(height, width)
+        factor = COMPARED_SIDE / max(height, width)
         size_wh = max(1, round(width * factor)), max(1, round(height * factor))
         seen = cv2.resize(image_bgr, size_wh, interpolation=cv2.INTER_AREA)
-        before = self._seen
+        before = self._compared_image
         if before is not None and before.shape == seen.shape and cv2.norm(before, seen, cv2.NORM_INF) < CHANGED:
             return False
-        self._seen = seen
+        self._compared_image = seen
         return True
 
 

@@ -25,7 +25,7 @@ from recognizer.overlay.drawing import (
     touches,
 )
 from recognizer.overlay.labels import draw_bars, draw_inset, draw_tags, leading, place_bars
-from recognizer.preprocess.turns import Turn, note_of
+from recognizer.preprocess.turns import Turn, turn_note
 from recognizer.values import Box, Hand, Observation, Prediction
 
 BONES = ((0, 1), (0, 5), (5, 9), (9, 13), (13, 17), (0, 17), *((k, k + 1) for k in range(1, 20) if k % 4))
@@ -90,7 +90,7 @@ class Overlay:
         if observation.guide is not None:
             guide = mirrored(observation.guide, width) if self.mirror else observation.guide
             panels.append(draw_guide(picture, guide, scale))
-        notice = observation.frame.notice or note_of(observation.predictions)
+        notice = observation.frame.notice or turn_note(observation.predictions)
         panels.append(draw_notice(picture, notice, scale, panels))
         panels.append(draw_notice(picture, self.notice, scale, panels, PAPER))
 

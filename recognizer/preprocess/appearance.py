@@ -27,7 +27,7 @@ JOINTS_OUTPUT = 0  # of the network's outputs
 THREADS = 2
 
 
-class Appearance:
+class AppearanceExtractor:
     """MediaPipe's network for joints, with features from its inside as outputs.
 
     Raises AssetError where the asset is damaged or its network is another one.
@@ -54,9 +54,9 @@ class Appearance:
 
         A left hand gives what its mirror image gives for a right one.
         """
-        return self.of_upright(upright(crop_bgr, landmarks, left=side == "left"))
+        return self.features_of_upright(upright(crop_bgr, landmarks, left=side == "left"))
 
-    def of_upright(self, image_rgb: np.ndarray) -> np.ndarray:
+    def features_of_upright(self, image_rgb: np.ndarray) -> np.ndarray:
         """Features (SIZE,) float32 of a picture (SIDE, SIDE, 3) uint8 RGB of an upright right hand."""
         # the network is MediaPipe's, which takes 0 to 1 and has no layer for it
         self._network.set_tensor(self._input, np.multiply(image_rgb, np.float32(1 / 255), dtype=np.float32)[None])

@@ -27,7 +27,7 @@ def mnist_image(ink: np.ndarray) -> np.ndarray:
     if ink.size == 0:
         return np.zeros((SIDE, SIDE), np.uint8)
     if max(ink.shape) != BOX:
-        ink = _resize(mend_stroke_width(_resize(ink, BOX * OVERSAMPLING)), BOX)
+        ink = _resize(normalise_stroke_width(_resize(ink, BOX * OVERSAMPLING)), BOX)
     peak = int(ink.max())
     if 0 < peak < 255:
         ink = cv2.convertScaleAbs(ink, alpha=255 / peak)
@@ -48,7 +48,7 @@ def stroke_width(ink: np.ndarray) -> float:
     return 2 * float(np.median(distance[middle])) if middle.any() else 0.0
 
 
-def mend_stroke_width(ink: np.ndarray) -> np.ndarray:
+def normalise_stroke_width(ink: np.ndarray) -> np.ndarray:
     """Thicken or thin the strokes of (h, w) uint8 ink whose long side is BOX * OVERSAMPLING, to STROKE if out of range."""
     low, high = (limit * OVERSAMPLING for limit in STROKE_RANGE)
     width = stroke_width(ink)

@@ -17,7 +17,7 @@ class Turn(Enum):
     MIRRORED = (True, False)
 
     @property
-    def said(self) -> str:
+    def display_name(self) -> str:
         """As JSON and CSV say it."""
         return self.name.lower().replace("_", " ")
 
@@ -58,7 +58,7 @@ NOTES = {
 }
 
 
-def note_of(predictions: Sequence[Prediction]) -> str:
+def turn_note(predictions: Sequence[Prediction]) -> str:
     """What is told to the person in front of the screen; empty where what is known is upright."""
     turn = turn_of(predictions)
     return NOTES[turn] if turn else ""

@@ -40,7 +40,7 @@ class CsvLog(_Closing):
                 f"{prediction.confidence:.4f}",
                 *region.box.xyxy,
                 text,
-                prediction.turn and prediction.turn.said,
+                prediction.turn and prediction.turn.display_name,
             ]
             for number, (region, prediction) in enumerate(
                 zip(observation.regions, observation.predictions, strict=True)

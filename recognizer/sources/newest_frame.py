@@ -21,7 +21,7 @@ READ_PAUSE_S = 0.1  # after a failed read
 JOIN_S = 2.0  # a read of a dead device may block for longer: then the daemon thread is left behind
 
 
-class Live(Source):
+class LiveSource(Source):
     """A device read by its own thread, of which only the newest frame is kept.
 
     The iteration never gives a frame twice: it blocks until there is a newer one. When the device fails or keeps silent
@@ -44,14 +44,14 @@ class Live(Source):
         self._count = 1  # pictures taken so far
         self._lost = False
         self._opened_s = self._taken_s = time.perf_counter()
-        self._thread = threading.Thread(target=self._keep_newest, args=(capture,), name=name, daemon=True)
+        self._thread = threading.Thread(target=self._read_frames, args=(capture,), name=name, daemon=True)
         self._thread.start()
 
     def __iter__(self) -> Iterator[Frame]:
         seen = 0
         for index in itertools.count():
             with self._changed:
-                self._wait_for_news(seen)
+                self._wait_for_newer_frame(seen)
                 if self._stopping.is_set():
                     return
                 fresh = self._count > seen
@@ -69,7 +69,7 @@ class Live(Source):
         super().close()
         self._thread.join(JOIN_S)
 
-    def _wait_for_news(self, seen: int) -> None:
+    def _wait_for_newer_frame(self, seen: int) -> None:
         """Return at a newer picture than `seen`, at a stop, or when the device is gone or silent; needs the lock."""
 
         def news() -> bool:
@@ -79,7 +79,7 @@ class Live(Source):
             if self._lost or time.perf_counter() - self._taken_s > SILENCE_S:
                 return
 
-    def _keep_newest(self, device: cv2.VideoCapture) -> None:
+    def _read_frames(self, device: cv2.VideoCapture) -> None:
         # This thread alone touches the capture: releasing one that another thread reads from crashes OpenCV.
         capture: cv2.VideoCapture | None = device
         give_up_s = time.perf_counter() + GONE_S  # failing reads are forgiven until then

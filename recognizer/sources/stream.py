@@ -4,7 +4,7 @@ import cv2
 
 from recognizer.errors import SourceError
 from recognizer.sources.decoding import without_secrets
-from recognizer.sources.newest_frame import Live, first_picture
+from recognizer.sources.newest_frame import LiveSource, first_picture
 from recognizer.sources.source import OpenCapture, Source
 from recognizer.sources.video import VideoFile
 
@@ -44,7 +44,7 @@ def open_stream(
     first_bgr = first_picture(capture)
     if capture is None or first_bgr is None:
         raise SourceError(f"{name} gives no picture. Check the address, its user and password, and the network.")
-    return Live(
+    return LiveSource(
         name,
         capture,
         first_bgr,

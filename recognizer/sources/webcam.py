@@ -11,7 +11,7 @@ import cv2
 
 from recognizer.errors import SourceError
 from recognizer.sources.decoding import silence_opencv
-from recognizer.sources.newest_frame import Live, first_picture
+from recognizer.sources.newest_frame import LiveSource, first_picture
 from recognizer.sources.source import OpenCapture
 
 _DEVICES = Path("/dev")  # where Linux keeps its cameras
@@ -25,7 +25,7 @@ def open_webcam(
     size_wh: tuple[int, int] = (1280, 720),
     fps: float = 30.0,
     open_capture: OpenCapture = cv2.VideoCapture,
-) -> Live:
+) -> LiveSource:
     """The newest frames of camera `index`. Raises SourceError, with the remedy, when it gives no picture."""
 
     def open_device() -> cv2.VideoCapture | None:
@@ -39,12 +39,12 @@ def open_webcam(
             capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         return capture
 
-    known = cameras_there()
+    known = listed_cameras()
     capture = open_device() if known is None or index in known else None
     first_bgr = first_picture(capture)
     if capture is None or first_bgr is None:
-        raise SourceError(why_no_camera(index))
-    return Live(
+        raise SourceError(camera_error(index))
+    return LiveSource(
         f"camera {index}",
         capture,
         first_bgr,
@@ -58,7 +58,7 @@ def find_webcams(open_capture: OpenCapture = cv2.VideoCapture) -> list[int]:
     return list(webcams(open_capture))
 
 
-def cameras_there() -> list[int] | None:
+def listed_cameras() -> list[int] | None:
     """The cameras that Linux knows, open or not; None on systems that do not list them."""
     if not sys.platform.startswith("linux"):
         return None
@@ -66,9 +66,9 @@ def cameras_there() -> list[int] | None:
     return sorted(int(number[1]) for number in numbers if number)
 
 
-def why_no_camera(index: int) -> str:
+def camera_error(index: int) -> str:
     """One line on why a camera that did not open may not have, and what to do about it."""
-    known = cameras_there()
+    known = listed_cameras()
     if known is None:
         allow = {
             "darwin": "allow the terminal to use it in System Settings > Privacy & Security > Camera",
@@ -98,7 +98,7 @@ def why_no_camera(index: int) -> str:
 
 def webcams(open_capture: OpenCapture) -> Iterator[int]:
     silence_opencv()
-    known = cameras_there()
+    known = listed_cameras()
     for index in range(_INDICES_TRIED) if known is None else known:
         capture = _open_device(index, (_BACKENDS.get(sys.platform, cv2.CAP_ANY),), open_capture)
         if capture is not None:

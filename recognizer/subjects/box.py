@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from recognizer.classifiers.colour import ThingClassifier
+from recognizer.classifiers.colour import ObjectClassifier
 from recognizer.finders.finder import RegionFinder
 from recognizer.finders.guide_box import BoxFinder
 from recognizer.subjects.hands import HAND
@@ -24,9 +24,9 @@ class BoxSubject(Subject):
     def open_finder(self, *, stream: bool, hands: OpenFinder | None = None) -> RegionFinder:
         return BoxFinder()
 
-    def open_classifier(self, folder: Path, *, stream: bool = False) -> ThingClassifier:
+    def open_classifier(self, folder: Path, *, stream: bool = False) -> ObjectClassifier:
         """Raises ModelError for a folder that is not whole."""
-        return ThingClassifier(folder)
+        return ObjectClassifier(folder)
 
 
 BOX = BoxSubject()

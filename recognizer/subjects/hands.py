@@ -9,10 +9,18 @@ import numpy as np
 from recognizer.classifiers.hands import HandClassifier
 from recognizer.finders.finder import RegionFinder
 from recognizer.finders.hands import HandFinder
-from recognizer.finders.still_hand import HeldFinder
+from recognizer.finders.still_hand import StillHandFinder
 from recognizer.preprocess.pose import JOINTS
 from recognizer.registry.assets import find_asset
-from recognizer.subjects.subject import WARM_UP_SIDE, Input, Judge, Judged, Labeller, OpenFinder, Subject
+from recognizer.subjects.subject import (
+    WARM_UP_SIDE,
+    Input,
+    OpenFinder,
+    Postprocessed,
+    Postprocessor,
+    Predictor,
+    Subject,
+)
 from recognizer.values import Frame, Hand, Prediction, Region
 
 MAX_SPEED = 2.0  # hand sizes a second: a hand that moves faster is on its way, or signs a J or Z
@@ -20,27 +28,27 @@ SAME_HAND = 0.6  # of a hand's size: a hand further away than this in the last f
 MAX_GAP_S = 0.3  # older hands say nothing about speed
 
 
-class HandJudge(Judge):
+class HandPostprocessor(Postprocessor):
     """Keeps the last frame's hands, for their speed."""
 
     def __init__(self) -> None:
         self._before: tuple[float, list[np.ndarray]] = (-1.0, [])
 
-    def judge(self, frame: Frame, regions: Sequence[Region], predictions: Sequence[Prediction]) -> Judged:
+    def postprocess(self, frame: Frame, regions: Sequence[Region], predictions: Sequence[Prediction]) -> Postprocessed:
         """Regions from left to right, and predictions without the labels of hands in fast movement."""
         order = sorted(range(len(regions)), key=lambda i: regions[i].box.center_xy[0])
         before_s, before = self._before
         elapsed_s = frame.time_s - before_s
-        judged = []
+        labelled = []
         for i in order:
             hand, prediction = regions[i].hand, predictions[i]
             if hand is not None and 0 < elapsed_s < MAX_GAP_S:
                 travel = _travel(hand.landmarks, before)
                 if travel is not None and travel > MAX_SPEED * elapsed_s:
                     prediction = replace(prediction, label=None)
-            judged.append(prediction)
+            labelled.append(prediction)
         self._before = frame.time_s, [region.hand.landmarks for region in regions if region.hand is not None]
-        return tuple(regions[i] for i in order), tuple(judged)
+        return tuple(regions[i] for i in order), tuple(labelled)
 
 
 def _travel(landmarks: np.ndarray, before: Sequence[np.ndarray]) -> float | None:
@@ -68,7 +76,7 @@ class HandSubject(Subject):
     input = Input.JOINTS
 
     def open_finder(self, *, stream: bool, hands: OpenFinder | None = None) -> RegionFinder:
-        return HeldFinder((hands or open_hands)()) if stream else open_hands(stream=False)
+        return StillHandFinder((hands or open_hands)()) if stream else open_hands(stream=False)
 
     def open_classifier(self, folder: Path, *, stream: bool = False) -> HandClassifier:
         return HandClassifier(folder, stream=stream)
@@ -80,8 +88,8 @@ class HandSubject(Subject):
     def input_image(self, prepared: Region) -> np.ndarray:
         return prepared.crop
 
-    def open_judge(self, classifier: Labeller | None) -> HandJudge:
-        return HandJudge()
+    def open_postprocessor(self, classifier: Predictor | None) -> HandPostprocessor:
+        return HandPostprocessor()
 
     def warm_up_region(self) -> Region:
         """With joints anywhere in it, so that a classifier of joints runs, too."""

@@ -16,7 +16,7 @@ from recognizer.finders.writing import WritingFinder, writing_in
 from recognizer.preprocess import pictures
 from recognizer.preprocess.cut_out import box_in_cut_out, cut_out
 from recognizer.preprocess.turns import Turn, turn_of
-from recognizer.subjects.subject import Input, Judge, Judged, Labeller, OpenFinder, Subject
+from recognizer.subjects.subject import Input, OpenFinder, Postprocessed, Postprocessor, Predictor, Subject
 from recognizer.values import WRITTEN, Box, Frame, Hand, Prediction, Region
 
 SAME_INK = 0.3  # intersection over union: what is found in a paper sample lies where it was recorded
@@ -30,64 +30,71 @@ FAINT_REACH = 1.5  # of the larger writing's height
 FAINT = 0.5  # of a digit's contrast: what stands beside it is of the same pen
 MAX_OVERLAP = 0.5  # of the smaller box: slanting neighbours' boxes overlap by less, two readings of one thing by more
 MAX_UNKNOWN_OVERLAP = 0.3  # of what is not known and lies in part on another: a piece of it, or of what is around it
-LEAST_EVIDENCE = 4.5  # log odds, of the score and of the label together
-LEAST_BESIDE = 0.0  # the same, beside a digit of that height: where one stands, others do
+MIN_LOG_ODDS = 4.5  # log odds, of the score and of the label together
+MIN_LOG_ODDS_BESIDE_DIGIT = 0.0  # the same, beside a digit of that height: where one stands, others do
 REJECTED_ODDS = -3.0  # log odds of a digit that the verifier reads and the classifier rejects, though it is in its top
-DOUBT = 0.02  # of what the picture says of the label: so often it is wrong, whatever it says
-SUREST = 0.0001  # from 0 or 1: no network is surer than that
-SURELY_KNOWN = 0.8  # confidence of a label: what is turned is taken for other digits with less
-POORLY = 0.5  # of a sheet's regions: where no more are known, it is read turned, too
-WELL = 0.75  # of them: known when it is held the right way up
-SURER = 1.2  # by as many digits' confidences together
-MOST_TURNED = 24  # regions: a page full of letters is not read three times
+READING_OFFSET = 0.02  # of what the picture says of the label: so often it is wrong, whatever it says
+PROBABILITY_MARGIN = 0.0001  # from 0 or 1: no network is surer than that
+CONFIDENT = 0.8  # confidence of a label: what is turned is taken for other digits with less
+MAX_UPRIGHT_SHARE = 0.5  # of a sheet's regions: where no more are known, it is read turned, too
+MIN_TURNED_SHARE = 0.75  # of them: known when it is held the right way up
+MIN_CERTAINTY_GAIN = 1.2  # by as many digits' confidences together
+MAX_TURNED_REGIONS = 24  # regions: a page full of letters is not read three times
 
 
-class WritingJudge(Judge):
+class WritingPostprocessor(Postprocessor):
     """Reads a sheet as its characters stand together."""
 
-    def __init__(self, classifier: Labeller | None = None) -> None:
+    def __init__(self, classifier: Predictor | None = None) -> None:
         """With the classifier, writing that is not upright is read, too."""
         self._classifier = classifier
 
-    def judge(self, frame: Frame, regions: Sequence[Region], predictions: Sequence[Prediction]) -> Judged:
+    def postprocess(self, frame: Frame, regions: Sequence[Region], predictions: Sequence[Prediction]) -> Postprocessed:
         """Regions and predictions without what the rest of the picture speaks against.
 
         Where a sheet cannot be read as it is, it is read in every other Turn, too: its predictions then say so.
         """
-        upright = _judged(regions, predictions)
+        upright = _postprocessed(regions, predictions)
         known = _known(upright[1])
-        if self._classifier is None or not 2 <= len(upright[0]) <= MOST_TURNED or known > POORLY * len(upright[0]):
+        if (
+            self._classifier is None
+            or not 2 <= len(upright[0]) <= MAX_TURNED_REGIONS
+            or known > MAX_UPRIGHT_SHARE * len(upright[0])
+        ):
             return upright
         pairs = [*zip(regions, predictions, strict=True)]
         found = max((self._turned(frame, pairs, turn) for turn in Turn if turn != Turn.UPRIGHT), key=_certainty)
-        is_read = _known(found[1]) >= WELL * len(found[1]) and _certainty(found) >= _certainty(upright) + SURER
+        is_read = (
+            _known(found[1]) >= MIN_TURNED_SHARE * len(found[1])
+            and _certainty(found) >= _certainty(upright) + MIN_CERTAINTY_GAIN
+        )
         return found if is_read else upright
 
-    def _turned(self, frame: Frame, pairs: Sequence[tuple[Region, Prediction]], turn: Turn) -> Judged:
+    def _turned(self, frame: Frame, pairs: Sequence[tuple[Region, Prediction]], turn: Turn) -> Postprocessed:
         """What regions are in the turned picture; regions lie where they were, in the turned reading order."""
         assert self._classifier is not None
         height, width = frame.image_bgr.shape[:2]
         regions = [turn.region(region, (width, height)) for region, _ in pairs]
         turned = dict(zip(map(id, regions), (region for region, _ in pairs), strict=True))
-        said = self._classifier.predict([turn.image(one.image) for _, one in pairs])
-        of_region = dict(zip(map(id, regions), said, strict=True))
+        predicted = self._classifier.predict([turn.image(one.image) for _, one in pairs])
+        of_region = dict(zip(map(id, regions), predicted, strict=True))
         regions = reading_order(regions)
-        kept, predictions = _judged(regions, [of_region[id(region)] for region in regions])
+        kept, predictions = _postprocessed(regions, [of_region[id(region)] for region in regions])
         return tuple(turned[id(region)] for region in kept), tuple(replace(one, turn=turn) for one in predictions)
 
 
-def _judged(regions: Sequence[Region], predictions: Sequence[Prediction]) -> Judged:
+def _postprocessed(regions: Sequence[Region], predictions: Sequence[Prediction]) -> Postprocessed:
     pairs = zip(regions, predictions, strict=True)
-    evident = without_overlaps(without_unlikely([_evident(region, prediction) for region, prediction in pairs]))
-    regions = tuple(one.region for one in evident)
-    return regions, without_outshone(regions, [one.prediction for one in evident])
+    scored = suppress_overlaps(drop_unlikely([_scored_region(region, prediction) for region, prediction in pairs]))
+    regions = tuple(one.region for one in scored)
+    return regions, drop_faint_labels(regions, [one.prediction for one in scored])
 
 
 def _known(predictions: Sequence[Prediction]) -> int:
-    return sum(one.label is not None and one.confidence >= SURELY_KNOWN for one in predictions)
+    return sum(one.label is not None and one.confidence >= CONFIDENT for one in predictions)
 
 
-def _certainty(found: Judged) -> float:
+def _certainty(found: Postprocessed) -> float:
     return sum(one.confidence for one in found[1] if one.label is not None)
 
 
@@ -101,8 +108,8 @@ def _line_text(line: list[tuple[Box, str | None]]) -> str:
         first -= 1
     while last + 1 < len(line) and _touch(line[last][0], line[last + 1][0]):
         last += 1
-    said = "".join(UNKNOWN if label is None else label for _, label in line[first : last + 1])
-    return re.sub(rf"(\{UNKNOWN}){{{MAX_UNKNOWN + 1},}}", " ", said).strip()
+    text = "".join(UNKNOWN if label is None else label for _, label in line[first : last + 1])
+    return re.sub(rf"(\{UNKNOWN}){{{MAX_UNKNOWN + 1},}}", " ", text).strip()
 
 
 def _touch(left: Box, right: Box) -> bool:
@@ -111,7 +118,7 @@ def _touch(left: Box, right: Box) -> bool:
     return right.x1 - left.x2 < NUMBER_GAP * high and low > NUMBER_HEIGHT * high
 
 
-class Evident(NamedTuple):
+class ScoredRegion(NamedTuple):
     """A region, the label that both networks together find most likely, and the log odds of it: -inf without a label.
 
     The verifier sees the region in the picture: whether it is writing and which digit. The classifier sees its ink. Their
@@ -123,50 +130,52 @@ class Evident(NamedTuple):
     log_odds: float
 
 
-def _evident(region: Region, prediction: Prediction) -> Evident:
+def _scored_region(region: Region, prediction: Prediction) -> ScoredRegion:
     score = _log_odds(1.0 if region.score is None else region.score)
     if region.reading is None or not all(label in DIGITS for label, _ in prediction.top):
         is_known = prediction.label is not None
-        return Evident(region, prediction, score + _log_odds(prediction.confidence) if is_known else -math.inf)
+        return ScoredRegion(region, prediction, score + _log_odds(prediction.confidence) if is_known else -math.inf)
     if prediction.label is None:
         return _rejected(region, prediction, score)
-    seen = {label: math.log(float(region.reading[DIGITS.index(label)]) + DOUBT) for label, _ in prediction.top}
+    seen = {label: math.log(float(region.reading[DIGITS.index(label)]) + READING_OFFSET) for label, _ in prediction.top}
     label, confidence = max(prediction.top, key=lambda one: _log_odds(one[1]) + seen[one[0]])
     prediction = replace(prediction, label=label, confidence=confidence)
-    return Evident(region, prediction, score + _log_odds(confidence) + seen[label])
+    return ScoredRegion(region, prediction, score + _log_odds(confidence) + seen[label])
 
 
-def _rejected(region: Region, prediction: Prediction, score: float) -> Evident:
+def _rejected(region: Region, prediction: Prediction, score: float) -> ScoredRegion:
     """The classifier rejects ink that a line runs through, too: the digit that the verifier reads may still be right."""
     assert region.reading is not None
     digit = int(np.argmax(region.reading[: len(DIGITS)]))
     confidence = dict(prediction.top).get(DIGITS[digit])
     if confidence is None:
-        return Evident(region, prediction, -math.inf)
+        return ScoredRegion(region, prediction, -math.inf)
     prediction = replace(prediction, label=DIGITS[digit], confidence=confidence)
-    return Evident(region, prediction, score + _log_odds(float(region.reading[digit])) + REJECTED_ODDS)
+    return ScoredRegion(region, prediction, score + _log_odds(float(region.reading[digit])) + REJECTED_ODDS)
 
 
-def without_unlikely(evident: Sequence[Evident]) -> list[Evident]:
+def drop_unlikely(scored: Sequence[ScoredRegion]) -> list[ScoredRegion]:
     """Drops labels with little evidence, and the regions that are hardly writing then. Beside a digit less is enough."""
-    sure = [one.region for one in evident if one.log_odds >= LEAST_EVIDENCE]
+    sure = [one.region for one in scored if one.log_odds >= MIN_LOG_ODDS]
     kept = []
-    for one in evident:
+    for one in scored:
         region = one.region
-        least = LEAST_BESIDE if any(_are_neighbours(region, other) for other in sure) else LEAST_EVIDENCE
-        if one.log_odds >= least:
+        min_log_odds = (
+            MIN_LOG_ODDS_BESIDE_DIGIT if any(_are_neighbours(region, other) for other in sure) else MIN_LOG_ODDS
+        )
+        if one.log_odds >= min_log_odds:
             kept.append(one)
         elif region.score is None or region.score >= WRITTEN:
-            kept.append(Evident(region, replace(one.prediction, label=None), -math.inf))
+            kept.append(ScoredRegion(region, replace(one.prediction, label=None), -math.inf))
     return kept
 
 
 def _log_odds(share: float) -> float:
-    share = min(max(share, SUREST), 1 - SUREST)
+    share = min(max(share, PROBABILITY_MARGIN), 1 - PROBABILITY_MARGIN)
     return math.log(share / (1 - share))
 
 
-def without_outshone(regions: Sequence[Region], predictions: Sequence[Prediction]) -> tuple[Prediction, ...]:
+def drop_faint_labels(regions: Sequence[Region], predictions: Sequence[Prediction]) -> tuple[Prediction, ...]:
     """Predictions without the labels of what is much fainter than larger known writing nearby.
 
     That is show-through, dirt, dents and lines of the paper. Only what is known outshines: a dark room behind the
@@ -174,12 +183,12 @@ def without_outshone(regions: Sequence[Region], predictions: Sequence[Prediction
     """
     known = [region for region, prediction in zip(regions, predictions, strict=True) if prediction.label is not None]
     return tuple(
-        replace(prediction, label=None) if any(_outshines(other, region) for other in known) else prediction
+        replace(prediction, label=None) if any(_makes_faint(other, region) for other in known) else prediction
         for region, prediction in zip(regions, predictions, strict=True)
     )
 
 
-def _outshines(other: Region, region: Region) -> bool:
+def _makes_faint(other: Region, region: Region) -> bool:
     if other.box.height <= region.box.height or region.contrast >= FAINT_SHARE * other.contrast:
         return False
     across = max(0, max(other.box.x1, region.box.x1) - min(other.box.x2, region.box.x2))
@@ -197,18 +206,18 @@ def _are_neighbours(region: Region, digit: Region) -> bool:
     return level and 0.5 < box.height / other.height < 2 and apart < 2 * max(box.height, other.height)
 
 
-def without_overlaps(evident: Sequence[Evident]) -> list[Evident]:
+def suppress_overlaps(scored: Sequence[ScoredRegion]) -> list[ScoredRegion]:
     """Of regions that cover each other, the one with the most evidence, in the order given.
 
     The ground inside a 0 may be taken for light ink, and a table's edge may go around a whole sheet: which of two
     readings holds only the classifier can tell.
     """
     kept: list[int] = []
-    for index in sorted(range(len(evident)), key=lambda i: -evident[i].log_odds):
-        most = MAX_OVERLAP if evident[index].prediction.label is not None else MAX_UNKNOWN_OVERLAP
-        if all(_overlap(evident[index].region.box, evident[other].region.box) < most for other in kept):
+    for index in sorted(range(len(scored)), key=lambda i: -scored[i].log_odds):
+        most = MAX_OVERLAP if scored[index].prediction.label is not None else MAX_UNKNOWN_OVERLAP
+        if all(_overlap(scored[index].region.box, scored[other].region.box) < most for other in kept):
             kept.append(index)
-    return [evident[i] for i in sorted(kept)]
+    return [scored[i] for i in sorted(kept)]
 
 
 def _overlap(box: Box, other: Box) -> float:
@@ -229,7 +238,7 @@ def ink_of(picture_bgr: np.ndarray, box: Box) -> np.ndarray | None:
     return max(near, key=lambda region: region.box.iou(box)).crop if near else None
 
 
-def largest_writing(picture_bgr: np.ndarray) -> np.ndarray:
+def largest_character_image(picture_bgr: np.ndarray) -> np.ndarray:
     """The largest character found in a picture (h, w, 3) BGR, framed (28, 28) uint8 as MNIST's; black where none is."""
     regions = writing_in(picture_bgr)
     if not regions:
@@ -259,8 +268,8 @@ class PaperSubject(Subject):
         """The network's input, (28, 28) uint8."""
         return pictures.mnist_image(region.crop)
 
-    def open_judge(self, classifier: Labeller | None) -> WritingJudge:
-        return WritingJudge(classifier)
+    def open_postprocessor(self, classifier: Predictor | None) -> WritingPostprocessor:
+        return WritingPostprocessor(classifier)
 
     def text(self, regions: Sequence[Region], predictions: Sequence[Prediction]) -> str:
         """The labels in reading order: those of one line joined to a number, lines separated by a space.
@@ -290,7 +299,7 @@ class PaperSubject(Subject):
 
     def grey_image(self, picture_bgr: np.ndarray) -> np.ndarray:
         """The largest character; black where there is none."""
-        return largest_writing(picture_bgr)
+        return largest_character_image(picture_bgr)
 
     def card_kind(self, kind: str) -> None:
         """Its classifier takes ink alone."""

@@ -14,13 +14,13 @@ from recognizer.preprocess import pictures
 from recognizer.values import Box, Frame, Hand, Prediction, Region
 
 Find = Callable[[Frame], tuple[Region, ...]]
-Judged = tuple[tuple[Region, ...], tuple[Prediction, ...]]
+Postprocessed = tuple[tuple[Region, ...], tuple[Prediction, ...]]
 OpenFinder = Callable[[], RegionFinder]
 
 WARM_UP_SIDE = 64  # pixels of the empty region that a new classifier is run on first
 
 
-class Labeller(Protocol):
+class Predictor(Protocol):
     def predict(self, inputs: Sequence[Any]) -> tuple[Prediction, ...]: ...
 
 
@@ -32,10 +32,10 @@ class Input(Enum):
     COLOUR = "colour"  # the sample's whole picture
 
 
-class Judge:
+class Postprocessor:
     """Drops what the rest of the picture speaks against. One belongs to one pipeline, and may remember its last frames."""
 
-    def judge(self, frame: Frame, regions: Sequence[Region], predictions: Sequence[Prediction]) -> Judged:
+    def postprocess(self, frame: Frame, regions: Sequence[Region], predictions: Sequence[Prediction]) -> Postprocessed:
         """The regions and predictions that stay, in reading order. Default: all of them, as they are."""
         return tuple(regions), tuple(predictions)
 
@@ -56,7 +56,7 @@ class Subject(ABC):
         """
 
     @abstractmethod
-    def open_classifier(self, folder: Path, *, stream: bool = False) -> Labeller:
+    def open_classifier(self, folder: Path, *, stream: bool = False) -> Predictor:
         """The classifier of a model version. Raises ModelError and AssetError."""
 
     def prepare(self, region: Region) -> Any:
@@ -67,9 +67,9 @@ class Subject(ABC):
         """The classifier's input as a picture, (h, w) or (h, w, 3) uint8. Default: the input itself."""
         return prepared
 
-    def open_judge(self, classifier: Labeller | None) -> Judge:
-        """The judge of one pipeline; with its classifier, where the task has a model."""
-        return Judge()
+    def open_postprocessor(self, classifier: Predictor | None) -> Postprocessor:
+        """The postprocessor of one pipeline. `classifier` is None while the task has no model."""
+        return Postprocessor()
 
     def text(self, regions: Sequence[Region], predictions: Sequence[Prediction]) -> str:
         """All that is known in one line. Default: the known labels in the order of their regions."""

@@ -1,4 +1,4 @@
-"""How often a stream's hands are looked at."""
+"""How often a stream's hands are extractions at."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from recognizer.classifiers import hands
-from recognizer.classifiers.hands import LOOK_EVERY
+from recognizer.classifiers.hands import EXTRACT_EVERY
 from recognizer.preprocess import appearance
 from recognizer.values import Box, Hand, Region
 
@@ -16,7 +16,7 @@ HAND = Hand(np.zeros((21, 3), np.float32), "right", 0.9)
 
 
 @pytest.fixture
-def looked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def extractions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """One entry for each time that MediaPipe's network looks at a hand."""
     times: list[int] = []
 
@@ -25,7 +25,7 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return np.full(4, len(times), np.float32)
 
     monkeypatch.setattr(hands, "find_asset", lambda name: Path("none.task"))
-    monkeypatch.setattr(appearance, "Appearance", lambda path: SimpleNamespace(features=features))
+    monkeypatch.setattr(appearance, "AppearanceExtractor", lambda path: SimpleNamespace(features=features))
     return times
 
 
@@ -33,27 +33,27 @@ def a_region(x: int) -> Region:
     return Region(Box(x, 0, x + 100, 100), np.zeros((4, 4, 3), np.uint8), hand=HAND)
 
 
-def test_a_hand_that_is_held_still_is_looked_at_now_and_then(looked: list[int]) -> None:
-    sight = hands._Sight(stream=True)
-    for _ in range(3 * LOOK_EVERY):
-        sight.next_frame()
-        sight.look(a_region(0), HAND, POSED)
-    assert len(looked) == 3
+def test_a_hand_that_is_held_still_is_looked_at_now_and_then(extractions: list[int]) -> None:
+    cache = hands._AppearanceCache(stream=True)
+    for _ in range(3 * EXTRACT_EVERY):
+        cache.next_frame()
+        cache.features(a_region(0), HAND, POSED)
+    assert len(extractions) == 3
 
 
-def test_two_hands_in_the_same_pose_are_looked_at_each_for_itself(looked: list[int]) -> None:
-    sight = hands._Sight(stream=True)
-    for _ in range(LOOK_EVERY):
-        sight.next_frame()
-        left, right = (sight.look(a_region(x), HAND, POSED) for x in (0, 300))
+def test_two_hands_in_the_same_pose_are_looked_at_each_for_itself(extractions: list[int]) -> None:
+    cache = hands._AppearanceCache(stream=True)
+    for _ in range(EXTRACT_EVERY):
+        cache.next_frame()
+        left, right = (cache.features(a_region(x), HAND, POSED) for x in (0, 300))
         assert left[0] != right[0]
-    assert len(looked) == 2
+    assert len(extractions) == 2
 
 
-def test_a_hand_that_moves_its_fingers_and_single_pictures_are_looked_at_each_time(looked: list[int]) -> None:
+def test_a_hand_that_moves_its_fingers_and_single_pictures_are_looked_at_each_time(extractions: list[int]) -> None:
     for stream, change in ((True, 1.0), (False, 0.0)):
-        sight = hands._Sight(stream=stream)
+        cache = hands._AppearanceCache(stream=stream)
         for number in range(4):
-            sight.next_frame()
-            sight.look(a_region(0), HAND, POSED + change * number)
-    assert len(looked) == 8
+            cache.next_frame()
+            cache.features(a_region(0), HAND, POSED + change * number)
+    assert len(extractions) == 8

@@ -177,9 +177,9 @@ def test_cameras(monkeypatch):
     monkeypatch.setattr(webcam, "find_webcams", lambda: [0, 2])
     assert doctor.check_cameras() == doctor.Check("cameras", True, "--source 0, --source 2")
     monkeypatch.setattr(webcam, "find_webcams", list)
-    monkeypatch.setattr(webcam, "cameras_there", list)
+    monkeypatch.setattr(webcam, "listed_cameras", list)
     assert "Camera 0 is not there" in doctor.check_cameras().remedy
-    monkeypatch.setattr(webcam, "cameras_there", lambda: [1])
+    monkeypatch.setattr(webcam, "listed_cameras", lambda: [1])
     monkeypatch.setattr(decoding.os, "access", lambda *_: False)
     assert "no permission for" in doctor.check_cameras().remedy
 

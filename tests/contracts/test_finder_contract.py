@@ -11,7 +11,7 @@ from recognizer.finders.contrast import DigitFinder
 from recognizer.finders.finder import RegionFinder
 from recognizer.finders.guide_box import BoxFinder
 from recognizer.finders.hands import HandFinder
-from recognizer.finders.still_hand import HeldFinder
+from recognizer.finders.still_hand import StillHandFinder
 from recognizer.finders.writing import WritingFinder
 from recognizer.studio.scenes import Studio
 from recognizer.values import Frame, Region
@@ -31,7 +31,7 @@ FINDERS: dict[str, tuple[Callable[[], Any], str]] = {
     "BoxFinder": (BoxFinder, "rps"),
     "HandFinder": (lambda: HandFinder(landmarker_path(), video=False), "rps"),
     "HandFinder of a stream": (lambda: HandFinder(landmarker_path(), video=True, guide=True), "rps"),
-    "HeldFinder": (lambda: HeldFinder(HandFinder(landmarker_path(), video=True, guide=True)), "rps"),
+    "StillHandFinder": (lambda: StillHandFinder(HandFinder(landmarker_path(), video=True, guide=True)), "rps"),
 }
 
 

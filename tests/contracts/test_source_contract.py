@@ -107,7 +107,7 @@ def spec(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def test_every_source_is_listed() -> None:
-    """Live is that of webcam and stream; the others are named like their module."""
+    """LiveSource is that of webcam and stream; the others are named like their module."""
     modules = {cls.__module__.rpartition(".")[2] for cls in classes_with("stop") if issubclass(cls, Source)}
     assert modules - {"source", "newest_frame"} | {"webcam", "stream"} == set(SOURCES)
     assert set(BROKEN) == set(SOURCES)

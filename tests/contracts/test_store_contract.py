@@ -41,7 +41,7 @@ class SampleWriter:
 
     store: Samples
 
-    def look(self) -> list[Sample]:
+    def pull(self) -> list[Sample]:
         """The samples as they are now, whenever the store was last looked at."""
         if isinstance(self.store, SyncedSamples):
             self.store.pull()
@@ -59,7 +59,7 @@ def samples(folders: tuple[Path, Path]) -> tuple[SampleWriter, SampleWriter]:
     one = SampleWriter(open_samples(folders[0]))
     one.store.create_task("things", "box", ["cup", "pen"])
     two = SampleWriter(open_samples(folders[1]))
-    two.look()
+    two.pull()
     return one, two
 
 
@@ -69,7 +69,7 @@ class ModelWriter:
 
     store: ModelStore
 
-    def look(self) -> None:
+    def pull(self) -> None:
         """Have what others published fetched, whenever the store was last looked at."""
         if isinstance(self.store, SyncedModels):
             self.store.pull()
@@ -110,7 +110,7 @@ def test_a_sample_is_read_back_by_both(samples: tuple[SampleWriter, SampleWriter
     one, two = samples
     written = one.record("cup", shade=120)
     for reader in (one, two):
-        (found,) = reader.look()
+        (found,) = reader.pull()
         assert (found.id, found.label, found.task, found.session) == (written.id, "cup", "things", "first")
         assert found.box == Box(10, 10, 40, 40)
         assert np.array_equal(reader.store.picture(found), np.full((30, 30, 3), 120, np.uint8))
@@ -120,42 +120,42 @@ def test_a_sample_is_read_back_by_both(samples: tuple[SampleWriter, SampleWriter
 def test_samples_are_listed_in_the_order_they_were_taken(samples: tuple[SampleWriter, SampleWriter]) -> None:
     one, two = samples
     taken = [one.record(label).id for label in ("cup", "pen", "cup")]
-    assert [sample.id for sample in one.look()] == taken
-    assert sorted(sample.id for sample in two.look()) == sorted(taken)
+    assert [sample.id for sample in one.pull()] == taken
+    assert sorted(sample.id for sample in two.pull()) == sorted(taken)
     assert two.store.counts("things") == {"cup": 2, "pen": 1}
     assert [task.name for task in two.store.tasks()] == ["things"]
-    assert list(two.store.table("things")["label"]) == [sample.label for sample in two.look()]
+    assert list(two.store.table("things")["label"]) == [sample.label for sample in two.pull()]
 
 
 def test_a_sample_that_one_deletes_is_gone_for_the_other(samples: tuple[SampleWriter, SampleWriter]) -> None:
     one, two = samples
     kept, gone = one.record("cup"), one.record("pen")
-    two.look()
+    two.pull()
     assert two.store.delete([gone]) == 1
     assert two.store.delete([gone]) == 0
     for writer in samples:
-        assert [sample.id for sample in writer.look()] == [kept.id]
+        assert [sample.id for sample in writer.pull()] == [kept.id]
     assert not (one.store.folder / gone.path).exists()
 
 
 def test_a_task_that_one_deletes_is_gone_for_the_other(samples: tuple[SampleWriter, SampleWriter]) -> None:
     one, two = samples
     one.record("cup")
-    two.look()
+    two.pull()
     assert two.store.delete_task("things") == 1
     for writer in samples:
-        assert writer.look() == []
+        assert writer.pull() == []
         assert writer.store.tasks() == []
 
 
 def test_labels_that_one_changes_are_changed_for_the_other(samples: tuple[SampleWriter, SampleWriter]) -> None:
     one, two = samples
     sample = one.record("cup")
-    two.look()
+    two.pull()
     assert two.store.relabel([sample], "pen") == 1
     two.store.add_labels("things", ["key"])
     for writer in samples:
-        assert [found.label for found in writer.look()] == ["pen"]
+        assert [found.label for found in writer.pull()] == ["pen"]
         assert set(writer.store.task("things").labels) == {"cup", "pen", "key"}
 
 
@@ -166,7 +166,7 @@ def test_two_that_record_at_once_lose_no_sample(samples: tuple[SampleWriter, Sam
         lambda: [two.record("pen") for _ in range(WRITES)],
     )
     for writer in samples:
-        assert sorted(sample.label for sample in writer.look()) == ["cup"] * WRITES + ["pen"] * WRITES
+        assert sorted(sample.label for sample in writer.pull()) == ["cup"] * WRITES + ["pen"] * WRITES
         assert all(writer.store.picture(sample).shape == (30, 30, 3) for sample in writer.store.read())
 
 
@@ -191,7 +191,7 @@ def test_a_model_is_read_back_by_both(models: tuple[ModelWriter, ModelWriter]) -
     one, two = models
     version = one.publish(b"first")
     for reader in models:
-        reader.look()
+        reader.pull()
         assert reader.content() == b"first"
         assert reader.store.current("things").name == version
         assert reader.store.tasks() == ["things"]
@@ -208,7 +208,7 @@ def test_what_raises_while_it_is_written_is_not_published(models: tuple[ModelWri
         (draft / CARD).write_text("{}")
         raise RuntimeError("stopped")
     for reader in models:
-        reader.look()
+        reader.pull()
         assert reader.content() == b"first"
         assert len(reader.store.versions("things")) == 1
     assert not [path.name for path in (two.store.folder / "things").iterdir() if path.name.startswith(".draft")]
@@ -217,23 +217,23 @@ def test_what_raises_while_it_is_written_is_not_published(models: tuple[ModelWri
 def test_one_goes_back_to_the_version_before_for_both(models: tuple[ModelWriter, ModelWriter]) -> None:
     one, two = models
     first, second = one.publish(b"first"), one.publish(b"second")
-    two.look()
+    two.pull()
     assert two.content() == b"second"
     assert two.store.rollback("things") == first
-    one.look()
+    one.pull()
     assert one.content() == b"first"
     one.store.set_current("things", second)
-    two.look()
+    two.pull()
     assert two.content() == b"second"
 
 
 def test_a_version_that_one_deletes_is_gone_for_the_other(models: tuple[ModelWriter, ModelWriter]) -> None:
     one, two = models
     first, second = one.publish(b"first"), one.publish(b"second")
-    two.look()
+    two.pull()
     two.store.delete("things", first)
     for reader in models:
-        reader.look()
+        reader.pull()
         assert reader.store.versions("things") == [second]
         assert reader.content() == b"second"
 
@@ -245,7 +245,7 @@ def test_two_that_publish_at_once_lose_no_version(models: tuple[ModelWriter, Mod
         lambda: [two.publish(b"two") for _ in range(WRITES)],
     )
     for reader in models:
-        reader.look()
+        reader.pull()
     assert one.store.versions("things") == two.store.versions("things")
     assert len(one.store.versions("things")) == 2 * WRITES
     assert one.content() == two.content()

@@ -16,7 +16,7 @@ from recognizer.subjects.box import BOX
 from recognizer.subjects.catalogue import SUBJECTS, subject_of
 from recognizer.subjects.hands import HAND
 from recognizer.subjects.paper import PAPER
-from recognizer.subjects.subject import Judge, Subject
+from recognizer.subjects.subject import Postprocessor, Subject
 from recognizer.values import Box, Frame, Hand, Prediction, Region
 from tests.contracts.implementations import classes_with
 
@@ -67,8 +67,8 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 
 
 @pytest.fixture(params=[None, TurningClassifier()], ids=["no model", "a model"])
-def judge(request: pytest.FixtureRequest, subject: Subject) -> Judge:
-    return subject.open_judge(request.param)
+def postprocessor(request: pytest.FixtureRequest, subject: Subject) -> Postprocessor:
+    return subject.open_postprocessor(request.param)
 
 
 def known(label: str | None, image: np.ndarray) -> Prediction:
@@ -110,10 +110,10 @@ def test_an_unknown_subject_is_answered_with_those_that_there_are(name: str | No
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 4])
-def test_there_is_a_prediction_for_each_region(subject: Subject, judge: Judge, count: int) -> None:
+def test_there_is_a_prediction_for_each_region(subject: Subject, postprocessor: Postprocessor, count: int) -> None:
     regions = regions_for(subject, count)
     predictions = predictions_for(regions)
-    judged, labelled = judge.judge(frame_with(count), regions, predictions)
+    judged, labelled = postprocessor.postprocess(frame_with(count), regions, predictions)
     assert isinstance(judged, tuple)
     assert isinstance(labelled, tuple)
     assert len(judged) == len(labelled) <= count
@@ -124,23 +124,23 @@ def test_there_is_a_prediction_for_each_region(subject: Subject, judge: Judge, c
     assert text.replace(" ", "") == LABELS[:count]
 
 
-def test_nothing_gives_nothing(subject: Subject, judge: Judge) -> None:
-    assert judge.judge(frame_with(0), (), ()) == ((), ())
+def test_nothing_gives_nothing(subject: Subject, postprocessor: Postprocessor) -> None:
+    assert postprocessor.postprocess(frame_with(0), (), ()) == ((), ())
     assert subject.text((), ()) == ""
 
 
-def test_what_is_not_known_stays_so(subject: Subject, judge: Judge) -> None:
+def test_what_is_not_known_stays_so(subject: Subject, postprocessor: Postprocessor) -> None:
     regions = regions_for(subject, 3)
-    _, predictions = judge.judge(frame_with(3), regions, predictions_for(regions, [None, None, None]))
+    _, predictions = postprocessor.postprocess(frame_with(3), regions, predictions_for(regions, [None, None, None]))
     assert all(one.label is None for one in predictions) or predictions[0].turn is not None
     assert subject.text(regions, predictions_for(regions, [None, None, None])) == ""
 
 
-def test_lists_are_taken_as_tuples_are(subject: Subject, judge: Judge) -> None:
+def test_lists_are_taken_as_tuples_are(subject: Subject, postprocessor: Postprocessor) -> None:
     regions = regions_for(subject, 2)
     predictions = predictions_for(regions)
-    of_lists = judge.judge(frame_with(2), list(regions), list(predictions))
-    of_tuples = judge.judge(frame_with(2), regions, predictions)
+    of_lists = postprocessor.postprocess(frame_with(2), list(regions), list(predictions))
+    of_tuples = postprocessor.postprocess(frame_with(2), regions, predictions)
     assert [one.box for one in of_lists[0]] == [one.box for one in of_tuples[0]]
     assert subject.text(list(regions), list(predictions)) == subject.text(regions, predictions)
 
@@ -162,12 +162,12 @@ def test_a_crop_of_any_size_is_prepared(subject: Subject, size_wh: tuple[int, in
     assert subject.prepare(replace(region, crop=crop)) is not None
 
 
-def test_neither_the_frame_nor_what_was_found_is_changed(subject: Subject, judge: Judge) -> None:
+def test_neither_the_frame_nor_what_was_found_is_changed(subject: Subject, postprocessor: Postprocessor) -> None:
     frame, regions = frame_with(3), regions_for(subject, 3)
     predictions = predictions_for(regions)
     before, crops = frame.image_bgr.copy(), [region.crop.copy() for region in regions]
     for array in (frame.image_bgr, *(region.crop for region in regions), *(one.image for one in predictions)):
         array.setflags(write=False)
-    subject.text(*judge.judge(frame, regions, predictions))
+    subject.text(*postprocessor.postprocess(frame, regions, predictions))
     assert np.array_equal(frame.image_bgr, before)
     assert all(np.array_equal(region.crop, crop) for region, crop in zip(regions, crops, strict=True))

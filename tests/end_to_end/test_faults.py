@@ -38,7 +38,7 @@ from recognizer.sinks import video as sinks_video
 from recognizer.smoothing import Smoother
 from recognizer.sources import decoding, newest_frame
 from recognizer.sources import source as sources_source
-from recognizer.sources.newest_frame import Live
+from recognizer.sources.newest_frame import LiveSource
 from recognizer.studio.scenes import Studio
 from recognizer.subjects.paper import PAPER
 from recognizer.system import files, paths
@@ -113,7 +113,7 @@ def test_a_frame_is_at_most_two_intervals_old_when_a_slow_classifier_gets_it(mon
 
     region = Region(Box(4, 4, 40, 40), numbered(200)[..., 0])
     ages_s, shown_after_s, numbers = [], [], []
-    with Live("camera 0", camera, numbered(0), lambda: None, "gone") as source:  # type: ignore[arg-type]
+    with LiveSource("camera 0", camera, numbered(0), lambda: None, "gone") as source:  # type: ignore[arg-type]
         with Pipeline("digits", PAPER, FakeFinder([region]), SlowClassifier()) as slow:
             for frame in source:
                 number = int(frame.image_bgr[0, 0, 0])
@@ -183,7 +183,7 @@ def test_a_run_continues_through_invalid_camera_frames(
     for name in ("SILENCE_S", "GONE_S"):
         monkeypatch.setattr(newest_frame, name, HANG_S)
     camera = SteppedCamera()
-    live = Live("camera 0", camera, sheet((320, 240)), lambda: None, "gone")  # type: ignore[arg-type]
+    live = LiveSource("camera 0", camera, sheet((320, 240)), lambda: None, "gone")  # type: ignore[arg-type]
     monkeypatch.setattr(loop, "open_source", lambda *_, **__: live)
     labels: list[tuple[str, ...]] = []
     coming = iter([*odd, *[sheet((320, 240))] * 3])
@@ -334,10 +334,10 @@ def test_ctrl_c_while_mediapipe_starts_prints_nothing(hand_models: ModelStore, t
     stopped = """
 import recognizer.finders.hands as hands
 real = hands.open_landmarker
-def opened(*words, eager, **options):
-    if eager:
+def opened(*words, low_threshold, **options):
+    if low_threshold:
         raise KeyboardInterrupt
-    return real(*words, eager=eager, **options)
+    return real(*words, low_threshold=low_threshold, **options)
 hands.open_landmarker = opened
 """
     ended = ran("--task", "rps", "--source", "studio", "--headless", "--output", str(tmp_path), code=stopped)

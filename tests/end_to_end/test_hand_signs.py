@@ -10,7 +10,7 @@ import pytest
 from recognizer.classifiers.hands import HandClassifier
 from recognizer.classifiers.heads import Head
 from recognizer.classifiers.rejection import FeatureStatistics
-from recognizer.finders.still_hand import HeldFinder
+from recognizer.finders.still_hand import StillHandFinder
 from recognizer.overlay.overlay import Overlay
 from recognizer.pipeline import Pipeline
 from recognizer.preprocess import pictures, pose
@@ -18,7 +18,7 @@ from recognizer.registry import card as registry_card
 from recognizer.registry.store import ModelStore
 from recognizer.registry.synced import open_models
 from recognizer.smoothing import Smoother
-from recognizer.subjects.hands import HAND, HandJudge
+from recognizer.subjects.hands import HAND, HandPostprocessor
 from recognizer.values import Box, Frame, Hand, Prediction, Region, as_json
 from recognizer.window.game import held_sign
 from tests.helpers.still_hands import FPS, BlindHands, Stream, a_room, with_hand
@@ -155,7 +155,7 @@ def test_hands_with_and_without_landmarks_are_labelled_from_left_to_right():
     frame = Frame(np.zeros((90, 200, 3), np.uint8), 0, 0.0, "drawn")
     right = Region(Box(100, 0, 190, 90), CROP)
     said = [Prediction(label, 0.9, (), CROP) for label in ("B", "A")]
-    regions, predictions = HandJudge().judge(frame, (right, WITH_JOINTS), said)
+    regions, predictions = HandPostprocessor().postprocess(frame, (right, WITH_JOINTS), said)
     assert regions == (WITH_JOINTS, right)
     assert [prediction.label for prediction in predictions] == ["A", "B"]
 
@@ -165,5 +165,5 @@ def test_the_pipeline_of_a_stream_uses_the_still_hand_finder(monkeypatch):
 
     monkeypatch.setattr(hands, "find_asset", lambda name: Path("none.task"))
     monkeypatch.setattr(hands, "HandFinder", lambda path, *, video, guide: BlindHands())
-    assert isinstance(HAND.open_finder(stream=True), HeldFinder)
+    assert isinstance(HAND.open_finder(stream=True), StillHandFinder)
     assert isinstance(HAND.open_finder(stream=False), BlindHands)

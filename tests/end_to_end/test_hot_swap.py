@@ -8,7 +8,7 @@ import pytest
 
 from recognizer import pipeline
 from recognizer.errors import ModelError
-from recognizer.finders.still_hand import HeldFinder
+from recognizer.finders.still_hand import StillHandFinder
 from recognizer.hot_swap import LivePipeline
 from recognizer.pipeline import Pipeline
 from recognizer.registry.store import ModelStore
@@ -209,7 +209,7 @@ def test_the_hand_finder_is_opened_once_and_closed_at_the_end(
         task: str, store: ModelStore, samples: Samples, *, smooth: bool, hands: Callable[[], FakeHands]
     ) -> Pipeline:
         version = json.loads((models / task / "current.json").read_text())["version"]
-        subject, finder = (HAND, HeldFinder(hands())) if task == "rps" else (PAPER, FakeFinder([REGION]))
+        subject, finder = (HAND, StillHandFinder(hands())) if task == "rps" else (PAPER, FakeFinder([REGION]))
         classifier = FakeClassifier([f"{task} {version}"])
         return Pipeline(task, subject, finder, classifier, None, models / task / version)
 

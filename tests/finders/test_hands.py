@@ -9,16 +9,24 @@ import pytest
 
 from recognizer.errors import AssetError
 from recognizer.finders import hands
-from recognizer.finders.hands import PICTURE_LOOKS, STREAM_LOOKS, HandFinder, Landmarker, Look, is_plausible, square_box
+from recognizer.finders.hands import (
+    PICTURE_PASSES,
+    STREAM_PASSES,
+    DetectionPass,
+    HandFinder,
+    Landmarker,
+    is_plausible,
+    square_box,
+)
 from recognizer.values import Frame, Hand
 from tests.helpers.fakes import FakeLandmarker, a_hand
 from tests.helpers.machine import landmarker_path
 
 
-def open_finder(monkeypatch, *, sure=lambda image: [], eager=lambda image: [], video=False):
+def open_finder(monkeypatch, *, sure=lambda image: [], low_threshold=lambda image: [], video=False):
     """A finder over two fake landmarkers, and these."""
-    fakes = {False: FakeLandmarker(sure), True: FakeLandmarker(eager)}
-    monkeypatch.setattr(hands, "open_landmarker", lambda path, *, video, eager: fakes[eager])
+    fakes = {False: FakeLandmarker(sure), True: FakeLandmarker(low_threshold)}
+    monkeypatch.setattr(hands, "open_landmarker", lambda path, *, video, low_threshold: fakes[low_threshold])
     return HandFinder(Path("none.task"), video=video), fakes[False], fakes[True]
 
 
@@ -34,11 +42,11 @@ def test_joints_are_in_pixels_of_the_frame_though_it_was_padded(monkeypatch):
     assert (region.hand.side, region.hand.score) == ("right", 0.95)
 
 
-@pytest.mark.parametrize("look", PICTURE_LOOKS)
-def test_every_look_knows_its_way_back(look):
+@pytest.mark.parametrize("detection_pass", PICTURE_PASSES)
+def test_every_look_knows_its_way_back(detection_pass):
     image = np.zeros((160, 240, 3), np.uint8)
     cv2.circle(image, (170, 50), 5, (255, 255, 255), -1)
-    shown, back = look.show(image)
+    shown, back = detection_pass.transform(image)
     assert shown.dtype == np.uint8
     rows, columns = np.nonzero(shown[..., 0] > 127)
     np.testing.assert_allclose(back @ (columns.mean(), rows.mean(), 1), (170, 50), atol=1.5)
@@ -46,23 +54,25 @@ def test_every_look_knows_its_way_back(look):
 
 def test_white_balance_takes_the_colour_out_and_gamma_brightens():
     image = np.full((64, 64, 3), (40, 80, 120), np.uint8)
-    balanced, _ = Look(balance=True).show(image)
+    balanced, _ = DetectionPass(balance=True).transform(image)
     assert np.ptp(balanced[0, 0].astype(int)) <= 2
-    brighter, _ = Look(gamma=0.5).show(image)
+    brighter, _ = DetectionPass(gamma=0.5).transform(image)
     assert (brighter[0, 0] > image[0, 0, ::-1]).all()
 
 
 def test_a_picture_gets_looks_in_order_until_one_finds_a_hand(monkeypatch):
-    finder, sure, eager = open_finder(monkeypatch, eager=lambda image: [a_hand()] if image.shape[0] > 200 else [])
+    finder, sure, low_threshold = open_finder(
+        monkeypatch, low_threshold=lambda image: [a_hand()] if image.shape[0] > 200 else []
+    )
     assert len(finder.find(a_frame())) == 1
     assert len(sure.shown) == 2, "the picture and its mirror image"
-    assert len(eager.shown) == 4, "the plain eager look, and the padded one that found it"
+    assert len(low_threshold.shown) == 4, "the plain low_threshold look, and the padded one that found it"
 
 
 def test_a_picture_without_a_hand_gets_all_looks(monkeypatch):
-    finder, sure, eager = open_finder(monkeypatch)
+    finder, sure, low_threshold = open_finder(monkeypatch)
     assert finder.find(a_frame()) == ()
-    assert len(sure.shown) + len(eager.shown) == 2 * len(PICTURE_LOOKS)
+    assert len(sure.shown) + len(low_threshold.shown) == 2 * len(PICTURE_PASSES)
 
 
 def test_a_picture_and_its_mirror_image_hold_the_same_hands(monkeypatch):
@@ -97,16 +107,16 @@ def test_a_hand_that_only_the_mirror_image_shows_is_found(monkeypatch):
 
 
 def test_a_stream_gets_one_look_a_frame(monkeypatch):
-    finder, sure, eager = open_finder(monkeypatch, video=True)
-    for index in range(len(STREAM_LOOKS)):
+    finder, sure, low_threshold = open_finder(monkeypatch, video=True)
+    for index in range(len(STREAM_PASSES)):
         assert finder.find(a_frame(index=index)) == ()
-        assert len(sure.shown) + len(eager.shown) == index + 1
-    assert len(eager.shown) <= len(sure.shown) / 2, "the cheap looks come twice as often"
+        assert len(sure.shown) + len(low_threshold.shown) == index + 1
+    assert len(low_threshold.shown) <= len(sure.shown) / 2, "the cheap looks come twice as often"
 
 
 def test_the_look_that_found_a_hand_stays_while_it_is_held(monkeypatch):
     held = [True]
-    finder, sure, _ = open_finder(monkeypatch, eager=lambda image: [a_hand()] if held[0] else [], video=True)
+    finder, sure, _ = open_finder(monkeypatch, low_threshold=lambda image: [a_hand()] if held[0] else [], video=True)
     indexes = iter(range(100))
     while not finder.find(a_frame(index=next(indexes))):
         pass
@@ -162,7 +172,7 @@ def test_a_hand_is_plausible_at_any_tilt():
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         turned = joints.copy()
         turned[:, :2] = (joints[:, :2] - 100) @ turn.T + 100
-        assert is_plausible(Hand(turned, "right", 0.9), (200, 200), eager=True)
+        assert is_plausible(Hand(turned, "right", 0.9), (200, 200), low_threshold=True)
 
 
 def test_scattered_flat_tiny_and_infinite_joints_are_no_hand():
@@ -177,13 +187,13 @@ def test_scattered_flat_tiny_and_infinite_joints_are_no_hand():
         assert not is_plausible(Hand(joints, "right", 0.9), (200, 200))
 
 
-def test_an_eager_look_must_be_surer_of_the_hand():
+def test_a_low_threshold_pass_must_be_surer_of_the_hand():
     doubtful = Hand(in_pixels(a_hand()).landmarks, "right", 0.5)
     assert is_plausible(doubtful, (200, 200))
-    assert not is_plausible(doubtful, (200, 200), eager=True)
+    assert not is_plausible(doubtful, (200, 200), low_threshold=True)
     small = in_pixels(a_hand(size=0.12))
     assert is_plausible(small, (200, 200))
-    assert not is_plausible(small, (200, 200), eager=True)
+    assert not is_plausible(small, (200, 200), low_threshold=True)
 
 
 @pytest.mark.parametrize("shape", [(0, 0, 3), (1, 1, 3), (8, 300, 3), (20, 20), (0, 40, 3), (40, 40, 2)])
@@ -201,17 +211,19 @@ def test_grey_and_transparent_pictures_are_read_too(monkeypatch, shape):
 
 
 def test_closing_closes_both_landmarkers(monkeypatch):
-    finder, sure, eager = open_finder(monkeypatch)
+    finder, sure, low_threshold = open_finder(monkeypatch)
     with finder:
         pass
     assert sure.closed
-    assert eager.closed
+    assert low_threshold.closed
 
 
 @pytest.mark.parametrize("guide", [True, False])
 def test_a_stream_that_stays_empty_shows_where_to_hold_a_hand(monkeypatch, guide):
     found = []
-    monkeypatch.setattr(hands, "open_landmarker", lambda path, *, video, eager: FakeLandmarker(lambda image: found))
+    monkeypatch.setattr(
+        hands, "open_landmarker", lambda path, *, video, low_threshold: FakeLandmarker(lambda image: found)
+    )
     finder = HandFinder(Path("none.task"), video=True, guide=guide)
     finder.find(a_frame(index=0))
     assert finder.guide_box is None, "not at once"

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer.finders.paper_lines import are_rests, erase_lines
+from recognizer.finders.paper_lines import are_line_remnants, erase_lines
 from tests.helpers.drawing import paper, write
 
 WIDTH, HEIGHT = 640, 360
@@ -22,7 +22,7 @@ def erased(mask: np.ndarray, *, close_up: bool) -> np.ndarray:
     if corridor is None:
         return cleaned
     _, labels, stats, _ = cv2.connectedComponentsWithStats(cleaned)
-    return np.where(are_rests(labels, stats, corridor)[labels], 0, cleaned).astype(np.uint8)
+    return np.where(are_line_remnants(labels, stats, corridor)[labels], 0, cleaned).astype(np.uint8)
 
 
 def kept_share(cleaned: np.ndarray, of: np.ndarray) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from recognizer.finders.guide_box import guide_box
-from recognizer.finders.still_hand import FORGOTTEN_S, HeldFinder, is_skin, light_bgr
+from recognizer.finders.still_hand import MAX_HELD_S, StillHandFinder, is_skin, light_bgr
 from recognizer.values import Hand, Region
 from tests.helpers.still_hands import FPS, HEIGHT, LIGHTS, SKINS, WIDTH, BlindHands, Picture, Stream, a_room, with_hand
 
@@ -152,7 +152,7 @@ def test_what_never_leaves_becomes_background():
     stream = Stream()
     stream.show(a_room(), 2)
     picture, _ = with_hand(a_room())
-    assert stream.show(picture, FORGOTTEN_S)[-1]
+    assert stream.show(picture, MAX_HELD_S)[-1]
     assert not any(stream.show(picture, 3)[FPS:])
 
 
@@ -189,7 +189,7 @@ def test_a_source_that_begins_anew_or_changes_its_size_does_no_harm():
 
 def test_what_finds_hands_is_closed_with_it():
     hands = BlindHands()
-    with HeldFinder(hands):
+    with StillHandFinder(hands):
         pass
     assert hands.closed
 

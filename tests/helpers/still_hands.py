@@ -9,7 +9,7 @@ import numpy as np
 from recognizer.finders.finder import RegionFinder
 from recognizer.finders.guide_box import guide_box
 from recognizer.finders.hands import square_box
-from recognizer.finders.still_hand import HeldFinder
+from recognizer.finders.still_hand import StillHandFinder
 from recognizer.studio.drawn_hands import draw_hand
 from recognizer.values import Box, Frame, Region
 
@@ -58,7 +58,7 @@ class Stream:
 
     def __init__(self) -> None:
         self.hands = BlindHands()
-        self.finder = HeldFinder(self.hands)
+        self.finder = StillHandFinder(self.hands)
         self.now_s = 0.0
         self._rng = np.random.default_rng(0)
 

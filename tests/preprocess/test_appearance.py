@@ -9,7 +9,7 @@ import pytest
 
 from recognizer.errors import AssetError
 from recognizer.preprocess import appearance
-from recognizer.preprocess.appearance import SIDE, SIZE, Appearance, upright
+from recognizer.preprocess.appearance import SIDE, SIZE, AppearanceExtractor, upright
 from recognizer.registry.assets import find_asset
 from recognizer.studio.scenes import Studio
 
@@ -67,21 +67,21 @@ def test_a_file_that_is_not_the_asset_is_one_line(tmp_path: Path, what: str) -> 
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr(appearance.NETWORK if what == "another network" else "else", b"x" * 64)
     with pytest.raises(AssetError, match=r"python -m recognizer assets") as caught:
-        Appearance(path)
+        AppearanceExtractor(path)
     assert "\n" not in str(caught.value)
 
 
 @pytest.fixture(scope="module")
-def sight() -> Appearance:
+def extractor() -> AppearanceExtractor:
     try:
-        return Appearance(find_asset("hand_landmarker"))
+        return AppearanceExtractor(find_asset("hand_landmarker"))
     except AssetError as error:
         pytest.skip(f"needs the hand model: {error}")
 
 
-def test_the_same_picture_has_the_same_features_and_another_others(sight: Appearance) -> None:
+def test_the_same_picture_has_the_same_features_and_another_others(extractor: AppearanceExtractor) -> None:
     frames = [Studio("rps").frame(index).image_bgr[100:400, 200:500] for index in (36, 36, 120)]
-    same, again, other = (sight.features(frame, joints_of(90), "right") for frame in frames)
+    same, again, other = (extractor.features(frame, joints_of(90), "right") for frame in frames)
     assert same.shape == (SIZE,)
     assert np.isfinite(same).all()
     np.testing.assert_allclose(same, again, atol=1e-4)

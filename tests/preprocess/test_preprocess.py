@@ -10,8 +10,8 @@ from recognizer.preprocess.pictures import (
     STROKE_RANGE,
     center_by_mass,
     hand_image,
-    mend_stroke_width,
     mnist_image,
+    normalise_stroke_width,
     stroke_width,
     trim,
 )
@@ -130,13 +130,13 @@ def test_a_very_thick_stroke_is_thinned_to_the_end_of_mnists_range() -> None:
 
 def test_mending_leaves_ordinary_strokes_alone() -> None:
     ink = cv2.resize(trim(ink_of(2, 200, width_px=25)), (60, BOX * OVERSAMPLING), interpolation=cv2.INTER_AREA)
-    assert mend_stroke_width(ink) is ink
+    assert normalise_stroke_width(ink) is ink
 
 
 def test_a_blot_too_small_to_thin_is_kept() -> None:
     blot = np.zeros((80, 80), np.uint8)
     cv2.circle(blot, (40, 40), 39, 255, -1)
-    assert mend_stroke_width(blot).any()
+    assert normalise_stroke_width(blot).any()
 
 
 @pytest.mark.parametrize("width", [3, 8, 15])

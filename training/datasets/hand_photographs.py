@@ -11,7 +11,7 @@ import numpy as np
 from recognizer.errors import DataError
 from recognizer.finders.hands import HandFinder
 from recognizer.preprocess import appearance, pose
-from recognizer.preprocess.appearance import Appearance
+from recognizer.preprocess.appearance import AppearanceExtractor
 from recognizer.preprocess.pictures import SIDE, hand_image
 from recognizer.registry import assets
 from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
@@ -114,7 +114,7 @@ def code_digest(*names: str) -> str:
 
 def _find_and_keep(model: Path, job: tuple[Path, Path]) -> None:
     source, path = job
-    extractor, rng = Appearance(model, threads=1), np.random.default_rng(0)
+    extractor, rng = AppearanceExtractor(model, threads=1), np.random.default_rng(0)
     parts = []
     with HandFinder(model, video=False) as finder:
         for picture in pictures(source):
@@ -132,7 +132,7 @@ def most_confident(regions: tuple[Region, ...]) -> Region | None:
 
 
 def hands_of_region(
-    region: Region | None, label: str, source: str, extractor: Appearance | None, rng: np.random.Generator
+    region: Region | None, label: str, source: str, extractor: AppearanceExtractor | None, rng: np.random.Generator
 ) -> Hands:
     """The region found in one picture, None where there was none; without `sight` it is not looked at."""
     landmarks = np.full((1, VIEWS, pose.JOINTS, 3), np.nan, np.float32)
@@ -144,7 +144,9 @@ def hands_of_region(
             continue
         landmarks[0, view], left[0, view] = hand.landmarks, hand.side == "left"
         if region and extractor:
-            appearance_features[0, view] = [extractor.of_upright(shown) for shown in augmented_crops(region, hand, rng)]
+            appearance_features[0, view] = [
+                extractor.features_of_upright(shown) for shown in augmented_crops(region, hand, rng)
+            ]
     found = np.array([region is not None])
     return Hands(
         np.array([source], "U64"), np.array([label], "U16"), found, landmarks, left, image[None], appearance_features

@@ -10,7 +10,7 @@ import numpy as np
 from recognizer.finders.characters import NETWORKS, WORK_SIDES, CharacterNetwork
 from recognizer.finders.contrast import DigitFinder
 from recognizer.finders.ink import PATCH, STEPS, Corners
-from recognizer.finders.verifier import NEAR, OTHER, VALUES, Verified, VerifierNetwork, halves, views
+from recognizer.finders.verifier import NEAR, OTHER, VALUES, Verification, VerifierNetwork, image_pyramid, views
 from recognizer.studio.handwriting import LETTERS_LIKE_DIGITS
 from recognizer.values import Box, Frame
 from training.datasets import rooms
@@ -57,8 +57,8 @@ def training_crop(
     targets = [target_of(box, scene.written) for box in boxes]
     weights = np.full(len(boxes), LEAST_WEIGHT)
     if previous:
-        weights += _errors(previous.look(scene.picture_bgr, boxes), targets)
-    found, pyramid = [], halves(scene.picture_bgr)
+        weights += _errors(previous.verify(scene.picture_bgr, boxes), targets)
+    found, pyramid = [], image_pyramid(scene.picture_bgr)
     for shows, count in ((1, MAX_BOXES), (0, MAX_BOXES), (UNCLEAR, MAX_BOXES // 4)):
         some = np.flatnonzero([one[0] == shows for one in targets])
         if some.size:
@@ -68,7 +68,7 @@ def training_crop(
     return found
 
 
-def _errors(found: Verified, targets: list[np.ndarray]) -> np.ndarray:
+def _errors(found: Verification, targets: list[np.ndarray]) -> np.ndarray:
     """How wrong a network is about boxes, (N,), 0 to 2: about whether they show a character and about which."""
     shows, which = np.array(targets).reshape(-1, 6)[:, :2].T
     missed = np.where(shows == UNCLEAR, 0, np.abs(found.scores - shows))

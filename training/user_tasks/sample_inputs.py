@@ -171,12 +171,13 @@ def appearance_features_of(samples: Sequence[Sample], store: Samples) -> np.ndar
 
     Raises AssetError if MediaPipe's hand model is missing.
     """
-    extractor, rng = appearance.Appearance(find_asset("hand_landmarker")), np.random.default_rng(0)
+    extractor, rng = appearance.AppearanceExtractor(find_asset("hand_landmarker")), np.random.default_rng(0)
     appearance_features = np.zeros((len(samples), CROPS_A_VIEW, appearance.SIZE), np.float32)
     for place, sample in enumerate(samples):
         assert sample.hand is not None, "appearance features need a hand"
         appearance_features[place] = [
-            extractor.of_upright(shown) for shown in augmented_crops(_whole_picture(sample, store), sample.hand, rng)
+            extractor.features_of_upright(shown)
+            for shown in augmented_crops(_whole_picture(sample, store), sample.hand, rng)
         ]
     return appearance_features
 

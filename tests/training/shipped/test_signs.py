@@ -196,7 +196,9 @@ def test_each_kind_runs_without_tensorflow(trained, monkeypatch):
     rng = np.random.default_rng(1)
     appearance_features = np.zeros(appearance.SIZE, np.float32)
     monkeypatch.setattr(hands, "find_asset", lambda name: Path("none.task"))
-    monkeypatch.setattr(appearance, "Appearance", lambda path: SimpleNamespace(features=lambda *_: appearance_features))
+    monkeypatch.setattr(
+        appearance, "AppearanceExtractor", lambda path: SimpleNamespace(features=lambda *_: appearance_features)
+    )
     for folder in (trained[0] / "models" / "rps").glob("*/"):
         classifier = HandClassifier(folder)
         for place, sign in enumerate(LABELS["rps"]):
@@ -233,7 +235,7 @@ def test_all_kinds_are_in_one_table(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(sign_inputs, "regions_of", lambda images: [*regions[: len(images) - 1], None])
     appearance_features = SimpleNamespace(features=lambda *_: np.zeros(appearance.SIZE, np.float32))
     monkeypatch.setattr(hands, "find_asset", lambda name: Path("none.task"))
-    monkeypatch.setattr(appearance, "Appearance", lambda path: appearance_features)
+    monkeypatch.setattr(appearance, "AppearanceExtractor", lambda path: appearance_features)
     main(["evaluate", "kinds", "--models", str(trained[0] / "models"), "--results", str(tmp_path / "SIGNS.md")])
     text = (tmp_path / "SIGNS.md").read_text(encoding="utf-8")
     rows = {row.split(" | ")[0].strip("|* "): row.split(" | ") for row in text.splitlines() if row.startswith("| ")}
