@@ -7,8 +7,8 @@ from pathlib import Path
 from recognizer.commands.options import Parser, add_models
 from recognizer.commands.samples_option import add_samples
 from recognizer.serve.cluster import serve_on_cluster
+from recognizer.serve.http.settings import ServeSettings, is_loopback
 from recognizer.serve.one_machine import serve
-from recognizer.serve.settings import ServeSettings, is_loopback
 
 
 def run(args: Sequence[str]) -> int:

@@ -8,16 +8,16 @@ from fastapi.staticfiles import StaticFiles
 
 from recognizer.registry.store import ModelStore
 from recognizer.samples.store import Samples
-from recognizer.serve.app_state import AppState
-from recognizer.serve.guard import Guard
-from recognizer.serve.jobs import Jobs
-from recognizer.serve.metrics import Metrics, RequestCounter
-from recognizer.serve.problems import RESPONSES, add_error_handlers
+from recognizer.serve.http.guard import Guard
+from recognizer.serve.http.metrics import Metrics, RequestCounter
+from recognizer.serve.http.problems import RESPONSES, add_error_handlers
+from recognizer.serve.http.settings import ServeSettings
 from recognizer.serve.routes import learning, pages, predict, stream, tasks
 from recognizer.serve.routes import samples as sample_routes
-from recognizer.serve.sample_index import SampleIndex
-from recognizer.serve.settings import ServeSettings
+from recognizer.serve.routes.app_state import AppState
+from recognizer.serve.workers.jobs import Jobs
 from recognizer.serve.workers.pool import WorkerPool
+from recognizer.serve.workers.sample_index import SampleIndex
 
 DESCRIPTION = """The recognizer as a web service, on the same pipeline, samples and models as its window.
 

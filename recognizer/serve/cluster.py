@@ -25,8 +25,8 @@ from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
 from recognizer.samples.synced import open_samples
 from recognizer.serve.app import create_app
+from recognizer.serve.http.settings import ServeSettings
 from recognizer.serve.listener import KEEP_ALIVE_S, address, open_listener
-from recognizer.serve.settings import ServeSettings
 from recognizer.serve.workers.pool import STREAMS_LIMIT
 from recognizer.system import paths
 from recognizer.system.ray_cluster import connected, first_line

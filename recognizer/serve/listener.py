@@ -3,7 +3,7 @@
 import socket
 
 from recognizer.errors import SettingsError
-from recognizer.serve.settings import ServeSettings
+from recognizer.serve.http.settings import ServeSettings
 
 KEEP_ALIVE_S = 60  # an open page sends the next request within this time
 BACKLOG = 128

@@ -5,9 +5,9 @@ import dataclasses
 from recognizer.registry.store import ModelStore
 from recognizer.samples.store import Samples
 from recognizer.serve.app import create_app
-from recognizer.serve.guard import BODY_LIMIT
+from recognizer.serve.http.guard import BODY_LIMIT
+from recognizer.serve.http.settings import ServeSettings
 from recognizer.serve.listener import KEEP_ALIVE_S, address, open_listener
-from recognizer.serve.settings import ServeSettings
 
 SHUTDOWN_S = 10  # time for open requests after Ctrl-C
 

@@ -220,6 +220,7 @@ def test_an_exported_zip_is_complete_or_missing(tmp_path: Path, monkeypatch: pyt
     assert path.read_bytes() == before
 
 
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows has no tzset")
 def test_a_version_is_named_by_its_task_and_its_date_in_local_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Kolkata")
     time.tzset()

@@ -62,7 +62,7 @@ def ask(stream, frame):
 @pytest.mark.slow
 def test_the_cluster_serves_the_same_page_and_documentation(served):
     from recognizer.serve.app import create_app
-    from recognizer.serve.settings import ServeSettings
+    from recognizer.serve.http.settings import ServeSettings
 
     alone = create_app(ServeSettings(), open_models(served.models), open_samples(served.captures))
     try:
@@ -145,7 +145,7 @@ def test_stream_replicas_scale_up_survive_a_failure_and_scale_down(served, nodes
 
 
 def test_a_replica_on_another_machine_opens_the_same_urls(tmp_path, monkeypatch):
-    from recognizer.serve.settings import ServeSettings
+    from recognizer.serve.http.settings import ServeSettings
     from recognizer.system import paths
 
     monkeypatch.setenv("RECOGNIZER_ASSETS", os.environ.get("RECOGNIZER_ASSETS", ""))  # put back at the end

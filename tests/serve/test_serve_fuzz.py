@@ -15,7 +15,7 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from recognizer.errors import SourceError
-from recognizer.serve.problems import Problem
+from recognizer.serve.http.problems import Problem
 from recognizer.serve.workers.pictures import decode_picture
 from tests.helpers.http import jpeg, png, sheet
 from tests.helpers.running_server import Served

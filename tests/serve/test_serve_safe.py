@@ -20,11 +20,11 @@ from recognizer.cli import main
 from recognizer.errors import SettingsError
 from recognizer.registry.synced import open_models
 from recognizer.samples.synced import default_samples
-from recognizer.serve import guard
 from recognizer.serve.app import create_app
+from recognizer.serve.http import guard
+from recognizer.serve.http.problems import Problem
+from recognizer.serve.http.settings import ServeSettings
 from recognizer.serve.listener import address, open_listener
-from recognizer.serve.problems import Problem
-from recognizer.serve.settings import ServeSettings
 from recognizer.serve.workers.pictures import decode_picture
 from tests.helpers.http import jpeg, png, problem, sheet
 from tests.helpers.running_server import Served

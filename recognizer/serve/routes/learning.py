@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from recognizer.serve.app_state import State
-from recognizer.serve.schemas import JobInfo, LearnRequest
+from recognizer.serve.routes.app_state import State
+from recognizer.serve.routes.schemas import JobInfo, LearnRequest
 
 router = APIRouter(tags=["learning"])
 

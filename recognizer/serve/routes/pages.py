@@ -6,9 +6,9 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from recognizer.serve.app_state import State
-from recognizer.serve.guard import cookie_name, is_same_token
-from recognizer.serve.schemas import Health
+from recognizer.serve.http.guard import cookie_name, is_same_token
+from recognizer.serve.routes.app_state import State
+from recognizer.serve.routes.schemas import Health
 
 PAGE = Path(__file__).resolve().parent.parent / "page"
 COOKIE_S = 30 * 24 * 3600

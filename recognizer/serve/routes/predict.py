@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from recognizer.serve.app_state import KnownTask, State
-from recognizer.serve.schemas import PredictResponse
-from recognizer.serve.uploads import PICTURE_BODY, Picture
+from recognizer.serve.http.uploads import PICTURE_BODY, Picture
+from recognizer.serve.routes.app_state import KnownTask, State
+from recognizer.serve.routes.schemas import PredictResponse
 from recognizer.serve.workers.worker import Worker
 
 router = APIRouter(tags=["pictures"])

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.concurrency import run_in_threadpool
 
 from recognizer.samples.sample import Sample
-from recognizer.serve.app_state import AppState, KnownTask, State
-from recognizer.serve.sample_index import CachedPrediction
-from recognizer.serve.schemas import (
+from recognizer.serve.http.uploads import PICTURE_BODY, Picture
+from recognizer.serve.routes.app_state import AppState, KnownTask, State
+from recognizer.serve.routes.schemas import (
     AddedSampleInfo,
     Confusion,
     Label,
@@ -21,7 +21,7 @@ from recognizer.serve.schemas import (
     SamplePrediction,
     SessionName,
 )
-from recognizer.serve.uploads import PICTURE_BODY, Picture
+from recognizer.serve.workers.sample_index import CachedPrediction
 from recognizer.serve.workers.worker import Worker
 
 router = APIRouter(tags=["samples"])

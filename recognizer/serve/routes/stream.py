@@ -10,10 +10,10 @@ from fastapi import APIRouter, WebSocket
 from starlette.concurrency import run_in_threadpool
 
 from recognizer.errors import RecognizerError
-from recognizer.serve.app_state import AppState
-from recognizer.serve.guard import BODY_LIMIT
-from recognizer.serve.metrics import Metrics
-from recognizer.serve.problems import Problem, problem_of
+from recognizer.serve.http.guard import BODY_LIMIT
+from recognizer.serve.http.metrics import Metrics
+from recognizer.serve.http.problems import Problem, problem_of
+from recognizer.serve.routes.app_state import AppState
 
 router = APIRouter()
 

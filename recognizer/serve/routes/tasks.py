@@ -8,9 +8,16 @@ from fastapi import APIRouter
 from recognizer.errors import ModelError, RecognizerError
 from recognizer.registry import card as registry_card
 from recognizer.samples.sample import Task
-from recognizer.serve.app_state import AppState, KnownTask, State
-from recognizer.serve.problems import Problem
-from recognizer.serve.schemas import AddLabelsRequest, ModelInfo, NewTaskRequest, TaskInfo, VersionInfo, VersionName
+from recognizer.serve.http.problems import Problem
+from recognizer.serve.routes.app_state import AppState, KnownTask, State
+from recognizer.serve.routes.schemas import (
+    AddLabelsRequest,
+    ModelInfo,
+    NewTaskRequest,
+    TaskInfo,
+    VersionInfo,
+    VersionName,
+)
 from recognizer.tasks import task_names, task_to_record
 
 router = APIRouter(tags=["tasks and models"])

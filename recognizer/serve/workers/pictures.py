@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from recognizer.samples.png import is_complete_png
-from recognizer.serve.problems import Problem
+from recognizer.serve.http.problems import Problem
 from recognizer.sources.decoding import decode_image
 
 FORMATS = ("JPEG", "PNG", "WEBP")

@@ -14,7 +14,7 @@ from typing import Any
 
 from recognizer.registry.store import ModelStore
 from recognizer.samples.store import Samples
-from recognizer.serve.problems import Problem
+from recognizer.serve.http.problems import Problem
 from recognizer.serve.workers.worker import Args, Result, Worker, run_in_worker, start_worker
 
 QUEUE_LIMIT = 128  # pictures in all queues: at 20 ms each, the last one waits for 2.5 s

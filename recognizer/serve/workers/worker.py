@@ -23,7 +23,7 @@ from recognizer.registry.synced import open_models
 from recognizer.samples.sample import Sample
 from recognizer.samples.store import Samples
 from recognizer.samples.synced import open_samples
-from recognizer.serve.problems import Problem
+from recognizer.serve.http.problems import Problem
 from recognizer.serve.workers.pictures import decode_picture
 from recognizer.subjects.catalogue import subject_of
 from recognizer.tasks import is_untaught, task_to_record

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.datastructures import UploadFile
 
-from recognizer.serve.problems import Problem
+from recognizer.serve.http.problems import Problem
 
 FORM = "multipart/form-data"
 FIELDS_LIMIT = 8

@@ -8,13 +8,13 @@ from starlette.requests import HTTPConnection
 
 from recognizer.registry.store import ModelStore
 from recognizer.samples.sample import new_session
-from recognizer.serve.jobs import Jobs
-from recognizer.serve.metrics import Metrics
-from recognizer.serve.problems import Problem
-from recognizer.serve.sample_index import SampleIndex
-from recognizer.serve.schemas import TaskName
-from recognizer.serve.settings import ServeSettings
+from recognizer.serve.http.metrics import Metrics
+from recognizer.serve.http.problems import Problem
+from recognizer.serve.http.settings import ServeSettings
+from recognizer.serve.routes.schemas import TaskName
+from recognizer.serve.workers.jobs import Jobs
 from recognizer.serve.workers.pool import WorkerPool
+from recognizer.serve.workers.sample_index import SampleIndex
 from recognizer.tasks import is_untaught, task_names
 
 

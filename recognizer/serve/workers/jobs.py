@@ -9,7 +9,7 @@ from typing import Any
 
 from recognizer.registry.store import ModelStore
 from recognizer.samples.store import Samples
-from recognizer.serve.problems import Problem
+from recognizer.serve.http.problems import Problem
 from recognizer.teaching.training_process import Training, TrainingProcess
 
 FINISHED_JOBS_LIMIT = 100  # older finished jobs are forgotten

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from recognizer.samples.sample import Sample, file_name
 from recognizer.samples.store import Samples
-from recognizer.serve.problems import Problem
+from recognizer.serve.http.problems import Problem
 
 CachedPrediction = tuple[str | None, float]  # label and confidence
 CACHE_LIMIT = 50_000

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from recognizer.samples.sample import LABEL_LIMIT, NAME_LIMIT
-from recognizer.serve.jobs import Job
+from recognizer.serve.workers.jobs import Job
 from recognizer.subjects.catalogue import SUBJECTS
 
 LABELS_LIMIT = 200  # of one task

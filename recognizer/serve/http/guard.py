@@ -15,8 +15,8 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from recognizer.serve.problems import Problem, response_of
-from recognizer.serve.settings import ServeSettings, is_loopback
+from recognizer.serve.http.problems import Problem, response_of
+from recognizer.serve.http.settings import ServeSettings, is_loopback
 
 BODY_LIMIT = 10 * 2**20  # bytes: a phone's photograph has 3 to 8 MB
 BODIES_LIMIT = 32 * BODY_LIMIT  # of all bodies that are received at the same time
