@@ -149,7 +149,7 @@ def run(
             source = StudioSource(STUDIO_SCENES[tasks[0]], size_wh, 30.0, paced=True)
             live.on_task = lambda task: source.show(STUDIO_SCENES[task])
             window = Window(Overlay(), source.stop, gui=windows, screen=lambda: True)
-            live.say = window.say
+            live.notify = window.notify
             began_s = clock()
             swapped_s, snapshot_s, folder_before, is_awaited = began_s, began_s, live.folder, False
             with source, window:

@@ -44,8 +44,8 @@ class Recognizer:
     def __init__(self, task: str = "digits", *, models: str | Path | None = None) -> None:
         self.task = task
         self._models = default_models() if models is None else open_models(models)
-        self._of_pictures: Pipeline | None = None
-        self._watching: weakref.WeakSet[Generator[Observation]] = weakref.WeakSet()
+        self._picture_pipeline: Pipeline | None = None
+        self._open_iterators: weakref.WeakSet[Generator[Observation]] = weakref.WeakSet()
 
     def read(self, picture: np.ndarray | str | Path) -> Observation:
         """What one picture shows, whatever was read before it.
@@ -76,10 +76,10 @@ class Recognizer:
             0 100% True
             6 100% True
         """
-        if self._of_pictures is None:
-            self._of_pictures = self._open_pipeline(smooth=False)
+        if self._picture_pipeline is None:
+            self._picture_pipeline = self._open_pipeline(smooth=False)
         frame = _as_frame(picture)
-        return self._of_pictures.step(frame)
+        return self._picture_pipeline.step(frame)
 
     def watch(
         self, source: int | str | Path, *, size_wh: tuple[int, int] = (1280, 720), fps: float = 30.0
@@ -113,17 +113,17 @@ class Recognizer:
             ...             break
             0 006
         """
-        watching = self._watch(str(source), size_wh, fps)
-        self._watching.add(watching)
-        return watching
+        iterator = self._watch(str(source), size_wh, fps)
+        self._open_iterators.add(iterator)
+        return iterator
 
     def close(self) -> None:
         """Close what was opened. Closing twice is fine, and what is read or watched afterwards is opened again."""
-        for watching in list(self._watching):
-            watching.close()
-        if self._of_pictures is not None:
-            self._of_pictures.close()
-            self._of_pictures = None
+        for iterator in list(self._open_iterators):
+            iterator.close()
+        if self._picture_pipeline is not None:
+            self._picture_pipeline.close()
+            self._picture_pipeline = None
 
     def __enter__(self) -> Self:
         return self

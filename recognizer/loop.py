@@ -5,7 +5,7 @@ from itertools import islice
 
 from recognizer.errors import SettingsError
 from recognizer.hot_swap import LivePipeline
-from recognizer.overlay.drawing import several
+from recognizer.overlay.drawing import combined
 from recognizer.overlay.overlay import Overlay
 from recognizer.preprocess.turns import Unmirror
 from recognizer.registry.store import ModelStore
@@ -20,7 +20,7 @@ from recognizer.sources.source import Source
 from recognizer.studio.scenes import STUDIO_SCENES
 from recognizer.system.ctrl_c import CtrlC
 from recognizer.teaching.teacher import Teacher
-from recognizer.window.game import HELP_LINE, Referee, RockPaperScissors
+from recognizer.window.game import HELP_LINE, GameSink, RockPaperScissors
 from recognizer.window.maps_panel import MapsPanel
 from recognizer.window.score_board import ScoreBoard
 from recognizer.window.teach_panel import TeachPanel
@@ -34,11 +34,11 @@ def live(settings: Settings, models: ModelStore, samples: Samples) -> int:
     """The whole program: frames from the source, through the pipeline, into the sinks."""
     unmirror = Unmirror(settings.unmirror)
     with CtrlC() as ctrl_c, LivePipeline(settings.task, models, samples) as pipeline:
-        asked = _source_asked(settings)
-        spec = f"studio:{studio_scene(pipeline)}" if asked == "studio" else asked
+        chosen_source = _chosen_source(settings)
+        spec = f"studio:{studio_scene(pipeline)}" if chosen_source == "studio" else chosen_source
         headless = _is_headless(settings)
         with open_source(spec, size_wh=settings.size_wh, fps=settings.fps, paced=not headless) as source:
-            if asked == "studio":
+            if chosen_source == "studio":
                 pipeline.on_task = lambda task: source.show(studio_scene(pipeline))
             is_drawn = spec.startswith("studio")
             mirror = source.live and not is_drawn if settings.mirror is None else settings.mirror
@@ -55,7 +55,7 @@ def live(settings: Settings, models: ModelStore, samples: Samples) -> int:
     return 0
 
 
-def _source_asked(settings: Settings) -> str:
+def _chosen_source(settings: Settings) -> str:
     """The source that the settings name, or the first that this machine has."""
     if settings.source != "auto":
         return settings.source
@@ -92,14 +92,14 @@ def _sinks(
 ) -> Sequence[Sink]:
     """Where observations go: into files, a game, or the window in which one teaches."""
     if headless:
-        return _files(settings, overlay, source)
+        return _file_sinks(settings, overlay, source)
     if settings.play:
-        return _game(settings, pipeline, overlay, source)
+        return _game_sinks(settings, pipeline, overlay, source)
     teacher = Teacher(pipeline, models, samples)
-    return _workbench(settings, pipeline, teacher, overlay, source, unmirror)
+    return _teaching_sinks(settings, pipeline, teacher, overlay, source, unmirror)
 
 
-def _files(settings: Settings, overlay: Overlay, source: Source) -> Sequence[Sink]:
+def _file_sinks(settings: Settings, overlay: Overlay, source: Source) -> Sequence[Sink]:
     """What a run without a window writes."""
     return [
         VideoWriter(settings.output / VIDEO_NAME, overlay, fps=source.fps or settings.fps),
@@ -108,23 +108,23 @@ def _files(settings: Settings, overlay: Overlay, source: Source) -> Sequence[Sin
     ]
 
 
-def _workbench(
+def _teaching_sinks(
     settings: Settings, pipeline: LivePipeline, teacher: Teacher, overlay: Overlay, source: Source, unmirror: Unmirror
 ) -> Sequence[Sink]:
     """The window in which tasks are changed, samples recorded and models trained."""
     maps = MapsPanel(pipeline)
-    overlay.extra = several(TeachPanel(teacher), maps)
+    overlay.extra = combined(TeachPanel(teacher), maps)
     actions = {TAB: pipeline.next_task, "f": maps.toggle, "x": unmirror.toggle, **teacher.actions}
     window = Window(overlay, source.stop, screenshot_dir=settings.output, actions=actions, keys=teacher.key)
-    teacher.say = pipeline.say = window.say
+    teacher.notify = pipeline.notify = window.notify
     return [teacher, maps, window]
 
 
-def _game(settings: Settings, pipeline: LivePipeline, overlay: Overlay, source: Source) -> Sequence[Sink]:
+def _game_sinks(settings: Settings, pipeline: LivePipeline, overlay: Overlay, source: Source) -> Sequence[Sink]:
     """The window in which rock, paper, scissors is played."""
     game = RockPaperScissors()
     overlay.extra = ScoreBoard(game)
     actions = {" ": game.start, "r": game.restart}
     window = Window(overlay, source.stop, screenshot_dir=settings.output, actions=actions, help_line=HELP_LINE)
-    pipeline.say = window.say
-    return [Referee(game), window]
+    pipeline.notify = window.notify
+    return [GameSink(game), window]

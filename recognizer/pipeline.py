@@ -12,7 +12,7 @@ from recognizer.samples.store import Samples
 from recognizer.smoothing import Smoother
 from recognizer.subjects.catalogue import subject_of
 from recognizer.subjects.subject import OpenFinder, Predictor, Subject, UntrainedClassifier
-from recognizer.tasks import shipped_and_own
+from recognizer.tasks import all_task_names
 from recognizer.values import Frame, Observation
 
 
@@ -38,7 +38,7 @@ class Pipeline:
         self._postprocessor = subject.open_postprocessor(classifier if folder else None)
 
     def step(self, frame: Frame) -> Observation:
-        clock = _Clock()
+        clock = _StageTimer()
         regions = self.finder.find(frame)
         clock.lap("find")
         inputs = [self.subject.prepare(region) for region in regions]
@@ -72,7 +72,7 @@ def open_pipeline(
     Raises SettingsError for an unknown task, ModelError, and AssetError where a hand's joints cannot be found.
     """
     own = {one.name: one for one in samples.tasks()}
-    if task not in (names := shipped_and_own(models, own)):
+    if task not in (names := all_task_names(models, own)):
         raise SettingsError(f"There is no task {task!r}. Tasks: {', '.join(names)}.")
     folder = None if task in own and not models.has(task) else models.current(task)
     subject = _subject_of(task, card.read_card(folder).subject if folder else own[task].subject)
@@ -96,7 +96,7 @@ def _subject_of(task: str, name: str | None) -> Subject:
         ) from error
 
 
-class _Clock:
+class _StageTimer:
     def __init__(self) -> None:
         self.laps_ms: dict[str, float] = {}
         self._last_s = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Steady labels: regions are followed from frame to frame, and a label stays until another has proved itself."""
+"""Temporal smoothing: tracks regions over frames and changes a label only after enough evidence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -7,32 +7,35 @@ import numpy as np
 
 from recognizer.values import Box, Prediction, Region
 
-SAME_PLACE = 0.6  # of a box's longer side: a region whose centre moved less in one frame is the same one
-SAME_SIZE = 2.0  # ratio of the longer sides: a region that grew by more in one frame is another one
-DOUBT = 3.0  # what speaks against a challenger counts threefold, so that look-alikes that take turns do not swap
+MAX_SHIFT = 0.6  # of the box's longer side: if the centre moves less between frames, it is the same region
+MAX_SIZE_RATIO = 2.0  # of the longer sides between frames: above it, it is another region
+# Frames that contradict a candidate label count threefold, so that two similar labels that alternate do not swap.
+COUNTER_EVIDENCE_WEIGHT = 3.0
 
 
 @dataclass
 class _Track:
-    """One region over time: where it was last seen, what is shown for it, and what wants to be shown instead."""
+    """One region over time: its last box, the label shown, and the evidence for other labels."""
 
     box: Box
     seen_s: float
-    shown: Prediction  # the last prediction with the label that is shown
-    challengers_s: dict[str | None, float] = field(default_factory=dict)  # seconds of evidence by label
+    shown: Prediction  # the latest prediction with the label shown
+    evidence_by_label_s: dict[str | None, float] = field(
+        default_factory=dict
+    )  # seconds in which the label was predicted
 
 
 class Smoother:
-    """Gives each region the label that has lasted, and a new region its first label at once.
+    """Smooths labels over time. A new region gets its first label at once.
 
-    Another label must be seen for `switch_s` seconds to replace the one that is shown, "nothing I know" for `hold_s`
-    seconds. A region that disappears for less than `hold_s` keeps what it had.
+    Another label replaces the label shown after it was predicted for `switch_s` seconds; a rejection does so after
+    `hold_s` seconds. A region that is lost for less than `hold_s` seconds keeps its label.
     """
 
     def __init__(
         self,
-        hold_s: float = 0.4,  # rejections and gaps shorter than this are blinks: motion blur, a finger passing
-        switch_s: float = 0.15,  # at 10 frames a second two: a new digit shows within 0.3 s
+        hold_s: float = 0.4,  # shorter rejections and gaps come from motion blur or a passing finger
+        switch_s: float = 0.15,  # two frames at 10 fps, so that a new digit appears within 0.3 s
     ) -> None:
         self.hold_s = hold_s
         self.switch_s = switch_s
@@ -42,10 +45,11 @@ class Smoother:
     def update(
         self, time_s: float, regions: Sequence[Region], predictions: Sequence[Prediction]
     ) -> tuple[Prediction, ...]:
-        """One prediction per region, in the order given, with the label to show.
+        """Smoothed predictions, one for each region, in the same order.
 
-        `time_s` is the frame's time in seconds; when it jumps back (a video that starts again) all is forgotten.
-        Where another label than the frame's own is shown, confidence and top come from the last frame that had it.
+        `time_s` is the frame's time in seconds. If it jumps back (a video that restarts), all tracks are dropped.
+        If the smoothed label differs from the frame's own, `confidence` and `top` come from the latest frame that had
+        the smoothed label.
         """
         if time_s < self._time_s:
             self._tracks.clear()
@@ -54,36 +58,37 @@ class Smoother:
         self._tracks = [track for track in self._tracks if time_s - track.seen_s <= self.hold_s]
         matches = _match([track.box for track in self._tracks], [region.box for region in regions])
 
-        steady = []
+        smoothed = []
         for index, (region, prediction) in enumerate(zip(regions, predictions, strict=True)):
             if index in matches:
                 track = self._tracks[matches[index]]
                 track.box, track.seen_s = region.box, time_s
-                self._weigh(track, prediction, elapsed_s)
+                self._add_evidence(track, prediction, elapsed_s)
             else:
                 track = _Track(region.box, time_s, prediction)
                 self._tracks.append(track)
-            steady.append(_shown(track, prediction))
-        return tuple(steady)
+            smoothed.append(_shown(track, prediction))
+        return tuple(smoothed)
 
-    def _weigh(self, track: _Track, prediction: Prediction, elapsed_s: float) -> None:
-        """Let one frame speak for its label and against all others; the first with enough evidence takes over."""
+    def _add_evidence(self, track: _Track, prediction: Prediction, elapsed_s: float) -> None:
+        """Adds the frame as evidence for its label and against all others. Changes the label once there is enough."""
         label = prediction.label
-        for other in list(track.challengers_s):
+        for other in list(track.evidence_by_label_s):
             if other != label:
-                track.challengers_s[other] = max(0.0, track.challengers_s[other] - DOUBT * elapsed_s)
+                left_s = track.evidence_by_label_s[other] - COUNTER_EVIDENCE_WEIGHT * elapsed_s
+                track.evidence_by_label_s[other] = max(0.0, left_s)
         if label == track.shown.label:
             track.shown = prediction
             return
-        evidence_s = track.challengers_s.get(label, 0.0) + elapsed_s
-        track.challengers_s[label] = evidence_s
+        evidence_s = track.evidence_by_label_s.get(label, 0.0) + elapsed_s
+        track.evidence_by_label_s[label] = evidence_s
         if evidence_s >= (self.hold_s if label is None else self.switch_s):
             track.shown = prediction
-            track.challengers_s.clear()
+            track.evidence_by_label_s.clear()
 
 
 def _shown(track: _Track, prediction: Prediction) -> Prediction:
-    """The frame's own prediction under the track's label."""
+    """The frame's prediction with the label of its track."""
     if track.shown.label == prediction.label:
         return prediction
     if track.shown.label is None:
@@ -92,16 +97,16 @@ def _shown(track: _Track, prediction: Prediction) -> Prediction:
 
 
 def _match(before: list[Box], now: list[Box]) -> dict[int, int]:
-    """For boxes of this frame the box of the last one that is most likely the same, nearest pairs first.
+    """Matches boxes of this frame to boxes of the last one greedily, nearest pairs first: {index now: index before}.
 
-    Centre distance over size rather than overlap: a thin 1 overlaps its own last place too little to be found by it.
+    Uses the centre distance relative to the size, not IoU: a thin 1 that moves hardly overlaps its last box.
     """
     if not before or not now:
         return {}
-    (middles, sides), (old_middles, old_sides) = _places(now), _places(before)
+    (centers, sides), (old_centers, old_sides) = _centers_and_sides(now), _centers_and_sides(before)
     larger = np.maximum(sides[:, None], old_sides)
-    distances = np.linalg.norm(middles[:, None] - old_middles, axis=2) / larger
-    fits = (distances < SAME_PLACE) & (larger < SAME_SIZE * np.minimum(sides[:, None], old_sides))
+    distances = np.linalg.norm(centers[:, None] - old_centers, axis=2) / larger
+    fits = (distances < MAX_SHIFT) & (larger < MAX_SIZE_RATIO * np.minimum(sides[:, None], old_sides))
     pairs = np.argwhere(fits)
     matches: dict[int, int] = {}
     taken = set()
@@ -112,7 +117,7 @@ def _match(before: list[Box], now: list[Box]) -> dict[int, int]:
     return matches
 
 
-def _places(boxes: list[Box]) -> tuple[np.ndarray, np.ndarray]:
+def _centers_and_sides(boxes: list[Box]) -> tuple[np.ndarray, np.ndarray]:
     """Centres (N, 2) and longer sides (N,) in pixels."""
     corners = np.array([box.xyxy for box in boxes], np.float64)
     return (corners[:, :2] + corners[:, 2:]) / 2, np.maximum(1.0, (corners[:, 2:] - corners[:, :2]).max(axis=1))

@@ -12,15 +12,15 @@ TASKS = ("digits", "letters", "rps")
 
 def task_names(models: ModelStore, samples: Samples) -> list[str]:
     """The tasks that come with the program, then those that have a model or samples."""
-    return shipped_and_own(models, [task.name for task in samples.tasks()])
+    return all_task_names(models, [task.name for task in samples.tasks()])
 
 
-def shipped_and_own(models: ModelStore, own: Iterable[str]) -> list[str]:
+def all_task_names(models: ModelStore, own: Iterable[str]) -> list[str]:
     """The tasks that come with the program, then those that have a model and the names in `own`, sorted."""
     return [*TASKS, *sorted({*models.tasks(), *own} - set(TASKS))]
 
 
-def is_untaught(task: str, models: ModelStore, samples: Samples) -> bool:
+def is_untrained(task: str, models: ModelStore, samples: Samples) -> bool:
     """Whether a task of the user's own waits for its first model."""
     return not models.has(task) and task in {own.name for own in samples.tasks()}
 

@@ -1,4 +1,4 @@
-"""What was seen, as JSON: the same words on the command line and over HTTP."""
+"""The values that cross the stages: frame, region, prediction, observation, and the observation as JSON."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -8,7 +8,7 @@ import numpy as np
 if TYPE_CHECKING:
     from recognizer.preprocess.turns import Turn
 
-WRITTEN = 0.6  # score of a region that is writing, also where it is not known
+WRITING_SCORE = 0.6  # threshold: a region with this score is writing, even if its label is rejected
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Truth:
-    """What a drawn scene shows at a place: known only for scenes drawn by code."""
+    """The ground truth of one object: its label and its box. Only rendered scenes have it."""
 
     label: str
     box: Box
@@ -62,14 +62,14 @@ class Truth:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture of a source."""
+    """One frame of a source."""
 
     image_bgr: np.ndarray  # (H, W, 3) uint8
     index: int  # counts from 0 in each source
-    time_s: float  # seconds since the source was opened, rising
+    time_s: float  # seconds since the source was opened; increases
     name: str  # of the source, or of the file where each frame is a file
     truth: tuple[Truth, ...] = ()
-    notice: str | None = None  # one line for the person in front of the screen, such as "camera lost, reconnecting"
+    notice: str | None = None  # one line for the user, such as "camera lost, reconnecting"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,53 +77,54 @@ class Hand:
     """The joints of a hand, in MediaPipe's order: 0 the wrist, 1 to 4 the thumb, then each finger from root to tip."""
 
     landmarks: np.ndarray  # (21, 3) float32: x, y in pixels of the frame, z in pixels, negative towards the camera
-    side: str  # "left" or "right": whose hand it is in a picture that is not mirrored
-    score: float  # 0 to 1, how sure the finder is that this is a hand
+    side: str  # "left" or "right" hand of the person, in a picture that is not flipped
+    score: float  # 0 to 1, the finder's confidence that this is a hand
 
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """A place in the frame where something to be recognised was found."""
+    """A place in the frame that holds something to classify."""
 
     box: Box
-    crop: np.ndarray  # what preprocess takes: paper (h, w) uint8 ink, 0 none to 255 full; hand (h, w, 3) uint8 BGR
-    contrast: float = 0.0  # how strongly it stands out from its ground, 0 to 255; 0 where that was not measured
-    light: bool = False  # ink lighter than its ground
-    hand: Hand | None = None  # None for paper, and where a hand's place was found but not its joints
-    mirrored: Hand | None = None  # the same hand, where it was found in the picture's mirror image too
-    score: float | None = None  # 0 to 1, how surely it is writing; None where nothing but its contrast speaks for it
-    reading: np.ndarray | None = None  # (11,) how likely it is each digit, or other writing, as the picture shows it
+    crop: np.ndarray  # paper: (h, w) uint8 ink, 0 none to 255 full; hand and box: (h, w, 3) uint8 BGR
+    contrast: float = 0.0  # difference to the background, 0 to 255; 0 where it was not measured
+    light: bool = False  # ink lighter than its background
+    hand: Hand | None = None  # None for paper, and for a hand without joints
+    mirrored_hand: Hand | None = None  # the same hand as found in the flipped picture; None where it was not
+    score: float | None = None  # 0 to 1, the probability that it is writing; None where no verifier scored it
+    # (11,) float, from the picture and not the crop: probabilities of the digits 0 to 9, then of other writing
+    digit_probabilities: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a classifier says of one region. `label` is None for "nothing I know"."""
+    """The result of classifying one region. `label` is None where the input was rejected."""
 
     label: str | None
-    confidence: float  # 0 to 1, of the best known label
+    confidence: float  # 0 to 1, probability of the best label
     top: tuple[tuple[str, float], ...]  # up to three (label, probability), best first
-    image: np.ndarray  # what the network saw; for paper (28, 28) uint8
-    turn: "Turn | None" = None  # how a sheet that is not upright has to be turned to be read
+    image: np.ndarray  # the network's input; for paper (28, 28) uint8
+    turn: "Turn | None" = None  # rotation that makes the sheet upright; None where it already is
 
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """One frame with all that was seen in it. `regions` and `predictions` go together, in reading order."""
+    """The result of one frame. `regions` and `predictions` have the same length and are in reading order."""
 
     frame: Frame
     task: str
     regions: tuple[Region, ...] = ()
     predictions: tuple[Prediction, ...] = ()
     text: str = ""  # the labels joined in reading order: a number a line, lines separated by a space
-    stages_ms: dict[str, float] = field(default_factory=dict)  # milliseconds spent per stage, in order
-    guide: Box | None = None  # where to hold something, while nothing is found by itself
+    stages_ms: dict[str, float] = field(default_factory=dict)  # milliseconds per stage, in order
+    guide: Box | None = None  # where to hold an object; None for subjects that are found anywhere in the frame
 
 
-DECIMALS = 4  # of a share: more would tell apart what no picture does
+DECIMALS = 4  # of a probability; further digits are noise
 
 
 def as_json(observation: Observation) -> dict[str, Any]:
-    """The text, and the regions in reading order."""
+    """The observation as a JSON object: `text`, and `regions` in reading order."""
     regions = zip(observation.regions, observation.predictions, strict=True)
     return {"text": observation.text, "regions": [_region_as_json(*both) for both in regions]}
 

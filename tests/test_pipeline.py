@@ -156,7 +156,7 @@ def test_a_ring_around_digits_does_not_outshine_them() -> None:
 
 def seen(digit: int, score: float = 0.9) -> Region:
     """A region that is writing with this score, and of which the picture shows this digit; 10 for other writing."""
-    return replace(region(10, 20, 30, 60), score=score, reading=np.eye(11, dtype=np.float32)[digit])
+    return replace(region(10, 20, 30, 60), score=score, digit_probabilities=np.eye(11, dtype=np.float32)[digit])
 
 
 def said(*top: tuple[str, float], label: str | None) -> Prediction:
@@ -192,7 +192,7 @@ def test_a_rejected_digit_is_read_where_the_picture_shows_it_most_clearly() -> N
     rejected = said(("1", 0.6), ("7", 0.1), label=None)
     assert together(seen(7, score=0.999), rejected) == ("7",)
     unclear = 0.8 * np.eye(11, dtype=np.float32)[7] + 0.2 * np.eye(11, dtype=np.float32)[9]
-    assert together(replace(seen(7), reading=unclear), rejected) == (None,)
+    assert together(replace(seen(7), digit_probabilities=unclear), rejected) == (None,)
     assert together(seen(10, score=0.999), rejected) == (None,)
     assert together(seen(7, score=0.999), said(("1", 0.6), ("2", 0.1), label=None)) == (None,), "not in its top"
     assert together(seen(7, score=0.999), said(("plus", 0.6), ("7", 0.1), label=None)) == (None,)

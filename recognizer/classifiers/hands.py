@@ -62,7 +62,7 @@ class HandClassifier:
         image = pictures.hand_image(region.crop)
         if self.kind == "pixels":
             return self._classifier.predict_one(image)
-        views = [self._view(region, hand) for hand in (region.hand, region.mirrored) if hand is not None]
+        views = [self._view(region, hand) for hand in (region.hand, region.mirrored_hand) if hand is not None]
         if views:
             return self._classifier.predict_views(views, image)
         return self._pixel_classifier.predict_one(image) if self._pixel_classifier else Prediction(None, 0.0, (), image)

@@ -6,7 +6,7 @@ import numpy as np
 
 from recognizer.errors import SamplesError
 from recognizer.overlay.drawing import ALERT, INK, MUTED, PAPER, letterboxed
-from recognizer.overlay.text import can_draw, draw_text_any
+from recognizer.overlay.text import characters_without_font, draw_text_any
 from recognizer.samples.sample import Sample
 from recognizer.samples.store import Samples
 
@@ -37,7 +37,7 @@ def contact_sheet(
         own = [sample for sample in samples if sample.label == word]
         bands += [_title(word, len(own)), *_rows(store, _spread(own, each))]
     words = "".join(counts if label is None else [label])
-    return np.vstack(bands), can_draw(words)
+    return np.vstack(bands), characters_without_font(words)
 
 
 def _spread(samples: Sequence[Sample], count: int) -> list[Sample]:

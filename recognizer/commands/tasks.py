@@ -10,7 +10,7 @@ from recognizer.registry import card
 from recognizer.registry.store import ModelStore
 from recognizer.samples.sample import Task
 from recognizer.subjects.catalogue import SUBJECTS
-from recognizer.tasks import TASKS, shipped_and_own
+from recognizer.tasks import TASKS, all_task_names
 
 
 def run(args: Sequence[str]) -> int:
@@ -28,7 +28,7 @@ def _list(args: Sequence[str]) -> int:
     add_samples(parser)
     options = parser.parse_args(args)
     own = {task.name: task for task in options.samples.tasks()}
-    for name in shipped_and_own(options.models, own):
+    for name in all_task_names(options.models, own):
         state = _state(name, options.models)
         subject, labels = _subject_and_labels(name, options.models, own)
         if options.json:

@@ -32,7 +32,7 @@ class Character:
     box_xyxy: tuple[float, float, float, float]  # in pixels of the frame
     score: float  # 0 to 1
     light: bool  # ink lighter than its ground
-    reading: np.ndarray | None = None  # (11,) how likely it is each digit, or another character
+    digit_probabilities: np.ndarray | None = None  # (11,) how likely it is each digit, or another character
 
 
 def level_size(size_wh: tuple[int, int], level: int) -> tuple[int, int]:

@@ -326,7 +326,7 @@ def _in_picture(hand: Hand, shown_shape: tuple[int, ...], back: np.ndarray) -> H
 def _region(image_bgr: np.ndarray, hand: Hand, mirrored: Hand | None) -> Region:
     joints = hand.landmarks if mirrored is None else np.concatenate([hand.landmarks, mirrored.landmarks])
     box = square_box(joints[:, :2], image_bgr.shape[:2])
-    return Region(box, image_bgr[box.y1 : box.y2, box.x1 : box.x2].copy(), hand=hand, mirrored=mirrored)
+    return Region(box, image_bgr[box.y1 : box.y2, box.x1 : box.x2].copy(), hand=hand, mirrored_hand=mirrored)
 
 
 def _adjust(image_rgb: np.ndarray, balance: bool, gamma: float) -> np.ndarray:

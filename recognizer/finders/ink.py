@@ -79,7 +79,16 @@ class InkNetwork:
             box = _ink_box(ink, matrix, frame_bgr.shape[1::-1])
             if box is not None:
                 contrast = _contrast(ink, patch) / factor
-                found.append(Region(box, _crop(ink), contrast, one.light, score=one.score, reading=one.reading))
+                found.append(
+                    Region(
+                        box,
+                        _crop(ink),
+                        contrast,
+                        one.light,
+                        score=one.score,
+                        digit_probabilities=one.digit_probabilities,
+                    )
+                )
         return found
 
 

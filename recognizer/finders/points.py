@@ -8,7 +8,7 @@ import numpy as np
 
 from recognizer.finders.text_lines import text_lines
 from recognizer.finders.verifier import OTHER
-from recognizer.values import WRITTEN, Box, Frame, Region
+from recognizer.values import WRITING_SCORE, Box, Frame, Region
 
 # in heights of the characters to both sides
 MIN_GAP, MAX_GAP = 0.12, 1.0
@@ -22,7 +22,7 @@ FILLED = 0.5  # of its box
 
 def points(frame: Frame, found: Sequence[Region]) -> list[Region]:
     """Points between neighbours of a line of verified characters."""
-    written = [region for region in found if region.score is not None and region.score >= WRITTEN]
+    written = [region for region in found if region.score is not None and region.score >= WRITING_SCORE]
     between = [_between(frame.image_bgr, *pair) for line in text_lines(written) for pair in pairwise(line)]
     return [region for region in between if region is not None]
 
@@ -52,7 +52,14 @@ def _between(image_bgr: np.ndarray, left: Region, right: Region) -> Region | Non
     box = Box(x1 + x, y1 + y, x1 + x + width, y1 + y + height)
     point = labels == between[0]
     crop = np.where(point[y : y + height, x : x + width], 255, 0).astype(np.uint8)
-    return Region(box, crop, float(far[point].mean()), left.light, score=WRITTEN, reading=np.eye(OTHER + 1)[OTHER])
+    return Region(
+        box,
+        crop,
+        float(far[point].mean()),
+        left.light,
+        score=WRITING_SCORE,
+        digit_probabilities=np.eye(OTHER + 1)[OTHER],
+    )
 
 
 def _reaches_border(stats: np.ndarray, shape: tuple[int, ...]) -> bool:

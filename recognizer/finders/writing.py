@@ -19,10 +19,10 @@ from recognizer.finders.ink import InkNetwork
 from recognizer.finders.points import points
 from recognizer.finders.text_lines import reading_order
 from recognizer.finders.verifier import VerifierNetwork
-from recognizer.values import WRITTEN, Frame, Region
+from recognizer.values import WRITING_SCORE, Frame, Region
 
 MIN_PROPOSAL_SCORE = 0.1  # score of what may be a character
-MIN_SCORE = 0.1  # of what was verified: whether less than WRITTEN is enough, its label decides
+MIN_SCORE = 0.1  # of what was verified: whether less than WRITING_SCORE is enough, its label decides
 LARGE = 0.25  # of a picture's shorter side: a character that the networks may find a part of
 PART = 0.1  # of that side: what is smaller is no part of one
 LARGE_SCORE = 0.5  # of such ink: the verifier does not know what fills the picture
@@ -89,7 +89,7 @@ class WritingFinder(RegionFinder):
         """Ink that the networks did not find, or of which they found parts. It takes as long again as they do."""
         image = frame.image_bgr
         short = min(image.shape[:2])
-        if any(one.score and one.score >= WRITTEN for one in found):
+        if any(one.score and one.score >= WRITING_SCORE for one in found):
             if max(max(one.box.width, one.box.height) for one in found) < PART * short:
                 return []
             if self.video and not has_single_polarity(image):
@@ -101,7 +101,7 @@ class WritingFinder(RegionFinder):
         scored = [
             replace(one, score=max(LARGE_SCORE, float(score)))
             if max(one.box.width, one.box.height) > LARGE * short
-            else replace(one, score=float(score), reading=reading)
+            else replace(one, score=float(score), digit_probabilities=reading)
             for one, score, reading in zip(regions, seen.scores, seen.readings, strict=True)
         ]
         return [one for one in scored if one.score and one.score >= MIN_SCORE]

@@ -25,7 +25,7 @@ REGULAR, BOLD = 400, 700  # font weights
 CAP_HEIGHT = 0.75  # of the font size: measured on OpenCV's built-in sans
 
 
-def several(*extras: "Extra") -> "Extra":
+def combined(*extras: "Extra") -> "Extra":
     """Extras that are drawn one after the other, each keeping clear of those before."""
 
     def draw(picture: np.ndarray, scale: Scale, boxes: Sequence[Box], panels: Sequence[Box | None]) -> list[Box]:
@@ -126,12 +126,12 @@ def draw_panel(picture: np.ndarray, box: Box, scale: Scale, color: Color = INK, 
     cv2.copyTo(tinted, rounded_mask(box.width, box.height, scale.pad), part)
 
 
-def fits(box: Box, scale: Scale) -> bool:
+def fits_frame(box: Box, scale: Scale) -> bool:
     """Whether a panel has its place in the frame; what does not fit into a tiny frame is left out."""
     return box.x1 >= 0 and box.y1 >= 0 and box.x2 <= scale.width and box.y2 <= scale.height
 
 
-def touches(box: Box, others: Sequence[Box | None]) -> bool:
+def overlaps_any(box: Box, others: Sequence[Box | None]) -> bool:
     """Whether a box overlaps any of the others; None among them is a panel that was not drawn."""
     x1, y1, x2, y2 = box.xyxy
     return any(o is not None and x1 < o.x2 and o.x1 < x2 and y1 < o.y2 and o.y1 < y2 for o in others)

@@ -17,11 +17,11 @@ from recognizer.overlay.drawing import (
     draw_panel,
     draw_text,
     enlarged,
-    fits,
+    fits_frame,
+    overlaps_any,
     percent,
     shortened,
     text_width,
-    touches,
 )
 from recognizer.values import Box, Prediction
 
@@ -32,7 +32,7 @@ LEADING_SHARE = (
 COVERING_SHARE = 0.1  # of the frame: an inset larger than this is left out of a small picture rather than hide a box
 
 
-def leading(boxes: Sequence[Box], predictions: Sequence[Prediction]) -> int | None:
+def leading_region(boxes: Sequence[Box], predictions: Sequence[Prediction]) -> int | None:
     """The region whose input is shown: a large known one, else a large unknown one; None where there is none."""
     indices = [i for i, p in enumerate(predictions) if p.label is not None] or list(range(len(predictions)))
     if not indices:
@@ -81,7 +81,7 @@ def place_tags(
     wanted: Sequence[tuple[Box, tuple[int, int]]], boxes: Sequence[Box], panels: Sequence[Box | None], scale: Scale
 ) -> list[Box] | None:
     """For each box and pill size a free place: above, in a large box's corners, or below; None if one has none."""
-    cores = [(box, core(box)) for box in boxes]
+    cores = [(box, inner_box(box)) for box in boxes]
     placed: list[Box] = []
     gap = 2 * scale.line
     for box, (width, height) in wanted:
@@ -96,14 +96,14 @@ def place_tags(
         choices += [*inside[:2], (left, box.y2 + gap), *inside[2:]]
         obstacles = [*panels, *placed, *(inner for other, inner in cores if other != box)]
         tags = (Box(x, y, x + width, y + height) for x, y in choices)
-        tag = next((tag for tag in tags if fits(tag, scale) and not touches(tag, obstacles)), None)
+        tag = next((tag for tag in tags if fits_frame(tag, scale) and not overlaps_any(tag, obstacles)), None)
         if tag is None:
             return None
         placed.append(tag)
     return placed
 
 
-def core(box: Box) -> Box:
+def inner_box(box: Box) -> Box:
     """The part of a box that nothing should cover: neighbours' tags may touch the margin around the ink."""
     across, down = box.width // 6, box.height // 6
     return Box(box.x1 + across, box.y1 + down, box.x2 - across, box.y2 - down)
@@ -128,7 +128,7 @@ def draw_label(picture: np.ndarray, box: Box, prediction: Prediction, scale: Sca
     label = shortened(prediction.label or "", max(box.width, scale.text), size, BOLD)
     x, y = max(box.x1, 0), max(box.y1 - size - 2, 0)
     place = Box(x, y, x + text_width(label, size, BOLD) + 2, y + size + 2)
-    if label and fits(place, scale):
+    if label and fits_frame(place, scale):
         draw_panel(picture, place, scale, KNOWN, opacity=1)
         draw_text(picture, label, x + 1, y + size // 2 + 1, size, INK, BOLD)
 
@@ -163,7 +163,7 @@ def place_bars(
         lefts = (box.x2 + scale.pad, box.x1 - scale.pad - width)
         choices = [Box(x, y, x + width, y + height) for x in lefts]
         occupied = [*boxes, *taken, *places.values()]
-        free = [place for place in choices if fits(place, scale) and not touches(place, occupied)]
+        free = [place for place in choices if fits_frame(place, scale) and not overlaps_any(place, occupied)]
         if not free:
             return {}
         places[index] = free[0]
@@ -236,8 +236,8 @@ def place_inset(
     corners = [(right, bottom), *((x, y) for y in bottoms for x in (right, left)), (left, bottom)]
     corners += [(x, y) for y in sorted(tops) for x in (right, left)]
     places = [Box(x, y, x + width, y + height) for x, y in corners]
-    places = [place for place in places if fits(place, scale) and not touches(place, panels)]
-    free = [place for place in places if not touches(place, boxes)]
+    places = [place for place in places if fits_frame(place, scale) and not overlaps_any(place, panels)]
+    free = [place for place in places if not overlaps_any(place, boxes)]
     if not free and width * height > COVERING_SHARE * scale.width * scale.height:
         return None
     return next(iter(free or places), None)

@@ -19,18 +19,18 @@ from recognizer.overlay.drawing import (
     Scale,
     draw_panel,
     draw_text,
-    fits,
+    fits_frame,
+    overlaps_any,
     shortened,
     text_width,
-    touches,
 )
-from recognizer.overlay.labels import draw_bars, draw_inset, draw_tags, leading, place_bars
+from recognizer.overlay.labels import draw_bars, draw_inset, draw_tags, leading_region, place_bars
 from recognizer.preprocess.turns import Turn, turn_note
 from recognizer.values import Box, Hand, Observation, Prediction
 
 BONES = ((0, 1), (0, 5), (5, 9), (9, 13), (13, 17), (0, 17), *((k, k + 1) for k in range(1, 20) if k % 4))
 GUIDE_CAPTION = "hold it here"
-RATE_MEMORY_S = 1.0  # the shown frame rate and times are means over about this long, so that the figures can be read
+RATE_AVERAGE_S = 1.0  # the shown frame rate and times are means over about this long, so that the figures can be read
 RATE_PAUSE_S = 2.0  # a longer gap between two frames is a pause, not a frame rate
 
 
@@ -65,7 +65,7 @@ class Overlay:
 
     def draw(self, observation: Observation) -> np.ndarray:
         """A new (H, W, 3) uint8 BGR picture; the frame's own is not touched."""
-        self._keep_time(observation)
+        self._update_timings(observation)
         frame_bgr = observation.frame.image_bgr
         picture = cv2.flip(frame_bgr, 1) if self.mirror else frame_bgr.copy()
         height, width = picture.shape[:2]
@@ -81,8 +81,8 @@ class Overlay:
         for box, prediction in zip(boxes, predictions, strict=True):
             draw_box(picture, box, prediction, scale)
         panels = [
-            draw_reading(picture, observation.text, scale),
-            draw_figures(picture, self._figures(), scale),
+            draw_result_text(picture, observation.text, scale),
+            draw_timings(picture, self._timing_rows(), scale),
             draw_help(picture, self.help_line, scale),
         ]
         if self.extra is not None:
@@ -95,7 +95,7 @@ class Overlay:
         panels.append(draw_notice(picture, self.notice, scale, panels, PAPER))
 
         bars = place_bars(boxes, predictions, scale, panels)
-        lead = leading(boxes, predictions)
+        lead = leading_region(boxes, predictions)
         if lead is not None:
             taken = [*panels, *bars.values()]
             inset = draw_inset(picture, predictions[lead], not bars, scale, boxes, taken)
@@ -106,14 +106,14 @@ class Overlay:
             draw_bars(picture, predictions[index], place, scale)
         return picture
 
-    def _keep_time(self, observation: Observation) -> None:
+    def _update_timings(self, observation: Observation) -> None:
         """Follow frame rate and stage times, unless the same frame is drawn again."""
         if observation is self._drawn:
             return
         now_s = self._clock()
         elapsed_s = now_s - self._drawn_s
         if self._drawn is not None and 0 < elapsed_s < RATE_PAUSE_S:
-            share = min(1.0, elapsed_s / RATE_MEMORY_S)
+            share = min(1.0, elapsed_s / RATE_AVERAGE_S)
             before_s = 1 / self.fps if self.fps else elapsed_s
             self.fps = 1 / (before_s + share * (elapsed_s - before_s))
         else:
@@ -124,7 +124,7 @@ class Overlay:
             for name, ms in observation.stages_ms.items()
         }
 
-    def _figures(self) -> list[tuple[str, str]]:
+    def _timing_rows(self) -> list[tuple[str, str]]:
         """Rows of name and figure: the frame rate, and with `show_stages` what each stage takes and their sum."""
         rows = [("", f"{self.fps:.0f} fps")] if self.fps is not None else []
         if self.show_stages and self._stages_ms:
@@ -190,14 +190,14 @@ def draw_guide(picture: np.ndarray, guide: Box, scale: Scale) -> Box | None:
     width, height = text_width(line, size) + 2 * scale.pad, size + scale.pad
     x, y = (guide.x1 + guide.x2 - width) // 2, guide.y1 + 2 * scale.pad
     place = Box(x, y, x + width, y + height)
-    if not line or not fits(place, scale):
+    if not line or not fits_frame(place, scale):
         return None
     draw_panel(picture, place, scale)
     draw_text(picture, line, x + scale.pad, y + height // 2, size)
     return place
 
 
-def draw_reading(picture: np.ndarray, text: str, scale: Scale) -> Box | None:
+def draw_result_text(picture: np.ndarray, text: str, scale: Scale) -> Box | None:
     """Top left, big: the number read."""
     limit = round(0.6 * scale.width)
     size = scale.big
@@ -206,14 +206,14 @@ def draw_reading(picture: np.ndarray, text: str, scale: Scale) -> Box | None:
     text = shortened(text, limit, size, BOLD)
     corner = scale.pad
     panel = Box(corner, corner, corner + text_width(text, size, BOLD) + 3 * scale.pad, corner + size + scale.pad)
-    if not text or not fits(panel, scale):
+    if not text or not fits_frame(panel, scale):
         return None
     draw_panel(picture, panel, scale)
     draw_text(picture, text, panel.x1 + round(1.5 * scale.pad), (panel.y1 + panel.y2) // 2, size, PAPER, BOLD)
     return panel
 
 
-def draw_figures(picture: np.ndarray, rows: Sequence[tuple[str, str]], scale: Scale) -> Box | None:
+def draw_timings(picture: np.ndarray, rows: Sequence[tuple[str, str]], scale: Scale) -> Box | None:
     """Top right: rows of name and figure, figures flush right; the last of several rows is their sum."""
     if not rows:
         return None
@@ -224,7 +224,7 @@ def draw_figures(picture: np.ndarray, rows: Sequence[tuple[str, str]], scale: Sc
     right = scale.width - scale.pad
     width, height = names + gap + figures + 2 * scale.pad, len(rows) * row + scale.pad
     panel = Box(right - width, scale.pad, right, scale.pad + height)
-    if not fits(panel, scale):
+    if not fits_frame(panel, scale):
         return None
     draw_panel(picture, panel, scale)
     for index, (name, figure) in enumerate(rows):
@@ -253,7 +253,7 @@ def draw_help(picture: np.ndarray, help_line: str, scale: Scale) -> Box | None:
         return None
     bottom = scale.height - scale.pad
     panel = Box(scale.pad, bottom - round(1.7 * scale.small), x - gap + scale.pad, bottom)
-    if not fits(panel, scale):
+    if not fits_frame(panel, scale):
         return None
     draw_panel(picture, panel, scale)
     y = (panel.y1 + panel.y2) // 2
@@ -270,7 +270,7 @@ def draw_notice(
     line = shortened(notice, scale.width - 6 * scale.pad, scale.text)
     width, height = text_width(line, scale.text) + 4 * scale.pad, scale.text + 2 * scale.pad
     banner = place_banner((width, height), scale, panels)
-    if not line or not fits(banner, scale):
+    if not line or not fits_frame(banner, scale):
         return None
     draw_panel(picture, banner, scale, color, opacity=0.95)
     draw_text(picture, line, banner.x1 + 2 * scale.pad, banner.y1 + height // 2, scale.text, INK)
@@ -282,6 +282,6 @@ def place_banner(size_wh: tuple[int, int], scale: Scale, panels: Sequence[Box | 
     width, height = size_wh
     x, y = (scale.width - width) // 2, scale.pad
     for panel in sorted((panel for panel in panels if panel is not None), key=lambda panel: panel.y2):
-        if touches(Box(x, y, x + width, y + height), [panel]):
+        if overlaps_any(Box(x, y, x + width, y + height), [panel]):
             y = panel.y2 + scale.pad
     return Box(x, y, x + width, y + height)

@@ -22,9 +22,9 @@ def draw_text_any(picture_bgr: np.ndarray, text: str, xy: tuple[int, int], size_
 
     The picture, (H, W, 3) uint8, is drawn on. Returns the characters that no font here has, "" where all were drawn: a
     square stands in their place. The first line in a script that OpenCV does not have takes up to some seconds, in
-    which the system's fonts are looked through; `can_draw` does that beforehand.
+    which the system's fonts are looked through; `characters_without_font` does that beforehand.
     """
-    drawn, missing = _as_drawn(text)
+    drawn, missing = _drawable(text)
     x, y = xy
     if opencv_has(drawn):
         baseline = y + round(CAP_HEIGHT * size_px / 2)
@@ -36,16 +36,16 @@ def draw_text_any(picture_bgr: np.ndarray, text: str, xy: tuple[int, int], size_
 
 def text_width_any(text: str, size_px: int) -> int:
     """Pixels that the line takes as `draw_text_any` draws it."""
-    drawn, _ = _as_drawn(text)
+    drawn, _ = _drawable(text)
     if not opencv_has(drawn):
         return _rendered(drawn, size_px, (255, 255, 255)).shape[1]
     x, _, width, _ = cv2.getTextSize((0, 0), drawn, (0, 0), _face(), size_px, WEIGHT)
     return x + width
 
 
-def can_draw(text: str) -> str:
+def characters_without_font(text: str) -> str:
     """The characters of the text that no font here has, "" where all can be drawn."""
-    return _as_drawn(text)[1]
+    return _drawable(text)[1]
 
 
 def missing_fonts(characters: Iterable[str]) -> str:
@@ -57,12 +57,12 @@ def missing_fonts(characters: Iterable[str]) -> str:
 
 
 @lru_cache(maxsize=512)
-def _as_drawn(text: str) -> tuple[str, str]:
+def _drawable(text: str) -> tuple[str, str]:
     """The text with squares for what cannot be drawn, and what that is."""
     missing = []
     drawn = ""
     for character in text:
-        if character in INVISIBLE or _opencv_has_letter(character) or _font_with(character) is not None:
+        if character in INVISIBLE or _opencv_has_letter(character) or _find_font(character) is not None:
             drawn += character
         else:
             missing.append(character)
@@ -93,10 +93,10 @@ def _opencv_has_letter(character: str) -> bool:
     """OpenCV draws "?" for a letter that its face lacks."""
     if character in INVISIBLE:
         return False  # it would draw a gap or a "?"
-    return character == "?" or not np.array_equal(_alone(character), _alone("?"))
+    return character == "?" or not np.array_equal(_rendered_by_opencv(character), _rendered_by_opencv("?"))
 
 
-def _alone(character: str) -> np.ndarray:
+def _rendered_by_opencv(character: str) -> np.ndarray:
     canvas = np.zeros((32, 48, 3), np.uint8)
     cv2.putText(canvas, character, (8, 24), (255, 255, 255), _face(), 20, WEIGHT)
     return canvas
@@ -126,29 +126,29 @@ def _fonts() -> dict[str, Any]:
 
 
 @lru_cache(maxsize=4096)
-def _font_with(character: str) -> str | None:
+def _find_font(character: str) -> str | None:
     """The file of a font that has the character."""
-    return next((path for path in _fonts() if _has(path, character)), None)
+    return next((path for path in _fonts() if _font_has(path, character)), None)
 
 
 @lru_cache(maxsize=1 << 16)
-def _has(path: str, character: str) -> bool:
+def _font_has(path: str, character: str) -> bool:
     """Whether the font has the character and Pillow draws it: of some colour fonts it shows nothing."""
     if not _fonts()[path].get_char_index(ord(character)):
         return False
-    return character.isspace() or bool(_piece(character, path, 24, (255, 255, 255)).any())
+    return character.isspace() or bool(_rendered_run(character, path, 24, (255, 255, 255)).any())
 
 
 def _runs(text: str) -> list[tuple[str, str]]:
     """The text in pieces with the font of each: one font for all where there is one, so that letters join."""
     for path in _fonts():
-        if all(character in INVISIBLE or _has(path, character) for character in text):
+        if all(character in INVISIBLE or _font_has(path, character) for character in text):
             return [(text, path)]
     runs: list[tuple[str, str]] = []
     for character in text:
-        if runs and (character in INVISIBLE or _has(runs[-1][1], character)):
+        if runs and (character in INVISIBLE or _font_has(runs[-1][1], character)):
             runs[-1] = (runs[-1][0] + character, runs[-1][1])
-        elif (path_of := _font_with(character)) is not None:
+        elif (path_of := _find_font(character)) is not None:
             runs.append((character, path_of))
     return runs
 
@@ -156,7 +156,7 @@ def _runs(text: str) -> list[tuple[str, str]]:
 @lru_cache(maxsize=256)
 def _rendered(text: str, size_px: int, color: Color) -> np.ndarray:
     """The line by Pillow as (h, w, 4) uint8 BGRA; capitals stand in the middle of its height."""
-    pieces = [_piece(run, font, size_px, color) for run, font in _runs(text)]
+    pieces = [_rendered_run(run, font, size_px, color) for run, font in _runs(text)]
     if not pieces:
         return np.zeros((1, 1, 4), np.uint8)
     if _is_right_to_left(text):
@@ -170,7 +170,7 @@ def _rendered(text: str, size_px: int, color: Color) -> np.ndarray:
     return np.concatenate(padded, axis=1)
 
 
-def _piece(text: str, path: str, size_px: int, color: Color) -> np.ndarray:
+def _rendered_run(text: str, path: str, size_px: int, color: Color) -> np.ndarray:
     """Text in one font as (h, w, 4) BGRA, h odd and the middle of the capitals in its middle row."""
     from PIL import Image, ImageDraw
 

@@ -38,7 +38,9 @@ class Turn(Enum):
 
     def region(self, region: Region, size_wh: tuple[int, int]) -> Region:
         """Ink as it is in the turned picture. Which digit the picture showed there holds no longer."""
-        return replace(region, box=self.box(region.box, size_wh), crop=self.image(region.crop), reading=None)
+        return replace(
+            region, box=self.box(region.box, size_wh), crop=self.image(region.crop), digit_probabilities=None
+        )
 
     def frame(self, frame: Frame) -> Frame:
         height, width = frame.image_bgr.shape[:2]

@@ -9,14 +9,14 @@ from recognizer.errors import SinkError
 from recognizer.overlay.drawing import INK, MUTED, draw_text, letterboxed
 from recognizer.overlay.overlay import Overlay
 from recognizer.sinks.png import one_line_errors, write_png
-from recognizer.sinks.sink import _Closing
+from recognizer.sinks.sink import _ClosingSink
 from recognizer.values import Observation
 
 CELL_WIDTH = 640  # pixels of a picture in the contact sheet: three fill a full-HD screen
 COLUMNS = 3
 
 
-class ContactSheet(_Closing):
+class ContactSheet(_ClosingSink):
     """Writes one PNG with annotated frames evenly spread over the run, however long it was."""
 
     def __init__(self, path: Path, overlay: Overlay, cells: int = 12) -> None:

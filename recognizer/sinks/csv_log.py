@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Self, TextIO
 
 from recognizer.sinks.png import one_line_errors
-from recognizer.sinks.sink import _Closing
+from recognizer.sinks.sink import _ClosingSink
 from recognizer.values import Observation
 
 
-class CsvLog(_Closing):
+class CsvLog(_ClosingSink):
     """Writes a row for each region, and one without region for a frame that has none; pandas.read_csv takes it."""
 
     COLUMNS = ("frame", "time_s", "name", "region", "label", "confidence", "x1", "y1", "x2", "y2", "text", "turn")

@@ -16,11 +16,11 @@ def write_png(path: Path, picture: np.ndarray) -> None:
     _, data = cv2.imencode(".png", picture)
     with one_line_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_file(unfinished_name(path), data.tobytes(), sync=False)
-        files.replace(unfinished_name(path), path)
+        files.write_file(temporary_path(path), data.tobytes(), sync=False)
+        files.replace(temporary_path(path), path)
 
 
-def unfinished_name(path: Path) -> Path:
+def temporary_path(path: Path) -> Path:
     """The name beside the file under which it is written; the suffix stays, since it chooses the format."""
     return path.with_name(f".{path.stem}.part{path.suffix}")
 

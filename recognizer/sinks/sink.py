@@ -26,7 +26,7 @@ def open_sinks(sinks: Sequence[Sink]) -> Iterator[tuple[Sink, ...]]:
         yield tuple(stack.enter_context(sink) for sink in sinks)
 
 
-class _Closing:
+class _ClosingSink:
     """A sink that needs no opening and is closed at the end of its `with`."""
 
     def __enter__(self) -> Self:

@@ -12,8 +12,8 @@ import numpy as np
 from recognizer.errors import SinkError
 from recognizer.overlay.drawing import letterboxed
 from recognizer.overlay.overlay import Overlay
-from recognizer.sinks.png import one_line_errors, unfinished_name
-from recognizer.sinks.sink import _Closing
+from recognizer.sinks.png import one_line_errors, temporary_path
+from recognizer.sinks.sink import _ClosingSink
 from recognizer.system import files
 from recognizer.values import Observation
 
@@ -21,7 +21,7 @@ CODECS = {".mp4": "mp4v", ".avi": "MJPG"}  # the two that OpenCV's own build wri
 DISK_RESERVE = 16 << 20  # bytes left free: a video can be finished, which OpenCV fails to do on a full disk
 
 
-class VideoWriter(_Closing):
+class VideoWriter(_ClosingSink):
     """Writes the annotated frames as MP4 or AVI, in the size of the first; others are fitted into it."""
 
     def __init__(self, path: Path, overlay: Overlay, fps: float = 30) -> None:
@@ -29,12 +29,12 @@ class VideoWriter(_Closing):
         if path.suffix.lower() not in CODECS:
             raise SinkError(f"Cannot write {path}: a video's name ends in {' or '.join(CODECS)}.")
         self._path = path
-        self._unfinished = unfinished_name(path)
+        self._unfinished = temporary_path(path)
         self._overlay = overlay
         self._fps = fps if 0 < fps <= 1000 else 30  # cameras that do not know theirs say 0 or nonsense
         self._video: cv2.VideoWriter | None = None
         self._size_wh = (0, 0)
-        self._written = 0  # frames
+        self._frames_written = 0  # frames
 
     def __enter__(self) -> Self:
         """Raises SinkError where the file cannot be written."""
@@ -52,7 +52,7 @@ class VideoWriter(_Closing):
         if self._video is None:
             self._video = self._open(picture)
         self._video.write(letterboxed(picture, self._size_wh))
-        self._written += 1
+        self._frames_written += 1
 
     def close(self) -> None:
         """The file takes its name only now and only if it is whole: a broken one never replaces a good one."""
@@ -64,7 +64,7 @@ class VideoWriter(_Closing):
         there = cv2.VideoCapture(str(self._unfinished))
         frames = there.get(cv2.CAP_PROP_FRAME_COUNT) if there.isOpened() else 0
         there.release()
-        if frames < self._written:
+        if frames < self._frames_written:
             self._unfinished.unlink(missing_ok=True)
             raise SinkError(f"The video {self._path} could not be finished. Is the disk full? Try another folder.")
         with one_line_errors(self._path):

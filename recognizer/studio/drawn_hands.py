@@ -98,12 +98,12 @@ def draw_hand(
 
     Skin and sleeve are BGR, 0 to 255; `arm_mm` is how much of the arm is drawn.
     """
-    joints, palmars = _posed(SIGNS[sign], rng)
+    joints, palmars = _posed_joints(SIGNS[sign], rng)
     sleeve_mm = float(rng.uniform(35, 150)) if rng.random() < 0.75 else arm_mm
     arm = np.array([rng.normal(0.02, 0.13), -1.0, rng.normal(-0.1, 0.12)], np.float32)
     groups = _parts(joints, palmars, arm / np.linalg.norm(arm), arm_mm, sleeve_mm)
-    turn = _turn(SIGNS[sign].turn, side, rng)
-    groups = [[_seen(part, turn) for part in group] for group in groups]
+    turn = _rotation(SIGNS[sign].turn, side, rng)
+    groups = [[_in_camera(part, turn) for part in group] for group in groups]
     joints = _perspective(joints @ turn.T)[0]
 
     ends = np.array([[part.start, part.end] for group in groups for part in group]).reshape(-1, 3)
@@ -118,7 +118,7 @@ def draw_hand(
     return DrawnHand(image, flat, float(np.linalg.norm(_KNUCKLES[1])) * px_per_mm)
 
 
-def _posed(sign: _Sign, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _posed_joints(sign: _Sign, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """The 21 joints in mm, and for each finger's bones which way their palm side looks, (4, 3, 3)."""
     joints = np.zeros((21, 3), np.float32)
     palmars = np.zeros((4, 3, 3), np.float32)
@@ -142,7 +142,7 @@ def _posed(sign: _Sign, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarra
 def _parts(
     joints: np.ndarray, palmars: np.ndarray, arm: np.ndarray, arm_mm: float, sleeve_mm: float
 ) -> list[list[_Part]]:
-    """Capsules in groups that melt into each other inside: arm and palm, each finger, the thumb, and a sleeve."""
+    """Capsules in groups that blend_mm into each other inside: arm and palm, each finger, the thumb, and a sleeve."""
     front = np.array([0, 0, 1], np.float32)
     wrist, aside = np.array([-1, 4, -2], np.float32), np.array([1, 0, 0], np.float32)
     elbow = 18 + 0.05 * arm_mm
@@ -178,7 +178,7 @@ def _parts(
     groups.append(
         [
             _Part(
-                ends[k], ends[k + 1], (_THUMB_RADII[k], _THUMB_RADII[k + 1]), _across(inward, ends[k + 1] - ends[k]),
+                ends[k], ends[k + 1], (_THUMB_RADII[k], _THUMB_RADII[k + 1]), _perpendicular(inward, ends[k + 1] - ends[k]),
                 k == 2, 0.8 if k else 0.0,
             )
             for k in range(3)
@@ -191,14 +191,14 @@ def _parts(
     return groups
 
 
-def _across(vector: np.ndarray, axis: np.ndarray) -> np.ndarray:
+def _perpendicular(vector: np.ndarray, axis: np.ndarray) -> np.ndarray:
     """What of a vector is square to an axis, of length 1."""
     axis = axis / np.linalg.norm(axis)
     rest = vector - (vector @ axis) * axis
     return rest / max(float(np.linalg.norm(rest)), 1e-6)
 
 
-def _turn(turn: tuple[float, float, float], side: str, rng: np.random.Generator) -> np.ndarray:
+def _rotation(turn: tuple[float, float, float], side: str, rng: np.random.Generator) -> np.ndarray:
     """(3, 3): the hand's turning in space, and its reflection where it is a left one."""
     yaw, pitch, roll = np.deg2rad(np.array(turn) + rng.normal(0, 1, 3) * [9, 6, 7])
     (cx, sx), (cy, sy), (cz, sz) = ((np.cos(a), np.sin(a)) for a in (pitch, yaw, roll))
@@ -207,7 +207,7 @@ def _turn(turn: tuple[float, float, float], side: str, rng: np.random.Generator)
     return np.diag([1.0 if side == "right" else -1.0, 1.0, 1.0]) @ turned
 
 
-def _seen(part: _Part, turn: np.ndarray) -> _Part:
+def _in_camera(part: _Part, turn: np.ndarray) -> _Part:
     """The part as it lies before the camera."""
     (start, end), (grow_start, grow_end) = _perspective(np.array([part.start, part.end]) @ turn.T)
     radii = part.radii[0] * float(grow_start), part.radii[1] * float(grow_end)
@@ -238,7 +238,7 @@ class _Canvas:
         return np.column_stack([(points_mm[:, 0] - self._left), (self._top - points_mm[:, 1])]) * self._px
 
     def add(self, group: list[_Part]) -> None:
-        """Parts that melt into each other where they meet, but hide what lies behind them."""
+        """Parts that blend_mm into each other where they meet, but hide what lies behind them."""
         ends = np.array([[*part.start[:2], *part.end[:2]] for part in group]).reshape(-1, 2)
         reach = np.array([max(part.radii) for part in group]).repeat(2)[:, None] + 1
         window = self._window((ends - reach).min(axis=0), (ends + reach).max(axis=0))
@@ -251,7 +251,7 @@ class _Canvas:
             rows, columns = self._window(ends.min(axis=0) - margin, ends.max(axis=0) + margin)
             top, left = window[0].start, window[1].start
             inner = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
-            self._lay(part, heights[inner], [layer[inner] for layer in layers], inner, window)
+            self._raise_surface(part, heights[inner], [layer[inner] for layer in layers], inner, window)
         over = heights > self._height[window]
         np.copyto(self._height[window], heights, where=over)
         for mine, theirs in zip((self._palm, self._mark, self._nail, self._cloth, self._tip), layers, strict=True):
@@ -263,7 +263,7 @@ class _Canvas:
         y1, y2 = (int(np.floor((self._top - y) * self._px)) for y in (high_mm[1], low_mm[1]))
         return slice(max(y1, 0), min(y2 + 1, rows)), slice(max(x1, 0), min(x2 + 1, columns))
 
-    def _lay(
+    def _raise_surface(
         self,
         part: _Part,
         heights: np.ndarray,
@@ -290,10 +290,10 @@ class _Canvas:
         )
 
         over = z > heights
-        melt = 5.0  # mm: the seam between two parts is as soft as flesh
-        seam = np.maximum(1 - np.abs(z - heights) / melt, 0) * (heights > _FAR)
+        blend_mm = 5.0  # mm: the seam between two parts is as soft as flesh
+        seam = np.maximum(1 - np.abs(z - heights) / blend_mm, 0) * (heights > _FAR)
         np.maximum(z, heights, out=heights)
-        heights += melt / 4 * seam * seam
+        heights += blend_mm / 4 * seam * seam
         radius = r0 + t * dr
         normal = [(x - t * dx) / radius, (y - t * dy) / radius, np.sqrt(np.maximum(inside, 0)) / radius]
         facing = sum(n * np.float32(p) for n, p in zip(normal, part.palmar, strict=True))

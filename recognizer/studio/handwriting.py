@@ -25,7 +25,7 @@ def digit_strokes(digit: int, rng: np.random.Generator) -> list[np.ndarray]:
     Returns its strokes in writing order, each (N, 2) float32 points (x right, y down). The digit is 1 high, from y = 0
     to about y = 1, and as wide as it comes, from x = 0.
     """
-    return _written(_DIGITS[digit](rng), rng)
+    return _varied_strokes(_DIGITS[digit](rng), rng)
 
 
 def letter_strokes(letter: str, rng: np.random.Generator) -> list[np.ndarray]:
@@ -34,10 +34,10 @@ def letter_strokes(letter: str, rng: np.random.Generator) -> list[np.ndarray]:
     Capitals are 1 high; small letters stand on the same base line y = 1 and are as high as they are beside capitals,
     tails reaching down to about y = 1.4.
     """
-    return _written(_letter_styles()[letter][_pick(rng, len(_letter_styles()[letter]))], rng)
+    return _varied_strokes(_letter_styles()[letter][_pick(rng, len(_letter_styles()[letter]))], rng)
 
 
-def placing(
+def placement_matrix(
     strokes: Sequence[np.ndarray], center_xy: tuple[float, float], height_px: float, angle_deg: float = 0.0
 ) -> np.ndarray:
     """The (2, 3) transform that makes strokes `height_px` high, their bounding box centred on `center_xy` in pixels.
@@ -72,7 +72,7 @@ def draw_strokes(
     """
     width, height = size_wh
     if matrix is None:
-        matrix = placing(strokes, (width / 2, height / 2), 0.75 * min(width, height))
+        matrix = placement_matrix(strokes, (width / 2, height / 2), 0.75 * min(width, height))
     # OpenCV draws whole-pixel widths only: thin pens are drawn on a finer grid and reduced.
     fine = 1 if width_px >= 24 else 2 if width_px >= 8 else 4
     ink = np.zeros((height * fine, width * fine), np.uint8)
@@ -84,7 +84,7 @@ def draw_strokes(
             cv2.polylines(ink, [fixed.reshape(-1, 1, 2)], False, 255, int(_thickness(width_px * fine)), cv2.LINE_AA, 4)
             continue
         widths = width_px * fine * _pressure(stroke, pressure, rng)
-        wet = _wet(stroke, gaps, width_px / reach, rng)
+        wet = _inked_spans(stroke, gaps, width_px / reach, rng)
         # Spans drawn with one whole-pixel width (0 where dry) are one line: a call each would cost ten times as much.
         pens = np.where(wet, _thickness(widths), 0)
         for run in np.split(np.arange(len(pens)), np.flatnonzero(np.diff(pens)) + 1):
@@ -111,7 +111,7 @@ def _pressure(stroke: np.ndarray, pressure: float, rng: np.random.Generator) -> 
     return np.clip((1 + pressure * waves / 1.7) * (1 - pressure * (1 - ends)), 0.3, 2.0)
 
 
-def _wet(stroke: np.ndarray, gaps: float, pen_width: float, rng: np.random.Generator) -> np.ndarray:
+def _inked_spans(stroke: np.ndarray, gaps: float, pen_width: float, rng: np.random.Generator) -> np.ndarray:
     """Which spans of a stroke leave ink, (N - 1,) bool. `pen_width` in heights of the character."""
     steps = np.hypot(*np.diff(stroke, axis=0).T)
     reached = np.cumsum(steps)
@@ -123,17 +123,17 @@ def _wet(stroke: np.ndarray, gaps: float, pen_width: float, rng: np.random.Gener
     return wet
 
 
-def _written(pens: Sequence[Pen], rng: np.random.Generator) -> list[np.ndarray]:
-    """Control points to strokes by one hand: shaken, smoothed, slanted, stretched, and brought to where they belong."""
+def _varied_strokes(pens: Sequence[Pen], rng: np.random.Generator) -> list[np.ndarray]:
+    """Control points to strokes by one hand: jittered, smoothed, slanted, stretched, and brought to where they belong."""
     steady = rng.uniform(0.3, 1.3) * _JITTER
     moved: dict[tuple[float, float], np.ndarray] = {}  # points shared by two pieces stay together
 
-    def shaken(point: tuple[float, float]) -> np.ndarray:
+    def jittered(point: tuple[float, float]) -> np.ndarray:
         if point not in moved:
             moved[point] = np.add(point, np.clip(rng.normal(0, steady, 2), -0.04, 0.04))
         return moved[point]
 
-    strokes = [np.concatenate([_smooth(np.array([shaken(p) for p in piece])) for piece in pen]) for pen in pens]
+    strokes = [np.concatenate([_smooth(np.array([jittered(p) for p in piece])) for piece in pen]) for pen in pens]
     slant = float(np.clip(rng.normal(0.06, 0.12), -_MAX_SLANT, _MAX_SLANT))
     stretch = float(np.clip(rng.lognormal(0.08, 0.2), 0.72, 1.5))
     # The slow waver of a hand, the same for all strokes as it depends on the place alone.

@@ -59,18 +59,18 @@ def _hand(
     wrist = grip - 30 * inward - 48 * side
     elbow = wrist + 330 * arm
     under = _Canvas(np.array([grip, wrist, elbow]), 45, mm / 2)
-    under.tube([wrist + 42 * arm, elbow], 37, 52, sleeve)
-    under.tube([wrist + 55 * arm, wrist], 27, 25, skin)
-    under.tube([wrist, grip - 14 * inward - 6 * side, grip - 4 * inward + 12 * side], 27, 18, skin)
+    under.draw_limb([wrist + 42 * arm, elbow], 37, 52, sleeve)
+    under.draw_limb([wrist + 55 * arm, wrist], 27, 25, skin)
+    under.draw_limb([wrist, grip - 14 * inward - 6 * side, grip - 4 * inward + 12 * side], 27, 18, skin)
     for k in range(3):  # the fingers behind the sheet show where they bend around its edge
         knuckle = grip - (15 - 3 * k) * inward + (12 - 15 * k) * side
-        under.tube([knuckle - 6 * inward, knuckle + 14 * inward], 9.5, 9, skin)
+        under.draw_limb([knuckle - 6 * inward, knuckle + 14 * inward], 9.5, 9, skin)
     over = _Canvas(np.array([grip - 26 * inward, grip + 18 * inward]), 24, mm)
     turn = float(np.clip(rng.normal(0, 0.25), -0.4, 0.4))
     tip = grip + rng.uniform(6, 12) * inward + 18 * turn * side + 4 * side
-    over.tube([grip - 24 * inward - 8 * side, grip - 6 * inward + 1 * side, tip], 12, 9, skin)
+    over.draw_limb([grip - 24 * inward - 8 * side, grip - 6 * inward + 1 * side, tip], 12, 9, skin)
     nail = tuple(min(255, int(value * 0.35 + 150)) for value in skin)
-    over.tube([tip + 0.5 * inward, tip + 4.5 * inward], 4.6, 4.2, nail, alpha=150)
+    over.draw_limb([tip + 0.5 * inward, tip + 4.5 * inward], 4.6, 4.2, nail, alpha=150)
     over.fade(grip - 22 * inward, grip - 6 * inward)
     return under.sprite(1.6, mm), over.sprite(1.0, mm)
 
@@ -85,7 +85,7 @@ class _Canvas:
         self._color = np.zeros((size[1], size[0], 3), np.uint8)
         self._alpha = np.zeros((size[1], size[0]), np.uint8)
 
-    def tube(
+    def draw_limb(
         self, way_mm: list[np.ndarray], start_mm: float, end_mm: float, color: tuple[int, ...], alpha: int = 255
     ) -> None:
         """Draws a round limb along a way, its radius going from start to end, lit from the upper left."""

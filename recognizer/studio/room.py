@@ -30,7 +30,7 @@ def exposed_for_hand(light: np.ndarray, x: float) -> np.ndarray:
     return cv2.convertScaleAbs(light, alpha=float(np.clip(0.92 * 255 / part.mean(), 1, 1.5)))
 
 
-NOISE_ZERO = 32  # what stands for no noise in a picture of noise
+NOISE_OFFSET = 32  # what stands for no noise in a picture of noise
 
 
 def draw_sensor_noise(size_wh: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
@@ -43,7 +43,7 @@ def draw_sensor_noise(size_wh: tuple[int, int], rng: np.random.Generator) -> np.
         shape = (tile_px // cells, tile_px // cells, 1 if cells == 8 else 3)
         blocks = rng.normal(0, strength, shape).astype(np.float32)
         tile += blocks.repeat(cells, axis=0).repeat(cells, axis=1)
-    small = np.clip(np.rint(tile + NOISE_ZERO), 0, 2 * NOISE_ZERO).astype(np.uint8)
+    small = np.clip(np.rint(tile + NOISE_OFFSET), 0, 2 * NOISE_OFFSET).astype(np.uint8)
     width, height = size_wh
     times = (height + 128) // tile_px + 1, (width + 128) // tile_px + 1
     return np.ascontiguousarray(np.tile(small, (*times, 1))[: height + 128, : width + 128])

@@ -11,9 +11,9 @@ import numpy as np
 
 from recognizer.errors import SettingsError
 from recognizer.studio.drawn_hands import draw_hand
-from recognizer.studio.handwriting import LETTERS_LIKE_DIGITS, digit_strokes, letter_strokes, placing
+from recognizer.studio.handwriting import LETTERS_LIKE_DIGITS, digit_strokes, letter_strokes, placement_matrix
 from recognizer.studio.holding_hands import SKINS, SLEEVES, Sprite, draw_holding_hands
-from recognizer.studio.room import NOISE_ZERO, draw_light, draw_room, draw_sensor_noise, draw_wall, exposed_for_hand
+from recognizer.studio.room import NOISE_OFFSET, draw_light, draw_room, draw_sensor_noise, draw_wall, exposed_for_hand
 from recognizer.studio.stationery import PAPERS, PENS, Paper, blank_sheet, draw_ink, placed_points
 from recognizer.values import Box, Frame, Truth
 
@@ -29,7 +29,7 @@ SCENES: dict[str, str] = {
 
 _CARD_S = 2.4  # how long a sheet is shown: time to read it, and a minute of watching shows 25 of them
 _THUMB_MM = 28  # how far a thumb reaches onto the sheet: nothing is written there
-_COME_S = 0.3  # the time in which a sheet comes into the picture, and goes
+_ENTER_S = 0.3  # the time in which a sheet comes into the picture, and goes
 _MAX_CROWD = 50
 _SIDE_PX = (160, 4096)  # smallest and largest side of a picture that the scenes are drawn for
 
@@ -39,7 +39,7 @@ _SIGNS: dict[str, dict[str, tuple[str, ...]]] = {
     "signs": {letter: (letter,) for letter in "BCDFILVWY"},
 }
 _HAND_MM = 190  # from the wrist to the tip of the longest finger
-_SITTING = 6  # so many signs are shown by one person in one place, then comes another
+_SIGNS_PER_PERSON = 6  # so many signs are shown by one person in one place, then comes another
 
 _Draw = Callable[[np.random.Generator], list[np.ndarray]]
 
@@ -111,7 +111,7 @@ class Studio:
         # weak: a studio that its own caches held would keep its pictures long after another scene is shown
         me, make = weakref.proxy(self), Studio._make_sign if scene in _SIGNS else Studio._make_card
         self._card = lru_cache(maxsize=3)(lambda card_index: make(me, card_index))
-        self._sitting = lru_cache(maxsize=2)(lambda sitting: Studio._make_sitting(me, sitting))
+        self._sitting = lru_cache(maxsize=2)(lambda person: Studio._make_person(me, person))
 
     def frame(self, index: int) -> Frame:
         """The picture with this index, 0 or above, at the time index / fps."""
@@ -123,11 +123,11 @@ class Studio:
         for sprite in card.behind:
             _blend(layers, sprite, to_picture)
         if card.sheet_bgra is not None:
-            _lay(layers, card.sheet_bgra, to_picture)
+            _warp_onto(layers, card.sheet_bgra, to_picture)
         for sprite in card.before:
             _blend(layers, sprite, to_picture)
         image = cv2.cvtColor(layers, cv2.COLOR_BGRA2BGR)
-        self._smear(image, card, to_picture, self._pose(card, card_index, time_s - 0.4 / self.fps))
+        self._add_motion_blur(image, card, to_picture, self._pose(card, card_index, time_s - 0.4 / self.fps))
         image = cv2.multiply(image, card.light, scale=1 / 255)
         image = cv2.GaussianBlur(image, (3, 3), 0.7)  # the lens
         image = self._with_noise(image, index)
@@ -139,8 +139,8 @@ class Studio:
         swing = (card.swing * np.sin(card.pace * time_s + card.phase)).sum(axis=1)
         x, y, growth, yaw, pitch, roll = card.rest + swing
         shown_s = time_s - card_index * _CARD_S
-        coming = 1 - shown_s / _COME_S if card_index else 0.0  # the first sheet is there from the start
-        going = 1 - (_CARD_S - shown_s) / _COME_S
+        coming = 1 - shown_s / _ENTER_S if card_index else 0.0  # the first sheet is there from the start
+        going = 1 - (_CARD_S - shown_s) / _ENTER_S
         away = max(coming, going, 0.0)
         y += 1.25 * away * away
         roll += 0.2 * away * away
@@ -149,12 +149,12 @@ class Studio:
         turn = turn @ np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
         focal = 1.1 * width  # a webcam sees about 50 degrees
         scale = 1 + growth  # the sheet is drawn as large as it is seen when held straight
-        centre = _from(*card.center_xy)
+        centre = _origin_at(*card.center_xy)
         flat = np.column_stack([turn[:, 0] * scale, turn[:, 1] * scale, [x * height, y * height, focal]])
         lens = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
         return lens @ flat @ centre
 
-    def _smear(self, image: np.ndarray, card: _Card, now: np.ndarray, before: np.ndarray) -> None:
+    def _add_motion_blur(self, image: np.ndarray, card: _Card, now: np.ndarray, before: np.ndarray) -> None:
         """Blurs the sheet along its way while the shutter was open, in place."""
         middle = np.array([card.center_xy])
         across, down = (_project(middle, now) - _project(middle, before))[0]
@@ -170,7 +170,7 @@ class Studio:
         spare_h, spare_w = self._noise.shape[0] - height, self._noise.shape[1] - width
         # Any numbers without a pattern to the eye; steps of 8 keep the blocks of the camera's JPEG where they belong.
         x, y = index * 5 * 8 % spare_w // 8 * 8, index * 11 * 8 % spare_h // 8 * 8
-        return cv2.addWeighted(image, 1, self._noise[y : y + height, x : x + width], 1, -NOISE_ZERO)
+        return cv2.addWeighted(image, 1, self._noise[y : y + height, x : x + width], 1, -NOISE_OFFSET)
 
     def _make_card(self, card_index: int) -> _Card:
         rng = np.random.default_rng([self._seed, 1, card_index])
@@ -183,14 +183,14 @@ class Studio:
         sheet_w = round(sheet_h * paper.size_mm[0] / paper.size_mm[1])
         mm = sheet_h / paper.size_mm[1]
         sheet = blank_sheet(paper, (sheet_w, sheet_h), mm, rng)
-        glyphs = self._write(sheet, paper, mm, rng)
+        glyphs = self._write_text(sheet, paper, mm, rng)
         sharpness = rng.uniform(0.35, 1.0) * height / 720
         sheet = cv2.GaussianBlur(sheet, (0, 0), sharpness)
         behind, before = draw_holding_hands(paper.size_mm, mm, self._skin, self._sleeve, rng)
         rest = rng.normal(
             [0, 0.0 if crowded else 0.44 - 0.42 * share, 0, 0, 0, 0], [0.02, 0.015, 0.01, 0.09, 0.07, 0.06]
         ).clip(-0.17, 0.2)
-        moves = _moves([0.01, 0.008, 0.008, 0.02, 0.018, 0.008], rng)
+        moves = _random_motion([0.01, 0.008, 0.008, 0.02, 0.018, 0.008], rng)
         light = draw_light(self.size_wh, rng)
         sheet = cv2.cvtColor(sheet, cv2.COLOR_BGR2BGRA)
         center = sheet_w / 2, sheet_h / 2
@@ -202,7 +202,7 @@ class Studio:
         labels = sorted(_SIGNS[self.scene])
         label = labels[(card_index * 7 + self._seed) % len(labels)]  # all in turn, and not in the alphabet's order
         ways = _SIGNS[self.scene][label]
-        skin, sleeve, room = self._sitting(card_index // _SITTING)
+        skin, sleeve, room = self._sitting(card_index // _SIGNS_PER_PERSON)
         share = rng.uniform(0.44, 0.7)
         mm = share * min(height, self.size_wh[0]) / _HAND_MM
         side = "left" if rng.random() < 0.5 else "right"
@@ -216,7 +216,7 @@ class Studio:
         rest = rng.normal([beside, 0, 0, 0, 0, 0], [0.12, 0.03, 0.01, 0.05, 0.04, 0.05]).clip(-0.45, 0.45)
         room_x = max(0.0, (self.size_wh[0] - 1.2 * float(np.ptp(joints[:, 0])) - 40 * mm) / 2 / height)
         rest[0] = rest[0].clip(-room_x, room_x)
-        moves = _moves([0.022, 0.018, 0.022, 0.05, 0.04, 0.03], rng)
+        moves = _random_motion([0.022, 0.018, 0.022, 0.05, 0.04, 0.03], rng)
         sharpness = rng.uniform(0.3, 0.9) * height / 720
         picture = Sprite(cv2.GaussianBlur(hand.image_bgra, (0, 0), sharpness), np.eye(3))
         glyphs = (_Glyph(label, joints, 8 * mm),)
@@ -225,15 +225,15 @@ class Studio:
             room, None, (sheet_w, sheet_h), tuple(center.tolist()), glyphs, (), (picture,), light, rest, *moves
         )
 
-    def _make_sitting(self, sitting: int) -> tuple[tuple[int, int, int], tuple[int, int, int], np.ndarray]:
+    def _make_person(self, person: int) -> tuple[tuple[int, int, int], tuple[int, int, int], np.ndarray]:
         """Skin and sleeve of a person who shows signs, and what the camera sees behind the hand, (H, W, 4) uint8."""
-        rng = np.random.default_rng([self._seed, 2, sitting])
-        skin = SKINS[(self._seed + 2 * sitting) % len(SKINS)]
+        rng = np.random.default_rng([self._seed, 2, person])
+        skin = SKINS[(self._seed + 2 * person) % len(SKINS)]
         sleeve = SLEEVES[rng.integers(len(SLEEVES))]
         room = draw_room(self.size_wh, skin, sleeve, rng) if rng.random() < 0.6 else draw_wall(self.size_wh, rng)
         return skin, sleeve, room
 
-    def _write(self, sheet: np.ndarray, paper: Paper, mm: float, rng: np.random.Generator) -> tuple[_Glyph, ...]:
+    def _write_text(self, sheet: np.ndarray, paper: Paper, mm: float, rng: np.random.Generator) -> tuple[_Glyph, ...]:
         """Writes the scene's text on the sheet, in place."""
         if self.scene == "blank":
             return ()
@@ -274,7 +274,7 @@ class Studio:
                 )
                 box_h = float(np.ptp(points[:, 1])) * size * fit
                 center = x + span * size * fit / 2, base - (min(float(lowest), 1.0) - middle) * size * fit
-                matrix = placing(strokes, center, max(box_h, 1.0), np.rad2deg(slope) + rng.normal(0, 1.5))
+                matrix = placement_matrix(strokes, center, max(box_h, 1.0), np.rad2deg(slope) + rng.normal(0, 1.5))
                 draw_ink(sheet, strokes, matrix, pen_px, color, opacity, pen, rng)
                 glyphs.append(_Glyph(label, placed_points(points, matrix), pen_px / 2))
                 x += (span * size + gap) * fit
@@ -304,7 +304,7 @@ def _letter(letter: str) -> tuple[str, _Draw]:
     return letter, lambda rng: letter_strokes(letter, rng)
 
 
-def _moves(reach: list[float], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _random_motion(reach: list[float], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Swing, pace and phase of a card that moves about as far as `reach` in each of the six ways."""
     swing = rng.uniform(0.2, 1, (6, 3)) * np.array(reach)[:, None]
     pace = 2 * np.pi * rng.uniform([0.15, 0.4, 0.9], [0.35, 0.8, 1.6], (6, 3))
@@ -326,16 +326,16 @@ def _bounds(shape: tuple[int, ...], projection: np.ndarray, size_wh: tuple[int, 
     return max(int(x1), 0), max(int(y1), 0), min(int(x2), size_wh[0]), min(int(y2), size_wh[1])
 
 
-def _from(x: float, y: float) -> np.ndarray:
+def _origin_at(x: float, y: float) -> np.ndarray:
     """The transform that makes (x, y) the origin."""
     return np.array([[1.0, 0, -x], [0, 1.0, -y], [0, 0, 1.0]])
 
 
-def _lay(layers: np.ndarray, sheet_bgra: np.ndarray, projection: np.ndarray) -> None:
+def _warp_onto(layers: np.ndarray, sheet_bgra: np.ndarray, projection: np.ndarray) -> None:
     """Projects the sheet into the (H, W, 4) picture, in place."""
     x1, y1, x2, y2 = _bounds(sheet_bgra.shape, projection, (layers.shape[1], layers.shape[0]))
     if x1 < x2 and y1 < y2:
-        part, moved = layers[y1:y2, x1:x2], _from(x1, y1) @ projection
+        part, moved = layers[y1:y2, x1:x2], _origin_at(x1, y1) @ projection
         cv2.warpPerspective(sheet_bgra, moved, (x2 - x1, y2 - y1), part, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT)
 
 
@@ -344,7 +344,7 @@ def _blend(layers: np.ndarray, sprite: Sprite, to_picture: np.ndarray) -> None:
     projection = to_picture @ sprite.to_sheet
     x1, y1, x2, y2 = _bounds(sprite.image_bgra.shape, projection, (layers.shape[1], layers.shape[0]))
     if x1 < x2 and y1 < y2:
-        part, moved = layers[y1:y2, x1:x2], _from(x1, y1) @ projection
+        part, moved = layers[y1:y2, x1:x2], _origin_at(x1, y1) @ projection
         over = cv2.warpPerspective(sprite.image_bgra, moved, (x2 - x1, y2 - y1))
         clear = cv2.bitwise_not(cv2.extractChannel(over, 3))
         behind = cv2.multiply(part, cv2.merge([clear] * 4), scale=1 / 255)

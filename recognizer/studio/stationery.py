@@ -42,13 +42,13 @@ PENS = {
     "stylus": Pen((0.03, 0.08), ((240, 240, 240), (110, 225, 250), (240, 200, 120)), (0.95, 1.0)),
     "dark stylus": Pen((0.03, 0.08), ((30, 28, 28), (150, 60, 20)), (0.95, 1.0)),
 }
-_BY_HAND = ("pencil", "ballpoint", "felt", "marker", "marker")
+_PAPER_PENS = ("pencil", "ballpoint", "felt", "marker", "marker")
 PAPERS = (
-    Paper("plain", (297, 210), (232, 236, 238), _BY_HAND),
-    Paper("plain", (210, 200), (224, 234, 240), _BY_HAND),
-    Paper("plain", (148, 105), (206, 226, 236), _BY_HAND),  # an index card, a little yellow
-    Paper("ruled", (210, 160), (232, 237, 238), _BY_HAND, "ruled"),
-    Paper("squared", (210, 148), (232, 236, 237), _BY_HAND, "squared"),
+    Paper("plain", (297, 210), (232, 236, 238), _PAPER_PENS),
+    Paper("plain", (210, 200), (224, 234, 240), _PAPER_PENS),
+    Paper("plain", (148, 105), (206, 226, 236), _PAPER_PENS),  # an index card, a little yellow
+    Paper("ruled", (210, 160), (232, 237, 238), _PAPER_PENS, "ruled"),
+    Paper("squared", (210, 148), (232, 236, 237), _PAPER_PENS, "squared"),
     Paper("whiteboard", (300, 210), (236, 236, 234), ("board marker",), "", (150, 146, 142), 7),
     Paper("blackboard", (280, 200), (52, 56, 50), ("chalk",), "", (62, 104, 146), 12),
     Paper("tablet", (250, 175), (34, 31, 30), ("stylus",), "", (24, 22, 22), 9),

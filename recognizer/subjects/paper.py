@@ -17,10 +17,10 @@ from recognizer.preprocess import pictures
 from recognizer.preprocess.cut_out import box_in_cut_out, cut_out
 from recognizer.preprocess.turns import Turn, turn_of
 from recognizer.subjects.subject import Input, OpenFinder, Postprocessed, Postprocessor, Predictor, Subject
-from recognizer.values import WRITTEN, Box, Frame, Hand, Prediction, Region
+from recognizer.values import WRITING_SCORE, Box, Frame, Hand, Prediction, Region
 
 SAME_INK = 0.3  # intersection over union: what is found in a paper sample lies where it was recorded
-DIGITS = "0123456789"  # in the order of Region.reading
+DIGITS = "0123456789"  # in the order of Region.digit_probabilities
 UNKNOWN = "?"  # in a number, for what is written there and not known
 MAX_UNKNOWN = 3  # of these in a row: more are a word, which parts numbers
 NUMBER_GAP = 0.35  # of the height: what stands nearer to the end of a number belongs to it
@@ -132,12 +132,15 @@ class ScoredRegion(NamedTuple):
 
 def _scored_region(region: Region, prediction: Prediction) -> ScoredRegion:
     score = _log_odds(1.0 if region.score is None else region.score)
-    if region.reading is None or not all(label in DIGITS for label, _ in prediction.top):
+    if region.digit_probabilities is None or not all(label in DIGITS for label, _ in prediction.top):
         is_known = prediction.label is not None
         return ScoredRegion(region, prediction, score + _log_odds(prediction.confidence) if is_known else -math.inf)
     if prediction.label is None:
         return _rejected(region, prediction, score)
-    seen = {label: math.log(float(region.reading[DIGITS.index(label)]) + READING_OFFSET) for label, _ in prediction.top}
+    seen = {
+        label: math.log(float(region.digit_probabilities[DIGITS.index(label)]) + READING_OFFSET)
+        for label, _ in prediction.top
+    }
     label, confidence = max(prediction.top, key=lambda one: _log_odds(one[1]) + seen[one[0]])
     prediction = replace(prediction, label=label, confidence=confidence)
     return ScoredRegion(region, prediction, score + _log_odds(confidence) + seen[label])
@@ -145,13 +148,13 @@ def _scored_region(region: Region, prediction: Prediction) -> ScoredRegion:
 
 def _rejected(region: Region, prediction: Prediction, score: float) -> ScoredRegion:
     """The classifier rejects ink that a line runs through, too: the digit that the verifier reads may still be right."""
-    assert region.reading is not None
-    digit = int(np.argmax(region.reading[: len(DIGITS)]))
+    assert region.digit_probabilities is not None
+    digit = int(np.argmax(region.digit_probabilities[: len(DIGITS)]))
     confidence = dict(prediction.top).get(DIGITS[digit])
     if confidence is None:
         return ScoredRegion(region, prediction, -math.inf)
     prediction = replace(prediction, label=DIGITS[digit], confidence=confidence)
-    return ScoredRegion(region, prediction, score + _log_odds(float(region.reading[digit])) + REJECTED_ODDS)
+    return ScoredRegion(region, prediction, score + _log_odds(float(region.digit_probabilities[digit])) + REJECTED_ODDS)
 
 
 def drop_unlikely(scored: Sequence[ScoredRegion]) -> list[ScoredRegion]:
@@ -165,7 +168,7 @@ def drop_unlikely(scored: Sequence[ScoredRegion]) -> list[ScoredRegion]:
         )
         if one.log_odds >= min_log_odds:
             kept.append(one)
-        elif region.score is None or region.score >= WRITTEN:
+        elif region.score is None or region.score >= WRITING_SCORE:
             kept.append(ScoredRegion(region, replace(one.prediction, label=None), -math.inf))
     return kept
 

@@ -74,15 +74,15 @@ class Teacher:
         models: ModelStore,
         samples: Samples,
         *,
-        say: Callable[[str], None] = lambda line: None,
+        notify: Callable[[str], None] = lambda line: None,
         train: Callable[[str, ModelStore, Samples], Training] = TrainingProcess,
         prepare: Callable[[ModelStore], Preparation] = BackboneProcess,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`say` shows a message to the user. `train` starts a training run of a task. `prepare` builds the feature extractor
-        that tasks of objects need.
+        """`notify` shows a message to the user. `train` starts a training run of a task. `prepare` builds the
+        feature extractor that tasks of objects need.
         """
-        self.say = say
+        self.notify = notify
         self.recording: Recording | None = None
         self.form: NewTaskForm | None = None
         self.training: Training | None = None
@@ -124,7 +124,7 @@ class Teacher:
             task = task_to_record(self._samples, self._models, self._live.task)
             counts = self._samples.counts(task.name)
         except RecognizerError as error:
-            self.say(str(error))
+            self.notify(str(error))
             return
         self.result = None
         self.recording = Recording(task, label_keys(task.labels), counts, new_session())
@@ -160,11 +160,11 @@ class Teacher:
         try:
             self._samples.undo(recording.burst)
         except SamplesError as error:
-            self.say(str(error))
+            self.notify(str(error))
             return
         if recording.label is not None:
             recording.counts[recording.label] -= count
-            self.say(f"deleted the last {count} samples of {recording.label}" if count else "no samples to delete")
+            self.notify(f"deleted the last {count} samples of {recording.label}" if count else "no samples to delete")
         recording.burst = []
 
     def write(self, observation: Observation) -> None:
@@ -204,7 +204,7 @@ class Teacher:
             sample = self._samples.add(recording.task.name, label, region, frame, recording.session, frame.name)
         except SamplesError as error:
             recording.until_s = -1.0
-            self.say(str(error))
+            self.notify(str(error))
             return
         recording.burst.append(sample)
         recording.counts[label] = recording.counts.get(label, 0) + 1
@@ -231,7 +231,7 @@ class Teacher:
     def _next_line(self, form: NewTaskForm) -> None:
         *_, last = lines = [*FormLine]
         if not form.typed[form.line].strip():
-            self.say(f"type the {form.line} first")
+            self.notify(f"type the {form.line} first")
         elif form.line != last:
             form.line = lines[lines.index(form.line) + 1]
         else:
@@ -251,7 +251,7 @@ class Teacher:
             else:
                 self._samples.create_task(name, form.subject, labels)
         except RecognizerError as error:
-            self.say(str(error))
+            self.notify(str(error))
             form.line = FormLine.NAME
             return
         self.form = None
@@ -269,7 +269,7 @@ class Teacher:
 
     def start_training(self) -> None:
         if self.training is not None:
-            self.say("training is already running: Esc cancels it")
+            self.notify("training is already running: Esc cancels it")
             return
         self.result = None
         self.progress = {"stage": "starting", "progress": 0.0}
@@ -282,24 +282,24 @@ class Teacher:
         training.cancel()
         self.training, self.result = None, self.progress
         if "error" in self.progress:
-            self.say(str(self.progress["error"]))
+            self.notify(str(self.progress["error"]))
         elif self.progress["published"] is None:
-            self.say(str(self.progress.get("why", "not published")))
+            self.notify(str(self.progress.get("why", "not published")))
 
     def cancel_training(self) -> None:
         if self.training is not None:
             self.training.cancel()
             self.training = None
-            self.say("training cancelled: nothing has changed")
+            self.notify("training cancelled: nothing has changed")
 
     def undo_model(self) -> None:
         """Go back to the previous model. The live pipeline loads it like a new one."""
         try:
             task = self._live.task
             version = self._models.rollback(task)
-            self.say(f"back to {title_of(self._models.folder / task / version)}")
+            self.notify(f"back to {title_of(self._models.folder / task / version)}")
         except RecognizerError as error:
-            self.say(str(error))
+            self.notify(str(error))
 
     def close(self) -> None:
         for process in (self.training, self._preparation):

@@ -14,9 +14,9 @@ BEATS = {"rock": "scissors", "paper": "rock", "scissors": "paper"}
 HELP_LINE = "Space round · r restart · q quit · m mirror · s screenshot"
 
 COUNT_FROM = 3
-BEAT_S = 0.8  # from one number to the next: the pace at which people count aloud
+COUNT_INTERVAL_S = 0.8  # from one number to the next: the pace at which people count aloud
 REACTION_S = 0.3  # after "shoot" until hands have opened and the label has settled
-LOOK_S = 0.6  # how long the hand is then looked at
+VOTE_S = 0.6  # how long the hand is then looked at
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class RockPaperScissors:
         if not self.running:
             return None
         elapsed_s = 0.0 if self._started_s is None else self._now_s - self._started_s
-        return max(0, COUNT_FROM - int(elapsed_s / BEAT_S))
+        return max(0, COUNT_FROM - int(elapsed_s / COUNT_INTERVAL_S))
 
     @property
     def winner(self) -> str | None:
@@ -90,10 +90,10 @@ class RockPaperScissors:
             self._started_s = time_s
             self._held = []
         self._now_s = time_s
-        since_shoot_s = time_s - self._started_s - COUNT_FROM * BEAT_S
-        if REACTION_S <= since_shoot_s < REACTION_S + LOOK_S:
+        since_shoot_s = time_s - self._started_s - COUNT_FROM * COUNT_INTERVAL_S
+        if REACTION_S <= since_shoot_s < REACTION_S + VOTE_S:
             self._held.append(held_sign(observation))
-        elif since_shoot_s >= REACTION_S + LOOK_S:
+        elif since_shoot_s >= REACTION_S + VOTE_S:
             self._end(self._theirs, majority(self._held or [held_sign(observation)]))
 
     def _end(self, theirs: str, yours: str | None) -> None:
@@ -125,7 +125,7 @@ def majority(held: Sequence[str | None]) -> str | None:
     return sign if 2 * frames > len(held) else None
 
 
-class Referee:
+class GameSink:
     """A sink that lets the game see every frame. It stands before the sinks that draw it, and tells the score at the end."""
 
     def __init__(self, game: RockPaperScissors, tell: Callable[[str], None] = print) -> None:

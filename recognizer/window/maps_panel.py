@@ -9,12 +9,12 @@ import numpy as np
 from recognizer.classifiers.feature_maps import FeatureMaps
 from recognizer.errors import ModelError
 from recognizer.hot_swap import LivePipeline
-from recognizer.overlay.drawing import MUTED, Scale, draw_panel, draw_text, fits, text_width, touches
-from recognizer.overlay.labels import leading
+from recognizer.overlay.drawing import MUTED, Scale, draw_panel, draw_text, fits_frame, overlaps_any, text_width
+from recognizer.overlay.labels import leading_region
 from recognizer.values import Box, Observation
 
 CAPTION = "what each convolution sees"
-NONE = "this network has no convolutions"
+NO_MAPS = "this network has no convolutions"
 BUDGET_S = 0.005  # a frame, on average: a network that takes longer is looked into every few frames
 
 
@@ -27,25 +27,25 @@ class MapsPanel:
         self._folder: Path | None = None
         self._maps: FeatureMaps | None = None
         self._picture: np.ndarray | None = None
-        self._rest = 0  # frames to come that keep the picture
+        self._frames_to_skip = 0  # frames to come that keep the picture
 
     def toggle(self) -> None:
         self.shown = not self.shown
-        self._picture, self._rest = None, 0
+        self._picture, self._frames_to_skip = None, 0
 
     def write(self, observation: Observation) -> None:
         if not self.shown:
             return
-        lead = leading([region.box for region in observation.regions], observation.predictions)
-        maps = self._of_current()
+        lead = leading_region([region.box for region in observation.regions], observation.predictions)
+        maps = self._current_maps()
         if lead is None or maps is None:
             return
-        if self._rest:
-            self._rest -= 1
+        if self._frames_to_skip:
+            self._frames_to_skip -= 1
             return
         began_s = perf_counter()
         self._picture = maps.draw(observation.predictions[lead].image)
-        self._rest = int((perf_counter() - began_s) / BUDGET_S)
+        self._frames_to_skip = int((perf_counter() - began_s) / BUDGET_S)
 
     def __call__(
         self, picture: np.ndarray, scale: Scale, boxes: Sequence[Box], panels: Sequence[Box | None]
@@ -56,14 +56,14 @@ class MapsPanel:
         has_maps = self._maps is not None and self._maps.has_any
         if has_maps and self._picture is None:
             return []
-        caption = CAPTION if has_maps else NONE
+        caption = CAPTION if has_maps else NO_MAPS
         maps = self._picture if has_maps and self._picture is not None else np.zeros((0, 0, 3), np.uint8)
         height, width = maps.shape[:2]
         width = max(width, text_width(caption, scale.small)) + 2 * scale.pad
         height += scale.small + 2 * scale.pad
         bottom = min((panel.y1 for panel in panels if panel and panel.y1 > scale.height // 2), default=scale.height)
         place = Box(scale.pad, bottom - scale.pad - height, scale.pad + width, bottom - scale.pad)
-        if not fits(place, scale) or touches(place, panels):
+        if not fits_frame(place, scale) or overlaps_any(place, panels):
             return []
         draw_panel(picture, place, scale)
         draw_text(picture, caption, place.x1 + scale.pad, place.y1 + scale.pad + scale.small // 2, scale.small, MUTED)
@@ -80,10 +80,10 @@ class MapsPanel:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _of_current(self) -> FeatureMaps | None:
+    def _current_maps(self) -> FeatureMaps | None:
         folder = self._pipeline.folder
         if folder != self._folder:
-            self._folder, self._maps, self._picture, self._rest = folder, None, None, 0
+            self._folder, self._maps, self._picture, self._frames_to_skip = folder, None, None, 0
             if folder is not None:
                 try:
                     self._maps = FeatureMaps(folder)

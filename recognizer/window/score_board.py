@@ -17,10 +17,10 @@ from recognizer.overlay.drawing import (
     Scale,
     draw_panel,
     draw_text,
-    fits,
+    fits_frame,
+    overlaps_any,
     shortened,
     text_width,
-    touches,
 )
 from recognizer.overlay.overlay import place_banner
 from recognizer.studio.drawn_hands import draw_hand
@@ -45,7 +45,7 @@ class ScoreBoard:
             if game.last is not self._shown:
                 self._left = bool(boxes) and boxes[0].center_xy[0] > scale.width / 2
             here, there = (opponent_place(game.last.theirs, left, scale) for left in (self._left, not self._left))
-            if touches(here, boxes) and not touches(there, boxes):
+            if overlaps_any(here, boxes) and not overlaps_any(there, boxes):
                 self._left = not self._left
         self._shown = game.last
         drawn = [draw_score(picture, game, scale, panels)]
@@ -86,9 +86,9 @@ def draw_score(picture: np.ndarray, game: RockPaperScissors, scale: Scale, panel
     x, bottom = (scale.width - width) // 2, scale.height - scale.pad
     place = Box(x, bottom - height, x + width, bottom)
     for panel in panels:
-        if panel is not None and touches(place, [panel]):
+        if panel is not None and overlaps_any(place, [panel]):
             place = Box(x, panel.y1 - scale.pad - height, x + width, panel.y1 - scale.pad)
-    if not fits(place, scale):
+    if not fits_frame(place, scale):
         return None
     draw_panel(picture, place, scale)
     middle = (place.x1 + place.x2) // 2
@@ -104,7 +104,7 @@ def draw_count(picture: np.ndarray, word: str, scale: Scale, panels: Sequence[Bo
     size = round(1.7 * scale.big)
     width = max(text_width(word, size, BOLD) + 4 * scale.pad, round(1.3 * size))
     place = place_banner((width, round(1.25 * size)), scale, panels)
-    if not fits(place, scale) or touches(place, panels):
+    if not fits_frame(place, scale) or overlaps_any(place, panels):
         return None
     draw_panel(picture, place, scale, KNOWN if word == "shoot!" else INK)
     x = (place.x1 + place.x2 - text_width(word, size, BOLD)) // 2
@@ -125,7 +125,7 @@ def opponent_place(sign: str, left: bool, scale: Scale) -> Box:
 def draw_opponent(picture: np.ndarray, sign: str, left: bool, scale: Scale, panels: Sequence[Box | None]) -> Box | None:
     """The computer's sign as a hand and a word."""
     place = opponent_place(sign, left, scale)
-    if not fits(place, scale) or touches(place, panels):
+    if not fits_frame(place, scale) or overlaps_any(place, panels):
         return None
     draw_panel(picture, place, scale)
     y = place.y1 + scale.pad

@@ -15,7 +15,7 @@ from recognizer.overlay.drawing import (
     Scale,
     draw_panel,
     enlarged,
-    fits,
+    fits_frame,
     percent,
 )
 from recognizer.overlay.text import draw_text_any, text_width_any
@@ -120,7 +120,7 @@ def draw_progress(picture: np.ndarray, progress: dict[str, Any], scale: Scale) -
     width, height = scale.width // 2, scale.text + 2 * scale.pad
     x, y = (scale.width - width) // 2, scale.pad
     place = Box(x, y, x + width, y + height)
-    if not fits(place, scale):
+    if not fits_frame(place, scale):
         return None
     draw_panel(picture, place, scale)
     done = float(np.clip(progress.get("progress") or 0.0, 0.0, 1.0))
@@ -155,7 +155,7 @@ def _draw_table(
     height = scale.text + 2 * pad + (deepest + len(foot)) * step + pad
     x, y = pad, max(pad, (scale.height - height) // 2)
     place = Box(x, y, x + width, y + height)
-    if not fits(place, scale):
+    if not fits_frame(place, scale):
         return None
     draw_panel(picture, place, scale, INK, 0.8)
     draw_text_any(picture, title, (x + pad, y + pad + scale.text // 2), scale.text, PAPER)

@@ -14,7 +14,7 @@ import numpy as np
 from recognizer.errors import SinkError
 from recognizer.overlay.overlay import Overlay
 from recognizer.sinks.png import write_png
-from recognizer.sinks.sink import _Closing
+from recognizer.sinks.sink import _ClosingSink
 from recognizer.values import Observation
 
 HELP_LINE = (
@@ -50,7 +50,7 @@ def has_screen() -> bool:
     return not failed
 
 
-class Window(_Closing):
+class Window(_ClosingSink):
     """Shows each observation and answers the keys: q or Esc and the window's own X end the run through `stop`.
 
     `actions` adds keys for other modes ("c", "\\t", ...); each is called without arguments when its key is pressed.
@@ -112,7 +112,7 @@ class Window(_Closing):
             self._show(observation)
             self._answer_key(FREEZE_POLL_MS)
 
-    def say(self, notice: str) -> None:
+    def notify(self, notice: str) -> None:
         """Shows one line for a short while."""
         self._notice, self._notice_until_s = notice, self._clock() + NOTICE_S
 
@@ -190,8 +190,8 @@ class Window(_Closing):
         try:
             write_png(path, self._picture)
         except SinkError as error:
-            self.say(str(error))
+            self.notify(str(error))
             print(error, file=sys.stderr)
         else:
-            self.say(f"saved {path}")
+            self.notify(f"saved {path}")
             print(f"saved {path}", flush=True)

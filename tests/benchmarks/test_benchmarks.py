@@ -22,7 +22,7 @@ def test_the_live_loop_holds_no_more_after_many_models(
     published_models: ModelStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In small what `python -m benchmarks.soak` does for half an hour."""
-    monkeypatch.setattr(hot_swap, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(hot_swap, "POLL_INTERVAL_S", 0.0)
 
     def is_over(result: SoakResult) -> bool:
         return result.swaps >= 5 and result.frames > 50 and len(result.snapshots) >= 5

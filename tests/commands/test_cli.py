@@ -283,7 +283,7 @@ class Recorder:
         if self.error:
             raise self.error
 
-    def say(self, notice: str) -> None:
+    def notify(self, notice: str) -> None:
         self.said = notice
 
     def close(self) -> None:

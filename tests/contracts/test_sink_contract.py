@@ -23,7 +23,7 @@ from recognizer.subjects.paper import PAPER
 from recognizer.system import files
 from recognizer.teaching.teacher import Teacher
 from recognizer.values import Box, Frame, Observation, Prediction, Region
-from recognizer.window.game import Referee, RockPaperScissors
+from recognizer.window.game import GameSink, RockPaperScissors
 from recognizer.window.maps_panel import MapsPanel
 from recognizer.window.window import Window
 from tests.contracts.implementations import classes_with, is_one_line
@@ -73,7 +73,7 @@ def new_sink(name: str, folder: Path) -> Sink:
         "CsvLog": lambda: CsvLog(path),
         "Window": lambda: Window(Overlay(), lambda: None, gui=FakeGui(), screen=lambda: True, screenshot_dir=folder),
         "MapsPanel": lambda: MapsPanel(NoPipeline()),  # type: ignore[arg-type]
-        "Referee": lambda: Referee(RockPaperScissors(), tell=lambda line: None),
+        "GameSink": lambda: GameSink(RockPaperScissors(), tell=lambda line: None),
         "Teacher": lambda: new_teacher(folder),
     }
     return makers[name]()
@@ -83,7 +83,7 @@ def new_teacher(folder: Path) -> Sink:
     return Teacher(NoPipeline(), ModelStore(folder / "models"), Samples(folder / "samples"))  # type: ignore[arg-type]
 
 
-SINKS = (*FILES, "Window", "MapsPanel", "Referee", "Teacher")
+SINKS = (*FILES, "Window", "MapsPanel", "GameSink", "Teacher")
 
 
 def observation(index: int = 0, label: str | None = "7", size_wh: tuple[int, int] = SIZE_WH) -> Observation:

@@ -11,7 +11,7 @@ import pytest
 
 from recognizer.errors import SubjectError
 from recognizer.preprocess import pictures
-from recognizer.studio.handwriting import digit_strokes, draw_strokes, placing
+from recognizer.studio.handwriting import digit_strokes, draw_strokes, placement_matrix
 from recognizer.subjects.box import BOX
 from recognizer.subjects.catalogue import SUBJECTS, subject_of
 from recognizer.subjects.hands import HAND
@@ -39,7 +39,7 @@ def joints_in(box: Box, rng: np.random.Generator) -> Hand:
 
 def written_region(number: int, box: Box) -> Region:
     strokes = digit_strokes(int(LABELS[number]), np.random.default_rng(number))
-    matrix = placing(strokes, (box.width / 2, box.height / 2), 0.8 * box.height, 0.0)
+    matrix = placement_matrix(strokes, (box.width / 2, box.height / 2), 0.8 * box.height, 0.0)
     ink = draw_strokes(strokes, (box.width, box.height), 9.0, matrix=matrix)
     return Region(box, ink, contrast=120.0, score=0.9)
 

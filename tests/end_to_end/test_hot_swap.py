@@ -92,7 +92,9 @@ def models(tmp_path: Path) -> Path:
 
 
 def open_live(models: Path, opener: Opener, said: list[str]) -> LivePipeline:
-    return LivePipeline("digits", open_models(models), default_samples(), say=said.append, opener=opener, clock=Clock())
+    return LivePipeline(
+        "digits", open_models(models), default_samples(), notify=said.append, opener=opener, clock=Clock()
+    )
 
 
 def test_a_published_model_is_swapped_in_between_two_frames(models: Path, opener: Opener, said: list[str]) -> None:
@@ -130,7 +132,7 @@ def test_a_version_is_opened_once(models: Path, opener: Opener, said: list[str])
         return opened
 
     with LivePipeline(
-        "digits", open_models(models), default_samples(), say=said.append, opener=elsewhere, clock=Clock()
+        "digits", open_models(models), default_samples(), notify=said.append, opener=elsewhere, clock=Clock()
     ) as live:
         for _ in range(5):
             assert settled_label(live) == "digits one"
@@ -158,7 +160,7 @@ def test_tab_cycles_through_the_tasks_with_a_model(models: Path, opener: Opener,
 def test_tab_without_another_task_shows_a_message(models: Path, opener: Opener, said: list[str]) -> None:
     with open_live(models, opener, said) as live:
         live.next_task()
-        assert said == ["There is no other task than digits with a model."]
+        assert said == ["digits is the only task with a model. Press n to create another one."]
         assert label(live) == "digits one"
 
 
@@ -216,7 +218,7 @@ def test_the_hand_finder_is_opened_once_and_closed_at_the_end(
     monkeypatch.setattr("recognizer.subjects.hands.open_hands", open_hands)
     monkeypatch.setattr(pipeline, "open_pipeline", open_pipeline)
     publish(models, "rps", "0")
-    with LivePipeline("digits", open_models(models), default_samples(), say=said.append, clock=Clock()) as live:
+    with LivePipeline("digits", open_models(models), default_samples(), notify=said.append, clock=Clock()) as live:
         for version in range(1, 5):
             live.open_task("rps")
             settled_label(live)

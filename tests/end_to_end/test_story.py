@@ -29,8 +29,8 @@ class Person:
         self.said: list[str] = []
         self.time_s = 0.0
         store, samples = open_models(models), default_samples()
-        self.live = LivePipeline("rps", store, samples, say=self.said.append, clock=lambda: self.time_s)
-        self.teacher = Teacher(self.live, store, samples, say=self.said.append, clock=lambda: self.time_s)
+        self.live = LivePipeline("rps", store, samples, notify=self.said.append, clock=lambda: self.time_s)
+        self.teacher = Teacher(self.live, store, samples, notify=self.said.append, clock=lambda: self.time_s)
 
     def look(self, image_of: Frame) -> Observation:
         self.time_s += 1 / FPS

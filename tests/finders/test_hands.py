@@ -87,11 +87,11 @@ def test_a_picture_and_its_mirror_image_hold_the_same_hands(monkeypatch):
     finder, *_ = open_finder(monkeypatch, sure=see)
     (plain,) = finder.find(Frame(picture, 0, 0.0, "plain"))
     (flipped,) = finder.find(Frame(np.ascontiguousarray(picture[:, ::-1]), 0, 0.0, "mirrored"))
-    assert plain.mirrored is not None
-    assert (plain.hand.side, plain.mirrored.side) == ("right", "right")
-    assert (flipped.hand.side, flipped.mirrored.side) == ("left", "left")
-    np.testing.assert_allclose(plain.mirrored.landmarks[:, 0], 299 - flipped.hand.landmarks[:, 0], atol=0.01)
-    np.testing.assert_allclose(plain.hand.landmarks[:, 0], 299 - flipped.mirrored.landmarks[:, 0], atol=0.01)
+    assert plain.mirrored_hand is not None
+    assert (plain.hand.side, plain.mirrored_hand.side) == ("right", "right")
+    assert (flipped.hand.side, flipped.mirrored_hand.side) == ("left", "left")
+    np.testing.assert_allclose(plain.mirrored_hand.landmarks[:, 0], 299 - flipped.hand.landmarks[:, 0], atol=0.01)
+    np.testing.assert_allclose(plain.hand.landmarks[:, 0], 299 - flipped.mirrored_hand.landmarks[:, 0], atol=0.01)
     assert abs(plain.box.x1 - (300 - flipped.box.x2)) <= 1
 
 
@@ -103,7 +103,7 @@ def test_a_hand_that_only_the_mirror_image_shows_is_found(monkeypatch):
     )
     (region,) = finder.find(Frame(picture, 0, 0.0, "drawn"))
     assert region.hand.side == "left"
-    assert region.mirrored is None
+    assert region.mirrored_hand is None
 
 
 def test_a_stream_gets_one_look_a_frame(monkeypatch):

@@ -10,9 +10,9 @@ from recognizer.pipeline import open_pipeline
 from recognizer.preprocess.pictures import mnist_image
 from recognizer.registry.store import ModelStore
 from recognizer.samples.synced import default_samples
-from recognizer.studio.handwriting import digit_strokes, draw_strokes, placing
+from recognizer.studio.handwriting import digit_strokes, draw_strokes, placement_matrix
 from recognizer.studio.scenes import Studio
-from recognizer.values import WRITTEN, Box, Frame, Region
+from recognizer.values import WRITING_SCORE, Box, Frame, Region
 from tests.helpers.drawing import as_frame, middle_of_card, paper, write
 
 SIZE = (640, 480)
@@ -193,7 +193,7 @@ def test_strokes_broken_by_thin_ink_are_one_digit(finder: Finder, height_px: int
     for digit in range(10):
         rng = np.random.default_rng(digit)
         strokes = digit_strokes(digit, rng)
-        matrix = placing(strokes, (320, 240), height_px)
+        matrix = placement_matrix(strokes, (320, 240), height_px)
         ink = draw_strokes(strokes, SIZE, 0.035 * height_px, matrix=matrix, gaps=0.4, rng=rng)
         whole += len(boxes(finder, (225 - ink / 255.0 * 150).astype(np.uint8))) == 1
     assert whole >= 9
@@ -339,7 +339,7 @@ def test_the_verifier_tells_writing_from_print_beside_it() -> None:
     gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     written = [write(gray, digit, (200 + 120 * i, 300), 110, seed=i) for i, digit in enumerate((3, 8, 5))]
     regions = WritingFinder().find(as_frame(gray))
-    found = [one.box for one in regions if one.score is not None and one.score >= WRITTEN]
+    found = [one.box for one in regions if one.score is not None and one.score >= WRITING_SCORE]
     by_hand = [box for box in found if box.y1 > 100]
     assert all(box.iou(truth) > 0.7 for box, truth in zip(by_hand, written, strict=True))
     assert len(found) - len(by_hand) <= 5  # of ten printed characters

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from recognizer.studio.handwriting import digit_strokes, draw_strokes, placing
+from recognizer.studio.handwriting import digit_strokes, draw_strokes, placement_matrix
 from recognizer.values import Box, Frame
 
 CARD_S = 2.4  # how long the studio shows each sheet
@@ -27,7 +27,7 @@ def write(
 ) -> Box:
     """Write a digit onto the sheet, in place, and return the box around its ink."""
     strokes = digit_strokes(digit, np.random.default_rng(seed))
-    matrix = placing(strokes, center_xy, height_px, angle_deg)
+    matrix = placement_matrix(strokes, center_xy, height_px, angle_deg)
     size_wh = (sheet_gray.shape[1], sheet_gray.shape[0])
     ink = draw_strokes(strokes, size_wh, width_px or max(2.0, 0.08 * height_px), matrix=matrix)
     share = ink / 255.0

@@ -32,7 +32,7 @@ def drawn_region(sign: str, rng: np.random.Generator, side: int = 40) -> Region:
     """A grey square in the sign's shade, with the landmarks in the picture and in its mirror image."""
     crop = np.full((side, side, 3), 60 + 60 * LABELS["rps"].index(sign), np.uint8)
     plain, mirrored = (Hand((posed(sign, rng) + 200).astype(np.float32), "right", 0.9) for _ in range(2))
-    return Region(Box(0, 0, side, side), crop, hand=plain, mirrored=mirrored)
+    return Region(Box(0, 0, side, side), crop, hand=plain, mirrored_hand=mirrored)
 
 
 def drawn_hands(people: Sequence[str] = PEOPLE) -> Hands:

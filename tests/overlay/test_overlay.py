@@ -168,8 +168,8 @@ def test_labels_side_by_side_do_not_cover_each_other():
     places = overlay_labels.place_tags(wanted, boxes, [], scale)
     assert places is not None
     for i, place in enumerate(places):
-        assert drawing.fits(place, scale)
-        assert not drawing.touches(place, places[:i])
+        assert drawing.fits_frame(place, scale)
+        assert not drawing.overlaps_any(place, places[:i])
     assert overlay_labels.place_tags([(box, (90, 20)) for box in boxes], boxes, [], scale) is None
 
 

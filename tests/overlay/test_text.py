@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from recognizer.overlay import text
-from recognizer.overlay.text import can_draw, draw_text_any, missing_fonts, text_width_any
+from recognizer.overlay.text import characters_without_font, draw_text_any, missing_fonts, text_width_any
 
 WHITE = (255, 255, 255)
 TAMIL = "வணக்கம்"
@@ -33,11 +33,11 @@ def test_a_line_stands_where_it_is_put_and_is_as_wide_as_it_says(word: str) -> N
 
 
 def test_what_no_font_has_is_told_and_stands_as_a_square(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text, "_font_with", lambda character: None)
-    text._as_drawn.cache_clear()
+    monkeypatch.setattr(text, "_find_font", lambda character: None)
+    text._drawable.cache_clear()
     picture, missing = drawn(TAMIL)
     squares, _ = drawn(text.MISSING * 5)
-    text._as_drawn.cache_clear()
+    text._drawable.cache_clear()
     assert missing == "".join(dict.fromkeys(TAMIL))
     assert picture.any()
     assert np.array_equal(picture, squares) or squares.any()
@@ -51,7 +51,7 @@ def test_what_no_font_has_is_told_and_stands_as_a_square(monkeypatch: pytest.Mon
 @pytest.mark.skipif(not text._has_raqm(), reason="Pillow without raqm does not order letters")
 def test_hebrew_is_drawn_from_right_to_left() -> None:
     one, two = drawn("ש")[0], drawn("של")[0]
-    if can_draw("של"):
+    if characters_without_font("של"):
         pytest.skip("no font here has Hebrew")
     left, right = columns(one)
     shin = one[:, left:right]

@@ -171,7 +171,7 @@ def test_notices_go_away():
     now_s = 0.0
     overlay = Overlay()
     with window(FakeGui(), Stop(), overlay, clock=lambda: now_s) as sink:
-        sink.say("hello")
+        sink.notify("hello")
         sink.write(observation(0))
         assert overlay.notice == "hello"
         now_s = 10.0

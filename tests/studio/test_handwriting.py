@@ -4,7 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer.studio.handwriting import LETTERS_LIKE_DIGITS, digit_strokes, draw_strokes, letter_strokes, placing
+from recognizer.studio.handwriting import (
+    LETTERS_LIKE_DIGITS,
+    digit_strokes,
+    draw_strokes,
+    letter_strokes,
+    placement_matrix,
+)
 
 
 def ink_of(digit: int, seed: int) -> np.ndarray:
@@ -57,7 +63,7 @@ def test_letters_like_digits_name_letters() -> None:
 
 def test_placing_fits_height_and_centre() -> None:
     strokes = digit_strokes(5, np.random.default_rng(3))
-    matrix = placing(strokes, (100, 50), 60)
+    matrix = placement_matrix(strokes, (100, 50), 60)
     points = np.concatenate(strokes) @ matrix[:, :2].T + matrix[:, 2]
     assert np.ptp(points[:, 1]) == pytest.approx(60, rel=1e-5)
     np.testing.assert_allclose((points.min(axis=0) + points.max(axis=0)) / 2, (100, 50), atol=1e-3)
@@ -66,7 +72,7 @@ def test_placing_fits_height_and_centre() -> None:
 @pytest.mark.parametrize("width_px", [1.5, 2.5, 4.0, 7.0, 12.0])
 def test_a_stroke_is_as_wide_as_asked_at_any_fineness(width_px: float) -> None:
     stick = [np.array([[0, 0], [0, 0.5], [0, 1]], np.float32)]
-    matrix = placing(stick, (50, 50), 80)
+    matrix = placement_matrix(stick, (50, 50), 80)
     ink = draw_strokes(stick, (100, 100), width_px, matrix=matrix)
     assert ink[50].sum() / 255 == pytest.approx(width_px, abs=0.9)
     centre = (ink[50] * np.arange(100.0)).sum() / ink[50].sum()

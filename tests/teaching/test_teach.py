@@ -93,7 +93,7 @@ class SimulatedUser:
             self.live,  # type: ignore[arg-type]
             self.models,
             self.store,
-            say=self.messages.append,
+            notify=self.messages.append,
             train=training,
             prepare=self.preparation,
             clock=self.clock,

@@ -5,14 +5,23 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from recognizer.overlay.drawing import Scale, touches
+from recognizer.overlay.drawing import Scale, overlaps_any
 from recognizer.overlay.overlay import Overlay
 from recognizer.values import Box, Frame, Observation, Prediction, Region
-from recognizer.window.game import BEAT_S, BEATS, LOOK_S, REACTION_S, SIGNS, Referee, RockPaperScissors, majority
+from recognizer.window.game import (
+    BEATS,
+    COUNT_INTERVAL_S,
+    REACTION_S,
+    SIGNS,
+    VOTE_S,
+    GameSink,
+    RockPaperScissors,
+    majority,
+)
 from recognizer.window.score_board import ScoreBoard
 from recognizer.window.window import Window
 
-SHOOT_S = 3 * BEAT_S
+SHOOT_S = 3 * COUNT_INTERVAL_S
 FRAME_S = 1 / 30
 
 
@@ -141,13 +150,13 @@ def test_numbers_are_called_in_turn_and_the_result_waits_for_the_hand() -> None:
     game.start()
     assert game.count == 3
     calls = []
-    for elapsed_s in np.arange(0, SHOOT_S + REACTION_S + LOOK_S - 0.01, 0.05):
+    for elapsed_s in np.arange(0, SHOOT_S + REACTION_S + VOTE_S - 0.01, 0.05):
         game.step(100 + elapsed_s, seen("paper"))
         calls.append(game.count)
     assert [calls[0], *(b for a, b in itertools.pairwise(calls) if a != b)] == [3, 2, 1, 0]
-    assert calls.index(2) == pytest.approx(BEAT_S / 0.05, abs=1)
+    assert calls.index(2) == pytest.approx(COUNT_INTERVAL_S / 0.05, abs=1)
     assert game.last is None
-    game.step(100.01 + SHOOT_S + REACTION_S + LOOK_S, seen("paper"))
+    game.step(100.01 + SHOOT_S + REACTION_S + VOTE_S, seen("paper"))
     assert game.last.outcome == "won"
     assert game.count is None
 
@@ -193,7 +202,7 @@ def test_a_source_that_starts_anew_starts_the_count_anew() -> None:
     game = RockPaperScissors(Always("rock"))
     game.start()
     game.step(50.0, seen("paper"))
-    game.step(50.0 + 2 * BEAT_S, seen("paper"))
+    game.step(50.0 + 2 * COUNT_INTERVAL_S, seen("paper"))
     game.step(0.0, seen("paper"))
     assert game.count == 3
 
@@ -281,16 +290,16 @@ def test_the_computer_s_hand_makes_way_for_the_person_s() -> None:
     for hand, on_the_left in ((left, False), (right, True), (right, True), (everywhere, True), (left, False)):
         drawn = board(picture, scale, [hand], [])[-1]
         assert (drawn.center_xy[0] < 320) == on_the_left
-        assert touches(drawn, [hand]) == (hand == everywhere)
+        assert overlaps_any(drawn, [hand]) == (hand == everywhere)
 
 
 def test_the_score_is_told_at_the_end_unless_nothing_was_played() -> None:
     told: list[str] = []
     game = RockPaperScissors(Always("rock", "rock", "scissors", "paper"))
-    with Referee(game, told.append):
+    with GameSink(game, told.append):
         play(game, lambda _: None)
     assert told == []
-    with Referee(game, told.append):
+    with GameSink(game, told.append):
         for _ in range(3):
             play(game, lambda _: "paper")
     assert told == ["You 1, computer 1, 1 drawn"]
@@ -321,7 +330,7 @@ def test_the_window_s_keys_play() -> None:
 
     gui = Gui()
     game = RockPaperScissors(Always("rock"))
-    referee = Referee(game)
+    referee = GameSink(game)
     window = Window(
         Overlay(extra=ScoreBoard(game)),
         lambda: None,

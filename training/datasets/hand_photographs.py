@@ -139,7 +139,7 @@ def hands_of_region(
     left = np.zeros((1, VIEWS), bool)
     appearance_features = np.zeros((1, VIEWS, CROPS_A_VIEW, appearance.SIZE), np.float16)
     image = np.zeros((SIDE, SIDE), np.uint8) if region is None else hand_image(region.crop)
-    for view, hand in enumerate((region.hand, region.mirrored) if region else ()):
+    for view, hand in enumerate((region.hand, region.mirrored_hand) if region else ()):
         if hand is None:
             continue
         landmarks[0, view], left[0, view] = hand.landmarks, hand.side == "left"

@@ -15,7 +15,7 @@ from recognizer.serve.routes.schemas import TaskName
 from recognizer.serve.workers.jobs import Jobs
 from recognizer.serve.workers.pool import WorkerPool
 from recognizer.serve.workers.sample_index import SampleIndex
-from recognizer.tasks import is_untaught, task_names
+from recognizer.tasks import is_untrained, task_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class AppState:
 
     def current(self, task: str) -> str | None:
         """The task's current version; None if it has no model yet. Raises ModelError."""
-        return None if is_untaught(task, self.models, self.sample_index.store) else self.models.current(task).name
+        return None if is_untrained(task, self.models, self.sample_index.store) else self.models.current(task).name
 
 
 def app_state(connection: HTTPConnection) -> AppState:

@@ -26,7 +26,7 @@ from recognizer.samples.synced import open_samples
 from recognizer.serve.http.problems import Problem
 from recognizer.serve.workers.pictures import decode_picture
 from recognizer.subjects.catalogue import subject_of
-from recognizer.tasks import is_untaught, task_to_record
+from recognizer.tasks import is_untrained, task_to_record
 from recognizer.teaching.recording import RECENT_THUMBNAILS, main_region
 from recognizer.values import Frame, Observation, Prediction, as_json
 
@@ -132,7 +132,7 @@ class Worker:
         """The pipeline for single pictures of a task. Reopened when the task's current version has changed."""
         cached = self._pipelines.get(task)
         if cached is not None:
-            untaught = is_untaught(task, self._models, self._samples)
+            untaught = is_untrained(task, self._models, self._samples)
             current = None if untaught else self._models.current(task)
             if cached.folder == current:
                 self._pipelines.move_to_end(task)
@@ -147,7 +147,7 @@ class Worker:
         open_stream = self._streams.get(name)
         if open_stream is None:
             notices: list[str] = []
-            live = LivePipeline(task, self._models, self._samples, say=notices.append)
+            live = LivePipeline(task, self._models, self._samples, notify=notices.append)
             open_stream = self._streams[name] = Stream(live, notices)
         elif open_stream.live.task != task:
             open_stream.live.open_task(task)
