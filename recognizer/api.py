@@ -22,10 +22,10 @@ _PICTURE = "Give (height, width, 3) uint8 in BGR order, as cv2.imread does, or a
 
 
 class Recognizer:
-    """Recognizes what one task knows, in pictures and in what a camera shows.
+    """Recognizes the labels of one task in pictures and in camera frames.
 
-    A context manager. Nothing is opened before the first `read` or `watch`; all that was opened is closed at the end
-    of the `with`. Use one from one thread at a time.
+    A context manager. The model is opened by the first `read` or `watch`. The end of the `with` closes all cameras and
+    models. Not thread-safe: use it from one thread at a time.
 
     Args:
         task: "digits", "letters", "rps", or a task of your own.
@@ -48,22 +48,22 @@ class Recognizer:
         self._open_iterators: weakref.WeakSet[Generator[Observation]] = weakref.WeakSet()
 
     def read(self, picture: np.ndarray | str | Path) -> Observation:
-        """What one picture shows, whatever was read before it.
+        """Recognizes one picture. The result does not depend on earlier pictures.
 
         Args:
             picture: the path of a picture file, or an (H, W, 3) uint8 array in BGR order, as cv2.imread gives it. The
                 array is not changed.
 
         Returns:
-            An Observation: `text`, the labels in reading order; `regions`, the places where something was found, with
-            a `box` in pixels of the picture; and as many `predictions`, with a `label` (None where it is rejected), a
-            `confidence` from 0 to 1, and the likeliest labels as `top`.
+            An Observation: `text`, the labels in reading order; `regions`, each with a `box` in pixels of
+            the picture; and one prediction for each region in `predictions`, with a `label` (None if rejected), a
+            `confidence` from 0 to 1, and the most probable labels as `top`.
 
         Raises:
-            SourceError: the file cannot be read, or the array is not such a picture.
-            SettingsError: there is no such task.
+            SourceError: the file cannot be read, or the array has another shape or type.
+            SettingsError: the task does not exist.
             ModelError: the task's model is missing or damaged.
-            AssetError: the task is of hands, and the file with which hands are found is missing.
+            AssetError: the task is of hands, and the file of the hand detector is missing.
 
         Example:
             >>> from recognizer import Recognizer
@@ -84,17 +84,17 @@ class Recognizer:
     def watch(
         self, source: int | str | Path, *, size_wh: tuple[int, int] = (1280, 720), fps: float = 30.0
     ) -> Iterator[Observation]:
-        """What each frame of a source shows, in order, until the source ends.
+        """Recognizes each frame of a source, in order, until the source ends.
 
-        Labels are smoothed over the frames before. Of a camera the newest frame is taken; frames that come while
-        another one is worked on are left out. The source is closed when the iteration ends, when its iterator is
-        deleted, as by a `break` out of `for`, and with the recognizer.
+        Labels are smoothed over time. A camera gives its newest frame: frames that arrive while another one is
+        processed are dropped. The source is closed when the iteration ends, when the iterator is deleted (as after a
+        `break` out of `for`), and when the recognizer is closed.
 
         Args:
             source: a camera's number, the path of a video, a picture or a folder of pictures, an rtsp:// or http://
-                address, or "studio", a camera drawn by code. The studio has no end.
-            size_wh: width and height in pixels, asked of a camera, which may give others, and drawn by the studio.
-            fps: frames a second, asked of a camera, and drawn by the studio.
+                address, or "studio", a rendered camera. The studio does not end.
+            size_wh: width and height in pixels, requested from a camera (which may give others) or rendered.
+            fps: frames per second, requested from a camera or rendered.
 
         Yields:
             An Observation as `read` returns it. Its `frame` has the picture `image_bgr`, (H, W, 3) uint8 in BGR order,
@@ -118,7 +118,7 @@ class Recognizer:
         return iterator
 
     def close(self) -> None:
-        """Close what was opened. Closing twice is fine, and what is read or watched afterwards is opened again."""
+        """Closes all cameras and models. May be called twice. A later `read` or `watch` opens them again."""
         for iterator in list(self._open_iterators):
             iterator.close()
         if self._picture_pipeline is not None:
@@ -144,7 +144,7 @@ class Recognizer:
 
 
 def _as_frame(picture: np.ndarray | str | Path) -> Frame:
-    """Raises SourceError for what is no picture."""
+    """Raises SourceError if it is not a picture."""
     if isinstance(picture, str | Path):
         return Frame(read_image(picture), 0, 0.0, str(picture))
     if not isinstance(picture, np.ndarray):

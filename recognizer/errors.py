@@ -1,4 +1,4 @@
-"""The errors a user can meet: one line each, saying what happened, what was found, and what to do."""
+"""The errors that users see. Each is one line: what happened, what was found, and what to do."""
 
 
 class RecognizerError(Exception):
@@ -18,27 +18,27 @@ class ModelError(RecognizerError):
 
 
 class DataError(RecognizerError):
-    """A data set that is missing, truncated or not what it should be."""
+    """A data set that is missing, truncated or in another format."""
 
 
 class SamplesError(RecognizerError):
-    """Captured samples that cannot be stored or read, or a task or label that is not there."""
+    """Samples that cannot be stored or read, or a task or label that does not exist."""
 
 
 class AssetError(RecognizerError):
-    """A file to be had from elsewhere that is missing, damaged, or cannot be fetched or stored."""
+    """A downloaded file that is missing or damaged, or that cannot be downloaded or stored."""
 
 
 class DownloadError(AssetError):
-    """One place that did not give a file, or gave another one; a second place may still have it."""
+    """A download from one URL that failed or gave another file; another URL may still have it."""
 
 
 class SettingsError(RecognizerError):
-    """A setting outside what makes sense."""
+    """A setting with a value that is not allowed."""
 
 
 class SubjectError(SettingsError):
-    """The name of a subject that there is not."""
+    """The name of a subject that does not exist."""
 
 
 class SyncError(RecognizerError):

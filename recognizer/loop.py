@@ -1,4 +1,4 @@
-"""The live loop: frames from a source, one observation each, to all sinks."""
+"""The live loop: reads frames from a source and writes one observation for each to all sinks."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -31,7 +31,7 @@ VIDEO_NAME, SHEET_NAME, CSV_NAME = "annotated.mp4", "contact-sheet.png", "predic
 
 
 def live(settings: Settings, models: ModelStore, samples: Samples) -> int:
-    """The whole program: frames from the source, through the pipeline, into the sinks."""
+    """Runs the program until the source ends or the user quits. Returns the exit code."""
     unmirror = Unmirror(settings.unmirror)
     with CtrlC() as ctrl_c, LivePipeline(settings.task, models, samples) as pipeline:
         chosen_source = _chosen_source(settings)
@@ -56,7 +56,7 @@ def live(settings: Settings, models: ModelStore, samples: Samples) -> int:
 
 
 def _chosen_source(settings: Settings) -> str:
-    """The source that the settings name, or the first that this machine has."""
+    """The source in the settings; for "auto" the first camera, else the studio."""
     if settings.source != "auto":
         return settings.source
     spec, line = default_source()
@@ -66,17 +66,19 @@ def _chosen_source(settings: Settings) -> str:
 
 
 def _is_headless(settings: Settings) -> bool:
-    """Whether no window opens. Raises SettingsError where a game needs one."""
+    """Whether to run without a window. Raises SettingsError if the game needs one."""
     headless = settings.headless or not has_screen()
     if settings.play and headless:
-        raise SettingsError("--play needs a window and a person: leave --headless out, and run it on a screen.")
+        raise SettingsError(
+            "--play needs a window, and there is none. Leave --headless out and run it on a machine with a screen."
+        )
     if headless and not settings.headless:
         print("No screen found: running without a window.")
     return headless
 
 
 def studio_scene(pipeline: LivePipeline) -> str:
-    """What the studio shows for the task that is running."""
+    """The name of the studio scene that suits the current task."""
     return STUDIO_SCENES.get(pipeline.task) or pipeline.subject.studio_scene
 
 
@@ -90,7 +92,7 @@ def _sinks(
     headless: bool,
     unmirror: Unmirror,
 ) -> Sequence[Sink]:
-    """Where observations go: into files, a game, or the window in which one teaches."""
+    """The sinks of this run: files if headless, the game, or the window in which users record and train."""
     if headless:
         return _file_sinks(settings, overlay, source)
     if settings.play:
@@ -100,7 +102,7 @@ def _sinks(
 
 
 def _file_sinks(settings: Settings, overlay: Overlay, source: Source) -> Sequence[Sink]:
-    """What a run without a window writes."""
+    """The video, contact sheet and CSV file of a headless run."""
     return [
         VideoWriter(settings.output / VIDEO_NAME, overlay, fps=source.fps or settings.fps),
         ContactSheet(settings.output / SHEET_NAME, overlay),
@@ -111,7 +113,7 @@ def _file_sinks(settings: Settings, overlay: Overlay, source: Source) -> Sequenc
 def _teaching_sinks(
     settings: Settings, pipeline: LivePipeline, teacher: Teacher, overlay: Overlay, source: Source, unmirror: Unmirror
 ) -> Sequence[Sink]:
-    """The window in which tasks are changed, samples recorded and models trained."""
+    """The window in which the user switches tasks, records samples and trains models."""
     maps = MapsPanel(pipeline)
     overlay.extra = combined(TeachPanel(teacher), maps)
     actions = {TAB: pipeline.next_task, "f": maps.toggle, "x": unmirror.toggle, **teacher.actions}
@@ -121,7 +123,7 @@ def _teaching_sinks(
 
 
 def _game_sinks(settings: Settings, pipeline: LivePipeline, overlay: Overlay, source: Source) -> Sequence[Sink]:
-    """The window in which rock, paper, scissors is played."""
+    """The window of the game rock, paper, scissors."""
     game = RockPaperScissors()
     overlay.extra = ScoreBoard(game)
     actions = {" ": game.start, "r": game.restart}

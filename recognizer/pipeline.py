@@ -1,4 +1,4 @@
-"""The road of a frame: region finder, preprocess, classifier, smoother."""
+"""The pipeline of a frame: region finder, preprocessing, classifier, smoother."""
 
 import time
 from pathlib import Path
@@ -17,7 +17,7 @@ from recognizer.values import Frame, Observation
 
 
 class Pipeline:
-    """Turns frames into observations. Without a smoother each frame is judged by itself, as pictures are."""
+    """Turns frames into observations. Without a smoother each frame is independent, as single pictures are."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class Pipeline:
         smoother: Smoother | None = None,
         folder: Path | None = None,
     ):
-        """`folder` is the model version that the classifier was read from; None for a task without a model."""
+        """`folder` is the model version of the classifier; None for a task without a model."""
         self.task = task
         self.subject = subject
         self.finder = finder
@@ -67,7 +67,7 @@ def open_pipeline(
 ) -> Pipeline:
     """The pipeline of a task with its current model; `smooth` for frames of one stream, not for single pictures.
 
-    `hands` is asked for what finds hands in the stream, where the task is of hands.
+    `hands` opens the hand finder of a stream, if the task is of hands.
 
     Raises SettingsError for an unknown task, ModelError, and AssetError where a hand's joints cannot be found.
     """

@@ -1,23 +1,23 @@
-"""What a run is to do: frozen, validated when it is made."""
+"""The settings of a run: frozen, and validated when created."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from recognizer.errors import SettingsError
 
-HEADLESS_FRAMES = 90  # of an endless source when nobody is there to press q: three seconds of a 30-fps camera
+HEADLESS_FRAMES = 90  # limit for an endless source, since nobody can press q: three seconds at 30 fps
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One run of the live loop."""
+    """The settings of one run of the live loop. Raises SettingsError for a value out of range."""
 
     source: str = "auto"  # "auto", a camera's number, studio, a file, a folder or a URL
     task: str = "digits"
-    size_wh: tuple[int, int] = (1280, 720)  # pixels asked of cameras and of the studio
-    fps: float = 30.0  # frames a second asked of cameras and of the studio
-    mirror: bool | None = None  # None: mirrored for a camera, as a person expects of a mirror, plain for the rest
-    unmirror: bool = False  # the source gives a mirrored picture, in which no writing can be read
+    size_wh: tuple[int, int] = (1280, 720)  # pixels, requested from cameras and the studio
+    fps: float = 30.0  # frames per second, requested from cameras and the studio
+    mirror: bool | None = None  # flip the display; None: only for cameras, where users expect a mirror
+    unmirror: bool = False  # flip the source's frames back, since flipped writing cannot be read
     headless: bool = False
     play: bool = False  # rock, paper, scissors against the computer
     max_frames: int | None = None

@@ -1,4 +1,4 @@
-"""Which tasks there are: shipped, trained, waiting for a first model."""
+"""The names of tasks: shipped, trained, or not trained yet."""
 
 from collections.abc import Iterable
 
@@ -11,22 +11,22 @@ TASKS = ("digits", "letters", "rps")
 
 
 def task_names(models: ModelStore, samples: Samples) -> list[str]:
-    """The tasks that come with the program, then those that have a model or samples."""
+    """The shipped tasks, then those of users that have a model or samples."""
     return all_task_names(models, [task.name for task in samples.tasks()])
 
 
 def all_task_names(models: ModelStore, own: Iterable[str]) -> list[str]:
-    """The tasks that come with the program, then those that have a model and the names in `own`, sorted."""
+    """The shipped tasks, then, sorted, those with a model and the names in `own`."""
     return [*TASKS, *sorted({*models.tasks(), *own} - set(TASKS))]
 
 
 def is_untrained(task: str, models: ModelStore, samples: Samples) -> bool:
-    """Whether a task of the user's own waits for its first model."""
+    """Whether a user's task has samples but no model yet."""
     return not models.has(task) and task in {own.name for own in samples.tasks()}
 
 
 def task_to_record(samples: Samples, models: ModelStore, name: str) -> Task:
-    """The task of that name; one that has a model and no samples yet is made with its labels. Raises RecognizerError."""
+    """The task with this name. Created with the model's labels if it has no samples yet. Raises RecognizerError."""
     if name not in {task.name for task in samples.tasks()} and name in models.tasks():
         card = registry_card.read_card(models.current(name))
         samples.create_task(name, card.subject or "", [*card.labels, NOTHING])

@@ -1,4 +1,4 @@
-"""What everything on a picture is drawn with: colours, sizes, text and panels."""
+"""Drawing primitives of the overlay: colours, sizes, text and panels."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ UNKNOWN: Color = (138, 134, 130)  # boxes without a label
 KNOWN: Color = (142, 222, 62)  # what was recognised: a green that shows on paper, skin and blackboard
 ALERT: Color = (60, 184, 255)  # notices: amber
 
-PANEL_OPACITY = 0.74  # the least at which small text keeps its contrast over white paper
+PANEL_OPACITY = 0.74  # lower values make small text unreadable over white paper
 REGULAR, BOLD = 400, 700  # font weights
 CAP_HEIGHT = 0.75  # of the font size: measured on OpenCV's built-in sans
 
 
 def combined(*extras: "Extra") -> "Extra":
-    """Extras that are drawn one after the other, each keeping clear of those before."""
+    """Draws several extras in order; each avoids the panels of the ones before."""
 
     def draw(picture: np.ndarray, scale: Scale, boxes: Sequence[Box], panels: Sequence[Box | None]) -> list[Box]:
         places: list[Box] = []
@@ -39,7 +39,7 @@ def combined(*extras: "Extra") -> "Extra":
 
 @dataclass(frozen=True)
 class Scale:
-    """All lengths of the overlay in pixels, from the size of the frame."""
+    """All sizes of the overlay in pixels, derived from the frame's size."""
 
     width: int
     height: int
@@ -64,8 +64,8 @@ class Scale:
         )
 
 
-# Takes the picture, its scale, the boxes in it and the panels so far; returns its own panels' places: all later ones
-# keep clear of them.
+# Takes the picture, its scale, the boxes of the regions and the panels drawn so far. Returns the boxes of its own
+# panels, which later panels avoid.
 Extra = Callable[[np.ndarray, Scale, Sequence[Box], Sequence[Box | None]], list[Box]]
 
 
@@ -77,7 +77,7 @@ def font() -> "cv2.FontFace":
 
 @lru_cache(maxsize=512)
 def text_width(text: str, size: int, weight: int = REGULAR) -> int:
-    """Pixels that a line takes."""
+    """Width of a line in pixels."""
     if not opencv_has(text):
         return text_width_any(text, size)
     x, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), font(), size, weight)
@@ -86,7 +86,7 @@ def text_width(text: str, size: int, weight: int = REGULAR) -> int:
 
 @lru_cache(maxsize=512)
 def shortened(text: str, limit: int, size: int, weight: int = REGULAR) -> str:
-    """The line itself, or as much of its beginning as fits into `limit` pixels with an ellipsis."""
+    """The line, cut with an ellipsis if it is wider than `limit` pixels."""
     if text_width(text, size, weight) <= limit:
         return text
     end = len(text)
@@ -98,7 +98,7 @@ def shortened(text: str, limit: int, size: int, weight: int = REGULAR) -> str:
 def draw_text(
     picture: np.ndarray, text: str, x: int, y: int, size: int, color: Color = PAPER, weight: int = REGULAR
 ) -> None:
-    """One line whose capitals are centred on row y and whose first letter starts at column x."""
+    """Draws one line, in place: capitals centred on row y, the first letter at column x."""
     if not opencv_has(text):
         draw_text_any(picture, text, (x, y), size, color)
         return
@@ -120,19 +120,19 @@ def rounded_mask(width: int, height: int, radius: int) -> np.ndarray:
 
 
 def draw_panel(picture: np.ndarray, box: Box, scale: Scale, color: Color = INK, opacity: float = PANEL_OPACITY) -> None:
-    """A rounded half-transparent rectangle; only its own part of the picture is touched."""
+    """Draws a rounded, half-transparent rectangle, in place."""
     part = picture[box.y1 : box.y2, box.x1 : box.x2]
     tinted = cv2.addWeighted(part, 1 - opacity, np.full_like(part, color), opacity, 0)
     cv2.copyTo(tinted, rounded_mask(box.width, box.height, scale.pad), part)
 
 
 def fits_frame(box: Box, scale: Scale) -> bool:
-    """Whether a panel has its place in the frame; what does not fit into a tiny frame is left out."""
+    """Whether a panel lies inside the frame. Panels that do not are left out of tiny frames."""
     return box.x1 >= 0 and box.y1 >= 0 and box.x2 <= scale.width and box.y2 <= scale.height
 
 
 def overlaps_any(box: Box, others: Sequence[Box | None]) -> bool:
-    """Whether a box overlaps any of the others; None among them is a panel that was not drawn."""
+    """Whether a box overlaps any of the others; None stands for a panel that was not drawn."""
     x1, y1, x2, y2 = box.xyxy
     return any(o is not None and x1 < o.x2 and o.x1 < x2 and y1 < o.y2 and o.y1 < y2 for o in others)
 
@@ -142,7 +142,7 @@ def percent(probability: float) -> str:
 
 
 def enlarged(image: np.ndarray, side: int) -> np.ndarray:
-    """The (h, w) or (h, w, 3) picture as BGR about `side` pixels high: whole steps up, so that its pixels are seen."""
+    """The (h, w) or (h, w, 3) picture as BGR, about `side` px high. Scaled up by whole factors to show its pixels."""
     if image.ndim == 2:
         image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
     height, width = image.shape[:2]
@@ -153,7 +153,7 @@ def enlarged(image: np.ndarray, side: int) -> np.ndarray:
 
 
 def letterboxed(picture: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
-    """The (H, W, 3) picture as large as fits into that size, in the middle of dark margins."""
+    """The (H, W, 3) picture scaled to fit into that size, centred, with dark margins."""
     width, height = size_wh
     if picture.shape[:2] == (height, width):
         return picture

@@ -1,4 +1,4 @@
-"""Labels, probability bars and insets, placed where they cover nothing."""
+"""Draws labels, probability bars and the inset, placed so that they cover no region."""
 
 from collections.abc import Sequence
 
@@ -25,15 +25,14 @@ from recognizer.overlay.drawing import (
 )
 from recognizer.values import Box, Prediction
 
-BARS_LIMIT = 3  # more regions than this leave no room for bars beside each: only the leading one has them, at its input
-LEADING_SHARE = (
-    0.7  # of the largest box's area: the first region in reading order that reaches it leads, so it stays put
-)
-COVERING_SHARE = 0.1  # of the frame: an inset larger than this is left out of a small picture rather than hide a box
+BARS_LIMIT = 3  # with more regions there is no room for bars at each: only the leading one gets them, in the inset
+# Of the largest box's area. The first region in reading order above it is the leading one, so that it rarely changes.
+LEADING_SHARE = 0.7
+COVERING_SHARE = 0.1  # of the frame's area: a larger inset is left out if it would cover a box
 
 
 def leading_region(boxes: Sequence[Box], predictions: Sequence[Prediction]) -> int | None:
-    """The region whose input is shown: a large known one, else a large unknown one; None where there is none."""
+    """Index of the region whose network input is shown: a large labelled one, else a large rejected one, else None."""
     indices = [i for i, p in enumerate(predictions) if p.label is not None] or list(range(len(predictions)))
     if not indices:
         return None
@@ -48,7 +47,7 @@ def draw_tags(
     scale: Scale,
     panels: Sequence[Box | None],
 ) -> None:
-    """Label and confidence on a bright pill at each known box: all side by side, all stacked, or the labels alone."""
+    """Draws label and confidence at each labelled box: all side by side, all stacked, or the labels alone."""
     known = [(box, p) for box, p in zip(boxes, predictions, strict=True) if p.label is not None]
     for form in ("beside", "stacked", "alone"):
         wanted = [(box, tag_size(prediction, form, scale)) for box, prediction in known]
@@ -62,7 +61,7 @@ def draw_tags(
 
 
 def tag_size(prediction: Prediction, form: str, scale: Scale) -> tuple[int, int]:
-    """Width and height of a pill with label and percentage `beside` it or `stacked` under it, or the label `alone`."""
+    """Width and height of a tag: percentage `beside` the label, `stacked` under it, or the label `alone`."""
     inset, row = scale.pad // 2 + 1, scale.text + scale.pad // 2
     label_width = text_width(tag_label(prediction, scale), scale.text, BOLD)
     sure_width = text_width(percent(prediction.confidence), scale.small)
@@ -80,7 +79,7 @@ def tag_label(prediction: Prediction, scale: Scale) -> str:
 def place_tags(
     wanted: Sequence[tuple[Box, tuple[int, int]]], boxes: Sequence[Box], panels: Sequence[Box | None], scale: Scale
 ) -> list[Box] | None:
-    """For each box and pill size a free place: above, in a large box's corners, or below; None if one has none."""
+    """A free place for each tag: above the box, in its corners if it is large, or below. None if any has no place."""
     cores = [(box, inner_box(box)) for box in boxes]
     placed: list[Box] = []
     gap = 2 * scale.line
@@ -104,13 +103,13 @@ def place_tags(
 
 
 def inner_box(box: Box) -> Box:
-    """The part of a box that nothing should cover: neighbours' tags may touch the margin around the ink."""
+    """The inner part of a box, which no tag may cover. Tags of neighbours may cover its margin."""
     across, down = box.width // 6, box.height // 6
     return Box(box.x1 + across, box.y1 + down, box.x2 - across, box.y2 - down)
 
 
 def draw_tag(picture: np.ndarray, place: Box, prediction: Prediction, form: str, scale: Scale) -> None:
-    """The pill of tag_size at its place."""
+    """Draws a tag of `tag_size`, in place."""
     inset, row = scale.pad // 2 + 1, scale.text + scale.pad // 2
     label, sure = tag_label(prediction, scale), percent(prediction.confidence)
     draw_panel(picture, place, scale, KNOWN, opacity=1)
@@ -123,7 +122,7 @@ def draw_tag(picture: np.ndarray, place: Box, prediction: Prediction, form: str,
 
 
 def draw_label(picture: np.ndarray, box: Box, prediction: Prediction, scale: Scale) -> None:
-    """The label alone at the box's upper edge, as small as the box is narrow: for pictures full of boxes."""
+    """Draws only the label at the upper edge, with a font size limited by the box's width, for crowded pictures."""
     size = min(scale.text, max(scale.small // 2, box.width))
     label = shortened(prediction.label or "", max(box.width, scale.text), size, BOLD)
     x, y = max(box.x1, 0), max(box.y1 - size - 2, 0)
@@ -144,7 +143,7 @@ def bars_row(scale: Scale) -> int:
 
 
 def bars_label_width(prediction: Prediction, scale: Scale) -> int:
-    """Pixels of the widest label, at most as much as leaves the bars their room."""
+    """Width in pixels of the widest label, limited so that the bars have room."""
     widest = max((text_width(label, scale.text, BOLD) for label, _ in prediction.top), default=0)
     return min(widest, 8 * scale.text)
 
@@ -152,7 +151,7 @@ def bars_label_width(prediction: Prediction, scale: Scale) -> int:
 def place_bars(
     boxes: Sequence[Box], predictions: Sequence[Prediction], scale: Scale, taken: Sequence[Box | None]
 ) -> dict[int, Box]:
-    """Free places beside the known boxes, by index: for all of them, or for none where one finds no room."""
+    """Free places beside the labelled boxes, by index. Empty if any of them has no place."""
     known = [i for i, prediction in enumerate(predictions) if prediction.label is not None and prediction.top]
     if len(known) > BARS_LIMIT:
         return {}
@@ -171,7 +170,7 @@ def place_bars(
 
 
 def draw_bars(picture: np.ndarray, prediction: Prediction, place: Box, scale: Scale) -> None:
-    """The best labels with their probabilities as bars; the panel is the caller's where it holds more than them."""
+    """Draws the most probable labels with bars, in place. The caller draws the panel if it holds more than the bars."""
     label_width, row = bars_label_width(prediction, scale), bars_row(scale)
     sure_width = text_width("100%", scale.small)
     start = place.x1 + scale.pad + label_width + scale.pad
@@ -199,9 +198,9 @@ def draw_inset(
     boxes: Sequence[Box],
     panels: Sequence[Box | None],
 ) -> Box | None:
-    """What the network sees of the leading region, enlarged, in the first corner where it covers no box.
+    """Draws the network input of the leading region, enlarged, in the first corner where it covers no box.
 
-    Returns its place, None where the frame has none.
+    Returns its place; None if there is none.
     """
     seen = enlarged(prediction.image, max(28, round(0.2 * min(scale.height, 0.75 * scale.width))))
     height, width = seen.shape[:2]
@@ -227,7 +226,7 @@ def draw_inset(
 def place_inset(
     size_wh: tuple[int, int], scale: Scale, boxes: Sequence[Box], panels: Sequence[Box | None]
 ) -> Box | None:
-    """The first corner where a panel covers no box, else, unless it is large, the first that is free of panels."""
+    """The first corner where a panel covers no box; for a small panel else the first one without panels."""
     width, height = size_wh
     left, right = scale.pad, scale.width - scale.pad - width
     bottom = scale.height - scale.pad - height

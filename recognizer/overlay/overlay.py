@@ -1,4 +1,4 @@
-"""Draws what was seen on a copy of the frame. Mirroring for display happens here and nowhere else."""
+"""Draws an observation on a copy of the frame. This is the only place that flips the picture for display."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -30,14 +30,14 @@ from recognizer.values import Box, Hand, Observation, Prediction
 
 BONES = ((0, 1), (0, 5), (5, 9), (9, 13), (13, 17), (0, 17), *((k, k + 1) for k in range(1, 20) if k % 4))
 GUIDE_CAPTION = "hold it here"
-RATE_AVERAGE_S = 1.0  # the shown frame rate and times are means over about this long, so that the figures can be read
-RATE_PAUSE_S = 2.0  # a longer gap between two frames is a pause, not a frame rate
+RATE_AVERAGE_S = 1.0  # frame rate and times are averaged over about this long, so that the numbers can be read
+RATE_PAUSE_S = 2.0  # a longer gap between frames is a pause and does not count for the frame rate
 
 
 class Overlay:
-    """Draws observations; the switches are plain attributes that the window's keys change.
+    """Draws observations. Its public attributes are switches that the window's keys change.
 
-    Give each sink an overlay of its own: the frame rate is that of the pictures this one has drawn.
+    Use one overlay per sink: its frame rate counts the pictures that it has drawn.
     """
 
     def __init__(
@@ -48,15 +48,15 @@ class Overlay:
         clock: Callable[[], float] = time.perf_counter,
         extra: Extra | None = None,
     ) -> None:
-        """`help_line` holds the keys and what they do, such as "q quit · p timings"; `clock` counts seconds.
+        """`help_line` lists the keys, such as "q quit · p timings". `clock` counts seconds.
 
-        `extra` draws panels of its own, such as a game's score, into the picture.
+        `extra` draws further panels, such as a game's score.
         """
         self.mirror = mirror
         self.show_stages = show_stages
         self.help_line = help_line
-        self.notice = ""  # one line from the window, such as where a screenshot went
-        self.fps: float | None = None  # of the pictures drawn; None until there were two
+        self.notice = ""  # one line from the window, such as the path of a screenshot
+        self.fps: float | None = None  # of the pictures drawn; None before the second one
         self._clock = clock
         self.extra = extra
         self._drawn: Observation | None = None
@@ -64,7 +64,7 @@ class Overlay:
         self._stages_ms: dict[str, float] = {}
 
     def draw(self, observation: Observation) -> np.ndarray:
-        """A new (H, W, 3) uint8 BGR picture; the frame's own is not touched."""
+        """Returns a new (H, W, 3) uint8 BGR picture. The frame is not changed."""
         self._update_timings(observation)
         frame_bgr = observation.frame.image_bgr
         picture = cv2.flip(frame_bgr, 1) if self.mirror else frame_bgr.copy()
@@ -107,7 +107,7 @@ class Overlay:
         return picture
 
     def _update_timings(self, observation: Observation) -> None:
-        """Follow frame rate and stage times, unless the same frame is drawn again."""
+        """Updates frame rate and stage times, unless the same frame is drawn again."""
         if observation is self._drawn:
             return
         now_s = self._clock()
@@ -125,7 +125,7 @@ class Overlay:
         }
 
     def _timing_rows(self) -> list[tuple[str, str]]:
-        """Rows of name and figure: the frame rate, and with `show_stages` what each stage takes and their sum."""
+        """Rows of name and value: the frame rate and, with `show_stages`, the time of each stage and their sum."""
         rows = [("", f"{self.fps:.0f} fps")] if self.fps is not None else []
         if self.show_stages and self._stages_ms:
             rows += [(name, f"{ms:.1f} ms") for name, ms in self._stages_ms.items()]
@@ -134,20 +134,22 @@ class Overlay:
 
 
 def mirrored(box: Box, width: int) -> Box:
-    """Where a box lies in a picture of that width when it is flipped left to right."""
+    """The box in the horizontally flipped picture of that width."""
     return Turn.MIRRORED.box(box, (width, 0))
 
 
 def joints_xy(hand: Hand, mirrored_width: int | None) -> np.ndarray:
-    """(21, 2) int32: where the joints lie in the picture, flipped left to right where its width is given."""
-    points = np.nan_to_num(hand.landmarks[:, :2].astype(np.float64)).clip(-30000, 30000)  # what OpenCV's lines can take
+    """(21, 2) int32 joints in pixels, flipped horizontally if the picture's width is given."""
+    points = np.nan_to_num(hand.landmarks[:, :2].astype(np.float64)).clip(
+        -30000, 30000
+    )  # the range of OpenCV's line drawing
     if mirrored_width is not None:
         points[:, 0] = mirrored_width - 1 - points[:, 0]
     return points.round().astype(np.int32)
 
 
 def draw_box(picture: np.ndarray, box: Box, prediction: Prediction, scale: Scale) -> None:
-    """A thin grey frame, or for what is known a bright one with strong corners and dark edges."""
+    """Draws a bright box with strong corners for a label, a thin grey one for a rejection."""
     first, last = (box.x1, box.y1), (box.x2 - 1, box.y2 - 1)
     if prediction.label is None:
         cv2.rectangle(picture, first, last, UNKNOWN, scale.line)
@@ -162,9 +164,9 @@ def draw_box(picture: np.ndarray, box: Box, prediction: Prediction, scale: Scale
 
 
 def draw_skeleton(picture: np.ndarray, joints: np.ndarray, prediction: Prediction, scale: Scale) -> None:
-    """The (21, 2) joints of a hand and the bones between them, with dark edges so that they show on any skin."""
+    """Draws the (21, 2) joints and the bones between them, with dark edges for contrast on any skin."""
     reach = float(np.ptp(joints, axis=0).max())
-    line = max(1, min(scale.line, round(reach / 90)))  # a small hand keeps its shape under its skeleton
+    line = max(1, min(scale.line, round(reach / 90)))  # thin on a small hand, so that it stays visible
     bones = [joints[[start, end]] for start, end in BONES]
     cv2.polylines(picture, bones, False, INK, line + 2, cv2.LINE_AA)
     cv2.polylines(picture, bones, False, PAPER if prediction.label is not None else MUTED, line, cv2.LINE_AA)
@@ -175,7 +177,7 @@ def draw_skeleton(picture: np.ndarray, joints: np.ndarray, prediction: Predictio
 
 
 def draw_guide(picture: np.ndarray, guide: Box, scale: Scale) -> Box | None:
-    """A dashed frame with a line under its upper edge that says what it is for; returns the line's place."""
+    """Draws the dashed guide box with a caption; returns the caption's box."""
     corners = [(guide.x1, guide.y1), (guide.x2 - 1, guide.y1), (guide.x2 - 1, guide.y2 - 1), (guide.x1, guide.y2 - 1)]
     dashes = []
     for start, end in zip(np.array(corners, float), np.array([*corners[1:], corners[0]], float), strict=True):
@@ -198,7 +200,7 @@ def draw_guide(picture: np.ndarray, guide: Box, scale: Scale) -> Box | None:
 
 
 def draw_result_text(picture: np.ndarray, text: str, scale: Scale) -> Box | None:
-    """Top left, big: the number read."""
+    """Draws the recognized text, large, at the top left."""
     limit = round(0.6 * scale.width)
     size = scale.big
     while size > scale.text and text_width(text, size, BOLD) > limit:
@@ -214,7 +216,7 @@ def draw_result_text(picture: np.ndarray, text: str, scale: Scale) -> Box | None
 
 
 def draw_timings(picture: np.ndarray, rows: Sequence[tuple[str, str]], scale: Scale) -> Box | None:
-    """Top right: rows of name and figure, figures flush right; the last of several rows is their sum."""
+    """Draws rows of name and value at the top right. The last of several rows is their sum."""
     if not rows:
         return None
     gap = 2 * scale.pad if any(name for name, _ in rows) else 0
@@ -237,7 +239,7 @@ def draw_timings(picture: np.ndarray, rows: Sequence[tuple[str, str]], scale: Sc
 
 
 def draw_help(picture: np.ndarray, help_line: str, scale: Scale) -> Box | None:
-    """Bottom left: the keys, bright, and what they do; entries that do not fit are left out from the end."""
+    """Draws the keys and their actions at the bottom left. Entries at the end that do not fit are left out."""
     gap = 2 * scale.pad
     entries = []
     x = 2 * scale.pad
@@ -266,7 +268,7 @@ def draw_help(picture: np.ndarray, help_line: str, scale: Scale) -> Box | None:
 def draw_notice(
     picture: np.ndarray, notice: str, scale: Scale, panels: Sequence[Box | None], color: Color = ALERT
 ) -> Box | None:
-    """One line on a banner in the middle of the top, below the panels that it would touch there."""
+    """Draws one line on a banner at the top centre, below any panels there."""
     line = shortened(notice, scale.width - 6 * scale.pad, scale.text)
     width, height = text_width(line, scale.text) + 4 * scale.pad, scale.text + 2 * scale.pad
     banner = place_banner((width, height), scale, panels)
@@ -278,7 +280,7 @@ def draw_notice(
 
 
 def place_banner(size_wh: tuple[int, int], scale: Scale, panels: Sequence[Box | None]) -> Box:
-    """The middle of the top, below the panels that would be touched there; it may lie outside of a tiny frame."""
+    """A place at the top centre, below any panels there. In a tiny frame it may lie outside."""
     width, height = size_wh
     x, y = (scale.width - width) // 2, scale.pad
     for panel in sorted((panel for panel in panels if panel is not None), key=lambda panel: panel.y2):

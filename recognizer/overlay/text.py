@@ -1,4 +1,4 @@
-"""Draws a line of text in any script: by OpenCV where its face has the letters, else by Pillow with the system's fonts."""
+"""Draws text in any script: with OpenCV if its font has the letters, else with Pillow and the system's fonts."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -12,17 +12,25 @@ Color = tuple[int, int, int]  # blue, green, red, each 0 to 255
 
 CAP_HEIGHT = 0.75  # of the font size: measured on OpenCV's built-in sans
 WEIGHT = 400
-INVISIBLE = "\u200c\u200d\ufe0e\ufe0f"  # join letters or choose an emoji's colours, and have no shape of their own
-MISSING = "\N{WHITE SQUARE}"  # stands for what no font has
-BITMAP_SIZES = (109, 128, 136, 160, 96, 64, 48)  # pixels; colour emoji fonts often have one size, which is then scaled
+INVISIBLE = "\u200c\u200d\ufe0e\ufe0f"  # joiners and variation selectors: they have no glyph
+MISSING = "\N{WHITE SQUARE}"  # drawn for characters that no font has
+BITMAP_SIZES = (
+    109,
+    128,
+    136,
+    160,
+    96,
+    64,
+    48,
+)  # pixels; colour emoji fonts often have only one size, which is then scaled
 
 
 def draw_text_any(picture_bgr: np.ndarray, text: str, xy: tuple[int, int], size_px: int, color: Color) -> str:
-    """One line whose capitals are centred on row y and whose first letter starts at column x; what is outside is cut.
+    """Draws one line: capitals centred on row y, the first letter at column x. Clipped at the picture's edges.
 
-    The picture, (H, W, 3) uint8, is drawn on. Returns the characters that no font here has, "" where all were drawn: a
-    square stands in their place. The first line in a script that OpenCV does not have takes up to some seconds, in
-    which the system's fonts are looked through; `characters_without_font` does that beforehand.
+    Draws into the (H, W, 3) uint8 picture, in place. Returns the characters that no installed font has, which are
+    drawn as squares; "" if there are none. The first line in a script that OpenCV lacks takes up to some seconds for
+    a scan of the system's fonts; call `characters_without_font` before to avoid the delay.
     """
     drawn, missing = _drawable(text)
     x, y = xy
@@ -35,7 +43,7 @@ def draw_text_any(picture_bgr: np.ndarray, text: str, xy: tuple[int, int], size_
 
 
 def text_width_any(text: str, size_px: int) -> int:
-    """Pixels that the line takes as `draw_text_any` draws it."""
+    """Width in pixels of the line as drawn by `draw_text_any`."""
     drawn, _ = _drawable(text)
     if not opencv_has(drawn):
         return _rendered(drawn, size_px, (255, 255, 255)).shape[1]
@@ -44,21 +52,21 @@ def text_width_any(text: str, size_px: int) -> int:
 
 
 def characters_without_font(text: str) -> str:
-    """The characters of the text that no font here has, "" where all can be drawn."""
+    """The characters of the text that no installed font has; "" if all can be drawn."""
     return _drawable(text)[1]
 
 
 def missing_fonts(characters: Iterable[str]) -> str:
-    """One line on what to install so that the characters can be drawn, "" where there are none."""
+    """A message that says which fonts to install for these characters; "" if there are none."""
     scripts = sorted({_script(character) for character in characters})
     if not scripts:
         return ""
-    return f"No font here draws {', '.join(scripts)}. Install one, such as Noto Sans (apt install fonts-noto)."
+    return f"No installed font has {', '.join(scripts)}. Install one, such as Noto Sans (apt install fonts-noto)."
 
 
 @lru_cache(maxsize=512)
 def _drawable(text: str) -> tuple[str, str]:
-    """The text with squares for what cannot be drawn, and what that is."""
+    """The text with squares for missing characters, and the missing characters."""
     missing = []
     drawn = ""
     for character in text:
@@ -73,7 +81,7 @@ def _drawable(text: str) -> tuple[str, str]:
 
 
 def opencv_has(text: str) -> bool:
-    """Whether OpenCV draws the text as it is read. It knows no other direction than from left to right."""
+    """Whether OpenCV can draw the text. It supports left-to-right text only."""
     if _is_right_to_left(text) and _has_raqm():
         return False
     return all(_opencv_has_letter(character) for character in text)
@@ -90,7 +98,7 @@ def _face() -> "cv2.FontFace":
 
 @lru_cache(maxsize=4096)
 def _opencv_has_letter(character: str) -> bool:
-    """OpenCV draws "?" for a letter that its face lacks."""
+    """Whether OpenCV's font has the character; it draws "?" for others."""
     if character in INVISIBLE:
         return False  # it would draw a gap or a "?"
     return character == "?" or not np.array_equal(_rendered_by_opencv(character), _rendered_by_opencv("?"))
@@ -104,7 +112,7 @@ def _rendered_by_opencv(character: str) -> np.ndarray:
 
 @cache
 def _has_raqm() -> bool:
-    """Whether Pillow can order and shape letters; without it, text from right to left is told as missing."""
+    """Whether Pillow can order and shape letters; without it, right-to-left text counts as missing."""
     from PIL import features
 
     return bool(features.check("raqm"))
@@ -112,7 +120,7 @@ def _has_raqm() -> bool:
 
 @cache
 def _fonts() -> dict[str, Any]:
-    """matplotlib's view of each of the system's font files, plain upright ones first."""
+    """The system's fonts by path, as matplotlib's FT2Font, regular styles first."""
     from matplotlib import font_manager
     from matplotlib.ft2font import FT2Font
 
@@ -133,14 +141,14 @@ def _find_font(character: str) -> str | None:
 
 @lru_cache(maxsize=1 << 16)
 def _font_has(path: str, character: str) -> bool:
-    """Whether the font has the character and Pillow draws it: of some colour fonts it shows nothing."""
+    """Whether the font has the character and Pillow draws it; Pillow draws nothing for some colour fonts."""
     if not _fonts()[path].get_char_index(ord(character)):
         return False
     return character.isspace() or bool(_rendered_run(character, path, 24, (255, 255, 255)).any())
 
 
 def _runs(text: str) -> list[tuple[str, str]]:
-    """The text in pieces with the font of each: one font for all where there is one, so that letters join."""
+    """Splits the text into runs, each with its font. One font for the full text if possible, so that letters join."""
     for path in _fonts():
         if all(character in INVISIBLE or _font_has(path, character) for character in text):
             return [(text, path)]
@@ -155,7 +163,7 @@ def _runs(text: str) -> list[tuple[str, str]]:
 
 @lru_cache(maxsize=256)
 def _rendered(text: str, size_px: int, color: Color) -> np.ndarray:
-    """The line by Pillow as (h, w, 4) uint8 BGRA; capitals stand in the middle of its height."""
+    """The line drawn by Pillow, (h, w, 4) uint8 BGRA, capitals centred vertically."""
     pieces = [_rendered_run(run, font, size_px, color) for run, font in _runs(text)]
     if not pieces:
         return np.zeros((1, 1, 4), np.uint8)
@@ -171,12 +179,12 @@ def _rendered(text: str, size_px: int, color: Color) -> np.ndarray:
 
 
 def _rendered_run(text: str, path: str, size_px: int, color: Color) -> np.ndarray:
-    """Text in one font as (h, w, 4) BGRA, h odd and the middle of the capitals in its middle row."""
+    """A run in one font, (h, w, 4) BGRA with odd h, capitals centred on the middle row."""
     from PIL import Image, ImageDraw
 
     font, size = _pillow_font(path, size_px)
     half = 2 * size  # room for marks above and below, at any script's heights
-    left = size // 2  # and for letters that begin before their place
+    left = size // 2  # for letters that extend to the left of their origin
     width = max(1, round(font.getlength(text)))
     image = Image.new("RGBA", (width + 2 * left, 2 * half + 1))
     baseline = half + round(CAP_HEIGHT * size / 2)
@@ -192,7 +200,7 @@ def _rendered_run(text: str, path: str, size_px: int, color: Color) -> np.ndarra
 
 @lru_cache(maxsize=64)
 def _pillow_font(path: str, size_px: int) -> tuple[Any, int]:
-    """The font and the size that it is drawn at: fonts of bitmaps refuse all but their own."""
+    """The font and its size; bitmap fonts only have the size that they were made for."""
     from PIL import ImageFont
 
     for size in (size_px, *BITMAP_SIZES):
@@ -204,7 +212,7 @@ def _pillow_font(path: str, size_px: int) -> tuple[Any, int]:
 
 
 def _blend(picture_bgr: np.ndarray, line_bgra: np.ndarray, x: int, y: int) -> None:
-    """Lay the line onto the picture with its left edge at x and its middle row at y."""
+    """Alpha-blends the line into the picture, in place, with its left edge at x and its middle row at y."""
     top, left = y - line_bgra.shape[0] // 2, x
     y1, x1 = max(0, top), max(0, left)
     y2 = min(picture_bgr.shape[0], top + line_bgra.shape[0])
@@ -218,7 +226,7 @@ def _blend(picture_bgr: np.ndarray, line_bgra: np.ndarray, x: int, y: int) -> No
 
 
 def _script(character: str) -> str:
-    """The script's name as Unicode has it, such as "Devanagari"; "emoji" for pictures, a code where it has none."""
+    """The script's Unicode name, such as "Devanagari"; "emoji" for emoji; the code point if it has no name."""
     if unicodedata.category(character) in ("So", "Sk"):
         return "emoji"
     name = unicodedata.name(character, "")

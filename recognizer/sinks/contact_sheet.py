@@ -1,4 +1,4 @@
-"""A sink that puts frames side by side into one picture."""
+"""A sink that writes one picture with a grid of frames of the run."""
 
 from pathlib import Path
 from typing import Self
@@ -17,7 +17,7 @@ COLUMNS = 3
 
 
 class ContactSheet(_ClosingSink):
-    """Writes one PNG with annotated frames evenly spread over the run, however long it was."""
+    """Writes one PNG with annotated frames at even intervals of the run."""
 
     def __init__(self, path: Path, overlay: Overlay, cells: int = 12) -> None:
         if cells < 1:
@@ -30,13 +30,13 @@ class ContactSheet(_ClosingSink):
         self._kept: list[np.ndarray] = []
 
     def __enter__(self) -> Self:
-        """Raises SinkError where the folder cannot be made."""
+        """Raises SinkError if the folder cannot be created."""
         with one_line_errors(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
         return self
 
     def write(self, observation: Observation) -> None:
-        """Keeps every stride-th frame; whenever twice the cells are full, every second is dropped."""
+        """Stores every stride-th frame. At twice the number of cells, drops every second one and doubles the stride."""
         if self._seen % self._stride == 0:
             if len(self._kept) == 2 * self._cells:
                 self._kept = self._kept[::2]
@@ -46,7 +46,7 @@ class ContactSheet(_ClosingSink):
         self._seen += 1
 
     def close(self) -> None:
-        """Raises SinkError where the file cannot be written; a run without frames leaves none."""
+        """Raises SinkError if the file cannot be written. A run without frames writes no file."""
         if not self._kept:
             return
         count = min(self._cells, len(self._kept))
@@ -61,10 +61,12 @@ class ContactSheet(_ClosingSink):
         write_png(self._path, sheet)
 
     def _cell(self, observation: Observation) -> np.ndarray:
-        """The annotated frame, small, over a line that says which one it is."""
+        """The annotated frame, reduced, above a caption that identifies it."""
         picture = self._overlay.draw(observation)
         height, width = picture.shape[:2]
-        cell_height = min(max(1, round(height * CELL_WIDTH / width)), 2 * CELL_WIDTH)  # a strip would fill the memory
+        cell_height = min(
+            max(1, round(height * CELL_WIDTH / width)), 2 * CELL_WIDTH
+        )  # a very tall frame would fill the memory
         picture = letterboxed(picture, (CELL_WIDTH, cell_height))
         caption = np.full((32, CELL_WIDTH, 3), INK, np.uint8)
         frame = observation.frame

@@ -1,4 +1,4 @@
-"""A sink that writes a line of CSV for each region."""
+"""A sink that writes one CSV row for each region."""
 
 import csv
 from pathlib import Path
@@ -10,7 +10,7 @@ from recognizer.values import Observation
 
 
 class CsvLog(_ClosingSink):
-    """Writes a row for each region, and one without region for a frame that has none; pandas.read_csv takes it."""
+    """Writes one row for each region; a frame without regions gets one row with empty fields."""
 
     COLUMNS = ("frame", "time_s", "name", "region", "label", "confidence", "x1", "y1", "x2", "y2", "text", "turn")
 
@@ -19,7 +19,7 @@ class CsvLog(_ClosingSink):
         self._file: TextIO | None = None
 
     def __enter__(self) -> Self:
-        """Raises SinkError where the file cannot be written."""
+        """Raises SinkError if the file cannot be written."""
         with one_line_errors(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # A file name that is no valid text is written with escapes rather than refused.

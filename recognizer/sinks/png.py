@@ -1,4 +1,4 @@
-"""PNG files, written whole or not at all."""
+"""Atomic writing of PNG files."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from recognizer.system import files
 
 
 def write_png(path: Path, picture: np.ndarray) -> None:
-    """Writes the picture under its name only when it is whole. Raises SinkError where it cannot."""
+    """Writes to a temporary file and renames it once complete. Raises SinkError if that fails."""
     _, data = cv2.imencode(".png", picture)
     with one_line_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -21,13 +21,13 @@ def write_png(path: Path, picture: np.ndarray) -> None:
 
 
 def temporary_path(path: Path) -> Path:
-    """The name beside the file under which it is written; the suffix stays, since it chooses the format."""
+    """The temporary file in the same folder. The suffix stays, since OpenCV chooses the format by it."""
     return path.with_name(f".{path.stem}.part{path.suffix}")
 
 
 @contextmanager
 def one_line_errors(path: Path) -> Iterator[None]:
-    """Turns the system's refusal into one line with a remedy."""
+    """Turns an OSError into a SinkError of one line."""
     try:
         yield
     except OSError as error:

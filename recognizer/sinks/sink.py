@@ -1,4 +1,4 @@
-"""Where observations go: a window, a video, a picture of the whole run, a table. All share write() and close()."""
+"""The protocol of sinks, which take observations: a window, a video, a contact sheet, a CSV file."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -8,7 +8,7 @@ from recognizer.values import Observation
 
 
 class Sink(Protocol):
-    """Takes observations from `with` to its end; opening, writing and closing may raise SinkError."""
+    """Takes one observation per frame inside a `with`. Opening, writing and closing may raise SinkError."""
 
     def __enter__(self) -> Self: ...
 
@@ -21,13 +21,13 @@ class Sink(Protocol):
 
 @contextmanager
 def open_sinks(sinks: Sequence[Sink]) -> Iterator[tuple[Sink, ...]]:
-    """Opens all in order and closes all that were opened, even where opening or closing one fails."""
+    """Opens the sinks in order. Closes all opened ones, even if opening or closing another one fails."""
     with ExitStack() as stack:
         yield tuple(stack.enter_context(sink) for sink in sinks)
 
 
 class _ClosingSink:
-    """A sink that needs no opening and is closed at the end of its `with`."""
+    """Base of sinks that close at the end of the `with` and do nothing when opened."""
 
     def __enter__(self) -> Self:
         return self

@@ -17,34 +17,34 @@ from recognizer.sinks.sink import _ClosingSink
 from recognizer.system import files
 from recognizer.values import Observation
 
-CODECS = {".mp4": "mp4v", ".avi": "MJPG"}  # the two that OpenCV's own build writes on every system
-DISK_RESERVE = 16 << 20  # bytes left free: a video can be finished, which OpenCV fails to do on a full disk
+CODECS = {".mp4": "mp4v", ".avi": "MJPG"}  # the ones that OpenCV's wheels can write on every system
+DISK_RESERVE = 16 << 20  # bytes left free, since OpenCV cannot finish a video on a full disk
 
 
 class VideoWriter(_ClosingSink):
-    """Writes the annotated frames as MP4 or AVI, in the size of the first; others are fitted into it."""
+    """Writes the annotated frames as MP4 or AVI, in the size of the first. Others are letterboxed into it."""
 
     def __init__(self, path: Path, overlay: Overlay, fps: float = 30) -> None:
-        """`fps` is the speed at which the file plays. Raises SinkError for a suffix other than .mp4 and .avi."""
+        """`fps` is the frame rate of the file. Raises SinkError for a suffix other than .mp4 and .avi."""
         if path.suffix.lower() not in CODECS:
             raise SinkError(f"Cannot write {path}: a video's name ends in {' or '.join(CODECS)}.")
         self._path = path
         self._unfinished = temporary_path(path)
         self._overlay = overlay
-        self._fps = fps if 0 < fps <= 1000 else 30  # cameras that do not know theirs say 0 or nonsense
+        self._fps = fps if 0 < fps <= 1000 else 30  # cameras report 0 or nonsense if they do not know theirs
         self._video: cv2.VideoWriter | None = None
         self._size_wh = (0, 0)
         self._frames_written = 0  # frames
 
     def __enter__(self) -> Self:
-        """Raises SinkError where the file cannot be written."""
+        """Raises SinkError if the file cannot be written."""
         with one_line_errors(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._unfinished.touch()
         return self
 
     def write(self, observation: Observation) -> None:
-        """Raises SinkError once the disk is all but full: what was written until then is kept."""
+        """Raises SinkError once the disk is almost full; the frames written so far stay."""
         with one_line_errors(self._path):
             if shutil.disk_usage(self._unfinished.parent).free < DISK_RESERVE:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -55,7 +55,7 @@ class VideoWriter(_ClosingSink):
         self._frames_written += 1
 
     def close(self) -> None:
-        """The file takes its name only now and only if it is whole: a broken one never replaces a good one."""
+        """Renames the temporary file if it can be read back, so that a broken video never replaces a good one."""
         if self._video is None:
             self._unfinished.unlink(missing_ok=True)
             return
@@ -66,7 +66,7 @@ class VideoWriter(_ClosingSink):
         there.release()
         if frames < self._frames_written:
             self._unfinished.unlink(missing_ok=True)
-            raise SinkError(f"The video {self._path} could not be finished. Is the disk full? Try another folder.")
+            raise SinkError(f"The video {self._path} could not be finished. Free some space or choose another folder.")
         with one_line_errors(self._path):
             files.replace(self._unfinished, self._path)
 

@@ -1,4 +1,4 @@
-"""Rock, paper, scissors against the computer: the rules, stepped by frames, and the panels that the overlay shows."""
+"""Rock, paper, scissors against the computer: the rules and the sink that feeds frames to the game."""
 
 import random
 import secrets
@@ -14,18 +14,18 @@ BEATS = {"rock": "scissors", "paper": "rock", "scissors": "paper"}
 HELP_LINE = "Space round · r restart · q quit · m mirror · s screenshot"
 
 COUNT_FROM = 3
-COUNT_INTERVAL_S = 0.8  # from one number to the next: the pace at which people count aloud
+COUNT_INTERVAL_S = 0.8  # between two numbers of the countdown: the pace at which people count aloud
 REACTION_S = 0.3  # after "shoot" until hands have opened and the label has settled
-VOTE_S = 0.6  # how long the hand is then looked at
+VOTE_S = 0.6  # frames in this time vote on the sign
 
 
 @dataclass(frozen=True)
 class Round:
-    """How a round ended. `yours` is None where no sign was held: then `outcome` is "void" and nobody scores."""
+    """How a round ended. `yours` is None if no sign was shown: then `outcome` is "void" and nobody scores."""
 
     yours: str | None
     theirs: str
-    outcome: str  # "won" and "lost" from the person's side, "drawn" or "void"
+    outcome: str  # "won" and "lost" for the user, "drawn" or "void"
 
 
 class RockPaperScissors:
@@ -35,7 +35,7 @@ class RockPaperScissors:
     """
 
     def __init__(self, rng: random.Random | None = None, best_of: int | None = None) -> None:
-        """`rng` is the system's own unless given; a match goes on without end unless `best_of` rounds are asked for."""
+        """`rng` defaults to the system's randomness. A match has no end unless `best_of` rounds are given."""
         self.best_of = best_of
         self.wins, self.losses, self.draws = 0, 0, 0
         self.last: Round | None = None  # the round that ended last, until the next one starts
@@ -47,7 +47,7 @@ class RockPaperScissors:
 
     @property
     def running(self) -> bool:
-        """Whether a round goes on."""
+        """Whether a round is running."""
         return self._theirs is not None
 
     @property
@@ -60,13 +60,13 @@ class RockPaperScissors:
 
     @property
     def winner(self) -> str | None:
-        """Who has won a match of `best_of` rounds, "you" or "computer"; None while that is open."""
+        """Who has won a match of `best_of` rounds, "you" or "computer"; None while undecided."""
         if self.best_of is None or max(self.wins, self.losses) <= self.best_of // 2:
             return None
         return "you" if self.wins > self.losses else "computer"
 
     def start(self) -> None:
-        """Starts a round, and a new match after a decided one. Nothing happens while one goes on."""
+        """Starts a round, and a new match if the last one is decided. Does nothing during a round."""
         if self.running:
             return
         if self.winner:
@@ -77,13 +77,13 @@ class RockPaperScissors:
         self._held = []
 
     def restart(self) -> None:
-        """Back to nought all, without the round that goes on."""
+        """Resets the score and cancels a running round."""
         self.wins, self.losses, self.draws = 0, 0, 0
         self.last = None
         self._theirs = None
 
     def step(self, time_s: float, observation: Observation) -> None:
-        """Takes the next frame at its time in seconds, which rises from frame to frame."""
+        """Advances the game by one frame. `time_s` increases; if it jumps back, the round's countdown restarts."""
         if self._theirs is None:
             return
         if self._started_s is None or time_s < self._started_s:  # the source may have been opened anew
@@ -105,7 +105,7 @@ class RockPaperScissors:
 
 
 def outcome(yours: str | None, theirs: str) -> str:
-    """What a round comes to for the person."""
+    """The outcome for the user: "won", "lost", "drawn", or "void" without a sign."""
     if yours is None:
         return "void"
     if yours == theirs:
@@ -114,22 +114,22 @@ def outcome(yours: str | None, theirs: str) -> str:
 
 
 def held_sign(observation: Observation) -> str | None:
-    """The one sign that is shown; None without one, and where two hands show different ones."""
+    """The sign shown; None if there is none, or if two hands show different ones."""
     shown = {prediction.label for prediction in observation.predictions if prediction.label in SIGNS}
     return shown.pop() if len(shown) == 1 else None
 
 
 def majority(held: Sequence[str | None]) -> str | None:
-    """The sign of more than half of the frames, so that a flicker neither makes nor spoils a throw."""
+    """The sign of more than half of the frames, so that single misclassified frames do not matter; else None."""
     sign, frames = Counter(held).most_common(1)[0]
     return sign if 2 * frames > len(held) else None
 
 
 class GameSink:
-    """A sink that lets the game see every frame. It stands before the sinks that draw it, and tells the score at the end."""
+    """A sink that passes every frame to the game and reports the score at the end. Put it before the window."""
 
-    def __init__(self, game: RockPaperScissors, tell: Callable[[str], None] = print) -> None:
-        self._game, self._tell = game, tell
+    def __init__(self, game: RockPaperScissors, report: Callable[[str], None] = print) -> None:
+        self._game, self._report = game, report
 
     def __enter__(self) -> Self:
         return self
@@ -141,7 +141,7 @@ class GameSink:
         self._game.step(observation.frame.time_s, observation)
 
     def close(self) -> None:
-        """Tells the score, where there is one."""
+        """Reports the score if any round was scored."""
         game = self._game
         if game.wins + game.losses + game.draws:
-            self._tell(f"You {game.wins}, computer {game.losses}, {game.draws} drawn")
+            self._report(f"You {game.wins}, computer {game.losses}, {game.draws} drawn")

@@ -1,4 +1,4 @@
-"""The panel that shows what each convolution of the current network makes of the leading region, live."""
+"""The panel with live feature maps of each convolution for the leading region."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +13,13 @@ from recognizer.overlay.drawing import MUTED, Scale, draw_panel, draw_text, fits
 from recognizer.overlay.labels import leading_region
 from recognizer.values import Box, Observation
 
-CAPTION = "what each convolution sees"
-NO_MAPS = "this network has no convolutions"
-BUDGET_S = 0.005  # a frame, on average: a network that takes longer is looked into every few frames
+CAPTION = "feature maps"
+NO_MAPS = "no feature maps for this model"
+BUDGET_S = 0.005  # per frame on average: slower networks are evaluated every few frames only
 
 
 class MapsPanel:
-    """A sink that stands before the window, and draws into its picture while it is switched on."""
+    """A sink that computes feature maps, and an extra of the overlay that draws them while switched on."""
 
     def __init__(self, pipeline: LivePipeline):
         self.shown = False
@@ -27,7 +27,7 @@ class MapsPanel:
         self._folder: Path | None = None
         self._maps: FeatureMaps | None = None
         self._picture: np.ndarray | None = None
-        self._frames_to_skip = 0  # frames to come that keep the picture
+        self._frames_to_skip = 0  # frames until the maps are computed again
 
     def toggle(self) -> None:
         self.shown = not self.shown
@@ -50,7 +50,7 @@ class MapsPanel:
     def __call__(
         self, picture: np.ndarray, scale: Scale, boxes: Sequence[Box], panels: Sequence[Box | None]
     ) -> list[Box]:
-        """Draws into the lower left corner where there is room, above the help line."""
+        """Draws at the lower left above the help line, if there is room. Returns the places of its panels."""
         if not self.shown:
             return []
         has_maps = self._maps is not None and self._maps.has_any
@@ -87,6 +87,6 @@ class MapsPanel:
             if folder is not None:
                 try:
                     self._maps = FeatureMaps(folder)
-                except ModelError:  # a model of joints alone has no network to look into
+                except ModelError:  # a model of hand joints has no convolutions
                     self._maps = None
         return self._maps

@@ -29,12 +29,12 @@ from recognizer.window.game import RockPaperScissors, Round
 
 
 class ScoreBoard:
-    """Draws a game as the `extra` of an Overlay: score and result below, the count above, the computer's hand aside."""
+    """An overlay `extra` that draws the score and result, the countdown, and the computer's hand."""
 
     def __init__(self, game: RockPaperScissors) -> None:
         self._game = game
         self._shown: Round | None = None
-        self._left = False  # where the computer's hand is shown: it stays until the person's comes there
+        self._left = False  # side of the computer's hand; changes only if the user's hand is there
 
     def __call__(
         self, picture: np.ndarray, scale: Scale, boxes: Sequence[Box], panels: Sequence[Box | None]
@@ -58,7 +58,7 @@ class ScoreBoard:
 
 
 def result_line(game: RockPaperScissors) -> tuple[str, Color]:
-    """What there is to say between two rounds, and its colour."""
+    """The status line of the game, and its colour."""
     if game.winner:
         return ("You win the match" if game.winner == "you" else "The computer wins the match"), PAPER
     if game.running:
@@ -75,7 +75,7 @@ def result_line(game: RockPaperScissors) -> tuple[str, Color]:
 
 
 def draw_score(picture: np.ndarray, game: RockPaperScissors, scale: Scale, panels: Sequence[Box | None]) -> Box | None:
-    """The score and below it one line, in the middle of the bottom, above the panels there."""
+    """Draws the score and the status line at the bottom centre, above any panels there."""
     score = f"you {game.wins} : {game.losses} computer"
     limit = scale.width - 4 * scale.pad
     size = round(1.4 * scale.text)
@@ -100,7 +100,7 @@ def draw_score(picture: np.ndarray, game: RockPaperScissors, scale: Scale, panel
 
 
 def draw_count(picture: np.ndarray, word: str, scale: Scale, panels: Sequence[Box | None]) -> Box | None:
-    """The number of the countdown, or "shoot!", large in the middle of the top."""
+    """Draws the number of the countdown, or "shoot!", large at the top centre."""
     size = round(1.7 * scale.big)
     width = max(text_width(word, size, BOLD) + 4 * scale.pad, round(1.3 * size))
     place = place_banner((width, round(1.25 * size)), scale, panels)
@@ -113,7 +113,7 @@ def draw_count(picture: np.ndarray, word: str, scale: Scale, panels: Sequence[Bo
 
 
 def opponent_place(sign: str, left: bool, scale: Scale) -> Box:
-    """Where the computer's sign is shown: half way up one side of the picture."""
+    """The place of the computer's sign: at half height on one side of the picture."""
     high, wide = opponent_hand(sign, scale).shape[:2]
     width = max(wide, text_width("computer", scale.small, BOLD), text_width(sign, scale.text, BOLD)) + 2 * scale.pad
     height = high + round(1.4 * (scale.small + scale.text)) + 2 * scale.pad
@@ -123,7 +123,7 @@ def opponent_place(sign: str, left: bool, scale: Scale) -> Box:
 
 
 def draw_opponent(picture: np.ndarray, sign: str, left: bool, scale: Scale, panels: Sequence[Box | None]) -> Box | None:
-    """The computer's sign as a hand and a word."""
+    """Draws the computer's sign as a hand and a word."""
     place = opponent_place(sign, left, scale)
     if not fits_frame(place, scale) or overlaps_any(place, panels):
         return None
@@ -144,19 +144,19 @@ def draw_opponent(picture: np.ndarray, sign: str, left: bool, scale: Scale, pane
 
 
 def opponent_hand(sign: str, scale: Scale) -> np.ndarray:
-    """The computer's hand as large as the picture lets it be, (h, w, 4) uint8 with the colours multiplied by alpha."""
+    """The computer's hand in the size for the picture, (h, w, 4) uint8 BGRA, premultiplied alpha."""
     return hand_picture(sign, max(8, round(0.3 * min(scale.height, 0.75 * scale.width))))
 
 
 @lru_cache(maxsize=12)
 def hand_picture(sign: str, height: int) -> np.ndarray:
-    """The computer's hand, (height, w, 4) uint8 with the colours multiplied by alpha."""
+    """The computer's hand, (height, w, 4) uint8 BGRA, premultiplied alpha."""
 
     ways = {"rock": "S", "paper": "open", "scissors": "V"}
     hand = draw_hand(
         ways[sign],
         side="right",
-        skin_bgr=(196, 180, 170),  # of a machine: nobody's skin
+        skin_bgr=(196, 180, 170),  # grey, unlike any skin
         sleeve_bgr=(90, 70, 58),
         px_per_mm=max(0.3, height / 200),
         rng=np.random.default_rng(0),

@@ -1,4 +1,4 @@
-"""Draws what a Teacher says of itself, as the `extra` of an Overlay: counts and hints, the form, progress, the result."""
+"""An overlay `extra` that draws the state of a Teacher: counts and hints, the form, progress, the result."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,9 +24,9 @@ from recognizer.teaching.recording import Recording
 from recognizer.teaching.teacher import FormLine, NewTaskForm, Teacher
 from recognizer.values import Box
 
-COLUMN_ROWS = 13  # labels under each other before another column begins
-CAPTURE_HELP = "hold a key to record · Backspace takes back · Enter trains · Esc leaves"
-NO_JOINTS = "not recorded: the hand's joints are not found"
+COLUMN_ROWS = 13  # labels per column
+CAPTURE_HELP = "hold a key to record · Backspace deletes the last · Enter trains · Esc closes"
+NO_JOINTS = "not recorded: show all fingers of the hand"
 Row = tuple[str, str, Color]  # left, right, colour
 
 
@@ -54,7 +54,7 @@ class TeachPanel:
 
 
 def draw_recording(picture: np.ndarray, recording: Recording, scale: Scale) -> Box | None:
-    """Each label with its key and count, the crop, what to mind, and the keys."""
+    """Draws each label with its key and count, the crop, hints, and the keys."""
     key_of = {label: key for key, label in recording.keys.items()}
     labels = [*recording.counts, *(label for label in key_of if label not in recording.counts)]
     rows = [
@@ -83,22 +83,22 @@ def draw_recording(picture: np.ndarray, recording: Recording, scale: Scale) -> B
 
 
 def draw_form(picture: np.ndarray, form: NewTaskForm, scale: Scale) -> Box | None:
-    """The lines of a new task; the one that is typed has a cursor."""
+    """Draws the form of a new task. The line being typed has a cursor."""
     rows = []
     for line, typed in form.typed.items():
         cursor = "_" if line == form.line else ""
         rows.append((f"{line}:  {typed}{cursor}", "", KNOWN if cursor else PAPER))
-    return _draw_table(picture, "a new task", rows, "", f"{_form_help(form.line)}, then Enter · Esc leaves", scale)
+    return _draw_table(picture, "a new task", rows, "", f"{_form_help(form.line)}, then Enter · Esc closes", scale)
 
 
 def _form_help(line: FormLine) -> str:
     if line == FormLine.SUBJECT:
         return " · ".join(f"{subject.key} {subject.name}" for subject in SUBJECTS.values())
-    return "the new task's name" if line == FormLine.NAME else "words with commas between them"
+    return "the new task's name" if line == FormLine.NAME else "labels separated by commas"
 
 
 def draw_result(picture: np.ndarray, result: dict[str, Any], scale: Scale) -> Box | None:
-    """Before and after, per label, and what is confused; or why nothing was published."""
+    """Draws accuracy before and after training, per label, and confusions; or why the model is not used."""
     if "error" in result:
         return _draw_table(picture, "training failed", [], str(result["error"]), "Esc closes", scale)
     title = "trained" if result["published"] else "not published"
@@ -112,11 +112,11 @@ def draw_result(picture: np.ndarray, result: dict[str, Any], scale: Scale) -> Bo
         rows.append((label, "  ".join(shares), PAPER))
     confused = [f"{meant} read as {report}" for report, meant, *_ in result.get("confused", [])][:3]
     notes = str(result["why"]) if result.get("why") else ", ".join(confused)
-    return _draw_table(picture, title, rows, notes, "u goes back · Esc closes", scale)
+    return _draw_table(picture, title, rows, notes, "u restores the previous model · Esc closes", scale)
 
 
 def draw_progress(picture: np.ndarray, progress: dict[str, Any], scale: Scale) -> Box | None:
-    """A bar at the top with the stage and the time left."""
+    """Draws a progress bar at the top with the stage and the time left."""
     width, height = scale.width // 2, scale.text + 2 * scale.pad
     x, y = (scale.width - width) // 2, scale.pad
     place = Box(x, y, x + width, y + height)
@@ -142,7 +142,7 @@ def _share(value: object) -> str:
 def _draw_table(
     picture: np.ndarray, title: str, rows: Sequence[Row], note: str, help_line: str, scale: Scale
 ) -> Box | None:
-    """A panel in the middle of the left side: title, rows in columns, a note and the keys."""
+    """Draws a panel at the left centre: title, rows in columns, a note and the keys."""
     pad, step = scale.pad, round(1.35 * scale.small) + 1
     columns = [rows[start : start + COLUMN_ROWS] for start in range(0, len(rows), COLUMN_ROWS)]
     widths = [

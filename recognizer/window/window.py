@@ -1,4 +1,4 @@
-"""The sink with keys: a window that shows each frame."""
+"""The window: a sink that shows each frame and handles keys."""
 
 import ctypes
 import os
@@ -23,7 +23,7 @@ HELP_LINE = (
 )
 NOTICE_S = 2.5  # long enough to read a path
 MAX_WINDOW_WH = (1280, 800)  # larger frames are shown smaller, so that the window fits a laptop's screen
-FREEZE_POLL_MS = 30  # a key press on a frozen picture is answered within two frames
+FREEZE_POLL_MS = 30  # keys are polled at this interval while the picture is frozen
 
 
 ESC = chr(27)
@@ -51,10 +51,10 @@ def has_screen() -> bool:
 
 
 class Window(_ClosingSink):
-    """Shows each observation and answers the keys: q or Esc and the window's own X end the run through `stop`.
+    """Shows each observation and handles keys. q, Esc and closing the window call `stop`, which ends the run.
 
-    `actions` adds keys for other modes ("c", "\\t", ...); each is called without arguments when its key is pressed.
-    `keys` is asked first of every key, and says whether it has taken it.
+    `actions` maps further keys ("c", "\\t", ...) to functions without arguments.
+    `keys` is called first with every key and returns whether it has handled it.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Window(_ClosingSink):
         screen: Callable[[], bool] = has_screen,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`gui` has cv2's window functions; `screen` says whether there is one; `clock` counts seconds."""
+        """`gui` has cv2's window functions; `screen` returns whether a window can be opened; `clock` counts seconds."""
         self.closed = False
         self._overlay = overlay
         self._stop = stop
@@ -97,13 +97,13 @@ class Window(_ClosingSink):
         }
 
     def __enter__(self) -> Self:
-        """Raises SinkError where there is no screen."""
+        """Raises SinkError if there is no screen."""
         if not self._screen():
             raise SinkError("No screen to open a window on. Add --headless to write a video and a table instead.")
         return self
 
     def write(self, observation: Observation) -> None:
-        """Shows the observation and handles the keys pressed; returns only when the picture is not frozen."""
+        """Shows the observation and handles keys. Blocks while the picture is frozen."""
         if self.closed:
             return
         self._show(observation)
@@ -113,7 +113,7 @@ class Window(_ClosingSink):
             self._answer_key(FREEZE_POLL_MS)
 
     def notify(self, notice: str) -> None:
-        """Shows one line for a short while."""
+        """Shows a message of one line for NOTICE_S seconds."""
         self._notice, self._notice_until_s = notice, self._clock() + NOTICE_S
 
     def close(self) -> None:
@@ -124,14 +124,14 @@ class Window(_ClosingSink):
     def _show(self, observation: Observation) -> None:
         if self._picture is None:
             self._open(observation.frame.image_bgr.shape)
-        resting = "frozen: Space goes on" if self._frozen else ""
+        resting = "frozen: press Space to continue" if self._frozen else ""
         self._overlay.notice = self._notice if self._clock() < self._notice_until_s else resting
         self._picture = self._overlay.draw(observation)
         self._gui.imshow(self._title, self._picture)
 
     def _open(self, shape: tuple[int, ...]) -> None:
         if sys.platform.startswith("linux"):
-            # Qt would print five lines about fonts that the OpenCV wheel does not bring and this window does not use.
+            # Qt would print warnings about fonts that the OpenCV wheel lacks and this window does not use.
             os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
             os.environ["QT_QPA_PLATFORM"] = "xcb"  # the wheel's only platform: any other one ends the process
         height, width = shape[:2]
@@ -157,7 +157,7 @@ class Window(_ClosingSink):
             self._stop()
 
     def _is_visible(self) -> bool:
-        """False once the person has closed the window; a system that cannot tell never says so."""
+        """False once the user has closed the window. Always True on systems that do not report visibility."""
         try:
             visible = self._gui.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1
         except cv2.error:
@@ -179,7 +179,7 @@ class Window(_ClosingSink):
         self._frozen = not self._frozen
 
     def _save_screenshot(self) -> None:
-        """A failure is told and the run goes on."""
+        """Reports a failure and continues the run."""
         assert self._picture is not None, "there is a picture before a key is read"
         stem = time.strftime("screenshot-%Y%m%d-%H%M%S")
         path = self._screenshot_dir / f"{stem}.png"

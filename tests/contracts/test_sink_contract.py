@@ -73,7 +73,7 @@ def new_sink(name: str, folder: Path) -> Sink:
         "CsvLog": lambda: CsvLog(path),
         "Window": lambda: Window(Overlay(), lambda: None, gui=FakeGui(), screen=lambda: True, screenshot_dir=folder),
         "MapsPanel": lambda: MapsPanel(NoPipeline()),  # type: ignore[arg-type]
-        "GameSink": lambda: GameSink(RockPaperScissors(), tell=lambda line: None),
+        "GameSink": lambda: GameSink(RockPaperScissors(), report=lambda line: None),
         "Teacher": lambda: new_teacher(folder),
     }
     return makers[name]()

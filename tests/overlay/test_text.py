@@ -42,9 +42,10 @@ def test_what_no_font_has_is_told_and_stands_as_a_square(monkeypatch: pytest.Mon
     assert picture.any()
     assert np.array_equal(picture, squares) or squares.any()
     assert (
-        missing_fonts(missing) == "No font here draws Tamil. Install one, such as Noto Sans (apt install fonts-noto)."
+        missing_fonts(missing)
+        == "No installed font has Tamil. Install one, such as Noto Sans (apt install fonts-noto)."
     )
-    assert missing_fonts("😀न").startswith("No font here draws Devanagari, emoji.")
+    assert missing_fonts("😀न").startswith("No installed font has Devanagari, emoji.")
     assert missing_fonts("") == ""
 
 
