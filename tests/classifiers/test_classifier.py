@@ -97,7 +97,7 @@ def test_a_picture_gets_the_label_of_the_highest_probability(tmp_path: Path, mon
     ids=["unsure", "nothing known", "between all", "beside its own", "not a number", "infinite"],
 )
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-def test_what_is_doubtful_or_far_from_all_it_learned_gets_no_label(
+def test_an_input_of_low_confidence_or_large_distance_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, probabilities: list[float], features: list[float]
 ) -> None:
     model, _ = opened(tmp_path, monkeypatch, probabilities, features)
@@ -106,13 +106,13 @@ def test_what_is_doubtful_or_far_from_all_it_learned_gets_no_label(
     assert prediction.top[0] == ("b", pytest.approx(probabilities[1]))
 
 
-def test_no_pictures_no_predictions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_inputs_give_no_predictions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, network = opened(tmp_path, monkeypatch, [0.1, 0.7, 0.15, 0.05], NEAR_B)
     assert model.predict([]) == ()
     assert network.shown is None
 
 
-def test_distance_is_measured_in_the_spread_of_the_features(tmp_path: Path) -> None:
+def test_distance_is_scaled_by_the_covariance_of_the_features(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], 2000)
     spread = np.array([5.0, 0.5])
@@ -125,7 +125,7 @@ def test_distance_is_measured_in_the_spread_of_the_features(tmp_path: Path) -> N
     assert other < 0.1
 
 
-def test_features_that_never_fire_do_not_break_the_distance() -> None:
+def test_constant_features_do_not_break_the_distance() -> None:
     features = np.zeros((40, 3), np.float32)
     features[:, 0] = np.random.default_rng(0).normal(0, 1, 40)
     statistics = FeatureStatistics.of_features(features, np.repeat([0, 1], 20), 2)
@@ -137,7 +137,7 @@ def test_features_that_never_fire_do_not_break_the_distance() -> None:
     [([0.5, 0.5, 0.0], NEAR_B), ([0.2] * 5, NEAR_B)],
     ids=["too few outputs", "too many outputs"],
 )
-def test_a_network_and_a_card_of_different_models_are_refused(
+def test_a_network_that_does_not_match_its_card_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, probabilities: list[float], features: list[float]
 ) -> None:
     with pytest.raises(ModelError, match=f"{len(probabilities)} outputs for 3 labels.*do not belong together"):
@@ -190,7 +190,7 @@ def taught_folder(folder: Path, kernel: np.ndarray) -> Path:
     return folder
 
 
-def test_a_taught_head_decides_over_the_features(tmp_path: Path) -> None:
+def test_a_user_trained_head_classifies_the_features(tmp_path: Path) -> None:
     kernel = np.array([[0, 0.9, 0, 0], [0, 0, 0.9, 0]])
     model = Classifier(taught_folder(tmp_path / "version", kernel), TWO)
     near_b, near_c, far = model.predict([np.array(point, np.float32) for point in ([9, 0], [0, 9], [40, 0])])
@@ -200,7 +200,7 @@ def test_a_taught_head_decides_over_the_features(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("measure", ["euclidean", "cosine"])
-def test_neighbours_vote_as_scikit_learns_do(measure: str, tmp_path: Path) -> None:
+def test_k_nearest_neighbours_match_scikit_learn(measure: str, tmp_path: Path) -> None:
     from sklearn.neighbors import KNeighborsClassifier
 
     rng = np.random.default_rng(0)
@@ -213,7 +213,7 @@ def test_neighbours_vote_as_scikit_learns_do(measure: str, tmp_path: Path) -> No
     assert not found[:, 3].any()
 
 
-def test_neighbours_decide_over_the_pixels(tmp_path: Path) -> None:
+def test_nearest_neighbours_classify_pixels(tmp_path: Path) -> None:
     folder = model_folder(tmp_path / "version", features="input")
     (folder / NETWORK).unlink()
     samples = np.eye(6, 784, dtype=np.uint8) * 255
@@ -232,7 +232,7 @@ def test_neighbours_decide_over_the_pixels(tmp_path: Path) -> None:
         Classifier(folder)
 
 
-def test_a_taught_head_decides_in_the_networks_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_trained_head_replaces_the_output_of_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, _ = opened(tmp_path, monkeypatch, [0.1, 0.7, 0.15, 0.05], NEAR_B)
     kernel = np.zeros((6, 4))
     kernel[1, 0] = 1
@@ -241,7 +241,7 @@ def test_a_taught_head_decides_in_the_networks_place(tmp_path: Path, monkeypatch
     assert Classifier(model.folder).predict([IMAGE_28])[0].top[0][0] == "a"
 
 
-def test_a_label_may_be_shown_in_more_than_one_way(tmp_path: Path) -> None:
+def test_a_label_may_have_several_feature_means(tmp_path: Path) -> None:
     kernel = np.array([[0, 0.9, 0, 0], [0, 0, 0.9, 0]])
     folder = taught_folder(tmp_path / "version", kernel)
     far_b = np.array([40, 0], np.float32)
@@ -263,14 +263,14 @@ def test_a_damaged_head_is_refused(tmp_path: Path) -> None:
         Classifier(folder, TWO)
 
 
-def test_neither_a_network_nor_a_head_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_network_and_head_is_refused(tmp_path: Path) -> None:
     folder = taught_folder(tmp_path / "version", np.zeros((2, 4)))
     (folder / HEAD).unlink()
     with pytest.raises(ModelError, match=r"neither a network nor head.npz"):
         Classifier(folder, TWO)
 
 
-def test_another_framing_than_the_programs_is_refused(tmp_path: Path) -> None:
+def test_a_model_with_another_preprocess_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="trained with preprocess older-1.*Retrain: python -m recognizer train digits"):
         (tmp_path / "digits").mkdir()
         Classifier(model_folder(tmp_path / "digits" / "v1", preprocess="older-1"))
@@ -315,7 +315,7 @@ def test_missing_or_damaged_features_are_refused(tmp_path: Path) -> None:
         Classifier(folder)
 
 
-def test_features_that_are_cut_short_are_refused(tmp_path: Path) -> None:
+def test_a_truncated_features_file_is_refused(tmp_path: Path) -> None:
     folder = model_folder(tmp_path / "version")
     whole = (folder / FEATURES).read_bytes()
     (folder / FEATURES).write_bytes(whole[: len(whole) // 2])
@@ -332,7 +332,7 @@ def test_a_missing_or_damaged_network_is_refused(tmp_path: Path) -> None:
         Classifier(folder)
 
 
-def test_a_network_that_is_cut_short_is_refused(tmp_path: Path, published_models: ModelStore) -> None:
+def test_a_truncated_network_file_is_refused(tmp_path: Path, published_models: ModelStore) -> None:
     folder = tmp_path / "version"
     shutil.copytree(published_models.current("digits"), folder)
     whole = (folder / NETWORK).read_bytes()
@@ -342,7 +342,7 @@ def test_a_network_that_is_cut_short_is_refused(tmp_path: Path, published_models
             Classifier(folder)
 
 
-def test_the_shipped_model_with_a_label_taken_out_of_its_card_is_refused(
+def test_the_shipped_model_with_a_label_removed_from_its_card_is_refused(
     tmp_path: Path, published_models: ModelStore
 ) -> None:
     folder = tmp_path / "version"
@@ -353,7 +353,7 @@ def test_the_shipped_model_with_a_label_taken_out_of_its_card_is_refused(
         Classifier(folder)
 
 
-def test_the_shipped_model_knows_the_ten_digits_and_nothing_in_an_empty_picture(published_models: ModelStore) -> None:
+def test_the_shipped_model_classifies_ten_digits_and_rejects_an_empty_picture(published_models: ModelStore) -> None:
     model = Classifier(published_models.current("digits"))
     assert model.labels == [str(digit) for digit in range(10)]
     probabilities, features = model.run(np.zeros((28, 28), np.uint8))

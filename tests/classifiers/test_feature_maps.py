@@ -6,7 +6,7 @@ from recognizer.classifiers.feature_maps import MAPS, FeatureMaps, draw_maps
 from recognizer.errors import ModelError
 
 
-def test_the_maps_of_the_shipped_network(published_models):
+def test_the_shipped_network_gives_a_feature_map_for_each_convolution(published_models):
     folder = published_models.current("digits")
     image = np.zeros((28, 28), np.uint8)
     image[6:22, 12:16] = 255
@@ -20,7 +20,7 @@ def test_the_maps_of_the_shipped_network(published_models):
     assert maps.draw(image).ndim == 3
 
 
-def test_each_layer_is_a_row():
+def test_each_layer_is_drawn_as_one_row():
     picture = draw_maps(
         (np.random.default_rng(0).random((9, 9, MAPS + 3), np.float32), np.zeros((3, 3, 2), np.float32))
     )
@@ -30,7 +30,7 @@ def test_each_layer_is_a_row():
     assert len(np.unique(picture[46:].reshape(-1, 3), axis=0)) == 1
 
 
-def test_a_folder_without_a_network_is_one_line(tmp_path):
+def test_a_folder_without_a_network_gives_a_one_line_error(tmp_path):
     with pytest.raises(ModelError) as error:
         FeatureMaps(tmp_path)
     assert "\n" not in str(error.value)

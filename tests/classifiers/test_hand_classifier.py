@@ -33,7 +33,7 @@ def a_region(x: int) -> Region:
     return Region(Box(x, 0, x + 100, 100), np.zeros((4, 4, 3), np.uint8), hand=HAND)
 
 
-def test_a_hand_that_is_held_still_is_looked_at_now_and_then(extractions: list[int]) -> None:
+def test_features_of_a_still_hand_are_reused_for_some_frames(extractions: list[int]) -> None:
     cache = hands._AppearanceCache(stream=True)
     for _ in range(3 * EXTRACT_EVERY):
         cache.next_frame()
@@ -41,7 +41,7 @@ def test_a_hand_that_is_held_still_is_looked_at_now_and_then(extractions: list[i
     assert len(extractions) == 3
 
 
-def test_two_hands_in_the_same_pose_are_looked_at_each_for_itself(extractions: list[int]) -> None:
+def test_two_hands_in_the_same_pose_get_separate_features(extractions: list[int]) -> None:
     cache = hands._AppearanceCache(stream=True)
     for _ in range(EXTRACT_EVERY):
         cache.next_frame()
@@ -50,7 +50,7 @@ def test_two_hands_in_the_same_pose_are_looked_at_each_for_itself(extractions: l
     assert len(extractions) == 2
 
 
-def test_a_hand_that_moves_its_fingers_and_single_pictures_are_looked_at_each_time(extractions: list[int]) -> None:
+def test_a_moving_hand_and_single_pictures_get_new_features_each_time(extractions: list[int]) -> None:
     for stream, change in ((True, 1.0), (False, 0.0)):
         cache = hands._AppearanceCache(stream=stream)
         for number in range(4):

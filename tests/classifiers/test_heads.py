@@ -29,7 +29,7 @@ def share_right(head: Head, features: np.ndarray, classes: np.ndarray) -> float:
     return float((head.probabilities(features).argmax(axis=1) == classes).mean())
 
 
-def test_what_is_rehearsed_is_spread_as_what_was_seen() -> None:
+def test_replayed_features_have_the_distribution_of_the_original_ones() -> None:
     features, classes = cloud()
     knowledge = FeatureDistributions.of_features(features, classes, 4)
     drawn, which = knowledge.sample(500, np.random.default_rng(1), positive=False)
@@ -40,7 +40,7 @@ def test_what_is_rehearsed_is_spread_as_what_was_seen() -> None:
     assert knowledge.sample(500, np.random.default_rng(1), positive=True)[0].min() == 0
 
 
-def test_knowledge_is_kept_on_disk(tmp_path: Path) -> None:
+def test_feature_statistics_for_replay_are_saved_and_loaded(tmp_path: Path) -> None:
     knowledge = FeatureDistributions.of_features(*cloud(), 4)
     knowledge.save(tmp_path)
     again = FeatureDistributions.load(tmp_path)
@@ -51,20 +51,20 @@ def test_knowledge_is_kept_on_disk(tmp_path: Path) -> None:
         FeatureDistributions.load(tmp_path)
 
 
-def test_a_version_without_knowledge_tells_by_its_feature_statistics() -> None:
+def test_a_version_without_replay_features_uses_its_feature_statistics() -> None:
     features, classes = cloud()
     knowledge = FeatureDistributions.of_statistics(FeatureStatistics.of_features(features, classes, 3), 3)
     assert knowledge.classes.tolist() == [0, 1, 2]
     np.testing.assert_allclose(np.diag(knowledge.covariances[1]), [1.0, 0.25, 0.01], rtol=0.2)
 
 
-def test_copies_of_single_samples_are_enough_for_the_discriminant() -> None:
+def test_the_discriminant_can_be_fitted_to_copies_of_single_samples() -> None:
     head = discriminant_head(*cloud(each=20), 4)
     assert share_right(head, *cloud(1)) > 0.98
     assert head.probabilities(cloud()[0])[:, 3].max() == 0  # nothing was shown of it
 
 
-def test_a_head_keeps_what_is_rehearsed_and_learns_what_is_new() -> None:
+def test_a_head_trained_with_feature_replay_keeps_old_labels_and_learns_new_ones() -> None:
     features, classes = cloud()
     known = classes < 2
     old = fit_linear_head(
@@ -83,7 +83,7 @@ def test_a_head_keeps_what_is_rehearsed_and_learns_what_is_new() -> None:
     np.testing.assert_allclose(held.kernel, start.kernel, atol=1e-3)
 
 
-def test_the_last_layer_of_the_shipped_network_is_found_in_its_file(
+def test_the_output_layer_is_extracted_from_the_file_of_the_shipped_network(
     published_models: ModelStore, tmp_path: Path
 ) -> None:
     folder = published_models.current("digits")

@@ -87,11 +87,11 @@ def test_every_finder_is_listed() -> None:
 
 
 @pytest.mark.parametrize("shade", [0, 128, 255])
-def test_an_even_frame_has_nothing_in_it(find: Find, shade: int) -> None:
+def test_a_uniform_frame_gives_no_region(find: Find, shade: int) -> None:
     assert find(as_frame(np.full((360, 640, 3), shade, np.uint8))) == ()
 
 
-def test_what_is_shown_is_found_inside_of_the_frame(finder_of: tuple[Any, str]) -> None:
+def test_the_region_of_a_visible_subject_lies_inside_the_frame(finder_of: tuple[Any, str]) -> None:
     finder, scene = finder_of
     image_bgr = shown(scene)
     for _ in range(4):  # a stream needs some frames to find a hand
@@ -100,7 +100,7 @@ def test_what_is_shown_is_found_inside_of_the_frame(finder_of: tuple[Any, str]) 
     assert regions
 
 
-def test_a_region_at_the_rim_stays_inside_of_the_frame(finder_of: tuple[Any, str]) -> None:
+def test_a_region_at_the_border_lies_inside_the_frame(finder_of: tuple[Any, str]) -> None:
     finder, scene = finder_of
     image_bgr = shown(scene)
     height, width = image_bgr.shape[:2]
@@ -109,31 +109,31 @@ def test_a_region_at_the_rim_stays_inside_of_the_frame(finder_of: tuple[Any, str
 
 
 @pytest.mark.parametrize("size_wh", [(1, 1), (1, 480), (640, 1), (2, 3), (7, 7), (8, 8), (33, 31)], ids=str)
-def test_tiny_frames_are_looked_at_as_well(find: Find, size_wh: tuple[int, int]) -> None:
+def test_tiny_frames_are_accepted(find: Find, size_wh: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
     check_regions(find(as_frame(rng.integers(0, 255, (size_wh[1], size_wh[0], 3), np.uint8))), size_wh)
 
 
-def test_huge_frames_are_looked_at_as_well(finder_of: tuple[Any, str]) -> None:
+def test_huge_frames_are_accepted(finder_of: tuple[Any, str]) -> None:
     finder, scene = finder_of
     image_bgr = cv2.resize(shown(scene), HUGE_WH, interpolation=cv2.INTER_LINEAR)
     check_regions(finder.find(as_frame(image_bgr)), HUGE_WH)
 
 
-def test_a_frame_without_colours_is_looked_at_as_well(finder_of: tuple[Any, str]) -> None:
+def test_a_frame_without_colours_is_accepted(finder_of: tuple[Any, str]) -> None:
     finder, scene = finder_of
     gray = cv2.cvtColor(shown(scene), cv2.COLOR_BGR2GRAY)
     check_regions(finder.find(as_frame(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR))), SIZE_WH)
 
 
-def test_noise_and_a_view_that_is_not_contiguous_are_looked_at_as_well(find: Find) -> None:
+def test_noise_and_a_view_that_is_not_contiguous_are_accepted(find: Find) -> None:
     noise = np.random.default_rng(1).integers(0, 255, (360, 640, 3), np.uint8)
     check_regions(find(as_frame(noise)), SIZE_WH)
     check_regions(find(as_frame(noise[:, ::-1])), SIZE_WH)
     check_regions(find(as_frame(noise[::2, ::2])), (320, 180))
 
 
-def test_a_frame_is_not_changed_and_a_crop_outlives_it(finder_of: tuple[Any, str]) -> None:
+def test_the_frame_is_not_modified_and_crops_do_not_share_its_memory(finder_of: tuple[Any, str]) -> None:
     finder, scene = finder_of
     image_bgr = shown(scene)
     before = image_bgr.copy()

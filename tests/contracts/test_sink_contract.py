@@ -119,7 +119,7 @@ def test_every_sink_is_listed() -> None:
         assert get_type_hints(cls.write)["observation"] is Observation
 
 
-def test_observations_are_taken_from_the_with_to_its_end(sink: Sink) -> None:
+def test_observations_are_accepted_inside_the_with_block(sink: Sink) -> None:
     with sink as opened:
         assert opened is sink
         for index in range(3):
@@ -128,13 +128,13 @@ def test_observations_are_taken_from_the_with_to_its_end(sink: Sink) -> None:
     sink.close()
 
 
-def test_frames_of_other_sizes_are_taken(sink: Sink) -> None:
+def test_frames_of_changing_size_are_accepted(sink: Sink) -> None:
     with sink:
         for index, size_wh in enumerate([(160, 120), (161, 121), (90, 300), (640, 480)]):
             sink.write(observation(index, size_wh=size_wh))
 
 
-def test_nothing_that_was_handed_on_is_changed(sink: Sink) -> None:
+def test_the_observation_is_not_modified(sink: Sink) -> None:
     shown = observation()
     before = shown.frame.image_bgr.copy()
     with sink:
@@ -170,7 +170,7 @@ def read_back(path: Path) -> int:
     return frames
 
 
-def test_a_file_is_whole_at_the_end_and_stands_alone(file_sink: str, tmp_path: Path) -> None:
+def test_a_closed_file_is_complete_and_no_temporary_file_remains(file_sink: str, tmp_path: Path) -> None:
     with new_sink(file_sink, tmp_path) as sink:
         for index in range(3):
             sink.write(observation(index))
@@ -179,7 +179,7 @@ def test_a_file_is_whole_at_the_end_and_stands_alone(file_sink: str, tmp_path: P
     assert read_back(path) == {".png": 1}.get(path.suffix, 3)
 
 
-def test_a_run_that_raises_leaves_nothing_half_written(file_sink: str, tmp_path: Path) -> None:
+def test_a_run_that_raises_leaves_no_incomplete_file(file_sink: str, tmp_path: Path) -> None:
     """What was seen until then is kept, in a file that can be read."""
     with pytest.raises(RuntimeError, match="unplugged"), new_sink(file_sink, tmp_path) as sink:
         sink.write(observation())
@@ -189,7 +189,7 @@ def test_a_run_that_raises_leaves_nothing_half_written(file_sink: str, tmp_path:
     assert read_back(path) == 1
 
 
-def test_a_folder_that_cannot_be_made_is_told_in_one_line(file_sink: str, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_gives_a_one_line_error(file_sink: str, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file where the folder should be")
     with pytest.raises(SinkError) as told, new_sink(file_sink, tmp_path) as sink:
         sink.write(observation())
@@ -202,7 +202,7 @@ def refuse(*_: object, **__: object) -> NoReturn:
     raise OSError(28, "No space left on device")
 
 
-def test_a_file_that_cannot_take_its_name_leaves_the_one_before(
+def test_a_file_that_cannot_be_renamed_leaves_the_old_file(
     file_sink: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if file_sink == "CsvLog":
@@ -217,7 +217,7 @@ def test_a_file_that_cannot_take_its_name_leaves_the_one_before(
     assert path.read_bytes() == b"the run before"
 
 
-def test_a_picture_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_is_written_completely_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     picture = observation().frame.image_bgr
     write_png(tmp_path / "out" / "picture.png", picture)
     assert np.array_equal(cv2.imread(str(tmp_path / "out" / "picture.png")), picture)

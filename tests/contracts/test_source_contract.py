@@ -136,7 +136,7 @@ def test_a_frame_stays_as_it_was_when_the_next_one_comes(spec: str, open_spec: O
     assert np.array_equal(first.image_bgr, before)
 
 
-def test_a_source_says_what_it_is(spec: str, open_spec: Open) -> None:
+def test_a_source_has_a_name_and_a_frame_rate(spec: str, open_spec: Open) -> None:
     with open_spec(spec) as source:
         assert source.name
         assert "secret" not in source.name
@@ -180,7 +180,7 @@ def test_a_stop_of_another_thread_ends_the_iteration(spec: str, open_spec: Open)
 
 
 @pytest.mark.parametrize("missing", [name for names in BROKEN.values() for name in names])
-def test_what_is_missing_or_damaged_is_told_in_one_line(
+def test_a_missing_or_damaged_source_gives_a_one_line_error(
     missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, open_spec: Open, captures: list[FakeCapture]
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -127,7 +127,7 @@ def test_samples_are_listed_in_the_order_they_were_taken(samples: tuple[SampleWr
     assert list(two.store.table("things")["label"]) == [sample.label for sample in two.pull()]
 
 
-def test_a_sample_that_one_deletes_is_gone_for_the_other(samples: tuple[SampleWriter, SampleWriter]) -> None:
+def test_a_sample_deleted_by_one_is_gone_for_the_other(samples: tuple[SampleWriter, SampleWriter]) -> None:
     one, two = samples
     kept, gone = one.record("cup"), one.record("pen")
     two.pull()
@@ -138,7 +138,7 @@ def test_a_sample_that_one_deletes_is_gone_for_the_other(samples: tuple[SampleWr
     assert not (one.store.folder / gone.path).exists()
 
 
-def test_a_task_that_one_deletes_is_gone_for_the_other(samples: tuple[SampleWriter, SampleWriter]) -> None:
+def test_a_task_deleted_by_one_is_gone_for_the_other(samples: tuple[SampleWriter, SampleWriter]) -> None:
     one, two = samples
     one.record("cup")
     two.pull()
@@ -148,7 +148,7 @@ def test_a_task_that_one_deletes_is_gone_for_the_other(samples: tuple[SampleWrit
         assert writer.store.tasks() == []
 
 
-def test_labels_that_one_changes_are_changed_for_the_other(samples: tuple[SampleWriter, SampleWriter]) -> None:
+def test_labels_changed_by_one_are_changed_for_the_other(samples: tuple[SampleWriter, SampleWriter]) -> None:
     one, two = samples
     sample = one.record("cup")
     two.pull()
@@ -159,7 +159,7 @@ def test_labels_that_one_changes_are_changed_for_the_other(samples: tuple[Sample
         assert set(writer.store.task("things").labels) == {"cup", "pen", "key"}
 
 
-def test_two_that_record_at_once_lose_no_sample(samples: tuple[SampleWriter, SampleWriter]) -> None:
+def test_two_concurrent_recorders_lose_no_sample(samples: tuple[SampleWriter, SampleWriter]) -> None:
     one, two = samples
     at_once(
         lambda: [one.record("cup") for _ in range(WRITES)],
@@ -170,7 +170,7 @@ def test_two_that_record_at_once_lose_no_sample(samples: tuple[SampleWriter, Sam
         assert all(writer.store.picture(sample).shape == (30, 30, 3) for sample in writer.store.read())
 
 
-def test_samples_that_are_not_there_are_told_in_one_line(samples: tuple[SampleWriter, SampleWriter]) -> None:
+def test_missing_samples_give_a_one_line_error(samples: tuple[SampleWriter, SampleWriter]) -> None:
     one, _ = samples
     sample = one.record("cup")
     one.store.delete([sample])
@@ -201,7 +201,7 @@ def test_a_model_is_read_back_by_both(models: tuple[ModelWriter, ModelWriter]) -
     assert two.store.newest_version("things", "box") == two.store.current("things")
 
 
-def test_what_raises_while_it_is_written_is_not_published(models: tuple[ModelWriter, ModelWriter]) -> None:
+def test_a_version_whose_writing_raises_is_not_published(models: tuple[ModelWriter, ModelWriter]) -> None:
     one, two = models
     one.publish(b"first")
     with pytest.raises(RuntimeError, match="stopped"), one.store.publishing("things") as draft:
@@ -214,7 +214,7 @@ def test_what_raises_while_it_is_written_is_not_published(models: tuple[ModelWri
     assert not [path.name for path in (two.store.folder / "things").iterdir() if path.name.startswith(".draft")]
 
 
-def test_one_goes_back_to_the_version_before_for_both(models: tuple[ModelWriter, ModelWriter]) -> None:
+def test_a_rollback_by_one_is_seen_by_both(models: tuple[ModelWriter, ModelWriter]) -> None:
     one, two = models
     first, second = one.publish(b"first"), one.publish(b"second")
     two.pull()
@@ -227,7 +227,7 @@ def test_one_goes_back_to_the_version_before_for_both(models: tuple[ModelWriter,
     assert two.content() == b"second"
 
 
-def test_a_version_that_one_deletes_is_gone_for_the_other(models: tuple[ModelWriter, ModelWriter]) -> None:
+def test_a_version_deleted_by_one_is_gone_for_the_other(models: tuple[ModelWriter, ModelWriter]) -> None:
     one, two = models
     first, second = one.publish(b"first"), one.publish(b"second")
     two.pull()
@@ -238,7 +238,7 @@ def test_a_version_that_one_deletes_is_gone_for_the_other(models: tuple[ModelWri
         assert reader.content() == b"second"
 
 
-def test_two_that_publish_at_once_lose_no_version(models: tuple[ModelWriter, ModelWriter]) -> None:
+def test_two_concurrent_publishers_lose_no_version(models: tuple[ModelWriter, ModelWriter]) -> None:
     one, two = models
     at_once(
         lambda: [one.publish(b"one") for _ in range(WRITES)],
@@ -252,7 +252,7 @@ def test_two_that_publish_at_once_lose_no_version(models: tuple[ModelWriter, Mod
     assert one.content() in (b"one", b"two")
 
 
-def test_models_that_are_not_there_are_told_in_one_line(models: tuple[ModelWriter, ModelWriter]) -> None:
+def test_missing_models_give_a_one_line_error(models: tuple[ModelWriter, ModelWriter]) -> None:
     one, _ = models
     version = one.publish(b"first")
     for refused in (
@@ -270,7 +270,7 @@ def test_models_that_are_not_there_are_told_in_one_line(models: tuple[ModelWrite
     assert is_one_line(told.value)
 
 
-def test_a_folder_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_gives_a_one_line_error(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file where the folder should be")
     with pytest.raises(RecognizerError) as told:
         Samples(tmp_path / "taken").create_task("things", "box", ["cup"])

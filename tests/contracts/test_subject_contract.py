@@ -104,7 +104,7 @@ def test_a_subject_has_a_name_and_a_key_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("name", ["foot", "", None])
-def test_an_unknown_subject_is_answered_with_those_that_there_are(name: str | None) -> None:
+def test_the_error_for_an_unknown_subject_lists_all_subjects(name: str | None) -> None:
     with pytest.raises(SubjectError, match=", ".join(SUBJECTS)):
         subject_of(name)
 
@@ -124,19 +124,19 @@ def test_there_is_a_prediction_for_each_region(subject: Subject, postprocessor: 
     assert text.replace(" ", "") == LABELS[:count]
 
 
-def test_nothing_gives_nothing(subject: Subject, postprocessor: Postprocessor) -> None:
+def test_no_regions_give_no_predictions(subject: Subject, postprocessor: Postprocessor) -> None:
     assert postprocessor.postprocess(frame_with(0), (), ()) == ((), ())
     assert subject.text((), ()) == ""
 
 
-def test_what_is_not_known_stays_so(subject: Subject, postprocessor: Postprocessor) -> None:
+def test_rejected_regions_stay_rejected(subject: Subject, postprocessor: Postprocessor) -> None:
     regions = regions_for(subject, 3)
     _, predictions = postprocessor.postprocess(frame_with(3), regions, predictions_for(regions, [None, None, None]))
     assert all(one.label is None for one in predictions) or predictions[0].turn is not None
     assert subject.text(regions, predictions_for(regions, [None, None, None])) == ""
 
 
-def test_lists_are_taken_as_tuples_are(subject: Subject, postprocessor: Postprocessor) -> None:
+def test_lists_and_tuples_are_accepted(subject: Subject, postprocessor: Postprocessor) -> None:
     regions = regions_for(subject, 2)
     predictions = predictions_for(regions)
     of_lists = postprocessor.postprocess(frame_with(2), list(regions), list(predictions))
@@ -145,7 +145,7 @@ def test_lists_are_taken_as_tuples_are(subject: Subject, postprocessor: Postproc
     assert subject.text(list(regions), list(predictions)) == subject.text(regions, predictions)
 
 
-def test_an_input_is_prepared_for_each_region_and_leaves_it_as_it_was(subject: Subject) -> None:
+def test_prepare_gives_an_input_for_each_region_and_does_not_modify_it(subject: Subject) -> None:
     for region in regions_for(subject, 4):
         before = region.crop.copy()
         region.crop.setflags(write=False)
@@ -162,7 +162,7 @@ def test_a_crop_of_any_size_is_prepared(subject: Subject, size_wh: tuple[int, in
     assert subject.prepare(replace(region, crop=crop)) is not None
 
 
-def test_neither_the_frame_nor_what_was_found_is_changed(subject: Subject, postprocessor: Postprocessor) -> None:
+def test_the_frame_and_its_regions_are_not_modified(subject: Subject, postprocessor: Postprocessor) -> None:
     frame, regions = frame_with(3), regions_for(subject, 3)
     predictions = predictions_for(regions)
     before, crops = frame.image_bgr.copy(), [region.crop.copy() for region in regions]

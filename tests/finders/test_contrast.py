@@ -4,7 +4,7 @@ import numpy as np
 from recognizer.finders.contrast import is_writing
 
 
-def test_writing_is_thin_even_and_not_too_long_for_its_size() -> None:
+def test_writing_has_thin_even_strokes_of_limited_length() -> None:
     stroke = np.zeros((100, 60), np.uint8)
     cv2.line(stroke, (10, 5), (50, 95), 255, 3)
     blot = np.full((60, 60), 255, np.uint8)

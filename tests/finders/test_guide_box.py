@@ -23,7 +23,7 @@ def a_mug(image_bgr: np.ndarray) -> np.ndarray:
     return held
 
 
-def test_what_is_held_into_the_box_is_found() -> None:
+def test_an_object_in_the_guide_box_is_found() -> None:
     finder = BoxFinder()
     (region,) = finder.find(a_frame(a_mug(a_room())))
     assert region.box == guide_box(640, 480) == Box(176, 96, 464, 384)
@@ -32,15 +32,15 @@ def test_what_is_held_into_the_box_is_found() -> None:
 
 
 @pytest.mark.parametrize("noise", [0.0, 4.0, 8.0])
-def test_an_empty_box_is_nothing_and_shows_where_to_hold_something(noise: float) -> None:
+def test_an_empty_guide_box_gives_no_region_and_is_shown_to_the_user(noise: float) -> None:
     finder = BoxFinder()
     assert finder.find(a_frame(a_room(noise))) == ()
     assert finder.guide_box == guide_box(640, 480)
 
 
-def test_what_is_smeared_is_nothing() -> None:
+def test_a_blurred_object_gives_no_region() -> None:
     assert BoxFinder().find(a_frame(cv2.blur(a_mug(a_room(0.0)), (80, 80)))) == ()
 
 
-def test_a_tiny_picture_is_nothing() -> None:
+def test_a_tiny_picture_gives_no_region() -> None:
     assert BoxFinder().find(a_frame(a_mug(a_room())[::16, ::16])) == ()

@@ -34,7 +34,7 @@ def a_frame(shape=(200, 200, 3), index=0, level=120) -> Frame:
     return Frame(np.full(shape, level, np.uint8), index, index / 30, "drawn")
 
 
-def test_joints_are_in_pixels_of_the_frame_though_it_was_padded(monkeypatch):
+def test_joints_are_in_frame_pixels_after_padding(monkeypatch):
     finder, sure, _ = open_finder(monkeypatch, sure=lambda image: [a_hand()])
     (region,) = finder.find(a_frame((200, 300, 3)))
     assert sure.shown[0].shape[0] > 200
@@ -43,7 +43,7 @@ def test_joints_are_in_pixels_of_the_frame_though_it_was_padded(monkeypatch):
 
 
 @pytest.mark.parametrize("detection_pass", PICTURE_PASSES)
-def test_every_look_knows_its_way_back(detection_pass):
+def test_every_detection_pass_returns_the_transform_back_to_the_picture(detection_pass):
     image = np.zeros((160, 240, 3), np.uint8)
     cv2.circle(image, (170, 50), 5, (255, 255, 255), -1)
     shown, back = detection_pass.transform(image)
@@ -52,7 +52,7 @@ def test_every_look_knows_its_way_back(detection_pass):
     np.testing.assert_allclose(back @ (columns.mean(), rows.mean(), 1), (170, 50), atol=1.5)
 
 
-def test_white_balance_takes_the_colour_out_and_gamma_brightens():
+def test_white_balance_removes_a_colour_cast_and_gamma_brightens():
     image = np.full((64, 64, 3), (40, 80, 120), np.uint8)
     balanced, _ = DetectionPass(balance=True).transform(image)
     assert np.ptp(balanced[0, 0].astype(int)) <= 2
@@ -60,7 +60,7 @@ def test_white_balance_takes_the_colour_out_and_gamma_brightens():
     assert (brighter[0, 0] > image[0, 0, ::-1]).all()
 
 
-def test_a_picture_gets_looks_in_order_until_one_finds_a_hand(monkeypatch):
+def test_detection_passes_run_in_order_until_one_finds_a_hand(monkeypatch):
     finder, sure, low_threshold = open_finder(
         monkeypatch, low_threshold=lambda image: [a_hand()] if image.shape[0] > 200 else []
     )
@@ -69,13 +69,13 @@ def test_a_picture_gets_looks_in_order_until_one_finds_a_hand(monkeypatch):
     assert len(low_threshold.shown) == 4, "the plain low_threshold look, and the padded one that found it"
 
 
-def test_a_picture_without_a_hand_gets_all_looks(monkeypatch):
+def test_a_picture_without_a_hand_gets_all_detection_passes(monkeypatch):
     finder, sure, low_threshold = open_finder(monkeypatch)
     assert finder.find(a_frame()) == ()
     assert len(sure.shown) + len(low_threshold.shown) == 2 * len(PICTURE_PASSES)
 
 
-def test_a_picture_and_its_mirror_image_hold_the_same_hands(monkeypatch):
+def test_a_hand_found_in_the_picture_and_in_its_mirror_image_is_one_region(monkeypatch):
     """MediaPipe is pretended to see a hand on the left of either, and takes it for a right one."""
     picture = a_frame((200, 300, 3)).image_bgr.copy()
     picture[:, :150] = 200  # what is lighter on the left is the plain one
@@ -95,7 +95,7 @@ def test_a_picture_and_its_mirror_image_hold_the_same_hands(monkeypatch):
     assert abs(plain.box.x1 - (300 - flipped.box.x2)) <= 1
 
 
-def test_a_hand_that_only_the_mirror_image_shows_is_found(monkeypatch):
+def test_a_hand_found_only_in_the_mirror_image_is_returned(monkeypatch):
     picture = a_frame((200, 300, 3)).image_bgr.copy()
     picture[:, :150] = 200
     finder, *_ = open_finder(
@@ -106,7 +106,7 @@ def test_a_hand_that_only_the_mirror_image_shows_is_found(monkeypatch):
     assert region.mirrored_hand is None
 
 
-def test_a_stream_gets_one_look_a_frame(monkeypatch):
+def test_a_stream_gets_one_detection_pass_per_frame(monkeypatch):
     finder, sure, low_threshold = open_finder(monkeypatch, video=True)
     for index in range(len(STREAM_PASSES)):
         assert finder.find(a_frame(index=index)) == ()
@@ -114,7 +114,7 @@ def test_a_stream_gets_one_look_a_frame(monkeypatch):
     assert len(low_threshold.shown) <= len(sure.shown) / 2, "the cheap looks come twice as often"
 
 
-def test_the_look_that_found_a_hand_stays_while_it_is_held(monkeypatch):
+def test_the_pass_that_found_a_hand_is_repeated_while_the_hand_is_visible(monkeypatch):
     held = [True]
     finder, sure, _ = open_finder(monkeypatch, low_threshold=lambda image: [a_hand()] if held[0] else [], video=True)
     indexes = iter(range(100))
@@ -130,13 +130,13 @@ def test_the_look_that_found_a_hand_stays_while_it_is_held(monkeypatch):
     assert len(sure.shown) > before, "once it is lost, the search goes on"
 
 
-def test_what_cannot_be_a_hand_is_not_followed(monkeypatch):
+def test_an_implausible_hand_is_not_tracked(monkeypatch):
     finder, sure, _ = open_finder(monkeypatch, sure=lambda image: [a_hand(size=0.01)], video=True)
     assert finder.find(a_frame()) == ()
     assert not sure.shown[-1].any(), "a black picture ends MediaPipe's track"
 
 
-def test_two_hands_come_from_left_to_right_and_doubles_are_one(monkeypatch):
+def test_two_hands_are_sorted_from_left_to_right_without_duplicates(monkeypatch):
     two = [a_hand((0.7, 0.5), 0.3, "left"), a_hand((0.3, 0.5), 0.3), a_hand((0.31, 0.5), 0.3, score=0.7)]
     finder, *_ = open_finder(monkeypatch, sure=lambda image: two)
     assert [region.hand.side for region in finder.find(a_frame())] == ["right", "left"]
@@ -144,7 +144,7 @@ def test_two_hands_come_from_left_to_right_and_doubles_are_one(monkeypatch):
 
 @pytest.mark.parametrize("center_xy", [(0.5, 0.5), (0.3, 0.3), (0.66, 0.5), (0.5, 0.7)])
 @pytest.mark.parametrize("shape", [(200, 200, 3), (120, 400, 3), (400, 120, 3)])
-def test_the_crop_is_a_square_that_never_leaves_the_frame(monkeypatch, center_xy, shape):
+def test_the_crop_is_a_square_inside_the_frame(monkeypatch, center_xy, shape):
     finder, *_ = open_finder(monkeypatch, sure=lambda image: [a_hand(center_xy, 0.55)])
     for region in finder.find(a_frame(shape)):
         box = region.box
@@ -166,7 +166,7 @@ def in_pixels(hand: Hand, scale: float = 200) -> Hand:
     return Hand(hand.landmarks * np.float32(scale), hand.side, hand.score)
 
 
-def test_a_hand_is_plausible_at_any_tilt():
+def test_a_tilted_hand_is_plausible():
     joints = in_pixels(a_hand()).landmarks
     for angle in np.radians(range(0, 360, 30)):
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -175,7 +175,7 @@ def test_a_hand_is_plausible_at_any_tilt():
         assert is_plausible(Hand(turned, "right", 0.9), (200, 200), low_threshold=True)
 
 
-def test_scattered_flat_tiny_and_infinite_joints_are_no_hand():
+def test_scattered_flat_tiny_and_infinite_joints_are_implausible():
     rng = np.random.default_rng(0)
     good = in_pixels(a_hand()).landmarks
     scattered = rng.uniform(20, 180, (21, 3)).astype(np.float32)
@@ -187,7 +187,7 @@ def test_scattered_flat_tiny_and_infinite_joints_are_no_hand():
         assert not is_plausible(Hand(joints, "right", 0.9), (200, 200))
 
 
-def test_a_low_threshold_pass_must_be_surer_of_the_hand():
+def test_a_low_threshold_pass_needs_a_higher_hand_score():
     doubtful = Hand(in_pixels(a_hand()).landmarks, "right", 0.5)
     assert is_plausible(doubtful, (200, 200))
     assert not is_plausible(doubtful, (200, 200), low_threshold=True)
@@ -197,14 +197,14 @@ def test_a_low_threshold_pass_must_be_surer_of_the_hand():
 
 
 @pytest.mark.parametrize("shape", [(0, 0, 3), (1, 1, 3), (8, 300, 3), (20, 20), (0, 40, 3), (40, 40, 2)])
-def test_pictures_too_small_or_of_no_known_kind_hold_nothing(monkeypatch, shape):
+def test_pictures_that_are_too_small_or_have_a_wrong_type_give_no_region(monkeypatch, shape):
     finder, sure, _ = open_finder(monkeypatch, sure=lambda image: [a_hand()])
     assert finder.find(a_frame(shape)) == ()
     assert not sure.shown
 
 
 @pytest.mark.parametrize("shape", [(200, 200), (200, 200, 1), (200, 200, 4)])
-def test_grey_and_transparent_pictures_are_read_too(monkeypatch, shape):
+def test_grayscale_and_transparent_pictures_are_accepted(monkeypatch, shape):
     finder, *_ = open_finder(monkeypatch, sure=lambda image: [a_hand()])
     (region,) = finder.find(a_frame(shape))
     assert region.crop.shape[2] == 3
@@ -219,7 +219,7 @@ def test_closing_closes_both_landmarkers(monkeypatch):
 
 
 @pytest.mark.parametrize("guide", [True, False])
-def test_a_stream_that_stays_empty_shows_where_to_hold_a_hand(monkeypatch, guide):
+def test_a_stream_without_a_hand_shows_the_guide_box(monkeypatch, guide):
     found = []
     monkeypatch.setattr(
         hands, "open_landmarker", lambda path, *, video, low_threshold: FakeLandmarker(lambda image: found)
@@ -239,14 +239,14 @@ def task_path() -> Path:
     return landmarker_path()
 
 
-def test_times_that_stand_still_or_go_back_do_no_harm(task_path):
+def test_frame_times_may_repeat_or_go_back(task_path):
     landmarker = Landmarker(task_path, video=True, confidence=0.5, hands=1)
     for time_s in (0.0, 0.0, 5.0, 1.0):
         assert landmarker.detect(np.zeros((64, 64, 3), np.uint8), time_s) == []
     landmarker.close()
 
 
-def test_a_damaged_model_says_so_in_one_line(task_path, tmp_path):
+def test_a_damaged_model_gives_a_one_line_error(task_path, tmp_path):
     damaged = tmp_path / "hand_landmarker.task"
     damaged.write_bytes(b"PK no model")
     for path in (damaged, tmp_path / "missing.task"):
@@ -255,7 +255,7 @@ def test_a_damaged_model_says_so_in_one_line(task_path, tmp_path):
         assert "\n" not in str(caught.value)
 
 
-def test_mediapipe_does_not_write_to_the_terminal_nor_bring_tensorflow(task_path, capfd):
+def test_mediapipe_prints_nothing_and_does_not_import_tensorflow(task_path, capfd):
     import sys
 
     had = "tensorflow" in sys.modules
@@ -279,7 +279,7 @@ def read(path: Path, *, mirrored: bool = False) -> Frame:
     return Frame(np.ascontiguousarray(image[:, ::-1]) if mirrored else image, 0, 0.0, path.name)
 
 
-def test_photographed_hands_are_found_and_a_mirror_swaps_their_side(task_path, photographs):
+def test_photographed_hands_are_found_and_flipping_swaps_left_and_right(task_path, photographs):
     paths = sorted((photographs / "letters" / "massey").glob("[BCLVWY]/*right*"))[::40]
     assert paths
     with HandFinder(task_path, video=False) as finder:
@@ -289,7 +289,7 @@ def test_photographed_hands_are_found_and_a_mirror_swaps_their_side(task_path, p
 
 
 @pytest.mark.slow
-def test_close_ups_are_found_and_empty_rooms_are_not(task_path, photographs):
+def test_close_up_hands_are_found_and_empty_rooms_give_no_hand(task_path, photographs):
     close_ups = sorted((photographs / "rps").glob("*/*/*"))[::48]
     empty = sorted((photographs / "nothing").glob("*/*"))[::12]
     with HandFinder(task_path, video=False) as finder:
@@ -297,7 +297,7 @@ def test_close_ups_are_found_and_empty_rooms_are_not(task_path, photographs):
         assert [path for path in empty if finder.find(read(path))] == []
 
 
-def test_a_stream_follows_a_hand(task_path, photographs):
+def test_a_hand_is_tracked_through_a_stream(task_path, photographs):
     path = sorted((photographs / "letters" / "massey").glob("B/*right*"))[0]
     image = read(path).image_bgr
     with HandFinder(task_path, video=True) as finder:

@@ -38,7 +38,7 @@ def test_an_empty_mask_stays_empty() -> None:
     [((0, 180), (639, 180)), ((300, 0), (300, 359)), ((0, 120), (639, 200)), ((0, 300), (400, 0))],
     ids=["level", "upright", "slanting", "across a corner"],
 )
-def test_a_line_that_runs_out_of_the_picture_is_erased(start_xy: tuple[int, int], end_xy: tuple[int, int]) -> None:
+def test_a_line_between_two_borders_of_the_picture_is_erased(start_xy: tuple[int, int], end_xy: tuple[int, int]) -> None:
     mask = blank()
     line(mask, start_xy, end_xy)
     assert kept_share(erased(mask, close_up=True), mask) < 0.05
@@ -47,27 +47,27 @@ def test_a_line_that_runs_out_of_the_picture_is_erased(start_xy: tuple[int, int]
 @pytest.mark.parametrize(
     ("start_xy", "end_xy"), [((320, 40), (320, 320)), ((340, 40), (290, 320)), ((80, 180), (500, 180))]
 )
-def test_a_single_line_that_ends_on_the_paper_may_be_a_one(start_xy: tuple[int, int], end_xy: tuple[int, int]) -> None:
+def test_a_single_line_that_ends_on_the_paper_is_not_erased(start_xy: tuple[int, int], end_xy: tuple[int, int]) -> None:
     mask = blank()
     line(mask, start_xy, end_xy)
     np.testing.assert_array_equal(erased(mask, close_up=True), mask)
 
 
-def test_a_sheets_ruling_is_erased_though_it_ends_inside_the_picture() -> None:
+def test_parallel_ruled_lines_that_end_inside_the_picture_are_erased() -> None:
     mask = blank()
     for y in range(60, 320, 40):
         line(mask, (100, y), (540, y + 8), 2)
     assert kept_share(erased(mask, close_up=False), mask) < 0.2
 
 
-def test_three_upright_strokes_side_by_side_are_a_number() -> None:
+def test_three_upright_strokes_side_by_side_are_not_erased() -> None:
     mask = blank()
     for x in (220, 320, 420):
         line(mask, (x, 60), (x, 300), 4)
     np.testing.assert_array_equal(erased(mask, close_up=True), mask)
 
 
-def test_a_squared_sheet_is_erased() -> None:
+def test_the_grid_of_squared_paper_is_erased() -> None:
     mask = blank()
     for y in range(10, HEIGHT, 50):
         line(mask, (0, y), (WIDTH, y), 2)
@@ -77,7 +77,7 @@ def test_a_squared_sheet_is_erased() -> None:
 
 
 @pytest.mark.parametrize("digit", range(10))
-def test_a_stroke_that_crosses_a_line_stays(digit: int) -> None:
+def test_a_stroke_that_crosses_a_line_is_not_erased(digit: int) -> None:
     ink = paper((WIDTH, HEIGHT), shade=0)
     write(ink, digit, (320, 180), 200, width_px=14, shade=255, seed=1)
     _, ink = cv2.threshold(ink, 127, 255, cv2.THRESH_BINARY)
@@ -89,14 +89,14 @@ def test_a_stroke_that_crosses_a_line_stays(digit: int) -> None:
     assert kept_share(cleaned, mask & ~ink) < 0.1
 
 
-def test_a_broad_band_is_a_line_only_when_paper_fills_the_picture() -> None:
+def test_a_broad_band_is_erased_only_when_paper_fills_the_picture() -> None:
     mask = blank()
     mask[170:190] = 255
     np.testing.assert_array_equal(erased(mask, close_up=False), mask)
     assert not erased(mask, close_up=True).any()
 
 
-def test_the_mask_given_is_not_written_to() -> None:
+def test_the_input_mask_is_not_modified() -> None:
     mask = blank()
     line(mask, (0, 180), (639, 180))
     before = mask.copy()

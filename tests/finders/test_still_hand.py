@@ -15,7 +15,7 @@ HAND = Hand(np.zeros((21, 3), np.float32), "right", 0.9)
 
 
 @pytest.mark.parametrize("skin", SKINS.values(), ids=SKINS)
-def test_a_hand_held_into_the_box_is_one_region_without_joints(skin):
+def test_a_hand_held_still_in_the_guide_box_is_one_region_without_joints(skin):
     room = a_room()
     picture, box = with_hand(room, skin)
     stream = Stream()
@@ -125,14 +125,14 @@ def somebody(x: int = 320, y: int = 215, size: float = 1.0) -> np.ndarray:
         "somebody sits down and leans aside",
     ],
 )
-def test_what_is_no_hand_held_still_is_no_region(scene):
+def test_an_object_that_is_not_a_hand_gives_no_region(scene):
     stream = Stream()
     assert not any(stream.show(a_room(), 2))
     assert not any(stream.show(scene, 5 if scene is not a_passing_hand else 1))
     assert stream.finder.guide_box is not None
 
 
-def test_what_was_in_the_box_from_the_start_is_background():
+def test_an_object_in_the_box_from_the_start_is_background():
     stream = Stream()
     assert not any(stream.show(somebody(x=440, size=0.6), 3))
     picture, box = with_hand(somebody(x=440, size=0.6), at=(0.4, 0.5))
@@ -140,7 +140,7 @@ def test_what_was_in_the_box_from_the_start_is_background():
     assert region.box.iou(box) > 0.5, "and a hand beside it is found"
 
 
-def test_a_hand_that_was_taken_for_background_leaves_no_ghost():
+def test_a_hand_removed_from_the_background_is_not_found_again():
     wall = np.full((HEIGHT, WIDTH, 3), (120.0, 150.0, 190.0))  # of wood, which skin is like
     stream = Stream()
     assert not any(stream.show(with_hand(wall, SKINS["brown"])[0], 3))
@@ -148,7 +148,7 @@ def test_a_hand_that_was_taken_for_background_leaves_no_ghost():
 
 
 @pytest.mark.slow
-def test_what_never_leaves_becomes_background():
+def test_an_object_that_stays_too_long_becomes_background():
     stream = Stream()
     stream.show(a_room(), 2)
     picture, _ = with_hand(a_room())
@@ -156,7 +156,7 @@ def test_what_never_leaves_becomes_background():
     assert not any(stream.show(picture, 3)[FPS:])
 
 
-def test_hands_that_are_found_pass_as_they_are():
+def test_hands_found_by_the_inner_finder_are_returned_unchanged():
     stream = Stream()
     stream.show(a_room(), 2)
     picture, box = with_hand(a_room())
@@ -170,7 +170,7 @@ def test_hands_that_are_found_pass_as_they_are():
     assert found[-1], "the background was remembered meanwhile"
 
 
-def test_without_a_guide_nothing_is_looked_for():
+def test_without_a_guide_box_the_still_hand_detector_does_not_run():
     stream = Stream()
     stream.show(a_room(), 2)
     stream.hands.find = lambda frame: ()  # type: ignore[method-assign]
@@ -178,7 +178,7 @@ def test_without_a_guide_nothing_is_looked_for():
     assert not any(stream.show(with_hand(a_room())[0], 2))
 
 
-def test_a_source_that_begins_anew_or_changes_its_size_does_no_harm():
+def test_a_restarted_source_or_a_new_frame_size_resets_the_background():
     stream = Stream()
     stream.show(a_room(), 2)
     stream.now_s = 0.0
@@ -187,14 +187,14 @@ def test_a_source_that_begins_anew_or_changes_its_size_does_no_harm():
         assert not any(stream.show(np.full(shape, 120.0), 1))
 
 
-def test_what_finds_hands_is_closed_with_it():
+def test_closing_also_closes_the_inner_finder():
     hands = BlindHands()
     with StillHandFinder(hands):
         pass
     assert hands.closed
 
 
-def test_skin_of_all_tones_is_told_from_other_colours_in_any_light():
+def test_skin_of_all_tones_is_separated_from_other_colours_in_any_light():
     white = np.full((20, 3), 200.0)
     others = np.array([[200, 90, 40], [40, 140, 60], [120, 120, 120], [240, 240, 240], [60, 60, 220], [5, 6, 9]], float)
     skins = np.array(list(SKINS.values()), float)

@@ -59,7 +59,7 @@ def test_a_digit_is_found_at_any_size(finder: Finder, share: float, ground: int,
 
 
 @SHADES
-def test_the_crop_is_ink_with_nothing_around_it(finder: Finder, ground: int, pen: int) -> None:
+def test_the_crop_has_no_margin_around_the_ink(finder: Finder, ground: int, pen: int) -> None:
     gray = paper(SIZE, ground)
     write(gray, 0, (320, 240), 200, shade=pen)
     (region,) = finder.find(as_frame(gray))
@@ -70,7 +70,7 @@ def test_the_crop_is_ink_with_nothing_around_it(finder: Finder, ground: int, pen
     assert region.crop.shape[0] / region.crop.shape[1] == pytest.approx(region.box.height / region.box.width, rel=0.1)
 
 
-def test_the_crop_shows_the_digit_as_if_it_were_drawn_for_mnist(finder: Finder) -> None:
+def test_the_crop_resembles_an_mnist_digit(finder: Finder) -> None:
     likeness = []
     for digit in range(10):
         gray = paper(SIZE)
@@ -98,7 +98,7 @@ def test_darker_ink_has_more_contrast(finder: Finder) -> None:
     assert 0 < contrasts[0] < 0.7 * contrasts[1] < 255
 
 
-def test_a_number_comes_from_left_to_right_and_lines_from_top_to_bottom(finder: Finder) -> None:
+def test_digits_are_sorted_left_to_right_and_lines_top_to_bottom(finder: Finder) -> None:
     gray = paper(SIZE)
     places = [(150, 120), (290, 140), (430, 110), (180, 340), (330, 360)]
     written = [write(gray, digit, places[i], 110, seed=2) for i, digit in enumerate((3, 8, 5, 0, 2))]
@@ -110,7 +110,7 @@ def test_a_number_comes_from_left_to_right_and_lines_from_top_to_bottom(finder: 
 @SHADES
 @pytest.mark.parametrize("squared", [False, True], ids=["ruled", "squared"])
 @pytest.mark.parametrize("step_px", [24, 48])
-def test_lines_of_the_paper_are_no_digits(finder: Finder, step_px: int, squared: bool, ground: int, pen: int) -> None:
+def test_lines_on_the_paper_are_not_found_as_digits(finder: Finder, step_px: int, squared: bool, ground: int, pen: int) -> None:
     for width in (1, 2):
         gray = paper(SIZE, ground)
         rule(gray, step_px=step_px, squared=squared, shade=(ground + pen) // 2, width=width)
@@ -129,16 +129,16 @@ def found_on_ruled_paper(finder: Finder, step_px: int) -> int:
 
 
 @pytest.mark.parametrize("step_px", [60, 80, 120])
-def test_digits_survive_the_lines_of_their_paper(finder: Finder, step_px: int) -> None:
+def test_digits_on_lined_paper_are_found(finder: Finder, step_px: int) -> None:
     assert found_on_ruled_paper(finder, step_px) >= 9
 
 
-def test_digits_survive_narrow_lines(finder: Finder) -> None:
+def test_digits_on_narrow_ruled_paper_are_found(finder: Finder) -> None:
     assert found_on_ruled_paper(finder, 40) >= 9
 
 
 @pytest.mark.parametrize("shade", [60, 120, 190])
-def test_digits_survive_a_single_line_that_crosses_them(finder: Finder, shade: int) -> None:
+def test_digits_crossed_by_a_single_line_are_found(finder: Finder, shade: int) -> None:
     found = 0
     for digit in range(10):
         gray = paper(SIZE)
@@ -148,7 +148,7 @@ def test_digits_survive_a_single_line_that_crosses_them(finder: Finder, shade: i
     assert found >= 8
 
 
-def test_a_shadow_across_the_paper_changes_nothing(finder: Finder) -> None:
+def test_a_shadow_across_the_paper_does_not_change_the_regions(finder: Finder) -> None:
     for digit in (1, 4, 6, 9):
         gray = paper(SIZE)
         written = write(gray, digit, (320, 240), 180, seed=1)
@@ -158,7 +158,7 @@ def test_a_shadow_across_the_paper_changes_nothing(finder: Finder) -> None:
         assert_only(finder, (gray * light).astype(np.uint8), written)
 
 
-def test_uneven_light_alone_is_nothing(finder: Finder) -> None:
+def test_uneven_light_alone_gives_no_region(finder: Finder) -> None:
     x, y = np.meshgrid(np.linspace(-1, 1, 640), np.linspace(-1, 1, 480))
     dim_corners = 230 * (1 - 0.35 * (x * x + y * y))
     assert boxes(finder, dim_corners.astype(np.uint8)) == []
@@ -166,7 +166,7 @@ def test_uneven_light_alone_is_nothing(finder: Finder) -> None:
 
 
 @pytest.mark.parametrize("angle_deg", [-15, 15])
-def test_a_tilted_digit_is_found_whole(finder: Finder, angle_deg: float) -> None:
+def test_a_tilted_digit_is_found_in_one_region(finder: Finder, angle_deg: float) -> None:
     for digit in range(10):
         gray = paper(SIZE)
         written = write(gray, digit, (320, 240), 180, angle_deg=angle_deg, seed=4)
@@ -188,7 +188,7 @@ def test_a_digit_that_touches_the_border_is_found(finder: Finder, center_xy: tup
 
 
 @pytest.mark.parametrize("height_px", [60, 200])
-def test_strokes_broken_by_thin_ink_are_one_digit(finder: Finder, height_px: int) -> None:
+def test_the_pieces_of_a_broken_stroke_are_joined_to_one_digit(finder: Finder, height_px: int) -> None:
     whole = 0
     for digit in range(10):
         rng = np.random.default_rng(digit)
@@ -199,7 +199,7 @@ def test_strokes_broken_by_thin_ink_are_one_digit(finder: Finder, height_px: int
     assert whole >= 9
 
 
-def test_noise_of_a_dark_room_does_not_hide_a_digit(finder: Finder) -> None:
+def test_a_digit_is_found_in_the_noise_of_a_dark_room(finder: Finder) -> None:
     rng = np.random.default_rng(0)
     gray = paper((1280, 720), 120)
     written = write(gray, 5, (640, 360), 300, width_px=27, shade=20)
@@ -208,17 +208,17 @@ def test_noise_of_a_dark_room_does_not_hide_a_digit(finder: Finder) -> None:
 
 
 @pytest.mark.parametrize("shade", [0, 128, 255])
-def test_blank_paper_has_nothing_on_it(finder: Finder, shade: int) -> None:
+def test_blank_paper_gives_no_region(finder: Finder, shade: int) -> None:
     assert boxes(finder, paper(SIZE, shade)) == []
 
 
-def test_a_sensors_noise_on_blank_paper_is_nothing(finder: Finder) -> None:
+def test_sensor_noise_on_blank_paper_gives_no_region(finder: Finder) -> None:
     rng = np.random.default_rng(3)
     for deviation in (1, 3, 5):
         assert boxes(finder, rng.normal(180, deviation, (480, 640)).clip(0, 255).astype(np.uint8)) == []
 
 
-def test_a_filled_shape_is_no_writing(finder: Finder) -> None:
+def test_a_filled_shape_is_not_writing(finder: Finder) -> None:
     gray = paper(SIZE)
     cv2.circle(gray, (320, 240), 90, 40, -1)
     cv2.rectangle(gray, (40, 40), (150, 130), 60, -1)
@@ -226,22 +226,22 @@ def test_a_filled_shape_is_no_writing(finder: Finder) -> None:
 
 
 @pytest.mark.parametrize("size_wh", [(1, 1), (7, 7), (640, 1), (1, 480), (8, 8), (16, 9)])
-def test_a_tiny_picture_has_nothing_in_it(finder: Finder, size_wh: tuple[int, int]) -> None:
+def test_a_tiny_picture_gives_no_region(finder: Finder, size_wh: tuple[int, int]) -> None:
     assert boxes(finder, paper(size_wh)) == []
 
 
 @pytest.mark.parametrize("size_wh", [(3000, 8), (8, 3000)])
-def test_a_strip_has_nothing_in_it(finder: Finder, size_wh: tuple[int, int]) -> None:
+def test_a_narrow_strip_gives_no_region(finder: Finder, size_wh: tuple[int, int]) -> None:
     assert boxes(finder, paper(size_wh)) == []
 
 
-def test_a_small_picture_with_a_digit_is_enlarged_to_read_it(finder: Finder) -> None:
+def test_a_digit_in_a_small_picture_is_found(finder: Finder) -> None:
     gray = paper((60, 60))
     written = write(gray, 3, (30, 30), 40, width_px=3.5)
     assert_only(finder, gray, written, 0.6)
 
 
-def test_the_frame_is_not_written_to(finder: Finder) -> None:
+def test_the_frame_is_not_modified(finder: Finder) -> None:
     gray = paper(SIZE)
     write(gray, 4, (320, 240), 120)
     frame = as_frame(gray)
@@ -251,7 +251,7 @@ def test_the_frame_is_not_written_to(finder: Finder) -> None:
     np.testing.assert_array_equal(frame.image_bgr, before)
 
 
-def test_nearly_all_digits_of_the_studio_are_found(finder: Finder) -> None:
+def test_nearly_all_digits_in_studio_frames_are_found(finder: Finder) -> None:
     studio = Studio("digits", SIZE, seed=1)
     found, there = [], 0
     for card in range(10):
@@ -275,7 +275,7 @@ def test_ink_on_paper_and_chalk_on_a_board_are_found_in_one_picture() -> None:
     assert {region.light for region in WritingFinder().find(half_paper_half_board())} == {False, True}
 
 
-def test_in_a_stream_nothing_is_looked_for_again_where_nothing_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unchanged_frame_of_a_stream_is_not_searched_again(monkeypatch: pytest.MonkeyPatch) -> None:
     finder, looks = WritingFinder(video=True), []
     for number, network in enumerate(finder._networks):
         find = network.find
@@ -300,12 +300,12 @@ def region(x1: int, y1: int, x2: int, y2: int) -> Region:
     return Region(Box(x1, y1, x2, y2), np.full((4, 4), 255, np.uint8))
 
 
-def test_digits_that_are_neither_level_nor_equal_stand_on_one_line() -> None:
+def test_digits_of_different_height_and_position_form_one_line() -> None:
     first, second, third = region(0, 10, 30, 60), region(40, 30, 60, 65), region(70, 0, 100, 50)
     assert text_lines([third, first, second]) == [[first, second, third]]
 
 
-def test_far_apart_digits_and_digits_below_each_other_are_lines_of_their_own() -> None:
+def test_distant_digits_and_digits_below_each_other_form_separate_lines() -> None:
     left, below, far = region(0, 0, 30, 50), region(10, 60, 40, 110), region(600, 0, 630, 50)
     lines = text_lines([far, below, left])
     assert sorted(map(len, lines)) == [1, 1, 1]
@@ -313,13 +313,13 @@ def test_far_apart_digits_and_digits_below_each_other_are_lines_of_their_own() -
     assert reading_order([]) == []
 
 
-def test_a_slanting_line_is_followed_from_digit_to_digit() -> None:
+def test_the_digits_of_a_slanting_line_form_one_line() -> None:
     slope = [region(40 * i, 18 * i, 40 * i + 30, 18 * i + 50) for i in range(6)]
     assert reading_order(slope[::-1]) == slope
     assert len(text_lines(slope)) == 1
 
 
-def test_printed_words_are_mostly_no_writing(published_models: ModelStore) -> None:
+def test_most_printed_words_are_not_found_as_writing(published_models: ModelStore) -> None:
     pipeline = open_pipeline("digits", published_models, default_samples(), smooth=False)
     fonts = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_TRIPLEX)
     words, printed, labelled = "Room 348 9:25", 0, 0
@@ -333,7 +333,7 @@ def test_printed_words_are_mostly_no_writing(published_models: ModelStore) -> No
     assert labelled <= 0.2 * printed
 
 
-def test_the_verifier_tells_writing_from_print_beside_it() -> None:
+def test_the_verifier_separates_handwriting_from_print_next_to_it() -> None:
     picture = cv2.cvtColor(paper(SIZE), cv2.COLOR_GRAY2BGR)
     cv2.putText(picture, "Name 27 3415", (40, 80), cv2.FONT_HERSHEY_SIMPLEX, 1.4, (60, 60, 60), 2, cv2.LINE_AA)
     gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)

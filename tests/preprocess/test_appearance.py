@@ -33,7 +33,7 @@ def with_marked_tip(joints: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("tips_deg", [90, 30, 200, 300])
-def test_fingers_point_up_whichever_way_they_were_held(tips_deg: float) -> None:
+def test_the_aligned_hand_points_up_whatever_its_rotation(tips_deg: float) -> None:
     joints = joints_of(tips_deg)
     shown = upright(with_marked_tip(joints), joints, left=False)
     assert shown.shape == (SIDE, SIDE, 3)
@@ -42,7 +42,7 @@ def test_fingers_point_up_whichever_way_they_were_held(tips_deg: float) -> None:
     assert 0.2 * SIDE < rows.mean() < 0.4 * SIDE
 
 
-def test_a_left_hand_is_shown_as_its_mirror_image() -> None:
+def test_a_left_hand_is_flipped_to_a_right_one() -> None:
     joints = joints_of(70)
     picture = np.random.default_rng(0).integers(0, 255, (300, 300, 3)).astype(np.uint8)
     picture = cv2.GaussianBlur(picture, (0, 0), 3)
@@ -53,14 +53,14 @@ def test_a_left_hand_is_shown_as_its_mirror_image() -> None:
     assert np.abs(ours - theirs).mean() < 6
 
 
-def test_joints_that_are_nowhere_or_in_one_place_give_a_picture_all_the_same() -> None:
+def test_infinite_or_identical_joints_still_give_an_aligned_picture() -> None:
     picture = np.zeros((40, 40, 3), np.uint8)
     for joints in (np.full((21, 3), np.nan), np.zeros((21, 3))):
         assert upright(picture, joints, left=True).shape == (SIDE, SIDE, 3)
 
 
 @pytest.mark.parametrize("what", ["no archive", "another network", "nothing in it"])
-def test_a_file_that_is_not_the_asset_is_one_line(tmp_path: Path, what: str) -> None:
+def test_a_damaged_asset_file_gives_a_one_line_error(tmp_path: Path, what: str) -> None:
     path = tmp_path / "hand_landmarker.task"
     path.write_bytes(b"no zip")
     if what != "no archive":
@@ -79,7 +79,7 @@ def extractor() -> AppearanceExtractor:
         pytest.skip(f"needs the hand model: {error}")
 
 
-def test_the_same_picture_has_the_same_features_and_another_others(extractor: AppearanceExtractor) -> None:
+def test_equal_pictures_have_equal_features_and_different_pictures_differ(extractor: AppearanceExtractor) -> None:
     frames = [Studio("rps").frame(index).image_bgr[100:400, 200:500] for index in (36, 36, 120)]
     same, again, other = (extractor.features(frame, joints_of(90), "right") for frame in frames)
     assert same.shape == (SIZE,)
@@ -88,7 +88,7 @@ def test_the_same_picture_has_the_same_features_and_another_others(extractor: Ap
     assert np.abs(same - other).max() > 0.1
 
 
-def test_features_of_places_lie_between_the_cells_around_them() -> None:
+def test_features_at_joints_are_interpolated_between_map_cells() -> None:
     features = np.arange(14 * 14, dtype=np.float32).reshape(14, 14, 1)
     places = np.array([[0.5 / 14, 0.5 / 14], [1.0 / 14, 0.5 / 14], [0.5 / 14, 1.0 / 14], [-3, 9]])
     at = appearance._at_places(features, places)[:, 0]

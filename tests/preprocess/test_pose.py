@@ -24,7 +24,7 @@ def open_hand():
 HAND = open_hand()
 
 
-def test_features_have_their_size_and_type():
+def test_features_have_the_documented_shape_and_dtype():
     features = pose_features(HAND, "right")
     assert features.shape == (pose.SIZE,)
     assert features.dtype == np.float32
@@ -32,18 +32,18 @@ def test_features_have_their_size_and_type():
 
 
 @pytest.mark.parametrize("scale", [0.1, 1, 9])
-def test_place_and_size_do_not_matter(scale):
+def test_pose_features_ignore_position_and_scale(scale):
     moved = HAND * scale + np.array([37, -20, 5], np.float32)
     assert pose_features(moved, "right") == pytest.approx(pose_features(HAND, "right"), abs=1e-3)
 
 
-def test_a_left_hand_gives_what_its_mirror_image_gives():
+def test_a_left_hand_has_the_features_of_the_mirrored_right_hand():
     mirrored = HAND * [-1, 1, 1] + [640, 0, 0]
     assert pose_features(mirrored, "left") == pytest.approx(pose_features(HAND, "right"), abs=1e-4)
     assert not np.allclose(pose_features(mirrored, "right"), pose_features(HAND, "right"), atol=0.1)
 
 
-def test_only_the_bones_as_the_picture_shows_them_feel_a_turn():
+def test_only_the_bone_directions_change_when_the_hand_is_rotated():
     """Without them G would be Q, H would be U and K would be P."""
     turn = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
     before, after = pose_features(HAND, "right"), pose_features(HAND @ turn.T, "right")
@@ -64,25 +64,25 @@ def test_only_the_bones_as_the_picture_shows_them_feel_a_turn():
     ],
     ids=["zeros", "one point", "nan", "infinite", "some nan", "a line", "huge"],
 )
-def test_whatever_the_landmarks_the_features_are_finite(landmarks):
+def test_features_are_finite_for_any_landmarks(landmarks):
     assert np.isfinite(pose_features(landmarks.astype(np.float32), "left")).all()
 
 
-def test_a_batch_is_its_hands_one_by_one():
+def test_batch_features_equal_the_features_of_single_hands():
     hands = HAND + RNG.normal(0, 5, (6, 21, 3))
     left = np.array([True, False] * 3)
     one_by_one = [pose_features(hand, "left" if side else "right") for hand, side in zip(hands, left, strict=True)]
     assert batch_features(hands, left) == pytest.approx(np.stack(one_by_one))
 
 
-def test_landmarks_are_not_written_to():
+def test_landmarks_are_not_modified():
     before = HAND.copy()
     pose_features(HAND, "left")
     augmented(HAND[None], np.array([True]), np.random.default_rng(0))
     assert np.array_equal(HAND, before)
 
 
-def test_augmented_hands_are_other_hands_in_about_the_same_pose():
+def test_augmentation_changes_a_hand_but_keeps_its_pose():
     many = np.repeat(HAND[None], 200, axis=0)
     hands, _ = augmented(many, np.zeros(200, bool), np.random.default_rng(0))
     assert hands.shape == (200, 21, 3)
@@ -95,7 +95,7 @@ def test_augmented_hands_are_other_hands_in_about_the_same_pose():
     assert np.median(change) < 0.25
 
 
-def test_augmentation_repeats_with_its_generator():
+def test_augmentation_with_the_same_random_generator_state_is_repeatable():
     one, _ = augmented(HAND[None], np.array([False]), np.random.default_rng(3))
     same, _ = augmented(HAND[None], np.array([False]), np.random.default_rng(3))
     other, _ = augmented(HAND[None], np.array([False]), np.random.default_rng(4))
@@ -103,6 +103,6 @@ def test_augmentation_repeats_with_its_generator():
     assert not np.array_equal(one, other)
 
 
-def test_augmentation_gives_some_hands_the_other_side():
+def test_augmentation_flips_some_hands():
     _, left = augmented(np.repeat(HAND[None], 400, axis=0), np.zeros(400, bool), np.random.default_rng(0))
     assert left.mean() == pytest.approx(hand_variations.WRONG_SIDE, abs=0.1)

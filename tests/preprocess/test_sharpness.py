@@ -29,13 +29,13 @@ def test_a_sharp_crop_is_sharper_than_a_blurred_one_at_any_size(size: int) -> No
     assert sharpness(cv2.cvtColor(sharp, cv2.COLOR_BGR2GRAY)) == sharpness(sharp)
 
 
-def test_what_is_even_or_empty_has_no_sharpness() -> None:
+def test_a_uniform_or_empty_crop_has_sharpness_zero() -> None:
     assert sharpness(np.full((30, 50, 3), 90, np.uint8)) == 0.0
     assert sharpness(np.zeros((0, 9), np.uint8)) == 0.0
     assert sharpness(np.full((1, 1), 90, np.uint8)) == 0.0
 
 
-def test_one_more_of_the_same_is_a_duplicate_and_another_pose_is_not() -> None:
+def test_a_nearly_equal_crop_is_a_duplicate_and_another_pose_is_not() -> None:
     scene = a_scene()
     others = [thumbnail(a_scene(seed=seed)) for seed in range(1, 5)]
     assert is_duplicate(thumbnail(noisy(scene, 1)), [*others, thumbnail(noisy(scene, 2))])
@@ -45,6 +45,6 @@ def test_one_more_of_the_same_is_a_duplicate_and_another_pose_is_not() -> None:
     assert not is_duplicate(thumbnail(scene), [])
 
 
-def test_the_difference_is_in_grey_levels() -> None:
+def test_thumbnail_difference_is_measured_in_grey_levels() -> None:
     black, grey = np.zeros((9, 9), np.uint8), np.full((40, 20, 3), 100, np.uint8)
     assert difference(thumbnail(black), thumbnail(grey)) == pytest.approx(100)

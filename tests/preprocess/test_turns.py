@@ -32,7 +32,7 @@ def sheet(digits: str, size_wh: tuple[int, int] = (900, 600)) -> np.ndarray:
 
 
 @pytest.mark.parametrize("turn", list(Turn))
-def test_a_box_turns_as_its_picture_does(turn: Turn) -> None:
+def test_a_box_is_turned_together_with_its_picture(turn: Turn) -> None:
     picture = np.zeros((50, 80), np.uint8)
     box = Box(10, 5, 30, 12)
     picture[box.y1 : box.y2, box.x1 : box.x2] = 9
@@ -42,7 +42,7 @@ def test_a_box_turns_as_its_picture_does(turn: Turn) -> None:
 
 
 @pytest.mark.parametrize("turn", list(Turn))
-def test_ink_turns_with_its_box(turn: Turn) -> None:
+def test_the_crop_is_turned_together_with_its_box(turn: Turn) -> None:
     crop = np.arange(12, dtype=np.uint8).reshape(3, 4)
     turned = turn.region(Region(Box(2, 3, 6, 6), crop), (20, 10))
     assert turned.crop.shape == (turned.box.height, turned.box.width)
@@ -51,24 +51,24 @@ def test_ink_turns_with_its_box(turn: Turn) -> None:
 
 @pytest.mark.parametrize("number", ["2475", "34", "75429"])
 @pytest.mark.parametrize("turn", TURNED)
-def test_a_sheet_is_read_however_it_is_held(digits: Pipeline, turn: Turn, number: str) -> None:
+def test_a_mirrored_or_upside_down_sheet_is_read(digits: Pipeline, turn: Turn, number: str) -> None:
     observation = digits.step(Frame(turn.image(sheet(number)), 0, 0.0, "held"))
     assert observation.text == number
     assert {one.turn for one in observation.predictions} == {turn}
 
 
-def test_an_upright_sheet_is_read_as_it_is(digits: Pipeline) -> None:
+def test_an_upright_sheet_is_read_without_turning(digits: Pipeline) -> None:
     observation = digits.step(Frame(sheet("2475"), 0, 0.0, "held"))
     assert observation.text == "2475"
     assert {one.turn for one in observation.predictions} == {None}
 
 
-def test_a_single_sign_is_never_turned(digits: Pipeline) -> None:
+def test_a_single_character_is_never_turned(digits: Pipeline) -> None:
     observation = digits.step(Frame(Turn.UPSIDE_DOWN.image(sheet("4")), 0, 0.0, "held"))
     assert {one.turn for one in observation.predictions} <= {None}
 
 
-def test_a_mirrored_source_is_turned_while_it_is_asked_for(digits: Pipeline) -> None:
+def test_unmirror_flips_frames_only_while_it_is_on(digits: Pipeline) -> None:
     mirrored = Frame(Turn.MIRRORED.image(sheet("2475")), 0, 0.0, "mirrored", (Truth("2", Box(0, 0, 10, 5)),))
     unmirror = Unmirror()
     assert unmirror(mirrored) is mirrored
@@ -81,14 +81,14 @@ def test_a_mirrored_source_is_turned_while_it_is_asked_for(digits: Pipeline) -> 
 
 
 @pytest.mark.parametrize("turn", TURNED)
-def test_the_window_says_how_a_sheet_is_held(digits: Pipeline, turn: Turn) -> None:
+def test_the_window_shows_how_the_sheet_is_turned(digits: Pipeline, turn: Turn) -> None:
     held = digits.step(Frame(turn.image(sheet("2475")), 0, 0.0, "held"))
     upright = replace(held, predictions=tuple(replace(one, turn=None) for one in held.predictions))
     told = (Overlay().draw(held) != Overlay().draw(upright)).any(axis=2)
     assert told.sum() > 500
 
 
-def test_a_folder_of_mirrored_pictures_is_read_with_the_option(published_models: ModelStore, tmp_path: Path) -> None:
+def test_a_folder_of_mirrored_pictures_is_read_with_unmirror(published_models: ModelStore, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     assert cv2.imwrite(str(tmp_path / "in" / "a.png"), Turn.MIRRORED.image(sheet("3")))
     texts = []

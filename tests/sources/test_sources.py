@@ -178,7 +178,7 @@ def any_source(request, tmp_path, devices, video, studio):
     return opening.open_source(spec, fps=1000.0, paced=request.param == "paced studio", open_capture=opener)
 
 
-def test_every_source_gives_frames_counted_and_timed(any_source):
+def test_every_source_numbers_its_frames_and_gives_their_times(any_source):
     with any_source as source:
         frames = list(itertools.islice(source, 3))
     for frame in frames:
@@ -194,7 +194,7 @@ def test_every_source_gives_frames_counted_and_timed(any_source):
     assert source.name
 
 
-def test_every_source_ends_at_the_next_frame_after_a_stop(any_source):
+def test_every_source_ends_at_the_first_frame_after_stop(any_source):
     with any_source as source:
         seen = 0
         for _ in source:
@@ -203,13 +203,13 @@ def test_every_source_ends_at_the_next_frame_after_a_stop(any_source):
         assert seen == 1
 
 
-def test_every_source_closes_twice_and_gives_nothing_afterwards(any_source):
+def test_every_source_can_be_closed_twice_and_gives_no_frame_afterwards(any_source):
     any_source.close()
     any_source.close()
     assert list(any_source) == []
 
 
-def test_webcam_asks_for_mjpg_before_the_size_and_for_a_buffer_of_one(devices):
+def test_webcam_requests_mjpg_before_the_size_and_a_buffer_of_one_frame(devices):
     camera = FakeCamera(picture(1))
     opener = FakeOpener(camera)
     with webcam.open_webcam(0, size_wh=(640, 480), fps=15.0, open_capture=opener):
@@ -286,7 +286,7 @@ def test_ctrl_c_releases_the_camera_and_joins_the_thread(devices):
     assert not with_reader_left("camera 0")
 
 
-def test_ctrl_c_while_the_camera_wakes_up_releases_it(devices):
+def test_ctrl_c_before_the_first_frame_releases_the_camera(devices):
     camera = FakeCamera()
     camera.read = lambda: (_ for _ in ()).throw(KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
@@ -294,7 +294,7 @@ def test_ctrl_c_while_the_camera_wakes_up_releases_it(devices):
     assert camera.released.is_set()
 
 
-def test_unplugged_webcam_shows_its_last_picture_with_a_notice_and_comes_back(devices, impatient):
+def test_unplugged_webcam_repeats_its_last_picture_with_a_notice_and_reconnects(devices, impatient):
     unplugged = FakeCamera(picture(7))
     back = FakeCamera(picture(9))
     opener = FakeOpener(unplugged, FakeCamera(opened=False), FakeCamera(opened=False), back)
@@ -316,7 +316,7 @@ def test_unplugged_webcam_shows_its_last_picture_with_a_notice_and_comes_back(de
     assert back.released.is_set()
 
 
-def test_silent_webcam_gives_a_notice_though_its_read_blocks(devices, impatient):
+def test_webcam_whose_read_blocks_gives_a_notice(devices, impatient):
     camera = FakeCamera(picture(7))
     with webcam.open_webcam(0, open_capture=FakeOpener(camera)) as source:
         frames = iter(source)
@@ -327,7 +327,7 @@ def test_silent_webcam_gives_a_notice_though_its_read_blocks(devices, impatient)
         camera.ended.set()
 
 
-def test_single_failed_reads_and_odd_frames_are_bridged(devices, monkeypatch):
+def test_single_failed_reads_and_malformed_frames_are_skipped(devices, monkeypatch):
     monkeypatch.setattr(newest_frame, "READ_PAUSE_S", 0.0)
     empty = np.empty((0, 0, 3), np.uint8)
     camera = FakeCamera(None, picture(1), None, empty, cv2.error("damaged"), picture(2))
@@ -349,7 +349,7 @@ def test_single_failed_reads_and_odd_frames_are_bridged(devices, monkeypatch):
     ],
     ids=["grey", "one channel", "four channels", "16 bits"],
 )
-def test_frames_are_always_bgr_of_eight_bits(odd, devices):
+def test_frames_are_always_8_bit_bgr(odd, devices):
     camera = FakeCamera(odd)
     with webcam.open_webcam(0, open_capture=FakeOpener(camera)) as source:
         image_bgr = next(iter(source)).image_bgr
@@ -358,38 +358,38 @@ def test_frames_are_always_bgr_of_eight_bits(odd, devices):
     assert np.array_equal(image_bgr, picture(50, (6, 4)))
 
 
-def test_missing_camera(devices):
+def test_the_error_for_a_missing_camera_names_another_one(devices):
     opener = FakeOpener()
     with pytest.raises(SourceError, match=r"Camera 3 is not there: .*video3 does not exist\..* try --source 0\.$"):
         opening.open_source("3", open_capture=opener)
     assert opener.asked == []
 
 
-def test_missing_camera_where_there_is_none(devices):
+def test_the_error_for_a_missing_camera_names_the_studio_if_there_is_no_other(devices):
     (devices / "video0").unlink()
     with pytest.raises(SourceError, match=r"Plug it in, or try --source studio\.$"):
         opening.open_source("0", open_capture=FakeOpener())
 
 
-def test_missing_camera_under_wsl(devices, monkeypatch):
+def test_the_error_for_a_missing_camera_under_wsl_explains_usbipd(devices, monkeypatch):
     monkeypatch.setattr(webcam.platform, "release", lambda: "5.15.167.4-microsoft-standard-WSL2")
     with pytest.raises(SourceError, match="usbipd"):
         opening.open_source("1", open_capture=FakeOpener())
 
 
-def test_camera_without_permission(devices, monkeypatch):
+def test_the_error_for_a_camera_without_permission_names_the_video_group(devices, monkeypatch):
     monkeypatch.setattr(decoding.os, "access", lambda *_: False)
     with pytest.raises(SourceError, match="no permission for .*video0.*usermod"):
         opening.open_source("0", open_capture=FakeOpener())
 
 
-def test_busy_camera(devices):
+def test_the_error_for_a_busy_camera_says_to_close_other_programs(devices):
     with pytest.raises(SourceError, match="Camera 0 is there but gives no picture: it is busy.*Close other programs"):
         opening.open_source("0", open_capture=FakeOpener())
 
 
 @pytest.mark.parametrize(("system", "remedy"), [("darwin", "System Settings"), ("win32", "desktop apps")])
-def test_camera_that_does_not_open_elsewhere(system, remedy, monkeypatch):
+def test_the_error_for_a_camera_on_windows_and_macos_names_the_privacy_setting(system, remedy, monkeypatch):
     monkeypatch.setattr(pictures.sys, "platform", system)
     with pytest.raises(SourceError, match=f"Camera 0 did not open.*{remedy}"):
         opening.open_source("0", open_capture=FakeOpener())
@@ -402,7 +402,7 @@ def test_camera_that_opens_without_a_picture_is_released(devices, impatient):
     assert camera.released.is_set()
 
 
-def test_find_webcams_opens_only_what_linux_lists(devices):
+def test_find_webcams_opens_only_cameras_that_linux_lists(devices):
     (devices / "video10").touch()
     (devices / "video2").touch()
     (devices / "video-other").touch()
@@ -413,7 +413,7 @@ def test_find_webcams_opens_only_what_linux_lists(devices):
     assert all(camera.released.is_set() for camera in cameras)
 
 
-def test_find_webcams_tries_the_first_numbers_elsewhere(monkeypatch):
+def test_find_webcams_tries_the_first_numbers_on_other_systems(monkeypatch):
     monkeypatch.setattr(pictures.sys, "platform", "win32")
     opener = FakeOpener(FakeCamera(opened=False), FakeCamera())
     assert webcam.find_webcams(opener) == [1]
@@ -456,7 +456,7 @@ def test_stream_gives_the_newest_frame_and_reconnects(impatient):
 
 
 @pytest.mark.parametrize("cameras", [(), (FakeCamera(None),)], ids=["closed", "no picture"])
-def test_stream_that_gives_nothing(cameras, impatient):
+def test_stream_without_a_picture_is_an_error(cameras, impatient):
     with pytest.raises(SourceError, match="http://camera/video gives no picture") as caught:
         opening.open_source("http://anna:secret@camera/video", open_capture=FakeOpener(*cameras))
     assert "secret" not in str(caught.value)
@@ -473,7 +473,7 @@ def test_http_address_of_a_video_with_an_end_is_read_as_a_file():
     assert camera.released.is_set()
 
 
-def test_video_over_real_http(video, monkeypatch):
+def test_a_video_is_read_over_http(video, monkeypatch):
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_):
             pass
@@ -500,7 +500,7 @@ def test_video_gives_every_frame_in_order(video):
     assert {frame.name for frame in frames} == {str(video)}
 
 
-def test_paced_video_waits_a_frame_at_a_time_and_leaves_none_out(video, monkeypatch):
+def test_paced_video_waits_between_frames_and_skips_none(video, monkeypatch):
     clock_s = [100.0]
     monkeypatch.setattr(sources_video, "time", types.SimpleNamespace(perf_counter=lambda: clock_s[0]))
     waits = []
@@ -515,21 +515,21 @@ def test_paced_video_waits_a_frame_at_a_time_and_leaves_none_out(video, monkeypa
     assert waits == pytest.approx([0.0] + [1 / 25] * 19)
 
 
-def test_video_without_a_frame_rate_gets_the_given_one(video):
+def test_video_without_a_frame_rate_uses_the_default(video):
     camera = FakeCamera(picture(1), None)
     camera.get = lambda _: float("nan")
     with sources_video.VideoFile(video, fps=12.0, open_capture=FakeOpener(camera)) as source:
         assert source.fps == 12
 
 
-def test_cut_off_video_gives_what_there_is_and_says_so(video, capsys):
+def test_truncated_video_gives_its_frames_and_a_warning(video, capsys):
     video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
     with opening.open_source(str(video)) as source:
         assert 0 < len(list(source)) < 18
     assert "ends early" in capsys.readouterr().err
 
 
-def test_whole_and_stopped_videos_say_nothing(video, capsys):
+def test_complete_and_stopped_videos_print_no_warning(video, capsys):
     with opening.open_source(str(video)) as source:
         list(source)
     with opening.open_source(str(video)) as source:
@@ -537,14 +537,14 @@ def test_whole_and_stopped_videos_say_nothing(video, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_video_without_a_picture(video):
+def test_video_without_a_picture_is_an_error(video):
     camera = FakeCamera(None)
     with pytest.raises(SourceError, match="holds no picture"):
         sources_video.VideoFile(video, open_capture=FakeOpener(camera))
     assert camera.released.is_set()
 
 
-def test_what_is_no_video(tmp_path, video):
+def test_a_file_that_is_not_a_video_is_an_error(tmp_path, video):
     empty = tmp_path / "empty.mp4"
     empty.touch()
     with pytest.raises(SourceError, match="empty.mp4 is empty"):
@@ -562,7 +562,7 @@ def test_what_is_no_video(tmp_path, video):
         sources_video.VideoFile(tmp_path)
 
 
-def test_opencv_and_ffmpeg_add_no_lines_of_their_own(tmp_path):
+def test_opencv_and_ffmpeg_print_nothing(tmp_path):
     (tmp_path / "text.mp4").write_text("no video" * 100)
     program = (
         "import sys; from recognizer.sources import opening, webcam\n"
@@ -590,7 +590,7 @@ def test_folder_gives_its_pictures_in_natural_order(tmp_path):
     assert [frame.name for frame in frames] == [str(tmp_path / name) for name in ("1.png", "2.png", "10.png", "a1.PNG")]
 
 
-def test_folder_skips_what_cannot_be_read_with_a_line_each(tmp_path, capsys):
+def test_folder_prints_one_line_for_each_unreadable_picture_and_skips_it(tmp_path, capsys):
     write_picture(tmp_path / "2.png", picture(2))
     (tmp_path / "1.png").write_text("no picture")
     (tmp_path / "3.jpg").touch()
@@ -603,21 +603,21 @@ def test_folder_skips_what_cannot_be_read_with_a_line_each(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("names", [(), ("1.png",)], ids=["empty", "unreadable"])
-def test_folder_without_a_picture(names, tmp_path):
+def test_folder_without_a_picture_is_an_error(names, tmp_path):
     for name in names:
         (tmp_path / name).write_text("no picture")
     with pytest.raises(SourceError, match="holds no picture that can be read"):
         opening.open_source(str(tmp_path))
 
 
-def test_folder_of_folders(tmp_path):
+def test_folder_that_only_has_subfolders_is_an_error(tmp_path):
     (tmp_path / "inside").mkdir()
     write_picture(tmp_path / "inside" / "1.png", picture(1))
     with pytest.raises(SourceError, match="name one of the folders inside"):
         opening.open_source(str(tmp_path))
 
 
-def test_folder_that_cannot_be_listed(tmp_path, monkeypatch):
+def test_folder_that_cannot_be_listed_is_an_error(tmp_path, monkeypatch):
     def refuse(_):
         raise PermissionError(13, "Permission denied")
 
@@ -626,7 +626,7 @@ def test_folder_that_cannot_be_listed(tmp_path, monkeypatch):
         opening.open_source(str(tmp_path))
 
 
-def test_paced_folder_shows_each_picture_for_a_while(tmp_path, monkeypatch):
+def test_paced_folder_waits_after_each_picture(tmp_path, monkeypatch):
     for name in ("1.png", "2.png", "3.png"):
         write_picture(tmp_path / name, picture(1))
     waits = []
@@ -642,7 +642,7 @@ def test_a_single_picture_that_cannot_be_read_is_an_error(tmp_path):
         opening.open_source(str(tmp_path / "1.png"))
 
 
-def test_read_image_brings_every_kind_to_bgr_of_eight_bits(tmp_path):
+def test_read_image_converts_every_format_to_8_bit_bgr(tmp_path):
     grey = write_picture(tmp_path / "grey.png", np.full((4, 6), 77, np.uint8))
     assert np.array_equal(decoding.read_image(grey), picture(77, (6, 4)))
     deep = write_picture(tmp_path / "deep.png", np.full((4, 6, 3), 77 * 256, np.uint16))
@@ -652,7 +652,7 @@ def test_read_image_brings_every_kind_to_bgr_of_eight_bits(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_read_image_puts_what_is_transparent_on_white(tmp_path, dtype):
+def test_read_image_blends_transparent_pixels_with_white(tmp_path, dtype):
     full = np.iinfo(dtype).max
     drawing = np.zeros((2, 3, 4), dtype)
     drawing[0, 0] = (0, 0, full, full)
@@ -664,7 +664,7 @@ def test_read_image_puts_what_is_transparent_on_white(tmp_path, dtype):
     assert (image_bgr[1] == 255).all()
 
 
-def test_read_image_turns_the_picture_as_its_camera_noted(tmp_path):
+def test_read_image_applies_the_exif_orientation(tmp_path):
     image_bgr = picture(0, (40, 20))
     image_bgr[:, :20] = 255
     jpeg = cv2.imencode(".jpg", image_bgr)[1].tobytes()
@@ -679,7 +679,7 @@ def test_read_image_turns_the_picture_as_its_camera_noted(tmp_path):
     assert upright[22:].max() < 50
 
 
-def test_read_image_says_what_is_wrong(tmp_path, monkeypatch, capfd):
+def test_read_image_names_the_problem_and_the_remedy(tmp_path, monkeypatch, capfd):
     with pytest.raises(SourceError, match="none.png is not there"):
         decoding.read_image(tmp_path / "none.png")
     with pytest.raises(SourceError, match="is a folder"):
@@ -709,7 +709,7 @@ def test_read_image_says_what_is_wrong(tmp_path, monkeypatch, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_read_image_takes_a_refusal_of_opencv_for_damage(tmp_path, monkeypatch):
+def test_read_image_reports_an_opencv_error_as_a_damaged_file(tmp_path, monkeypatch):
     def refuse(*_):
         raise cv2.error("more pixels than allowed")
 
@@ -718,7 +718,7 @@ def test_read_image_takes_a_refusal_of_opencv_for_damage(tmp_path, monkeypatch):
         decoding.read_image(write_picture(tmp_path / "huge.png", picture(1)))
 
 
-def test_studio_draws_the_scene_asked_for(studio):
+def test_studio_draws_the_requested_scene(studio):
     opening.open_source("studio", size_wh=(640, 480), fps=25.0).close()
     with opening.open_source("studio:blackboard", size_wh=(640, 480), fps=25.0) as source:
         assert not source.live
@@ -726,7 +726,7 @@ def test_studio_draws_the_scene_asked_for(studio):
     assert studio == [("digits", (640, 480), 25.0), ("blackboard", (640, 480), 25.0)]
 
 
-def test_paced_studio_follows_the_clock_and_leaves_out_what_is_late(studio, monkeypatch):
+def test_paced_studio_follows_the_clock_and_skips_late_frames(studio, monkeypatch):
     clock_s = [100.0]
     monkeypatch.setattr("recognizer.sources.studio.time", types.SimpleNamespace(perf_counter=lambda: clock_s[0]))
     with opening.open_source("studio", fps=10.0, paced=True) as source:
@@ -745,13 +745,13 @@ def test_paced_studio_follows_the_clock_and_leaves_out_what_is_late(studio, monk
     "spec",
     ["", "none.mp4", "no such folder/", "-1", "studioo", "ftp://host/film.mp4", "²", "a\0b", "x" * 5000, "~nobody"],
 )
-def test_unknown_sources_are_told_what_is_valid(spec):
+def test_the_error_for_an_unknown_source_lists_the_valid_ones(spec):
     with pytest.raises(SourceError, match="A source is a camera number") as caught:
         opening.open_source(spec)
     assert "\n" not in str(caught.value)
 
 
-def test_who_asks_for_the_log_of_opencv_gets_it(monkeypatch):
+def test_opencv_logs_if_its_environment_variable_is_set(monkeypatch):
     levels = []
     monkeypatch.setattr(decoding.cv2.utils.logging, "setLogLevel", levels.append)
     monkeypatch.setitem(os.environ, "OPENCV_LOG_LEVEL", "DEBUG")

@@ -72,7 +72,7 @@ def bar_at_the_left(gray: np.ndarray, boxes: list[Box], height: int) -> None:
 LINES = [underline, underline_twice, frame, cells, bar_at_the_left]
 
 
-def test_lines_around_a_number_take_no_digit_away(digits: Pipeline) -> None:
+def test_lines_around_a_number_do_not_hide_its_digits(digits: Pipeline) -> None:
     said = {}
     for lines, number, height in itertools.product(LINES, NUMBERS, (60, 110, 160)):
         gray, boxes = written(number, height)
@@ -84,7 +84,7 @@ def test_lines_around_a_number_take_no_digit_away(digits: Pipeline) -> None:
 
 @pytest.mark.parametrize("hand", [3, 4, 5])
 @pytest.mark.parametrize(("size", "text"), [(0, "358"), (0.03, "358"), (0.1, "3?58"), (0.16, "3?58")])
-def test_a_point_parts_a_number_and_a_speck_does_not(digits: Pipeline, size: float, text: str, hand: int) -> None:
+def test_a_decimal_point_splits_a_number_and_a_speck_does_not(digits: Pipeline, size: float, text: str, hand: int) -> None:
     gray = paper((960, 540))
     boxes = [write(gray, int(digit), (x, 250), 140, seed=hand) for digit, x in zip("358", (240, 420, 550), strict=True)]
     if size:
