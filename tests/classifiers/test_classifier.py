@@ -232,7 +232,9 @@ def test_nearest_neighbours_classify_pixels(tmp_path: Path) -> None:
         Classifier(folder)
 
 
-def test_a_user_trained_head_replaces_the_output_of_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_trained_head_replaces_the_output_of_the_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model, _ = opened(tmp_path, monkeypatch, [0.1, 0.7, 0.15, 0.05], NEAR_B)
     kernel = np.zeros((6, 4))
     kernel[1, 0] = 1

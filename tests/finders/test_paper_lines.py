@@ -38,7 +38,9 @@ def test_an_empty_mask_stays_empty() -> None:
     [((0, 180), (639, 180)), ((300, 0), (300, 359)), ((0, 120), (639, 200)), ((0, 300), (400, 0))],
     ids=["level", "upright", "slanting", "across a corner"],
 )
-def test_a_line_between_two_borders_of_the_picture_is_erased(start_xy: tuple[int, int], end_xy: tuple[int, int]) -> None:
+def test_a_line_between_two_borders_of_the_picture_is_erased(
+    start_xy: tuple[int, int], end_xy: tuple[int, int]
+) -> None:
     mask = blank()
     line(mask, start_xy, end_xy)
     assert kept_share(erased(mask, close_up=True), mask) < 0.05

@@ -110,7 +110,9 @@ def test_digits_are_sorted_left_to_right_and_lines_top_to_bottom(finder: Finder)
 @SHADES
 @pytest.mark.parametrize("squared", [False, True], ids=["ruled", "squared"])
 @pytest.mark.parametrize("step_px", [24, 48])
-def test_lines_on_the_paper_are_not_found_as_digits(finder: Finder, step_px: int, squared: bool, ground: int, pen: int) -> None:
+def test_lines_on_the_paper_are_not_found_as_digits(
+    finder: Finder, step_px: int, squared: bool, ground: int, pen: int
+) -> None:
     for width in (1, 2):
         gray = paper(SIZE, ground)
         rule(gray, step_px=step_px, squared=squared, shade=(ground + pen) // 2, width=width)

@@ -84,7 +84,9 @@ def test_lines_around_a_number_do_not_hide_its_digits(digits: Pipeline) -> None:
 
 @pytest.mark.parametrize("hand", [3, 4, 5])
 @pytest.mark.parametrize(("size", "text"), [(0, "358"), (0.03, "358"), (0.1, "3?58"), (0.16, "3?58")])
-def test_a_decimal_point_splits_a_number_and_a_speck_does_not(digits: Pipeline, size: float, text: str, hand: int) -> None:
+def test_a_decimal_point_splits_a_number_and_a_speck_does_not(
+    digits: Pipeline, size: float, text: str, hand: int
+) -> None:
     gray = paper((960, 540))
     boxes = [write(gray, int(digit), (x, 250), 140, seed=hand) for digit, x in zip("358", (240, 420, 550), strict=True)]
     if size:
