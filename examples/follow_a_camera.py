@@ -16,7 +16,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Print what a camera shows, whenever it changes.")
     parser.add_argument("--source", default="0", help="a camera's number (default 0), a video, a URL, or studio")
     parser.add_argument("--task", default="digits", help="digits (default), letters, rps, or one of your own")
-    parser.add_argument("--frames", type=int, help="stop after so many frames")
+    parser.add_argument("--frames", type=int, help="stop after this many frames")
     options = parser.parse_args()
 
     text = ""

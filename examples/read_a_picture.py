@@ -18,7 +18,7 @@ def main() -> None:
     with Recognizer(options.task) as recognizer:
         observation = recognizer.read(options.picture)
 
-    print(observation.text or "nothing known")
+    print(observation.text or "no text recognized")
     for region, prediction in zip(observation.regions, observation.predictions, strict=True):
         label = prediction.label or "rejected"
         print(f"{label} at {region.box.xyxy}, {prediction.confidence:.0%} sure")

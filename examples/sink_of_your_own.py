@@ -14,12 +14,12 @@ from recognizer.errors import RecognizerError
 from recognizer.sinks.sink import open_sinks
 from recognizer.values import Observation
 
-HELD_S = 1.0  # longer than a hand needs to bring a sheet into the picture
+HELD_S = 1.0  # longer than it takes to bring a sheet into view
 BELL = "\a"
 
 
 class Beeper:
-    """A sink: it has `write`, `close`, and what makes it a context manager."""
+    """A sink is a context manager with `write` and `close`."""
 
     def __init__(self) -> None:
         self._text = ""
@@ -33,7 +33,7 @@ class Beeper:
         self.close()
 
     def write(self, observation: Observation) -> None:
-        """Called with each frame. Time is that of the frames: a video is judged the same at any speed."""
+        """Called for each frame. Uses the time of the frames, so that a video gives the same result at any speed."""
         now_s = observation.frame.time_s
         if observation.text != self._text:
             self._text, self._since_s, self._has_beeped = observation.text, now_s, False
@@ -49,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Beep when the same text is held to the camera for a second.")
     parser.add_argument("--source", default="0", help="a camera's number (default 0), a video, a URL, or studio")
     parser.add_argument("--task", default="digits", help="digits (default), letters, rps, or one of your own")
-    parser.add_argument("--frames", type=int, help="stop after so many frames")
+    parser.add_argument("--frames", type=int, help="stop after this many frames")
     options = parser.parse_args()
 
     with Recognizer(options.task) as recognizer, open_sinks([Beeper()]) as sinks:

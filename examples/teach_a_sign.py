@@ -19,25 +19,25 @@ from recognizer.sources.opening import open_source
 from recognizer.subjects.hands import HAND
 from recognizer.teaching.capture import capture
 
-SAMPLES = 40  # of each sign: with a dozen, those held out are read no better than luck
+SAMPLES = 40  # of each sign; with a dozen, held-out accuracy is at chance level
 GET_READY_S = 3.0
-LONGEST = 1000  # frames that are looked at for the samples of one sign
+MAX_FRAMES = 1000  # of the source, for the samples of one sign
 
 
 def record(store: Samples, task: str, label: str, source: str) -> None:
-    """Keep sharp samples of a sign that differ from each other."""
+    """Saves sharp, distinct samples of a sign."""
     with open_source(source) as camera, HAND.finding(stream=True) as finder:
         print(f"Show {label}, and move and turn the hand a little.", flush=True)
         if camera.live:
             time.sleep(GET_READY_S)
-        # The studio shows all of its signs in turn, and each of its frames says which one as its truth.
+        # The studio shows all of its signs in turn; the ground truth of a frame tells which one.
         frames = (frame for frame in camera if not frame.truth or frame.truth[0].label == label)
-        captured = capture(store, task, label, frames, finder, max_samples=SAMPLES, max_frames=LONGEST)
-    print(f"Kept {captured.saved} samples of {label}", flush=True)
+        captured = capture(store, task, label, frames, finder, max_samples=SAMPLES, max_frames=MAX_FRAMES)
+    print(f"Saved {captured.saved} samples of {label}", flush=True)
 
 
 def train(task: str) -> None:
-    """Training is another process, which publishes the model where it proves itself on samples held out."""
+    """Trains in another process, which publishes the model if validation on held-out samples succeeds."""
     done = subprocess.run([sys.executable, "-m", "recognizer", "learn", task], check=False)
     if done.returncode:
         raise SystemExit(done.returncode)
@@ -54,10 +54,10 @@ def watch(task: str, source: str, frames: int | None) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Record samples of hand signs, train on them, and watch.")
-    parser.add_argument("labels", nargs="+", help="two or more, such as hello goodbye")
+    parser.add_argument("labels", nargs="+", help="two or more labels, such as hello goodbye")
     parser.add_argument("--task", default="my-signs", help="the name of the new task (default my-signs)")
     parser.add_argument("--source", default="0", help="a camera's number (default 0), a video, a URL, or studio:rps")
-    parser.add_argument("--frames", type=int, help="watch so many frames (default: until Ctrl-C)")
+    parser.add_argument("--frames", type=int, help="stop after this many frames (default: until Ctrl-C)")
     options = parser.parse_args()
 
     store = default_samples()

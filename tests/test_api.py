@@ -51,7 +51,7 @@ def example_runs(test: doctest.DocTest) -> None:
     assert runner.summarize(verbose=False).failed == 0, "".join(said)
 
 
-def test_what_is_public_is_what_the_page_documents() -> None:
+def test_the_documentation_lists_all_public_names() -> None:
     headings = re.findall(r"^##+ (Recognizer\S*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert headings == public_names()
     assert recognizer.__all__ == api.__all__
@@ -123,20 +123,22 @@ def test_a_path_and_its_array_are_read_the_same(
     ],
     ids=["grey", "BGRA", "float", "empty"],
 )
-def test_an_array_that_is_no_picture_is_refused_in_one_line(array: np.ndarray, published_models: ModelStore) -> None:
+def test_an_array_of_another_shape_or_type_is_rejected_in_one_line(
+    array: np.ndarray, published_models: ModelStore
+) -> None:
     with Recognizer("digits", models=published_models.folder) as reader:
         with pytest.raises(SourceError, match=r"is no picture\. Give \(height, width, 3\) uint8") as refused:
             reader.read(array)
     assert "\n" not in str(refused.value)
 
 
-def test_a_picture_that_is_neither_path_nor_array_is_refused_in_one_line(published_models: ModelStore) -> None:
+def test_a_picture_of_another_type_is_rejected_in_one_line(published_models: ModelStore) -> None:
     with Recognizer("digits", models=published_models.folder) as reader:
         with pytest.raises(SourceError, match="NoneType is no picture"):
             reader.read(None)  # type: ignore[arg-type]  # what cv2.imread gives for a file that it cannot read
 
 
-def test_what_is_not_there_is_told_in_one_line(tmp_path: Path, published_models: ModelStore) -> None:
+def test_a_missing_task_model_or_source_is_reported_in_one_line(tmp_path: Path, published_models: ModelStore) -> None:
     with Recognizer("digits", models=published_models.folder) as reader:
         with pytest.raises(SourceError, match="not there"):
             reader.read(tmp_path / "none.png")
@@ -164,7 +166,7 @@ def test_frames_of_a_source_come_in_order_until_it_ends(
     assert all(isinstance(one, Observation) for one in seen)
 
 
-def test_the_end_of_the_with_closes_what_is_watched(published_models: ModelStore) -> None:
+def test_leaving_the_with_closes_the_watched_source(published_models: ModelStore) -> None:
     with Recognizer("digits", models=published_models.folder) as reader:
         watching = reader.watch("studio", size_wh=(320, 240))
         seen = list(itertools.islice(watching, 2))

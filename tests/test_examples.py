@@ -51,14 +51,14 @@ def test_an_example_is_one_short_file_that_says_how_it_is_run(name: str) -> None
 
 
 @pytest.mark.usefixtures("published_models")
-def test_a_picture_is_read(tmp_path: Path) -> None:
+def test_the_example_reads_a_picture(tmp_path: Path) -> None:
     write_png(tmp_path / "sheet.png", Studio("digits").frame(36).image_bgr)
     lines = run_example("read_a_picture", str(tmp_path / "sheet.png")).splitlines()
     assert lines[0] == "006"
     assert [line.partition(" ")[0] for line in lines[1:]] == ["0", "0", "6"]
 
 
-def test_what_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:
+def test_an_unreadable_picture_is_reported_in_one_line(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "examples.read_a_picture", str(tmp_path / "none.png")],
         cwd=REPOSITORY,
@@ -72,7 +72,7 @@ def test_what_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("published_models")
-def test_a_camera_is_followed() -> None:
+def test_the_example_prints_what_a_camera_shows() -> None:
     lines = run_example("follow_a_camera", "--source", "studio", "--frames", "30").splitlines()
     assert lines[0].split() == ["0.0", "s", "006"]
 
@@ -83,12 +83,12 @@ def test_a_text_that_is_held_for_a_second_beeps_once() -> None:
 
 
 @pytest.mark.slow
-def test_signs_are_recorded_learned_and_recognized(tmp_path: Path, hand_models: Path) -> None:
+def test_the_example_records_trains_and_recognizes_signs(tmp_path: Path, hand_models: Path) -> None:
     models = tmp_path / "models"
     shutil.copytree(hand_models / "rps", models / "rps")
     words = ("rock", "paper", "--source", "studio:rps", "--frames", "150")
     said = run_example("teach_a_sign", *words, models=models)
-    assert "Kept 40 samples of rock" in said
+    assert "Saved 40 samples of rock" in said
     assert "Published" in said
     watched = said.partition("Published")[2].splitlines()[1:]
     assert {line.split(" s ")[1].strip() for line in watched} >= {"rock", "paper"}

@@ -33,14 +33,14 @@ def labels_of(observation) -> list[str | None]:
     return [prediction.label for prediction in observation.predictions]
 
 
-def test_nothing_found_is_an_observation_too() -> None:
+def test_a_frame_without_regions_gives_an_empty_observation() -> None:
     observation = read([], ["1"])
     assert (observation.regions, observation.predictions, observation.text) == ((), (), "")
     assert observation.frame is FRAME
     assert observation.task == "digits"
 
 
-def test_digits_of_a_line_are_a_number_and_lines_stand_apart() -> None:
+def test_digits_of_a_line_form_a_number_and_lines_are_separated() -> None:
     regions = [region(0, 0, 30, 50), region(40, 5, 70, 55), region(0, 100, 30, 150), region(45, 98, 70, 148)]
     assert read(regions, ["4", "2", "0", "7"]).text == "42 07"
 
@@ -60,18 +60,18 @@ ROW = [region(40 * place, 0, 40 * place + 30, 50) for place in range(7)]
         (["4", None, None, None, None], "4"),
     ],
 )
-def test_what_stands_in_a_number_and_is_not_known_is_said(labels: list[str | None], text: str) -> None:
+def test_a_rejected_character_inside_a_number_is_shown_as_a_question_mark(labels: list[str | None], text: str) -> None:
     observation = read(ROW[: len(labels)], labels)
     assert observation.text == text
     assert labels_of(observation) == labels
 
 
-def test_what_stands_apart_from_a_number_or_is_much_smaller_is_no_part_of_it() -> None:
+def test_distant_or_much_smaller_ink_is_not_part_of_a_number() -> None:
     assert read([region(0, 0, 30, 50), region(70, 0, 100, 50)], ["4", None]).text == "4"
     assert read([region(0, 0, 30, 50), region(35, 20, 45, 40)], ["4", None]).text == "4"
 
 
-def test_the_classifier_sees_mnist_pictures_of_the_crops() -> None:
+def test_the_classifier_gets_mnist_like_inputs() -> None:
     classifier = FakeClassifier()
     observation = Pipeline("digits", PAPER, FakeFinder([region(0, 0, 30, 50)]), classifier).step(FRAME)
     (image_28,) = classifier.images
@@ -81,13 +81,13 @@ def test_the_classifier_sees_mnist_pictures_of_the_crops() -> None:
 
 
 @pytest.mark.parametrize("first_is_better", [True, False])
-def test_of_two_readings_of_one_place_the_better_known_stays(first_is_better: bool) -> None:
+def test_of_two_overlapping_regions_the_more_confident_one_stays(first_is_better: bool) -> None:
     confidences = (0.95, 0.7) if first_is_better else (0.7, 0.95)
     observation = read([region(0, 0, 60, 90), region(10, 20, 50, 70)], ["0", "1"], confidences)
     assert labels_of(observation) == (["0"] if first_is_better else ["1"])
 
 
-def test_what_is_known_goes_before_what_is_not_however_sure() -> None:
+def test_a_labelled_region_suppresses_a_rejected_one_at_any_confidence() -> None:
     observation = read([region(0, 0, 60, 90), region(10, 20, 50, 70)], [None, "1"], (0.99, 0.7))
     assert labels_of(observation) == ["1"]
     assert observation.regions[0].box == Box(10, 20, 50, 70)
@@ -105,12 +105,12 @@ def test_what_is_known_goes_before_what_is_not_however_sure() -> None:
         (None, None, 0.1, [None]),
     ],
 )
-def test_what_is_hardly_writing_needs_a_surer_label(score, label, confidence, labels) -> None:
+def test_a_region_with_a_low_writing_score_needs_a_higher_confidence(score, label, confidence, labels) -> None:
     found = replace(region(10, 20, 30, 60), score=score)
     assert labels_of(read([found], [label], (confidence,))) == labels
 
 
-def test_beside_a_digit_of_its_height_less_is_enough() -> None:
+def test_next_to_a_digit_of_equal_height_a_lower_confidence_is_enough() -> None:
     weak, sure = (replace(region(x, 20, x + 20, 60), score=score) for x, score in ((40, 0.4), (10, 0.99)))
     assert read([sure, weak], ["7", "1"], (0.9, 0.9)).text == "71"
     far = replace(weak, box=Box(300, 20, 320, 60))
@@ -123,7 +123,7 @@ def test_slanting_neighbours_whose_boxes_overlap_a_little_both_stay() -> None:
     assert observation.text == "71"
 
 
-def test_faint_ink_beside_larger_writing_is_no_digit() -> None:
+def test_faint_ink_next_to_larger_writing_is_rejected() -> None:
     writing, show_through = region(0, 0, 60, 100, contrast=200), region(80, 30, 100, 70, contrast=40)
     observation = read([writing, show_through], ["5", "1"])
     assert labels_of(observation) == ["5", None]
@@ -139,16 +139,16 @@ def test_faint_ink_beside_larger_writing_is_no_digit() -> None:
     ],
     ids=["strong enough", "far away", "larger"],
 )
-def test_other_ink_beside_writing_keeps_its_label(beside: Region) -> None:
+def test_other_ink_next_to_writing_keeps_its_label(beside: Region) -> None:
     assert labels_of(read([region(0, 0, 60, 100, contrast=200), beside], ["5", "1"])) == ["5", "1"]
 
 
-def test_what_is_not_known_outshines_nothing() -> None:
+def test_rejected_regions_do_not_suppress_faint_ink() -> None:
     room, digit = region(0, 0, 60, 100, contrast=200), region(80, 30, 100, 70, contrast=40)
     assert labels_of(read([room, digit], [None, "1"])) == [None, "1"]
 
 
-def test_a_ring_around_digits_does_not_outshine_them() -> None:
+def test_a_ring_around_digits_does_not_suppress_them() -> None:
     ring = replace(region(0, 0, 140, 120, contrast=200), score=0.5)
     digits = [replace(region(x, 30, x + 30, 80, contrast=60), score=0.99) for x in (30, 80)]
     assert read([ring, *digits], ["0", "6", "7"], (0.999,)).text == "67"
@@ -169,7 +169,7 @@ def together(found: Region, prediction: Prediction) -> tuple[str | None, ...]:
     return tuple(one.label for one in predictions)
 
 
-def test_a_label_needs_the_ink_and_the_picture_around_it() -> None:
+def test_a_label_needs_evidence_from_both_crop_and_picture() -> None:
     surely = said(("7", 0.95), ("1", 0.05), label="7")
     assert together(seen(7), surely) == ("7",)
     assert together(seen(1), surely) == (None,)
@@ -177,18 +177,18 @@ def test_a_label_needs_the_ink_and_the_picture_around_it() -> None:
     assert together(seen(10, score=0.3), surely) == ()
 
 
-def test_where_the_ink_is_not_sure_the_picture_decides() -> None:
+def test_the_picture_decides_when_the_crop_is_ambiguous() -> None:
     unsure = said(("7", 0.5), ("1", 0.45), label="7")
     assert together(seen(1, score=0.999), unsure) == ("1",)
     assert together(seen(7, score=0.999), unsure) == ("7",)
 
 
-def test_what_the_picture_says_of_digits_tells_nothing_of_other_labels() -> None:
+def test_digit_probabilities_of_the_picture_do_not_affect_other_labels() -> None:
     assert together(seen(10), said(("plus", 0.99), ("7", 0.01), label="plus")) == ("plus",)
     assert together(seen(7), said(("7", 0.5), ("plus", 0.5), label="7")) == (None,)
 
 
-def test_a_rejected_digit_is_read_where_the_picture_shows_it_most_clearly() -> None:
+def test_a_rejected_digit_gets_a_label_if_the_picture_shows_it_clearly() -> None:
     rejected = said(("1", 0.6), ("7", 0.1), label=None)
     assert together(seen(7, score=0.999), rejected) == ("7",)
     unclear = 0.8 * np.eye(11, dtype=np.float32)[7] + 0.2 * np.eye(11, dtype=np.float32)[9]
@@ -198,7 +198,7 @@ def test_a_rejected_digit_is_read_where_the_picture_shows_it_most_clearly() -> N
     assert together(seen(7, score=0.999), said(("plus", 0.6), ("7", 0.1), label=None)) == (None,)
 
 
-def test_the_time_of_each_stage_is_told_in_order() -> None:
+def test_stage_times_are_reported_in_order() -> None:
     with_smoother = Pipeline("digits", PAPER, FakeFinder([region(0, 0, 30, 50)]), FakeClassifier(), Smoother()).step(
         FRAME
     )
@@ -207,7 +207,7 @@ def test_the_time_of_each_stage_is_told_in_order() -> None:
     assert all(spent >= 0 for spent in with_smoother.stages_ms.values())
 
 
-def test_with_a_smoother_a_single_frames_slip_is_not_shown() -> None:
+def test_the_smoother_hides_a_misclassification_in_a_single_frame() -> None:
     finder = FakeFinder([region(0, 0, 30, 50)])
     steady = Pipeline("digits", PAPER, finder, FakeClassifier(["3"]), Smoother())
     single = Pipeline("digits", PAPER, finder, FakeClassifier(["3"]))
@@ -221,7 +221,7 @@ def test_with_a_smoother_a_single_frames_slip_is_not_shown() -> None:
     assert texts["single"] == ["3"] * 5 + ["8"] + ["3"] * 2
 
 
-def test_the_smoother_lives_on_when_nothing_is_found() -> None:
+def test_the_smoother_runs_on_frames_without_regions() -> None:
     pipeline = Pipeline("digits", PAPER, FakeFinder([region(0, 0, 30, 50)]), FakeClassifier(["3"]), Smoother())
     texts = []
     for index in range(30):
@@ -239,7 +239,7 @@ def test_the_finder_and_the_pipeline_read_a_drawn_number_in_order() -> None:
     assert observation.text == "407"
 
 
-def test_an_unknown_task_names_the_known_ones(tmp_path: Path) -> None:
+def test_the_error_for_an_unknown_task_lists_the_tasks(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="'chess'. Tasks: digits"):
         open_pipeline("chess", open_models(tmp_path), default_samples(), smooth=False)
 
@@ -249,12 +249,12 @@ def test_a_task_without_a_model_says_how_to_get_one(tmp_path: Path) -> None:
         open_pipeline("digits", open_models(tmp_path), default_samples(), smooth=False)
 
 
-def test_pictures_are_judged_by_themselves_and_streams_over_time(published_models: ModelStore) -> None:
+def test_streams_are_smoothed_and_single_pictures_are_not(published_models: ModelStore) -> None:
     assert open_pipeline("digits", published_models, default_samples(), smooth=False).smoother is None
     assert open_pipeline("digits", published_models, default_samples(), smooth=True).smoother is not None
 
 
-def test_numbers_held_to_the_studios_camera_are_read(published_models: ModelStore) -> None:
+def test_numbers_in_the_studio_are_recognized(published_models: ModelStore) -> None:
     pipeline = open_pipeline("digits", published_models, default_samples(), smooth=False)
     studio = Studio("digits", (1280, 720))
     frames = [studio.frame(middle_of_card(card)) for card in range(10)]
@@ -266,7 +266,7 @@ def test_numbers_held_to_the_studios_camera_are_read(published_models: ModelStor
     assert len(wrong) <= 3, wrong
 
 
-def test_every_digit_written_in_the_middle_of_a_sheet_is_read(published_models: ModelStore) -> None:
+def test_every_digit_in_the_middle_of_a_sheet_is_recognized(published_models: ModelStore) -> None:
     pipeline = open_pipeline("digits", published_models, default_samples(), smooth=False)
     right = 0
     for digit in range(10):

@@ -6,7 +6,7 @@ from recognizer.errors import RecognizerError, SettingsError
 from recognizer.settings import Settings
 
 
-def test_what_is_not_said_makes_sense() -> None:
+def test_default_settings_are_valid() -> None:
     settings = Settings()
     assert (settings.task, settings.source, settings.size_wh, settings.headless) == (
         "digits",
@@ -45,7 +45,7 @@ def test_a_run_of_no_frames_is_refused(max_frames: int) -> None:
     assert Settings(max_frames=1).max_frames == 1
 
 
-def test_a_settings_error_is_one_that_people_are_told_in_a_line() -> None:
+def test_a_settings_error_is_a_recognizer_error() -> None:
     with pytest.raises(RecognizerError) as caught:
         Settings(fps=0)
     assert "\n" not in str(caught.value)

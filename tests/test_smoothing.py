@@ -43,12 +43,12 @@ def test_a_changed_digit_shows_within_300_ms(fps):
 
 
 @pytest.mark.parametrize("fps", [30, 15, 10])
-def test_a_flicker_of_one_frame_is_not_seen(fps):
+def test_a_misclassification_of_one_frame_is_not_shown(fps):
     labels = (["4"] * (fps // 2) + ["9"]) * 4
     assert set(labels_shown(Smoother(), labels, fps)) == {"4"}
 
 
-def test_look_alikes_that_take_turns_do_not_swap():
+def test_alternating_similar_labels_do_not_change_the_label():
     rng = random.Random(1)
     labels = ["1"] * 10 + [rng.choices(["1", "7"], [6, 4])[0] for _ in range(600)]
     shown = labels_shown(Smoother(), labels, 30)
@@ -64,18 +64,18 @@ def test_a_short_rejection_keeps_the_label(fps):
 
 
 @pytest.mark.parametrize("fps", [30, 15, 10])
-def test_a_long_rejection_takes_the_label_away(fps):
+def test_a_long_rejection_removes_the_label(fps):
     shown = labels_shown(Smoother(hold_s=0.4), ["5"] * fps + [None] * fps, fps)
     gone_s = (shown.index(None) - fps) / fps
     assert 0.2 < gone_s < 0.5
     assert set(shown[shown.index(None) :]) == {None}
 
 
-def test_one_guess_on_a_scribble_is_not_shown():
+def test_a_single_label_between_rejections_is_not_shown():
     assert set(labels_shown(Smoother(), ([None] * 10 + ["6"]) * 5, 30)) == {None}
 
 
-def test_a_held_label_keeps_its_own_confidence_and_bars_but_the_new_picture():
+def test_a_smoothed_label_keeps_its_confidence_and_gets_the_new_image():
     smoother = Smoother()
     smoother.update(0.0, [region()], [prediction("4", 0.97)])
     seen_now = np.ones((28, 28), np.uint8)
@@ -125,7 +125,7 @@ def test_a_region_lost_for_a_moment_keeps_its_label():
     assert steady.label == "6"
 
 
-def test_time_that_jumps_back_starts_anew():
+def test_the_smoother_resets_when_time_jumps_back():
     smoother = Smoother()
     labels_shown(smoother, ["2"] * 30, 30, start_s=10.0)
     (steady,) = smoother.update(0.0, [region()], [prediction("7")])

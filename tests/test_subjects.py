@@ -98,7 +98,7 @@ def slates(mark: str, count: int, seed: int) -> Iterator[Frame]:
     return (marked(mark, rng) for _ in range(count))
 
 
-def test_a_fourth_subject_is_recorded_learned_and_read(
+def test_a_fourth_subject_is_recorded_trained_and_recognized(
     tmp_path: Path, slate: SlateSubject, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(paths.CAPTURES_VARIABLE, str(tmp_path / "captures"))
@@ -120,7 +120,7 @@ def test_a_fourth_subject_is_recorded_learned_and_read(
     assert (read[:10].count("cross"), read[10:].count("ring")) >= (9, 9)
 
 
-def test_a_fourth_subject_is_found_out_from_pictures(
+def test_a_fourth_subject_is_inferred_from_pictures(
     tmp_path: Path, slate: SlateSubject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for other in SUBJECTS.values():
@@ -137,7 +137,7 @@ class RegionFinderOfNothing(RegionFinder):
         return ()
 
 
-def test_an_unknown_subject_is_answered_with_those_there_are(tmp_path: Path) -> None:
+def test_the_error_for_an_unknown_subject_lists_the_subjects(tmp_path: Path) -> None:
     choices = "Choose one of hand, paper, box"
     with pytest.raises(SubjectError, match=f"'foot' is no subject. {choices}"):
         subject_of("foot")

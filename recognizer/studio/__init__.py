@@ -1,1 +1,1 @@
-"""A camera drawn by code."""
+"""A synthetic camera: renders scenes of handwriting and hand signs."""

@@ -1,11 +1,11 @@
-"""Hands drawn by code: joints posed by the angles of a sign, capsules around the bones, light on their height field."""
+"""Renders hands: joints posed by the angles of a sign, capsules around the bones, a shaded height field."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-# Of a right hand with its palm to the camera, in mm: x to the right of the picture, y up, z towards the camera.
+# A right hand with its palm to the camera, in mm: x right, y up, z towards the camera.
 _KNUCKLES = np.array([[23, 88, 0], [3, 92, 2], [-15, 86, 1], [-31, 75, -3]], np.float32)  # index to little finger
 _PALM_BASES = np.array([[14, 20, 0], [4, 17, 1], [-7, 17, 1], [-17, 20, 0]], np.float32)
 _BONES = np.array([[42, 26, 22], [46, 30, 23], [43, 28, 23], [33, 21, 20]], np.float32)
@@ -13,8 +13,8 @@ _RADII = np.array([[10.4, 9.4, 8.6, 7.2], [10.6, 9.6, 8.7, 7.3], [10.2, 9.1, 8.3
 _THUMB_ROOT = np.array([22, 24, 9], np.float32)
 _THUMB_BONES = (45.0, 33.0, 27.0)
 _THUMB_RADII = (14.5, 11.2, 9.8, 7.8)
-_DISTANCE_MM = 520.0  # of the camera: what is nearer looks larger
-_FAR = -1e4  # the height where there is no hand
+_DISTANCE_MM = 520.0  # from the camera to the hand, for the perspective
+_FAR = -1e4  # height of the background
 
 STRAIGHT = (4.0, 4.0, 3.0)
 CURLED = (82.0, 107.0, 66.0)
@@ -23,16 +23,16 @@ CLENCHED = (88.0, 100.0, 80.0)
 
 @dataclass(frozen=True)
 class _Sign:
-    """How a sign is held. Angles in degrees; a finger's are how far its three joints bend."""
+    """The pose of a sign. Angles in degrees; three bend angles for each finger."""
 
     fingers: tuple[tuple[float, float, float], ...]  # index, middle, ring, little
     spread: tuple[float, float, float, float]  # towards the thumb
-    thumb: tuple[tuple[float, float, float], ...]  # second joint, third, tip: where they lie, in mm
+    thumb: tuple[tuple[float, float, float], ...]  # positions of the second joint, third joint and tip, in mm
     turn: tuple[float, float, float] = (0.0, 0.0, 0.0)  # yaw, pitch, roll of the whole hand
 
 
 _TOGETHER = (1.0, 0.0, -1.0, -2.0)
-_ACROSS = ((37.0, 50.0, 39.0), (19.0, 62.0, 59.0), (-6.0, 64.0, 62.0))  # the thumb before the curled fingers
+_ACROSS = ((37.0, 50.0, 39.0), (19.0, 62.0, 59.0), (-6.0, 64.0, 62.0))  # the thumb in front of the curled fingers
 _LOW_ACROSS = ((36.0, 50.0, 34.0), (17.0, 60.0, 52.0), (-9.0, 60.0, 54.0))
 
 SIGNS: dict[str, _Sign] = {
@@ -66,14 +66,14 @@ SIGNS: dict[str, _Sign] = {
 class DrawnHand:
     """A picture of a hand and its arm."""
 
-    image_bgra: np.ndarray  # (h, w, 4) uint8, the colours already multiplied by alpha
-    joints: np.ndarray  # (21, 3) float32, MediaPipe's order, in pixels of the image, z towards the camera negative
-    palm_px: float  # from the wrist to the middle finger's knuckle, when seen straight
+    image_bgra: np.ndarray  # (h, w, 4) uint8 BGRA, premultiplied alpha
+    joints: np.ndarray  # (21, 3) float32, MediaPipe's order, in pixels of the image, z negative towards the camera
+    palm_px: float  # length from the wrist to the middle finger's knuckle without rotation
 
 
 @dataclass(frozen=True)
 class _Part:
-    """A tapered capsule: two ends in mm, their radii, and which way the palm's side looks."""
+    """A tapered capsule: two ends in mm, their radii, and the direction of its palm side."""
 
     start: np.ndarray
     end: np.ndarray
@@ -94,7 +94,7 @@ def draw_hand(
     rng: np.random.Generator,
     arm_mm: float = 240.0,
 ) -> DrawnHand:
-    """One of SIGNS, by the "right" or "left" hand as a camera that does not mirror sees it; `rng` varies the holding.
+    """One of SIGNS, by the "right" or "left" hand as a camera that does not mirror sees it; `rng` varies the pose.
 
     Skin and sleeve are BGR, 0 to 255; `arm_mm` is how much of the arm is drawn.
     """
@@ -119,7 +119,7 @@ def draw_hand(
 
 
 def _posed_joints(sign: _Sign, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The 21 joints in mm, and for each finger's bones which way their palm side looks, (4, 3, 3)."""
+    """The 21 joints in mm, and the direction of the palm side of each finger bone, (4, 3, 3)."""
     joints = np.zeros((21, 3), np.float32)
     palmars = np.zeros((4, 3, 3), np.float32)
     joints[1] = _THUMB_ROOT
@@ -142,7 +142,7 @@ def _posed_joints(sign: _Sign, rng: np.random.Generator) -> tuple[np.ndarray, np
 def _parts(
     joints: np.ndarray, palmars: np.ndarray, arm: np.ndarray, arm_mm: float, sleeve_mm: float
 ) -> list[list[_Part]]:
-    """Capsules in groups that blend_mm into each other inside: arm and palm, each finger, the thumb, and a sleeve."""
+    """Groups of capsules, blended within a group: arm and palm, each finger, the thumb, and a sleeve."""
     front = np.array([0, 0, 1], np.float32)
     wrist, aside = np.array([-1, 4, -2], np.float32), np.array([1, 0, 0], np.float32)
     elbow = 18 + 0.05 * arm_mm
@@ -174,7 +174,7 @@ def _parts(
     thumb = joints[1:5]
     tip = thumb[3] - 0.26 * (thumb[3] - thumb[2])
     ends = [thumb[0], thumb[1], thumb[2], tip]
-    inward = np.array([-0.75, 0.1, 0.65])  # the thumb's pad looks at the fingers
+    inward = np.array([-0.75, 0.1, 0.65])  # the thumb's pad faces the fingers
     groups.append(
         [
             _Part(
@@ -192,14 +192,14 @@ def _parts(
 
 
 def _perpendicular(vector: np.ndarray, axis: np.ndarray) -> np.ndarray:
-    """What of a vector is square to an axis, of length 1."""
+    """The unit component of a vector perpendicular to an axis."""
     axis = axis / np.linalg.norm(axis)
     rest = vector - (vector @ axis) * axis
     return rest / max(float(np.linalg.norm(rest)), 1e-6)
 
 
 def _rotation(turn: tuple[float, float, float], side: str, rng: np.random.Generator) -> np.ndarray:
-    """(3, 3): the hand's turning in space, and its reflection where it is a left one."""
+    """(3, 3) rotation of the hand, with a reflection for a left hand."""
     yaw, pitch, roll = np.deg2rad(np.array(turn) + rng.normal(0, 1, 3) * [9, 6, 7])
     (cx, sx), (cy, sy), (cz, sz) = ((np.cos(a), np.sin(a)) for a in (pitch, yaw, roll))
     turned = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]]) @ np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
@@ -208,20 +208,20 @@ def _rotation(turn: tuple[float, float, float], side: str, rng: np.random.Genera
 
 
 def _in_camera(part: _Part, turn: np.ndarray) -> _Part:
-    """The part as it lies before the camera."""
+    """The part in camera coordinates."""
     (start, end), (grow_start, grow_end) = _perspective(np.array([part.start, part.end]) @ turn.T)
     radii = part.radii[0] * float(grow_start), part.radii[1] * float(grow_end)
     return _Part(start, end, radii, turn @ part.palmar, part.nail, part.crease, part.cloth)
 
 
 def _perspective(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points in mm as the camera sees them, and how much larger what is there looks."""
+    """Points in mm after perspective projection, and their scale factors."""
     grow = _DISTANCE_MM / (_DISTANCE_MM - points[:, 2])
     return np.column_stack([points[:, 0] * grow, points[:, 1] * grow, points[:, 2]]), grow
 
 
 class _Canvas:
-    """The height field of the parts, and per pixel what the shading wants to know."""
+    """The height field of the parts, and the per-pixel inputs of shading."""
 
     def __init__(self, low_mm: np.ndarray, high_mm: np.ndarray, px_per_mm: float) -> None:
         self._px = px_per_mm
@@ -238,7 +238,7 @@ class _Canvas:
         return np.column_stack([(points_mm[:, 0] - self._left), (self._top - points_mm[:, 1])]) * self._px
 
     def add(self, group: list[_Part]) -> None:
-        """Parts that blend_mm into each other where they meet, but hide what lies behind them."""
+        """Adds parts that blend where they meet and occlude what lies behind them."""
         ends = np.array([[*part.start[:2], *part.end[:2]] for part in group]).reshape(-1, 2)
         reach = np.array([max(part.radii) for part in group]).repeat(2)[:, None] + 1
         window = self._window((ends - reach).min(axis=0), (ends + reach).max(axis=0))
@@ -271,7 +271,7 @@ class _Canvas:
         inner: tuple[slice, slice],
         window: tuple[slice, slice],
     ) -> None:
-        """The highest point of a sphere that runs along the part and changes its radius, for each pixel, in place."""
+        """Raises the height field, in place, to the surface swept by a sphere of changing radius along the part."""
         rows, columns = heights.shape
         x = self._left + (np.arange(columns, dtype=np.float32) + inner[1].start + window[1].start + 0.5) / self._px
         y = self._top - (np.arange(rows, dtype=np.float32) + inner[0].start + window[0].start + 0.5) / self._px
@@ -290,7 +290,7 @@ class _Canvas:
         )
 
         over = z > heights
-        blend_mm = 5.0  # mm: the seam between two parts is as soft as flesh
+        blend_mm = 5.0  # smooth-maximum width of the seam between two parts
         seam = np.maximum(1 - np.abs(z - heights) / blend_mm, 0) * (heights > _FAR)
         np.maximum(z, heights, out=heights)
         heights += blend_mm / 4 * seam * seam
@@ -314,7 +314,7 @@ class _Canvas:
         np.copyto(layers[4], t if part.nail else np.float32(0), where=over)
 
     def shaded(self, skin: np.ndarray, sleeve: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """The picture, (h, w, 4) uint8 with colours multiplied by alpha."""
+        """The shaded picture, (h, w, 4) uint8 BGRA, premultiplied alpha."""
         px = self._px
         cover = (self._height > _FAR).astype(np.float32)
         floor = float(self._height[cover > 0].min()) - 4
@@ -338,19 +338,19 @@ class _Canvas:
         shadow = self._shadow(height, light)
         dents = np.zeros(shape, np.float32)
         for reach, strength in ((2.0, 0.09), (6.0, 0.045)):
-            # How far a place lies below what is around it keeps the light of the room from it.
+            # Ambient occlusion: a place below its surroundings gets less light.
             around = _blurred(np.maximum(height, floor), reach * px)
             dents += strength * np.clip(around - height, 0, 9)
         open_sky = np.exp(-dents)
         key = rng.uniform(0.55, 0.8)
         lit = key * wrapped * shadow + (1.02 - key) * (0.55 + 0.45 * sky) * open_sky
         shine = np.clip(0.7 * (facing - up * light[2]) + up * ((float(light[2]) + 0.6) / 1.5), 0, 1)
-        for _ in range(4):  # to the 16th power: the light on skin is a broad, faint spot
+        for _ in range(4):  # 16th power: skin has a broad, faint highlight
             shine *= shine
 
         flesh = self._flesh(skin, grain)
         color = flesh + cloth[..., None] * (sleeve * (1 + 0.05 * grain[1][..., None]) - flesh)
-        red = np.array([-0.05, -0.015, 0.06], np.float32)  # light that has been through skin is red
+        red = np.array([-0.05, -0.015, 0.06], np.float32)  # subsurface scattering makes light red
         soft = (1 - cloth) * np.clip(1 - lit, 0, 1)
         tone = (0.3 + 0.78 * lit)[..., None] * (1 + soft[..., None] * red)
         image = color * tone + ((1 - cloth) * (0.5 + self._nail) * 26 * shine)[..., None]
@@ -358,7 +358,7 @@ class _Canvas:
         return cv2.GaussianBlur(picture, (0, 0), 0.75)
 
     def _flesh(self, skin: np.ndarray, grain: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-        """The skin's own colour: a lighter, redder palm, red tips, folds, nails."""
+        """The albedo of the skin: a lighter, redder palm, red fingertips, folds, nails."""
         dark = 1 - float(skin.mean()) / 255
         palm = skin + dark * (np.array([140, 165, 222], np.float32) - skin) * 0.4 + np.array([-2, -3, 7], np.float32)
         flesh = skin + self._palm[..., None] * (palm - skin)
@@ -371,7 +371,7 @@ class _Canvas:
         return flesh + 0.75 * self._nail[..., None] * (nail - flesh)
 
     def _shadow(self, height: np.ndarray, light: np.ndarray) -> np.ndarray:
-        """What other parts leave of the light: 1 all of it, less where they stand in its way."""
+        """Shadow factor: 1 fully lit, less where other parts block the light."""
         shape = height.shape
         small = cv2.resize(height, (max(1, shape[1] // 2), max(1, shape[0] // 2)), interpolation=cv2.INTER_AREA)
         blocked = np.zeros_like(small)
@@ -389,7 +389,7 @@ class _Canvas:
 
 
 def _blurred(image: np.ndarray, sigma: float) -> np.ndarray:
-    """A wide Gaussian blur, made on a picture a quarter as large."""
+    """A wide Gaussian blur, computed at reduced size for speed."""
     if sigma < 6:
         return cv2.GaussianBlur(image, (0, 0), sigma)
     small = cv2.resize(image, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
@@ -397,7 +397,7 @@ def _blurred(image: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def _mottled(shape: tuple[int, ...], px: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Coarse and fine unevenness of the skin, about 1 in size."""
+    """Coarse and fine skin noise with a standard deviation of about 1."""
     layers = []
     for cell_mm in (9.0, 1.3):
         cells = max(2, int(shape[0] / (cell_mm * px))), max(2, int(shape[1] / (cell_mm * px)))

@@ -1,4 +1,4 @@
-"""Handwritten digits and letters as pen strokes, in the many ways people write them, and their drawing as ink."""
+"""Synthetic handwriting: digits and letters as pen strokes in many styles, and their rendering as ink."""
 
 import string
 from collections.abc import Callable, Sequence
@@ -7,20 +7,20 @@ from functools import cache
 import cv2
 import numpy as np
 
-# Control points of one pen stroke; a stroke is pieces that meet in corners, and within a piece the pen runs smoothly.
+# Control points of one pen stroke. A stroke is a list of smooth pieces that meet in corners.
 Piece = Sequence[tuple[float, float]]
 Pen = Sequence[Piece]
 
 LETTERS_LIKE_DIGITS = frozenset("OoDQIliSsZzBbGgqYy")
-"""Letters that a person shown one of them alone may take for a digit, as they are drawn here."""
+"""Letters that people may read as a digit when they see one alone."""
 
-_JITTER = 0.017  # standard deviation of a control point, in heights of the character: alive, and still the character
-_SAMPLES = 14  # points per span between two control points: smooth when drawn 500 px high
-_MAX_SLANT = 0.25  # shear; more than this and 1, 7 and / meet
+_JITTER = 0.017  # standard deviation of a control point, in heights of the character; more makes it illegible
+_SAMPLES = 14  # points per span between two control points; smooth up to 500 px height
+_MAX_SLANT = 0.25  # shear; with more, 1, 7 and / look the same
 
 
 def digit_strokes(digit: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """One handwritten digit in a way of writing drawn by `rng`.
+    """One handwritten digit in a style sampled by `rng`.
 
     Returns its strokes in writing order, each (N, 2) float32 points (x right, y down). The digit is 1 high, from y = 0
     to about y = 1, and as wide as it comes, from x = 0.
@@ -63,7 +63,7 @@ def draw_strokes(
     gaps: float = 0.0,
     rng: np.random.Generator | None = None,
 ) -> np.ndarray:
-    """Ink of the strokes, (H, W) uint8, 0 none to 255 full, smooth at the edges.
+    """Renders the strokes as ink, (H, W) uint8, 0 none to 255 full, antialiased.
 
     `matrix` (2, 3) takes stroke points to pixels; without it the strokes stand in the middle, three quarters as high
     as the picture. `width_px` is the mean pen width. `pressure` (0 to about 0.5) is how much the width varies along the
@@ -73,7 +73,7 @@ def draw_strokes(
     width, height = size_wh
     if matrix is None:
         matrix = placement_matrix(strokes, (width / 2, height / 2), 0.75 * min(width, height))
-    # OpenCV draws whole-pixel widths only: thin pens are drawn on a finer grid and reduced.
+    # OpenCV draws integer widths only, so thin pens are drawn supersampled and then reduced.
     fine = 1 if width_px >= 24 else 2 if width_px >= 8 else 4
     ink = np.zeros((height * fine, width * fine), np.uint8)
     reach = float(np.hypot(matrix[0, 1], matrix[1, 1]))  # pixels of one stroke height
@@ -85,7 +85,7 @@ def draw_strokes(
             continue
         widths = width_px * fine * _pressure(stroke, pressure, rng)
         wet = _inked_spans(stroke, gaps, width_px / reach, rng)
-        # Spans drawn with one whole-pixel width (0 where dry) are one line: a call each would cost ten times as much.
+        # Spans of the same width (0 for a gap) are drawn in one call, which is ten times faster.
         pens = np.where(wet, _thickness(widths), 0)
         for run in np.split(np.arange(len(pens)), np.flatnonzero(np.diff(pens)) + 1):
             if pens[run[0]]:
@@ -95,7 +95,7 @@ def draw_strokes(
 
 
 def _thickness(width: float | np.ndarray) -> np.ndarray:
-    """The thickness to ask of OpenCV for a smooth line as wide as this, int.
+    """The integer thickness for OpenCV that gives an antialiased line of this width.
 
     With a shift it draws 1 as 1.4 pixels wide, and an even thickness 1.4 wider than asked, which is as near as odd ones
     come (they are drawn as the next even one).
@@ -112,7 +112,7 @@ def _pressure(stroke: np.ndarray, pressure: float, rng: np.random.Generator) -> 
 
 
 def _inked_spans(stroke: np.ndarray, gaps: float, pen_width: float, rng: np.random.Generator) -> np.ndarray:
-    """Which spans of a stroke leave ink, (N - 1,) bool. `pen_width` in heights of the character."""
+    """(N - 1,) bool: which spans of a stroke have ink. `pen_width` in heights of the character."""
     steps = np.hypot(*np.diff(stroke, axis=0).T)
     reached = np.cumsum(steps)
     wet = np.ones(len(steps), bool)
@@ -124,7 +124,7 @@ def _inked_spans(stroke: np.ndarray, gaps: float, pen_width: float, rng: np.rand
 
 
 def _varied_strokes(pens: Sequence[Pen], rng: np.random.Generator) -> list[np.ndarray]:
-    """Control points to strokes by one hand: jittered, smoothed, slanted, stretched, and brought to where they belong."""
+    """Turns control points into strokes of one writer: jittered, smoothed, slanted, stretched and normalized."""
     steady = rng.uniform(0.3, 1.3) * _JITTER
     moved: dict[tuple[float, float], np.ndarray] = {}  # points shared by two pieces stay together
 
@@ -136,7 +136,7 @@ def _varied_strokes(pens: Sequence[Pen], rng: np.random.Generator) -> list[np.nd
     strokes = [np.concatenate([_smooth(np.array([jittered(p) for p in piece])) for piece in pen]) for pen in pens]
     slant = float(np.clip(rng.normal(0.06, 0.12), -_MAX_SLANT, _MAX_SLANT))
     stretch = float(np.clip(rng.lognormal(0.08, 0.2), 0.72, 1.5))
-    # The slow waver of a hand, the same for all strokes as it depends on the place alone.
+    # A low-frequency distortion that depends on position only, so that it is the same for all strokes.
     waver = rng.uniform(0, 0.014)
     pace, phase = rng.uniform(3, 9, (2, 2)), rng.uniform(0, 2 * np.pi, 2)
     for stroke in strokes:

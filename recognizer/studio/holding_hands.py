@@ -1,4 +1,4 @@
-"""Drawn hands that hold a sheet."""
+"""Renders the hands that hold a sheet."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Sprite:
-    """A picture with soft edges."""
+    """A picture with an alpha channel and its place on the sheet."""
 
-    image_bgra: np.ndarray  # (h, w, 4) uint8, the colours already multiplied by alpha
-    to_sheet: np.ndarray  # (3, 3), from its pixels to the sheet's
+    image_bgra: np.ndarray  # (h, w, 4) uint8 BGRA, premultiplied alpha
+    to_sheet: np.ndarray  # (3, 3), from its pixels to the sheet's pixels
 
 
 SKINS = ((150, 182, 226), (130, 165, 212), (96, 130, 186), (70, 100, 150), (48, 70, 108))
@@ -25,7 +25,7 @@ def draw_holding_hands(
     sleeve: tuple[int, int, int],
     rng: np.random.Generator,
 ) -> tuple[tuple[Sprite, ...], tuple[Sprite, ...]]:
-    """The hands that hold the sheet: what is behind it and what is before it."""
+    """The hands that hold the sheet: the parts behind it and the parts in front of it."""
     width, height = size_mm
     low = height * rng.uniform(0.62, 0.86)
     grips = [
@@ -62,7 +62,7 @@ def _hand(
     under.draw_limb([wrist + 42 * arm, elbow], 37, 52, sleeve)
     under.draw_limb([wrist + 55 * arm, wrist], 27, 25, skin)
     under.draw_limb([wrist, grip - 14 * inward - 6 * side, grip - 4 * inward + 12 * side], 27, 18, skin)
-    for k in range(3):  # the fingers behind the sheet show where they bend around its edge
+    for k in range(3):  # the fingers behind the sheet are visible at its edge
         knuckle = grip - (15 - 3 * k) * inward + (12 - 15 * k) * side
         under.draw_limb([knuckle - 6 * inward, knuckle + 14 * inward], 9.5, 9, skin)
     over = _Canvas(np.array([grip - 26 * inward, grip + 18 * inward]), 24, mm)
@@ -76,7 +76,7 @@ def _hand(
 
 
 class _Canvas:
-    """A sprite in the making, around points given in mm on the sheet."""
+    """A canvas for a sprite, in mm of the sheet."""
 
     def __init__(self, around_mm: np.ndarray, margin_mm: float, px_per_mm: float) -> None:
         self._low = around_mm.min(axis=0) - margin_mm
@@ -88,7 +88,7 @@ class _Canvas:
     def draw_limb(
         self, way_mm: list[np.ndarray], start_mm: float, end_mm: float, color: tuple[int, ...], alpha: int = 255
     ) -> None:
-        """Draws a round limb along a way, its radius going from start to end, lit from the upper left."""
+        """Draws a round limb along a path with a tapering radius, lit from the upper left."""
         knots = np.linspace(0, 1, len(way_mm))
         along = np.linspace(0, 1, 28)
         way = np.column_stack([np.interp(along, knots, np.array(way_mm)[:, axis]) for axis in (0, 1)])
@@ -108,7 +108,7 @@ class _Canvas:
                     cv2.circle(self._alpha, at, round(float(radius * self._px) * 16), 255, -1, cv2.LINE_8, 4)
 
     def fade(self, nothing_mm: np.ndarray, full_mm: np.ndarray) -> None:
-        """Lets what was drawn come up softly from nothing at one point to all of it at another."""
+        """Fades alpha from 0 at one point to 1 at another."""
         way = full_mm - nothing_mm
         rows, columns = np.indices(self._alpha.shape, np.float32) / self._px
         done = ((columns + self._low[0] - nothing_mm[0]) * way[0] + (rows + self._low[1] - nothing_mm[1]) * way[1]) / (
@@ -121,6 +121,6 @@ class _Canvas:
     def sprite(self, blur_mm: float, sheet_px_per_mm: float) -> Sprite:
         color = cv2.GaussianBlur(self._color, (0, 0), blur_mm * self._px)
         alpha = cv2.GaussianBlur(self._alpha, (0, 0), max(0.6 * blur_mm * self._px, 0.5))
-        # Blurred colour has darkened towards the outside by the blurred alpha: it is multiplied already.
+        # Blurred colour is already premultiplied by the blurred alpha.
         scale, (x, y) = sheet_px_per_mm / self._px, self._low * sheet_px_per_mm
         return Sprite(np.dstack([color, alpha]), np.array([[scale, 0, x], [0, scale, y], [0, 0, 1]]))

@@ -1,11 +1,11 @@
-"""The drawn room around a sheet: light, walls, a person, the sensor's noise."""
+"""Renders the room around a sheet: light, walls, a person, sensor noise."""
 
 import cv2
 import numpy as np
 
 
 def draw_light(size_wh: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """How light falls on the picture, (H, W, 3) uint8: brighter to one side, often with a shadow."""
+    """The illumination, (H, W, 3) uint8, 255 full: brighter to one side, often with a shadow."""
     across, down = np.meshgrid(np.linspace(-1, 1, 96), np.linspace(-0.5625, 0.5625, 54))
     angle = rng.uniform(0, 2 * np.pi)
     light = 1.02 + rng.uniform(0.03, 0.16) * (across * np.cos(angle) + down * np.sin(angle))
@@ -24,22 +24,22 @@ def draw_light(size_wh: tuple[int, int], rng: np.random.Generator) -> np.ndarray
 
 
 def exposed_for_hand(light: np.ndarray, x: float) -> np.ndarray:
-    """The light as a camera takes it whose exposure follows the hand that is held at column x."""
+    """The light after auto-exposure for a hand at column x."""
     height = light.shape[0]
     part = light[height // 4 : -height // 4, max(0, round(x - height / 4)) : round(x + height / 4)]
     return cv2.convertScaleAbs(light, alpha=float(np.clip(0.92 * 255 / part.mean(), 1, 1.5)))
 
 
-NOISE_OFFSET = 32  # what stands for no noise in a picture of noise
+NOISE_OFFSET = 32  # the value of zero noise
 
 
 def draw_sensor_noise(size_wh: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """Noise as it is after a webcam's denoising and JPEG, larger than a picture, uint8 about 32."""
+    """Noise after a webcam's denoising and JPEG, larger than a frame, uint8 with mean NOISE_OFFSET."""
     tile_px = 512
     tile = np.zeros((tile_px, tile_px, 3), np.float32)
     grain = cv2.GaussianBlur(rng.normal(0, 1, (tile_px, tile_px)).astype(np.float32), (0, 0), 0.7)
     tile += 1.9 * grain[..., None] / grain.std()
-    for cells, strength in ((8, 0.7), (16, 0.9)):  # JPEG's blocks of brightness, and of colour
+    for cells, strength in ((8, 0.7), (16, 0.9)):  # JPEG's luma and chroma blocks
         shape = (tile_px // cells, tile_px // cells, 1 if cells == 8 else 3)
         blocks = rng.normal(0, strength, shape).astype(np.float32)
         tile += blocks.repeat(cells, axis=0).repeat(cells, axis=1)
@@ -52,8 +52,8 @@ def draw_sensor_noise(size_wh: tuple[int, int], rng: np.random.Generator) -> np.
 def draw_room(
     size_wh: tuple[int, int], skin: tuple[int, int, int], shirt: tuple[int, int, int], rng: np.random.Generator
 ) -> np.ndarray:
-    """The dim room behind the sheet, out of focus, with somebody sitting in it, (H, W, 4) uint8."""
-    width, height = 640, 360  # all of it is soft
+    """The dim room behind the sheet, out of focus, with a person, (H, W, 4) uint8."""
+    width, height = 640, 360  # low resolution is enough, since it is blurred
     wall = np.array([(158, 168, 176), (140, 150, 152), (164, 162, 152), (128, 146, 166)][rng.integers(4)], np.float32)
     fall = (
         np.linspace(1.08, 0.62, width, dtype=np.float32)[None, :]
@@ -124,7 +124,7 @@ def _shelf(room: np.ndarray, x: int, rng: np.random.Generator) -> None:
 
 
 def _person(room: np.ndarray, skin: np.ndarray, shirt: np.ndarray, rng: np.random.Generator) -> None:
-    """Somebody behind the sheet, soft, in place: shoulders, neck, head and hair."""
+    """Draws a blurred person behind the sheet, in place: shoulders, neck, head and hair."""
     height, width = room.shape[:2]
     body = room.copy()
     cover = np.zeros((height, width), np.uint8)

@@ -1,4 +1,4 @@
-"""Scenes drawn by code: somebody holds handwriting or a hand sign to a webcam. A camera for machines that have none."""
+"""Rendered scenes: a person shows handwriting or a hand sign to a webcam. For machines without a camera, and tests."""
 
 import string
 import weakref
@@ -20,26 +20,26 @@ from recognizer.values import Box, Frame, Truth
 SCENES: dict[str, str] = {
     "digits": "one sheet after another, each with a number of one to four digits",
     "numbers": "sheets with several lines of numbers",
-    "crowd": "one sheet full of digits, fifty unless told otherwise",
-    "letters": "sheets with letters that nobody takes for digits",
+    "crowd": "one sheet full of digits, fifty by default",
+    "letters": "sheets with letters that do not look like digits",
     "blank": "sheets with nothing on them",
     "rps": "a hand that shows rock, paper and scissors in turn",
-    "signs": "a hand that shows letters of the finger alphabet that nobody confuses",
+    "signs": "a hand that shows clearly different letters of the finger alphabet",
 }
 
-_CARD_S = 2.4  # how long a sheet is shown: time to read it, and a minute of watching shows 25 of them
-_THUMB_MM = 28  # how far a thumb reaches onto the sheet: nothing is written there
-_ENTER_S = 0.3  # the time in which a sheet comes into the picture, and goes
+_CARD_S = 2.4  # how long a sheet is shown: enough to read it; 25 sheets a minute
+_THUMB_MM = 28  # margin covered by a thumb, without writing
+_ENTER_S = 0.3  # duration in which a sheet enters or leaves the picture
 _MAX_CROWD = 50
-_SIDE_PX = (160, 4096)  # smallest and largest side of a picture that the scenes are drawn for
+_SIDE_PX = (160, 4096)  # smallest and largest side of a frame
 
-# What a hand shows in the scenes without paper: for each label the ways to hold it.
+# Scenes of hands: for each label its variants in drawn_hands.SIGNS.
 _SIGNS: dict[str, dict[str, tuple[str, ...]]] = {
     "rps": {"rock": ("S",), "paper": ("open",), "scissors": ("V",)},
     "signs": {letter: (letter,) for letter in "BCDFILVWY"},
 }
 _HAND_MM = 190  # from the wrist to the tip of the longest finger
-_SIGNS_PER_PERSON = 6  # so many signs are shown by one person in one place, then comes another
+_SIGNS_PER_PERSON = 6  # then another person in another place
 
 _Draw = Callable[[np.random.Generator], list[np.ndarray]]
 
@@ -53,29 +53,29 @@ class _Glyph:
 
 @dataclass(frozen=True, eq=False)
 class _Card:
-    """One sheet, or one hand, with all that stays the same while it is held up."""
+    """One sheet or one hand, with everything that is constant while it is shown."""
 
-    room: np.ndarray  # (H, W, 4) uint8, what is behind it
-    sheet_bgra: np.ndarray | None  # (h, w, 4) uint8, None where a hand holds no sheet
+    room: np.ndarray  # (H, W, 4) uint8, the background
+    sheet_bgra: np.ndarray | None  # (h, w, 4) uint8, None for a hand without a sheet
     size_wh: tuple[int, int]  # of the sheet or the hand's picture
-    center_xy: tuple[float, float]  # what of it is held before the camera, in its pixels
+    center_xy: tuple[float, float]  # the point that is held at the centre of the view, in its pixels
     glyphs: tuple[_Glyph, ...]
     behind: tuple[Sprite, ...]  # hands behind the sheet
     before: tuple[Sprite, ...]  # thumbs on it, or the hand that shows a sign
     light: np.ndarray  # (H, W, 3) uint8, 255 for full light
-    rest: np.ndarray  # (6,) x, y in picture heights off the middle, growth, and yaw, pitch, roll in radians
-    swing: np.ndarray  # (6, 3) how far each of these moves, at three frequencies
+    rest: np.ndarray  # (6,) mean pose: x, y in picture heights, relative scale; yaw, pitch, roll in radians
+    swing: np.ndarray  # (6, 3) amplitude of each pose parameter at three frequencies
     pace: np.ndarray  # (6, 3) radians per second
     phase: np.ndarray  # (6, 3)
 
 
 class Studio:
-    """A webcam that looks at a hand-held sheet, or at a hand that shows a sign, drawn by code.
+    """A rendered webcam view of a hand-held sheet or of a hand that shows a sign.
 
-    A picture depends on `seed` and its index alone, so that any frame can be asked for at any time. Its `truth` holds
-    each character that is wholly in the picture, in writing order, with the box around its ink in pixels; or the sign,
-    with the box around the hand, once all of the hand is in the picture.
-    Raises SettingsError for an unknown scene and for sizes and rates that no picture can have.
+    A frame depends on `seed` and its index only, so frames can be requested in any order. The `truth` of a frame holds
+    each character that is fully visible, in writing order, with the box around its ink in pixels; or the sign with the
+    box around the hand, if the hand is fully visible.
+    Raises SettingsError for an unknown scene and for sizes, rates and counts out of range.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Studio:
         seed: int = 0,
         count: int = _MAX_CROWD,
     ) -> None:
-        """`count` is the number of digits on a sheet of the scene "crowd", 1 to 50; other scenes do not use it."""
+        """`count`, 1 to 50, is the number of digits on a sheet of the scene "crowd". Other scenes ignore it."""
         if scene not in SCENES:
             raise SettingsError(f"There is no studio scene {scene!r}. Scenes: {', '.join(SCENES)}.")
         low, high = _SIDE_PX
@@ -108,18 +108,18 @@ class Studio:
         self._sleeve = SLEEVES[rng.integers(len(SLEEVES))]
         self._room = draw_room(size_wh, self._skin, self._sleeve, rng)
         self._noise = draw_sensor_noise(size_wh, rng)
-        # weak: a studio that its own caches held would keep its pictures long after another scene is shown
+        # weak: a cache that refers to its studio would keep its pictures in memory after the studio is dropped
         me, make = weakref.proxy(self), Studio._make_sign if scene in _SIGNS else Studio._make_card
         self._card = lru_cache(maxsize=3)(lambda card_index: make(me, card_index))
-        self._sitting = lru_cache(maxsize=2)(lambda person: Studio._make_person(me, person))
+        self._person = lru_cache(maxsize=2)(lambda person: Studio._make_person(me, person))
 
     def frame(self, index: int) -> Frame:
-        """The picture with this index, 0 or above, at the time index / fps."""
+        """The frame with this index, from 0, at the time index / fps."""
         time_s = index / self.fps
         card_index = int(time_s / _CARD_S)
         card = self._card(card_index)
         to_picture = self._pose(card, card_index, time_s)
-        layers = card.room.copy()  # with a fourth channel that only fills up: OpenCV warps four faster than three
+        layers = card.room.copy()  # the fourth channel is padding: OpenCV warps four channels faster than three
         for sprite in card.behind:
             _blend(layers, sprite, to_picture)
         if card.sheet_bgra is not None:
@@ -129,7 +129,7 @@ class Studio:
         image = cv2.cvtColor(layers, cv2.COLOR_BGRA2BGR)
         self._add_motion_blur(image, card, to_picture, self._pose(card, card_index, time_s - 0.4 / self.fps))
         image = cv2.multiply(image, card.light, scale=1 / 255)
-        image = cv2.GaussianBlur(image, (3, 3), 0.7)  # the lens
+        image = cv2.GaussianBlur(image, (3, 3), 0.7)  # lens blur
         image = self._with_noise(image, index)
         return Frame(image, index, time_s, f"studio:{self.scene}", _truth(card.glyphs, to_picture, self.size_wh))
 
@@ -139,7 +139,7 @@ class Studio:
         swing = (card.swing * np.sin(card.pace * time_s + card.phase)).sum(axis=1)
         x, y, growth, yaw, pitch, roll = card.rest + swing
         shown_s = time_s - card_index * _CARD_S
-        coming = 1 - shown_s / _ENTER_S if card_index else 0.0  # the first sheet is there from the start
+        coming = 1 - shown_s / _ENTER_S if card_index else 0.0  # the first sheet is visible from the start
         going = 1 - (_CARD_S - shown_s) / _ENTER_S
         away = max(coming, going, 0.0)
         y += 1.25 * away * away
@@ -148,14 +148,14 @@ class Studio:
         turn = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]]) @ np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
         turn = turn @ np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
         focal = 1.1 * width  # a webcam sees about 50 degrees
-        scale = 1 + growth  # the sheet is drawn as large as it is seen when held straight
+        scale = 1 + growth  # the sheet is rendered at its size without rotation
         centre = _origin_at(*card.center_xy)
         flat = np.column_stack([turn[:, 0] * scale, turn[:, 1] * scale, [x * height, y * height, focal]])
         lens = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
         return lens @ flat @ centre
 
     def _add_motion_blur(self, image: np.ndarray, card: _Card, now: np.ndarray, before: np.ndarray) -> None:
-        """Blurs the sheet along its way while the shutter was open, in place."""
+        """Adds motion blur to the sheet for the exposure time, in place."""
         middle = np.array([card.center_xy])
         across, down = (_project(middle, now) - _project(middle, before))[0]
         kernel = 1 + int(abs(across)), 1 + int(abs(down))
@@ -168,7 +168,7 @@ class Studio:
     def _with_noise(self, image: np.ndarray, index: int) -> np.ndarray:
         width, height = self.size_wh
         spare_h, spare_w = self._noise.shape[0] - height, self._noise.shape[1] - width
-        # Any numbers without a pattern to the eye; steps of 8 keep the blocks of the camera's JPEG where they belong.
+        # Offsets without a visible pattern; multiples of 8 keep the JPEG blocks aligned.
         x, y = index * 5 * 8 % spare_w // 8 * 8, index * 11 * 8 % spare_h // 8 * 8
         return cv2.addWeighted(image, 1, self._noise[y : y + height, x : x + width], 1, -NOISE_OFFSET)
 
@@ -178,7 +178,7 @@ class Studio:
         paper = PAPERS[rng.integers(len(PAPERS))]
         crowded = self.scene in ("crowd", "numbers")
         share = rng.uniform(0.8, 0.95) if crowded else rng.uniform(0.56, 1.0)
-        # Held so that about this share of the picture's height is the sheet, and its sides stay in the picture.
+        # The sheet's share of the picture's height, limited so that its sides stay in the picture.
         sheet_h = round(min(share * height, 0.98 * width * paper.size_mm[1] / paper.size_mm[0]))
         sheet_w = round(sheet_h * paper.size_mm[0] / paper.size_mm[1])
         mm = sheet_h / paper.size_mm[1]
@@ -200,13 +200,13 @@ class Studio:
         rng = np.random.default_rng([self._seed, 1, card_index])
         height = self.size_wh[1]
         labels = sorted(_SIGNS[self.scene])
-        label = labels[(card_index * 7 + self._seed) % len(labels)]  # all in turn, and not in the alphabet's order
+        label = labels[(card_index * 7 + self._seed) % len(labels)]  # all labels in turn, but not in alphabetical order
         ways = _SIGNS[self.scene][label]
-        skin, sleeve, room = self._sitting(card_index // _SIGNS_PER_PERSON)
+        skin, sleeve, room = self._person(card_index // _SIGNS_PER_PERSON)
         share = rng.uniform(0.44, 0.7)
         mm = share * min(height, self.size_wh[0]) / _HAND_MM
         side = "left" if rng.random() < 0.5 else "right"
-        arm_mm = 0.75 * height / mm - 30  # out of the picture, however the hand moves
+        arm_mm = 0.75 * height / mm - 30  # ends outside of the picture for any motion
         way = ways[rng.integers(len(ways))]
         hand = draw_hand(way, side=side, skin_bgr=skin, sleeve_bgr=sleeve, px_per_mm=mm, rng=rng, arm_mm=arm_mm)
         joints = hand.joints[:, :2]
@@ -226,7 +226,7 @@ class Studio:
         )
 
     def _make_person(self, person: int) -> tuple[tuple[int, int, int], tuple[int, int, int], np.ndarray]:
-        """Skin and sleeve of a person who shows signs, and what the camera sees behind the hand, (H, W, 4) uint8."""
+        """Skin and sleeve colours of a person, BGR, and the background, (H, W, 4) uint8."""
         rng = np.random.default_rng([self._seed, 2, person])
         skin = SKINS[(self._seed + 2 * person) % len(SKINS)]
         sleeve = SLEEVES[rng.integers(len(SLEEVES))]
@@ -281,7 +281,7 @@ class Studio:
         return tuple(glyphs)
 
     def _text(self, rng: np.random.Generator) -> list[list[tuple[str, _Draw]]]:
-        """What is written on one sheet: lines of characters, each with its label and how it is drawn."""
+        """The text of one sheet: lines of characters, each with its label and a function that draws it."""
         if self.scene == "letters":
             letters = sorted(set(string.ascii_letters) - LETTERS_LIKE_DIGITS)
             return [
@@ -305,7 +305,7 @@ def _letter(letter: str) -> tuple[str, _Draw]:
 
 
 def _random_motion(reach: list[float], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Swing, pace and phase of a card that moves about as far as `reach` in each of the six ways."""
+    """Amplitude, angular frequency and phase, (6, 3) each, of a motion of about `reach` in each pose parameter."""
     swing = rng.uniform(0.2, 1, (6, 3)) * np.array(reach)[:, None]
     pace = 2 * np.pi * rng.uniform([0.15, 0.4, 0.9], [0.35, 0.8, 1.6], (6, 3))
     return swing * np.array([1, 0.5, 0.15]), pace, rng.uniform(0, 2 * np.pi, (6, 3))
@@ -318,7 +318,7 @@ def _project(points: np.ndarray, projection: np.ndarray) -> np.ndarray:
 
 
 def _bounds(shape: tuple[int, ...], projection: np.ndarray, size_wh: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The part of the picture that a projected image of this shape reaches: x1, y1, x2, y2, empty where x1 >= x2."""
+    """The bounding box of a projected image of this shape, clipped to the picture: x1, y1, x2, y2, empty where x1 >= x2."""
     height, width = shape[:2]
     corners = _project(np.array([[0, 0], [width, 0], [width, height], [0, height]]), projection)
     x1, y1 = np.floor(corners.min(axis=0)).astype(int)
@@ -340,7 +340,7 @@ def _warp_onto(layers: np.ndarray, sheet_bgra: np.ndarray, projection: np.ndarra
 
 
 def _blend(layers: np.ndarray, sprite: Sprite, to_picture: np.ndarray) -> None:
-    """Puts a sprite into the (H, W, 4) picture, in place."""
+    """Alpha-blends a sprite into the (H, W, 4) picture, in place."""
     projection = to_picture @ sprite.to_sheet
     x1, y1, x2, y2 = _bounds(sprite.image_bgra.shape, projection, (layers.shape[1], layers.shape[0]))
     if x1 < x2 and y1 < y2:
@@ -365,4 +365,4 @@ def _truth(glyphs: tuple[_Glyph, ...], to_picture: np.ndarray, size_wh: tuple[in
     return tuple(found)
 
 
-STUDIO_SCENES = {"digits": "digits", "letters": "signs", "rps": "rps"}  # what the studio shows for a shipped task
+STUDIO_SCENES = {"digits": "digits", "letters": "signs", "rps": "rps"}  # the scene of each shipped task

@@ -1,4 +1,4 @@
-"""Drawn paper and the pens that write on it."""
+"""Renders paper and pens."""
 
 from dataclasses import dataclass
 
@@ -10,25 +10,25 @@ from recognizer.studio.handwriting import draw_strokes
 
 @dataclass(frozen=True)
 class Paper:
-    """What is written on. Colours are BGR, 0 to 255."""
+    """A writing surface. Colours are BGR, 0 to 255."""
 
     name: str
     size_mm: tuple[float, float]
     color: tuple[int, int, int]
     pens: tuple[str, ...]
     lines: str = ""  # "", "ruled" or "squared"
-    frame: tuple[int, int, int] | None = None  # colour of the rim, where there is one
+    frame: tuple[int, int, int] | None = None  # colour of the rim, if any
     rim_mm: float = 0.0
 
 
 @dataclass(frozen=True)
 class Pen:
-    """What is written with. Widths are in heights of a digit."""
+    """A pen. Ranges are (low, high); widths in heights of a digit."""
 
     width: tuple[float, float]
     colors: tuple[tuple[int, int, int], ...]
     opacity: tuple[float, float]
-    grain: float = 0.0  # how much of the paper's tooth shows through
+    grain: float = 0.0  # strength of the paper's texture in the ink
     gaps: float = 0.0
 
 
@@ -89,7 +89,7 @@ def draw_ink(
 def blank_sheet(paper: Paper, size_wh: tuple[int, int], mm: float, rng: np.random.Generator) -> np.ndarray:
     """A sheet without ink, (h, w, 3) uint8. `mm` is pixels for a millimetre."""
     width, height = size_wh
-    # Slow unevenness of the surface: how it bends, and what many hands and sponges left on it.
+    # Low-frequency shading: bends of the paper, wiped chalk.
     uneven = {"blackboard": 0.05, "tablet": 0.006, "whiteboard": 0.012}.get(paper.name, 0.018)
     coarse = rng.normal(0, uneven, (7, 10)).astype(np.float32)
     if paper.name == "blackboard":
@@ -124,7 +124,7 @@ def _rule(sheet: np.ndarray, paper: Paper, mm: float, rng: np.random.Generator) 
     height, width = sheet.shape[:2]
     ink = np.zeros((height, width), np.uint8)
     step = (rng.uniform(7, 9) if paper.lines == "ruled" else 5) * mm
-    thick = 0.3 * mm  # printed lines are thinner than a pixel of most webcams: they come out pale rather than thin
+    thick = 0.3 * mm  # thinner than a pixel of most webcams, so they are drawn pale rather than thin
     strength = min(255.0, 255 * thick)
 
     def line(x1: float, y1: float, x2: float, y2: float) -> None:

@@ -29,7 +29,7 @@ def test_colours_are_multiplied_by_alpha(sign: str) -> None:
     assert image[rim][:, :3].max() < 160
 
 
-def test_a_left_hand_is_the_other_way_round() -> None:
+def test_a_left_hand_is_a_flipped_right_hand() -> None:
     right, left = drawn("open"), drawn("open", "left")
     assert right.joints[4, 0] > right.joints[20, 0]  # palm to the camera: the thumb is on the picture's right
     assert left.joints[4, 0] < left.joints[20, 0]
@@ -37,7 +37,7 @@ def test_a_left_hand_is_the_other_way_round() -> None:
     np.testing.assert_allclose(from_wrist[0] * [-1, 1, 1], from_wrist[1], atol=0.01)
 
 
-def test_fingers_are_as_the_sign_wants_them() -> None:
+def test_each_sign_stretches_the_right_fingers() -> None:
     def stretched(sign: str) -> list[bool]:
         joints = drawn(sign).joints
         reach = np.linalg.norm(joints[TIPS] - joints[0], axis=1) / np.linalg.norm(joints[9] - joints[0])
@@ -54,12 +54,12 @@ def test_near_joints_have_a_smaller_z() -> None:
     assert hand.joints[6, 2] < hand.joints[5, 2] - 20  # a fist's fingers point at the camera before they fold
 
 
-def test_the_same_numbers_draw_the_same_hand() -> None:
+def test_the_same_seed_draws_the_same_hand() -> None:
     np.testing.assert_array_equal(drawn("V", seed=3).image_bgra, drawn("V", seed=3).image_bgra)
     assert np.abs(drawn("V", seed=3).joints[8] - drawn("V", seed=4).joints[8]).max() > 0.5
 
 
-def test_the_skin_is_of_the_tone_asked_for() -> None:
+def test_the_skin_has_the_requested_tone() -> None:
     def brightness(skin: tuple[int, int, int]) -> float:
         hand = draw_hand(
             "open", side="right", skin_bgr=skin, sleeve_bgr=SLEEVE, px_per_mm=1.0, rng=np.random.default_rng(0)
@@ -69,6 +69,6 @@ def test_the_skin_is_of_the_tone_asked_for() -> None:
     assert brightness((48, 70, 108)) + 15 < brightness((96, 130, 186)) < brightness((150, 182, 226)) - 15
 
 
-def test_no_more_arm_than_asked_for() -> None:
+def test_the_arm_has_the_requested_length() -> None:
     short, long = drawn("open", arm_mm=40), drawn("open", arm_mm=240)
     assert short.image_bgra.shape[0] + 150 < long.image_bgra.shape[0]

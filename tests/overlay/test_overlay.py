@@ -62,7 +62,7 @@ def words_drawn(monkeypatch: pytest.MonkeyPatch, overlay: Overlay, seen: Observa
     return words
 
 
-def test_the_frame_is_not_touched():
+def test_drawing_does_not_change_the_frame():
     seen = observation([(200, 150, 300, 300)], ["7"], text="7", notice="camera lost, reconnecting")
     for mirror in (False, True):
         picture = Overlay(mirror=mirror, help_line="q quit").draw(seen)
@@ -91,7 +91,7 @@ def test_an_unknown_region_is_a_grey_box_without_label(monkeypatch):
     assert words_drawn(monkeypatch, Overlay(), seen) == ["network input"]
 
 
-def test_the_inset_shows_what_the_network_sees():
+def test_the_inset_shows_the_network_input():
     picture = Overlay().draw(observation([(200, 150, 300, 300)], ["1"]))
     enlarged = cv2.resize(image_28(), None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)
     found = cv2.matchTemplate(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), enlarged, cv2.TM_SQDIFF)
@@ -272,7 +272,7 @@ def test_two_hands_are_two_labels_and_long_ones_fit(monkeypatch, size_wh):
     assert not any(word.endswith("…") for word in words)
 
 
-def test_joints_far_outside_or_without_a_number_do_no_harm():
+def test_joints_far_outside_or_nan_do_not_fail():
     seen = hand_seen(["rock"])
     seen.regions[0].hand.landmarks[3] = (1e9, -1e9, 0)
     seen.regions[0].hand.landmarks[4] = np.nan
@@ -296,7 +296,7 @@ def test_guides_of_any_size(guide):
     assert Overlay().draw(hand_seen([], guide=guide)).shape == (480, 640, 3)
 
 
-def test_extra_panels_are_kept_clear_of():
+def test_other_panels_avoid_extra_panels():
     place = Box(400, 300, 630, 470)
 
     def extra(picture, scale, boxes, panels):

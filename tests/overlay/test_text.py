@@ -23,7 +23,7 @@ def columns(picture: np.ndarray) -> tuple[int, int]:
 @pytest.mark.parametrize(
     "word", ["ok", "ä/ö", "хорошо", "中文", "?", "שלום", "ok שלום", "مرحبا", "😀", "a😀b", "नमस्ते", "ลุง"]
 )
-def test_a_line_stands_where_it_is_put_and_is_as_wide_as_it_says(word: str) -> None:
+def test_a_line_has_the_requested_position_and_the_computed_width(word: str) -> None:
     picture, _ = drawn(word)
     left, right = columns(picture)
     assert abs(left - 20) <= 6
@@ -32,7 +32,7 @@ def test_a_line_stands_where_it_is_put_and_is_as_wide_as_it_says(word: str) -> N
     assert rows.min() < 40 < rows.max()
 
 
-def test_what_no_font_has_is_told_and_stands_as_a_square(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_characters_are_reported_and_drawn_as_squares(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text, "_find_font", lambda character: None)
     text._drawable.cache_clear()
     picture, missing = drawn(TAMIL)
@@ -60,7 +60,7 @@ def test_hebrew_is_drawn_from_right_to_left() -> None:
     assert np.array_equal(two[:, end - shin.shape[1] : end], shin)  # the first letter is the rightmost
 
 
-def test_a_line_that_leaves_the_picture_is_cut() -> None:
+def test_text_is_clipped_at_the_picture_s_edges() -> None:
     for word in ("ok", "שלום", "😀"):
         for xy in ((-10, 40), (390, 40), (20, -5), (20, 85), (-500, 40), (900, 900)):
             picture, _ = drawn(word, xy=xy)

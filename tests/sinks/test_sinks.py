@@ -103,7 +103,7 @@ def test_closing_the_window_by_hand_stops_the_run(visible):
     assert gui.destroyed == []
 
 
-def test_a_system_that_cannot_tell_whether_a_window_is_open_runs_on():
+def test_the_run_continues_on_systems_that_do_not_report_window_visibility():
     gui, stop = FakeGui(), Stop()
     gui.visible = 0.0
     with window(gui, stop) as sink:
@@ -144,7 +144,7 @@ def test_a_frozen_window_can_be_quit_and_closed():
         assert stop.count == 1
 
 
-def test_screenshots_have_names_of_their_own_and_are_told(tmp_path, capsys):
+def test_screenshots_get_unique_names_and_are_reported(tmp_path, capsys):
     gui, overlay = FakeGui("sss"), Overlay()
     with window(gui, Stop(), overlay, screenshot_dir=tmp_path / "shots") as sink:
         for index in range(3):
@@ -167,7 +167,7 @@ def test_a_screenshot_that_cannot_be_saved_does_not_end_the_run(tmp_path, capsys
     assert "Cannot write" in capsys.readouterr().err
 
 
-def test_notices_go_away():
+def test_notices_disappear_after_a_while():
     now_s = 0.0
     overlay = Overlay()
     with window(FakeGui(), Stop(), overlay, clock=lambda: now_s) as sink:
@@ -195,7 +195,7 @@ def test_large_frames_are_shown_smaller():
     assert gui.sizes == [(1280, 720)]
 
 
-def test_without_a_screen_the_window_says_what_to_do():
+def test_without_a_screen_the_error_suggests_headless():
     with pytest.raises(SinkError, match="--headless"):
         Window(Overlay(), Stop(), gui=FakeGui(), screen=lambda: False).__enter__()
 
@@ -245,7 +245,7 @@ def test_a_video_holds_the_annotated_frames(tmp_path, suffix):
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
-def test_frames_of_another_size_are_fitted_into_the_first_ones(tmp_path):
+def test_frames_of_another_size_are_letterboxed_to_the_first_size(tmp_path):
     path = tmp_path / "run.avi"
     with VideoWriter(path, Overlay()) as sink:
         sink.write(observation(0, size_wh=(161, 121)))
@@ -282,7 +282,7 @@ def test_a_video_that_cannot_be_read_back_does_not_replace_the_old_one(tmp_path,
         def release(self): ...
 
     monkeypatch.setattr(drawing.cv2, "VideoWriter", FullDisk)
-    with pytest.raises(SinkError, match="disk full"), VideoWriter(path, Overlay()) as sink:
+    with pytest.raises(SinkError, match="could not be finished"), VideoWriter(path, Overlay()) as sink:
         sink.write(observation())
     assert path.read_bytes() == b"a good one"
     assert len(list(tmp_path.iterdir())) == 1
@@ -295,7 +295,7 @@ def test_a_codec_that_does_not_open_is_a_sink_error(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_video_of_another_kind_is_refused_at_once(tmp_path):
+def test_an_unknown_video_suffix_is_rejected_at_once(tmp_path):
     with pytest.raises(SinkError, match=r"\.mp4 or \.avi"):
         VideoWriter(tmp_path / "run.gif", Overlay())
 
@@ -341,7 +341,7 @@ def test_a_strip_takes_no_more_of_a_contact_sheet_than_a_portrait(tmp_path, size
     assert cv2.imread(str(tmp_path / "sheet.png")).shape[0] <= 1312
 
 
-def test_a_contact_sheet_of_nothing_is_no_file(tmp_path):
+def test_a_contact_sheet_without_frames_writes_no_file(tmp_path):
     with ContactSheet(tmp_path / "sheet.png", Overlay()):
         pass
     assert list(tmp_path.iterdir()) == []
@@ -376,7 +376,7 @@ def test_the_log_has_a_row_for_each_region_and_for_each_frame_without_any(tmp_pa
     }
 
 
-def test_the_log_and_json_say_how_a_sheet_is_held(tmp_path):
+def test_csv_and_json_contain_the_rotation_of_a_sheet(tmp_path):
     seen = observation(0, ["6"])
     held = replace(seen, predictions=tuple(replace(one, turn=Turn.UPSIDE_DOWN) for one in seen.predictions))
     with CsvLog(tmp_path / "log.csv") as sink:
@@ -387,7 +387,7 @@ def test_the_log_and_json_say_how_a_sheet_is_held(tmp_path):
     assert "turn" not in as_json(seen)["regions"][0]
 
 
-def test_the_log_keeps_labels_and_names_that_are_hard_to_write(tmp_path):
+def test_the_log_escapes_unusual_labels_and_names(tmp_path):
     seen = observation(0, ['石头, "no"\n'])
     name = os.fsdecode(b"photo-\xff.png")
     seen = Observation(Frame(seen.frame.image_bgr, 0, 0.0, name), seen.task, seen.regions, seen.predictions, seen.text)

@@ -34,7 +34,7 @@ def test_a_digit_is_written_the_same_way_for_the_same_seed_and_another_way_for_a
     assert len({ink_of(digit, seed).tobytes() for seed in range(20)}) == 20
 
 
-def test_ones_and_sevens_keep_apart() -> None:
+def test_ones_and_sevens_differ() -> None:
     """The top of a 7 is as wide as the digit needs; whatever leaves the stem of a 1 goes down steeply."""
     for seed in range(200):
         seven = np.concatenate(digit_strokes(7, np.random.default_rng(seed)))

@@ -73,7 +73,7 @@ def test_a_crowd_has_as_many_digits_as_asked(count: int) -> None:
     assert len(studio.frame(0).truth) == count
 
 
-def test_letters_are_none_that_look_like_digits() -> None:
+def test_letters_do_not_look_like_digits() -> None:
     studio = Studio("letters", SMALL)
     labels = {truth.label for card in range(6) for truth in studio.frame(middle_of_card(studio, card)).truth}
     assert len(labels) > 5
@@ -81,12 +81,12 @@ def test_letters_are_none_that_look_like_digits() -> None:
     assert not labels & LETTERS_LIKE_DIGITS
 
 
-def test_an_unknown_scene_names_the_known_ones() -> None:
+def test_the_error_for_an_unknown_scene_lists_the_scenes() -> None:
     with pytest.raises(SettingsError, match="'beach'.*digits, numbers, crowd, letters, blank"):
         Studio("beach")
 
 
-def test_impossible_settings_are_refused() -> None:
+def test_impossible_settings_are_rejected() -> None:
     with pytest.raises(SettingsError, match="20x10"):
         Studio(size_wh=(20, 10))
     with pytest.raises(SettingsError, match="rate above 0"):
@@ -96,7 +96,7 @@ def test_impossible_settings_are_refused() -> None:
 
 
 @pytest.mark.parametrize("scene", ["digits", "rps"])
-def test_a_studio_that_nobody_looks_at_gives_its_pictures_back_at_once(scene: str) -> None:
+def test_a_dropped_studio_frees_its_pictures_at_once(scene: str) -> None:
     studio = Studio(scene, (160, 160))
     studio.frame(0)
     still_there = weakref.ref(studio)

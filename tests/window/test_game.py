@@ -167,7 +167,7 @@ def test_the_sign_held_at_shoot_counts_and_not_the_one_before() -> None:
     assert game.last.yours == "paper"
 
 
-def test_a_flicker_neither_spoils_nor_makes_a_throw() -> None:
+def test_single_misclassified_frames_do_not_change_the_result() -> None:
     game = RockPaperScissors(Always("rock"))
     play(game, lambda elapsed_s: None if round(elapsed_s * 30) % 4 == 0 else "paper")
     assert game.last.yours == "paper"
@@ -198,7 +198,7 @@ def test_the_count_begins_with_the_first_frame_after_the_key() -> None:
     assert (game.count, game.running) == (3, True)
 
 
-def test_a_source_that_starts_anew_starts_the_count_anew() -> None:
+def test_a_restarted_source_restarts_the_countdown() -> None:
     game = RockPaperScissors(Always("rock"))
     game.start()
     game.step(50.0, seen("paper"))
@@ -207,7 +207,7 @@ def test_a_source_that_starts_anew_starts_the_count_anew() -> None:
     assert game.count == 3
 
 
-def test_restart_takes_all_back_even_within_a_round() -> None:
+def test_restart_resets_the_score_even_during_a_round() -> None:
     game = RockPaperScissors(Always("rock"))
     play(game, lambda _: "paper")
     game.start()
@@ -280,7 +280,7 @@ def test_the_result_shows_score_reason_and_the_computer_s_hand(monkeypatch: pyte
     assert "you 1 : 1 computer" in words
 
 
-def test_the_computer_s_hand_makes_way_for_the_person_s() -> None:
+def test_the_computer_s_hand_moves_away_from_the_user_s_hand() -> None:
     game = RockPaperScissors(Always("rock"))
     play(game, lambda _: "paper")
     board = ScoreBoard(game)
@@ -293,7 +293,7 @@ def test_the_computer_s_hand_makes_way_for_the_person_s() -> None:
         assert overlaps_any(drawn, [hand]) == (hand == everywhere)
 
 
-def test_the_score_is_told_at_the_end_unless_nothing_was_played() -> None:
+def test_the_score_is_reported_at_the_end_if_a_round_was_played() -> None:
     told: list[str] = []
     game = RockPaperScissors(Always("rock", "rock", "scissors", "paper"))
     with GameSink(game, told.append):

@@ -40,7 +40,7 @@ def test_the_maps_are_shown_while_they_are_switched_on(seen: tuple[LivePipeline,
     np.testing.assert_array_equal(drawn(panel, observation), plain)
 
 
-def test_a_slow_network_is_looked_into_every_few_frames(
+def test_feature_maps_of_a_slow_network_are_computed_every_few_frames(
     seen: tuple[LivePipeline, Observation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline, observation = seen
@@ -66,7 +66,7 @@ def test_a_slow_network_is_looked_into_every_few_frames(
     assert looks_after_a_frame() == 4, "switched on, it looks at once"
 
 
-def test_a_network_without_convolutions_says_so(seen: tuple[LivePipeline, Observation]) -> None:
+def test_the_panel_says_if_a_model_has_no_feature_maps(seen: tuple[LivePipeline, Observation]) -> None:
     pipeline, observation = seen
     panel = MapsPanel(pipeline)
     panel.toggle()
@@ -75,7 +75,7 @@ def test_a_network_without_convolutions_says_so(seen: tuple[LivePipeline, Observ
     assert 1_000 < changed.sum() < 40_000
 
 
-def test_nothing_is_drawn_before_anything_was_seen(seen: tuple[LivePipeline, Observation]) -> None:
+def test_nothing_is_drawn_before_the_first_observation(seen: tuple[LivePipeline, Observation]) -> None:
     pipeline, _ = seen
     panel = MapsPanel(pipeline)
     panel.toggle()

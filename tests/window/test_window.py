@@ -91,7 +91,7 @@ def test_closing_a_real_window_stops_the_run(running):
     running.end()
 
 
-def test_a_screen_that_answers_is_a_screen(display, monkeypatch):
+def test_a_responding_display_counts_as_a_screen(display, monkeypatch):
     from recognizer.window.window import has_screen
 
     monkeypatch.setenv("DISPLAY", display)
