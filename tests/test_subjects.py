@@ -139,7 +139,7 @@ class RegionFinderOfNothing(RegionFinder):
 
 def test_the_error_for_an_unknown_subject_lists_the_subjects(tmp_path: Path) -> None:
     choices = "Choose one of hand, paper, box"
-    with pytest.raises(SubjectError, match=f"'foot' is no subject. {choices}"):
+    with pytest.raises(SubjectError, match=f"There is no subject 'foot'. {choices}"):
         subject_of("foot")
     with pytest.raises(SamplesError, match=choices):
         Samples(tmp_path / "captures").create_task("feet", "foot", ["left"])

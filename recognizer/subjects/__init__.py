@@ -1,1 +1,1 @@
-"""What can be held up: paper, a hand, anything in the box."""
+"""What a task recognizes: writing on paper, hands, or objects in the guide box."""

@@ -1,4 +1,4 @@
-"""Any object held into the guide box: its whole colour picture is classified, and nothing else is looked at."""
+"""Objects held into the guide box. The colour image of the whole box is classified."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from recognizer.subjects.subject import Input, OpenFinder, Subject
 
 
 class BoxSubject(Subject):
-    """What is in the box in the middle of the frame, as one region."""
+    """The guide box in the middle of the frame, as a single region."""
 
     name = "box"
     word = "thing"
@@ -18,14 +18,14 @@ class BoxSubject(Subject):
     input = Input.COLOUR
 
     def in_grey(self) -> Subject:
-        """Hands, whose pictures are taken whole, too: its own classifier takes colour alone."""
+        """The hand subject, which also uses whole crops. The classifier of objects needs colour."""
         return HAND
 
     def open_finder(self, *, stream: bool, hands: OpenFinder | None = None) -> RegionFinder:
         return BoxFinder()
 
     def open_classifier(self, folder: Path, *, stream: bool = False) -> ObjectClassifier:
-        """Raises ModelError for a folder that is not whole."""
+        """Raises ModelError if a file in `folder` is missing or damaged."""
         return ObjectClassifier(folder)
 
 

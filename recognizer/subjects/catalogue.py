@@ -1,4 +1,4 @@
-"""The subjects that there are."""
+"""All subjects by name."""
 
 from recognizer.errors import SubjectError
 from recognizer.subjects.box import BOX
@@ -6,11 +6,11 @@ from recognizer.subjects.hands import HAND
 from recognizer.subjects.paper import PAPER
 from recognizer.subjects.subject import Subject
 
-SUBJECTS: dict[str, Subject] = {subject.name: subject for subject in (HAND, PAPER, BOX)}  # by their names
+SUBJECTS: dict[str, Subject] = {subject.name: subject for subject in (HAND, PAPER, BOX)}
 
 
 def subject_of(name: str | None) -> Subject:
-    """The subject of that name. Raises SubjectError that lists those that there are."""
+    """The subject of that name. Raises SubjectError, which lists the valid names, for any other."""
     if name not in SUBJECTS:
-        raise SubjectError(f"{name!r} is no subject. Choose one of {', '.join(SUBJECTS)}.")
+        raise SubjectError(f"There is no subject {name!r}. Choose one of {', '.join(SUBJECTS)}.")
     return SUBJECTS[name]

@@ -1,4 +1,4 @@
-"""Hands: found by their joints, classified by joints and pixels, and read from left to right."""
+"""Hands: found by their landmarks, classified by landmarks or pixels or both, ordered from left to right."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,19 +23,19 @@ from recognizer.subjects.subject import (
 )
 from recognizer.values import Frame, Hand, Prediction, Region
 
-MAX_SPEED = 2.0  # hand sizes a second: a hand that moves faster is on its way, or signs a J or Z
-SAME_HAND = 0.6  # of a hand's size: a hand further away than this in the last frame is another one
-MAX_GAP_S = 0.3  # older hands say nothing about speed
+MAX_SPEED = 2.0  # hand sizes per second: a faster hand is moving into place, or signs a J or Z
+SAME_HAND = 0.6  # share of the hand's size: a hand further away in the last frame is a different hand
+MAX_GAP_S = 0.3  # between frames: after a longer gap no speed is computed
 
 
 class HandPostprocessor(Postprocessor):
-    """Keeps the last frame's hands, for their speed."""
+    """Rejects hands in fast movement. It stores the last frame's landmarks to measure speed."""
 
     def __init__(self) -> None:
         self._before: tuple[float, list[np.ndarray]] = (-1.0, [])
 
     def postprocess(self, frame: Frame, regions: Sequence[Region], predictions: Sequence[Prediction]) -> Postprocessed:
-        """Regions from left to right, and predictions without the labels of hands in fast movement."""
+        """Regions from left to right. Predictions of fast hands have no label."""
         order = sorted(range(len(regions)), key=lambda i: regions[i].box.center_xy[0])
         before_s, before = self._before
         elapsed_s = frame.time_s - before_s
@@ -52,7 +52,7 @@ class HandPostprocessor(Postprocessor):
 
 
 def _travel(landmarks: np.ndarray, before: Sequence[np.ndarray]) -> float | None:
-    """How far the nearest of the last frame's hands has moved, in sizes of the hand; None where there was none."""
+    """Distance to the nearest hand of the last frame, in hand sizes. None if no hand was near."""
     points = landmarks[:, :2]
     size = float(np.ptp(points, axis=0).max())
     if size <= 0:
@@ -63,12 +63,12 @@ def _travel(landmarks: np.ndarray, before: Sequence[np.ndarray]) -> float | None
 
 
 def open_hands(*, stream: bool = True) -> HandFinder:
-    """What finds hands by their joints. Raises AssetError."""
+    """A finder that uses MediaPipe's hand landmarks. Raises AssetError if its model file is missing or damaged."""
     return HandFinder(find_asset("hand_landmarker"), video=stream, guide=stream)
 
 
 class HandSubject(Subject):
-    """Hands, by their joints and by what they look like."""
+    """Hands, classified by landmarks, appearance features or pixels."""
 
     name = "hand"
     word = "hand"
@@ -82,7 +82,7 @@ class HandSubject(Subject):
         return HandClassifier(folder, stream=stream)
 
     def prepare(self, region: Region) -> Region:
-        """The region itself: its classifier takes joints, pixels or both."""
+        """The region itself, since the classifier needs its landmarks and its crop."""
         return region
 
     def input_image(self, prepared: Region) -> np.ndarray:
@@ -92,7 +92,7 @@ class HandSubject(Subject):
         return HandPostprocessor()
 
     def warm_up_region(self) -> Region:
-        """With joints anywhere in it, so that a classifier of joints runs, too."""
+        """A blank region with random landmarks, so that a classifier of landmarks can run on it."""
         joints = np.random.default_rng(0).uniform(8, WARM_UP_SIDE - 8, (JOINTS, 3)).astype(np.float32)
         return replace(super().warm_up_region(), hand=Hand(joints, "right", 1.0))
 

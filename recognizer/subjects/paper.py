@@ -1,4 +1,4 @@
-"""Ink on paper: what one character says about its neighbours, how digits make a number, and a sample's ink found again."""
+"""Writing on paper: combine the scores of neighbouring characters, join digits to numbers, find the ink of a stored sample."""
 
 import math
 import re
@@ -19,40 +19,40 @@ from recognizer.preprocess.turns import Turn, turn_of
 from recognizer.subjects.subject import Input, OpenFinder, Postprocessed, Postprocessor, Predictor, Subject
 from recognizer.values import WRITING_SCORE, Box, Frame, Hand, Prediction, Region
 
-SAME_INK = 0.3  # intersection over union: what is found in a paper sample lies where it was recorded
+SAME_INK = 0.3  # IoU above which ink found in a stored sample is the ink that was recorded
 DIGITS = "0123456789"  # in the order of Region.digit_probabilities
-UNKNOWN = "?"  # in a number, for what is written there and not known
-MAX_UNKNOWN = 3  # of these in a row: more are a word, which parts numbers
-NUMBER_GAP = 0.35  # of the height: what stands nearer to the end of a number belongs to it
-NUMBER_HEIGHT = 0.6  # of the higher one: digits of a number are about equally high
-FAINT_SHARE = 0.35  # of the contrast of larger writing
-FAINT_REACH = 1.5  # of the larger writing's height
-FAINT = 0.5  # of a digit's contrast: what stands beside it is of the same pen
-MAX_OVERLAP = 0.5  # of the smaller box: slanting neighbours' boxes overlap by less, two readings of one thing by more
-MAX_UNKNOWN_OVERLAP = 0.3  # of what is not known and lies in part on another: a piece of it, or of what is around it
-MIN_LOG_ODDS = 4.5  # log odds, of the score and of the label together
-MIN_LOG_ODDS_BESIDE_DIGIT = 0.0  # the same, beside a digit of that height: where one stands, others do
-REJECTED_ODDS = -3.0  # log odds of a digit that the verifier reads and the classifier rejects, though it is in its top
-READING_OFFSET = 0.02  # of what the picture says of the label: so often it is wrong, whatever it says
-PROBABILITY_MARGIN = 0.0001  # from 0 or 1: no network is surer than that
-CONFIDENT = 0.8  # confidence of a label: what is turned is taken for other digits with less
-MAX_UPRIGHT_SHARE = 0.5  # of a sheet's regions: where no more are known, it is read turned, too
-MIN_TURNED_SHARE = 0.75  # of them: known when it is held the right way up
-MIN_CERTAINTY_GAIN = 1.2  # by as many digits' confidences together
-MAX_TURNED_REGIONS = 24  # regions: a page full of letters is not read three times
+UNKNOWN = "?"  # stands for a rejected character inside a number
+MAX_UNKNOWN = 3  # in a row: more of them are a word, which separates two numbers
+NUMBER_GAP = 0.35  # share of the height: a closer character belongs to the same number
+NUMBER_HEIGHT = 0.6  # share of the taller one: digits of one number have about the same height
+FAINT_SHARE = 0.35  # share of the contrast of larger writing nearby: fainter ink loses its label
+FAINT_REACH = 1.5  # distance that counts as nearby, in heights of the larger writing
+FAINT = 0.5  # share of a digit's contrast: fainter ink beside it is from another pen
+MAX_OVERLAP = 0.5  # share of the smaller box: slanting neighbours overlap less, duplicate detections more
+MAX_UNKNOWN_OVERLAP = 0.3  # the same for a rejected region: it is usually a part of the other one
+MIN_LOG_ODDS = 4.5  # log odds of the score plus those of the label
+MIN_LOG_ODDS_BESIDE_DIGIT = 0.0  # the same next to a digit of similar height, where more digits are likely
+REJECTED_ODDS = -3.0  # log odds added where the classifier rejects the digit that the verifier reads
+READING_OFFSET = 0.02  # added to each of the verifier's probabilities: its share of errors
+PROBABILITY_MARGIN = 0.0001  # probabilities are clipped to this distance from 0 and 1
+CONFIDENT = 0.8  # confidence of a label: digits that are turned get wrong labels with less
+MAX_UPRIGHT_SHARE = 0.5  # share of regions with a confident label: up to this, other orientations are tried
+MIN_TURNED_SHARE = 0.75  # share of regions that need a confident label in the other orientation
+MIN_CERTAINTY_GAIN = 1.2  # how much higher the sum of confidences must be in the other orientation
+MAX_TURNED_REGIONS = 24  # more regions are a page of text, which would take too long in three orientations
 
 
 class WritingPostprocessor(Postprocessor):
-    """Reads a sheet as its characters stand together."""
+    """Combines the predictions of all characters on a sheet."""
 
     def __init__(self, classifier: Predictor | None = None) -> None:
-        """With the classifier, writing that is not upright is read, too."""
+        """With `classifier`, writing that is upside down or mirrored is also read."""
         self._classifier = classifier
 
     def postprocess(self, frame: Frame, regions: Sequence[Region], predictions: Sequence[Prediction]) -> Postprocessed:
-        """Regions and predictions without what the rest of the picture speaks against.
+        """Drops regions and labels that the other regions make unlikely.
 
-        Where a sheet cannot be read as it is, it is read in every other Turn, too: its predictions then say so.
+        If too few regions get a confident label, the other values of Turn are tried. Predictions then carry the turn.
         """
         upright = _postprocessed(regions, predictions)
         known = _known(upright[1])
@@ -71,7 +71,7 @@ class WritingPostprocessor(Postprocessor):
         return found if is_read else upright
 
     def _turned(self, frame: Frame, pairs: Sequence[tuple[Region, Prediction]], turn: Turn) -> Postprocessed:
-        """What regions are in the turned picture; regions lie where they were, in the turned reading order."""
+        """Classifies the turned crops. Boxes stay in frame coordinates; the order is that of the turned sheet."""
         assert self._classifier is not None
         height, width = frame.image_bgr.shape[:2]
         regions = [turn.region(region, (width, height)) for region, _ in pairs]
@@ -99,7 +99,7 @@ def _certainty(found: Postprocessed) -> float:
 
 
 def _line_text(line: list[tuple[Box, str | None]]) -> str:
-    """The text of boxes with their labels, from left to right; empty where none is known."""
+    """The text of (box, label) pairs from left to right; empty if all are rejected."""
     known = [place for place, (_, label) in enumerate(line) if label is not None]
     if not known:
         return ""
@@ -113,16 +113,16 @@ def _line_text(line: list[tuple[Box, str | None]]) -> str:
 
 
 def _touch(left: Box, right: Box) -> bool:
-    """Whether two neighbours of a line stand as close and are as high as digits of one number are."""
+    """Whether two neighbours in a line are close and similar in height, as digits of one number are."""
     low, high = sorted((left.height, right.height))
     return right.x1 - left.x2 < NUMBER_GAP * high and low > NUMBER_HEIGHT * high
 
 
 class ScoredRegion(NamedTuple):
-    """A region, the label that both networks together find most likely, and the log odds of it: -inf without a label.
+    """A region, its most likely label by verifier and classifier together, and the log odds of it (-inf without a label).
 
-    The verifier sees the region in the picture: whether it is writing and which digit. The classifier sees its ink. Their
-    log odds add up, as those of independent observations do.
+    The verifier sees the frame around the region, the classifier only its ink. Their log odds are added as if the two were
+    independent.
     """
 
     region: Region
@@ -147,7 +147,7 @@ def _scored_region(region: Region, prediction: Prediction) -> ScoredRegion:
 
 
 def _rejected(region: Region, prediction: Prediction, score: float) -> ScoredRegion:
-    """The classifier rejects ink that a line runs through, too: the digit that the verifier reads may still be right."""
+    """Uses the verifier's digit, since the classifier also rejects digits that a line crosses."""
     assert region.digit_probabilities is not None
     digit = int(np.argmax(region.digit_probabilities[: len(DIGITS)]))
     confidence = dict(prediction.top).get(DIGITS[digit])
@@ -158,7 +158,7 @@ def _rejected(region: Region, prediction: Prediction, score: float) -> ScoredReg
 
 
 def drop_unlikely(scored: Sequence[ScoredRegion]) -> list[ScoredRegion]:
-    """Drops labels with little evidence, and the regions that are hardly writing then. Beside a digit less is enough."""
+    """Drops labels with low log odds, then rejected regions with a low score. The threshold is lower next to a digit."""
     sure = [one.region for one in scored if one.log_odds >= MIN_LOG_ODDS]
     kept = []
     for one in scored:
@@ -179,10 +179,10 @@ def _log_odds(share: float) -> float:
 
 
 def drop_faint_labels(regions: Sequence[Region], predictions: Sequence[Prediction]) -> tuple[Prediction, ...]:
-    """Predictions without the labels of what is much fainter than larger known writing nearby.
+    """Rejects regions that are much fainter than larger labelled writing nearby.
 
-    That is show-through, dirt, dents and lines of the paper. Only what is known outshines: a dark room behind the
-    sheet does not.
+    Those are show-through, dirt, dents and lines of the paper. Only labelled regions count as larger writing, so that
+    a dark room behind the sheet does not.
     """
     known = [region for region, prediction in zip(regions, predictions, strict=True) if prediction.label is not None]
     return tuple(
@@ -200,7 +200,7 @@ def _makes_faint(other: Region, region: Region) -> bool:
 
 
 def _are_neighbours(region: Region, digit: Region) -> bool:
-    """Whether a region may stand in one number with a digit: of like height and ink, level, and not far apart."""
+    """Whether a region can be part of the same number as a digit: similar height and contrast, level, and close."""
     box, other = region.box, digit.box
     if region.contrast < FAINT * digit.contrast:
         return False
@@ -210,10 +210,10 @@ def _are_neighbours(region: Region, digit: Region) -> bool:
 
 
 def suppress_overlaps(scored: Sequence[ScoredRegion]) -> list[ScoredRegion]:
-    """Of regions that cover each other, the one with the most evidence, in the order given.
+    """Non-maximum suppression: of overlapping regions, the one with the highest log odds stays. The order is kept.
 
-    The ground inside a 0 may be taken for light ink, and a table's edge may go around a whole sheet: which of two
-    readings holds only the classifier can tell.
+    The inside of a 0 may be detected as light ink, and a table's edge as ink around the sheet. Only the classifier
+    can decide between such overlapping regions.
     """
     kept: list[int] = []
     for index in sorted(range(len(scored)), key=lambda i: -scored[i].log_odds):
@@ -224,25 +224,27 @@ def suppress_overlaps(scored: Sequence[ScoredRegion]) -> list[ScoredRegion]:
 
 
 def _overlap(box: Box, other: Box) -> float:
-    """Share of the smaller of two boxes that lies in the other."""
+    """Intersection over the area of the smaller box, 0 to 1."""
     return box.overlap(other) / max(1, min(box.area, other.area))
 
 
 def ink_of(picture_bgr: np.ndarray, box: Box) -> np.ndarray | None:
-    """The ink (h, w) uint8 that was recorded, found again in a sample's picture (h, w, 3) uint8; None where it is not.
+    """The ink (h, w) uint8 of a stored sample, detected again in its image (h, w, 3) uint8 BGR. None if it is not found.
 
-    `box` is that of the frame it was found in.
+    `box` is in coordinates of the frame that the sample was cut from.
     """
     regions = writing_in(picture_bgr)
     box = box_in_cut_out(box)
-    if (box.width, box.height) == picture_bgr.shape[1::-1]:  # a whole picture, in which nothing was found before
+    if (box.width, box.height) == picture_bgr.shape[
+        1::-1
+    ]:  # an imported image, stored whole since no writing was found in it
         return max(regions, key=lambda region: region.box.area).crop if regions else None
     near = [region for region in regions if region.box.iou(box) > SAME_INK]
     return max(near, key=lambda region: region.box.iou(box)).crop if near else None
 
 
 def largest_character_image(picture_bgr: np.ndarray) -> np.ndarray:
-    """The largest character found in a picture (h, w, 3) BGR, framed (28, 28) uint8 as MNIST's; black where none is."""
+    """The largest character in an image (h, w, 3) uint8 BGR, as (28, 28) uint8 in MNIST's format. Black if none is found."""
     regions = writing_in(picture_bgr)
     if not regions:
         return np.zeros((pictures.SIDE, pictures.SIDE), np.uint8)
@@ -250,7 +252,7 @@ def largest_character_image(picture_bgr: np.ndarray) -> np.ndarray:
 
 
 class PaperSubject(Subject):
-    """Characters written on paper, any number of them."""
+    """Any number of characters written on paper."""
 
     name = "paper"
     word = "writing"
@@ -264,7 +266,7 @@ class PaperSubject(Subject):
         return WritingFinder(video=stream)
 
     def open_classifier(self, folder: Path, *, stream: bool = False) -> Classifier:
-        """Raises ModelError for a folder that is not whole."""
+        """Raises ModelError if a file in `folder` is missing or damaged."""
         return Classifier(folder)
 
     def prepare(self, region: Region) -> np.ndarray:
@@ -275,10 +277,9 @@ class PaperSubject(Subject):
         return WritingPostprocessor(classifier)
 
     def text(self, regions: Sequence[Region], predictions: Sequence[Prediction]) -> str:
-        """The labels in reading order: those of one line joined to a number, lines separated by a space.
+        """The labels in reading order. Those of one line are joined to numbers; lines are separated by a space.
 
-        What stands among the known labels of a line and is not known is UNKNOWN: no digit is left out of a number in
-        silence.
+        A rejected character between labels of a line becomes UNKNOWN, so that a number never silently lacks a digit.
         """
         turn = turn_of(predictions) or Turn.UPRIGHT
         turned = [replace(region, box=turn.box(region.box)) for region in regions]
@@ -287,25 +288,25 @@ class PaperSubject(Subject):
         return " ".join(filter(None, map(_line_text, lines)))
 
     def warm_up_region(self) -> Region:
-        """Without ink."""
+        """A blank region without ink, (h, w) uint8."""
         region = super().warm_up_region()
         return replace(region, crop=region.crop[..., 0])
 
     def sample_picture(self, frame_bgr: np.ndarray, region: Region) -> np.ndarray:
-        """The frame around the region: its ink is to be found again, for which its ground is needed."""
+        """The region with a margin, since detecting its ink again needs the paper around it."""
         return cut_out(frame_bgr, region.box)
 
     def region_of(self, picture_bgr: np.ndarray, box: Box, hand: Hand | None) -> Region | None:
-        """The ink found again; None where it is not."""
+        """The region with its ink, detected again. None if no ink is found."""
         ink = ink_of(picture_bgr, box)
         return None if ink is None else Region(box, ink)
 
     def grey_image(self, picture_bgr: np.ndarray) -> np.ndarray:
-        """The largest character; black where there is none."""
+        """The largest character as (28, 28) uint8. Black if none is found."""
         return largest_character_image(picture_bgr)
 
     def card_kind(self, kind: str) -> None:
-        """Its classifier takes ink alone."""
+        """None: ink is the only input."""
 
 
 PAPER = PaperSubject()

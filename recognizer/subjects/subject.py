@@ -1,4 +1,4 @@
-"""What every subject has: a subject is what a task shows to the camera. A new one is a class of its own in one file."""
+"""The interface of a subject: what a task recognizes (paper, hand, box). Each subject is one class in its own file."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ Find = Callable[[Frame], tuple[Region, ...]]
 Postprocessed = tuple[tuple[Region, ...], tuple[Prediction, ...]]
 OpenFinder = Callable[[], RegionFinder]
 
-WARM_UP_SIDE = 64  # pixels of the empty region that a new classifier is run on first
+WARM_UP_SIDE = 64  # pixels of the blank region for a new classifier's first run
 
 
 class Predictor(Protocol):
@@ -25,46 +25,46 @@ class Predictor(Protocol):
 
 
 class Input(Enum):
-    """What a training makes of a subject's samples."""
+    """What training extracts from the samples of a subject."""
 
-    INK = "ink"  # grey pictures of what was written, found again in each sample
-    JOINTS = "joints"  # of a hand, as the sample stores them
-    COLOUR = "colour"  # the sample's whole picture
+    INK = "ink"  # grey images of the ink, detected again in each sample
+    JOINTS = "joints"  # hand landmarks, as stored with the sample
+    COLOUR = "colour"  # the sample's whole colour image
 
 
 class Postprocessor:
-    """Drops what the rest of the picture speaks against. One belongs to one pipeline, and may remember its last frames."""
+    """Drops regions and labels that the rest of the frame makes unlikely. It belongs to one pipeline and may keep state."""
 
     def postprocess(self, frame: Frame, regions: Sequence[Region], predictions: Sequence[Prediction]) -> Postprocessed:
-        """The regions and predictions that stay, in reading order. Default: all of them, as they are."""
+        """The remaining regions and predictions, in reading order. Default: all of them, unchanged."""
         return tuple(regions), tuple(predictions)
 
 
 class Subject(ABC):
-    """One subject's stages. It holds no state; what has some, such as a finder, it opens anew."""
+    """The pipeline stages of one subject. It is stateless: each `open_` method returns a new object."""
 
     name: str  # on disk, in options and in the HTTP API
-    word: str  # what the user is asked to show
+    word: str  # what messages ask the user to show
 
     # in the pipeline
 
     @abstractmethod
     def open_finder(self, *, stream: bool, hands: OpenFinder | None = None) -> RegionFinder:
-        """What finds its regions; `stream` for frames that follow each other. Raises AssetError.
+        """A new finder; `stream` says that frames are consecutive. Raises AssetError if a model file is missing or damaged.
 
-        `hands` is asked for a finder of hands to look through, which stays open for others.
+        `hands` returns a hand finder that several pipelines share.
         """
 
     @abstractmethod
     def open_classifier(self, folder: Path, *, stream: bool = False) -> Predictor:
-        """The classifier of a model version. Raises ModelError and AssetError."""
+        """The classifier in a model folder. Raises ModelError or AssetError if a file is missing or damaged."""
 
     def prepare(self, region: Region) -> Any:
         """The classifier's input. Default: the region's crop, (h, w, 3) uint8 BGR."""
         return region.crop
 
     def input_image(self, prepared: Any) -> np.ndarray:
-        """The classifier's input as a picture, (h, w) or (h, w, 3) uint8. Default: the input itself."""
+        """The classifier's input as an image, (h, w) or (h, w, 3) uint8. Default: the input itself."""
         return prepared
 
     def open_postprocessor(self, classifier: Predictor | None) -> Postprocessor:
@@ -72,16 +72,16 @@ class Subject(ABC):
         return Postprocessor()
 
     def text(self, regions: Sequence[Region], predictions: Sequence[Prediction]) -> str:
-        """All that is known in one line. Default: the known labels in the order of their regions."""
+        """All labels as one line of text. Default: labels in the order of their regions, separated by spaces."""
         return " ".join(prediction.label for prediction in predictions if prediction.label is not None)
 
     def warm_up_region(self) -> Region:
-        """An empty region, on which a new classifier is run before a frame comes."""
+        """A blank region, so that a classifier can run once before the first frame."""
         return Region(Box(0, 0, WARM_UP_SIDE, WARM_UP_SIDE), np.zeros((WARM_UP_SIDE, WARM_UP_SIDE, 3), np.uint8))
 
     @contextmanager
     def finding(self, *, stream: bool) -> Iterator[RegionFinder]:
-        """`open_finder` for as long as the block lasts."""
+        """Opens a finder and closes it at the end of the block."""
         finder = self.open_finder(stream=stream)
         try:
             yield finder
@@ -90,11 +90,11 @@ class Subject(ABC):
 
     # in samples
 
-    is_whole_picture: bool = False  # a picture that is imported is one region, and nothing is looked for in it
+    is_whole_picture: bool = False  # an imported image is one region: no finder runs on it
 
     @contextmanager
     def picture_finder(self) -> Iterator[Find | None]:
-        """What looks for regions in single pictures; None where these are whole pictures. Raises AssetError."""
+        """`find` for single images; None if an imported image is one region. Raises AssetError."""
         if self.is_whole_picture:
             yield None
             return
@@ -102,53 +102,53 @@ class Subject(ABC):
             yield finder.find
 
     def sample_picture(self, frame_bgr: np.ndarray, region: Region) -> np.ndarray:
-        """What a sample stores of a frame, (h, w, 3) uint8 BGR. Default: the region's crop."""
+        """The image that a sample stores, (h, w, 3) uint8 BGR. Default: the region's crop."""
         return region.crop
 
     def region_of(self, picture_bgr: np.ndarray, box: Box, hand: Hand | None) -> Region | None:
-        """The region that a sample was made of; None where nothing is found again in its picture.
+        """The region of a stored sample. None if it is not found in the image.
 
-        `box` and `hand` are those of the frame it was found in. Default: the whole picture.
+        `box` and `hand` are in coordinates of the frame that it was cut from. Default: the whole image.
         """
         return Region(box, picture_bgr, hand=hand)
 
     def lacks_joints(self, region: Region) -> bool:
-        """Whether the region can be no sample, since it is learned from joints and has none."""
+        """Whether training needs landmarks that this region lacks, so that it cannot be recorded."""
         return False
 
     # in the window
 
-    studio_scene: str = "rps"  # what the studio shows for a task of the user's own
+    studio_scene: str = "rps"  # scene that the studio draws for a user-trained task
 
     @property
     def key(self) -> str:
-        """The key that chooses it for a new task."""
+        """The key that selects this subject for a new task."""
         return self.name[0]
 
     # in a training
 
     input: Input = Input.COLOUR
-    starting_task: str | None = None  # the shipped task whose network gives the features of a new one
+    starting_task: str | None = None  # shipped task whose network is the feature extractor for new tasks
 
-    grey_preprocess: str = pictures.HAND_VERSION  # of small grey pictures
-    edge_grey: int | None = None  # the level beyond a small picture's edge; None: its outermost pixels go on
+    grey_preprocess: str = pictures.HAND_VERSION  # preprocess version of grey images of 28x28 pixels
+    edge_grey: int | None = None  # grey level beyond the edge of such an image; None: replicate the border
 
     def in_grey(self) -> "Subject":
-        """The subject that small grey pictures of it are framed and published as. Default: itself."""
+        """The subject whose framing applies to grey images of 28x28 pixels. Default: itself."""
         return self
 
     def grey_image(self, picture_bgr: np.ndarray) -> np.ndarray:
-        """A picture (h, w, 3) uint8 BGR as a small network's input, (28, 28) uint8. Default: the whole of it."""
+        """An image (h, w, 3) uint8 BGR as (28, 28) uint8 grey levels. Default: the whole image."""
         side = max(pictures.SIDE, min(picture_bgr.shape[:2]))
         return pictures.hand_image(pictures.colour_image(picture_bgr, side))
 
     def card_kind(self, kind: str) -> str | None:
-        """What a card names a classifier of this kind of input; None for a subject with a single kind."""
+        """The input as a model card records it. None for a subject with a single input."""
         return kind
 
 
 class UntrainedClassifier:
-    """The classifier of a task that has samples to record and no model yet: it knows nothing."""
+    """The classifier of a task without a model: it rejects every input."""
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
