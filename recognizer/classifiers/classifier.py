@@ -1,4 +1,4 @@
-"""A LiteRT network and its card: network inputs in, labels out, or "nothing I know"."""
+"""A trained model: classifies network inputs, or rejects them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,11 +25,12 @@ VALUES = {  # numbers that each preprocess makes of a region; what takes picture
 
 
 class Classifier:
-    """Labels network inputs with one version of a model. Raises ModelError for a folder that is not whole.
+    """Classifies network inputs with one model. Raises ModelError if a file in its folder is missing or damaged.
 
     `folder` holds card.json, model.tflite and features.npz, as `training.shipped.digits` publishes them; `prepared` names the
-    preprocess that its inputs come from. A model that was taught has head.npz, which decides in the network's place, and k-NN
-    neighbours.npz; where its card says that the features are the input itself, it has no network at all.
+    preprocess that its inputs come from.
+    A user-trained model has head.npz, which replaces the network's last layer; a k-NN model has neighbours.npz. A model
+    whose card says that the features are the input itself has no network.
     """
 
     def __init__(self, folder: Path, prepared: str = pictures.VERSION):
@@ -53,7 +54,7 @@ class Classifier:
         self._check_sizes(_input_size(self.card, prepared))
 
     def _check_sizes(self, values: int | None) -> None:
-        """Raise ModelError where network, head, feature statistics and labels are not of one model for that input."""
+        """Raise ModelError if the shapes of network, head, feature statistics and labels do not match."""
         decides, means = self.head or self._network, self.rejection.statistics.means
         if decides is None:
             raise ModelError(

@@ -1,4 +1,4 @@
-"""Classifies what is held into the guide box by its colour picture."""
+"""Classifies objects in the guide box by their colour image."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from recognizer.values import Prediction
 
 
 class ObjectClassifier:
-    """Labels crops in colour with one version of a model. Raises ModelError for a folder that is not whole."""
+    """Classifies colour crops with one model. Raises ModelError if a file in its folder is missing or damaged."""
 
     def __init__(self, folder: Path):
         self.classifier = Classifier(folder, pictures.COLOUR_VERSION)

@@ -1,4 +1,4 @@
-"""What each convolution of the current network makes of the current crop, as one picture to show beside it."""
+"""Feature maps of the current network for the current crop, drawn as one image."""
 
 from pathlib import Path
 

@@ -15,9 +15,9 @@ INPUT = "input"  # in a card's "features": the input itself, as it is where join
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """A linear layer of its own over features that stay as they are: what a few samples can teach in a moment."""
+    """A linear head over the features of a frozen extractor."""
 
-    kernel: np.ndarray  # (D, labels + 1) float32, the last column for nothing known
+    kernel: np.ndarray  # (D, labels + 1) float32, the last column for the background
     bias: np.ndarray  # (labels + 1,) float32
 
     @classmethod
@@ -44,13 +44,13 @@ class Head:
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """Samples known by heart, the nearest of which vote: k-NN (Cover and Hart 1967)."""
+    """A k-NN classifier: the k nearest stored samples vote (Cover and Hart 1967)."""
 
     samples: np.ndarray  # (N, D) uint8
     votes: np.ndarray  # (N,) the place of each one's label
     k: int
     measure: str  # "euclidean" or "cosine"
-    classes: int  # labels + 1, the last for nothing known, which no sample votes for
+    classes: int  # labels + 1, the last for the background, which gets no votes
 
     @classmethod
     def load(cls, path: Path) -> "Neighbours":

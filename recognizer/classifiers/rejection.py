@@ -1,4 +1,4 @@
-"""When an input is none of the labels: too far from all known features, or too little confidence."""
+"""Rejects inputs with a low confidence or features far from those of all labels."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +14,7 @@ FEATURES = "features.npz"
 
 @dataclass(frozen=True, eq=False)
 class FeatureStatistics:
-    """Where the features of each label lie.
+    """Class means and shared covariance of the features.
 
     The distance is Mahalanobis' to the class means, with one covariance for all classes (Lee et al. 2018, "A simple
     unified framework for detecting out-of-distribution samples").
@@ -29,7 +29,7 @@ class FeatureStatistics:
     ) -> "FeatureStatistics":
         """From features (N, D) of pictures whose classes (N,) are known.
 
-        A 1 is a stick, or has a flag and a foot: with more than one of `sub_clusters`, rare shapes have means too.
+        With more than one of `sub_clusters`, each class also gets k-means centres, so that rare shapes of a digit have a mean.
         """
         means = np.stack([features[labels == index].mean(axis=0) for index in range(classes)])
         centred = features - means[labels]
@@ -83,7 +83,7 @@ class Rejection:
 def labels_within(thresholds: Thresholds, probabilities: np.ndarray, distances: np.ndarray) -> np.ndarray:
     """What `Rejection.labels` gives, where the distances (N,) of the features to the nearest label are known.
 
-    What is not a number, or infinite, is rejected.
+    NaN and infinite values are rejected.
     """
     known = probabilities[:, :-1]
     # NaN compares false

@@ -1,4 +1,4 @@
-"""What every finder of regions has."""
+"""The interface of a region finder."""
 
 from recognizer.values import Box, Frame, Region
 
@@ -14,8 +14,8 @@ class RegionFinder:
         raise NotImplementedError
 
     def uses(self, other: "RegionFinder") -> bool:
-        """Whether it looks through the other finder, which several may share."""
+        """Whether it uses the other finder, which several may share."""
         return False
 
     def close(self) -> None:
-        """Give back what it holds, such as MediaPipe's threads."""
+        """Release resources, such as MediaPipe's threads."""

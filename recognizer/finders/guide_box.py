@@ -1,4 +1,4 @@
-"""Anything held into the guide box in the middle of the picture: a mug, a face, a toy."""
+"""Finds any object held into the guide box in the middle of the frame."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ GUIDE_SIDE = 0.6  # of the shorter side: as large as the guide of hands
 MIN_SIDE = 32  # pixels; nothing can be made out in a smaller box
 UNIFORM_SIDE = 16  # pixels at which the box is looked at for whether anything is in it: noise averages out
 MAX_UNIFORM_DEVIATION = 8.0  # of 255, standard deviation of the grey levels: a wall in uneven light stays below
-MIN_SHARPNESS = 4.0  # of `hints.sharpness`: what moves through the box, or a camera that is still focusing
+MIN_SHARPNESS = 4.0  # of `sharpness.sharpness`: what moves through the box, or a camera that is still focusing
 
 
 class BoxFinder(RegionFinder):

@@ -1,4 +1,4 @@
-"""Hands: MediaPipe's HandLandmarker, with second looks at pictures in which it finds none."""
+"""Finds hands with MediaPipe's HandLandmarker, and retries on transformed images if none is found."""
 
 import math
 import sys
@@ -40,7 +40,7 @@ Pair = tuple[Hand, Hand | None]  # a hand, and the same one as found in the pict
 
 @dataclass(frozen=True)
 class DetectionPass:
-    """One way of showing a picture to MediaPipe."""
+    """One way to transform an image before detection, and the threshold to use."""
 
     low_threshold: bool = False  # take palms for hands that the detector is hardly sure of
     padding: float = 0.0  # border on each side, of the longer side
@@ -80,7 +80,7 @@ _LOW_THRESHOLD = (
     DetectionPass(low_threshold=True, padding=PADDING, gamma=0.3),
 )
 PICTURE_PASSES = (_FIRST, *_LOW_THRESHOLD)  # in this order until one finds a hand
-# one a frame; a hand that is far away fades with padding, and low_threshold looks cost more
+# one a frame; a hand that is far away fades with padding, and low-threshold passes cost more
 STREAM_PASSES = tuple(one for low_threshold in _LOW_THRESHOLD for one in (DetectionPass(), _FIRST, low_threshold))
 
 
@@ -250,7 +250,7 @@ def as_bgr(image: np.ndarray) -> np.ndarray:
 def is_plausible(hand: Hand, shape: tuple[int, int], *, low_threshold: bool = False) -> bool:
     """Whether joints in pixels of a picture (H, W) have the size and proportions of a hand.
 
-    The bounds leave out fewer than 1 in 200 of 4,700 photographed hands. What an low_threshold look finds needs more.
+    The bounds leave out fewer than 1 in 200 of 4,700 photographed hands. A low-threshold pass needs more.
     """
     joints = hand.landmarks
     if not np.isfinite(joints).all():
@@ -285,7 +285,7 @@ def square_box(points_xy: np.ndarray, shape: tuple[int, int]) -> Box:
 
 
 def suppress_duplicates(hands: list[Hand]) -> list[Hand]:
-    """Hands that lie apart, the surest first."""
+    """Non-maximum suppression: hands that do not overlap, by descending score."""
     kept: list[tuple[Hand, Box]] = []
     for hand in sorted(hands, key=lambda hand: -hand.score):
         box = _box_of(hand)

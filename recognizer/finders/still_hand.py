@@ -1,4 +1,4 @@
-"""A hand without joints: what skin came into the guide box of a stream and is held still there.
+"""Finds a hand that MediaPipe misses: skin that entered the guide box and is held still.
 
 MediaPipe goes first; only while it finds nothing and shows its guide box is the picture compared with the still
 background of that box.
@@ -87,7 +87,7 @@ class StillHandFinder(RegionFinder):
 
 @dataclass(frozen=True, eq=False)
 class BoxSnapshot:
-    """One frame, made small."""
+    """A frame at low resolution: the guide box, and pixels around it."""
 
     time_s: float
     place: tuple[int, ...]  # the box, and the size of the picture
@@ -111,7 +111,7 @@ class BoxSnapshot:
 
 
 class HeldHandDetector:
-    """Remembers the background of one stream, and finds what is held before it."""
+    """Models the background of one stream and finds a hand held still in front of it."""
 
     def __init__(self) -> None:
         self._background: BoxSnapshot | None = None

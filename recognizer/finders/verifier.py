@@ -45,7 +45,7 @@ class Verification:
 
 
 class VerifierNetwork:
-    """Looks at boxes again, by a network of `training.finders.fitting`. Raises ModelError for a damaged file."""
+    """Scores proposed boxes and refines them. Raises ModelError for a damaged file."""
 
     def __init__(self, path: Path):
         self._network = DynamicNetwork(path)

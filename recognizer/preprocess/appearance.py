@@ -1,4 +1,4 @@
-"""What a hand looks like: features inside MediaPipe's own network for joints.
+"""Appearance features of a hand: inner activations of MediaPipe's landmark network.
 
 Joints say how fingers are bent, and little of how they lie on each other, which is what tells M, N, S and T apart.
 """
@@ -28,9 +28,9 @@ THREADS = 2
 
 
 class AppearanceExtractor:
-    """MediaPipe's network for joints, with features from its inside as outputs.
+    """Feature extractor: MediaPipe's landmark network with inner activations as outputs.
 
-    Raises AssetError where the asset is damaged or its network is another one.
+    Raises AssetError if the asset is damaged or holds a different network.
     """
 
     def __init__(self, task_path: Path, threads: int = THREADS):
@@ -52,7 +52,7 @@ class AppearanceExtractor:
     def features(self, crop_bgr: np.ndarray, landmarks: np.ndarray, side: str) -> np.ndarray:
         """Features (SIZE,) float32 of a hand in a crop (h, w, 3) uint8 BGR, with its joints (21, 3) in the crop's pixels.
 
-        A left hand gives what its mirror image gives for a right one.
+        Left hands are flipped to right ones.
         """
         return self.features_of_upright(upright(crop_bgr, landmarks, left=side == "left"))
 

@@ -1,4 +1,4 @@
-"""What capture mode tells about a crop before it is kept: is it sharp, and is it one more of the same. Pure functions."""
+"""Checks of a crop before it is recorded as a sample: blur and duplicates. Pure functions."""
 
 from collections.abc import Sequence
 
@@ -24,9 +24,9 @@ def sharpness(crop: np.ndarray) -> float:
 
 
 def is_duplicate(own: np.ndarray, others: Sequence[np.ndarray]) -> bool:
-    """Whether a thumbnail shows the same as one of the others: they differ by less than 3 of 255 levels in the mean.
+    """Whether the mean difference to any other thumbnail is below DUPLICATE_LEVELS grey levels.
 
-    Of paper compare the ink, since a page with another digit is much the same page.
+    For paper compare the ink, since two pages with different digits are almost equal.
     """
     return any(difference(own, other) < DUPLICATE_LEVELS for other in others)
 

@@ -1,4 +1,4 @@
-"""How a sheet may be held: upright, upside down, or before a camera that gives a mirrored picture."""
+"""Orientation of a sheet: upright, upside down, or mirrored by the camera."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +18,7 @@ class Turn(Enum):
 
     @property
     def display_name(self) -> str:
-        """As JSON and CSV say it."""
+        """The name in JSON and CSV, such as "upside down"."""
         return self.name.lower().replace("_", " ")
 
     def image(self, image: np.ndarray) -> np.ndarray:
@@ -61,13 +61,13 @@ NOTES = {
 
 
 def turn_note(predictions: Sequence[Prediction]) -> str:
-    """What is told to the person in front of the screen; empty where what is known is upright."""
+    """The message for the window. Empty if the sheet is upright."""
     turn = turn_of(predictions)
     return NOTES[turn] if turn else ""
 
 
 class Unmirror:
-    """Turns frames of a source that gives them mirrored, as some cameras and virtual cameras do, while it is on."""
+    """Flips the frames of a camera that mirrors its image, while it is on."""
 
     def __init__(self, on: bool = False) -> None:
         self.on = on

@@ -13,9 +13,9 @@ PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """The picture in a file as (H, W, 3) uint8 BGR, upright as its camera noted, on white where it is transparent.
+    """The image in a file as (H, W, 3) uint8 BGR. EXIF orientation is applied; transparent pixels become white.
 
-    Raises SourceError with one line for a file that is missing, empty, no picture or of an unknown kind.
+    Raises SourceError if the file is missing, empty, damaged or not a supported image.
     """
     path = Path(path)
     check_file(path, "a picture file")
@@ -92,7 +92,7 @@ def without_secrets(address: str) -> str:
 
 
 def silence_opencv() -> None:
-    # What OpenCV and FFmpeg report on stderr is told here in one line with a remedy; who asks for their log gets it.
+    # Our error lines replace OpenCV's and FFmpeg's own, unless the user asks for their logs.
     if "OPENCV_LOG_LEVEL" not in os.environ:
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET

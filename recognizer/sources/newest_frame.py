@@ -1,4 +1,4 @@
-"""A thread that keeps the newest frame of a live device."""
+"""Live sources: a thread reads the device and stores only the newest frame."""
 
 import itertools
 import threading
@@ -12,20 +12,20 @@ from recognizer.sources.decoding import read_picture
 from recognizer.sources.source import Source
 from recognizer.values import Frame
 
-SILENCE_S = 2.0  # longer than the pause of any working camera, short enough to wonder about
-RETRY_S = 1.0  # between two tries to reopen: quick after plugging in, no load meanwhile
-NOTICE_EVERY_S = 0.2  # the window stays answerable to keys while nothing comes
-GONE_S = 0.5  # of failing reads until a camera counts as gone; single ones happen
-FIRST_PICTURE_S = 3.0  # some cameras fail to give one until their sensor has woken up
+SILENCE_S = 2.0  # without a frame until the notice: longer than the pauses of a working camera
+RETRY_S = 1.0  # between two attempts to reopen the device
+NOTICE_EVERY_S = 0.2  # between repeated frames, so that the window still handles keys
+GONE_S = 0.5  # of failing reads until a camera counts as disconnected; single failures are normal
+FIRST_PICTURE_S = 3.0  # timeout for the first image: some sensors start slowly
 READ_PAUSE_S = 0.1  # after a failed read
-JOIN_S = 2.0  # a read of a dead device may block for longer: then the daemon thread is left behind
+JOIN_S = 2.0  # a read of a dead device may block for longer: the daemon thread is then abandoned
 
 
 class LiveSource(Source):
-    """A device read by its own thread, of which only the newest frame is kept.
+    """A live device, read by a thread that stores only the newest frame.
 
-    The iteration never gives a frame twice: it blocks until there is a newer one. When the device fails or keeps silent
-    for SILENCE_S, the last picture is repeated with `notice`, while the thread tries to reopen it every RETRY_S.
+    The iteration blocks until there is a newer frame. If the device fails, or sends nothing for SILENCE_S, the last
+    image is repeated with `notice` while the thread tries to reopen the device every RETRY_S.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class LiveSource(Source):
 
 
 def first_picture(capture: cv2.VideoCapture | None) -> np.ndarray | None:
-    """The first picture of a device just opened; without one, the device is released."""
+    """The first image of a device, (H, W, 3) uint8 BGR. Without one, the device is released and None returned."""
     if capture is None:
         return None
     image_bgr = None

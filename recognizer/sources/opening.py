@@ -38,8 +38,8 @@ def open_source(
 ) -> Source:
     """The source that `spec` names; see VALID_SOURCES.
 
-    size_wh and fps are asked of a camera, which may give others, and drawn by the studio. paced: files and the studio
-    run at their own speed, as a window wants it, instead of as fast as they are read. Raises SourceError, and SettingsError
+    size_wh and fps are requested from a camera, which may choose others; the studio uses them as given. paced: files
+    and the studio run in real time instead of as fast as possible. Raises SourceError, and SettingsError
     for a scene that the studio does not have.
     """
     silence_opencv()
@@ -52,7 +52,7 @@ def open_source(
         return open_stream(spec, fps=fps, paced=paced, open_capture=open_capture)
     path = Path(os.path.expanduser(spec))
     if not spec or scheme or not os.path.exists(path):
-        found = f"{scheme}:// addresses are not known" if scheme else f"There is no file or folder {spec!r}"
+        found = f"{scheme}:// addresses are not supported" if scheme else f"There is no file or folder {spec!r}"
         raise SourceError(f"{found}. A source is {VALID_SOURCES}.")
     if path.is_dir() or path.suffix.lower() in PICTURE_SUFFIXES:
         return ImageFolder(path, paced=paced)
@@ -60,8 +60,11 @@ def open_source(
 
 
 def default_source(open_capture: OpenCapture = cv2.VideoCapture) -> tuple[str, str]:
-    """The first camera and "", or the studio and the line that says so."""
+    """The first camera and "", or the studio and a message that no camera was found."""
     index = next(webcams(open_capture), None)
     if index is not None:
         return str(index), ""
-    return "studio", "No camera found: showing the built-in studio scene. `python -m recognizer doctor` says more."
+    return (
+        "studio",
+        "No camera found: showing the built-in studio scene. For details run `python -m recognizer doctor`.",
+    )

@@ -1,4 +1,4 @@
-"""What every source of frames has."""
+"""The interface of a frame source."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ OpenCapture = Callable[..., cv2.VideoCapture]  # called with (index or address, 
 class Source:
     """A context manager that iterates `Frame` once, from its opening to its end.
 
-    name: what is read, for people. live: frames come in real time, and those nobody waits for are dropped.
+    name: what messages call the source. live: frames come in real time, and late ones are dropped.
     fps: frames a second; None where the source does not say.
     """
 
@@ -41,8 +41,8 @@ class Source:
         self._stopping.set()
 
     def show(self, scene: str) -> None:
-        """Go on with another scene, where scenes are drawn; what films the world goes on as it is."""
+        """Switch to another studio scene. Default: nothing, since other sources have no scenes."""
 
     def close(self) -> None:
-        """Release what was opened. Closing twice is fine."""
+        """Release the device or file. It may be called more than once."""
         self.stop()

@@ -9,7 +9,7 @@ from recognizer.values import Frame
 
 
 class StudioSource(Source):
-    """A scene drawn by code, without end. paced: the scene follows the clock, and frames that are late are left out."""
+    """An endless scene drawn by code. paced: run in real time and drop late frames."""
 
     def __init__(self, scene: str, size_wh: tuple[int, int], fps: float, *, paced: bool = False) -> None:
         super().__init__("studio", live=paced)
@@ -19,7 +19,7 @@ class StudioSource(Source):
         self._paced = paced
 
     def show(self, scene: str) -> None:
-        """Go on with another scene. Raises SettingsError for one that there is not."""
+        """Switch to another scene. Raises SettingsError for an unknown scene."""
         self._studio = self._open_scene(scene)
 
     def __iter__(self) -> Iterator[Frame]:

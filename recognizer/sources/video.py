@@ -16,11 +16,11 @@ from recognizer.values import Frame
 
 
 class VideoFile(Source):
-    """Every frame of a video in order, at the times of its own frame rate; ends with it.
+    """Every frame of a video in order, with timestamps by its frame rate.
 
     path: a file or the address of one. capture: that video already opened, if it is.
-    fps: taken where the video does not say. paced: wait for each frame's time, as when one watches it.
-    Raises SourceError for what is no video, and for one without a single picture.
+    fps: used if the video has no frame rate. paced: play in real time.
+    Raises SourceError if it is not a video or has no readable frame.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Webcams: which there are, and frames from one."""
+"""Webcams: list them, and read frames from one."""
 
 import os
 import platform
@@ -59,7 +59,7 @@ def find_webcams(open_capture: OpenCapture = cv2.VideoCapture) -> list[int]:
 
 
 def listed_cameras() -> list[int] | None:
-    """The cameras that Linux knows, open or not; None on systems that do not list them."""
+    """Numbers of the cameras that Linux lists, busy ones too. None on other systems, which have no such list."""
     if not sys.platform.startswith("linux"):
         return None
     numbers = (re.fullmatch(r"video(\d+)", path.name) for path in _DEVICES.glob("video*"))
@@ -67,7 +67,7 @@ def listed_cameras() -> list[int] | None:
 
 
 def camera_error(index: int) -> str:
-    """One line on why a camera that did not open may not have, and what to do about it."""
+    """The error line for a camera that did not open: likely cause and remedy."""
     known = listed_cameras()
     if known is None:
         allow = {

@@ -66,7 +66,7 @@ def test_detection_passes_run_in_order_until_one_finds_a_hand(monkeypatch):
     )
     assert len(finder.find(a_frame())) == 1
     assert len(sure.shown) == 2, "the picture and its mirror image"
-    assert len(low_threshold.shown) == 4, "the plain low_threshold look, and the padded one that found it"
+    assert len(low_threshold.shown) == 4, "the plain low-threshold pass, and the padded one that found it"
 
 
 def test_a_picture_without_a_hand_gets_all_detection_passes(monkeypatch):
