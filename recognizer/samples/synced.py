@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,24 +42,14 @@ class SyncedSamples(Samples):
         here = _items(local, known | there)
         new = sorted(there - here.keys())
 
-        tasks: dict[str, Task] = {}
-        changed = {_parts(key)[0] for key in new}
-        for key in sorted(key for key in there if key.startswith("tasks/") and _parts(key)[0] in changed):
-            if (data := here.get(key) or remote.get(key)) is not None:
-                task = read_card(json.loads(data)["name"], data, f"{remote.url}/{key}")
-                twice = tasks.get(task.name, task)  # two machines changed the task at the same time
-                tasks[task.name] = replace(task, labels=tuple(dict.fromkeys([*twice.labels, *task.labels])))
-        rows: dict[str, Sample] = {}
-        for key in (key for key in new if key.startswith("rows/")):
-            found = parse_table(remote.get(key) or b"")
-            if found and not isinstance(found[0], str):
-                rows[_parts(key)[0]] = found[0]
+        tasks = _pulled_tasks(remote, there, new, here)
+        rows = _pulled_rows(remote, new)
         names_here = {_parts(key)[0] for key in here}
         deleted = {_parts(key)[0] for key in known} - {_parts(key)[0] for key in there}
         by_time = sorted(rows.items(), key=lambda item: item[1].time)
         pictures = [(row, remote.get(f"pictures/{name}.png")) for name, row in by_time if name not in names_here]
         local.apply_remote(
-            [*tasks.values()],
+            tasks,
             [(row, png) for row, png in pictures if png is not None],
             {name: row for name, row in rows.items() if name in names_here},
             deleted,
@@ -98,6 +88,28 @@ def open_samples(place: str | Path) -> Samples:
 def default_samples() -> Samples:
     """Open the samples in the folder or at the URL in RECOGNIZER_CAPTURES, else in data/captures/."""
     return open_samples(paths.captures())
+
+
+def _pulled_tasks(remote: Remote, there: Set[str], new: Sequence[str], here: Mapping[str, bytes]) -> list[Task]:
+    """The tasks that changed at the URL. One that two machines changed at the same time gets the labels of both."""
+    tasks: dict[str, Task] = {}
+    changed = {_parts(key)[0] for key in new}
+    for key in sorted(key for key in there if key.startswith("tasks/") and _parts(key)[0] in changed):
+        if (data := here.get(key) or remote.get(key)) is not None:
+            task = read_card(json.loads(data)["name"], data, f"{remote.url}/{key}")
+            other = tasks.get(task.name, task)
+            tasks[task.name] = replace(task, labels=tuple(dict.fromkeys([*other.labels, *task.labels])))
+    return [*tasks.values()]
+
+
+def _pulled_rows(remote: Remote, new: Sequence[str]) -> dict[str, Sample]:
+    """The samples that changed at the URL, by name; rows that cannot be parsed are left out."""
+    rows: dict[str, Sample] = {}
+    for key in (key for key in new if key.startswith("rows/")):
+        found = parse_table(remote.get(key) or b"")
+        if found and not isinstance(found[0], str):
+            rows[_parts(key)[0]] = found[0]
+    return rows
 
 
 def _items(store: Samples, keys: Set[str]) -> dict[str, bytes]:
