@@ -1,14 +1,25 @@
 """The values that cross the stages: frame, region, prediction, observation, and the observation as JSON."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from enum import Enum
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from recognizer.preprocess.turns import Turn
-
 WRITING_SCORE = 0.6  # threshold: a region with this score is writing, even if its label is rejected
+
+
+class Turn(Enum):
+    """What a picture needs so that its writing can be read: to be flipped left to right, and top to bottom."""
+
+    UPRIGHT = (False, False)
+    UPSIDE_DOWN = (True, True)
+    MIRRORED = (True, False)
+
+    @property
+    def display_name(self) -> str:
+        """The name in JSON and CSV, such as "upside down"."""
+        return self.name.lower().replace("_", " ")
 
 
 @dataclass(frozen=True)
@@ -104,7 +115,7 @@ class Prediction:
     confidence: float  # 0 to 1, probability of the best label
     top: tuple[tuple[str, float], ...]  # up to three (label, probability), best first
     image: np.ndarray  # the network's input; for paper (28, 28) uint8
-    turn: "Turn | None" = None  # rotation that makes the sheet upright; None where it already is
+    turn: Turn | None = None  # rotation that makes the sheet upright; None where it already is
 
 
 @dataclass(frozen=True, eq=False)

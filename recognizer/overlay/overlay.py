@@ -25,8 +25,8 @@ from recognizer.overlay.drawing import (
     text_width,
 )
 from recognizer.overlay.labels import draw_bars, draw_inset, draw_tags, leading_region, place_bars
-from recognizer.preprocess.turns import Turn, turn_note
-from recognizer.values import Box, Hand, Observation, Prediction
+from recognizer.preprocess.turns import turn_note, turned_box
+from recognizer.values import Box, Hand, Observation, Prediction, Turn
 
 BONES = ((0, 1), (0, 5), (5, 9), (9, 13), (13, 17), (0, 17), *((k, k + 1) for k in range(1, 20) if k % 4))
 GUIDE_CAPTION = "hold it here"
@@ -135,7 +135,7 @@ class Overlay:
 
 def mirrored(box: Box, width: int) -> Box:
     """The box in the horizontally flipped picture of that width."""
-    return Turn.MIRRORED.box(box, (width, 0))
+    return turned_box(box, Turn.MIRRORED, (width, 0))
 
 
 def joints_xy(hand: Hand, mirrored_width: int | None) -> np.ndarray:

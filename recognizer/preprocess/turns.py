@@ -2,50 +2,40 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from enum import Enum
 
 import numpy as np
 
-from recognizer.values import Box, Frame, Prediction, Region
+from recognizer.values import Box, Frame, Prediction, Region, Turn
 
 
-class Turn(Enum):
-    """What a picture needs so that its writing can be read: to be flipped left to right, and top to bottom."""
+def turned_image(image: np.ndarray, turn: Turn) -> np.ndarray:
+    """The image (H, W, …), flipped as the turn says. A new array."""
+    across, down = (slice(None, None, -1 if flipped else 1) for flipped in turn.value)
+    return np.ascontiguousarray(image[down, across])
 
-    UPRIGHT = (False, False)
-    UPSIDE_DOWN = (True, True)
-    MIRRORED = (True, False)
 
-    @property
-    def display_name(self) -> str:
-        """The name in JSON and CSV, such as "upside down"."""
-        return self.name.lower().replace("_", " ")
+def turned_box(box: Box, turn: Turn, size_wh: tuple[int, int] = (0, 0)) -> Box:
+    """The box in the turned picture. Without the picture's size only the order of boxes is right."""
+    (width, height), (x1, y1, x2, y2) = size_wh, box.xyxy
+    across, down = turn.value
+    if across:
+        x1, x2 = width - x2, width - x1
+    if down:
+        y1, y2 = height - y2, height - y1
+    return Box(x1, y1, x2, y2)
 
-    def image(self, image: np.ndarray) -> np.ndarray:
-        """(H, W, …) turned, of its own memory."""
-        across, down = (slice(None, None, -1 if flipped else 1) for flipped in self.value)
-        return np.ascontiguousarray(image[down, across])
 
-    def box(self, box: Box, size_wh: tuple[int, int] = (0, 0)) -> Box:
-        """Where a box lies in the turned picture. Without the picture's size only how boxes lie to each other holds."""
-        (width, height), (x1, y1, x2, y2) = size_wh, box.xyxy
-        across, down = self.value
-        if across:
-            x1, x2 = width - x2, width - x1
-        if down:
-            y1, y2 = height - y2, height - y1
-        return Box(x1, y1, x2, y2)
+def turned_region(region: Region, turn: Turn, size_wh: tuple[int, int]) -> Region:
+    """The region in the turned picture, without the digit probabilities, which hold for the picture as it was."""
+    box = turned_box(region.box, turn, size_wh)
+    return replace(region, box=box, crop=turned_image(region.crop, turn), digit_probabilities=None)
 
-    def region(self, region: Region, size_wh: tuple[int, int]) -> Region:
-        """Ink as it is in the turned picture. Which digit the picture showed there holds no longer."""
-        return replace(
-            region, box=self.box(region.box, size_wh), crop=self.image(region.crop), digit_probabilities=None
-        )
 
-    def frame(self, frame: Frame) -> Frame:
-        height, width = frame.image_bgr.shape[:2]
-        truth = tuple(replace(one, box=self.box(one.box, (width, height))) for one in frame.truth)
-        return replace(frame, image_bgr=self.image(frame.image_bgr), truth=truth)
+def turned_frame(frame: Frame, turn: Turn) -> Frame:
+    """The frame with its picture and its truth turned."""
+    height, width = frame.image_bgr.shape[:2]
+    truth = tuple(replace(one, box=turned_box(one.box, turn, (width, height))) for one in frame.truth)
+    return replace(frame, image_bgr=turned_image(frame.image_bgr, turn), truth=truth)
 
 
 def turn_of(predictions: Sequence[Prediction]) -> Turn | None:
@@ -76,4 +66,4 @@ class Unmirror:
         self.on = not self.on
 
     def __call__(self, frame: Frame) -> Frame:
-        return Turn.MIRRORED.frame(frame) if self.on else frame
+        return turned_frame(frame, Turn.MIRRORED) if self.on else frame

@@ -15,9 +15,9 @@ from recognizer.finders.text_lines import reading_order, text_lines
 from recognizer.finders.writing import WritingFinder, writing_in
 from recognizer.preprocess import pictures
 from recognizer.preprocess.cut_out import box_in_cut_out, cut_out
-from recognizer.preprocess.turns import Turn, turn_of
+from recognizer.preprocess.turns import turn_of, turned_box, turned_image, turned_region
 from recognizer.subjects.subject import Input, OpenFinder, Postprocessed, Postprocessor, Predictor, Subject
-from recognizer.values import WRITING_SCORE, Box, Frame, Hand, Prediction, Region
+from recognizer.values import WRITING_SCORE, Box, Frame, Hand, Prediction, Region, Turn
 
 SAME_INK = 0.3  # IoU above which ink found in a stored sample is the ink that was recorded
 DIGITS = "0123456789"  # in the order of Region.digit_probabilities
@@ -74,9 +74,9 @@ class WritingPostprocessor(Postprocessor):
         """Classifies the turned crops. Boxes stay in frame coordinates; the order is that of the turned sheet."""
         assert self._classifier is not None
         height, width = frame.image_bgr.shape[:2]
-        regions = [turn.region(region, (width, height)) for region, _ in pairs]
+        regions = [turned_region(region, turn, (width, height)) for region, _ in pairs]
         turned = dict(zip(map(id, regions), (region for region, _ in pairs), strict=True))
-        predicted = self._classifier.predict([turn.image(one.image) for _, one in pairs])
+        predicted = self._classifier.predict([turned_image(one.image, turn) for _, one in pairs])
         of_region = dict(zip(map(id, regions), predicted, strict=True))
         regions = reading_order(regions)
         kept, predictions = _postprocessed(regions, [of_region[id(region)] for region in regions])
@@ -282,7 +282,7 @@ class PaperSubject(Subject):
         A rejected character between labels of a line becomes UNKNOWN, so that a number never silently lacks a digit.
         """
         turn = turn_of(predictions) or Turn.UPRIGHT
-        turned = [replace(region, box=turn.box(region.box)) for region in regions]
+        turned = [replace(region, box=turned_box(region.box, turn)) for region in regions]
         labels = {id(region): prediction.label for region, prediction in zip(turned, predictions, strict=True)}
         lines = [[(region.box, labels[id(region)]) for region in line] for line in text_lines(turned)]
         return " ".join(filter(None, map(_line_text, lines)))

@@ -9,10 +9,10 @@ import pytest
 from recognizer.cli import main
 from recognizer.overlay.overlay import Overlay
 from recognizer.pipeline import Pipeline, open_pipeline
-from recognizer.preprocess.turns import Turn, Unmirror, turn_of
+from recognizer.preprocess.turns import Unmirror, turn_of, turned_box, turned_image, turned_region
 from recognizer.registry.store import ModelStore
 from recognizer.samples.synced import default_samples
-from recognizer.values import Box, Frame, Region, Truth
+from recognizer.values import Box, Frame, Region, Truth, Turn
 from tests.helpers.drawing import as_frame, paper, write
 
 TURNED = [turn for turn in Turn if turn != Turn.UPRIGHT]
@@ -36,15 +36,15 @@ def test_a_box_is_turned_together_with_its_picture(turn: Turn) -> None:
     picture = np.zeros((50, 80), np.uint8)
     box = Box(10, 5, 30, 12)
     picture[box.y1 : box.y2, box.x1 : box.x2] = 9
-    turned = turn.image(picture)
+    turned = turned_image(picture, turn)
     rows, columns = np.nonzero(turned)
-    assert turn.box(box, (80, 50)).xyxy == (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    assert turned_box(box, turn, (80, 50)).xyxy == (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
 
 
 @pytest.mark.parametrize("turn", list(Turn))
 def test_the_crop_is_turned_together_with_its_box(turn: Turn) -> None:
     crop = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    turned = turn.region(Region(Box(2, 3, 6, 6), crop), (20, 10))
+    turned = turned_region(Region(Box(2, 3, 6, 6), crop), turn, (20, 10))
     assert turned.crop.shape == (turned.box.height, turned.box.width)
     assert sorted(turned.crop.ravel()) == list(range(12))
 
@@ -52,7 +52,7 @@ def test_the_crop_is_turned_together_with_its_box(turn: Turn) -> None:
 @pytest.mark.parametrize("number", ["2475", "34", "75429"])
 @pytest.mark.parametrize("turn", TURNED)
 def test_a_mirrored_or_upside_down_sheet_is_read(digits: Pipeline, turn: Turn, number: str) -> None:
-    observation = digits.step(Frame(turn.image(sheet(number)), 0, 0.0, "held"))
+    observation = digits.step(Frame(turned_image(sheet(number), turn), 0, 0.0, "held"))
     assert observation.text == number
     assert {one.turn for one in observation.predictions} == {turn}
 
@@ -64,12 +64,12 @@ def test_an_upright_sheet_is_read_without_turning(digits: Pipeline) -> None:
 
 
 def test_a_single_character_is_never_turned(digits: Pipeline) -> None:
-    observation = digits.step(Frame(Turn.UPSIDE_DOWN.image(sheet("4")), 0, 0.0, "held"))
+    observation = digits.step(Frame(turned_image(sheet("4"), Turn.UPSIDE_DOWN), 0, 0.0, "held"))
     assert {one.turn for one in observation.predictions} <= {None}
 
 
 def test_unmirror_flips_frames_only_while_it_is_on(digits: Pipeline) -> None:
-    mirrored = Frame(Turn.MIRRORED.image(sheet("2475")), 0, 0.0, "mirrored", (Truth("2", Box(0, 0, 10, 5)),))
+    mirrored = Frame(turned_image(sheet("2475"), Turn.MIRRORED), 0, 0.0, "mirrored", (Truth("2", Box(0, 0, 10, 5)),))
     unmirror = Unmirror()
     assert unmirror(mirrored) is mirrored
     unmirror.toggle()
@@ -82,7 +82,7 @@ def test_unmirror_flips_frames_only_while_it_is_on(digits: Pipeline) -> None:
 
 @pytest.mark.parametrize("turn", TURNED)
 def test_the_window_shows_how_the_sheet_is_turned(digits: Pipeline, turn: Turn) -> None:
-    held = digits.step(Frame(turn.image(sheet("2475")), 0, 0.0, "held"))
+    held = digits.step(Frame(turned_image(sheet("2475"), turn), 0, 0.0, "held"))
     upright = replace(held, predictions=tuple(replace(one, turn=None) for one in held.predictions))
     told = (Overlay().draw(held) != Overlay().draw(upright)).any(axis=2)
     assert told.sum() > 500
@@ -90,7 +90,7 @@ def test_the_window_shows_how_the_sheet_is_turned(digits: Pipeline, turn: Turn) 
 
 def test_a_folder_of_mirrored_pictures_is_read_with_unmirror(published_models: ModelStore, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    assert cv2.imwrite(str(tmp_path / "in" / "a.png"), Turn.MIRRORED.image(sheet("3")))
+    assert cv2.imwrite(str(tmp_path / "in" / "a.png"), turned_image(sheet("3"), Turn.MIRRORED))
     texts = []
     for words in ([], ["--unmirror"]):
         words = [*words, "--source", str(tmp_path / "in"), "--headless", "--output", str(tmp_path / "out")]

@@ -11,13 +11,12 @@ import pytest
 from recognizer.errors import SinkError
 from recognizer.overlay import drawing
 from recognizer.overlay.overlay import Overlay
-from recognizer.preprocess.turns import Turn
 from recognizer.sinks import video as sinks_video
 from recognizer.sinks.contact_sheet import ContactSheet
 from recognizer.sinks.csv_log import CsvLog
 from recognizer.sinks.sink import open_sinks
 from recognizer.sinks.video import VideoWriter
-from recognizer.values import Box, Frame, Observation, Prediction, Region, as_json
+from recognizer.values import Box, Frame, Observation, Prediction, Region, Turn, as_json
 from recognizer.window.window import Window, has_screen
 
 
