@@ -1,1 +1,1 @@
-"""What a stage costs, beside what a user would write by hand, in one run on one machine."""
+"""Benchmarks that compare each stage with a hand-written equivalent, in one run on one machine."""

@@ -1,10 +1,10 @@
-"""All that the project claims of its speed, in one report: benchmarks/RESULTS.md.
+"""Runs the benchmarks and writes benchmarks/RESULTS.md.
 
-python -m recognizer benchmark           what is not in runs/benchmarks/ yet, so that a run that was cut off goes on
-python -m recognizer benchmark --fresh   everything anew
-python -m recognizer benchmark digits    that section anew
+python -m recognizer benchmark           measure the sections that runs/benchmarks/ lacks; resumes an interrupted run
+python -m recognizer benchmark --fresh   measure all sections again
+python -m recognizer benchmark digits    measure that section again
 
-Ratios are of one run on one machine; a machine that does something else meanwhile makes them rough.
+Both sides of a ratio are measured in the same run. Other load on the machine makes the ratios less accurate.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from recognizer.system import machine, paths
 from recognizer.system.terminal import exit_on_error
 
 RESULTS = paths.ROOT / "benchmarks" / "RESULTS.md"
-REPORTS: dict[str, tuple[str, tuple[str, ...]]] = {  # section: module, and what its report() is given
+REPORTS: dict[str, tuple[str, tuple[str, ...]]] = {  # section: module, and the arguments of its report()
     "digits": ("frame_cost", ("digits",)),
     "hands": ("frame_cost", ("letters",)),
     "serve": ("server_cost", ()),
@@ -31,15 +31,17 @@ REPORTS: dict[str, tuple[str, tuple[str, ...]]] = {  # section: module, and what
     "teach": ("teaching_cost", ()),
     "cluster": ("cluster_cost", ()),
 }
-LONG = "hours"  # a section that a command of its own writes
-NEEDS = {"cluster": "ray"}  # packages that only some have
+LONG = "hours"  # a section that a separate command writes
+NEEDS = {"cluster": "ray"}  # optional packages
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m recognizer benchmark", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("section", nargs="?", metavar="SECTION", help=f"one of {', '.join(REPORTS)}")
-    parser.add_argument("--fresh", action="store_true", help="measure again what runs/benchmarks/ holds")
+    parser.add_argument(
+        "--fresh", action="store_true", help="measure again the sections that runs/benchmarks/ contains"
+    )
     options = parser.parse_args()
     SECTIONS.mkdir(parents=True, exist_ok=True)
     with exit_on_error():
@@ -53,13 +55,13 @@ def main() -> None:
 
 
 def measure_all(*, fresh: bool) -> None:
-    """Each section in a process of its own, so that none runs with what another one has loaded."""
+    """Measure each section in a separate process, so that no section profits from modules that another one loaded."""
     for name in REPORTS:
         if (SECTIONS / f"{name}.md").is_file() and not fresh:
-            print(f"{name}: kept", flush=True)
+            print(f"{name}: already measured", flush=True)
             continue
         if not is_there(name):
-            print(f"{name}: skipped", flush=True)
+            print(f"{name}: skipped, not available here", flush=True)
             continue
         began_s = time.perf_counter()
         ended = subprocess.run([sys.executable, "-m", "benchmarks", name], cwd=paths.ROOT, check=False)
@@ -76,21 +78,21 @@ def is_there(name: str) -> bool:
 
 
 def write_section(name: str) -> None:
-    """Measure a section and keep its Markdown. Raises RecognizerError."""
+    """Measure a section and save its Markdown in SECTIONS. Raises RecognizerError."""
     module, words = REPORTS[name]
     section = importlib.import_module(f"benchmarks.{module}").report(*words)
     (SECTIONS / f"{name}.md").write_text(section.rstrip() + "\n", encoding="utf-8")
 
 
 def write_results() -> None:
-    """The report of all sections that are there."""
+    """Write RESULTS.md from all measured sections."""
     sections = [SECTIONS / f"{name}.md" for name in (*REPORTS, LONG)]
     head = (
-        "# What was measured\n\n"
+        "# Benchmark results\n\n"
         f"{machine.description()}\n\n"
-        "Written by `python -m recognizer benchmark`, section by section. Milliseconds are of that machine; the ratios "
-        "beside them, to what was measured in the same run, hold on others too. "
-        "Hours: `python -m benchmarks.soak --minutes 30`.\n"
+        "Written by `python -m recognizer benchmark`, section by section. Milliseconds depend on the machine. "
+        "Both sides of a ratio are measured in the same run, so ratios transfer better to other machines. "
+        "The section on memory over hours is written by: `python -m benchmarks.soak --minutes 30`.\n"
     )
     parts = [path.read_text(encoding="utf-8") for path in sections if path.is_file()]
     RESULTS.write_text("\n".join([head, *parts]), encoding="utf-8")

@@ -1,7 +1,7 @@
-"""What Ray adds: a run of the workshop on a cluster beside the same run alone, streams through Ray Serve with one and two
-replicas, and what a thousand streams would need by these figures.
+"""Overhead of Ray: a training run with and without a cluster, and video streams through Ray Serve with one and two replicas.
+From these measurements it estimates the machines for a thousand streams.
 
-python -m benchmarks.cluster_cost      two to five minutes on two cores
+python -m benchmarks.cluster_cost      takes two to five minutes on two cores
 """
 
 import argparse
@@ -30,18 +30,18 @@ from recognizer.system.terminal import exit_on_error
 from training.datasets import catalogue, dataset
 from training.workshop.run import child_environment
 
-LIMIT = 4000  # pictures that each run learns from
+LIMIT = 4000  # training pictures of each run
 EPOCHS = 3
-SEEDS = 2  # runs that one command does
-ROUNDS = 2  # of which the best counts
+SEEDS = 2  # runs of one command
+ROUNDS = 2  # the fastest is reported
 SIZE_WH = (1280, 720)
 STREAMS = 8
-FRAMES = 40  # that each stream asks for
-SETTLE_S = 90  # in which the replicas that are wanted come up
+FRAMES = 40  # requests of each stream
+SETTLE_S = 90  # time limit for starting the replicas
 STORE_BYTES = 200_000_000
-CLASSROOM = 1000  # streams, for the arithmetic
-FPS = 10  # frames a second of each
-CORES, LINE_GBIT = 64, 10  # of a machine that the arithmetic counts in
+CLASSROOM = 1000  # streams in the estimate
+FPS = 10  # frames per second of each stream
+CORES, LINE_GBIT = 64, 10  # machine and network of the estimate
 HERTZ = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 REPLICA, PROXY = "ray::ServeReplica:recognizer-streams", "ray::ProxyActor"
 
@@ -55,9 +55,9 @@ def main() -> None:
 
 
 def report() -> str:
-    """The section of RESULTS.md. Raises SettingsError without Ray, or where there is no /proc."""
+    """The section of RESULTS.md. Raises SettingsError if Ray or /proc is missing."""
     if not Path("/proc/self/stat").is_file():
-        raise SettingsError("What processes cost is read from /proc, which is Linux's. Run it there.")
+        raise SettingsError("This benchmark reads /proc, which this system does not have. Run it on Linux.")
     direct_s, ray_s = runs()
     one, two = serving(1), serving(2)
     return "\n".join(
@@ -67,12 +67,12 @@ def report() -> str:
             f"Written by `python -m benchmarks.cluster_cost` on {os.cpu_count()} cores of {machine.processor()}; the cluster "
             "runs on the same machine.",
             "",
-            "| | alone | on Ray | |",
+            "| | without Ray | on Ray | difference |",
             "|---|---|---|---|",
-            f"| a run of the workshop (`dense-256` on {LIMIT:,} pictures, {EPOCHS} epochs), with all that starts for it "
+            f"| one training run (`dense-256` on {LIMIT:,} pictures, {EPOCHS} epochs), including start-up "
             f"| {direct_s:.1f} s | {ray_s:.1f} s | {ray_s - direct_s:+.1f} s a run |",
             "",
-            f"| {STREAMS} streams of {SIZE_WH[0]}×{SIZE_WH[1]}, each waiting for its answer | frames a second | p50 | p95 |",
+            f"| {STREAMS} streams of {SIZE_WH[0]}×{SIZE_WH[1]}, each waits for its response | frames a second | p50 | p95 |",
             "|---|---|---|---|",
             *(f"| {load.replicas} replica{'s' if load.replicas > 1 else ''} | {load.a_second:.1f} | {load.p50_ms:.0f} ms "
               f"| {load.p95_ms:.0f} ms |" for load in (one, two)),
@@ -82,11 +82,8 @@ def report() -> str:
     )  # fmt: skip
 
 
-# a run of the workshop
-
-
 def runs() -> tuple[float, float]:
-    """Seconds of a run: alone, and on a cluster that is there already. The best of ROUNDS, by turns."""
+    """Seconds of a run without Ray and on a running cluster: the fastest of ROUNDS, in turns."""
     alone_s, ray_s = [], []
     with tempfile.TemporaryDirectory() as name, nodes(os.cpu_count() or 1) as address:
         home = Path(name)
@@ -99,7 +96,7 @@ def runs() -> tuple[float, float]:
 
 
 def drawn() -> dataset.DataSet:
-    """MNIST's shape, of bars and noise: what is learned is of no interest here."""
+    """A data set of bars and noise with MNIST's shape: its accuracy does not matter here."""
     rng = np.random.default_rng(0)
 
     def part(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -122,13 +119,13 @@ def run_workshop(home: Path, name: str, *more: str) -> float:
         env=child_environment(**{paths.DATA_VARIABLE: str(home / "data")}, TF_CPP_MIN_LOG_LEVEL="3"), check=False,
     )  # fmt: skip
     if done.returncode:
-        raise SettingsError(f"The workshop ended with: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
+        raise SettingsError(f"The training run failed: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
     return time.perf_counter() - began_s
 
 
 @contextmanager
 def nodes(cores: int) -> Iterator[str]:
-    """The address of a cluster of one node on this machine."""
+    """Start a cluster of one node on this machine and yield its address. Raises SettingsError without Ray."""
     try:
         from ray.cluster_utils import Cluster
     except ImportError as error:
@@ -143,40 +140,37 @@ def nodes(cores: int) -> Iterator[str]:
         cluster.shutdown()
 
 
-# streams
-
-
 @dataclass(frozen=True)
 class Load:
-    """What the streams got, and what a frame of one cost."""
+    """Throughput and latency of the streams, and the resources for one frame."""
 
     replicas: int
     a_second: float
     p50_ms: float
     p95_ms: float
-    replica_ms: float  # of processor time, a frame: the network's protocol, the queue and the answer
-    reader_ms: float  # the same of the process that reads the pictures
-    proxy_ms: float  # and of Ray Serve's proxy
+    replica_ms: float  # CPU time a frame: WebSocket, queue and response
+    reader_ms: float  # CPU time a frame of the worker process
+    proxy_ms: float  # CPU time a frame of Ray Serve's proxy
     sent_bytes: float  # a frame
     answer_bytes: float
-    replica_mb: float  # with its reader, before a stream comes
-    stream_mb: float  # more, for each
+    replica_mb: float  # with its worker, before the first stream
+    stream_mb: float  # added by each stream
 
 
 def serving(replicas: int) -> Load:
-    """Open STREAMS streams on a cluster with cores for so many replicas, and measure them."""
+    """Measure STREAMS streams on a cluster with cores for `replicas` replicas. Raises SettingsError."""
     studio = Studio("digits", SIZE_WH)
     pictures = [_jpeg(studio.frame(round((CARD_S * card + CARD_S / 2) * 30)).image_bgr) for card in range(12)]
     with nodes(replicas) as address, served(address) as url:
         idle_mb = memory_mb(REPLICA)
-        with ExitStack() as stack:  # so many streams call for the replicas
+        with ExitStack() as stack:  # this load makes Ray Serve start the replicas
             asks = [stack.enter_context(streaming(url, "digits")) for _ in range(STREAMS)]
             for ask in asks:
                 ask(pictures[0])
             end_s = time.monotonic() + SETTLE_S
             while len(processes(REPLICA)) < replicas and time.monotonic() < end_s:
                 time.sleep(0.2)
-            time.sleep(5)  # the new one opens its network
+            time.sleep(5)  # the new replica loads its model
         with ExitStack() as stack:
             asks = [stack.enter_context(streaming(url, "digits")) for _ in range(STREAMS)]
             answers = [len(json.dumps(ask(picture))) for ask in asks for picture in pictures[:2]]
@@ -204,14 +198,14 @@ def serving(replicas: int) -> Load:
 
 @contextmanager
 def served(address: str) -> Iterator[str]:
-    """The address of a server on that cluster."""
+    """Start a server on that cluster and yield its address. Raises SettingsError."""
     command = [sys.executable, "-m", "recognizer", "serve", "--port", "0", "--cluster", address]
     process = subprocess.Popen(command, cwd=paths.ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         found = re.search(r"http://[\d.]+:\d+", process.stdout.readline())
         if found is None:
-            raise SettingsError("The server did not start; what it said is above.")
+            raise SettingsError("The server did not start. See its error message above.")
         yield found[0]
     finally:
         process.terminate()
@@ -219,7 +213,7 @@ def served(address: str) -> Iterator[str]:
 
 
 def ask_all(asks: list[Any], pictures: list[bytes]) -> tuple[list[float], float]:
-    """Milliseconds of each answer, and the seconds that all took together."""
+    """Milliseconds of each response, and the total wall time in seconds."""
     costs: list[list[float]] = [[] for _ in asks]
     together = threading.Barrier(len(asks) + 1)
 
@@ -241,19 +235,19 @@ def ask_all(asks: list[Any], pictures: list[bytes]) -> tuple[list[float], float]
 
 
 def processes(name: str) -> list[int]:
-    """Those whose title begins so."""
+    """Ids of the processes whose command line starts with `name`."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if (folder / "cmdline").read_text().startswith(name):
                 found.append(int(folder.name))
-        except OSError:  # it has just ended
+        except OSError:  # the process has ended
             continue
     return found
 
 
 def children(parents: list[int]) -> list[int]:
-    """All processes below the given ones."""
+    """Ids of all descendants of the given processes."""
     of: dict[int, list[int]] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -269,18 +263,18 @@ def children(parents: list[int]) -> list[int]:
 
 
 def _stat(pid: int) -> list[str]:
-    """State, parent and so on, of proc(5)."""
+    """Fields of /proc/PID/stat from the state on; see proc(5)."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def cpu_s(name: str) -> list[float]:
-    """Seconds of processor time of the processes with that title, and of those below them."""
+    """CPU seconds of the processes named `name`, and of their descendants."""
     own = processes(name)
     return [sum(sum(map(int, _stat(pid)[11:13])) / HERTZ for pid in pids) for pids in (own, children(own))]
 
 
 def memory_mb(name: str) -> float:
-    """Resident megabytes that belong to the processes with that title and those below them alone, or in shares."""
+    """Proportional set size (PSS), in MB, of the processes named `name` and their descendants."""
     own = processes(name)
     total_kb = 0
     for pid in [*own, *children(own)]:
@@ -289,11 +283,8 @@ def memory_mb(name: str) -> float:
     return total_kb / 1024
 
 
-# arithmetic
-
-
 def arithmetic(load: Load) -> list[str]:
-    """What CLASSROOM streams need if each costs what was measured."""
+    """Estimate for CLASSROOM streams in Markdown, one line an item, from the measured load."""
     frames = CLASSROOM * FPS
     frame_ms = load.replica_ms + load.reader_ms
     cores = frames * frame_ms / 1000
@@ -308,7 +299,7 @@ def arithmetic(load: Load) -> list[str]:
     }
     first = min(carried, key=lambda name: carried[name])
     return [
-        f"### {CLASSROOM:,} streams, by arithmetic",
+        f"### {CLASSROOM:,} streams, estimated",
         "",
         f"Digits at {SIZE_WH[0]}×{SIZE_WH[1]}, {FPS} frames a second each: {frames:,} frames a second. A frame costs, "
         "measured above,",

@@ -1,11 +1,11 @@
-"""Signs learned from a few pictures a label, beside what others make of the same pictures.
+"""Few-shot accuracy on hand signs: this project's training compared with common baselines on the same pictures.
 
-python -m benchmarks.few_shot DIR                label/picture, of one person or source
+python -m benchmarks.few_shot DIR                the LABEL/PICTURE folders of one person or source
 python -m benchmarks.few_shot DIR --ours-only    without the networks that need TensorFlow
 
-Pictures are taken in bursts of neighbours, by the order of their names: a burst is learned from or tested on, never both.
-All methods see the hand's crop, and only pictures in which a hand was found; the share of these stands in the first line.
-For DIR among the photographs of letters, what tells signs apart is learned anew from the other sources.
+Neighbouring pictures, in order of file name, form bursts. A burst is used for training or for testing, never for both.
+All methods use the same hand crops. Pictures without a detected hand are left out; the first line prints the detection rate.
+If DIR belongs to the photographs of letters, the feature extractor is trained again without that source.
 """
 
 import argparse
@@ -46,14 +46,14 @@ from training.user_tasks.hand_feature_extractor import TASK
 from training.user_tasks.training_run import COPIES, COPIES_RANGE
 
 COUNTS = (1, 3, 5, 10, 20)  # pictures a label
-REPORTED_COUNTS = (1, 5, 10)  # of these in the report
-REPORTED = {"rps": "rock, paper, scissors", TASK: "24 letters"}  # folders of photographs, and what they show
+REPORTED_COUNTS = (1, 5, 10)  # the counts that the report shows
+REPORTED = {"rps": "rock, paper, scissors", TASK: "24 letters"}  # folder of photographs: title in the report
 DRAWS = 5
 BURST = 5  # pictures
-SIDES = {"MobileNetV2": 224, "VGG16": 128}  # pixels; the first is what Teachable Machine's image models stand on
-CHUNK = 64  # pictures through a network at once
+SIDES = {"MobileNetV2": 224, "VGG16": 128}  # input side in pixels; Teachable Machine's image models use MobileNetV2
+CHUNK = 64  # batch size, in pictures
 
-# features of the pictures to learn from, their labels, and features to test on: the labels of these
+# (training features, training labels, test features, rng) -> predicted labels
 Directions = tuple[np.ndarray, np.ndarray]  # training.user_tasks.hand_feature_extractor.directions
 Method = Callable[[np.ndarray, np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 
@@ -61,41 +61,42 @@ Method = Callable[[np.ndarray, np.ndarray, np.ndarray, np.random.Generator], np.
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.few_shot", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("folder", type=Path, metavar="DIR")
-    parser.add_argument("--ours-only", action="store_true")
-    parser.add_argument("--draws", type=int, default=DRAWS)
-    parser.add_argument("--models", type=open_models, default=default_models())
-    parser.add_argument("--runs", type=Path, default=paths.runs() / "fewshot", help="where features are kept")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder that contains LABEL/PICTURE")
+    parser.add_argument("--ours-only", action="store_true", help="skip the baselines that need TensorFlow")
+    parser.add_argument(
+        "--draws", type=int, default=DRAWS, help=f"random training sets for each count (default: {DRAWS})"
+    )
+    parser.add_argument("--models", type=open_models, default=default_models(), help="folder of trained models")
+    parser.add_argument("--runs", type=Path, default=paths.runs() / "fewshot", help="cache folder for features")
     options = parser.parse_args()
     with exit_on_error():
-        run(options)
+        run(options.folder, options.models, options.runs, options.draws, with_networks=not options.ours_only)
 
 
-def run(options: argparse.Namespace) -> None:
-    found = compare(options.folder, options.models, options.runs, options.draws, with_networks=not options.ours_only)
-    print(
-        f"{options.folder}: {found.pictures} pictures, {found.labels} labels, a hand found in {100 * found.found:.1f} %"
-    )
-    print(f"{'right, %':24}" + "".join(f"{count:>8}" for count in COUNTS))
+def run(folder: Path, models: ModelStore, runs: Path, draws: int, *, with_networks: bool) -> None:
+    """Compare the methods on one folder and print a table of accuracies. Raises SamplesError."""
+    found = compare(folder, models, runs, draws, with_networks=with_networks)
+    print(f"{folder}: {found.pictures} pictures, {found.labels} labels, hand detected in {100 * found.found:.1f} %")
+    print(f"{'accuracy, %':24}" + "".join(f"{count:>8}" for count in COUNTS))
     for name, shares in found.shares.items():
         print(f"{name:24}" + "".join(f"{100 * share:8.1f}" if np.isfinite(share) else f"{'-':>8}" for share in shares))
 
 
 def report(draws: int = DRAWS) -> str:
-    """Markdown: what each method reads right of the people in the data folder's photographs, from TOLD pictures."""
-    title = "## Learned from a few pictures\n\n"
+    """The few-shot section in Markdown: accuracy of each method on each person, for REPORTED_COUNTS pictures a label."""
+    title = "## Few-shot accuracy\n\n"
     tables = [people_table(name, signs, draws) for name, signs in REPORTED.items()]
     if not any(tables):
-        return f"{title}Skipped: no photos/rps/PERSON/LABEL/ in a folder that {paths.DATA_VARIABLE} names.\n"
+        return f"{title}Skipped: {paths.DATA_VARIABLE} names no folder that contains photos/rps/PERSON/LABEL/.\n"
     return (
-        f"{title}`python -m benchmarks.few_shot DIR`: percent right of the same person's other pictures, from "
-        f"{', '.join(map(str, REPORTED_COUNTS))} pictures a label; mean of {draws} draws.\n\n"
+        f"{title}`python -m benchmarks.few_shot DIR`: accuracy in percent on the same person's other pictures, after "
+        f"training on {', '.join(map(str, REPORTED_COUNTS))} pictures a label. Mean of {draws} random draws.\n\n"
         + "\n".join(filter(None, tables))
     )
 
 
 def people_table(name: str, signs: str, draws: int) -> str:
-    """A table in Markdown of the people or collections in photos/<name>; "" where there are none."""
+    """A Markdown table with a row for each person or collection in photos/<name>; "" if there are none."""
     folders = [found for folder in paths.data_folders() for found in sorted((folder / "photos" / name).glob("*/"))]
     models, runs = default_models(), paths.runs() / "fewshot"
     rows, methods = [], []
@@ -104,7 +105,7 @@ def people_table(name: str, signs: str, draws: int) -> str:
         methods = list(one.shares)
         shares = [" / ".join(map(format_percent, shares)) for shares in one.shares.values()]
         rows.append((f"{folder.name} ({one.pictures} pictures)", f"{100 * one.found:.1f} %", *shares))
-    return table([signs, "a hand found in", *methods], rows) if rows else ""
+    return table([signs, "hand detected", *methods], rows) if rows else ""
 
 
 def format_percent(share: float) -> str:
@@ -113,33 +114,35 @@ def format_percent(share: float) -> str:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Shares read right by each method, for each count of pictures learned from."""
+    """Accuracy (0 to 1) of each method, for each number of training pictures a label."""
 
     pictures: int
     labels: int
-    found: float  # share of the pictures in which a hand was found
-    shares: dict[str, list[float]]
+    found: float  # share of the pictures with a detected hand, 0 to 1
+    shares: dict[str, list[float]]  # method: accuracy for each count; NaN if a label has too few pictures
 
 
 def compare(
     folder: Path, models: ModelStore, runs: Path, draws: int, counts: Sequence[int] = COUNTS, *, with_networks: bool
 ) -> Comparison:
-    """Learn from some pictures of the folder's and read the others, by each method. Raises SamplesError."""
+    """Train each method on some of the folder's pictures and test it on the others. Raises SamplesError."""
     photographs = pictures(folder)
     crops, seen = hands_in(photographs, runs)
     found = seen.jointed[:, 0]
     labels = np.array([file.parent.name for file in photographs])[found]
     if len(set(labels)) < 2:
-        raise SamplesError(f"Hands of {len(set(labels))} labels were found in {folder}, and two are needed.")
+        raise SamplesError(
+            f"Hands were detected for {len(set(labels))} labels in {folder}. Add pictures of at least two labels."
+        )
     directions = unseen_directions(folder, models)
     chosen = [crop for crop, is_hand in zip(crops, found, strict=True) if is_hand]
     methods: dict[str, tuple[np.ndarray, Method]] = {
-        "joints and looks": (np.arange(len(labels)), by_signs(seen[found], directions)),
-        "k-NN on the pixels": (np.stack([hand_image(crop).ravel() for crop in chosen]) / 255.0, nearest),
+        "landmarks and appearance": (np.arange(len(labels)), by_signs(seen[found], directions)),
+        "k-NN on pixels": (np.stack([hand_image(crop).ravel() for crop in chosen]) / 255.0, nearest),
     }
     if with_networks:
         for name in SIDES:
-            methods[f"{name} + regression"] = features_of(name, chosen, runs), regression
+            methods[f"{name} + logistic regression"] = features_of(name, chosen, runs), regression
     shares = {
         name: [accuracy(features, labels, method, count, draws) for count in counts]
         for name, (features, method) in methods.items()
@@ -148,19 +151,19 @@ def compare(
 
 
 def pictures(folder: Path) -> list[Path]:
-    """Of label/picture, in the order of their numbers. Raises SamplesError where there are none."""
+    """The files LABEL/PICTURE in `folder`, sorted by label and number. Raises SamplesError if there are none."""
     folder_labels(folder)
     photographs = [path for path in folder.glob("*/*") if path.suffix.lower() in PICTURE_SUFFIXES]
     return sorted(photographs, key=lambda path: (path.parent.name, in_order(path.name)))
 
 
 def in_order(name: str) -> list[tuple[int, str]]:
-    """A key that sorts 2.jpg before 10.jpg."""
+    """Sort key that places 2.jpg before 10.jpg."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def accuracy(features: np.ndarray, labels: np.ndarray, method: Method, count: int, draws: int) -> float:
-    """Mean share read right over draws of `count` pictures a label; NaN where a label has no more than those."""
+    """Mean accuracy (0 to 1) over `draws` draws of `count` pictures a label; NaN if a label has too few pictures."""
     shares = []
     for learned, tested in drawn(labels, count, draws):
         predicted = method(features[learned], labels[learned], features[tested], np.random.default_rng(0))
@@ -169,7 +172,7 @@ def accuracy(features: np.ndarray, labels: np.ndarray, method: Method, count: in
 
 
 def drawn(labels: np.ndarray, count: int, draws: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Rows to learn from and rows to test on, burst by burst; `labels` (N,) are in the order of time."""
+    """Pairs (training rows, test rows) without a burst in both; `labels` (N,) are in order of time."""
     bursts = {}
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
@@ -194,7 +197,10 @@ def drawn(labels: np.ndarray, count: int, draws: int) -> Iterator[tuple[np.ndarr
 
 
 def unseen_directions(folder: Path, models: ModelStore) -> Directions:
-    """What a new task of hands is seen with: as published, or made anew where that has seen the folder's people."""
+    """The hand feature extractor's linear map: the published one, or one trained without the people in `folder`.
+
+    Raises SettingsError if no extractor is published.
+    """
     if any(folder.resolve().parent == (root / "photos" / TASK).resolve() for root in paths.data_folders()):
         others = hand_photographs.read_hands(TASK, paths.runs() / "hands")
         return hand_feature_extractor.directions(others[(others.sources != folder.name) & others.jointed[:, 0]])
@@ -209,7 +215,7 @@ def unseen_directions(folder: Path, models: ModelStore) -> Directions:
 
 
 def by_signs(found: Hands, directions: Directions) -> Method:
-    """What a training does with a new task of hands; its "features" are row numbers."""
+    """This project's training of a new hand task as a Method; its "features" are row numbers in `found`."""
     kernel, bias = directions
     appearance_features = found.appearance_features[:, 0].astype(np.float32) @ kernel + bias
     landmarks, left = found.landmarks[:, 0].astype(np.float64), found.left[:, 0]
@@ -238,7 +244,7 @@ def regression(learned: np.ndarray, labels: np.ndarray, tested: np.ndarray, rng:
     from sklearn.preprocessing import StandardScaler
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that one picture a label is little
+        warnings.simplefilter("ignore")  # scikit-learn warns if a label has one picture
         return make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)).fit(learned, labels).predict(tested)
 
 
@@ -249,7 +255,10 @@ def nearest(learned: np.ndarray, labels: np.ndarray, tested: np.ndarray, rng: np
 
 
 def hands_in(photographs: list[Path], runs: Path) -> tuple[list[np.ndarray], Hands]:
-    """Of each picture the surest hand: its square crop in colour, its joints and looks; nothing where none was found."""
+    """The most confident hand in each picture: its crop, (H, W, 3) uint8 BGR, and its landmarks and appearance features.
+
+    A picture without a detected hand gets an empty crop. The result is cached in `runs`.
+    """
     asset = find_asset("hand_landmarker")
     made_of = json.dumps([(str(path), path.stat().st_size) for path in photographs]) + hand_photographs.code_digest(
         *hand_photographs.CODE
@@ -276,7 +285,7 @@ def hands_in(photographs: list[Path], runs: Path) -> tuple[list[np.ndarray], Han
 
 
 def features_of(name: str, crops: list[np.ndarray], runs: Path) -> np.ndarray:
-    """What a network that ImageNet taught makes of the crops, averaged over the picture: (N, D) float32."""
+    """Features of an ImageNet network for the crops, (N, D) float32, averaged over the image. Raises SettingsError."""
     side = SIDES[name]
     images = np.stack([cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA) for crop in crops])
     kept = runs / f"{name}-{hashlib.sha256(images.tobytes()).hexdigest()[:12]}.npz"
@@ -285,7 +294,7 @@ def features_of(name: str, crops: list[np.ndarray], runs: Path) -> np.ndarray:
         weights = find_weights(name)
         if weights is None:
             places = ", ".join(map(str, paths.data_folders()))
-            raise SettingsError(f"{WEIGHTS[name]} is in none of {places}. Put it there, or add --ours-only.")
+            raise SettingsError(f"{WEIGHTS[name]} was not found in {places}. Copy it there, or add --ours-only.")
         with silent_stderr():
             import keras
 

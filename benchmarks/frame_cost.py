@@ -1,7 +1,7 @@
-"""Milliseconds of each stage of the live loop, beside the least that any program must do and what tutorials show.
+"""Milliseconds of each stage of the live loop, compared with a lower bound and with a tutorial's loop.
 
 python -m benchmarks.frame_cost                   digits: beside grey, threshold, components, and the tutorials' loop
-python -m benchmarks.frame_cost --task letters    hands: beside MediaPipe's bare HandLandmarker
+python -m benchmarks.frame_cost --task letters    hands: beside MediaPipe's HandLandmarker alone
 """
 
 import argparse
@@ -31,18 +31,18 @@ from recognizer.values import Frame
 from training.networks.tensorflow import import_tensorflow
 
 CARD_S = 2.4  # the studio shows another sheet this often
-RUN = 10  # frames of a sheet that follow each other as in a stream
+RUN = 10  # consecutive frames of one sheet
 BASELINES = {
-    "floor": "the floor (grey, threshold, connected components)",
-    "landmarker": "MediaPipe's bare HandLandmarker",
+    "floor": "the lower bound (grey, threshold, connected components)",
+    "landmarker": "MediaPipe's HandLandmarker alone",
 }
 NAMES = {
-    "floor": "the floor: grey, threshold, connected components",
-    "landmarker": "MediaPipe's bare HandLandmarker",
-    "live": "this project's",
-    "tutorial": "the tutorials': biggest contour, `model.predict`",
-    "live + overlay": "this project's, drawn",
-    "maps": "the feature maps of one crop, key `f`",
+    "floor": "lower bound: grey, threshold, connected components",
+    "landmarker": "MediaPipe's HandLandmarker alone",
+    "live": "live loop",
+    "tutorial": "tutorial loop: biggest contour, `model.predict`",
+    "live + overlay": "live loop with overlay",
+    "maps": "feature maps of one crop, key `f`",
 }
 
 
@@ -50,10 +50,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.frame_cost", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("--task", default="digits", choices=TASKS)
-    parser.add_argument("--frames", type=int, default=60, help=f"studio frames, {RUN} of each sheet")
-    parser.add_argument("--rounds", type=int, default=3, help="times that all are timed, in turn")
+    parser.add_argument("--frames", type=int, default=60, help=f"number of studio frames, {RUN} of each sheet")
+    parser.add_argument("--rounds", type=int, default=3, help="timing rounds; the loops take turns")
     parser.add_argument("--size", default="1280x720")
-    parser.add_argument("--no-tutorial", action="store_true", help="leave out the loop that needs TensorFlow")
+    parser.add_argument("--no-tutorial", action="store_true", help="skip the tutorial loop, which needs TensorFlow")
     options = parser.parse_args()
     width, height = (int(side) for side in options.size.split("x"))
     with exit_on_error():
@@ -76,28 +76,28 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Figures:
-    """Milliseconds of each stage of the live loop, and of each loop, for every frame."""
+    """Milliseconds of each stage of the live loop and of each compared loop, for every frame."""
 
     frames: int
     stages: dict[str, list[float]]
     costs: dict[str, list[float]]
-    baseline: str  # of the costs: the least that any program must do
+    baseline: str  # name of the lower bound among the costs
 
     def ratio(self, name: str, other: str) -> float:
         return float(np.median(self.costs[name]) / np.median(self.costs[other]))
 
 
 def report(task: str = "digits", frames: int = 60, rounds: int = 2) -> str:
-    """Markdown: stages and loops of the digits or of a task of hands."""
+    """The section in Markdown: stages and loops for digits or a hand task."""
     found = run(task, frames, rounds, (1280, 720), with_tutorial=True)
     whole = float(np.median(found.costs["live"]))
-    title = "The loop with digits" if task == "digits" else f"The loop with hands ({task})"
+    title = "Live loop with digits" if task == "digits" else f"Live loop with hands ({task})"
     stages = table(
-        ["stage of the loop", "ms", "share"],
+        ["stage", "ms", "share"],
         [(stage, float(np.median(ms)), f"{100 * np.median(ms) / whole:.0f} %") for stage, ms in found.stages.items()],
     )
     loops = table(
-        ["loop", "median ms", "p95 ms", "times the loop"],
+        ["loop", "median ms", "p95 ms", "times the live loop"],
         [
             (NAMES[name], float(np.median(ms)), float(np.percentile(ms, 95)), found.ratio(name, "live"))
             for name, ms in found.costs.items()
@@ -105,16 +105,16 @@ def report(task: str = "digits", frames: int = 60, rounds: int = 2) -> str:
     )
     return (
         f"## {title}\n\n`python -m benchmarks.frame_cost{'' if task == 'digits' else f' --task {task}'}`: {found.frames} "
-        f"studio frames of 1280x720.\nThe loop is **{found.ratio('live', found.baseline):.2f} times** "
+        f"studio frames of 1280x720.\nThe live loop takes **{found.ratio('live', found.baseline):.2f} times** "
         f"{BASELINES[found.baseline]}.\n\n"
         f"{stages}\n{loops}"
     )
 
 
 def run(task: str, count: int, rounds: int, size_wh: tuple[int, int], *, with_tutorial: bool) -> Figures:
-    """`count` studio frames through all loops; digits `rounds` times, hands as that many more frames."""
+    """Time all loops on `count` studio frames: digits `rounds` times, hands on `rounds * count` frames."""
     models, samples = default_models(), default_samples()
-    # what is drawn, too, has a pipeline of its own: one that sees a frame twice has nothing to look for
+    # the loop with overlay needs its own pipeline: a pipeline skips work on a frame that it has seen
     with (
         open_pipeline(task, models, samples, smooth=True) as pipeline,
         open_pipeline(task, models, samples, smooth=True) as drawn,
@@ -141,7 +141,7 @@ def _figures(
         crop = pipeline.step(frames[0]).predictions[0].image
         loops["maps"] = lambda _: maps.draw(crop)
         return Figures(len(frames), stages, measure(loops, frames, rounds), "floor")
-    # hands are followed from frame to frame, so that the frames follow each other, across changes of sign
+    # hands are tracked between frames, so the frames must be consecutive
     frames = [studio.frame(index) for index in range(36, 36 + rounds * count)]
     with bare_landmarker() as landmarker:
         costs = measure({"landmarker": landmarker, "live": live}, frames, 1)
@@ -160,7 +160,7 @@ def _digit_loops(
 
 
 def measure(loops: dict[str, Callable[[Frame], object]], frames: list[Frame], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each loop on each frame; the loops take turns, so that a busy machine slows all alike."""
+    """Milliseconds of each loop on each frame; the loops take turns, so that other load slows all of them equally."""
     for loop in loops.values():
         loop(frames[0])
     costs: dict[str, list[float]] = defaultdict(list)
@@ -174,7 +174,7 @@ def measure(loops: dict[str, Callable[[Frame], object]], frames: list[Frame], ro
 
 
 def floor(frame: Frame) -> object:
-    """The least that any ink finder does."""
+    """The minimum work of an ink finder: a lower bound."""
     gray = cv2.cvtColor(frame.image_bgr, cv2.COLOR_BGR2GRAY)
     _, mask = cv2.threshold(gray, 0, 255, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
     return cv2.connectedComponentsWithStats(mask)
@@ -182,8 +182,8 @@ def floor(frame: Frame) -> object:
 
 @contextmanager
 def bare_landmarker() -> Iterator[Callable[[Frame], object]]:
-    """MediaPipe's HandLandmarker in VIDEO mode, as its own example uses it."""
-    sys.modules.setdefault("tensorflow", None)  # type: ignore[arg-type]  # mediapipe would import it for nothing
+    """MediaPipe's HandLandmarker in VIDEO mode, as in its official example."""
+    sys.modules.setdefault("tensorflow", None)  # type: ignore[arg-type]  # stops mediapipe from importing TensorFlow, which it does not need here
     import mediapipe as mp
     from mediapipe.tasks.python import BaseOptions, vision
 
@@ -203,7 +203,7 @@ def bare_landmarker() -> Iterator[Callable[[Frame], object]]:
 
 
 def tutorial() -> Callable[[Frame], object]:
-    """The loop that tutorials show: threshold, biggest contour, resize, model.predict, with the shipped network."""
+    """A typical tutorial loop: threshold, biggest contour, resize, model.predict, with the shipped network."""
     import_tensorflow()
     import keras
 

@@ -1,4 +1,4 @@
-"""What the reports share: where the sections lie, and tables in Markdown."""
+"""Shared by the benchmarks: the folder of the report's sections, and Markdown tables."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,11 +7,11 @@ import numpy as np
 from recognizer.system import paths
 from training.publishing import markdown
 
-SECTIONS = paths.runs() / "benchmarks"  # a file for each section of the report, so that a run that was cut off goes on
+SECTIONS = paths.runs() / "benchmarks"  # one file for each section, so that an interrupted run can resume
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table in Markdown; numbers are written with as many digits as they deserve."""
+    """A Markdown table; floats have three significant digits, or no decimals from 100 on."""
     return markdown.table(header, ([cell(value) for value in row] for row in rows))
 
 

@@ -1,4 +1,4 @@
-"""What 10 to 10,000 captured samples cost: to list, to count, to add one, and to learn; beside pandas and scikit-learn.
+"""Time to list, count, add and train on 10 to 10,000 captured samples, compared with pandas and scikit-learn.
 
 python -m benchmarks.sample_cost
 """
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def report() -> str:
-    """Markdown: what listing, adding and learning cost with more and more samples."""
+    """The section in Markdown: time to list, count, add and train for each number of samples."""
     listed: list[tuple[float, ...]] = []
     learned: list[tuple[float, ...]] = []
     for count in COUNTS:
@@ -48,23 +48,23 @@ def report() -> str:
             counted, added = seconds(store.counts, TASK), seconds(add_one, store)
             listed.append((count, 1000 * read, 1000 * counted, 1000 * added, 1000 * by_pandas, read / by_pandas))
             if not learned:
-                learn_all(store, models)  # what is imported for it is not what grows
+                learn_all(store, models)  # warm-up: imports are not measured
                 logistic_regression(store)
             ours = seconds(learn_all, store, models, rounds=1)
             theirs = seconds(logistic_regression, store, rounds=1)
             learned.append((count, ours, theirs, ours / theirs))
     return (
-        "## Growth: captured samples\n\n`python -m benchmarks.sample_cost`: hands with their joints. By hand: "
-        "`pandas.read_csv` of the same samples.csv, and the joints out of its cells.\n\n"
-        + table(["samples", "ms to list", "ms to count", "ms to add one", "ms by hand", "list / by hand"], listed)
-        + "\nTo learn them, proved and published; by hand: scikit-learn's LogisticRegression over the same features as they "
-        "are, neither proved nor stored.\n\n"
-        + table(["samples", "s to learn", "s by hand", "learn / by hand"], learned)
+        "## Scaling with captured samples\n\n`python -m benchmarks.sample_cost`: hands with their landmarks. "
+        "pandas: `pandas.read_csv` of the same samples.csv, with the landmarks parsed from its cells.\n\n"
+        + table(["samples", "ms to list", "ms to count", "ms to add one", "ms with pandas", "list / pandas"], listed)
+        + "\nTraining includes validation and publishing. scikit-learn: LogisticRegression on the same features, without "
+        "validation and without saving.\n\n"
+        + table(["samples", "s to train", "s with scikit-learn", "train / scikit-learn"], learned)
     )
 
 
 def filled(folder: Path, count: int) -> Samples:
-    """A store of hands that show three signs."""
+    """A sample store with `count` random hands of three signs."""
     store, rng = Samples(folder), np.random.default_rng(0)
     store.create_task(TASK, HAND.name, LABELS)
     png = encode_png(np.zeros((8, 8, 3), np.uint8))
@@ -87,7 +87,7 @@ def add_one(store: Samples) -> None:
 
 
 def by_hand(store: Samples) -> np.ndarray:
-    """The joints of all samples, read without a look at whether they are whole."""
+    """The landmarks of all samples, (N, JOINTS, 3) float32, parsed without validation."""
     cells = pd.read_csv(store.table_path)["landmarks"]
     return np.array([np.array(cell.split(), np.float32) for cell in cells]).reshape(-1, pose.JOINTS, 3)
 
@@ -105,7 +105,7 @@ def logistic_regression(store: Samples) -> object:
 
 
 def seconds(work: Callable[..., object], *words: object, rounds: int = ROUNDS) -> float:
-    """The least of some rounds: what else a machine does only adds to it."""
+    """Shortest wall time of `rounds` rounds, in seconds: other load on the machine only adds time."""
     least = float("inf")
     for _ in range(rounds):
         began_s = time.perf_counter()

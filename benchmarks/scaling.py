@@ -1,4 +1,4 @@
-"""How the cost of a frame grows: with digits in it, with hands, with its size, and with the sources that are read at once.
+"""How the time per frame scales with the number of digits, of hands, of pixels and of simultaneous sources.
 
 python -m benchmarks.scaling
 
@@ -34,8 +34,8 @@ HANDS = (1, 2)
 FRAMES = 24
 AT_REST = 36  # index of the studio's first frame in which a sheet or a sign is at rest
 CARD = 72  # frames until the next sheet
-SHEETS = 5  # of other paper, plain, ruled or squared, and written with other pens
-WARM_UP_FRAMES = 25  # frames of a stream until its finders have settled
+SHEETS = 5  # plain, ruled or squared paper, written with different pens
+WARM_UP_FRAMES = 25  # frames before the finders' tracking is stable
 
 
 def main() -> None:
@@ -45,12 +45,12 @@ def main() -> None:
 
 
 def report() -> str:
-    """Markdown: what each more costs."""
+    """The scaling sections in Markdown."""
     return "\n".join([digits(), hands(), sizes(), sources()])
 
 
 def digits() -> str:
-    """Markdown: 1 to 50 digits on a sheet."""
+    """Markdown section: 1 to 50 digits on a sheet."""
     by_hand, rows = contour_by_contour(), []
     with open_pipeline("digits", default_models(), default_samples(), smooth=True) as pipeline:
         for count in DIGITS:
@@ -58,15 +58,15 @@ def digits() -> str:
             known, ms = on_sheets(pipeline, Studio("crowd", count=count), loops)
             rows.append((count, known, ms["live"], ms["live"] / ms["floor"], ms["by hand"] / ms["live"]))
     return (
-        "## Growth: digits in a frame\n\n`python -m benchmarks.scaling`: 1280x720, the mean over "
-        f"{SHEETS} sheets, some of them squared. By hand: each contour that is no speck, one "
-        "by one through the same LiteRT network.\n\n"
-        + table(["digits", "known", "ms of the loop", "times the floor", "by hand / the loop"], rows)
+        "## Scaling with digits in a frame\n\n`python -m benchmarks.scaling`: 1280x720, mean over "
+        f"{SHEETS} sheets, some on squared paper. Hand-written loop: every contour above a minimum size is "
+        "classified separately with the same LiteRT network.\n\n"
+        + table(["digits", "labelled", "ms, live loop", "times the lower bound", "hand-written / live loop"], rows)
     )
 
 
 def hands() -> str:
-    """Markdown: one hand and two."""
+    """Markdown section: one hand and two hands."""
     rows = []
     for count in HANDS:
         with (
@@ -80,13 +80,13 @@ def hands() -> str:
             ms = medians({"landmarker": landmarker, "live": pipeline.step}, frames)
         rows.append((count, found, ms["live"], ms["live"] / ms["landmarker"]))
     return (
-        "## Growth: hands in a frame\n\n1280x720, beside MediaPipe's bare HandLandmarker on the same frames.\n\n"
-        + table(["hands", "found", "ms of the loop", "times the landmarker"], rows)
+        "## Scaling with hands in a frame\n\n1280x720, compared with MediaPipe's HandLandmarker alone on the same frames.\n\n"
+        + table(["hands", "detected", "ms, live loop", "times HandLandmarker"], rows)
     )
 
 
 def sizes() -> str:
-    """Markdown: from VGA to 4K."""
+    """Markdown section: frame sizes from VGA to 4K."""
     rows = []
     for size_wh in SIZES:
         costs = [f"{size_wh[0]}x{size_wh[1]}"]
@@ -96,14 +96,14 @@ def sizes() -> str:
             costs += [ms["live"], ms["live"] / ms["least"]]
         rows.append(costs)
     return (
-        f"## Growth: the frame's size\n\nNumbers on a sheet beside the floor, a hand beside MediaPipe's bare HandLandmarker: "
-        f"means over {SHEETS} sheets and hands.\n\n"
-        + table(["size", "ms, digits", "times the floor", "ms, a hand", "times the landmarker"], rows)
+        f"## Scaling with frame size\n\nNumbers on a sheet compared with the lower bound, and a hand with HandLandmarker "
+        f"alone. Means over {SHEETS} sheets and {SHEETS} hands.\n\n"
+        + table(["size", "ms, digits", "times the lower bound", "ms, a hand", "times HandLandmarker"], rows)
     )
 
 
 def sources() -> str:
-    """Markdown: videos read at once, each with a pipeline of its own."""
+    """Markdown section: several videos at the same time, each with its own pipeline."""
     rows = []
     with tempfile.TemporaryDirectory() as name:
         video = Path(name) / "numbers.avi"
@@ -131,14 +131,14 @@ def sources() -> str:
                 ms = medians({"floor": least, "live": live}, [next(bare[0])] * FRAMES)
             rows.append((count, ms["live"], ms["live"] / count, ms["live"] / ms["floor"]))
     return (
-        "## Growth: sources at once\n\nVideos of 1280x720, each with a pipeline of its own, by turns in one process, beside "
-        "reading them and the floor.\n\n"
-        + table(["sources", "ms for a frame of each", "ms a frame", "times reading and the floor"], rows)
+        "## Scaling with simultaneous sources\n\nVideos of 1280x720, each with its own pipeline, in turns in one process. "
+        "Compared with decoding the videos and the lower bound.\n\n"
+        + table(["sources", "ms for a frame of each", "ms a frame", "times decoding and lower bound"], rows)
     )
 
 
 class TwoHands:
-    """Studio frames with one hand, or with another one's mirror image beside it."""
+    """Studio frames with one hand, or with that hand and its flipped copy side by side."""
 
     def __init__(self, count: int) -> None:
         self._halves = [Studio("rps", (640, 720)) for _ in range(count)]
@@ -154,7 +154,7 @@ class TwoHands:
 def on_sheets(
     pipeline: Pipeline, studio: Studio, loops: dict[str, Callable[[Frame], object]]
 ) -> tuple[float, dict[str, float]]:
-    """How many things get a label, and the milliseconds of each loop: means over SHEETS of the medians over frames."""
+    """Number of labelled objects, and milliseconds of each loop: means over SHEETS of the medians over frames."""
     known, costs = [], []
     for sheet in range(SHEETS):
         frames = settled(pipeline, studio, sheet)
@@ -164,7 +164,7 @@ def on_sheets(
 
 
 def settled(pipeline: Pipeline, studio: Studio | TwoHands, sheet: int = 0) -> list[Frame]:
-    """Frames of a stream that the pipeline has followed for a while, of one of the studio's sheets or signs."""
+    """Studio frames of one sheet or sign, after the pipeline has processed the warm-up frames."""
     frames = [studio.frame(AT_REST + sheet * CARD + step) for step in range(FRAMES)]
     start = frames[0].index
     for index in range(WARM_UP_FRAMES):
@@ -174,12 +174,12 @@ def settled(pipeline: Pipeline, studio: Studio | TwoHands, sheet: int = 0) -> li
 
 
 def medians(loops: dict[str, Callable[[Frame], object]], frames: Sequence[Frame]) -> dict[str, float]:
-    """Milliseconds of each, which take turns."""
+    """Milliseconds of each call; the calls take turns."""
     return {name: float(np.median(costs)) for name, costs in measure(loops, list(frames), 1).items()}
 
 
 def contour_by_contour() -> Callable[[Frame], object]:
-    """The tutorials' loop for a sheet full of digits, with the fastest runtime: every contour by itself."""
+    """The tutorial loop for many digits, with the fastest runtime: every contour is classified separately."""
     network = Network(default_models().current("digits") / NETWORK)
 
     def loop(frame: Frame) -> object:

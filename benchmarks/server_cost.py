@@ -1,4 +1,4 @@
-"""What the server adds to the pipeline: milliseconds and throughput with 1, 8 and 32 clients, in one run.
+"""Latency and throughput of the server with 1, 8 and 32 clients, compared with the pipeline alone.
 
 python -m benchmarks.server_cost                 a picture a request, and frames of streams
 python -m benchmarks.server_cost --workers 2     with more processes that read pictures
@@ -36,19 +36,19 @@ from recognizer.tasks import TASKS
 from recognizer.values import Frame
 
 CARD_S = 2.4  # the studio shows another sheet this often
-QUALITY = 92  # of the JPEG pictures, as the page sends them
+QUALITY = 92  # JPEG quality that the web page uses
 CLIENTS = (1, 8, 32)
 WARM_UP = 5  # pictures
-WAIT_S = 120  # for the last of 32 clients on a slow machine
+WAIT_S = 120  # long enough for 32 clients on a slow machine
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.server_cost", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("--task", default="digits", choices=TASKS)
-    parser.add_argument("--frames", type=int, default=100, help="pictures that one client asks for")
+    parser.add_argument("--frames", type=int, default=100, help="requests of each client")
     parser.add_argument("--size", default="1280x720")
-    parser.add_argument("--workers", type=int, default=1, help="of the server")
+    parser.add_argument("--workers", type=int, default=1, help="worker processes of the server")
     options = parser.parse_args()
     width, height = (int(side) for side in options.size.split("x"))
     with exit_on_error():
@@ -59,22 +59,22 @@ def main() -> None:
 
 
 def report(task: str = "digits", frames: int = 20) -> str:
-    """Markdown: milliseconds and throughput of one and of many clients, beside the bare pipeline."""
+    """The section in Markdown: latency and throughput of one and many clients, compared with the pipeline alone."""
     rows = list(run(task, frames, (1280, 720), workers=1))
     alone, one = rows[:2]
     lost = sum(row.lost for row in rows)
     lines = [(row.name, row.at(50), row.at(95), row.at(95) / alone.at(95), row.a_second, row.unequal) for row in rows]
-    header = ["", "p50 ms", "p95 ms", "times the pipeline's p95", "answers a second", "slowest client / fastest"]
+    header = ["", "p50 ms", "p95 ms", "times the pipeline's p95", "requests per second", "slowest client / fastest"]
     return (
         f"## Serving\n\n`python -m benchmarks.server_cost --frames {frames}`: studio pictures of 1280x720 as JPEG, one "
-        f"worker. A picture over HTTP takes **{one.at(95) / alone.at(95):.2f} times** the bare pipeline's p95; {lost} "
-        f"answers of all were lost.\n\n{table(header, lines)}"
+        f"worker. The p95 over HTTP is **{one.at(95) / alone.at(95):.2f} times** the p95 of the pipeline alone. "
+        f"Requests without a response: {lost}.\n\n{table(header, lines)}"
     )
 
 
 @dataclass(frozen=True)
 class Row:
-    """What some clients at once got."""
+    """Latencies of some simultaneous clients."""
 
     name: str
     costs_ms: list[float]
@@ -90,11 +90,14 @@ class Row:
             f"{self.name:28} {self.at(50):8.1f} {self.at(95):8.1f} {self.at(99):8.1f} {self.a_second:13.1f}", flush=True
         )
         if self.unequal != 1.0:
-            print(f"{'':28} {self.lost} lost; the slowest client waited {self.unequal:.2f} times the fastest's time")
+            print(
+                f"{'':28} {self.lost} requests without a response; "
+                f"the slowest client waited {self.unequal:.2f} times the fastest's time"
+            )
 
 
 def run(task: str, frames: int, size_wh: tuple[int, int], workers: int) -> Iterator[Row]:
-    """The bare pipeline, one client, then many; each has `frames` pictures in all."""
+    """Measure the pipeline alone, one client, then many; each measurement has `frames` pictures in total."""
     studio = Studio(STUDIO_SCENES[task], size_wh)
     indices = [round((CARD_S * card + CARD_S / 2) * 30) for card in range(min(frames, 20))]
     pictures = [_jpeg(studio.frame(index).image_bgr) for index in indices]
@@ -117,14 +120,14 @@ def run(task: str, frames: int, size_wh: tuple[int, int], workers: int) -> Itera
 
 @contextmanager
 def server(workers: int) -> Iterator[str]:
-    """The address of a server in a process of its own."""
+    """Start a server in a separate process and yield its address."""
     command = [sys.executable, "-m", "recognizer", "serve", "--port", "0", "--workers", str(workers)]
     process = subprocess.Popen(command, cwd=paths.ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         found = re.search(r"http://[\d.]+:\d+", process.stdout.readline())
         if found is None:
-            sys.exit("The server did not start; what it said is above.")
+            sys.exit("The server did not start. See its error message above.")
         yield found[0]
     finally:
         process.terminate()
@@ -133,7 +136,7 @@ def server(workers: int) -> Iterator[str]:
 
 @contextmanager
 def bare(task: str) -> Iterator[Callable[[bytes], object]]:
-    """Decodes and reads a picture in another process; the pipe between them costs less than a tenth of a millisecond."""
+    """Decodes and classifies a picture in another process; the pipe adds less than 0.1 ms."""
     context = get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_read_pictures, args=(theirs, task), daemon=True)
@@ -157,7 +160,7 @@ def _read_pictures(pipe: Connection, task: str) -> None:
 
 @contextmanager
 def asking(url: str, task: str) -> Iterator[Callable[[bytes], object]]:
-    """A client that sends a picture and waits for the answer, over a connection of its own."""
+    """A client with its own HTTP connection that sends a picture and waits for the response."""
 
     def ask(picture: bytes) -> object:
         answer = client.post(f"/v1/predict?task={task}", content=picture)
@@ -170,7 +173,7 @@ def asking(url: str, task: str) -> Iterator[Callable[[bytes], object]]:
 
 @contextmanager
 def streaming(url: str, task: str) -> Iterator[Callable[[bytes], object]]:
-    """A client that sends a frame and waits for its answer."""
+    """A WebSocket client that sends a frame and waits for its response."""
 
     def ask(picture: bytes) -> object:
         stream.send(picture)
@@ -184,7 +187,7 @@ def streaming(url: str, task: str) -> Iterator[Callable[[bytes], object]]:
 
 
 def many(name: str, clients: Sequence[Callable[[bytes], object]], pictures: Sequence[bytes], frames: int) -> Row:
-    """All clients at once, each with as many pictures; tells what was lost and how unequal their turns were."""
+    """Run all clients at the same time with the same number of pictures; counts lost requests and compares clients."""
     each = max(5, frames // len(clients))
     for client in clients:
         client(pictures[0])

@@ -1,4 +1,4 @@
-"""Whether the live loop grows: studio scenes for a while, with a new model each minute and another task now and then.
+"""Leak test: runs the live loop on studio scenes, with a new model each minute and regular changes of task.
 
 python -m benchmarks.soak --minutes 30
 
@@ -32,19 +32,21 @@ from recognizer.system import machine, paths
 from recognizer.system.terminal import SOME_FAILED, exit_on_error
 from recognizer.window.window import Window
 
-MAX_GROWTH_MB = 20.0  # that a run may grow by
+MAX_GROWTH_MB = 20.0  # limit of memory growth in a run
 TASKS = ("digits", "rps")
 SNAPSHOT_EVERY_S = 5.0
-PATIENCE = 4  # times the wanted duration, on a machine that is slow to open models
-SWAPS_A_TASK = 2  # models of a task until the next task takes over
-PROC = Path("/proc/self")  # where Linux tells what a process holds
+PATIENCE = 4  # time limit as a multiple of the requested duration, for slow machines
+SWAPS_A_TASK = 2  # model changes before the next task starts
+PROC = Path("/proc/self")  # Linux only
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("--minutes", type=float, default=30.0)
-    parser.add_argument("--swap-every", type=float, default=60.0, metavar="S", help="seconds between two models (60)")
+    parser.add_argument(
+        "--swap-every", type=float, default=60.0, metavar="S", help="seconds between two model changes (default: 60)"
+    )
     parser.add_argument("--size", default="1280x720")
     parser.add_argument("--models", type=open_models, default=default_models())
     options = parser.parse_args()
@@ -66,37 +68,37 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What the process holds at a moment."""
+    """Resources of the process at one moment."""
 
     time_s: float
     memory_mb: float
-    threads: int  # of Python and of libraries
-    files: int  # open, sockets and pipes among them
+    threads: int  # of Python and of native libraries
+    files: int  # open file descriptors, including sockets and pipes
     windows: int
 
 
 @dataclass
 class SoakResult:
-    """A run: notes while the first of its tasks ran, from when all had been opened once, and one after its end."""
+    """A run. Snapshots are taken while its first task runs, after all tasks were opened once, and after the end."""
 
     lasted_s: float = 0.0
     frames: int = 0
     swaps: int = 0
-    opened: list[str] = field(default_factory=list)  # tasks, in turn
+    opened: list[str] = field(default_factory=list)  # task of each opened model, in order
     snapshots: list[Snapshot] = field(default_factory=list)
     before: Snapshot | None = None
     after: Snapshot | None = None
 
     @property
     def growth_mb(self) -> float:
-        """From the first third of the notes to the last one, by their medians: what is collected late is no growth."""
+        """Growth in MB between medians of the first and the last third; a median ignores late garbage collection."""
         third = max(1, len(self.snapshots) // 3)
         memory = [snapshot.memory_mb for snapshot in self.snapshots]
         return float(np.median(memory[-third:]) - np.median(memory[:third]))
 
     @property
     def leaked(self) -> dict[str, int]:
-        """What is there at the last note and was not at the first."""
+        """Increase from the first snapshot to the last one."""
         first, last = self.snapshots[0], self.snapshots[-1]
         return {name: getattr(last, name) - getattr(first, name) for name in ("threads", "files", "windows")}
 
@@ -107,12 +109,12 @@ class SoakResult:
 
 
 class CountedWindows:
-    """cv2's window functions for a machine without a screen: counts what is open and is never asked for a key."""
+    """Replaces cv2's window functions on a machine without a screen: counts open windows and never returns a key."""
 
     def __init__(self) -> None:
         self.open: set[str] = set()
 
-    def namedWindow(self, title: str, flags: int) -> None:  # noqa: N802 - the name that OpenCV gives it
+    def namedWindow(self, title: str, flags: int) -> None:  # noqa: N802 - OpenCV's name
         self.open.add(title)
 
     def destroyWindow(self, title: str) -> None:  # noqa: N802
@@ -137,8 +139,10 @@ def run(
     tasks: tuple[str, ...] = TASKS,
     clock: Callable[[], float] = time.perf_counter,
 ) -> SoakResult:
-    """The live loop with its window, over copies of the models; the next model is published some seconds after the last
-    one has taken over, however long that takes."""
+    """Run the live loop with its window on copies of the models.
+
+    The next model is published a fixed time after the live loop has switched to the last one.
+    """
     result, windows = SoakResult(), CountedWindows()
     with tempfile.TemporaryDirectory() as name:
         copies, samples = ModelStore(Path(name) / "models"), Samples(Path(name) / "captures")
@@ -181,24 +185,24 @@ def run(
                             publish(copies, live.task, shipped[live.task])
         if not result.snapshots:
             raise SettingsError(
-                f"Of {result.lasted_s / 60:.3g} minutes nothing could be told: {result.swaps} models. Take more."
+                f"{result.lasted_s / 60:.3g} minutes are too short: {result.swaps} models were loaded. Increase --minutes."
             )
         result.after = take_snapshot(clock() - began_s, windows)
     return result
 
 
 def publish(models: ModelStore, task: str, version: Path) -> None:
-    """The version once more, under a name of its own."""
+    """Publish a copy of the model under a new version name."""
     with models.publishing(task) as draft:
         for part in version.iterdir():
             shutil.copy(part, draft)
-    for name in models.versions(task)[:-3]:  # a disk is not what is measured
+    for name in models.versions(task)[:-3]:  # limits disk use
         if models.folder / task / name != models.current(task):
             models.delete(task, name)
 
 
 def take_snapshot(time_s: float, windows: CountedWindows) -> Snapshot:
-    """What this process holds now; memory and files are 0 where the system does not tell them as Linux does."""
+    """Resources of this process now; memory and files are 0 on systems without /proc."""
     if not PROC.is_dir():
         return Snapshot(time_s, 0.0, threading.active_count(), 0, len(windows.open))
     pages = int((PROC / "statm").read_text().split()[1])
@@ -219,8 +223,8 @@ def as_markdown(result: SoakResult) -> str:
     ]
     leaked = ", ".join(f"{count:+d} {name}" for name, count in result.leaked.items())
     return (
-        f"## Hours\n\n`python -m benchmarks.soak --minutes {result.lasted_s / 60:.3g}`: the live loop with its window on "
-        f"studio scenes, {result.frames} frames, {result.swaps} models taken over. Memory grew by "
+        f"## Memory over hours\n\n`python -m benchmarks.soak --minutes {result.lasted_s / 60:.3g}`: the live loop with its "
+        f"window on studio scenes, {result.frames} frames, {result.swaps} model changes. Memory grew by "
         f"**{result.growth_mb:.1f} MB** "
         f"(allowed: {MAX_GROWTH_MB:g}); {leaked}.\n\n"
         + table(["", "minute", "memory, MB", "threads", "open files", "windows"], rows)

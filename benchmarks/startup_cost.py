@@ -1,4 +1,4 @@
-"""How long the program takes to answer, and what it holds in memory, beside what a user would import.
+"""Start-up time and peak memory, compared with importing OpenCV and TensorFlow.
 
 python -m benchmarks.startup_cost
 """
@@ -16,7 +16,7 @@ from recognizer.system import machine, paths
 from recognizer.system.terminal import exit_on_error
 from recognizer.tasks import TASKS
 
-ROUNDS = 3  # of which the median is told: the first one reads the files from the disk
+ROUNDS = 3  # the median is reported, because the first round reads the files from disk
 FIRST_ANSWER_SCRIPT = """
 import sys
 from recognizer.registry.synced import default_models
@@ -45,7 +45,7 @@ else:
     from recognizer.registry.synced import default_models
     from recognizer.samples.synced import default_samples
     from recognizer.pipeline import open_pipeline
-        from recognizer.studio.scenes import STUDIO_SCENES, Studio
+    from recognizer.studio.scenes import STUDIO_SCENES, Studio
     studio = Studio(STUDIO_SCENES[sys.argv[1]])
     with open_pipeline(sys.argv[1], default_models(), default_samples(), smooth=True) as pipeline:
         for index in range(36, 36 + frames):
@@ -54,7 +54,7 @@ import resource
 most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(json.dumps(most / 2**20 if sys.platform == "darwin" else most / 2**10))
 """
-FRAMES = 30  # read before memory is looked at
+FRAMES = 30  # processed before memory is measured
 
 
 def main() -> None:
@@ -64,12 +64,12 @@ def main() -> None:
 
 
 def report() -> str:
-    """Markdown: seconds to the first answer and megabytes of each task."""
+    """The start-up section in Markdown: seconds to the first prediction and peak megabytes of each task."""
     words = {
         '`python -c "import cv2"`': ["-c", "import cv2"],
         '`python -c "import tensorflow"`': ["-c", "import tensorflow"],
         "`python -m recognizer --help`": ["-m", "recognizer", "--help"],
-        **{f"first answer of {task}": ["-c", FIRST_ANSWER_SCRIPT, task] for task in TASKS},
+        **{f"first prediction, {task}": ["-c", FIRST_ANSWER_SCRIPT, task] for task in TASKS},
     }
     took: dict[str, list[float]] = {name: [] for name in words}
     for _ in range(ROUNDS):
@@ -82,28 +82,28 @@ def report() -> str:
     held = {
         "import cv2": megabytes("cv2"),
         "import tensorflow": megabytes("tensorflow"),
-        **{f"the loop with {task}": megabytes(task) for task in TASKS},
-        "the tutorials' loop with digits": megabytes("tutorial"),
+        **{f"live loop, {task}": megabytes(task) for task in TASKS},
+        "tutorial loop, digits": megabytes("tutorial"),
     }
     tensorflow = held["import tensorflow"]
     return (
-        "## Start-up and memory\n\n`python -m benchmarks.startup_cost`: a process of its own each, medians of "
-        f"{ROUNDS} rounds; what the studio draws and MediaPipe are among the first answer's seconds.\n\n"
+        "## Start-up and memory\n\n`python -m benchmarks.startup_cost`: each row is a separate process; "
+        f"median of {ROUNDS} rounds. The first prediction includes drawing the studio frame and loading MediaPipe.\n\n"
         + table(["", "seconds", "times `import cv2`", "times `import tensorflow`"], rows)
-        + f"\nThe most memory that a process held, over {FRAMES} frames of 1280x720:\n\n"
+        + f"\nPeak memory of each process over {FRAMES} frames of 1280x720:\n\n"
         + table(["", "MB", "times `import tensorflow`"], [(name, mb, mb / tensorflow) for name, mb in held.items()])
     )
 
 
 def seconds(words: Sequence[str]) -> float:
-    """From the start of a Python process to its end."""
+    """Wall time of a Python process with these arguments, in seconds."""
     began_s = time.perf_counter()
     subprocess.run([sys.executable, *words], cwd=paths.ROOT, check=True, capture_output=True)
     return time.perf_counter() - began_s
 
 
 def megabytes(what: str) -> float:
-    """The most that a process held which imports or reads that."""
+    """Peak resident memory, in MB, of a process that imports `what` or runs that task."""
     ran = subprocess.run(
         [sys.executable, "-c", MEMORY_SCRIPT, what, str(FRAMES)], cwd=paths.ROOT, check=True, capture_output=True
     )

@@ -1,4 +1,4 @@
-"""What teaching costs and what it brings: from the key press to the new model answering, and digits by hand.
+"""Duration of teaching, from the key press to the first prediction of the new model, and its effect on accuracy.
 
 python -m benchmarks.teaching_cost                   hand, paper and box: seconds from Enter, worst frame meanwhile
 python -m benchmarks.teaching_cost --subjects paper  one of them
@@ -48,9 +48,9 @@ SIZE_WH = (1280, 720)
 FPS = 30.0
 EACH = 10  # samples a label
 CARD_S = 2.4  # how long the studio shows each sheet or sign
-BEFORE = 60  # frames looked at before Enter, whose median is what a frame takes at rest
+BEFORE = 60  # frames measured before Enter; their median is the normal time per frame
 PATIENCE_S = 300.0
-TESTED = 100  # drawn signs
+TESTED = 100  # test pictures of the drawn sign
 NEW = "+"
 
 
@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def report() -> str:
-    """Markdown: what teaching costs for each subject, and what a new class and one's own digits bring and cost."""
+    """The section in Markdown: duration for each subject, and accuracy after teaching a new class and own digits."""
     models = default_models()
     costs = [measure(subject, models) for subject in SCENES]
     gains = [train_new_class(models)]
@@ -82,16 +82,16 @@ def report() -> str:
         gains += train_on_series(folder / "photos" / "digits", models)
     return (
         "## Teaching\n\n"
-        f"`python -m benchmarks.teaching_cost`: {EACH} samples a label, from the key press to the new model answering live, "
-        "and how long a frame took before and, at worst, meanwhile.\n\n"
+        f"`python -m benchmarks.teaching_cost`: {EACH} samples a label, from the key press to the first live prediction of "
+        "the new model. Time per frame: median before training, and maximum during training.\n\n"
         + table(
-            ["held up", "labels", "seconds", "a frame before, ms", "the worst meanwhile, ms"],
+            ["subject", "labels", "seconds", "ms a frame, before", "ms a frame, maximum"],
             [(cost.subject, cost.labels, cost.seconds, cost.before_ms, cost.worst_ms) for cost in costs],
         )
-        + "\n`python -m benchmarks.teaching_cost --digits DIR`: percent read right of what was not learned, "
-        "and of MNIST's test.\n\n"
+        + "\n`python -m benchmarks.teaching_cost --digits DIR`: accuracy in percent on the pictures not used for "
+        "training, and on MNIST's test set.\n\n"
         + table(
-            ["learned", "samples", "tested", "before", "after", "MNIST before", "MNIST after"],
+            ["trained on", "samples", "tested", "before", "after", "MNIST before", "MNIST after"],
             [(one.name, one.learned, one.tested, *map(percent, one.shares)) for one in gains],
         )
     )
@@ -103,24 +103,24 @@ def percent(share: float | None) -> str:
 
 @dataclass(frozen=True)
 class Cost:
-    """What teaching took."""
+    """Duration of one teaching run."""
 
     subject: str
     labels: int
     seconds: float
-    before_ms: float  # a frame's median
-    worst_ms: float  # the longest frame while it was learned
+    before_ms: float  # median time per frame
+    worst_ms: float  # maximum time per frame during training
 
     def as_text(self) -> str:
         return (
             f"{self.subject}: {self.labels} labels of {EACH} samples, {self.seconds:.1f} s from the key press to the new "
-            f"model; a frame took {self.before_ms:.1f} ms before, and {self.worst_ms:.0f} ms at worst meanwhile"
+            f"model; {self.before_ms:.1f} ms a frame before, at most {self.worst_ms:.0f} ms during training"
         )
 
 
 @dataclass(frozen=True)
 class Gain:
-    """Shares read right of what was not learned, and of MNIST's test digits; None where they were not measured."""
+    """Accuracies (0 to 1) on pictures not used for training and on MNIST's test set; None if not measured."""
 
     name: str
     learned: int  # samples
@@ -143,7 +143,7 @@ class Gain:
 
 
 class TemporaryWorkspace:
-    """A folder with a copy of some models and no samples, in which the commands work until it is closed."""
+    """A temporary project folder with copies of some models and no samples; deleted when closed."""
 
     def __init__(self, models: ModelStore, *tasks: str) -> None:
         self._folder = tempfile.TemporaryDirectory()
@@ -155,14 +155,14 @@ class TemporaryWorkspace:
         os.environ[paths.CAPTURES_VARIABLE] = str(self.store.folder)
 
     def hide_assets(self) -> None:
-        """None are there, nor what was made of them."""
+        """Hide the downloaded files and everything that was built from them."""
         os.environ[paths.ASSETS_VARIABLE] = str(self.models.folder.parent / "assets")
 
     def learn(self, task: str) -> None:
         learn.learn(LearnSettings(task, samples=self.store, models=self.models, force=True), lambda *_: None)
 
     def record(self, task: str, label: str, frames: Iterator[Frame]) -> None:
-        """A sample of what is found in each frame."""
+        """Record a sample of the region found in each frame."""
         with subject_of(self.store.task(task).subject).finding(stream=False) as finder:
             session = new_session()
             for frame in frames:
@@ -183,22 +183,22 @@ class TemporaryWorkspace:
 
 @dataclass(frozen=True)
 class Scene:
-    """What is drawn for one subject."""
+    """Drawn frames for one subject."""
 
     task: str
-    known: Sequence[str]  # labels that the task has before
-    labels: Sequence[str]  # that are recorded
-    frames: Sequence[tuple[str, Frame]]  # each with its label
-    needs_assets: bool = True  # else none are there, nor what was made of them
+    known: Sequence[str]  # labels of the task before teaching
+    labels: Sequence[str]  # labels to record
+    frames: Sequence[tuple[str, Frame]]  # (label, frame)
+    needs_assets: bool = True  # False: downloaded files are hidden
 
     @property
     def pictures(self) -> list[np.ndarray]:
-        """(H, W, 3) uint8 BGR each."""
+        """The frames, each (H, W, 3) uint8 BGR."""
         return [frame.image_bgr for _, frame in self.frames]
 
 
 class Camera:
-    """Shows pictures to the live pipeline and the teacher at a camera's pace, and measures what each frame takes."""
+    """Passes pictures to the live pipeline and the teacher at a camera's frame rate, and measures the time per frame."""
 
     def __init__(self, live: LivePipeline, teacher: Teacher, pictures: Sequence[np.ndarray]) -> None:
         self.times_ms: list[float] = []
@@ -216,9 +216,9 @@ class Camera:
 
 
 def measure(subject: str, models: ModelStore) -> Cost:
-    """How long it is from Enter to the new model's first answer, and the longest that a frame took from the first sample on.
+    """Time from Enter to the new model's first prediction, and the maximum time per frame after the first sample.
 
-    It is a first lesson: what things are learned on is not there yet, and Enter comes as soon as so many samples can be.
+    This is a first training run: the backbone for objects is not built yet. Enter is pressed as soon as enough samples exist.
     """
     scene = SCENES[subject]()
     with TemporaryWorkspace(models, "digits", "letters") as place:
@@ -240,19 +240,19 @@ def measure(subject: str, models: ModelStore) -> Cost:
 
 
 def record_scene(place: TemporaryWorkspace, scene: Scene, subject: str) -> None:
-    """The scene's task with its samples. Raises SamplesError where a label is found in no frame."""
+    """Create the scene's task and record its samples. Raises SamplesError if a label is not found in any frame."""
     place.store.create_task(scene.task, subject, [*scene.known, *scene.labels])
     for label in scene.labels:
         place.record(scene.task, label, (frame for shown, frame in scene.frames if shown == label))
     recorded = [label for label, count in place.store.counts(scene.task).items() if count]
     if len(recorded) < len(scene.labels):
         raise SamplesError(
-            f"Of {', '.join(scene.labels)} only {', '.join(recorded) or 'none'} was found in what is drawn."
+            f"The drawn frames must show {', '.join(scene.labels)}. Found: {', '.join(recorded) or 'none'}."
         )
 
 
 def train_live(live: LivePipeline, teacher: Teacher, camera: Camera) -> float:
-    """Seconds from Enter until the new model has taken over. Raises SamplesError where it is not published."""
+    """Seconds from Enter until the live loop uses the new model. Raises SamplesError if it is not published."""
     before, pressed_s = live.folder, time.perf_counter()
     teacher.key(ENTER)
     while live.folder == before:
@@ -264,7 +264,7 @@ def train_live(live: LivePipeline, teacher: Teacher, camera: Camera) -> float:
 
 
 def hand_scene() -> Scene:
-    """Two signs of the studio's hand."""
+    """The studio's hand with two signs."""
     studio = Studio("rps", SIZE_WH, FPS)
     middles = [round((CARD_S * card + CARD_S / 2) * FPS) for card in range(2 * EACH)]
     shown = [studio.frame(middle) for middle in middles]
@@ -274,13 +274,13 @@ def hand_scene() -> Scene:
 
 
 def paper_scene() -> Scene:
-    """Pluses, beside the digits."""
+    """Plus signs, added to the digits."""
     rng = np.random.default_rng(0)
     return Scene("digits", [*"0123456789"], [NEW], [(NEW, a_frame(a_plus(rng, SIZE_WH))) for _ in range(EACH)])
 
 
 def box_scene() -> Scene:
-    """Cards of two colours."""
+    """Striped cards of two colours in the guide box."""
     labels, rng = ["red", "blue"], np.random.default_rng(0)
     frames = [(label, a_frame(a_card(label, rng))) for label in labels for _ in range(EACH)]
     return Scene("mine", [], labels, frames, needs_assets=False)
@@ -307,7 +307,7 @@ def a_plus(rng: np.random.Generator, size_wh: tuple[int, int] = (640, 480)) -> n
 
 
 def a_card(color: str, rng: np.random.Generator) -> np.ndarray:
-    """A striped card of that colour, held into the box before a grey wall, (H, W, 3) uint8 BGR."""
+    """A striped card in the guide box on a grey background, (H, W, 3) uint8 BGR."""
     width, height = SIZE_WH
     wall = np.full((height, width, 3), 150, np.uint8)
     center = (width / 2 + rng.normal(0, 15), height / 2 + rng.normal(0, 15))
@@ -320,7 +320,7 @@ def a_card(color: str, rng: np.random.Generator) -> np.ndarray:
 
 
 def train_new_class(models: ModelStore) -> Gain:
-    """How "+" is read after 10 samples, and what that does to the digits."""
+    """Accuracy on "+" after training on 10 samples, and the change in MNIST accuracy."""
     with TemporaryWorkspace(models, "digits") as place:
         before = mnist_accuracy(place.models)
         rng = np.random.default_rng(0)
@@ -333,7 +333,7 @@ def train_new_class(models: ModelStore) -> Gain:
 
 
 def train_on_series(folder: Path, models: ModelStore) -> Iterator[Gain]:
-    """What each series' own digits bring: two thirds of each, ten at most, are learned, the others read."""
+    """Accuracy before and after training on each series: two thirds of a label, ten at most, train; the rest test."""
     for series in sorted(path for path in folder.iterdir() if path.is_dir()):
         learned, tested = split_data_set(series)
         with TemporaryWorkspace(models, "digits") as place:
@@ -348,7 +348,7 @@ def train_on_series(folder: Path, models: ModelStore) -> Iterator[Gain]:
 
 
 def split_data_set(series: Path) -> tuple[list[tuple[str, Path]], list[tuple[str, Path]]]:
-    """The labelled pictures of a series that are learned, and those that are tested."""
+    """The training pictures and the test pictures of a series, with their labels."""
     learned: list[tuple[str, Path]] = []
     tested: list[tuple[str, Path]] = []
     for label in sorted(path for path in series.iterdir() if path.is_dir()):
@@ -366,7 +366,7 @@ def accuracy_on(pictures: list[tuple[str, Path]], models: ModelStore, samples: S
 
 
 def mnist_accuracy(models: ModelStore) -> float | None:
-    """Share of MNIST's 10,000 test digits that the current digits model reads right; None where they are not at hand."""
+    """Accuracy (0 to 1) of the current digits model on MNIST's 10,000 test digits; None if MNIST is missing."""
     if not has_mnist():
         return None
     mnist = load_mnist()

@@ -97,7 +97,7 @@ def test_what_was_measured_is_kept_and_put_together(
         monkeypatch.setattr(sys, "argv", ["benchmarks", *words])
         everything.main()
     assert measured.read_text().split() == ["second", "first", "second"]
-    assert "first: kept" in capsys.readouterr().out
+    assert "first: already measured" in capsys.readouterr().out
     written = (package / "RESULTS.md").read_text()
     assert written.index("## first") < written.index("## second")
     assert machine.description() in written

@@ -1,6 +1,5 @@
-"""The few-shot benchmark: neighbours stay together, and its table holds what was read right."""
+"""The few-shot benchmark: bursts are not split between training and testing, and the table shows accuracies."""
 
-import argparse
 from pathlib import Path
 
 import cv2
@@ -62,18 +61,16 @@ def test_the_table_has_a_line_for_each_method(
     crops = [np.full((40, 40, 3), 60 if path.parent.name == "flat" else 200, np.uint8) for path in paths]
     monkeypatch.setattr(few_shot, "pictures", lambda folder: paths)
     monkeypatch.setattr(few_shot, "hands_in", lambda *_: (crops, found))
-    no_looks = np.zeros((appearance.SIZE, 4), np.float32), np.zeros(4, np.float32)
-    monkeypatch.setattr(few_shot, "unseen_directions", lambda *_: no_looks)
-    options = argparse.Namespace(
-        folder=tmp_path, ours_only=True, draws=2, models=ModelStore(tmp_path), runs=tmp_path / "runs"
-    )
-    few_shot.run(options)
+    zero_directions = np.zeros((appearance.SIZE, 4), np.float32), np.zeros(4, np.float32)
+    monkeypatch.setattr(few_shot, "unseen_directions", lambda *_: zero_directions)
+    models, runs = ModelStore(tmp_path), tmp_path / "runs"
+    few_shot.run(tmp_path, models, runs, 2, with_networks=False)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].endswith("24 pictures, 2 labels, a hand found in 95.8 %")
-    assert lines[1].split() == ["right,", "%", "1", "3", "5", "10", "20"]
+    assert lines[0].endswith("24 pictures, 2 labels, hand detected in 95.8 %")
+    assert lines[1].split() == ["accuracy,", "%", "1", "3", "5", "10", "20"]
     assert lines[2].split()[-5:] == ["100.0", "100.0", "100.0", "-", "-"]
-    assert lines[3].startswith("k-NN on the pixels")
+    assert lines[3].startswith("k-NN on pixels")
     monkeypatch.setattr(few_shot, "pictures", lambda folder: paths[:12])
     monkeypatch.setattr(few_shot, "hands_in", lambda *_: (crops[:12], found[np.arange(12)]))
-    with pytest.raises(SamplesError, match="Hands of 1 labels"):
-        few_shot.run(options)
+    with pytest.raises(SamplesError, match="Hands were detected for 1 labels"):
+        few_shot.run(tmp_path, models, runs, 2, with_networks=False)
