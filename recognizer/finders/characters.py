@@ -1,4 +1,4 @@
-"""Where characters stand in a picture: a small network that looks at it in several sizes."""
+"""Proposes boxes of characters with a small fully convolutional network on an image pyramid."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,38 +10,38 @@ import numpy as np
 
 from recognizer.classifiers.classifier import DynamicNetwork
 
-NETWORKS = Path(__file__).resolve().parent / "networks"  # what `training.finders.fitting` fits
-CELL = 4  # pixels of a picture for which the network gives one answer
-SIZES = (10.0, 22.0)  # pixels of a character's longer side that it finds
-LEVELS = 6  # sizes of the picture that it looks at, each half of the one before
-UNIT = 8.0  # pixels in which it gives the sides of a box
-WORK_SIDES = (640, 448)  # pixels of a frame's longer side at the largest; one finds what lies between the other's sizes
-EDGE = 16  # pixels by which each picture's rim is repeated around it
-GRID = 8  # pixels that the network's coarsest cells are wide: pictures are laid at multiples of it
-DARK = 8.0  # grey levels that are added before the logarithm: the noise of dark pictures is not made stronger
-TONE_MEAN, TONE_SPREAD = 4.2, 1.3  # of such logarithms
+NETWORKS = Path(__file__).resolve().parent / "networks"  # trained by `training.finders.fitting`
+CELL = 4  # stride of the network's output in pixels
+SIZES = (10.0, 22.0)  # pixels: the longer side of a character that one pyramid level detects
+LEVELS = 6  # of the image pyramid; each is half as large as the one before
+BOX_UNIT = 8.0  # pixels per unit of the network's box offsets
+WORK_SIDES = (640, 448)  # pixels: a frame's longer side at level 0, for two pyramids whose character sizes interleave
+EDGE = 16  # pixels of replicated border around each pyramid level
+GRID = 8  # pixels: the network's coarsest stride, to which each level is aligned
+DARK = 8.0  # grey levels added before the logarithm, which would otherwise amplify noise in dark pictures
+TONE_MEAN, TONE_SPREAD = 4.2, 1.3  # mean and standard deviation of log(grey level + DARK), for normalisation
 TONE = ((np.log(np.arange(256) + DARK) - TONE_MEAN) / TONE_SPREAD).astype(np.float32)
-"""What the network takes for each grey level: by the logarithm ink stands out alike in all light."""
-SAME = 0.45  # intersection over the smaller box, above which two boxes are of one character
+"""(256,) float32, the network input for each grey level: a logarithm makes ink contrast independent of brightness."""
+MAX_OVERLAP = 0.45  # intersection over the smaller area; boxes that overlap more are one character
 
 
 @dataclass(frozen=True)
 class Character:
-    """A place where something is written."""
+    """One detected character."""
 
     box_xyxy: tuple[float, float, float, float]  # in pixels of the frame
     score: float  # 0 to 1
-    light: bool  # ink lighter than its ground
-    digit_probabilities: np.ndarray | None = None  # (11,) how likely it is each digit, or another character
+    light: bool  # ink lighter than its background
+    digit_probabilities: np.ndarray | None = None  # (11,): digits 0 to 9, then any other character
 
 
 def level_size(size_wh: tuple[int, int], level: int) -> tuple[int, int]:
-    """Width and height of a picture at that level of the pyramid."""
+    """Width and height in pixels of a picture at one level of the pyramid."""
     return max(1, round(size_wh[0] / 2**level)), max(1, round(size_wh[1] / 2**level))
 
 
 class CharacterNetwork:
-    """Characters in a picture, by the network that `training.finders.fitting` fits. Raises ModelError for a damaged file."""
+    """Detects characters with the network that `training.finders.fitting` trains. Raises ModelError for a damaged file."""
 
     def __init__(self, path: Path, work_side: int = WORK_SIDES[0]):
         self._work_side = work_side
@@ -49,11 +49,11 @@ class CharacterNetwork:
         self._canvas = np.zeros((0, 0, 3), np.float32)
 
     def find(self, picture_bgr: np.ndarray, min_score: float) -> list[Character]:
-        """Characters in a picture (H, W, 3) uint8 that reach the score, 0 to 1; the best come first."""
+        """Characters in a picture (H, W, 3) uint8 BGR with at least `min_score`, 0 to 1, best first."""
         height, width = picture_bgr.shape[:2]
         scale = self._work_side / max(height, width)
         work_wh = max(1, round(width * scale)), max(1, round(height * scale))
-        shape, places = _layout(work_wh)
+        shape, places = _pack_pyramid(work_wh)
         if self._canvas.shape != shape:
             self._canvas = np.full(shape, TONE[0])
         part = cv2.resize(picture_bgr, work_wh, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
@@ -62,16 +62,16 @@ class CharacterNetwork:
                 part = cv2.resize(part, level_size(work_wh, level), interpolation=cv2.INTER_AREA)
             framed = cv2.copyMakeBorder(part, EDGE, EDGE, EDGE, EDGE, cv2.BORDER_REPLICATE)
             self._canvas[y : y + framed.shape[0], x : x + framed.shape[1]] = cv2.LUT(framed, TONE)
-        answers = self._network.run(self._canvas[None])[0]
-        boxes, scores, light = _decoded(answers, work_wh, places, min_score)
+        outputs = self._network.run(self._canvas[None])[0]
+        boxes, scores, light = _decoded(outputs, work_wh, places, min_score)
         return list(merge_overlapping(boxes / scale, scores, light))
 
 
 @lru_cache(maxsize=16)
-def _layout(work_wh: tuple[int, int]) -> tuple[tuple[int, int, int], tuple[tuple[int, int], ...]]:
-    """The canvas' shape (H, W, 3), and where on it each level of the pyramid lies with its repeated rim.
+def _pack_pyramid(work_wh: tuple[int, int]) -> tuple[tuple[int, int, int], tuple[tuple[int, int], ...]]:
+    """The shape (H, W, 3) of the canvas that holds all pyramid levels, and the (x, y) of each level with its border.
 
-    The whole picture lies on top, its half beneath it at the left, the smaller ones to the right of that.
+    Level 0 is at the top, level 1 below it on the left, and the smaller levels to the right of level 1.
     """
     framed = [np.array(level_size(work_wh, level)) + 2 * EDGE for level in range(LEVELS)]
     framed = [-(-size // GRID) * GRID for size in framed]
@@ -86,14 +86,14 @@ def _layout(work_wh: tuple[int, int]) -> tuple[tuple[int, int, int], tuple[tuple
 
 
 def _decoded(
-    answers: np.ndarray, work_wh: tuple[int, int], places: tuple[tuple[int, int], ...], min_score: float
+    outputs: np.ndarray, work_wh: tuple[int, int], places: tuple[tuple[int, int], ...], min_score: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Boxes (N, 4) in pixels of the work picture, scores (N,) and lightness (N,) bool of the network's answers."""
+    """Decode the network outputs (h, w, 6) to boxes (N, 4) in working pixels, scores (N,) and light ink (N,) bool."""
     least = float(np.log(min_score / (1 - min_score)))
-    rows, columns = np.nonzero(answers[..., 0] > least)
-    found = answers[rows, columns]
+    rows, columns = np.nonzero(outputs[..., 0] > least)
+    found = outputs[rows, columns]
     middles = (np.stack([columns, rows], axis=1) + 0.5) * CELL
-    boxes = np.concatenate([middles - UNIT * found[:, 1:3], middles + UNIT * found[:, 3:5]], axis=1)
+    boxes = np.concatenate([middles - BOX_UNIT * found[:, 1:3], middles + BOX_UNIT * found[:, 3:5]], axis=1)
     inside = np.zeros(len(found), bool)
     for level, place in enumerate(places):
         start = np.array(place) + EDGE
@@ -106,9 +106,10 @@ def _decoded(
 def merge_overlapping(
     boxes: np.ndarray, scores: np.ndarray, light: np.ndarray, readings: np.ndarray | None = None
 ) -> Iterator[Character]:
-    """One character for all boxes (N, 4) that show it: the mean of those that agree with its best.
+    """Non-maximum suppression. Each result averages the boxes (N, 4) with an IoU above 0.6 with the best one.
 
-    With readings (N, 11) that is the one that shows most clearly which character it is: not two at once, not a part.
+    With `digit_probabilities` (N, 11), the best box is the one with the highest score times class probability, since
+    boxes around two characters or a part of one have no clear class.
     """
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     left = np.ones(len(boxes), bool)
@@ -120,7 +121,7 @@ def merge_overlapping(
         iou = overlap / (areas + areas[index] - overlap)
         agree = left & (iou > 0.6)
         box = np.average(boxes[agree], axis=0, weights=scores[agree])
-        left &= overlap <= SAME * np.minimum(areas, areas[index])
+        left &= overlap <= MAX_OVERLAP * np.minimum(areas, areas[index])
         x1, y1, x2, y2 = (float(value) for value in box)
         reading = None if readings is None else np.average(readings[agree], axis=0, weights=scores[agree])
         yield Character((x1, y1, x2, y2), float(scores[index]), bool(light[index]), reading)

@@ -1,20 +1,20 @@
-"""The interface of a region finder."""
+"""The interface of all region finders."""
 
 from recognizer.values import Box, Frame, Region
 
 
 class RegionFinder:
-    """Finds regions in frames. All but `find` has a default."""
+    """Finds regions in frames. Subclasses implement `find`."""
 
-    video: bool = False  # its frames are of one stream, and follow each other
-    guide_box: Box | None = None  # where to hold something, while nothing is found
+    video: bool = False  # the frames belong to one stream
+    guide_box: Box | None = None  # where the user should hold the subject, while none is found
 
     def find(self, frame: Frame) -> tuple[Region, ...]:
-        """The regions of a frame, `()` where there are none."""
+        """The regions of a frame in reading order, `()` if there are none."""
         raise NotImplementedError
 
     def uses(self, other: "RegionFinder") -> bool:
-        """Whether it uses the other finder, which several may share."""
+        """Whether this finder uses `other`, which several finders may share."""
         return False
 
     def close(self) -> None:

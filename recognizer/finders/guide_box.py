@@ -1,4 +1,4 @@
-"""Finds any object held into the guide box in the middle of the frame."""
+"""Finds any object that is held in the guide box in the middle of the picture."""
 
 import cv2
 import numpy as np
@@ -7,21 +7,21 @@ from recognizer.finders.finder import RegionFinder
 from recognizer.preprocess import sharpness
 from recognizer.values import Box, Frame, Region
 
-GUIDE_SIDE = 0.6  # of the shorter side: as large as the guide of hands
-MIN_SIDE = 32  # pixels; nothing can be made out in a smaller box
-UNIFORM_SIDE = 16  # pixels at which the box is looked at for whether anything is in it: noise averages out
-MAX_UNIFORM_DEVIATION = 8.0  # of 255, standard deviation of the grey levels: a wall in uneven light stays below
-MIN_SHARPNESS = 4.0  # of `sharpness.sharpness`: what moves through the box, or a camera that is still focusing
+GUIDE_SIDE = 0.6  # of the shorter side, as for hands
+MIN_SIDE = 32  # pixels; a smaller box shows too little detail
+UNIFORM_SIDE = 16  # pixels: size at which uniformity is measured, which averages out noise
+MAX_UNIFORM_DEVIATION = 8.0  # of 255, standard deviation of the grey levels: above a wall in uneven light
+MIN_SHARPNESS = 4.0  # of `sharpness.sharpness`: excludes moving objects and a camera that is still focusing
 
 
 class BoxFinder(RegionFinder):
-    """Finds what is in the guide box, as one region; `()` where the box is empty or its picture is smeared."""
+    """Finds the object in the guide box as one region; `()` if the box is empty or blurred."""
 
     def __init__(self) -> None:
-        self.guide_box: Box | None = None  # where to hold something, while nothing is there
+        self.guide_box: Box | None = None  # where to hold the object, while the box is empty
 
     def find(self, frame: Frame) -> tuple[Region, ...]:
-        """The region, whose crop is a square (h, w, 3) uint8 BGR."""
+        """One region whose crop is a square (h, w, 3) uint8 BGR, or `()`."""
         height, width = frame.image_bgr.shape[:2]
         box = guide_box(width, height)
         crop = frame.image_bgr[box.y1 : box.y2, box.x1 : box.x2].copy()
@@ -31,14 +31,14 @@ class BoxFinder(RegionFinder):
 
 
 def guide_box(width: int, height: int) -> Box:
-    """The square in the middle of a picture of that size."""
+    """The square in the middle of a picture of this size in pixels."""
     side = round(GUIDE_SIDE * min(width, height))
     x, y = (width - side) // 2, (height - side) // 2
     return Box(x, y, x + side, y + side)
 
 
 def is_uniform(crop_bgr: np.ndarray) -> bool:
-    """Whether (h, w, 3) uint8 shows one surface, such as a wall."""
+    """Whether a crop (h, w, 3) uint8 BGR shows one uniform surface, such as a wall."""
     small = cv2.resize(
         cv2.cvtColor(crop_bgr, cv2.COLOR_BGR2GRAY), (UNIFORM_SIDE, UNIFORM_SIDE), interpolation=cv2.INTER_AREA
     )

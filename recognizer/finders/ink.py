@@ -1,4 +1,4 @@
-"""Cuts the ink of characters out of a frame with a small network, without lines, frames and neighbours."""
+"""Segments the ink of characters with a small network, without paper lines, drawn frames and neighbours."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,33 +10,33 @@ from recognizer.classifiers.classifier import DynamicNetwork
 from recognizer.finders.characters import Character
 from recognizer.values import Box, Region
 
-PATCH = 48  # pixels of the picture of a character that the network looks at
-SHARE = 0.66  # of that, the character's longer side
-STEPS = 32.0  # a patch's grey levels, brought to a mean of 0 and a spread of 1, are kept in steps of 1 / 32
-MIN_SPREAD = 4.0  # grey levels: below that a patch is not made stronger
-INK_THRESHOLD = 127  # of 255: what is more likely a character's ink than not
-BOX_MARGIN = 0.1  # of a character's longer side, beyond its box: where found boxes end too early
-RIM = 40  # of 255: the rim of a stroke
+PATCH = 48  # pixels: side of the network's square input patch
+SHARE = 0.66  # of the patch: the character's longer side
+STEPS = 32.0  # int8 levels per standard deviation: patches are normalised to mean 0 and deviation 1
+MIN_SPREAD = 4.0  # grey levels: least standard deviation that normalisation divides by, since it would amplify noise
+INK_THRESHOLD = 127  # of 255: probability 0.5
+BOX_MARGIN = 0.1  # of the longer side, added around the box, since detected boxes may be too small
+EDGE_THRESHOLD = 40  # of 255: ink at the antialiased edge of a stroke
 Corners = tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels of the frame
 
 
 def patch_matrix(box_xyxy: Corners, share: float = SHARE) -> np.ndarray:
-    """The (2, 3) transform from the frame's pixels to a patch's: the box in its middle, its longer side that share."""
+    """The (2, 3) affine matrix from frame to patch pixels. It centres the box; its longer side takes `share` of the patch."""
     x1, y1, x2, y2 = box_xyxy
     scale = share * PATCH / max(x2 - x1, y2 - y1, 1.0)
     middle = (PATCH - 1) / 2
     return np.array([[scale, 0, middle - scale * (x1 + x2) / 2], [0, scale, middle - scale * (y1 + y2) / 2]])
 
 
-def prepared(frame_bgr: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """A patch (PATCH, PATCH, 3) int8 of a frame (H, W, 3) uint8, normalised, in STEPS."""
+def extract_patch(frame_bgr: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """The normalised patch (PATCH, PATCH, 3) int8 of a frame (H, W, 3) uint8 BGR, in STEPS per standard deviation."""
     return _normalised(frame_bgr, matrix)[0]
 
 
 def _normalised(frame_bgr: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, float]:
-    """The patch, and how many of its steps a grey level is."""
+    """The normalised patch, and its int8 levels per grey level."""
     scale = float(matrix[0, 0])
-    if scale < 1:  # shrunk by areas, which a warp does not do
+    if scale < 1:  # warpAffine has no area averaging
         span = PATCH / scale
         left, top = -matrix[0, 2] / scale - 0.5 * (1 / scale - 1), -matrix[1, 2] / scale - 0.5 * (1 / scale - 1)
         x1, y1, x2, y2 = round(left), round(top), round(left + span), round(top + span)
@@ -56,18 +56,18 @@ def _normalised(frame_bgr: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, 
 
 
 class InkNetwork:
-    """The ink of characters, by the network that `training.finders.inks` fits. Raises ModelError for a damaged file."""
+    """Segments ink with the network that `training.finders.inks` trains. Raises ModelError for a damaged file."""
 
     def __init__(self, path: Path):
         self._network = DynamicNetwork(path)
 
     def ink(self, patches: np.ndarray) -> np.ndarray:
-        """Of (N, PATCH, PATCH, 3) int8: (N, PATCH, PATCH) uint8, 255 where there surely is the character's ink."""
+        """Ink probability of patches (N, PATCH, PATCH, 3) int8 as (N, PATCH, PATCH) uint8, 255 for probability 1."""
         logits = self._network.run(patches.astype(np.float32) / STEPS)[..., 0]
         return (255 / (1 + np.exp(-logits))).astype(np.uint8)
 
     def cut_out(self, frame_bgr: np.ndarray, characters: Sequence[Character]) -> list[Region]:
-        """The characters of a frame (H, W, 3) uint8 that have ink, their crops (h, w) uint8."""
+        """A Region for each character with ink in a frame (H, W, 3) uint8 BGR. Its crop is the ink, (h, w) uint8."""
         if not characters:
             return []
         matrices = [patch_matrix(one.box_xyxy) for one in characters]
@@ -93,9 +93,9 @@ class InkNetwork:
 
 
 def _without_neighbours(ink: np.ndarray, matrix: np.ndarray, box_xyxy: Corners) -> np.ndarray:
-    """A patch's ink (PATCH, PATCH) uint8 without that of neighbours and frames.
+    """The ink (PATCH, PATCH) uint8 of one character, without that of its neighbours and of drawn frames.
 
-    That is what lies beyond the character's box, and smaller pieces than the largest that come in from there.
+    Removes ink outside the enlarged box, and all connected components but the largest that touch its border.
     """
     x1, y1, x2, y2 = box_xyxy
     beyond = BOX_MARGIN * max(x2 - x1, y2 - y1)
@@ -106,7 +106,7 @@ def _without_neighbours(ink: np.ndarray, matrix: np.ndarray, box_xyxy: Corners) 
     part = ink[top:bottom, left:right]
     own = np.zeros_like(ink)
     own[top:bottom, left:right] = part
-    count, pieces, stats, _ = cv2.connectedComponentsWithStats(cv2.compare(part, RIM, cv2.CMP_GT))
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(cv2.compare(part, EDGE_THRESHOLD, cv2.CMP_GT))
     if count > 2:
         largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
         rims = np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]])
@@ -115,7 +115,7 @@ def _without_neighbours(ink: np.ndarray, matrix: np.ndarray, box_xyxy: Corners) 
 
 
 def _ink_box(ink: np.ndarray, matrix: np.ndarray, size_wh: tuple[int, ...]) -> Box | None:
-    """Where a patch's ink (PATCH, PATCH) uint8 lies in the frame."""
+    """The bounding box of a patch's ink (PATCH, PATCH) uint8, in pixels of the frame; None without ink."""
     x, y, width, height = cv2.boundingRect(cv2.compare(ink, INK_THRESHOLD, cv2.CMP_GT))
     if not width:
         return None
@@ -125,16 +125,16 @@ def _ink_box(ink: np.ndarray, matrix: np.ndarray, size_wh: tuple[int, ...]) -> B
 
 
 def _crop(ink: np.ndarray) -> np.ndarray:
-    """The part of a patch that holds its ink, with the rim."""
-    x, y, width, height = cv2.boundingRect(cv2.compare(ink, RIM, cv2.CMP_GT))
+    """The patch cropped to its ink, including the antialiased edge."""
+    x, y, width, height = cv2.boundingRect(cv2.compare(ink, EDGE_THRESHOLD, cv2.CMP_GT))
     crop = ink[y : y + height, x : x + width]
-    return np.where(crop > RIM, crop, 0).astype(np.uint8)
+    return np.where(crop > EDGE_THRESHOLD, crop, 0).astype(np.uint8)
 
 
 def _contrast(ink: np.ndarray, patch: np.ndarray) -> float:
-    """How far the ink's mean is from that of the ground around it, in the patch's steps."""
+    """Difference of the mean levels of the ink and of the background around it, in int8 levels of the patch."""
     near = cv2.dilate(ink, np.ones((5, 5), np.uint8))
-    inside, around = ink > INK_THRESHOLD, (near > INK_THRESHOLD) & (ink < RIM)
+    inside, around = ink > INK_THRESHOLD, (near > INK_THRESHOLD) & (ink < EDGE_THRESHOLD)
     if not around.any():
         return 0.0
     return float(np.abs(patch[inside].mean(axis=0) - patch[around].mean(axis=0)).max())

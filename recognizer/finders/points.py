@@ -1,4 +1,4 @@
-"""Points and commas between characters of a line: too small for the network, and they part a number."""
+"""Decimal points and commas between characters of a line, which are too small for the network and split a number."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,18 +10,18 @@ from recognizer.finders.text_lines import text_lines
 from recognizer.finders.verifier import OTHER
 from recognizer.values import WRITING_SCORE, Box, Frame, Region
 
-# in heights of the characters to both sides
+# lengths are shares of the height of the adjacent characters
 MIN_GAP, MAX_GAP = 0.12, 1.0
-ABOVE, BELOW = 0.3, 0.35  # of the base line: between them it lies
+ABOVE, BELOW = 0.3, 0.35  # search range above and below the base line
 MIN_SIDE, MAX_SIDE = 0.04, 0.3
-MIN_HEIGHT_RATIO = 0.6  # of the higher one
-STRONG = 0.5  # of the contrast of the characters: a point is written with the same pen
-ASIDE = 0.1  # it may stand this far under the side of a character, whose box may end this much too early
-FILLED = 0.5  # of its box
+MIN_HEIGHT_RATIO = 0.6  # lower to higher neighbour
+STRONG = 0.5  # of the characters' contrast: a point is written with the same pen
+ASIDE = 0.1  # how far the point may reach under a neighbour's box
+FILLED = 0.5  # least share of the point's box that is ink
 
 
 def points(frame: Frame, found: Sequence[Region]) -> list[Region]:
-    """Points between neighbours of a line of verified characters."""
+    """Regions of points between neighbouring verified characters, with the class OTHER."""
     written = [region for region in found if region.score is not None and region.score >= WRITING_SCORE]
     between = [_between(frame.image_bgr, *pair) for line in text_lines(written) for pair in pairwise(line)]
     return [region for region in between if region is not None]
@@ -63,6 +63,6 @@ def _between(image_bgr: np.ndarray, left: Region, right: Region) -> Region | Non
 
 
 def _reaches_border(stats: np.ndarray, shape: tuple[int, ...]) -> bool:
-    """Whether a component is a part of something larger: the strokes of the characters to both sides are."""
+    """Whether a component touches the border of the search area, as strokes of the neighbouring characters do."""
     x, y, width, height = stats[:4]
     return x == 0 or y == 0 or x + width == shape[1] or y + height == shape[0]

@@ -1,18 +1,18 @@
-"""Regions as lines of text."""
+"""Groups regions into lines of text."""
 
 from recognizer.values import Region
 
 
 def reading_order(regions: list[Region]) -> list[Region]:
-    """Lines from top to bottom, each from left to right."""
+    """The regions sorted by line from top to bottom, then from left to right."""
     return [region for line in text_lines(regions) for region in line]
 
 
 def text_lines(regions: list[Region]) -> list[list[Region]]:
-    """Regions that stand side by side, as lines from top to bottom, each from left to right."""
+    """Lines of neighbouring regions from top to bottom, each sorted from left to right."""
     lines: list[list[Region]] = []
     for region in sorted(regions, key=lambda region: region.box.x1):
-        best, best_overlap = None, 0.35  # of the smaller height: digits of one line are neither equal nor level
+        best, best_overlap = None, 0.35  # of the smaller height, since digits of one line differ in height and position
         for line in lines:
             last = line[-1].box
             overlap = min(last.y2, region.box.y2) - max(last.y1, region.box.y1)

@@ -1,4 +1,4 @@
-"""Whether what was found is a handwritten character, and which: a small network looks at it again, from near and far."""
+"""Verifies proposed characters with a small network that sees each one close up and in context."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,55 +8,58 @@ import cv2
 import numpy as np
 
 from recognizer.classifiers.classifier import DynamicNetwork
-from recognizer.finders.ink import PATCH, STEPS, Corners, patch_matrix, prepared
+from recognizer.finders.ink import PATCH, STEPS, Corners, extract_patch, patch_matrix
 
-NEAR, FAR = 0.66, 0.16  # of a view's side: a character's longer side
-OTHER = 10  # class of a character that is no digit; 0 to 9 are digits
-VALUES = 1 + OTHER + 1 + 4  # that the network gives: whether it is a character, which, where its sides are
+CLOSE_UP_SHARE, CONTEXT_SHARE = (
+    0.66,
+    0.16,
+)  # longer side of the character, as a share of the patch: close up, and with context
+OTHER = 10  # class index of every character that is not a digit
+OUTPUTS = 1 + OTHER + 1 + 4  # network outputs: one score, the classes, and four box offsets
 
 
 def image_pyramid(frame_bgr: np.ndarray) -> list[np.ndarray]:
-    """A frame (H, W, 3) uint8, its half, its quarter and so on: views of large characters are cut out of small pictures."""
+    """The frame (H, W, 3) uint8 at full size, half, quarter and so on, down to at least PATCH pixels."""
     found = [frame_bgr]
     while min(found[-1].shape[:2]) >= 2 * PATCH:
         found.append(cv2.resize(found[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
     return found
 
 
-def views(pyramid: Sequence[np.ndarray], box_xyxy: Corners) -> np.ndarray:
-    """A character (PATCH, PATCH, 6) int8 of a frame's `image_pyramid`: from near, and with what is around it."""
-    return np.dstack([_view(pyramid, box_xyxy, share) for share in (NEAR, FAR)])
+def verifier_input(pyramid: Sequence[np.ndarray], box_xyxy: Corners) -> np.ndarray:
+    """The network's input for one box, (PATCH, PATCH, 6) int8: the close-up patch and the context patch."""
+    return np.dstack([_view(pyramid, box_xyxy, share) for share in (CLOSE_UP_SHARE, CONTEXT_SHARE)])
 
 
 def _view(pyramid: Sequence[np.ndarray], box_xyxy: Corners, share: float) -> np.ndarray:
     shrunk = 1 / patch_matrix(box_xyxy, share)[0, 0]
-    level = min(max(0, int(np.log2(shrunk)) - 1), len(pyramid) - 1)  # the rest is shrunk by areas
+    level = min(max(0, int(np.log2(shrunk)) - 1), len(pyramid) - 1)  # the remaining factor is shrunk with INTER_AREA
     x1, y1, x2, y2 = (side / 2**level for side in box_xyxy)
-    return prepared(pyramid[level], patch_matrix((x1, y1, x2, y2), share))
+    return extract_patch(pyramid[level], patch_matrix((x1, y1, x2, y2), share))
 
 
 @dataclass(frozen=True, eq=False)
 class Verification:
-    """What is outputs of N boxes."""
+    """The verifier's outputs for N boxes."""
 
-    scores: np.ndarray  # (N,) float32, 0 to 1: how surely each shows a character
-    readings: np.ndarray  # (N, OTHER + 1) float32: how likely that is each digit, or OTHER
-    boxes_xyxy: np.ndarray  # (N, 4) float32: where it is
+    scores: np.ndarray  # (N,) float32, 0 to 1: probability that the box shows a handwritten character
+    digit_probabilities: np.ndarray  # (N, OTHER + 1) float32: probability of each digit and of OTHER
+    boxes_xyxy: np.ndarray  # (N, 4) float32: refined boxes in pixels of the frame
 
 
 class VerifierNetwork:
-    """Scores proposed boxes and refines them. Raises ModelError for a damaged file."""
+    """Scores, classifies and refines boxes. `training.finders.fitting` trains it. Raises ModelError for a damaged file."""
 
     def __init__(self, path: Path):
         self._network = DynamicNetwork(path)
 
     def verify(self, frame_bgr: np.ndarray, boxes_xyxy: Sequence[Corners]) -> Verification:
-        """What boxes in a frame (H, W, 3) uint8 show."""
+        """Verify N boxes in a frame (H, W, 3) uint8 BGR."""
         boxes = np.array(boxes_xyxy, np.float32).reshape(-1, 4)
         if not len(boxes):
             return Verification(np.zeros(0, np.float32), np.zeros((0, OTHER + 1), np.float32), boxes)
         pyramid = image_pyramid(frame_bgr)
-        shown = np.stack([views(pyramid, box) for box in boxes_xyxy])
+        shown = np.stack([verifier_input(pyramid, box) for box in boxes_xyxy])
         outputs = self._network.run(shown.astype(np.float32) / STEPS)
         logits = outputs[:, 1 : OTHER + 2]
         likely = np.exp(logits - logits.max(axis=1, keepdims=True))

@@ -1,8 +1,7 @@
-"""Handwritten characters, by three small networks: one finds where there may be some, one verifies each, one cuts out
-their ink.
+"""Finds handwritten characters with three small networks: one proposes boxes, one verifies them, one segments the ink.
 
-A digit as large as the picture has nothing around it by which it could be known: there, and where the networks find
-nothing, ink is looked for by its contrast, too.
+A digit that fills the picture has no context for the verifier. For large ink, and when the networks find nothing,
+`ContrastFinder` searches, too.
 """
 
 import threading
@@ -21,28 +20,29 @@ from recognizer.finders.text_lines import reading_order
 from recognizer.finders.verifier import VerifierNetwork
 from recognizer.values import WRITING_SCORE, Frame, Region
 
-MIN_PROPOSAL_SCORE = 0.1  # score of what may be a character
-MIN_SCORE = 0.1  # of what was verified: whether less than WRITING_SCORE is enough, its label decides
-LARGE = 0.25  # of a picture's shorter side: a character that the networks may find a part of
-PART = 0.1  # of that side: what is smaller is no part of one
-LARGE_SCORE = 0.5  # of such ink: the verifier does not know what fills the picture
-LARGER = 1.3  # times the area of what they found
-MIN_SIDE = 8  # pixels of a frame in which there may be a character
-MIN_CHARACTER_SIDE = 11.0  # pixels of a character's longer side: smaller things look like anything
-COMPARED_SIDE = 160  # pixels of the longer side of the small picture by which frames of a stream are compared
-CHANGED = 6.0  # grey levels of any of that picture's pixels: less is the camera's noise
+MIN_PROPOSAL_SCORE = 0.1  # of a proposed box
+MIN_SCORE = 0.1  # of a verified box; below WRITING_SCORE, the confidence of the label decides
+LARGE = 0.25  # of the picture's shorter side: the networks may find only parts of larger characters
+PART = 0.1  # of the shorter side: smaller regions are not parts of a large character
+LARGE_SCORE = 0.5  # least score of large ink, which the verifier was not trained on
+LARGER = 1.3  # times the area of a part: least area of the character that contains it
+MIN_SIDE = 8  # pixels of a frame; smaller ones are not searched
+MIN_CHARACTER_SIDE = 11.0  # pixels of the longer side; smaller characters cannot be told from noise
+COMPARED_SIDE = 160  # pixels: longer side of the thumbnail in which frames of a stream are compared
+CHANGED = 6.0  # grey levels: a smaller largest difference of thumbnails is camera noise
 
 
 class WritingFinder(RegionFinder):
-    """Finds handwritten characters. Each Region's crop is (h, w) uint8 ink: 0 for ground, 255 for what surely is ink.
+    """Finds handwritten characters. Each Region's crop is the ink, (h, w) uint8, 255 for ink with probability 1.
 
-    With `video`, frames belong to one stream, and nothing is looked for again where nothing has changed.
+    With `video`, frames belong to one stream. An unchanged frame returns the last regions, and the two proposal
+    networks alternate between frames.
     """
 
     def __init__(self, *, video: bool = False):
         self.video = video
         self._networks = [CharacterNetwork(NETWORKS / "characters.tflite", side) for side in WORK_SIDES]
-        self._proposed: list[list[Character]] = [[] for _ in WORK_SIDES]
+        self._proposals: list[list[Character]] = [[] for _ in WORK_SIDES]
         self._turn = 0
         self._shape: tuple[int, ...] = ()
         self._verifier = VerifierNetwork(NETWORKS / "verifier.tflite")
@@ -58,25 +58,28 @@ class WritingFinder(RegionFinder):
             return ()
         if not self.video or self._has_changed(image):
             found = self._ink.cut_out(image, self.characters(image, MIN_PROPOSAL_SCORE, MIN_SCORE))
-            found += self._larger(frame, found)
+            found += self._find_large(frame, found)
             self._found = tuple(reading_order(found + points(frame, found)))
         return self._found
 
-    def characters(self, image_bgr: np.ndarray, proposed: float, min_score: float) -> list[Character]:
-        """Those in a picture (H, W, 3) uint8 that reach the first score when they are found, the other when verified."""
-        for number in self._due(image_bgr):
-            self._proposed[number] = self._networks[number].find(image_bgr, proposed)
-        found = [one for some in self._proposed for one in some]
+    def characters(self, image_bgr: np.ndarray, min_proposal_score: float, min_score: float) -> list[Character]:
+        """Verified characters in a picture (H, W, 3) uint8 BGR. Both scores, 0 to 1, are least values."""
+        for number in self._networks_to_run(image_bgr):
+            self._proposals[number] = self._networks[number].find(image_bgr, min_proposal_score)
+        found = [one for some in self._proposals for one in some]
         boxes = [one.box_xyxy for one in found]
         seen = self._verifier.verify(image_bgr, boxes)
         light = np.array([one.light for one in found], bool)
         large = (seen.boxes_xyxy[:, 2:] - seen.boxes_xyxy[:, :2]).max(axis=1, initial=0) >= MIN_CHARACTER_SIDE
         sure = (seen.scores >= min_score) & large
-        return list(merge_overlapping(seen.boxes_xyxy[sure], seen.scores[sure], light[sure], seen.readings[sure]))
+        return list(
+            merge_overlapping(seen.boxes_xyxy[sure], seen.scores[sure], light[sure], seen.digit_probabilities[sure])
+        )
 
-    def _due(self, image_bgr: np.ndarray) -> Sequence[int]:
-        """Which networks look at this frame: in a stream by turns, and what the others found in the frame before is verified
-        in this one.
+    def _networks_to_run(self, image_bgr: np.ndarray) -> Sequence[int]:
+        """The indices of the proposal networks that run on this frame.
+
+        In a stream they alternate; proposals of the other network in the last frame are verified in this one.
         """
         numbers = range(len(self._networks))
         if not self.video or self._shape != image_bgr.shape:
@@ -85,8 +88,8 @@ class WritingFinder(RegionFinder):
         self._turn = (self._turn + 1) % len(numbers)
         return [self._turn]
 
-    def _larger(self, frame: Frame, found: list[Region]) -> list[Region]:
-        """Ink that the networks did not find, or of which they found parts. It takes as long again as they do."""
+    def _find_large(self, frame: Frame, found: list[Region]) -> list[Region]:
+        """Ink that the networks missed, or of which they found only parts. This takes as long as the networks."""
         image = frame.image_bgr
         short = min(image.shape[:2])
         if any(one.score and one.score >= WRITING_SCORE for one in found):
@@ -102,12 +105,12 @@ class WritingFinder(RegionFinder):
             replace(one, score=max(LARGE_SCORE, float(score)))
             if max(one.box.width, one.box.height) > LARGE * short
             else replace(one, score=float(score), digit_probabilities=reading)
-            for one, score, reading in zip(regions, seen.scores, seen.readings, strict=True)
+            for one, score, reading in zip(regions, seen.scores, seen.digit_probabilities, strict=True)
         ]
         return [one for one in scored if one.score and one.score >= MIN_SCORE]
 
     def _has_changed(self, image_bgr: np.ndarray) -> bool:
-        """Whether a frame differs from the last that was looked at."""
+        """Whether a frame differs from the last one that was searched."""
         height, width = image_bgr.shape[:2]
         factor = COMPARED_SIDE / max(height, width)
         size_wh = max(1, round(width * factor)), max(1, round(height * factor))
@@ -120,7 +123,7 @@ class WritingFinder(RegionFinder):
 
 
 def _is_whole(region: Region, parts: list[Region], least: float) -> bool:
-    """Whether a region has at least that long a side and what was found lies in it: the classifier then says which holds."""
+    """Whether a region is longer than `least` pixels and contains found parts. The classifier later picks one of the two."""
     box = region.box
     return max(box.width, box.height) > least and any(
         box.overlap(part.box) > 0.5 * part.box.area and box.area > LARGER * part.box.area for part in parts
@@ -131,7 +134,7 @@ _of_thread = threading.local()
 
 
 def writing_in(picture_bgr: np.ndarray) -> tuple[Region, ...]:
-    """What a single picture (H, W, 3) uint8 shows. Each thread opens the networks once, which takes longer than to look."""
+    """The regions of a single picture (H, W, 3) uint8 BGR. Each thread opens the networks once, since opening is slow."""
     if not hasattr(_of_thread, "finder"):
         _of_thread.finder = WritingFinder()
     return _of_thread.finder.find(Frame(picture_bgr, 0, 0.0, "picture"))

@@ -136,7 +136,7 @@ def test_a_frame_stays_as_it_was_when_the_next_one_comes(spec: str, open_spec: O
     assert np.array_equal(first.image_bgr, before)
 
 
-def test_a_source_has_a_name_and_a_frame_rate(spec: str, open_spec: Open) -> None:
+def test_the_name_of_a_source_has_no_credentials(spec: str, open_spec: Open) -> None:
     with open_spec(spec) as source:
         assert source.name
         assert "secret" not in source.name

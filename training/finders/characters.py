@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from recognizer.finders.characters import CELL, DARK, EDGE, LEVELS, SIZES, TONE_MEAN, TONE_SPREAD, UNIT, level_size
+from recognizer.finders.characters import BOX_UNIT, CELL, DARK, EDGE, LEVELS, SIZES, TONE_MEAN, TONE_SPREAD, level_size
 from training.datasets import rooms
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def target_of(boxes: np.ndarray, ambiguous: list[bool], light: list[bool]) -> np
         sides = np.stack(
             np.broadcast_arrays((at - x1)[None, :], (at - y1)[:, None], (x2 - at)[None, :], (y2 - at)[:, None]), axis=-1
         )
-        target[ours, 1:5] = sides[ours] / UNIT
+        target[ours, 1:5] = sides[ours] / BOX_UNIT
         target[ours, 5] = bright
     return target
 
@@ -97,7 +97,7 @@ def separable(x: Any, channels: int, stride: int = 1, dilation: int = 1) -> Any:
 
 
 def network() -> "keras.Model":
-    """(H, W, 3) pixels to (H // CELL, W // CELL, VALUES): logits of score and light, sides of the box in UNIT."""
+    """(H, W, 3) pixels to (H // CELL, W // CELL, VALUES): logits of score and light, sides of the box in BOX_UNIT."""
     import keras
     from keras import layers
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from recognizer.finders.ink import PATCH, STEPS, patch_matrix, prepared
+from recognizer.finders.ink import PATCH, STEPS, extract_patch, patch_matrix
 from training.datasets import rooms
 from training.datasets.sheets import log_uniform
 from training.finders.characters import separable
@@ -25,7 +25,7 @@ def training_crop(scene: rooms.Scene, one: rooms.Written, rng: np.random.Generat
     size = max(box[2] - box[0], box[3] - box[1])
     box += rng.normal(0, JITTER * size, 4)
     matrix = patch_matrix((float(box[0]), float(box[1]), float(box[2]), float(box[3])))
-    patch = prepared(scene.picture_bgr, matrix)
+    patch = extract_patch(scene.picture_bgr, matrix)
     fine = np.diag([FINE, FINE, 1.0]) @ np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     fine = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]]) @ fine
     to_fine = fine @ np.vstack([matrix, [0, 0, 1]]) @ one.to_picture
@@ -47,7 +47,7 @@ def background_crops(scene: rooms.Scene, rng: np.random.Generator, count: int) -
         x, y = float(rng.uniform(0, width)), float(rng.uniform(0, height))
         box = (x - size * 0.35, y - size / 2, x + size * 0.35, y + size / 2)
         if not any(_meet(one.box_xyxy, box) for one in scene.written):
-            found.append((prepared(scene.picture_bgr, patch_matrix(box)), np.zeros((PATCH, PATCH, 1), np.uint8)))
+            found.append((extract_patch(scene.picture_bgr, patch_matrix(box)), np.zeros((PATCH, PATCH, 1), np.uint8)))
     return found
 
 

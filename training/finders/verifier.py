@@ -10,7 +10,15 @@ import numpy as np
 from recognizer.finders.characters import NETWORKS, WORK_SIDES, CharacterNetwork
 from recognizer.finders.contrast import DigitFinder
 from recognizer.finders.ink import PATCH, STEPS, Corners
-from recognizer.finders.verifier import NEAR, OTHER, VALUES, Verification, VerifierNetwork, image_pyramid, views
+from recognizer.finders.verifier import (
+    CLOSE_UP_SHARE,
+    OTHER,
+    OUTPUTS,
+    Verification,
+    VerifierNetwork,
+    image_pyramid,
+    verifier_input,
+)
 from recognizer.studio.handwriting import LETTERS_LIKE_DIGITS
 from recognizer.values import Box, Frame
 from training.datasets import rooms
@@ -64,7 +72,7 @@ def training_crop(
         if some.size:
             shares = weights[some] / weights[some].sum()
             chosen = rng.choice(some, min(count, some.size), replace=False, p=shares)
-            found += [(views(pyramid, boxes[index]), targets[index]) for index in chosen]
+            found += [(verifier_input(pyramid, boxes[index]), targets[index]) for index in chosen]
     return found
 
 
@@ -72,7 +80,7 @@ def _errors(found: Verification, targets: list[np.ndarray]) -> np.ndarray:
     """How wrong a network is about boxes, (N,), 0 to 2: about whether they show a character and about which."""
     shows, which = np.array(targets).reshape(-1, 6)[:, :2].T
     missed = np.where(shows == UNCLEAR, 0, np.abs(found.scores - shows))
-    misread = 1 - found.readings[np.arange(len(which)), np.maximum(which, 0).astype(int)]
+    misread = 1 - found.digit_probabilities[np.arange(len(which)), np.maximum(which, 0).astype(int)]
     return np.asarray(missed + np.where(which == UNCLEAR, 0, misread))
 
 
@@ -151,7 +159,7 @@ def network() -> "keras.Model":
     pooled = [layers.GlobalAveragePooling2D()(far), layers.GlobalMaxPooling2D()(far)]
     both = layers.Concatenate()([layers.Flatten()(near), *pooled])
     both = layers.Dropout(0.2)(layers.Dense(128, activation="relu")(both))
-    return keras.Model(pixels, layers.Dense(VALUES)(both))
+    return keras.Model(pixels, layers.Dense(OUTPUTS)(both))
 
 
 def loss(target: Any, found: Any) -> Any:
@@ -182,7 +190,7 @@ def augmented(shown: Any, target: Any) -> tuple[Any, Any]:
     near = tf.pad(shown[..., :3], [[ASIDE, ASIDE], [ASIDE, ASIDE], [0, 0]], "SYMMETRIC")
     moved = tf.random.uniform([2], 0, 2 * ASIDE + 1, tf.int32)
     near = tf.slice(near, tf.concat([moved, [0]], 0), [PATCH, PATCH, 3])
-    box = target[2:] - tf.tile(tf.cast(moved[::-1] - ASIDE, tf.float32) / (NEAR * PATCH), [2])
+    box = target[2:] - tf.tile(tf.cast(moved[::-1] - ASIDE, tf.float32) / (CLOSE_UP_SHARE * PATCH), [2])
     box = tf.where(tf.reduce_any(target[2:] != 0), box, target[2:])
     shown = tf.concat([near, shown[..., 3:]], axis=-1)
     turn, sideways = tf.random.uniform([]), tf.random.uniform([]) < 0.3

@@ -61,7 +61,7 @@ def test_networks_learn_from_drawn_rooms_and_are_published_with_a_card(few, eage
     )
     assert seen.boxes_xyxy.shape == (2, 4)
     assert ((seen.scores > 0) & (seen.scores < 1)).all()
-    assert seen.readings.sum(axis=1) == pytest.approx([1, 1])
+    assert seen.digit_probabilities.sum(axis=1) == pytest.approx([1, 1])
     card = json.loads((networks / "card.json").read_text())
     assert card["ink"]["command"] == "python -m training finder fit ink"
     assert np.isfinite(card["characters"]["held_out_loss"])
