@@ -1,4 +1,4 @@
-"""Pictures turned, shifted, scaled, sheared and lit anew while a network learns, and a sheet that shows how."""
+"""Image augmentation for training: rotation, shift, zoom, shear, brightness and horizontal flip."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,14 +26,14 @@ LEVELS: dict[str, dict[str, Any]] = {
         "brightness_range": (0.6, 1.4),
     },
 }
-# clothes lie straight and in the middle of every picture, also of those to test on: cnn-bn knows 92.6 % where it learned from
-# them turned, moved and mirrored, and 93.9 % where mirrored alone
+# Fashion-MNIST is centred and upright, in the test set too: cnn-bn reaches 92.6 % test accuracy with all of "light", and
+# 93.9 % with horizontal flips alone
 FLIP_ONLY = (("light", "fashion-mnist"),)
-FLIPPED = ("fashion-mnist",)  # a mirrored shirt is a shirt; a mirrored 2 is no 2, and a mirrored sign another hand's
+FLIPPED = ("fashion-mnist",)  # a flip changes what a digit is, and which hand made a sign
 
 
 def generator(level: str, data: str, subject: str) -> Any:
-    """Keras' ImageDataGenerator for a level of LEVELS and a data set, which takes (N, side, side, channels) 0 to 255."""
+    """Keras' ImageDataGenerator for a level of LEVELS; it takes images (N, side, side, channels), 0 to 255."""
     from tensorflow.keras.preprocessing.image import ImageDataGenerator
 
     edge_grey = subject_of(subject).edge_grey
@@ -44,9 +44,9 @@ def generator(level: str, data: str, subject: str) -> Any:
 
 
 def copies(images: np.ndarray, level: str, data: str, subject: str, seed: int) -> Iterator[np.ndarray]:
-    """One changed copy (side, side, channels) uint8 after the other of (N, side, side, channels) uint8, in their order."""
+    """Yield one augmented copy (side, side, channels) uint8 of each of `images` (N, side, side, channels) uint8, in order."""
     change = generator(level, data, subject)
-    np.random.seed(seed)  # what ImageDataGenerator draws from
+    np.random.seed(seed)  # ImageDataGenerator uses NumPy's global generator
     for image in images:
         changed = change.random_transform(image.astype(np.float32))
         yield np.clip(np.round(changed), 0, 255).astype(np.uint8)

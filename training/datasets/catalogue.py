@@ -1,4 +1,4 @@
-"""Every data set of the workshop in one shape: pictures, labels, and a test set that no fit sees."""
+"""Load any data set by name as a DataSet: images, labels and a separate test set."""
 
 import zipfile
 import zlib
@@ -21,7 +21,7 @@ from training.datasets.own_pictures import load_captures, load_csv, load_folder
 from training.datasets.sign_mnist import LETTERS, SIGN_OF_LETTER
 
 DIGITS = [*"0123456789"]
-FINDER_CODE = (  # what decides which writing is found, and how it is cut out
+FINDER_CODE = (  # the files that determine which characters are found and how they are cropped
     "recognizer/finders/characters.py",
     "recognizer/finders/contrast.py",
     "recognizer/finders/ink.py",
@@ -35,20 +35,21 @@ FINDER_CODE = (  # what decides which writing is found, and how it is cut out
 )
 
 
-STORED_FIELD_NAMES = {"subject": "region"}  # of fields that have another name in such a file
-STORED_FILE = "{}.set.npz"  # a data set of that name as it is in memory, in a data folder
+STORED_FIELD_NAMES = {"subject": "region"}  # fields that have another name in the stored file
+STORED_FILE = "{}.set.npz"  # file name, in a data folder, of a stored data set of that name
 
 
 def load(name: str, samples: Samples, colour_side: int | None = None, subject: str = HAND.name) -> DataSet:
-    """The data set of that name: one of NAMES, captures/TASK, a folder of label/picture, or a CSV in Kaggle's layout.
+    """Load the data set `name`: one of NAMES, captures/TASK, a folder of label/picture, or a CSV in Kaggle's layout.
 
-    `samples` are the captures. With `colour_side`, pictures of folders and captures come in colour at that many pixels a
-    side. `subject` says what a folder's pictures show, and so how each is framed. Raises DataError.
+    `samples` holds the recorded samples. With `colour_side`, images of folders and captures are BGR with that many pixels a
+    side; otherwise they are grey, 28x28. `subject` is what a folder's pictures show; it selects the preprocessing.
+    Raises DataError if the data is missing, unreadable or has fewer than two labels.
     """
     data = _read(name, samples, colour_side, subject)
     if len(data.labels) < 2:
         found = data.labels[0] if data.labels else "nothing"
-        raise DataError(f"{data.source} shows {found} only, and a network needs two labels to tell apart. Add another.")
+        raise DataError(f"{data.source} has one label only ({found}). Training needs two or more. Add another label.")
     return data
 
 
@@ -65,13 +66,13 @@ def _read(name: str, samples: Samples, colour_side: int | None, subject: str) ->
     if Path(name).is_file():
         return load_csv(Path(name))
     raise DataError(
-        f"{name} is no data set, folder or file. Data sets: {', '.join(NAMES)}; or give a folder of label/picture, "
+        f"{name} is not a data set, folder or file. Data sets: {', '.join(NAMES)}; or give a folder of label/picture, "
         "or a CSV whose columns are label,pixel1,…,pixel784."
     )
 
 
 def store(data: DataSet, folder: Path) -> Path:
-    """Write a whole data set into a data folder, where `load` finds it by its name before all others."""
+    """Write a data set into a data folder and return the file. `load` prefers this file to the original source."""
     path = folder / STORED_FILE.format(data.name)
     arrays: dict[str, Any] = {
         STORED_FIELD_NAMES.get(one.name, one.name): np.asarray(getattr(data, one.name)) for one in fields(data)
@@ -82,12 +83,12 @@ def store(data: DataSet, folder: Path) -> Path:
 
 
 def read_stored(path: Path) -> DataSet:
-    """What `keep` wrote. Raises DataError."""
+    """Read a data set that `store` wrote. Raises DataError if the file is damaged."""
     try:
         with np.load(path) as arrays:
             found = {one.name: arrays[STORED_FIELD_NAMES.get(one.name, one.name)] for one in fields(DataSet)}
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path} is no data set that was kept whole ({error}). Delete it.") from error
+        raise DataError(f"{path} is damaged or incomplete ({error}). Delete it.") from error
     return DataSet(**{name: value if value.ndim > 1 or value.dtype == np.int64 else value.tolist()
                       for name, value in found.items()})  # fmt: skip
 

@@ -19,26 +19,26 @@ class Images:
     test_images: np.ndarray  # (M, 28, 28) uint8
     test_labels: np.ndarray  # (M,) int64
     source: str  # the file or files that it was read from
-    sha256: str  # of that file, or of the files in order
+    sha256: str  # of that file, or of the files, concatenated in order
 
 
 def sha256_of(files: list[Path]) -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
-VALIDATION_SHARE = 0.1  # of the training pictures, kept from the fit to choose the best weights
+VALIDATION_SHARE = 0.1  # of the training images, held out to choose the best weights
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Places among a data set's training pictures: those that the network learns from, and those that judge it meanwhile."""
+    """Indices, int64, into a data set's training images: those to fit on, and those held out for validation."""
 
     fitted: np.ndarray
     held_out: np.ndarray
 
 
-SIDE = 28  # pixels of the small pictures
-TEST_SHARE = 0.2  # of a folder or a table that says nothing about which pictures are for testing
+SIDE = 28  # pixels, of grey images
+TEST_SHARE = 0.2  # of a folder or table without a test set of its own
 
 
 ONE_CHANNEL = (SIDE, SIDE, 1)
@@ -46,18 +46,18 @@ ONE_CHANNEL = (SIDE, SIDE, 1)
 
 @dataclass(frozen=True, eq=False)
 class DataSet:
-    """Labelled pictures. Small ones are grey (28, 28, 1), those for larger networks colour (side, side, 3) in BGR."""
+    """Labelled images, 0 to 255: grey (28, 28, 1), or BGR (side, side, 3) for larger networks."""
 
     name: str
     labels: list[str]
-    subject: str  # what the pictures show; the name of one of SUBJECTS
+    subject: str  # the name of one of SUBJECTS
     train_images: np.ndarray  # (N, side, side, channels) uint8
-    train_labels: np.ndarray  # (N,) int64, places in labels
+    train_labels: np.ndarray  # (N,) int64, indices into labels
     test_images: np.ndarray  # (M, side, side, channels) uint8
     test_labels: np.ndarray  # (M,) int64
     source: str  # the file or folder that it was read from
     sha256: str
-    # (N,) int64, by person, series or session; empty where nothing says whose a picture is
+    # (N,) int64, the person, series or session of each training image; empty if unknown
     train_series: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
@@ -67,15 +67,15 @@ class DataSet:
 
 
 def split_of(data: DataSet, seed: int) -> Split:
-    """Part of the training pictures held out, of each label its share. Raises DataError where there are too few."""
+    """Hold out VALIDATION_SHARE of the training images of each label. Raises DataError if a label has fewer than two."""
     rng = np.random.default_rng(seed)
     held_out = []
     for index, label in enumerate(data.labels):
         members = rng.permutation(np.flatnonzero(data.train_labels == index))
         if len(members) < 2:
             raise DataError(
-                f"{data.name} has {len(data.train_labels)} training pictures for {len(data.labels)} labels, and "
-                f"{len(members)} of {label}: each label needs two, one to learn from and one held out. "
+                f"{data.name} has {len(data.train_labels)} training pictures for {len(data.labels)} labels, "
+                f"{len(members)} of them for {label}. Each label needs two: one for training, one for validation. "
                 "Record more, or give a higher --limit."
             )
         held_out.append(members[: max(1, round(VALIDATION_SHARE * len(members)))])
@@ -84,7 +84,7 @@ def split_of(data: DataSet, seed: int) -> Split:
 
 
 def limited(data: DataSet, limit: int | None, seed: int) -> DataSet:
-    """At most `limit` pictures to learn from and as many to test on, chosen at random, for a quick try."""
+    """A random subset of at most `limit` training and `limit` test images; all of them if `limit` is None."""
     if limit is None:
         return data
     rng = np.random.default_rng(seed)
@@ -98,7 +98,7 @@ def limited(data: DataSet, limit: int | None, seed: int) -> DataSet:
 
 
 def stratified(classes: np.ndarray) -> np.ndarray:
-    """Which samples (N,) bool are for testing: TEST_SHARE of each class, always the same ones."""
+    """Test mask (N,) bool: TEST_SHARE of the samples of each class. The same input gives the same mask."""
     rng = np.random.default_rng(0)
     test = np.zeros(len(classes), bool)
     for index in np.unique(classes):
@@ -118,7 +118,7 @@ def split_data_set(
     series: np.ndarray | None = None,
 ) -> DataSet:
     if not test.any():
-        raise DataError(f"{source} has one picture a label: nothing is left to test on. Add more.")
+        raise DataError(f"{source} has one picture for each label, so none is left for testing. Add more.")
     digest = hashlib.sha256(images.tobytes() + classes.tobytes()).hexdigest()
     return DataSet(
         name, labels, subject, images[~test], classes[~test].astype(np.int64),

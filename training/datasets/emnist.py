@@ -1,4 +1,4 @@
-"""The letters of EMNIST."""
+"""EMNIST letters."""
 
 import zipfile
 import zlib
@@ -12,7 +12,7 @@ from recognizer.system import files, paths
 from training.datasets.dataset import DataSet, sha256_of
 from training.datasets.mnist import fetch, read_idx
 
-CAPITALS = [chr(code) for code in range(ord("A"), ord("Z") + 1)]  # EMNIST letters: both cases of a letter are one class
+CAPITALS = [chr(code) for code in range(ord("A"), ord("Z") + 1)]  # one class for both cases of a letter
 
 
 EMNIST_URL = "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip"
@@ -25,14 +25,19 @@ EMNIST_PLACES = (".", "emnist", "emnist-letters", "gzip")
 
 
 def load_emnist_letters() -> DataSet:
-    """EMNIST letters: 124,800 and 20,800 handwritten letters (Cohen et al. 2017), upright again. Found or downloaded."""
+    """EMNIST letters (Cohen et al. 2017): 124,800 training and 20,800 test images, transposed to stand upright.
+
+    Read from a data folder, or downloaded into one. Raises DataError.
+    """
     folder = _folder()
     train_images, train_labels, test_images, test_labels = (read_idx(folder / name) for name in EMNIST_FILES)
     for images, labels in ((train_images, train_labels), (test_images, test_labels)):
         if images.ndim != 3 or images.shape[1:] != (28, 28) or labels.shape != (len(images),) or not len(images):
-            raise DataError(f"{folder} holds arrays of {images.shape} and {labels.shape}, not (N, 28, 28) and (N,).")
+            raise DataError(
+                f"{folder} is not EMNIST: its arrays are {images.shape} and {labels.shape}, not (N, 28, 28) and (N,)."
+            )
         if labels.min() < 1 or labels.max() > 26:
-            raise DataError(f"{folder} has labels {labels.min()} to {labels.max()}, and 1 to 26 were expected.")
+            raise DataError(f"{folder} is not EMNIST: its labels are {labels.min()} to {labels.max()}, not 1 to 26.")
     return DataSet(
         "emnist-letters", CAPITALS, PAPER.name,
         train_images.transpose(0, 2, 1)[..., None], train_labels.astype(np.int64) - 1,
@@ -42,7 +47,7 @@ def load_emnist_letters() -> DataSet:
 
 
 def _folder() -> Path:
-    """Where EMNIST_FILES are; unpacked, after a download where the archive is nowhere."""
+    """The folder with EMNIST_FILES. Unpacks the archive if needed, and downloads it if there is none."""
     places = [folder / place for folder in paths.data_folders() for place in EMNIST_PLACES]
     for place in places:
         if all((place / name).is_file() for name in EMNIST_FILES):
@@ -55,7 +60,7 @@ def _folder() -> Path:
 
 
 def _unpack_emnist(archive: Path, folder: Path) -> None:
-    """Take the letters out of NIST's archive of all EMNIST sets."""
+    """Extract the letters from NIST's archive of all EMNIST sets. Raises DataError."""
     try:
         with zipfile.ZipFile(archive) as packed:
             for name in EMNIST_FILES:

@@ -13,7 +13,7 @@ CLOTHES = ["T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt",
 FASHION_PLACES = ("fashion-mnist", "fashion_mnist")  # in a data folder, where MNIST's files have the same names
 SYSTEM_FASHION = Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist
 FASHION_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
-FASHION_FILES = {  # with the SHA-256 of their content: Debian packs it anew
+FASHION_FILES = {  # SHA-256 of the unzipped content, because Debian compresses the files differently
     "train-images-idx3-ubyte.gz": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
     "train-labels-idx1-ubyte.gz": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
     "t10k-images-idx3-ubyte.gz": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
@@ -22,7 +22,10 @@ FASHION_FILES = {  # with the SHA-256 of their content: Debian packs it anew
 
 
 def load_fashion_mnist() -> DataSet:
-    """Fashion-MNIST: 60,000 and 10,000 pieces of clothing (Xiao et al. 2017). Found, or downloaded into data/."""
+    """Fashion-MNIST (Xiao et al. 2017): 60,000 training and 10,000 test images of clothes.
+
+    Read from a data folder, or downloaded into data/. Raises DataError.
+    """
     for folder in paths.data_folders():
         for name in ("fashion-mnist.npz", "fashion_mnist.npz"):
             if (folder / name).is_file():

@@ -1,4 +1,4 @@
-"""Photographs of hand signs as the finder sees them, and what each task makes of their labels."""
+"""Hand detections in the photographs of hand signs, and the mapping of their labels to the classes of each task."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from training.datasets.hand_variations import CROPS_A_VIEW, VIEWS, augmented_cro
 from training.datasets.sign_mnist import LETTERS
 from training.processes import fresh_processes
 
-CODE = (  # what decides what is found in a picture
+CODE = (  # the files that determine the detections
     "recognizer/preprocess/pictures.py",
     "recognizer/finders/hands.py",
     "recognizer/preprocess/appearance.py",
@@ -31,20 +31,20 @@ CODE = (  # what decides what is found in a picture
 
 SIGNS = ["rock", "paper", "scissors"]
 LABELS = {"letters": LETTERS, "rps": SIGNS}
-OF_LETTER = {"A": "rock", "S": "rock", "B": "paper", "V": "scissors"}  # more people who make rock, paper and scissors
-NO_SIGN = [*"CDFGILOQWXY"]  # letters that nobody takes for rock, paper or scissors; the others resemble one of them
-OPEN_HAND = "paper"  # is no letter: its fingers are spread and its thumb is out
+OF_LETTER = {"A": "rock", "S": "rock", "B": "paper", "V": "scissors"}  # letters with the hand shape of a sign
+NO_SIGN = [*"CDFGILOQWXY"]  # letters used as background; those not listed resemble a sign too much
+OPEN_HAND = "paper"  # no letter has spread fingers and the thumb out
 
 
 @dataclass(frozen=True, eq=False)
 class Hands:
-    """N pictures, each with the surest region found in it. What was not found is NaN or 0."""
+    """N photographs, each with the detection of highest confidence. Values of missing detections are NaN or 0."""
 
     sources: np.ndarray  # (N,) str, the person or collection
     labels: np.ndarray  # (N,) str, "" for a picture without a hand
-    found: np.ndarray  # (N,) bool: there is a region
-    landmarks: np.ndarray  # (N, VIEWS, 21, 3) float32, in the picture's pixels, NaN where no joints were found
-    left: np.ndarray  # (N, VIEWS) bool: the finder takes it for a left hand
+    found: np.ndarray  # (N,) bool: a region was found
+    landmarks: np.ndarray  # (N, VIEWS, 21, 3) float32, in pixels of the picture, NaN if no joints were found
+    left: np.ndarray  # (N, VIEWS) bool: detected as a left hand
     images: np.ndarray  # (N, 28, 28) uint8, preprocess.hand_image of the region
     appearance_features: np.ndarray  # (N, VIEWS, CROPS_A_VIEW, appearance.SIZE) float16
 
@@ -56,7 +56,7 @@ class Hands:
 
     @property
     def jointed(self) -> np.ndarray:
-        """(N, VIEWS) bool: the joints were found."""
+        """(N, VIEWS) bool: whether joints were found."""
         return np.isfinite(self.landmarks[:, :, 0, 0])
 
 
@@ -65,12 +65,12 @@ def concatenate(parts: list[Hands]) -> Hands:
 
 
 def photographs(name: str) -> Path:
-    """The folder photos/<name> of the data, with source/label/picture in it."""
+    """The data folder photos/<name>, laid out as source/label/picture. Raises DataError if there is none."""
     for folder in paths.data_folders():
         if (folder / "photos" / name).is_dir():
             return folder / "photos" / name
-    with_appearance = " or ".join(str(folder / "photos" / name) for folder in paths.data_folders())
-    raise DataError(f"No photographs of {name}: {with_appearance} is not there. Put source/label/picture into it.")
+    candidates = " or ".join(str(folder / "photos" / name) for folder in paths.data_folders())
+    raise DataError(f"No photographs of {name}: {candidates} not found. Create it with pictures in source/label/.")
 
 
 def pictures(folder: Path) -> list[Path]:
@@ -79,16 +79,16 @@ def pictures(folder: Path) -> list[Path]:
 
 
 def list_sha256(name: str) -> str:
-    """Of the list of photos/<name>: each picture's path and its own SHA-256."""
+    """SHA-256, hex, of the list of paths and file hashes of photos/<name>."""
     folder = photographs(name)
     lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()} {path.relative_to(folder)}" for path in pictures(folder)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def read_hands(name: str, runs: Path) -> Hands:
-    """What the finder sees in photos/<name>; kept in `runs` until code or data change.
+    """Detect the hands in photos/<name>. Results are cached in `runs` until code or data change.
 
-    Raises DataError without the photographs and AssetError without the hand model.
+    Raises DataError if the photographs are missing, AssetError if the hand model is missing.
     """
     model = assets.find_asset("hand_landmarker")
     folder = photographs(name)
@@ -101,14 +101,14 @@ def read_hands(name: str, runs: Path) -> Hands:
         jobs.append((source, runs / f"{name}-{source.name}-{digest}.npz"))
     missing = [job for job in jobs if not job[1].is_file()]
     if missing:
-        print(f"Looking for hands in {folder} …", flush=True)
+        print(f"Detecting hands in {folder} …", flush=True)
         with fresh_processes() as pool:
             list(pool.map(partial(_find_and_keep, model), missing))
     return concatenate([_load(path) for _, path in jobs])
 
 
 def code_digest(*names: str) -> str:
-    """Of files of the project."""
+    """SHA-256 of the files, paths relative to the project root: the first 8 hex digits."""
     return hashlib.sha256(b"".join((paths.ROOT / name).read_bytes() for name in names)).hexdigest()[:8]
 
 
@@ -127,14 +127,17 @@ def _find_and_keep(model: Path, job: tuple[Path, Path]) -> None:
 
 
 def most_confident(regions: tuple[Region, ...]) -> Region | None:
-    """The one that MediaPipe is surest of; what has no joints only where there is nothing else."""
+    """The region with the highest MediaPipe score. A region without joints is chosen only if there is no other."""
     return max(regions, key=lambda region: region.hand.score if region.hand else -1.0, default=None)
 
 
 def hands_of_region(
     region: Region | None, label: str, source: str, extractor: AppearanceExtractor | None, rng: np.random.Generator
 ) -> Hands:
-    """The region found in one picture, None where there was none; without `sight` it is not looked at."""
+    """The region of one picture as Hands of length 1. None: nothing was found.
+
+    Appearance features are 0 without an `extractor`.
+    """
     landmarks = np.full((1, VIEWS, pose.JOINTS, 3), np.nan, np.float32)
     left = np.zeros((1, VIEWS), bool)
     appearance_features = np.zeros((1, VIEWS, CROPS_A_VIEW, appearance.SIZE), np.float16)
@@ -159,8 +162,9 @@ def _load(path: Path) -> Hands:
 
 
 def classes(task: str, kind: str, labels: np.ndarray) -> np.ndarray:
-    """Classes (N,) of pictures of photos/<kind> in a task: places in LABELS[task], their number for "nothing known",
-    -1 for what can't be said.
+    """Class indices (N,) int64 in `task` of labels (N,) of photos/<kind>.
+
+    An index into LABELS[task]; len(LABELS[task]) for background; -1 for an ambiguous picture, which is not used.
     """
     names = LABELS[task]
     nothing = len(names)

@@ -1,4 +1,4 @@
-"""Augmentation of hand joints and hand pictures."""
+"""Augmentation of hand joints and hand crops."""
 
 import cv2
 import numpy as np
@@ -8,15 +8,18 @@ from recognizer.preprocess import appearance, pose
 from recognizer.preprocess.pose import BONE_ENDS, BONE_STARTS, normalised
 from recognizer.values import Hand, Region
 
-TURN_DEG = 28.0  # standard deviations of the augmentation: in the picture's plane, further would make a U of an H
-LEAN_DEG = 16.0  # … and out of it
-FLEX_DEG = 5.0  # … of each bone by itself
-JITTER = (0.025, 0.025, 0.05)  # … of each joint, in palm lengths: depth is what the finder knows least
-WRONG_SIDE = 0.5  # share of hands that get the other side: the same sign is made by either, and finders err in it
+TURN_DEG = 28.0  # standard deviation of the rotation in the image plane; more would turn an H into a U
+LEAN_DEG = 16.0  # … of the rotation out of the plane
+FLEX_DEG = 5.0  # … of the rotation of each bone
+JITTER = (0.025, 0.025, 0.05)  # … of each joint's x, y, z in palm lengths; depth is the least exact
+WRONG_SIDE = 0.5  # share of hands whose left/right is swapped: either hand makes the sign, and detectors confuse them
 
 
 def augmented(landmarks: np.ndarray, left: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Other hands in the same poses: (N, 21, 3) landmarks and (N,) bool turned, leant, with other bones and noise."""
+    """Augment landmarks (N, 21, 3) and left (N,) bool: rotation, bone lengths, finger flexion, noise and side.
+
+    Returns normalised landmarks (N, 21, 3), in palm lengths, and left (N,) bool.
+    """
     count = len(landmarks)
     points = normalised(landmarks, left)
     bones = points[:, BONE_ENDS] - points[:, BONE_STARTS]
@@ -35,7 +38,7 @@ def augmented(landmarks: np.ndarray, left: np.ndarray, rng: np.random.Generator)
 
 
 def _rotations(vectors: np.ndarray) -> np.ndarray:
-    """Rotation matrices (…, 3, 3) about the vectors (…, 3), by their lengths in radians (Rodrigues)."""
+    """Rotation matrices (…, 3, 3) of rotation vectors (…, 3) in radians (Rodrigues)."""
     angle = np.linalg.norm(vectors, axis=-1)[..., None, None]
     x, y, z = np.moveaxis(vectors / np.maximum(angle[..., 0], 1e-9), -1, 0)
     zero = np.zeros_like(x)
@@ -43,19 +46,19 @@ def _rotations(vectors: np.ndarray) -> np.ndarray:
     return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross)
 
 
-VIEWS = 2  # of a hand: as found in the picture, and in its mirror image
-CROPS_A_VIEW = 4  # at each view: one as it is, the others changed
-TURN_DEG, ZOOM, SHIFT = 9.0, 0.08, 0.03  # standard deviations of how looks are changed
-GAMMA, TINT = 0.35, 0.1  # the same of the logarithms of light and of each colour
-COARSE_SHARE, COARSE_SIDES = 0.3, (24, 90)  # of changed looks: small pictures, some of them grey
+VIEWS = 2  # of a hand: detected in the picture, and in the flipped picture
+CROPS_A_VIEW = 4  # of each view: the first unchanged, the others augmented
+TURN_DEG, ZOOM, SHIFT = 9.0, 0.08, 0.03  # standard deviations of the augmentation of crops; shift in sides
+GAMMA, TINT = 0.35, 0.1  # … of the logarithms of gamma and of each channel's gain
+COARSE_SHARE, COARSE_SIDES = 0.3, (24, 90)  # of augmented crops: reduced to that many pixels, some made grey
 
 
 def augmented_crops(region: Region, hand: Hand, rng: np.random.Generator) -> list[np.ndarray]:
-    """CROPS_A_VIEW pictures (appearance.SIDE, appearance.SIDE, 3) uint8 RGB of a hand: as it is, then changed."""
+    """CROPS_A_VIEW crops (appearance.SIDE, appearance.SIDE, 3) uint8 RGB of a hand, the first one unchanged."""
     joints, left = hand.landmarks - corner(region), hand.side == "left"
     pictures = [appearance.upright(region.crop, joints, left=left)]
     for _ in range(CROPS_A_VIEW - 1):
-        # the finder errs in the side, and either hand makes the same sign
+        # detectors confuse left and right, and either hand makes the same sign
         other = rng.random() < WRONG_SIDE / 2
         turn, zoom, shift = np.radians(rng.normal(0, TURN_DEG)), np.exp(rng.normal(0, ZOOM)), rng.normal(0, SHIFT, 2)
         picture = appearance.upright(

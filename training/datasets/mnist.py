@@ -1,4 +1,4 @@
-"""The data sets, found where the user keeps them or downloaded with a checksum."""
+"""MNIST, read from a data folder or downloaded with a checksum, and readers of its file formats."""
 
 import gzip
 import struct
@@ -24,13 +24,16 @@ MNIST_IDX = (
 
 
 def has_mnist() -> bool:
-    """Whether MNIST is at hand, without fetching it."""
+    """Whether MNIST is in a data folder. Downloads nothing."""
     folders = paths.data_folders()
     return any((f / "mnist.npz").is_file() or all((f / name).is_file() for name in MNIST_IDX) for f in folders)
 
 
 def load_mnist(*, url: str = MNIST_URL, sha256: str = MNIST_SHA256) -> Images:
-    """MNIST: 60,000 training and 10,000 test digits. Looks for `mnist.npz` or the four IDX files, else downloads."""
+    """MNIST: 60,000 training and 10,000 test digits, from `mnist.npz` or four IDX files, else downloaded.
+
+    Raises DataError.
+    """
     for folder in paths.data_folders():
         if (folder / "mnist.npz").is_file():
             return read_mnist_npz(folder / "mnist.npz")
@@ -40,7 +43,7 @@ def load_mnist(*, url: str = MNIST_URL, sha256: str = MNIST_SHA256) -> Images:
 
 
 def fetch(url: str, path: Path, checksum: str) -> Path:
-    """Download a file of a data set, as `download` does. Raises DataError."""
+    """Download a file of a data set to `path`, verify its checksum and return it. Raises DataError."""
     try:
         return download(url, path, checksum)
     except DownloadError as error:
@@ -50,7 +53,7 @@ def fetch(url: str, path: Path, checksum: str) -> Path:
 
 
 def read_mnist_npz(path: Path) -> Images:
-    """Keras' layout: x_train, y_train, x_test, y_test."""
+    """Read MNIST from an npz in Keras' layout: x_train, y_train, x_test, y_test. Raises DataError."""
     try:
         with np.load(path) as arrays:
             parts = [arrays[key] for key in ("x_train", "y_train", "x_test", "y_test")]
@@ -60,14 +63,14 @@ def read_mnist_npz(path: Path) -> Images:
 
 
 def read_mnist_idx(folder: Path) -> Images:
-    """The four gzipped IDX files of the original distribution."""
+    """Read MNIST from the four gzipped IDX files of the original distribution. Raises DataError."""
     files = [folder / name for name in MNIST_IDX]
     train_images, train_labels, test_images, test_labels = (read_idx(file) for file in files)
     return _checked([train_images, train_labels, test_images, test_labels], str(folder), files)
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """An array in IDX format (LeCun et al.), gzipped: uint8 of any rank."""
+    """Read a gzipped IDX file (LeCun et al.): uint8 of any rank. Raises DataError."""
     try:
         with gzip.open(path) as file:
             content = file.read()
@@ -77,14 +80,14 @@ def read_idx(path: Path) -> np.ndarray:
             raise ValueError("no IDX header")
         return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)
     except (OSError, EOFError, ValueError, struct.error, zlib.error) as error:
-        raise DataError(f"{path} is not a whole gzipped IDX file ({error}). Fetch it again.") from error
+        raise DataError(f"{path} is not a complete gzipped IDX file ({error}). Download it again.") from error
 
 
 def _checked(parts: list[np.ndarray], source: str, files: list[Path]) -> Images:
     expected = [(60000, 28, 28), (60000,), (10000, 28, 28), (10000,)]
     found = [part.shape for part in parts]
     if found != expected:
-        raise DataError(f"{source} is not MNIST: it holds arrays of {found}, and {expected} was expected.")
+        raise DataError(f"{source} is not MNIST: it holds arrays of {found}, not {expected}. Download its files again.")
     train_images, train_labels, test_images, test_labels = parts
     digest = sha256_of(files)
     return Images(

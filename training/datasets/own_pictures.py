@@ -1,4 +1,4 @@
-"""Data sets of the user's own: a CSV file, folders of pictures, captured samples."""
+"""The user's own data sets: a CSV file, a folder of pictures, or recorded samples."""
 
 import zipfile
 import zlib
@@ -19,7 +19,10 @@ from training.datasets.dataset import ONE_CHANNEL, SIDE, DataSet, split_data_set
 
 
 def load_csv(path: Path) -> DataSet:
-    """A table in Kaggle's layout, plain, .gz or .zip: label, then 784 grey levels a row. A fifth is kept for testing."""
+    """Read a CSV in Kaggle's layout, plain, .gz or .zip: each row is a label and 784 grey levels, 0 to 255.
+
+    TEST_SHARE of each label becomes the test set. Raises DataError.
+    """
     import pandas as pd
 
     try:
@@ -29,15 +32,15 @@ def load_csv(path: Path) -> DataSet:
     pixels = table.columns[1:]
     if table.columns[0] != "label" or len(pixels) != SIDE * SIDE or not len(table):
         raise DataError(
-            f"{path} has {len(table)} rows of {len(table.columns)} columns, the first named {table.columns[0]}; "
-            "expected were label, then 784 grey levels."
+            f"{path} has {len(table)} rows of {len(table.columns)} columns, the first named {table.columns[0]}, not "
+            "a column label and 784 columns of grey levels."
         )
     try:
         grey = table[pixels].to_numpy(np.int64)
     except ValueError as error:
-        raise DataError(f"{path} holds pixels that are no whole numbers ({error}).") from error
+        raise DataError(f"{path} has pixels that are not integers ({error}).") from error
     if grey.min() < 0 or grey.max() > 255:
-        raise DataError(f"{path} has pixels from {grey.min()} to {grey.max()}, and 0 to 255 were expected.")
+        raise DataError(f"{path} has pixels from {grey.min()} to {grey.max()}, not 0 to 255.")
     named = table["label"].to_numpy()
     known, classes = np.unique(named, return_inverse=True)
     images = grey.astype(np.uint8).reshape(-1, *ONE_CHANNEL)
@@ -46,22 +49,24 @@ def load_csv(path: Path) -> DataSet:
 
 
 def load_folder(folder: Path, colour_side: int | None = None, subject: str = HAND.name) -> DataSet:
-    """Pictures in label/, or in series/label/: then the last series, by name, is kept for testing.
+    """Read pictures from label/ or series/label/. With series, the last one by name becomes the test set.
 
-    train/label/ and test/label/ are two such series.
+    train/label/ and test/label/ are two such series. Raises DataError.
     """
     pictures = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
     rows = []
     for path in pictures:
         parts = path.relative_to(folder).parts
         if len(parts) < 2:
-            raise DataError(f"{path} is in no folder named by its label, such as {folder / 'seven' / path.name}.")
+            raise DataError(
+                f"{path} is not in a folder named after its label. Move it, for example to {folder / 'seven' / path.name}."
+            )
         rows.append((path, parts[-2], parts[-3] if len(parts) > 2 else ""))
     return _of_pictures(folder.name, rows, folder, colour_side, subject)
 
 
 def load_captures(store: Samples, task: str, colour_side: int | None = None) -> DataSet:
-    """What the user recorded: the last session is kept for testing where there are several."""
+    """Read the recorded samples of a task. With several sessions, the last one becomes the test set. Raises DataError."""
     name = _task_named(task, [one.name for one in store.tasks()])
     subject = subject_of(store.task(name).subject).in_grey().name
     rows = [(sample, sample.label, sample.session) for sample in store.read(name)]
@@ -69,13 +74,13 @@ def load_captures(store: Samples, task: str, colour_side: int | None = None) -> 
 
 
 def _task_named(task: str, names: list[str]) -> str:
-    """The task, or without a name the only one that there is. Raises DataError."""
+    """`task`, or the only recorded task if it is "". Raises DataError if there is no such task."""
     if task in names:
         return task
     if not task and len(names) == 1:
         return names[0]
     found = f"There are {', '.join('captures/' + name for name in names)}" if names else "Nothing is recorded yet"
-    raise DataError(f"{'captures/' + task if task else 'captures'} names no task of recorded samples. {found}.")
+    raise DataError(f"{'captures/' + task if task else 'captures'} is not a task with recorded samples. {found}.")
 
 
 def _of_pictures(
@@ -86,9 +91,9 @@ def _of_pictures(
     subject: str,
     read: Callable[[Any], np.ndarray] = read_image,
 ) -> DataSet:
-    """From (picture, label, series) rows; `read` gives the pixels (h, w, 3) uint8 BGR of a picture."""
+    """Build a data set from (picture, label, series) rows; `read` loads a picture as (h, w, 3) uint8 BGR."""
     if not rows:
-        raise DataError(f"{source} holds no pictures in folders named by label, such as {source / 'seven'}.")
+        raise DataError(f"{source} has no pictures in folders named after labels, such as {source / 'seven'}.")
     labels = sorted({label for _, label, _ in rows})
     classes = np.array([labels.index(label) for _, label, _ in rows], np.int64)
     series = [name for _, _, name in rows]
@@ -104,13 +109,13 @@ def _of_pictures(
 
 
 def _test_rows(series: list[str], classes: np.ndarray) -> np.ndarray:
-    """Which pictures (N,) bool are for testing: the last series, or a share of all where the others lack one of the labels."""
+    """Test mask (N,) bool: the last series, or TEST_SHARE of each label if the other series lack a label."""
     last = np.array([one == max(series) for one in series])
     return last if set(classes[~last]) == set(classes) else stratified(classes)
 
 
 def framing(subject: str, colour_side: int | None) -> Callable[[np.ndarray], np.ndarray]:
-    """How a picture (h, w, 3) uint8 BGR becomes a network's input, (28, 28, 1) or (side, side, 3) uint8."""
+    """The function from a picture (h, w, 3) uint8 BGR to a network input: (28, 28, 1) grey or (side, side, 3) BGR, uint8."""
     if colour_side:
         return lambda picture: preprocess_pictures.colour_image(picture, colour_side)
     return lambda picture: subject_of(subject).grey_image(picture)[..., None]

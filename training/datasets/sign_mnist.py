@@ -15,14 +15,14 @@ SIGN_MNIST_URL = "https://www.kaggle.com/datasets/datamunge/sign-language-mnist"
 SIGN_MNIST_SPLITS = ("sign_mnist_train", "sign_mnist_test")
 SIGN_MNIST_SIZES = (27455, 7172)
 LETTERS = [*"ABCDEFGHIKLMNOPQRSTUVWXY"]  # J and Z need movement
-LETTER_CODES = [code for code in range(25) if code != 9]  # Sign Language MNIST's numbers of LETTERS: 9 would be J
+LETTER_CODES = [code for code in range(25) if code != 9]  # label in Sign Language MNIST of each of LETTERS; 9 is J
 SIGN_OF_LETTER = {"A": "rock", "B": "paper", "V": "scissors"}
 
 
 def load_sign_mnist() -> Images:
-    """Sign Language MNIST: 27,455 and 7,172 hands that sign one of LETTERS, the labels being places in LETTERS.
+    """Sign Language MNIST: 27,455 training and 7,172 test hands. Labels are indices into LETTERS.
 
-    Each half is a CSV in Kaggle's layout, plain, as .gz or as .zip, or both lie in Kaggle's own archive.zip.
+    Read from two CSV files in Kaggle's layout (plain, .gz or .zip) or from Kaggle's archive.zip. Raises DataError.
     """
     folders = paths.data_folders()
     for folder in folders:
@@ -33,18 +33,18 @@ def load_sign_mnist() -> Images:
             counts = tuple(len(labels) for _, labels in parts)
             if counts != SIGN_MNIST_SIZES:
                 raise DataError(
-                    f"Sign Language MNIST in {folder} has {counts} rows, and {SIGN_MNIST_SIZES} were expected. "
-                    f"Fetch it again from {SIGN_MNIST_URL}"
+                    f"Sign Language MNIST in {folder} has {counts} rows, not {SIGN_MNIST_SIZES}. "
+                    f"Download it again from {SIGN_MNIST_URL}"
                 )
             return Images(*parts[0], *parts[1], str(folder), sha256_of(list(dict.fromkeys(files))))
     raise DataError(
         f"Sign Language MNIST is not in {' or '.join(map(str, folders))}. Put sign_mnist_train.csv and "
-        f"sign_mnist_test.csv (or the archive.zip that holds them) there; they are at {SIGN_MNIST_URL}"
+        f"sign_mnist_test.csv (or the archive.zip that holds them) there. Download: {SIGN_MNIST_URL}"
     )
 
 
 def rps_subset(signs: Images) -> Images:
-    """The letters A, B and V of Sign Language MNIST as rock, paper and scissors: labels 0, 1 and 2."""
+    """The A, B and V of Sign Language MNIST, relabelled 0, 1 and 2: rock, paper and scissors."""
     chosen = [LETTERS.index(letter) for letter in SIGN_OF_LETTER]
 
     def part(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -60,18 +60,23 @@ def rps_subset(signs: Images) -> Images:
 
 
 def read_sign_mnist(path: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Images (N, 28, 28) uint8 and labels (N,) int64, places in LETTERS, of one half in Kaggle's layout."""
+    """Read a CSV in Kaggle's layout: images (N, 28, 28) uint8 and labels (N,) int64, indices into LETTERS.
+
+    Raises DataError.
+    """
     try:
-        lines = _csv_lines(path, f"{split}.csv")[1:]  # without the names of the columns
+        lines = _csv_lines(path, f"{split}.csv")[1:]  # the first line names the columns
         if not lines:
             raise ValueError("no rows")
         rows = np.loadtxt(lines, np.int64, delimiter=",", ndmin=2)
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path} is not Sign Language MNIST in Kaggle's layout ({error}). Fetch it again.") from error
+        raise DataError(
+            f"{path} is not Sign Language MNIST in Kaggle's layout ({error}). Download it again."
+        ) from error
     if rows.shape[1] != 785 or not np.isin(rows[:, 0], LETTER_CODES).all() or rows.min() < 0 or rows.max() > 255:
         raise DataError(
             f"{path} is not Sign Language MNIST: each row has a label from 0 to 24 without 9, then 784 grey levels "
-            "from 0 to 255. Fetch it again."
+            "from 0 to 255. Download it again."
         )
     labels = np.searchsorted(LETTER_CODES, rows[:, 0]).astype(np.int64)
     return rows[:, 1:].astype(np.uint8).reshape(-1, 28, 28), labels
