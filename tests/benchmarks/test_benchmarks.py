@@ -1,4 +1,4 @@
-"""The report of the benchmarks, and that the live loop keeps what it holds."""
+"""The benchmark report, and the leak test of the live loop."""
 
 import gc
 import sys
@@ -18,10 +18,10 @@ from recognizer.system import machine, paths
 
 
 @pytest.mark.slow
-def test_the_live_loop_holds_no_more_after_many_models(
+def test_the_live_loop_does_not_leak_after_many_models(
     published_models: ModelStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In small what `python -m benchmarks.soak` does for half an hour."""
+    """A short version of `python -m benchmarks.soak`."""
     monkeypatch.setattr(hot_swap, "POLL_INTERVAL_S", 0.0)
 
     def is_over(result: SoakResult) -> bool:
@@ -31,7 +31,7 @@ def test_the_live_loop_holds_no_more_after_many_models(
     result = soak.run(is_over, 0.1, (320, 240), published_models, ("digits",))
     assert result.opened == ["digits"] * result.swaps
     assert max(result.leaked.values()) <= 0
-    assert _open_pipelines() <= opened_before  # so few seconds tell nothing of the memory: it goes up and down by 20 MB
+    assert _open_pipelines() <= opened_before  # a few seconds are too short for memory: it varies by 20 MB
     assert result.snapshots[0].windows == 1
     assert result.after is not None
     assert result.after.windows == 0
@@ -52,7 +52,7 @@ def _open_pipelines() -> int:
         ({"windows": 1}, False),
     ],
 )
-def test_a_run_that_grew_is_not_well(growth: dict[str, float], passed: bool) -> None:
+def test_a_run_that_grew_fails(growth: dict[str, float], passed: bool) -> None:
     first = {"time_s": 0.0, "memory_mb": 200.0, "threads": 4, "files": 9, "windows": 1}
     last = {name: value + growth.get(name, 0) for name, value in first.items()}
     result = SoakResult(60.0, snapshots=[Snapshot(**first), Snapshot(**last)], after=Snapshot(**{**last, "windows": 0}))  # type: ignore[arg-type]
@@ -60,7 +60,7 @@ def test_a_run_that_grew_is_not_well(growth: dict[str, float], passed: bool) -> 
     assert "Memory grew by" in soak.as_markdown(result)
 
 
-def test_a_window_that_is_not_closed_is_not_well() -> None:
+def test_a_run_with_an_open_window_fails() -> None:
     open_still = Snapshot(0.0, 200.0, 4, 9, 1)
     assert not SoakResult(60.0, snapshots=[open_still, open_still], after=open_still).passed
     windows = CountedWindows()
@@ -68,7 +68,7 @@ def test_a_window_that_is_not_closed_is_not_well() -> None:
     assert soak.take_snapshot(0.0, windows).windows == 1
 
 
-def test_what_was_measured_is_kept_and_put_together(
+def test_measured_sections_are_reused_and_joined(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     package = tmp_path / "project" / "benchmarks"
@@ -92,7 +92,7 @@ def test_what_was_measured_is_kept_and_put_together(
 
     monkeypatch.setattr(everything.subprocess, "run", measure)
     (tmp_path / "sections").mkdir()
-    (tmp_path / "sections" / "first.md").write_text("## kept\n")
+    (tmp_path / "sections" / "first.md").write_text("## first, measured before\n")
     for words in ([], ["--fresh"]):
         monkeypatch.setattr(sys, "argv", ["benchmarks", *words])
         everything.main()
@@ -103,12 +103,12 @@ def test_what_was_measured_is_kept_and_put_together(
     assert machine.description() in written
 
 
-def test_every_section_has_a_module_with_a_report_or_is_left_out() -> None:
+def test_all_required_sections_have_a_module_with_a_report() -> None:
     there = [name for name in everything.REPORTS if everything.is_there(name)]
     assert {"digits", "hands", "serve", "startup", "growth", "captured", "fewshot"} <= set(there)
 
 
-def test_a_table_has_a_row_each_and_numbers_of_use() -> None:
+def test_table_numbers_have_three_significant_digits() -> None:
     said = report.table(["what", "ms"], [("a", 0.1234), ("b", 12.34), ("c", 1234.5), ("d", 7)])
     assert said.splitlines() == [
         "| what | ms |",
@@ -120,7 +120,7 @@ def test_a_table_has_a_row_each_and_numbers_of_use() -> None:
     ]
 
 
-def test_samples_by_hand_are_the_same_joints(tmp_path: Path) -> None:
+def test_pandas_and_the_store_read_the_same_landmarks(tmp_path: Path) -> None:
     store = sample_cost.filled(tmp_path, 7)
     own = [sample.landmarks for sample in store.read(sample_cost.TASK)]
     np.testing.assert_array_equal(sample_cost.by_hand(store), np.array(own))
@@ -136,7 +136,7 @@ def test_two_hands_stand_side_by_side() -> None:
     np.testing.assert_array_equal(two[:, 640:], two[:, :640][:, ::-1])
 
 
-def test_a_section_that_there_is_not_is_answered_with_the_nearest(
+def test_an_unknown_section_suggests_the_nearest(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(everything, "SECTIONS", tmp_path / "sections")

@@ -1,4 +1,4 @@
-"""The arithmetic of benchmarks.cluster_cost; what it measures is measured by running it."""
+"""The estimate of benchmarks.cluster_cost; its measurements are not tested."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ def load(**changed):
     return Load(**(given | changed))
 
 
-def test_a_thousand_streams():
+def test_the_estimate_for_a_thousand_streams():
     text = "\n".join(arithmetic(load()))
     assert "| cores that read and answer | 0.20 | 200, in 200 replicas |" in text
     assert "| cores of proxies, each a process of one core | 0.020 | 20 |" in text
@@ -28,13 +28,13 @@ def test_a_thousand_streams():
     assert "what saturates first is one proxy" in text
 
 
-def test_what_saturates_first_follows_from_the_figures():
+def test_the_first_bottleneck_follows_from_the_measurements():
     assert "first is a network of 10 Gbit/s" in "\n".join(arithmetic(load(proxy_ms=0.01, sent_bytes=10_000_000)))
     assert "first is a machine of 64 cores" in "\n".join(arithmetic(load(proxy_ms=0.01, reader_ms=500)))
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="processes are found in /proc, which is Linux's")
-def test_processes_are_found_by_title():
+def test_processes_are_found_by_command_line():
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1e6)"]) as child:
         try:
             assert child.pid in children([os.getpid()])

@@ -14,7 +14,7 @@ from recognizer.values import Box, Hand, Region
 from training.datasets import hand_photographs
 
 
-def test_a_burst_is_learned_from_or_tested_on_but_never_both() -> None:
+def test_a_burst_is_never_split_between_training_and_testing() -> None:
     labels = np.repeat(["ok", "stop"], 40)
     draws = list(few_shot.drawn(labels, 10, 3))
     assert len(draws) == 3
@@ -25,18 +25,18 @@ def test_a_burst_is_learned_from_or_tested_on_but_never_both() -> None:
     assert draws[0][0].tolist() != draws[1][0].tolist()
 
 
-def test_one_picture_is_drawn_and_its_neighbours_are_not_tested() -> None:
+def test_the_neighbours_of_a_training_picture_are_not_tested() -> None:
     ((learned, tested),) = few_shot.drawn(np.repeat(["ok", "stop"], 10), 1, 1)
     assert len(learned) == 2
     assert len(tested) == 10
 
 
-def test_labels_with_too_few_pictures_give_no_figure() -> None:
+def test_a_label_with_too_few_pictures_gives_nan() -> None:
     labels = np.repeat(["ok", "stop"], [40, 12])
     assert np.isnan(few_shot.accuracy(np.zeros((52, 2)), labels, few_shot.nearest, 10, 2))
 
 
-def test_pictures_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+def test_pictures_are_sorted_by_number(tmp_path: Path) -> None:
     (tmp_path / "ok").mkdir()
     for name in ("10.png", "2.png", "1.png", "a.png"):
         cv2.imwrite(str(tmp_path / "ok" / name), np.zeros((8, 8, 3), np.uint8))

@@ -26,7 +26,7 @@ def failure(capsys, *words):
         (["finder", "drew"], "draw"),
     ],
 )
-def test_a_wrong_word_is_answered_with_the_nearest(words, nearest, capsys):
+def test_an_unknown_command_suggests_the_nearest(words, nearest, capsys):
     assert f"has no command {words[-1]}. Did you mean {nearest}?" in failure(capsys, *words)
 
 
@@ -34,7 +34,7 @@ def test_a_wrong_word_is_answered_with_the_nearest(words, nearest, capsys):
     ("words", "table"),
     [([], COMMANDS), (["evaluate"], evaluate.WORDS), (["shipped"], shipped.WORDS), (["finder"], finder.WORDS)],
 )
-def test_help_says_what_each_word_is_for_with_an_example(words, table, capsys):
+def test_help_describes_each_command_and_has_an_example(words, table, capsys):
     for asked in (words, [*words, "-h"]):
         main(asked)
         lines = [line.split() for line in capsys.readouterr().out.splitlines()]
@@ -50,7 +50,7 @@ def test_help_of_a_command_has_an_example(word, capsys):
     assert capsys.readouterr().out.count(f" {word} ") >= 2  # the usage, and an example
 
 
-def test_words_that_a_parser_cannot_read_are_one_line(capsys):
+def test_invalid_arguments_are_a_one_line_error(capsys):
     assert "the following arguments are required: TASK" in failure(capsys, "learn")
     assert "unrecognized arguments: --tsak" in failure(capsys, "evaluate", "mnist", "--tsak", "digits")
 
@@ -64,7 +64,7 @@ def test_settings_are_checked_when_they_are_made():
         settings.LearnSettings("signs", subject="foot")
 
 
-def test_a_command_repeats_what_differs_from_the_defaults(tmp_path):
+def test_a_recorded_command_has_the_options_that_differ_from_the_defaults(tmp_path):
     learned = settings.LearnSettings(
         "my signs", folder=tmp_path, force=True, samples=Samples(tmp_path), models=ModelStore(tmp_path)
     )

@@ -13,7 +13,7 @@ from training.datasets import catalogue, dataset, fashion_mnist
 
 @pytest.fixture(autouse=True)
 def project(tmp_path, monkeypatch):
-    """An empty project folder: nothing of this machine is read or written."""
+    """An empty project folder, so that no file of this machine is read or written."""
     monkeypatch.delenv("RECOGNIZER_DATA", raising=False)
     monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path / "captures"))
     monkeypatch.setattr(paths, "ROOT", tmp_path / "project")
@@ -57,7 +57,7 @@ def test_a_folder_of_labels_is_split_the_same_way_each_time(tmp_path):
     assert colour.input_shape == (64, 64, 3)
 
 
-def test_the_last_series_is_for_testing(tmp_path):
+def test_the_last_series_is_the_test_set(tmp_path):
     for person, shade in (("anna", 10), ("bert", 100), ("cleo", 200)):
         for label in ("ok", "stop"):
             write_pictures(tmp_path / "signs" / person / label, 2, shade=shade)
@@ -67,7 +67,7 @@ def test_the_last_series_is_for_testing(tmp_path):
     assert (data.train_images < 200).all()
 
 
-def test_a_table_in_kaggles_layout(tmp_path):
+def test_a_table_in_kaggles_layout_is_read(tmp_path):
     path = write_table(tmp_path / "mine.csv", [(3, 10), (7, 200)] * 5)
     data = catalogue.load(str(path), default_samples())
     assert data.labels == ["3", "7"]
@@ -78,7 +78,7 @@ def test_a_table_in_kaggles_layout(tmp_path):
     assert np.array_equal(catalogue.load(str(packed), default_samples()).train_images, data.train_images)
 
 
-def test_emnist_letters_stand_upright_again(project):
+def test_emnist_letters_are_transposed_to_upright(project):
     images = np.zeros((26, 28, 28), np.uint8)
     images[:, 3, 20] = 255  # column 3, row 20: NIST's files hold each picture transposed
     for part in ("train", "test"):
@@ -91,7 +91,7 @@ def test_emnist_letters_stand_upright_again(project):
     assert data.test_images[5, 20, 3, 0] == 255
 
 
-def test_fashion_is_found_in_its_own_folder(project):
+def test_fashion_mnist_is_found_in_its_own_folder(project):
     parts = {"train": 60000, "t10k": 10000}
     for part, count in parts.items():
         write_idx(project / "data" / "fashion-mnist" / f"{part}-images-idx3-ubyte.gz", np.zeros((count, 28, 28)))
@@ -138,7 +138,7 @@ def broken_picture(folder):
     "make",
     [damaged_table, table_of_other_columns, folder_of_one_label, folder_without_labels, empty_folder, broken_picture],
 )
-def test_what_cannot_be_learned_from_is_one_line_that_names_it(tmp_path, make):
+def test_unusable_data_is_a_one_line_error_that_names_it(tmp_path, make):
     path = make(tmp_path)
     with pytest.raises(DataError) as error:
         catalogue.load(str(path), default_samples())
@@ -146,17 +146,17 @@ def test_what_cannot_be_learned_from_is_one_line_that_names_it(tmp_path, make):
     assert str(path) in str(error.value)
 
 
-def test_an_unknown_name_lists_the_known():
+def test_an_unknown_data_set_lists_the_known_ones():
     with pytest.raises(DataError, match="fashion-mnist"):
         catalogue.load("minst", default_samples())
 
 
-def test_captures_before_any_is_recorded():
+def test_captured_data_without_samples_is_an_error():
     with pytest.raises(DataError, match="Nothing is recorded"):
         catalogue.load("captures", default_samples())
 
 
-def test_a_limit_leaves_the_rest_out(tmp_path):
+def test_a_limit_reduces_the_number_of_pictures(tmp_path):
     write_pictures(tmp_path / "signs" / "ok")
     write_pictures(tmp_path / "signs" / "stop")
     data = dataset.limited(catalogue.load(str(tmp_path / "signs"), default_samples()), 4, seed=1)

@@ -33,7 +33,7 @@ def npz(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def root(tmp_path, monkeypatch):
-    """An empty project folder, and no data folder named: nothing of this machine is read or written."""
+    """An empty project folder without a data folder, so that no file of this machine is read or written."""
     monkeypatch.delenv("RECOGNIZER_DATA", raising=False)
     monkeypatch.setattr(paths, "ROOT", tmp_path / "project")
     return tmp_path / "project"
@@ -62,7 +62,7 @@ def one_line(error):
     return text
 
 
-def test_the_named_folder_is_read_first(npz, root, monkeypatch):
+def test_the_data_folder_in_the_environment_is_read_first(npz, root, monkeypatch):
     (root / "data").mkdir(parents=True)
     (root / "data" / "mnist.npz").write_bytes(b"never read")
     monkeypatch.setenv("RECOGNIZER_DATA", str(npz.parent))
@@ -93,14 +93,14 @@ def test_three_idx_files_are_not_enough(root):
         datasets_mnist.load_mnist(url=closed_address(), sha256="")
 
 
-def test_idx_of_any_rank(tmp_path):
+def test_idx_files_of_any_rank_are_read(tmp_path):
     array = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
     assert np.array_equal(datasets_mnist.read_idx(write_idx(tmp_path / "a.gz", array)), array)
     assert np.array_equal(datasets_mnist.read_idx(write_idx(tmp_path / "b.gz", array.ravel())), array.ravel())
 
 
 @pytest.mark.parametrize("share", [0, 0.001, 0.5, 0.999])
-def test_a_truncated_npz_is_named(npz, tmp_path, share):
+def test_a_truncated_npz_is_named_in_the_error(npz, tmp_path, share):
     content = npz.read_bytes()
     path = tmp_path / "mnist.npz"
     path.write_bytes(content[: int(share * len(content))])
@@ -109,7 +109,7 @@ def test_a_truncated_npz_is_named(npz, tmp_path, share):
     assert one_line(error).startswith(str(path))
 
 
-def test_a_damaged_npz_is_named(npz, tmp_path):
+def test_a_damaged_npz_is_named_in_the_error(npz, tmp_path):
     content = bytearray(npz.read_bytes())
     content[2000:3000] = bytes(1000)  # within the packed pictures: the directory at the end is whole
     path = tmp_path / "mnist.npz"
@@ -148,7 +148,7 @@ IDX_DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", IDX_DAMAGE.values(), ids=IDX_DAMAGE.keys())
-def test_damaged_idx_is_named(tmp_path, damage):
+def test_a_damaged_idx_file_is_named_in_the_error(tmp_path, damage):
     array = np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8)
     path = write_idx(tmp_path / "images.gz", array)
     path.write_bytes(damage(path.read_bytes()))
@@ -157,7 +157,7 @@ def test_damaged_idx_is_named(tmp_path, damage):
     assert one_line(error).startswith(str(path))
 
 
-def test_idx_of_another_type(tmp_path):
+def test_an_idx_file_of_another_type_is_an_error(tmp_path):
     with pytest.raises(DataError, match="no IDX header"):
         datasets_mnist.read_idx(write_idx(tmp_path / "floats.gz", np.zeros(3, np.float32), kind=0x0D))
 
@@ -184,7 +184,7 @@ def test_a_missing_data_set_is_downloaded_once(server, npz, root, capsys):
     assert "Downloading" not in capsys.readouterr().out
 
 
-def test_a_wrong_checksum_leaves_nothing(server, root):
+def test_a_download_with_a_wrong_checksum_is_deleted(server, root):
     with pytest.raises(DataError, match="was expected") as error:
         datasets_mnist.load_mnist(url=f"{server}/good", sha256="0" * 64)
     assert str(root / "data") in one_line(error)
@@ -192,7 +192,7 @@ def test_a_wrong_checksum_leaves_nothing(server, root):
 
 
 @pytest.mark.parametrize("path", ["/short", "/chunked", "/gone"])
-def test_a_download_that_breaks_off_is_no_data_set_and_the_next_one_is(server, npz, root, path):
+def test_an_interrupted_download_is_discarded_and_the_next_succeeds(server, npz, root, path):
     with pytest.raises(DataError) as error:
         datasets_mnist.load_mnist(url=server + path, sha256=digest(npz))
     assert one_line(error).startswith(server + path)
@@ -201,14 +201,14 @@ def test_a_download_that_breaks_off_is_no_data_set_and_the_next_one_is(server, n
     assert files_in(root) == ["mnist.npz"]
 
 
-def test_no_network(root):
+def test_a_download_without_a_network_is_an_error(root):
     with pytest.raises(DataError, match="Try again when online") as error:
         datasets_mnist.load_mnist(url=closed_address(), sha256="")
     assert f"put mnist.npz into {root / 'data'}" in one_line(error)
     assert "mnist.npz" not in files_in(root)
 
 
-def test_a_file_where_the_folder_should_be(server, npz, root):
+def test_a_file_in_place_of_the_data_folder_is_an_error(server, npz, root):
     root.mkdir()
     (root / "data").write_text("a file")
     with pytest.raises(DataError, match="cannot be written") as error:
@@ -237,7 +237,7 @@ def check_signs(signs):
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".csv.zip", "archive.zip"])
-def test_sign_mnist_is_read_as_kaggle_gives_it(root, few_signs, suffix):
+def test_sign_mnist_is_read_in_kaggles_layout(root, few_signs, suffix):
     data = root / "data"
     data.mkdir(parents=True)
     contents = {"sign_mnist_train": sign_csv(8), "sign_mnist_test": sign_csv(4)}
@@ -255,7 +255,7 @@ def test_sign_mnist_is_read_as_kaggle_gives_it(root, few_signs, suffix):
     check_signs(sign_mnist.load_sign_mnist())
 
 
-def test_rock_paper_and_scissors_are_a_b_and_v(root, few_signs):
+def test_rock_paper_and_scissors_are_the_letters_a_b_and_v(root, few_signs):
     data = root / "data"
     data.mkdir(parents=True)
     (data / "sign_mnist_train.csv").write_text(sign_csv(8, codes=(0, 1, 21, 5)))
@@ -276,7 +276,7 @@ def test_rock_paper_and_scissors_are_a_b_and_v(root, few_signs):
         ("", "not Sign Language MNIST"),
     ],
 )
-def test_bad_sign_mnist_is_one_line(tmp_path, text, complaint):
+def test_bad_sign_mnist_is_a_one_line_error(tmp_path, text, complaint):
     path = tmp_path / "sign_mnist_test.csv"
     path.write_text(text)
     with pytest.raises(DataError) as error:
@@ -284,7 +284,7 @@ def test_bad_sign_mnist_is_one_line(tmp_path, text, complaint):
     assert complaint in one_line(error)
 
 
-def test_half_a_sign_mnist_says_how_many_rows_there_are(root, few_signs):
+def test_an_incomplete_sign_mnist_error_gives_the_number_of_rows(root, few_signs):
     data = root / "data"
     data.mkdir(parents=True)
     (data / "sign_mnist_train.csv").write_text(sign_csv(7))
@@ -294,13 +294,13 @@ def test_half_a_sign_mnist_says_how_many_rows_there_are(root, few_signs):
     assert "(7, 4)" in one_line(error)
 
 
-def test_a_missing_sign_mnist_says_where_it_is_to_be_had(root):
+def test_a_missing_sign_mnist_error_says_where_to_download_it(root):
     with pytest.raises(DataError) as error:
         sign_mnist.load_sign_mnist()
     assert "kaggle.com" in one_line(error)
 
 
-def test_a_zip_without_the_table_is_one_line(tmp_path):
+def test_a_zip_without_the_table_is_a_one_line_error(tmp_path):
     with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
         archive.writestr("other.csv", "1")
     with pytest.raises(DataError) as error:

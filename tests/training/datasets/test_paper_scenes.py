@@ -16,7 +16,7 @@ def test_a_photograph_shows_the_ink():
         assert np.array_equal(picture, paper_scenes.photograph(ink, 80, rng(seed)))
 
 
-def test_touching_pairs(written):
+def test_touching_pairs_fit_mnists_box(written):
     pairs = paper_scenes.touching_pairs(written[0], 20, rng())
     assert pairs.shape == (20, 28, 28)
     assert pairs.dtype == np.uint8

@@ -18,7 +18,7 @@ def scene(seed: int, **fixed: str) -> rooms.Scene:
 
 
 @pytest.mark.parametrize("layout", list(rooms.LAYOUTS))
-def test_a_scene_is_a_picture_with_the_boxes_of_what_is_written(layout: str) -> None:
+def test_a_scene_has_a_picture_and_the_boxes_of_its_characters(layout: str) -> None:
     for seed in range(4):
         drawn = scene(seed, layout=layout)
         assert drawn.picture_bgr.shape == (360, 640, 3)
@@ -37,7 +37,7 @@ def test_the_same_seed_draws_the_same_scene() -> None:
     assert [one.box_xyxy for one in first.written] == [one.box_xyxy for one in second.written]
 
 
-def test_ink_differs_from_the_paper_beside_it_as_the_truth_says() -> None:
+def test_ink_has_the_recorded_contrast_with_the_paper() -> None:
     right = counted = 0
     for seed in range(8):
         drawn = scene(seed, layout="single", light="bright", sheet="near")
@@ -75,7 +75,7 @@ def test_held_out_sources_share_no_photograph_with_the_others(tmp_path, monkeypa
     assert [path.name for path in (*seen[1], *kept[1])] == ["hand1_a.png", "hand5_a.png"]
 
 
-def test_a_cell_in_the_middle_of_a_character_is_to_find_its_box() -> None:
+def test_the_target_of_a_cell_in_a_character_is_its_box() -> None:
     target = characters.target_of(np.array([[40.0, 60.0, 50.0, 76.0]]), [False], [True])
     rows, columns = np.nonzero(target[..., 0] == 1)
     assert len(rows)
@@ -87,17 +87,17 @@ def test_a_cell_in_the_middle_of_a_character_is_to_find_its_box() -> None:
 
 
 @pytest.mark.parametrize(("height", "found"), [(5.0, 0), (12.0, 1), (40.0, 0)])
-def test_only_characters_of_its_size_are_to_be_found(height: float, found: int) -> None:
+def test_targets_contain_only_characters_of_the_networks_size(height: float, found: int) -> None:
     target = characters.target_of(np.array([[40.0, 60.0, 46.0, 60.0 + height]]), [False], [False])
     assert bool((target[..., 0] == 1).any()) == bool(found)
 
 
-def test_what_is_in_doubt_is_neither_to_be_found_nor_left_out() -> None:
+def test_ambiguous_characters_are_ignored_in_the_targets() -> None:
     target = characters.target_of(np.array([[40.0, 60.0, 50.0, 76.0]]), [True], [False])
     assert set(np.unique(target[..., 0])) == {-1, 0}
 
 
-def test_a_patch_shows_the_ink_where_the_picture_has_it() -> None:
+def test_a_patch_shows_ink_at_its_place_in_the_picture() -> None:
     rng = np.random.default_rng(0)
     drawn = next(
         one for one in (scene(seed, layout="single", light="bright", sheet="near") for seed in range(20))
@@ -114,12 +114,12 @@ def test_a_patch_shows_the_ink_where_the_picture_has_it() -> None:
     [("123", "right"), ("", "nothing read"), ("12", "digit missing"), ("1?3", "digit missing"), ("128", "wrong digit"),
      ("1234", "more read")],
 )  # fmt: skip
-def test_kinds_of_failure(said: str, kind: str) -> None:
+def test_each_wrong_reading_has_a_kind_of_failure(said: str, kind: str) -> None:
     assert failure("123", said) == kind
 
 
 @pytest.mark.parametrize("lines", ["", *LINES])
-def test_a_page_holds_the_number_and_ink_around_it(lines: str) -> None:
+def test_a_page_contains_the_number_and_lines_around_it(lines: str) -> None:
     plain, drawn = (rooms.draw_page(BARE, np.random.default_rng(3), SIZE_WH, "472", 0.3, kind) for kind in ("", lines))
     assert [one.character for one in drawn.written] == ["4", "7", "2"]
     assert {one.line for one in drawn.written} == {0}

@@ -25,7 +25,7 @@ from training.evaluation import evaluate
 
 
 class Says:
-    """A classifier that has one answer for everything; None is nothing known."""
+    """A classifier with a constant prediction; None rejects every input."""
 
     def __init__(self, label):
         self.label = label
@@ -60,19 +60,19 @@ def rows(text):
     return {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.strip()}
 
 
-def test_pictures_by_series_and_label(photos):
+def test_pictures_are_grouped_by_series_and_label(photos):
     found = [(path.name, series, label) for path, series, label in evaluate.labelled_pictures(photos)]
     assert found == [("one.png", "anna", "3"), ("one.png", "anna", "5"), ("one.png", "ben", "3")]
     (photos / "ben" / "3" / "notes.txt").write_text("no picture")
     assert len(list(evaluate.labelled_pictures(photos))) == 3
 
 
-def test_without_series_the_folder_is_the_series(photos):
+def test_a_folder_without_series_is_one_series(photos):
     found = [(series, label) for _, series, label in evaluate.labelled_pictures(photos / "anna")]
     assert found == [("anna", "3"), ("anna", "5")]
 
 
-def test_folders_without_labelled_pictures(tmp_path):
+def test_a_folder_without_labelled_pictures_is_an_error(tmp_path):
     for folder in (tmp_path, tmp_path / "missing"):
         with pytest.raises(DataError, match="holds no pictures in folders named by label"):
             list(evaluate.labelled_pictures(folder))
@@ -81,7 +81,7 @@ def test_folders_without_labelled_pictures(tmp_path):
         list(evaluate.labelled_pictures(tmp_path))
 
 
-def test_the_table_counts_what_is_read_exactly_right(photos, capsys):
+def test_the_table_counts_exactly_correct_readings(photos, capsys):
     evaluate.evaluate_photos(pipeline_that_says("3"), photos, mistakes=False)
     table = rows(capsys.readouterr().out)
     assert table == {
@@ -91,7 +91,7 @@ def test_the_table_counts_what_is_read_exactly_right(photos, capsys):
     }
 
 
-def test_mistakes_are_named(photos, capsys):
+def test_mistakes_are_listed_with_their_file(photos, capsys):
     evaluate.evaluate_photos(pipeline_that_says("3"), photos, mistakes=True)
     assert f"{photos / 'anna' / '5' / 'one.png'}: 5 read as 3" in capsys.readouterr().out
     evaluate.evaluate_photos(pipeline_that_says(None), photos, mistakes=True)
@@ -100,7 +100,7 @@ def test_mistakes_are_named(photos, capsys):
     assert rows(out)["all"] == ["0", "of", "3", "0.0000"]
 
 
-def test_mnist_in_three_numbers(monkeypatch, capsys):
+def test_the_mnist_evaluation_prints_its_metrics(monkeypatch, capsys):
     images = np.zeros((4, 28, 28), np.uint8)
     labels = np.array([7, 7, 7, 1])
     monkeypatch.setattr(evaluate, "load_mnist", lambda: Images(images, labels, images, labels, "drawn", ""))
@@ -123,15 +123,17 @@ def few_photos(monkeypatch, tmp_path):
 def test_rejection_counts_pictures_with_any_label(few_photos, capsys):
     evaluate.evaluate_rejection(pipeline_that_says("8"), each=2, seed=1)
     out = capsys.readouterr().out
-    assert "8 ×" in out, "what was read is told"
-    assert rows(out)["photos/nothing"][:3] == ["0", "of", "3"], "an even grey holds no region, and so no label"
+    assert "8 ×" in out, "the labels are listed with their counts"
+    assert rows(out)["photos/nothing"][:3] == ["0", "of", "3"], (
+        "a uniform grey image has no region and therefore no label"
+    )
     assert rows(out)["all"][2] == "17"
-    assert int(rows(out)["all"][0]) >= 5, "letters and shapes hold regions"
+    assert int(rows(out)["all"][0]) >= 5, "letters and shapes have regions"
     evaluate.evaluate_rejection(pipeline_that_says(None), each=2, seed=1)
     assert rows(capsys.readouterr().out)["all"] == ["0", "of", "17", "0.0000"]
 
 
-def test_drawn_kinds_follow_the_seed(few_photos):
+def test_the_same_seed_draws_the_same_rejection_pictures(few_photos):
     def pictures(seed):
         kinds = evaluate.drawn_kinds(np.random.default_rng(seed), each=2)
         return {kind: list(drawn) for kind, drawn in kinds.items()}
@@ -144,7 +146,7 @@ def test_drawn_kinds_follow_the_seed(few_photos):
         assert not all(np.array_equal(one, two) for one, two in zip(drawn, other[kind], strict=True))
 
 
-def test_a_mirror_image_is_counted_where_the_picture_was_read_right(photos, capsys, monkeypatch):
+def test_a_flipped_picture_counts_only_if_the_original_was_read_correctly(photos, capsys, monkeypatch):
     said = iter(["3", "3", "3", "5", "5"])  # right in both, right in one, wrong
     files = sorted(path for path in photos.rglob("*") if path.is_file())[:3]
     monkeypatch.setattr(evaluate, "labelled_pictures", lambda folder: [(path, "anna", "3") for path in files])
@@ -152,7 +154,7 @@ def test_a_mirror_image_is_counted_where_the_picture_was_read_right(photos, caps
     assert capsys.readouterr().out.startswith("1 of 2 pictures")
 
 
-def test_a_clip_is_judged_part_by_part(tmp_path, capsys):
+def test_each_part_of_a_clip_is_evaluated_separately(tmp_path, capsys):
     path = tmp_path / "clip.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 20, (64, 48))
     for shade in [20] * 5 + [120] * 10:
@@ -168,7 +170,7 @@ def test_a_clip_is_judged_part_by_part(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("shows", ["", "rock", "rock:5", "rock:5-3", "rock:0-15"])
-def test_parts_that_a_clip_does_not_have_are_one_line(shows):
+def test_parts_outside_the_clip_are_a_one_line_error(shows):
     with pytest.raises(SettingsError, match="LABEL:FIRST-LAST") as caught:
         evaluate.parse_shows(shows, 15)
     assert "\n" not in str(caught.value)
@@ -181,21 +183,21 @@ def run_main(capsys, *words):
     return end.value.code, capsys.readouterr().err
 
 
-def test_no_model_is_one_line(capsys, tmp_path):
+def test_a_missing_model_is_a_one_line_error(capsys, tmp_path):
     code, err = run_main(capsys, "mnist", "--models", str(tmp_path))
     assert err.startswith("There is no model for the task digits")
     assert err.count("\n") == 1
     assert code == 2
 
 
-def test_photos_of_which_folder(capsys):
+def test_evaluating_photos_requires_a_folder(capsys):
     code, err = run_main(capsys, "photos")
     assert err.startswith("python -m recognizer evaluate photos: the following arguments are required: DIR")
     assert err.count("\n") == 1
     assert code == 2
 
 
-def test_a_photograph_that_is_none_is_named(monkeypatch, capsys, photos):
+def test_a_broken_photograph_is_named_in_the_error(monkeypatch, capsys, photos):
     (photos / "ben" / "3" / "broken.jpg").write_bytes(b"no picture")
     monkeypatch.setattr(commands_evaluate, "open_pipeline", lambda *words, **named: pipeline_that_says("1"))
     code, err = run_main(capsys, "photos", str(photos))
@@ -214,7 +216,7 @@ def published():
 
 
 def test_the_published_model_reads_plain_writing(published, tmp_path, capsys):
-    """Not a measurement: clear digits on plain paper, of which at most one may be misread."""
+    """A smoke test, not a measurement: at most one clear digit on plain paper may be misread."""
     for digit in range(10):
         write_png(tmp_path / "drawn" / str(digit) / "plain.png", draw_digit(digit, seed=digit))
     evaluate.evaluate_photos(published, tmp_path, mistakes=True)
@@ -222,8 +224,8 @@ def test_the_published_model_reads_plain_writing(published, tmp_path, capsys):
     assert int(rows(out)["all"][0]) >= 9, out
 
 
-def test_the_published_model_keeps_mnists_framing(published):
-    """The same digit, framed by hand and found in a picture, gets the same label."""
+def test_the_published_model_reads_a_found_digit_like_one_framed_as_in_mnist(published):
+    """A digit gets the same label as an MNIST image and as a region found in a picture."""
     rng = np.random.default_rng(4)
     image = mnist_image(draw_strokes(digit_strokes(4, rng), (200, 200), 14))
     (framed,) = published.classifier.predict([image])
@@ -232,14 +234,16 @@ def test_the_published_model_keeps_mnists_framing(published):
     assert observation.text == "4"
 
 
-def test_the_published_model_knows_nothing_on_blank_paper(published):
+def test_the_published_model_gives_blank_paper_no_label(published):
     blank = np.full((480, 640, 3), 190, np.uint8)
     assert published.step(Frame(blank, 0, 0.0, "blank")).text == ""
     (empty,) = published.classifier.predict([np.zeros((28, 28), np.uint8)])
     assert empty.label is None
 
 
-def test_numbers_in_rooms_are_counted_by_light_and_sheet_and_failures_shown(published, tmp_path, capsys, monkeypatch):
+def test_numbers_in_rooms_are_counted_by_light_and_sheet_and_failures_are_drawn(
+    published, tmp_path, capsys, monkeypatch
+):
     nothing = Digits(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int64))
     monkeypatch.setattr(rooms, "scene_sources", lambda *, held_out: rooms.SceneSources(nothing))
     monkeypatch.setattr(evaluate, "CELLS", [("bright", "near"), ("dim", "far")])
@@ -253,7 +257,7 @@ def test_numbers_in_rooms_are_counted_by_light_and_sheet_and_failures_shown(publ
     assert (tmp_path / "failures.png").exists() == ("Wrote" in out)
 
 
-def test_numbers_on_pages_are_counted_by_the_lines_around_them(published, tmp_path, capsys, monkeypatch):
+def test_numbers_on_pages_are_counted_by_the_kind_of_lines_around_them(published, tmp_path, capsys, monkeypatch):
     nothing = Digits(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int64))
     monkeypatch.setattr(rooms, "scene_sources", lambda *, held_out: rooms.SceneSources(nothing))
     monkeypatch.setattr(evaluate, "ROOM_WH", (640, 360))

@@ -12,14 +12,14 @@ def found(box: Box) -> Region:
     return Region(box, np.full((9, 9), 255, np.uint8))
 
 
-def test_a_region_on_a_digit_shows_it() -> None:
+def test_a_region_on_a_digit_has_its_class() -> None:
     other = wrote("7", box=Box(300, 100, 360, 200))
     assert crops.class_of(found(Box(102, 98, 160, 203)), (other, wrote("4"))) == 4
     stroke = wrote("1", box=Box(100, 100, 106, 200))
     assert crops.class_of(found(Box(103, 101, 109, 200)), (stroke,)) == 1
 
 
-def test_a_region_on_a_letter_or_beside_all_writing_shows_nothing() -> None:
+def test_a_region_on_a_letter_or_blank_paper_is_background() -> None:
     assert crops.class_of(found(BOX), (wrote("K"),)) == NOTHING
     assert crops.class_of(found(BOX), (wrote("plus"),)) == NOTHING
     assert crops.class_of(found(Box(300, 300, 340, 400)), (wrote("4"),)) == NOTHING
@@ -36,11 +36,11 @@ def test_a_region_on_a_letter_or_beside_all_writing_shows_nothing() -> None:
         (BOX, wrote("4", struck=True)),
     ],
 )
-def test_the_unclear_is_left_out(box: Box, one: rooms.Written) -> None:
+def test_ambiguous_regions_are_left_out(box: Box, one: rooms.Written) -> None:
     assert crops.class_of(found(box), (one,)) is None
 
 
-def test_crops_are_network_inputs_with_classes_and_the_same_for_a_seed(written) -> None:
+def test_crops_are_network_inputs_with_classes_and_depend_only_on_the_seed(written) -> None:
     images, classes = crops.crops(*written, 40, rng())
     assert images.shape == (40, 28, 28)
     assert images.dtype == np.uint8

@@ -37,13 +37,13 @@ def few(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("name", "command"), [("characters", "draw"), ("verifier", "propose")])
-def test_nothing_to_learn_from_is_said(tmp_path, name, command) -> None:
+def test_missing_training_data_is_an_error(tmp_path, name, command) -> None:
     with pytest.raises(DataError, match=rf"Draw them: python -m training finder {command}"):
         fitting.fit(name, tmp_path, 1, None)
 
 
 @pytest.mark.slow
-def test_networks_learn_from_drawn_rooms_and_are_published_with_a_card(few, eager) -> None:
+def test_networks_are_trained_on_drawn_rooms_and_published_with_a_card(few, eager) -> None:
     drawn = sorted(few.rglob("*.npz"))
     assert len(drawn) == 4
     written = [path.stat().st_mtime_ns for path in drawn]
@@ -77,28 +77,28 @@ def target_of(box: Corners, *written: rooms.Written) -> list[float]:
     ("character", "which"),
     [("4", 4), ("K", finders_verifier.OTHER), ("slash", finders_verifier.OTHER), ("O", verifier.UNCLEAR)],
 )
-def test_what_covers_a_character_shows_it_and_which(character: str, which: int) -> None:
+def test_a_box_that_covers_a_character_has_its_class_as_target(character: str, which: int) -> None:
     assert target_of((102, 99, 159, 204), wrote(character))[:2] == [1, which]
 
 
-def test_a_thin_stroke_that_is_found_aside_is_covered() -> None:
+def test_a_shifted_box_still_covers_a_thin_stroke() -> None:
     assert target_of((103, 100, 108, 200), wrote("1", box=Box(100, 100, 106, 200)))[:2] == [1, 1]
 
 
-def test_how_far_aside_a_box_is_found_is_told_in_its_longer_sides() -> None:
+def test_box_offsets_are_in_units_of_the_longer_side() -> None:
     said = target_of((110, 90, 170, 190), wrote("4"))
     assert said[0] == 1
     assert said[2:] == pytest.approx([-0.1, 0.1, -0.1, 0.1])
 
 
-def test_a_part_of_a_character_and_what_is_none_show_none() -> None:
+def test_a_part_of_a_character_or_a_non_character_is_background() -> None:
     background_crops = [0, verifier.UNCLEAR, 0, 0, 0, 0]
     assert target_of((100, 100, 160, 122), wrote("4")) == background_crops
     assert target_of((300, 300, 340, 400), wrote("4")) == background_crops
     assert target_of((300, 300, 340, 400)) == background_crops
 
 
-def test_what_may_be_either_is_not_learned_from_but_where_it_is() -> None:
+def test_ambiguous_boxes_have_no_class_target() -> None:
     part = target_of((100, 100, 160, 145), wrote("4"))
     assert part == pytest.approx([verifier.UNCLEAR, verifier.UNCLEAR, 0, 0, 0, 55 / 60])
     ambiguous = [verifier.UNCLEAR, verifier.UNCLEAR, 0, 0, 0, 0]

@@ -1,4 +1,4 @@
-"""Things held into the box, and hands by their pictures: learned on a backbone that is made once."""
+"""Training of objects and hand pictures on the features of a backbone that is built once."""
 
 import subprocess
 import sys
@@ -33,7 +33,7 @@ COLOURS = {"red mug": (40, 40, 200), "नीला": (200, 90, 40), "green": (60
 
 
 def held(label: str, rng: np.random.Generator) -> np.ndarray:
-    """A thing held into the box, (480, 640, 3) uint8 BGR."""
+    """An object in the guide box, (480, 640, 3) uint8 BGR."""
     picture = np.full((480, 640, 3), 150, np.uint8)
     x, y = np.round(rng.normal((320, 240), 8)).astype(int).tolist()
     cv2.circle(picture, (x, y), 80, COLOURS[label], cv2.FILLED)
@@ -43,7 +43,7 @@ def held(label: str, rng: np.random.Generator) -> np.ndarray:
 
 @pytest.fixture
 def backbone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Exports a tiny network in place of VGG16, and keeps the names of what was asked for."""
+    """Replaces VGG16 with a tiny network and records the names of the requested backbones."""
     asked: list[str] = []
 
     def pretrained(name: str, weights: str, side: int):  # type: ignore[no-untyped-def]
@@ -75,7 +75,7 @@ def teach(tmp_path: Path, **more: Any) -> dict:
 
 
 @pytest.mark.slow
-def test_things_are_learned_recognised_and_joined(tmp_path: Path, backbone: list[str]) -> None:
+def test_objects_are_trained_recognised_and_extended_by_a_label(tmp_path: Path, backbone: list[str]) -> None:
     store = default_samples()
     store.create_task("things", "box", [*COLOURS])
     first, second, third = COLOURS
@@ -95,13 +95,13 @@ def test_things_are_learned_recognised_and_joined(tmp_path: Path, backbone: list
     store.delete([sample for sample in store.read("things") if sample.label == first])
     record(store, "things", {third: 6})
     assert teach(tmp_path, force=True)["published"]
-    assert backbone == ["VGG16 imagenet"]  # it was made once
+    assert backbone == ["VGG16 imagenet"]  # it was built once
     with open_pipeline("things", open_models(tmp_path / "models"), default_samples(), smooth=False) as pipeline:
         said = [pipeline.step(Frame(held(label, rng), 0, 0.0, "drawn")).predictions[0] for label in COLOURS]
     assert [one.top[0][0] for one in said] == [*COLOURS]
 
 
-def test_a_backbone_gives_features_of_a_picture(tmp_path: Path, backbone: list[str]) -> None:
+def test_a_backbone_computes_features_of_a_picture(tmp_path: Path, backbone: list[str]) -> None:
     name, path = backbone_file(None, ModelStore(tmp_path))
     assert (name, path) == ("VGG16", paths.assets() / "backbones" / f"VGG16-96-{backbones.EXPORT}-imagenet.tflite")
     network = Network(path)
@@ -115,7 +115,7 @@ def test_a_backbone_gives_features_of_a_picture(tmp_path: Path, backbone: list[s
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """In place of exporting anything, keeps the names of what was to be exported."""
+    """Replaces the export with a recorder of the requested names."""
     names: list[str] = []
 
     def write(name: str, weights: str) -> bytes:
@@ -128,14 +128,16 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def test_two_who_want_a_backbone_make_it_once(tmp_path: Path, made: list[str]) -> None:
+def test_two_concurrent_requests_build_a_backbone_once(tmp_path: Path, made: list[str]) -> None:
     with ThreadPoolExecutor() as pool:
         made_at = list(pool.map(lambda _: backbone_file("VGG16", ModelStore(tmp_path))[1], range(8)))
     assert made == ["VGG16"]
     assert {path.read_bytes() for path in made_at} == {b"imagenet"}
 
 
-def test_a_backbone_is_kept_with_the_models_where_assets_cannot_be_written(tmp_path: Path, made: list[str]) -> None:
+def test_a_backbone_is_saved_with_the_models_if_the_assets_folder_is_not_writable(
+    tmp_path: Path, made: list[str]
+) -> None:
     (tmp_path / "assets").touch()  # no folder can be made there
     made_at = [backbone_file("VGG16", ModelStore(tmp_path / "models"))[1] for _ in range(2)]
     assert made_at[0] == made_at[1]
@@ -146,7 +148,7 @@ def test_a_backbone_is_kept_with_the_models_where_assets_cannot_be_written(tmp_p
         backbone_file("VGG16", ModelStore(tmp_path / "full"))
 
 
-def test_other_weights_are_another_backbone_and_those_that_keras_fetched_are_not(
+def test_different_weights_make_a_different_backbone_but_weights_from_the_keras_cache_do_not(
     tmp_path: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights = tmp_path / "weights.h5"
@@ -167,7 +169,7 @@ def test_other_weights_are_another_backbone_and_those_that_keras_fetched_are_not
     assert made == ["imagenet", str(weights)]
 
 
-def test_the_command_makes_one_and_tells_where_it_is(
+def test_the_command_builds_a_backbone_and_prints_its_path(
     tmp_path: Path, made: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(commands_backbones.signal, "signal", lambda *_: None)
@@ -177,7 +179,7 @@ def test_the_command_makes_one_and_tells_where_it_is(
 
 
 @pytest.mark.slow
-def test_a_kept_backbone_is_learned_on_without_tensorflow(tmp_path: Path, backbone: list[str]) -> None:
+def test_training_on_a_saved_backbone_needs_no_tensorflow(tmp_path: Path, backbone: list[str]) -> None:
     store = default_samples()
     store.create_task("things", "box", [*COLOURS])
     record(store, "things", dict.fromkeys(COLOURS, 6))
@@ -192,7 +194,7 @@ def test_a_kept_backbone_is_learned_on_without_tensorflow(tmp_path: Path, backbo
     assert "Published" in done.stdout
 
 
-def test_weights_are_looked_for_in_the_data_folder_and_in_keras_cache(
+def test_weights_are_searched_in_the_data_folder_and_the_keras_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RECOGNIZER_DATA", str(tmp_path / "data"))
@@ -206,12 +208,12 @@ def test_weights_are_looked_for_in_the_data_folder_and_in_keras_cache(
     assert find_weights("ResNet50") is None
 
 
-def test_an_unknown_backbone_is_told(tmp_path: Path) -> None:
+def test_an_unknown_backbone_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="Keras has no backbone VGG61"):
         export_backbone("VGG61", "imagenet")
 
 
-def test_ink_has_no_colour_and_pictures_alone_forget_nothing(tmp_path: Path) -> None:
+def test_a_backbone_is_refused_for_ink_and_used_for_hands_on_request(tmp_path: Path) -> None:
     store = default_samples()
     paper = store.create_task("notes", "paper", ["a"])
     settings = LearnSettings("notes", network="vgg16")
@@ -222,7 +224,7 @@ def test_ink_has_no_colour_and_pictures_alone_forget_nothing(tmp_path: Path) -> 
     assert not starting_point.uses_colour_pictures(hand, None, LearnSettings("signs"))
 
 
-def test_a_thing_held_up_again_is_the_same_in_another_place_and_light() -> None:
+def test_an_object_is_recognised_in_another_place_and_light() -> None:
     rng = np.random.default_rng(0)
     image = cv2.resize(held("red mug", rng), (96, 96))
     copies = [sample_inputs.augmented_picture(image, rng) for _ in range(5)]

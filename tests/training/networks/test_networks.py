@@ -14,7 +14,7 @@ PARAMETERS = {
 
 
 @pytest.mark.parametrize("name", WORKSHOP)
-def test_each_network_takes_grey_levels_and_describes_what_it_sees(name):
+def test_each_network_takes_grey_levels_and_outputs_features(name):
     model = WORKSHOP[name].build(10, 0)
     if name in PARAMETERS:
         assert model.count_params() == PARAMETERS[name]
@@ -30,7 +30,7 @@ def test_each_network_takes_grey_levels_and_describes_what_it_sees(name):
     assert not np.allclose(answers, dimmed), "0 to 1 would mean that the scaling is outside the network"
 
 
-def test_a_seed_gives_the_same_weights_again():
+def test_the_same_seed_gives_the_same_weights():
     build = WORKSHOP["dense-16"].build
     first, again, other = build(3, 1), build(3, 1), build(3, 2)
     assert all(np.array_equal(one, two) for one, two in zip(first.get_weights(), again.get_weights(), strict=True))

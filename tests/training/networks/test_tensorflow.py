@@ -3,7 +3,7 @@ import os
 from training.networks.tensorflow import SETTINGS, configure_tensorflow
 
 
-def test_what_the_environment_says_stays(monkeypatch):
+def test_environment_variables_of_the_user_are_not_overwritten(monkeypatch):
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")

@@ -30,7 +30,7 @@ def settings(tmp_path, **more):
 
 
 @pytest.mark.slow
-def test_the_head_learns_then_the_last_block_with_it(data, tmp_path, monkeypatch):
+def test_the_head_is_trained_first_and_then_the_last_block_is_fine_tuned(data, tmp_path, monkeypatch):
     import keras
 
     monkeypatch.setattr(transfer, "pretrained", tiny_vgg)
@@ -55,7 +55,7 @@ def test_the_head_learns_then_the_last_block_with_it(data, tmp_path, monkeypatch
 
 
 @pytest.mark.slow
-def test_the_head_learns_at_the_rate_asked_for(data, tmp_path, monkeypatch):
+def test_the_head_is_trained_at_the_requested_learning_rate(data, tmp_path, monkeypatch):
     monkeypatch.setattr(transfer, "pretrained", tiny_vgg)
     losses = [
         fit_transfer.fit_backbone(data, split_of(data, 0), "none", settings(tmp_path, rate=rate, fine_tune=0))[1][
@@ -77,7 +77,7 @@ def test_frozen_features_are_computed_once(data, tmp_path, monkeypatch):
         fit_transfer.features(None, data.train_images, "another key", tmp_path)
 
 
-def test_the_preparation_is_the_backbones_own():
+def test_the_backbone_uses_its_own_preprocessing():
     from keras.applications import mobilenet_v2, vgg16
 
     bgr = np.random.default_rng(0).integers(0, 256, (1, 4, 4, 3)).astype(np.float32)
@@ -88,7 +88,7 @@ def test_the_preparation_is_the_backbones_own():
         assert np.allclose(np.asarray(gray(bgr[..., :1])), prepare(np.repeat(bgr[..., :1], 3, axis=-1)), atol=1e-3)
 
 
-def test_few_pictures_get_more_changed_copies(data):
+def test_small_data_sets_get_more_augmented_copies(data):
     split = split_of(data, 0)
     images, labels = fit_transfer.with_augmented_copies(data, split, "light", 0)
     assert len(images) == len(labels) == 9 * len(split.fitted)
@@ -100,13 +100,13 @@ def test_few_pictures_get_more_changed_copies(data):
     ("backbone", "weights", "side", "names"),
     [("VGG61", "imagenet", 48, "VGG16"), ("VGG16", "none.h5", 48, "none.h5"), ("VGG16", "imagenet", 8, "--side 8")],
 )
-def test_what_keras_cannot_give_is_one_line(backbone, weights, side, names):
+def test_an_unavailable_backbone_is_a_one_line_error(backbone, weights, side, names):
     with pytest.raises(SettingsError, match=names) as error:
         transfer.build(2, (28, 28, 1), backbone, weights, side, 0)
     assert "\n" not in str(error.value)
 
 
-def test_damaged_weights_are_one_line(tmp_path):
+def test_damaged_weights_are_a_one_line_error(tmp_path):
     path = tmp_path / "half.weights.h5"
     path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
     with pytest.raises(SettingsError, match="half") as error:

@@ -37,10 +37,10 @@ from training.shipped import sign_data, sign_fitting, sign_validation
 pytestmark = pytest.mark.no_cover
 
 
-def test_labels_of_each_task():
+def test_labels_of_photographs_map_to_the_classes_of_each_task():
     assert hand_photographs.classes("letters", "letters", np.array(["A", "K", "Y"])).tolist() == [0, 9, 23]
     assert hand_photographs.classes("rps", "rps", np.array(["rock", "paper", "scissors"])).tolist() == [0, 1, 2]
-    # a letter is a sign of the game, none of them, or too like one to say
+    # a letter is a sign of the game, none of them (background), or too similar to one (ignored)
     assert hand_photographs.classes("rps", "letters", np.array(["A", "S", "B", "V", "L", "Y", "M"])).tolist() == [
         0, 0, 1, 2, 3, 3, -1,
     ]  # fmt: skip
@@ -48,7 +48,7 @@ def test_labels_of_each_task():
     assert hand_photographs.classes("letters", "nothing", np.array([""])).tolist() == [-1]
 
 
-def test_what_was_not_found_is_kept_as_such():
+def test_a_picture_without_a_detected_hand_stays_in_the_data():
     found = hand_photographs.hands_of_region(None, "A", "anna", None, np.random.default_rng(0))
     assert not found.found[0]
     assert not found.jointed.any()
@@ -56,7 +56,7 @@ def test_what_was_not_found_is_kept_as_such():
     assert not found.images.any()
 
 
-def test_a_region_without_joints_is_found_all_the_same():
+def test_a_region_without_landmarks_counts_as_detected():
     region = Region(Box(0, 0, 9, 9), np.full((9, 9, 3), 50, np.uint8))
     found = hand_photographs.hands_of_region(region, "A", "anna", None, np.random.default_rng(0))
     assert found.found[0]
@@ -64,7 +64,7 @@ def test_a_region_without_joints_is_found_all_the_same():
     assert (found.images == 50).all()
 
 
-def test_mixed_poses_lie_apart_from_every_known_one():
+def test_mixed_poses_are_far_from_every_known_pose():
     from recognizer.preprocess import pose
 
     found = drawn_hands()[np.arange(3 * EACH)]
@@ -78,7 +78,7 @@ def test_mixed_poses_lie_apart_from_every_known_one():
     assert nearest.min() > 0.9 * hand_variations.MIXED_APART
 
 
-def test_missing_photographs_are_one_line(tmp_path, monkeypatch):
+def test_missing_photographs_are_a_one_line_error(tmp_path, monkeypatch):
     monkeypatch.setenv("RECOGNIZER_DATA", str(tmp_path))
     monkeypatch.setattr(paths, "data", lambda: tmp_path / "data")
     with pytest.raises(DataError) as error:
@@ -87,7 +87,7 @@ def test_missing_photographs_are_one_line(tmp_path, monkeypatch):
     assert "\n" not in str(error.value)
 
 
-def test_nobody_is_judged_by_a_network_that_saw_them(tmp_path):
+def test_no_person_is_tested_by_a_network_trained_on_them(tmp_path):
     data = drawn_sign_data(tmp_path)
     assert data.people == PEOPLE
     learned = data.training_rows("ben")
@@ -96,7 +96,7 @@ def test_nobody_is_judged_by_a_network_that_saw_them(tmp_path):
     assert set(data.hands.sources[learned]) == {"anna", "cleo"}
 
 
-def test_the_verdict_counts_what_was_not_found_as_wrong(tmp_path):
+def test_the_metrics_count_undetected_hands_as_wrong(tmp_path):
     data = drawn_sign_data(tmp_path)
     sure = np.full((len(data.hands), 4), 0.01, np.float32)
     sure[np.arange(len(sure)), np.maximum(data.classes, 0)] = 0.97
@@ -109,7 +109,7 @@ def test_the_verdict_counts_what_was_not_found_as_wrong(tmp_path):
     assert metrics.nothing_labelled == 0
 
 
-def test_labels_of_pixels_alone_are_sure_ones(tmp_path):
+def test_a_higher_required_precision_raises_the_confidence_threshold(tmp_path):
     data = drawn_sign_data(tmp_path)
     chances = np.full((len(data.hands), 4), 0.01, np.float32)
     chances[data.empty] = np.nan
@@ -147,7 +147,7 @@ main()
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A home with models/ and runs/ after a quick training on drawn poses: all three kinds."""
+    """A home with models/ and runs/ after a quick training on drawn poses: all three inputs."""
     home = tmp_path_factory.mktemp("home")
     words = ["shipped", "rps", "--models", str(home / "models"), "--runs", str(home / "runs")]
     done = subprocess.run(
@@ -162,7 +162,7 @@ def trained(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_all_kinds_are_published_and_the_best_is_current(trained):
+def test_all_inputs_are_published_and_the_best_is_current(trained):
     home, said = trained
     versions = [path for path in (home / "models" / "rps").iterdir() if path.is_dir()]
     cards = [registry_card.read_card(path).as_json() for path in versions]
@@ -175,7 +175,7 @@ def test_all_kinds_are_published_and_the_best_is_current(trained):
 
 
 @pytest.mark.slow
-def test_the_cards_say_what_they_are_and_come_from(trained):
+def test_the_cards_describe_the_models_and_their_data(trained):
     for path in (trained[0] / "models" / "rps").glob("*/card.json"):
         card = json.loads(path.read_text())
         assert card["labels"] == ["rock", "paper", "scissors"]
@@ -191,8 +191,8 @@ def test_the_cards_say_what_they_are_and_come_from(trained):
 
 
 @pytest.mark.slow
-def test_each_kind_runs_without_tensorflow(trained, monkeypatch):
-    """The live loop's own classifier takes what was published, and reads the drawn signs by their joints."""
+def test_each_input_runs_without_tensorflow(trained, monkeypatch):
+    """The live loop's classifier loads the published model and recognises the drawn signs by their landmarks."""
     rng = np.random.default_rng(1)
     appearance_features = np.zeros(appearance.SIZE, np.float32)
     monkeypatch.setattr(hands, "find_asset", lambda name: Path("none.task"))
@@ -211,13 +211,13 @@ def test_each_kind_runs_without_tensorflow(trained, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_second_run_uses_what_the_folds_kept(trained, monkeypatch):
+def test_a_second_run_uses_the_cached_folds(trained, monkeypatch):
     data = drawn_sign_data(trained[0] / "runs" / "rps", TRAINED)
     for name, value in QUICK.items():
         monkeypatch.setattr(sign_fitting, name, value)
     monkeypatch.setattr(sign_data, "load_sign_mnist", drawn_sign_mnist)
     monkeypatch.setattr(sign_data, "rps_subset", lambda signs: signs)
-    monkeypatch.setattr(sign_validation, "fit", None)  # whoever fits again fails
+    monkeypatch.setattr(sign_validation, "fit", None)  # fitting again would fail
     metrics_of_input = sign_validation.validate(data, list(SIGN_INPUTS))
     assert set(metrics_of_input) == set(SIGN_INPUTS)
     assert metrics_of_input["pose"].average > 0.8
@@ -225,7 +225,7 @@ def test_a_second_run_uses_what_the_folds_kept(trained, monkeypatch):
 
 
 @pytest.mark.slow
-def test_all_kinds_are_in_one_table(trained, tmp_path, monkeypatch):
+def test_all_inputs_are_in_one_table(trained, tmp_path, monkeypatch):
     rng = np.random.default_rng(2)
     drawn = drawn_sign_mnist()
     regions = [drawn_region(LABELS["rps"][label], rng) for label in drawn.test_labels]
@@ -245,12 +245,12 @@ def test_all_kinds_are_in_one_table(trained, tmp_path, monkeypatch):
     card = registry_card.read_card(sign_inputs.version(ModelStore(trained[0] / "models"), "rps", "pose")).as_json()
     assert f"{100 * card['metrics']['people_left_out']['anna']:.1f} %" in rows["pose"][1]
     reached = float(rows["pose"][3 + len(TRAINED)].strip("*").split()[0])
-    assert 70 < reached < 99.5  # what was not found is wrong
+    assert 70 < reached < 99.5  # undetected hands count as wrong
     current = registry_card.read_card(open_models(trained[0] / "models").current("rps")).kind
     assert [kind for kind, cells in rows.items() if cells[1].startswith("**")] == [current]
 
 
-def test_a_kind_that_was_never_trained_is_one_line(tmp_path, capsys):
+def test_an_input_that_was_never_trained_is_a_one_line_error(tmp_path, capsys):
     with pytest.raises(ModelError, match="python -m recognizer train letters --kind pose"):
         sign_inputs.version(ModelStore(tmp_path), "letters", "pose")
     with pytest.raises(SystemExit):

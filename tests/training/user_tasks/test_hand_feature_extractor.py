@@ -1,4 +1,4 @@
-"""What tells signs apart whoever makes them."""
+"""The hand feature extractor separates signs independently of the person."""
 
 from pathlib import Path
 
@@ -15,11 +15,14 @@ from training.user_tasks import hand_feature_extractor
 SIGNS = 6
 PEOPLE = ("anna", "ben", "cleo")
 EACH = 12
-TELLING, LOUD = slice(0, SIGNS), slice(SIGNS, SIGNS + 40)  # features that tell signs apart, and others that are louder
+TELLING, LOUD = (
+    slice(0, SIGNS),
+    slice(SIGNS, SIGNS + 40),
+)  # features that separate signs, and features with a larger variance
 
 
 def drawn_hands() -> Hands:
-    """Joints as they come; of the looks a few features tell the sign, and others vary far more from picture to picture."""
+    """Random landmarks, and appearance features: a few separate the signs, others only have a large variance."""
     rng = np.random.default_rng(0)
     count = SIGNS * len(PEOPLE) * EACH
     appearance_features = np.zeros(
@@ -42,7 +45,7 @@ def drawn_hands() -> Hands:
 
 
 @pytest.mark.slow
-def test_directions_follow_what_tells_signs_apart() -> None:
+def test_directions_follow_the_features_that_separate_signs() -> None:
     found = drawn_hands()
     kernel, bias = hand_feature_extractor.directions(found)
     seen = found.appearance_features[:, 0, 0].astype(np.float32) @ kernel + bias
@@ -58,7 +61,7 @@ def test_directions_follow_what_tells_signs_apart() -> None:
 
 
 @pytest.mark.slow
-def test_the_network_keeps_joints_and_turns_looks(tmp_path: Path) -> None:
+def test_the_network_passes_landmarks_through_and_projects_appearance_features(tmp_path: Path) -> None:
     found = drawn_hands()
     path = tmp_path / hand_feature_extractor.FILE
     hand_feature_extractor.network(found).export(path, format="litert", verbose=False)
@@ -72,7 +75,7 @@ def test_the_network_keeps_joints_and_turns_looks(tmp_path: Path) -> None:
     np.testing.assert_allclose(features[:, pose.SIZE :], inputs[:, pose.SIZE :] @ kernel + bias, atol=0.02)
 
 
-def test_the_newest_version_that_has_one_is_taken(tmp_path: Path) -> None:
+def test_the_newest_version_with_a_feature_extractor_is_used(tmp_path: Path) -> None:
     assert hand_feature_extractor.newest(ModelStore(tmp_path)) is None
     for version in ("20260101-000000", "20260102-000000", "20260103-000000"):
         (tmp_path / hand_feature_extractor.TASK / version).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Teaching: a few samples become a model that is published only when it proves itself."""
+"""User training: a model from a few samples is published only if validation finds it better."""
 
 import json
 import shutil
@@ -45,10 +45,7 @@ def result_of(capsys: pytest.CaptureFixture[str]) -> dict:
     return json.loads(capsys.readouterr().out.splitlines()[-1])
 
 
-# signs
-
-
-def test_signs_are_learned_published_and_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_signs_are_trained_published_and_recognised(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record(tmp_path / "captures", {"fist": 6, "two": 6, "five": 6})
     assert teach(tmp_path, "--json") == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -77,7 +74,7 @@ def test_signs_are_learned_published_and_read(tmp_path: Path, capsys: pytest.Cap
     assert HandClassifier(folder).predict([scattered])[0].label is None
 
 
-def test_a_new_sign_joins_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_new_sign_is_added_to_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record(tmp_path / "captures", {"fist": 6, "five": 6})
     assert teach(tmp_path) == 0
     record(tmp_path / "captures", {"one": 6}, seed=1)
@@ -88,7 +85,7 @@ def test_a_new_sign_joins_the_others(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert Classifier(folder, pose.VERSION).labels == ["fist", "one", "five"]
 
 
-def test_a_sign_whose_samples_are_gone_is_rehearsed(tmp_path: Path) -> None:
+def test_feature_replay_preserves_a_sign_without_samples(tmp_path: Path) -> None:
     store = record(tmp_path / "captures", {"fist": 6, "five": 6})
     assert teach(tmp_path) == 0
     store.delete([sample for sample in store.read("signs") if sample.label == "five"])
@@ -100,7 +97,7 @@ def test_a_sign_whose_samples_are_gone_is_rehearsed(tmp_path: Path) -> None:
     assert [one.top[0][0] for one in predicted] == ["fist", "five", "two"]
 
 
-def test_nothing_teaches_what_to_leave_alone(tmp_path: Path) -> None:
+def test_samples_of_nothing_teach_the_model_what_to_reject(tmp_path: Path) -> None:
     record(tmp_path / "captures", {"fist": 6, "five": 6, "nothing": 6}, shown={"nothing": "two"})
     assert teach(tmp_path) == 0
     folder = open_models(tmp_path / "models").current("signs")
@@ -114,17 +111,17 @@ def test_one_sample_a_label_makes_a_first_model(tmp_path: Path, capsys: pytest.C
     assert teach(tmp_path, "--json") == 0
     assert "one sample a label" in result_of(capsys)["why"]
     assert teach(tmp_path, "--json") == 0
-    assert result_of(capsys)["published"] is None  # it would be no better
+    assert result_of(capsys)["published"] is None  # the model is not better
 
 
 @pytest.mark.slow
-def test_what_knows_joints_and_looks_is_taught_by_both(
+def test_a_model_of_landmarks_and_appearance_is_trained_on_both(
     tmp_path: Path, hand_models: ModelStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The shipped letters learn a sign of one's own, and keep theirs."""
+    """The shipped letters model learns a user's sign and forgets no letter."""
     monkeypatch.setattr(
         "training.user_tasks.linear_head.REPLAYED_FEATURES", 50
-    )  # to learn takes a fourth as long, and comes to the same here
+    )  # four times faster, with the same result here
     shutil.copytree(hand_models.folder / "letters", tmp_path / "models" / "letters")
     shipped = registry_card.read_card(open_models(tmp_path / "models").current("letters")).as_json()
     assert shipped["kind"] == "fused"
@@ -144,8 +141,8 @@ def test_what_knows_joints_and_looks_is_taught_by_both(
 
 
 @pytest.mark.slow
-def test_a_new_task_sees_hands_as_the_letters_do(tmp_path: Path, hand_models: ModelStore) -> None:
-    """With the shipped letters at hand, looks count beside joints, and what was learned goes on learning."""
+def test_a_new_hand_task_uses_the_feature_extractor_of_the_letters(tmp_path: Path, hand_models: ModelStore) -> None:
+    """With the shipped letters, training also uses appearance features, and can continue from its own model."""
     shutil.copytree(hand_models.folder / "letters", tmp_path / "models" / "letters")
     record(tmp_path / "captures", {"fist": 6, "two": 6, "nothing": 6}, shown={"nothing": "one"})
     assert teach(tmp_path) == 0
@@ -159,10 +156,9 @@ def test_a_new_task_sees_hands_as_the_letters_do(tmp_path: Path, hand_models: Mo
     assert [one.label for one in predicted] == ["fist", "two", "five", None, None]
 
 
-# what does not prove itself
-
-
-def test_what_is_no_better_is_refused_unless_forced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_model_that_is_not_better_is_refused_unless_forced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     record(tmp_path / "captures", {"fist": 6, "five": 6})
     assert teach(tmp_path) == 0
     before = open_models(tmp_path / "models").current("signs")
@@ -190,7 +186,7 @@ def test_what_is_no_better_is_refused_unless_forced(tmp_path: Path, capsys: pyte
     ],
     ids=["first", "luck", "better", "no better", "still all", "forgets"],
 )
-def test_a_version_is_better_and_forgets_nothing(
+def test_a_version_is_published_if_it_is_better_and_forgets_nothing(
     before: float | None, after: float, known_before: float | None, known_after: float | None, passed: bool
 ) -> None:
     found, why = may_replace(before, after, known_before, known_after, 3)
@@ -198,12 +194,12 @@ def test_a_version_is_better_and_forgets_nothing(
     assert "%" in why
 
 
-def test_held_out_are_the_last_session_or_the_last_in_time(tmp_path: Path) -> None:
+def test_the_last_session_or_the_latest_samples_are_held_out(tmp_path: Path) -> None:
     store = record(tmp_path, {"fist": 20, "five": 1})
     rows = store.read("signs")
     fitted, held_out = split(rows)
     assert held_out.tolist() == [15, 16, 17, 18, 19]
-    assert fitted.tolist() == [*range(13), 20]  # neighbours of what is held out are not learned from
+    assert fitted.tolist() == [*range(13), 20]  # neighbours of held-out samples are not used for training
     rng, frame = np.random.default_rng(0), Frame(np.zeros((48, 64, 3), np.uint8), 0, 0.0, "drawn")
     for _ in range(3):
         store.add("signs", "fist", a_region("fist", rng), frame, "second", "drawn")
@@ -212,7 +208,7 @@ def test_held_out_are_the_last_session_or_the_last_in_time(tmp_path: Path) -> No
     assert len(fitted) == 21
 
 
-def test_stopped_while_publishing_it_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_publication_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record(tmp_path / "captures", {"fist": 4, "five": 4})
 
     def stopped(*_: object) -> None:
@@ -223,10 +219,7 @@ def test_stopped_while_publishing_it_leaves_nothing(tmp_path: Path, monkeypatch:
     assert list((tmp_path / "models" / "signs").iterdir()) == []
 
 
-# errors
-
-
-def test_errors_take_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def error(*more: str, task: str = "signs") -> str:
         assert teach(tmp_path, *more, task=task) == 2
         (line,) = capsys.readouterr().err.splitlines()
@@ -249,9 +242,6 @@ def test_errors_take_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "bad" not in [task.name for task in Samples(tmp_path / "captures").tasks()]
 
 
-# paper
-
-
 def pictures(folder: Path, count: int, rng: np.random.Generator) -> Path:
     (folder / "+").mkdir(parents=True)
     for number in range(count):
@@ -259,10 +249,12 @@ def pictures(folder: Path, count: int, rng: np.random.Generator) -> Path:
     return folder
 
 
-def test_a_plus_joins_the_digits(
+def test_a_plus_sign_is_added_to_the_digits(
     tmp_path: Path, published_models: ModelStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(starting_point, "has_mnist", lambda: False)  # what is known is told by rehearsal alone
+    monkeypatch.setattr(
+        starting_point, "has_mnist", lambda: False
+    )  # without MNIST, only feature replay preserves the digits
     shutil.copytree(published_models.folder / "digits", tmp_path / "models" / "digits")
     rng = np.random.default_rng(0)
     folder = pictures(tmp_path / "pictures", 8, rng)
@@ -278,7 +270,7 @@ def test_a_plus_joins_the_digits(
     assert Classifier(open_models(tmp_path / "models").current("digits")).labels == [*"0123456789"]
 
 
-def test_the_subject_is_found_out_from_the_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_subject_is_inferred_from_the_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = pictures(tmp_path / "pictures", 3, np.random.default_rng(0))
     hands: list[Region] = []
 

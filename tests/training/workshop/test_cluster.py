@@ -1,4 +1,4 @@
-"""The real tasks on a real cluster of two nodes on this machine."""
+"""Training runs on a Ray cluster of two nodes on this machine."""
 
 import os
 import re
@@ -62,17 +62,17 @@ def start(data, home, *more):
 
 
 def read_until(process, text):
-    said = []
+    output = []
     for line in process.stdout:
-        said.append(line)
+        output.append(line)
         if text in line:
-            return said
-    raise AssertionError("".join(said))
+            return output
+    raise AssertionError("".join(output))
 
 
 @pytest.mark.slow
-def test_a_cluster_gives_what_one_machine_gives(nodes, data, tmp_path, monkeypatch):
-    """The workshop is stopped on the way, then a worker is killed; the same command goes on, and nothing differs."""
+def test_a_cluster_gives_the_same_results_as_one_machine(nodes, data, tmp_path, monkeypatch):
+    """The command is interrupted, a worker is killed, and the same command resumes; the results are the same."""
     alone, home = tmp_path / "alone", tmp_path / "home"
     monkeypatch.setenv("RECOGNIZER_DATA", str(data))
     main(["table", *words(alone)])
@@ -90,10 +90,10 @@ def test_a_cluster_gives_what_one_machine_gives(nodes, data, tmp_path, monkeypat
     assert status in (0, 130), "".join(first)
     if status == 130:
         assert "goes on from here" in first[-1]
-    else:  # the other run was done before it could be stopped: it is one of those that are left then
+    else:  # the other run finished before the interruption, so no run is left for the second command
         (home / "runs" / "mnist-linear-1-limit60" / METRICS).unlink()
     assert first[0] == "2 of 2 runs to do on 2 machines, 1 cores each\n"
-    until(lambda: not workers(nodes, CELL))  # nothing goes on without the workshop
+    until(lambda: not workers(nodes, CELL))  # no worker outlives the command
     written_ns = (home / "runs" / "mnist-knn-1-limit60" / METRICS).stat().st_mtime_ns
 
     process = start(data, home, *command)
@@ -101,11 +101,11 @@ def test_a_cluster_gives_what_one_machine_gives(nodes, data, tmp_path, monkeypat
         read_until(process, "mnist-linear-1-limit60 runs on")
         (worker,) = until(lambda: workers(nodes, CELL))
         os.kill(worker, signal.SIGKILL)
-        said = process.communicate(timeout=HANG_S)[0]
+        output = process.communicate(timeout=HANG_S)[0]
     finally:
         process.kill()
-    assert process.returncode == 0, said
-    assert "2 of 2 done, 0 running, 0 failed" in said
+    assert process.returncode == 0, output
+    assert "2 of 2 done, 0 running, 0 failed" in output
     assert (home / "runs" / "mnist-knn-1-limit60" / METRICS).stat().st_mtime_ns == written_ns
 
     for name in ("mnist-linear-1-limit60", "mnist-knn-1-limit60"):
@@ -123,25 +123,25 @@ def test_a_cluster_gives_what_one_machine_gives(nodes, data, tmp_path, monkeypat
 
 
 @pytest.mark.slow
-def test_a_run_that_fails_leaves_the_others(nodes, data, tmp_path, monkeypatch, capsys):
+def test_a_failed_run_does_not_stop_the_others(nodes, data, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RECOGNIZER_DATA", str(data))
     with pytest.raises(SystemExit) as end:
         main(["table", *words(tmp_path, "--cluster", nodes.address), "--networks", "knn", "--data", "rps", "mnist"])
-    said = capsys.readouterr()
+    output = capsys.readouterr()
     assert end.value.code == 2
-    assert said.err == "1 of 2 runs failed; see above. The same command tries them again.\n"
-    assert re.search("^rps-knn-1-limit60 failed: rps has 2 training pictures for 2 labels", said.out, re.MULTILINE)
+    assert output.err == "1 of 2 runs failed; see above. The same command tries them again.\n"
+    assert re.search("^rps-knn-1-limit60 failed: rps has 2 training pictures for 2 labels", output.out, re.MULTILINE)
     assert [path.parent.name for path in (tmp_path / "runs").glob(f"*/{METRICS}")] == ["mnist-knn-1-limit60"]
 
 
-def test_every_seed_has_its_runs(tmp_path):
+def test_every_seed_has_its_own_runs(tmp_path):
     table = TableSettings(networks=["linear", "knn"], seeds=[0, 2], runs=tmp_path, models=ModelStore(tmp_path))
     cells = plan.cells_of(["mnist"], table)
     assert [cell.run.name for cell in cells] == ["mnist-linear-0", "mnist-knn-0", "mnist-linear-2", "mnist-knn-2"]
     assert [cell.settings.seed for cell in cells] == [0, 0, 2, 2]
 
 
-def test_a_run_takes_the_smallest_machine_and_a_gpu_where_there_is_one():
+def test_a_run_uses_the_smallest_machine_and_a_gpu_if_there_is_one():
     machines = [{"CPU": 4.0, "memory": 1e9}, {"CPU": 2.0, "GPU": 1.0}, {"memory": 1e9}]
     assert cluster.needs_of(machines, None) == (2, 1)
     assert cluster.needs_of(machines[:1], 1) == (1, 0)
@@ -150,7 +150,7 @@ def test_a_run_takes_the_smallest_machine_and_a_gpu_where_there_is_one():
             cluster.needs_of(found, asked)
 
 
-def test_ray_that_is_not_there_is_one_line(data, tmp_path, monkeypatch, capsys):
+def test_missing_ray_is_a_one_line_error(data, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RECOGNIZER_DATA", str(data))
     monkeypatch.setattr("recognizer.system.ray_cluster.find_spec", lambda name: None)
     with pytest.raises(SystemExit) as end:
@@ -162,7 +162,7 @@ def test_ray_that_is_not_there_is_one_line(data, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("address", ["ray://127.0.0.1:1", "127.0.0.1", "127.0.0.1:1", "127.0.0.1:99999"])
-def test_what_is_no_head_is_one_line(address):
+def test_an_address_without_a_cluster_is_a_one_line_error(address):
     pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-cluster.txt")
     with pytest.raises(SettingsError, match=re.escape(f"--cluster {address}")) as error:
         with connected(address):
@@ -171,7 +171,7 @@ def test_what_is_no_head_is_one_line(address):
     assert "\n" not in str(error.value)
 
 
-def test_a_data_set_is_kept_whole(data, monkeypatch):
+def test_a_data_set_is_stored_and_loaded_unchanged(data, monkeypatch):
     monkeypatch.setenv("RECOGNIZER_DATA", str(data))
     found = catalogue.load("mnist", default_samples())
     assert (found.name, found.labels, found.source) == ("mnist", [*"abc"], "drawn")

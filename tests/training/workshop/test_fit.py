@@ -47,7 +47,7 @@ def write_shapes(folder, count, labels=LABELS):
 
 @pytest.fixture(scope="module", autouse=True)
 def small_pictures():
-    """Pictures of a report are looked at by nobody here, and drawing them large takes longer than the training."""
+    """Draw small report pictures: large ones take longer than the training."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figures, "DPI", 40)
         patch.setattr(report, "SHEET_ROWS", 2)
@@ -59,7 +59,7 @@ def home(eager, tmp_path_factory):
     """A data set of shapes, and the runs and models of two networks and k-NN on it."""
     home = tmp_path_factory.mktemp("home")
     write_shapes(home / "shapes", 60)
-    with pytest.MonkeyPatch.context() as without:  # a report takes longer than the training, and one is looked at
+    with pytest.MonkeyPatch.context() as without:  # a report takes longer than the training, so only one is written
         without.setattr(report, "write_report", lambda run, samples: None)
         run(home, "--network", "knn")
         run(home, "--network", "linear", "--epochs", "12", "--augment", "none")
@@ -82,7 +82,7 @@ def failure(capsys, *words):
 
 
 @pytest.mark.slow
-def test_a_run_writes_down_everything(home):
+def test_a_run_saves_metrics_history_network_predictions_and_report(home):
     folder = home / "runs" / "shapes-cnn-0"
     names = {path.name for path in folder.iterdir()}
     assert {"metrics.json", "history.csv", "network.keras", "predictions.npz", "index.html"} <= names
@@ -100,7 +100,7 @@ def test_a_run_writes_down_everything(home):
 
 
 @pytest.mark.slow
-def test_the_page_needs_no_other_file(home):
+def test_the_report_page_needs_no_other_file(home):
     page = (home / "runs" / "shapes-cnn-0" / "index.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == len(report.TITLES)
     assert "http" not in page
@@ -109,7 +109,7 @@ def test_the_page_needs_no_other_file(home):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("network", ["cnn", "knn"])
-def test_what_is_published_can_be_held_to_the_camera(home, network):
+def test_a_published_network_classifies_in_the_live_loop(home, network):
     folder = open_models(home / "models").current(f"shapes-{network}")
     card = registry_card.read_card(folder).as_json()
     assert (card["labels"], card["region"], card["kind"]) == ([*LABELS], "hand", "pixels")
@@ -120,11 +120,11 @@ def test_what_is_published_can_be_held_to_the_camera(home, network):
     assert np.mean([one == label for one, label in zip(said, LABELS * 5, strict=True)]) > 0.6
     probabilities, _ = classifier.run(images[0])
     assert probabilities.shape == (4,)
-    assert probabilities[-1] == 0  # of nothing known: this network was shown none
+    assert probabilities[-1] == 0  # the background class: this network had no training pictures of it
 
 
 @pytest.mark.slow
-def test_the_runs_compare(home, capsys, tmp_path):
+def test_runs_are_compared_in_a_table(home, capsys, tmp_path):
     runs = [str(home / "runs" / f"shapes-{network}-0") for network in ("cnn", "knn", "linear")]
     main(["compare", *runs, "--picture", str(tmp_path / "compare.png")])
     lines = capsys.readouterr().out.splitlines()
@@ -133,7 +133,7 @@ def test_the_runs_compare(home, capsys, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_same_seed_repeats_a_run(home, monkeypatch):
+def test_the_same_seed_gives_the_same_run(home, monkeypatch):
     monkeypatch.setattr(report, "write_report", lambda run, samples: None)
     monkeypatch.setattr(train, "publish_run", lambda run, options, samples: None)
     monkeypatch.setattr(report, "draw_sheet", lambda *_: None)
@@ -149,7 +149,7 @@ def test_the_same_seed_repeats_a_run(home, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_test_set_is_never_fitted_or_judged_on(home):
+def test_the_test_set_is_used_neither_for_fitting_nor_for_validation(home):
     data = catalogue.load(str(home / "shapes"), default_samples())
     split = dataset.split_of(data, 0)
     assert not set(split.fitted) & set(split.held_out)
@@ -158,7 +158,7 @@ def test_the_test_set_is_never_fitted_or_judged_on(home):
 
 
 @pytest.mark.slow
-def test_a_loss_that_is_no_number_publishes_nothing(home, capsys):
+def test_a_nan_loss_publishes_nothing(home, capsys):
     words = ["--data", str(home / "shapes"), "--network", "dense-256", "--rate", "1e38", "--epochs", "3"]
     err = failure(capsys, *words, "--runs", str(home / "runs"), "--models", str(home / "models"))
     assert "NaN" in err
@@ -167,20 +167,20 @@ def test_a_loss_that_is_no_number_publishes_nothing(home, capsys):
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_too_few_samples_are_one_line(tmp_path, capsys, count):
+def test_too_few_samples_are_a_one_line_error(tmp_path, capsys, count):
     write_shapes(tmp_path / "shapes", count)
     err = failure(capsys, "--data", str(tmp_path / "shapes"), "--network", "linear", "--runs", str(tmp_path / "runs"))
     assert "Add more" in err or "Record more" in err
 
 
-def test_one_class_is_one_line(tmp_path, capsys):
+def test_a_single_class_is_a_one_line_error(tmp_path, capsys):
     write_shapes(tmp_path / "shapes", 5, labels=["ball"])
     err = failure(capsys, "--data", str(tmp_path / "shapes"), "--network", "linear", "--runs", str(tmp_path / "runs"))
     assert "ball only" in err
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_the_best_weights(capsys):
+def test_ctrl_c_restores_the_best_weights(capsys):
     import keras
 
     from training.networks.image_networks import dense_16
@@ -209,24 +209,24 @@ def test_ctrl_c_keeps_the_best_weights(capsys):
     assert all(np.array_equal(one, two) for one, two in zip(model.get_weights(), kept, strict=True))
 
 
-def test_pytorch_that_is_not_there_is_one_line(monkeypatch, capsys):
+def test_missing_pytorch_is_a_one_line_error(monkeypatch, capsys):
     monkeypatch.setattr(train, "find_spec", lambda name: None)
     err = failure(capsys, "--data", "mnist", "--network", "linear", "--backend", "torch")
     assert "requirements-torch.txt" in err
 
 
-def test_no_run_is_one_line(tmp_path):
+def test_a_folder_without_a_finished_run_is_a_one_line_error(tmp_path):
     with pytest.raises(DataError, match="not a finished run"):
         report.write_report(tmp_path, default_samples())
 
 
-def test_the_interval_of_a_share():
+def test_the_confidence_interval_of_an_accuracy():
     low, high = workshop_run.wilson_interval(9970, 10000)
     assert (low, high) == (pytest.approx(0.9957, abs=1e-4), pytest.approx(0.9979, abs=1e-4))
     assert workshop_run.wilson_interval(5, 5)[1] == pytest.approx(1)
 
 
-def test_changes_keep_shape_and_kind():
+def test_augmentation_preserves_shape_and_dtype():
     for channels in (1, 3):
         image = np.zeros((28, 28, channels), np.uint8)
         image[8:20, 12:16] = 255
@@ -234,7 +234,7 @@ def test_changes_keep_shape_and_kind():
             assert (changed.shape, changed.dtype) == (image.shape, np.uint8), name
 
 
-def test_clothes_are_mirrored_and_digits_never():
+def test_clothes_are_flipped_and_digits_are_never_flipped():
     half = np.zeros((1, 28, 28, 1), np.uint8)
     half[:, 4:24, 4:10] = 255
     mirrored = half[0, :, ::-1]
@@ -247,7 +247,7 @@ def test_clothes_are_mirrored_and_digits_never():
                 assert all(np.array_equal(copy, half[0]) or np.array_equal(copy, mirrored) for copy in copies)
 
 
-def test_a_network_has_its_own_augmentation_on_some_data():
+def test_the_default_augmentation_depends_on_network_and_data_set():
     settings = TrainSettings("d", "cnn")
     assert fitting.augmentation(settings, "mnist") == "light"
     assert fitting.augmentation(settings, "fashion-mnist") == "none"
@@ -263,5 +263,5 @@ def test_a_network_has_its_own_augmentation_on_some_data():
         (["--network", "linear", "--side", "64"], "--side is for vgg16, and --network is linear"),
     ],
 )
-def test_an_option_that_says_nothing_is_one_line(words, line, capsys):
+def test_an_option_without_effect_is_a_one_line_error(words, line, capsys):
     assert line in failure(capsys, "--data", "mnist", "--network", "vgg16", *words)

@@ -5,7 +5,7 @@ from training.datasets import catalogue
 from training.datasets.dataset import DataSet
 
 
-def test_counts_and_picture(tmp_path, capsys, monkeypatch):
+def test_look_prints_counts_and_writes_a_picture(tmp_path, capsys, monkeypatch):
     images = np.random.default_rng(0).integers(0, 256, (12, 28, 28, 1)).astype(np.uint8)
     labels = np.array([0] * 6 + [1] * 3)
     data = DataSet("shades", ["dark", "light"], "paper", images[:9], labels, images[9:], labels[:3], "here", "0")

@@ -40,7 +40,7 @@ def test_the_table_is_written_from_finished_runs(runs, tmp_path, capsys):
     assert any("a machine" in line for line in lines)
 
 
-def test_what_is_done_is_not_done_again(runs, monkeypatch):
+def test_finished_runs_are_not_repeated(runs, monkeypatch):
     trained = []
     monkeypatch.setattr(table_runs, "_train", lambda settings: trained.append(settings.network))
     monkeypatch.setattr(catalogue, "load", lambda data, samples: None)
@@ -52,7 +52,7 @@ def test_what_is_done_is_not_done_again(runs, monkeypatch):
     assert missing == {}
 
 
-def test_rows_of_earlier_runs_stay_until_they_are_run_again(runs, tmp_path):
+def test_rows_of_earlier_runs_remain_until_they_are_run_again(runs, tmp_path):
     results = tmp_path / "RESULTS.md"
     workshop_results.write_results([runs / "mnist-cnn-0"], {}, runs, results, default_samples())
     anew = metrics("mnist", "linear", 0.93) | {"machine": "another machine"}
@@ -68,7 +68,7 @@ def test_rows_of_earlier_runs_stay_until_they_are_run_again(runs, tmp_path):
 
 
 @pytest.mark.parametrize("content", ["[]", "{", '{"mnist-cnn-0": {"accuracy": 1}}', '{"mnist-cnn-0": 5}'])
-def test_a_damaged_table_is_one_line_and_stays(runs, tmp_path, content):
+def test_a_damaged_table_is_a_one_line_error_and_is_not_overwritten(runs, tmp_path, content):
     (tmp_path / "RESULTS.json").write_text(content)
     with pytest.raises(DataError, match="RESULTS.json"):
         workshop_results.write_results([runs / "mnist-cnn-0"], {}, runs, tmp_path / "RESULTS.md", default_samples())
@@ -76,14 +76,14 @@ def test_a_damaged_table_is_one_line_and_stays(runs, tmp_path, content):
     assert not (tmp_path / "RESULTS.md").exists()
 
 
-def test_no_runs_is_one_line(tmp_path, capsys):
+def test_a_folder_without_runs_is_a_one_line_error(tmp_path, capsys):
     with pytest.raises(SystemExit) as end:
         main(["table", "--write", "--runs", str(tmp_path)])
     assert end.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_pytorch_has_its_row_where_it_is_installed(monkeypatch):
+def test_pytorch_has_a_row_if_it_is_installed(monkeypatch):
     monkeypatch.setattr(plan, "find_spec", lambda name: object())
     assert ("cnn", "torch") in plan.plan("mnist", NETWORKS)
     assert all(backend == "tensorflow" for _, backend in plan.plan("rps", NETWORKS))

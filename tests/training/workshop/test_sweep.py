@@ -1,4 +1,4 @@
-"""Sweeps on a real cluster, and what they are made of."""
+"""Hyperparameter sweeps on a Ray cluster, and their parts."""
 
 import json
 import pickle
@@ -64,7 +64,7 @@ def words(pictures, space, *more):
 
 
 def workshop_settings(monkeypatch, command):
-    """What the training that the command names is asked to do."""
+    """The settings of the training that the command starts."""
     assert command[:5] == ["python", "-m", "recognizer", "workshop", "train"]
     asked = []
     monkeypatch.setattr(train, "train", lambda settings, samples: asked.append(settings) or settings.runs)
@@ -72,7 +72,7 @@ def workshop_settings(monkeypatch, command):
     return asked[0]
 
 
-# In place of each fit a score: what a fit gives is tested without a cluster. A bad trial waits for a file.
+# Each fit is replaced by a score; other tests cover the fit. A bad trial waits for a file.
 PROGRAM = """
 import sys, time
 from pathlib import Path
@@ -93,7 +93,7 @@ main(["sweep", *sys.argv[1:]])
 
 
 @pytest.mark.slow
-def test_a_sweep_goes_on_after_ctrl_c_stops_a_bad_trial_and_tells_how_to_train_the_winner(
+def test_a_sweep_resumes_after_ctrl_c_stops_bad_trials_and_prints_the_command_for_the_best(
     nodes, pictures, space, tmp_path, monkeypatch
 ):
     goes_on = tmp_path / "goes on"
@@ -118,7 +118,7 @@ def test_a_sweep_goes_on_after_ctrl_c_stops_a_bad_trial_and_tells_how_to_train_t
     assert "goes on with the trials that are not done" in said[-1]
     done = next(line.split(" is done")[0] for line in said if "is done" in line)
 
-    for state in space.parent.glob("runs/sweeps/*/experiment_state*"):  # as Ctrl-C may leave it
+    for state in space.parent.glob("runs/sweeps/*/experiment_state*"):  # the state that Ctrl-C can leave behind
         state.write_text("")
     goes_on.touch()
     again = subprocess.run(command, **told, timeout=HANG_S)
@@ -132,10 +132,10 @@ def test_a_sweep_goes_on_after_ctrl_c_stops_a_bad_trial_and_tells_how_to_train_t
     best = workshop_settings(monkeypatch, trained)
     assert (best.data, best.network, best.epochs) == (str(pictures), "dense-256", 8)
     assert best.rate in (None, 0.003)
-    assert re.match("2 .* 1e-07 .*stopped$", table[2])  # a bad trial, before it had seen both
+    assert re.match("2 .* 1e-07 .*stopped$", table[2])  # a bad trial stops before both folds
 
 
-def test_trials_that_were_done_before_an_interruption_are_compared_with(pictures):
+def test_a_resumed_sweep_compares_with_earlier_trials(pictures):
     pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-cluster.txt")
     bad, good = SimpleNamespace(trial_id="bad"), SimpleNamespace(trial_id="good")
     scheduler = sweep.scheduler_of(2, [[0.5, 0.7]])
@@ -147,7 +147,7 @@ def test_trials_that_were_done_before_an_interruption_are_compared_with(pictures
 
 
 @pytest.mark.slow
-def test_a_person_is_read_by_a_network_that_did_not_see_them(eager, pictures):
+def test_each_person_is_tested_by_a_network_trained_without_them(eager, pictures):
     objective = sweep.data_set_objective(
         catalogue.load(str(pictures), default_samples()), TrainSettings("d", "linear", epochs=12, batch_size=8)
     )
@@ -156,10 +156,10 @@ def test_a_person_is_read_by_a_network_that_did_not_see_them(eager, pictures):
     assert sorted(np.concatenate(objective.fold_rows)) == list(range(6 * EACH))
     sure, strict = (objective.score({"rate": 0.003, "keep": keep}, 0) for keep in (1.0, 0.3))
     assert sure > 0.3
-    assert 0 < strict < sure  # what gets no label counts nothing
+    assert 0 < strict < sure  # a rejected picture adds nothing to the score
 
 
-def test_what_does_not_say_whose_it_is_is_dealt_at_random(capsys):
+def test_data_without_people_is_split_at_random(capsys):
     images, labels = np.zeros((8, 28, 28, 1), np.uint8), np.arange(8) % 2
     data = dataset.DataSet("drawn", ["a", "b"], "paper", images, labels, images, labels, "drawn", "")
     objective = sweep.data_set_objective(data, TrainSettings("d", "linear"))
@@ -169,7 +169,7 @@ def test_what_does_not_say_whose_it_is_is_dealt_at_random(capsys):
         sweep.data_set_objective(replace(data, train_series=np.zeros(8, np.int64)), TrainSettings("d", "linear"))
 
 
-def test_a_task_of_ones_own_is_swept_by_its_sessions(monkeypatch):
+def test_a_sweep_of_a_user_task_splits_by_session(monkeypatch):
     default_samples().create_task("signs", "hand", ["ok", "stop"])
     asked = []
     monkeypatch.setattr(catalogue, "load", lambda name, samples: asked.append(name) or "data")
@@ -181,7 +181,7 @@ def test_a_task_of_ones_own_is_swept_by_its_sessions(monkeypatch):
 
 
 @pytest.mark.slow
-def test_hands_leave_out_people(eager, tmp_path, monkeypatch):
+def test_a_sweep_of_hands_holds_out_people(eager, tmp_path, monkeypatch):
     monkeypatch.setattr(sign_fitting, "POSE_ROUNDS", 1)
     monkeypatch.setattr(sign_fitting, "POSE_COPIES", 2)
     objective = sweep.hands_objective(drawn_sign_data(tmp_path), "pose", 20)
@@ -194,7 +194,7 @@ def test_hands_leave_out_people(eager, tmp_path, monkeypatch):
     assert objective.command({"rate": 1e-3}) == "python -m recognizer train rps --kind pose --rate 0.001"
 
 
-def test_a_picture_without_a_sign_counts_only_where_it_gets_a_label(tmp_path, monkeypatch):
+def test_a_picture_without_a_sign_counts_only_if_it_gets_a_label(tmp_path, monkeypatch):
     objective = sweep.hands_objective(drawn_sign_data(tmp_path), "pose", None)
     own = objective.data.evaluated & (objective.data.hands.sources == PEOPLE[0])
     rows = own | objective.data.empty
@@ -212,7 +212,7 @@ def test_a_picture_without_a_sign_counts_only_where_it_gets_a_label(tmp_path, mo
     assert score(0.99) == pytest.approx((count - 2) / (count + 2))
 
 
-def test_the_winners_options_reach_the_training_of_signs(monkeypatch):
+def test_the_options_of_the_best_trial_reach_the_training_of_signs(monkeypatch):
     asked = []
     monkeypatch.setattr(shipped, "train_signs", asked.append)
     main(["shipped", "rps", "--kind", "pose", "--rate", "0.001", "--width", "2", "--augment", "0.5", "--keep", "0.9"])
@@ -223,7 +223,7 @@ def test_the_winners_options_reach_the_training_of_signs(monkeypatch):
     )
 
 
-def test_what_was_fitted_with_other_numbers_is_not_taken_for_the_same(tmp_path):
+def test_fits_with_different_hyperparameters_have_different_cache_keys(tmp_path):
     data = drawn_sign_data(tmp_path)
     kept = sign_validation._digest(data, "pose")
     numbers = (
@@ -233,7 +233,7 @@ def test_what_was_fitted_with_other_numbers_is_not_taken_for_the_same(tmp_path):
         Hyperparameters(augment=0.5),
     )
     digests = [sign_validation._digest(replace(data, hyperparameters=one), "pose") for one in numbers]
-    assert digests[0] == kept  # a threshold is no part of the fit
+    assert digests[0] == kept  # a threshold does not affect the fit
     assert len({kept, *digests[1:]}) == 4
 
 
@@ -247,7 +247,7 @@ def test_what_was_fitted_with_other_numbers_is_not_taken_for_the_same(tmp_path):
         ("train --data mnist --network knn --width 2", "--width scales hidden layers, and knn has none"),
     ],
 )
-def test_a_number_that_cannot_be_is_one_line(words, said, capsys):
+def test_a_number_out_of_range_is_a_one_line_error(words, said, capsys):
     with pytest.raises(SystemExit) as end:
         main(words.split())
     assert end.value.code == 2
@@ -256,7 +256,7 @@ def test_a_number_that_cannot_be_is_one_line(words, said, capsys):
     assert err.count("\n") == 1
 
 
-def test_hands_shown_as_they_are():
+def test_augmentation_of_strength_zero_leaves_hands_unchanged():
     landmarks, left = np.random.default_rng(0).normal(0, 9, (5, 21, 3)), np.array([True, False, True, True, False])
     points, sides = Hyperparameters(augment=0.0).augmented(landmarks, left, np.random.default_rng(1))
     assert (points == landmarks).all()
@@ -264,7 +264,7 @@ def test_hands_shown_as_they_are():
 
 
 @pytest.mark.parametrize("name", ["dense-256", "cnn", "cnn-bn"])
-def test_a_wider_network_is_the_same_but_wider(name):
+def test_a_width_factor_changes_only_the_layer_widths(name):
     plain, wide = WORKSHOP[name].build(3, 0), hyperparameters.widened(WORKSHOP[name].build(3, 0), 2, 0)
     assert [type(layer) for layer in wide.layers] == [type(layer) for layer in plain.layers]
     assert wide.count_params() > 1.9 * plain.count_params()
@@ -278,14 +278,14 @@ def test_a_network_without_hidden_layers_cannot_be_wider():
         hyperparameters.widened(WORKSHOP["linear"].build(3, 0), 2, 0)
 
 
-def test_trials_differ_and_the_first_is_as_ever():
+def test_trials_differ_and_the_first_uses_the_defaults():
     space = {"rate": {"from": 1e-4, "to": 1e-2}, "width": [0.5, 1]}
     trials = sweep.draw(space, 9, 0)
     assert trials[0] == {}
     assert len({json.dumps(trial) for trial in trials}) == len(trials) == 9
     assert all(1e-4 <= trial["rate"] <= 1e-2 and trial["width"] in (0.5, 1) for trial in trials[1:])
     assert sweep.draw(space, 9, 0) == trials
-    assert len(sweep.draw({"width": [1, 2]}, 9, 0)) == 3  # there are no more
+    assert len(sweep.draw({"width": [1, 2]}, 9, 0)) == 3  # the space has only three trials
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,7 @@ def test_trials_differ_and_the_first_is_as_ever():
         ('{"augment": [["none"]]}', "augment ['none'] is not one of"),
     ],
 )
-def test_a_space_that_makes_no_sense_is_one_line(text, said, tmp_path, capsys):
+def test_an_invalid_search_space_is_a_one_line_error(text, said, tmp_path, capsys):
     path = tmp_path / "space.json"
     path.write_text(text)
     with pytest.raises(SystemExit) as end:
@@ -315,7 +315,7 @@ def test_a_space_that_makes_no_sense_is_one_line(text, said, tmp_path, capsys):
     assert err.count("\n") == 1
 
 
-def test_a_space_of_hands_in_toml(tmp_path):
+def test_a_search_space_for_hands_is_read_from_toml(tmp_path):
     path = tmp_path / "space.toml"
     path.write_text("rate = {from = 1e-4, to = 1e-2}\naugment = [0, 0.5, 1]\n")
     assert sweep.read_space(path, of_hands=True) == {"rate": {"from": 1e-4, "to": 1e-2}, "augment": [0, 0.5, 1]}
@@ -323,7 +323,7 @@ def test_a_space_of_hands_in_toml(tmp_path):
         sweep.read_space(path, of_hands=False)
 
 
-def test_ray_that_is_not_there_is_one_line(space, monkeypatch, capsys):
+def test_missing_ray_is_a_one_line_error(space, monkeypatch, capsys):
     monkeypatch.setattr("recognizer.system.ray_cluster.find_spec", lambda name: None)
     with pytest.raises(SystemExit) as end:
         main(["sweep", "--task", "mnist", "--space", str(space)])
@@ -333,7 +333,7 @@ def test_ray_that_is_not_there_is_one_line(space, monkeypatch, capsys):
     assert err.count("\n") == 1
 
 
-def test_a_fit_that_comes_to_nothing_is_a_bad_trial(monkeypatch):
+def test_a_failed_fit_is_a_bad_trial(monkeypatch):
     def failing(parameters, fold):
         raise run.TrainingError("NaN")
 

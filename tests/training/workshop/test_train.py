@@ -20,7 +20,7 @@ from training.shipped import digits
 
 pytestmark = pytest.mark.no_cover
 
-# The whole story on fewer pictures to test with: all of them would take longer than all the rest.
+# The complete training with a smaller test set: the full one would take longer than everything else.
 PROGRAM = """
 import dataclasses
 from training.__main__ import main
@@ -47,7 +47,7 @@ def written_digits(count):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """A data folder with a file of MNIST's shapes, which packs to next to nothing."""
+    """A data folder with a file of MNIST's shapes, which compresses to a few bytes."""
     folder = tmp_path_factory.mktemp("data")
     (x_train, y_train), (x_test, y_test) = written_digits(60000), written_digits(10000)
     np.savez_compressed(folder / "mnist.npz", x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
@@ -80,7 +80,7 @@ def trained(data, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_the_card_says_what_the_model_is(trained, data):
+def test_the_card_describes_the_model(trained, data):
     card = registry_card.read_card(open_models(trained / "models").current("digits")).as_json()
     assert card["labels"] == list("0123456789")
     assert card["input"]["shape"] == [28, 28, 1]
@@ -98,7 +98,7 @@ def test_the_card_says_what_the_model_is(trained, data):
 
 
 @pytest.mark.slow
-def test_what_was_trained_is_current_and_whole(trained):
+def test_the_trained_model_is_current_and_complete(trained):
     home = trained / "models" / "digits"
     versions = [path for path in home.iterdir() if path.is_dir()]
     assert versions == [open_models(trained / "models").current("digits")]
@@ -109,7 +109,7 @@ def test_what_was_trained_is_current_and_whole(trained):
 
 @pytest.mark.slow
 def test_the_lite_model_runs_without_tensorflow(trained):
-    """The live loop's own classifier takes raw grey levels and gives probabilities."""
+    """The live loop's classifier takes raw grey levels and returns probabilities."""
     from recognizer.classifiers.classifier import Classifier
 
     classifier = Classifier(open_models(trained / "models").current("digits"))
@@ -126,9 +126,9 @@ def test_the_lite_model_runs_without_tensorflow(trained):
 
 
 @pytest.mark.slow
-def test_scenes_are_drawn_once(trained, data, monkeypatch):
-    """A second identical run finds the crops of the first."""
-    monkeypatch.setattr(digits, "fresh_processes", None)  # whoever draws again fails
+def test_a_second_run_uses_the_cached_scenes(trained, data, monkeypatch):
+    """A second identical run uses the cached crops of the first."""
+    monkeypatch.setattr(digits, "fresh_processes", None)  # drawing again would fail
     mnist = datasets_mnist.read_mnist_npz(data / "mnist.npz")
     chosen = np.random.default_rng(0).permutation(60000)[:200]
     drawn = digits.draw_crops(mnist, chosen[40:], 120, 0, trained / "runs" / "digits")
@@ -149,7 +149,7 @@ def run_main(capsys, *words):
     return end.value.code, capsys.readouterr().err
 
 
-def test_bad_data_is_one_line(monkeypatch, capsys, tmp_path):
+def test_bad_data_is_a_one_line_error(monkeypatch, capsys, tmp_path):
     (tmp_path / "mnist.npz").write_bytes(b"")
     monkeypatch.setenv("RECOGNIZER_DATA", str(tmp_path))
     code, err = run_main(capsys, *QUICK, "--models", str(tmp_path), "--runs", str(tmp_path))
@@ -158,14 +158,14 @@ def test_bad_data_is_one_line(monkeypatch, capsys, tmp_path):
     assert code == 2
 
 
-def test_an_unknown_task_lists_the_known(capsys):
+def test_an_unknown_task_lists_the_known_tasks(capsys):
     code, err = run_main(capsys, "shipped", "numbers")
     assert code == 2
     assert "digits" in err
 
 
-def test_a_run_that_fails_publishes_nothing(data, tmp_path, monkeypatch):
-    """The version before stays current when writing the next one fails."""
+def test_a_failed_run_publishes_nothing(data, tmp_path, monkeypatch):
+    """The previous version stays current if writing the next one fails."""
 
     def broken(*words):
         (words[-1] / "model.keras").write_bytes(b"half")
@@ -180,7 +180,7 @@ def test_a_run_that_fails_publishes_nothing(data, tmp_path, monkeypatch):
     assert list((tmp_path / "m" / "digits").iterdir()) == []
 
 
-def test_a_fit_that_goes_on_has_the_later_stages() -> None:
+def test_a_fit_that_continues_runs_only_the_later_stages() -> None:
     for epochs in (1, 2, 8, 30):
         stages = digits.stage_epochs(epochs, digits.STAGES[1:])
         assert len(stages) == len(digits.STAGES) - 1
@@ -195,7 +195,7 @@ def test_a_fit_that_goes_on_has_the_later_stages() -> None:
         (["digits", "--start", "nowhere"], "--start nowhere has no model.keras. Name a folder of models/digits."),
     ],
 )
-def test_what_it_cannot_go_on_from_is_one_line(words, line, capsys) -> None:
+def test_an_invalid_starting_point_is_a_one_line_error(words, line, capsys) -> None:
     code, err = run_main(capsys, "shipped", *words)
     assert code == 2
     assert line in err
