@@ -76,13 +76,13 @@ def augmented_crops(region: Region, hand: Hand, rng: np.random.Generator) -> lis
     return pictures
 
 
-MIXED_APART = 0.3  # palm lengths, root mean square over the joints: a mixture nearer to a real hand may be its sign
+MIXED_APART = 0.3  # palm lengths, RMS over the joints; a mixture closer to a real hand may show its sign
 
 
 def mixed_poses(
     points: np.ndarray, labels: np.ndarray, count: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """About `count` hands (M, 21, 3) with some fingers of one sign and the others of another, far from every real one.
+    """Up to `count` synthetic background hands (M, 21, 3), with fingers of two signs, each far from every real hand.
 
     `points` are (N, 21, 3) normalised hands with their labels (N,). Beside them, which hand (M,) each has its palm of.
     """

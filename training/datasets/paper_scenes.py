@@ -1,4 +1,4 @@
-"""What drawn pictures are made of: characters as ink, shapes and scribbles, textures, light and a camera's faults."""
+"""Parts of synthetic pictures: characters as ink, shapes, scribbles, textures, light and camera noise."""
 
 import string
 
@@ -8,13 +8,13 @@ import numpy as np
 from recognizer.preprocess.pictures import BOX, mnist_image, trim
 from recognizer.studio.handwriting import LETTERS_LIKE_DIGITS, draw_strokes
 
-NOTHING = 10  # the class after the ten digits
-SIZE_WH = (640, 480)  # pixels of a picture
+NOTHING = 10  # class index of background, after the ten digits
+SIZE_WH = (640, 480)  # pixels
 LETTERS = sorted(set(string.ascii_letters) - LETTERS_LIKE_DIGITS)
 
 
 def draw_shapes(rng: np.random.Generator, count: int) -> np.ndarray:
-    """`count` shapes and scribbles on paper, (480, 640, 3) uint8 BGR."""
+    """Draw `count` shapes or scribbles on paper: (480, 640, 3) uint8 BGR."""
     width, height = SIZE_WH
     ink = np.zeros((height, width), np.uint8)
     for _ in range(count):
@@ -42,7 +42,7 @@ def draw_texture(rng: np.random.Generator) -> np.ndarray:
 
 
 def _shape(ink: np.ndarray, rng: np.random.Generator) -> None:
-    """Draw a polygon, star, arrow, cross, filled blot, level or slanting line, or squiggle into the ink."""
+    """Draw a random polygon, star, arrow, cross, filled blot, line or squiggle into the ink, in place."""
     height, width = ink.shape
     size = float(np.exp(rng.uniform(np.log(15), np.log(200))))
     center = rng.uniform((size / 2, size / 2), (width - size / 2, height - size / 2))
@@ -64,7 +64,7 @@ def _shape(ink: np.ndarray, rng: np.random.Generator) -> None:
     elif kind == 2:
         cv2.fillPoly(ink, [np.round(ring * rng.uniform(0.4, 1, (corners, 1)) + center).astype(np.int32)], 255)
     elif kind == 3:
-        angle = rng.uniform(-0.6, 0.6)  # no steeper than a person would take for a 1
+        angle = rng.uniform(-0.6, 0.6)  # radians; a steeper line could be read as a 1
         draw(np.array([[-np.cos(angle), -np.sin(angle)], [np.cos(angle), np.sin(angle)]]) * size / 2)
     elif kind == 4:
         tip = ring[0]
@@ -80,7 +80,7 @@ def _shape(ink: np.ndarray, rng: np.random.Generator) -> None:
 
 
 def touching_pairs(digits: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Pictures (N, 28, 28) uint8 of two MNIST digits (M, 28, 28) that touch: no digit, and better not read as one."""
+    """Pictures (N, 28, 28) uint8 of two touching MNIST digits each, from (M, 28, 28). They are background."""
     pairs = []
     for left, right in digits[rng.integers(len(digits), size=(count, 2))]:
         left, right = trim(left), trim(right)
@@ -106,16 +106,16 @@ def stroke_stamp(strokes: list[np.ndarray], size: float, pen_px: float, rng: np.
 
 
 def mnist_stamp(digit: np.ndarray, size: float, pen_px: float, rng: np.random.Generator) -> np.ndarray:
-    """An MNIST digit (28, 28) at `size` pixels high with smooth rims, thinned towards the pen's width."""
+    """An MNIST digit (28, 28) scaled to `size` pixels high, with smooth edges, thinned towards the pen width."""
     big = cv2.resize(trim(digit), None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC)
     big = cv2.GaussianBlur(cv2.copyMakeBorder(big, 16, 16, 16, 16, cv2.BORDER_CONSTANT), (0, 0), 3)
-    # the grey level that a stroke is cut at decides its width: MNIST's blurred rims allow for this much thinning
+    # a higher threshold makes strokes thinner; MNIST's blurred edges limit by how much
     level = rng.uniform(90, 170)
     mask = np.clip((big.astype(np.float32) - level) * 8 + 128, 0, 255).astype(np.uint8)
     thinner = int(rng.integers(0, 7))
     if thinner and pen_px < 0.1 * size:
         thinned = cv2.erode(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (thinner + 1, thinner + 1)))
-        # a stroke that erosion would break stays as it was
+        # undo an erosion that breaks a stroke
         if cv2.connectedComponents(thinned)[0] == cv2.connectedComponents(mask)[0]:
             mask = thinned
     mask = trim(mask)
@@ -134,7 +134,7 @@ def _scribble(ink: np.ndarray, rng: np.random.Generator) -> None:
 
 
 def photograph(ink: np.ndarray, size: float, rng: np.random.Generator) -> np.ndarray:
-    """Ink (H, W) as a camera sees it on paper, board or tablet: (H, W, 3) uint8 BGR."""
+    """Render ink (H, W) uint8 as photographed on paper, board or tablet: (H, W, 3) uint8 BGR."""
     height, width = ink.shape
     light_ink = rng.random() < 0.2
     ground = rng.uniform(15, 90) if light_ink else np.exp(rng.uniform(np.log(90), np.log(252)))
@@ -157,7 +157,7 @@ def photograph(ink: np.ndarray, size: float, rng: np.random.Generator) -> np.nda
 
 
 def _rule(paper: np.ndarray, size: float, rng: np.random.Generator, lighter: bool) -> None:
-    """Draw the lines of ruled or squared paper, or nothing, into `paper`."""
+    """Draw the lines of ruled or squared paper, or nothing, into `paper` in place."""
     kind = rng.random()
     if kind < 0.45:
         return
@@ -178,7 +178,7 @@ def _rule(paper: np.ndarray, size: float, rng: np.random.Generator, lighter: boo
 
 
 def light(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    """Uneven light, (H, W) float32 around 0.4 to 1: a slope, sometimes with a shadow's edge or dark corners."""
+    """Uneven illumination, (H, W) float32, about 0.4 to 1: a gradient, sometimes a shadow edge or vignetting."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     angle = rng.uniform(0, 2 * np.pi)
     along = (x * np.cos(angle) + y * np.sin(angle)) / np.hypot(height, width)

@@ -1,7 +1,7 @@
-"""Rooms in which somebody holds up writing: pictures as a webcam takes them, drawn with the truth.
+"""Synthetic webcam pictures of people who hold up handwriting, with ground truth.
 
-A room is a photograph without writing, or drawn. In it are papers (sheet, card, notebook page, board, tablet) with
-characters, lines, frames and print, the hands that hold them, things that are not paper, light, and a camera's faults.
+The background is a photograph without writing, or drawn. In front are sheets (paper, card, notebook page, board, tablet)
+with characters, lines, frames and print, hands that hold them, and other objects. Light and camera noise are added.
 """
 
 from collections.abc import Sequence
@@ -33,43 +33,46 @@ from training.datasets.sheets import (
 )
 
 LEGIBLE_HEIGHT = 6.0  # pixels
-LEAST_COVERED, MOST_COVERED = 0.02, 0.6  # of a character's box: between them it may be found or not
+LEAST_COVERED, MOST_COVERED = (
+    0.02,
+    0.6,
+)  # share of a character's box that is hidden; between them the character is ambiguous
 HELD_OUT = ("jasmina", "himanshu253", "kingdavid", "signflow-user10", "sarmitha", "t32rahman", "prtm1908", "jack")
-"""Sources of photographs whose rooms no training sees."""
+"""Sources of photographs that are held out from training."""
 
 
 @dataclass(frozen=True, eq=False)
 class Written:
-    """A character in a scene."""
+    """A character in a scene, with its ground truth."""
 
-    label: str | None  # a digit, or None for a letter, sign or drawing
-    box_xyxy: tuple[float, float, float, float]  # in pixels, around its ink
-    light: bool  # ink lighter than its ground
-    line: int  # characters of one line have one number; in a line they stand from left to right
-    ink: np.ndarray  # (h, w) uint8 as it was written, 255 where the pen covers
-    to_picture: np.ndarray  # (3, 3), from the ink's pixels to the picture's
-    ambiguous: bool = False  # cut off, covered, or too faint to read: to be found or not, as it comes
-    character: str = ""  # a digit, also where it is struck through; a letter; or a mark's name
+    label: str | None  # a digit, or None for another character
+    box_xyxy: tuple[float, float, float, float]  # pixels of the picture, around the ink
+    light: bool  # the ink is lighter than its background
+    line: int  # number of the text line; characters of a line are ordered left to right
+    ink: np.ndarray  # (h, w) uint8, 255 where there is ink, before the perspective transform
+    to_picture: np.ndarray  # (3, 3) homography from pixels of `ink` to pixels of the picture
+    ambiguous: bool = False  # cut off, covered or too faint: ignored in training and evaluation
+    character: str = ""  # a digit, even if struck through; a letter; or the name of a mark
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
     picture_bgr: np.ndarray  # (H, W, 3) uint8
     written: tuple[Written, ...]
-    kinds: dict[str, str] = field(default_factory=dict)  # what kind of room, sheet and layout this is
+    kinds: dict[str, str] = field(default_factory=dict)  # the random choices: light, sheet, layout …
 
 
 @dataclass(frozen=True, eq=False)
 class SceneSources:
-    """What scenes are made of."""
+    """The data that scenes are composed from."""
 
     digits: Digits
     rooms: Sequence[Path] = ()  # photographs without writing
-    hands: Sequence[Path] = ()  # photographs of hands cut out on black
+    hands: Sequence[Path] = ()  # photographs of hands on black
 
 
 def photographs(*, held_out: bool) -> tuple[list[Path], list[Path]]:
-    """Rooms and hands cut out on black, of the sources that are held out or of the others; () where there are none."""
+    """Photographs of rooms, and of hands on black: of held-out sources or of the others. Empty if there are none."""
     rooms: list[Path] = []
     hands: list[Path] = []
     for root in paths.data_folders():
@@ -79,7 +82,7 @@ def photographs(*, held_out: bool) -> tuple[list[Path], list[Path]]:
                 if path.suffix.lower() not in PICTURE_SUFFIXES or (source in HELD_OUT) != held_out:
                     continue
                 (hands if source == "massey" else rooms).append(path)
-    if held_out:  # one person's hands of five
+    if held_out:  # one of five people
         hands = [
             path for root in paths.data_folders() for path in sorted((root / "photos/letters/massey").rglob("hand5*"))
         ]
@@ -89,7 +92,7 @@ def photographs(*, held_out: bool) -> tuple[list[Path], list[Path]]:
 
 
 def scene_sources(*, held_out: bool) -> SceneSources:
-    """What is at hand: MNIST and photographs, of the sources that are held out or of the others."""
+    """Load MNIST and the available photographs: of held-out sources, or of the others."""
     found, hands = photographs(held_out=held_out)
     if not has_mnist():
         return SceneSources(Digits(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int64)), found, hands)
@@ -99,7 +102,7 @@ def scene_sources(*, held_out: bool) -> SceneSources:
 
 
 def draw(scene_sources: SceneSources, rng: np.random.Generator, size_wh: tuple[int, int], **fixed: str) -> Scene:
-    """One scene. `asked` settles kinds that are drawn by chance otherwise: layout, sheet, light."""
+    """Draw one scene. `fixed` sets choices that are random otherwise: layout, sheet, light."""
     layout = fixed.get("layout") or choose(rng, LAYOUTS)
     light = fixed.get("light") or choose(rng, {"bright": 0.4, "middle": 0.35, "dim": 0.25})
     near = fixed.get("sheet") or choose(rng, {"far": 0.3, "middle": 0.25, "near": 0.2, "close up": 0.25})
@@ -124,7 +127,10 @@ def draw_page(
     share: float,
     lines: str = "",
 ) -> Scene:
-    """A number on a sheet that fills the picture, that share of its height high, with one of sheets.LINES if it is named."""
+    """Draw a number on a sheet that fills the picture.
+
+    Its height is given as a share of the picture's height; `lines` is one of sheets.LINES, or "".
+    """
     width, height = size_wh
     size = min(share * height, 1.4 * width / (1 + len(text)))
     sheet = blank(size_wh, rng)
@@ -139,7 +145,7 @@ def draw_page(
 
 
 def box_of(one: Written) -> Box:
-    """A character's box in whole pixels."""
+    """The box of a character, rounded to whole pixels."""
     x1, y1, x2, y2 = one.box_xyxy
     return Box(int(x1), int(y1), int(np.ceil(x2)), int(np.ceil(y2)))
 
@@ -148,7 +154,7 @@ LAYOUTS = {"number": 0.3, "pens": 0.2, "lines": 0.15, "single": 0.15, "marks": 0
 
 
 def shrunk(scene: Scene, factor: int) -> Scene:
-    """The scene as a camera of so many times fewer pixels sees it."""
+    """The scene at 1 / `factor` of its resolution."""
     height, width = scene.picture_bgr.shape[:2]
     small = cv2.resize(scene.picture_bgr, (width // factor, height // factor), interpolation=cv2.INTER_AREA)
     scale = np.diag([1 / factor, 1 / factor, 1.0])
@@ -160,7 +166,7 @@ def shrunk(scene: Scene, factor: int) -> Scene:
 
 
 def _room(scene_sources: SceneSources, rng: np.random.Generator, size_wh: tuple[int, int]) -> np.ndarray:
-    """(H, W, 3) float32, 0 to 255, without writing."""
+    """A background without writing, (H, W, 3) float32, 0 to 255."""
     width, height = size_wh
     if len(scene_sources.rooms) and rng.random() < 0.7:
         photo = read_image(scene_sources.rooms[int(rng.integers(len(scene_sources.rooms)))])
@@ -231,7 +237,7 @@ def _window(room: np.ndarray, rng: np.random.Generator) -> None:
     height, width = part.shape[:2]
     part[:] = colour_bgr(rng, 120, 255)
     bar, frame = max(1, int(rng.uniform(0.004, 0.03) * width)), colour_bgr(rng)
-    rows, columns = int(rng.integers(1, 12)), int(rng.integers(1, 5))  # many rows are a blind
+    rows, columns = int(rng.integers(1, 12)), int(rng.integers(1, 5))  # many rows look like a blind
     for row in range(rows + 1):
         cv2.line(part, (0, row * height // rows), (width, row * height // rows), frame, bar)
     for column in range(columns + 1):
@@ -291,7 +297,7 @@ def _poster(room: np.ndarray, rng: np.random.Generator) -> None:
 
 
 def _person(room: np.ndarray, rng: np.random.Generator) -> None:
-    """A torso in a shirt and a head, before which a sheet is held."""
+    """Draw a head and a torso behind the sheet."""
     height, width = room.shape[:2]
     x, top = rng.uniform(0.25, 0.75) * width, rng.uniform(0.1, 0.5) * height
     size = rng.uniform(0.15, 0.3) * height
@@ -354,7 +360,7 @@ def _skin(rng: np.random.Generator) -> np.ndarray:
 def _lay_sheet(
     picture: np.ndarray, scene_sources: SceneSources, rng: np.random.Generator, layout: str, near: str, place: int
 ) -> tuple[list[Written], np.ndarray]:
-    """Draw one sheet into the picture; what is written on it, and where it and hands hide what was there."""
+    """Draw one sheet into the picture. Returns its characters and the mask of what the sheet and hands cover."""
     height, width = picture.shape[:2]
     share = {"far": (0.12, 0.3), "middle": (0.3, 0.55), "near": (0.55, 0.95), "close up": (1.15, 2.2)}[near]
     sheet_w = rng.uniform(*share) * width
@@ -384,7 +390,7 @@ def _lay_sheet(
     else:
         low, high = corners.min(axis=0), corners.max(axis=0)
         free = np.array([width, height]) - (high - low)
-        beyond = 0.08 * (high - low) * (rng.random() < 0.25)  # cut by the picture's edge
+        beyond = 0.08 * (high - low) * (rng.random() < 0.25)  # cut off by the picture's edge
         corners += rng.uniform(np.minimum(0, free) - beyond, np.maximum(0, free) + beyond) - low
     to_picture = cv2.getPerspectiveTransform(view.astype(np.float32), corners.astype(np.float32))
     cover = cv2.warpPerspective(
@@ -403,7 +409,7 @@ def _lay_sheet(
 
 
 def _perspective(corners: np.ndarray, rng: np.random.Generator, most: float) -> np.ndarray:
-    """Corners (4, 2) of a flat sheet, turned and seen from an angle."""
+    """Rotate corners (4, 2) of a flat sheet in 3D and project them."""
     centre = corners.mean(axis=0)
     flat = corners - centre
     size = np.linalg.norm(flat, axis=1).max()
@@ -438,7 +444,7 @@ def _cut_out(path: Path) -> np.ndarray:
 def _hold(
     picture: np.ndarray, scene_sources: SceneSources, corners: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Hands at the sheet's rim, drawn into the picture; where they are, (H, W) uint8."""
+    """Draw hands at the sheet's edge into the picture. Returns their mask (H, W) uint8."""
     height, width = picture.shape[:2]
     hidden = np.zeros((height, width), np.uint8)
     diagonal = float(np.linalg.norm(corners[0] - corners[2]))
@@ -468,7 +474,7 @@ def _lay_hand(
     picture: np.ndarray, hidden: np.ndarray, hand_bgra: np.ndarray, at: np.ndarray, inward: np.ndarray, size: float,
     rng: np.random.Generator,
 ) -> None:  # fmt: skip
-    """A real hand whose fingers point inwards, a little way over the rim."""
+    """Paste a photographed hand over the sheet's edge, fingers pointing inwards."""
     height, width = hand_bgra.shape[:2]
     scale = size / max(height, width) * 1.4
     angle = np.arctan2(inward[0], -inward[1]) + rng.normal(0, 0.4)
@@ -487,7 +493,7 @@ def _lay_hand(
 def _draw_fingers(
     picture: np.ndarray, hidden: np.ndarray, at: np.ndarray, inward: np.ndarray, size: float, rng: np.random.Generator
 ) -> None:
-    """A thumb, or a fist with fingers side by side, and the arm behind it."""
+    """Draw a thumb, or a fist with its fingers, and the arm."""
     skin = _skin(rng)
     across = np.array([-inward[1], inward[0]])
     count = int(rng.integers(1, 5))
@@ -532,7 +538,7 @@ def _truth(
 
 
 def _uncovered(written: list[Written], hidden: np.ndarray) -> list[Written]:
-    """What is still to be seen where a mask (H, W) uint8 hides the rest."""
+    """The characters that stay visible under a mask (H, W) uint8; partly hidden ones become ambiguous."""
     shares = [_covered(one.box_xyxy, hidden) for one in written]
     seen = [(one, share) for one, share in zip(written, shares, strict=True) if share < MOST_COVERED]
     return [replace(one, ambiguous=one.ambiguous or share > LEAST_COVERED) for one, share in seen]
@@ -544,7 +550,7 @@ def _covered(box_xyxy: tuple[float, float, float, float], hidden: np.ndarray) ->
 
 
 def _draw_caption(picture: np.ndarray, rng: np.random.Generator) -> None:
-    """Text and frames that video programs draw over the picture's rim."""
+    """Draw text and frames at the picture's edge, as video programs do."""
     height, width = picture.shape[:2]
     words = " ".join(
         word(rng) if rng.random() < 0.6 else str(rng.integers(0, 100)) for _ in range(int(rng.integers(1, 4)))
@@ -559,7 +565,7 @@ GAINS = {"bright": (0.75, 1.1), "middle": (0.4, 0.75), "dim": (0.16, 0.4)}
 def _photographed(
     picture: np.ndarray, written: list[Written], light: str, rng: np.random.Generator
 ) -> tuple[np.ndarray, list[Written]]:
-    """The picture as the camera gives it, (H, W, 3) uint8, and what can still be read in it."""
+    """Add camera effects. Returns the picture (H, W, 3) uint8 and its characters; illegible ones become ambiguous."""
     height, width = picture.shape[:2]
     unit = width / 640
     small = max(2, height // 16), max(2, width // 16)
@@ -567,14 +573,14 @@ def _photographed(
     picture = picture * (shade * rng.uniform(*GAINS[light]))[..., None]
     if rng.random() < 0.5:
         picture *= tint(rng, 0.15)
-    if rng.random() < 0.1:  # a screen or lamp shines in
+    if rng.random() < 0.1:  # glare
         spot = rng.uniform((0, 0), (width, height))
         y, x = np.mgrid[0:height, 0:width].astype(np.float32)
         far = np.hypot(x - spot[0], y - spot[1]) / (width * rng.uniform(0.1, 0.4))
         picture += (rng.uniform(20, 120) * np.exp(-(far**2)))[..., None]
     blur = rng.uniform(0.3, 0.8) if rng.random() < 0.75 else rng.uniform(0.8, 1.8)
     picture = cv2.GaussianBlur(picture, (0, 0), blur * unit)
-    if rng.random() < 0.12:  # moved while the shutter was open
+    if rng.random() < 0.12:  # motion blur
         length = int(rng.uniform(2, 7) * unit) | 1
         picture = cv2.blur(picture, (length, 1) if rng.random() < 0.5 else (1, length))
     noise = {"bright": 3.0, "middle": 5.0, "dim": 8.0}[light] * rng.uniform(0.1, 1.0)
@@ -588,7 +594,7 @@ def _photographed(
 
 
 def _checked_legible(one: Written, picture: np.ndarray, noise: float) -> Written:
-    """In doubt where nobody could read it: too small, or hardly darker than its ground."""
+    """The character, marked ambiguous if it is too small or its contrast too low to read."""
     x1, y1, x2, y2 = (round(value) for value in one.box_xyxy)
     step = max(1, (y2 - y1) // 24)
     part = np.sort(picture[y1 : y2 + 1 : step, x1 : x2 + 1 : step].reshape(-1, 3), axis=0).astype(np.int16)

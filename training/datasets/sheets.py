@@ -1,4 +1,4 @@
-"""Papers with handwriting on them, drawn with the truth: in colours and pens of all kinds, ruled, framed, printed on."""
+"""Synthetic sheets with handwriting and ground truth: random colours, pens, ruling, frames and print."""
 
 import itertools
 import string
@@ -12,7 +12,7 @@ import numpy as np
 from recognizer.studio.handwriting import digit_strokes, letter_strokes
 from training.datasets import paper_scenes
 
-LEGIBLE_CONTRAST = 18.0  # grey levels of ink against its ground, below which nobody could read it
+LEGIBLE_CONTRAST = 18.0  # grey levels between ink and background; lower is illegible
 GRAY_OF_BGR = (0.114, 0.587, 0.299)
 PRINT_FONTS = (
     "DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSansMono", "DejaVuSansMono-Bold", "DejaVuSerif",
@@ -23,15 +23,15 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, eq=False)
 class Digits:
-    """Handwritten digits to write with, beside pen strokes."""
+    """MNIST digits to draw with, in addition to generated pen strokes."""
 
-    images: np.ndarray  # (N, 28, 28) uint8 of MNIST; (0, 28, 28) for pen strokes alone
+    images: np.ndarray  # (N, 28, 28) uint8; (0, 28, 28) to use pen strokes only
     labels: np.ndarray  # (N,)
 
 
 @dataclass(frozen=True, eq=False)
 class WrittenCharacter:
-    """A character on a sheet, in its pixels."""
+    """A character on a sheet, in pixels of the sheet."""
 
     ink: np.ndarray  # (h, w) uint8
     left_top: tuple[int, int]
@@ -39,13 +39,13 @@ class WrittenCharacter:
     label: str | None
     light: bool
     line: int
-    faint: bool  # so that nobody can read it
-    character: str  # a digit, a letter, or a mark's name
+    faint: bool  # illegible
+    character: str  # a digit, a letter, or the name of a mark
 
 
 @dataclass
 class Sheet:
-    """A paper while it is drawn, in its own pixels."""
+    """A sheet that is being drawn, in its own pixels."""
 
     image_bgr: np.ndarray  # (h, w, 3) float32
     characters: list[WrittenCharacter] = field(default_factory=list)
@@ -74,8 +74,8 @@ def word(rng: np.random.Generator) -> str:
 
 @cache
 def print_faces() -> list[cv2.FontFace]:
-    """The fonts of print: those of OpenCV and of matplotlib, with and without serifs, upright and slanting."""
-    import matplotlib  # which makes a folder in the user's home
+    """Fonts of printed text, from OpenCV and matplotlib: serif and sans serif, upright and italic."""
+    import matplotlib  # imported here because it creates a folder in the user's home
 
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     built_in = [cv2.FontFace(name) for name in ("sans", "italic")]
@@ -85,7 +85,7 @@ def print_faces() -> list[cv2.FontFace]:
 def print_words(
     image: np.ndarray, words: str, where: tuple[int, int], size: float, colour: list[float], rng: np.random.Generator
 ) -> None:
-    """Printed words, `size` pixels high, with their base line's start at `where`; the image is uint8 or float32."""
+    """Print words into an image (uint8 or float32), `size` pixels high, the baseline starting at `where`."""
     faces = print_faces()
     face, weight = faces[rng.integers(len(faces))], int(rng.integers(300, 800))
     top, bottom = max(0, int(where[1] - 1.5 * size)), min(image.shape[0], int(where[1] + 0.6 * size) + 1)
@@ -99,7 +99,7 @@ def print_words(
 
 
 def print_lines(part: np.ndarray, rng: np.random.Generator, size: float, colour: list[float]) -> None:
-    """Printed words in lines of `size` pixels, at least three of them."""
+    """Print at least three lines of words, `size` pixels high."""
     size = min(size, part.shape[0] / 4, part.shape[1] / 6)
     if size < 3:
         return
@@ -150,7 +150,7 @@ def blank(size_wh: tuple[int, int], rng: np.random.Generator) -> Sheet:
         fold = np.zeros((height, width), np.float32)
         cv2.line(fold, *np.rint(ends).astype(int).tolist(), 1.0, max(1, width // 150))
         paper *= (1 - rng.uniform(-0.1, 0.2) * cv2.GaussianBlur(fold, (0, 0), max(0.6, width / 300)))[..., None]
-    if rng.random() < 0.15:  # a rim: board, tablet, framed card
+    if rng.random() < 0.15:  # border of a board, tablet or framed card
         cv2.rectangle(
             paper,
             (0, 0),
@@ -169,7 +169,7 @@ class _Pen:
 
     @classmethod
     def drawn(cls, sheet: Sheet, rng: np.random.Generator) -> "_Pen":
-        """One that can be seen on the sheet."""
+        """A random pen whose colour is visible on the sheet."""
         ground = sheet.image_bgr[::8, ::8].reshape(-1, 3).mean(axis=0)
         for _ in range(30):
             if ground.mean() < 100:
@@ -185,11 +185,11 @@ class _Pen:
 
 
 LINES = {"underline": 0.1, "frame": 0.04, "cells": 0.04, "bar": 0.04, "circle": 0.05, "highlight": 0.04}
-"""How often there are such lines around what is written; a bar stands to the left of it."""
+"""Probability of each kind of lines around the writing; a bar is on its left."""
 
 
 class Writer:
-    """Writes onto one sheet."""
+    """Draws characters, lines and print onto one sheet."""
 
     def __init__(self, sheet: Sheet, digits: Digits, rng: np.random.Generator):
         self.sheet = sheet
@@ -198,7 +198,7 @@ class Writer:
         self.pen = _Pen.drawn(sheet, rng)
 
     def fill(self, area_xyxy: np.ndarray, layout: str, *, printed: bool) -> None:
-        """Write within an area of the sheet; with `printed`, sometimes there is print beside it."""
+        """Fill an area of the sheet with writing; with `printed`, sometimes add printed text."""
         rng = self.rng
         x1, y1, x2, y2 = area_xyxy
         width, height = x2 - x1, y2 - y1
@@ -223,7 +223,7 @@ class Writer:
             self._print(area_xyxy)
 
     def number(self, text: str, start_xy: tuple[float, float], size: float, x_end: float) -> None:
-        """Digits beside each other from their top left corner on, as many as there is room for."""
+        """Write digits left to right from a top left corner, as many as fit before `x_end`."""
         rng = self.rng
         x, y = start_xy
         gap = size * (rng.uniform(0.08, 0.4) if rng.random() < 0.9 else rng.uniform(-0.06, 0.05))
@@ -236,7 +236,7 @@ class Writer:
     def _rows(
         self, area_xyxy: np.ndarray, size: float, *, digits: float, spread: float, marks: float = 0.0, pens: float = 0.0
     ) -> None:
-        """Rows of characters, a share of them digits, another marks, another in a pen of its own."""
+        """Write rows of characters, with given shares of digits, of marks, and of characters in a pen of their own."""
         rng = self.rng
         x1, y1, x2, y2 = area_xyxy
         y, line = y1 + rng.uniform(0, 0.3) * size, 0
@@ -265,7 +265,7 @@ class Writer:
         return string.ascii_letters[self.rng.integers(len(string.ascii_letters))]
 
     def _write(self, character: str, x_px: float, y_px: float, size: float, line: int) -> float:
-        """One character with its top left corner at x, y; its width in pixels."""
+        """Write one character with its top left corner at x, y. Returns its width in pixels."""
         rng, pen, image = self.rng, self.pen, self.sheet.image_bgr
         stamp = self._stamp(character, size, max(1.0, pen.width * size))
         height, width = stamp.shape
@@ -305,7 +305,7 @@ class Writer:
         return paper_scenes.stroke_stamp(strokes, size, pen_px, rng)
 
     def _stroke(self, start_xy: Point, end_xy: Point, size: float) -> None:
-        """One straight or slightly bent pen stroke; `size` is that of the characters."""
+        """Draw one straight or slightly curved stroke; `size` is the height of the characters, in pixels."""
         mask = np.zeros(self.sheet.image_bgr.shape[:2], np.uint8)
         t = np.linspace(0, 1, 12)[:, None]
         bend = np.array([0, 1]) * (self.rng.normal(0, 0.03) * size * np.sin(np.pi * t))
@@ -319,12 +319,12 @@ class Writer:
         image += (mask.astype(np.float32) * (self.pen.opacity / 255))[..., None] * (self.pen.colour_bgr - image)
 
     def _maybe_add_lines(self, size: float) -> None:
-        """Sometimes: lines under, around and between what is written in the last line."""
+        """Add random lines under, around or between the characters of the last text line, or none."""
         if self.sheet.characters and self.rng.random() < sum(LINES.values()):
             self.add_lines(choose(self.rng, LINES), size)
 
     def add_lines(self, kind: str, size: float) -> None:
-        """Lines of one of the kinds of LINES for what is written in the last line, which is about `size` pixels high."""
+        """Add lines of a kind of LINES to the last text line, whose characters are about `size` pixels high."""
         outlines = [one.outline for one in self.sheet.characters if one.line == self.sheet.characters[-1].line]
         points = np.concatenate(outlines)
         corners = np.concatenate([points.min(axis=0), points.max(axis=0)])
@@ -352,7 +352,7 @@ class Writer:
             y += size * rng.uniform(0.1, 0.25)
 
     def _frame(self, corners: np.ndarray, size: float, parted: list[np.ndarray]) -> None:
-        """A frame, with lines between the outlines of characters that are `parted`, as in a form."""
+        """Draw a frame, with lines between the outlines of the characters in `parted`, as in a form."""
         room = size * self.rng.uniform(0.08, 0.4)
         x1, y1, x2, y2 = corners + np.array([-room, -room, room, room])
         box = [(x1, y1), (x2, y1), (x2, y2), (x1, y2), (x1, y1)]
@@ -379,7 +379,7 @@ class Writer:
         self.sheet.image_bgr *= 1 - alpha[..., None] * (1 - np.asarray(marker))
 
     def _print(self, area_xyxy: np.ndarray) -> None:
-        """A printed paragraph where nothing is written."""
+        """Print a paragraph in a free part of the area."""
         rng = self.rng
         x1, y1, x2, y2 = area_xyxy.astype(int)
         top = y1 + int((y2 - y1) * rng.uniform(0.0, 0.6))

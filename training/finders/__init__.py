@@ -1,1 +1,1 @@
-"""The networks that find writing."""
+"""Training of the networks that detect handwriting."""

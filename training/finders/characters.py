@@ -1,8 +1,8 @@
-"""What the network that finds characters learns from, and the network.
+"""The character detector: training crops, targets, network and loss.
 
-It answers in each cell of CELL pixels: is here the middle of a character, how far are the sides of its box, is its ink
-light. Characters of SIZES pixels are found; larger ones in the same picture made smaller, the box as in FCOS (Tian et
-al. 2019).
+An anchor-free detector (FCOS, Tian et al. 2019). For each cell of CELL pixels it predicts whether a character has its
+centre there, the distances to the sides of its box, and whether its ink is light. It detects characters of SIZES pixels;
+an image pyramid covers larger ones.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -16,15 +16,22 @@ from training.datasets import rooms
 if TYPE_CHECKING:
     import keras
 
-SIDE = 160  # pixels of a picture to learn from
-DOUBTFUL = 1.35  # times beyond SIZES within which a character may be found or not
-MIDDLE = 0.2  # of a box to each side of its middle: the cells that are to find it
-VALUES = 6  # of each cell: score, left, top, right, bottom, light
-LEVEL_SHARES = (0.4, 0.25, 0.15, 0.1, 0.06, 0.04)  # of the pictures without a character in their middle
+SIDE = 160  # pixels of a training crop
+DOUBTFUL = 1.35  # factor beyond SIZES that is ignored in the loss
+MIDDLE = 0.2  # of a box's size, to each side of its centre: cells with a positive target
+VALUES = 6  # per cell: score, left, top, right, bottom, light
+LEVEL_SHARES = (
+    0.4,
+    0.25,
+    0.15,
+    0.1,
+    0.06,
+    0.04,
+)  # probability of each pyramid level for crops without a character in the centre
 
 
 def training_crop(scene: rooms.Scene, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A part of the scene at one of the pyramid's sizes, three in four around a character, and what is to be found."""
+    """A crop of the scene at a pyramid level, and its target as `target_of`. Three in four are around a character."""
     height, width = scene.picture_bgr.shape[:2]
     clear = [one for one in scene.written if not one.ambiguous]
     level, middle = int(rng.choice(LEVELS, p=LEVEL_SHARES)), None
@@ -47,7 +54,7 @@ def training_crop(scene: rooms.Scene, rng: np.random.Generator) -> tuple[np.ndar
     part = small[max(0, start[1]) : start[1] + SIDE, max(0, start[0]) : start[0] + SIDE]
     kept = np.minimum(before, EDGE), np.minimum(after, EDGE)
     part = cv2.copyMakeBorder(part, kept[0][1], kept[1][1], kept[0][0], kept[1][0], cv2.BORDER_REPLICATE)
-    rest = SIDE - np.array(part.shape[1::-1])  # beyond what the finder repeats of the rim there is nothing
+    rest = SIDE - np.array(part.shape[1::-1])  # the finder pads by repeating the edge; the rest stays empty
     part = cv2.copyMakeBorder(part, 0, rest[1], 0, rest[0], cv2.BORDER_CONSTANT)
     boxes = np.array([one.box_xyxy for one in scene.written]).reshape(-1, 2, 2) * scale - start
     return part, target_of(
@@ -56,7 +63,7 @@ def training_crop(scene: rooms.Scene, rng: np.random.Generator) -> tuple[np.ndar
 
 
 def target_of(boxes: np.ndarray, ambiguous: list[bool], light: list[bool]) -> np.ndarray:
-    """What each cell is to answer, (SIDE // CELL, SIDE // CELL, VALUES), for boxes (N, 4) in the picture's pixels."""
+    """Target (SIDE // CELL, SIDE // CELL, VALUES) of the cells, for boxes (N, 4) in pixels of the crop."""
     cells = SIDE // CELL
     target = np.zeros((cells, cells, VALUES), np.float32)
     at = (np.arange(cells) + 0.5) * CELL
@@ -97,7 +104,7 @@ def separable(x: Any, channels: int, stride: int = 1, dilation: int = 1) -> Any:
 
 
 def network() -> "keras.Model":
-    """(H, W, 3) pixels to (H // CELL, W // CELL, VALUES): logits of score and light, sides of the box in BOX_UNIT."""
+    """Network from (H, W, 3) to (H // CELL, W // CELL, VALUES): logits of score and light, box distances in UNIT."""
     import keras
     from keras import layers
 
@@ -106,7 +113,7 @@ def network() -> "keras.Model":
     x = layers.ReLU()(layers.BatchNormalization()(x))
     fine = separable(separable(x, 32, stride=2), 32)
     wide = separable(fine, 80, stride=2)
-    for dilation in (1, 2, 4, 1, 2):  # a cell sees several characters' heights around it
+    for dilation in (1, 2, 4, 1, 2):  # the receptive field covers several character heights
         wide = layers.Add()([wide, separable(wide, 80, dilation=dilation)])
     wide = layers.UpSampling2D(2)(layers.Conv2D(32, 1)(wide))
     x = separable(layers.Add()([fine, wide]), 32)
@@ -128,19 +135,19 @@ def loss(target: Any, found: Any) -> Any:
     predicted, meant = (
         found[..., 1:5],
         tf.maximum(target[..., 1:5], 0.0),
-    )  # a thin stroke may lie beside its cell's middle
+    )  # a thin stroke may miss the centre of its cell
     least = tf.minimum(predicted, meant)
     overlap = (least[..., 0] + least[..., 2]) * (least[..., 1] + least[..., 3])
     areas = [(one[..., 0] + one[..., 2]) * (one[..., 1] + one[..., 3]) for one in (predicted, meant)]
     box = here * -tf.math.log((overlap + 0.05) / (areas[0] + areas[1] - overlap + 0.05))
     light = here * tf.nn.sigmoid_cross_entropy_with_logits(target[..., 5], found[..., 5])
-    # a picture with one large digit counts as much as a page full of small ones
+    # normalised per image: one large digit weighs as much as a page of small ones
     number = tf.reduce_sum(here, axis=(1, 2)) + 1.0
     return tf.reduce_sum(4 * score + box + 0.2 * light, axis=(1, 2)) / number
 
 
 def augmented(picture: Any, target: Any) -> tuple[Any, Any]:
-    """A picture to learn from in other light, mirrored or turned upside down."""
+    """Augment a crop and its target: brightness, flips."""
     import tensorflow as tf
 
     picture = tf.cast(picture, tf.float32)
@@ -155,7 +162,7 @@ def augmented(picture: Any, target: Any) -> tuple[Any, Any]:
 
 
 def normalised(picture: Any) -> Any:
-    """Grey levels as the network takes them: recognizer.finders.characters.TONE."""
+    """Scale grey levels to the network's input: recognizer.finders.characters.TONE."""
     import tensorflow as tf
 
     return (tf.math.log(tf.cast(picture, tf.float32) + DARK) - TONE_MEAN) / TONE_SPREAD

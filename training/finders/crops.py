@@ -1,4 +1,4 @@
-"""Network inputs of digits and of what is none, from drawn rooms: found and cut out by the very code that runs live."""
+"""Network inputs of digits and background, cropped from synthetic rooms by the finder that runs live."""
 
 from collections.abc import Sequence
 
@@ -15,18 +15,16 @@ from training.datasets.paper_scenes import NOTHING
 from training.datasets.sheets import Digits
 from training.finders import verifier
 
-SHAPES = ((640, 360), (640, 480), (1280, 720))  # pixels of a room's picture
+SHAPES = ((640, 360), (640, 480), (1280, 720))  # width and height in pixels of a scene
 MIN_PROPOSAL_SCORE, MIN_SCORE = (
     0.1,
     0.3,
-)  # of a character: what hardly is writing is known, too, if not all that is judged live
-MAX_CROPS = (
-    7  # crops of a room that the networks find, at most: a page full of small digits is no more than a large one
-)
-MAX_CONTRAST_CROPS = 3  # and those that only the contrast finds, which live are rarer, too
-MATCH_IOU = 0.55  # a region that covers a character this well shows it
-MISS_IOU = 0.05  # and one that overlaps none by more shows no character
-STROKE_LIKE = frozenset(("slash", "bracket"))  # what looks like a 1 where it stands alone
+)  # lower than live, to include uncertain detections
+MAX_CROPS = 7  # limit per scene, so that a page of small digits does not dominate
+MAX_CONTRAST_CROPS = 3  # limit per scene of regions found by contrast only, which are rare live
+MATCH_IOU = 0.55  # from this IoU on, a region shows the character
+MISS_IOU = 0.05  # up to this IoU with every character, a region is background
+STROKE_LIKE = frozenset(("slash", "bracket"))  # marks that look like a 1 out of context
 
 
 def crops(
@@ -34,8 +32,8 @@ def crops(
 ) -> tuple[np.ndarray, np.ndarray]:
     """`count` network inputs (N, 28, 28) uint8 and their classes (N,) int64, 0 to 9 or NOTHING.
 
-    `digits` (M, 28, 28) uint8 and `labels` (M,) are of MNIST's training set: half of what is written in the rooms is
-    drawn of these, half as pen strokes in styles that MNIST's writers did not have.
+    `digits` (M, 28, 28) uint8 and `labels` (M,) are from MNIST's training set. Half of the digits in the scenes use
+    them; the others are generated pen strokes in styles that MNIST lacks.
     """
     scene_sources = rooms.SceneSources(Digits(digits, labels), *rooms.photographs(held_out=False))
     finder, inks, by_contrast = WritingFinder(), InkNetwork(NETWORKS / "ink.tflite"), DigitFinder()
@@ -45,7 +43,7 @@ def crops(
         scene = rooms.draw(scene_sources, rng, SHAPES[rng.integers(len(SHAPES))])
         characters = finder.characters(scene.picture_bgr, MIN_PROPOSAL_SCORE, MIN_SCORE)
         found = _some(inks.cut_out(scene.picture_bgr, characters), MAX_CROPS, rng)
-        contrasting = by_contrast.find(Frame(scene.picture_bgr, 0, 0.0, "drawn"))  # cut out in another way
+        contrasting = by_contrast.find(Frame(scene.picture_bgr, 0, 0.0, "drawn"))  # cropped differently
         for region in [*found, *_some(contrasting, MAX_CONTRAST_CROPS, rng)]:
             label = class_of(region, scene.written)
             if label is not None:
@@ -59,7 +57,7 @@ def _some(regions: Sequence[Region], count: int, rng: np.random.Generator) -> li
 
 
 def class_of(region: Region, written: tuple[rooms.Written, ...]) -> int | None:
-    """The class that a region of a scene shows; None where that is not clear."""
+    """The class that a region shows, 0 to 9 or NOTHING; None if it is ambiguous."""
     ious = verifier.ious_with(region.box, written)
     best = max(ious, default=0.0)
     if best <= MISS_IOU:

@@ -1,4 +1,4 @@
-"""Fits the networks that find writing, on rooms that training/datasets/rooms.py draws."""
+"""Train the networks that detect handwriting, on scenes drawn by training/datasets/rooms.py."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -24,27 +24,27 @@ from training.publishing.card import git_commit
 if TYPE_CHECKING:
     import keras
 
-SHARD = 250  # scenes that are kept in one file
+SHARD = 250  # scenes per file
 SHAPES = ((640, 360), (640, 360), (640, 480), (640, 480), (480, 640), (360, 640), (640, 512))  # pixels of a scene
-LARGE_SHARE = 0.3  # of the scenes, which are drawn twice as large for the ink
-PAGE_SHARE = 0.3  # of the scenes, which are a page that fills the picture
-LINED_SHARE = 0.7  # of these, on which there are lines around a number
-PARTS = 8  # of each scene, for the characters' network
-MAX_PATCHES = 10  # characters of a scene, at most, for the ink's network
-NOTHING = 4  # places without a character in each scene
-TEST_SHARE = 0.05  # of the shards, which are not learned from
+LARGE_SHARE = 0.3  # of the scenes, drawn at twice the resolution for the ink network
+PAGE_SHARE = 0.3  # of the scenes, drawn as a page that fills the picture
+LINED_SHARE = 0.7  # of the pages, drawn with lines around the number
+PARTS = 8  # crops per scene for the character detector
+MAX_PATCHES = 10  # limit of characters per scene for the ink network
+NOTHING = 4  # background patches per scene
+TEST_SHARE = 0.05  # of the shards, held out
 
 
 @dataclass(frozen=True)
 class FitSettings:
-    """How one of the networks is fitted."""
+    """Training settings of one network."""
 
     examples: ModuleType
-    arrays: tuple[str, str]  # of a shard: what the network sees, and what it is to say
+    arrays: tuple[str, str]  # names in a shard: inputs, targets
     epochs: int
     rate: float
     batch: int
-    folder: str = ""  # of the examples, within the finder's
+    folder: str = ""  # of the shards, below the finder's folder
 
 
 NETWORK_FITS = {
@@ -55,7 +55,7 @@ NETWORK_FITS = {
 
 
 def draw_shard(number: int, folder: Path, scene_sources: rooms.SceneSources) -> None:
-    """The examples of SHARD scenes for the networks that find characters and their ink."""
+    """Write the training examples of SHARD scenes for the character detector and the ink network."""
     path = folder / f"{number:04}.npz"
     if path.exists():
         return
@@ -76,7 +76,7 @@ def draw_shard(number: int, folder: Path, scene_sources: rooms.SceneSources) -> 
 
 
 def propose_shard(number: int, folder: Path, scene_sources: rooms.SceneSources) -> None:
-    """The examples of SHARD scenes for the network that verifies what is found."""
+    """Write the training examples of SHARD scenes for the verifier network."""
     path = folder / NETWORK_FITS["verifier"].folder / f"{number:04}.npz"
     if path.exists():
         return
@@ -94,7 +94,7 @@ def propose_shard(number: int, folder: Path, scene_sources: rooms.SceneSources) 
 def draw(
     folder: Path, count: int, processes: int, examples: Callable[[int, Path, rooms.SceneSources], None] = draw_shard
 ) -> None:
-    """Draw the shards that are not there yet: of what `examples` makes, which is draw_shard or propose_shard."""
+    """Draw the missing shards in parallel; `examples` is draw_shard or propose_shard."""
     scene_sources = rooms.scene_sources(held_out=False)
     numbers = range(-(-count // SHARD))
     if processes == 1:
@@ -109,8 +109,8 @@ def draw(
 
 
 def _scenes(scene_sources: rooms.SceneSources, rng: np.random.Generator) -> Iterator[tuple[rooms.Scene, int]]:
-    """SHARD scenes, and how many times as large as SHAPES they are."""
-    cv2.setNumThreads(1)  # each process has a core
+    """Yield SHARD scenes, each with its scale factor relative to SHAPES."""
+    cv2.setNumThreads(1)  # one process per core
     for _ in range(SHARD):
         width, height = SHAPES[rng.integers(len(SHAPES))]
         scale = 2 if rng.random() < LARGE_SHARE else 1
@@ -129,13 +129,13 @@ def _store(found: dict[str, list[np.ndarray]], path: Path) -> None:
 
 
 def fit(name: str, folder: Path, epochs: int | None, start: Path | None) -> None:
-    """Fit a network on all shards but some, and publish it. Raises DataError where nothing is drawn yet."""
+    """Train a network on all shards except the held-out ones, and publish it. Raises DataError if there are no shards."""
     one = NETWORK_FITS[name]
     folder /= one.folder
     shard_paths = sorted(folder.glob("*.npz"))
     if len(shard_paths) < 2:
         command = "propose" if one.folder else "draw"
-        raise DataError(f"{folder} holds no scenes to learn from. Draw them: python -m training finder {command}")
+        raise DataError(f"{folder} has no training scenes. Draw them: python -m training finder {command}")
     epochs = epochs or one.epochs
     shards = [[np.load(path)[array] for array in one.arrays] for path in shard_paths]
     count = max(1, round(TEST_SHARE * len(shards)))
@@ -180,7 +180,7 @@ def fit(name: str, folder: Path, epochs: int | None, start: Path | None) -> None
 
 
 def publish(name: str, model: "keras.Model", about: dict[str, float]) -> None:
-    """Write the network and its line in the card."""
+    """Write the network and its entry in the card."""
     NETWORKS.mkdir(exist_ok=True)
     model.export(NETWORKS / f"{name}.tflite", format="litert", verbose=False)
     path = NETWORKS / "card.json"

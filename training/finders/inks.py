@@ -1,4 +1,4 @@
-"""What the network that sees a character's own ink learns from, and the network."""
+"""The ink segmentation network: training patches, network and loss."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     import keras
 
 BoxXyxy = tuple[float, float, float, float]
-FINE = 4  # times as fine as a patch, in which its truth is drawn
-ASIDE = 3  # pixels by which a patch to learn from is moved, at most
-JITTER = 0.06  # of a character's longer side: how far the sides of found boxes are from the true ones
+FINE = 4  # supersampling factor of the ground truth
+ASIDE = 3  # largest random shift of a training patch, pixels
+JITTER = 0.06  # of a character's longer side: error of the sides of detected boxes
 
 
 def training_crop(scene: rooms.Scene, one: rooms.Written, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A patch (PATCH, PATCH, 3) int8 around a character, not quite in its middle, and its ink (PATCH, PATCH, 1) uint8."""
+    """A patch (PATCH, PATCH, 3) int8 around a character, randomly shifted, and its ink mask (PATCH, PATCH, 1) uint8."""
     box = np.array(one.box_xyxy)
     size = max(box[2] - box[0], box[3] - box[1])
     box += rng.normal(0, JITTER * size, 4)
@@ -39,7 +39,7 @@ def training_crop(scene: rooms.Scene, one: rooms.Written, rng: np.random.Generat
 
 
 def background_crops(scene: rooms.Scene, rng: np.random.Generator, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Patches and empty ink, as `cut`, of up to `count` places without a character."""
+    """Up to `count` patches without a character, with empty ink masks, shaped as in `training_crop`."""
     height, width = scene.picture_bgr.shape[:2]
     found = []
     for _ in range(count):
@@ -56,7 +56,7 @@ def _meet(one: BoxXyxy, other: BoxXyxy) -> bool:
 
 
 def network() -> "keras.Model":
-    """(PATCH, PATCH, 3) normalised pixels to logits of ink (PATCH, PATCH, 1): a U-Net (Ronneberger et al. 2015)."""
+    """U-Net (Ronneberger et al. 2015) from normalised pixels (PATCH, PATCH, 3) to ink logits (PATCH, PATCH, 1)."""
     import keras
     from keras import layers
 
@@ -91,7 +91,7 @@ def loss(target: Any, found: Any) -> Any:
 
 
 def augmented(patch: Any, ink: Any) -> tuple[Any, Any]:
-    """A patch to learn from in other light and colours, a little aside, or mirrored."""
+    """Augment a patch and its ink: brightness, colour, shift, flip."""
     import tensorflow as tf
 
     patch = normalised(patch) * tf.exp(tf.random.uniform([1, 1, 3], -0.15, 0.15)) + tf.random.uniform(
@@ -105,7 +105,7 @@ def augmented(patch: Any, ink: Any) -> tuple[Any, Any]:
 
 
 def normalised(patch: Any) -> Any:
-    """Steps as the network takes them."""
+    """Scale int8 steps to the network's input range."""
     import tensorflow as tf
 
     return tf.cast(patch, tf.float32) / STEPS

@@ -1,6 +1,6 @@
-"""What the network that verifies characters learns from, and the network.
+"""The verifier network: training views, targets, network and loss.
 
-It learns of what the finder proposes in drawn rooms: characters, and all that the finder takes for one.
+It is trained on the finder's proposals in synthetic rooms: true characters and false positives.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -27,26 +27,26 @@ from training.finders.characters import separable
 if TYPE_CHECKING:
     import keras
 
-MIN_SCORE = 0.04  # of a proposal: less than live
-MAX_BOXES = 10  # boxes of a scene that show characters, and as many of those that do not
-LEAST_WEIGHT = 0.1  # with which a box is chosen that the network is right about; its error is added
-RIM = 0.08  # of a box's longer side, by which boxes are compared
-MATCH_IOU, MISS_IOU = 0.5, 0.3  # a box that covers a character this well shows it; one below shows a part, or none
-UNCLEAR = -1  # what is not learned from
+MIN_SCORE = 0.04  # of a proposal; lower than live
+MAX_BOXES = 10  # per scene, of boxes with a character, and the same of boxes without
+LEAST_WEIGHT = 0.1  # sampling weight of a box without error; the network's error is added
+RIM = 0.08  # of a box's longer side, added to boxes before the IoU
+MATCH_IOU, MISS_IOU = 0.5, 0.3  # from MATCH_IOU on a box shows the character; below MISS_IOU, a part or none
+UNCLEAR = -1  # ignored in the loss
 DIGIT_LIKE = frozenset((*LETTERS_LIKE_DIGITS, "circle"))
-JITTER = 0.07  # of a character's longer side: how far the sides of found boxes are from the true ones
-ASIDE = 2  # pixels by which views to learn from are moved, at most
+JITTER = 0.07  # of a character's longer side: error of the sides of detected boxes
+ASIDE = 2  # largest random shift of a training view, pixels
 
 
 class Proposals:
-    """What may be characters in pictures: by the network that finds them, and by contrast."""
+    """Proposals of character boxes, from the detector network and from contrast."""
 
     def __init__(self) -> None:
         self._characters = [CharacterNetwork(NETWORKS / "characters.tflite", side) for side in WORK_SIDES]
         self._by_contrast = DigitFinder()
 
     def of(self, picture_bgr: np.ndarray) -> list[Corners]:
-        """Boxes in a picture (H, W, 3) uint8."""
+        """Proposed boxes in a picture (H, W, 3) uint8 BGR, in pixels."""
         found = [one.box_xyxy for network in self._characters for one in network.find(picture_bgr, MIN_SCORE)]
         for region in self._by_contrast.find(Frame(picture_bgr, 0, 0.0, "drawn")):
             x1, y1, x2, y2 = region.box.xyxy
@@ -57,9 +57,9 @@ class Proposals:
 def training_crop(
     scene: rooms.Scene, proposed: list[Corners], previous: VerifierNetwork | None, rng: np.random.Generator
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Views (PATCH, PATCH, 6) int8 of some boxes of a scene, and what is to be said of each: (6,) float32 as `wanted`.
+    """Views (PATCH, PATCH, 6) int8 of some boxes of a scene, and a target (6,) float32 for each, as `target_of`.
 
-    What the `known` network is wrong about is chosen more often, where there is one.
+    Hard example mining: boxes that the `known` network gets wrong, if there is one, are sampled more often.
     """
     boxes = [*proposed, *_jittered_boxes(scene.written, rng)]
     targets = [target_of(box, scene.written) for box in boxes]
@@ -77,7 +77,7 @@ def training_crop(
 
 
 def _errors(found: Verification, targets: list[np.ndarray]) -> np.ndarray:
-    """How wrong a network is about boxes, (N,), 0 to 2: about whether they show a character and about which."""
+    """Error of a network on boxes, (N,), 0 to 2: that of the character score plus that of the class."""
     shows, which = np.array(targets).reshape(-1, 6)[:, :2].T
     missed = np.where(shows == UNCLEAR, 0, np.abs(found.scores - shows))
     misread = 1 - found.digit_probabilities[np.arange(len(which)), np.maximum(which, 0).astype(int)]
@@ -85,7 +85,7 @@ def _errors(found: Verification, targets: list[np.ndarray]) -> np.ndarray:
 
 
 def _jittered_boxes(written: tuple[rooms.Written, ...], rng: np.random.Generator) -> list[Corners]:
-    """Boxes of characters that may not be proposed, as far from the truth as proposals are."""
+    """The true boxes with random errors like those of proposals, so that missed characters are included too."""
     found = []
     for one in written:
         x1, y1, x2, y2 = one.box_xyxy
@@ -95,10 +95,10 @@ def _jittered_boxes(written: tuple[rooms.Written, ...], rng: np.random.Generator
 
 
 def target_of(box: Corners, written: tuple[rooms.Written, ...]) -> np.ndarray:
-    """What is to be said of a box of a scene, (6,) float32.
+    """Training target of a box, (6,) float32.
 
-    Whether it shows a character: 1, 0 or UNCLEAR. Which: 0 to 9, OTHER or UNCLEAR. How far the sides of the character that
-    it shows at least a part of lie to the right of and below its own, in its longer sides; 0 where there is none.
+    [0] whether it shows a character: 1, 0 or UNCLEAR. [1] its class: 0 to 9, OTHER or UNCLEAR. [2:] offsets from the box's
+    sides to the character's, right and down positive, in units of the box's longer side; 0 without a character.
     """
     ious = ious_with(Box(*(round(side) for side in box)), written)
     best = max(ious, default=0.0)
@@ -119,28 +119,28 @@ def target_of(box: Corners, written: tuple[rooms.Written, ...]) -> np.ndarray:
 
 
 def class_of(one: rooms.Written) -> int:
-    """0 to 9, OTHER, or UNCLEAR: what is struck through and does not always show it, letters that look like digits."""
+    """0 to 9, OTHER, or UNCLEAR for characters that are struck through and letters that look like digits."""
     if one.label is not None:
         return int(one.label)
     return UNCLEAR if one.character.isdigit() or one.character in DIGIT_LIKE else OTHER
 
 
 def ious_with(box: Box, written: tuple[rooms.Written, ...]) -> list[float]:
-    """Intersection over union of a box with each character, all a little grown."""
+    """Intersection over union of a box with each character, both expanded."""
     proposed = expanded(box)
     return [proposed.iou(expanded(rooms.box_of(one))) for one in written]
 
 
 def expanded(box: Box) -> Box:
-    """A little larger: the boxes of a thin 1 that is found a pixel aside hardly overlap."""
+    """The box grown by RIM, because two boxes of a thin 1 one pixel apart hardly overlap."""
     rim = max(1, round(RIM * max(box.width, box.height)))
     return Box(box.x1 - rim, box.y1 - rim, box.x2 + rim, box.y2 + rim)
 
 
 def network() -> "keras.Model":
-    """(PATCH, PATCH, 6) normalised pixels to (16,).
+    """Network from normalised pixels (PATCH, PATCH, 6) to (16,).
 
-    The logit of a character, those of 0 to 9 and OTHER, and how far aside the sides of its box are.
+    The logit of a character, the logits of 0 to 9 and OTHER, and the offsets of the four sides of the box.
     """
     import keras
     from keras import layers
@@ -163,7 +163,7 @@ def network() -> "keras.Model":
 
 
 def loss(target: Any, found: Any) -> Any:
-    """Cross entropy of whether a character is shown and of which, absolute error of its box."""
+    """Cross entropy of the character score and of the class, plus the absolute error of the box."""
     import tensorflow as tf
 
     target = tf.cast(target, tf.float32)
@@ -178,9 +178,9 @@ def loss(target: Any, found: Any) -> Any:
 
 
 def augmented(shown: Any, target: Any) -> tuple[Any, Any]:
-    """Views to learn from in other light and colours, the near one a little aside, and what is to be said of them.
+    """Augment views and their target: brightness, colour, and a shift of the near view.
 
-    A few are not upright, as sheets are held that way: whether they show a character is learned from these, not which.
+    A few are rotated or flipped, as sheets are held that way. These train the character score, not the class.
     """
     import tensorflow as tf
 
@@ -195,7 +195,7 @@ def augmented(shown: Any, target: Any) -> tuple[Any, Any]:
     shown = tf.concat([near, shown[..., 3:]], axis=-1)
     turn, sideways = tf.random.uniform([]), tf.random.uniform([]) < 0.3
     across, down = turn < 0.1, (turn > 0.05) & (turn < 0.15)
-    sideways = sideways & (across | down) & (target[1] >= 0) & (target[1] != 1)  # a 1 that lies is any line
+    sideways = sideways & (across | down) & (target[1] >= 0) & (target[1] != 1)  # a 1 on its side looks like any line
     shown = tf.where(across, shown[:, ::-1], shown)
     box = tf.where(across, -tf.load_sign_data(box, [2, 1, 0, 3]) * [1.0, -1.0, 1.0, -1.0], box)
     shown = tf.where(down, shown[::-1], shown)
@@ -207,7 +207,7 @@ def augmented(shown: Any, target: Any) -> tuple[Any, Any]:
 
 
 def normalised(shown: Any) -> Any:
-    """Steps as the network takes them."""
+    """Scale int8 steps to the network's input range."""
     import tensorflow as tf
 
     return tf.cast(shown, tf.float32) / STEPS
