@@ -1,1 +1,1 @@
-"""Metrics on held-out inputs."""
+"""Metrics on held-out data."""

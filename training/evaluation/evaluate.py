@@ -1,4 +1,4 @@
-"""Measures a published model with the pipeline that runs live."""
+"""Evaluate a published model with the pipeline that runs live."""
 
 import re
 from collections import Counter
@@ -24,12 +24,12 @@ from training.settings import SIGN_INPUTS
 from training.shipped import sign_data, sign_validation
 
 SIZE_WH = (640, 480)
-PRINTED = "ACEFHJKMNPRTUVWXY"  # capitals that no digit looks like, for the printed letters of the rejection set
+PRINTED = "ACEFHJKMNPRTUVWXY"  # capitals that resemble no digit
 FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_SCRIPT_SIMPLEX)
 
 
 def evaluate_mnist(pipeline: Pipeline) -> None:
-    """Accuracy of the shipped LiteRT network on MNIST's 10,000 test digits, and how many keep their label."""
+    """Accuracy of the shipped LiteRT network on MNIST's 10,000 test digits, and its coverage."""
     mnist = load_mnist()
     predictions = pipeline.classifier.predict(list(mnist.test_images))
     right = [p.top[0][0] == str(label) for p, label in zip(predictions, mnist.test_labels, strict=True)]
@@ -41,9 +41,9 @@ def evaluate_mnist(pipeline: Pipeline) -> None:
 
 
 def evaluate_sources(task: str, kind: str | None, runs: Path) -> None:
-    """Each kind of model on people left out in turn. What the training kept is used; what is missing is fitted now."""
+    """Leave-one-person-out validation of each input. Uses cached predictions; trains the missing folds."""
     if task not in LABELS:
-        raise SettingsError(f"sources needs --task {' or '.join(LABELS)}, and found {task}.")
+        raise SettingsError(f"Sources can be evaluated for --task {' or '.join(LABELS)} only, not for {task}.")
     scene_sources = sign_data.load_sign_data(task, runs, 0)
     sign_validation.print_table(
         scene_sources, sign_validation.validate(scene_sources, [kind] if kind else list(SIGN_INPUTS))
@@ -51,7 +51,7 @@ def evaluate_sources(task: str, kind: str | None, runs: Path) -> None:
 
 
 def evaluate_photos(pipeline: Pipeline, folder: Path, *, mistakes: bool) -> None:
-    """End to end on photographs of one character each: exactly the right text is read, or it counts as wrong."""
+    """End-to-end accuracy on photographs of one character each. Any other text than the label counts as wrong."""
     total: Counter[str] = Counter()
     right: Counter[str] = Counter()
     wrong = []
@@ -69,18 +69,18 @@ def evaluate_photos(pipeline: Pipeline, folder: Path, *, mistakes: bool) -> None
 
 
 def evaluate_mirrored(pipeline: Pipeline, folder: Path) -> None:
-    """Of the pictures in DIR that are read right, how many are read the same in a mirror."""
+    """Of the correctly read pictures in `folder`, print the share that is read the same after a horizontal flip."""
     right = same = 0
     for path, _, label in labelled_pictures(folder):
         image = read_image(path)
         if pipeline.step(Frame(image, 0, 0.0, str(path))).text == label:
             right += 1
             same += pipeline.step(Frame(np.ascontiguousarray(image[:, ::-1]), 0, 0.0, str(path))).text == label
-    print(f"{same} of {right} pictures that are read right are read the same in a mirror: {same / max(1, right):.4f}")
+    print(f"{same} of {right} correctly read pictures are read the same when flipped: {same / max(1, right):.4f}")
 
 
 def evaluate_clip(pipeline: Pipeline, path: Path, shows: str) -> None:
-    """A video through the live loop's own pipeline: the share of each part's frames with the label that it shows."""
+    """Run the pipeline on a video and print, for each part, the share of frames with the right label."""
     with open_source(str(path), paced=False) as frames:
         texts = [pipeline.step(frame).text for frame in frames]
     signs_right = signs_all = 0
@@ -102,27 +102,27 @@ def parse_shows(shows: str, count: int) -> list[tuple[str, int, int]]:
     for part in filter(None, shows.split(",")):
         found = re.fullmatch(r"(.*):(\d+)-(\d+)", part.strip())
         if not found or not int(found[2]) <= int(found[3]) < count:
-            raise SettingsError(f"--shows takes LABEL:FIRST-LAST,… of the clip's {count} frames, and found {part!r}.")
+            raise SettingsError(f"--shows takes LABEL:FIRST-LAST,… within the clip's {count} frames, not {part!r}.")
         parts.append((found[1], int(found[2]), int(found[3])))
     if not parts:
-        raise SettingsError(f"clip needs --shows LABEL:FIRST-LAST,… of its {count} frames.")
+        raise SettingsError(f"The option --shows is missing. Give LABEL:FIRST-LAST,… within the clip's {count} frames.")
     return parts
 
 
 def labelled_pictures(folder: Path) -> Iterator[tuple[Path, str, str]]:
-    """(path, series, label) of the pictures in DIR/series/label or DIR/label; the label is the last folder's name."""
+    """(path, series, label) of the pictures in folder/series/label or folder/label. Raises DataError."""
     pictures = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
     if not pictures:
-        raise DataError(f"{folder} holds no pictures in folders named by label, such as {folder / 'anna' / '7'}.")
+        raise DataError(f"{folder} has no pictures in folders named after labels, such as {folder / 'anna' / '7'}.")
     for path in pictures:
         parts = path.relative_to(folder).parts
         if len(parts) < 2:
-            raise DataError(f"{path} is in no folder named by its label.")
+            raise DataError(f"{path} is not in a folder named after its label. Move it into one.")
         yield path, parts[-3] if len(parts) > 2 else folder.name, parts[-2]
 
 
 def evaluate_rejection(pipeline: Pipeline, each: int, seed: int) -> None:
-    """The share of pictures without a digit in which anything gets a label, by kind; at most 1 % is wanted."""
+    """Print the false positive rate on pictures without a digit, by kind. The goal is at most 1 %."""
     rng = np.random.default_rng(seed)
     kinds = {**drawn_kinds(rng, each), **photo_kinds()}
     labelled: Counter[str] = Counter()
@@ -141,13 +141,13 @@ def evaluate_rejection(pipeline: Pipeline, each: int, seed: int) -> None:
 
 CELLS = [(light, sheet) for light in ("bright", "middle", "dim") for sheet in ("near", "middle", "far")]
 ROOM_WH = (1280, 720)
-LEAST_HEIGHT = 40  # pixels of a digit in such a room
+LEAST_HEIGHT = 40  # pixels of a digit in `evaluate_rooms`
 
 
 def evaluate_rooms(pipeline: Pipeline, each: int, seed: int, failures: Path | None) -> None:
-    """The share of numbers that are read exactly, by light and by how large the sheet is, then of sheets of digits.
+    """Print the share of numbers read exactly, by light and sheet size, then of digits on full sheets.
 
-    Writers (MNIST's test digits), rooms and hands are none that the finder's training saw.
+    Writers (MNIST's test digits), rooms and hands are held out from the finder's training.
     """
     sources = rooms.scene_sources(held_out=True)
     tiles = _evaluate_numbers(pipeline, sources, each, seed) + _evaluate_sheets(pipeline, sources, each, seed)
@@ -155,7 +155,7 @@ def evaluate_rooms(pipeline: Pipeline, each: int, seed: int, failures: Path | No
 
 
 def _evaluate_numbers(pipeline: Pipeline, sources: rooms.SceneSources, each: int, seed: int) -> list[np.ndarray]:
-    """Prints the share of numbers in rooms that are read exactly, and gives pictures of the others."""
+    """Print the share of numbers in rooms that are read exactly. Returns pictures of the failures."""
     tiles: list[np.ndarray] = []
     whole = Counter[str]()
     for number, (light, sheet) in enumerate(CELLS):
@@ -176,7 +176,7 @@ def _evaluate_numbers(pipeline: Pipeline, sources: rooms.SceneSources, each: int
 
 
 def _evaluate_sheets(pipeline: Pipeline, sources: rooms.SceneSources, each: int, seed: int) -> list[np.ndarray]:
-    """Prints how many digits on sheets that are full of them are read, and gives pictures of the sheets with failures."""
+    """Print how many digits on full sheets are read correctly. Returns pictures of the sheets with failures."""
     tiles: list[np.ndarray] = []
     for number, light in enumerate(("bright", "middle", "dim")):
         rng = np.random.default_rng([seed, 100, number])
@@ -197,7 +197,7 @@ def _evaluate_sheets(pipeline: Pipeline, sources: rooms.SceneSources, each: int,
 
 
 def _right_and_wrong(observation: Observation, scene: rooms.Scene) -> tuple[int, int]:
-    """How many labels are those of the digits that they stand at, and how many of none."""
+    """The number of labels that match the digit at their place, and of labels that match none."""
     right = wrong = 0
     for region, prediction in zip(observation.regions, observation.predictions, strict=True):
         truth = [one for one in scene.written if region.box.iou(rooms.box_of(one)) > 0.4]
@@ -206,7 +206,7 @@ def _right_and_wrong(observation: Observation, scene: rooms.Scene) -> tuple[int,
     return right, wrong
 
 
-PAGES = {  # for each kind of page: how many digits it has, how high they are in heights of the picture, lines around them
+PAGES = {  # for each kind: range of digit count, of digit height as a share of the picture's, lines around the number
     "underlined": ((2, 4), (0.12, 0.4), "underline"),
     "framed": ((2, 4), (0.12, 0.4), "frame"),
     "in cells": ((2, 4), (0.12, 0.4), "cells"),
@@ -219,7 +219,7 @@ PAGES = {  # for each kind of page: how many digits it has, how high they are in
 
 
 def evaluate_pages(pipeline: Pipeline, each: int, seed: int, failures: Path | None) -> None:
-    """The share of numbers that are read exactly from pages that fill the picture, of writers that training never saw."""
+    """Print the share of numbers read exactly from pages that fill the picture, by held-out writers."""
     sources = rooms.scene_sources(held_out=True)
     tiles: list[np.ndarray] = []
     for number, (kind, (counts, shares, lines)) in enumerate(PAGES.items()):
@@ -243,7 +243,7 @@ def evaluate_pages(pipeline: Pipeline, each: int, seed: int, failures: Path | No
 def number_scene(
     sources: rooms.SceneSources, rng: np.random.Generator, light: str, sheet: str
 ) -> tuple[rooms.Scene, str]:
-    """A room in which one number of 1 to 4 clear digits is held up, and the number."""
+    """A scene with one legible number of 1 to 4 digits, and the number."""
     while True:
         scene = rooms.draw(sources, rng, ROOM_WH, light=light, sheet=sheet, layout="number")
         heights = [one.box_xyxy[3] - one.box_xyxy[1] for one in scene.written]
@@ -253,7 +253,7 @@ def number_scene(
 
 
 def failure(text: str, text_read: str) -> str:
-    """What kind of failure it is to read a number as something else."""
+    """The kind of failure if `text` is read as `text_read`."""
     if text_read == text:
         return "right"
     if not text_read:
@@ -284,7 +284,7 @@ def _write_failures(tiles: list[np.ndarray], path: Path | None) -> None:
 
 
 def drawn_kinds(rng: np.random.Generator, each: int) -> dict[str, Iterable[np.ndarray]]:
-    """Pictures (480, 640, 3) uint8 drawn in code, by kind."""
+    """Synthetic pictures without a digit, (480, 640, 3) uint8 BGR, by kind."""
     width, height = SIZE_WH
     return {
         "blank paper": (paper_scenes.photograph(np.zeros((height, width), np.uint8), 60, rng) for _ in range(each)),
@@ -297,7 +297,7 @@ def drawn_kinds(rng: np.random.Generator, each: int) -> dict[str, Iterable[np.nd
 
 
 def _letter_picture(rng: np.random.Generator) -> np.ndarray:
-    """One handwritten letter that does not look like a digit."""
+    """One handwritten letter that resembles no digit."""
     letter = paper_scenes.LETTERS[rng.integers(len(paper_scenes.LETTERS))]
     size = rng.uniform(60, 400)
     ink = np.zeros(SIZE_WH[::-1], np.uint8)
@@ -310,7 +310,7 @@ def _letter_picture(rng: np.random.Generator) -> np.ndarray:
 
 
 def _printed_picture(rng: np.random.Generator) -> np.ndarray:
-    """A printed letter of a font that training never saw."""
+    """One printed letter, in a font that is not in the training data."""
     ink = np.zeros(SIZE_WH[::-1], np.uint8)
     size = rng.uniform(2, 9)
     letter = PRINTED[rng.integers(len(PRINTED))]
@@ -320,7 +320,7 @@ def _printed_picture(rng: np.random.Generator) -> np.ndarray:
 
 
 def photo_kinds() -> dict[str, Iterable[np.ndarray]]:
-    """Photographs of what is no digit, where the data folder holds them: empty rooms and hands."""
+    """Photographs without a digit in the data folder, by kind: empty rooms and hands. Empty if there are none."""
     found: dict[str, Iterable[np.ndarray]] = {}
     for root in paths.data_folders():
         for name, every in (("nothing", 1), ("rps", 2), ("letters", 10)):

@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     import keras
 
 LABELS = [*"0123456789"]
-VALIDATION = 3000  # of MNIST's training digits, kept from the fit to choose the best weights and the thresholds
-SCENE_PARTS = 12  # independent random streams: the scenes are the same however many processes draw them
+VALIDATION = 3000  # of MNIST's training digits, held out to choose weights and thresholds
+SCENE_PARTS = 12  # independent random streams, so that scenes do not depend on the number of processes
 LEAST_HELD_OUT = 60  # crops
-PAIRS_SHARE = 0.06  # of the scene crops: as many touching pairs of digits
-SCENE_CODE = (  # what decides how the scenes look and what is found in them
+PAIRS_SHARE = 0.06  # touching pairs of digits, as a share of the scene crops
+SCENE_CODE = (  # the files that determine the scenes and the detections in them
     "recognizer/preprocess/pictures.py",
     *FINDER_CODE,
     "recognizer/studio/handwriting.py",
@@ -50,22 +50,20 @@ SCENE_CODE = (  # what decides how the scenes look and what is found in them
     "training/datasets/sheets.py",
 )
 BATCH = 128
-ELASTIC_PX = 0.9  # standard deviation of the bends that a digit is given, in pixels of its 28
+ELASTIC_PX = 0.9  # standard deviation of the elastic distortion, in pixels of 28
 
 
-MIN_CONFIDENCE = 0.25  # live, what the picture shows is added, and decides; a bare stroke may be a 1 or a slash
-FINE_TUNED_SHARE = (
-    0.7  # of the weights are those that were fitted further, the rest those of --start (Wortsman et al. 2022)
-)
+MIN_CONFIDENCE = 0.25  # low, because the verifier decides live; a stroke alone may be a 1 or a slash
+FINE_TUNED_SHARE = 0.7  # weight of the fine-tuned network in the average with --start (Wortsman et al. 2022)
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the fit. The first ones see what nobody writes, so that the last ones know more than MNIST's writers."""
+    """A stage of training. Augmentation is strong in the first stages, to generalise beyond MNIST's writers."""
 
     share: float  # of all epochs
     rate: float  # the highest learning rate
-    turned: bool  # turned, shifted, zoomed and sheared
+    turned: bool  # rotation, shift, zoom and shear
     bent: bool
 
 
@@ -102,7 +100,7 @@ def train_digits(settings: DigitsSettings) -> None:
 
 
 def draw_crops(mnist: Images, chosen: np.ndarray, count: int, seed: int, run: Path) -> Crops:
-    """Crops from drawn scenes, kept in the run folder until the code that draws or finds them changes."""
+    """Crops from synthetic scenes, cached in the run folder until SCENE_CODE changes."""
     name = f"scenes-{_digest(*SCENE_CODE)}-{seed}-{len(chosen)}-{count}.npz"
     path = run / name
     if not path.is_file():
@@ -130,7 +128,7 @@ def _draw_part(
 
 @cache
 def _digest(*names: str) -> str:
-    """Of files of the project, as they were when this run began to use them."""
+    """Digest of files of the project, as they were at their first use in this run."""
     return hashlib.sha256(b"".join((paths.ROOT / name).read_bytes() for name in names)).hexdigest()[:8]
 
 
@@ -145,7 +143,7 @@ def fit(
 ) -> "keras.Model":
     """Fit the network on augmented MNIST digits and scene crops; Ctrl-C keeps the best weights so far.
 
-    A run that was cut off goes on from its last whole epoch when the same command is given again.
+    The same command resumes an interrupted run after its last complete epoch.
     """
     import_tensorflow()
     import keras
@@ -169,7 +167,7 @@ def fit(
         weights = keras.models.load_model(settings.start / KERAS_NETWORK).get_weights()
         model.set_weights(weights)
         made_of.append(hashlib.sha256(b"".join(part.tobytes() for part in weights)).hexdigest())
-        stages = STAGES[1:]  # the network has gone through the first
+        stages = STAGES[1:]  # the starting point has been through the first
     name = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
     best = None
     for number, (stage, epochs) in enumerate(zip(stages, stage_epochs(settings.epochs, stages), strict=True)):
@@ -196,12 +194,12 @@ def fit(
 
 
 def _average_weights(model: "keras.Model", weights: list[np.ndarray], share: float) -> None:
-    """Make the model's weights by that share those given: what was known before is known on, and what was learned stays."""
+    """Average the model's weights with `weights`, in place; `share` is the weight of the latter."""
     model.set_weights([(1 - share) * new + share * old for new, old in zip(model.get_weights(), weights, strict=True)])
 
 
 def stage_epochs(epochs: int, stages: Sequence[Stage] = STAGES) -> list[int]:
-    """How many of the epochs each of the stages has, by their shares; the first has what the others leave."""
+    """Epochs of each stage by its share; the first gets the remainder."""
     whole = sum(stage.share for stage in stages)
     later = [round(stage.share / whole * epochs) for stage in stages[1:]]
     return [epochs - sum(later), *later]
@@ -216,14 +214,14 @@ def _fit_stage(
     path: Path,
     seed: int,
 ) -> None:
-    """Leaves the weights that do best on `check` in `path`."""
+    """Train one stage. The weights that are best on `check` are saved to `path`."""
     import keras
     from tensorflow.keras.preprocessing.image import ImageDataGenerator
 
     turned: dict[str, Any] = {
         "rotation_range": 12, "width_shift_range": 0.06, "height_shift_range": 0.06, "zoom_range": 0.12, "shear_range": 10,
     }  # fmt: skip
-    # never a horizontal flip: a mirrored 2 is no 2
+    # no horizontal flip: a flipped 2 is not a 2
     augment = ImageDataGenerator(
         **(turned if stage.turned else {}), preprocessing_function=elastic if stage.bent else None
     )
@@ -250,7 +248,7 @@ def _fit_stage(
 
 
 def elastic(image: np.ndarray) -> np.ndarray:
-    """A picture (28, 28, 1) bent like rubber, as another hand would write it (Simard 2003)."""
+    """Elastic distortion of an image (28, 28, 1) (Simard et al. 2003)."""
     bend = ELASTIC_PX * np.random.standard_normal((2, 4, 4)).astype(np.float32)  # seeded by the ImageDataGenerator
     across, down = (cv2.resize(field, (28, 28), interpolation=cv2.INTER_CUBIC) for field in bend)
     y, x = np.mgrid[0:28, 0:28].astype(np.float32)
@@ -260,7 +258,7 @@ def elastic(image: np.ndarray) -> np.ndarray:
 def _best_weights(
     model: "keras.Model", path: Path, check: tuple[np.ndarray, np.ndarray]
 ) -> "keras.callbacks.ModelCheckpoint":
-    """Keeps the weights that do best on the held-out pictures, those of an earlier start of the same run included."""
+    """A callback that saves the best weights on held-out pictures, across restarts of the run."""
     import keras
 
     reached = None
@@ -290,7 +288,7 @@ def publish(
 ) -> None:
     """Write the network, its feature statistics and its card into the draft folder."""
     whole = with_features(model, "digits")
-    # of both kinds: the ways of writing that MNIST's writers did not have are digits too
+    # MNIST and scenes: the pen strokes add styles that MNIST lacks
     written = drawn.classes != paper_scenes.NOTHING
     _, features = _run(whole, np.concatenate([mnist.train_images[fitted], drawn.images[written]]))
     classes = np.concatenate([mnist.train_labels[fitted], drawn.classes[written]])

@@ -13,7 +13,7 @@ from training.datasets.hand_photographs import LABELS, Hands
 from training.datasets.sign_mnist import load_sign_mnist, rps_subset
 from training.networks.hyperparameters import DEFAULTS, Hyperparameters
 
-CODE = (  # what decides what a network of hand signs says
+CODE = (  # the files that determine the predictions
     *hand_photographs.CODE,
     "recognizer/preprocess/pose.py",
     "training/networks/hand_networks.py",
@@ -44,16 +44,16 @@ class SignData:
 
     task: str
     hands: Hands
-    classes: np.ndarray  # (N,) int64, the number of labels for "nothing known", -1 for what is not learned from
+    classes: np.ndarray  # (N,) int64; len(labels) for background, -1 for unused
     evaluated: np.ndarray  # (N,) bool: of the task's own photographs
-    empty: np.ndarray  # (N,) bool: of photos/nothing, which no network learns from
+    empty: np.ndarray  # (N,) bool: of photos/nothing, which is not used for training
     runs: Path
     seed: int
     hyperparameters: Hyperparameters = DEFAULTS
 
     @cached_property
     def sign_mnist(self) -> Images:
-        """Sign Language MNIST with the task's labels, for networks that look at pixels. Raises DataError."""
+        """Sign Language MNIST with the task's labels, for networks on pixels. Raises DataError."""
         signs = load_sign_mnist()
         return rps_subset(signs) if self.task == "rps" else signs
 

@@ -21,22 +21,20 @@ from training.shipped.sign_data import Predictions, SignData
 if TYPE_CHECKING:
     import keras
 
-POSE_ROUNDS, POSE_COPIES = 10, 8  # augmented anew each round, so many other hands for each photographed one
+POSE_ROUNDS, POSE_COPIES = 10, 8  # rounds with new augmentation, augmented copies of each hand
 FUSED_ROUNDS = 20
 FUSED_BATCH = 64
 
 
 FUSED_DECAY = 1e-2
 FUSED_SMOOTHING = 0.1
-POSE_MEMBERS_SHARE = (
-    0.3  # of what a fused network says comes from members that see joints alone, which err in other ways
-)
-PIXEL_EPOCHS = 10  # on Sign Language MNIST alone, from which every fold goes on
+POSE_MEMBERS_SHARE = 0.3  # weight of the members on joints alone in the fused ensemble; their errors differ
+PIXEL_EPOCHS = 10  # on Sign Language MNIST alone, the starting point of every fold
 MIXED_EPOCHS = 5  # on Sign Language MNIST together with real crops
 BATCH = 256
 RATE = 2e-3
-SMOOTHING = 0.05  # of the labels: photographs of one person are sure of too much
-UNKNOWN_SHARE = 0.25  # mixed poses, for each known hand of letters
+SMOOTHING = 0.05  # label smoothing: photographs of few people make a network overconfident
+UNKNOWN_SHARE = 0.25  # mixed poses, as a share of the hands of letters
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +70,7 @@ def fit(data: SignData, kind: str, person: str | None) -> FittedModel:
 
 
 def _inputs(kind: str, hands: Hands, rows: np.ndarray, views: np.ndarray) -> np.ndarray:
-    """What a network of the kind takes of each of (M,) views of hands as they are."""
+    """Network inputs of (M,) views of hands, without augmentation."""
     if kind == "pixels":
         return hands.images[rows, :, :, None].astype(np.float32)
     posed = pose.batch_features(hands.landmarks[rows, views], hands.left[rows, views])
@@ -83,13 +81,13 @@ def _inputs(kind: str, hands: Hands, rows: np.ndarray, views: np.ndarray) -> np.
 
 @dataclass(frozen=True, eq=False)
 class _TrainingViews:
-    """What a network of joints learns from: views of hands, and mixed poses that are no sign."""
+    """Training data on joints: views of hands, and mixed poses as background."""
 
     landmarks: np.ndarray  # (M, 21, 3) float64
     left: np.ndarray  # (M,) bool
     classes: np.ndarray  # (M,) int64
     weights: np.ndarray  # (M,)
-    places: tuple[np.ndarray, np.ndarray]  # row and view (M,) of the hand that each looks like
+    places: tuple[np.ndarray, np.ndarray]  # row and view (M,) of the hand whose appearance features are used
 
 
 def _training_views(data: SignData, rows: np.ndarray, rng: np.random.Generator) -> _TrainingViews:
@@ -136,7 +134,7 @@ def _fit_pose(data: SignData, rows: np.ndarray) -> FittedModel:
 
 
 def _fit_fused(data: SignData, rows: np.ndarray) -> FittedModel:
-    """Joints and looks of the same hand, both changed, in one network; people with few pictures are shown more often."""
+    """Train on augmented joints and appearance features. People with few pictures are sampled more often."""
     rng = np.random.default_rng(data.seed)
     training_views = _training_views(data, rows, rng)
     appearance_features, hyperparameters = data.hands.appearance_features, data.hyperparameters
@@ -167,7 +165,7 @@ def _fit_fused(data: SignData, rows: np.ndarray) -> FittedModel:
 
 
 def _joined(members: "keras.Model", name: str) -> "keras.Model":
-    """The members as one network: the mean of what they say, and their embeddings side by side."""
+    """The members as one network: the mean of their predictions, and their embeddings concatenated."""
     import keras
 
     logits = keras.layers.Average(name="logits")(members.outputs)
@@ -190,7 +188,7 @@ def _compile(
 
 
 def _weights(sources: np.ndarray) -> np.ndarray:
-    """(N,) so that a person with four times as many pictures counts twice as much."""
+    """Sample weights (N,): a person with four times as many pictures gets twice the total weight."""
     names, places, counts = np.unique(sources, return_inverse=True, return_counts=True)
     weights = (1 / np.sqrt(counts))[places]
     return weights / weights.mean() if len(names) else weights
@@ -253,7 +251,7 @@ def _fit_on_batches(
 ) -> None:
     from tensorflow.keras.preprocessing.image import ImageDataGenerator
 
-    # a flip is welcome here: a left hand signs the same letters
+    # flips are valid: a left hand makes the same letters
     augment = ImageDataGenerator(
         rotation_range=12, width_shift_range=0.08, height_shift_range=0.08, zoom_range=0.12, shear_range=8,
         horizontal_flip=True, preprocessing_function=relit,
@@ -265,7 +263,7 @@ def _fit_on_batches(
 
 
 def relit(image: np.ndarray) -> np.ndarray:
-    """A picture (28, 28, 1) 0 to 255 in other light, by a camera with other contrast and noise."""
+    """A picture (28, 28, 1) 0 to 255 with random gamma, contrast and noise."""
     gamma, contrast = np.exp(np.random.normal(0, 0.25, 2))  # seeded by the ImageDataGenerator
     lit = 255 * (np.clip(image, 0, 255) / 255) ** gamma
     lit = (lit - 128) * contrast + 128 + np.random.normal(0, 15)

@@ -1,14 +1,14 @@
-"""Search the numbers of a training with Ray Tune, judged by sources that the network did not see.
+"""Hyperparameter search with Ray Tune, cross-validated on held-out sources.
 
-The space file names what is searched, each as a list of values or as a range:
+The space file lists the hyperparameters, each as a list of values or as a range:
 
     rate = {from = 1e-4, to = 1e-2}      learning rate
-    augment = ["none", "light"]          a level of --augment; of letters and rps the share of hands that are shown changed
-    width = [0.5, 1, 2]                  hidden layers that many times as wide
-    keep = [0.97, 0.989]                 share of held-out pictures that get a label: the rejection threshold
+    augment = ["none", "light"]          a level of --augment; for letters and rps, the share of augmented hands
+    width = [0.5, 1, 2]                  factor of the width of hidden layers
+    keep = [0.97, 0.989]                 coverage: share of held-out pictures that get a label
 
-A trial leaves out one source (a person, series or session) after the other, learns from the rest and reads the one left
-out. A right label counts 1, a wrong one -1, none 0. ASHA stops trials that do worse than others did at the same point.
+A trial holds out one source (a person, series or session) after the other, trains on the rest and predicts the held-out
+one. A right label counts 1, a wrong one -1, none 0. ASHA stops trials that score worse than others after as many folds.
 """
 
 import hashlib
@@ -42,34 +42,34 @@ from training.workshop.cluster import needs_of
 from training.workshop.run import TrainingError
 
 SEARCHED = ("rate", "augment", "width", "keep")
-LOGARITHMIC = ("rate", "width")  # ranges in which 1 to 2 is as far as 2 to 4
-MAX_FOLDS = 4  # at most, that sources are dealt into
-REDUCTION = 2  # of the trials that reach a point, the better half goes on
-FAILED_SCORE = -1.0  # the score of a fit that came to nothing: as bad as all labels wrong
+LOGARITHMIC = ("rate", "width")  # sampled on a logarithmic scale
+MAX_FOLDS = 4  # more sources are grouped into this many
+REDUCTION = 2  # of the trials at a rung, the better half continues
+FAILED_SCORE = -1.0  # the score of a fit that diverged: as if all labels were wrong
 
-TrialParameters = dict[str, float | str]  # by names of SEARCHED; what is not there stays as it is
+TrialParameters = dict[str, float | str]  # keys are names of SEARCHED; missing ones keep their default
 
 
 class Objective(Protocol):
-    """A training as the sweep sees it."""
+    """What a sweep optimises."""
 
     @property
     def folds(self) -> list[str]:
-        """Names of what is left out in turn."""
+        """Names of the folds that are held out in turn."""
 
     def score(self, parameters: TrialParameters, fold: int) -> float:
-        """How well the part is read, -1 to 1, by a network that learned from the others."""
+        """Score, -1 to 1, on the fold, of a network trained on the other folds."""
 
     def command(self, parameters: TrialParameters) -> str:
-        """What trains the network with these numbers."""
+        """The command that trains the network with these hyperparameters."""
 
 
 @dataclass(frozen=True, eq=False)
 class DataSetObjective:
-    """A data set and a network of the workshop."""
+    """Cross-validation of a workshop network on a data set."""
 
     data: DataSet
-    fold_rows: list[np.ndarray]  # of each part, the places of its training pictures
+    fold_rows: list[np.ndarray]  # for each fold, indices of its training pictures
     folds: list[str]
     settings: TrainSettings
 
@@ -100,7 +100,7 @@ class DataSetObjective:
 
 @dataclass(frozen=True, eq=False)
 class HandsObjective:
-    """Photographs of hand signs, of which one person or collection after the other is left out."""
+    """Leave-one-person-out validation on photographs of hand signs."""
 
     data: sign_data.SignData
     kind: str  # of JOINT_INPUTS
@@ -110,7 +110,7 @@ class HandsObjective:
         return self.data.people
 
     def score(self, parameters: TrialParameters, fold: int) -> float:
-        """The thresholds are those that the training would take from this person's right readings."""
+        """Score with the thresholds that training would choose from this person's correct predictions."""
         numbers = Hyperparameters(**parameters)  # type: ignore[arg-type]  # read_space lets no level by
         data = replace(self.data, hyperparameters=numbers)
         person = data.people[fold]
@@ -140,12 +140,12 @@ def _score(right: np.ndarray, labelled: np.ndarray) -> float:
 
 
 def sweep(settings: SweepSettings, samples: Samples) -> None:
-    """Do the trials that are not done yet, and print the table and the winner's command."""
+    """Run the unfinished trials, then print the table and the best trial's training command."""
     space = read_space(settings.space, of_hands=settings.task in LABELS)
     trials = draw(space, settings.trials, settings.seed)
     with connected(settings.cluster) as ray:
         objective = objective_of(settings, samples)
-        print(f"{len(trials)} trials; left out in turn: {', '.join(objective.folds)}", flush=True)
+        print(f"{len(trials)} trials; held out in turn: {', '.join(objective.folds)}", flush=True)
         scores = _run(ray, objective, trials, settings)
     print_table(objective.folds, trials, scores)
     whole = [
@@ -154,13 +154,13 @@ def sweep(settings: SweepSettings, samples: Samples) -> None:
         if len(found) == len(objective.folds) and FAILED_SCORE not in found
     ]
     if not whole:
-        raise TrainingError("No trial came to its end. Search lower rates, or see runs/sweeps for what each said.")
+        raise TrainingError("No trial finished. Search lower rates, or read the logs in runs/sweeps.")
     best = max(whole, key=lambda number: float(np.mean(scores[number])))
     print(f"Best: trial {best}. To train it:\n{objective.command(trials[best])}")
 
 
 def read_space(path: Path, *, of_hands: bool) -> dict[str, Any]:
-    """What the file says is searched. Raises SettingsError with one line."""
+    """Read and validate the space file. Raises SettingsError."""
     try:
         text = path.read_text(encoding="utf-8")
         found = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
@@ -173,7 +173,7 @@ def read_space(path: Path, *, of_hands: bool) -> dict[str, Any]:
         try:
             if isinstance(values, dict):
                 if set(values) != {"from", "to"} or not _number(values["from"]) < _number(values["to"]):
-                    raise SettingsError(f"{name} is no range from a lower to a higher number")
+                    raise SettingsError(f"{name} is not a range from a lower to a higher number")
                 ends = [*values.values()]
             else:
                 ends = values
@@ -188,7 +188,7 @@ def read_space(path: Path, *, of_hands: bool) -> dict[str, Any]:
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise SettingsError(f"{value!r} is no number")
+        raise SettingsError(f"{value!r} is not a number")
     return float(value)
 
 
@@ -200,7 +200,7 @@ def _check(name: str, value: Any, *, levels: bool) -> None:
 
 
 def draw(space: dict[str, Any], count: int, seed: int) -> list[TrialParameters]:
-    """Trials, no two alike; the first takes everything as the training does by itself."""
+    """Up to `count` distinct random trials. The first one is the default hyperparameters."""
     rng = np.random.default_rng(seed)
     trials: list[TrialParameters] = [{}]
     for _ in range(100 * count):
@@ -221,7 +221,7 @@ def _drawn(name: str, values: Any, rng: np.random.Generator) -> float | str:
 
 
 def objective_of(settings: SweepSettings, samples: Samples) -> Objective:
-    """Read what the task learns from. Raises DataError and AssetError."""
+    """Load the training data of the task. Raises DataError and AssetError."""
     if settings.task in LABELS:
         return hands_objective(
             sign_data.load_sign_data(settings.task, settings.runs, settings.seed), settings.kind, settings.limit
@@ -236,7 +236,7 @@ def objective_of(settings: SweepSettings, samples: Samples) -> Objective:
 
 
 def hands_objective(data: sign_data.SignData, kind: str, limit: int | None) -> HandsObjective:
-    """With `limit`, on so many pictures of each source."""
+    """The objective on hand signs; with `limit`, on at most that many pictures of each source."""
     if limit:
         rng = np.random.default_rng(data.seed)
         sources = data.hands.sources
@@ -250,18 +250,18 @@ def hands_objective(data: sign_data.SignData, kind: str, limit: int | None) -> H
 
 
 def data_set_objective(data: DataSet, settings: TrainSettings) -> DataSetObjective:
-    """Its sources dealt into parts; pictures at random where nothing says whose they are. Raises DataError."""
+    """The objective on a data set, its sources grouped into folds; random folds if sources are unknown. Raises DataError."""
     series = data.train_series
     if not len(series):
-        print(f"{data.name} does not say whose its pictures are: parts of them at random are left out in turn.")
+        print(f"{data.name} does not name the source of its pictures. The folds are random.")
         order = np.random.default_rng(settings.seed).permutation(len(data.train_labels))
         fold_rows = [np.sort(fold) for fold in np.array_split(order, MAX_FOLDS)]
         return DataSetObjective(data, fold_rows, [f"part {number + 1}" for number in range(MAX_FOLDS)], settings)
     there = np.unique(series)
     if len(there) < 2:
         raise DataError(
-            f"{data.source} has one person, series or session to learn from beside the last, which is kept for testing, "
-            "and a sweep leaves out one after the other. Record another session."
+            f"{data.source} has one person, series or session for training; the last is for testing. "
+            "A sweep needs two for training. Record another session."
         )
     dealt = np.array_split(there, min(MAX_FOLDS, len(there)))
     names = ["source " + "+".join(str(one + 1) for one in fold) for fold in dealt]
@@ -269,11 +269,11 @@ def data_set_objective(data: DataSet, settings: TrainSettings) -> DataSetObjecti
 
 
 def _run(ray: Any, objective: Objective, trials: list[TrialParameters], settings: SweepSettings) -> list[list[float]]:
-    """What each trial scored on each part that it came to."""
-    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # Ctrl-C is for us
-    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # the teller tells
+    """The scores of each trial on the folds that it reached."""
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # Ctrl-C is handled by our process
+    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # progress_callback prints instead
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = (
-        "1"  # tensorboardX hangs at the end where Ctrl-C came into its lock
+        "1"  # tensorboardX hangs at exit if Ctrl-C interrupts it in its lock
     )
     from ray import tune
 
@@ -287,7 +287,7 @@ def _run(ray: Any, objective: Objective, trials: list[TrialParameters], settings
     done = _read_scores(kept)
     left = [number for number in range(len(trials)) if number not in done]
     if done:
-        print(f"Going on with {folder}: {len(done)} of {len(trials)} trials are done", flush=True)
+        print(f"Resuming {folder}: {len(done)} of {len(trials)} trials are done", flush=True)
     if left:
         tuner = tune.Tuner(
             trainable,
@@ -302,32 +302,32 @@ def _run(ray: Any, objective: Objective, trials: list[TrialParameters], settings
         )  # fmt: skip
         for error in tuner.fit().errors:
             raise TrainingError(
-                f"A trial failed ({str(error).strip().splitlines()[-1]}). The same command tries it again."
+                f"A trial failed ({str(error).strip().splitlines()[-1]}). Repeat the command to try it again."
             )
     return [done[number] for number in range(len(trials))]
 
 
 def _read_scores(path: Path) -> dict[int, list[float]]:
-    """The scores of each trial that is done, part by part. Ray's own state can be half written after Ctrl-C."""
+    """Scores per fold of each finished trial. Not read from Ray's state, which Ctrl-C can leave incomplete."""
     stored = json.loads(path.read_text()) if path.is_file() else {}
     return {int(number): scores for number, scores in stored.items()}
 
 
 def run_trial(config: dict[str, int], objective: Objective, trials: list[TrialParameters]) -> None:
-    """In a worker: one trial, part by part."""
+    """Run one trial in a worker, fold by fold."""
     from ray import tune
 
     scores: list[float] = []
     for fold in range(len(objective.folds)):
         try:
             scores.append(objective.score(trials[config["trial"]], fold))
-        except TrainingError:  # a rate at which the loss is no number any more
+        except TrainingError:  # the loss became NaN
             scores.append(FAILED_SCORE)
         tune.report({"score": float(np.mean(scores)), "scores": json.dumps(scores)})
 
 
 def scheduler_of(folds: int, done: Sequence[list[float]]) -> Any:
-    """ASHA that compares with the scores of the trials that were done before an interruption, too."""
+    """An ASHA scheduler that includes the scores of trials finished before an interruption."""
     from ray import tune
 
     class Scheduler(tune.schedulers.ASHAScheduler):
@@ -349,7 +349,7 @@ def scheduler_of(folds: int, done: Sequence[list[float]]) -> Any:
 
 
 def progress_callback(folds: int, count: int, done: dict[int, list[float]], kept: Path) -> Any:
-    """Ray Tune's callback that prints a line for each result, and adds the scores of finished trials to done and kept."""
+    """A Ray Tune callback that prints each result and adds the scores of finished trials to `done` and the file `kept`."""
     from ray import tune
 
     class ProgressCallback(tune.Callback):
@@ -367,7 +367,7 @@ def progress_callback(folds: int, count: int, done: dict[int, list[float]], kept
 
 
 def sweep_name(objective: Objective, trials: list[TrialParameters]) -> str:
-    """The folder of a sweep: the same for the same command on the same data."""
+    """The folder name of a sweep. The same command on the same data gives the same name."""
     if isinstance(objective, HandsObjective):
         data_digest = hashlib.sha256(
             objective.data.hands.landmarks.tobytes() + objective.data.classes.tobytes()
@@ -380,12 +380,12 @@ def sweep_name(objective: Objective, trials: list[TrialParameters]) -> str:
 
 
 def print_table(folds: list[str], trials: list[TrialParameters], scores: list[list[float]]) -> None:
-    """A line a trial, those that came furthest first, and of them the best."""
+    """Print a row per trial, sorted by the number of folds, then by score."""
     names = [name for name in SEARCHED if any(name in trial for trial in trials)]
     print(f"{'trial':6}" + "".join(f"{name:>10}" for name in names) + "".join(f"{fold[:12]:>14}" for fold in folds)
           + f"{'average':>10}")  # fmt: skip
     for number in sorted(range(len(trials)), key=lambda one: (-len(scores[one]), -float(np.mean(scores[one])))):
         found = scores[number]
-        line = "".join(f"{trials[number].get(name, 'as ever'):>10}" for name in names)
+        line = "".join(f"{trials[number].get(name, 'default'):>10}" for name in names)
         line += "".join(f"{score:14.4f}" for score in found) + f"{'':14}" * (len(folds) - len(found))
         print(f"{number:<6}{line}{np.mean(found):10.4f}" + (", stopped" if len(found) < len(folds) else ""))

@@ -72,7 +72,7 @@ def test_the_data_folder_in_the_environment_is_read_first(npz, root, monkeypatch
     assert mnist.sha256 == hashlib.sha256(npz.read_bytes()).hexdigest()
 
 
-def test_four_idx_files_are_mnist_too(root):
+def test_mnist_is_read_from_four_idx_files(root):
     data = root / "data"
     data.mkdir(parents=True)
     for name, array in zip(datasets_mnist.MNIST_IDX, mnist_arrays(), strict=True):

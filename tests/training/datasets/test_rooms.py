@@ -62,7 +62,7 @@ def test_dim_rooms_are_darker_than_bright_ones() -> None:
     assert dim < 0.6 * bright
 
 
-def test_held_out_sources_share_no_photograph_with_the_others(tmp_path, monkeypatch) -> None:
+def test_held_out_and_training_sources_share_no_photograph(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("RECOGNIZER_DATA", str(tmp_path))
     for source in ("jack", "kaggle", "massey"):
         folder = tmp_path / "photos" / "letters" / source / "A"

@@ -40,7 +40,7 @@ def pipeline_that_says(label):
 
 
 def draw_digit(digit, seed=0):
-    """A written digit as it is photographed on plain paper, (480, 640, 3) uint8."""
+    """A synthetic photograph of a digit on plain paper, (480, 640, 3) uint8."""
     rng = np.random.default_rng(seed)
     ink = draw_strokes(digit_strokes(digit, rng), (640, 480), 20)
     paper = np.full((480, 640), 200, np.float32) + rng.normal(0, 2, (480, 640))
@@ -74,10 +74,10 @@ def test_a_folder_without_series_is_one_series(photos):
 
 def test_a_folder_without_labelled_pictures_is_an_error(tmp_path):
     for folder in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(DataError, match="holds no pictures in folders named by label"):
+        with pytest.raises(DataError, match="has no pictures in folders named after labels"):
             list(evaluate.labelled_pictures(folder))
     write_png(tmp_path / "loose.png", draw_digit(1))
-    with pytest.raises(DataError, match="is in no folder named by its label"):
+    with pytest.raises(DataError, match="is not in a folder named after its label"):
         list(evaluate.labelled_pictures(tmp_path))
 
 

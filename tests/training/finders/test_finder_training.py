@@ -47,7 +47,7 @@ def test_networks_are_trained_on_drawn_rooms_and_published_with_a_card(few, eage
     drawn = sorted(few.rglob("*.npz"))
     assert len(drawn) == 4
     written = [path.stat().st_mtime_ns for path in drawn]
-    fitting.draw(few, 4, 1)  # what is drawn stays
+    fitting.draw(few, 4, 1)  # existing shards are not redrawn
     fitting.draw(few, 4, 1, fitting.propose_shard)
     assert [path.stat().st_mtime_ns for path in drawn] == written
     for name in fitting.NETWORK_FITS:

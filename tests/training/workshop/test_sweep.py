@@ -124,7 +124,7 @@ def test_a_sweep_resumes_after_ctrl_c_stops_bad_trials_and_prints_the_command_fo
     again = subprocess.run(command, **told, timeout=HANG_S)
     assert again.returncode == 0, again.stdout
     lines = again.stdout.splitlines()
-    assert any(line.startswith("Going on with") for line in lines)
+    assert any(line.startswith("Resuming") for line in lines)
     assert not any(line.startswith(f"{done}:") for line in lines)
     table = {int(line.split()[0]): line for line in lines if re.match(r"\d     ", line)}
     assert sorted(table) == [0, 1, 2]
@@ -164,8 +164,8 @@ def test_data_without_people_is_split_at_random(capsys):
     data = dataset.DataSet("drawn", ["a", "b"], "paper", images, labels, images, labels, "drawn", "")
     objective = sweep.data_set_objective(data, TrainSettings("d", "linear"))
     assert sorted(np.concatenate(objective.fold_rows)) == list(range(8))
-    assert "drawn does not say whose" in capsys.readouterr().out
-    with pytest.raises(DataError, match="one person, series or session to learn from"):
+    assert "drawn does not name the source" in capsys.readouterr().out
+    with pytest.raises(DataError, match="one person, series or session for training"):
         sweep.data_set_objective(replace(data, train_series=np.zeros(8, np.int64)), TrainSettings("d", "linear"))
 
 
@@ -296,9 +296,9 @@ def test_trials_differ_and_the_first_uses_the_defaults():
         ('{"speed": [1]}', "names speed"),
         ('{"rate": 1}', "rate is neither a list nor a range"),
         ('{"rate": []}', "rate is neither a list nor a range"),
-        ('{"rate": ["fast"]}', "'fast' is no number"),
-        ('{"rate": [true]}', "True is no number"),
-        ('{"rate": {"from": 1, "to": 0.1}}', "rate is no range"),
+        ('{"rate": ["fast"]}', "'fast' is not a number"),
+        ('{"rate": [true]}', "True is not a number"),
+        ('{"rate": {"from": 1, "to": 0.1}}', "rate is not a range"),
         ('{"keep": [2]}', "keep 2 is not between 0.01 and 1"),
         ('{"augment": ["much"]}', "augment 'much' is not one of none, light, strong"),
         ('{"augment": [["none"]]}', "augment ['none'] is not one of"),
