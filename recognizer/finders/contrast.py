@@ -1,4 +1,4 @@
-"""Ink on paper: finds handwritten digits at any size, on light or dark, plain or lined ground."""
+"""Finds handwritten digits by their contrast, at any size, on light or dark, plain or lined paper."""
 
 from dataclasses import dataclass
 
@@ -10,51 +10,51 @@ from recognizer.finders.paper_lines import are_line_remnants, erase_lines
 from recognizer.finders.text_lines import reading_order
 from recognizer.values import Box, Frame, Region
 
-WORK_SIDE = 640  # pixels; a frame's longer side is brought down to this to look for ink
-MIN_WORK_SIDE = 320  # pixels; and a small picture's up to this, so that its strokes have a rim
-GROUND_SIDE = 160  # pixels; the ground's brightness varies slowly, so that it is measured smaller still
-GROUND_REACH = 0.28  # of the shorter side: wider than the thickest marker stroke of the largest digit
-POLARITY_SIDE = 80  # pixels; and which of ink and ground is the darker shows at this size
-MEDIAN_REACH = 0.5  # of the shorter side: a neighbourhood in which ink is the minority
-MIN_CONTRAST = 10  # of 255, below which a camera's picture is noise
-NOISE_FACTOR = 5.0  # standard deviations of the picture's noise that ink must exceed
-PEAK_SHARE = 0.42  # of the darkest ink nearby: fainter lines and smudges beside a stroke are not part of it
-PEAK_REACH = 0.06  # of the shorter side: how far "nearby" is
-SMOOTHED = 0.45  # of the pixels' noise is left after the work picture's 3x3 blur; 0.375 were it white
-DARKEST_PAPER = 64  # grey level; where paper is darker still, dividing by it would only raise the noise
-SOFT_RIM = 0.4  # of a piece's own contrast: ink falls off faster at its rim, shadows and creases do not
-ROOM_RIM = 0.3  # the same where the picture shows a room, whose things are out of focus
+WORK_SIDE = 640  # pixels: longer side of the working image
+MIN_WORK_SIDE = 320  # pixels: smaller pictures are enlarged to this, so that strokes are wide enough
+GROUND_SIDE = 160  # pixels: size at which the background is estimated, since its brightness varies slowly
+GROUND_REACH = 0.28  # of the shorter side: kernel of the closing, wider than the thickest stroke of the largest digit
+POLARITY_SIDE = 80  # pixels: size at which the polarity is decided, dark ink or light ink
+MEDIAN_REACH = 0.5  # of the shorter side: median kernel, large enough that ink covers less than half of it
+MIN_CONTRAST = 10  # of 255: lower contrast is camera noise
+NOISE_FACTOR = 5.0  # least contrast of ink in standard deviations of the noise
+PEAK_SHARE = 0.42  # of the strongest ink nearby: excludes faint lines and smudges next to a stroke
+PEAK_REACH = 0.06  # of the shorter side: neighbourhood in which the strongest ink is measured
+SMOOTHED = 0.45  # share of the noise left after the 3x3 blur of the working image; 0.375 for white noise
+DARKEST_PAPER = 64  # grey level: least divisor, since dividing by a darker background amplifies noise
+SOFT_RIM = 0.4  # of the piece's contrast: largest contrast just outside its edge; shadows and creases have softer edges
+ROOM_RIM = 0.3  # the same for pictures of a room, whose objects are out of focus
 MIN_PIECE = 0.01  # of the shorter side: smaller pieces are specks
-BAND = 0.1  # of the shorter side: what touches the border and lies within this of it is a frame or another thing's edge
-POINTS = 60  # of a piece's pixels, enough to tell how far its ink is from another's
-SPECK = 0.12  # of a larger piece's size: a dot, or dirt, and part of it only where it all but touches
-FRAGMENT = 0.6  # of a larger piece's size: below this a part of a character, above it rather a neighbour
-FAINT = 0.3  # of a larger piece's contrast: fainter pieces are not of the same pen
-STICK = 0.16  # width to length below which a piece is a stick, which may be a 1 or what is left of a paper line
-MAX_STROKE = 0.34  # of a character's size: the thickest marker's stroke; what is thicker is a blot
-MAX_LENGTH = 7.0  # times a character's size: longer ink within its box is a thicket, not writing
-MAX_UNEVEN = 3.2  # times the mean stroke width: the widest blot in a character, such as a filled loop
-LARGE_MASK = 160  # pixels: larger ink is measured on every second pixel
-MAX_PIECES = 250  # of ink looked at in a picture: fifty digits in several pieces each
-PART_SIZE = 0.25  # of the shorter side: pieces larger than this must be writing by themselves
+BAND = 0.1  # of the shorter side: pieces that touch the border and lie mostly in this band are edges of objects
+POINTS = 60  # pixels sampled from a piece to measure distances between pieces
+SPECK = 0.12  # of a larger piece's size: smaller pieces are dots or dirt, and join it only if they nearly touch
+FRAGMENT = 0.6  # of a larger piece's size: smaller pieces are parts of a character, larger ones neighbours
+FAINT = 0.3  # of a larger piece's contrast: fainter pieces were not written with the same pen
+STICK = 0.16  # width to height: narrower pieces are a 1 or the remnant of a paper line
+MAX_STROKE = 0.34  # of a character's size: thicker strokes are blots
+MAX_LENGTH = 7.0  # times a character's size: a longer total stroke length is texture, not writing
+MAX_UNEVEN = 3.2  # times the mean stroke width: the widest spot in a character, such as a filled loop
+LARGE_MASK = 160  # pixels: larger masks are measured on every second pixel
+MAX_PIECES = 250  # pieces examined in a picture: fifty digits of several pieces each
+PART_SIZE = 0.25  # of the shorter side: larger pieces must pass is_writing alone
 SPECK_HEIGHT = 0.07  # of the frame's height
-SPECK_CONTRAST = 34.0  # of 255: what is that small and fainter is dirt and texture
-MIN_HEIGHT = 0.026  # of the frame's height: a digit of 3 %, measured at its thinnest
-CROP_SIDE = 112  # pixels; a region's ink is cut out at no more than this, the network sees 28
-ONE_POLARITY = 6.0  # times more contrast in dark strokes than in light ones (or the reverse) settles which is ink
+SPECK_CONTRAST = 34.0  # of 255: regions below both limits are dirt and texture
+MIN_HEIGHT = 0.026  # of the frame's height: allows digits of 3 %
+CROP_SIDE = 112  # pixels: largest side of a crop; the classifier takes 28
+ONE_POLARITY = 6.0  # ratio of dark to light contrast energy, or the reverse, from which only one polarity is searched
 
 
 class DigitFinder(RegionFinder):
-    """Finds digits by their ink. Each Region's crop is (h, w) uint8 ink: 0 for ground, up to 255 for the darkest."""
+    """Finds digits by the contrast of their ink. Each Region's crop is the ink, (h, w) uint8, 0 for background."""
 
     def find(self, frame: Frame) -> tuple[Region, ...]:
-        """Regions in reading order, `()` for a picture without anything written."""
+        """Regions in reading order, `()` for a picture without writing."""
         image = frame.image_bgr
         if min(image.shape[:2]) < 8:
             return ()
         gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
         work, noise = _work_picture(gray)
-        if min(work.shape) < 8:  # a strip: nothing to read, and too narrow to measure a ground
+        if min(work.shape) < 8:  # too narrow to estimate the background
             return ()
         small = _shrink(work, GROUND_SIDE)
         polarities = _polarities(small)
@@ -68,7 +68,7 @@ class DigitFinder(RegionFinder):
 
 
 def has_single_polarity(image_bgr: np.ndarray) -> bool:
-    """Whether all that stands out in a picture (H, W, 3) uint8 is darker than its ground, or all lighter: a page, no room."""
+    """Whether a picture (H, W, 3) uint8 BGR has only dark or only light ink, as a page has and a room has not."""
     return len(_polarities(_shrink(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2GRAY), GROUND_SIDE))) == 1
 
 
@@ -76,25 +76,25 @@ def has_single_polarity(image_bgr: np.ndarray) -> bool:
 class _Group:
     """Pieces of ink that belong to one character."""
 
-    box: Box  # in work pixels
+    box: Box  # in pixels of the working image
     mask: np.ndarray  # (box.height, box.width) uint8, 255 where its ink is
-    contrast: "_Contrast"  # of the whole work picture
-    peak: float  # contrast of its ink
+    contrast: "_Contrast"  # of the whole working image
+    peak: float  # 90th percentile of the contrast of its ink
 
 
 @dataclass(frozen=True, eq=False)
 class _Contrast:
-    """How much each pixel differs from its ground, as ink of one polarity would."""
+    """The contrast of each pixel to its background, for ink of one polarity."""
 
     image: np.ndarray  # (H, W) uint8
-    ground: np.ndarray  # (H, W) uint8, the grey of what is written on
-    light: bool  # light ink on dark ground
+    ground: np.ndarray  # (H, W) uint8, grey level of the background
+    light: bool  # light ink on a dark background
 
 
 def _polarities(small: np.ndarray) -> list[bool]:
-    """Whether ink is lighter than its ground in a grey picture (h, w): [True], [False], or both where neither leads."""
+    """The polarities to search in a grayscale image (h, w) uint8: True for light ink, False for dark ink, or both."""
     small = _shrink(small, POLARITY_SIDE)
-    # ink covers less than half of any neighbourhood, so that the median there is the ground
+    # ink covers less than half of the kernel, so the median is the background
     around = cv2.medianBlur(small, max(3, int(MEDIAN_REACH * min(small.shape)) | 1))
     darker, lighter = _energy(cv2.subtract(around, small)), _energy(cv2.subtract(small, around))
     if darker > ONE_POLARITY * lighter:
@@ -110,9 +110,9 @@ def _energy(difference: np.ndarray) -> float:
 
 
 def _contrast(work: np.ndarray, small: np.ndarray, light: bool) -> _Contrast:
-    """`small` is `work` at GROUND_SIDE. Ground is what a closing (or opening) leaves of it, wider than any stroke."""
+    """Contrast to the background, which is a closing (or opening) of `small`: the working image at GROUND_SIDE."""
     reach = max(3, int(GROUND_REACH * min(small.shape)) | 1)
-    # replicated, so that dark corners go on outside the picture and are ground, not blots
+    # replicated, so that dark corners of the picture count as background
     padded = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
     operation = cv2.MORPH_OPEN if light else cv2.MORPH_CLOSE
     ground_small = cv2.morphologyEx(padded, operation, np.ones((reach, reach), np.uint8))
@@ -122,17 +122,17 @@ def _contrast(work: np.ndarray, small: np.ndarray, light: bool) -> _Contrast:
 
 
 def _against(gray: np.ndarray, ground: np.ndarray, light: bool) -> np.ndarray:
-    """How much darker (or lighter) a grey picture is than its ground, both (H, W) uint8: (H, W) uint8."""
+    """How much darker (or lighter) an image is than its background, all (H, W) uint8."""
     if light:
         return cv2.subtract(gray, ground)
-    # divided, not subtracted: a shadow dims ink and paper by the same factor
+    # a ratio, since a shadow dims ink and paper by the same factor
     return cv2.divide(cv2.subtract(ground, gray), cv2.max(ground, DARKEST_PAPER), scale=255)
 
 
 def _pixel_noise(gray: np.ndarray) -> float:
-    """Standard deviation of what a slight blur takes away from each pixel, robust against edges."""
+    """Robust standard deviation of the noise: the median absolute difference to a slight blur, times 1.4826."""
     fine = cv2.absdiff(gray, cv2.GaussianBlur(gray, (5, 5), 0))[::2, ::2].copy()
-    # whole grey levels are too coarse for a median below 2, so that the histogram is read between its steps
+    # integer levels are too coarse for a median below 2, so the histogram is interpolated
     share = np.cumsum(cv2.calcHist([fine], [0], None, [256], [0, 256])) / fine.size
     middle = int(np.searchsorted(share, 0.5))
     below = float(share[middle - 1]) if middle else 0.0
@@ -140,7 +140,7 @@ def _pixel_noise(gray: np.ndarray) -> float:
 
 
 class _Ink:
-    """The ink in one contrast picture, as groups of strokes."""
+    """Groups the ink of one contrast image into characters."""
 
     def __init__(self, contrast: _Contrast, shape: tuple[int, int], noise: float, close_up: bool):
         self.whole = contrast
@@ -152,7 +152,7 @@ class _Ink:
         self.mask = self._mask()
 
     def _mask(self) -> np.ndarray:
-        """255 where there is ink: above the noise, and not much fainter than the strongest ink nearby."""
+        """The ink mask (H, W) uint8: pixels above the noise and not much fainter than the strongest ink nearby."""
         small = cv2.resize(self.contrast, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
         reach = max(3, int(PEAK_REACH * self.short_side / 4) * 2 + 1)
         peak = cv2.blur(cv2.dilate(small, np.ones((reach, reach), np.uint8)), (reach, reach))
@@ -166,9 +166,9 @@ class _Ink:
         if corridor is not None:
             are_pieces &= ~are_line_remnants(labels, stats, corridor)
         candidates = np.flatnonzero(are_pieces)
-        if len(candidates) > MAX_PIECES:  # a texture: the largest pieces are enough to look at
+        if len(candidates) > MAX_PIECES:  # a texture: bounds the run time
             candidates = candidates[np.argsort(-stats[candidates, cv2.CC_STAT_AREA])[:MAX_PIECES]]
-        # large pieces must be writing by themselves: a room's furniture must not take up the writing it surrounds
+        # otherwise the outline of furniture would join the writing that it surrounds
         size = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
         parts = size < PART_SIZE * self.short_side
         pieces = [
@@ -196,15 +196,15 @@ class _Ink:
         return groups
 
     def _are_pieces(self, labels: np.ndarray, stats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Which labelled components are ink, (N,) bool: no specks, and with a rim as sharp as a stroke's.
+        """Which labelled components are ink, (N,) bool: large enough, and with an edge as sharp as a stroke's.
 
-        Beside it the mean contrast of each, (N,).
+        Also returns the mean contrast of each component, (N,).
         """
         count = len(stats)
         size = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
         large = size >= max(3.0, MIN_PIECE * self.short_side)
         large[0] = False
-        # half of the rows and columns tell as much, for a quarter of the time
+        # subsampled by 2 in both directions for speed
         half, contrast = labels[::2, ::2], self.contrast[::2, ::2].ravel()
         near, far = (cv2.dilate(half, np.ones((reach, reach), np.uint8)) for reach in (3, 5))
         inside = np.flatnonzero(half)
@@ -215,7 +215,7 @@ class _Ink:
         return large & (outer < softest * inner) & ~self._run_along_border(labels, stats), inner
 
     def _run_along_border(self, labels: np.ndarray, stats: np.ndarray) -> np.ndarray:
-        """Which labelled components touch the picture's border and lie along it. (N,) bool."""
+        """Which labelled components touch the picture's border and lie mostly along it, (N,) bool."""
         band = max(2, int(BAND * self.short_side))
         middle = 4 * np.bincount(labels[band:-band:2, band:-band:2].ravel(), minlength=len(stats))
         left, top = stats[:, cv2.CC_STAT_LEFT], stats[:, cv2.CC_STAT_TOP]
@@ -224,9 +224,9 @@ class _Ink:
         return touches & (middle < 0.3 * stats[:, cv2.CC_STAT_AREA])
 
     def _fits(self, box: Box) -> bool:
-        """Whether a box has a character's size, proportions and place."""
+        """Whether a box has the size, aspect ratio and position of a character."""
         runs_out = box.x1 <= 1 or box.y1 <= 1 or box.x2 >= self.width - 1 or box.y2 >= self.height - 1
-        if runs_out and not self.close_up:  # of a room: its things, sleeves and edges; paper held up is inside
+        if runs_out and not self.close_up:  # objects, sleeves and edges in a room; paper held up is inside the frame
             return False
         if box.height < MIN_HEIGHT * self.height or box.width > 2.5 * box.height:
             return False
@@ -234,7 +234,7 @@ class _Ink:
 
 
 def is_writing(mask: np.ndarray) -> bool:
-    """Whether (h, w) uint8 ink has the strokes of a character: thin and even for its size, and not too many of them."""
+    """Whether an ink mask (h, w) uint8 has the strokes of a character: thin, even, and not too long for its size."""
     if max(mask.shape) > LARGE_MASK:
         mask = mask[::2, ::2]
     size = max(mask.shape)
@@ -248,7 +248,7 @@ def is_writing(mask: np.ndarray) -> bool:
 
 
 def _member_mask(labels: np.ndarray, members: list[int], box: Box) -> np.ndarray:
-    """255 where one of the members is, (box.height, box.width) uint8."""
+    """The mask of some labelled components inside a box, (box.height, box.width) uint8, 0 or 255."""
     view = labels[box.y1 : box.y2, box.x1 : box.x2]
     found = view == members[0]
     for member in members[1:]:
@@ -257,7 +257,7 @@ def _member_mask(labels: np.ndarray, members: list[int], box: Box) -> np.ndarray
 
 
 def _some_points(labels: np.ndarray, index: int, box_xyxy: np.ndarray) -> np.ndarray:
-    """Up to POINTS pixels of a labelled component, spread over it: (N, 2) float32 x and y."""
+    """About POINTS pixels sampled from a labelled component: (N, 2) float32 x and y."""
     x1, y1, x2, y2 = box_xyxy
     places = np.flatnonzero(labels[y1:y2, x1:x2] == index)
     y, x = np.divmod(places[:: -(-len(places) // POINTS)], x2 - x1)
@@ -270,11 +270,11 @@ def _mean_per_label(labels: np.ndarray, values: np.ndarray, count: int) -> np.nd
 
 
 def join_pieces(boxes: np.ndarray, labels: np.ndarray, indices: np.ndarray, strength: np.ndarray) -> list[list[int]]:
-    """Which pieces of ink make one character: lists of positions in `boxes`.
+    """Group pieces of ink into characters: lists of indices into `boxes`.
 
-    `boxes` is (N, 4) x1 y1 x2 y2, `strength` (N,) the contrast of each, and piece i is where `labels` (H, W) equals
-    indices[i]. Fragments (a 5's bar, a 1's foot, strokes broken by thin ink) join the larger piece whose ink they stand
-    close to, unless they are so much fainter that the paper's own texture explains them.
+    `boxes` is (N, 4) x1 y1 x2 y2 and `strength` (N,) the contrast of each piece. Piece i is where `labels` (H, W) equals
+    indices[i]. Fragments, such as the bar of a 5 or the pieces of a broken stroke, join a larger piece nearby, unless
+    they are so much fainter that they may be texture of the paper.
     """
     reach = np.where(strength[None, :] < FAINT * strength[:, None], 0, _join_reach(boxes))
     points: dict[int, np.ndarray] = {}
@@ -289,11 +289,11 @@ def join_pieces(boxes: np.ndarray, labels: np.ndarray, indices: np.ndarray, stre
 
 
 def _join_reach(boxes: np.ndarray) -> np.ndarray:
-    """How far the ink of piece j may stand from that of a larger piece i to belong to it: (N, N) pixels, 0 for never."""
+    """Largest distance at which piece j joins the larger piece i: (N, N) pixels, 0 for never."""
     x1, y1, x2, y2 = (boxes[:, side].astype(np.float32) for side in range(4))
     width, height = x2 - x1, y2 - y1
     size = np.maximum(width, height)
-    share = size[None, :] / size[:, None]  # [i, j]: how large j is beside i
+    share = size[None, :] / size[:, None]  # [i, j]: size of j relative to i
     overlap_x = np.minimum(x2[:, None], x2[None]) - np.maximum(x1[:, None], x1[None])
     overlap_y = np.minimum(y2[:, None], y2[None]) - np.maximum(y1[:, None], y1[None])
     across, down = np.maximum(0, -overlap_x), np.maximum(0, -overlap_y)
@@ -312,7 +312,7 @@ def _join_reach(boxes: np.ndarray) -> np.ndarray:
         & (x2[:, None] - x2[None] > margin)
         & (y2[:, None] - y2[None] > margin)
     )
-    # a drawn frame, or a squared paper's lines, go all around what is written in them
+    # a drawn frame or a grid cell encloses writing that does not belong to it
     framed = enclosed & (share > 0.25)
     order = np.arange(len(boxes))
     larger = (share < 1) | ((share == 1) & (order[:, None] < order[None]))
@@ -320,13 +320,13 @@ def _join_reach(boxes: np.ndarray) -> np.ndarray:
 
 
 def _are_near(points: np.ndarray, others: np.ndarray, reach: float) -> bool:
-    """Whether any two points of two sets, (N, 2) and (M, 2), are within `reach` pixels."""
+    """Whether two point sets, (N, 2) and (M, 2), have a pair within `reach` pixels."""
     across, down = (points[:, None, axis] - others[:, axis] for axis in (0, 1))
     return bool((across * across + down * down <= reach * reach).any())
 
 
 def _cut_out(group: _Group, gray: np.ndarray, scale: float) -> Region | None:
-    """The group's ink at the frame's resolution, or at CROP_SIDE when it is larger than that."""
+    """The Region of a group, with its ink at the frame's resolution but at most CROP_SIDE pixels; None without ink."""
     height, width = gray.shape
     box = Box(
         max(0, int(group.box.x1 * scale)),
@@ -337,7 +337,7 @@ def _cut_out(group: _Group, gray: np.ndarray, scale: float) -> Region | None:
     near = cv2.dilate(group.mask, np.ones((3, 3), np.uint8))
     x1, y1, x2, y2 = group.box.xyxy
     if scale > 1 and max(group.mask.shape) < CROP_SIDE / 2:
-        # small writing has pixels in the frame that the work picture has not
+        # the frame shows small writing in more detail than the working image
         fine = gray[box.y1 : box.y2, box.x1 : box.x2]
         ground, near = (cv2.resize(image, fine.shape[::-1]) for image in (group.contrast.ground[y1:y2, x1:x2], near))
         ink = cv2.bitwise_and(_against(fine, ground, group.contrast.light), cv2.compare(near, 127, cv2.CMP_GT))
@@ -346,14 +346,14 @@ def _cut_out(group: _Group, gray: np.ndarray, scale: float) -> Region | None:
     factor = min(1.0, CROP_SIDE / max(ink.shape))
     size = max(1, round(ink.shape[1] * factor)), max(1, round(ink.shape[0] * factor))
     ink = cv2.resize(ink, size, interpolation=cv2.INTER_AREA)
-    # the rim of a stroke fades over a pixel or two; below a quarter of its peak it is ground
+    # removes the blurred edge of strokes
     low = 0.25 * group.peak
     crop = np.clip((ink.astype(np.float32) - low) * (255 / max(1.0, group.peak - low)), 0, 255).astype(np.uint8)
     return Region(box, crop, group.peak, group.contrast.light) if crop.any() else None
 
 
 def _without_line_remnants(groups: list[_Group]) -> list[_Group]:
-    """Groups but for sticks that lie end to end with two others: the rests of one broken paper line."""
+    """The groups without sticks that are collinear with two others: remnants of a broken paper line."""
     sticks = [group for group in groups if group.box.width < STICK * group.box.height]
     rests = set()
     for stick in sticks:
@@ -374,10 +374,10 @@ def _box(stat: np.ndarray) -> Box:
 
 
 def _work_picture(gray: np.ndarray) -> tuple[np.ndarray, float]:
-    """A grey picture (H, W) at the size in which ink is looked for, and the standard deviation of its noise there."""
+    """The working image (h, w) uint8 of a grayscale image (H, W) uint8, and the standard deviation of its noise."""
     if max(gray.shape) < MIN_WORK_SIDE:
         scale = MIN_WORK_SIDE / max(gray.shape)
-        # enlarging smooths the noise and makes it wider, not weaker
+        # enlarging does not lower the noise
         return cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), _pixel_noise(gray)
     shrunk = _shrink(gray, WORK_SIDE)
     return cv2.GaussianBlur(shrunk, (3, 3), 0), SMOOTHED * _pixel_noise(shrunk)

@@ -16,44 +16,44 @@ from recognizer.finders.finder import RegionFinder
 from recognizer.system.native import silent_stderr
 from recognizer.values import Box, Frame, Hand, Region
 
-MIN_SIDE = 32  # pixels; no hand can be made out in a smaller picture
+MIN_SIDE = 32  # pixels; a hand is not recognizable in a smaller picture
 HANDS = 2
-PRESENCE = 0.5  # of the joints' network that it sees a hand at all
-MARGIN = 0.22  # of a hand's size: fingertips and the palm's heel lie beyond their joints
-PADDING = 0.25  # of the longer side: a hand that fills the picture is too large for the palm detector
-MAX_GAIN = 3.0  # of white balance: more only colours noise
-MIN_SIZE = 0.06  # of the shorter side: smaller hands show no sign
-LOW_THRESHOLD_MIN_SIZE = 0.15  # false hands are mostly small
-LOW_THRESHOLD_MIN_SCORE = 0.55  # where MediaPipe cannot tell left from right, there is rarely a hand
-MIN_INSIDE = 12  # of 21 joints: the others are guessed
-MIN_WIDTH = 0.18  # of the length, as the joints are spread: an edge seen as a hand is narrower
-ROOTS = [5, 9, 13, 17]  # where the fingers leave the palm
+PRESENCE = 0.5  # least hand presence score of the landmark network
+MARGIN = 0.22  # of a hand's size: fingertips and the heel of the palm lie outside the joints
+PADDING = 0.25  # of the longer side: the palm detector misses a hand that fills the picture
+MAX_GAIN = 3.0  # of white white_balance: a larger gain only amplifies noise
+MIN_SIZE = 0.06  # of the shorter side: the sign of a smaller hand is not recognizable
+LOW_THRESHOLD_MIN_SIZE = 0.15  # of the shorter side: most false detections are small
+LOW_THRESHOLD_MIN_SCORE = 0.55  # of handedness: false detections are rarely clearly left or right
+MIN_INSIDE = 12  # of 21 joints; MediaPipe guesses those outside the picture
+MIN_WIDTH = 0.18  # ratio of the singular values of the joints: edges detected as hands are narrower
+ROOTS = [5, 9, 13, 17]  # joints where the fingers leave the palm
 FINGERS = np.arange(5, 21).reshape(4, 4)
-SAME = 0.5  # intersection over union above which two hands are one
-GUIDE_AFTER_S = 1.5  # a hand that is only lost for a moment needs no advice
-GUIDE_SIDE = 0.6  # of the shorter side: a hand of that size is found best
+SAME_HAND_IOU = 0.5  # IoU from which two detections are one hand
+GUIDE_AFTER_S = 1.5  # a hand lost for a shorter time needs no guide
+GUIDE_SIDE = 0.6  # of the shorter side: hands of this size are detected best
 BLANK = np.zeros((MIN_SIDE, MIN_SIDE, 3), np.uint8)
 
 
-Pair = tuple[Hand, Hand | None]  # a hand, and the same one as found in the picture's mirror image
+Pair = tuple[Hand, Hand | None]  # a hand, and the same hand detected in the picture's mirror image
 
 
 @dataclass(frozen=True)
 class DetectionPass:
     """One way to transform an image before detection, and the threshold to use."""
 
-    low_threshold: bool = False  # take palms for hands that the detector is hardly sure of
-    padding: float = 0.0  # border on each side, of the longer side
-    replicate_border: bool = False  # the border goes on in the colours of the picture's rim; black otherwise
+    low_threshold: bool = False  # of the palm detector
+    padding: float = 0.0  # border on each side, as a share of the longer side
+    replicate_border: bool = False  # pad with the colours of the edge pixels instead of black
     tilt_deg: float = 0.0  # counter-clockwise
-    balance: bool = False  # make the mean colour grey (Buchsbaum 1980), for hands in coloured light
-    gamma: float = 1.0  # below 1 brightens what is dark
+    white_balance: bool = False  # make the mean colour grey (Buchsbaum 1980), for hands in coloured light
+    gamma: float = 1.0  # below 1 brightens dark areas
 
     def transform(self, image_bgr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The picture (H, W, 3) uint8 BGR as MediaPipe gets to see it, RGB, and the (2, 3) way back to its pixels."""
+        """Transform a picture (H, W, 3) uint8 BGR. Returns it as RGB, and the (2, 3) affine matrix back to its pixels."""
         image_rgb = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB)
-        if self.balance or self.gamma != 1.0:
-            image_rgb = _adjust(image_rgb, self.balance, self.gamma)
+        if self.white_balance or self.gamma != 1.0:
+            image_rgb = _adjust(image_rgb, self.white_balance, self.gamma)
         border = round(self.padding * max(image_bgr.shape[:2]))
         kind = cv2.BORDER_REPLICATE if self.replicate_border else cv2.BORDER_CONSTANT
         if border:
@@ -76,27 +76,29 @@ _LOW_THRESHOLD = (
     DetectionPass(low_threshold=True, padding=PADDING, gamma=0.5),
     DetectionPass(low_threshold=True, padding=PADDING, tilt_deg=20),
     DetectionPass(low_threshold=True, padding=PADDING, tilt_deg=-20),
-    DetectionPass(low_threshold=True, padding=PADDING, balance=True),
+    DetectionPass(low_threshold=True, padding=PADDING, white_balance=True),
     DetectionPass(low_threshold=True, padding=PADDING, gamma=0.3),
 )
-PICTURE_PASSES = (_FIRST, *_LOW_THRESHOLD)  # in this order until one finds a hand
-# one a frame; a hand that is far away fades with padding, and low-threshold passes cost more
+PICTURE_PASSES = (_FIRST, *_LOW_THRESHOLD)  # in this order, until one detects a hand
+# one per frame. Padding makes distant hands smaller, and low-threshold passes take longer
 STREAM_PASSES = tuple(one for low_threshold in _LOW_THRESHOLD for one in (DetectionPass(), _FIRST, low_threshold))
 
 
 class HandFinder(RegionFinder):
-    """Finds up to two hands. A context manager: MediaPipe holds threads.
+    """Finds up to two hands. A context manager, since MediaPipe holds threads.
 
-    With `video`, frames belong to one stream: a hand is followed from frame to frame, and while there is none each
-    frame gets one detection_pass. Without, each frame is judged alone and gets all looks, at it and at its mirror
-    image, until one finds a hand.
-    With `guide`, a stream without a hand has a `guide_box` in which a hand is best held.
-    Raises AssetError where the model or MediaPipe itself cannot be read.
+    Args:
+        task_path: MediaPipe's hand_landmarker model.
+        video: whether frames belong to one stream. In a stream a hand is tracked, and while there is none, each frame
+            gets one detection pass. A single picture and its mirror image get all passes until one detects a hand.
+        guide: whether a stream without a hand sets `guide_box`, which shows the user where to hold a hand.
+
+    Raises AssetError if the model or MediaPipe itself cannot be loaded.
     """
 
     def __init__(self, task_path: Path, *, video: bool, guide: bool = False):
         self.video = video
-        self.guide_box: Box | None = None  # where to hold a hand, while none is found
+        self.guide_box: Box | None = None  # where the user should hold a hand, while none is found
         self._high_threshold = open_landmarker(task_path, video=video, low_threshold=False)
         self._low_threshold = open_landmarker(task_path, video=video, low_threshold=True)
         self._guide = guide and video
@@ -105,7 +107,7 @@ class HandFinder(RegionFinder):
         self._following = False
 
     def find(self, frame: Frame) -> tuple[Region, ...]:
-        """Regions from left to right, `()` for a picture without a hand. Each crop is a square (h, w, 3) uint8 BGR."""
+        """Regions from left to right, `()` without a hand. Each crop is a square (h, w, 3) uint8 BGR."""
         image_bgr = as_bgr(frame.image_bgr)
         if min(image_bgr.shape[:2]) < MIN_SIDE:
             return ()
@@ -137,7 +139,7 @@ class HandFinder(RegionFinder):
         self.guide_box = Box(x, y, x + side, y + side) if waited else None
 
     def _search(self, image_bgr: np.ndarray) -> list[Pair]:
-        """The hands of a picture and of its mirror image: MediaPipe does not see the same in both."""
+        """Detect hands in a picture and in its mirror image, where MediaPipe often finds other ones."""
         flipped_bgr = np.ascontiguousarray(image_bgr[:, ::-1])
         for detection_pass in PICTURE_PASSES:
             plain, _ = self._run_pass(detection_pass, image_bgr, 0.0)
@@ -148,11 +150,11 @@ class HandFinder(RegionFinder):
         return []
 
     def _follow(self, image_bgr: np.ndarray, time_s: float) -> list[Hand]:
-        """The look that found a hand stays for as long as it finds one, since MediaPipe then only follows."""
+        """Repeat the pass that detected a hand as long as it succeeds, since MediaPipe then only tracks. Else try the next."""
         detection_pass = STREAM_PASSES[self._pass_index % len(STREAM_PASSES)]
         hands, others = self._run_pass(detection_pass, image_bgr, time_s)
         if others and not hands:
-            # MediaPipe would follow it for as long as it is there, and not look for a hand
+            # MediaPipe would keep tracking the false detection; a blank image resets it
             self._landmarker(detection_pass).detect(BLANK, time_s)
         if not hands and not self._following:
             self._pass_index += 1
@@ -160,7 +162,7 @@ class HandFinder(RegionFinder):
         return hands
 
     def _run_pass(self, detection_pass: DetectionPass, image_bgr: np.ndarray, time_s: float) -> tuple[list[Hand], int]:
-        """Hands in pixels of the picture, and how many more there were that cannot be hands."""
+        """Plausible hands in pixels of the picture, and the number of implausible detections."""
         image_rgb, back = detection_pass.transform(image_bgr)
         found = self._landmarker(detection_pass).detect(image_rgb, time_s)
         hands = [_in_picture(hand, image_rgb.shape, back) for hand in found]
@@ -176,7 +178,7 @@ class HandFinder(RegionFinder):
 
 
 class Landmarker:
-    """MediaPipe's HandLandmarker behind plain arrays. Raises AssetError where it cannot be opened."""
+    """MediaPipe's HandLandmarker with NumPy arrays. Raises AssetError if it cannot be opened."""
 
     def __init__(self, task_path: Path, *, video: bool, confidence: float, hands: int):
         with _without_tensorflow(), silent_stderr():
@@ -201,15 +203,15 @@ class Landmarker:
             self._image: Callable[[np.ndarray], Any] = lambda image_rgb: mediapipe.Image(
                 image_format=mediapipe.ImageFormat.SRGB, data=image_rgb
             )
-            # the networks' own threads greet late, with the first picture
+            # the networks print to stderr with the first picture, which is silenced here
             self._video, self._last_ms = video, 0
             self.detect(BLANK, 0.0)
 
     def detect(self, image_rgb: np.ndarray, time_s: float) -> list[Hand]:
-        """Hands in an (H, W, 3) uint8 RGB picture; x and y from 0 to 1 of its sides, z in widths."""
+        """Hands in a picture (H, W, 3) uint8 RGB. x and y are shares of width and height, z of the width."""
         image = self._image(np.ascontiguousarray(image_rgb))
         if self._video:
-            # MediaPipe stops at a time that does not rise, and cameras repeat theirs
+            # MediaPipe raises if the time does not increase, and cameras may repeat a time
             self._last_ms = max(self._last_ms + 1, round(1000 * time_s))
             result = self._network.detect_for_video(image, self._last_ms)
         else:
@@ -229,14 +231,14 @@ class Landmarker:
 
 
 def open_landmarker(task_path: Path, *, video: bool, low_threshold: bool) -> Landmarker:
-    """Sure of up to two hands, or low_threshold for one: each false palm costs a run of the joints' network."""
+    """A landmarker for up to two hands; one with a low threshold for one hand, since each false palm takes time."""
     return Landmarker(
         task_path, video=video, confidence=0.1 if low_threshold else 0.3, hands=1 if low_threshold else HANDS
     )
 
 
 def as_bgr(image: np.ndarray) -> np.ndarray:
-    """A picture of one, three or four channels as (H, W, 3) uint8 BGR; (0, 0, 3) for what is no picture."""
+    """A picture of one, three or four channels as (H, W, 3) uint8 BGR; (0, 0, 3) if it is not a picture."""
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.size == 0:
         return np.zeros((0, 0, 3), np.uint8)
     channels = 1 if image.ndim == 2 else image.shape[2]
@@ -250,7 +252,7 @@ def as_bgr(image: np.ndarray) -> np.ndarray:
 def is_plausible(hand: Hand, shape: tuple[int, int], *, low_threshold: bool = False) -> bool:
     """Whether joints in pixels of a picture (H, W) have the size and proportions of a hand.
 
-    The bounds leave out fewer than 1 in 200 of 4,700 photographed hands. A low-threshold pass needs more.
+    The limits exclude fewer than 1 in 200 of 4,700 photographed hands. A low-threshold pass has stricter limits.
     """
     joints = hand.landmarks
     if not np.isfinite(joints).all():
@@ -276,7 +278,7 @@ def is_plausible(hand: Hand, shape: tuple[int, int], *, low_threshold: bool = Fa
 
 
 def square_box(points_xy: np.ndarray, shape: tuple[int, int]) -> Box:
-    """The square around points (N, 2) with a margin, moved and, where it must be, shrunk into a picture (H, W)."""
+    """A square around points (N, 2) with a margin, moved or shrunk to fit into a picture of shape (H, W)."""
     low, high = points_xy.min(axis=0), points_xy.max(axis=0)
     side = max(1, min(math.ceil((1 + 2 * MARGIN) * float((high - low).max())), *shape))
     x, y = np.round((low + high) / 2 - side / 2)
@@ -289,24 +291,24 @@ def suppress_duplicates(hands: list[Hand]) -> list[Hand]:
     kept: list[tuple[Hand, Box]] = []
     for hand in sorted(hands, key=lambda hand: -hand.score):
         box = _box_of(hand)
-        if all(box.iou(other) < SAME for _, other in kept):
+        if all(box.iou(other) < SAME_HAND_IOU for _, other in kept):
             kept.append((hand, box))
     return [hand for hand, _ in kept]
 
 
 def paired(plain: list[Hand], mirrored: list[Hand]) -> list[Pair]:
-    """Each hand of a picture with the same one of its mirror image, in pixels of the picture; then those of one alone."""
+    """Match hands detected in a picture and in its mirror image by IoU. All are in pixels of the picture."""
     pairs: list[Pair] = []
     rest = list(mirrored)
     for hand in plain:
-        same = next((other for other in rest if _box_of(hand).iou(_box_of(other)) >= SAME), None)
+        same = next((other for other in rest if _box_of(hand).iou(_box_of(other)) >= SAME_HAND_IOU), None)
         pairs.append((hand, same))
         rest = [other for other in rest if other is not same]
     return pairs + [(hand, None) for hand in rest]
 
 
 def _flipped(hand: Hand, width: int) -> Hand:
-    """A hand found in a mirror image `width` pixels wide, as it is in the picture."""
+    """Flip a hand back that was detected in a mirror image `width` pixels wide."""
     joints = hand.landmarks * np.float32([-1, 1, 1]) + np.float32([width - 1, 0, 0])
     return Hand(joints, "left" if hand.side == "right" else "right", hand.score)
 
@@ -329,9 +331,9 @@ def _region(image_bgr: np.ndarray, hand: Hand, mirrored: Hand | None) -> Region:
     return Region(box, image_bgr[box.y1 : box.y2, box.x1 : box.x2].copy(), hand=hand, mirrored_hand=mirrored)
 
 
-def _adjust(image_rgb: np.ndarray, balance: bool, gamma: float) -> np.ndarray:
+def _adjust(image_rgb: np.ndarray, white_balance: bool, gamma: float) -> np.ndarray:
     levels = np.linspace(0, 1, 256)[:, None] ** gamma * np.ones(3)
-    if balance:
+    if white_balance:
         means = np.maximum(cv2.mean(image_rgb)[:3], 1.0)
         levels *= np.clip(means.mean() / means, 1 / MAX_GAIN, MAX_GAIN)
     table = np.clip(np.rint(255 * levels), 0, 255).astype(np.uint8)
@@ -340,11 +342,11 @@ def _adjust(image_rgb: np.ndarray, balance: bool, gamma: float) -> np.ndarray:
 
 @contextmanager
 def _without_tensorflow() -> Iterator[None]:
-    """MediaPipe imports TensorFlow where it is installed, for two seconds, and needs nothing of it."""
+    """Hide TensorFlow from MediaPipe, which imports it if it is installed and does not use it. That takes two seconds."""
     if "tensorflow" in sys.modules:
         yield
         return
-    sys.modules["tensorflow"] = None  # type: ignore[assignment]  # the import system's own way to say "not there"
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]  # makes `import tensorflow` fail
     try:
         yield
     finally:

@@ -1,27 +1,33 @@
-"""Takes the lines of ruled and squared paper, table edges and frames out of an ink mask, and leaves the writing."""
+"""Erases paper lines, table edges and drawn frames from an ink mask and keeps the writing."""
 
 import cv2
 import numpy as np
 
-MIN_LENGTH = 0.4  # of the shorter side: digits' straight strokes are rarely longer, paper lines rarely shorter
-MAX_WIDTH = 0.11  # of the shorter side: the thickest line of a printed grid that fills the picture
-ROOM_WIDTH = 0.03  # of the shorter side: the same where the picture shows more than paper
-FAMILY_WIDTH = 0.02  # of the shorter side: the lines of a ruled sheet are thin, and thick strokes may be parallel
-REMNANT_SHARE = 0.7  # of a component's pixels in the lines' corridor: a stroke crosses it, a rest lies in it
-SIDE_REACH = 0.2  # of the shorter side: how far from the picture's border a frame's side may stand
-BORDER = 0.02  # of the shorter side: an end this near to the picture's border runs out of it
-APART = 0.045  # of the shorter side: nearer segments are of one line
-FAMILY = 3  # parallel level lines that make a ruled sheet, though they end inside the picture
-UPRIGHT_FAMILY = 5  # the same for upright ones: 111 is a number
+MIN_LENGTH = 0.4  # of the shorter side: straight strokes of digits are rarely longer, paper lines rarely shorter
+MAX_WIDTH = 0.11  # of the shorter side: thickest line of a printed grid in a close-up
+ROOM_WIDTH = 0.03  # of the shorter side: the same if the picture shows more than paper
+FAMILY_WIDTH = 0.02  # of the shorter side: limit for parallel lines, since thick strokes may be parallel, too
+REMNANT_SHARE = 0.7  # of a component's pixels inside the erased lines: strokes only cross them
+SIDE_REACH = 0.2  # of the shorter side: largest distance of a frame's side from the picture's border
+BORDER = 0.02  # of the shorter side: an end this close to the border counts as leaving the picture
+APART = 0.045  # of the shorter side: closer segments belong to one line
+FAMILY = 3  # number of parallel horizontal lines that are taken for ruled paper
+UPRIGHT_FAMILY = 5  # the same for vertical lines, since 111 is a number
 ANGLE_STEP = np.pi / 360
 
 
 def erase_lines(mask: np.ndarray, *, close_up: bool) -> tuple[np.ndarray, np.ndarray | None]:
-    """The mask without long thin straight lines; strokes that cross them stay. Beside it where lines ran, or None.
+    """Erase long thin straight lines from a mask, but not the strokes that cross them.
 
-    `mask` is (H, W) uint8, 255 for ink; `close_up` says that paper fills the picture, so that lines may be thicker.
-    A line counts when both of its ends run out of the picture, or when it is one of a parallel family: a single
-    long stroke that ends on the paper may be a 1.
+    A line is erased if both ends leave the picture, or if it is one of several parallel lines. A single long stroke
+    that ends on the paper may be a 1.
+
+    Args:
+        mask: (H, W) uint8, 255 for ink. It is not modified.
+        close_up: whether paper fills the picture, so that lines may be thicker.
+
+    Returns:
+        The cleaned mask, and the mask of the erased lines, or None if there are none. Both are (H, W) uint8.
     """
     short_side = min(mask.shape)
     max_width = (MAX_WIDTH if close_up else ROOM_WIDTH) * short_side
@@ -50,9 +56,10 @@ def erase_lines(mask: np.ndarray, *, close_up: bool) -> tuple[np.ndarray, np.nda
 
 
 def are_line_remnants(labels: np.ndarray, stats: np.ndarray, corridor: np.ndarray) -> np.ndarray:
-    """Which components are what is left of lines: bits where they cross, and sides of a frame cut off at its corners.
+    """Which components are remnants of erased lines: pieces at crossings, and sides of a frame.
 
-    `labels` (H, W) and `stats` (N, 5) are OpenCV's, of what `erase_lines` left; `corridor` is where lines ran. (N,) bool.
+    `labels` (H, W) and `stats` (N, 5) are from OpenCV's connectedComponentsWithStats of the cleaned mask. `corridor` is the
+    mask of erased lines. Returns (N,) bool.
     """
     inside = np.bincount(labels[corridor > 0], minlength=len(stats))
     rests = inside > REMNANT_SHARE * stats[:, cv2.CC_STAT_AREA]
@@ -62,7 +69,7 @@ def are_line_remnants(labels: np.ndarray, stats: np.ndarray, corridor: np.ndarra
 
 
 def _is_frame_side(stat: np.ndarray, corridor: np.ndarray) -> bool:
-    """Whether an upright stick near the picture's left or right border reaches from line to line, or to the border."""
+    """Whether a vertical component near the left or right border ends at erased lines or at the picture's border."""
     x, y, width, height, _ = (int(value) for value in stat)
     picture_height, picture_width = corridor.shape
     edge = SIDE_REACH * min(corridor.shape)
@@ -76,7 +83,7 @@ def _is_frame_side(stat: np.ndarray, corridor: np.ndarray) -> bool:
 
 
 def _half_thin_parts(mask: np.ndarray, max_width: float) -> np.ndarray:
-    """The mask at half its size, without what is thicker than `max_width` (of the full mask)."""
+    """The mask at half size, without parts that are thicker than `max_width` pixels of the full mask."""
     half = cv2.compare(cv2.resize(mask, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), 60, cv2.CMP_GT)
     size = max(2, int(max_width / 2))
     thick = cv2.morphologyEx(half, cv2.MORPH_OPEN, np.ones((size, size), np.uint8))
@@ -84,7 +91,7 @@ def _half_thin_parts(mask: np.ndarray, max_width: float) -> np.ndarray:
 
 
 def _long_parts(mask: np.ndarray, length: float) -> np.ndarray | None:
-    """The mask of components whose box is longer than `length`, or None."""
+    """The mask of components whose box has a side of at least `length` pixels; None if there are none."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_16U)
     size = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
     is_long = size >= length
@@ -100,7 +107,7 @@ def _angle(segment: np.ndarray) -> float:
 
 
 def _distinct(segments: np.ndarray, short_side: int) -> list[np.ndarray]:
-    """The longest of each bundle of nearly equal segments."""
+    """Non-maximum suppression of segments: keeps the longest of those that lie on one line."""
     lengths = np.hypot(segments[:, 2] - segments[:, 0], segments[:, 3] - segments[:, 1])
     kept: list[np.ndarray] = []
     for index in np.argsort(-lengths)[:400]:
@@ -111,7 +118,7 @@ def _distinct(segments: np.ndarray, short_side: int) -> list[np.ndarray]:
 
 
 def _distance(segment: np.ndarray, line: np.ndarray) -> float:
-    """Largest distance of the segment's ends from the infinite line through `line`."""
+    """Largest distance of the segment's ends from the infinite line through `line`, in pixels."""
     x1, y1, x2, y2 = line
     length = np.hypot(x2 - x1, y2 - y1)
     points = segment.reshape(2, 2) - (x1, y1)
@@ -119,7 +126,7 @@ def _distance(segment: np.ndarray, line: np.ndarray) -> float:
 
 
 def _stretch(segment: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Follow the segment's ink beyond both of its ends, over gaps of a few pixels."""
+    """Extend the segment along the ink beyond both ends, across small gaps."""
     height, width = mask.shape
     start, end = segment[:2], segment[2:]
     direction = (end - start) / np.linalg.norm(end - start)
@@ -156,7 +163,7 @@ def _runs_out(segment: np.ndarray, shape: tuple[int, int]) -> bool:
 
 
 def _erase(cleaned: np.ndarray, mask: np.ndarray, corridor: np.ndarray, segment: np.ndarray, max_width: float) -> None:
-    """Clear the run of ink across the segment at each of its points, unless a stroke crosses there.
+    """Erase the ink across the segment at each of its points, unless a stroke crosses there.
 
     Draws into `corridor` where the line runs.
     """
@@ -172,10 +179,10 @@ def _erase(cleaned: np.ndarray, mask: np.ndarray, corridor: np.ndarray, segment:
     on = mask[y, x] > 0
     middle = reach
     column = np.arange(2 * reach + 1)
-    # the run of ink that holds the segment's own point, or one a pixel or two beside it
+    # the segment may lie a pixel or two next to the line
     for shift in (0, 1, -1, 2, -2):
         seed = middle + shift
-        # on both sides, the last column before the first gap
+        # extent of the ink on both sides, up to the first gap
         up = np.where(on[:, seed:].all(axis=1), 2 * reach + 1 - seed, np.argmin(on[:, seed:], axis=1))
         down = np.where(on[:, : seed + 1].all(axis=1), seed + 1, np.argmin(on[:, seed::-1], axis=1))
         run = np.where(on[:, seed], up + down - 1, 0)

@@ -1,7 +1,6 @@
 """Finds a hand that MediaPipe misses: skin that entered the guide box and is held still.
 
-MediaPipe goes first; only while it finds nothing and shows its guide box is the picture compared with the still
-background of that box.
+It runs only while MediaPipe finds nothing and shows the guide box. It compares the box with a model of its background.
 """
 
 import math
@@ -16,38 +15,40 @@ from recognizer.finders.finder import RegionFinder
 from recognizer.finders.hands import as_bgr, square_box
 from recognizer.values import Box, Frame, Region
 
-SIDE = 64  # pixels at which the box is looked at: a finger is still some four of them wide
-MIN_SIDE = 32  # pixels of the box; in a smaller one no hand can be made out
-AROUND = 24  # places in the picture's height, outside of the box, where it is looked for whether the light has changed
-HELD_S = 0.4  # a hand on its way is in no place for that long
-SETTLED_S = 3.0  # a box that changed, and has been still for so long, is the new background
-MAX_HELD_S = 30.0  # nobody holds a sign for so long: a bag was put down, or a face that was taken for a hand
-BACKGROUND_TIME_S = 1.0  # time constant with which the background follows slow light
-MAX_HAND_CHANGE = 7.0  # of 255, mean change of what is held: trembling by half a pixel stays below
-RELEASE_FACTOR = 2.0  # times as much lets go again, so that a hand that was held does not flicker
-MAX_BOX_CHANGE = 3.0  # of 255, mean change of the whole box: a camera's noise stays below
-CHANGED = 20.0  # of 255, in any colour: noise and JPEG's blocks stay below
-SHADE = (0.45, 1.3)  # times the background's light: between them is a shadow or a brighter light …
-SHADE_TINT = 0.09  # … where the colours' own factors differ by less (Horprasert et al. 1999)
-OFFSET = 8.0  # levels added before colours are divided: in the dark a ratio is mostly noise
-RED_GREEN = (0.09, 0.9)  # natural logarithms of skin's ratios, in white light, from light to dark skin
+SIDE = 64  # pixels: size at which the box is analysed; a finger is about four pixels wide
+MIN_SIDE = 32  # pixels of the box; a hand is not recognizable in a smaller one
+CONTEXT_ROWS = 24  # sampled rows outside the box, which show whether the lighting has changed
+HELD_S = 0.4  # how long a hand must stay still
+SETTLED_S = 3.0  # a changed box that is still for this long becomes background
+MAX_HELD_S = 30.0  # a hand that is still for longer becomes background: it is a bag or a face
+BACKGROUND_TIME_S = 1.0  # time constant with which the background follows slow changes of light
+MAX_HAND_CHANGE = 7.0  # of 255, mean change of a still hand: above trembling by half a pixel
+RELEASE_FACTOR = 2.0  # hysteresis: a held hand may change this many times as much
+MAX_BOX_CHANGE = 3.0  # of 255, mean change of a still box: above camera noise
+CHANGED = 20.0  # of 255, in any channel: above noise and JPEG artefacts
+SHADE = (0.45, 1.3)  # times the background: a change in this range is a shadow or brighter light …
+SHADE_TINT = 0.09  # … if the factors of the channels differ by less (Horprasert et al. 1999)
+OFFSET = 8.0  # grey levels added before a division, since ratios of dark pixels are mostly noise
+RED_GREEN = (0.09, 0.9)  # natural logarithms of the channel ratios of skin in white light, from light to dark skin
 GREEN_BLUE = (-0.16, 0.8)
-DARKEST = 0.33  # of the light: most hair is darker, and skin that lies in shadow
-COLOURLESS = 20.0  # of 255: what is darker shows only noise
-BRIGHT = 6  # norm with which a picture's colours are averaged to that of its light
-MAX_CAST = 1.6  # times: no lamp colours more than this, but a wall in one colour does
-MIN_EXTENT = 0.25  # of the box's side: a smaller hand shows no sign
-MAX_COVER = 0.9  # of the box: what is larger is no hand, but the light
-MIN_SHARE = 0.55  # of all that changed is skin: with a face come hair and clothes
-MAX_FRINGE = 0.35  # of what lies around the skin may have changed too: a sleeve, but not hair above and a collar below
-MIN_PALM = 0.07  # of the box's side, radius: a strip of skin has no palm
-WRIST = 1.5  # palm radii from the palm's middle: beyond it, where the arm comes in, is the arm
-FINGERTIPS = 0.88  # of a hand lie between its joints, around which a crop's margin is counted
-OTHER_PLACE = 0.5  # of the places around the box: where so many have changed, the camera was moved
+DARKEST = 0.33  # of the illuminant: most hair and shadowed skin is darker
+COLOURLESS = 20.0  # of 255: darker pixels show only noise
+BRIGHT = 6  # exponent of the norm that estimates the illuminant
+MAX_CAST = 1.6  # largest colour cast of a lamp; a coloured wall exceeds it
+MIN_EXTENT = 0.25  # of the box's side: the sign of a smaller hand is not recognizable
+MAX_COVER = 0.9  # of the box: a larger change is a change of light
+MIN_SHARE = 0.55  # of the changed pixels that are skin: with a face, hair and clothes change, too
+MAX_RING_CHANGE = (
+    0.35  # of the pixels around the skin that may have changed: allows a sleeve, but not hair and a collar
+)
+MIN_PALM = 0.07  # of the box's side: radius of the palm; a strip of skin has a smaller one
+WRIST = 1.5  # palm radii from the palm's centre to the wrist, where the arm begins
+FINGERTIPS = 0.88  # of a hand's size lies between its joints, which the crop's margin is relative to
+MAX_CONTEXT_CHANGE = 0.5  # of the pixels around the box: if more have changed, the camera was moved
 
 
 class StillHandFinder(RegionFinder):
-    """The hands that `hands` finds; while it finds none and shows its guide box, one Region without joints at most.
+    """Finds the hands that the finder `hands` finds, and otherwise at most one Region without joints in the guide box.
 
     A context manager, as `hands` is, which it closes.
     """
@@ -55,11 +56,11 @@ class StillHandFinder(RegionFinder):
     def __init__(self, hands: RegionFinder) -> None:
         self.hands = hands
         self.video = hands.video
-        self.guide_box: Box | None = None  # where to hold a hand, while nothing is found
+        self.guide_box: Box | None = None  # where the user should hold a hand, while none is found
         self._detector = HeldHandDetector()
 
     def find(self, frame: Frame) -> tuple[Region, ...]:
-        """Regions from left to right, `()` for a frame without a hand. Each crop is a square (h, w, 3) uint8 BGR."""
+        """Regions from left to right, `()` without a hand. Each crop is a square (h, w, 3) uint8 BGR."""
         regions = self.hands.find(frame)
         self.guide_box = self.hands.guide_box
         if regions or self.guide_box is None:
@@ -90,14 +91,14 @@ class BoxSnapshot:
     """A frame at low resolution: the guide box, and pixels around it."""
 
     time_s: float
-    place: tuple[int, ...]  # the box, and the size of the picture
+    place: tuple[int, ...]  # the box, and the shape of the picture
     box: np.ndarray  # (SIDE, SIDE, 3) float32 BGR
     around: np.ndarray  # (N, 3) float32, pixels outside of the box
 
     @classmethod
     def at(cls, image_bgr: np.ndarray, box: Box, time_s: float) -> Self:
         cut = cv2.resize(image_bgr[box.y1 : box.y2, box.x1 : box.x2], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-        step = max(1, image_bgr.shape[0] // AROUND)
+        step = max(1, image_bgr.shape[0] // CONTEXT_ROWS)
         rows, columns = np.mgrid[step // 2 : image_bgr.shape[0] : step, step // 2 : image_bgr.shape[1] : step]
         outside = (rows < box.y1) | (rows >= box.y2) | (columns < box.x1) | (columns >= box.x2)
         around = image_bgr[rows[outside], columns[outside]]
@@ -105,7 +106,7 @@ class BoxSnapshot:
         return cls(time_s, place, cv2.GaussianBlur(cut, (3, 3), 0).astype(np.float32), around.astype(np.float32))
 
     def matched_to_light(self, other: Self) -> "BoxSnapshot":
-        """The same where the camera's exposure and white balance are those of another snapshot at the place."""
+        """This snapshot with the exposure and white balance of another one, estimated from the pixels around the box."""
         light = np.median((other.around + OFFSET) / (self.around + OFFSET), axis=0).astype(np.float32)
         return BoxSnapshot(self.time_s, self.place, light * self.box, light * self.around)
 
@@ -115,44 +116,44 @@ class HeldHandDetector:
 
     def __init__(self) -> None:
         self._background: BoxSnapshot | None = None
-        self._recent: deque[BoxSnapshot] = deque()  # back to HELD_S ago
+        self._recent: deque[BoxSnapshot] = deque()  # of the last HELD_S
         self._quiet_since_s: float | None = None
         self._held_since_s: float | None = None
 
     def clear_recent(self) -> None:
-        """Frames that are not looked at say nothing about stillness; the background stays."""
+        """Forget recent frames, after a gap in which frames were not analysed. The background is kept."""
         self._recent.clear()
         self._quiet_since_s = self._held_since_s = None
 
     def find(self, image_bgr: np.ndarray, box: Box, time_s: float) -> Box | None:
-        """The square in pixels of the picture (H, W, 3) uint8 around the hand held into the box; None without one."""
+        """The square around a hand held still in the box, in pixels of the picture (H, W, 3) uint8 BGR; None without one."""
         height, width = image_bgr.shape[:2]
         if min(box.width, box.height) < MIN_SIDE or box.x2 > width or box.y2 > height:
             return None
         snapshot = BoxSnapshot.at(image_bgr, box, time_s)
-        self._remember(snapshot)
+        self._add_recent(snapshot)
         if self._background is None:
             if self._is_quiet():
                 self._background = snapshot
             return None
         expected = self._background.matched_to_light(snapshot)
-        if differs(snapshot.around, expected.around).mean() > OTHER_PLACE:
+        if changed_mask(snapshot.around, expected.around).mean() > MAX_CONTEXT_CHANGE:
             self._background = None
             return None
-        changed = differs(snapshot.box, expected.box)
-        hand = find_hand(changed, changed & is_skin(snapshot.box, light_bgr(expected.around)))
+        changed = changed_mask(snapshot.box, expected.box)
+        hand = hand_mask(changed, changed & is_skin(snapshot.box, illuminant_bgr(expected.around)))
         if hand is not None and not (self._is_still(hand) and has_edges(hand, snapshot.box, expected.box)):
             hand = None
         if hand is None:
             self._held_since_s = None
         elif self._held_since_s is None:
             self._held_since_s = time_s
-        self._settle(expected, snapshot, changed)
+        self._update_background(expected, snapshot, changed)
         return None if hand is None else _crop_around(_without_arm(hand), box, (height, width))
 
-    def _remember(self, snapshot: BoxSnapshot) -> None:
+    def _add_recent(self, snapshot: BoxSnapshot) -> None:
         last = self._recent[-1] if self._recent else snapshot
-        if snapshot.time_s < last.time_s or snapshot.place != last.place:  # the source has begun anew
+        if snapshot.time_s < last.time_s or snapshot.place != last.place:  # the source was restarted
             self.clear_recent()
         if self._background is not None and self._background.place != snapshot.place:
             self._background = None
@@ -161,7 +162,7 @@ class HeldHandDetector:
             self._recent.popleft()
 
     def _change(self) -> np.ndarray | None:
-        """How far each pixel of the box has strayed within HELD_S, (SIDE, SIDE) levels; None before so long."""
+        """Largest change of each pixel of the box within HELD_S, (SIDE, SIDE) grey levels; None before HELD_S has passed."""
         now, first = self._recent[-1], self._recent[0]
         if now.time_s - first.time_s < HELD_S:
             return None
@@ -179,8 +180,8 @@ class HeldHandDetector:
         limit = MAX_HAND_CHANGE * (RELEASE_FACTOR if self._held_since_s is not None else 1.0)
         return change is not None and float(change[hand].mean()) < limit
 
-    def _settle(self, expected: BoxSnapshot, snapshot: BoxSnapshot, changed: np.ndarray) -> None:
-        """Let the background follow slow light, and take what has stayed for background."""
+    def _update_background(self, expected: BoxSnapshot, snapshot: BoxSnapshot, changed: np.ndarray) -> None:
+        """Adapt the background to slow changes of light, and add objects that have stayed."""
         if not self._is_quiet():
             self._quiet_since_s = None
         elif self._quiet_since_s is None:
@@ -199,15 +200,15 @@ class HeldHandDetector:
         self._background = BoxSnapshot(snapshot.time_s, snapshot.place, box, around)
 
 
-def light_bgr(pixels_bgr: np.ndarray) -> np.ndarray:
-    """The light (3,) on pixels (N, 3), in their levels: shades of grey (Finlayson and Trezzi 2004)."""
+def illuminant_bgr(pixels_bgr: np.ndarray) -> np.ndarray:
+    """The illuminant (3,) of pixels (N, 3), in grey levels, by shades of grey (Finlayson and Trezzi 2004)."""
     norm = (np.maximum(pixels_bgr, 1.0).astype(np.float64) ** BRIGHT).mean(axis=0) ** (1 / BRIGHT)
     light: np.ndarray = norm.mean() * np.clip(norm / norm.mean(), 1 / MAX_CAST, MAX_CAST)
     return light
 
 
 def is_skin(picture_bgr: np.ndarray, light: np.ndarray) -> np.ndarray:
-    """Which pixels (h, w) bool of (h, w, 3) have skin's colour once that of the light (3,) is taken out.
+    """The mask (h, w) bool of skin-coloured pixels in (h, w, 3), corrected for the illuminant (3,).
 
     Ratios of colours, which brightness does not change: skin of all tones lies in one locus of them (Störring et al.
     1999, "Skin colour detection under changing lighting conditions").
@@ -221,8 +222,8 @@ def is_skin(picture_bgr: np.ndarray, light: np.ndarray) -> np.ndarray:
     return skin
 
 
-def differs(pixels: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """Which pixels of (..., 3) are something else than expected, and not the same in another light: (...) bool."""
+def changed_mask(pixels: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """The mask (...) bool of pixels (..., 3) that differ from those expected by more than a change of light."""
     apart = np.abs(pixels - np.minimum(expected, 255)).max(axis=-1) > CHANGED
     ratio = (pixels + OFFSET) / (expected + OFFSET)
     low, high = ratio.min(axis=-1), ratio.max(axis=-1)
@@ -231,8 +232,8 @@ def differs(pixels: np.ndarray, expected: np.ndarray) -> np.ndarray:
     return different
 
 
-def find_hand(changed: np.ndarray, skin: np.ndarray) -> np.ndarray | None:
-    """The hand with its arm (h, w) bool among what changed in the box; None where that is no hand."""
+def hand_mask(changed: np.ndarray, skin: np.ndarray) -> np.ndarray | None:
+    """The mask (h, w) bool of hand and arm, given the changed pixels and the skin among them; None without a hand."""
     mask = cv2.morphologyEx(skin.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
@@ -241,39 +242,39 @@ def find_hand(changed: np.ndarray, skin: np.ndarray) -> np.ndarray | None:
     largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
     hand: np.ndarray = labels == largest
     rows, columns = np.nonzero(hand)
-    fringe = fringe_of(hand)
+    ring = surrounding_ring(hand)
     is_small = max(np.ptp(rows), np.ptp(columns)) < MIN_EXTENT * SIDE
     is_large = hand.mean() > MAX_COVER
-    is_part = hand.sum() < MIN_SHARE * (changed | hand).sum() or changed[fringe].sum() > MAX_FRINGE * fringe.sum()
-    return None if is_small or is_large or is_part or palm_of(hand)[1] < MIN_PALM * SIDE else hand
+    is_part = hand.sum() < MIN_SHARE * (changed | hand).sum() or changed[ring].sum() > MAX_RING_CHANGE * ring.sum()
+    return None if is_small or is_large or is_part or palm_circle(hand)[1] < MIN_PALM * SIDE else hand
 
 
-def fringe_of(hand: np.ndarray) -> np.ndarray:
-    """Pixels (h, w) bool that lie two or three outside of (h, w) bool: those beside it are of both."""
+def surrounding_ring(hand: np.ndarray) -> np.ndarray:
+    """The ring (h, w) bool two to three pixels outside a mask (h, w) bool, beyond its mixed edge pixels."""
     mask = hand.astype(np.uint8)
-    fringe: np.ndarray = cv2.dilate(mask, np.ones((7, 7), np.uint8)) > cv2.dilate(mask, np.ones((3, 3), np.uint8))
-    return fringe
+    ring: np.ndarray = cv2.dilate(mask, np.ones((7, 7), np.uint8)) > cv2.dilate(mask, np.ones((3, 3), np.uint8))
+    return ring
 
 
 def has_edges(hand: np.ndarray, box_bgr: np.ndarray, background_bgr: np.ndarray) -> bool:
-    """Whether the rim (h, w) shows now rather than in the background (h, w, 3).
+    """Whether the outline of the mask (h, w) has stronger edges in the box than in the background (h, w, 3).
 
-    Else it is the ghost of what has left its place (Cucchiara et al. 2003).
+    If not, it is a ghost: the former place of an object that has left (Cucchiara et al. 2003).
     """
     mask = hand.astype(np.uint8)
     rim = cv2.dilate(mask, np.ones((3, 3), np.uint8)) > cv2.erode(mask, np.ones((3, 3), np.uint8))
-    now, before = (float(edges(picture)[rim].mean()) for picture in (box_bgr, background_bgr))
+    now, before = (float(gradient_magnitude(picture)[rim].mean()) for picture in (box_bgr, background_bgr))
     return now > before
 
 
-def edges(picture_bgr: np.ndarray) -> np.ndarray:
-    """How steep the grey levels of (h, w, 3) are, (h, w)."""
+def gradient_magnitude(picture_bgr: np.ndarray) -> np.ndarray:
+    """Gradient magnitude (h, w) of the grey levels of (h, w, 3)."""
     gray = picture_bgr.mean(axis=2, dtype=np.float32)
     return cv2.magnitude(cv2.Sobel(gray, cv2.CV_32F, 1, 0), cv2.Sobel(gray, cv2.CV_32F, 0, 1))
 
 
-def palm_of(hand: np.ndarray) -> tuple[np.ndarray, float]:
-    """Middle (row, column) and radius of the largest circle in (h, w) bool."""
+def palm_circle(hand: np.ndarray) -> tuple[np.ndarray, float]:
+    """Centre (row, column) and radius in pixels of the largest circle inside a mask (h, w) bool."""
     padded = cv2.copyMakeBorder(hand.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
     middle = np.array(np.unravel_index(int(distance.argmax()), distance.shape), np.float64)
@@ -281,8 +282,8 @@ def palm_of(hand: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _without_arm(hand: np.ndarray) -> np.ndarray:
-    """Skin (h, w) bool without the arm, which comes from where the skin leaves the box."""
-    middle, palm = palm_of(hand)
+    """The mask (h, w) bool without the arm, which lies towards the side where the skin leaves the box."""
+    middle, palm = palm_circle(hand)
     leaving = hand.copy()
     leaving[1:-1, 1:-1] = False
     if not leaving.any():
@@ -296,7 +297,7 @@ def _without_arm(hand: np.ndarray) -> np.ndarray:
 
 
 def _crop_around(hand: np.ndarray, box: Box, shape: tuple[int, int]) -> Box:
-    """The square in a picture (H, W) around what (SIDE, SIDE) bool shows of the box."""
+    """The square in a picture of shape (H, W) around a mask (SIDE, SIDE) bool of the box."""
     rows, columns = np.nonzero(hand)
     corners = np.array([(columns.min(), rows.min()), (columns.max() + 1, rows.max() + 1)], np.float64)
     points = corners * (box.width / SIDE, box.height / SIDE) + (box.x1, box.y1)

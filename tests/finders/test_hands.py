@@ -54,7 +54,7 @@ def test_every_detection_pass_returns_the_transform_back_to_the_picture(detectio
 
 def test_white_balance_removes_a_colour_cast_and_gamma_brightens():
     image = np.full((64, 64, 3), (40, 80, 120), np.uint8)
-    balanced, _ = DetectionPass(balance=True).transform(image)
+    balanced, _ = DetectionPass(white_balance=True).transform(image)
     assert np.ptp(balanced[0, 0].astype(int)) <= 2
     brighter, _ = DetectionPass(gamma=0.5).transform(image)
     assert (brighter[0, 0] > image[0, 0, ::-1]).all()

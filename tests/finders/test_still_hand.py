@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from recognizer.finders.guide_box import guide_box
-from recognizer.finders.still_hand import MAX_HELD_S, StillHandFinder, is_skin, light_bgr
+from recognizer.finders.still_hand import MAX_HELD_S, StillHandFinder, illuminant_bgr, is_skin
 from recognizer.values import Hand, Region
 from tests.helpers.still_hands import FPS, HEIGHT, LIGHTS, SKINS, WIDTH, BlindHands, Picture, Stream, a_room, with_hand
 
@@ -199,5 +199,5 @@ def test_skin_of_all_tones_is_separated_from_other_colours_in_any_light():
     others = np.array([[200, 90, 40], [40, 140, 60], [120, 120, 120], [240, 240, 240], [60, 60, 220], [5, 6, 9]], float)
     skins = np.array(list(SKINS.values()), float)
     for light in (np.ones(3), *map(np.array, LIGHTS.values())):
-        assert is_skin(skins[None] * light, light_bgr(white * light)).all()
-        assert not is_skin(others[None] * light, light_bgr(white * light)).any()
+        assert is_skin(skins[None] * light, illuminant_bgr(white * light)).all()
+        assert not is_skin(others[None] * light, illuminant_bgr(white * light)).any()
