@@ -83,7 +83,7 @@ def test_the_camera_shows_digits_and_their_labels(window: Chrome) -> None:
     assert until(lambda: by_id(window, "reading").text) == "237"
     names = [name.text for name in window.find_elements(By.CSS_SELECTOR, "#seen .thing .name")]
     assert names == ["2", "3", "7"]
-    assert re.search(r"\d+ ms there and back", by_id(window, "figures").text)
+    assert re.search(r"\d+ ms per frame, \d+ ms of it on the server", by_id(window, "figures").text)
     drawn = "const c = document.getElementById('overlay'); return c.getContext('2d')"
     drawn += ".getImageData(0, 0, c.width, c.height).data.some((value) => value > 0)"
     assert window.execute_script(drawn)

@@ -185,7 +185,7 @@ def test_training_on_a_saved_backbone_needs_no_tensorflow(tmp_path: Path, backbo
     record(store, "things", dict.fromkeys(COLOURS, 6))
     backbone_file(None, ModelStore(tmp_path / "models"))
     program = "import sys; from training.__main__ import main; from training.networks import backbones; "
-    program += "backbones.weights_at_hand = lambda name: None; main(); sys.exit('tensorflow' in sys.modules)"
+    program += "backbones.find_weights = lambda name: None; main(); sys.exit('tensorflow' in sys.modules)"
     words = ["learn", "things", "--models", str(tmp_path / "models")]
     done = subprocess.run(
         [sys.executable, "-c", program, *words], cwd=paths.ROOT, capture_output=True, text=True, check=False

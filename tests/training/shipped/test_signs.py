@@ -131,11 +131,11 @@ from training.__main__ import main
 from training.datasets import hand_photographs
 from training.networks import hand_networks
 from training.networks.tensorflow import import_tensorflow
-from training.shipped import sign_fitting, sign_material, sign_verdicts, signs
-signs.gather = lambda task, runs, seed: hand_people.drawn_material(
+from training.shipped import sign_data, sign_fitting, signs
+signs.load_sign_data = lambda task, runs, seed: hand_people.drawn_sign_data(
     runs / task, hand_people.TRAINED
 )
-sign_material.load_sign_mnist, sign_material.rps_subset = hand_people.drawn_sign_mnist, lambda signs: signs
+sign_data.load_sign_mnist, sign_data.rps_subset = hand_people.drawn_sign_mnist, lambda signs: signs
 hand_photographs.list_sha256 = lambda name: "0" * 64
 for name, value in hand_people.QUICK.items():
     setattr(sign_fitting, name, value)

@@ -79,15 +79,15 @@ from pathlib import Path
 from training.__main__ import main
 from training.workshop import sweep
 
-class Scored(sweep.DataRoad):
+class Scored(sweep.DataSetObjective):
     def score(self, chosen, part):
         bad = chosen.get("rate") == 1e-7
         while bad and not Path({goes_on!r}).exists():
             time.sleep(0.05)
         return 0.1 if bad else 0.6
 
-road_of = sweep.road_of
-sweep.road_of = lambda settings, samples: Scored(**vars(road_of(settings, samples)))
+objective_of = sweep.objective_of
+sweep.objective_of = lambda settings, samples: Scored(**vars(objective_of(settings, samples)))
 main(["sweep", *sys.argv[1:]])
 """
 
