@@ -48,7 +48,7 @@ def _rotations(vectors: np.ndarray) -> np.ndarray:
 
 VIEWS = 2  # of a hand: detected in the picture, and in the flipped picture
 CROPS_A_VIEW = 4  # of each view: the first unchanged, the others augmented
-TURN_DEG, ZOOM, SHIFT = 9.0, 0.08, 0.03  # standard deviations of the augmentation of crops; shift in sides
+CROP_TURN_DEG, ZOOM, SHIFT = 9.0, 0.08, 0.03  # standard deviations of the augmentation of crops; shift in sides
 GAMMA, TINT = 0.35, 0.1  # … of the logarithms of gamma and of each channel's gain
 COARSE_SHARE, COARSE_SIDES = 0.3, (24, 90)  # of augmented crops: reduced to that many pixels, some made grey
 
@@ -60,7 +60,7 @@ def augmented_crops(region: Region, hand: Hand, rng: np.random.Generator) -> lis
     for _ in range(CROPS_A_VIEW - 1):
         # detectors confuse left and right, and either hand makes the same sign
         other = rng.random() < WRONG_SIDE / 2
-        turn, zoom, shift = np.radians(rng.normal(0, TURN_DEG)), np.exp(rng.normal(0, ZOOM)), rng.normal(0, SHIFT, 2)
+        turn, zoom, shift = np.radians(rng.normal(0, CROP_TURN_DEG)), np.exp(rng.normal(0, ZOOM)), rng.normal(0, SHIFT, 2)
         picture = appearance.upright(
             region.crop, joints, left=left ^ other, turn_rad=float(turn), zoom=float(zoom), shift=tuple(shift)
         )

@@ -155,9 +155,9 @@ def augmented(picture: Any, target: Any) -> tuple[Any, Any]:
     picture = tf.clip_by_value((picture + tf.random.uniform([], -6, 6)) * gain, 0, 255)
     if_across, if_down = tf.random.uniform([]) < 0.5, tf.random.uniform([]) < 0.2
     picture = tf.cond(if_across, lambda: picture[:, ::-1], lambda: picture)
-    target = tf.cond(if_across, lambda: tf.load_sign_data(target[:, ::-1], [0, 3, 2, 1, 4, 5], axis=-1), lambda: target)
+    target = tf.cond(if_across, lambda: tf.gather(target[:, ::-1], [0, 3, 2, 1, 4, 5], axis=-1), lambda: target)
     picture = tf.cond(if_down, lambda: picture[::-1], lambda: picture)
-    target = tf.cond(if_down, lambda: tf.load_sign_data(target[::-1], [0, 1, 4, 3, 2, 5], axis=-1), lambda: target)
+    target = tf.cond(if_down, lambda: tf.gather(target[::-1], [0, 1, 4, 3, 2, 5], axis=-1), lambda: target)
     return normalised(picture), target
 
 

@@ -197,11 +197,11 @@ def augmented(shown: Any, target: Any) -> tuple[Any, Any]:
     across, down = turn < 0.1, (turn > 0.05) & (turn < 0.15)
     sideways = sideways & (across | down) & (target[1] >= 0) & (target[1] != 1)  # a 1 on its side looks like any line
     shown = tf.where(across, shown[:, ::-1], shown)
-    box = tf.where(across, -tf.load_sign_data(box, [2, 1, 0, 3]) * [1.0, -1.0, 1.0, -1.0], box)
+    box = tf.where(across, -tf.gather(box, [2, 1, 0, 3]) * [1.0, -1.0, 1.0, -1.0], box)
     shown = tf.where(down, shown[::-1], shown)
-    box = tf.where(down, -tf.load_sign_data(box, [0, 3, 2, 1]) * [-1.0, 1.0, -1.0, 1.0], box)
+    box = tf.where(down, -tf.gather(box, [0, 3, 2, 1]) * [-1.0, 1.0, -1.0, 1.0], box)
     shown = tf.where(sideways, tf.transpose(shown, [1, 0, 2]), shown)
-    box = tf.where(sideways, tf.load_sign_data(box, [1, 0, 3, 2]), box)
+    box = tf.where(sideways, tf.gather(box, [1, 0, 3, 2]), box)
     which = tf.where(across | down, float(UNCLEAR), target[1])
     return shown, tf.concat([target[:1], which[None], box], axis=0)
 
