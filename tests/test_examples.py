@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from recognizer.registry.store import ModelStore
 from recognizer.sinks.png import write_png
 from recognizer.studio.scenes import Studio
 from tests.helpers.waiting import HANG_S
@@ -83,9 +84,9 @@ def test_a_text_that_is_held_for_a_second_beeps_once() -> None:
 
 
 @pytest.mark.slow
-def test_the_example_records_trains_and_recognizes_signs(tmp_path: Path, hand_models: Path) -> None:
+def test_the_example_records_trains_and_recognizes_signs(tmp_path: Path, hand_models: ModelStore) -> None:
     models = tmp_path / "models"
-    shutil.copytree(hand_models / "rps", models / "rps")
+    shutil.copytree(hand_models.folder / "rps", models / "rps")
     words = ("rock", "paper", "--source", "studio:rps", "--frames", "150")
     said = run_example("teach_a_sign", *words, models=models)
     assert "Saved 40 samples of rock" in said

@@ -60,7 +60,11 @@ def augmented_crops(region: Region, hand: Hand, rng: np.random.Generator) -> lis
     for _ in range(CROPS_A_VIEW - 1):
         # detectors confuse left and right, and either hand makes the same sign
         other = rng.random() < WRONG_SIDE / 2
-        turn, zoom, shift = np.radians(rng.normal(0, CROP_TURN_DEG)), np.exp(rng.normal(0, ZOOM)), rng.normal(0, SHIFT, 2)
+        turn, zoom, shift = (
+            np.radians(rng.normal(0, CROP_TURN_DEG)),
+            np.exp(rng.normal(0, ZOOM)),
+            rng.normal(0, SHIFT, 2),
+        )
         picture = appearance.upright(
             region.crop, joints, left=left ^ other, turn_rad=float(turn), zoom=float(zoom), shift=tuple(shift)
         )

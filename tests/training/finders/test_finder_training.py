@@ -25,10 +25,10 @@ def few(tmp_path, monkeypatch):
     monkeypatch.setattr(fitting, "SHARD", 2)
     monkeypatch.setattr(fitting, "SHAPES", ((240, 160),))
     monkeypatch.setattr(fitting, "NETWORKS", tmp_path / "networks")
-    monkeypatch.setattr(fitting, "EACH", 2)
+    monkeypatch.setattr(fitting, "MAX_PATCHES", 2)
     monkeypatch.setattr(fitting, "PARTS", 1)
     monkeypatch.setattr(fitting, "NOTHING", 1)
-    monkeypatch.setattr(verifier, "EACH", 1)
+    monkeypatch.setattr(verifier, "MAX_BOXES", 1)
     for name in fitting.NETWORK_FITS:
         monkeypatch.setitem(fitting.NETWORK_FITS, name, replace(fitting.NETWORK_FITS[name], batch=2))
     fitting.draw(tmp_path, 4, 1)

@@ -89,7 +89,7 @@ def test_a_cluster_gives_the_same_results_as_one_machine(nodes, data, tmp_path, 
     status = process.wait()
     assert status in (0, 130), "".join(first)
     if status == 130:
-        assert "goes on from here" in first[-1]
+        assert "continues from here" in first[-1]
     else:  # the other run finished before the interruption, so no run is left for the second command
         (home / "runs" / "mnist-linear-1-limit60" / METRICS).unlink()
     assert first[0] == "2 of 2 runs to do on 2 machines, 1 cores each\n"
@@ -129,7 +129,7 @@ def test_a_failed_run_does_not_stop_the_others(nodes, data, tmp_path, monkeypatc
         main(["table", *words(tmp_path, "--cluster", nodes.address), "--networks", "knn", "--data", "rps", "mnist"])
     output = capsys.readouterr()
     assert end.value.code == 2
-    assert output.err == "1 of 2 runs failed; see above. The same command tries them again.\n"
+    assert output.err == "1 of 2 runs failed; see above. The same command repeats them.\n"
     assert re.search("^rps-knn-1-limit60 failed: rps has 2 training pictures for 2 labels", output.out, re.MULTILINE)
     assert [path.parent.name for path in (tmp_path / "runs").glob(f"*/{METRICS}")] == ["mnist-knn-1-limit60"]
 

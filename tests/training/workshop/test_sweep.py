@@ -115,7 +115,7 @@ def test_a_sweep_resumes_after_ctrl_c_stops_bad_trials_and_prints_the_command_fo
     finally:
         watchdog.cancel()
         process.kill()
-    assert "goes on with the trials that are not done" in said[-1]
+    assert "continues with the trials that are not done" in said[-1]
     done = next(line.split(" is done")[0] for line in said if "is done" in line)
 
     for state in space.parent.glob("runs/sweeps/*/experiment_state*"):  # the state that Ctrl-C can leave behind
