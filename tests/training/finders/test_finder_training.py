@@ -56,7 +56,7 @@ def test_networks_are_trained_on_drawn_rooms_and_published_with_a_card(few, eage
     CharacterNetwork(networks / "characters.tflite").find(np.zeros((90, 160, 3), np.uint8), 0.5)
     inks = InkNetwork(networks / "ink.tflite").ink(np.zeros((2, PATCH, PATCH, 3), np.int8))
     assert inks.shape == (2, PATCH, PATCH)
-    seen = VerifierNetwork(networks / "verifier.tflite").look(
+    seen = VerifierNetwork(networks / "verifier.tflite").verify(
         np.zeros((90, 160, 3), np.uint8), [(10, 10, 30, 40), (50, 10, 70, 40)]
     )
     assert seen.boxes_xyxy.shape == (2, 4)
