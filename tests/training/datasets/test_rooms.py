@@ -80,7 +80,7 @@ def test_the_target_of_a_cell_in_a_character_is_its_box() -> None:
     rows, columns = np.nonzero(target[..., 0] == 1)
     assert len(rows)
     for row, column in zip(rows, columns, strict=True):
-        left, top, right, bottom = target[row, column, 1:5] * finders_characters.UNIT
+        left, top, right, bottom = target[row, column, 1:5] * finders_characters.BOX_UNIT
         x, y = (column + 0.5) * finders_characters.CELL, (row + 0.5) * finders_characters.CELL
         assert (x - left, y - top, x + right, y + bottom) == pytest.approx((40, 60, 50, 76), abs=1e-3)
         assert target[row, column, 5] == 1

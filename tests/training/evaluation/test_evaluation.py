@@ -151,7 +151,7 @@ def test_a_flipped_picture_counts_only_if_the_original_was_read_correctly(photos
     files = sorted(path for path in photos.rglob("*") if path.is_file())[:3]
     monkeypatch.setattr(evaluate, "labelled_pictures", lambda folder: [(path, "anna", "3") for path in files])
     evaluate.evaluate_mirrored(SimpleNamespace(step=lambda frame: SimpleNamespace(text=next(said))), photos)
-    assert capsys.readouterr().out.startswith("1 of 2 pictures")
+    assert capsys.readouterr().out.startswith("1 of 2 correctly read pictures")
 
 
 def test_each_part_of_a_clip_is_evaluated_separately(tmp_path, capsys):
