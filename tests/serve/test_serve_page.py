@@ -157,7 +157,7 @@ def test_a_sign_can_be_recorded_trained_reviewed_and_corrected(served: Served, w
     shutil.copytree(served.models / "shapes" / before, served.models / "shapes" / "20990101-000000")
     open_models(served.models).set_current("shapes", "20990101-000000")
     one(window, ".undo").click()
-    until(lambda: before in one(window, ".result .verdict").text)
+    until(lambda: "The previous model is in use again." in one(window, ".result .verdict").text)
     assert served.client.get("/v1/models/shapes").json()["current"] == before
 
 

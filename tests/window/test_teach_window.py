@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from recognizer.registry.store import ModelStore
+from recognizer.registry.store import ModelStore, title_of
 from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
 from recognizer.studio.scenes import Studio
@@ -175,7 +175,7 @@ def test_new_record_train_swap_and_undo_by_keys(user: SimulatedUser) -> None:
     user.until(lambda state: not state["result"])
 
     user.program.press("u")
-    user.until(lambda state: first in state["notice"])
+    user.until(lambda state: title_of(open_models(user.models).folder / "mine" / first) in state["notice"])
     assert open_models(user.models).current("mine").name == first
     user.until(lambda state: state["said"] != "cut")
     user.program.press("q")

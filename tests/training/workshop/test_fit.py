@@ -176,7 +176,7 @@ def test_too_few_samples_are_a_one_line_error(tmp_path, capsys, count):
 def test_a_single_class_is_a_one_line_error(tmp_path, capsys):
     write_shapes(tmp_path / "shapes", 5, labels=["ball"])
     err = failure(capsys, "--data", str(tmp_path / "shapes"), "--network", "linear", "--runs", str(tmp_path / "runs"))
-    assert "ball only" in err
+    assert "has one label only (ball)" in err
 
 
 @pytest.mark.slow
