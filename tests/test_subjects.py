@@ -50,6 +50,7 @@ class SlateSubject(Subject):
 
     name = "slate"
     word = "mark"
+    description = "a mark"
     studio_scene = "digits"
     input = Input.INK
     starting_task = "digits"

@@ -13,7 +13,8 @@ class BoxSubject(Subject):
     """The guide box in the middle of the frame, as a single region."""
 
     name = "box"
-    word = "thing"
+    word = "object"
+    description = "an object in the box"
     is_whole_picture = True
     input = Input.COLOUR
 

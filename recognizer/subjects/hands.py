@@ -72,6 +72,7 @@ class HandSubject(Subject):
 
     name = "hand"
     word = "hand"
+    description = "a hand"
     studio_scene = "signs"
     input = Input.JOINTS
 

@@ -256,6 +256,7 @@ class PaperSubject(Subject):
 
     name = "paper"
     word = "writing"
+    description = "writing on paper"
     studio_scene = "digits"
     input = Input.INK
     starting_task = "digits"

@@ -45,6 +45,7 @@ class Subject(ABC):
 
     name: str  # on disk, in options and in the HTTP API
     word: str  # what messages ask the user to show
+    description: str  # in the form of a new task: what the camera shows
 
     # in the pipeline
 
@@ -132,6 +133,11 @@ class Subject(ABC):
 
     grey_preprocess: str = pictures.HAND_VERSION  # preprocess version of grey images of 28x28 pixels
     edge_grey: int | None = None  # grey level beyond the edge of such an image; None: replicate the border
+
+    @property
+    def is_drawable(self) -> bool:
+        """Whether a drawing on a blank canvas can stand in for the camera's picture."""
+        return self.input is Input.INK
 
     def in_grey(self) -> "Subject":
         """The subject whose framing applies to grey images of 28x28 pixels. Default: itself."""

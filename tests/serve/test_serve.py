@@ -13,6 +13,7 @@ from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
 from recognizer.samples.synced import default_samples
 from recognizer.sources.decoding import decode_image
+from recognizer.subjects.catalogue import SUBJECTS
 from recognizer.values import Frame, as_json
 from tests.helpers.http import jpeg, png, problem, sheet
 from tests.helpers.running_server import Served, running_server
@@ -58,6 +59,13 @@ def test_predict_with_images_returns_the_model_inputs(served: Served) -> None:
 def test_predict_of_an_empty_picture_returns_no_regions(served: Served) -> None:
     answer = served.client.post("/v1/predict?task=digits", content=png(sheet())).json()
     assert (answer["text"], answer["regions"]) == ("", [])
+
+
+def test_subjects_are_listed_with_what_can_be_drawn(served: Served) -> None:
+    subjects = served.client.get("/v1/subjects").json()
+    assert [subject["name"] for subject in subjects] == [*SUBJECTS]
+    assert [subject["name"] for subject in subjects if subject["drawable"]] == ["paper"]
+    assert all(subject["description"] for subject in subjects)
 
 
 def test_tasks_are_listed_with_labels_and_models(served: Served) -> None:

@@ -2,7 +2,7 @@
 
 import { ask, element, named, tell, telling } from "./api.js";
 import { showCards } from "./seen.js";
-import { current, loadTasks, onChange, state } from "./state.js";
+import { current, isDrawable, loadTasks, onChange, state } from "./state.js";
 
 const PEN = 20; // line width in pixels
 const STEP = 12; // pixels per press of an arrow key
@@ -23,7 +23,7 @@ let due = 0;
 let reading = false;
 
 // Only paper tasks can be drawn. For other tasks, the drawing is recognized as digits.
-const task = () => (current()?.region === "paper" ? state.task : "digits");
+const task = () => (isDrawable() ? state.task : "digits");
 
 function paint(withPen = false) {
   pen.fillStyle = PAPER;
@@ -129,7 +129,7 @@ document.getElementById("draw-undo").addEventListener("click", () => {
 });
 
 function showLabels() {
-  const there = current()?.region === "paper" ? current().labels : [];
+  const there = isDrawable() ? current().labels : [];
   document.getElementById("draw-keep").hidden = !there.length;
   labels.replaceChildren(...there.map((label) => {
     const button = element("button", { textContent: label });

@@ -1,7 +1,7 @@
 // Tabs and tasks.
 
 import { element, telling } from "./api.js";
-import { choose, loadTasks, onChange, open, state } from "./state.js";
+import { choose, loadSubjects, loadTasks, onChange, open, state } from "./state.js";
 import "./live.js";
 import "./teach.js";
 import "./look.js";
@@ -49,6 +49,6 @@ onChange("task", showName);
 
 byAddress();
 telling(async () => {
-  await loadTasks();
+  await Promise.all([loadSubjects(), loadTasks()]);
   choose(state.tasks.some((task) => task.name === state.task) ? state.task : state.tasks[0].name);
 })();

@@ -3,13 +3,21 @@
 import { ask } from "./api.js";
 
 export const NOTHING = "nothing";
-export const state = { task: "digits", tasks: [], tab: "live" };
+export const state = { task: "digits", tasks: [], subjects: [], tab: "live" };
 
 const changes = new EventTarget();
 export const onChange = (what, then) => changes.addEventListener(what, then);
 const changed = (what) => changes.dispatchEvent(new Event(what));
 
 export const current = () => state.tasks.find((task) => task.name === state.task) ?? state.tasks[0];
+
+// Whether a drawing can replace the camera's picture for the current task.
+export const isDrawable = () => state.subjects.some((subject) => subject.drawable && subject.name === current()?.region);
+
+export async function loadSubjects() {
+  state.subjects = await ask("GET", "/v1/subjects");
+  changed("subjects");
+}
 
 export async function loadTasks() {
   state.tasks = await ask("GET", "/v1/tasks");

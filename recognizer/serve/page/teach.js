@@ -151,7 +151,14 @@ form.addEventListener("submit", async (event) => {
   }
 });
 
+function showSubjects() {
+  const choices = state.subjects.map(({ name, description }, index) =>
+    element("label", {}, element("input", { type: "radio", name: "region", value: name, defaultChecked: !index }), ` ${description}`));
+  document.getElementById("subjects").append(...choices);
+}
+
 placeTraining(document.querySelector("#teach .training"));
+onChange("subjects", showSubjects);
 onChange("tasks", () => held === null && show());
 onChange("task", () => {
   burst = [];

@@ -88,6 +88,14 @@ def _known_subject(name: str) -> str:
 SubjectName = Annotated[str, AfterValidator(_known_subject), Field(json_schema_extra={"enum": [*SUBJECTS]})]
 
 
+class SubjectInfo(BaseModel):
+    """What a task can recognize."""
+
+    name: SubjectName
+    description: str = Field(description="what the camera shows", examples=["a hand"])
+    drawable: bool = Field(description="whether a drawing can replace the camera's picture")
+
+
 class NewTaskRequest(RequestBody):
     """A new task."""
 

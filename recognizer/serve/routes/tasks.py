@@ -14,13 +14,24 @@ from recognizer.serve.routes.schemas import (
     AddLabelsRequest,
     ModelInfo,
     NewTaskRequest,
+    SubjectInfo,
     TaskInfo,
     VersionInfo,
     VersionName,
 )
+from recognizer.subjects.catalogue import SUBJECTS
 from recognizer.tasks import task_names, task_to_record
 
 router = APIRouter(tags=["tasks and models"])
+
+
+@router.get("/v1/subjects")
+def subjects() -> list[SubjectInfo]:
+    """What a new task can recognize; the first is the default."""
+    return [
+        SubjectInfo(name=subject.name, description=subject.description, drawable=subject.is_drawable)
+        for subject in SUBJECTS.values()
+    ]
 
 
 @router.get("/v1/tasks")
