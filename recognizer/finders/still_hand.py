@@ -122,7 +122,7 @@ class HeldHandDetector:
         self._held_since_s: float | None = None
 
     def clear_recent(self) -> None:
-        """Forget recent frames, after a gap in which frames were not analysed. The background is kept."""
+        """Forget recent frames, after a gap in which frames were not analysed. The background stays."""
         self._recent.clear()
         self._quiet_since_s = self._held_since_s = None
 
