@@ -1,4 +1,4 @@
-"""A webcam recognizer that learns. In Python it starts with `from recognizer import Recognizer`; see recognizer/api.py."""
+"""A webcam recognizer that users can train. Its Python API is `from recognizer import Recognizer`; see recognizer/api.py."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ __all__ = ["Recognizer"]
 
 
 def __getattr__(name: str) -> Any:
-    """Recognizer, imported when it is asked for: each module of the package imports this one, and few need OpenCV."""
+    """Import Recognizer at its first use. Each import from the package runs this file, but few modules need OpenCV."""
     if name == "Recognizer":
         from recognizer.api import Recognizer
 

@@ -63,7 +63,7 @@ class Recognizer:
             SourceError: the file cannot be read, or the array has another shape or type.
             SettingsError: the task does not exist.
             ModelError: the task's model is missing or damaged.
-            AssetError: the task is of hands, and the file of the hand detector is missing.
+            AssetError: the task's subject is the hand, and the file of the hand detector is missing.
 
         Example:
             >>> from recognizer import Recognizer

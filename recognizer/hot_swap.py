@@ -51,7 +51,7 @@ class LivePipeline:
         self._opener = opener or self._open_for_a_stream
         self._clock = clock
         native.use_one_arena()
-        self._attempted = self._current_or_none(task)  # tried last, so that a broken version is not opened repeatedly
+        self._attempted = self._current_or_none(task)  # a broken version is not opened again
         self._pipeline = self._opener(task)
         self._next: Pipeline | RecognizerError | None = None
         self._opening: threading.Thread | None = None
@@ -72,6 +72,7 @@ class LivePipeline:
         return self._pipeline.folder
 
     def step(self, frame: Frame) -> Observation:
+        """Runs one frame through the current pipeline."""
         self._swap()
         self._poll()
         return self._pipeline.step(frame)
@@ -101,6 +102,7 @@ class LivePipeline:
         return self._hands
 
     def _shares_hands(self, one: Pipeline) -> bool:
+        """Whether a pipeline uses the shared hand finder."""
         return self._hands is not None and one.finder.uses(self._hands)
 
     def _can_open(self, task: str) -> bool:
@@ -129,9 +131,11 @@ class LivePipeline:
         self._opening.start()
 
     def _prepare(self, task: str) -> None:
+        """Opens a pipeline and runs it once, so that its first frame is not slow. Runs in the background thread."""
         try:
             self._next = opened = self._opener(task)
-            if self._shares_hands(opened) and self._shares_hands(self._pipeline):  # it is in use
+            if self._shares_hands(opened) and self._shares_hands(self._pipeline):
+                # the current pipeline uses the shared finder in another thread, so only the classifier runs
                 opened.classifier.predict([opened.subject.prepare(opened.subject.warm_up_region())])
             else:
                 width, height = WARM_UP_WH

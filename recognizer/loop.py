@@ -40,10 +40,10 @@ def live(settings: Settings, models: ModelStore, samples: Samples) -> int:
         with open_source(spec, size_wh=settings.size_wh, fps=settings.fps, paced=not headless) as source:
             if chosen_source == "studio":
                 pipeline.on_task = lambda task: source.show(studio_scene(pipeline))
-            is_drawn = spec.startswith("studio")
-            mirror = source.live and not is_drawn if settings.mirror is None else settings.mirror
+            is_studio = spec.startswith("studio")
+            mirror = source.live and not is_studio if settings.mirror is None else settings.mirror
             overlay = Overlay(mirror=mirror)
-            limit = settings.max_frames or (HEADLESS_FRAMES if headless and (source.live or is_drawn) else None)
+            limit = settings.max_frames or (HEADLESS_FRAMES if headless and (source.live or is_studio) else None)
             with open_sinks(_sinks(settings, pipeline, models, samples, overlay, source, headless, unmirror)) as sinks:
                 for frame in islice(ctrl_c.frames(source), limit):
                     observation = pipeline.step(unmirror(frame))

@@ -38,6 +38,7 @@ class Pipeline:
         self._postprocessor = subject.open_postprocessor(classifier if folder else None)
 
     def step(self, frame: Frame) -> Observation:
+        """The observation of one frame, with the duration of each stage."""
         clock = _StageTimer()
         regions = self.finder.find(frame)
         clock.lap("find")
@@ -65,11 +66,12 @@ class Pipeline:
 def open_pipeline(
     task: str, models: ModelStore, samples: Samples, *, smooth: bool, hands: OpenFinder | None = None
 ) -> Pipeline:
-    """The pipeline of a task with its current model; `smooth` for frames of one stream, not for single pictures.
+    """The pipeline of a task with its current model. `smooth` is for frames of one stream, not for single pictures.
 
-    `hands` opens the hand finder of a stream, if the task is of hands.
+    `hands` opens the hand finder of a stream, if the task's subject is the hand.
 
-    Raises SettingsError for an unknown task, ModelError, and AssetError where a hand's joints cannot be found.
+    Raises SettingsError for an unknown task, ModelError if the model is missing or damaged, and AssetError if a file that
+    the hand finder needs is.
     """
     own = {one.name: one for one in samples.tasks()}
     if task not in (names := all_task_names(models, own)):
@@ -97,6 +99,8 @@ def _subject_of(task: str, name: str | None) -> Subject:
 
 
 class _StageTimer:
+    """Measures the duration of each stage of a frame, in milliseconds."""
+
     def __init__(self) -> None:
         self.laps_ms: dict[str, float] = {}
         self._last_s = time.perf_counter()

@@ -20,9 +20,8 @@ class _Track:
     box: Box
     seen_s: float
     shown: Prediction  # the latest prediction with the label shown
-    evidence_by_label_s: dict[str | None, float] = field(
-        default_factory=dict
-    )  # seconds in which the label was predicted
+    # seconds in which the label was predicted
+    evidence_by_label_s: dict[str | None, float] = field(default_factory=dict)
 
 
 class Smoother:

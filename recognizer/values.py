@@ -10,7 +10,7 @@ WRITING_SCORE = 0.6  # threshold: a region with this score is writing, even if i
 
 
 class Turn(Enum):
-    """What a picture needs so that its writing can be read: to be flipped left to right, and top to bottom."""
+    """How to flip a picture so that its writing can be read: (horizontally, vertically)."""
 
     UPRIGHT = (False, False)
     UPSIDE_DOWN = (True, True)
@@ -78,7 +78,7 @@ class Frame:
     image_bgr: np.ndarray  # (H, W, 3) uint8
     index: int  # counts from 0 in each source
     time_s: float  # seconds since the source was opened; increases
-    name: str  # of the source, or of the file where each frame is a file
+    name: str  # of the source, or of the file if each frame is a file
     truth: tuple[Truth, ...] = ()
     notice: str | None = None  # one line for the user, such as "camera lost, reconnecting"
 
@@ -98,24 +98,24 @@ class Region:
 
     box: Box
     crop: np.ndarray  # paper: (h, w) uint8 ink, 0 none to 255 full; hand and box: (h, w, 3) uint8 BGR
-    contrast: float = 0.0  # difference to the background, 0 to 255; 0 where it was not measured
+    contrast: float = 0.0  # difference to the background, 0 to 255; 0 if not measured
     light: bool = False  # ink lighter than its background
     hand: Hand | None = None  # None for paper, and for a hand without joints
-    mirrored_hand: Hand | None = None  # the same hand as found in the flipped picture; None where it was not
-    score: float | None = None  # 0 to 1, the probability that it is writing; None where no verifier scored it
-    # (11,) float, from the picture and not the crop: probabilities of the digits 0 to 9, then of other writing
+    mirrored_hand: Hand | None = None  # the same hand, as detected in the flipped picture; None if it was not
+    score: float | None = None  # 0 to 1, the probability that it is writing; None without a verifier
+    # (11,) float, computed from the frame and not the crop: probabilities of the digits 0 to 9, then of other writing
     digit_probabilities: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """The result of classifying one region. `label` is None where the input was rejected."""
+    """The result of classifying one region. `label` is None if the input was rejected."""
 
     label: str | None
     confidence: float  # 0 to 1, probability of the best label
     top: tuple[tuple[str, float], ...]  # up to three (label, probability), best first
     image: np.ndarray  # the network's input; for paper (28, 28) uint8
-    turn: Turn | None = None  # rotation that makes the sheet upright; None where it already is
+    turn: Turn | None = None  # how the sheet must be turned or flipped to be read; None if it is upright
 
 
 @dataclass(frozen=True, eq=False)

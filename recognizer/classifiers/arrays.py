@@ -1,4 +1,4 @@
-"""The arrays that a model keeps beside its network."""
+"""Reads the arrays that a model stores next to its network."""
 
 import zipfile
 from pathlib import Path
@@ -9,7 +9,7 @@ from recognizer.errors import ModelError
 
 
 def read_arrays(path: Path, *names: str) -> list[np.ndarray]:
-    """Arrays of a model's .npz file. Raises ModelError where it is missing, damaged or lacks one."""
+    """The arrays with these names in a model's .npz file. Raises ModelError if it is missing, damaged or lacks one."""
     try:
         with np.load(path) as arrays:
             return [arrays[name] for name in names]

@@ -13,10 +13,10 @@ from recognizer.preprocess import appearance, pictures, pose
 from recognizer.registry import card as registry_card
 from recognizer.values import Prediction
 
-TOP = 3  # predictions shown
+TOP = 3  # labels in `Prediction.top`
 
 
-VALUES = {  # numbers that each preprocess makes of a region; what takes pictures in colour says its size in its card
+VALUES = {  # values in the network input of each preprocess version; that of colour pictures is in the model's card
     pictures.VERSION: pictures.SIDE**2,
     pictures.HAND_VERSION: pictures.SIDE**2,
     pose.VERSION: pose.SIZE,
@@ -27,10 +27,10 @@ VALUES = {  # numbers that each preprocess makes of a region; what takes picture
 class Classifier:
     """Classifies network inputs with one model. Raises ModelError if a file in its folder is missing or damaged.
 
-    `folder` holds card.json, model.tflite and features.npz, as `training.shipped.digits` publishes them; `prepared` names the
-    preprocess that its inputs come from.
-    A user-trained model has head.npz, which replaces the network's last layer; a k-NN model has neighbours.npz. A model
-    whose card says that the features are the input itself has no network.
+    `folder` contains card.json, model.tflite and features.npz, as `training.shipped.digits` publishes them. `prepared` is
+    the preprocess version of its inputs.
+    A user-trained model has head.npz, which replaces the network's last layer. A k-NN model has neighbours.npz. A model
+    whose features are the input itself, by its card, has no network.
     """
 
     def __init__(self, folder: Path, prepared: str = pictures.VERSION):
@@ -55,26 +55,26 @@ class Classifier:
 
     def _check_sizes(self, values: int | None) -> None:
         """Raise ModelError if the shapes of network, head, feature statistics and labels do not match."""
-        decides, means = self.head or self._network, self.rejection.statistics.means
-        if decides is None:
+        classifying_part, means = self.head or self._network, self.rejection.statistics.means
+        if classifying_part is None:
             raise ModelError(
                 f"{self.folder} has neither a network nor {HEAD} nor {NEIGHBOURS}. Fetch the model again or retrain."
             )
-        fits = (
-            decides.classes == len(self.labels) + 1
-            and len(means) >= len(self.labels)  # what was taught adds other ways to show a label
-            and decides.size == means.shape[1]
-            and (self._network is None or self._network.size == decides.size)
+        is_consistent = (
+            classifying_part.classes == len(self.labels) + 1
+            and len(means) >= len(self.labels)  # sub-clusters have further means
+            and classifying_part.size == means.shape[1]
+            and (self._network is None or self._network.size == classifying_part.size)
         )
-        if not fits:
+        if not is_consistent:
             raise ModelError(
-                f"{self.folder} has {decides.classes} outputs for {len(self.labels)} labels and one for nothing known. "
+                f"{self.folder} has {classifying_part.classes} outputs for {len(self.labels)} labels and the background. "
                 "Its files do not belong together: fetch the model again or retrain."
             )
-        taken = self._network.input_size if self._network else decides.size
-        if values not in (None, taken):
+        input_size = self._network.input_size if self._network else classifying_part.size
+        if values not in (None, input_size):
             raise ModelError(
-                f"{self.folder} takes {taken} numbers, and {self.card.preprocess} makes {values} of what is seen. "
+                f"{self.folder} takes {input_size} numbers, and {self.card.preprocess} makes {values}. "
                 "Its files do not belong together: fetch the model again or retrain."
             )
 
@@ -87,13 +87,13 @@ class Classifier:
         return tuple(self._prediction(*row) for row in zip(classes, probabilities, inputs, strict=True))
 
     def predict_one(self, values: np.ndarray) -> Prediction:
-        """The Prediction for one network input, which is kept in it as what the network saw."""
+        """The Prediction for one network input, which it contains as `image`."""
         return self.predict_views([values], values)
 
     def predict_views(self, views: Sequence[np.ndarray], image: np.ndarray) -> Prediction:
-        """The Prediction for several network inputs that show the same object; `image` is kept in it as what was seen.
+        """The Prediction for several network inputs that show the same object, with this `image`.
 
-        Their probabilities are averaged, and the view nearest to a label decides about its distance.
+        Probabilities are averaged. The rejection uses the smallest distance.
         """
         probabilities, features = self.run_all(views)
         average = probabilities.mean(axis=0)
@@ -125,15 +125,18 @@ class Classifier:
 
 
 def _input_size(card: registry_card.ModelCard, prepared: str) -> int | None:
-    """How many numbers that preprocess, or several with " and " between them, makes of a region; None where unknown."""
+    """The number of values in the network input of a preprocess version, or of several joined by " and "; None if unknown."""
     if prepared == pictures.COLOUR_VERSION:
         return 3 * card.input_side**2 if card.input_side else None
-    parts = prepared.split(" and ")
-    return sum(VALUES[part] for part in parts) if all(part in VALUES for part in parts) else None
+    versions = prepared.split(" and ")
+    return sum(VALUES[part] for part in versions) if all(part in VALUES for part in versions) else None
 
 
 class DynamicNetwork:
-    """A LiteRT network of one input and one output whose sizes change from call to call. Raises ModelError as it opens."""
+    """A LiteRT network whose input shape may change between calls, with one input and one output.
+
+    Raises ModelError if the file is missing or damaged.
+    """
 
     def __init__(self, path: Path):
         self._network = open_interpreter(path)
@@ -142,7 +145,7 @@ class DynamicNetwork:
         self._shape: tuple[int, ...] = ()
 
     def run(self, values: np.ndarray) -> np.ndarray:
-        """The output for values (N, …) float32."""
+        """The network's output, float32, for an input (N, …) float32."""
         if values.shape != self._shape:
             self._shape = values.shape
             self._network.resize_tensor_input(self._input, values.shape)

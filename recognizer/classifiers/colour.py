@@ -27,4 +27,5 @@ class ObjectClassifier:
         return tuple(self.predict_one(crop) for crop in crops)
 
     def predict_one(self, crop: np.ndarray) -> Prediction:
+        """The Prediction for one crop (h, w, 3) uint8 BGR."""
         return self.classifier.predict_one(pictures.colour_image(crop, self.side))

@@ -10,16 +10,16 @@ from recognizer.errors import ModelError
 from recognizer.system.native import silent_stderr
 
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
-TILE_PX = 44  # side of each map as it is drawn
+TILE_PX = 44  # side of each drawn map
 GAP_PX = 2
-LAYERS = 6  # rows at most: the first convolutions, whose maps can still be understood
-MAPS = 8  # columns at most
+LAYERS = 6  # most rows: only the first convolutions have maps that people can interpret
+MAPS = 8  # most columns
 
 
 class FeatureMaps:
-    """Runs the network of a model folder so that its inner answers stay readable. Raises ModelError.
+    """Runs the network of a model folder and reads its inner activations. Raises ModelError if it is missing or damaged.
 
-    LiteRT keeps them at no cost in time, only in memory: the network runs as fast as the classifier's own.
+    LiteRT preserves them without taking more time, only more memory.
     """
 
     def __init__(self, folder: Path):
@@ -30,7 +30,7 @@ class FeatureMaps:
         path = folder / NETWORK
         try:
             with silent_stderr(), warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # that keeping all tensors is meant for looking inside
+                warnings.simplefilter("ignore")  # of LiteRT, that preserving all tensors is for debugging
                 self._network = Interpreter(
                     model_path=str(path), num_threads=THREADS, experimental_preserve_all_tensors=True
                 )
@@ -38,10 +38,12 @@ class FeatureMaps:
         except (ValueError, RuntimeError, OSError) as error:
             raise ModelError(f"{path} is missing or damaged ({error}). Fetch the model again or retrain.") from error
         self._input = self._network.get_input_details()[0]
-        # LiteRT has no public list of a network's steps
-        steps = self._network._get_ops_details()
-        inner = [index for step in steps if step["op_name"] in CONVOLUTIONS for index in step["outputs"]]
-        self._maps = [index for index in inner if self._is_map(index)][:LAYERS]
+        # LiteRT has no public list of a network's operations
+        operations = self._network._get_ops_details()
+        outputs = [
+            index for operation in operations if operation["op_name"] in CONVOLUTIONS for index in operation["outputs"]
+        ]
+        self._maps = [index for index in outputs if self._is_map(index)][:LAYERS]
 
     def _is_map(self, index: int) -> bool:
         shape = self._network._get_tensor_details(index, 0)["shape"]
@@ -53,7 +55,7 @@ class FeatureMaps:
         return bool(self._maps)
 
     def maps(self, values: np.ndarray) -> tuple[np.ndarray, ...]:
-        """What each convolution gives, (h, w, maps) float32, for one network input; () for a network without any."""
+        """The output (h, w, maps) float32 of each convolution for one network input; () for a network without convolutions."""
         if not self._maps:
             return ()
         self._network.set_tensor(self._input["index"], values.astype(np.float32).reshape(self._input["shape"]))
@@ -61,13 +63,16 @@ class FeatureMaps:
         return tuple(self._network.get_tensor(index)[0] for index in self._maps)
 
     def draw(self, values: np.ndarray) -> np.ndarray | None:
-        """A row of maps for each convolution, (h, w, 3) uint8 BGR; None for a network without any."""
+        """A picture (h, w, 3) uint8 BGR with a row of maps for each convolution; None for a network without convolutions."""
         layers = self.maps(values)
         return draw_maps(layers) if layers else None
 
 
 def draw_maps(layers: tuple[np.ndarray, ...]) -> np.ndarray:
-    """A row for each layer's first MAPS maps (h, w, maps), each from its weakest to its strongest answer."""
+    """A picture (h, w, 3) uint8 BGR with a row for the first MAPS maps of each layer (h, w, maps).
+
+    The colours of each map range from its lowest to its highest activation.
+    """
     step = TILE_PX + GAP_PX
     gray = np.zeros((len(layers) * step - GAP_PX, MAPS * step - GAP_PX), np.uint8)
     for row, layer in enumerate(layers):

@@ -1,4 +1,4 @@
-"""Classifies hands by their joints, by their picture, or by both."""
+"""Classifies hands by their joints, their pixels, or both."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -16,24 +16,25 @@ from recognizer.registry.store import ModelStore
 from recognizer.values import Box, Hand, Prediction, Region
 
 FUSED_VERSION = f"{pose.VERSION} and {appearance.VERSION}"  # both features, in this order
-PREPARED = {  # what a network of each kind takes
+PREPARED = {  # preprocess version of each kind of model
     "pose": pose.VERSION,
     "pixels": pictures.HAND_VERSION,
     "colour": pictures.COLOUR_VERSION,
     "fused": FUSED_VERSION,
 }
-EXTRACT_EVERY = 3  # frames of a stream in which a hand that is held still is looked at once
-SAME_PLACE = 0.5  # intersection over union of a hand's boxes in two frames
-MAX_POSE_CHANGE = 0.06  # mean change of its pose features up to which a hand looks as it did
+EXTRACT_EVERY = 3  # frames of a stream: appearance features of a hand held still are extracted once in this many
+SAME_PLACE = 0.5  # IoU of two frames' boxes, above which they belong to the same hand
+MAX_POSE_CHANGE = 0.06  # mean change of the pose features, below which a hand is held still
 
 
 class HandClassifier:
-    """Labels regions that are hands, with one version of a model of the kind its card names.
+    """Classifies regions of hands with one version of a model. The card's `kind` is the model's input.
 
-    Raises ModelError for a folder that is not whole, and AssetError where a "fused" one lacks MediaPipe's network.
-    "pose" knows joints, "pixels" the picture in grey, "colour" in colour, "fused" joints and what they look like.
-    A region without joints, of which "pose" and "fused" can say nothing, is read by the task's newest "pixels" version.
-    With `stream`, the regions of one call follow those of the last: a hand that is held still is not looked at each time.
+    "pose": joints; "pixels": the grey picture; "colour": the colour picture; "fused": joints and appearance features.
+    A region without joints cannot be classified by "pose" and "fused". The task's newest "pixels" version classifies it.
+    `stream` says that calls belong to consecutive frames; appearance features of a hand held still are then reused.
+
+    Raises ModelError if a file in `folder` is missing or damaged, and AssetError if a "fused" model lacks MediaPipe's network.
     """
 
     def __init__(self, folder: Path, *, stream: bool = False):
@@ -69,13 +70,13 @@ class HandClassifier:
 
     @cached_property
     def _pixel_classifier(self) -> Classifier | None:
-        """What reads hands without joints; None where nothing that is whole says only labels that this version knows."""
+        """The classifier of hands without joints. None if it is missing, damaged, or has labels that this model lacks."""
         beside = ModelStore(self.folder.parent.parent).newest_version(self.folder.parent.name, "pixels")
         if beside is None:
             return None
         try:
             classifier = Classifier(beside, PREPARED["pixels"])
-        except ModelError:  # what reads joints is whole, and goes on
+        except ModelError:  # the model of joints is intact and works without it
             return None
         return classifier if all(label in self.labels for label in classifier.labels) else None
 
@@ -87,13 +88,15 @@ class HandClassifier:
 
 
 class _AppearanceCache:
-    """How the hands of this frame look; what a stream showed a moment ago need not be looked at again."""
+    """Extracts the appearance features of hands. In a stream it reuses those of hands that are held still."""
 
     def __init__(self, stream: bool):
         self._extractor = appearance.AppearanceExtractor(find_asset("hand_landmarker"))
         self._stream = stream
         self._frame = 0
-        self._recent: list[tuple[int, Box, np.ndarray, np.ndarray]] = []  # frame, place, pose and appearance features
+        self._recent: list[
+            tuple[int, Box, np.ndarray, np.ndarray]
+        ] = []  # frame, box, pose features, appearance features
 
     def next_frame(self) -> None:
         self._frame += 1
@@ -101,7 +104,7 @@ class _AppearanceCache:
 
     def features(self, region: Region, hand: Hand, pose_features: np.ndarray) -> np.ndarray:
         for _, place, before, features in self._recent:
-            # two hands may make signs that differ in their looks alone
+            # the place is compared, too, since signs of two hands may differ in their appearance features only
             if (
                 self._stream
                 and region.box.iou(place) > SAME_PLACE
@@ -114,5 +117,5 @@ class _AppearanceCache:
 
 
 def corner(region: Region) -> np.ndarray:
-    """Where a region's crop begins in the frame: (3,) float32 x, y and 0."""
+    """The top left corner of a region's crop in the frame: (3,) float32 x, y and 0."""
     return np.array([region.box.x1, region.box.y1, 0], np.float32)

@@ -10,7 +10,7 @@ from recognizer.classifiers.arrays import read_arrays
 
 HEAD = "head.npz"
 NEIGHBOURS = "neighbours.npz"
-INPUT = "input"  # in a card's "features": the input itself, as it is where joints are the features
+INPUT = "input"  # in a card's "features": the features are the network input itself, such as joints
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +36,10 @@ class Head:
         return len(self.kernel)
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
-        """Of (..., D) features: (..., labels + 1)."""
+        """The softmax probabilities (..., labels + 1) of features (..., D)."""
         logits = features @ self.kernel + self.bias
-        shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        return shares / shares.sum(axis=-1, keepdims=True)
+        exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class Neighbours:
     """A k-NN classifier: the k nearest stored samples vote (Cover and Hart 1967)."""
 
     samples: np.ndarray  # (N, D) uint8
-    votes: np.ndarray  # (N,) the place of each one's label
+    votes: np.ndarray  # (N,) index of each sample's label
     k: int
     measure: str  # "euclidean" or "cosine"
     classes: int  # labels + 1, the last for the background, which gets no votes
@@ -67,12 +67,12 @@ class Neighbours:
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """Shares of the votes for (N, D) features: (N, classes) float32."""
         vectors, offsets = self._compared
-        near = np.argpartition(features @ vectors.T + offsets, -self.k, axis=1)[:, -self.k :]
-        return np.eye(self.classes, dtype=np.float32)[self.votes[near]].mean(axis=1)
+        nearest = np.argpartition(features @ vectors.T + offsets, -self.k, axis=1)[:, -self.k :]
+        return np.eye(self.classes, dtype=np.float32)[self.votes[nearest]].mean(axis=1)
 
     @cached_property
     def _compared(self) -> tuple[np.ndarray, np.ndarray]:
-        """(N, D) and (N,) float32: whose product with features, plus which, is the larger the nearer a sample is."""
+        """Vectors (N, D) and offsets (N,) float32. The nearest sample has the largest features @ vector + offset."""
         vectors = self.samples.astype(np.float32)
         squares = (vectors**2).sum(axis=1)
         if self.measure == "cosine":

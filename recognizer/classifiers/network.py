@@ -12,21 +12,21 @@ from recognizer.system.native import silent_stderr
 NETWORK = "model.tflite"
 
 
-THREADS = 2  # a small network gains a quarter from a second one
+THREADS = 2  # the second one makes a small network a quarter faster
 
 
 class Network:
-    """A LiteRT network that gives an embedding of `size`, and the probabilities of `classes` unless that is 0.
+    """A LiteRT network that computes an embedding of `size` values, and probabilities of `classes` unless that is 0.
 
-    Raises ModelError for a file that is missing or damaged.
+    Raises ModelError if the file is missing or damaged.
     """
 
     def __init__(self, path: Path):
         self._network = open_interpreter(path)
         self._input = self._network.get_input_details()[0]
         self._shape = [int(side) for side in self._input["shape"][1:]]
-        self.input_size = math.prod(self._shape)  # numbers that one input has
-        self._inputs = 1  # that it is laid out for
+        self.input_size = math.prod(self._shape)  # number of values in one input
+        self._inputs = 1  # batch size for which tensors are allocated
         outputs = sorted(self._network.get_output_details(), key=lambda output: int(output["shape"][-1]))
         if len(outputs) not in (1, 2):
             raise ModelError(
@@ -37,12 +37,12 @@ class Network:
         self.size = int(outputs[-1]["shape"][-1])
 
     def run(self, values: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
-        """Probabilities (classes,) and embedding (size,) float32 of one input."""
+        """Probabilities (classes,), or None without classes, and embedding (size,) float32 of one input."""
         probabilities, features = self.run_all([values])
         return (None if probabilities is None else probabilities[0]), features[0]
 
     def run_all(self, inputs: Sequence[np.ndarray]) -> tuple[np.ndarray | None, np.ndarray]:
-        """Probabilities (N, classes) and embeddings (N, size) float32 of N inputs, which cost less together."""
+        """Probabilities (N, classes), or None, and embeddings (N, size) float32 of N inputs, computed in one batch."""
         shape = [len(inputs), *self._shape]
         if len(inputs) != self._inputs:
             self._network.resize_tensor_input(self._input["index"], shape)
@@ -50,11 +50,12 @@ class Network:
             self._inputs = len(inputs)
         self._network.set_tensor(self._input["index"], np.stack(inputs).astype(np.float32).reshape(shape))
         self._network.invoke()
-        found = [self._network.get_tensor(index) for index in self._indices]
-        return (found[0] if self.classes else None), found[-1]
+        results = [self._network.get_tensor(index) for index in self._indices]
+        return (results[0] if self.classes else None), results[-1]
 
 
 def open_interpreter(path: Path):  # type: ignore[no-untyped-def]  # ai_edge_litert ships no types
+    """A LiteRT interpreter with allocated tensors. Raises ModelError if the file is missing or damaged."""
     from ai_edge_litert.interpreter import Interpreter
 
     try:

@@ -1,4 +1,4 @@
-"""Rejects inputs with a low confidence or features far from those of all labels."""
+"""Rejects inputs with a low confidence, or with features far from those of all labels."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,15 +21,17 @@ class FeatureStatistics:
     """
 
     means: np.ndarray  # (classes + M, D) float32: of each class, then of its sub-clusters
-    whitening: np.ndarray  # (D, D) float32; its product with a difference has the distance as its length
+    whitening: (
+        np.ndarray
+    )  # (D, D) float32; multiplied with a difference of features, the vector has the distance as its norm
 
     @classmethod
     def of_features(
         cls, features: np.ndarray, labels: np.ndarray, classes: int, sub_clusters: int = 1
     ) -> "FeatureStatistics":
-        """From features (N, D) of pictures whose classes (N,) are known.
+        """The statistics of features (N, D) with class indices (N,).
 
-        With more than one of `sub_clusters`, each class also gets k-means centres, so that rare shapes of a digit have a mean.
+        Above 1, `sub_clusters` is the number of k-means centres that each class also gets, for rare shapes of a digit.
         """
         means = np.stack([features[labels == index].mean(axis=0) for index in range(classes)])
         centred = features - means[labels]
@@ -40,7 +42,7 @@ class FeatureStatistics:
             groups = [clusters.fit(features[labels == index]).cluster_centers_ for index in range(classes)]
             means = np.concatenate([means, *groups])
         covariance = centred.T @ centred / len(features)
-        # some features never fire: a floor keeps their directions from drowning the others
+        # some features are nearly constant: a floor of the variance keeps them from dominating the distance
         covariance += 1e-3 * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
         whitening = np.linalg.cholesky(np.linalg.inv(covariance)).T
         return cls(means.astype(np.float32), whitening.astype(np.float32))
@@ -64,16 +66,16 @@ class FeatureStatistics:
 
 @dataclass(frozen=True, eq=False)
 class Rejection:
-    """The rule by which an input gets its likeliest label, or none.
+    """Gives an input its most probable label, or rejects it.
 
-    A softmax says which label fits best, not whether any does: what lies far from the features of all labels is none.
+    A softmax may be confident about an input unlike all labels. Therefore the distance of its features is limited, too.
     """
 
     statistics: FeatureStatistics
     thresholds: Thresholds
 
     def labels(self, probabilities: np.ndarray, features: np.ndarray) -> np.ndarray:
-        """The class that each of N inputs gets, (N,) int64: a label's index, or the number of labels where rejected.
+        """The class that each of N inputs gets, (N,) int64: a label's index, or the number of labels if rejected.
 
         `probabilities` (N, labels + 1) float32, the last for the background; `features` (N, D) float32.
         """
@@ -81,11 +83,11 @@ class Rejection:
 
 
 def labels_within(thresholds: Thresholds, probabilities: np.ndarray, distances: np.ndarray) -> np.ndarray:
-    """What `Rejection.labels` gives, where the distances (N,) of the features to the nearest label are known.
+    """The same as `Rejection.labels`, given the distances (N,) of the features to the nearest mean.
 
-    NaN and infinite values are rejected.
+    Inputs with NaN or infinite values are rejected.
     """
     known = probabilities[:, :-1]
-    # NaN compares false
+    # comparisons with NaN are false
     accepted = (known.max(axis=1) >= thresholds.min_confidence) & (distances <= thresholds.max_distance)
     return np.where(accepted, known.argmax(axis=1), known.shape[1])

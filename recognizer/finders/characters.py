@@ -12,7 +12,7 @@ from recognizer.classifiers.classifier import DynamicNetwork
 
 NETWORKS = Path(__file__).resolve().parent / "networks"  # trained by `training.finders.fitting`
 CELL = 4  # stride of the network's output in pixels
-SIZES = (10.0, 22.0)  # pixels: the longer side of a character that one pyramid level detects
+SIZES = (10.0, 22.0)  # pixels: smallest and largest longer side of a character that one pyramid level detects
 LEVELS = 6  # of the image pyramid; each is half as large as the one before
 BOX_UNIT = 8.0  # pixels per unit of the network's box offsets
 WORK_SIDES = (640, 448)  # pixels: a frame's longer side at level 0, for two pyramids whose character sizes interleave
@@ -21,7 +21,7 @@ GRID = 8  # pixels: the network's coarsest stride, to which each level is aligne
 DARK = 8.0  # grey levels added before the logarithm, which would otherwise amplify noise in dark pictures
 TONE_MEAN, TONE_SPREAD = 4.2, 1.3  # mean and standard deviation of log(grey level + DARK), for normalisation
 TONE = ((np.log(np.arange(256) + DARK) - TONE_MEAN) / TONE_SPREAD).astype(np.float32)
-"""(256,) float32, the network input for each grey level: a logarithm makes ink contrast independent of brightness."""
+"""(256,) float32, the network input for each grey level. A logarithm makes the contrast of ink independent of brightness."""
 MAX_OVERLAP = 0.45  # intersection over the smaller area; boxes that overlap more are one character
 
 
@@ -49,7 +49,7 @@ class CharacterNetwork:
         self._canvas = np.zeros((0, 0, 3), np.float32)
 
     def find(self, picture_bgr: np.ndarray, min_score: float) -> list[Character]:
-        """Characters in a picture (H, W, 3) uint8 BGR with at least `min_score`, 0 to 1, best first."""
+        """Characters in a picture (H, W, 3) uint8 BGR whose score is at least `min_score`, 0 to 1; best first."""
         height, width = picture_bgr.shape[:2]
         scale = self._work_side / max(height, width)
         work_wh = max(1, round(width * scale)), max(1, round(height * scale))
@@ -89,8 +89,8 @@ def _decoded(
     outputs: np.ndarray, work_wh: tuple[int, int], places: tuple[tuple[int, int], ...], min_score: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Decode the network outputs (h, w, 6) to boxes (N, 4) in working pixels, scores (N,) and light ink (N,) bool."""
-    least = float(np.log(min_score / (1 - min_score)))
-    rows, columns = np.nonzero(outputs[..., 0] > least)
+    min_logit = float(np.log(min_score / (1 - min_score)))
+    rows, columns = np.nonzero(outputs[..., 0] > min_logit)
     found = outputs[rows, columns]
     middles = (np.stack([columns, rows], axis=1) + 0.5) * CELL
     boxes = np.concatenate([middles - BOX_UNIT * found[:, 1:3], middles + BOX_UNIT * found[:, 3:5]], axis=1)
@@ -106,22 +106,22 @@ def _decoded(
 def merge_overlapping(
     boxes: np.ndarray, scores: np.ndarray, light: np.ndarray, readings: np.ndarray | None = None
 ) -> Iterator[Character]:
-    """Non-maximum suppression. Each result averages the boxes (N, 4) with an IoU above 0.6 with the best one.
+    """Non-maximum suppression. Each result averages the boxes (N, 4) that have an IoU above 0.6 with the best one.
 
-    With `digit_probabilities` (N, 11), the best box is the one with the highest score times class probability, since
-    boxes around two characters or a part of one have no clear class.
+    `readings` are digit probabilities (N, 11). With them, the best box is the one with the highest product of score and
+    class probability, since a box around two characters, or around a part of one, has no clear class.
     """
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    left = np.ones(len(boxes), bool)
+    remaining = np.ones(len(boxes), bool)
     for index in np.argsort(-scores if readings is None else -scores * readings.max(axis=1)):
-        if not left[index]:
+        if not remaining[index]:
             continue
         low, high = np.maximum(boxes[:, :2], boxes[index, :2]), np.minimum(boxes[:, 2:], boxes[index, 2:])
         overlap = np.prod(np.maximum(0, high - low), axis=1)
         iou = overlap / (areas + areas[index] - overlap)
-        agree = left & (iou > 0.6)
+        agree = remaining & (iou > 0.6)
         box = np.average(boxes[agree], axis=0, weights=scores[agree])
-        left &= overlap <= MAX_OVERLAP * np.minimum(areas, areas[index])
+        remaining &= overlap <= MAX_OVERLAP * np.minimum(areas, areas[index])
         x1, y1, x2, y2 = (float(value) for value in box)
         reading = None if readings is None else np.average(readings[agree], axis=0, weights=scores[agree])
         yield Character((x1, y1, x2, y2), float(scores[index]), bool(light[index]), reading)

@@ -30,25 +30,25 @@ POINTS = 60  # pixels sampled from a piece to measure distances between pieces
 SPECK = 0.12  # of a larger piece's size: smaller pieces are dots or dirt, and join it only if they nearly touch
 FRAGMENT = 0.6  # of a larger piece's size: smaller pieces are parts of a character, larger ones neighbours
 FAINT = 0.3  # of a larger piece's contrast: fainter pieces were not written with the same pen
-STICK = 0.16  # width to height: narrower pieces are a 1 or the remnant of a paper line
+STICK = 0.16  # ratio of width to height: a narrower character is a 1 or the remnant of a paper line
 MAX_STROKE = 0.34  # of a character's size: thicker strokes are blots
 MAX_LENGTH = 7.0  # times a character's size: a longer total stroke length is texture, not writing
-MAX_UNEVEN = 3.2  # times the mean stroke width: the widest spot in a character, such as a filled loop
+MAX_UNEVEN = 3.2  # times the mean stroke width: largest width inside a character, such as at a filled loop
 LARGE_MASK = 160  # pixels: larger masks are measured on every second pixel
-MAX_PIECES = 250  # pieces examined in a picture: fifty digits of several pieces each
-PART_SIZE = 0.25  # of the shorter side: larger pieces must pass is_writing alone
-SPECK_HEIGHT = 0.07  # of the frame's height
-SPECK_CONTRAST = 34.0  # of 255: regions below both limits are dirt and texture
-MIN_HEIGHT = 0.026  # of the frame's height: allows digits of 3 %
+MAX_PIECES = 250  # pieces examined in a picture: enough for fifty digits of several pieces each
+PART_SIZE = 0.25  # of the shorter side: a larger piece must pass is_writing before it joins others
+SPECK_HEIGHT = 0.07  # of the frame's height: a region below this and SPECK_CONTRAST is dirt or texture
+SPECK_CONTRAST = 34.0  # of 255
+MIN_HEIGHT = 0.026  # of the frame's height: least height of a character, which allows digits of 3 %
 CROP_SIDE = 112  # pixels: largest side of a crop; the classifier takes 28
 ONE_POLARITY = 6.0  # ratio of dark to light contrast energy, or the reverse, from which only one polarity is searched
 
 
 class DigitFinder(RegionFinder):
-    """Finds digits by the contrast of their ink. Each Region's crop is the ink, (h, w) uint8, 0 for background."""
+    """Finds digits by the contrast of their ink. Each Region's crop is the ink, (h, w) uint8, 0 for the background."""
 
     def find(self, frame: Frame) -> tuple[Region, ...]:
-        """Regions in reading order, `()` for a picture without writing."""
+        """The regions in reading order; `()` for a picture without writing."""
         image = frame.image_bgr
         if min(image.shape[:2]) < 8:
             return ()
@@ -68,7 +68,7 @@ class DigitFinder(RegionFinder):
 
 
 def has_single_polarity(image_bgr: np.ndarray) -> bool:
-    """Whether a picture (H, W, 3) uint8 BGR has only dark or only light ink, as a page has and a room has not."""
+    """Whether a picture (H, W, 3) uint8 BGR has only dark or only light ink. A page does, a room does not."""
     return len(_polarities(_shrink(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2GRAY), GROUND_SIDE))) == 1
 
 
@@ -92,7 +92,7 @@ class _Contrast:
 
 
 def _polarities(small: np.ndarray) -> list[bool]:
-    """The polarities to search in a grayscale image (h, w) uint8: True for light ink, False for dark ink, or both."""
+    """The polarities to search in a grayscale image (h, w) uint8: False for dark ink, True for light ink, or both."""
     small = _shrink(small, POLARITY_SIDE)
     # ink covers less than half of the kernel, so the median is the background
     around = cv2.medianBlur(small, max(3, int(MEDIAN_REACH * min(small.shape)) | 1))
@@ -105,24 +105,25 @@ def _polarities(small: np.ndarray) -> list[bool]:
 
 
 def _energy(difference: np.ndarray) -> float:
+    """The sum of squared contrasts above the noise."""
     strong = difference[difference > MIN_CONTRAST].astype(np.float64)
     return float((strong**2).sum())
 
 
 def _contrast(work: np.ndarray, small: np.ndarray, light: bool) -> _Contrast:
     """Contrast to the background, which is a closing (or opening) of `small`: the working image at GROUND_SIDE."""
-    reach = max(3, int(GROUND_REACH * min(small.shape)) | 1)
-    # replicated, so that dark corners of the picture count as background
-    padded = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
+    kernel_side = max(3, int(GROUND_REACH * min(small.shape)) | 1)
+    # replicated borders, so that dark corners of the picture count as background
+    padded = cv2.copyMakeBorder(small, kernel_side, kernel_side, kernel_side, kernel_side, cv2.BORDER_REPLICATE)
     operation = cv2.MORPH_OPEN if light else cv2.MORPH_CLOSE
-    ground_small = cv2.morphologyEx(padded, operation, np.ones((reach, reach), np.uint8))
-    ground_small = cv2.blur(ground_small, (5, 5))[reach:-reach, reach:-reach]
+    ground_small = cv2.morphologyEx(padded, operation, np.ones((kernel_side, kernel_side), np.uint8))
+    ground_small = cv2.blur(ground_small, (5, 5))[kernel_side:-kernel_side, kernel_side:-kernel_side]
     ground = cv2.resize(ground_small, work.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return _Contrast(_against(work, ground, light), ground, light)
 
 
 def _against(gray: np.ndarray, ground: np.ndarray, light: bool) -> np.ndarray:
-    """How much darker (or lighter) an image is than its background, all (H, W) uint8."""
+    """How much darker (or lighter) an image is than its background. All arrays are (H, W) uint8."""
     if light:
         return cv2.subtract(gray, ground)
     # a ratio, since a shadow dims ink and paper by the same factor
@@ -131,12 +132,12 @@ def _against(gray: np.ndarray, ground: np.ndarray, light: bool) -> np.ndarray:
 
 def _pixel_noise(gray: np.ndarray) -> float:
     """Robust standard deviation of the noise: the median absolute difference to a slight blur, times 1.4826."""
-    fine = cv2.absdiff(gray, cv2.GaussianBlur(gray, (5, 5), 0))[::2, ::2].copy()
-    # integer levels are too coarse for a median below 2, so the histogram is interpolated
-    share = np.cumsum(cv2.calcHist([fine], [0], None, [256], [0, 256])) / fine.size
-    middle = int(np.searchsorted(share, 0.5))
-    below = float(share[middle - 1]) if middle else 0.0
-    return 1.4826 * max(0.0, middle + (0.5 - below) / max(1e-6, float(share[middle]) - below) - 0.5)
+    residual = cv2.absdiff(gray, cv2.GaussianBlur(gray, (5, 5), 0))[::2, ::2].copy()
+    # grey levels are integers, too coarse for a median below 2, so it is interpolated in the cumulative histogram
+    cumulative = np.cumsum(cv2.calcHist([residual], [0], None, [256], [0, 256])) / residual.size
+    median_bin = int(np.searchsorted(cumulative, 0.5))
+    below = float(cumulative[median_bin - 1]) if median_bin else 0.0
+    return 1.4826 * max(0.0, median_bin + (0.5 - below) / max(1e-6, float(cumulative[median_bin]) - below) - 0.5)
 
 
 class _Ink:
@@ -160,21 +161,22 @@ class _Ink:
         return cv2.compare(self.contrast, cv2.max(floor, self.threshold), cv2.CMP_GT)
 
     def groups(self) -> list[_Group]:
+        """The groups that have the size and the strokes of a character."""
         mask, corridor = erase_lines(self.mask, close_up=self.close_up)
         _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_16U)
         are_pieces, strength = self._are_pieces(labels, stats)
         if corridor is not None:
             are_pieces &= ~are_line_remnants(labels, stats, corridor)
         candidates = np.flatnonzero(are_pieces)
-        if len(candidates) > MAX_PIECES:  # a texture: bounds the run time
+        if len(candidates) > MAX_PIECES:  # a texture has thousands of pieces
             candidates = candidates[np.argsort(-stats[candidates, cv2.CC_STAT_AREA])[:MAX_PIECES]]
-        # otherwise the outline of furniture would join the writing that it surrounds
+        # large pieces are checked alone, since the outline of furniture would join the writing that it surrounds
         size = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
-        parts = size < PART_SIZE * self.short_side
+        is_small = size < PART_SIZE * self.short_side
         pieces = [
             int(index)
             for index in candidates
-            if parts[index] or is_writing(_member_mask(labels, [index], _box(stats[index])))
+            if is_small[index] or is_writing(_member_mask(labels, [index], _box(stats[index])))
         ]
         boxes = stats[pieces, :4].copy().reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
@@ -186,8 +188,8 @@ class _Ink:
             if not self._fits(box):
                 continue
             member_mask = _member_mask(labels, [pieces[member] for member in members], box)
-            looked_at = len(members) == 1 and not parts[pieces[members[0]]]
-            if looked_at or is_writing(member_mask):
+            is_checked = len(members) == 1 and not is_small[pieces[members[0]]]
+            if is_checked or is_writing(member_mask):
                 ink = self.contrast[box.y1 : box.y2, box.x1 : box.x2][member_mask > 0]
                 strongest = len(ink) * 9 // 10
                 peak = float(np.partition(ink, strongest)[strongest])
@@ -205,11 +207,11 @@ class _Ink:
         large = size >= max(3.0, MIN_PIECE * self.short_side)
         large[0] = False
         # subsampled by 2 in both directions for speed
-        half, contrast = labels[::2, ::2], self.contrast[::2, ::2].ravel()
-        near, far = (cv2.dilate(half, np.ones((reach, reach), np.uint8)) for reach in (3, 5))
-        inside = np.flatnonzero(half)
+        half_labels, contrast = labels[::2, ::2], self.contrast[::2, ::2].ravel()
+        near, far = (cv2.dilate(half_labels, np.ones((reach, reach), np.uint8)) for reach in (3, 5))
+        inside = np.flatnonzero(half_labels)
         rim = np.flatnonzero((near == 0) & (far > 0))
-        inner = _mean_per_label(half.ravel()[inside], contrast[inside], count)
+        inner = _mean_per_label(half_labels.ravel()[inside], contrast[inside], count)
         outer = _mean_per_label(far.ravel()[rim], contrast[rim], count)
         softest = SOFT_RIM if self.close_up else ROOM_RIM
         return large & (outer < softest * inner) & ~self._run_along_border(labels, stats), inner
@@ -217,16 +219,18 @@ class _Ink:
     def _run_along_border(self, labels: np.ndarray, stats: np.ndarray) -> np.ndarray:
         """Which labelled components touch the picture's border and lie mostly along it, (N,) bool."""
         band = max(2, int(BAND * self.short_side))
-        middle = 4 * np.bincount(labels[band:-band:2, band:-band:2].ravel(), minlength=len(stats))
+        # every second pixel in both directions, hence the factor 4
+        area_inside = 4 * np.bincount(labels[band:-band:2, band:-band:2].ravel(), minlength=len(stats))
         left, top = stats[:, cv2.CC_STAT_LEFT], stats[:, cv2.CC_STAT_TOP]
         right, bottom = left + stats[:, cv2.CC_STAT_WIDTH], top + stats[:, cv2.CC_STAT_HEIGHT]
         touches = (left <= 1) | (top <= 1) | (right >= self.width - 1) | (bottom >= self.height - 1)
-        return touches & (middle < 0.3 * stats[:, cv2.CC_STAT_AREA])
+        return touches & (area_inside < 0.3 * stats[:, cv2.CC_STAT_AREA])
 
     def _fits(self, box: Box) -> bool:
         """Whether a box has the size, aspect ratio and position of a character."""
-        runs_out = box.x1 <= 1 or box.y1 <= 1 or box.x2 >= self.width - 1 or box.y2 >= self.height - 1
-        if runs_out and not self.close_up:  # objects, sleeves and edges in a room; paper held up is inside the frame
+        touches_border = box.x1 <= 1 or box.y1 <= 1 or box.x2 >= self.width - 1 or box.y2 >= self.height - 1
+        # in a room these are objects, sleeves and edges, since paper that is held up lies inside the frame
+        if touches_border and not self.close_up:
             return False
         if box.height < MIN_HEIGHT * self.height or box.width > 2.5 * box.height:
             return False
@@ -240,8 +244,8 @@ def is_writing(mask: np.ndarray) -> bool:
     size = max(mask.shape)
     area = np.count_nonzero(mask)
     padded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
-    rim = area - np.count_nonzero(cv2.erode(padded, np.ones((3, 3), np.uint8)))
-    width = max(1.0, 2 * area / max(1, rim))
+    outline = area - np.count_nonzero(cv2.erode(padded, np.ones((3, 3), np.uint8)))
+    width = max(1.0, 2 * area / max(1, outline))
     if width >= MAX_STROKE * size or area / width >= MAX_LENGTH * size:
         return False
     return 2 * float(cv2.distanceTransform(padded, cv2.DIST_L2, 3).max()) < MAX_UNEVEN * width + 2
@@ -249,22 +253,23 @@ def is_writing(mask: np.ndarray) -> bool:
 
 def _member_mask(labels: np.ndarray, members: list[int], box: Box) -> np.ndarray:
     """The mask of some labelled components inside a box, (box.height, box.width) uint8, 0 or 255."""
-    view = labels[box.y1 : box.y2, box.x1 : box.x2]
-    found = view == members[0]
+    part = labels[box.y1 : box.y2, box.x1 : box.x2]
+    is_member = part == members[0]
     for member in members[1:]:
-        found |= view == member
-    return found.astype(np.uint8) * 255
+        is_member |= part == member
+    return is_member.astype(np.uint8) * 255
 
 
 def _some_points(labels: np.ndarray, index: int, box_xyxy: np.ndarray) -> np.ndarray:
     """About POINTS pixels sampled from a labelled component: (N, 2) float32 x and y."""
     x1, y1, x2, y2 = box_xyxy
-    places = np.flatnonzero(labels[y1:y2, x1:x2] == index)
-    y, x = np.divmod(places[:: -(-len(places) // POINTS)], x2 - x1)
+    indices = np.flatnonzero(labels[y1:y2, x1:x2] == index)
+    y, x = np.divmod(indices[:: -(-len(indices) // POINTS)], x2 - x1)
     return np.stack([x + x1, y + y1], axis=1).astype(np.float32)
 
 
 def _mean_per_label(labels: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
+    """Mean of the values (N,) that have each of `count` labels (N,): (count,), 0 for a label without values."""
     total = np.bincount(labels, weights=values, minlength=count)
     return total / np.maximum(1, np.bincount(labels, minlength=count))
 
@@ -272,17 +277,17 @@ def _mean_per_label(labels: np.ndarray, values: np.ndarray, count: int) -> np.nd
 def join_pieces(boxes: np.ndarray, labels: np.ndarray, indices: np.ndarray, strength: np.ndarray) -> list[list[int]]:
     """Group pieces of ink into characters: lists of indices into `boxes`.
 
-    `boxes` is (N, 4) x1 y1 x2 y2 and `strength` (N,) the contrast of each piece. Piece i is where `labels` (H, W) equals
-    indices[i]. Fragments, such as the bar of a 5 or the pieces of a broken stroke, join a larger piece nearby, unless
-    they are so much fainter that they may be texture of the paper.
+    `boxes` is (N, 4) x1 y1 x2 y2, and `strength` (N,) the contrast of each piece. Piece i is where `labels` (H, W) equals
+    indices[i]. A fragment, such as the bar of a 5 or a part of a broken stroke, joins a larger piece nearby. A fragment
+    that is much fainter does not, since it may be texture of the paper.
     """
     reach = np.where(strength[None, :] < FAINT * strength[:, None], 0, _join_reach(boxes))
     points: dict[int, np.ndarray] = {}
     group_of = np.arange(len(boxes))
     for large, small in np.argwhere(reach > 0):
-        for place in (large, small):
-            if place not in points:
-                points[place] = _some_points(labels, int(indices[place]), boxes[place])
+        for piece in (large, small):
+            if piece not in points:
+                points[piece] = _some_points(labels, int(indices[piece]), boxes[piece])
         if group_of[large] != group_of[small] and _are_near(points[large], points[small], reach[large, small]):
             group_of[group_of == group_of[small]] = group_of[large]
     return [list(np.flatnonzero(group_of == group)) for group in np.unique(group_of)]
@@ -296,11 +301,11 @@ def _join_reach(boxes: np.ndarray) -> np.ndarray:
     share = size[None, :] / size[:, None]  # [i, j]: size of j relative to i
     overlap_x = np.minimum(x2[:, None], x2[None]) - np.maximum(x1[:, None], x1[None])
     overlap_y = np.minimum(y2[:, None], y2[None]) - np.maximum(y1[:, None], y1[None])
-    across, down = np.maximum(0, -overlap_x), np.maximum(0, -overlap_y)
+    gap_x, gap_y = np.maximum(0, -overlap_x), np.maximum(0, -overlap_y)
     fragment = share < FRAGMENT
     in_column = overlap_x >= 0.4 * np.minimum(width[:, None], width[None])
     relative = np.select(
-        [share < SPECK, (across == 0) & (down == 0), (across == 0) & in_column, across == 0],
+        [share < SPECK, (gap_x == 0) & (gap_y == 0), (gap_x == 0) & in_column, gap_x == 0],
         [0.04, np.where(fragment, 0.12, 0.08), np.where(fragment, 0.16, 0.06), 0.04],
         np.where(fragment, 0.08, 0.025),
     )
@@ -316,7 +321,7 @@ def _join_reach(boxes: np.ndarray) -> np.ndarray:
     framed = enclosed & (share > 0.25)
     order = np.arange(len(boxes))
     larger = (share < 1) | ((share == 1) & (order[:, None] < order[None]))
-    return np.where(larger & ~framed & (across <= reach) & (down <= reach), reach, 0)
+    return np.where(larger & ~framed & (gap_x <= reach) & (gap_y <= reach), reach, 0)
 
 
 def _are_near(points: np.ndarray, others: np.ndarray, reach: float) -> bool:
@@ -346,16 +351,16 @@ def _cut_out(group: _Group, gray: np.ndarray, scale: float) -> Region | None:
     factor = min(1.0, CROP_SIDE / max(ink.shape))
     size = max(1, round(ink.shape[1] * factor)), max(1, round(ink.shape[0] * factor))
     ink = cv2.resize(ink, size, interpolation=cv2.INTER_AREA)
-    # removes the blurred edge of strokes
+    # the contrast is stretched above this level, which removes the blurred edge of strokes
     low = 0.25 * group.peak
     crop = np.clip((ink.astype(np.float32) - low) * (255 / max(1.0, group.peak - low)), 0, 255).astype(np.uint8)
     return Region(box, crop, group.peak, group.contrast.light) if crop.any() else None
 
 
 def _without_line_remnants(groups: list[_Group]) -> list[_Group]:
-    """The groups without sticks that are collinear with two others: remnants of a broken paper line."""
+    """The groups without remnants of a broken paper line: narrow groups that are collinear with two others."""
     sticks = [group for group in groups if group.box.width < STICK * group.box.height]
-    rests = set()
+    remnants = set()
     for stick in sticks:
         x, y = stick.box.center_xy
         in_line = [
@@ -364,8 +369,8 @@ def _without_line_remnants(groups: list[_Group]) -> list[_Group]:
             if abs(other.box.center_xy[0] - x) <= 0.06 * abs(other.box.center_xy[1] - y) + max(2, stick.box.width / 2)
         ]
         if len(in_line) >= 3:
-            rests.update(id(other) for other in in_line)
-    return [group for group in groups if id(group) not in rests]
+            remnants.update(id(other) for other in in_line)
+    return [group for group in groups if id(group) not in remnants]
 
 
 def _box(stat: np.ndarray) -> Box:

@@ -21,7 +21,7 @@ HANDS = 2
 PRESENCE = 0.5  # least hand presence score of the landmark network
 MARGIN = 0.22  # of a hand's size: fingertips and the heel of the palm lie outside the joints
 PADDING = 0.25  # of the longer side: the palm detector misses a hand that fills the picture
-MAX_GAIN = 3.0  # of white white_balance: a larger gain only amplifies noise
+MAX_GAIN = 3.0  # of the white balance: a larger gain only amplifies noise
 MIN_SIZE = 0.06  # of the shorter side: the sign of a smaller hand is not recognizable
 LOW_THRESHOLD_MIN_SIZE = 0.15  # of the shorter side: most false detections are small
 LOW_THRESHOLD_MIN_SCORE = 0.55  # of handedness: false detections are rarely clearly left or right
@@ -107,7 +107,7 @@ class HandFinder(RegionFinder):
         self._following = False
 
     def find(self, frame: Frame) -> tuple[Region, ...]:
-        """Regions from left to right, `()` without a hand. Each crop is a square (h, w, 3) uint8 BGR."""
+        """The regions from left to right; `()` without a hand. Each crop is a square (h, w, 3) uint8 BGR."""
         image_bgr = as_bgr(frame.image_bgr)
         if min(image_bgr.shape[:2]) < MIN_SIDE:
             return ()
@@ -139,7 +139,7 @@ class HandFinder(RegionFinder):
         self.guide_box = Box(x, y, x + side, y + side) if waited else None
 
     def _search(self, image_bgr: np.ndarray) -> list[Pair]:
-        """Detect hands in a picture and in its mirror image, where MediaPipe often finds other ones."""
+        """Detect hands in a picture and in its mirror image, in which MediaPipe often finds other hands."""
         flipped_bgr = np.ascontiguousarray(image_bgr[:, ::-1])
         for detection_pass in PICTURE_PASSES:
             plain, _ = self._run_pass(detection_pass, image_bgr, 0.0)
@@ -150,11 +150,14 @@ class HandFinder(RegionFinder):
         return []
 
     def _follow(self, image_bgr: np.ndarray, time_s: float) -> list[Hand]:
-        """Repeat the pass that detected a hand as long as it succeeds, since MediaPipe then only tracks. Else try the next."""
+        """Run one pass on a frame of a stream. A pass that detected a hand is repeated until it fails; then the next is run.
+
+        Repeating it is fast, since MediaPipe tracks a hand that it has detected.
+        """
         detection_pass = STREAM_PASSES[self._pass_index % len(STREAM_PASSES)]
         hands, others = self._run_pass(detection_pass, image_bgr, time_s)
         if others and not hands:
-            # MediaPipe would keep tracking the false detection; a blank image resets it
+            # MediaPipe would track the false detection; a blank image resets it
             self._landmarker(detection_pass).detect(BLANK, time_s)
         if not hands and not self._following:
             self._pass_index += 1
@@ -166,12 +169,12 @@ class HandFinder(RegionFinder):
         image_rgb, back = detection_pass.transform(image_bgr)
         found = self._landmarker(detection_pass).detect(image_rgb, time_s)
         hands = [_in_picture(hand, image_rgb.shape, back) for hand in found]
-        real = [
+        plausible = [
             hand
             for hand in hands
             if is_plausible(hand, image_bgr.shape[:2], low_threshold=detection_pass.low_threshold)
         ]
-        return real, len(hands) - len(real)
+        return plausible, len(hands) - len(plausible)
 
     def _landmarker(self, detection_pass: DetectionPass) -> "Landmarker":
         return self._low_threshold if detection_pass.low_threshold else self._high_threshold
@@ -203,7 +206,7 @@ class Landmarker:
             self._image: Callable[[np.ndarray], Any] = lambda image_rgb: mediapipe.Image(
                 image_format=mediapipe.ImageFormat.SRGB, data=image_rgb
             )
-            # the networks print to stderr with the first picture, which is silenced here
+            # the networks print to stderr at the first picture, so it is run while stderr is silenced
             self._video, self._last_ms = video, 0
             self.detect(BLANK, 0.0)
 
@@ -231,7 +234,7 @@ class Landmarker:
 
 
 def open_landmarker(task_path: Path, *, video: bool, low_threshold: bool) -> Landmarker:
-    """A landmarker for up to two hands; one with a low threshold for one hand, since each false palm takes time."""
+    """A landmarker for up to two hands. With a low threshold it is for one hand, since each false detection takes time."""
     return Landmarker(
         task_path, video=video, confidence=0.1 if low_threshold else 0.3, hands=1 if low_threshold else HANDS
     )
@@ -288,12 +291,12 @@ def square_box(points_xy: np.ndarray, shape: tuple[int, int]) -> Box:
 
 def suppress_duplicates(hands: list[Hand]) -> list[Hand]:
     """Non-maximum suppression: hands that do not overlap, by descending score."""
-    kept: list[tuple[Hand, Box]] = []
+    selected: list[tuple[Hand, Box]] = []
     for hand in sorted(hands, key=lambda hand: -hand.score):
         box = _box_of(hand)
-        if all(box.iou(other) < SAME_HAND_IOU for _, other in kept):
-            kept.append((hand, box))
-    return [hand for hand, _ in kept]
+        if all(box.iou(other) < SAME_HAND_IOU for _, other in selected):
+            selected.append((hand, box))
+    return [hand for hand, _ in selected]
 
 
 def paired(plain: list[Hand], mirrored: list[Hand]) -> list[Pair]:
@@ -319,6 +322,7 @@ def _box_of(hand: Hand) -> Box:
 
 
 def _in_picture(hand: Hand, shown_shape: tuple[int, ...], back: np.ndarray) -> Hand:
+    """A hand in pixels of the picture. `shown_shape` is that of the transformed picture, in which it was detected."""
     height, width = shown_shape[:2]
     shown = hand.landmarks * np.array([width, height, width], np.float32)
     joints = np.column_stack([shown[:, :2] @ back[:, :2].T + back[:, 2], shown[:, 2]])
@@ -332,6 +336,7 @@ def _region(image_bgr: np.ndarray, hand: Hand, mirrored: Hand | None) -> Region:
 
 
 def _adjust(image_rgb: np.ndarray, white_balance: bool, gamma: float) -> np.ndarray:
+    """The picture with gamma correction and white balance."""
     levels = np.linspace(0, 1, 256)[:, None] ** gamma * np.ones(3)
     if white_balance:
         means = np.maximum(cv2.mean(image_rgb)[:3], 1.0)

@@ -1,4 +1,4 @@
-"""Segments the ink of characters with a small network, without paper lines, drawn frames and neighbours."""
+"""Segments the ink of each character with a small network, and leaves out paper lines, drawn frames and neighbours."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from recognizer.values import Box, Region
 PATCH = 48  # pixels: side of the network's square input patch
 SHARE = 0.66  # of the patch: the character's longer side
 STEPS = 32.0  # int8 levels per standard deviation: patches are normalised to mean 0 and deviation 1
-MIN_SPREAD = 4.0  # grey levels: least standard deviation that normalisation divides by, since it would amplify noise
+MIN_SPREAD = 4.0  # grey levels: least divisor of the normalisation, since a smaller one would amplify noise
 INK_THRESHOLD = 127  # of 255: probability 0.5
 BOX_MARGIN = 0.1  # of the longer side, added around the box, since detected boxes may be too small
 EDGE_THRESHOLD = 40  # of 255: ink at the antialiased edge of a stroke
@@ -36,7 +36,7 @@ def extract_patch(frame_bgr: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 def _normalised(frame_bgr: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, float]:
     """The normalised patch, and its int8 levels per grey level."""
     scale = float(matrix[0, 0])
-    if scale < 1:  # warpAffine has no area averaging
+    if scale < 1:  # resize, since warpAffine has no area averaging
         span = PATCH / scale
         left, top = -matrix[0, 2] / scale - 0.5 * (1 / scale - 1), -matrix[1, 2] / scale - 0.5 * (1 / scale - 1)
         x1, y1, x2, y2 = round(left), round(top), round(left + span), round(top + span)
@@ -70,26 +70,26 @@ class InkNetwork:
         """A Region for each character with ink in a frame (H, W, 3) uint8 BGR. Its crop is the ink, (h, w) uint8."""
         if not characters:
             return []
-        matrices = [patch_matrix(one.box_xyxy) for one in characters]
+        matrices = [patch_matrix(character.box_xyxy) for character in characters]
         patches, factors = zip(*(_normalised(frame_bgr, matrix) for matrix in matrices), strict=True)
         inks = self.ink(np.stack(patches))
-        found = []
-        for ink, patch, factor, matrix, one in zip(inks, patches, factors, matrices, characters, strict=True):
-            ink = _without_neighbours(ink, matrix, one.box_xyxy)
+        regions = []
+        for ink, patch, factor, matrix, character in zip(inks, patches, factors, matrices, characters, strict=True):
+            ink = _without_neighbours(ink, matrix, character.box_xyxy)
             box = _ink_box(ink, matrix, frame_bgr.shape[1::-1])
             if box is not None:
                 contrast = _contrast(ink, patch) / factor
-                found.append(
+                regions.append(
                     Region(
                         box,
                         _crop(ink),
                         contrast,
-                        one.light,
-                        score=one.score,
-                        digit_probabilities=one.digit_probabilities,
+                        character.light,
+                        score=character.score,
+                        digit_probabilities=character.digit_probabilities,
                     )
                 )
-        return found
+        return regions
 
 
 def _without_neighbours(ink: np.ndarray, matrix: np.ndarray, box_xyxy: Corners) -> np.ndarray:
@@ -98,9 +98,9 @@ def _without_neighbours(ink: np.ndarray, matrix: np.ndarray, box_xyxy: Corners) 
     Removes ink outside the enlarged box, and all connected components but the largest that touch its border.
     """
     x1, y1, x2, y2 = box_xyxy
-    beyond = BOX_MARGIN * max(x2 - x1, y2 - y1)
-    low = matrix[:, :2] @ (x1 - beyond, y1 - beyond) + matrix[:, 2]
-    high = matrix[:, :2] @ (x2 + beyond, y2 + beyond) + matrix[:, 2]
+    margin = BOX_MARGIN * max(x2 - x1, y2 - y1)
+    low = matrix[:, :2] @ (x1 - margin, y1 - margin) + matrix[:, 2]
+    high = matrix[:, :2] @ (x2 + margin, y2 + margin) + matrix[:, 2]
     left, top = np.maximum(0, np.floor(low)).astype(int)
     right, bottom = np.ceil(high).astype(int) + 1
     part = ink[top:bottom, left:right]

@@ -6,14 +6,14 @@ import numpy as np
 MIN_LENGTH = 0.4  # of the shorter side: straight strokes of digits are rarely longer, paper lines rarely shorter
 MAX_WIDTH = 0.11  # of the shorter side: thickest line of a printed grid in a close-up
 ROOM_WIDTH = 0.03  # of the shorter side: the same if the picture shows more than paper
-FAMILY_WIDTH = 0.02  # of the shorter side: limit for parallel lines, since thick strokes may be parallel, too
-REMNANT_SHARE = 0.7  # of a component's pixels inside the erased lines: strokes only cross them
+FAMILY_WIDTH = 0.02  # of the shorter side: thickest of several parallel lines; thicker ones may be strokes
+REMNANT_SHARE = 0.7  # of a component's pixels: more of them lie inside the erased lines only in remnants of a line
 SIDE_REACH = 0.2  # of the shorter side: largest distance of a frame's side from the picture's border
 BORDER = 0.02  # of the shorter side: an end this close to the border counts as leaving the picture
 APART = 0.045  # of the shorter side: closer segments belong to one line
 FAMILY = 3  # number of parallel horizontal lines that are taken for ruled paper
-UPRIGHT_FAMILY = 5  # the same for vertical lines, since 111 is a number
-ANGLE_STEP = np.pi / 360
+UPRIGHT_FAMILY = 5  # the same for vertical lines: more, since 111 is a number
+ANGLE_STEP = np.pi / 360  # radians: resolution of the Hough transform
 
 
 def erase_lines(mask: np.ndarray, *, close_up: bool) -> tuple[np.ndarray, np.ndarray | None]:
@@ -46,11 +46,11 @@ def erase_lines(mask: np.ndarray, *, close_up: bool) -> tuple[np.ndarray, np.nda
     cleaned = mask.copy()
     corridor = np.zeros_like(mask)
     for segment, angle in zip(segments, angles, strict=True):
-        apart = np.abs((angles - angle + np.pi / 2) % np.pi - np.pi / 2)
-        family = UPRIGHT_FAMILY if np.pi / 4 < angle < 3 * np.pi / 4 else FAMILY
+        angle_differences = np.abs((angles - angle + np.pi / 2) % np.pi - np.pi / 2)
+        min_parallel = UPRIGHT_FAMILY if np.pi / 4 < angle < 3 * np.pi / 4 else FAMILY
         if _runs_out(segment, mask.shape):
             _erase(cleaned, mask, corridor, segment, max_width)
-        elif (apart < np.radians(4)).sum() >= family:
+        elif (angle_differences < np.radians(4)).sum() >= min_parallel:
             _erase(cleaned, mask, corridor, segment, FAMILY_WIDTH * short_side)
     return cleaned, corridor if corridor.any() else None
 
@@ -62,10 +62,10 @@ def are_line_remnants(labels: np.ndarray, stats: np.ndarray, corridor: np.ndarra
     mask of erased lines. Returns (N,) bool.
     """
     inside = np.bincount(labels[corridor > 0], minlength=len(stats))
-    rests = inside > REMNANT_SHARE * stats[:, cv2.CC_STAT_AREA]
+    are_remnants = inside > REMNANT_SHARE * stats[:, cv2.CC_STAT_AREA]
     for index in np.flatnonzero(stats[:, cv2.CC_STAT_HEIGHT] >= MIN_LENGTH * min(labels.shape)):
-        rests[index] |= _is_frame_side(stats[index], corridor)
-    return rests
+        are_remnants[index] |= _is_frame_side(stats[index], corridor)
+    return are_remnants
 
 
 def _is_frame_side(stat: np.ndarray, corridor: np.ndarray) -> bool:
@@ -91,7 +91,7 @@ def _half_thin_parts(mask: np.ndarray, max_width: float) -> np.ndarray:
 
 
 def _long_parts(mask: np.ndarray, length: float) -> np.ndarray | None:
-    """The mask of components whose box has a side of at least `length` pixels; None if there are none."""
+    """The mask of the components whose box has a side of at least `length` pixels; None if there are none."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_16U)
     size = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
     is_long = size >= length
@@ -102,6 +102,7 @@ def _long_parts(mask: np.ndarray, length: float) -> np.ndarray | None:
 
 
 def _angle(segment: np.ndarray) -> float:
+    """The direction of a segment, 0 to pi."""
     x1, y1, x2, y2 = segment
     return float(np.arctan2(y2 - y1, x2 - x1) % np.pi)
 
@@ -126,7 +127,7 @@ def _distance(segment: np.ndarray, line: np.ndarray) -> float:
 
 
 def _stretch(segment: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Extend the segment along the ink beyond both ends, across small gaps."""
+    """The segment (4,), extended beyond both ends as far as the mask has ink, across small gaps."""
     height, width = mask.shape
     start, end = segment[:2], segment[2:]
     direction = (end - start) / np.linalg.norm(end - start)
@@ -155,6 +156,7 @@ def _stretch(segment: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _runs_out(segment: np.ndarray, shape: tuple[int, int]) -> bool:
+    """Whether both ends of the segment are at the border of a picture of shape (H, W)."""
     height, width = shape
     near = BORDER * min(shape)
     return all(
@@ -165,7 +167,7 @@ def _runs_out(segment: np.ndarray, shape: tuple[int, int]) -> bool:
 def _erase(cleaned: np.ndarray, mask: np.ndarray, corridor: np.ndarray, segment: np.ndarray, max_width: float) -> None:
     """Erase the ink across the segment at each of its points, unless a stroke crosses there.
 
-    Draws into `corridor` where the line runs.
+    Modifies `cleaned`, and draws the area of the line into `corridor`. `mask` is the ink before any line was erased.
     """
     height, width = mask.shape
     start, end = segment[:2], segment[2:]
@@ -186,12 +188,12 @@ def _erase(cleaned: np.ndarray, mask: np.ndarray, corridor: np.ndarray, segment:
         up = np.where(on[:, seed:].all(axis=1), 2 * reach + 1 - seed, np.argmin(on[:, seed:], axis=1))
         down = np.where(on[:, : seed + 1].all(axis=1), seed + 1, np.argmin(on[:, seed::-1], axis=1))
         run = np.where(on[:, seed], up + down - 1, 0)
-        usual = np.median(run[run > 0]) if (run > 0).any() else 0
-        if usual > max_width + 2:
+        median_width = np.median(run[run > 0]) if (run > 0).any() else 0
+        if median_width > max_width + 2:
             continue
         if shift == 0:
             ends = tuple(tuple(int(value) for value in np.round(end)) for end in (start, end))
-            cv2.line(corridor, *ends, 255, int(2 * usual) + 3)
-        thin = (run > 0) & (run <= 1.6 * usual + 1)
+            cv2.line(corridor, *ends, 255, int(2 * median_width) + 3)
+        thin = (run > 0) & (run <= 1.6 * median_width + 1)
         inside = thin[:, None] & (column > (seed - down)[:, None]) & (column < (seed + up)[:, None])
         cleaned[y[inside], x[inside]] = 0

@@ -14,20 +14,21 @@ from recognizer.values import WRITING_SCORE, Box, Frame, Region
 MIN_GAP, MAX_GAP = 0.12, 1.0
 ABOVE, BELOW = 0.3, 0.35  # search range above and below the base line
 MIN_SIDE, MAX_SIDE = 0.04, 0.3
-MIN_HEIGHT_RATIO = 0.6  # lower to higher neighbour
-STRONG = 0.5  # of the characters' contrast: a point is written with the same pen
+MIN_HEIGHT_RATIO = 0.6  # of the neighbours, lower to higher
+STRONG = 0.5  # of the characters' contrast: least contrast of a point, which is written with the same pen
 ASIDE = 0.1  # how far the point may reach under a neighbour's box
 FILLED = 0.5  # least share of the point's box that is ink
 
 
 def points(frame: Frame, found: Sequence[Region]) -> list[Region]:
-    """Regions of points between neighbouring verified characters, with the class OTHER."""
-    written = [region for region in found if region.score is not None and region.score >= WRITING_SCORE]
-    between = [_between(frame.image_bgr, *pair) for line in text_lines(written) for pair in pairwise(line)]
-    return [region for region in between if region is not None]
+    """The points and commas between neighbouring characters, as regions of the class OTHER."""
+    characters = [region for region in found if region.score is not None and region.score >= WRITING_SCORE]
+    found_points = [_between(frame.image_bgr, *pair) for line in text_lines(characters) for pair in pairwise(line)]
+    return [region for region in found_points if region is not None]
 
 
 def _between(image_bgr: np.ndarray, left: Region, right: Region) -> Region | None:
+    """The point between two neighbours of a line; None if there is none, or more than one mark."""
     low, high = sorted((left.box.height, right.box.height))
     gap = right.box.x1 - left.box.x2
     if not MIN_GAP * high <= gap <= MAX_GAP * high or low < MIN_HEIGHT_RATIO * high or left.light != right.light:
@@ -38,24 +39,24 @@ def _between(image_bgr: np.ndarray, left: Region, right: Region) -> Region | Non
     if min(part.shape[:2]) < 3:
         return None
     ground = np.median(part.reshape(-1, 3), axis=0)
-    far = np.abs(part - ground).max(axis=2)
-    ink = np.where(far > STRONG * min(left.contrast, right.contrast), 255, 0).astype(np.uint8)
+    difference = np.abs(part - ground).max(axis=2)
+    ink = np.where(difference > STRONG * min(left.contrast, right.contrast), 255, 0).astype(np.uint8)
     _, labels, stats, centers = cv2.connectedComponentsWithStats(ink)
-    alone = [i for i in range(1, len(stats)) if not _reaches_border(stats[i], ink.shape)]
-    between = [i for i in alone if aside <= centers[i][0] < ink.shape[1] - aside]
-    if len(between) != 1:
+    isolated = [i for i in range(1, len(stats)) if not _reaches_border(stats[i], ink.shape)]
+    candidates = [i for i in isolated if aside <= centers[i][0] < ink.shape[1] - aside]
+    if len(candidates) != 1:
         return None
-    x, y, width, height, area = stats[between[0]].tolist()
+    x, y, width, height, area = stats[candidates[0]].tolist()
     sides_fit = MIN_SIDE * high <= min(width, height) and max(width, height) <= MAX_SIDE * high
     if not sides_fit or area < FILLED * width * height:
         return None
     box = Box(x1 + x, y1 + y, x1 + x + width, y1 + y + height)
-    point = labels == between[0]
+    point = labels == candidates[0]
     crop = np.where(point[y : y + height, x : x + width], 255, 0).astype(np.uint8)
     return Region(
         box,
         crop,
-        float(far[point].mean()),
+        float(difference[point].mean()),
         left.light,
         score=WRITING_SCORE,
         digit_probabilities=np.eye(OTHER + 1)[OTHER],

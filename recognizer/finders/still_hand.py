@@ -18,9 +18,9 @@ from recognizer.values import Box, Frame, Region
 SIDE = 64  # pixels: size at which the box is analysed; a finger is about four pixels wide
 MIN_SIDE = 32  # pixels of the box; a hand is not recognizable in a smaller one
 CONTEXT_ROWS = 24  # sampled rows outside the box, which show whether the lighting has changed
-HELD_S = 0.4  # how long a hand must stay still
+HELD_S = 0.4  # how long a hand must be still to be found
 SETTLED_S = 3.0  # a changed box that is still for this long becomes background
-MAX_HELD_S = 30.0  # a hand that is still for longer becomes background: it is a bag or a face
+MAX_HELD_S = 30.0  # what is still for longer becomes background: it is a bag or a face
 BACKGROUND_TIME_S = 1.0  # time constant with which the background follows slow changes of light
 MAX_HAND_CHANGE = 7.0  # of 255, mean change of a still hand: above trembling by half a pixel
 RELEASE_FACTOR = 2.0  # hysteresis: a held hand may change this many times as much
@@ -43,14 +43,14 @@ MAX_RING_CHANGE = (
 )
 MIN_PALM = 0.07  # of the box's side: radius of the palm; a strip of skin has a smaller one
 WRIST = 1.5  # palm radii from the palm's centre to the wrist, where the arm begins
-FINGERTIPS = 0.88  # of a hand's size lies between its joints, which the crop's margin is relative to
+FINGERTIPS = 0.88  # of a hand's outline: extent of its joints, to which square_box adds a margin
 MAX_CONTEXT_CHANGE = 0.5  # of the pixels around the box: if more have changed, the camera was moved
 
 
 class StillHandFinder(RegionFinder):
-    """Finds the hands that the finder `hands` finds, and otherwise at most one Region without joints in the guide box.
+    """Returns the hands that the finder `hands` finds; otherwise at most one Region without joints, in the guide box.
 
-    A context manager, as `hands` is, which it closes.
+    A context manager that closes `hands`.
     """
 
     def __init__(self, hands: RegionFinder) -> None:
@@ -60,7 +60,7 @@ class StillHandFinder(RegionFinder):
         self._detector = HeldHandDetector()
 
     def find(self, frame: Frame) -> tuple[Region, ...]:
-        """Regions from left to right, `()` without a hand. Each crop is a square (h, w, 3) uint8 BGR."""
+        """The regions from left to right; `()` without a hand. Each crop is a square (h, w, 3) uint8 BGR."""
         regions = self.hands.find(frame)
         self.guide_box = self.hands.guide_box
         if regions or self.guide_box is None:
@@ -97,6 +97,7 @@ class BoxSnapshot:
 
     @classmethod
     def at(cls, image_bgr: np.ndarray, box: Box, time_s: float) -> Self:
+        """The snapshot of a frame (H, W, 3) uint8 BGR."""
         cut = cv2.resize(image_bgr[box.y1 : box.y2, box.x1 : box.x2], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
         step = max(1, image_bgr.shape[0] // CONTEXT_ROWS)
         rows, columns = np.mgrid[step // 2 : image_bgr.shape[0] : step, step // 2 : image_bgr.shape[1] : step]
@@ -121,7 +122,7 @@ class HeldHandDetector:
         self._held_since_s: float | None = None
 
     def clear_recent(self) -> None:
-        """Forget recent frames, after a gap in which frames were not analysed. The background is kept."""
+        """Forget recent frames, after a gap in which frames were not analysed. The background stays."""
         self._recent.clear()
         self._quiet_since_s = self._held_since_s = None
 
@@ -194,8 +195,8 @@ class HeldHandDetector:
             self._background = snapshot
             return
         share = 1 - math.exp(min(0.0, expected.time_s - snapshot.time_s) / BACKGROUND_TIME_S)
-        share_of = np.where(changed, 0, share)[..., None].astype(np.float32)
-        box = expected.box + share_of * (snapshot.box - expected.box)
+        pixel_share = np.where(changed, 0, share)[..., None].astype(np.float32)
+        box = expected.box + pixel_share * (snapshot.box - expected.box)
         around = expected.around + np.float32(share) * (snapshot.around - expected.around)
         self._background = BoxSnapshot(snapshot.time_s, snapshot.place, box, around)
 
@@ -210,8 +211,8 @@ def illuminant_bgr(pixels_bgr: np.ndarray) -> np.ndarray:
 def is_skin(picture_bgr: np.ndarray, light: np.ndarray) -> np.ndarray:
     """The mask (h, w) bool of skin-coloured pixels in (h, w, 3), corrected for the illuminant (3,).
 
-    Ratios of colours, which brightness does not change: skin of all tones lies in one locus of them (Störring et al.
-    1999, "Skin colour detection under changing lighting conditions").
+    It compares ratios of colour channels, which do not depend on brightness. The ratios of all skin tones lie in one
+    small region (Störring et al. 1999, "Skin colour detection under changing lighting conditions").
     """
     logs = np.log((picture_bgr + OFFSET / 2) / light)
     red_green, green_blue = logs[..., 2] - logs[..., 1], logs[..., 1] - logs[..., 0]
@@ -224,11 +225,11 @@ def is_skin(picture_bgr: np.ndarray, light: np.ndarray) -> np.ndarray:
 
 def changed_mask(pixels: np.ndarray, expected: np.ndarray) -> np.ndarray:
     """The mask (...) bool of pixels (..., 3) that differ from those expected by more than a change of light."""
-    apart = np.abs(pixels - np.minimum(expected, 255)).max(axis=-1) > CHANGED
+    is_different = np.abs(pixels - np.minimum(expected, 255)).max(axis=-1) > CHANGED
     ratio = (pixels + OFFSET) / (expected + OFFSET)
     low, high = ratio.min(axis=-1), ratio.max(axis=-1)
     is_shade = (high < (1 + SHADE_TINT) * low) & (low > SHADE[0]) & (high < SHADE[1])
-    different: np.ndarray = apart & ~is_shade
+    different: np.ndarray = is_different & ~is_shade
     return different
 
 

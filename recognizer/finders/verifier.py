@@ -10,20 +10,17 @@ import numpy as np
 from recognizer.classifiers.classifier import DynamicNetwork
 from recognizer.finders.ink import PATCH, STEPS, Corners, extract_patch, patch_matrix
 
-CLOSE_UP_SHARE, CONTEXT_SHARE = (
-    0.66,
-    0.16,
-)  # longer side of the character, as a share of the patch: close up, and with context
+CLOSE_UP_SHARE, CONTEXT_SHARE = 0.66, 0.16  # of the patch's side: longer side of the character in each of the two views
 OTHER = 10  # class index of every character that is not a digit
 OUTPUTS = 1 + OTHER + 1 + 4  # network outputs: one score, the classes, and four box offsets
 
 
 def image_pyramid(frame_bgr: np.ndarray) -> list[np.ndarray]:
     """The frame (H, W, 3) uint8 at full size, half, quarter and so on, down to at least PATCH pixels."""
-    found = [frame_bgr]
-    while min(found[-1].shape[:2]) >= 2 * PATCH:
-        found.append(cv2.resize(found[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
-    return found
+    levels = [frame_bgr]
+    while min(levels[-1].shape[:2]) >= 2 * PATCH:
+        levels.append(cv2.resize(levels[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+    return levels
 
 
 def verifier_input(pyramid: Sequence[np.ndarray], box_xyxy: Corners) -> np.ndarray:
@@ -32,8 +29,9 @@ def verifier_input(pyramid: Sequence[np.ndarray], box_xyxy: Corners) -> np.ndarr
 
 
 def _view(pyramid: Sequence[np.ndarray], box_xyxy: Corners, share: float) -> np.ndarray:
-    shrunk = 1 / patch_matrix(box_xyxy, share)[0, 0]
-    level = min(max(0, int(np.log2(shrunk)) - 1), len(pyramid) - 1)  # the remaining factor is shrunk with INTER_AREA
+    """The patch (PATCH, PATCH, 3) int8 in which the box takes `share` of the side."""
+    reduction = 1 / patch_matrix(box_xyxy, share)[0, 0]
+    level = min(max(0, int(np.log2(reduction)) - 1), len(pyramid) - 1)  # extract_patch shrinks by the rest
     x1, y1, x2, y2 = (side / 2**level for side in box_xyxy)
     return extract_patch(pyramid[level], patch_matrix((x1, y1, x2, y2), share))
 
@@ -59,13 +57,13 @@ class VerifierNetwork:
         if not len(boxes):
             return Verification(np.zeros(0, np.float32), np.zeros((0, OTHER + 1), np.float32), boxes)
         pyramid = image_pyramid(frame_bgr)
-        shown = np.stack([verifier_input(pyramid, box) for box in boxes_xyxy])
-        outputs = self._network.run(shown.astype(np.float32) / STEPS)
+        inputs = np.stack([verifier_input(pyramid, box) for box in boxes_xyxy])
+        outputs = self._network.run(inputs.astype(np.float32) / STEPS)
         logits = outputs[:, 1 : OTHER + 2]
-        likely = np.exp(logits - logits.max(axis=1, keepdims=True))
+        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
         longer = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True)
         return Verification(
             1 / (1 + np.exp(-outputs[:, 0])),
-            likely / likely.sum(axis=1, keepdims=True),
+            exponentials / exponentials.sum(axis=1, keepdims=True),
             boxes + longer * outputs[:, OTHER + 2 :],
         )

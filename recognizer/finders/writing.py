@@ -1,7 +1,7 @@
 """Finds handwritten characters with three small networks: one proposes boxes, one verifies them, one segments the ink.
 
-A digit that fills the picture has no context for the verifier. For large ink, and when the networks find nothing,
-`ContrastFinder` searches, too.
+The verifier needs context, which a digit that fills the picture lacks. `DigitFinder` therefore searches for large
+characters, and for all characters if the networks find none.
 """
 
 import threading
@@ -21,22 +21,22 @@ from recognizer.finders.verifier import VerifierNetwork
 from recognizer.values import WRITING_SCORE, Frame, Region
 
 MIN_PROPOSAL_SCORE = 0.1  # of a proposed box
-MIN_SCORE = 0.1  # of a verified box; below WRITING_SCORE, the confidence of the label decides
+MIN_SCORE = 0.1  # of a verified box; between this and WRITING_SCORE, the confidence of the label decides
 LARGE = 0.25  # of the picture's shorter side: the networks may find only parts of larger characters
-PART = 0.1  # of the shorter side: smaller regions are not parts of a large character
+PART = 0.1  # of the shorter side: a smaller region is not a part of a large character
 LARGE_SCORE = 0.5  # least score of large ink, which the verifier was not trained on
 LARGER = 1.3  # times the area of a part: least area of the character that contains it
 MIN_SIDE = 8  # pixels of a frame; smaller ones are not searched
-MIN_CHARACTER_SIDE = 11.0  # pixels of the longer side; smaller characters cannot be told from noise
+MIN_CHARACTER_SIDE = 11.0  # pixels of the longer side; smaller characters look like noise
 COMPARED_SIDE = 160  # pixels: longer side of the thumbnail in which frames of a stream are compared
-CHANGED = 6.0  # grey levels: a smaller largest difference of thumbnails is camera noise
+CHANGED = 6.0  # grey levels: if no pixel of the thumbnails differs by more, the difference is camera noise
 
 
 class WritingFinder(RegionFinder):
     """Finds handwritten characters. Each Region's crop is the ink, (h, w) uint8, 255 for ink with probability 1.
 
-    With `video`, frames belong to one stream. An unchanged frame returns the last regions, and the two proposal
-    networks alternate between frames.
+    `video` says that the frames belong to one stream. An unchanged frame then returns the last regions, and the two
+    proposal networks alternate between frames.
     """
 
     def __init__(self, *, video: bool = False):
@@ -52,7 +52,7 @@ class WritingFinder(RegionFinder):
         self._found: tuple[Region, ...] = ()
 
     def find(self, frame: Frame) -> tuple[Region, ...]:
-        """Regions in reading order, `()` for a picture without anything written."""
+        """The regions in reading order; `()` for a picture without writing."""
         image = frame.image_bgr
         if min(image.shape[:2]) < MIN_SIDE:
             return ()
@@ -63,23 +63,28 @@ class WritingFinder(RegionFinder):
         return self._found
 
     def characters(self, image_bgr: np.ndarray, min_proposal_score: float, min_score: float) -> list[Character]:
-        """Verified characters in a picture (H, W, 3) uint8 BGR. Both scores, 0 to 1, are least values."""
+        """The verified characters in a picture (H, W, 3) uint8 BGR. Both scores are lower limits, 0 to 1."""
         for number in self._networks_to_run(image_bgr):
             self._proposals[number] = self._networks[number].find(image_bgr, min_proposal_score)
-        found = [one for some in self._proposals for one in some]
-        boxes = [one.box_xyxy for one in found]
-        seen = self._verifier.verify(image_bgr, boxes)
-        light = np.array([one.light for one in found], bool)
-        large = (seen.boxes_xyxy[:, 2:] - seen.boxes_xyxy[:, :2]).max(axis=1, initial=0) >= MIN_CHARACTER_SIDE
-        sure = (seen.scores >= min_score) & large
+        found = [character for proposals in self._proposals for character in proposals]
+        boxes = [character.box_xyxy for character in found]
+        result = self._verifier.verify(image_bgr, boxes)
+        light = np.array([character.light for character in found], bool)
+        is_large = (result.boxes_xyxy[:, 2:] - result.boxes_xyxy[:, :2]).max(axis=1, initial=0) >= MIN_CHARACTER_SIDE
+        accepted = (result.scores >= min_score) & is_large
         return list(
-            merge_overlapping(seen.boxes_xyxy[sure], seen.scores[sure], light[sure], seen.digit_probabilities[sure])
+            merge_overlapping(
+                result.boxes_xyxy[accepted],
+                result.scores[accepted],
+                light[accepted],
+                result.digit_probabilities[accepted],
+            )
         )
 
     def _networks_to_run(self, image_bgr: np.ndarray) -> Sequence[int]:
         """The indices of the proposal networks that run on this frame.
 
-        In a stream they alternate; proposals of the other network in the last frame are verified in this one.
+        In a stream they alternate. The proposals that the other network made in the last frame are verified in this one.
         """
         numbers = range(len(self._networks))
         if not self.video or self._shape != image_bgr.shape:
@@ -89,7 +94,7 @@ class WritingFinder(RegionFinder):
         return [self._turn]
 
     def _find_large(self, frame: Frame, found: list[Region]) -> list[Region]:
-        """Ink that the networks missed, or of which they found only parts. This takes as long as the networks."""
+        """Characters that the networks missed, or of which they found only parts. It takes as long as the networks do."""
         image = frame.image_bgr
         short = min(image.shape[:2])
         if any(one.score and one.score >= WRITING_SCORE for one in found):
@@ -100,12 +105,12 @@ class WritingFinder(RegionFinder):
             regions = [one for one in self._by_contrast.find(frame) if _is_whole(one, found, LARGE * short)]
         else:
             regions = list(self._by_contrast.find(frame))
-        seen = self._verifier.verify(image, [one.box.xyxy for one in regions])
+        verified = self._verifier.verify(image, [one.box.xyxy for one in regions])
         scored = [
             replace(one, score=max(LARGE_SCORE, float(score)))
             if max(one.box.width, one.box.height) > LARGE * short
-            else replace(one, score=float(score), digit_probabilities=reading)
-            for one, score, reading in zip(regions, seen.scores, seen.digit_probabilities, strict=True)
+            else replace(one, score=float(score), digit_probabilities=probabilities)
+            for one, score, probabilities in zip(regions, verified.scores, verified.digit_probabilities, strict=True)
         ]
         return [one for one in scored if one.score and one.score >= MIN_SCORE]
 
@@ -114,16 +119,19 @@ class WritingFinder(RegionFinder):
         height, width = image_bgr.shape[:2]
         factor = COMPARED_SIDE / max(height, width)
         size_wh = max(1, round(width * factor)), max(1, round(height * factor))
-        seen = cv2.resize(image_bgr, size_wh, interpolation=cv2.INTER_AREA)
-        before = self._compared_image
-        if before is not None and before.shape == seen.shape and cv2.norm(before, seen, cv2.NORM_INF) < CHANGED:
+        thumbnail = cv2.resize(image_bgr, size_wh, interpolation=cv2.INTER_AREA)
+        last = self._compared_image
+        if last is not None and last.shape == thumbnail.shape and cv2.norm(last, thumbnail, cv2.NORM_INF) < CHANGED:
             return False
-        self._compared_image = seen
+        self._compared_image = thumbnail
         return True
 
 
 def _is_whole(region: Region, parts: list[Region], least: float) -> bool:
-    """Whether a region is longer than `least` pixels and contains found parts. The classifier later picks one of the two."""
+    """Whether a region is longer than `least` pixels and contains one of `parts`, which it may replace.
+
+    Both are classified, and the postprocessor keeps the likelier one.
+    """
     box = region.box
     return max(box.width, box.height) > least and any(
         box.overlap(part.box) > 0.5 * part.box.area and box.area > LARGER * part.box.area for part in parts

@@ -14,10 +14,10 @@ Color = tuple[int, int, int]  # blue, green, red, each 0 to 255
 
 INK: Color = (34, 28, 24)  # panels, and text on bright pills
 PAPER: Color = (250, 248, 246)  # text on panels
-MUTED: Color = (196, 188, 180)  # second text on panels
-FAINT: Color = (112, 104, 98)  # empty bars, edges of insets
+MUTED: Color = (196, 188, 180)  # secondary text on panels
+FAINT: Color = (112, 104, 98)  # empty bars
 UNKNOWN: Color = (138, 134, 130)  # boxes without a label
-KNOWN: Color = (142, 222, 62)  # what was recognised: a green that shows on paper, skin and blackboard
+KNOWN: Color = (142, 222, 62)  # labelled regions: a green that is visible on paper, skin and blackboard
 ALERT: Color = (60, 184, 255)  # notices: amber
 
 PANEL_OPACITY = 0.74  # lower values make small text unreadable over white paper
@@ -26,7 +26,7 @@ CAP_HEIGHT = 0.75  # of the font size: measured on OpenCV's built-in sans
 
 
 def combined(*extras: "Extra") -> "Extra":
-    """Draws several extras in order; each avoids the panels of the ones before."""
+    """An extra that draws several extras in order. Each avoids the panels of those before it."""
 
     def draw(picture: np.ndarray, scale: Scale, boxes: Sequence[Box], panels: Sequence[Box | None]) -> list[Box]:
         places: list[Box] = []
@@ -45,7 +45,7 @@ class Scale:
     height: int
     text: int  # font size of labels and bars
     small: int  # font size of help, captions and times
-    big: int  # font size of the number read
+    big: int  # font size of the recognized text
     pad: int
     line: int
 

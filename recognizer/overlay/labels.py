@@ -25,8 +25,8 @@ from recognizer.overlay.drawing import (
 )
 from recognizer.values import Box, Prediction
 
-BARS_LIMIT = 3  # with more regions there is no room for bars at each: only the leading one gets them, in the inset
-# Of the largest box's area. The first region in reading order above it is the leading one, so that it rarely changes.
+BARS_LIMIT = 3  # with more regions, only the leading one gets bars, in the inset, since there is no room for all
+# Of the largest box's area. The first region in reading order above this is the leading one, so that it rarely changes.
 LEADING_SHARE = 0.7
 COVERING_SHARE = 0.1  # of the frame's area: a larger inset is left out if it would cover a box
 

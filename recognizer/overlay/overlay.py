@@ -140,16 +140,15 @@ def mirrored(box: Box, width: int) -> Box:
 
 def joints_xy(hand: Hand, mirrored_width: int | None) -> np.ndarray:
     """(21, 2) int32 joints in pixels, flipped horizontally if the picture's width is given."""
-    points = np.nan_to_num(hand.landmarks[:, :2].astype(np.float64)).clip(
-        -30000, 30000
-    )  # the range of OpenCV's line drawing
+    # clipped to the range of OpenCV's line drawing
+    points = np.nan_to_num(hand.landmarks[:, :2].astype(np.float64)).clip(-30000, 30000)
     if mirrored_width is not None:
         points[:, 0] = mirrored_width - 1 - points[:, 0]
     return points.round().astype(np.int32)
 
 
 def draw_box(picture: np.ndarray, box: Box, prediction: Prediction, scale: Scale) -> None:
-    """Draws a bright box with strong corners for a label, a thin grey one for a rejection."""
+    """Draws a bright box with thick corners for a label, and a thin grey box for a rejection."""
     first, last = (box.x1, box.y1), (box.x2 - 1, box.y2 - 1)
     if prediction.label is None:
         cv2.rectangle(picture, first, last, UNKNOWN, scale.line)

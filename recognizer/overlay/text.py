@@ -12,25 +12,18 @@ Color = tuple[int, int, int]  # blue, green, red, each 0 to 255
 
 CAP_HEIGHT = 0.75  # of the font size: measured on OpenCV's built-in sans
 WEIGHT = 400
-INVISIBLE = "\u200c\u200d\ufe0e\ufe0f"  # joiners and variation selectors: they have no glyph
+INVISIBLE = "\u200c\u200d\ufe0e\ufe0f"  # joiners and variation selectors, which have no glyph
 MISSING = "\N{WHITE SQUARE}"  # drawn for characters that no font has
-BITMAP_SIZES = (
-    109,
-    128,
-    136,
-    160,
-    96,
-    64,
-    48,
-)  # pixels; colour emoji fonts often have only one size, which is then scaled
+# pixels; colour emoji fonts often have only one size, which is then scaled
+BITMAP_SIZES = (109, 128, 136, 160, 96, 64, 48)
 
 
 def draw_text_any(picture_bgr: np.ndarray, text: str, xy: tuple[int, int], size_px: int, color: Color) -> str:
     """Draws one line: capitals centred on row y, the first letter at column x. Clipped at the picture's edges.
 
     Draws into the (H, W, 3) uint8 picture, in place. Returns the characters that no installed font has, which are
-    drawn as squares; "" if there are none. The first line in a script that OpenCV lacks takes up to some seconds for
-    a scan of the system's fonts; call `characters_without_font` before to avoid the delay.
+    drawn as squares; "" if there are none. The first line in a script that OpenCV lacks takes up to some seconds,
+    since the system's fonts are scanned. Call `characters_without_font` in advance to avoid the delay.
     """
     drawn, missing = _drawable(text)
     x, y = xy

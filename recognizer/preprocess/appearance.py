@@ -1,6 +1,6 @@
 """Appearance features of a hand: inner activations of MediaPipe's landmark network.
 
-Joints say how fingers are bent, and little of how they lie on each other, which is what tells M, N, S and T apart.
+Joints show how fingers are bent, but hardly how they overlap, which distinguishes the signs M, N, S and T.
 """
 
 import struct
@@ -17,20 +17,20 @@ from recognizer.system.native import silent_stderr
 VERSION = "hand-appearance-1"  # written into each model's card; change it whenever a feature changes
 
 SIDE = 224  # pixels of the network's input
-POOLED = (1, 1152)  # shape of the features of the whole picture
-MAP = (1, 14, 14, 112)  # shape of the features of places, of which each joint has one
-SIZE = POOLED[1] + pose.JOINTS * MAP[3]  # features
-REACH = 2.0  # times a hand's size: as much as MediaPipe shows to this network
-AHEAD = 0.1  # of a hand's size: joints end before the fingertips do
+POOLED = (1, 1152)  # shape of the pooled features of the whole picture
+MAP = (1, 14, 14, 112)  # shape of the feature map, which is sampled at each joint
+SIZE = POOLED[1] + pose.JOINTS * MAP[3]  # number of features
+REACH = 2.0  # times a hand's size: side of the square crop, as in MediaPipe
+AHEAD = 0.1  # of a hand's size: shift of the crop towards the fingertips, which lie beyond the joints
 NETWORK = "hand_landmarks_detector.tflite"  # in the hand_landmarker asset
-JOINTS_OUTPUT = 0  # of the network's outputs
+JOINTS_OUTPUT = 0  # index of the joints among the network's outputs
 THREADS = 2
 
 
 class AppearanceExtractor:
     """Feature extractor: MediaPipe's landmark network with inner activations as outputs.
 
-    Raises AssetError if the asset is damaged or holds a different network.
+    Raises AssetError if the asset is missing, damaged or contains a different network.
     """
 
     def __init__(self, task_path: Path, threads: int = THREADS):
@@ -50,15 +50,15 @@ class AppearanceExtractor:
             ) from error
 
     def features(self, crop_bgr: np.ndarray, landmarks: np.ndarray, side: str) -> np.ndarray:
-        """Features (SIZE,) float32 of a hand in a crop (h, w, 3) uint8 BGR, with its joints (21, 3) in the crop's pixels.
+        """Features (SIZE,) float32 of a hand in a crop (h, w, 3) uint8 BGR, given its joints (21, 3) in pixels of the crop.
 
-        Left hands are flipped to right ones.
+        `side` is "left" or "right". A left hand is flipped to a right one.
         """
         return self.features_of_upright(upright(crop_bgr, landmarks, left=side == "left"))
 
     def features_of_upright(self, image_rgb: np.ndarray) -> np.ndarray:
         """Features (SIZE,) float32 of a picture (SIDE, SIDE, 3) uint8 RGB of an upright right hand."""
-        # the network is MediaPipe's, which takes 0 to 1 and has no layer for it
+        # MediaPipe's network takes values from 0 to 1 and has no Rescaling layer
         self._network.set_tensor(self._input, np.multiply(image_rgb, np.float32(1 / 255), dtype=np.float32)[None])
         self._network.invoke()
         joints = self._network.get_tensor(self._joints).reshape(pose.JOINTS, 3)
@@ -67,7 +67,7 @@ class AppearanceExtractor:
 
 
 def _at_places(features: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Features (N, C) of a map (h, w, C) at places (N, 2), x and y from 0 to 1 of its sides, between its cells."""
+    """Bilinear interpolation of a map (h, w, C) at places (N, 2), x and y as shares of width and height: (N, C) float32."""
     height, width = features.shape[:2]
     cells = np.clip(np.nan_to_num(places) * (width, height) - 0.5, 0, (width - 1.001, height - 1.001))
     x, y = cells.astype(int).T
@@ -78,26 +78,28 @@ def _at_places(features: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def _expose_features(content: bytearray) -> tuple[int, int, int]:
-    """Make features outputs in a network's bytes, in place of its last outputs: the tensors of joints, POOLED and MAP.
+    """Edit the bytes of a network so that POOLED and MAP replace its last two outputs.
 
-    Raises ValueError where the network has no such features.
+    Returns the indices of the tensors of joints, POOLED and MAP. Raises ValueError if the network has no such tensors.
     """
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.Model.GetRootAs(content, 0)
     graph = model.Subgraphs(0)
-    made_by = {}
+    tensor_of = {}
     for number in range(graph.OperatorsLength()):
         operator = graph.Operators(number)
         tensor = int(operator.Outputs(0))
         shape = tuple(int(side) for side in graph.Tensors(tensor).ShapeAsNumpy())
-        made_by[model.OperatorCodes(operator.OpcodeIndex()).BuiltinCode(), shape] = tensor  # the last one stays
+        tensor_of[model.OperatorCodes(operator.OpcodeIndex()).BuiltinCode(), shape] = (
+            tensor  # the last one of a shape counts
+        )
     try:
-        pooled = made_by[schema.BuiltinOperator.MEAN, POOLED]
-        places = made_by[schema.BuiltinOperator.ADD, MAP]
+        pooled = tensor_of[schema.BuiltinOperator.MEAN, POOLED]
+        places = tensor_of[schema.BuiltinOperator.ADD, MAP]
     except KeyError as error:
         raise ValueError(f"{NETWORK} has no features of shape {error.args[0][1]}") from error
-    outputs = graph.OutputsAsNumpy()  # a view of the bytes themselves
+    outputs = graph.OutputsAsNumpy()  # a view of the bytes, so that assigning to it edits them
     outputs[-1], outputs[-2] = pooled, places
     return int(outputs[JOINTS_OUTPUT]), pooled, places
 
@@ -111,9 +113,9 @@ def upright(
     zoom: float = 1.0,
     shift: tuple[float, float] = (0.0, 0.0),
 ) -> np.ndarray:
-    """The hand as MediaPipe shows it to the network: (SIDE, SIDE, 3) uint8 RGB, fingers up, a left one mirrored.
+    """The hand as MediaPipe crops it for the network: (SIDE, SIDE, 3) uint8 RGB, fingers up, a left hand flipped.
 
-    `turn_rad`, `zoom` and `shift` (in widths of the picture) make another picture of the same hand, for training.
+    `turn_rad`, `zoom` and `shift` (in widths of the result) augment the picture for training.
     """
     points = np.nan_to_num(landmarks[:, :2].astype(np.float64))
     roots = points[[pose.INDEX_ROOT, pose.MIDDLE_ROOT, pose.RING_ROOT]]
@@ -126,7 +128,7 @@ def upright(
     middle = (low + high) / 2 - (0, AHEAD * size) + np.array(shift) * REACH * size
     scale = SIDE / (REACH * size * zoom)
     matrix = np.column_stack([scale * turn, SIDE / 2 - scale * middle])
-    shown = cv2.warpAffine(crop_bgr, matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
+    result = cv2.warpAffine(crop_bgr, matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
     if left:
-        shown = shown[:, ::-1]
-    return np.ascontiguousarray(shown[..., ::-1])
+        result = result[:, ::-1]
+    return np.ascontiguousarray(result[..., ::-1])

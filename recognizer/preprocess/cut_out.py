@@ -4,17 +4,19 @@ import numpy as np
 
 from recognizer.values import Box
 
-PAPER_MARGIN = 1.0  # of the longer side, kept around what was written: the finder needs paper to tell ink from ground
+PAPER_MARGIN = (
+    1.0  # of the longer side: margin around the writing, since the finder needs paper to estimate the background
+)
 
 
 def cut_out(frame_bgr: np.ndarray, box: Box) -> np.ndarray:
-    """The part of the frame around what was written, with a margin where the frame has one: (h, w, 3) uint8."""
+    """The part (h, w, 3) of a frame (H, W, 3) uint8 BGR around a box of writing, with a margin as far as the frame reaches."""
     margin = _paper_margin(box)
     return frame_bgr[max(0, box.y1 - margin) : box.y2 + margin, max(0, box.x1 - margin) : box.x2 + margin]
 
 
 def box_in_cut_out(box: Box) -> Box:
-    """Where the box, given in the frame, lies in its `cut_out`."""
+    """The box, given in pixels of the frame, in pixels of its `cut_out`."""
     margin = _paper_margin(box)
     x, y = min(box.x1, margin), min(box.y1, margin)
     return Box(x, y, x + box.width, y + box.height)

@@ -1,27 +1,25 @@
-"""From what a region finder cut out to what a network takes. Pure functions, and the only geometry: training,
-capture and the live loop all come through here.
-"""
+"""From a region's crop to a network's input. Pure functions, which training, recording and the live loop share."""
 
 import cv2
 import numpy as np
 
 VERSION = "mnist-framing-1"  # written into each model's card; change it whenever a pixel changes
-HAND_VERSION = "hand-gray-1"  # likewise, of the models that look at hands
-COLOUR_VERSION = "colour-crop-1"  # and of those that look at pictures in colour
+HAND_VERSION = "hand-gray-1"  # the same for models of grey pictures of hands
+COLOUR_VERSION = "colour-crop-1"  # the same for models of colour pictures
 
 SIDE = 28  # pixels of MNIST's pictures
 BOX = 20  # pixels of the box that MNIST's digits fill (LeCun et al. 1998)
 STROKE = 2.5  # pixels, the median stroke width of MNIST's training digits in that box
-STROKE_RANGE = (1.8, 4.4)  # pixels, about the 5th and 98th percentile there: what lies between is left as written
-OVERSAMPLING = 4  # strokes are measured and mended at this many times the final size
+STROKE_RANGE = (1.8, 4.4)  # pixels, about the 5th and 98th percentile there: widths between them are not changed
+OVERSAMPLING = 4  # strokes are measured and corrected at this multiple of the final size
 
 
 def mnist_image(ink: np.ndarray) -> np.ndarray:
-    """Frame ink as MNIST's makers did (LeCun et al. 1998): a 20x20 box with kept aspect ratio, centred by mass in 28x28.
+    """Ink in MNIST's format (LeCun et al. 1998): fitted into a 20x20 box, aspect ratio kept, centred by mass in 28x28.
 
-    `ink` is (h, w) uint8, 0 where there is none. Strokes much thinner or thicker than MNIST's, relative to the
-    digit's size, are brought to MNIST's width. Returns (28, 28) uint8 with its darkest ink at 255, all 0 for no ink.
-    A picture that is framed already comes back as it is.
+    `ink` is (h, w) uint8, 0 for the background. Strokes that are much thinner or thicker than MNIST's, relative to the
+    digit's size, are brought to MNIST's range. Returns (28, 28) uint8, 255 for the strongest ink; all 0 without ink.
+    A picture that is in this format is returned unchanged.
     """
     ink = trim(ink)
     if ink.size == 0:
@@ -35,21 +33,24 @@ def mnist_image(ink: np.ndarray) -> np.ndarray:
 
 
 def trim(ink: np.ndarray) -> np.ndarray:
-    """The part of (h, w) ink that holds all of its non-zero pixels; (0, 0) when there are none."""
+    """The part of (h, w) ink inside the bounding box of its non-zero pixels; shape (0, 0) if there are none."""
     x, y, width, height = cv2.boundingRect(ink) if ink.size else (0, 0, 0, 0)
     return ink[y : y + height, x : x + width]
 
 
 def stroke_width(ink: np.ndarray) -> float:
-    """Median width in pixels of the strokes in (h, w) uint8 ink: twice the distance from their middle to their rim."""
+    """Median width in pixels of the strokes in (h, w) uint8 ink: twice the distance from their centre line to their edge."""
     mask = cv2.copyMakeBorder(np.where(ink > 127, 255, 0).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     distance = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
-    middle = (distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8))) & (distance > 0.5)
-    return 2 * float(np.median(distance[middle])) if middle.any() else 0.0
+    is_centre = (distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8))) & (distance > 0.5)
+    return 2 * float(np.median(distance[is_centre])) if is_centre.any() else 0.0
 
 
 def normalise_stroke_width(ink: np.ndarray) -> np.ndarray:
-    """Thicken or thin the strokes of (h, w) uint8 ink whose long side is BOX * OVERSAMPLING, to STROKE if out of range."""
+    """Thicken strokes below STROKE_RANGE to STROKE, and thin those above it to its upper limit.
+
+    `ink` is (h, w) uint8 with a longer side of BOX * OVERSAMPLING pixels.
+    """
     low, high = (limit * OVERSAMPLING for limit in STROKE_RANGE)
     width = stroke_width(ink)
     if width < low:
@@ -64,7 +65,7 @@ def normalise_stroke_width(ink: np.ndarray) -> np.ndarray:
 
 
 def center_by_mass(ink: np.ndarray, side: int) -> np.ndarray:
-    """Lay (h, w) uint8 ink into (side, side) with its centre of mass in the middle, nearest whole pixel, kept inside."""
+    """Place (h, w) uint8 ink in a (side, side) picture, centre of mass in the middle as far as all ink fits inside."""
     height, width = ink.shape
     moments = cv2.moments(ink)
     mass = moments["m00"] or 1.0
@@ -88,7 +89,7 @@ def _disc(size: int) -> np.ndarray:
 
 
 def hand_image(crop_bgr: np.ndarray) -> np.ndarray:
-    """A hand as Sign Language MNIST shows it: a square crop (h, w, 3) or (h, w) uint8 as (28, 28) uint8 grey levels."""
+    """A hand in the format of Sign Language MNIST, (28, 28) uint8 grey, from a square crop (h, w, 3) BGR or (h, w) uint8."""
     if crop_bgr.size == 0:
         return np.zeros((SIDE, SIDE), np.uint8)
     gray = crop_bgr if crop_bgr.ndim == 2 else cv2.cvtColor(crop_bgr, cv2.COLOR_BGR2GRAY)
@@ -99,7 +100,7 @@ def hand_image(crop_bgr: np.ndarray) -> np.ndarray:
 
 
 def colour_image(picture_bgr: np.ndarray, side: int) -> np.ndarray:
-    """A picture (h, w, 3) uint8 in a square of `side` pixels: whole, its rim repeated where it is too narrow."""
+    """A picture (h, w, 3) uint8 as (side, side, 3): padded to a square by replicating its edges, then resized."""
     height, width = picture_bgr.shape[:2]
     across, down = max(0, height - width), max(0, width - height)
     if across or down:

@@ -1,6 +1,4 @@
-"""From the 21 joints of a hand to what the pose network takes. Pure functions: training and the live loop come through
-here.
-"""
+"""From the 21 joints of a hand to the pose network's input. Pure functions, which training and the live loop share."""
 
 import numpy as np
 
@@ -12,14 +10,14 @@ BONE_ENDS = FINGERS.reshape(-1)
 BONE_STARTS = np.array([joint - 1 if joint % 4 != 1 else 0 for joint in BONE_ENDS])
 PAIRS = np.triu_indices(JOINTS, 1)
 WRIST, INDEX_ROOT, MIDDLE_ROOT, RING_ROOT, LITTLE_ROOT = 0, 5, 9, 13, 17
-REACH = 3.0  # palm lengths that no joint of a real hand is away from its wrist
-SIZE = 60 + 60 + len(PAIRS[0])  # bones as the picture shows them, joints in the palm's own axes, distances of joints
+REACH = 3.0  # palm lengths: coordinates are clipped to this; no joint of a real hand is so far from the wrist
+SIZE = 60 + 60 + len(PAIRS[0])  # bone directions, joints in the palm's axes, distances of joints
 
 
 def pose_features(landmarks: np.ndarray, side: str) -> np.ndarray:
-    """Features (SIZE,) float32 of a hand's landmarks (21, 3), which are not changed by its place and size in the frame.
+    """Features (SIZE,) float32 of a hand's landmarks (21, 3). They do not depend on its place and size in the frame.
 
-    A left hand gives what its mirror image gives for a right one. Finite for whatever numbers the landmarks hold.
+    `side` is "left" or "right". A left hand has the features of its mirror image. NaN and infinity count as 0.
     """
     return batch_features(landmarks[None], np.array([side == "left"]))[0]
 
@@ -27,7 +25,7 @@ def pose_features(landmarks: np.ndarray, side: str) -> np.ndarray:
 def batch_features(landmarks: np.ndarray, left: np.ndarray) -> np.ndarray:
     """`pose_features` of many hands: (N, 21, 3) and (N,) bool to (N, SIZE) float32.
 
-    Only the first 60 change when the hand is turned: without them G would be Q, H would be U and K would be P.
+    Only the first 60 depend on how the hand is turned, which distinguishes G from Q, H from U and K from P.
     """
     points = normalised(landmarks, left)
     bones = _unit(points[:, BONE_ENDS] - points[:, BONE_STARTS])
@@ -37,7 +35,10 @@ def batch_features(landmarks: np.ndarray, left: np.ndarray) -> np.ndarray:
 
 
 def normalised(landmarks: np.ndarray, left: np.ndarray) -> np.ndarray:
-    """Hands (N, 21, 3) as right ones, with the wrist at 0 and the palm of length 1, all numbers finite."""
+    """Hands (N, 21, 3) as right hands, with the wrist at 0 and a palm of length 1. All values are finite.
+
+    `left` (N,) bool says which ones are left hands.
+    """
     points = np.nan_to_num(landmarks.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     points = points - points[:, :1]
     length = np.linalg.norm(points[:, [INDEX_ROOT, MIDDLE_ROOT, LITTLE_ROOT]], axis=2).mean(axis=1)

@@ -6,18 +6,17 @@ import cv2
 import numpy as np
 
 SHARPNESS_SIDE = 128  # pixels; crops of all sizes are measured at this one
-BLURRED = 20.0  # of `sharpness`: hands and digits blurred by a 75th of their size lie below, sharp ones above
+BLURRED = 20.0  # of `sharpness`: hands and digits blurred by a 75th of their size are below, sharp ones above
 DUPLICATE_SIDE = 32  # pixels; crops are compared at this size, where a camera's noise averages out
-DUPLICATE_LEVELS = (
-    3.0  # of 255, mean difference; a hand held still stays below from frame to frame, a moving one does not
-)
+DUPLICATE_LEVELS = 3.0  # of 255, mean difference; between frames a hand held still is below, a moving one above
 
 
 def sharpness(crop: np.ndarray) -> float:
     """Variance of the Laplacian of the crop's grey levels at 128x128 pixels (Pech-Pacheco et al. 2000).
 
-    The crop is (h, w) or (h, w, 3) uint8. The scale: 0 for an even area, below `BLURRED` for a crop out of focus,
-    20 to 100 for a compressed video, 100 to 3000 for a sharp photograph. A smooth mug has fewer edges than a page.
+    The crop is (h, w) or (h, w, 3) uint8. The scale: 0 for a uniform area, below `BLURRED` for a crop out of focus,
+    20 to 100 for a compressed video, 100 to 3000 for a sharp photograph. It also depends on the object: a smooth mug
+    has fewer edges than a page.
     """
     side = SHARPNESS_SIDE
     return float(cv2.Laplacian(_small_gray(crop, side), cv2.CV_64F).var()) if crop.size else 0.0

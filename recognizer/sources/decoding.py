@@ -1,4 +1,4 @@
-"""Pictures from files and captures, as BGR."""
+"""Decodes pictures from files and cameras to BGR."""
 
 import os
 import re
@@ -27,7 +27,10 @@ def read_image(path: str | Path) -> np.ndarray:
 
 
 def decode_image(data: np.ndarray, name: str) -> np.ndarray:
-    """The picture in the (N,) uint8 bytes of a file, as `read_image` gives it. Raises SourceError with its name."""
+    """The picture in the bytes (N,) uint8 of a file, as `read_image` returns it.
+
+    Raises SourceError, with `name` in the message, if it is damaged or not a supported image.
+    """
     silence_opencv()
     image_bgr = _decode(data, cv2.IMREAD_COLOR)
     if image_bgr is None:
@@ -39,19 +42,22 @@ def decode_image(data: np.ndarray, name: str) -> np.ndarray:
     image_bgra = _decode(data, cv2.IMREAD_UNCHANGED)
     if image_bgra is None or image_bgra.ndim != 3 or image_bgra.shape[2] != 4:
         return image_bgr
-    # Drawing programs leave black below what is transparent: black ink would stand on black.
+    # Drawing programs store transparent pixels as black, on which black ink would be invisible.
     opaque = _eight_bit(image_bgra)[..., 3:].astype(np.uint16)
     colour = _eight_bit(image_bgra)[..., :3]
     return ((colour * opaque + 255 * (255 - opaque) + 127) // 255).astype(np.uint8)
 
 
 def read_picture(capture: cv2.VideoCapture) -> np.ndarray | None:
-    """The next picture as (H, W, 3) uint8 BGR; infrared cameras give grey ones, some of 16 bits."""
+    """The next picture of a capture as (H, W, 3) uint8 BGR; None if it cannot be read.
+
+    Infrared cameras deliver grey pictures, some with 16 bits, which are converted.
+    """
     try:
-        there, image = capture.read()
+        succeeded, image = capture.read()
     except cv2.error:  # raised by some drivers for a damaged frame
         return None
-    if not there or image is None or image.size == 0:
+    if not succeeded or image is None or image.size == 0:
         return None
     image = _eight_bit(image)
     channels = 1 if image.ndim == 2 else image.shape[-1]
@@ -63,17 +69,20 @@ def read_picture(capture: cv2.VideoCapture) -> np.ndarray | None:
 
 
 def _eight_bit(image: np.ndarray) -> np.ndarray:
+    """A uint16 image as uint8; other images unchanged."""
     return (image >> 8).astype(np.uint8) if image.dtype == np.uint16 else image
 
 
 def _decode(data: np.ndarray, flags: int) -> np.ndarray | None:
+    """The decoded image; None if it is damaged or not supported."""
     try:
         return cv2.imdecode(data, flags)
-    except cv2.error:  # sizes beyond OpenCV's limits, and headers that make no sense
+    except cv2.error:  # for invalid headers, and sizes beyond OpenCV's limits
         return None
 
 
 def check_file(path: Path, kind: str) -> None:
+    """Raises SourceError if a file cannot be read or is empty. `kind` is what the message asks for."""
     if path.is_dir():
         raise SourceError(f"{path} is a folder. Give {kind}.")
     if not os.path.exists(path):
@@ -85,14 +94,14 @@ def check_file(path: Path, kind: str) -> None:
 
 
 def without_secrets(address: str) -> str:
-    """An address without user, password and query; a path stays as it is."""
+    """An address without user, password and query. A path is returned unchanged."""
     if "://" not in address:
         return address
     return re.sub(r"//[^/]*@", "//", address.partition("?")[0])
 
 
 def silence_opencv() -> None:
-    # Our error lines replace OpenCV's and FFmpeg's own, unless the user asks for their logs.
+    """Switch off the log lines of OpenCV and FFmpeg, unless the user has set their log levels."""
     if "OPENCV_LOG_LEVEL" not in os.environ:
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET

@@ -12,10 +12,10 @@ from recognizer.sources.decoding import read_picture
 from recognizer.sources.source import Source
 from recognizer.values import Frame
 
-SILENCE_S = 2.0  # without a frame until the notice: longer than the pauses of a working camera
+SILENCE_S = 2.0  # without a frame until the notice is shown: longer than the pauses of a working camera
 RETRY_S = 1.0  # between two attempts to reopen the device
 NOTICE_EVERY_S = 0.2  # between repeated frames, so that the window still handles keys
-GONE_S = 0.5  # of failing reads until a camera counts as disconnected; single failures are normal
+GONE_S = 0.5  # of failed reads until a camera counts as disconnected; single failures are normal
 FIRST_PICTURE_S = 3.0  # timeout for the first image: some sensors start slowly
 READ_PAUSE_S = 0.1  # after a failed read
 JOIN_S = 2.0  # a read of a dead device may block for longer: the daemon thread is then abandoned
@@ -70,19 +70,19 @@ class LiveSource(Source):
         self._thread.join(JOIN_S)
 
     def _wait_for_newer_frame(self, seen: int) -> None:
-        """Return at a newer picture than `seen`, at a stop, or when the device is gone or silent; needs the lock."""
+        """Wait for a newer picture than number `seen`, a stop, or a lost or silent device. The caller holds the lock."""
 
         def news() -> bool:
             return self._stopping.is_set() or self._count > seen
 
-        while not self._changed.wait_for(news, NOTICE_EVERY_S):  # short, as Ctrl-C cannot interrupt it on Windows
+        while not self._changed.wait_for(news, NOTICE_EVERY_S):  # short, since Ctrl-C cannot interrupt it on Windows
             if self._lost or time.perf_counter() - self._taken_s > SILENCE_S:
                 return
 
     def _read_frames(self, device: cv2.VideoCapture) -> None:
-        # This thread alone touches the capture: releasing one that another thread reads from crashes OpenCV.
+        # Only this thread uses the capture: OpenCV crashes if one thread releases it while another one reads.
         capture: cv2.VideoCapture | None = device
-        give_up_s = time.perf_counter() + GONE_S  # failing reads are forgiven until then
+        give_up_s = time.perf_counter() + GONE_S  # failed reads are tolerated until then
         try:
             while not self._stopping.is_set():
                 if capture is None:
@@ -113,7 +113,7 @@ class LiveSource(Source):
 
 
 def first_picture(capture: cv2.VideoCapture | None) -> np.ndarray | None:
-    """The first image of a device, (H, W, 3) uint8 BGR. Without one, the device is released and None returned."""
+    """The first image of a device, (H, W, 3) uint8 BGR. Without one within FIRST_PICTURE_S, releases it and returns None."""
     if capture is None:
         return None
     image_bgr = None
@@ -123,7 +123,7 @@ def first_picture(capture: cv2.VideoCapture | None) -> np.ndarray | None:
         while image_bgr is None and time.perf_counter() < give_up_s:
             time.sleep(READ_PAUSE_S)
             image_bgr = read_picture(capture)
-    finally:  # Ctrl-C comes here too
+    finally:  # also after Ctrl-C
         if image_bgr is None:
             capture.release()
     return image_bgr

@@ -1,4 +1,4 @@
-"""Where frames come from: webcam, stream, video file, pictures or the studio, all iterated the same way.
+"""Opens a source of frames: webcam, stream, video file, pictures or the studio. All are iterated in the same way.
 
 with open_source("0") as source:
     for frame in source:
@@ -38,9 +38,9 @@ def open_source(
 ) -> Source:
     """The source that `spec` names; see VALID_SOURCES.
 
-    size_wh and fps are requested from a camera, which may choose others; the studio uses them as given. paced: files
-    and the studio run in real time instead of as fast as possible. Raises SourceError, and SettingsError
-    for a scene that the studio does not have.
+    `size_wh` and `fps` are requested from a camera, which may choose others. The studio uses them as given. `paced` makes
+    files and the studio run in real time instead of as fast as possible. Raises SourceError if the source cannot be
+    opened, and SettingsError for a scene that the studio does not have.
     """
     silence_opencv()
     scheme = spec.partition("://")[0].lower() if "://" in spec else ""
@@ -52,8 +52,8 @@ def open_source(
         return open_stream(spec, fps=fps, paced=paced, open_capture=open_capture)
     path = Path(os.path.expanduser(spec))
     if not spec or scheme or not os.path.exists(path):
-        found = f"{scheme}:// addresses are not supported" if scheme else f"There is no file or folder {spec!r}"
-        raise SourceError(f"{found}. A source is {VALID_SOURCES}.")
+        problem = f"{scheme}:// addresses are not supported" if scheme else f"There is no file or folder {spec!r}"
+        raise SourceError(f"{problem}. A source is {VALID_SOURCES}.")
     if path.is_dir() or path.suffix.lower() in PICTURE_SUFFIXES:
         return ImageFolder(path, paced=paced)
     return VideoFile(path, fps=fps, paced=paced, open_capture=open_capture)

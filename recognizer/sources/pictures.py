@@ -13,14 +13,14 @@ from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
 from recognizer.sources.source import Source
 from recognizer.values import Frame
 
-PICTURE_S = 1.0  # each picture of a folder: long enough to look at, longer than what the smoother remembers
+PICTURE_S = 1.0  # duration of each picture: long enough to see it, and longer than the smoother's memory
 
 
 class ImageFolder(Source):
-    """The pictures of a folder in natural order (2.png before 10.png), or a single one; each frame is named by its file.
+    """The pictures of a folder in natural order (2.png before 10.png), or one picture. A frame's name is its file's path.
 
-    A file that cannot be read is skipped with a line on stderr; a single one that cannot raises SourceError, and so does
-    a folder without any that can. paced: show each for PICTURE_S seconds.
+    `paced` makes each picture last PICTURE_S seconds. In a folder, an unreadable picture is skipped with a line on stderr.
+    Raises SourceError for a single picture that is unreadable, and for a folder without a readable picture.
     """
 
     def __init__(self, path: str | Path, *, paced: bool = False) -> None:
@@ -51,6 +51,7 @@ class ImageFolder(Source):
 
 
 def _readable(paths: list[Path]) -> Iterator[tuple[Path, np.ndarray]]:
+    """The readable pictures with their paths. The others are reported on stderr."""
     for path in paths:
         try:
             image_bgr = read_image(path)
@@ -61,7 +62,7 @@ def _readable(paths: list[Path]) -> Iterator[tuple[Path, np.ndarray]]:
 
 
 def picture_files(folder: Path) -> list[Path]:
-    """The folder's pictures in natural order, without hidden ones. Raises SourceError where it cannot be read."""
+    """The folder's picture files in natural order, without hidden ones. Raises SourceError if it cannot be read."""
     try:
         paths = [path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES]
     except OSError as error:

@@ -12,10 +12,10 @@ OpenCapture = Callable[..., cv2.VideoCapture]  # called with (index or address, 
 
 
 class Source:
-    """A context manager that iterates `Frame` once, from its opening to its end.
+    """An iterable of frames, and a context manager that closes the device or file. It can be iterated once.
 
-    name: what messages call the source. live: frames come in real time, and late ones are dropped.
-    fps: frames a second; None where the source does not say.
+    `name` is the source in messages. `live` says that frames come in real time and late ones are dropped. `fps` is in
+    frames per second, or None if it is unknown.
     """
 
     name: str
@@ -37,12 +37,12 @@ class Source:
         raise NotImplementedError
 
     def stop(self) -> None:
-        """End the iteration at the next frame. From any thread, any number of times."""
+        """End the iteration at the next frame. May be called from any thread, and more than once."""
         self._stopping.set()
 
     def show(self, scene: str) -> None:
         """Switch to another studio scene. Default: nothing, since other sources have no scenes."""
 
     def close(self) -> None:
-        """Release the device or file. It may be called more than once."""
+        """Release the device or file. May be called more than once."""
         self.stop()

@@ -1,4 +1,4 @@
-"""A source of frames from the network."""
+"""A source of frames from a network camera."""
 
 import cv2
 
@@ -8,7 +8,7 @@ from recognizer.sources.newest_frame import LiveSource, first_picture
 from recognizer.sources.source import OpenCapture, Source
 from recognizer.sources.video import VideoFile
 
-OPEN_TIMEOUT_MS = 5000  # for a stream: a far camera answers within this or not at all
+OPEN_TIMEOUT_MS = 5000  # even a distant camera answers within this time, or not at all
 READ_TIMEOUT_MS = 5000
 
 
@@ -19,9 +19,9 @@ def open_stream(
     paced: bool = False,
     open_capture: OpenCapture = cv2.VideoCapture,
 ) -> Source:
-    """The newest frames of a network camera; an http address of a video with an end is read as a VideoFile instead.
+    """The newest frames of a network camera. An HTTP address of a video with an end is opened as a VideoFile instead.
 
-    Raises SourceError when nothing answers within OPEN_TIMEOUT_MS or no picture comes.
+    Raises SourceError if there is no answer within OPEN_TIMEOUT_MS, or no picture.
     """
     name = without_secrets(url)
 

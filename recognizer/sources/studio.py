@@ -1,4 +1,4 @@
-"""A source of drawn frames."""
+"""A source of rendered frames."""
 
 import time
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from recognizer.values import Frame
 
 
 class StudioSource(Source):
-    """An endless scene drawn by code. paced: run in real time and drop late frames."""
+    """An endless rendered scene. `paced` makes it run in real time and drop late frames."""
 
     def __init__(self, scene: str, size_wh: tuple[int, int], fps: float, *, paced: bool = False) -> None:
         super().__init__("studio", live=paced)

@@ -18,9 +18,8 @@ from recognizer.values import Frame
 class VideoFile(Source):
     """Every frame of a video in order, with timestamps by its frame rate.
 
-    path: a file or the address of one. capture: that video already opened, if it is.
-    fps: used if the video has no frame rate. paced: play in real time.
-    Raises SourceError if it is not a video or has no readable frame.
+    `path` is a file or its address, and `capture` the video if it is open already. `fps` is used if the video has no
+    frame rate. `paced` plays it in real time. Raises SourceError if it is not a video or has no readable frame.
     """
 
     def __init__(
@@ -50,9 +49,8 @@ class VideoFile(Source):
             raise SourceError(f"{self.name} holds no picture: it is cut off or damaged. Try another file.")
         self._first_bgr = first_bgr
         stated_fps = capture.get(cv2.CAP_PROP_FPS)
-        self.fps: float = (
-            stated_fps if 0 < stated_fps < 1000 else fps
-        )  # 0, NaN and time bases stand where it is not known
+        # an unknown rate is stored as 0, NaN or a time base, such as 90000
+        self.fps: float = stated_fps if 0 < stated_fps < 1000 else fps
         self._stated_count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self._paced = paced
 
@@ -64,14 +62,14 @@ class VideoFile(Source):
                 break
             if self._paced:
                 self._stopping.wait(max(0.0, due_s - time.perf_counter()))
-                due_s = max(due_s + 1 / self.fps, time.perf_counter())  # late frames are shown, not raced through
+                due_s = max(due_s + 1 / self.fps, time.perf_counter())  # after a delay, the rest is not played faster
             if self._stopping.is_set():
                 return
             yield Frame(image_bgr, index, index / self.fps, self.name)
             if self._stopping.is_set():
                 return
             image_bgr = read_picture(self._capture)
-        if index < 0.9 * self._stated_count:  # what containers state is off by a few frames in sound videos too
+        if index < 0.9 * self._stated_count:  # the stated number is slightly wrong in intact videos, too
             print(f"{self.name} ends early: {index} of {self._stated_count:.0f} frames could be read.", file=sys.stderr)
 
     def close(self) -> None:

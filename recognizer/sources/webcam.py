@@ -1,4 +1,4 @@
-"""Webcams: list them, and read frames from one."""
+"""Lists webcams, and opens one as a source of frames."""
 
 import os
 import platform
@@ -14,9 +14,9 @@ from recognizer.sources.decoding import silence_opencv
 from recognizer.sources.newest_frame import LiveSource, first_picture
 from recognizer.sources.source import OpenCapture
 
-_DEVICES = Path("/dev")  # where Linux keeps its cameras
+_DEVICES = Path("/dev")  # folder of the camera devices on Linux
 _BACKENDS = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION}
-_INDICES_TRIED = 4  # where cameras cannot be listed; each try costs a fraction of a second
+_INDICES_TRIED = 4  # on systems that cannot list cameras; each try takes a fraction of a second
 
 
 def open_webcam(
@@ -26,12 +26,12 @@ def open_webcam(
     fps: float = 30.0,
     open_capture: OpenCapture = cv2.VideoCapture,
 ) -> LiveSource:
-    """The newest frames of camera `index`. Raises SourceError, with the remedy, when it gives no picture."""
+    """The newest frames of camera `index`. Raises SourceError, with the remedy, if it delivers no picture."""
 
     def open_device() -> cv2.VideoCapture | None:
         capture = _open_device(index, (_BACKENDS.get(sys.platform, cv2.CAP_ANY), cv2.CAP_ANY), open_capture)
         if capture is not None:
-            # Uncompressed pictures of this size come at 10 a second over USB 2, and the format decides on the sizes.
+            # Over USB 2, uncompressed pictures of this size reach only 10 fps. The available sizes depend on the format.
             capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
             capture.set(cv2.CAP_PROP_FRAME_WIDTH, size_wh[0])
             capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size_wh[1])
@@ -54,12 +54,12 @@ def open_webcam(
 
 
 def find_webcams(open_capture: OpenCapture = cv2.VideoCapture) -> list[int]:
-    """The numbers of the cameras that open now, lowest first; a camera in use by another program is not among them."""
+    """The numbers of the cameras that can be opened now, in ascending order, without those that other programs use."""
     return list(webcams(open_capture))
 
 
 def listed_cameras() -> list[int] | None:
-    """Numbers of the cameras that Linux lists, busy ones too. None on other systems, which have no such list."""
+    """The numbers of the cameras that Linux lists, including those in use. None on other systems, which have no such list."""
     if not sys.platform.startswith("linux"):
         return None
     numbers = (re.fullmatch(r"video(\d+)", path.name) for path in _DEVICES.glob("video*"))
@@ -81,8 +81,8 @@ def camera_error(index: int) -> str:
     if index not in known:
         if "microsoft" in platform.release().lower():
             return (
-                f"Camera {index} is not there: WSL sees no camera until `usbipd attach --wsl` on Windows hands it over. "
-                f"Do that, run this under Windows itself, or try {instead}."
+                f"Camera {index} is not there: WSL has no camera until `usbipd attach --wsl` is run on Windows. "
+                f"Run it, start this program under Windows instead, or try {instead}."
             )
         return f"Camera {index} is not there: {device} does not exist. Plug it in, or try {instead}."
     if not os.access(device, os.R_OK | os.W_OK):
@@ -97,6 +97,7 @@ def camera_error(index: int) -> str:
 
 
 def webcams(open_capture: OpenCapture) -> Iterator[int]:
+    """The numbers of the cameras that can be opened, one after another."""
     silence_opencv()
     known = listed_cameras()
     for index in range(_INDICES_TRIED) if known is None else known:
@@ -107,6 +108,7 @@ def webcams(open_capture: OpenCapture) -> Iterator[int]:
 
 
 def _open_device(index: int, backends: tuple[int, ...], open_capture: OpenCapture) -> cv2.VideoCapture | None:
+    """The camera, opened with the first backend that can; None if none can."""
     for backend in backends:
         capture = open_capture(index, backend)
         if capture.isOpened():

@@ -124,8 +124,8 @@ def _posed_joints(sign: _Sign, rng: np.random.Generator) -> tuple[np.ndarray, np
     palmars = np.zeros((4, 3, 3), np.float32)
     joints[1] = _THUMB_ROOT
     for number, (target, bone) in enumerate(zip(sign.thumb, _THUMB_BONES, strict=True)):
-        way = np.array(target, np.float32) - joints[1 + number] + rng.normal(0, 1.5, 3)
-        joints[2 + number] = joints[1 + number] + bone * way / np.linalg.norm(way)
+        direction = np.array(target, np.float32) - joints[1 + number] + rng.normal(0, 1.5, 3)
+        joints[2 + number] = joints[1 + number] + bone * direction / np.linalg.norm(direction)
     for finger in range(4):
         bends = np.array(sign.fingers[finger]) + rng.normal(0, 3, 3)
         aside = np.deg2rad(sign.spread[finger] + rng.normal(0, 1.2))
@@ -271,14 +271,14 @@ class _Canvas:
         inner: tuple[slice, slice],
         window: tuple[slice, slice],
     ) -> None:
-        """Raises the height field, in place, to the surface swept by a sphere of changing radius along the part."""
+        """Lifts the height field, in place, to the surface of a sphere that moves along the part and changes its radius."""
         rows, columns = heights.shape
         x = self._left + (np.arange(columns, dtype=np.float32) + inner[1].start + window[1].start + 0.5) / self._px
         y = self._top - (np.arange(rows, dtype=np.float32) + inner[0].start + window[0].start + 0.5) / self._px
         x, y = x[None, :] - np.float32(part.start[0]), y[:, None] - np.float32(part.start[1])
         (dx, dy, dz), (r0, r1) = (part.end - part.start).tolist(), part.radii
         dr = r1 - r0
-        # Its height over a pixel, z + sqrt(a t² + 2 b t + c), is concave in the place t along the part.
+        # At position t along the part, the sphere has the height z + sqrt(a t² + 2 b t + c). That is concave in t.
         a = min(dr * dr - dx * dx - dy * dy, -0.5)
         b = r0 * dr + x * np.float32(dx) + y * np.float32(dy)
         c = r0 * r0 - x * x - y * y
@@ -377,9 +377,9 @@ class _Canvas:
         blocked = np.zeros_like(small)
         flat = float(np.hypot(light[0], light[1]))
         for step_mm in (2.5, 5, 9, 14, 20, 28, 38):
-            way = light[:2] / flat * step_mm * self._px / 2
+            offset = light[:2] / flat * step_mm * self._px / 2
             moved = cv2.warpAffine(
-                small, np.array([[1, 0, -way[0]], [0, 1, -way[1]]]), (small.shape[1], small.shape[0]),
+                small, np.array([[1, 0, -offset[0]], [0, 1, -offset[1]]]), (small.shape[1], small.shape[0]),
                 borderMode=cv2.BORDER_CONSTANT, borderValue=_FAR,
             )  # fmt: skip
             above = moved - small - step_mm * light[2] / flat

@@ -7,32 +7,32 @@ from functools import cache
 import cv2
 import numpy as np
 
-# Control points of one pen stroke. A stroke is a list of smooth pieces that meet in corners.
+# Control points of a smooth piece of a stroke. A stroke (Pen) is a list of pieces that meet in corners.
 Piece = Sequence[tuple[float, float]]
 Pen = Sequence[Piece]
 
 LETTERS_LIKE_DIGITS = frozenset("OoDQIliSsZzBbGgqYy")
-"""Letters that people may read as a digit when they see one alone."""
+"""Letters that look like a digit when they stand alone."""
 
 _JITTER = 0.017  # standard deviation of a control point, in heights of the character; more makes it illegible
-_SAMPLES = 14  # points per span between two control points; smooth up to 500 px height
+_SAMPLES = 14  # points between two control points; looks smooth up to a height of 500 pixels
 _MAX_SLANT = 0.25  # shear; with more, 1, 7 and / look the same
 
 
 def digit_strokes(digit: int, rng: np.random.Generator) -> list[np.ndarray]:
     """One handwritten digit in a style sampled by `rng`.
 
-    Returns its strokes in writing order, each (N, 2) float32 points (x right, y down). The digit is 1 high, from y = 0
-    to about y = 1, and as wide as it comes, from x = 0.
+    Returns its strokes in writing order, each (N, 2) float32 points (x right, y down). The digit extends from y = 0 to
+    about y = 1, and from x = 0 to its width, which varies.
     """
     return _varied_strokes(_DIGITS[digit](rng), rng)
 
 
 def letter_strokes(letter: str, rng: np.random.Generator) -> list[np.ndarray]:
-    """One handwritten letter A-Z or a-z, as `digit_strokes`.
+    """One handwritten letter A-Z or a-z, in the format of `digit_strokes`.
 
-    Capitals are 1 high; small letters stand on the same base line y = 1 and are as high as they are beside capitals,
-    tails reaching down to about y = 1.4.
+    Capitals extend from y = 0 to y = 1. Small letters have the same base line and their usual height relative to capitals;
+    their tails reach down to about y = 1.4.
     """
     return _varied_strokes(_letter_styles()[letter][_pick(rng, len(_letter_styles()[letter]))], rng)
 
@@ -40,9 +40,9 @@ def letter_strokes(letter: str, rng: np.random.Generator) -> list[np.ndarray]:
 def placement_matrix(
     strokes: Sequence[np.ndarray], center_xy: tuple[float, float], height_px: float, angle_deg: float = 0.0
 ) -> np.ndarray:
-    """The (2, 3) transform that makes strokes `height_px` high, their bounding box centred on `center_xy` in pixels.
+    """The (2, 3) transform that scales strokes to `height_px` and centres their bounding box on `center_xy` in pixels.
 
-    `angle_deg` turns them clockwise about that centre. What is wider than 1.6 times its height is fitted by width.
+    `angle_deg` turns them clockwise about that centre. Strokes wider than 1.6 times their height are scaled by width.
     """
     points = np.concatenate(strokes)
     low, high = points.min(axis=0), points.max(axis=0)
@@ -63,12 +63,12 @@ def draw_strokes(
     gaps: float = 0.0,
     rng: np.random.Generator | None = None,
 ) -> np.ndarray:
-    """Renders the strokes as ink, (H, W) uint8, 0 none to 255 full, antialiased.
+    """Renders the strokes as antialiased ink, (H, W) uint8, 0 for none, 255 for full ink.
 
-    `matrix` (2, 3) takes stroke points to pixels; without it the strokes stand in the middle, three quarters as high
-    as the picture. `width_px` is the mean pen width. `pressure` (0 to about 0.5) is how much the width varies along the
-    stroke and tapers at its ends; `gaps` (0 to 1) is how often thin ink breaks off: gaps per height of stroke, each
-    about as long as the pen is wide. Both need `rng`.
+    `matrix` (2, 3) maps stroke points to pixels; by default the strokes are centred at three quarters of the picture's
+    shorter side. `width_px` is the mean pen width. `pressure` (0 to about 0.5) is how much the width varies along the
+    stroke and tapers at its ends. `gaps` (0 to 1) is the mean number of gaps per character height of stroke
+    length; each gap is about as long as the pen is wide. Both need `rng`.
     """
     width, height = size_wh
     if matrix is None:
@@ -79,14 +79,14 @@ def draw_strokes(
     reach = float(np.hypot(matrix[0, 1], matrix[1, 1]))  # pixels of one stroke height
     for stroke in strokes:
         points = (stroke @ matrix[:, :2].T + matrix[:, 2]) * fine + (fine - 1) / 2
-        fixed = np.rint(points * 16).astype(np.int32)  # four bits below the pixel
+        fixed = np.rint(points * 16).astype(np.int32)  # fixed point with four fractional bits
         if rng is None or (pressure == 0 and gaps == 0):
             cv2.polylines(ink, [fixed.reshape(-1, 1, 2)], False, 255, int(_thickness(width_px * fine)), cv2.LINE_AA, 4)
             continue
         widths = width_px * fine * _pressure(stroke, pressure, rng)
-        wet = _inked_spans(stroke, gaps, width_px / reach, rng)
+        has_ink = _inked_spans(stroke, gaps, width_px / reach, rng)
         # Spans of the same width (0 for a gap) are drawn in one call, which is ten times faster.
-        pens = np.where(wet, _thickness(widths), 0)
+        pens = np.where(has_ink, _thickness(widths), 0)
         for run in np.split(np.arange(len(pens)), np.flatnonzero(np.diff(pens)) + 1):
             if pens[run[0]]:
                 line = fixed[run[0] : run[-1] + 2].reshape(-1, 1, 2)
@@ -97,14 +97,14 @@ def draw_strokes(
 def _thickness(width: float | np.ndarray) -> np.ndarray:
     """The integer thickness for OpenCV that gives an antialiased line of this width.
 
-    With a shift it draws 1 as 1.4 pixels wide, and an even thickness 1.4 wider than asked, which is as near as odd ones
-    come (they are drawn as the next even one).
+    With fractional bits, OpenCV draws thickness 1 as 1.4 pixels. It draws an even thickness 1.4 pixels wider, and an odd
+    one like the next even one.
     """
     return np.maximum(1, 2 * np.rint((np.asarray(width) - 1.4) / 2)).astype(int)
 
 
 def _pressure(stroke: np.ndarray, pressure: float, rng: np.random.Generator) -> np.ndarray:
-    """Relative pen width at each span of a stroke, mean about 1."""
+    """Relative pen width at each span of a stroke (N, 2): (N - 1,), with a mean of about 1."""
     along = np.linspace(0, 1, len(stroke) - 1)
     waves = sum(np.sin(along * rng.uniform(2, 12) + rng.uniform(0, 2 * np.pi)) for _ in range(3))
     ends = np.minimum(1.0, 0.5 + 6 * np.minimum(along + 0.02, 1.02 - along))
@@ -112,21 +112,21 @@ def _pressure(stroke: np.ndarray, pressure: float, rng: np.random.Generator) -> 
 
 
 def _inked_spans(stroke: np.ndarray, gaps: float, pen_width: float, rng: np.random.Generator) -> np.ndarray:
-    """(N - 1,) bool: which spans of a stroke have ink. `pen_width` in heights of the character."""
+    """Which spans of a stroke (N, 2) have ink: (N - 1,) bool. `pen_width` is in heights of the character."""
     steps = np.hypot(*np.diff(stroke, axis=0).T)
-    reached = np.cumsum(steps)
-    wet = np.ones(len(steps), bool)
-    for _ in range(rng.poisson(gaps * reached[-1])):
-        at = rng.uniform(0, reached[-1])
+    length_until = np.cumsum(steps)
+    has_ink = np.ones(len(steps), bool)
+    for _ in range(rng.poisson(gaps * length_until[-1])):
+        gap_center = rng.uniform(0, length_until[-1])
         half = pen_width * rng.uniform(0.7, 1.1)  # round pen ends cover half a width at each side
-        wet &= abs(reached - at) > half
-    return wet
+        has_ink &= abs(length_until - gap_center) > half
+    return has_ink
 
 
 def _varied_strokes(pens: Sequence[Pen], rng: np.random.Generator) -> list[np.ndarray]:
-    """Turns control points into strokes of one writer: jittered, smoothed, slanted, stretched and normalized."""
+    """Strokes from control points, in one person's handwriting: jittered, smoothed, slanted, stretched, moved to x = 0."""
     steady = rng.uniform(0.3, 1.3) * _JITTER
-    moved: dict[tuple[float, float], np.ndarray] = {}  # points shared by two pieces stay together
+    moved: dict[tuple[float, float], np.ndarray] = {}  # two pieces that share a point get the same jittered point
 
     def jittered(point: tuple[float, float]) -> np.ndarray:
         if point not in moved:
@@ -147,7 +147,7 @@ def _varied_strokes(pens: Sequence[Pen], rng: np.random.Generator) -> list[np.nd
 
 
 def _smooth(points: np.ndarray) -> np.ndarray:
-    """A smooth polyline through control points (n, 2): Catmull-Rom with centripetal knots (no stray loops)."""
+    """A smooth polyline through control points (n, 2): a centripetal Catmull-Rom spline, which has no stray loops."""
     if len(points) == 1:
         return points
     spans = np.diff(points, axis=0)
@@ -173,7 +173,7 @@ def _smooth(points: np.ndarray) -> np.ndarray:
 def _arc(
     cx: float, cy: float, rx: float, ry: float, start_deg: float, stop_deg: float, drift: float = 1.0
 ) -> list[tuple[float, float]]:
-    """Control points along an ellipse, 0° right and 90° at the bottom; the radius ends `drift` times the start."""
+    """Control points along an ellipse, 0° right and 90° at the bottom. The radius changes linearly by the factor `drift`."""
     count = max(3, round(abs(stop_deg - start_deg) / 48) + 1)
     angles = np.deg2rad(np.linspace(start_deg, stop_deg, count))
     radii = np.linspace(1, drift, count)
@@ -189,9 +189,9 @@ def _zero(rng: np.random.Generator) -> list[Pen]:
     start = rng.uniform(-130, -50)
     turn = 360 + rng.uniform(-14, 40)
     rx = rng.uniform(0.23, 0.42)
-    way = -1 if rng.random() < 0.85 else 1
-    ring = _arc(rx, 0.5, rx, 0.5, start, start + way * turn, rng.uniform(0.88, 1.06))
-    if rng.random() < 0.25:  # begun with a little stroke above the ring
+    direction = -1 if rng.random() < 0.85 else 1
+    ring = _arc(rx, 0.5, rx, 0.5, start, start + direction * turn, rng.uniform(0.88, 1.06))
+    if rng.random() < 0.25:  # a short stroke above the ring at the start
         ring.insert(0, (ring[0][0] + rng.uniform(0.03, 0.12), ring[0][1] - rng.uniform(0.0, 0.05)))
     return [[ring]]
 
@@ -225,7 +225,7 @@ def _one(rng: np.random.Generator) -> list[Pen]:
 
 def _two(rng: np.random.Generator) -> list[Pen]:
     right = rng.uniform(0.48, 0.64)
-    head = rng.uniform(0.2, 0.32)  # where the bow is widest
+    head = rng.uniform(0.2, 0.32)  # y at which the bow is widest
     start = (rng.uniform(-0.02, 0.08), rng.uniform(0.14, 0.3))
     bow = [start, (right * 0.24, 0.05), (right * 0.58, 0.0), (right * 0.95, head * 0.45), (right, head)]
     if rng.random() < 0.2:
@@ -278,7 +278,7 @@ def _four(rng: np.random.Generator) -> list[Pen]:
     left = (0.0, bar_y + rng.uniform(-0.03, 0.05))
     bar = [left, (stem_x + beyond, bar_y + rng.uniform(-0.06, 0.05))]
     lean = rng.uniform(-0.08, 0.03)
-    if rng.random() < 0.42:  # closed, the stem from the tip
+    if rng.random() < 0.42:  # closed: the stem begins at the tip
         tip = (stem_x + rng.uniform(-0.04, 0.03), 0.0)
         side = [tip, (tip[0] * 0.52 + rng.uniform(-0.01, 0.03), bar_y * 0.5), left]
         above = rng.uniform(0.0, 0.12) if rng.random() < 0.5 else -rng.uniform(0.02, 0.07)
@@ -286,7 +286,7 @@ def _four(rng: np.random.Generator) -> list[Pen]:
         if rng.random() < 0.3:
             return [[side, bar], [[tip, (stem_x + lean, 1.0)]]]
         return [[side, bar], [stem]]
-    if rng.random() < 0.12:  # the corner written as a loop
+    if rng.random() < 0.12:  # a loop at the corner
         loop = rng.uniform(0.08, 0.24)
         curl = [(stem_x * 0.5, bar_y * 0.62), (stem_x * 0.18, bar_y), (-0.03, bar_y - 0.35 * loop)]
         curl += [(0.02, bar_y - loop), (stem_x * 0.35, bar_y - 0.9 * loop), (stem_x * 0.8, bar_y - 0.02), bar[1]]
@@ -389,9 +389,9 @@ def _eight(rng: np.random.Generator) -> list[Pen]:
     if finish < 0.55:
         up.append((x + upper * 0.95, waist_y * rng.uniform(0.38, 0.48)))
         up.append((x + upper * 0.88, 0.14))
-    elif finish < 0.8:  # the top left a little open
+    elif finish < 0.8:  # slightly open at the top
         up.append((x + upper * rng.uniform(0.9, 1.15), waist_y * rng.uniform(0.42, 0.55)))
-    else:  # run over the start
+    else:  # the end crosses the start
         up.append((x + upper * 1.05, 0.12))
         up.append((x + upper * rng.uniform(1.2, 1.5), rng.uniform(-0.06, 0.02)))
     stroke = down + up
@@ -427,7 +427,7 @@ def _nine(rng: np.random.Generator) -> list[Pen]:
             (right - hook * 0.45, 1.0),
             (right - hook, 1.0 - rise),
         ]
-    if rng.random() < 0.2:  # two strokes, the stem from above the ring
+    if rng.random() < 0.2:  # two strokes: the stem begins above the ring
         ring = _arc(rx, ry, rx, ry, -40, -40 - rng.uniform(335, 370))
         return [[ring], [[(right + rng.uniform(-0.03, 0.03), rng.uniform(-0.04, 0.1)), *stem[1:]]]]
     return [[ring, stem]]
@@ -446,7 +446,7 @@ _DIGITS: tuple[Callable[[np.random.Generator], list[Pen]], ...] = (
     _nine,
 )
 
-# Ways of writing each letter. Points in hundredths, ";" between strokes, "!" at a corner, "/" between ways of writing.
+# The styles of each letter. Points in hundredths, ";" between strokes, "!" at a corner, "/" between styles.
 _LETTER_TABLE = """
 A 0,100 32,0! 62,100; 12,64 50,62 / 2,100 8,40 30,2 52,40 58,100; 4,60 56,58 / 0,100 30,0! 64,100! 50,60! 10,66
 B 4,0 2,100; 4,2 40,4 46,24 34,44 6,48! 44,54 54,76 38,98 2,100 / 6,4 4,100! 6,4! 34,-2 48,20 8,48! 46,56 50,84 2,98
@@ -505,15 +505,17 @@ z 2,46 42,46! 2,100! 46,98 / 2,48 40,46! 4,98! 44,98; 10,72 36,70
 
 @cache
 def _letter_styles() -> dict[str, list[list[Pen]]]:
+    """The styles of each letter. A style is a list of strokes."""
     styles: dict[str, list[list[Pen]]] = {}
     for line in _LETTER_TABLE.strip().splitlines():
-        letter, ways = line.split(" ", 1)
-        styles[letter] = [[_pen(stroke) for stroke in way.split(";")] for way in ways.split("/")]
+        letter, entries = line.split(" ", 1)
+        styles[letter] = [[_pen(stroke) for stroke in style.split(";")] for style in entries.split("/")]
     assert set(styles) == set(string.ascii_letters)
     return styles
 
 
 def _pen(text: str) -> Pen:
+    """The stroke in one entry of _LETTER_TABLE."""
     pieces: list[list[tuple[float, float]]] = [[]]
     for word in text.split():
         x, y = word.rstrip("!").split(",")

@@ -25,7 +25,10 @@ def draw_holding_hands(
     sleeve: tuple[int, int, int],
     rng: np.random.Generator,
 ) -> tuple[tuple[Sprite, ...], tuple[Sprite, ...]]:
-    """The hands that hold the sheet: the parts behind it and the parts in front of it."""
+    """The hands that hold the sheet: the parts behind it, and the parts in front of it.
+
+    `mm` is the number of pixels per millimetre. Colours are BGR, 0 to 255.
+    """
     width, height = size_mm
     low = height * rng.uniform(0.62, 0.86)
     grips = [
@@ -91,7 +94,7 @@ class _Canvas:
         """Draws a round limb along a path with a tapering radius, lit from the upper left."""
         knots = np.linspace(0, 1, len(way_mm))
         along = np.linspace(0, 1, 28)
-        way = np.column_stack([np.interp(along, knots, np.array(way_mm)[:, axis]) for axis in (0, 1)])
+        path = np.column_stack([np.interp(along, knots, np.array(way_mm)[:, axis]) for axis in (0, 1)])
         radii = start_mm + (end_mm - start_mm) * along
         for step in range(9):
             rim = 1 - step / 9
@@ -100,7 +103,7 @@ class _Canvas:
             if alpha < 255 and step:
                 break
             tone = tuple(int(value * (shade if alpha == 255 else 1)) for value in color)
-            for center, radius in zip(way, radii, strict=True):
+            for center, radius in zip(path, radii, strict=True):
                 spot = (center + offset * radius - self._low) * self._px
                 at = (round(float(spot[0]) * 16), round(float(spot[1]) * 16))
                 cv2.circle(self._color, at, round(float(radius * rim * self._px) * 16), tone, -1, cv2.LINE_8, 4)
@@ -109,11 +112,12 @@ class _Canvas:
 
     def fade(self, nothing_mm: np.ndarray, full_mm: np.ndarray) -> None:
         """Fades alpha from 0 at one point to 1 at another."""
-        way = full_mm - nothing_mm
+        direction = full_mm - nothing_mm
         rows, columns = np.indices(self._alpha.shape, np.float32) / self._px
-        done = ((columns + self._low[0] - nothing_mm[0]) * way[0] + (rows + self._low[1] - nothing_mm[1]) * way[1]) / (
-            way @ way
-        )
+        done = (
+            (columns + self._low[0] - nothing_mm[0]) * direction[0]
+            + (rows + self._low[1] - nothing_mm[1]) * direction[1]
+        ) / (direction @ direction)
         part = np.clip(done, 0, 1)
         self._alpha = (self._alpha * part).astype(np.uint8)
         self._color = (self._color * part[..., None]).astype(np.uint8)

@@ -5,15 +5,15 @@ import numpy as np
 
 
 def draw_light(size_wh: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """The illumination, (H, W, 3) uint8, 255 full: brighter to one side, often with a shadow."""
-    across, down = np.meshgrid(np.linspace(-1, 1, 96), np.linspace(-0.5625, 0.5625, 54))
+    """The illumination, (H, W, 3) uint8, 255 for full light: brighter on one side, often with a shadow."""
+    x, y = np.meshgrid(np.linspace(-1, 1, 96), np.linspace(-0.5625, 0.5625, 54))
     angle = rng.uniform(0, 2 * np.pi)
-    light = 1.02 + rng.uniform(0.03, 0.16) * (across * np.cos(angle) + down * np.sin(angle))
-    light -= rng.uniform(0.04, 0.12) * (across**2 + down**2)
+    light = 1.02 + rng.uniform(0.03, 0.16) * (x * np.cos(angle) + y * np.sin(angle))
+    light -= rng.uniform(0.04, 0.12) * (x**2 + y**2)
     if rng.random() < 0.55:
         angle = rng.uniform(0, 2 * np.pi)
-        distance = across * np.cos(angle) + down * np.sin(angle) - rng.uniform(-0.1, 0.5)
-        distance += 0.06 * np.sin(3 * (across * np.sin(angle) - down * np.cos(angle)) + rng.uniform(0, 6))
+        distance = x * np.cos(angle) + y * np.sin(angle) - rng.uniform(-0.1, 0.5)
+        distance += 0.06 * np.sin(3 * (x * np.sin(angle) - y * np.cos(angle)) + rng.uniform(0, 6))
         dark = rng.uniform(0.2, 0.5)
         light *= 1 - dark / (1 + np.exp(-distance / rng.uniform(0.012, 0.1)))
     light *= rng.uniform(0.84, 1.06)
@@ -34,7 +34,7 @@ NOISE_OFFSET = 32  # the value of zero noise
 
 
 def draw_sensor_noise(size_wh: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """Noise after a webcam's denoising and JPEG, larger than a frame, uint8 with mean NOISE_OFFSET."""
+    """Noise as it remains after a webcam's denoising and JPEG. Larger than a frame, (H, W, 3) uint8 with mean NOISE_OFFSET."""
     tile_px = 512
     tile = np.zeros((tile_px, tile_px, 3), np.float32)
     grain = cv2.GaussianBlur(rng.normal(0, 1, (tile_px, tile_px)).astype(np.float32), (0, 0), 0.7)
@@ -75,7 +75,7 @@ def draw_room(
 
 
 def draw_wall(size_wh: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """A wall close behind the hand, (H, W, 4) uint8: plaster, an edge or a picture on it."""
+    """A wall close behind the hand, (H, W, 4) uint8: plaster, with a corner of the room or a picture."""
     width, height = 640, 360
     color = np.array(
         [(196, 204, 208), (176, 190, 202), (170, 176, 170), (112, 120, 130), (150, 172, 190)][rng.integers(5)]

@@ -27,7 +27,7 @@ SCENES: dict[str, str] = {
     "signs": "a hand that shows clearly different letters of the finger alphabet",
 }
 
-_CARD_S = 2.4  # how long a sheet is shown: enough to read it; 25 sheets a minute
+_CARD_S = 2.4  # duration of a sheet: long enough to read it; 25 sheets per minute
 _THUMB_MM = 28  # margin covered by a thumb, without writing
 _ENTER_S = 0.3  # duration in which a sheet enters or leaves the picture
 _MAX_CROWD = 50
@@ -58,15 +58,15 @@ class _Card:
     room: np.ndarray  # (H, W, 4) uint8, the background
     sheet_bgra: np.ndarray | None  # (h, w, 4) uint8, None for a hand without a sheet
     size_wh: tuple[int, int]  # of the sheet or the hand's picture
-    center_xy: tuple[float, float]  # the point that is held at the centre of the view, in its pixels
+    center_xy: tuple[float, float]  # the point that is shown at the centre of the view, in its pixels
     glyphs: tuple[_Glyph, ...]
     behind: tuple[Sprite, ...]  # hands behind the sheet
     before: tuple[Sprite, ...]  # thumbs on it, or the hand that shows a sign
     light: np.ndarray  # (H, W, 3) uint8, 255 for full light
     rest: np.ndarray  # (6,) mean pose: x, y in picture heights, relative scale; yaw, pitch, roll in radians
     swing: np.ndarray  # (6, 3) amplitude of each pose parameter at three frequencies
-    pace: np.ndarray  # (6, 3) radians per second
-    phase: np.ndarray  # (6, 3)
+    pace: np.ndarray  # (6, 3) angular frequencies, radians per second
+    phase: np.ndarray  # (6, 3) radians
 
 
 class Studio:
@@ -139,11 +139,11 @@ class Studio:
         swing = (card.swing * np.sin(card.pace * time_s + card.phase)).sum(axis=1)
         x, y, growth, yaw, pitch, roll = card.rest + swing
         shown_s = time_s - card_index * _CARD_S
-        coming = 1 - shown_s / _ENTER_S if card_index else 0.0  # the first sheet is visible from the start
-        going = 1 - (_CARD_S - shown_s) / _ENTER_S
-        away = max(coming, going, 0.0)
-        y += 1.25 * away * away
-        roll += 0.2 * away * away
+        entering = 1 - shown_s / _ENTER_S if card_index else 0.0  # the first sheet is visible from the start
+        leaving = 1 - (_CARD_S - shown_s) / _ENTER_S
+        out_of_view = max(entering, leaving, 0.0)
+        y += 1.25 * out_of_view * out_of_view
+        roll += 0.2 * out_of_view * out_of_view
         (cx, sx), (cy, sy), (cz, sz) = ((np.cos(a), np.sin(a)) for a in (pitch, yaw, roll))
         turn = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]]) @ np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
         turn = turn @ np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
@@ -201,14 +201,14 @@ class Studio:
         height = self.size_wh[1]
         labels = sorted(_SIGNS[self.scene])
         label = labels[(card_index * 7 + self._seed) % len(labels)]  # all labels in turn, but not in alphabetical order
-        ways = _SIGNS[self.scene][label]
+        variants = _SIGNS[self.scene][label]
         skin, sleeve, room = self._person(card_index // _SIGNS_PER_PERSON)
         share = rng.uniform(0.44, 0.7)
         mm = share * min(height, self.size_wh[0]) / _HAND_MM
         side = "left" if rng.random() < 0.5 else "right"
         arm_mm = 0.75 * height / mm - 30  # ends outside of the picture for any motion
-        way = ways[rng.integers(len(ways))]
-        hand = draw_hand(way, side=side, skin_bgr=skin, sleeve_bgr=sleeve, px_per_mm=mm, rng=rng, arm_mm=arm_mm)
+        variant = variants[rng.integers(len(variants))]
+        hand = draw_hand(variant, side=side, skin_bgr=skin, sleeve_bgr=sleeve, px_per_mm=mm, rng=rng, arm_mm=arm_mm)
         joints = hand.joints[:, :2]
         sheet_h, sheet_w = hand.image_bgra.shape[:2]
         center = (joints.min(axis=0) + joints.max(axis=0)) / 2

@@ -23,13 +23,13 @@ class Paper:
 
 @dataclass(frozen=True)
 class Pen:
-    """A pen. Ranges are (low, high); widths in heights of a digit."""
+    """A pen. Ranges are (low, high). Widths are in heights of a digit."""
 
     width: tuple[float, float]
     colors: tuple[tuple[int, int, int], ...]
     opacity: tuple[float, float]
     grain: float = 0.0  # strength of the paper's texture in the ink
-    gaps: float = 0.0
+    gaps: float = 0.0  # of draw_strokes
 
 
 PENS = {
@@ -57,6 +57,7 @@ PAPERS = (
 
 
 def placed_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Points (N, 2), transformed by a matrix (2, 3): (N, 2) float32."""
     return (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 
 
@@ -87,7 +88,7 @@ def draw_ink(
 
 
 def blank_sheet(paper: Paper, size_wh: tuple[int, int], mm: float, rng: np.random.Generator) -> np.ndarray:
-    """A sheet without ink, (h, w, 3) uint8. `mm` is pixels for a millimetre."""
+    """A sheet without ink, (h, w, 3) uint8. `mm` is the number of pixels per millimetre."""
     width, height = size_wh
     # Low-frequency shading: bends of the paper, wiped chalk.
     uneven = {"blackboard": 0.05, "tablet": 0.006, "whiteboard": 0.012}.get(paper.name, 0.018)
@@ -124,7 +125,7 @@ def _rule(sheet: np.ndarray, paper: Paper, mm: float, rng: np.random.Generator) 
     height, width = sheet.shape[:2]
     ink = np.zeros((height, width), np.uint8)
     step = (rng.uniform(7, 9) if paper.lines == "ruled" else 5) * mm
-    thick = 0.3 * mm  # thinner than a pixel of most webcams, so they are drawn pale rather than thin
+    thick = 0.3 * mm  # pixels; below 1 in most pictures, so lines are drawn pale instead of thin
     strength = min(255.0, 255 * thick)
 
     def line(x1: float, y1: float, x2: float, y2: float) -> None:

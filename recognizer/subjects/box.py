@@ -1,4 +1,4 @@
-"""Objects held into the guide box. The colour image of the whole box is classified."""
+"""Objects in the guide box. The colour image of the whole box is classified."""
 
 from pathlib import Path
 

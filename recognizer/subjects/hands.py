@@ -24,7 +24,7 @@ from recognizer.subjects.subject import (
 from recognizer.values import Frame, Hand, Prediction, Region
 
 MAX_SPEED = 2.0  # hand sizes per second: a faster hand is moving into place, or signs a J or Z
-SAME_HAND = 0.6  # share of the hand's size: a hand further away in the last frame is a different hand
+SAME_HAND = 0.6  # share of the hand's size: if a hand of the last frame is further away, it is a different hand
 MAX_GAP_S = 0.3  # between frames: after a longer gap no speed is computed
 
 

@@ -1,4 +1,4 @@
-"""Writing on paper: combine the scores of neighbouring characters, join digits to numbers, find the ink of a stored sample."""
+"""Writing on paper: combines the scores of neighbouring characters, joins digits to numbers, finds the ink of samples."""
 
 import math
 import re
@@ -33,7 +33,7 @@ MAX_UNKNOWN_OVERLAP = 0.3  # the same for a rejected region: it is usually a par
 MIN_LOG_ODDS = 4.5  # log odds of the score plus those of the label
 MIN_LOG_ODDS_BESIDE_DIGIT = 0.0  # the same next to a digit of similar height, where more digits are likely
 REJECTED_ODDS = -3.0  # log odds added where the classifier rejects the digit that the verifier reads
-READING_OFFSET = 0.02  # added to each of the verifier's probabilities: its share of errors
+READING_OFFSET = 0.02  # the verifier's error rate, added to each of its probabilities
 PROBABILITY_MARGIN = 0.0001  # probabilities are clipped to this distance from 0 and 1
 CONFIDENT = 0.8  # confidence of a label: digits that are turned get wrong labels with less
 MAX_UPRIGHT_SHARE = 0.5  # share of regions with a confident label: up to this, other orientations are tried
@@ -119,7 +119,7 @@ def _touch(left: Box, right: Box) -> bool:
 
 
 class ScoredRegion(NamedTuple):
-    """A region, its most likely label by verifier and classifier together, and the log odds of it (-inf without a label).
+    """A region, its most likely label by verifier and classifier together, and its log odds (-inf without a label).
 
     The verifier sees the frame around the region, the classifier only its ink. Their log odds are added as if the two were
     independent.

@@ -44,7 +44,7 @@ class Subject(ABC):
     """The pipeline stages of one subject. It is stateless: each `open_` method returns a new object."""
 
     name: str  # on disk, in options and in the HTTP API
-    word: str  # what messages ask the user to show
+    word: str  # what messages call the object that the user shows
     description: str  # in the form of a new task: what the camera shows
 
     # in the pipeline
@@ -126,7 +126,7 @@ class Subject(ABC):
         """The key that selects this subject for a new task."""
         return self.name[0]
 
-    # in a training
+    # in training
 
     input: Input = Input.COLOUR
     starting_task: str | None = None  # shipped task whose network is the feature extractor for new tasks

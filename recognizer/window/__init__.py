@@ -1,1 +1,1 @@
-"""The sink with keys."""
+"""The window: the sink that shows frames and handles keys."""

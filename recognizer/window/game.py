@@ -14,7 +14,7 @@ BEATS = {"rock": "scissors", "paper": "rock", "scissors": "paper"}
 HELP_LINE = "Space round · r restart · q quit · m mirror · s screenshot"
 
 COUNT_FROM = 3
-COUNT_INTERVAL_S = 0.8  # between two numbers of the countdown: the pace at which people count aloud
+COUNT_INTERVAL_S = 0.8  # between two numbers of the countdown: the speed at which people count aloud
 REACTION_S = 0.3  # after "shoot" until hands have opened and the label has settled
 VOTE_S = 0.6  # frames in this time vote on the sign
 
@@ -31,16 +31,16 @@ class Round:
 class RockPaperScissors:
     """One match. The computer's sign is fixed when a round starts, before any frame of it has been seen.
 
-    `start` and `restart` are what the keys call; `step` takes every frame.
+    Keys call `start` and `restart`. `step` is called with every frame.
     """
 
     def __init__(self, rng: random.Random | None = None, best_of: int | None = None) -> None:
-        """`rng` defaults to the system's randomness. A match has no end unless `best_of` rounds are given."""
+        """`rng` defaults to the system's random generator. Without `best_of`, the number of rounds, a match has no end."""
         self.best_of = best_of
         self.wins, self.losses, self.draws = 0, 0, 0
         self.last: Round | None = None  # the round that ended last, until the next one starts
         self._rng = rng or secrets.SystemRandom()
-        self._theirs: str | None = None  # the computer's sign, kept back until the round ends
+        self._theirs: str | None = None  # the computer's sign, hidden until the round ends
         self._started_s: float | None = None  # time of the round's first frame
         self._now_s = 0.0
         self._held: list[str | None] = []
@@ -86,7 +86,7 @@ class RockPaperScissors:
         """Advances the game by one frame. `time_s` increases; if it jumps back, the round's countdown restarts."""
         if self._theirs is None:
             return
-        if self._started_s is None or time_s < self._started_s:  # the source may have been opened anew
+        if self._started_s is None or time_s < self._started_s:  # the source may have been opened again
             self._started_s = time_s
             self._held = []
         self._now_s = time_s

@@ -144,7 +144,7 @@ def draw_opponent(picture: np.ndarray, sign: str, left: bool, scale: Scale, pane
 
 
 def opponent_hand(sign: str, scale: Scale) -> np.ndarray:
-    """The computer's hand in the size for the picture, (h, w, 4) uint8 BGRA, premultiplied alpha."""
+    """The computer's hand in a size that suits the picture, (h, w, 4) uint8 BGRA, premultiplied alpha."""
     return hand_picture(sign, max(8, round(0.3 * min(scale.height, 0.75 * scale.width))))
 
 
@@ -152,9 +152,9 @@ def opponent_hand(sign: str, scale: Scale) -> np.ndarray:
 def hand_picture(sign: str, height: int) -> np.ndarray:
     """The computer's hand, (height, w, 4) uint8 BGRA, premultiplied alpha."""
 
-    ways = {"rock": "S", "paper": "open", "scissors": "V"}
+    sign_of = {"rock": "S", "paper": "open", "scissors": "V"}
     hand = draw_hand(
-        ways[sign],
+        sign_of[sign],
         side="right",
         skin_bgr=(196, 180, 170),  # grey, unlike any skin
         sleeve_bgr=(90, 70, 58),
@@ -165,5 +165,7 @@ def hand_picture(sign: str, height: int) -> np.ndarray:
     low, high = hand.joints[:, :2].min(axis=0), hand.joints[:, :2].max(axis=0)
     edge = 0.1 * float((high - low).max())
     (x1, y1), (x2, y2) = np.maximum(low - edge, 0).astype(int), (high + edge).astype(int)
-    cut = hand.image_bgra[y1:y2, x1:x2]
-    return cv2.resize(cut, (max(1, round(height * cut.shape[1] / cut.shape[0])), height), interpolation=cv2.INTER_AREA)
+    part = hand.image_bgra[y1:y2, x1:x2]
+    return cv2.resize(
+        part, (max(1, round(height * part.shape[1] / part.shape[0])), height), interpolation=cv2.INTER_AREA
+    )

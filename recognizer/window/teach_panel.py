@@ -65,8 +65,8 @@ def draw_recording(picture: np.ndarray, recording: Recording, scale: Scale) -> B
         )
         for label in labels
     ]
-    about_crop = (("blurred", recording.is_blurred), ("seen before", recording.is_duplicate))
-    hints = [hint for hint, given in about_crop if given]
+    crop_hints = (("blurred", recording.is_blurred), ("seen before", recording.is_duplicate))
+    hints = [hint for hint, applies in crop_hints if applies]
     if recording.is_without_joints:
         hints = [NO_JOINTS]
     title = f"recording {recording.task.name}"
@@ -98,19 +98,19 @@ def _form_help(line: FormLine) -> str:
 
 
 def draw_result(picture: np.ndarray, result: dict[str, Any], scale: Scale) -> Box | None:
-    """Draws accuracy before and after training, per label, and confusions; or why the model is not used."""
+    """Draws the accuracy before and after training, also per label, and confusions; or why the model is not used."""
     if "error" in result:
         return _draw_table(picture, "training failed", [], str(result["error"]), "Esc closes", scale)
     title = "trained" if result["published"] else "not published"
     rows: list[Row] = [("", "before  after", MUTED)]
     before, after = result.get("before", {}), result.get("after", {})
-    for name, words in (("accuracy", "held-out samples"), ("known", "known before")):
+    for name, row_name in (("accuracy", "held-out samples"), ("known", "known before")):
         if name in after:
-            rows.append((words, f"{_share(before.get(name))}  {_share(after[name])}", PAPER))
+            rows.append((row_name, f"{_share(before.get(name))}  {_share(after[name])}", PAPER))
     for label, counts in result.get("per_label", {}).items():
         shares = [_share(counts[when] / counts["of"]) if counts.get("of") else "–" for when in ("before", "after")]
         rows.append((label, "  ".join(shares), PAPER))
-    confused = [f"{meant} read as {report}" for report, meant, *_ in result.get("confused", [])][:3]
+    confused = [f"{actual} read as {predicted}" for predicted, actual, *_ in result.get("confused", [])][:3]
     notes = str(result["why"]) if result.get("why") else ", ".join(confused)
     return _draw_table(picture, title, rows, notes, "u restores the previous model · Esc closes", scale)
 
@@ -148,11 +148,11 @@ def _draw_table(
     widths = [
         max(_width(left, scale) + _width(right, scale) for left, right, _ in column) + 3 * pad for column in columns
     ]
-    foot = [line for line in (note, help_line) if line]
-    width = max([sum(widths), text_width_any(title, scale.text), *(_width(line, scale) for line in foot)]) + 3 * pad
+    footer = [line for line in (note, help_line) if line]
+    width = max([sum(widths), text_width_any(title, scale.text), *(_width(line, scale) for line in footer)]) + 3 * pad
     width = min(width, scale.width - 2 * pad)
-    deepest = max((len(column) for column in columns), default=0)
-    height = scale.text + 2 * pad + (deepest + len(foot)) * step + pad
+    most_rows = max((len(column) for column in columns), default=0)
+    height = scale.text + 2 * pad + (most_rows + len(footer)) * step + pad
     x, y = pad, max(pad, (scale.height - height) // 2)
     place = Box(x, y, x + width, y + height)
     if not fits_frame(place, scale):
@@ -162,15 +162,15 @@ def _draw_table(
     top, left_x = y + 2 * pad + scale.text, x + pad
     for column, column_width in zip(columns, widths, strict=True):
         for index, (left, right, color) in enumerate(column):
-            middle = top + index * step + step // 2
-            draw_text_any(picture, left, (left_x, middle), scale.small, color)
+            y_middle = top + index * step + step // 2
+            draw_text_any(picture, left, (left_x, y_middle), scale.small, color)
             draw_text_any(
-                picture, right, (left_x + column_width - pad - _width(right, scale), middle), scale.small, color
+                picture, right, (left_x + column_width - pad - _width(right, scale), y_middle), scale.small, color
             )
         left_x += column_width
-    for index, line in enumerate(foot):
-        middle = top + (deepest + index) * step + step // 2
-        draw_text_any(picture, line, (x + pad, middle), scale.small, ALERT if line is note else MUTED)
+    for index, line in enumerate(footer):
+        y_middle = top + (most_rows + index) * step + step // 2
+        draw_text_any(picture, line, (x + pad, y_middle), scale.small, ALERT if line is note else MUTED)
     return place
 
 

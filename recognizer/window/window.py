@@ -21,7 +21,7 @@ HELP_LINE = (
     "q quit · Tab task · c record · t train · u undo · n new · "
     "f maps · p timings · m mirror · s screenshot · Space freeze"
 )
-NOTICE_S = 2.5  # long enough to read a path
+NOTICE_S = 2.5  # duration of a notice: long enough to read a path
 MAX_WINDOW_WH = (1280, 800)  # larger frames are shown smaller, so that the window fits a laptop's screen
 FREEZE_POLL_MS = 30  # keys are polled at this interval while the picture is frozen
 
@@ -32,7 +32,7 @@ ESC = chr(27)
 def has_screen() -> bool:
     """Whether a window can be opened. On Linux that needs an X server (XWayland too) that answers.
 
-    OpenCV's windows end the whole process where there is none, so it is asked first, through the library they use.
+    Without a server, OpenCV's windows would end the whole process. Therefore a connection is tried first with libxcb.
     """
     if not sys.platform.startswith("linux"):
         return True
@@ -124,8 +124,8 @@ class Window(_ClosingSink):
     def _show(self, observation: Observation) -> None:
         if self._picture is None:
             self._open(observation.frame.image_bgr.shape)
-        resting = "frozen: press Space to continue" if self._frozen else ""
-        self._overlay.notice = self._notice if self._clock() < self._notice_until_s else resting
+        frozen_notice = "frozen: press Space to continue" if self._frozen else ""
+        self._overlay.notice = self._notice if self._clock() < self._notice_until_s else frozen_notice
         self._picture = self._overlay.draw(observation)
         self._gui.imshow(self._title, self._picture)
 
