@@ -284,18 +284,18 @@ def test_a_locked_store_raises_an_error_after_a_wait(tmp_path: Path, monkeypatch
         assert len(Samples(tmp_path).read()) == 1  # reading needs no lock
 
 
-@pytest.mark.parametrize("written", [0.0, 0.5, 0.999])
+@pytest.mark.parametrize("fraction", [0.0, 0.5, 0.999])
 def test_a_disk_that_fills_up_during_a_row_leaves_no_part_of_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: float
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fraction: float
 ) -> None:
     store = a_store(tmp_path, count=2)
     before = store.table_path.read_bytes()
     real_write = os.write
 
     def write_part(handle: int, data: bytes) -> int:
-        if not written:
+        if not fraction:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return real_write(handle, data[: int(len(data) * written)])
+        return real_write(handle, data[: int(len(data) * fraction)])
 
     monkeypatch.setattr(files.os, "write", write_part)
     with pytest.raises(SamplesError, match="Cannot write .*No space left on device. Free some space"):
