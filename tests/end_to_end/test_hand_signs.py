@@ -31,11 +31,18 @@ WITHOUT_JOINTS = Region(Box(0, 0, 90, 90), CROP)
 WITH_JOINTS = Region(Box(0, 0, 90, 90), CROP, hand=Hand(RNG.normal(45, 20, (21, 3)).astype(np.float32), "left", 0.9))
 
 
-def publish(models: Path, name: str, kind: str, preprocess: str, **card: object) -> Path:
+def publish(models: Path, name: str, kind: str, input_version: str, **card: object) -> Path:
     """A version of the task letters that has only a card."""
     folder = models / "letters" / name
     folder.mkdir(parents=True)
-    card = {"labels": LABELS, "kind": kind, "preprocess": preprocess, "rejection": ACCEPT_ALL, "region": "hand", **card}
+    card = {
+        "labels": LABELS,
+        "kind": kind,
+        "preprocess": input_version,
+        "rejection": ACCEPT_ALL,
+        "region": "hand",
+        **card,
+    }
     (folder / registry_card.CARD).write_text(json.dumps(card))
     return folder
 
