@@ -21,25 +21,25 @@ from tests.helpers.running_server import Served, running_server
 from tests.helpers.waiting import HANG_S
 from training.networks.tensorflow import import_tensorflow
 
-PATIENT_RAY = {  # a node is not dead because the machine is slow
+PATIENT_RAY = {  # long timeouts: on a slow machine, a node that responds late is not dead
     "gcs_server_port_wait_time_s": f"{HANG_S:.0f}",
     "health_check_timeout_ms": "600000",
     "worker_register_timeout_seconds": f"{HANG_S:.0f}",
-    "worker_niceness": "0",  # at Ray's own 15 they hardly run beside the other processes of the tests
+    "worker_niceness": "0",  # at 15, the default of Ray, the workers hardly run beside the other processes of the tests
 }
-STORE_BYTES = 100_000_000  # of each Ray node
+STORE_BYTES = 100_000_000  # object store of each Ray node
 
-COVERAGE_OF_CHILDREN = "COVERAGE_PROCESS_CONFIG"  # where coverage tells other processes to count their lines, too
-SHARED = {  # fixtures of the whole run, and the files whose tests take them
+COVERAGE_OF_CHILDREN = "COVERAGE_PROCESS_CONFIG"  # set by coverage so that child processes measure coverage, too
+SHARED = {  # session fixtures, and the test files that use them
     "nodes": ("test_sweep", "test_cluster", "test_serve_cluster"),
     "served": ("test_serve_page", "test_serve_fuzz", "test_serve", "test_serve_safe", "test_serve_stream"),
 }
-MOST_PROCESSES = 3  # more would wait for those that run what is shared
-GIB_A_PROCESS = 3  # of memory, for TensorFlow, MediaPipe and what a test starts
+MOST_PROCESSES = 3  # more would idle while the files of a SHARED fixture run in one process
+GIB_A_PROCESS = 3  # memory for TensorFlow, MediaPipe and the child processes of a test
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--all", action="store_true", help="run the tests marked slow, too")
+    parser.addoption("--all", action="store_true", help="run the slow tests, too")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,8 +47,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than cores, as many tests wait for what they started; fewer where memory is short, and none but this one
-    for a few named tests.
+    """The number of test processes. 0 runs all tests in this process, as for a single named file.
+
+    One more than cores, because many tests wait for child processes; fewer if memory is short.
     """
     if len(config.args) == 1 and not config.args[0].endswith("tests"):
         return 0
@@ -65,14 +66,14 @@ def memory_gib() -> float:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    """Tests of one file run in one process, and so do files that share an expensive fixture."""
+    """Run the tests of one file in one process, and also all files that share an expensive fixture."""
     return SharingScheduling(config, log)
 
 
 class SharingScheduling(LoadScopeScheduling):
-    """Assigns complete files to processes; files of one SHARED group go together.
+    """Assigns complete files to processes, and all files of a SHARED fixture to the same process.
 
-    xdist's own loadgroup does not see its marks under pytest 9.2.
+    The loadgroup scheduler of xdist does not see its marks under pytest 9.2.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -82,8 +83,8 @@ class SharingScheduling(LoadScopeScheduling):
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip slow tests unless requested. Run the longest tests first, so that no process idles at the end."""
-    named = any(".py" in word for word in config.args) or config.option.keyword or config.option.markexpr
-    if not (config.option.all or named):
+    selected = any(".py" in word for word in config.args) or config.option.keyword or config.option.markexpr
+    if not (config.option.all or selected):
         slow = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if not item.get_closest_marker("slow")]
@@ -91,7 +92,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for fixture, files in SHARED.items():
             found = item._fixtureinfo.name2fixturedefs.get(fixture)
             if found and found[-1].scope == "session" and item.path.stem not in files:
-                raise pytest.UsageError(f"{item.path.stem} takes {fixture}: name it in SHARED of tests/conftest.py.")
+                raise pytest.UsageError(f"{item.path.stem} uses {fixture}: add it to SHARED of tests/conftest.py.")
     files = [file for group in SHARED.values() for file in group]
     files += sorted({item.path.stem for item in items if item.get_closest_marker("no_cover")} - set(files))
     items.sort(key=lambda item: files.index(item.path.stem) if item.path.stem in files else len(files))
@@ -99,25 +100,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """What is marked no_cover trains networks, by itself and in other processes, and runs through little else; to count
-    lines there takes half as long again.
+    """Do not measure coverage of tests marked no_cover, in this process and its children.
+
+    They mainly train networks, which takes 1.5 times as long with coverage.
     """
     stopped = []
     if item.get_closest_marker("no_cover"):
-        while counting := Coverage.current():  # pytest-cov's, above what coverage itself starts in each process
-            counting.stop()
-            stopped.append(counting)
-    of_children = os.environ.pop(COVERAGE_OF_CHILDREN, None) if stopped else None
+        while coverage := Coverage.current():  # of pytest-cov, and that which coverage starts in each process
+            coverage.stop()
+            stopped.append(coverage)
+    child_config = os.environ.pop(COVERAGE_OF_CHILDREN, None) if stopped else None
     try:
         return (yield)
     finally:
-        if of_children is not None:
-            os.environ[COVERAGE_OF_CHILDREN] = of_children
-        for counting in reversed(stopped):
-            counting.start()
+        if child_config is not None:
+            os.environ[COVERAGE_OF_CHILDREN] = child_config
+        for coverage in reversed(stopped):
+            coverage.start()
 
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell, and so for all that tests start
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # a background job of a shell ignores Ctrl-C, and so would its children
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -130,7 +134,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def own_captures(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests use their own folder, never the user's recorded samples."""
+    """Each test uses its own samples folder, never that of the user."""
     monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path_factory.mktemp("captures")))
 
 
@@ -182,7 +186,7 @@ def nodes() -> Iterator[Any]:
     """A Ray cluster of two nodes of one core each, on this machine."""
     pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-cluster.txt")
     if not Path("/proc/self/stat").is_file():
-        pytest.skip("workers are found in /proc, which is Linux's")
+        pytest.skip("needs /proc of Linux to find the workers")
     from ray.cluster_utils import Cluster
 
     class PatientCluster(Cluster):
@@ -193,11 +197,11 @@ def nodes() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as environment:
         for name, value in PATIENT_RAY.items():
             environment.setenv(f"RAY_{name}", value)
-        with pytest.MonkeyPatch.context() as clock:  # by which Ray waits half a minute for a node, and no longer
+        with pytest.MonkeyPatch.context() as clock:  # stopped, because Ray waits at most 30 s for a node
             clock.setattr("ray._private.node.time", SimpleNamespace(**{**vars(time), "monotonic": lambda: 0.0}))
-            both = PatientCluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
-            both.add_node(**node)
+            cluster = PatientCluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+            cluster.add_node(**node)
         try:
-            yield both
+            yield cluster
         finally:
-            both.shutdown()
+            cluster.shutdown()

@@ -1,4 +1,4 @@
-"""Each file of examples/ runs as its docstring says, with the studio in place of a camera."""
+"""Each file of examples/ runs with the command in its docstring. The studio replaces the camera."""
 
 import os
 import re
@@ -19,7 +19,7 @@ EXAMPLES = sorted(path.stem for path in (REPOSITORY / "examples").glob("*.py"))
 
 
 def run_example(name: str, *words: str, models: Path | None = None) -> str:
-    """What the example prints. It must end well, and without a word on stderr."""
+    """Run an example. Return its stdout. Fails if it exits with an error or prints to stderr."""
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
     if models is not None:
         environment["RECOGNIZER_MODELS"] = str(models)
@@ -43,7 +43,7 @@ def test_every_example_is_run_here() -> None:
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_is_one_short_file_that_says_how_it_is_run(name: str) -> None:
+def test_an_example_is_one_short_file_whose_docstring_has_its_command(name: str) -> None:
     text = (REPOSITORY / "examples" / f"{name}.py").read_text(encoding="utf-8")
     assert text.startswith('"""')
     assert f"\npython -m examples.{name}" in text
@@ -73,13 +73,13 @@ def test_an_unreadable_picture_is_reported_in_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("published_models")
-def test_the_example_prints_what_a_camera_shows() -> None:
+def test_the_example_prints_the_labels_of_a_camera() -> None:
     lines = run_example("follow_a_camera", "--source", "studio", "--frames", "30").splitlines()
     assert lines[0].split() == ["0.0", "s", "006"]
 
 
 @pytest.mark.usefixtures("published_models")
-def test_a_text_that_is_held_for_a_second_beeps_once() -> None:
+def test_a_text_that_is_shown_for_a_second_beeps_once() -> None:
     assert run_example("sink_of_your_own", "--source", "studio", "--frames", "45") == "\a006 was held for 1 s\n"
 
 
@@ -88,8 +88,8 @@ def test_the_example_records_trains_and_recognizes_signs(tmp_path: Path, hand_mo
     models = tmp_path / "models"
     shutil.copytree(hand_models.folder / "rps", models / "rps")
     words = ("rock", "paper", "--source", "studio:rps", "--frames", "150")
-    said = run_example("teach_a_sign", *words, models=models)
-    assert "Saved 40 samples of rock" in said
-    assert "Published" in said
-    watched = said.partition("Published")[2].splitlines()[1:]
-    assert {line.split(" s ")[1].strip() for line in watched} >= {"rock", "paper"}
+    output = run_example("teach_a_sign", *words, models=models)
+    assert "Saved 40 samples of rock" in output
+    assert "Published" in output
+    predicted = output.partition("Published")[2].splitlines()[1:]
+    assert {line.split(" s ")[1].strip() for line in predicted} >= {"rock", "paper"}

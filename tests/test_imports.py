@@ -1,4 +1,4 @@
-"""Importing does nothing: every module of the project, in a fresh process that looks on from an empty folder."""
+"""Importing has no side effects: every module of the project is imported in a new process, in an empty folder."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from tests.helpers.waiting import HANG_S
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGES = ("recognizer", "training", "benchmarks", "examples")
 
-# Tells on stderr what happened while the modules of the package in argv were imported.
+# Imports all modules of the package in argv[1], and prints each side effect to stderr.
 PROGRAM = """
 import argparse, importlib, os, pkgutil, random, sys, threading
 from pathlib import Path
@@ -67,8 +67,8 @@ sys.exit("\\n".join(happened) or 0)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_importing_does_nothing(package: str, tmp_path: Path) -> None:
-    """No file written, no argument parsed, no model opened, no seed set, no thread or process started, nothing printed."""
+def test_importing_has_no_side_effects(package: str, tmp_path: Path) -> None:
+    """No file is written, no argument parsed, no model opened, no seed set, no thread or process started, nothing printed."""
     folder, home = tmp_path / "empty", tmp_path / "home"
     folder.mkdir()
     home.mkdir()

@@ -25,7 +25,7 @@ def region(x1: int, y1: int, x2: int, y2: int, contrast: float = 200.0) -> Regio
 
 
 def read(regions: list[Region], labels: list[str | None], confidences: tuple[float, ...] = (0.9,)):
-    """What the pipeline makes of these regions when the classifier says these labels."""
+    """The observation of a pipeline that finds these regions and predicts these labels."""
     return Pipeline("digits", PAPER, FakeFinder(regions), FakeClassifier(labels, confidences)).step(FRAME)
 
 
@@ -51,7 +51,7 @@ ROW = [region(40 * place, 0, 40 * place + 30, 50) for place in range(7)]
 @pytest.mark.parametrize(
     ("labels", "text"),
     [
-        (["4", None, "2"], "4?2"),  # no digit of a number is left out in silence
+        (["4", None, "2"], "4?2"),  # a rejected digit is not silently omitted
         (["4", None, None, "2"], "4??2"),
         ([None, "4", "2"], "?42"),
         (["4", "2", None], "42?"),
@@ -81,7 +81,7 @@ def test_the_classifier_gets_mnist_like_inputs() -> None:
 
 
 @pytest.mark.parametrize("first_is_better", [True, False])
-def test_of_two_overlapping_regions_the_more_confident_one_stays(first_is_better: bool) -> None:
+def test_the_more_confident_of_two_overlapping_regions_stays(first_is_better: bool) -> None:
     confidences = (0.95, 0.7) if first_is_better else (0.7, 0.95)
     observation = read([region(0, 0, 60, 90), region(10, 20, 50, 70)], ["0", "1"], confidences)
     assert labels_of(observation) == (["0"] if first_is_better else ["1"])
@@ -96,12 +96,12 @@ def test_a_labelled_region_suppresses_a_rejected_one_at_any_confidence() -> None
 @pytest.mark.parametrize(
     ("score", "label", "confidence", "labels"),
     [
-        (0.99, "4", 0.8, ["4"]),  # surely writing, and probably a 4
-        (0.2, "4", 0.999, ["4"]),  # hardly writing, but what a 4
+        (0.99, "4", 0.8, ["4"]),  # certainly writing, probably a 4
+        (0.2, "4", 0.999, ["4"]),  # hardly writing, but a very confident 4
         (0.2, "4", 0.8, []),
         (0.2, None, 0.5, []),
-        (0.7, "4", 0.7, [None]),  # writing, of some kind
-        (None, "4", 0.7, ["4"]),  # whose score nobody asked
+        (0.7, "4", 0.7, [None]),  # writing, but not a certain digit
+        (None, "4", 0.7, ["4"]),  # no score was computed
         (None, None, 0.1, [None]),
     ],
 )
@@ -110,7 +110,7 @@ def test_a_region_with_a_low_writing_score_needs_a_higher_confidence(score, labe
     assert labels_of(read([found], [label], (confidence,))) == labels
 
 
-def test_next_to_a_digit_of_equal_height_a_lower_confidence_is_enough() -> None:
+def test_a_region_next_to_a_digit_of_equal_height_needs_less_confidence() -> None:
     weak, sure = (replace(region(x, 20, x + 20, 60), score=score) for x, score in ((40, 0.4), (10, 0.99)))
     assert read([sure, weak], ["7", "1"], (0.9, 0.9)).text == "71"
     far = replace(weak, box=Box(300, 20, 320, 60))
@@ -118,7 +118,7 @@ def test_next_to_a_digit_of_equal_height_a_lower_confidence_is_enough() -> None:
     assert read([weak], ["1"], (0.9,)).text == ""
 
 
-def test_slanting_neighbours_whose_boxes_overlap_a_little_both_stay() -> None:
+def test_slanted_neighbours_with_slightly_overlapping_boxes_both_stay() -> None:
     observation = read([region(0, 0, 50, 90), region(40, 0, 90, 90)], ["7", "1"])
     assert observation.text == "71"
 
@@ -144,8 +144,8 @@ def test_other_ink_next_to_writing_keeps_its_label(beside: Region) -> None:
 
 
 def test_rejected_regions_do_not_suppress_faint_ink() -> None:
-    room, digit = region(0, 0, 60, 100, contrast=200), region(80, 30, 100, 70, contrast=40)
-    assert labels_of(read([room, digit], [None, "1"])) == [None, "1"]
+    object_edge, digit = region(0, 0, 60, 100, contrast=200), region(80, 30, 100, 70, contrast=40)
+    assert labels_of(read([object_edge, digit], [None, "1"])) == [None, "1"]
 
 
 def test_a_ring_around_digits_does_not_suppress_them() -> None:
@@ -154,48 +154,51 @@ def test_a_ring_around_digits_does_not_suppress_them() -> None:
     assert read([ring, *digits], ["0", "6", "7"], (0.999,)).text == "67"
 
 
-def seen(digit: int, score: float = 0.9) -> Region:
-    """A region that is writing with this score, and of which the picture shows this digit; 10 for other writing."""
+def region_of(digit: int, score: float = 0.9) -> Region:
+    """A region with this writing score, whose digit probabilities are 1 for this digit. 10 is other writing."""
     return replace(region(10, 20, 30, 60), score=score, digit_probabilities=np.eye(11, dtype=np.float32)[digit])
 
 
-def said(*top: tuple[str, float], label: str | None) -> Prediction:
+def predicted(*top: tuple[str, float], label: str | None) -> Prediction:
     return Prediction(label, top[0][1], top, np.zeros((28, 28), np.uint8))
 
 
-def together(found: Region, prediction: Prediction) -> tuple[str | None, ...]:
+def combined(found: Region, prediction: Prediction) -> tuple[str | None, ...]:
+    """The labels after the digit probabilities of the region are combined with the prediction of its crop."""
     frame = Frame(np.zeros((480, 640, 3), np.uint8), 0, 0.0, "drawn")
     _, predictions = WritingPostprocessor().postprocess(frame, [found], [prediction])
-    return tuple(one.label for one in predictions)
+    return tuple(prediction.label for prediction in predictions)
 
 
 def test_a_label_needs_evidence_from_both_crop_and_picture() -> None:
-    surely = said(("7", 0.95), ("1", 0.05), label="7")
-    assert together(seen(7), surely) == ("7",)
-    assert together(seen(1), surely) == (None,)
-    assert together(seen(10), surely) == (None,)
-    assert together(seen(10, score=0.3), surely) == ()
+    confident = predicted(("7", 0.95), ("1", 0.05), label="7")
+    assert combined(region_of(7), confident) == ("7",)
+    assert combined(region_of(1), confident) == (None,)
+    assert combined(region_of(10), confident) == (None,)
+    assert combined(region_of(10, score=0.3), confident) == ()
 
 
 def test_the_picture_decides_when_the_crop_is_ambiguous() -> None:
-    unsure = said(("7", 0.5), ("1", 0.45), label="7")
-    assert together(seen(1, score=0.999), unsure) == ("1",)
-    assert together(seen(7, score=0.999), unsure) == ("7",)
+    unsure = predicted(("7", 0.5), ("1", 0.45), label="7")
+    assert combined(region_of(1, score=0.999), unsure) == ("1",)
+    assert combined(region_of(7, score=0.999), unsure) == ("7",)
 
 
 def test_digit_probabilities_of_the_picture_do_not_affect_other_labels() -> None:
-    assert together(seen(10), said(("plus", 0.99), ("7", 0.01), label="plus")) == ("plus",)
-    assert together(seen(7), said(("7", 0.5), ("plus", 0.5), label="7")) == (None,)
+    assert combined(region_of(10), predicted(("plus", 0.99), ("7", 0.01), label="plus")) == ("plus",)
+    assert combined(region_of(7), predicted(("7", 0.5), ("plus", 0.5), label="7")) == (None,)
 
 
 def test_a_rejected_digit_gets_a_label_if_the_picture_shows_it_clearly() -> None:
-    rejected = said(("1", 0.6), ("7", 0.1), label=None)
-    assert together(seen(7, score=0.999), rejected) == ("7",)
+    rejected = predicted(("1", 0.6), ("7", 0.1), label=None)
+    assert combined(region_of(7, score=0.999), rejected) == ("7",)
     unclear = 0.8 * np.eye(11, dtype=np.float32)[7] + 0.2 * np.eye(11, dtype=np.float32)[9]
-    assert together(replace(seen(7), digit_probabilities=unclear), rejected) == (None,)
-    assert together(seen(10, score=0.999), rejected) == (None,)
-    assert together(seen(7, score=0.999), said(("1", 0.6), ("2", 0.1), label=None)) == (None,), "not in its top"
-    assert together(seen(7, score=0.999), said(("plus", 0.6), ("7", 0.1), label=None)) == (None,)
+    assert combined(replace(region_of(7), digit_probabilities=unclear), rejected) == (None,)
+    assert combined(region_of(10, score=0.999), rejected) == (None,)
+    assert combined(region_of(7, score=0.999), predicted(("1", 0.6), ("2", 0.1), label=None)) == (None,), (
+        "7 is not in its top"
+    )
+    assert combined(region_of(7, score=0.999), predicted(("plus", 0.6), ("7", 0.1), label=None)) == (None,)
 
 
 def test_stage_times_are_reported_in_order() -> None:
@@ -204,7 +207,7 @@ def test_stage_times_are_reported_in_order() -> None:
     )
     assert list(with_smoother.stages_ms) == ["find", "prepare", "classify", "smooth"]
     assert list(read([], []).stages_ms) == ["find", "prepare", "classify"]
-    assert all(spent >= 0 for spent in with_smoother.stages_ms.values())
+    assert all(time_ms >= 0 for time_ms in with_smoother.stages_ms.values())
 
 
 def test_the_smoother_hides_a_misclassification_in_a_single_frame() -> None:
@@ -228,10 +231,12 @@ def test_the_smoother_runs_on_frames_without_regions() -> None:
         pipeline.finder = FakeFinder([] if 5 <= index < 28 else [region(0, 0, 30, 50)])
         pipeline.classifier = FakeClassifier(["9" if index >= 28 else "3"])
         texts.append(pipeline.step(as_frame(paper((64, 64)), index=index, time_s=index / 30)).text)
-    assert texts == ["3"] * 5 + [""] * 23 + ["9"] * 2  # after so long a gap it is another digit, shown at once
+    assert (
+        texts == ["3"] * 5 + [""] * 23 + ["9"] * 2
+    )  # after so long a gap it is a new region, whose label is shown at once
 
 
-def test_the_finder_and_the_pipeline_read_a_drawn_number_in_order() -> None:
+def test_a_drawn_number_is_read_from_left_to_right() -> None:
     gray = paper()
     for number, digit in enumerate((4, 0, 7)):
         write(gray, digit, (150 + 150 * number, 240), 120)
@@ -244,7 +249,7 @@ def test_the_error_for_an_unknown_task_lists_the_tasks(tmp_path: Path) -> None:
         open_pipeline("chess", open_models(tmp_path), default_samples(), smooth=False)
 
 
-def test_a_task_without_a_model_says_how_to_get_one(tmp_path: Path) -> None:
+def test_a_task_without_a_model_raises_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="There is no model for the task digits"):
         open_pipeline("digits", open_models(tmp_path), default_samples(), smooth=False)
 

@@ -1,4 +1,4 @@
-"""README.md and the other pages: their commands parse, their links resolve, and no command or variable is left out."""
+"""README.md and the other pages: their commands parse, their links resolve, and all commands and variables are documented."""
 
 import argparse
 import importlib
@@ -31,22 +31,22 @@ TEXTS = {page.relative_to(paths.ROOT).as_posix(): page.read_text(encoding="utf-8
 EVERYTHING = "\n".join(TEXTS.values())
 
 README_LINES = 150
-OTHER_MODULES = {"venv", "pip", "pytest"}  # python -m …, whose options are not this project's
-OTHER_PROGRAMS = {"curl", "git", "lint-imports", "mypy", "pre-commit", "ray", "ruff", "."}  # . runs a file in the shell
+OTHER_MODULES = {"venv", "pip", "pytest"}  # python -m …: their options are not checked
+OTHER_PROGRAMS = {"curl", "git", "lint-imports", "mypy", "pre-commit", "ray", "ruff", "."}  # "." is the shell command
 PYTHON = r"(py|python[\d.]*)(\.exe)?"
 FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
 
 
 def shell_lines(text):
-    """The lines of ``` blocks that name no other language; one that ends in a backslash is joined to the next."""
+    """The lines of ``` blocks of shell commands. Lines that end with a backslash are joined to the next."""
     blocks = [block for language, block in FENCED.findall(text) if language.strip() in ("", "sh", "bash", "console")]
     lines = [line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     return [line.removeprefix("$ ") for line in lines if line]
 
 
 def shell_commands(text):
-    """The words of each command of the ``` blocks, without variables that are set for it."""
+    """The words of each command in ``` blocks, without environment variables before it."""
     found = []
     for line in shell_lines(text):
         for command in re.split(r"&&|\|\||[;|] ", line.replace(".venv\\Scripts\\", ".venv/Scripts/")):
@@ -63,7 +63,7 @@ def program(words):
 
 
 def python_commands(text):
-    """The words behind `python`, such as ("-m", "recognizer", "doctor"), of all commands in blocks and in `code`."""
+    """The arguments of all python commands, in blocks and in `code`, such as ("-m", "recognizer", "doctor")."""
     inline = [shlex.split(code) for code in INLINE.findall(FENCED.sub("", text)) if re.match(rf"{PYTHON} \S", code)]
     commands = [words for words in shell_commands(text) + inline if re.fullmatch(PYTHON, program(words))]
     return list(dict.fromkeys(tuple(words[1:]) for words in commands))
@@ -73,7 +73,7 @@ DOCUMENTED = list(dict.fromkeys(words for text in TEXTS.values() for words in py
 
 
 def project_words(words):
-    """The module and its words that a command runs, or None where it runs nothing of the project."""
+    """The module that a command runs, and its arguments. None if it runs no module of the project."""
     if words[:1] == ("start.py",):
         return None if words[1:2] == ("test",) else ("recognizer", *words[1:])
     if words[:1] == ("-m",) and words[1] not in OTHER_MODULES:
@@ -82,12 +82,12 @@ def project_words(words):
 
 
 class Parsed(BaseException):
-    """The command line has been parsed without an error. No `except Exception` on the way may catch it."""
+    """Raised when the command line was parsed. A BaseException, so that no `except Exception` catches it."""
 
 
 @pytest.fixture
 def parse(monkeypatch, tmp_path, capsys):
-    """Runs the real command line of a module and its words, up to the point where it has parsed them."""
+    """A function that runs the real command line of a module until its arguments are parsed."""
     parse_args = argparse.ArgumentParser.parse_args
 
     def parse_only(self, *args, **kwargs):
@@ -101,21 +101,21 @@ def parse(monkeypatch, tmp_path, capsys):
         has_words = module in ("training", "benchmarks")
         return importlib.import_module(f"{module}.__main__" if has_words else module).main()
 
-    def start(command, **_):  # what other_process would run in another process
+    def start(command, **_):  # replaces a child process
         return SimpleNamespace(wait=lambda: run(*command[2:]))
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_only)
     monkeypatch.setattr(other_process, "subprocess", SimpleNamespace(Popen=start))
-    monkeypatch.setenv("RECOGNIZER_SYNC", str(tmp_path))  # where a URL in a command gets its folder
+    monkeypatch.setenv("RECOGNIZER_SYNC", str(tmp_path))  # the local folder of a URL in a command
 
     def parse(module, *words):
         try:
             code = run(module, *words)
         except Parsed:
             return
-        said = capsys.readouterr()
-        assert code in (0, None), said.err
-        assert "usage:" in said.out  # a command without its word lists the words
+        printed = capsys.readouterr()
+        assert code in (0, None), printed.err
+        assert "usage:" in printed.out  # a command without its subcommand lists the subcommands
 
     return parse
 
@@ -126,7 +126,7 @@ def test_the_readme_has_the_two_commands():
 
 
 @pytest.mark.parametrize("words", DOCUMENTED, ids=" ".join)
-def test_each_documented_command_is_parsed_by_the_command_line(words, parse):
+def test_each_documented_command_can_be_parsed(words, parse):
     if words and words[0].endswith(".py"):
         assert (paths.ROOT / words[0]).is_file()
     command = project_words(words)
@@ -144,13 +144,13 @@ def test_unknown_arguments_are_not_parsed(parse):
 
 @pytest.mark.parametrize("page", TEXTS)
 def test_the_documentation_uses_only_known_programs(page):
-    """Else a misspelled command would pass unread."""
+    """Without this check, a misspelled program would be skipped."""
     for words in shell_commands(TEXTS[page]):
         assert re.fullmatch(PYTHON, program(words)) or program(words) in OTHER_PROGRAMS, " ".join(words)
 
 
 def documented(*words):
-    """Whether a command that begins with these words stands on a page."""
+    """Whether a command that begins with these words is documented."""
     return any((project_words(command) or ())[1 : 1 + len(words)] == words for command in DOCUMENTED)
 
 
@@ -176,8 +176,8 @@ def test_each_server_path_is_documented_correctly():
     routers = [module["router"] for module in modules if "router" in module]
     known = {route.path for router in routers for route in router.routes}
     assert not {path for path in known if path.startswith("/v1/") and path not in TEXTS["docs/serving.md"]}
-    asked = [urlsplit(word).path for words in shell_commands(EVERYTHING) for word in words if word.startswith("http:")]
-    assert set(asked) <= known
+    used = [urlsplit(word).path for words in shell_commands(EVERYTHING) for word in words if word.startswith("http:")]
+    assert set(used) <= known
 
 
 def test_the_readme_is_short():
@@ -188,7 +188,7 @@ PYTHON_BLOCKS = [
     pytest.param(block, id=f"{page}-{number}")
     for page, text in TEXTS.items()
     for number, (language, block) in enumerate(FENCED.findall(text))
-    if language.strip() == "python" and not block.startswith(">>>")  # those are doctests, which test_api.py runs
+    if language.strip() == "python" and not block.startswith(">>>")  # test_api.py runs the doctests
 ]
 
 
@@ -202,7 +202,7 @@ def test_the_python_code_in_the_documentation_runs(block, monkeypatch, tmp_path,
 
 
 def links(text):
-    """What the text links to or shows, without what stands in code."""
+    """The targets of links and pictures, except those in code."""
     prose = INLINE.sub("", FENCED.sub("", text))
     targets = re.findall(r"\]\(\s*<?([^)\s>]+)", prose) + re.findall(r"(?:src|href)=\"([^\"]+)\"", prose)
     targets += re.findall(r"^\[[^\]]+\]:\s*(\S+)", prose, flags=re.MULTILINE)
@@ -210,7 +210,7 @@ def links(text):
 
 
 def anchors(text):
-    """The names under which headings can be linked to."""
+    """The anchors of the headings."""
     headings = re.findall(r"^#+\s+(.*?)\s*$", FENCED.sub("", text), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -225,7 +225,7 @@ def test_links_in_the_documentation_are_valid(page):
 
 
 def test_commands_are_found_in_all_formats():
-    """The reader of this file, on a page of its own: else a page written otherwise would pass unread."""
+    """The parser of this file is itself tested, because a command that it misses would not be checked."""
     text = """
 Run `python3 start.py doctor` in prose, and not `python`.
 

@@ -14,7 +14,7 @@ START = paths.ROOT / "start.py"
 
 @pytest.fixture
 def start(tmp_path, monkeypatch):
-    """start.py as if it lay in an empty folder with a requirements.txt."""
+    """The module start.py, whose repository is an empty folder with a requirements.txt."""
     spec = importlib.util.spec_from_file_location("start", START)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -25,12 +25,12 @@ def start(tmp_path, monkeypatch):
 
 
 class FakePrograms:
-    """Stands for the programs start.py runs: notes their command lines and does on disk what they would do."""
+    """Replaces the programs that start.py runs. Records the commands, and creates the files that they would create."""
 
     def __init__(self, folder):
         self.python = folder / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         self.pip_code = 0
-        self.uv_there_code = 1
+        self.uv_found_code = 1
         self.uv_code = 0
         self.installed_by_uv = 0
         self.assets = folder / "models" / "assets"
@@ -52,7 +52,7 @@ class FakePrograms:
                 (self.assets / "hand_landmarker.task").touch()
             return self.assets_code
         if command[-1].startswith("uv=="):
-            return self.uv_there_code
+            return self.uv_found_code
         if "uv" in command:
             self.installed_by_uv += 1
             return self.uv_code
@@ -100,7 +100,7 @@ def programs(start, tmp_path, monkeypatch):
     return fake
 
 
-def test_the_first_start_installs_and_passes_the_arguments_on(start, programs, tmp_path, monkeypatch):
+def test_the_first_start_installs_and_forwards_the_arguments(start, programs, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
     assert start.main(["--source", "studio"]) == 0
     assert (programs.made, programs.installed) == (1, 1)
@@ -110,11 +110,11 @@ def test_the_first_start_installs_and_passes_the_arguments_on(start, programs, t
     assert env["PYTHONPATH"] == os.pathsep.join([str(tmp_path), "elsewhere"])
 
 
-@pytest.mark.parametrize(("there", "uv_code", "by_pip"), [(0, 0, 0), (0, 2, 1), (1, 0, 1)])
-def test_uv_installs_and_pip_is_the_fallback(start, programs, there, uv_code, by_pip):
-    programs.uv_there_code, programs.uv_code = there, uv_code
+@pytest.mark.parametrize(("found_code", "uv_code", "by_pip"), [(0, 0, 0), (0, 2, 1), (1, 0, 1)])
+def test_uv_installs_and_pip_is_the_fallback(start, programs, found_code, uv_code, by_pip):
+    programs.uv_found_code, programs.uv_code = found_code, uv_code
     assert start.main([]) == 0
-    assert programs.installed_by_uv == (there == 0)
+    assert programs.installed_by_uv == (found_code == 0)
     assert programs.installed == by_pip
 
 
@@ -145,7 +145,7 @@ def test_a_failed_asset_download_does_not_stop_the_start(start, programs, monkey
     assert start.main([]) == 0
     assert start.main([]) == 0
     assert len(programs.ran) == 2
-    assert programs.fetched == 1  # nor does every start wait for the network
+    assert programs.fetched == 1  # the second start does not wait for the network again
     programs.assets_code = 0
     now = start.time.time()
     monkeypatch.setattr(start.time, "time", lambda: now + start.FETCH_AGAIN_S + 1)
@@ -160,7 +160,7 @@ def test_ctrl_c_during_the_asset_download_exits_with_130(start, programs, capsys
     assert capsys.readouterr().err == ""
 
 
-def test_the_word_assets_only_downloads_assets(start, programs):
+def test_the_command_assets_only_downloads_assets(start, programs):
     programs.code = 2
     assert start.main(["assets"]) == 2
     ((command, _, _),) = programs.ran
@@ -174,7 +174,7 @@ def test_the_asset_list_matches_the_recognizer(start):
     assert [asset.file for asset in assets.ASSETS.values()] == list(start.ASSETS)
 
 
-def test_the_word_test_runs_pytest_in_the_project(start, programs, tmp_path, monkeypatch):
+def test_the_command_test_runs_pytest_in_the_project(start, programs, tmp_path, monkeypatch):
     monkeypatch.setenv("RECOGNIZER_DATA", "sets")
     programs.code = 1
     assert start.main(["test", "-k", "start"]) == 1
@@ -191,7 +191,7 @@ def test_changed_requirements_are_installed_into_the_environment(start, programs
     assert (programs.made, programs.installed) == (1, 2)
 
 
-def test_another_python_version_gets_a_new_environment(start, programs, monkeypatch):
+def test_another_python_version_creates_a_new_environment(start, programs, monkeypatch):
     start.main([])
     monkeypatch.setattr(start.sys, "version_info", (3, 13 if sys.version_info[1] != 13 else 12, 0))
     programs.works = False
@@ -199,7 +199,7 @@ def test_another_python_version_gets_a_new_environment(start, programs, monkeypa
     assert (programs.made, programs.installed) == (2, 2)
 
 
-def test_an_environment_made_by_hand_is_completed(start, programs):
+def test_packages_are_installed_into_an_existing_environment(start, programs):
     programs.python.parent.mkdir(parents=True)
     programs.python.touch()
     assert start.main([]) == 0
@@ -263,10 +263,10 @@ def test_an_unwritable_folder_prints_one_line(start, programs, monkeypatch, caps
 
 
 @pytest.mark.parametrize(
-    ("kind", "version"), [("CPython", (3, 10)), ("CPython", (3, 14)), ("CPython", (2, 7)), ("PyPy", (3, 11))]
+    ("implementation", "version"), [("CPython", (3, 10)), ("CPython", (3, 14)), ("CPython", (2, 7)), ("PyPy", (3, 11))]
 )
-def test_an_unsupported_python_prints_one_line(start, programs, kind, version, monkeypatch, capsys):
-    monkeypatch.setattr(start.platform, "python_implementation", lambda: kind)
+def test_an_unsupported_python_prints_one_line(start, programs, implementation, version, monkeypatch, capsys):
+    monkeypatch.setattr(start.platform, "python_implementation", lambda: implementation)
     monkeypatch.setattr(start.sys, "version_info", (*version, 0))
     assert start.main([]) == 2
     error = capsys.readouterr().err
@@ -311,7 +311,7 @@ def test_a_child_that_ignores_ctrl_c_is_terminated(start, second, monkeypatch):
     assert child.terminated
 
 
-def test_exit_codes_are_passed_on(start, programs):
+def test_the_exit_code_of_the_recognizer_is_returned(start, programs):
     programs.code = 2
     assert start.main([]) == 2
     programs.code = -9
@@ -319,8 +319,8 @@ def test_exit_codes_are_passed_on(start, programs):
 
 
 @pytest.mark.slow
-def test_a_real_start_without_a_network(tmp_path):
-    """A project that requires nothing: a real environment, made once, the assets tried for, the caller's folder kept."""
+def test_a_real_start_works_without_a_network(tmp_path):
+    """Without requirements: the environment is created once, assets are tried, and the working folder is unchanged."""
     project = tmp_path / "a project"
     elsewhere = tmp_path / "elsewhere"
     (project / "recognizer").mkdir(parents=True)
@@ -338,10 +338,10 @@ def test_a_real_start_without_a_network(tmp_path):
     first = subprocess.run(
         command, cwd=elsewhere, env=offline, capture_output=True, text=True, check=False, timeout=HANG_S
     )
-    said = f"{project / '.venv'}|{elsewhere}|--source|studio"
-    assert first.stdout.splitlines()[-1] == said, first.stderr
+    expected = f"{project / '.venv'}|{elsewhere}|--source|studio"
+    assert first.stdout.splitlines()[-1] == expected, first.stderr
     assert first.returncode == 3
     assert first.stderr.splitlines() == ["offline"]
     second = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False, timeout=HANG_S)
-    assert second.stdout.splitlines() == [said]
+    assert second.stdout.splitlines() == [expected]
     assert second.stderr == ""

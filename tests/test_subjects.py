@@ -1,4 +1,4 @@
-"""Subjects: what every one of them gives, and a fourth one that is defined here and runs through the whole program."""
+"""The contract of all subjects, and a fourth subject, defined here, that is recorded, trained and recognised."""
 
 import ast
 import shutil
@@ -28,12 +28,12 @@ from recognizer.values import Box, Frame, Hand, Region
 from training.settings import LearnSettings
 from training.user_tasks import learn
 
-CHALK = 128  # grey level from which chalk is bright
+CHALK = 128  # grey levels above this are chalk
 MARKS = ("cross", "ring")
 
 
 def chalk_in(image_bgr: np.ndarray) -> tuple[Box, np.ndarray] | None:
-    """Where chalk is in a picture, and how much of it, (h, w) uint8."""
+    """The bounding box of the chalk, and its mask (h, w) uint8. None without chalk."""
     bright = cv2.threshold(image_bgr[..., 0], CHALK, 255, cv2.THRESH_BINARY)[1]
     x, y, width, height = cv2.boundingRect(bright)
     return (Box(x, y, x + width, y + height), bright[y : y + height, x : x + width]) if width else None
@@ -46,7 +46,7 @@ class ChalkFinder(RegionFinder):
 
 
 class SlateSubject(Subject):
-    """One mark in chalk on a slate."""
+    """One chalk mark on a slate."""
 
     name = "slate"
     word = "mark"
@@ -109,7 +109,7 @@ def test_a_fourth_subject_is_recorded_trained_and_recognized(
     models, store = open_models(tmp_path / "models"), default_samples()
     with open_pipeline("marks", models, store, smooth=True) as pipeline:
         seen = pipeline.step(next(slates("ring", 1, seed=1)))
-        assert (len(seen.regions), seen.text) == (1, ""), "found, and not known yet"
+        assert (len(seen.regions), seen.text) == (1, ""), "the mark is detected, but has no label before training"
         for seed, mark in enumerate(MARKS):
             captured = capture(store, "marks", mark, slates(mark, 12, seed), pipeline.finder, every=1)
             assert captured.saved >= 6
@@ -126,14 +126,14 @@ def test_a_fourth_subject_is_inferred_from_pictures(
 ) -> None:
     for other in SUBJECTS.values():
         if other is not slate and not other.is_whole_picture:
-            monkeypatch.setattr(type(other), "open_finder", lambda self, **how: RegionFinderOfNothing())
+            monkeypatch.setattr(type(other), "open_finder", lambda self, **options: EmptyFinder())
     (tmp_path / "ring").mkdir()
     for number, frame in enumerate(slates("ring", 3, seed=0)):
         cv2.imwrite(str(tmp_path / "ring" / f"{number}.png"), frame.image_bgr)
     assert import_pictures.detect_subject(tmp_path) == "slate"
 
 
-class RegionFinderOfNothing(RegionFinder):
+class EmptyFinder(RegionFinder):
     def find(self, frame: Frame) -> tuple[Region, ...]:
         return ()
 
@@ -155,7 +155,7 @@ def test_the_error_for_an_unknown_subject_lists_the_subjects(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("subject", SUBJECTS.values(), ids=SUBJECTS)
-def test_every_subject_takes_its_warm_up_region(subject: Subject) -> None:
+def test_every_subject_can_classify_its_warm_up_region(subject: Subject) -> None:
     region = subject.warm_up_region()
     prepared = subject.prepare(region)
     (prediction,) = UntrainedClassifier(subject).predict([prepared])
@@ -169,8 +169,8 @@ def test_the_keys_of_subjects_differ() -> None:
     assert len({subject.key for subject in SUBJECTS.values()}) == len(SUBJECTS)
 
 
-def test_only_subjects_know_their_names() -> None:
-    """Everything else asks the subject: nothing compares its name, or looks something up by it."""
+def test_no_code_outside_of_subjects_depends_on_their_names() -> None:
+    """Other code calls methods of the subject: it does not compare its name or use it as a key."""
     found = []
     for package in ("recognizer", "training", "benchmarks"):
         for path in sorted((paths.ROOT / package).rglob("*.py")):
@@ -181,11 +181,11 @@ def test_only_subjects_know_their_names() -> None:
 
 
 def _lines_with_names(tree: ast.AST) -> Iterator[int]:
-    """Lines that compare something with a subject's name, or hold a dictionary of several such names."""
+    """Lines with a comparison to the name of a subject, or with a dictionary of several such names."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare):
             values = [node.left, *node.comparators]
-            values += [one for value in values if isinstance(value, ast.Tuple | ast.List) for one in value.elts]
+            values += [element for value in values if isinstance(value, ast.Tuple | ast.List) for element in value.elts]
             least = 1
         elif isinstance(node, ast.Dict):
             values, least = [key for key in node.keys if key is not None], 2
@@ -200,5 +200,5 @@ def _lines_with_names(tree: ast.AST) -> Iterator[int]:
 @pytest.mark.parametrize(
     "code", ['task.subject == "paper"', '"box" != name', 'name in ("hand", "paper")', '{"hand": 1, "box": 2}[name]']
 )
-def test_a_comparison_with_a_subjects_name_is_found(code: str) -> None:
+def test_code_that_depends_on_the_name_of_a_subject_is_found(code: str) -> None:
     assert [*_lines_with_names(ast.parse(code))] == [1]

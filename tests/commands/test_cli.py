@@ -28,7 +28,7 @@ SMALL = ["--size", "320x240"]
 
 @pytest.fixture
 def no_model_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Classifies each region as a 7."""
+    """Replace the pipeline with one that classifies each region as a 7."""
 
     def open_pipeline(
         task: str, models: ModelStore, samples: Samples, *, smooth: bool, hands: object = None
@@ -40,7 +40,7 @@ def no_model_needed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def picture(path: Path, digits: int = 1) -> Path:
-    """A picture file with that number of digits."""
+    """Write a picture file with that number of digits. Return its path."""
     gray = paper((320, 240))
     for number in range(digits):
         write(gray, 7, (70 + 90 * number, 120), 80)
@@ -57,13 +57,14 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def in_python(code: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the code in another process, with the words as its arguments."""
     environment = {**os.environ, "PYTHONPATH": str(paths.ROOT), "PYTHONIOENCODING": "utf-8"}
     command = [sys.executable, "-c", code, *words]
     return subprocess.run(command, capture_output=True, encoding="utf-8", env=environment, timeout=HANG_S)
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         (["--help"], ["--source", "--headless", "--max-frames", "read ", "doctor", "Space freezes"]),
         (["read", "--help"], ["--json", "--save", "--task"]),
@@ -71,17 +72,17 @@ def in_python(code: str, *words: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_help_lists_the_commands_and_keys(
-    words: list[str], said: list[str], capsys: pytest.CaptureFixture[str]
+    words: list[str], expected: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(words)
     assert stopped.value.code == 0
     printed = capsys.readouterr().out
-    assert [word for word in said if word not in printed] == []
+    assert [word for word in expected if word not in printed] == []
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         (["--size", "huge"], "--size huge is not WIDTHxHEIGHT. Try 1280x720."),
         (["--size", "1280"], "--size 1280 is not WIDTHxHEIGHT"),
@@ -95,10 +96,10 @@ def test_help_lists_the_commands_and_keys(
 )
 @pytest.mark.usefixtures("no_model_needed")
 def test_an_invalid_setting_prints_one_line_and_exits_with_2(
-    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    words: list[str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(words) == 2
-    assert said in one_line(capsys)
+    assert expected in one_line(capsys)
 
 
 @pytest.mark.parametrize("words", [["--source", "studio", "--headless"], ["read", "any.png"]])
@@ -146,7 +147,7 @@ def test_read_prints_json_and_an_unreadable_picture_does_not_stop_it(
     assert set(absent) == set(damaged) == {"file", "error"}
     assert (absent["file"], damaged["file"]) == (str(missing), str(broken))
     assert "missing.png" in absent["error"]
-    assert "zwölf" in printed.out  # as it is written, not as \u00f6
+    assert "zwölf" in printed.out  # printed as ö, not as \u00f6
     assert (read["file"], read["text"]) == (str(two), "77")
     assert [set(region) for region in read["regions"]] == [{"label", "confidence", "top", "box"}] * 2
     left, right = read["regions"]
@@ -161,9 +162,9 @@ def test_a_rejected_region_has_a_null_label(
     rejecting = Pipeline("digits", PAPER, WritingFinder(), FakeClassifier([None], [0.3]))
     monkeypatch.setattr(read, "open_pipeline", lambda task, models, samples, **named: rejecting)
     assert main(["read", "--json", str(picture(tmp_path / "a.png"))]) == 0
-    answer = json.loads(capsys.readouterr().out)
-    assert answer["text"] == ""
-    assert [(region["label"], region["confidence"]) for region in answer["regions"]] == [(None, 0.3)]
+    result = json.loads(capsys.readouterr().out)
+    assert result["text"] == ""
+    assert [(region["label"], region["confidence"]) for region in result["regions"]] == [(None, 0.3)]
 
 
 @pytest.mark.usefixtures("no_model_needed")
@@ -189,7 +190,7 @@ def test_annotated_pictures_with_the_same_name_are_all_saved(tmp_path: Path) -> 
     for path in saved:
         annotated = cv2.imread(str(path))
         assert annotated.shape == (240, 320, 3)
-        assert np.ptp(annotated, axis=2).max() > 50  # the grey picture has a coloured box now
+        assert np.ptp(annotated, axis=2).max() > 50  # a coloured box is drawn on the grey picture
 
 
 @pytest.mark.usefixtures("no_model_needed")
@@ -265,7 +266,7 @@ def test_an_unwritable_output_folder_prints_one_line_and_exits_with_2(
 
 
 class Recorder:
-    """An in-memory sink that can fail."""
+    """A sink that records the frame numbers, and raises the given error on a write."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
@@ -284,7 +285,7 @@ class Recorder:
             raise self.error
 
     def notify(self, notice: str) -> None:
-        self.said = notice
+        self.notice = notice
 
     def close(self) -> None:
         self.closed = True

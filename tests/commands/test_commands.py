@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -41,7 +41,7 @@ class Processes:
 
     def __init__(self) -> None:
         self.started: list[list[str]] = []
-        self.ends: list[int | type[BaseException]] = [0]  # what each wait gives
+        self.ends: list[int | type[BaseException]] = [0]  # exit code or exception of each wait
         self.terminated = 0
 
     def __call__(self, command: Sequence[str], env: dict[str, str]) -> "Processes":
@@ -68,7 +68,7 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> Processes:
 
 @pytest.fixture
 def no_model_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Classifies each region as a 7."""
+    """Replace the pipeline with one that classifies each region as a 7."""
     always_7 = Pipeline("digits", PAPER, WritingFinder(), FakeClassifier(["7"]))
     monkeypatch.setattr(read, "open_pipeline", lambda task, models, samples, *, smooth: always_7)
 
@@ -137,7 +137,7 @@ def test_a_renamed_command_gives_its_new_name(former: str, now: str, capsys: pyt
 
 
 @pytest.mark.parametrize(
-    ("words", "handed"),
+    ("words", "forwarded"),
     [
         ("learn signs --full --samples s", "training learn signs --full --samples s"),
         ("learn --help", "training learn --help"),
@@ -148,11 +148,11 @@ def test_a_renamed_command_gives_its_new_name(former: str, now: str, capsys: pyt
     ],
 )
 def test_training_commands_run_in_another_process_and_return_its_exit_code(
-    words: str, handed: str, processes: Processes
+    words: str, forwarded: str, processes: Processes
 ) -> None:
     processes.ends = [3]
     assert main(words.split()) == 3
-    assert processes.started == [["-m", *handed.split()]]
+    assert processes.started == [["-m", *forwarded.split()]]
 
 
 def test_each_listed_subcommand_is_forwarded(processes: Processes) -> None:
@@ -206,6 +206,7 @@ def test_a_real_process_gets_the_arguments_and_the_working_folder(
 
 
 def digits_in(path: Path, digits: int = 1) -> Path:
+    """Write a picture file with that number of digits. Return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     gray = paper((320, 240))
     for number in range(digits):
@@ -257,8 +258,8 @@ def test_a_pattern_is_expanded_if_the_shell_does_not(tmp_path: Path) -> None:
     numbered = read.expanded(str(tmp_path / "[0-9]*.jpg"), shell_expands=False)
     assert numbered == found[:2]
     assert read.expanded(pattern, shell_expands=True) == [pattern]
-    assert read.expanded(found[2], shell_expands=False) == [found[2]]  # a file of that very name
-    assert read.expanded("none-*.jpg", shell_expands=False) == ["none-*.jpg"]  # told as a file that is not there
+    assert read.expanded(found[2], shell_expands=False) == [found[2]]  # a file with exactly this name exists
+    assert read.expanded("none-*.jpg", shell_expands=False) == ["none-*.jpg"]  # reading it then reports a missing file
 
 
 CONTENT = {"labels": ["ok", "stop"], "region": "hand", "kind": "pose"}
@@ -299,13 +300,10 @@ def test_an_exported_model_can_be_imported_and_rolled_back(
     assert open_models(models).tasks() == ["others", "signs"]
 
 
-def of_zip(path: Path, members: dict[str, bytes]) -> Callable[[], None]:
-    def write_it() -> None:
-        with zipfile.ZipFile(path, "w") as archive:
-            for name, content in members.items():
-                archive.writestr(name, content)
-
-    return write_it
+def write_zip(path: Path, members: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
 
 
 CARD_BYTES = json.dumps(CONTENT).encode()
@@ -313,7 +311,7 @@ GOOD = {"signs/1/card.json": CARD_BYTES, "signs/1/model.tflite": b"network"}
 
 
 @pytest.mark.parametrize(
-    ("members", "said"),
+    ("members", "expected"),
     [
         ({}, "contains no card.json with a model"),
         ({"signs/1/card.json": CARD_BYTES}, "contains no card.json with a model"),
@@ -329,11 +327,11 @@ GOOD = {"signs/1/card.json": CARD_BYTES, "signs/1/model.tflite": b"network"}
     ],
 )
 def test_an_invalid_model_zip_prints_one_line_and_imports_nothing(
-    members: dict[str, bytes], said: str, models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    members: dict[str, bytes], expected: str, models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = files_below(tmp_path)
-    of_zip(tmp_path / "bad.zip", members)()
-    assert said in error_line(capsys, "models", "import", "signs", str(tmp_path / "bad.zip"))
+    write_zip(tmp_path / "bad.zip", members)
+    assert expected in error_line(capsys, "models", "import", "signs", str(tmp_path / "bad.zip"))
     (tmp_path / "bad.zip").unlink()
     assert [name for name in files_below(tmp_path) if not name.endswith(".lock")] == [
         name for name in before if not name.endswith(".lock")
@@ -347,10 +345,10 @@ def test_a_missing_damaged_or_too_large_zip_prints_one_line(
     assert "cannot be read: No such file" in error_line(capsys, "models", "import", "signs", str(path))
     path.write_text("no zip")
     assert "is not a readable zip file" in error_line(capsys, "models", "import", "signs", str(path))
-    of_zip(path, GOOD)()
+    write_zip(path, GOOD)
     path.write_bytes(path.read_bytes().replace(b"network", b"notwork"))
     assert "is not a readable zip file (Bad CRC-32" in error_line(capsys, "models", "import", "signs", str(path))
-    of_zip(path, GOOD)()
+    write_zip(path, GOOD)
     assert "cannot be the name of a task" in error_line(capsys, "models", "import", "../signs", str(path))
     monkeypatch.setattr("recognizer.registry.archive.ZIP_LIMIT", 10)
     assert "unpacks to more than" in error_line(capsys, "models", "import", "signs", str(path))

@@ -34,7 +34,7 @@ def no_cameras(monkeypatch):
 
 
 def versions(**installed):
-    """Replaces importlib.metadata.version."""
+    """A replacement of importlib.metadata.version: only these packages are installed."""
 
     def version_of(name):
         try:
@@ -74,7 +74,7 @@ def test_doctor_prints_on_an_ascii_console(models, no_cameras, tmp_path, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("version", "kind", "ok"),
+    ("version", "implementation", "ok"),
     [
         ((3, 10, 4), "CPython", False),
         ((3, 11, 0), "CPython", True),
@@ -83,15 +83,15 @@ def test_doctor_prints_on_an_ascii_console(models, no_cameras, tmp_path, monkeyp
         ((3, 11, 0), "PyPy", None),
     ],
 )
-def test_python(version, kind, ok, monkeypatch):
+def test_other_python_versions_and_implementations_have_a_remedy(version, implementation, ok, monkeypatch):
     monkeypatch.setattr(doctor.sys, "version_info", version)
-    monkeypatch.setattr(doctor.platform, "python_implementation", lambda: kind)
+    monkeypatch.setattr(doctor.platform, "python_implementation", lambda: implementation)
     check = doctor.check_python()
     assert check.ok is ok
     assert bool(check.remedy) is (ok is not True)
 
 
-def test_packages(tmp_path):
+def test_other_package_versions_have_a_remedy(tmp_path):
     requirements = tmp_path / "requirements.txt"
     requirements.write_text(
         "# pinned\nnumpy==2.0\nopencv-python == 5.0  # windows\nkeras==3.1\ntensorflow==2.9\n\n-r other\n"
@@ -107,18 +107,18 @@ def test_packages(tmp_path):
     assert all("requirements.txt" in check.remedy for check in found[1:])
 
 
-def test_packages_without_the_list(tmp_path):
+def test_a_missing_requirements_file_is_a_note(tmp_path):
     (check,) = doctor.check_packages(tmp_path / "requirements.txt")
     assert check.ok is None
     assert "cannot be read" in check.detail
 
 
-def test_packages_that_digits_need_are_pinned():
+def test_the_packages_that_digits_need_are_pinned():
     pinned = {check.name for check in doctor.check_packages(paths.ROOT / "requirements.txt")}
     assert set(doctor.NEEDED) <= pinned
 
 
-def test_opencv():
+def test_two_opencv_packages_must_have_the_same_version_and_a_gui():
     same = versions(opencv_python="5.0", opencv_contrib_python="5.0")
     assert doctor.check_opencv(same).ok is True
     different = doctor.check_opencv(versions(opencv_python="5.0", opencv_contrib_python="4.9"))
@@ -133,7 +133,7 @@ def test_opencv():
     ("reason", "remedy"),
     [("No module named 'cv2'", "start.py"), ("libGL.so.1: cannot open shared object file", "apt install libgl1")],
 )
-def test_opencv_that_does_not_load(reason, remedy, monkeypatch):
+def test_an_opencv_that_does_not_load_has_a_remedy(reason, remedy, monkeypatch):
     real_import = builtins.__import__
 
     def refuse(name, *args, **kwargs):
@@ -150,7 +150,7 @@ def test_opencv_that_does_not_load(reason, remedy, monkeypatch):
     assert doctor.check_screen().ok is None
 
 
-def test_cameras_without_opencv(monkeypatch):
+def test_cameras_cannot_be_checked_without_opencv(monkeypatch):
     monkeypatch.setitem(sys.modules, "recognizer.sources.webcam", None)
     monkeypatch.delattr("recognizer.sources.webcam", raising=False)
     check = doctor.check_cameras()
@@ -158,7 +158,7 @@ def test_cameras_without_opencv(monkeypatch):
     assert check.detail.startswith("cannot be checked")
 
 
-def test_screen(monkeypatch):
+def test_a_screen_needs_a_display_and_an_opencv_with_windows(monkeypatch):
     monkeypatch.setattr(doctor.sys, "platform", "linux")
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
@@ -173,7 +173,7 @@ def test_screen(monkeypatch):
     assert "built without windows" in doctor.check_screen().detail
 
 
-def test_cameras(monkeypatch):
+def test_cameras_are_listed_or_have_a_remedy(monkeypatch):
     monkeypatch.setattr(webcam, "find_webcams", lambda: [0, 2])
     assert doctor.check_cameras() == doctor.Check("cameras", True, "--source 0, --source 2")
     monkeypatch.setattr(webcam, "find_webcams", list)
@@ -198,7 +198,7 @@ def test_cameras(monkeypatch):
         ("1/model.tflite", b"", "model.tflite is empty"),
     ],
 )
-def test_damaged_model(models, file, content, detail):
+def test_a_damaged_digits_model_fails_the_check(models, file, content, detail):
     path = models / "digits" / file
     if content is None:
         path.unlink()
@@ -211,7 +211,7 @@ def test_damaged_model(models, file, content, detail):
     assert "recognizer train digits" in check.remedy
 
 
-def test_damaged_model_of_another_task_is_a_note(models):
+def test_a_damaged_model_of_another_task_is_a_note(models):
     (models / "signs").mkdir()
     (models / "signs" / "current.json").write_text("{}")
     assert [(check.name, check.ok) for check in doctor.check_models(ModelStore(models))] == [
@@ -220,29 +220,29 @@ def test_damaged_model_of_another_task_is_a_note(models):
     ]
 
 
-def test_missing_model_folder(tmp_path):
+def test_a_missing_model_folder_fails_the_check(tmp_path):
     (check,) = doctor.check_models(ModelStore(tmp_path / "none"))
     assert check.ok is False
 
 
-def test_assets(tmp_path, monkeypatch):
+def test_a_missing_or_damaged_asset_is_a_note(tmp_path, monkeypatch):
     digest = hashlib.sha256(b"networks").hexdigest()
-    thing = assets.Asset("thing.bin", (assets.Download("http://127.0.0.1/thing.bin", digest),))
-    monkeypatch.setattr(assets, "ASSETS", {"thing": thing})
+    file = assets.Asset("file.bin", (assets.Download("http://127.0.0.1/file.bin", digest),))
+    monkeypatch.setattr(assets, "ASSETS", {"file": file})
     (check,) = doctor.check_assets(tmp_path)
-    assert (check.name, check.ok) == ("asset thing", None)
-    assert "thing.bin is missing; digits do not need it" in check.detail
+    assert (check.name, check.ok) == ("asset file", None)
+    assert "file.bin is missing; digits do not need it" in check.detail
     assert "python3 start.py assets" in check.remedy
-    (tmp_path / "thing.bin").write_bytes(b"networks")
-    assert doctor.check_assets(tmp_path) == [doctor.Check("asset thing", True, str(tmp_path / "thing.bin"))]
+    (tmp_path / "file.bin").write_bytes(b"networks")
+    assert doctor.check_assets(tmp_path) == [doctor.Check("asset file", True, str(tmp_path / "file.bin"))]
     monkeypatch.setenv("RECOGNIZER_ASSETS", str(tmp_path))
-    (tmp_path / "thing.bin").write_bytes(b"net")
+    (tmp_path / "file.bin").write_bytes(b"net")
     (check,) = doctor.check_assets()
     assert check.ok is None
     assert "damaged" in check.detail
 
 
-def test_mediapipe(tmp_path):
+def test_a_missing_or_damaged_mediapipe_is_a_note(tmp_path):
     def installed(_):
         spec = importlib.machinery.ModuleSpec("mediapipe", None, is_package=True)
         spec.submodule_search_locations.append(str(tmp_path))
@@ -255,17 +255,17 @@ def test_mediapipe(tmp_path):
     assert (check.ok, check.remedy) == (None, doctor.INSTALL)
     assert "contains no library" in check.detail
     (tmp_path / "tasks" / "c").mkdir(parents=True)
-    (tmp_path / "tasks" / "c" / "libmediapipe.so").write_bytes(b"no library")
+    (tmp_path / "tasks" / "c" / "libmediapipe.so").write_bytes(b"not a library")
     check = doctor.check_mediapipe(installed)
     assert (check.ok, check.remedy) == (None, doctor.INSTALL)
     assert "does not load" in check.detail
 
 
-def test_mediapipe_without_the_libraries_it_needs(monkeypatch):
+def test_a_missing_system_library_of_mediapipe_has_a_remedy(monkeypatch):
     def refuse(_):
         raise OSError("libGLESv2.so.2: cannot open shared object file: No such file or directory")
 
-    assert importlib.util.find_spec("mediapipe"), "requirements.txt names it"
+    assert importlib.util.find_spec("mediapipe"), "install MediaPipe: requirements.txt contains it"
     monkeypatch.setattr(doctor.ctypes, "CDLL", refuse)
     check = doctor.check_mediapipe()
     assert check.ok is None
@@ -276,7 +276,7 @@ def test_mediapipe_loads():
     assert doctor.check_mediapipe() == doctor.Check("MediaPipe", True, "loads")
 
 
-def test_data(tmp_path):
+def test_missing_or_empty_data_folders_are_a_note(tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mnist.npz").touch()
     (tmp_path / "bare").mkdir()

@@ -21,7 +21,7 @@ CARD = {
 
 @pytest.fixture
 def versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of two versions of the task "signs" in the default model folder."""
+    """Publish two versions of the task "signs" in the default model folder. Return their names."""
     monkeypatch.setenv("RECOGNIZER_MODELS", str(tmp_path / "models"))
     monkeypatch.chdir(tmp_path)
     names = []
@@ -36,7 +36,7 @@ def title(version: str) -> str:
     return title_of(Path("models") / "signs" / version)
 
 
-def test_list(versions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_marks_the_current_version(versions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "list"]) == 0
     first, second = versions
     dates = [title(name).removeprefix("signs, ") for name in versions]
@@ -59,7 +59,7 @@ def test_list_shows_the_error_of_an_unreadable_card(
     assert "cannot be read as JSON" in capsys.readouterr().out
 
 
-def test_show(versions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_prints_the_card_of_a_version(versions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "show", "signs"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{title(versions[1])} (current), ")

@@ -28,11 +28,11 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Samples:
     monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path / "captures"))
     monkeypatch.chdir(tmp_path)
     assert tasks.run(["new", "signs", "--subject", "box", "--labels", ",".join(LABELS)]) == 0
-    made = default_samples()
+    default_store = default_samples()
     for label in LABELS:
         for seed in range(3):
-            add(made, label, seed)
-    return made
+            add(default_store, label, seed)
+    return default_store
 
 
 def add(store: Samples, label: str, seed: int = 0, *, task: str = "signs", session: str = "first") -> Sample:
@@ -52,7 +52,7 @@ def test_new_creates_a_task(store: Samples, capsys: pytest.CaptureFixture[str]) 
         tasks.run(["new", "more", "--subject", "foot", "--labels", "ok"])
 
 
-def test_list(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_counts_the_samples_of_each_label(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
     assert samples.run(["list"]) == 0
     out = capsys.readouterr().out
     assert "signs (box): 12 samples in 1 sessions" in out
@@ -70,15 +70,15 @@ def test_list_without_tasks_says_how_to_create_one(tmp_path: Path, capsys: pytes
     assert not (tmp_path / "none").exists()
 
 
-def test_show(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_writes_a_contact_sheet(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
     (store.folder / store.read()[0].path).unlink()
     assert samples.run(["show", "signs"]) == 0
-    told = capsys.readouterr()
-    assert "Wrote output/samples-signs.png" in told.out
+    printed = capsys.readouterr()
+    assert "Wrote output/samples-signs.png" in printed.out
     sheet = read_image(Path("output/samples-signs.png"))
     assert sheet.shape[1] > 1000
     assert np.any(sheet.max(axis=2) > 200)
-    assert "Traceback" not in told.err
+    assert "Traceback" not in printed.err
     assert samples.run(["show", "signs", "--label", "ok", "--each", "1", "--output", "one.png"]) == 0
     assert read_image(Path("one.png")).shape[0] < sheet.shape[0]
     with pytest.raises(SamplesError, match="has no label halt"):
@@ -90,7 +90,7 @@ def test_show(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
         samples.run(["show", "empty"])
 
 
-def test_relabel(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
+def test_relabel_changes_selected_samples_or_a_whole_label(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
     wrong = store.read()[0]
     assert samples.run(["relabel", "signs", "ok", "👍", "--sample", wrong.id]) == 0
     assert "Relabelled 1 samples of signs: ok to 👍" in capsys.readouterr().out
@@ -103,7 +103,7 @@ def test_relabel(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
         samples.run(["relabel", "signs", "ok", "👍"])
 
 
-def test_delete(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
+def test_delete_removes_the_selected_samples(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
     add(store, "ok", session="second")
     with pytest.raises(SamplesError, match="Nothing was selected to delete"):
         samples.run(["delete", "signs"])
@@ -120,7 +120,7 @@ def test_delete(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.splitlines()[-1] == "Deleted 9 samples of signs"
 
 
-def test_merge(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
+def test_merge_moves_samples_into_another_task(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
     tasks.run(["new", "others", "--subject", "box", "--labels", "mug"])
     assert samples.run(["merge", "signs", "others"]) == 0
     assert "Moved 12 samples of signs into others" in capsys.readouterr().out
@@ -129,7 +129,7 @@ def test_merge(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
         samples.run(["merge", "signs", "others"])
 
 
-def test_export_and_import(store: Samples, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_exported_zip_is_imported_once(store: Samples, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert samples.run(["export", "all.zip"]) == 0
     other = ["--samples", str(tmp_path / "other")]
     assert samples.run(["import", "all.zip", *other]) == 0
@@ -149,7 +149,7 @@ def test_export_and_import(store: Samples, tmp_path: Path, capsys: pytest.Captur
         samples.run(["import", "nothing.zip"])
 
 
-def test_import_of_a_folder(
+def test_a_folder_of_pictures_can_be_imported(
     store: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for label in ("mug", "cup"):
@@ -160,17 +160,17 @@ def test_import_of_a_folder(
         samples.run(["import", "things"])
     with pytest.raises(SamplesError, match="No task things"):
         samples.run(["import", "things", "things"])
-    asked = []
+    subjects = []
     found = Region(Box(0, 0, 10, 10), np.zeros((10, 10, 3), np.uint8))
 
     @contextmanager
     def finder(subject: Subject) -> Iterator[Callable[[Frame], tuple[Region, ...]]]:
-        asked.append(subject)
+        subjects.append(subject)
         yield lambda frame: (found,)
 
     monkeypatch.setattr(BoxSubject, "picture_finder", finder)
     assert samples.run(["import", "things", "things", "--subject", "box"]) == 0
-    assert asked == [BOX]
+    assert subjects == [BOX]
     assert store.counts("things") == {"cup": 1, "mug": 1}
     assert store.picture(store.read("things")[0]).shape == (10, 10, 3)
     (tmp_path / "things" / "mug" / "two.png").write_text("no picture")
@@ -180,16 +180,16 @@ def test_import_of_a_folder(
         samples.run(["import", "things", "things", "--subject", "hand"])
 
 
-def test_verify(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verify_reports_problems_and_sets_them_aside(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
     assert samples.run(["verify"]) == 0
     assert "12 samples in" in capsys.readouterr().out
     (store.folder / store.read()[0].path).unlink()
     with open(store.table_path, "a") as file:
         file.write("one,two\n")
     assert samples.run(["verify"]) == 1
-    told = capsys.readouterr().err
-    assert "missing picture: signs/first/ok/" in told
-    assert "foreign row: row 13 of samples.csv: 2 cells, expected 9. Repair it in" in told
+    printed = capsys.readouterr().err
+    assert "missing picture: signs/first/ok/" in printed
+    assert "foreign row: row 13 of samples.csv: 2 cells, expected 9. Repair it in" in printed
     assert samples.run(["verify", "--set-aside"]) == 0
     assert "Moved 2 to" in capsys.readouterr().out
     assert samples.run(["verify"]) == 0

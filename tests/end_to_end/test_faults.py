@@ -50,12 +50,14 @@ from tests.helpers.outputs import frames_of, rows_of
 from tests.helpers.signs import record
 from tests.helpers.waiting import HANG_S
 
-KILLS = int(os.environ.get("RECOGNIZER_KILLS", "0"))  # rounds of each test that kills; a few unless told
+KILLS = int(
+    os.environ.get("RECOGNIZER_KILLS", "0")
+)  # rounds of each test that kills programs; 0: the default of each test
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs fork and signals of POSIX")
 
 
 class SteppedCamera:
-    """A camera whose pictures the test supplies. `give` returns when the reader waits for the next picture."""
+    """A camera that delivers the pictures of `give`, which returns when the reader waits for the next one."""
 
     def __init__(self) -> None:
         self._pictures: queue.Queue[np.ndarray | None] = queue.Queue()
@@ -97,7 +99,7 @@ def test_a_frame_is_at_most_two_intervals_old_when_a_slow_classifier_gets_it(mon
     monkeypatch.setattr(newest_frame.time, "perf_counter", clock)
     taken_s = {0: clock.now_s}
 
-    def camera_goes_on_for(duration_s: float) -> None:
+    def run_camera_for(duration_s: float) -> None:
         until_s = clock.now_s + duration_s
         while clock.now_s + interval_s <= until_s:
             clock.now_s += interval_s
@@ -108,7 +110,7 @@ def test_a_frame_is_at_most_two_intervals_old_when_a_slow_classifier_gets_it(mon
 
     class SlowClassifier(FakeClassifier):
         def predict(self, images: list[np.ndarray]) -> tuple[Prediction, ...]:
-            camera_goes_on_for(slow_s)
+            run_camera_for(slow_s)
             return super().predict(images)
 
     region = Region(Box(4, 4, 40, 40), numbered(200)[..., 0])
@@ -128,7 +130,7 @@ def test_a_frame_is_at_most_two_intervals_old_when_a_slow_classifier_gets_it(mon
             source.stop()
     assert max(ages_s) <= 2 * interval_s
     assert max(shown_after_s) <= 2 * interval_s + slow_s + 1e-9
-    assert min(np.diff(numbers)) >= 5, "what came while the classifier worked is left out, not kept for later"
+    assert min(np.diff(numbers)) >= 5, "frames that arrive while the classifier runs are dropped, not queued"
     assert len(taken_s) > 5 * len(numbers)
 
 
@@ -165,7 +167,7 @@ def test_hands_are_detected_when_the_frame_size_changes(hand_models: ModelStore)
 
 
 @pytest.mark.parametrize(
-    "odd",
+    "invalid",
     [
         [np.zeros((240, 320, 3), np.uint8)] * 3,
         [sheet((640, 480)), sheet((160, 120)), sheet((240, 320))],
@@ -177,7 +179,7 @@ def test_hands_are_detected_when_the_frame_size_changes(hand_models: ModelStore)
     ids=["black", "another size", "noise and strips", "no pictures", "frozen", "other colours"],
 )
 def test_a_run_continues_through_invalid_camera_frames(
-    odd: list[np.ndarray | None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    invalid: list[np.ndarray | None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(newest_frame, "READ_PAUSE_S", 0.0)
     for name in ("SILENCE_S", "GONE_S"):
@@ -186,28 +188,28 @@ def test_a_run_continues_through_invalid_camera_frames(
     live = LiveSource("camera 0", camera, sheet((320, 240)), lambda: None, "gone")  # type: ignore[arg-type]
     monkeypatch.setattr(loop, "open_source", lambda *_, **__: live)
     labels: list[tuple[str, ...]] = []
-    coming = iter([*odd, *[sheet((320, 240))] * 3])
+    next_pictures = iter([*invalid, *[sheet((320, 240))] * 3])
 
-    class ReadingOn(FakeClassifier):
-        """The camera delivers its next picture when a frame is read."""
+    class Stepping(FakeClassifier):
+        """Makes the camera deliver its next picture whenever a frame is classified."""
 
         def predict(self, images: list[np.ndarray]) -> tuple[Prediction, ...]:
-            said = super().predict(images)
-            labels.append(tuple(str(one.label) for one in said))
-            for picture in coming:
+            predictions = super().predict(images)
+            labels.append(tuple(str(prediction.label) for prediction in predictions))
+            for picture in next_pictures:
                 camera.give(picture)
                 if picture is not None:
                     break
             else:
                 camera.end()
                 live.stop()
-            return said
+            return predictions
 
     monkeypatch.setattr(
         pipeline,
         "open_pipeline",
         lambda task, models, samples, **named: Pipeline(
-            task, PAPER, WritingFinder(video=True), ReadingOn(["4"]), Smoother()
+            task, PAPER, WritingFinder(video=True), Stepping(["4"]), Smoother()
         ),
     )
     no_models = str(tmp_path / "models")
@@ -217,7 +219,14 @@ def test_a_run_continues_through_invalid_camera_frames(
     assert seen == len({row["frame"] for row in rows_of(tmp_path)}) == len(labels)
 
 
-STATES = ["a model opens", "the camera opens", "a file opens", "a frame comes", "a frame is read", "a frame is written"]
+STATES = [
+    "a model opens",
+    "the camera opens",
+    "a file opens",
+    "a frame arrives",
+    "a frame is processed",
+    "a frame is written",
+]
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -234,7 +243,7 @@ def test_ctrl_c_exits_with_130_in_every_state_and_closes_everything(
         def __iter__(self) -> Iterator[Frame]:
             for index in range(4):
                 frame = Frame(sheet((320, 240)), index, index / 30, self.name)
-                interrupted_in("a frame comes", frame)
+                interrupted_in("a frame arrives", frame)
                 yield frame
 
         def close(self) -> None:
@@ -242,7 +251,7 @@ def test_ctrl_c_exits_with_130_in_every_state_and_closes_everything(
 
     class Finder(WritingFinder):
         def find(self, frame: Frame) -> tuple[Region, ...]:
-            interrupted_in("a frame is read", frame)
+            interrupted_in("a frame is processed", frame)
             return super().find(frame)
 
         def close(self) -> None:
@@ -286,7 +295,7 @@ def test_ctrl_c_exits_with_130_in_every_state_and_closes_everything(
 def test_ctrl_c_ignored_by_a_library_ends_the_run_at_the_next_frame(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    class Dropping(WritingFinder):
+    class Suppressing(WritingFinder):
         def find(self, frame: Frame) -> tuple[Region, ...]:
             if frame.index == 2:
                 with contextlib.suppress(KeyboardInterrupt):
@@ -294,7 +303,7 @@ def test_ctrl_c_ignored_by_a_library_ends_the_run_at_the_next_frame(
             return super().find(frame)
 
     monkeypatch.setattr(
-        pipeline, "open_pipeline", lambda *_, **__: Pipeline("digits", PAPER, Dropping(), FakeClassifier())
+        pipeline, "open_pipeline", lambda *_, **__: Pipeline("digits", PAPER, Suppressing(), FakeClassifier())
     )
     words = ["--headless", "--source", "studio", "--max-frames", "9", "--output", str(tmp_path)]
     assert main(words) == 130
@@ -318,7 +327,7 @@ def test_ctrl_c_during_an_import_prints_nothing(
 
 
 def ran(*words: str, code: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the program in another process, after the given Python code."""
+    """Run the recognizer in another process, after the given Python code."""
     start = f"{code}\nimport runpy, sys\nrunpy.run_module('recognizer', run_name='__main__', alter_sys=True)"
     return subprocess.run(
         [sys.executable, "-c", start, *words],
@@ -359,17 +368,19 @@ def test_ctrl_c_at_random_moments_exits_with_130_and_leaves_complete_files(
             env={**os.environ, "PYTHONPATH": str(paths.ROOT)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in what a shell runs behind
+            preexec_fn=lambda: signal.signal(
+                signal.SIGINT, signal.SIG_DFL
+            ),  # a shell ignores SIGINT in background jobs
         )
         assert child.stdout is not None
         assert child.stdout.readline() == b"started\n"
         time.sleep(rng.uniform(0.0, 2.0))
         child.send_signal(signal.SIGINT)
         try:
-            _, said = child.communicate(timeout=HANG_S)
+            _, errors = child.communicate(timeout=HANG_S)
         finally:
             child.kill()
-        assert child.returncode == 130, said.decode()
+        assert child.returncode == 130, errors.decode()
         assert [name for name in names_in(tmp_path) if name.startswith(".")] == []
 
 
@@ -410,7 +421,7 @@ def test_kill_9_while_publishing_leaves_a_complete_model(tmp_path: Path) -> None
     found = stopped_registry("kill", str(KILLS or 25), str(tmp_path))
     assert isinstance(found, dict)
     assert [note for note in found["seen"] if not note.isdecimal()] == []
-    assert found["forgotten"] == 0
+    assert found["lost"] == 0
     assert int(found["seen"][-1]) > 5
 
 
@@ -437,16 +448,16 @@ def names_in(folder: Path) -> list[str]:
 @pytest.mark.parametrize("filler", [1 << 20, 0], ids=["a network", "the pointer"])
 def test_a_full_disk_while_publishing_keeps_the_old_model(small_disk: Path, filler: int) -> None:
     before = publish(small_disk)
-    there = names_in(small_disk / "signs")
+    before_names = names_in(small_disk / "signs")
     with pytest.raises(ModelError, match="signs cannot be written .*No space left on device.*Free some space"):
         with open_models(small_disk).publishing("signs") as draft:
             (draft / card.CARD).write_text('{"labels": ["ok"]}')
             with contextlib.suppress(OSError) if not filler else contextlib.nullcontext():
                 with open(draft / "model.tflite", "wb", buffering=0) as network:
-                    while network.write(bytes(filler or 4096)):  # to the last page
+                    while network.write(bytes(filler or 4096)):  # until no page is free
                         pass
     assert open_models(small_disk).current("signs") == before
-    assert names_in(small_disk / "signs") == there
+    assert names_in(small_disk / "signs") == before_names
     assert publish(small_disk) != before
 
 
@@ -459,7 +470,7 @@ def test_leftovers_of_killed_programs_are_deleted_after_a_day(tmp_path: Path, mo
     (tmp_path / "signs" / left[2]).write_bytes(b"{")
     (tmp_path / "signs" / ".of-the-user").mkdir()
     publish(tmp_path)
-    assert set(left) < set(names_in(tmp_path / "signs")), "another program may be writing them"
+    assert set(left) < set(names_in(tmp_path / "signs")), "recent ones stay: another program may be writing them"
     now_s = time.time()
     monkeypatch.setattr(registry_store.time, "time", lambda: now_s + 25 * 3600)
     newest = publish(tmp_path)
@@ -479,7 +490,7 @@ def noisy(index: int) -> Observation:
 def test_a_video_recorded_until_the_disk_is_full_can_be_played(
     tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sinks_video, "DISK_RESERVE", 1 << 20)  # FFmpeg keeps a quarter of that in memory
+    monkeypatch.setattr(sinks_video, "DISK_RESERVE", 1 << 20)  # FFmpeg buffers a quarter of that in memory
     with mounted(tmp_path / "disk", "3m") as disk:
         video = disk / f"run{suffix}"
         index = 0
@@ -498,7 +509,7 @@ def test_a_video_with_lost_frames_is_reported(
     suffix: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A quota is used up although the disk is not full."""
+    """Writes fail although the check of free space finds enough, as with a used-up quota."""
     monkeypatch.setattr(sinks_video, "DISK_RESERVE", 0)
     decoding.silence_opencv()
     with pytest.raises(SinkError, match="could not be finished"):
@@ -528,15 +539,15 @@ def test_a_read_only_model_folder_can_be_read_but_not_changed(small_disk: Path) 
     assert open_models(small_disk).current("signs") == current
 
 
-def test_a_version_is_deleted_if_current_json_cannot_be_replaced(
+def test_a_new_version_is_deleted_if_current_json_cannot_be_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = publish(tmp_path)
-    there = names_in(tmp_path / "signs")
+    before_names = names_in(tmp_path / "signs")
     monkeypatch.setattr(files, "replace", lambda *_: _raise(OSError(errno.ENOSPC, "No space left on device")))
     with pytest.raises(ModelError, match="No space left"):
         publish(tmp_path)
-    assert names_in(tmp_path / "signs") == there
+    assert names_in(tmp_path / "signs") == before_names
     assert open_models(tmp_path).current("signs") == before
 
 
@@ -560,7 +571,9 @@ def _raise(error: BaseException) -> None:
     raise error
 
 
-def test_publishing_and_rollback_work_when_the_clock_goes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_publishing_and_rollback_work_when_the_clock_is_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     published = []
     for second in (5_000_000, 4_000_000, 4_000_000, 9_000_000, 0):
         monkeypatch.setattr(registry_store.time, "gmtime", lambda second=second: time.localtime(second))
@@ -584,13 +597,12 @@ def test_smoothing_survives_clock_jumps() -> None:
     assert shown.label == "1"
 
 
-def learning(captures: Path, models: Path, **others: str) -> subprocess.Popen[bytes]:
+def start_training(captures: Path, models: Path, **environment: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "training", "learn", "signs", "--samples", str(captures)]
-    environment = {**os.environ, "PYTHONPATH": str(paths.ROOT), **others}
     return subprocess.Popen(
         [*command, "--models", str(models)],
         cwd=paths.ROOT,
-        env=environment,
+        env={**os.environ, "PYTHONPATH": str(paths.ROOT), **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
@@ -602,13 +614,13 @@ def test_kill_9_while_training_leaves_complete_samples_and_models(tmp_path: Path
     captures, models = tmp_path / "captures", tmp_path / "models"
     store = record(captures, {"fist": 6, "five": 6})
     began_s = time.monotonic()
-    whole = learning(captures, models)
-    assert whole.wait(HANG_S) == 0, whole.stderr
+    complete = start_training(captures, models)
+    assert complete.wait(HANG_S) == 0, complete.stderr
     took_s = time.monotonic() - began_s
     rng = np.random.default_rng(0)
     for _ in range(KILLS or 2):
         record(captures, {"fist": 1}, seed=int(rng.integers(1 << 30)))
-        child = learning(captures, models)
+        child = start_training(captures, models)
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(rng.uniform(0.3, 1.0) * took_s)
         child.send_signal(signal.SIGKILL)
@@ -621,7 +633,7 @@ def test_kill_9_while_training_leaves_complete_samples_and_models(tmp_path: Path
 def test_unencodable_characters_are_printed_as_escapes(encoding: str, tmp_path: Path) -> None:
     Samples(tmp_path).create_task("grüße", "hand", ["שלום"])
 
-    def said(*words: str) -> str:
+    def output_of(*words: str) -> str:
         environment = {**os.environ, "PYTHONPATH": str(paths.ROOT), "RECOGNIZER_CAPTURES": str(tmp_path)}
         ran = subprocess.run(
             [sys.executable, "-m", "recognizer", *words],
@@ -632,19 +644,19 @@ def test_unencodable_characters_are_printed_as_escapes(encoding: str, tmp_path: 
         assert ran.returncode == 0, ran.stderr.decode(encoding)
         return ran.stdout.decode(encoding)
 
-    assert ("שלום" if encoding == "utf-8" else r"\u05e9") in said("samples", "list")
-    assert "שלום" in json.dumps(json.loads(said("samples", "list", "--json").splitlines()[0]), ensure_ascii=False)
+    assert ("שלום" if encoding == "utf-8" else r"\u05e9") in output_of("samples", "list")
+    assert "שלום" in json.dumps(json.loads(output_of("samples", "list", "--json").splitlines()[0]), ensure_ascii=False)
 
 
 def test_file_names_that_cannot_be_encoded_raise_an_error(tmp_path: Path) -> None:
-    """Simulates Linux with a German ISO 8859-1 locale."""
+    """The file system encoding of the child process is ASCII."""
     store = Samples(tmp_path)
     store.create_task("signs", "paper", ["שלום", "ok"])
     region = Region(Box(10, 10, 40, 60), np.full((50, 30), 255, np.uint8))
     store.add("signs", "שלום", region, as_frame(paper()), "first", "drawn")
-    narrow = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "RECOGNIZER_CAPTURES": str(tmp_path)}
+    ascii_locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "RECOGNIZER_CAPTURES": str(tmp_path)}
     for words in (["samples", "verify", "--set-aside"], ["samples", "export", str(tmp_path / "x.zip")]):
-        ended = ran(*words, **narrow)
+        ended = ran(*words, **ascii_locale)
         assert ended.returncode == 2, ended
         assert "cannot be a file name in the encoding ascii. Set PYTHONUTF8=1" in ended.stderr
         assert len(ended.stderr.splitlines()) == 1
@@ -653,7 +665,7 @@ def test_file_names_that_cannot_be_encoded_raise_an_error(tmp_path: Path) -> Non
 
 @pytest.fixture(scope="module")
 def languages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with locales that have a decimal comma, and in which I is not the capital of i."""
+    """A folder with two locales: de_DE has a decimal comma, and in tr_TR the capital of i is not I."""
     folder = tmp_path_factory.mktemp("languages")
     for name in ("de_DE", "tr_TR"):
         try:
@@ -681,16 +693,16 @@ def test_hand_detection_does_not_depend_on_the_locale(languages: Path, hand_mode
 @pytest.mark.slow
 def test_a_writable_home_folder_is_not_needed(hand_models: ModelStore, tmp_path: Path) -> None:
     nowhere = str(tmp_path / "file" / "home")
-    (tmp_path / "file").touch()
-    away = dict.fromkeys(("HOME", "USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR"), nowhere)
+    (tmp_path / "file").touch()  # a file, so that no folder can be created below it
+    unwritable = dict.fromkeys(("HOME", "USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR"), nowhere)
     output = str(tmp_path / "output")
     ended = ran(
-        "--task", "rps", "--source", "studio", "--headless", "--max-frames", "3", "--output", output, **away
+        "--task", "rps", "--source", "studio", "--headless", "--max-frames", "3", "--output", output, **unwritable
     )  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, "")
     captures, models = tmp_path / "captures", tmp_path / "models"
     record(captures, {"fist": 2, "five": 2})
-    child = learning(captures, models, **away)
+    child = start_training(captures, models, **unwritable)
     assert child.wait(HANG_S) == 0, child.stderr and child.stderr.read()
 
 
@@ -698,13 +710,13 @@ def test_sample_and_model_folders_can_have_any_name(tmp_path: Path) -> None:
     home = tmp_path / "mes données 石头 ✎"
     captures, models = home / "échantillons", home / "les modèles"
     record(captures, {"fist": 2, "five": 2})
-    child = learning(captures, models)
+    child = start_training(captures, models)
     assert child.wait(HANG_S) == 0, child.stderr and child.stderr.read()
     Classifier(open_models(models).current("signs"), "hand-pose-1")
     assert verify(Samples(captures)) == []
 
 
-def test_samples_stay_in_recording_order_when_the_clock_goes_back(
+def test_samples_stay_in_recording_order_when_the_clock_is_set_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Samples(tmp_path)
@@ -715,13 +727,13 @@ def test_samples_stay_in_recording_order_when_the_clock_goes_back(
         monkeypatch.setattr(sample, "datetime", FixedDate(year))
         taken.append(store.add("signs", "ok", region, as_frame(paper()), sample.new_session(), "drawn").path)
     monkeypatch.undo()
-    assert [one.path for one in Samples(tmp_path).read("signs")] == taken
-    assert len({one.session for one in store.read("signs")}) == 4
+    assert [stored.path for stored in Samples(tmp_path).read("signs")] == taken
+    assert len({stored.session for stored in store.read("signs")}) == 4
     assert verify(store) == []
 
 
 class FixedDate:
-    """A `datetime` whose now() is always in that year."""
+    """Replaces `datetime`: now() is always the first of January of that year."""
 
     def __init__(self, year: int) -> None:
         self._now = datetime(year, 1, 1, tzinfo=UTC)

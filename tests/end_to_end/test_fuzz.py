@@ -31,7 +31,7 @@ from recognizer.values import Box, Frame, Hand
 from tests.helpers.drawing import as_frame, paper, write
 from tests.helpers.fakes import FakeLandmarker, a_hand
 
-EXAMPLES = int(os.environ.get("RECOGNIZER_FUZZ", "0"))  # of each property; the same few ones each time unless told
+EXAMPLES = int(os.environ.get("RECOGNIZER_FUZZ", "0"))  # of each property; the default is a few, the same in each run
 
 fuzz = settings(
     max_examples=EXAMPLES or 30,
@@ -47,7 +47,7 @@ SHADES = arrays.arrays(np.uint8, st.tuples(SIDES, SIDES, st.just(3)), fill=st.in
 
 @st.composite
 def pictures(draw: st.DrawFn) -> np.ndarray:
-    """Random pictures, (h, w, 3) uint8: strips, specks, noise, stripes, blots, some of one shade."""
+    """Random pictures, (H, W, 3) uint8: very narrow or small ones, circles, lines and noise, or random pixels."""
     if draw(st.booleans()):
         return draw(SHADES)
     height, width = draw(st.sampled_from([(1, 700), (700, 1), (8, 8), (9, 400), (64, 64), (120, 160), (333, 217)]))
@@ -64,7 +64,7 @@ def pictures(draw: st.DrawFn) -> np.ndarray:
     return cv2.add(image, rng.integers(0, noise + 1, image.shape).astype(np.uint8))
 
 
-def lies_in(box: Box, shape: tuple[int, ...]) -> bool:
+def is_inside(box: Box, shape: tuple[int, ...]) -> bool:
     return 0 <= box.x1 < box.x2 <= shape[1] and 0 <= box.y1 < box.y2 <= shape[0]
 
 
@@ -75,7 +75,7 @@ def lies_in(box: Box, shape: tuple[int, ...]) -> bool:
 def test_regions_on_paper_are_inside_the_picture_and_can_be_classified(image_bgr: np.ndarray) -> None:
     before = image_bgr.copy()
     for region in WritingFinder().find(Frame(image_bgr, 0, 0.0, "drawn")):
-        assert lies_in(region.box, image_bgr.shape)
+        assert is_inside(region.box, image_bgr.shape)
         assert (region.crop.ndim, region.crop.dtype) == (2, np.uint8)
         assert region.crop.any()
         assert PAPER.prepare(region).shape == (SIDE, SIDE)
@@ -90,7 +90,7 @@ def test_the_box_region_is_a_square_inside_the_picture_or_none(image_bgr: np.nda
     regions = finder.find(Frame(image_bgr, 0, 0.0, "drawn"))
     assert (finder.guide_box is None) == bool(regions)
     for region in regions:
-        assert lies_in(region.box, image_bgr.shape)
+        assert is_inside(region.box, image_bgr.shape)
         assert region.crop.shape == (region.box.height, region.box.width, 3)
         assert colour_image(region.crop, 96).shape == (96, 96, 3)
 
@@ -102,11 +102,11 @@ def test_an_8k_frame_gives_the_same_labels_as_a_small_one() -> None:
     finders = (WritingFinder(), BoxFinder())
     for finder in finders:
         (region,) = finder.find(as_frame(large))
-        assert lies_in(region.box, large.shape)
+        assert is_inside(region.box, large.shape)
         assert region.box.center_xy == pytest.approx((3840, 2160), abs=300)
 
 
-KINDS = st.sampled_from([np.uint8, np.uint16, np.float32, np.float64, np.int16, np.bool_])
+DTYPES = st.sampled_from([np.uint8, np.uint16, np.float32, np.float64, np.int16, np.bool_])
 SHAPES = st.one_of(
     arrays.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=50),
     st.tuples(st.integers(30, 60), st.integers(30, 60), st.integers(0, 5)),
@@ -114,21 +114,21 @@ SHAPES = st.one_of(
 
 
 @fuzz
-@given(kind=KINDS, shape=SHAPES)
-@example(kind=np.uint16, shape=(40, 50))
-@example(kind=np.uint8, shape=(40, 50, 4))
-@example(kind=np.uint8, shape=(40, 50, 2))
-@example(kind=np.float32, shape=(40, 50, 3))
-@example(kind=np.uint8, shape=(0, 0))
-def test_any_camera_array_becomes_a_bgr_image_or_none(kind: type, shape: tuple[int, ...]) -> None:
+@given(dtype=DTYPES, shape=SHAPES)
+@example(dtype=np.uint16, shape=(40, 50))
+@example(dtype=np.uint8, shape=(40, 50, 4))
+@example(dtype=np.uint8, shape=(40, 50, 2))
+@example(dtype=np.float32, shape=(40, 50, 3))
+@example(dtype=np.uint8, shape=(0, 0))
+def test_any_camera_array_becomes_a_bgr_image_or_none(dtype: type, shape: tuple[int, ...]) -> None:
     class Device:
         def read(self) -> tuple[bool, np.ndarray]:
-            return True, np.ones(shape, kind)
+            return True, np.ones(shape, dtype)
 
     image_bgr = decoding.read_picture(Device())
     if image_bgr is not None:
         assert (image_bgr.shape, image_bgr.dtype) == ((*shape[:2], 3), np.uint8)
-    if kind in (np.uint8, np.uint16) and len(shape) in (2, 3) and shape[2:] in ((), (1,), (3,), (4,)):
+    if dtype in (np.uint8, np.uint16) and len(shape) in (2, 3) and shape[2:] in ((), (1,), (3,), (4,)):
         assert (image_bgr is None) == (0 in shape)
 
 
@@ -138,7 +138,7 @@ ANY_JOINTS = arrays.arrays(np.float32, (JOINTS, 3), elements=JOINT, fill=st.floa
 
 @st.composite
 def joints(draw: st.DrawFn) -> np.ndarray:
-    """Landmarks, (21, 3) float32, relative to the picture: random, or a hand with some random landmarks."""
+    """Landmarks (21, 3) float32, relative to the sides of the picture: random, or a hand with up to 3 random values."""
     if draw(st.booleans()):
         return draw(ANY_JOINTS)
     center = draw(st.tuples(st.floats(-0.5, 1.5), st.floats(-0.5, 1.5)))
@@ -152,19 +152,19 @@ def joints(draw: st.DrawFn) -> np.ndarray:
 @given(
     landmarks=joints(),
     shape=st.tuples(SIDES, SIDES) | st.tuples(SIDES, SIDES, st.integers(1, 4)),
-    kind=st.sampled_from([np.uint8, np.uint8, np.uint16, np.float32]),
+    dtype=st.sampled_from([np.uint8, np.uint8, np.uint16, np.float32]),
     video=st.booleans(),
 )
-def test_hand_regions_are_squares_anywhere_in_the_picture(
-    landmarks: np.ndarray, shape: tuple[int, ...], kind: type, video: bool
+def test_hand_regions_are_squares_inside_the_picture(
+    landmarks: np.ndarray, shape: tuple[int, ...], dtype: type, video: bool
 ) -> None:
     found = [Hand(landmarks, "left", 0.9), a_hand((0.4, 0.5), 0.6)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hands, "open_landmarker", lambda *_, **__: FakeLandmarker(lambda image: found))
         finder = HandFinder(Path("none.task"), video=video, guide=True)
         for index in range(2):
-            for region in finder.find(Frame(np.full(shape, 90, kind), index, index / 30, "drawn")):
-                assert lies_in(region.box, shape)
+            for region in finder.find(Frame(np.full(shape, 90, dtype), index, index / 30, "drawn")):
+                assert is_inside(region.box, shape)
                 assert region.box.width == region.box.height
                 assert region.crop.shape == (region.box.height, region.box.width, 3)
                 assert np.isfinite(region.hand.landmarks).all()
@@ -177,7 +177,7 @@ WRITTEN = st.tuples(st.integers(0, 9), st.integers(9, 200), st.integers(-20, 20)
 
 @fuzz
 @given(ink=INK)
-def test_any_ink_can_be_centred(ink: np.ndarray) -> None:
+def test_an_image_of_any_ink_is_28_by_28_pixels(ink: np.ndarray) -> None:
     image_28 = mnist_image(ink)
     assert (image_28.shape, image_28.dtype) == ((SIDE, SIDE), np.uint8)
     assert image_28.max() == (255 if ink.any() else 0)
@@ -189,8 +189,8 @@ def test_centring_twice_changes_nothing(written: tuple[int, int, int, int]) -> N
     digit, height_px, angle_deg, seed = written
     ink = paper((2 * height_px, 2 * height_px), shade=0)
     write(ink, digit, (height_px, height_px), height_px, angle_deg=angle_deg, shade=255, seed=seed)
-    framed = mnist_image(ink)
-    np.testing.assert_array_equal(mnist_image(framed), framed)
+    image_28 = mnist_image(ink)
+    np.testing.assert_array_equal(mnist_image(image_28), image_28)
 
 
 @fuzz
@@ -202,7 +202,7 @@ def test_any_landmarks_have_finite_features(landmarks: np.ndarray, left: bool) -
 
 
 POSED = arrays.arrays(np.float32, (JOINTS, 3), elements=st.floats(-0.25, 0.25, width=32)).map(
-    lambda bent: a_hand().landmarks + bent
+    lambda offsets: a_hand().landmarks + offsets
 )
 
 
@@ -220,17 +220,17 @@ def test_a_hand_and_its_mirror_image_have_the_same_pose(landmarks: np.ndarray, w
 @given(landmarks=joints(), shape=st.tuples(st.integers(1, 60), st.integers(1, 60)), left=st.booleans())
 def test_any_hand_can_be_rotated_upright(landmarks: np.ndarray, shape: tuple[int, int], left: bool) -> None:
     crop_bgr = np.full((*shape, 3), 77, np.uint8)
-    shown = appearance.upright(crop_bgr, landmarks * np.float64(max(shape)), left=left)
-    assert (shown.shape, shown.dtype) == ((appearance.SIDE, appearance.SIDE, 3), np.uint8)
+    rotated = appearance.upright(crop_bgr, landmarks * np.float64(max(shape)), left=left)
+    assert (rotated.shape, rotated.dtype) == ((appearance.SIDE, appearance.SIDE, 3), np.uint8)
 
 
 @fuzz
 @given(image_28=arrays.arrays(np.uint8, (SIDE, SIDE), fill=st.integers(0, 255)))
-def test_any_picture_gets_valid_probabilities(digits: Pipeline, image_28: np.ndarray) -> None:
+def test_the_prediction_of_any_picture_has_valid_probabilities(digits: Pipeline, image_28: np.ndarray) -> None:
     (prediction,) = digits.classifier.predict([image_28])
     assert prediction.label in (None, *"0123456789")
-    assert all(0 <= share <= 1 for _, share in prediction.top)
-    assert sum(share for _, share in prediction.top) <= 1 + 1e-5
+    assert all(0 <= probability <= 1 for _, probability in prediction.top)
+    assert sum(probability for _, probability in prediction.top) <= 1 + 1e-5
     assert prediction.confidence == prediction.top[0][1]
 
 
@@ -259,7 +259,7 @@ def test_a_digit_is_recognized_anywhere_in_the_frame(
 
 NAMES = st.text(st.characters(categories=["Ll", "Lu", "Nd"], max_codepoint=0x2FF), min_size=1, max_size=12)
 LABELS = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=20)
-WHOLE = st.floats(-20000, 20000, width=32)
+FINITE = st.floats(-20000, 20000, width=32)
 
 
 @st.composite
@@ -267,11 +267,11 @@ def samples(draw: st.DrawFn) -> Sample:
     box = Box(*(draw(st.integers(-50, 9000)) for _ in range(4)))
     hand = None
     if draw(st.booleans()):
-        landmarks = draw(arrays.arrays(np.float32, (JOINTS, 3), elements=WHOLE, fill=WHOLE))
+        landmarks = draw(arrays.arrays(np.float32, (JOINTS, 3), elements=FINITE, fill=FINITE))
         hand = Hand(landmarks, draw(st.sampled_from(["left", "right"])), 1.0)
     try:
         return new_sample("signs", draw(LABELS), draw(NAMES), draw(st.text(max_size=30)), box, hand=hand)
-    except SamplesError:  # such as a session named con, which Windows takes for a device
+    except SamplesError:  # for example a session named con: a reserved device name of Windows
         return new_sample("signs", "ok", "first", "drawn", box, hand=hand)
 
 

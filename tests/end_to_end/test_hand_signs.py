@@ -24,24 +24,31 @@ from recognizer.window.game import held_sign
 from tests.helpers.still_hands import FPS, BlindHands, Stream, a_room, with_hand
 
 LABELS = [*"ABCDEFGHIK"]
-EVERYTHING = {"min_confidence": 0.0, "max_distance": 1e9}  # gets a label
+ACCEPT_ALL = {"min_confidence": 0.0, "max_distance": 1e9}  # thresholds that reject nothing
 RNG = np.random.default_rng(0)
 CROP = RNG.integers(0, 255, (90, 90, 3), np.uint8)
 WITHOUT_JOINTS = Region(Box(0, 0, 90, 90), CROP)
 WITH_JOINTS = Region(Box(0, 0, 90, 90), CROP, hand=Hand(RNG.normal(45, 20, (21, 3)).astype(np.float32), "left", 0.9))
 
 
-def publish(models: Path, name: str, kind: str, prepared: str, **card: object) -> Path:
+def publish(models: Path, name: str, kind: str, input_version: str, **card: object) -> Path:
     """A version of the task letters that has only a card."""
     folder = models / "letters" / name
     folder.mkdir(parents=True)
-    card = {"labels": LABELS, "kind": kind, "preprocess": prepared, "rejection": EVERYTHING, "region": "hand", **card}
+    card = {
+        "labels": LABELS,
+        "kind": kind,
+        "preprocess": input_version,
+        "rejection": ACCEPT_ALL,
+        "region": "hand",
+        **card,
+    }
     (folder / registry_card.CARD).write_text(json.dumps(card))
     return folder
 
 
 def publish_joints(models: Path) -> Path:
-    """A pose model that always predicts A."""
+    """A pose model that always predicts A. Its version is current."""
     folder = publish(models, "2", "pose", pose.VERSION, features="input")
     Head(np.zeros((pose.SIZE, len(LABELS) + 1), np.float32), np.eye(len(LABELS) + 1, dtype=np.float32)[0]).save(
         folder / "head.npz"
@@ -68,16 +75,16 @@ def digits(published_models: ModelStore) -> Path:
 
 def test_a_hand_without_landmarks_is_classified_by_the_pixel_model(tmp_path, digits):
     folder = publish_joints(tmp_path)
-    beside = publish_pixels(tmp_path, digits)
+    pixel_folder = publish_pixels(tmp_path, digits)
     (prediction,) = HandClassifier(folder).predict([WITHOUT_JOINTS])
-    (alone,) = HandClassifier(beside).predict([WITHOUT_JOINTS])
-    assert prediction.label == alone.label
+    (by_pixels,) = HandClassifier(pixel_folder).predict([WITHOUT_JOINTS])
+    assert prediction.label == by_pixels.label
     assert prediction.label in LABELS
-    assert prediction.top == alone.top
+    assert prediction.top == by_pixels.top
     np.testing.assert_array_equal(prediction.image, pictures.hand_image(CROP))
     both = HandClassifier(folder).predict([WITH_JOINTS, WITHOUT_JOINTS])
-    assert both[0].label == "A", "joints are read as ever"
-    assert both[1].label == alone.label
+    assert both[0].label == "A", "a hand with landmarks is classified by the pose model"
+    assert both[1].label == by_pixels.label
 
 
 def test_a_hand_without_landmarks_has_no_label_without_a_pixel_model(tmp_path):
@@ -98,14 +105,14 @@ BROKEN = {
 def test_a_damaged_pixel_model_does_not_stop_the_pose_model_from_loading(tmp_path, digits, breaks):
     folder = publish_joints(tmp_path)
     breaks(publish_pixels(tmp_path, digits))
-    said = HandClassifier(folder).predict([WITHOUT_JOINTS, WITH_JOINTS])
-    assert [prediction.label for prediction in said] == [None, "A"]
+    predictions = HandClassifier(folder).predict([WITHOUT_JOINTS, WITH_JOINTS])
+    assert [prediction.label for prediction in predictions] == [None, "A"]
 
 
 @pytest.mark.parametrize(
     "card",
     [{"labels": [*"ABCDEFGHIZ"]}, {"labels": LABELS[:3]}, {"preprocess": "another"}, {"rejection": None}],
-    ids=["a label that is not known", "labels of another network", "another preprocess", "no thresholds"],
+    ids=["an unknown label", "labels of another network", "another preprocess", "no thresholds"],
 )
 def test_a_pixel_model_with_other_labels_is_not_used(tmp_path, digits, card):
     folder = publish_joints(tmp_path)
@@ -113,7 +120,7 @@ def test_a_pixel_model_with_other_labels_is_not_used(tmp_path, digits, card):
     assert HandClassifier(folder).predict([WITHOUT_JOINTS])[0].label is None
 
 
-def test_newest_version_returns_the_newest_with_that_input(tmp_path, digits):
+def test_newest_version_returns_the_newest_model_with_that_input(tmp_path, digits):
     assert open_models(tmp_path).newest_version("letters", "pixels") is None
     publish_pixels(tmp_path, digits, "1")
     newer = publish_pixels(tmp_path, digits, "3")
@@ -139,10 +146,10 @@ def test_a_hand_in_the_box_is_labelled_end_to_end(tmp_path, digits):
     assert last.text in LABELS
     assert last.guide is None
     assert last.regions[0].box.iou(box) > 0.6
-    told = as_json(last)["regions"][0]
-    assert told["label"] == last.text
-    assert "hand" not in told
-    assert held_sign(last) is None, "letters are no throw"
+    region = as_json(last)["regions"][0]
+    assert region["label"] == last.text
+    assert "hand" not in region
+    assert held_sign(last) is None, "a letter is not a throw of the game"
     for mirror in (False, True):
         drawn = Overlay(mirror=mirror).draw(last)
         assert (drawn != last.frame.image_bgr).any()
@@ -154,8 +161,8 @@ def test_a_hand_in_the_box_is_labelled_end_to_end(tmp_path, digits):
 def test_hands_with_and_without_landmarks_are_labelled_from_left_to_right():
     frame = Frame(np.zeros((90, 200, 3), np.uint8), 0, 0.0, "drawn")
     right = Region(Box(100, 0, 190, 90), CROP)
-    said = [Prediction(label, 0.9, (), CROP) for label in ("B", "A")]
-    regions, predictions = HandPostprocessor().postprocess(frame, (right, WITH_JOINTS), said)
+    unsorted = [Prediction(label, 0.9, (), CROP) for label in ("B", "A")]
+    regions, predictions = HandPostprocessor().postprocess(frame, (right, WITH_JOINTS), unsorted)
     assert regions == (WITH_JOINTS, right)
     assert [prediction.label for prediction in predictions] == ["A", "B"]
 

@@ -26,7 +26,7 @@ REGION = Region(Box(10, 10, 40, 60), np.full((50, 30), 255, np.uint8))
 
 
 class Clock:
-    """A clock that advances half a second per call."""
+    """A clock that advances by 0.6 seconds per call, more than the interval of the checks for new models."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
@@ -37,7 +37,7 @@ class Clock:
 
 
 class Opener:
-    """Opens pipelines whose label is task and version. Records opened and closed ones."""
+    """Opens pipelines that predict their task and version. Records which were opened and closed."""
 
     def __init__(self, models: Path) -> None:
         self.models = models
@@ -65,11 +65,12 @@ def publish(models: Path, task: str, version: str) -> None:
 
 
 def label(live: LivePipeline) -> str | None:
+    """Process one frame. Return its label."""
     return live.step(FRAME).predictions[0].label
 
 
 def settled_label(live: LivePipeline) -> str | None:
-    """Step until the pipeline that was loading is swapped in."""
+    """Wait until the pipeline that is loading is swapped in. Return the label of the next frame."""
     if live._opening is not None:
         live._opening.join(HANG_S)
     return label(live)
@@ -81,7 +82,7 @@ def opener(models: Path) -> Opener:
 
 
 @pytest.fixture
-def said() -> list[str]:
+def messages() -> list[str]:
     return []
 
 
@@ -91,48 +92,53 @@ def models(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def open_live(models: Path, opener: Opener, said: list[str]) -> LivePipeline:
+def open_live(models: Path, opener: Opener, messages: list[str]) -> LivePipeline:
     return LivePipeline(
-        "digits", open_models(models), default_samples(), notify=said.append, opener=opener, clock=Clock()
+        "digits", open_models(models), default_samples(), notify=messages.append, opener=opener, clock=Clock()
     )
 
 
-def test_a_published_model_is_swapped_in_between_two_frames(models: Path, opener: Opener, said: list[str]) -> None:
-    with open_live(models, opener, said) as live:
+def test_a_published_model_is_swapped_in_between_two_frames(models: Path, opener: Opener, messages: list[str]) -> None:
+    with open_live(models, opener, messages) as live:
         assert label(live) == "digits one"
         publish(models, "digits", "two")
         opener.may_open.clear()
-        assert label(live) == label(live) == "digits one"  # the picture flows while the new one opens
+        assert label(live) == label(live) == "digits one"  # frames are processed while the new model opens
         opener.may_open.set()
         assert settled_label(live) == "digits two"
-        assert said == ["digits, version two"]
+        assert messages == ["digits, version two"]
         assert opener.closed == ["digits one"]
     assert opener.closed == ["digits one", "digits two"]
 
 
 def test_a_damaged_version_is_reported_once_and_the_old_model_stays(
-    models: Path, opener: Opener, said: list[str]
+    models: Path, opener: Opener, messages: list[str]
 ) -> None:
     opener.damaged.add("two")
-    with open_live(models, opener, said) as live:
+    with open_live(models, opener, messages) as live:
         publish(models, "digits", "two")
         label(live)
         for _ in range(5):
             assert settled_label(live) == "digits one"
-        assert said == ["two is damaged"]
+        assert messages == ["two is damaged"]
         publish(models, "digits", "three")
         label(live)
         assert settled_label(live) == "digits three"
 
 
-def test_a_version_is_opened_once(models: Path, opener: Opener, said: list[str]) -> None:
-    def elsewhere(task: str) -> Pipeline:
+def test_a_version_is_opened_once(models: Path, opener: Opener, messages: list[str]) -> None:
+    def open_without_folder(task: str) -> Pipeline:
         opened = opener(task)
         opened.folder = None
         return opened
 
     with LivePipeline(
-        "digits", open_models(models), default_samples(), notify=said.append, opener=elsewhere, clock=Clock()
+        "digits",
+        open_models(models),
+        default_samples(),
+        notify=messages.append,
+        opener=open_without_folder,
+        clock=Clock(),
     ) as live:
         for _ in range(5):
             assert settled_label(live) == "digits one"
@@ -143,30 +149,30 @@ def test_a_version_is_opened_once(models: Path, opener: Opener, said: list[str])
     assert opener.opened == ["digits one", "digits two"]
 
 
-def test_tab_cycles_through_the_tasks_with_a_model(models: Path, opener: Opener, said: list[str]) -> None:
+def test_tab_cycles_through_the_tasks_with_a_model(models: Path, opener: Opener, messages: list[str]) -> None:
     publish(models, "rps", "one")
     publish(models, "mugs", "one")
-    with open_live(models, opener, said) as live:
+    with open_live(models, opener, messages) as live:
         seen: list[str | None] = []
-        told: list[str] = []
-        live.on_task = told.append
+        switched_to: list[str] = []
+        live.on_task = switched_to.append
         for _ in range(3):
             live.next_task()
             seen.append(settled_label(live))
         assert seen == ["rps one", "mugs one", "digits one"]
-        assert told == ["rps", "mugs", "digits"]
+        assert switched_to == ["rps", "mugs", "digits"]
 
 
-def test_tab_without_another_task_shows_a_message(models: Path, opener: Opener, said: list[str]) -> None:
-    with open_live(models, opener, said) as live:
+def test_tab_without_another_task_shows_a_message(models: Path, opener: Opener, messages: list[str]) -> None:
+    with open_live(models, opener, messages) as live:
         live.next_task()
-        assert said == ["digits is the only task with a model. Press n to create another one."]
+        assert messages == ["digits is the only task with a model. Press n to create another one."]
         assert label(live) == "digits one"
 
 
-def test_tab_is_ignored_while_a_task_is_loading(models: Path, opener: Opener, said: list[str]) -> None:
+def test_tab_is_ignored_while_a_task_is_loading(models: Path, opener: Opener, messages: list[str]) -> None:
     publish(models, "rps", "one")
-    with open_live(models, opener, said) as live:
+    with open_live(models, opener, messages) as live:
         opener.may_open.clear()
         live.next_task()
         live.next_task()
@@ -175,15 +181,15 @@ def test_tab_is_ignored_while_a_task_is_loading(models: Path, opener: Opener, sa
         assert opener.opened == ["digits one", "rps one"]
 
 
-def test_the_running_model_survives_deletion_of_its_folder(models: Path, opener: Opener, said: list[str]) -> None:
-    with open_live(models, opener, said) as live:
+def test_the_running_model_survives_deletion_of_its_folder(models: Path, opener: Opener, messages: list[str]) -> None:
+    with open_live(models, opener, messages) as live:
         (models / "digits" / "current.json").unlink()
         assert label(live) == "digits one"
-        assert said == []
+        assert messages == []
 
 
 class FakeHands(FakeFinder):
-    """Replaces HandFinder, which opens slowly. It must not be used after it is closed."""
+    """Replaces HandFinder, which opens slowly. Fails if it is used after it is closed."""
 
     def __init__(self) -> None:
         super().__init__([REGION])
@@ -199,7 +205,7 @@ class FakeHands(FakeFinder):
 
 
 def test_the_hand_finder_is_opened_once_and_closed_at_the_end(
-    models: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+    models: Path, messages: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     all_hands: list[FakeHands] = []
 
@@ -218,7 +224,7 @@ def test_the_hand_finder_is_opened_once_and_closed_at_the_end(
     monkeypatch.setattr("recognizer.subjects.hands.open_hands", open_hands)
     monkeypatch.setattr(pipeline, "open_pipeline", open_pipeline)
     publish(models, "rps", "0")
-    with LivePipeline("digits", open_models(models), default_samples(), notify=said.append, clock=Clock()) as live:
+    with LivePipeline("digits", open_models(models), default_samples(), notify=messages.append, clock=Clock()) as live:
         for version in range(1, 5):
             live.open_task("rps")
             settled_label(live)

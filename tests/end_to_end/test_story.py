@@ -16,55 +16,57 @@ from tests.helpers.drawing import middle_of_card
 from tests.helpers.waiting import until
 
 FPS = 30
-AT_REST = 8  # frames before and after the middle of a card: the hand is there and holds its sign
+AT_REST = 8  # frames before and after the middle of a card in which the hand is visible and still
 KEYS = {"rock": "1", "paper": "2", "scissors": "3"}
 
 
 class Person:
-    """Shows signs to the studio's camera and presses the window's keys, frame by frame."""
+    """A simulated user who shows signs to the camera and presses keys, frame by frame."""
 
     def __init__(self, models: Path) -> None:
         self.studio = Studio("rps", (640, 480), FPS)
         self.frames = [self.studio.frame(middle_of_card(card)) for card in range(12)]
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self.time_s = 0.0
         store, samples = open_models(models), default_samples()
-        self.live = LivePipeline("rps", store, samples, notify=self.said.append, clock=lambda: self.time_s)
-        self.teacher = Teacher(self.live, store, samples, notify=self.said.append, clock=lambda: self.time_s)
+        self.live = LivePipeline("rps", store, samples, notify=self.messages.append, clock=lambda: self.time_s)
+        self.teacher = Teacher(self.live, store, samples, notify=self.messages.append, clock=lambda: self.time_s)
 
-    def look(self, image_of: Frame) -> Observation:
+    def step(self, shown: Frame) -> Observation:
+        """Show one frame of the studio, 1 / FPS seconds after the last one."""
         self.time_s += 1 / FPS
-        observation = self.live.step(Frame(image_of.image_bgr, 0, self.time_s, "studio"))
+        observation = self.live.step(Frame(shown.image_bgr, 0, self.time_s, "studio"))
         self.teacher.write(observation)
         return observation
 
     def cards(self, sign: str) -> list[int]:
+        """Up to three of the studio's cards that show this sign."""
         return [card for card, frame in enumerate(self.frames) if frame.truth[0].label == sign][:3]
 
     def show(self, sign: str, *, key: str = "") -> list[str]:
-        """The label of the sign on each card at rest, while a key is held."""
-        read = []
+        """Show the sign's cards, with a key pressed if given. Return the recognised text after each card."""
+        texts = []
         for card in self.cards(sign):
             for index in range(middle_of_card(card) - AT_REST, middle_of_card(card) + AT_REST):
                 if key:
                     self.teacher.key(key)
-                observation = self.look(self.studio.frame(index))
-            read.append(observation.text)
-            self.time_s += 1  # the hand goes, and the key is let go
-        return read
+                observation = self.step(self.studio.frame(index))
+            texts.append(observation.text)
+            self.time_s += 1  # the hand leaves, and the key is released
+        return texts
 
     def type(self, text: str) -> None:
         for key in text:
             assert self.teacher.key(key)
 
     def wait(self, task: str, version_other_than: str | None = None) -> str:
-        """Show a hand until the task has another version than `version`. Return it."""
+        """Show a hand until the task runs with another version than this. Return the version, "" without a model."""
 
-        def runs() -> bool:
-            self.look(self.frames[0])
+        def is_running() -> bool:
+            self.step(self.frames[0])
             return self.live.task == task and self.teacher.training is None and self.version != version_other_than
 
-        until(runs, lambda: (self.said, self.teacher.result))
+        until(is_running, lambda: (self.messages, self.teacher.result))
         return self.version or ""
 
     @property

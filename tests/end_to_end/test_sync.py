@@ -27,7 +27,7 @@ def url(request, tmp_path):
 
 @pytest.fixture
 def machines(url, tmp_path):
-    """The folders of two machines that are synced with the URL."""
+    """The local folders of two machines, both synced with the URL."""
     return local_folder(url, tmp_path / "one"), local_folder(url, tmp_path / "two")
 
 
@@ -36,8 +36,8 @@ def record(store, label, shade=200):
     return store.add("signs", label, Region(Box(10, 10, 40, 40), frame.image_bgr[10:40, 10:40]), frame, "s1", "test")
 
 
-def seen(store):
-    """The current state, regardless of the last pull."""
+def pulled_labels(store):
+    """Pull. Return the label of each sample id."""
     store.pull()
     return {sample.id: sample.label for sample in store.read()}
 
@@ -53,21 +53,21 @@ def publish(models, number, task="signs"):
 def test_samples_sync_to_another_machine(machines):
     one, two = map(SyncedSamples, machines)
     one.create_task("signs", "box", ["ok", "stop"])
-    kept = [record(one, "ok", 50), record(one, "stop", 90)]
-    assert seen(two) == {kept[0].id: "ok", kept[1].id: "stop"}
+    recorded = [record(one, "ok", 50), record(one, "stop", 90)]
+    assert pulled_labels(two) == {recorded[0].id: "ok", recorded[1].id: "stop"}
     assert (two.picture(two.read()[0]) == 50).all()
     assert two.task("signs") == one.task("signs")
 
     two.relabel([two.read()[0]], "stop")
     two.delete([two.read()[1]])
     record(two, "ok")
-    assert seen(one) == seen(two)
-    assert sorted(seen(one).values()) == ["ok", "stop"]
+    assert pulled_labels(one) == pulled_labels(two)
+    assert sorted(pulled_labels(one).values()) == ["ok", "stop"]
     one.rename_label("signs", "stop", "halt")
-    assert set(seen(two).values()) == {"ok", "halt"}
+    assert set(pulled_labels(two).values()) == {"ok", "halt"}
     assert two.task("signs").labels == ("ok", "halt")
     one.delete_task("signs")
-    assert seen(two) == {}
+    assert pulled_labels(two) == {}
     assert two.tasks() == []
 
 
@@ -81,23 +81,23 @@ def test_a_new_machine_pulls_all_samples(machines, url, tmp_path):
 def test_concurrent_writers_lose_no_sample(machines):
     one, two = map(SyncedSamples, machines)
     one.create_task("signs", "box", ["ok", "stop", "halt"])
-    seen(two)
-    both = [threading.Thread(target=lambda s=store: [record(s, "ok") for _ in range(6)]) for store in (one, two)]
-    for thread in both:
+    pulled_labels(two)
+    threads = [threading.Thread(target=lambda s=store: [record(s, "ok") for _ in range(6)]) for store in (one, two)]
+    for thread in threads:
         thread.start()
-    for thread in both:
+    for thread in threads:
         thread.join()
-    assert seen(one) == seen(two)
-    assert len(seen(one)) == 12
+    assert pulled_labels(one) == pulled_labels(two)
+    assert len(pulled_labels(one)) == 12
 
-    one.relabel([one.read()[0]], "stop")  # neither has heard of the other
+    one.relabel([one.read()[0]], "stop")  # neither machine has pulled the change of the other
     two.relabel([sample for sample in two.read() if sample.id == one.read()[0].id], "halt")
     one.add_labels("signs", ["left"])
     two.add_labels("signs", ["right"])
     for _ in range(2):
-        agreed = seen(one), seen(two)
-    assert agreed[0] == agreed[1]
-    assert set(agreed[0].values()) in ({"ok", "stop"}, {"ok", "halt"})
+        labels = pulled_labels(one), pulled_labels(two)
+    assert labels[0] == labels[1]
+    assert set(labels[0].values()) in ({"ok", "stop"}, {"ok", "halt"})
     assert set(one.task("signs").labels) == set(two.task("signs").labels) == {"ok", "stop", "halt", "left", "right"}
 
 
@@ -113,9 +113,9 @@ def test_a_failed_push_is_repeated_later(machines, monkeypatch):
         with pytest.raises(SyncError, match="no network"):
             record(one, "ok")
     assert len(one.read()) == 1
-    assert seen(two) == {}
+    assert pulled_labels(two) == {}
     record(one, "ok")
-    assert len(seen(two)) == 2
+    assert len(pulled_labels(two)) == 2
 
 
 def test_an_incomplete_sample_at_the_url_is_ignored(machines, monkeypatch):
@@ -132,7 +132,7 @@ def test_an_incomplete_sample_at_the_url_is_ignored(machines, monkeypatch):
         stopping.setattr(remote.Remote, "put", stopped)
         with pytest.raises(KeyboardInterrupt):
             record(one, "ok")
-    assert seen(two) == {}
+    assert pulled_labels(two) == {}
 
 
 def test_a_published_model_syncs_to_another_machine(machines):
@@ -156,7 +156,7 @@ def test_concurrent_publishing_at_a_url_loses_no_version(machines):
     first = publish(one, 1)
     SyncedModels(two).pull()
     second = publish(one, 2)
-    third = publish(two, 3)  # it has not heard of the second
+    third = publish(two, 3)  # this machine has not pulled the second
     SyncedModels(one).pull()
     for models in machines:
         assert open_models(models).current("signs").name == third
@@ -187,13 +187,13 @@ def test_an_incomplete_model_at_the_url_is_ignored(machines, monkeypatch):
 def test_a_running_program_pulls_new_models(machines, monkeypatch):
     one, two = machines
     publish(one, 1)
-    assert open_models(two).tasks() == ["signs"]  # fetched at the first look
+    assert open_models(two).tasks() == ["signs"]  # the first read pulls
     second = publish(one, 2)
     monkeypatch.setattr(synced_folder, "PULL_S", 0.0)
     for _ in range(2):
-        open_models(two).current("signs")  # does not wait for it …
+        open_models(two).current("signs")  # starts a pull and does not wait for it
         synced_folder._pulling[two].join(HANG_S)
-    assert open_models(two).current("signs").name == second  # … and has it soon
+    assert open_models(two).current("signs").name == second
 
 
 def test_settings_and_options_accept_a_url(url, tmp_path, monkeypatch, capsys):

@@ -12,12 +12,12 @@ from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 
 DESKTOP, PHONE = (1360, 860), (390, 844)
-ALLOW = "--use-fake-ui-for-media-stream"  # the camera is allowed without asking
+ALLOW = "--use-fake-ui-for-media-stream"  # allows the camera without a question to the user
 DENY = "--deny-permission-prompts"
 
 
 def write_video(path: Path, frames_bgr: Sequence[np.ndarray]) -> Path:
-    """A video of the pictures, which Chromium plays in a loop."""
+    """Write the frames, (H, W, 3) uint8, as a motion JPEG, which Chromium plays in a loop. Return its path."""
     path.write_bytes(b"".join(cv2.imencode(".jpg", frame)[1].tobytes() for frame in frames_bgr))
     return path
 
@@ -32,7 +32,7 @@ def chromium(video: Path | None, size_wh: tuple[int, int] = DESKTOP, *words: str
     options = webdriver.ChromeOptions()
     options.binary_location = browser
     options.add_argument("--headless=new")
-    options.add_argument("--no-sandbox")  # root has none
+    options.add_argument("--no-sandbox")  # Chromium has no sandbox for root
     options.add_argument("--disable-dev-shm-usage")
     options.add_argument("--disable-gpu")
     options.add_argument("--hide-scrollbars")

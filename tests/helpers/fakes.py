@@ -9,7 +9,7 @@ from recognizer.values import Frame, Hand, Prediction, Region
 
 
 class FakeClassifier:
-    """A classifier that predicts given labels in turn, in a loop. It records the images."""
+    """A classifier that predicts the given labels in turn, in a loop. It records the images of the last call."""
 
     def __init__(self, labels: Sequence[str | None] = ("7",), confidences: Sequence[float] = (0.9,)) -> None:
         self.labels = labels
@@ -18,9 +18,9 @@ class FakeClassifier:
 
     def predict(self, images: Sequence[np.ndarray]) -> tuple[Prediction, ...]:
         self.images = list(images)
-        return tuple(self._say(number, image) for number, image in enumerate(images))
+        return tuple(self._prediction(number, image) for number, image in enumerate(images))
 
-    def _say(self, number: int, image: np.ndarray) -> Prediction:
+    def _prediction(self, number: int, image: np.ndarray) -> Prediction:
         label = self.labels[number % len(self.labels)]
         confidence = self.confidences[number % len(self.confidences)]
         return Prediction(label, confidence, ((label or "8", confidence),), image)
@@ -36,7 +36,7 @@ class FakeFinder(RegionFinder):
         return self.regions
 
 
-# an open right hand, its palm to the camera, in a square from 0 to 1
+# (21, 2): an open right hand, palm towards the camera, in a square from 0 to 1
 OPEN_HAND = np.array(
     [
         *((0.50, 0.95), (0.62, 0.87), (0.71, 0.76), (0.78, 0.66), (0.85, 0.58)),
@@ -50,14 +50,14 @@ OPEN_HAND = np.array(
 
 
 def a_hand(center_xy=(0.5, 0.5), size=0.5, side="right", score=0.95) -> Hand:
-    """A landmark like MediaPipe's: coordinates relative to the picture's sides."""
+    """An open hand like MediaPipe's: landmarks (21, 3) float32, relative to the sides of the picture."""
     joints = np.zeros((21, 3), np.float32)
     joints[:, :2] = (OPEN_HAND - 0.5) * size + center_xy
     return Hand(joints, side, score)
 
 
 class FakeLandmarker:
-    """Returns `answer(image_rgb)` for each picture, and records pictures and times."""
+    """Detects the hands `answer(image_rgb)` in each picture, and records pictures and times."""
 
     def __init__(self, answer):
         self.answer = answer

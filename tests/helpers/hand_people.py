@@ -12,12 +12,12 @@ from training.datasets.hand_photographs import LABELS, Hands
 from training.shipped import sign_data
 
 PEOPLE = ["anna", "ben", "cleo"]
-TRAINED = PEOPLE[:2]  # each is left out once by all that are trained
+TRAINED = PEOPLE[:2]  # the people of the training data: each is left out once
 EACH = 8  # pictures of each sign and person
 
 
 def posed(sign: str, rng: np.random.Generator) -> np.ndarray:
-    """Landmarks (21, 3) of a hand with the sign's fingers straight and the others bent, with noise."""
+    """Landmarks (21, 3) float32 in pixels, with noise: the fingers of the sign are straight, the others bent."""
     straight = {"rock": (), "paper": (0, 1, 2, 3, 4), "scissors": (1, 2)}[sign]
     points = np.zeros((21, 3), np.float32)
     for finger in range(5):
@@ -29,14 +29,17 @@ def posed(sign: str, rng: np.random.Generator) -> np.ndarray:
 
 
 def drawn_region(sign: str, rng: np.random.Generator, side: int = 40) -> Region:
-    """A grey square in the sign's shade, with the landmarks in the picture and in its mirror image."""
+    """A square in the shade of grey of the sign, with the landmarks in the picture and in its mirror image."""
     crop = np.full((side, side, 3), 60 + 60 * LABELS["rps"].index(sign), np.uint8)
     plain, mirrored = (Hand((posed(sign, rng) + 200).astype(np.float32), "right", 0.9) for _ in range(2))
     return Region(Box(0, 0, side, side), crop, hand=plain, mirrored_hand=mirrored)
 
 
 def drawn_hands(people: Sequence[str] = PEOPLE) -> Hands:
-    """People who make each sign, and two empty pictures. The sign determines the appearance as well as the pose."""
+    """Hands of people who each make all signs, and two empty pictures.
+
+    The sign determines both the appearance features and the pose.
+    """
     rng = np.random.default_rng(0)
     parts = []
     for person in people:
@@ -49,20 +52,20 @@ def drawn_hands(people: Sequence[str] = PEOPLE) -> Hands:
 
 
 def drawn_sign_data(runs: Path, people: Sequence[str] = PEOPLE) -> sign_data.SignData:
-    found = drawn_hands(people)
-    empty = found.sources == "room"
-    classes = hand_photographs.classes("rps", "rps", found.labels)
+    hands = drawn_hands(people)
+    empty = hands.sources == "room"
+    classes = hand_photographs.classes("rps", "rps", hands.labels)
     runs.mkdir(parents=True, exist_ok=True)
-    return sign_data.SignData("rps", found, classes, ~empty, empty, runs, 0)
+    return sign_data.SignData("rps", hands, classes, ~empty, empty, runs, 0)
 
 
 def drawn_sign_mnist() -> Images:
-    """Grey squares in place of Sign Language MNIST, with the labels of rock, paper, scissors."""
+    """Grey squares that replace Sign Language MNIST, with the labels rock, paper, scissors."""
     images = np.repeat(np.array([60, 120, 180], np.uint8), 40)[:, None, None] * np.ones((28, 28), np.uint8)
     labels = np.repeat(np.arange(3), 40).astype(np.int64)
     return Images(images, labels, images, labels, "", "")
 
 
-# A few large steps; for these, to build graphs out of the networks takes longer than to run them as they are.
+# A few large batches: with these, compiling the networks into graphs takes longer than running them eagerly.
 QUICK = {"POSE_ROUNDS": 4, "POSE_COPIES": 10, "PIXEL_EPOCHS": 1, "MIXED_EPOCHS": 1, "FUSED_ROUNDS": 3, "MEMBERS": 2,
          "BATCH": 1024, "FUSED_BATCH": 1024}  # fmt: skip

@@ -9,9 +9,12 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def serving(content: bytes) -> Iterator[str]:
-    """The server's URL. /good sends the file, /short less than announced, /chunked breaks off; other paths are 404."""
+    """The URL of a running server.
 
-    class Answers(http.server.BaseHTTPRequestHandler):
+    /good sends the content, /short half of the announced bytes, /chunked breaks off. Other paths are 404.
+    """
+
+    class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self):
@@ -32,7 +35,7 @@ def serving(content: bytes) -> Iterator[str]:
         def log_message(self, *words):
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as running:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:

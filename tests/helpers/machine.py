@@ -1,4 +1,4 @@
-"""Requirements of tests on the machine; a test skips if they are missing."""
+"""What tests need from the machine. A test is skipped if it is missing."""
 
 import os
 import subprocess
@@ -16,15 +16,15 @@ from recognizer.registry.assets import find_asset
 
 @contextmanager
 def mounted(folder: Path, size: str) -> Iterator[Path]:
-    """Mount a disk of that size on the folder inside the block."""
+    """Mount a RAM disk of that size, such as 3m, on the new folder inside the block."""
     folder.mkdir()
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         pytest.skip("needs root on Linux to mount a small disk")
-    made = subprocess.run(
+    mount = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False, capture_output=True
     )
-    if made.returncode != 0:
-        pytest.skip(f"no disk can be mounted here: {made.stderr.decode().strip()}")
+    if mount.returncode != 0:
+        pytest.skip(f"no disk can be mounted here: {mount.stderr.decode().strip()}")
     try:
         yield folder
     finally:
@@ -33,7 +33,7 @@ def mounted(folder: Path, size: str) -> Iterator[Path]:
 
 def landmarker_path() -> Path:
     """The path of the hand landmarker. Skips if it or MediaPipe is missing."""
-    if find_spec("mediapipe") is None:  # to import it here would import TensorFlow as well
+    if find_spec("mediapipe") is None:  # not imported here: that would import TensorFlow as well
         pytest.skip("needs MediaPipe")
     try:
         return find_asset("hand_landmarker")

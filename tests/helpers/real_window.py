@@ -26,8 +26,8 @@ def virtual_screen() -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     os.close(write)
-    with os.fdopen(read) as answer:
-        number = answer.readline().strip()  # ends at once where the server dies
+    with os.fdopen(read) as pipe:
+        number = pipe.readline().strip()  # empty if the server dies
     assert number, "Xvfb did not start"
     try:
         yield f":{number}"
@@ -65,7 +65,7 @@ class Running:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        # A key that gets lost must fail the test, not hang it.
+        # A lost key press must fail the test, not block it.
         self.watchdog = threading.Timer(HANG_S, self.process.kill)
         self.watchdog.start()
 
@@ -96,6 +96,7 @@ class Running:
         x11.XCloseDisplay(display)
 
     def line(self) -> str:
+        """The next line that the program prints."""
         assert self.process.stdout is not None
         return self.process.stdout.readline().strip()
 

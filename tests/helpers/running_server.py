@@ -21,7 +21,7 @@ from tests.helpers.waiting import HANG_S
 
 @dataclass
 class Served:
-    """A running server."""
+    """A running server. `output` has the lines that it has printed."""
 
     url: str
     captures: Path

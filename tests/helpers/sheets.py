@@ -1,4 +1,4 @@
-"""Rendered sheets with their labels."""
+"""Written characters with their labels and boxes."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Frames of a rendered room with a hand in the guide box."""
+"""Frames of a rendered room, with or without a hand in the guide box."""
 
 import functools
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from recognizer.values import Box, Frame, Region
 
 WIDTH, HEIGHT = 640, 480
 FPS = 15
-Picture = Callable[[float], np.ndarray]  # of the seconds since the stream began
+Picture = Callable[[float], np.ndarray]  # an image (H, W, 3) by seconds since it was first shown
 SKINS = {
     "light": (150, 182, 226),
     "tan": (130, 165, 212),
@@ -29,7 +29,7 @@ LIGHTS = {"warm": (0.65, 0.9, 1.15), "cool": (1.15, 1.0, 0.82), "dim": (0.6, 0.6
 
 
 class BlindHands(RegionFinder):
-    """A HandFinder that finds nothing, or the given regions; then it has no guide box."""
+    """Replaces HandFinder. It finds the regions in `found`; it has a guide box if there are none."""
 
     video = True
 
@@ -49,12 +49,12 @@ class BlindHands(RegionFinder):
 
 @functools.cache
 def noises() -> np.ndarray:
-    """(16, HEIGHT, WIDTH, 3) float32: to draw so many random numbers for each frame takes longer than to look at it."""
+    """(16, HEIGHT, WIDTH, 3) float32. Drawing new random numbers for each frame would take longer than the detection."""
     return np.random.default_rng(0).normal(0, 4, (16, HEIGHT, WIDTH, 3)).astype(np.float32)
 
 
 class Stream:
-    """A noisy camera and a finder that detects no landmarks."""
+    """A noisy camera, and a still-hand finder on top of a hand finder that detects no landmarks."""
 
     def __init__(self) -> None:
         self.hands = BlindHands()
@@ -63,7 +63,7 @@ class Stream:
         self._rng = np.random.default_rng(0)
 
     def show(self, picture: np.ndarray | Picture, seconds: float) -> list[tuple[Region, ...]]:
-        """The regions found in each frame."""
+        """Show a picture for so many seconds. Return the regions found in each frame."""
         found = []
         for number in range(round(seconds * FPS)):
             image = picture(number / FPS) if callable(picture) else picture
@@ -98,7 +98,10 @@ def _room(seed: int) -> np.ndarray:
 def with_hand(
     room: np.ndarray, skin: tuple[int, int, int] = SKINS["tan"], at: tuple[float, float] = (0.5, 0.5), seed: int = 0
 ) -> tuple[np.ndarray, Box]:
-    """The room with a drawn hand whose joints' middle lies there, in shares of the sides, and MediaPipe's box of it."""
+    """The room with a drawn hand, (HEIGHT, WIDTH, 3) float32, and the square box around its landmarks.
+
+    `at` is the centre of the landmarks, relative to the sides of the picture.
+    """
     drawn = draw_hand(
         "B", side="right", skin_bgr=skin, sleeve_bgr=(120, 70, 50), px_per_mm=1.15, rng=np.random.default_rng(seed)
     )

@@ -1,6 +1,6 @@
 """Run by test_faults.py: kills programs during publishing, and checks the files that are left.
 
-python -m tests.helpers.stopped_registry steps OPERATION FOLDER    stop before each step on the disk that the operation takes
+python -m tests.helpers.stopped_registry steps OPERATION FOLDER    stop before each file system call of the operation
 python -m tests.helpers.stopped_registry kill ROUNDS FOLDER        kill -9 at random moments while models are published
 python -m tests.helpers.stopped_registry publish TIMES FOLDER      publish that many models
 """
@@ -32,8 +32,8 @@ def in_use(models: Path) -> str:
     """The note in the current model's card, or its error."""
     folder = open_models(models).current(TASK)
     note = str(card.read_card(folder).unknown_fields["note"])
-    whole = (folder / "model.tflite").read_bytes() == note.encode() * 5000
-    return note if whole else f"{folder.name} is not whole"
+    complete = (folder / "model.tflite").read_bytes() == note.encode() * 5000
+    return note if complete else f"{folder.name} is not complete"
 
 
 OPERATIONS: dict[str, Callable[[Path], object]] = {
@@ -44,7 +44,7 @@ OPERATIONS: dict[str, Callable[[Path], object]] = {
 
 
 def stop_at_each_step(operation: str, folder: Path) -> list[dict[str, object]]:
-    """The state after each kill, and whether the next model can be published. The last is after the complete operation."""
+    """The state after each kill, and whether a model can be published then. The last state follows a complete operation."""
     for note in ("first", "second"):
         publish(folder / "before", note)
     found = []
@@ -66,31 +66,33 @@ def stop_at_each_step(operation: str, folder: Path) -> list[dict[str, object]]:
 
 
 def kill_at_random(rounds: int, folder: Path) -> dict[str, object]:
-    """The current model after each round, and how often it was older than the last one reported as published."""
+    """The current model after each round, and how often it was older than the last that was reported as published."""
     rng = random.Random(0)
     began_s = time.perf_counter()
     publish(folder, "0")
     took_s = time.perf_counter() - began_s
-    said, seen, forgotten = 0, [], 0
+    published, seen, lost = 0, [], 0
     for _ in range(rounds):
         read_end, write_end = os.pipe()
         child = os.fork()
         if child == 0:
             while True:
-                said += 1
-                publish(folder, str(said))
-                os.write(write_end, f"{said}\n".encode())
+                published += 1
+                publish(folder, str(published))
+                os.write(write_end, f"{published}\n".encode())
         os.close(write_end)
-        first = os.read(read_end, 1 << 16).decode() if rng.random() < 0.7 else ""  # some are stopped in their first
+        first = (
+            os.read(read_end, 1 << 16).decode() if rng.random() < 0.7 else ""
+        )  # otherwise it may be killed while it publishes its first model
         time.sleep(rng.uniform(0.0, 3 * took_s))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         with os.fdopen(read_end) as lines:
-            said = max([said, *map(int, (first + lines.read()).split())])
+            published = max([published, *map(int, (first + lines.read()).split())])
         seen.append(in_use(folder))
-        forgotten += seen[-1] not in (str(said), str(said + 1))
-        said = int(seen[-1])
-    return {"seen": seen, "forgotten": forgotten}
+        lost += seen[-1] not in (str(published), str(published + 1))
+        published = int(seen[-1])
+    return {"seen": seen, "lost": lost}
 
 
 def publish_often(times: int, folder: Path) -> int:

@@ -1,6 +1,6 @@
 """Run by test_samples.py: kills programs that write to a store of samples, and checks the files that are left.
 
-python -m tests.helpers.stopped_store steps OPERATION FOLDER    stop before each step on the disk that the operation takes
+python -m tests.helpers.stopped_store steps OPERATION FOLDER    stop before each file system call of the operation
 python -m tests.helpers.stopped_store kill ROUNDS FOLDER        kill -9 at random moments while samples are added and changed
 python -m tests.helpers.stopped_store add LABEL FOLDER          add 25 samples
 """
@@ -74,7 +74,7 @@ def stop_at_each_step(operation: str, folder: Path) -> list[dict[str, object]]:
 
 
 def stop_before(step: int) -> None:
-    """Exit without cleanup before that write to the disk."""
+    """Exit without cleanup before that file system call, counted from 1."""
     steps = iter(range(1, 10_000))
     sys.addaudithook(lambda event, _: os._exit(STOPPED) if event in STEPS and next(steps) == step else None)
 
@@ -84,7 +84,7 @@ def add_many(label: str, folder: Path) -> int:
 
 
 def kill_at_random(rounds: int, folder: Path) -> dict[str, object]:
-    """Samples that were reported as stored but are missing, and inconsistencies of the store, after all rounds."""
+    """After all rounds: samples that were reported as stored but are missing, and inconsistencies of the store."""
     rng = random.Random(0)
     Samples(folder).create_task("signs", "hand", ["ok", "thumbs up"])
     began_s = time.perf_counter()
@@ -99,20 +99,22 @@ def kill_at_random(rounds: int, folder: Path) -> dict[str, object]:
         if child == 0:
             while True:
                 here = Samples(folder)
-                kept = add(here)
-                os.write(write_end, f"+{kept.id}\n".encode())
-                here.relabel([kept], "thumbs up")
-                burst = add(here)
-                os.write(write_end, f"+{burst.id}\n-{burst.id}\n".encode())
-                here.undo([burst])
+                relabelled = add(here)
+                os.write(write_end, f"+{relabelled.id}\n".encode())
+                here.relabel([relabelled], "thumbs up")
+                undone = add(here)
+                os.write(write_end, f"+{undone.id}\n-{undone.id}\n".encode())
+                here.undo([undone])
         os.close(write_end)
-        said = os.read(read_end, 1 << 16) if rng.random() < 0.7 else b""  # some are stopped in their first sample
+        output = (
+            os.read(read_end, 1 << 16) if rng.random() < 0.7 else b""
+        )  # otherwise it may be killed while it adds its first sample
         time.sleep(rng.uniform(0.0, 3 * took_s))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         with os.fdopen(read_end, "rb") as rest:
-            said += rest.read()
-        for line in said.decode().split():
+            output += rest.read()
+        for line in output.decode().split():
             (stored.add if line[0] == "+" else stored.discard)(line[1:])
         left = Samples(folder)
         lost |= stored - {sample.id for sample in left.read()}

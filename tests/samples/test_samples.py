@@ -169,9 +169,9 @@ def test_a_task_name_that_is_not_a_folder_name_raises_an_error(tmp_path: Path, n
 
 def test_creating_a_task_checks_name_subject_and_labels(tmp_path: Path) -> None:
     store = Samples(tmp_path)
-    made = store.create_task("Mugs", "box", ["mug", "cup", "mug"])
-    assert made.labels == ("mug", "cup")
-    assert store.tasks() == [made]
+    task = store.create_task("Mugs", "box", ["mug", "cup", "mug"])
+    assert task.labels == ("mug", "cup")
+    assert store.tasks() == [task]
     with pytest.raises(SamplesError, match="The task Mugs exists already"):
         store.create_task("mugs", "box", ["mug"])
     with pytest.raises(SamplesError, match="Choose one of hand, paper, box"):
@@ -197,11 +197,11 @@ def test_a_damaged_task_raises_an_error_and_other_tasks_can_be_read(tmp_path: Pa
 def test_samples_can_be_undone_relabelled_merged_and_deleted(tmp_path: Path) -> None:
     store = a_store(tmp_path, ("ok", "stop", "thumbs up"))
     store.create_task("others", "hand", ["wave"])
-    kept, wrong, burst = add(store), add(store, seed=1), add(store, seed=2)
+    unchanged, wrong, undone = add(store), add(store, seed=1), add(store, seed=2)
 
-    assert store.undo([burst]) == 1
-    assert store.undo([burst]) == 0
-    assert not (tmp_path / burst.path).exists()
+    assert store.undo([undone]) == 1
+    assert store.undo([undone]) == 0
+    assert not (tmp_path / undone.path).exists()
     assert store.relabel([wrong], "stop") == 1
     assert store.counts("signs") == {"ok": 1, "stop": 1, "thumbs up": 0}
     (moved,) = (sample for sample in store.read() if sample.id == wrong.id)
@@ -217,7 +217,7 @@ def test_samples_can_be_undone_relabelled_merged_and_deleted(tmp_path: Path) -> 
     assert not (tmp_path / "signs").exists()
     assert store.counts("others") == {"wave": 0, "ok": 1, "thumbs up": 0, "halt": 1}
     assert np.array_equal(store.picture(store.read()[0]), a_region(0).crop)
-    assert store.read()[0].id == kept.id
+    assert store.read()[0].id == unchanged.id
 
     assert store.delete_label("others", "halt") == 1
     assert store.task("others").labels == ("wave", "ok", "thumbs up")
@@ -280,24 +280,24 @@ def test_a_locked_store_raises_an_error_after_a_wait(tmp_path: Path, monkeypatch
     with store.locked():
         with pytest.raises(SamplesError, match="another program is still writing.*Wait until it has finished"):
             with Samples(tmp_path).locked(wait_s=0.05):
-                pytest.fail("one writer at a time")
+                pytest.fail("the lock is taken")
         assert len(Samples(tmp_path).read()) == 1  # reading needs no lock
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5, 0.999])
+@pytest.mark.parametrize("fraction", [0.0, 0.5, 0.999])
 def test_a_disk_that_fills_up_during_a_row_leaves_no_part_of_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fraction: float
 ) -> None:
     store = a_store(tmp_path, count=2)
     before = store.table_path.read_bytes()
     real_write = os.write
 
-    def write_half(handle: int, data: bytes) -> int:
-        if not share:
+    def write_part(handle: int, data: bytes) -> int:
+        if not fraction:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return real_write(handle, data[: int(len(data) * share)])
+        return real_write(handle, data[: int(len(data) * fraction)])
 
-    monkeypatch.setattr(files.os, "write", write_half)
+    monkeypatch.setattr(files.os, "write", write_part)
     with pytest.raises(SamplesError, match="Cannot write .*No space left on device. Free some space"):
         add(store)
     monkeypatch.undo()
@@ -340,11 +340,11 @@ def test_a_full_disk_loses_no_sample_and_new_ones_can_be_added_later(small_disk:
     stored = []
     with pytest.raises(SamplesError, match="No space left on device"):
         for seed in range(1000):
-            stored.append(add(store, seed=seed).path)  # noqa: PERF401 - what was added before the error is wanted
+            stored.append(add(store, seed=seed).path)  # noqa: PERF401 - the samples added before the error are needed
     assert len(stored) > 5
     assert [sample.path for sample in Samples(small_disk).read()] == stored
     assert verify(store) == []
-    (small_disk / stored[0]).unlink()  # the person makes room
+    (small_disk / stored[0]).unlink()  # the user frees space
     (small_disk / stored[1]).unlink()
     add(store)
     assert kinds(store) == ["missing picture"] * 2
@@ -373,15 +373,17 @@ def test_a_captures_folder_that_is_a_file_raises_an_error(tmp_path: Path) -> Non
 
 def test_a_truncated_last_row_is_removed_and_the_others_stay(tmp_path: Path) -> None:
     store = a_store(tmp_path, count=3)
-    whole = store.table_path.read_bytes()
+    complete = store.table_path.read_bytes()
     paths = [sample.path for sample in store.read()]
-    last = whole.rindex(b"\n", 0, -1) + 1
-    for length in [*range(last + 1, last + 150), *range(len(whole) - 30, len(whole))]:
-        store.table_path.write_bytes(whole[:length])
+    last = complete.rindex(b"\n", 0, -1) + 1
+    for length in [*range(last + 1, last + 150), *range(len(complete) - 30, len(complete))]:
+        store.table_path.write_bytes(complete[:length])
         again = Samples(tmp_path)
-        expected = paths if length == len(whole) - 1 else paths[:2]  # only the line's end is missing: the row is whole
-        assert [sample.path for sample in again.read()] == expected, whole[last:length]
-        assert again.table_path.read_bytes() == (whole if expected == paths else whole[:last])
+        expected = (
+            paths if length == len(complete) - 1 else paths[:2]
+        )  # only the line end is missing: the row is complete
+        assert [sample.path for sample in again.read()] == expected, complete[last:length]
+        assert again.table_path.read_bytes() == (complete if expected == paths else complete[:last])
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\x00" * 40, b"path,lab", b"\xff\xfe\x00", b'"'])
@@ -439,14 +441,14 @@ def test_a_table_saved_by_a_spreadsheet_can_be_read(tmp_path: Path) -> None:
 
 def test_verify_finds_missing_damaged_and_unlisted_pictures_and_sets_them_aside(tmp_path: Path) -> None:
     store = a_store(tmp_path, count=4)
-    whole, missing, empty, cut = store.read()
+    intact, missing, empty, changed = store.read()
     (tmp_path / missing.path).unlink()
     (tmp_path / empty.path).write_bytes(b"")
-    data = bytearray((tmp_path / cut.path).read_bytes())
+    data = bytearray((tmp_path / changed.path).read_bytes())
     data[len(data) // 2] ^= 1
-    (tmp_path / cut.path).write_bytes(data)
-    lonely = tmp_path / "signs" / "first" / "ok" / "lonely.png"
-    lonely.write_bytes((tmp_path / whole.path).read_bytes())
+    (tmp_path / changed.path).write_bytes(data)
+    unlisted = tmp_path / "signs" / "first" / "ok" / "unlisted.png"
+    unlisted.write_bytes((tmp_path / intact.path).read_bytes())
     with open(store.table_path, "ab") as file:
         file.write(store.table_path.read_bytes().splitlines()[1] + b"\n")
 
@@ -454,17 +456,17 @@ def test_verify_finds_missing_damaged_and_unlisted_pictures_and_sets_them_aside(
     assert [(problem.kind, problem.what) for problem in problems] == [
         ("missing picture", missing.path),
         ("unreadable picture", empty.path),
-        ("unreadable picture", cut.path),
-        ("foreign row", f"row 5 of samples.csv: a second row for {whole.path.split('/')[-1]}"),
-        ("picture without a row", "signs/first/ok/lonely.png"),
+        ("unreadable picture", changed.path),
+        ("foreign row", f"row 5 of samples.csv: a second row for {intact.path.split('/')[-1]}"),
+        ("picture without a row", "signs/first/ok/unlisted.png"),
     ]
     assert all("--set-aside" in problem.remedy for problem in problems)
     aside = set_aside(store, problems)
     assert verify(store) == []
-    assert [sample.path for sample in store.read()] == [whole.path]
-    assert np.array_equal(store.picture(whole), a_region(0).crop)
+    assert [sample.path for sample in store.read()] == [intact.path]
+    assert np.array_equal(store.picture(intact), a_region(0).crop)
     assert sorted(path.name for path in aside.rglob("*.png")) == sorted(
-        ["lonely.png", Path(empty.path).name, Path(cut.path).name]
+        ["unlisted.png", Path(empty.path).name, Path(changed.path).name]
     )
 
 

@@ -1,4 +1,4 @@
-"""Export and import of samples as zip and folder, and malicious zips."""
+"""Export and import of samples as a zip, import of a folder, and malicious zips."""
 
 import os
 import stat
@@ -32,7 +32,7 @@ def a_picture(seed: int = 0) -> np.ndarray:
 
 
 def fill(store: Samples) -> list[Sample]:
-    """A store with two tasks, labels in several scripts, and a hand with landmarks."""
+    """Fill a store: two tasks, labels in several scripts, hands with landmarks. Return the samples."""
     store.create_task("signs", "hand", ["ok", "שלום", "👍", "ä/ö"])
     store.create_task("mugs", "box", ["नमस्ते", "never shown"])
     hand = Hand(np.arange(63, dtype=np.float32).reshape(21, 3), "right", 0.9)
@@ -172,7 +172,7 @@ def test_zip_bombs_raise_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     store = Samples(tmp_path / "captures")
 
     png = bytearray(encode_png(a_picture()))
-    png[16:24] = (60_000).to_bytes(4, "big") * 2  # a picture that says it has 3.6 gigapixels, with its checksum
+    png[16:24] = (60_000).to_bytes(4, "big") * 2  # a header of 3.6 gigapixels, with a valid checksum
     png[29:33] = zlib.crc32(png[12:29]).to_bytes(4, "big")
     imported = import_zip(store, a_zip(tmp_path / "wide.zip", rows, {"signs/task.json": CARD, name: bytes(png)}))
     assert "not a readable PNG picture" in imported.refused[0]
@@ -213,7 +213,7 @@ def test_a_file_that_is_not_a_zip_of_samples_raises_an_error(tmp_path: Path) -> 
     export_zip(here, tmp_path / "all.zip")
     data = bytearray((tmp_path / "all.zip").read_bytes())
     start = data.index(b"\x89PNG")
-    data[start + 40] ^= 0xFF  # a flipped bit on the way: the checksum tells
+    data[start + 40] ^= 0xFF  # flipped bits, which the checksum detects
     (tmp_path / "all.zip").write_bytes(data)
     with pytest.raises(SamplesError, match="not a readable zip file.*CRC"):
         import_zip(store, tmp_path / "all.zip")

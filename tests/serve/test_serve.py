@@ -23,27 +23,27 @@ from tests.helpers.waiting import HANG_S, until
 def ended(client: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
     """Wait until the job has ended, and return it."""
 
-    def looked_at() -> dict[str, Any] | None:
+    def ended_job() -> dict[str, Any] | None:
         now = client.get(f"/v1/jobs/{job['id']}").json()
         return None if now["state"] == "running" else now
 
-    return until(looked_at)
+    return until(ended_job)
 
 
 def test_predict_returns_the_same_as_the_pipeline(served: Served) -> None:
     data = jpeg(sheet(3, 7, 4))
     with open_pipeline("digits", open_models(served.models), default_samples(), smooth=False) as pipeline:
         image_bgr = decode_image(np.frombuffer(data, np.uint8), "drawn")
-        known = as_json(pipeline.step(Frame(image_bgr, 0, 0.0, "drawn")))
-    assert known["text"] == "374"
-    for answer in (
+        expected = as_json(pipeline.step(Frame(image_bgr, 0, 0.0, "drawn")))
+    assert expected["text"] == "374"
+    for response in (
         served.client.post("/v1/predict?task=digits", content=data),
         served.client.post("/v1/predict?task=digits", files={"image": ("a.jpg", data, "image/jpeg")}),
     ):
-        said = answer.json()
-        assert (said["text"], said["size"], said["task"]) == ("374", [480, 360], "digits")
-        assert said["model"] == open_models(served.models).current("digits").name
-        for region, other in zip(said["regions"], known["regions"], strict=True):
+        result = response.json()
+        assert (result["text"], result["size"], result["task"]) == ("374", [480, 360], "digits")
+        assert result["model"] == open_models(served.models).current("digits").name
+        for region, other in zip(result["regions"], expected["regions"], strict=True):
             assert region["box"] == other["box"]
             assert region["label"] == other["label"]
             assert region["confidence"] == pytest.approx(other["confidence"], abs=1e-4)
@@ -52,13 +52,13 @@ def test_predict_returns_the_same_as_the_pipeline(served: Served) -> None:
 
 
 def test_predict_with_images_returns_the_model_inputs(served: Served) -> None:
-    answer = served.client.post("/v1/predict?task=digits&images=true", content=png(sheet(5))).json()
-    assert answer["regions"][0]["image"].startswith("data:image/png;base64,")
+    result = served.client.post("/v1/predict?task=digits&images=true", content=png(sheet(5))).json()
+    assert result["regions"][0]["image"].startswith("data:image/png;base64,")
 
 
 def test_predict_of_an_empty_picture_returns_no_regions(served: Served) -> None:
-    answer = served.client.post("/v1/predict?task=digits", content=png(sheet())).json()
-    assert (answer["text"], answer["regions"]) == ("", [])
+    result = served.client.post("/v1/predict?task=digits", content=png(sheet())).json()
+    assert (result["text"], result["regions"]) == ("", [])
 
 
 def test_subjects_are_listed_with_what_can_be_drawn(served: Served) -> None:
@@ -93,12 +93,12 @@ def test_health_and_metrics_are_served(served: Served) -> None:
 @pytest.mark.slow
 def test_a_task_can_be_created_recorded_trained_and_rolled_back(served: Served) -> None:
     client, store = served.client, Samples(served.captures)
-    made = client.post("/v1/tasks", json={"name": "marks", "region": "paper", "labels": ["two", "seven"]})
-    assert made.status_code == 201
-    assert made.json()["model"] is None
+    created = client.post("/v1/tasks", json={"name": "marks", "region": "paper", "labels": ["two", "seven"]})
+    assert created.status_code == 201
+    assert created.json()["model"] is None
     problem(client.post("/v1/tasks", json={"name": "Marks", "region": "paper", "labels": ["x"]}), 409)
-    untaught = client.post("/v1/predict?task=marks", content=png(sheet(2))).json()
-    assert (untaught["model"], untaught["regions"][0]["label"]) == (None, None)
+    untrained = client.post("/v1/predict?task=marks", content=png(sheet(2))).json()
+    assert (untrained["model"], untrained["regions"][0]["label"]) == (None, None)
     problem(client.get("/v1/models/marks"), 404)
 
     for seed in range(6):
@@ -110,11 +110,11 @@ def test_a_task_can_be_created_recorded_trained_and_rolled_back(served: Served) 
     assert store.counts("marks") == {"two": 6, "seven": 6}
     found = client.get("/v1/samples?task=marks&label=two").json()
     assert found["total"] == 6
-    one = found["samples"][0]
-    assert client.get(f"/v1/samples/{one['id']}").json() == one
-    picture = decode_image(np.frombuffer(client.get(one["picture"]).content, np.uint8), "sample")
-    np.testing.assert_array_equal(picture, store.picture(next(s for s in store.read() if s.id == one["id"])))
-    small = decode_image(np.frombuffer(client.get(one["picture"] + "?side=40").content, np.uint8), "sample")
+    sample = found["samples"][0]
+    assert client.get(f"/v1/samples/{sample['id']}").json() == sample
+    picture = decode_image(np.frombuffer(client.get(sample["picture"]).content, np.uint8), "sample")
+    np.testing.assert_array_equal(picture, store.picture(next(s for s in store.read() if s.id == sample["id"])))
+    small = decode_image(np.frombuffer(client.get(sample["picture"] + "?side=40").content, np.uint8), "sample")
     assert max(small.shape) == 40
 
     job = ended(client, client.post("/v1/learn", json={"task": "marks"}).json())
@@ -126,12 +126,12 @@ def test_a_task_can_be_created_recorded_trained_and_rolled_back(served: Served) 
     assert (confusion["model"], confusion["labels"]) == (first, ["two", "seven"])
     assert sum(map(sum, confusion["counts"])) == len(confusion["samples"]) == 12
 
-    assert client.patch(f"/v1/samples/{one['id']}", json={"label": "seven"}).json()["label"] == "seven"
+    assert client.patch(f"/v1/samples/{sample['id']}", json={"label": "seven"}).json()["label"] == "seven"
     assert store.counts("marks") == {"two": 5, "seven": 7}
     wrong = client.get("/v1/confusion?task=marks").json()
-    assert [(s["label"], s["read_as"]) for s in wrong["samples"] if s["id"] == one["id"]] == [("seven", "two")]
-    assert client.delete(f"/v1/samples/{one['id']}").status_code == 204
-    problem(client.get(f"/v1/samples/{one['id']}"), 404)
+    assert [(s["label"], s["read_as"]) for s in wrong["samples"] if s["id"] == sample["id"]] == [("seven", "two")]
+    assert client.delete(f"/v1/samples/{sample['id']}").status_code == 204
+    problem(client.get(f"/v1/samples/{sample['id']}"), 404)
     assert store.counts("marks") == {"two": 5, "seven": 6}
 
     problem(client.post("/v1/models/marks/rollback"), 409)
@@ -152,7 +152,7 @@ def test_one_training_job_per_task_runs_and_can_be_cancelled(served: Served) -> 
     cancelled = client.delete(f"/v1/jobs/{job['id']}").json()
     assert cancelled["state"] == "cancelled"
     assert not (served.models / "slow" / registry_store.CURRENT).exists()
-    assert job["id"] in [one["id"] for one in client.get("/v1/jobs").json()]
+    assert job["id"] in [listed["id"] for listed in client.get("/v1/jobs").json()]
     problem(client.get("/v1/jobs/nobody"), 404)
 
 
@@ -206,46 +206,46 @@ def test_a_picture_without_a_region_is_not_recorded(served: Served) -> None:
     assert "has no label five" in body["found"]
 
 
-def test_concurrent_clients_get_their_own_answers(served: Served) -> None:
-    said: dict[int, str] = {}
+def test_concurrent_clients_get_their_own_predictions(served: Served) -> None:
+    texts: dict[int, str] = {}
 
-    def ask(number: int) -> None:
+    def predict(number: int) -> None:
         with httpx.Client(base_url=served.url, timeout=HANG_S) as client:
             for _ in range(3):
-                answer = client.post("/v1/predict?task=digits", content=png(sheet(number % 10, seed=2)))
-                said[number] = answer.json()["text"]
+                response = client.post("/v1/predict?task=digits", content=png(sheet(number % 10, seed=2)))
+                texts[number] = response.json()["text"]
 
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(16)]
+    threads = [threading.Thread(target=predict, args=(number,)) for number in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     alone = {n: served.client.post("/v1/predict?task=digits", content=png(sheet(n, seed=2))).json() for n in range(10)}
-    assert said == {number: alone[number % 10]["text"] for number in range(16)}
+    assert texts == {number: alone[number % 10]["text"] for number in range(16)}
 
 
 @pytest.mark.slow
 def test_ctrl_c_stops_the_server_and_leaves_complete_samples(served: Served, tmp_path) -> None:
     with running_server(tmp_path, "--workers", "2") as server:
-        answers: list[int] = []
+        statuses: list[int] = []
 
         def record() -> None:
             with httpx.Client(base_url=server.url, timeout=HANG_S) as client:
                 for seed in range(100):
                     try:
                         words = f"/v1/samples?task=digits&label=4&session=s{seed}"
-                        answers.append(client.post(words, content=png(sheet(4, seed=seed))).status_code)
+                        statuses.append(client.post(words, content=png(sheet(4, seed=seed))).status_code)
                     except httpx.TransportError:
                         return
 
         thread = threading.Thread(target=record)
         thread.start()
-        until(lambda: len(answers) >= 5 or not thread.is_alive())
+        until(lambda: len(statuses) >= 5 or not thread.is_alive())
         server.stop()
         thread.join()
         assert "Traceback" not in "".join(server.output)
     store = Samples(server.captures)
-    kept = store.read("digits")
-    assert len(kept) >= answers.count(201) >= 5
-    assert all(store.picture(sample).size for sample in kept)
+    stored = store.read("digits")
+    assert len(stored) >= statuses.count(201) >= 5
+    assert all(store.picture(sample).size for sample in stored)
     assert not any(store.unfinished.iterdir())

@@ -28,7 +28,7 @@ from tests.helpers.running_server import running_server
 from tests.helpers.waiting import HANG_S, until
 
 REPLICA = f"ray::ServeReplica:{cluster.STREAMS}"
-# shrinking a minute after the streams have gone would keep the test waiting
+# without this, the test would wait a minute after the streams are closed until the server scales down
 PROGRAM = """
 import sys
 from recognizer.cli import main
@@ -54,7 +54,7 @@ def streaming(served):
     return connect(f"ws://127.0.0.1:{served.port}/v1/stream?task=digits", open_timeout=HANG_S)
 
 
-def ask(stream, frame):
+def send_frame(stream, frame):
     stream.send(frame)
     return json.loads(stream.recv(HANG_S))
 
@@ -64,11 +64,11 @@ def test_the_cluster_serves_the_same_page_and_documentation(served):
     from recognizer.serve.app import create_app
     from recognizer.serve.http.settings import ServeSettings
 
-    alone = create_app(ServeSettings(), open_models(served.models), open_samples(served.captures))
+    local_app = create_app(ServeSettings(), open_models(served.models), open_samples(served.captures))
     try:
-        assert served.client.get("/openapi.json").json() == json.loads(json.dumps(alone.openapi()))
+        assert served.client.get("/openapi.json").json() == json.loads(json.dumps(local_app.openapi()))
     finally:
-        alone.state.app_state.pool.close()
+        local_app.state.app_state.pool.close()
     page = served.client.get("/")
     assert page.text.startswith("<!doctype html>")
     assert page.headers["x-frame-options"] == "DENY"
@@ -80,11 +80,11 @@ def test_the_cluster_serves_the_same_page_and_documentation(served):
 
 @pytest.mark.slow
 def test_jobs_run_in_a_single_replica(served):
-    served.client.post("/v1/tasks", json={"name": "unlearned", "region": "paper", "labels": ["a"]})
-    job = served.client.post("/v1/learn", json={"task": "unlearned"}).json()
-    assert [one["id"] for one in served.client.get("/v1/jobs").json()] == [job["id"]]
-    ended = until(lambda: (one := served.client.get(f"/v1/jobs/{job['id']}").json())["state"] != "running" and one)
-    assert ended["state"] == "failed"  # it has no samples
+    served.client.post("/v1/tasks", json={"name": "untrained", "region": "paper", "labels": ["a"]})
+    job = served.client.post("/v1/learn", json={"task": "untrained"}).json()
+    assert [listed["id"] for listed in served.client.get("/v1/jobs").json()] == [job["id"]]
+    ended = until(lambda: (now := served.client.get(f"/v1/jobs/{job['id']}").json())["state"] != "running" and now)
+    assert ended["state"] == "failed"
     assert "has no samples" in ended["error"]
 
 
@@ -96,25 +96,25 @@ def test_stream_replicas_scale_up_survive_a_failure_and_scale_down(served, nodes
     assert len(first) == 1
     with ExitStack() as open_streams:
         early = [open_streams.enter_context(streaming(served)) for _ in range(cluster.STREAMS_PER_REPLICA + 1)]
-        assert [ask(stream, frame)["text"] for stream in early] == ["374"] * len(early)
+        assert [send_frame(stream, frame)["text"] for stream in early] == ["374"] * len(early)
         both = until(lambda: len(found := workers(nodes, REPLICA)) == 2 and found)
         late = []
 
-        def on_both():
+        def open_stream():
             late.append(open_streams.enter_context(streaming(served)))
-            ask(late[-1], frame)
+            send_frame(late[-1], frame)
             return len(late) >= 3
 
-        until(on_both)
+        until(open_stream)
 
         recorded, stop = [], threading.Event()
 
         def record():
             with httpx.Client(base_url=served.url, timeout=HANG_S) as client:
                 while not stop.is_set():
-                    answer = client.post("/v1/samples?task=digits&label=4", content=jpeg(sheet(4)))
-                    assert answer.status_code == 201, answer.text
-                    recorded.append(answer.json()["id"])
+                    response = client.post("/v1/samples?task=digits&label=4", content=jpeg(sheet(4)))
+                    assert response.status_code == 201, response.text
+                    recorded.append(response.json()["id"])
 
         recorder = threading.Thread(target=record)
         recorder.start()
@@ -122,24 +122,24 @@ def test_stream_replicas_scale_up_survive_a_failure_and_scale_down(served, nodes
         broken, alive = [], []
         for stream in [*early, *late]:
             try:
-                assert ask(stream, frame)["frame"] in (1, 2)  # the same stream goes on counting
+                assert send_frame(stream, frame)["frame"] in (1, 2)  # an unbroken stream continues its count
                 alive.append(stream)
             except ConnectionClosed:
                 broken.append(stream)
         assert len(broken) >= len(early)
         again = [open_streams.enter_context(streaming(served)) for _ in broken]
-        assert [ask(stream, frame)["text"] for stream in again] == ["374"] * len(broken)
+        assert [send_frame(stream, frame)["text"] for stream in again] == ["374"] * len(broken)
         stop.set()
         recorder.join()
         assert recorded
         listed = served.client.get("/v1/samples?task=digits&limit=500").json()["samples"]
-        assert {one["id"] for one in listed} == set(recorded)
+        assert {sample["id"] for sample in listed} == set(recorded)
 
         home, before = served.models / "digits", open_models(served.models).current("digits")
         shutil.copytree(before, home / "20990101-000000")
         open_models(served.models).set_current("digits", "20990101-000000")
         for stream in [*alive, *again]:
-            until(lambda stream=stream: ask(stream, frame)["model"] == "20990101-000000")
+            until(lambda stream=stream: send_frame(stream, frame)["model"] == "20990101-000000")
         assert served.client.post("/v1/models/digits/rollback").json()["version"] == before.name
     until(lambda: len(workers(nodes, REPLICA)) == 1)
 
@@ -148,18 +148,18 @@ def test_a_replica_on_another_machine_opens_the_same_urls(tmp_path, monkeypatch)
     from recognizer.serve.http.settings import ServeSettings
     from recognizer.system import paths
 
-    monkeypatch.setenv("RECOGNIZER_ASSETS", os.environ.get("RECOGNIZER_ASSETS", ""))  # put back at the end
+    monkeypatch.setenv("RECOGNIZER_ASSETS", os.environ.get("RECOGNIZER_ASSETS", ""))  # so that monkeypatch restores it
     monkeypatch.setattr(cluster, "find_asset", lambda name: Path(__file__))
     models, captures = ((tmp_path / name).as_uri() for name in ("models", "captures"))
     monkeypatch.setenv("RECOGNIZER_SYNC", str(tmp_path / "here"))
     build = cluster.app_builder(ServeSettings(), open_models(models), open_samples(captures))
-    made = []
-    monkeypatch.setattr(cluster, "create_app", lambda settings, *stores: made.extend(stores))
+    opened = []
+    monkeypatch.setattr(cluster, "create_app", lambda settings, *stores: opened.extend(stores))
     monkeypatch.setenv("RECOGNIZER_SYNC", str(tmp_path / "there"))
     build()
-    assert [url_of(store.folder) for store in made] == [models, captures]
+    assert [url_of(store.folder) for store in opened] == [models, captures]
     assert (paths.assets() / "hand_landmarker.task").read_bytes() == Path(__file__).read_bytes()
-    assert {store.folder.parent for store in made} == {tmp_path / "there"}
+    assert {store.folder.parent for store in opened} == {tmp_path / "there"}
 
 
 def test_a_folder_that_is_not_shared_raises_a_one_line_error(tmp_path, monkeypatch):
@@ -167,10 +167,12 @@ def test_a_folder_that_is_not_shared_raises_a_one_line_error(tmp_path, monkeypat
     nodes = [{"Alive": True, "NodeID": 28 * "0a", "NodeManagerHostname": name} for name in ("near", "far")]
     task = SimpleNamespace(options=lambda **_: SimpleNamespace(remote=lambda path: path))
     fake = SimpleNamespace(
-        nodes=lambda: nodes, remote=lambda **_: lambda look: task, get=lambda asked: [path.is_file() for path in asked]
+        nodes=lambda: nodes,
+        remote=lambda **_: lambda function: task,
+        get=lambda paths: [path.is_file() for path in paths],
     )
     cluster.check_folders_shared(fake, {"--models": tmp_path / "models"})
-    fake.get = lambda asked: [True, False]
+    fake.get = lambda paths: [True, False]
     with pytest.raises(SettingsError, match=f"far cannot see {re.escape(str(tmp_path / 'models'))}. Give --models"):
         cluster.check_folders_shared(fake, {"--models": tmp_path / "models"})
     assert not list((tmp_path / "models").iterdir())

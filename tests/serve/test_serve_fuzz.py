@@ -21,16 +21,16 @@ from tests.helpers.http import jpeg, png, sheet
 from tests.helpers.running_server import Served
 
 MUTATIONS = 4000
-SENT = 10  # of which one is sent to the server; the others are read here, as its processes read them
+SEND_EVERY = 10  # every tenth is sent to the server; the others are only decoded here, with the server's decoder
 EXAMPLES = 8  # of each operation
-SMALL = (64, 48)  # pixels: what is still a picture after its mutation is read in a moment
+SMALL_WH = (64, 48)  # small, so that a picture that is still valid after its mutation is decoded quickly
 
 
 @pytest.mark.slow
 def test_no_documented_request_causes_a_server_error(served: Served) -> None:
     """Responses to Schemathesis' valid and invalid requests conform to the OpenAPI document.
 
-    That right words are taken is not asked: which are a label or a picture, the document cannot tell in full.
+    A valid request may be refused: the document cannot fully describe what is a label or a picture.
     """
     schema = schemathesis.openapi.from_url(f"{served.url}/openapi.json")
     operations = [found.ok() for found in schema.get_all_operations()]
@@ -40,22 +40,22 @@ def test_no_documented_request_causes_a_server_error(served: Served) -> None:
 
             @given(case=operation.as_strategy(generation_mode=mode))
             @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-            def answers(case: schemathesis.Case) -> None:
+            def check_response(case: schemathesis.Case) -> None:
                 case.call_and_validate(base_url=served.url, excluded_checks=[positive_data_acceptance])
 
-            with contextlib.suppress(Unsatisfiable):  # a request without words cannot be wrong
-                answers()
+            with contextlib.suppress(Unsatisfiable):  # no invalid request exists for an operation without parameters
+                check_response()
 
 
 def pictures() -> list[bytes]:
     """Small valid pictures in each supported format."""
-    image = Image.fromarray(sheet(3)).resize(SMALL)
-    kinds = [jpeg(np.asarray(image)), png(np.asarray(image))]
-    for kind, options in (("JPEG", {"progressive": True}), ("WEBP", {}), ("WEBP", {"lossless": True})):
+    image = Image.fromarray(sheet(3)).resize(SMALL_WH)
+    encoded = [jpeg(np.asarray(image)), png(np.asarray(image))]
+    for image_format, options in (("JPEG", {"progressive": True}), ("WEBP", {}), ("WEBP", {"lossless": True})):
         buffer = io.BytesIO()
-        image.convert("RGB").save(buffer, kind, **options)
-        kinds.append(buffer.getvalue())
-    return kinds
+        image.convert("RGB").save(buffer, image_format, **options)
+        encoded.append(buffer.getvalue())
+    return encoded
 
 
 def mutated(data: bytes, rng: np.random.Generator) -> bytes:
@@ -64,14 +64,14 @@ def mutated(data: bytes, rng: np.random.Generator) -> bytes:
     for _ in range(int(rng.integers(1, 6))):
         place = int(rng.integers(0, len(changed)) if rng.random() < 0.5 else rng.integers(0, min(64, len(changed))))
         length = int(rng.integers(1, 9))
-        way = int(rng.integers(0, 5))
-        if way == 0:
+        mutation = int(rng.integers(0, 5))
+        if mutation == 0:
             changed[place] ^= 1 << int(rng.integers(0, 8))
-        elif way == 1:
+        elif mutation == 1:
             changed[place : place + length] = rng.bytes(length)
-        elif way == 2:
+        elif mutation == 2:
             del changed[place : place + length]
-        elif way == 3:
+        elif mutation == 3:
             changed[place:place] = changed[place : place + 8 * length]
         else:
             changed[place : place + 2] = b"\xff\xff" if rng.random() < 0.5 else b"\0\0"
@@ -84,11 +84,11 @@ def mutated(data: bytes, rng: np.random.Generator) -> bytes:
 @pytest.mark.slow
 def test_no_damaged_picture_causes_a_server_error(served: Served) -> None:
     rng = np.random.default_rng(6)
-    kinds = pictures()
+    valid = pictures()
     statuses: Counter[int] = Counter()
     with httpx.Client(base_url=served.url, timeout=60) as client:
         for number in range(MUTATIONS):
-            data = mutated(kinds[number % len(kinds)], rng)
+            data = mutated(valid[number % len(valid)], rng)
             try:
                 decode_picture(data)
             except Problem as problem:
@@ -97,9 +97,9 @@ def test_no_damaged_picture_causes_a_server_error(served: Served) -> None:
                 statuses[422] += 1
             else:
                 statuses[200] += 1
-            if number % SENT == 0:
-                answer = client.post("/v1/predict?task=digits", content=data)
-                assert answer.status_code < 500, (number, answer.text)
+            if number % SEND_EVERY == 0:
+                response = client.post("/v1/predict?task=digits", content=data)
+                assert response.status_code < 500, (number, response.text)
     assert min(statuses) >= 200
     assert max(statuses) < 500
     assert statuses[422] > MUTATIONS / 10

@@ -23,7 +23,7 @@ from tests.helpers.running_server import Served
 
 pytestmark = pytest.mark.slow
 
-FRAME = 252  # of the studio: a sheet at rest
+FRAME = 252  # of the studio: a sheet that does not move
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +45,14 @@ def window(served: Served, browser: Chrome) -> Iterator[Chrome]:
     browser.get(served.url)
     yield browser
     lines = [line["message"] for line in browser.get_log("browser")]
-    assert [line for line in lines if " 422 " not in line] == []  # a picture with nothing to record is no error
+    assert [line for line in lines if " 422 " not in line] == []  # 422: a picture without a region to record
 
 
 def until(found: Callable[[], Any]) -> Any:
-    """Wait until `found` returns something, and return it."""
+    """Wait until `found` returns a true value, and return it."""
 
     def found_now() -> Any:
-        with contextlib.suppress(StaleElementReferenceException):  # the page has drawn it anew
+        with contextlib.suppress(StaleElementReferenceException):  # the page has just replaced the element
             return found()
 
     return waiting.until(found_now)
@@ -63,7 +63,7 @@ def by_id(window: Chrome, name: str) -> WebElement:
 
 
 def one(window: Chrome, selector: str) -> WebElement:
-    """Wait for the first visible element of a selector."""
+    """Wait for the first visible element that matches a CSS selector."""
     return until(lambda: next((e for e in window.find_elements(By.CSS_SELECTOR, selector) if e.is_displayed()), None))
 
 
@@ -106,14 +106,14 @@ def test_a_sign_can_be_recorded_trained_reviewed_and_corrected(served: Served, w
 
     ActionChains(window).click_and_hold(one(window, "[data-label=seven]")).pause(1.2).release().perform()
     until(lambda: by_id(window, "take-back").is_enabled())
-    held = store.counts("shapes")["seven"]
-    assert held >= 1
-    until(lambda: f"{held}" in one(window, "[data-label=seven] .count").text)
+    recorded = store.counts("shapes")["seven"]
+    assert recorded >= 1
+    until(lambda: f"{recorded}" in one(window, "[data-label=seven] .count").text)
     ActionChains(window).send_keys(Keys.ESCAPE).key_down("2").pause(0.5).key_up("2").perform()
     until(lambda: store.counts("shapes")["four"])
     until(lambda: by_id(window, "take-back").is_enabled())
     by_id(window, "take-back").click()
-    until(lambda: store.counts("shapes") == {"seven": held, "four": 0})
+    until(lambda: store.counts("shapes") == {"seven": recorded, "four": 0})
     store.delete(store.read("shapes"))
 
     for seed in range(6):
@@ -132,10 +132,10 @@ def test_a_sign_can_be_recorded_trained_reviewed_and_corrected(served: Served, w
     one(window, "[aria-label^='1 × four predicted as']").click()
     until(lambda: by_id(window, "grid-title").text.startswith("1 × four predicted as"))
     assert len(window.find_elements(By.CSS_SELECTOR, "#grid .sample")) == 1
-    cure = window.find_elements(By.CSS_SELECTOR, "#grid .cure")
-    if cure:
-        cure[0].click()
-    else:  # it is rejected
+    fix_button = window.find_elements(By.CSS_SELECTOR, "#grid .cure")
+    if fix_button:
+        fix_button[0].click()
+    else:  # the sample is rejected, so the page suggests no label
         one(window, "#grid select").send_keys("seven")
     until(lambda: store.counts("shapes") == {"seven": 7, "four": 6})
     one(window, ".train").click()
@@ -150,7 +150,7 @@ def test_a_sign_can_be_recorded_trained_reviewed_and_corrected(served: Served, w
         one(window, "#grid .delete").click()
         return True
 
-    until(deleted)  # the pictures may just be drawn anew with the new model
+    until(deleted)  # repeated if the page replaces the pictures at that moment
     until(lambda: sum(store.counts("shapes").values()) == 12)
 
     before = open_models(served.models).current("shapes").name
@@ -195,15 +195,16 @@ def test_the_page_fits_a_phone(served: Served, window: Chrome, tab: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("there", "answer", "said"), [(True, DENY, "The camera is blocked"), (False, ALLOW, "No camera was found")]
+    ("has_camera", "permission", "expected"),
+    [(True, DENY, "The camera is blocked"), (False, ALLOW, "No camera was found")],
 )
 def test_the_page_explains_why_there_is_no_camera(
-    served: Served, video: Path, there: bool, answer: str, said: str
+    served: Served, video: Path, has_camera: bool, permission: str, expected: str
 ) -> None:
-    with chromium(video if there else None, DESKTOP, answer) as window:
+    with chromium(video if has_camera else None, DESKTOP, permission) as window:
         window.get(served.url)
         by_id(window, "start").click()
-        until(lambda: by_id(window, "curtain-title").text == said)
+        until(lambda: by_id(window, "curtain-title").text == expected)
         assert len(by_id(window, "curtain-words").text) > 30
         assert by_id(window, "start").is_displayed()
 
@@ -219,6 +220,6 @@ def test_page_and_documentation_load_nothing_from_other_servers(served: Served, 
     for path in ("/", "/docs"):
         window.get(served.url + path)
         one(window, "#tab-live, .opblock")
-        asked = window.execute_script("return performance.getEntriesByType('resource').map((entry) => entry.name)")
-        assert asked
-        assert [address for address in asked if not address.startswith((served.url, "data:", "blob:"))] == []
+        urls = window.execute_script("return performance.getEntriesByType('resource').map((entry) => entry.name)")
+        assert urls
+        assert [url for url in urls if not url.startswith((served.url, "data:", "blob:"))] == []

@@ -96,7 +96,7 @@ def test_requests_from_other_sites_are_refused(local: TestClient, headers: dict[
     problem(local.post("/v1/learn", headers=headers, json={"task": "digits"}), 403)
 
 
-def test_the_server_own_page_and_links_to_it_are_allowed(local: TestClient) -> None:
+def test_the_page_of_the_server_and_links_to_it_are_allowed(local: TestClient) -> None:
     own = {"origin": "http://127.0.0.1:8000", "sec-fetch-site": "same-origin"}
     assert local.get("/v1/jobs", headers=own).status_code == 200
     link = {"sec-fetch-site": "cross-site", "sec-fetch-dest": "document", "sec-fetch-mode": "navigate"}
@@ -104,10 +104,14 @@ def test_the_server_own_page_and_links_to_it_are_allowed(local: TestClient) -> N
     problem(local.post("/v1/learn", headers=link, json={"task": "digits"}), 403)
 
 
-def test_the_stream_has_the_same_checks(local: TestClient, shared: TestClient) -> None:
-    for at, headers in ((local, {"origin": "http://evil.example"}), (local, {"host": "evil.example"}), (shared, {})):
+def test_the_stream_checks_host_origin_and_token_too(local: TestClient, shared: TestClient) -> None:
+    for server, headers in (
+        (local, {"origin": "http://evil.example"}),
+        (local, {"host": "evil.example"}),
+        (shared, {}),
+    ):
         with pytest.raises(WebSocketDenialResponse) as refused:
-            with at.websocket_connect("/v1/stream", headers=headers):
+            with server.websocket_connect("/v1/stream", headers=headers):
                 pass
         assert refused.value.status_code in (401, 403, 421)
 
@@ -116,7 +120,7 @@ def test_the_stream_has_the_same_checks(local: TestClient, shared: TestClient) -
 def test_every_path_requires_the_token(shared: TestClient, path: str) -> None:
     problem(shared.get(path), 401)
     problem(shared.get(path, headers={"authorization": "Bearer wrong"}), 401)
-    problem(shared.get(f"{path}?token={TOKEN}"), 401)  # addresses end up in logs
+    problem(shared.get(f"{path}?token={TOKEN}"), 401)  # URLs end up in logs
     assert shared.get(path, headers={"authorization": f"Bearer {TOKEN}"}).status_code == 200
 
 
@@ -128,12 +132,12 @@ def test_the_printed_url_logs_a_browser_in(shared: TestClient) -> None:
     assert shared.get("/enter").status_code == 401
     assert shared.get("/enter?token=wrong").status_code == 401
     assert shared.post("/enter", data={"token": "wrong"}).status_code == 401
-    answer = shared.get(f"/enter?token={TOKEN}", follow_redirects=False)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/")
-    cookie = answer.headers["set-cookie"]
+    response = shared.get(f"/enter?token={TOKEN}", follow_redirects=False)
+    assert (response.status_code, response.headers["location"]) == (303, "/")
+    cookie = response.headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=lax" in cookie
-    assert shared.get("/").status_code == 200  # with the cookie that it was given
+    assert shared.get("/").status_code == 200  # with the cookie of the response
     assert shared.post("/enter", data={"token": TOKEN}, follow_redirects=False).status_code == 303
 
 
@@ -153,7 +157,7 @@ def test_a_body_larger_than_the_limit_is_refused(local: TestClient, served: Serv
         while True:
             yield b"x" * 65536
 
-    with contextlib.suppress(httpx.TransportError):  # it has hung up before all was said
+    with contextlib.suppress(httpx.TransportError):  # the server has closed the connection before the end
         problem(served.client.post("/v1/predict?task=digits", content=endless()), 413)
     with contextlib.suppress(httpx.TransportError):
         problem(served.client.post("/v1/learn", content=endless(), headers={"content-type": "application/json"}), 413)
@@ -161,17 +165,17 @@ def test_a_body_larger_than_the_limit_is_refused(local: TestClient, served: Serv
 
 def test_concurrent_bodies_share_a_size_limit(local: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "BODIES_LIMIT", 100)
-    answer = local.post("/v1/predict?task=digits", content=b"x" * 101)
-    problem(answer, 429)
-    assert answer.headers["retry-after"] == "1"
+    response = local.post("/v1/predict?task=digits", content=b"x" * 101)
+    problem(response, 429)
+    assert response.headers["retry-after"] == "1"
     problem(local.post("/v1/predict?task=digits", content=b"x" * 99), 418)
 
 
 def test_a_form_with_no_file_or_two_files_is_refused(local: TestClient) -> None:
-    where = "/v1/predict?task=digits"
-    problem(local.post(where, files={"image": (None, "text")}), 422)
-    problem(local.post(where, files=[("image", ("a", b"1")), ("image", ("b", b"2"))]), 400)
-    problem(local.post(where, content=b"--x\r\nnonsense", headers={"content-type": "multipart/form-data"}), 400)
+    path = "/v1/predict?task=digits"
+    problem(local.post(path, files={"image": (None, "text")}), 422)
+    problem(local.post(path, files=[("image", ("a", b"1")), ("image", ("b", b"2"))]), 400)
+    problem(local.post(path, content=b"--x\r\nnonsense", headers={"content-type": "multipart/form-data"}), 400)
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -187,20 +191,20 @@ def bomb(width: int, height: int) -> bytes:
 
 def text_bomb() -> bytes:
     """A PNG with a comment that unpacks to 200 MB."""
-    whole = png(sheet(3))
+    data = png(sheet(3))
     text = chunk(b"zTXt", b"note\0\0" + zlib.compress(bytes(200 * 2**20), 9))
-    return whole[:33] + text + whole[33:]
+    return data[:33] + text + data[33:]
 
 
 def webp(width: int, height: int) -> bytes:
-    """The header of a WebP file with enormous dimensions."""
+    """A WebP header that claims these dimensions, without a picture."""
     flags = struct.pack("<BBBB", 0, 0, 0, 0) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     body = b"WEBP" + b"VP8X" + struct.pack("<I", 10) + flags + b"VP8 " + struct.pack("<I", 4) + b"xxxx"
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 def large_jpeg(width: int, height: int) -> bytes:
-    """A JPEG whose header has the wrong size."""
+    """A small JPEG whose header claims these dimensions."""
     data = bytearray(jpeg(sheet(3)))
     place = data.index(b"\xff\xc0")
     data[place + 5 : place + 9] = struct.pack(">HH", height, width)
@@ -214,7 +218,7 @@ def many_scans() -> bytes:
     return data[:start] + data[start:-2] * 120 + data[-2:]
 
 
-REFUSED: dict[str, tuple[bytes | Callable[[], bytes], int]] = {  # a callable where it takes long to make
+REFUSED: dict[str, tuple[bytes | Callable[[], bytes], int]] = {  # a callable if building the body is slow
     "nothing": (b"", 422),
     "text": (b"hello", 415),
     "svg": (SVG, 415),
@@ -237,14 +241,15 @@ REFUSED: dict[str, tuple[bytes | Callable[[], bytes], int]] = {  # a callable wh
 
 
 @functools.cache
-def refused(kind: str) -> bytes:
-    data = REFUSED[kind][0]
+def refused(name: str) -> bytes:
+    """The body of REFUSED with this name."""
+    data = REFUSED[name][0]
     return data() if callable(data) else data
 
 
-@pytest.mark.parametrize("kind", REFUSED)
-def test_a_body_that_is_not_a_picture_is_refused_and_not_stored(served: Served, kind: str) -> None:
-    data, status = refused(kind), REFUSED[kind][1]
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_body_that_is_not_a_picture_is_refused_and_not_stored(served: Served, name: str) -> None:
+    data, status = refused(name), REFUSED[name][1]
     before = sorted(served.captures.rglob("*"))
     problem(served.client.post("/v1/predict?task=digits", content=data), status)
     problem(served.client.post("/v1/samples?task=digits&label=3", content=data), status)
@@ -256,13 +261,13 @@ def test_unusual_but_complete_pictures_are_decoded() -> None:
     image = np.dstack([sheet(3, 7)] * 3)
     assert decode_picture(jpeg(image)).shape == (360, 480, 3)
     assert decode_picture(jpeg(image) + b"a phone's trailer").shape == (360, 480, 3)
-    for kind, options in (("JPEG", {"progressive": True}), ("PNG", {}), ("WEBP", {"lossless": True})):
+    for image_format, options in (("JPEG", {"progressive": True}), ("PNG", {}), ("WEBP", {"lossless": True})):
         for mode in ("RGB", "L"):
             buffer = io.BytesIO()
-            Image.fromarray(image).convert(mode).save(buffer, kind, **options)
+            Image.fromarray(image).convert(mode).save(buffer, image_format, **options)
             assert decode_picture(buffer.getvalue()).shape == (360, 480, 3)
     turned = Image.Exif()
-    turned[0x0112] = 6  # the camera was held upright
+    turned[0x0112] = 6  # orientation: the camera was held upright
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", exif=turned)
     assert decode_picture(buffer.getvalue()).shape == (480, 360, 3)
@@ -273,28 +278,28 @@ def test_decompression_bombs_do_not_increase_memory(served: Served) -> None:
     """The peak memory of the processes does not grow by the decompressed size."""
     children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children")
     if not children.exists():
-        pytest.skip("needs Linux' /proc")
+        pytest.skip("needs /proc of Linux")
 
-    def most_mb() -> float:
+    def peak_memory_mb() -> float:
         pids = [str(served.process.pid), *children.read_text().split()]
         lines = [line for pid in pids for line in Path(f"/proc/{pid}/status").read_text().splitlines()]
         return max(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
     served.client.post("/v1/predict?task=digits", content=png(sheet(3)))
-    before = most_mb()
+    before = peak_memory_mb()
     for _ in range(5):
-        for kind in (
+        for name in (
             "50 megapixels",
             "a decompression bomb",
             "a jpeg of 4 gigapixels",
             "a png whose comment is a bomb",
         ):
-            served.client.post("/v1/predict?task=digits", content=refused(kind))
-    assert most_mb() - before < 150
+            served.client.post("/v1/predict?task=digits", content=refused(name))
+    assert peak_memory_mb() - before < 150
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         ({"host": "0.0.0.0"}, "there is no token"),
         ({"token": "short"}, "--token is not 16 to 200"),
@@ -304,8 +309,8 @@ def test_decompression_bombs_do_not_increase_memory(served: Served) -> None:
         ({"certificate": Path("a.pem"), "key": Path("b.pem")}, "a.pem does not exist"),
     ],
 )
-def test_unsafe_settings_raise_an_error(words: dict[str, Any], said: str) -> None:
-    with pytest.raises(SettingsError, match=said):
+def test_unsafe_settings_raise_an_error(words: dict[str, Any], expected: str) -> None:
+    with pytest.raises(SettingsError, match=expected):
         ServeSettings(**words)
 
 
@@ -329,8 +334,8 @@ def test_an_unexpected_error_is_returned_as_a_problem(tmp_path: Path) -> None:
             raise ZeroDivisionError
 
     app = create_app(ServeSettings(), open_models(tmp_path), default_samples(), pool=Broken())  # type: ignore[arg-type]
-    answering = TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False)
-    body = problem(answering.post("/v1/predict?task=digits", content=b"x"), 500)
+    test_client = TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False)
+    body = problem(test_client.post("/v1/predict?task=digits", content=b"x"), 500)
     assert "ZeroDivisionError" in body["found"]
 
 

@@ -23,16 +23,17 @@ def streaming(served: Served, task: str = "digits") -> Iterator[ClientConnection
         yield stream
 
 
-def ask(stream: ClientConnection, frame: bytes) -> dict[str, Any]:
+def send_frame(stream: ClientConnection, frame: bytes) -> dict[str, Any]:
+    """Send a frame. Return the next message."""
     stream.send(frame)
     return json.loads(stream.recv(HANG_S))
 
 
-def test_a_client_that_waits_gets_an_answer_for_each_frame(served: Served) -> None:
+def test_a_client_that_waits_for_each_result_gets_one_per_frame(served: Served) -> None:
     with streaming(served) as stream:
-        answers = [ask(stream, jpeg(sheet(3, 7, 4))) for _ in range(5)]
-    assert [answer["frame"] for answer in answers] == [0, 1, 2, 3, 4]
-    last = answers[-1]
+        results = [send_frame(stream, jpeg(sheet(3, 7, 4))) for _ in range(5)]
+    assert [result["frame"] for result in results] == [0, 1, 2, 3, 4]
+    last = results[-1]
     assert (last["task"], last["text"], last["size"]) == ("digits", "374", [480, 360])
     assert [region["label"] for region in last["regions"]] == ["3", "7", "4"]
     assert all(region["image"].startswith("data:image/png") for region in last["regions"])
@@ -42,7 +43,7 @@ def test_a_client_that_waits_gets_an_answer_for_each_frame(served: Served) -> No
 def test_frames_that_arrive_too_fast_are_replaced_by_the_latest(served: Served) -> None:
     old, new = jpeg(sheet(1, 1, size_wh=(1280, 720))), jpeg(sheet(2, 5, size_wh=(1280, 720)))
     with streaming(served) as stream:
-        ask(stream, old)
+        send_frame(stream, old)
         for _ in range(59):
             stream.send(old)
         stream.send(new)
@@ -58,19 +59,19 @@ def test_frames_that_arrive_too_fast_are_replaced_by_the_latest(served: Served) 
 
 def test_a_damaged_frame_returns_a_problem_and_the_stream_continues(served: Served) -> None:
     with streaming(served) as stream:
-        answer = ask(stream, jpeg(sheet(4))[:-200])
-        assert (answer["frame"], answer["problem"]["status"]) == (0, 422)
-        assert "truncated" in answer["problem"]["found"]
-        assert ask(stream, jpeg(sheet(4)))["text"] == "4"
+        result = send_frame(stream, jpeg(sheet(4))[:-200])
+        assert (result["frame"], result["problem"]["status"]) == (0, 422)
+        assert "truncated" in result["problem"]["found"]
+        assert send_frame(stream, jpeg(sheet(4)))["text"] == "4"
 
 
 def test_the_task_of_a_stream_can_be_changed(served: Served) -> None:
-    served.client.post("/v1/tasks", json={"name": "unlearned", "region": "paper", "labels": ["a"]})
+    served.client.post("/v1/tasks", json={"name": "untrained", "region": "paper", "labels": ["a"]})
     with streaming(served) as stream:
-        assert ask(stream, jpeg(sheet(4)))["task"] == "digits"
-        stream.send('{"task": "unlearned"}')
-        answer = until(lambda: (one := ask(stream, jpeg(sheet(4))))["task"] == "unlearned" and one)
-        assert answer["regions"][0]["label"] is None
+        assert send_frame(stream, jpeg(sheet(4)))["task"] == "digits"
+        stream.send('{"task": "untrained"}')
+        result = until(lambda: (now := send_frame(stream, jpeg(sheet(4))))["task"] == "untrained" and now)
+        assert result["regions"][0]["label"] is None
         for wrong, status in (('{"task": "chess"}', 404), ("rps", 422), ("[1]", 422)):
             stream.send(wrong)
             assert json.loads(stream.recv(HANG_S))["problem"]["status"] == status
@@ -81,10 +82,10 @@ def test_a_stream_switches_to_a_newly_published_model(served: Served) -> None:
     before = open_models(served.models).current("digits")
     shutil.copytree(before, home / "20990101-000000")
     with streaming(served) as stream:
-        assert ask(stream, jpeg(sheet(4)))["model"] == before.name
+        assert send_frame(stream, jpeg(sheet(4)))["model"] == before.name
         open_models(served.models).set_current("digits", "20990101-000000")
-        answer = until(lambda: (one := ask(stream, jpeg(sheet(4))))["model"] != before.name and one)
-        assert answer["text"] == "4"
+        result = until(lambda: (now := send_frame(stream, jpeg(sheet(4))))["model"] != before.name and now)
+        assert result["text"] == "4"
         assert (
             served.client.post("/v1/predict?task=digits", content=jpeg(sheet(4))).json()["model"] == "20990101-000000"
         )
@@ -107,7 +108,7 @@ def test_a_disconnected_client_frees_its_stream(served: Served) -> None:
         return float(next(line for line in lines if line.startswith("recognizer_streams ")).split()[1])
 
     with streaming(served) as stream:
-        ask(stream, jpeg(sheet(4)))
+        send_frame(stream, jpeg(sheet(4)))
         stream.send(jpeg(sheet(4)))
         assert streams() == 1
     until(lambda: streams() == 0)

@@ -31,7 +31,7 @@ def observation(index: int = 0, labels: list[str | None] = (), size_wh=(160, 120
 
 
 class FakeGui:
-    """cv2's window functions in memory; one key is pressed at each poll until there are none left."""
+    """Replaces the window functions of cv2. Each poll gets the next of the given keys."""
 
     def __init__(self, keys: str = "") -> None:
         self.keys = list(keys)
@@ -90,7 +90,7 @@ def test_q_and_escape_stop_the_run_and_close_the_window(key):
 
 
 @pytest.mark.parametrize("visible", [0.0, -1.0])
-def test_closing_the_window_by_hand_stops_the_run(visible):
+def test_closing_the_window_with_the_mouse_stops_the_run(visible):
     gui, stop = FakeGui(), Stop()
     with window(gui, stop) as sink:
         sink.write(observation(0))
@@ -112,7 +112,7 @@ def test_the_run_continues_on_systems_that_do_not_report_window_visibility():
     assert len(gui.shown) == 3
 
 
-def test_keys_switch_timings_and_mirror():
+def test_p_and_m_toggle_timings_and_mirror():
     overlay = Overlay()
     with window(FakeGui("pmp"), Stop(), overlay) as sink:
         sink.write(observation(0))
@@ -178,7 +178,7 @@ def test_notices_disappear_after_a_while():
         assert overlay.notice == ""
 
 
-def test_other_modes_add_their_keys():
+def test_additional_keys_call_their_actions():
     pressed = []
     actions = {"c": lambda: pressed.append("capture"), "\t": lambda: pressed.append("next task")}
     with window(FakeGui("c\tz"), Stop(), actions=actions) as sink:
@@ -199,7 +199,7 @@ def test_without_a_screen_the_error_suggests_headless():
         Window(Overlay(), Stop(), gui=FakeGui(), screen=lambda: False).__enter__()
 
 
-def test_an_opencv_without_windows_is_a_sink_error():
+def test_an_opencv_without_windows_raises_an_error():
     class NoGui(FakeGui):
         def namedWindow(self, title, flags):
             raise cv2.error("The function is not implemented")
@@ -210,7 +210,7 @@ def test_an_opencv_without_windows_is_a_sink_error():
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has DISPLAY")
 @pytest.mark.parametrize("display", ["", ":987", "nonsense"])
-def test_a_display_that_is_not_there_is_no_screen(monkeypatch, display):
+def test_without_a_working_display_there_is_no_screen(monkeypatch, display):
     monkeypatch.setenv("DISPLAY", display)
     assert not has_screen()
 
@@ -231,7 +231,7 @@ def frames_of(path: Path) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".avi"])
-def test_a_video_holds_the_annotated_frames(tmp_path, suffix):
+def test_a_video_contains_the_annotated_frames(tmp_path, suffix):
     path = tmp_path / "new folder" / f"run{suffix}"
     with VideoWriter(path, Overlay(), fps=15) as sink:
         for index in range(5):
@@ -255,18 +255,18 @@ def test_frames_of_another_size_are_letterboxed_to_the_first_size(tmp_path):
     assert second[60, :40].max() < 80
 
 
-def test_a_run_without_frames_leaves_the_old_video(tmp_path):
+def test_a_run_without_frames_does_not_replace_the_old_video(tmp_path):
     path = tmp_path / "run.mp4"
-    path.write_bytes(b"a good one")
+    path.write_bytes(b"an earlier video")
     with VideoWriter(path, Overlay()):
         pass
-    assert path.read_bytes() == b"a good one"
+    assert path.read_bytes() == b"an earlier video"
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_video_that_cannot_be_read_back_does_not_replace_the_old_one(tmp_path, monkeypatch):
     path = tmp_path / "run.mp4"
-    path.write_bytes(b"a good one")
+    path.write_bytes(b"an earlier video")
 
     class FullDisk:
         fourcc = staticmethod(lambda *_: 0)
@@ -283,50 +283,50 @@ def test_a_video_that_cannot_be_read_back_does_not_replace_the_old_one(tmp_path,
     monkeypatch.setattr(drawing.cv2, "VideoWriter", FullDisk)
     with pytest.raises(SinkError, match="could not be finished"), VideoWriter(path, Overlay()) as sink:
         sink.write(observation())
-    assert path.read_bytes() == b"a good one"
+    assert path.read_bytes() == b"an earlier video"
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_codec_that_does_not_open_is_a_sink_error(tmp_path, monkeypatch):
+def test_a_codec_that_does_not_open_raises_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(sinks_video, "CODECS", {".mp4": "????", ".avi": "MJPG"})
     with pytest.raises(SinkError, match=r"\.avi"), VideoWriter(tmp_path / "run.mp4", Overlay()) as sink:
         sink.write(observation())
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unknown_video_suffix_is_rejected_at_once(tmp_path):
+def test_an_unknown_video_suffix_raises_an_error_before_the_run(tmp_path):
     with pytest.raises(SinkError, match=r"\.mp4 or \.avi"):
         VideoWriter(tmp_path / "run.gif", Overlay())
 
 
 @pytest.mark.parametrize("make", [CsvLog, lambda p: VideoWriter(p, Overlay()), lambda p: ContactSheet(p, Overlay())])
-def test_a_folder_that_cannot_be_made_is_a_sink_error(tmp_path, make):
+def test_a_folder_that_cannot_be_created_raises_an_error(tmp_path, make):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(SinkError, match="Cannot write"):
         make(tmp_path / "file" / "run.mp4").__enter__()
 
 
-@pytest.mark.parametrize(("frames", "kept"), [(1, 1), (7, 7), (12, 12), (13, 12), (25, 12), (1000, 12)])
-def test_a_contact_sheet_spreads_its_pictures_over_the_run(tmp_path, frames, kept):
+@pytest.mark.parametrize(("frames", "cells"), [(1, 1), (7, 7), (12, 12), (13, 12), (25, 12), (1000, 12)])
+def test_a_contact_sheet_has_pictures_at_regular_intervals_of_the_run(tmp_path, frames, cells):
     path = tmp_path / "sheet.png"
     with ContactSheet(path, Overlay()) as sink:
         for index in range(frames):
             sink.write(observation(index, size_wh=(32, 24), shade=20 + 200 * index // max(1, frames - 1)))
     sheet = cv2.imread(str(path))
-    columns, rows = min(3, kept), -(-kept // 3)
+    columns, rows = min(3, cells), -(-cells // 3)
     height = 480 + 32
     assert sheet.shape == (rows * height, columns * 640, 3)
-    shades = [int(sheet[i // 3 * height + 240, i % 3 * 640 + 320, 0]) for i in range(kept)]
+    shades = [int(sheet[i // 3 * height + 240, i % 3 * 640 + 320, 0]) for i in range(cells)]
     assert shades == sorted(shades)
     assert shades[0] == 20
     assert shades[-1] >= (20 if frames == 1 else 195)
-    if kept > 1:
+    if cells > 1:
         steps = np.diff(shades)
         assert steps.min() > 0
         assert steps.max() <= 3 * steps.min() + 2
 
 
-def test_a_contact_sheet_takes_frames_of_different_sizes(tmp_path):
+def test_a_contact_sheet_accepts_frames_of_different_sizes(tmp_path):
     with ContactSheet(tmp_path / "sheet.png", Overlay(), cells=2) as sink:
         sink.write(observation(0, size_wh=(64, 48)))
         sink.write(observation(1, size_wh=(48, 64), shade=200))
@@ -334,7 +334,7 @@ def test_a_contact_sheet_takes_frames_of_different_sizes(tmp_path):
 
 
 @pytest.mark.parametrize("size_wh", [(1, 3000), (3000, 1)])
-def test_a_strip_takes_no_more_of_a_contact_sheet_than_a_portrait(tmp_path, size_wh):
+def test_a_very_narrow_frame_is_shrunk_to_fit_a_contact_sheet(tmp_path, size_wh):
     with ContactSheet(tmp_path / "sheet.png", Overlay()) as sink:
         sink.write(observation(0, size_wh=size_wh))
     assert cv2.imread(str(tmp_path / "sheet.png")).shape[0] <= 1312
@@ -348,12 +348,12 @@ def test_a_contact_sheet_without_frames_writes_no_file(tmp_path):
         ContactSheet(tmp_path / "sheet.png", Overlay(), cells=0)
 
 
-def test_the_log_has_a_row_for_each_region_and_for_each_frame_without_any(tmp_path):
+def test_the_log_has_a_row_for_each_region_and_for_each_frame_without_regions(tmp_path):
     path = tmp_path / "new" / "log.csv"
     with CsvLog(path) as sink:
         sink.write(observation(0, ["4", None]))
         sink.write(observation(1))
-        rows = list(csv.DictReader(path.open(encoding="utf-8", newline="")))  # flushed while the run goes on
+        rows = list(csv.DictReader(path.open(encoding="utf-8", newline="")))  # readable while the run continues
     assert [(row["frame"], row["region"], row["label"]) for row in rows] == [
         ("0", "0", "4"),
         ("0", "1", ""),
@@ -377,12 +377,13 @@ def test_the_log_has_a_row_for_each_region_and_for_each_frame_without_any(tmp_pa
 
 def test_csv_and_json_contain_the_rotation_of_a_sheet(tmp_path):
     seen = observation(0, ["6"])
-    held = replace(seen, predictions=tuple(replace(one, turn=Turn.UPSIDE_DOWN) for one in seen.predictions))
+    upside_down = [replace(prediction, turn=Turn.UPSIDE_DOWN) for prediction in seen.predictions]
+    turned = replace(seen, predictions=tuple(upside_down))
     with CsvLog(tmp_path / "log.csv") as sink:
-        sink.write(held)
+        sink.write(turned)
     (row,) = csv.DictReader((tmp_path / "log.csv").open(encoding="utf-8", newline=""))
     assert (row["label"], row["turn"]) == ("6", "upside down")
-    assert [region["turn"] for region in as_json(held)["regions"]] == ["upside down"]
+    assert [region["turn"] for region in as_json(turned)["regions"]] == ["upside down"]
     assert "turn" not in as_json(seen)["regions"][0]
 
 
@@ -398,13 +399,13 @@ def test_the_log_escapes_unusual_labels_and_names(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, the device that is always full")
-def test_a_full_disk_is_a_sink_error():
+def test_a_full_disk_raises_an_error():
     with pytest.raises(SinkError, match="Cannot write /dev/full"):
         CsvLog(Path("/dev/full")).__enter__()
 
 
 class Recorder:
-    """A sink that notes what happens to it and fails where it is told to."""
+    """A sink that records its calls in `notes`, and fails in the given one: open or close."""
 
     def __init__(self, name: str, notes: list[str], fails: str = "") -> None:
         self.name, self.notes, self.fails = name, notes, fails
@@ -428,9 +429,9 @@ class Recorder:
 
 def test_all_sinks_are_closed_even_when_one_fails():
     notes = []
-    made = [Recorder("a", notes), Recorder("b", notes, fails="close"), Recorder("c", notes)]
-    with pytest.raises(SinkError, match="b did not close"), open_sinks(made) as opened:
-        assert opened == tuple(made)
+    sinks = [Recorder("a", notes), Recorder("b", notes, fails="close"), Recorder("c", notes)]
+    with pytest.raises(SinkError, match="b did not close"), open_sinks(sinks) as opened:
+        assert opened == tuple(sinks)
     assert notes == ["open a", "open b", "open c", "close c", "close b", "close a"]
 
 
@@ -442,7 +443,7 @@ def test_sinks_that_were_opened_are_closed_when_the_next_one_does_not_open():
     assert notes == ["open a", "close a"]
 
 
-def test_an_interrupted_run_keeps_what_was_written(tmp_path):
+def test_an_interrupted_run_leaves_complete_files(tmp_path):
     video, log = tmp_path / "run.mp4", tmp_path / "log.csv"
     with pytest.raises(KeyboardInterrupt), open_sinks([VideoWriter(video, Overlay()), CsvLog(log)]) as opened:
         for sink in opened:

@@ -14,31 +14,31 @@ from recognizer.system.download import download, partial_path
 from tests.helpers.local_server import closed_address
 
 CONTENT = gzip.compress(bytes(range(256)) * 40, mtime=0)
-CHANGED = CONTENT[::-1]  # as long
+CHANGED = CONTENT[::-1]  # of the same length
 SHA256 = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
 
 
 class Server:
-    """A test server with its content and abilities. It records the requests."""
+    """The content and settings of a test server. It records the requested ranges."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.content = CONTENT
-        self.break_at: int | None = None  # byte at which an answer ends
-        self.knows_ranges = True
-        self.sends_from = 0  # bytes before or behind what it is asked for
-        self.ranges: list[str | None] = []  # of the requests
+        self.break_at: int | None = None  # byte at which a response breaks off
+        self.supports_ranges = True
+        self.range_offset = 0  # offset of the sent range to the requested one, in bytes
+        self.ranges: list[str | None] = []  # Range header of each request
 
 
 @contextlib.contextmanager
 def serving() -> Iterator[Server]:
-    class Answers(http.server.BaseHTTPRequestHandler):
+    class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked = self.headers.get("Range")
-            here.ranges.append(asked)
+            requested = self.headers.get("Range")
+            here.ranges.append(requested)
             start = 0
-            if asked and here.knows_ranges:
-                start = int(asked.removeprefix("bytes=").removesuffix("-")) + here.sends_from
+            if requested and here.supports_ranges:
+                start = int(requested.removeprefix("bytes=").removesuffix("-")) + here.range_offset
                 if start >= len(here.content):
                     self.send_error(416)
                     return
@@ -53,7 +53,7 @@ def serving() -> Iterator[Server]:
         def log_message(self, *words: object) -> None:
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         here = Server(f"http://127.0.0.1:{server.server_port}/file")
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
@@ -101,14 +101,14 @@ def test_an_interrupted_download_resumes(server: Server, begun: Path) -> None:
 
 
 def test_a_server_without_ranges_sends_the_whole_file(server: Server, begun: Path) -> None:
-    server.knows_ranges = False
+    server.supports_ranges = False
     assert download(server.url, begun, SHA256).read_bytes() == CONTENT
     assert server.ranges == [None, "bytes=100-"]
 
 
-@pytest.mark.parametrize("sends_from", [-50, 50])
-def test_a_wrong_range_is_not_used(server: Server, begun: Path, sends_from: int) -> None:
-    server.sends_from = sends_from
+@pytest.mark.parametrize("range_offset", [-50, 50])
+def test_a_wrong_range_is_not_used(server: Server, begun: Path, range_offset: int) -> None:
+    server.range_offset = range_offset
     assert download(server.url, begun, SHA256).read_bytes() == CONTENT
     assert server.ranges == [None, "bytes=100-", None]
 
@@ -121,7 +121,9 @@ def test_a_complete_partial_file_is_not_downloaded_again(server: Server, path: P
 
 
 @pytest.mark.parametrize("length", [100, len(CONTENT), 2 * len(CONTENT)])
-def test_a_partial_file_of_other_content_is_downloaded_from_the_start(server: Server, path: Path, length: int) -> None:
+def test_a_partial_file_with_other_content_is_downloaded_from_the_start(
+    server: Server, path: Path, length: int
+) -> None:
     path.parent.mkdir()
     partial_path(path).write_bytes(bytes(length))
     assert download(server.url, path, SHA256).read_bytes() == CONTENT
@@ -136,7 +138,7 @@ def test_a_changed_file_is_downloaded_once_more_and_then_raises_an_error(server:
     assert files_beside(begun) == []
 
 
-def test_a_wrong_checksum_is_not_downloaded_twice(server: Server, path: Path) -> None:
+def test_a_complete_download_with_a_wrong_checksum_is_not_repeated(server: Server, path: Path) -> None:
     server.content = CHANGED
     with pytest.raises(DownloadError, match="was expected"):
         download(server.url, path, SHA256)
@@ -177,7 +179,7 @@ def test_ctrl_c_keeps_the_existing_file_and_the_next_download_resumes(
     "checksum",
     ["md5:" + hashlib.md5(CONTENT).hexdigest(), "gunzipped:" + hashlib.sha256(gzip.decompress(CONTENT)).hexdigest()],
 )
-def test_other_checksums(server: Server, path: Path, checksum: str) -> None:
+def test_md5_and_the_checksum_of_the_unpacked_file_are_checked(server: Server, path: Path, checksum: str) -> None:
     assert download(server.url, path, checksum).is_file()
     server.content = CHANGED
     with pytest.raises(DownloadError, match="has MD5 .* was expected|is not a complete gzip file"):

@@ -19,38 +19,42 @@ from tests.helpers.fakes import FakeFinder
 FLAT = np.full((480, 640, 3), 128, np.uint8)
 
 
-def a_thing(seed: int) -> np.ndarray:
+def an_object(seed: int) -> np.ndarray:
     """A picture without repeated structure, (480, 640, 3) uint8."""
     blocks = np.random.default_rng(seed).integers(0, 255, (12, 16, 3), np.uint8)
     return cv2.resize(blocks, (640, 480), interpolation=cv2.INTER_NEAREST)
 
 
 def test_only_sharp_and_new_frames_are_saved(tmp_path: Path) -> None:
-    class Middle(RegionFinder):
+    class GuideBoxFinder(RegionFinder):
+        """Finds the guide box in each frame except number 4."""
+
         def find(self, frame: Frame) -> tuple[Region, ...]:
             box = guide_box(640, 480)
             return (Region(box, frame.image_bgr[box.y1 : box.y2, box.x1 : box.x2]),) if frame.index != 4 else ()
 
     store = Samples(tmp_path)
-    store.create_task("things", "box", ["mug"])
-    images = [a_thing(0), FLAT, a_thing(0), a_thing(1), a_thing(2), a_thing(3), a_thing(4)]
+    store.create_task("objects", "box", ["mug"])
+    images = [an_object(0), FLAT, an_object(0), an_object(1), an_object(2), an_object(3), an_object(4)]
     frames = [Frame(image, index, index / 30, "film.mp4") for index, image in enumerate(images)]
-    assert capture(store, "things", "mug", frames, Middle(), every=1) == CaptureCounts(4, 1, 1, 1)
-    samples = store.read("things")
+    assert capture(store, "objects", "mug", frames, GuideBoxFinder(), every=1) == CaptureCounts(4, 1, 1, 1)
+    samples = store.read("objects")
     assert {sample.source for sample in samples} == {"film.mp4"}
     assert len({sample.session for sample in samples}) == 1
-    assert capture(store, "things", "mug", frames, Middle(), every=3) == CaptureCounts(3, 0, 0, 0)
-    assert capture(store, "things", "mug", frames, Middle(), every=1, max_samples=1).saved == 1
-    assert capture(store, "things", "mug", frames, Middle(), every=1, max_frames=2) == CaptureCounts(1, 0, 1, 0)
-    assert capture(store, "things", "mug", frames, FakeFinder([])) == CaptureCounts(0, 3, 0, 0)
+    assert capture(store, "objects", "mug", frames, GuideBoxFinder(), every=3) == CaptureCounts(3, 0, 0, 0)
+    assert capture(store, "objects", "mug", frames, GuideBoxFinder(), every=1, max_samples=1).saved == 1
+    assert capture(store, "objects", "mug", frames, GuideBoxFinder(), every=1, max_frames=2) == CaptureCounts(
+        1, 0, 1, 0
+    )
+    assert capture(store, "objects", "mug", frames, FakeFinder([])) == CaptureCounts(0, 3, 0, 0)
 
 
 def test_a_hand_without_landmarks_is_not_saved(tmp_path: Path) -> None:
     store = Samples(tmp_path)
     store.create_task("signs", "hand", ["ok"])
     box = guide_box(640, 480)
-    finder = FakeFinder([Region(box, a_thing(0)[box.y1 : box.y2, box.x1 : box.x2])])
-    frames = [Frame(a_thing(0), index, index / 30, "film.mp4") for index in range(2)]
+    finder = FakeFinder([Region(box, an_object(0)[box.y1 : box.y2, box.x1 : box.x2])])
+    frames = [Frame(an_object(0), index, index / 30, "film.mp4") for index in range(2)]
     assert capture(store, "signs", "ok", frames, finder, every=1) == CaptureCounts(0, 2, 0, 0)
 
 
@@ -81,6 +85,6 @@ def test_the_command_records_samples_from_pictures(
 def test_a_source_without_the_subject_gives_no_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path / "captures"))
     cv2.imwrite(str(tmp_path / "empty.png"), FLAT)
-    assert cli.main(["tasks", "new", "things", "--subject", "box", "--labels", "mug"]) == 0
-    words = ["things", "--label", "mug", "--source", str(tmp_path / "empty.png"), "--every", "1"]
+    assert cli.main(["tasks", "new", "objects", "--subject", "box", "--labels", "mug"]) == 0
+    words = ["objects", "--label", "mug", "--source", str(tmp_path / "empty.png"), "--every", "1"]
     assert cli.main(["samples", "record", *words]) == 1

@@ -35,6 +35,8 @@ class Clock:
 
 
 class FakeLive:
+    """Replaces LivePipeline."""
+
     def __init__(self, task: str) -> None:
         self.task = task
         self.subject: Subject = hands.HAND
@@ -45,15 +47,15 @@ class FakeLive:
 
 
 class FakeTraining:
-    """Reports the given values in turn, and then the last one repeatedly."""
+    """Replaces the training process: reports the given messages in turn, then the last one repeatedly."""
 
     def __init__(self, *lines: dict[str, Any]) -> None:
         self.lines = list(lines)
         self.cancelled = False
-        self.asked: tuple[object, ...] = ()
+        self.arguments: tuple[object, ...] = ()
 
-    def __call__(self, *asked: object) -> "FakeTraining":
-        self.asked = asked
+    def __call__(self, *arguments: object) -> "FakeTraining":
+        self.arguments = arguments
         return self
 
     def poll(self) -> dict[str, Any]:
@@ -64,7 +66,7 @@ class FakeTraining:
 
 
 class FakePreparation:
-    """Counts how often it is started and stopped."""
+    """Replaces the build of the feature extractor: counts how often it is started and cancelled."""
 
     def __init__(self) -> None:
         self.started: list[ModelStore] = []
@@ -110,7 +112,7 @@ class SimulatedUser:
             self.frames += 1
 
     def hold(self, key: str, seconds: float) -> None:
-        """Hold a key with a keyboard's repetition: at once, after half a second, then thirty times a second."""
+        """Hold a key, which repeats as on a keyboard: at once, after half a second, then thirty times a second."""
         self.teacher.key(key)
         self.show_frames(min(seconds, 0.5))
         for _ in range(round((seconds - 0.5) / FRAME_S)):
@@ -136,12 +138,12 @@ def user(tmp_path: Path, training: FakeTraining) -> SimulatedUser:
 def test_a_key_records_its_label_while_it_is_held(user: SimulatedUser) -> None:
     user.teacher.start_recording()
     user.hold("1", 1.5)
-    held = user.store.counts("signs")["ok"]
-    assert 8 <= held <= 13  # one at once, and ten a second after the half second that keyboards wait
+    recorded = user.store.counts("signs")["ok"]
+    assert 8 <= recorded <= 13  # one at once, then ten a second after the key repeat delay of half a second
     user.show_frames(2)
     user.hold("3", 0.1)
     user.show_frames(2)
-    assert user.store.counts("signs") == {"ok": held, "stop": 0, "ठीक": 1, "nothing": 0}
+    assert user.store.counts("signs") == {"ok": recorded, "stop": 0, "ठीक": 1, "nothing": 0}
     assert user.teacher.recording is not None
     assert user.teacher.recording.counts["ठीक"] == 1
 
@@ -150,21 +152,21 @@ def test_nothing_is_recorded_without_a_region(user: SimulatedUser) -> None:
     user.teacher.start_recording()
     user.teacher.key("1")
     user.show_frames(2, region=None)
-    user.show_frames(2)  # a hand that comes later was not meant
+    user.show_frames(2)  # a hand that appears later is not recorded
     assert sum(user.store.counts("signs").values()) == 0
 
 
 def test_backspace_deletes_the_last_burst(user: SimulatedUser) -> None:
     user.teacher.start_recording()
     user.hold("1", 1.0)
-    kept = user.store.counts("signs")["ok"]
+    before = user.store.counts("signs")["ok"]
     user.show_frames(1)
     user.hold("1", 1.0)
-    assert user.store.counts("signs")["ok"] > kept
+    assert user.store.counts("signs")["ok"] > before
     assert user.teacher.key("\b")
-    assert user.store.counts("signs")["ok"] == kept
+    assert user.store.counts("signs")["ok"] == before
     assert user.teacher.key("\b")
-    assert user.store.counts("signs")["ok"] == kept
+    assert user.store.counts("signs")["ok"] == before
     assert user.messages[-1] == "no samples to delete"
 
 
@@ -293,7 +295,7 @@ def test_training_progress_is_shown_until_the_result(user: SimulatedUser, traini
     user.teacher.start_recording()
     user.teacher.key("\r")
     assert user.teacher.recording is None
-    assert training.asked == ("signs", user.models, user.store)
+    assert training.arguments == ("signs", user.models, user.store)
     user.show_frames(FRAME_S)
     assert user.teacher.progress["progress"] == 0.5
     user.show_frames(FRAME_S)
@@ -352,11 +354,11 @@ def test_letter_labels_are_their_own_keys_and_words_get_digits() -> None:
 
 def test_the_feature_extractor_of_objects_is_built_while_recording(user: SimulatedUser) -> None:
     user.show_frames(0.2)
-    assert user.preparation.started == []  # hands need none
-    user.store.create_task("things", "box", ["mug", "toy"])
-    user.live.task, user.live.subject, user.live.folder = "things", BOX, user.models.folder / "things" / "1"
+    assert user.preparation.started == []  # tasks of hands need no backbone
+    user.store.create_task("objects", "box", ["mug", "toy"])
+    user.live.task, user.live.subject, user.live.folder = "objects", BOX, user.models.folder / "objects" / "1"
     user.show_frames(0.2)
-    assert user.preparation.started == []  # it may only be looked at
+    assert user.preparation.started == []  # not before the user records
     user.teacher.start_recording()
     user.show_frames(0.2)
     user.teacher.key("\x1b")
@@ -375,7 +377,7 @@ def test_opening_an_object_task_without_a_model_builds_the_feature_extractor(use
 
 def test_typing_a_new_object_task_builds_the_feature_extractor(user: SimulatedUser) -> None:
     user.teacher.start_form()
-    user.type("things\rh")
+    user.type("objects\rh")
     user.show_frames(0.2)
     assert user.preparation.started == []
     user.type("b\rmug")
@@ -405,33 +407,33 @@ def test_the_large_central_region_is_recorded() -> None:
 
 
 def run_script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str) -> TrainingProcess:
-    """A TrainingProcess that runs a given script in place of the training."""
+    """A TrainingProcess that runs the given script instead of the training."""
     path = tmp_path / "training" / "__main__.py"
     path.parent.mkdir()
-    (path.parent / "__init__.py").touch()  # so that it goes before the project's own package, wherever that is
+    (path.parent / "__init__.py").touch()  # a package, so that it is imported instead of the project's own
     path.write_text(script)
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     return TrainingProcess("signs", ModelStore(tmp_path), Samples(tmp_path))
 
 
-def ended(process: TrainingProcess) -> dict[str, Any]:
-    messages = until(lambda: (line := process.poll()).get("ended") and line)
+def last_report(process: TrainingProcess) -> dict[str, Any]:
+    report = until(lambda: (line := process.poll()).get("ended") and line)
     process.cancel()
-    return messages
+    return report
 
 
 def test_a_training_process_returns_its_last_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     script = 'import json\nfor p in (0.1, 0.9): print(json.dumps({"progress": p}))\nprint("no json")\n'
     script += 'print(json.dumps({"published": "one", "after": {"held_out": 1.0}}))\n'
-    messages = ended(run_script(monkeypatch, tmp_path, script))
-    assert (messages["published"], messages["after"]) == ("one", {"held_out": 1.0})
+    report = last_report(run_script(monkeypatch, tmp_path, script))
+    assert (report["published"], report["after"]) == ("one", {"held_out": 1.0})
 
 
 def test_a_failed_training_process_returns_its_last_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    messages = ended(
+    report = last_report(
         run_script(monkeypatch, tmp_path, "import sys\nsys.exit('The task has no samples. Record some.')\n")
     )
-    assert messages["error"] == "The task has no samples. Record some."
+    assert report["error"] == "The task has no samples. Record some."
 
 
 def test_a_training_process_can_be_cancelled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -447,20 +449,20 @@ def test_the_teach_panel_is_drawn_at_every_window_size(
     panel = TeachPanel(user.teacher)
     scale = Scale.of(*size_wh)
 
-    def drawn() -> int:
+    def drawn_pixels() -> int:
         picture = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
-        places = panel(picture, scale, [], [])
-        assert all(0 <= p.x1 < p.x2 <= size_wh[0] and 0 <= p.y1 < p.y2 <= size_wh[1] for p in places)
+        boxes = panel(picture, scale, [], [])
+        assert all(0 <= p.x1 < p.x2 <= size_wh[0] and 0 <= p.y1 < p.y2 <= size_wh[1] for p in boxes)
         return int(np.count_nonzero(picture))
 
-    assert drawn() == 0
+    assert drawn_pixels() == 0
     user.teacher.start_recording()
     user.hold("1", 0.1)
     user.show_frames(0.3)
-    counts = drawn()
+    counts = drawn_pixels()
     assert counts > 0
     user.teacher.key("\r")
-    assert drawn() > 0  # the progress
+    assert drawn_pixels() > 0  # the progress
     training.lines = [
         {
             "published": "one",
@@ -472,8 +474,8 @@ def test_the_teach_panel_is_drawn_at_every_window_size(
         }
     ]
     user.show_frames(FRAME_S)
-    assert drawn() > 0  # the result
+    assert drawn_pixels() > 0  # the result
     user.teacher.key("\r")
-    assert drawn() == 0
+    assert drawn_pixels() == 0
     user.teacher.start_form()
-    assert drawn() > 0
+    assert drawn_pixels() > 0

@@ -1,4 +1,4 @@
-"""What tests of the trainings share."""
+"""Fixtures of the tests of training."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from recognizer.studio.handwriting import digit_strokes, draw_strokes
 
 @pytest.fixture(scope="module")
 def written():
-    """Thirty written digits (30, 28, 28) uint8 in MNIST's framing, and their labels (30,)."""
+    """Thirty written digits (30, 28, 28) uint8, centred as in MNIST, and their labels (30,)."""
     rng = np.random.default_rng(3)
     labels = np.arange(30) % 10
     return np.stack([mnist_image(draw_strokes(digit_strokes(d, rng), (90, 90), 8)) for d in labels]), labels

@@ -9,6 +9,7 @@ from training.commands import evaluate, finder, shipped, workshop
 
 
 def failure(capsys, *words):
+    """The one line on stderr of a command that exits with code 2."""
     with pytest.raises(SystemExit) as end:
         main(words)
     assert end.value.code == 2
@@ -26,7 +27,7 @@ def failure(capsys, *words):
         (["finder", "drew"], "draw"),
     ],
 )
-def test_an_unknown_command_suggests_the_nearest(words, nearest, capsys):
+def test_an_unknown_command_suggests_the_most_similar_one(words, nearest, capsys):
     assert f"has no command {words[-1]}. Did you mean {nearest}?" in failure(capsys, *words)
 
 
@@ -34,9 +35,9 @@ def test_an_unknown_command_suggests_the_nearest(words, nearest, capsys):
     ("words", "table"),
     [([], COMMANDS), (["evaluate"], evaluate.WORDS), (["shipped"], shipped.WORDS), (["finder"], finder.WORDS)],
 )
-def test_help_describes_each_command_and_has_an_example(words, table, capsys):
-    for asked in (words, [*words, "-h"]):
-        main(asked)
+def test_help_lists_each_command(words, table, capsys):
+    for command in (words, [*words, "-h"]):
+        main(command)
         lines = [line.split() for line in capsys.readouterr().out.splitlines()]
         starts = {line[0] for line in lines if line}
         assert set(table) <= starts
@@ -47,7 +48,7 @@ def test_help_of_a_command_has_an_example(word, capsys):
     with pytest.raises(SystemExit) as end:
         main([word, "-h"])
     assert end.value.code == 0
-    assert capsys.readouterr().out.count(f" {word} ") >= 2  # the usage, and an example
+    assert capsys.readouterr().out.count(f" {word} ") >= 2  # in the usage and in an example
 
 
 def test_invalid_arguments_are_a_one_line_error(capsys):
@@ -55,7 +56,7 @@ def test_invalid_arguments_are_a_one_line_error(capsys):
     assert "unrecognized arguments: --tsak" in failure(capsys, "evaluate", "mnist", "--tsak", "digits")
 
 
-def test_settings_are_checked_when_they_are_made():
+def test_settings_are_checked_when_they_are_created():
     with pytest.raises(SettingsError, match="--network cnm is not one of linear, "):
         settings.TrainSettings("mnist", "cnm")
     with pytest.raises(SettingsError, match="--trials 0 is not at least 1"):

@@ -146,12 +146,12 @@ def test_unusable_data_is_a_one_line_error_that_names_it(tmp_path, make):
     assert str(path) in str(error.value)
 
 
-def test_an_unknown_data_set_lists_the_known_ones():
+def test_the_error_of_an_unknown_data_set_lists_the_known_ones():
     with pytest.raises(DataError, match="fashion-mnist"):
         catalogue.load("minst", default_samples())
 
 
-def test_captured_data_without_samples_is_an_error():
+def test_captures_without_samples_raise_an_error():
     with pytest.raises(DataError, match="Nothing is recorded"):
         catalogue.load("captures", default_samples())
 

@@ -14,7 +14,7 @@ from training.datasets import sign_mnist
 
 
 def mnist_arrays():
-    """Arrays of MNIST's shapes; the first row of each picture holds its own number's last two digits."""
+    """Arrays of the shapes of MNIST. The first pixel of each picture is its index modulo 100."""
 
     def part(count):
         images = np.zeros((count, 28, 28), np.uint8)
@@ -39,8 +39,8 @@ def root(tmp_path, monkeypatch):
     return tmp_path / "project"
 
 
-def write_idx(path, array, kind=0x08):
-    header = struct.pack(f">HBB{array.ndim}I", 0, kind, array.ndim, *array.shape)
+def write_idx(path, array, data_type=0x08):
+    header = struct.pack(f">HBB{array.ndim}I", 0, data_type, array.ndim, *array.shape)
     path.write_bytes(gzip.compress(header + array.tobytes(), compresslevel=1))
     return path
 
@@ -56,13 +56,13 @@ def check_mnist(mnist):
 
 
 def one_line(error):
-    """The error as the user sees it: one line that starts with what it is about."""
+    """The message of a caught error. Fails if it has more than one line."""
     text = str(error.value)
     assert "\n" not in text
     return text
 
 
-def test_the_data_folder_in_the_environment_is_read_first(npz, root, monkeypatch):
+def test_the_data_folder_of_the_environment_variable_is_searched_first(npz, root, monkeypatch):
     (root / "data").mkdir(parents=True)
     (root / "data" / "mnist.npz").write_bytes(b"never read")
     monkeypatch.setenv("RECOGNIZER_DATA", str(npz.parent))
@@ -85,7 +85,7 @@ def test_mnist_is_read_from_four_idx_files(root):
     )
 
 
-def test_three_idx_files_are_not_enough(root):
+def test_mnist_is_not_read_from_three_of_four_idx_files(root):
     (root / "data").mkdir(parents=True)
     for name in datasets_mnist.MNIST_IDX[:3]:
         write_idx(root / "data" / name, np.zeros((2, 2), np.uint8))
@@ -99,11 +99,11 @@ def test_idx_files_of_any_rank_are_read(tmp_path):
     assert np.array_equal(datasets_mnist.read_idx(write_idx(tmp_path / "b.gz", array.ravel())), array.ravel())
 
 
-@pytest.mark.parametrize("share", [0, 0.001, 0.5, 0.999])
-def test_a_truncated_npz_is_named_in_the_error(npz, tmp_path, share):
+@pytest.mark.parametrize("fraction", [0, 0.001, 0.5, 0.999])
+def test_a_truncated_npz_is_named_in_the_error(npz, tmp_path, fraction):
     content = npz.read_bytes()
     path = tmp_path / "mnist.npz"
-    path.write_bytes(content[: int(share * len(content))])
+    path.write_bytes(content[: int(fraction * len(content))])
     with pytest.raises(DataError) as error:
         datasets_mnist.read_mnist_npz(path)
     assert one_line(error).startswith(str(path))
@@ -111,7 +111,7 @@ def test_a_truncated_npz_is_named_in_the_error(npz, tmp_path, share):
 
 def test_a_damaged_npz_is_named_in_the_error(npz, tmp_path):
     content = bytearray(npz.read_bytes())
-    content[2000:3000] = bytes(1000)  # within the packed pictures: the directory at the end is whole
+    content[2000:3000] = bytes(1000)  # in the compressed pictures: the directory at the end is intact
     path = tmp_path / "mnist.npz"
     path.write_bytes(content)
     with pytest.raises(DataError) as error:
@@ -119,7 +119,7 @@ def test_a_damaged_npz_is_named_in_the_error(npz, tmp_path):
     assert one_line(error).startswith(str(path))
 
 
-def test_other_arrays_are_not_mnist(tmp_path):
+def test_an_npz_with_other_arrays_raises_an_error(tmp_path):
     names = ("x_train", "y_train", "x_test", "y_test")
     np.savez(tmp_path / "small.npz", **{name: np.zeros((3, 28, 28), np.uint8) for name in names})
     with pytest.raises(DataError, match="is not MNIST: it holds arrays of") as error:
@@ -143,7 +143,7 @@ IDX_DAMAGE = {
     "too short a header": lambda content: gzip.compress(gzip.decompress(content)[:6]),
     "too few pixels": lambda content: gzip.compress(gzip.decompress(content)[:-1]),
     "too many pixels": lambda content: gzip.compress(gzip.decompress(content) + b"\0"),
-    "a page of a login form": lambda content: gzip.compress(b"<html>please sign in</html>"),
+    "HTML of a login page": lambda content: gzip.compress(b"<html>please sign in</html>"),
 }
 
 
@@ -157,9 +157,9 @@ def test_a_damaged_idx_file_is_named_in_the_error(tmp_path, damage):
     assert one_line(error).startswith(str(path))
 
 
-def test_an_idx_file_of_another_type_is_an_error(tmp_path):
+def test_an_idx_file_of_another_type_raises_an_error(tmp_path):
     with pytest.raises(DataError, match="no IDX header"):
-        datasets_mnist.read_idx(write_idx(tmp_path / "floats.gz", np.zeros(3, np.float32), kind=0x0D))
+        datasets_mnist.read_idx(write_idx(tmp_path / "floats.gz", np.zeros(3, np.float32), data_type=0x0D))
 
 
 @pytest.fixture
@@ -201,14 +201,14 @@ def test_an_interrupted_download_is_discarded_and_the_next_succeeds(server, npz,
     assert files_in(root) == ["mnist.npz"]
 
 
-def test_a_download_without_a_network_is_an_error(root):
+def test_a_download_without_a_network_raises_an_error(root):
     with pytest.raises(DataError, match="Try again when online") as error:
         datasets_mnist.load_mnist(url=closed_address(), sha256="")
     assert f"put mnist.npz into {root / 'data'}" in one_line(error)
     assert "mnist.npz" not in files_in(root)
 
 
-def test_a_file_in_place_of_the_data_folder_is_an_error(server, npz, root):
+def test_a_file_in_place_of_the_data_folder_raises_an_error(server, npz, root):
     root.mkdir()
     (root / "data").write_text("a file")
     with pytest.raises(DataError, match="cannot be written") as error:
@@ -217,7 +217,7 @@ def test_a_file_in_place_of_the_data_folder_is_an_error(server, npz, root):
 
 
 def sign_csv(count, *, codes=(0, 1, 24, 10)):
-    """Kaggle's layout: the label, then 784 grey levels; the second pixel is the row's number."""
+    """A table in Kaggle's layout: a label and 784 grey levels a row. The second pixel is the number of the row."""
     lines = ["label," + ",".join(f"pixel{number}" for number in range(1, 785))]
     lines += [f"{codes[row % len(codes)]},0,{row % 256}" + ",7" * 782 for row in range(count)]
     return "\n".join(lines) + "\n"
@@ -267,7 +267,7 @@ def test_rock_paper_and_scissors_are_the_letters_a_b_and_v(root, few_signs):
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "expected"),
     [
         (sign_csv(4, codes=(9,)), "label from 0 to 24 without 9"),
         (sign_csv(4).replace(",7", ",700", 1), "grey levels"),
@@ -276,15 +276,15 @@ def test_rock_paper_and_scissors_are_the_letters_a_b_and_v(root, few_signs):
         ("", "not Sign Language MNIST"),
     ],
 )
-def test_bad_sign_mnist_is_a_one_line_error(tmp_path, text, complaint):
+def test_bad_sign_mnist_is_a_one_line_error(tmp_path, text, expected):
     path = tmp_path / "sign_mnist_test.csv"
     path.write_text(text)
     with pytest.raises(DataError) as error:
         sign_mnist.read_sign_mnist(path, "sign_mnist_test")
-    assert complaint in one_line(error)
+    assert expected in one_line(error)
 
 
-def test_an_incomplete_sign_mnist_error_gives_the_number_of_rows(root, few_signs):
+def test_the_error_of_an_incomplete_sign_mnist_gives_the_number_of_rows(root, few_signs):
     data = root / "data"
     data.mkdir(parents=True)
     (data / "sign_mnist_train.csv").write_text(sign_csv(7))
@@ -294,7 +294,7 @@ def test_an_incomplete_sign_mnist_error_gives_the_number_of_rows(root, few_signs
     assert "(7, 4)" in one_line(error)
 
 
-def test_a_missing_sign_mnist_error_says_where_to_download_it(root):
+def test_the_error_of_a_missing_sign_mnist_says_where_to_download_it(root):
     with pytest.raises(DataError) as error:
         sign_mnist.load_sign_mnist()
     assert "kaggle.com" in one_line(error)

@@ -16,12 +16,12 @@ def test_a_photograph_shows_the_ink():
         assert np.array_equal(picture, paper_scenes.photograph(ink, 80, rng(seed)))
 
 
-def test_touching_pairs_fit_mnists_box(written):
+def test_touching_pairs_fit_into_the_20_pixel_box_of_mnist(written):
     pairs = paper_scenes.touching_pairs(written[0], 20, rng())
     assert pairs.shape == (20, 28, 28)
     assert pairs.dtype == np.uint8
     assert np.array_equal(pairs, paper_scenes.touching_pairs(written[0], 20, rng()))
     for pair in pairs:
         _, _, width, height = cv2.boundingRect(pair)
-        assert max(width, height) <= 20, "in MNIST's box"
+        assert max(width, height) <= 20, "larger than the box of MNIST"
     assert paper_scenes.touching_pairs(written[0], 1, rng()).shape == (1, 28, 28)

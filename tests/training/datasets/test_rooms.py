@@ -24,8 +24,8 @@ def test_a_scene_has_a_picture_and_the_boxes_of_its_characters(layout: str) -> N
         assert drawn.picture_bgr.shape == (360, 640, 3)
         assert drawn.picture_bgr.dtype == np.uint8
         assert drawn.kinds["layout"] == layout
-        for one in drawn.written:
-            x1, y1, x2, y2 = one.box_xyxy
+        for character in drawn.written:
+            x1, y1, x2, y2 = character.box_xyxy
             assert 0 <= x1 < x2 < 640
             assert 0 <= y1 < y2 < 360
         assert layout not in ("empty", "nothing") or not drawn.written
@@ -37,8 +37,8 @@ def test_the_same_seed_draws_the_same_scene() -> None:
     assert [one.box_xyxy for one in first.written] == [one.box_xyxy for one in second.written]
 
 
-def test_ink_has_the_recorded_contrast_with_the_paper() -> None:
-    right = counted = 0
+def test_ink_is_lighter_or_darker_than_the_paper_as_recorded() -> None:
+    correct = counted = 0
     for seed in range(8):
         drawn = scene(seed, layout="single", light="bright", sheet="near")
         for one in drawn.written:
@@ -49,9 +49,9 @@ def test_ink_has_the_recorded_contrast_with_the_paper() -> None:
             near = cv2.dilate(ink, np.ones((15, 15), np.uint8))
             around = (near > 0) & (cv2.dilate(ink, np.ones((7, 7), np.uint8)) == 0)
             counted += 1
-            right += (gray[ink > 200].mean() > gray[around].mean()) == one.light
+            correct += (gray[ink > 200].mean() > gray[around].mean()) == one.light
     assert counted >= 4
-    assert right >= 0.9 * counted
+    assert correct >= 0.9 * counted
 
 
 def test_dim_rooms_are_darker_than_bright_ones() -> None:
@@ -69,10 +69,10 @@ def test_held_out_and_training_sources_share_no_photograph(tmp_path, monkeypatch
         folder.mkdir(parents=True)
         for name in ("hand1_a.png", "hand5_a.png"):
             cv2.imwrite(str(folder / name), np.zeros((8, 8, 3), np.uint8))
-    seen, kept = rooms.photographs(held_out=False), rooms.photographs(held_out=True)
-    assert {path.parts[-3] for path in seen[0]} == {"kaggle"}
-    assert {path.parts[-3] for path in kept[0]} == {"jack"}
-    assert [path.name for path in (*seen[1], *kept[1])] == ["hand1_a.png", "hand5_a.png"]
+    training, held_out = rooms.photographs(held_out=False), rooms.photographs(held_out=True)
+    assert {path.parts[-3] for path in training[0]} == {"kaggle"}
+    assert {path.parts[-3] for path in held_out[0]} == {"jack"}
+    assert [path.name for path in (*training[1], *held_out[1])] == ["hand1_a.png", "hand5_a.png"]
 
 
 def test_the_target_of_a_cell_in_a_character_is_its_box() -> None:
@@ -87,7 +87,7 @@ def test_the_target_of_a_cell_in_a_character_is_its_box() -> None:
 
 
 @pytest.mark.parametrize(("height", "found"), [(5.0, 0), (12.0, 1), (40.0, 0)])
-def test_targets_contain_only_characters_of_the_networks_size(height: float, found: int) -> None:
+def test_targets_contain_only_characters_of_the_size_that_the_network_detects(height: float, found: int) -> None:
     target = characters.target_of(np.array([[40.0, 60.0, 46.0, 60.0 + height]]), [False], [False])
     assert bool((target[..., 0] == 1).any()) == bool(found)
 
@@ -97,7 +97,7 @@ def test_ambiguous_characters_are_ignored_in_the_targets() -> None:
     assert set(np.unique(target[..., 0])) == {-1, 0}
 
 
-def test_a_patch_shows_ink_at_its_place_in_the_picture() -> None:
+def test_the_ink_mask_of_a_patch_matches_its_picture() -> None:
     rng = np.random.default_rng(0)
     drawn = next(
         one for one in (scene(seed, layout="single", light="bright", sheet="near") for seed in range(20))
@@ -110,12 +110,12 @@ def test_a_patch_shows_ink_at_its_place_in_the_picture() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "kind"),
+    ("text_read", "kind"),
     [("123", "right"), ("", "nothing read"), ("12", "digit missing"), ("1?3", "digit missing"), ("128", "wrong digit"),
      ("1234", "more read")],
 )  # fmt: skip
-def test_each_wrong_reading_has_a_kind_of_failure(said: str, kind: str) -> None:
-    assert failure("123", said) == kind
+def test_each_wrong_reading_has_a_kind_of_failure(text_read: str, kind: str) -> None:
+    assert failure("123", text_read) == kind
 
 
 @pytest.mark.parametrize("lines", ["", *LINES])

@@ -24,8 +24,8 @@ from training.datasets.sheets import Digits
 from training.evaluation import evaluate
 
 
-class Says:
-    """A classifier with a constant prediction; None rejects every input."""
+class ConstantClassifier:
+    """A classifier that predicts the same label for every input. None rejects every input."""
 
     def __init__(self, label):
         self.label = label
@@ -35,8 +35,8 @@ class Says:
         return tuple(Prediction(self.label, 0.999, top, image) for image in images)
 
 
-def pipeline_that_says(label):
-    return Pipeline("digits", PAPER, WritingFinder(), Says(label))
+def constant_pipeline(label):
+    return Pipeline("digits", PAPER, WritingFinder(), ConstantClassifier(label))
 
 
 def draw_digit(digit, seed=0):
@@ -49,14 +49,14 @@ def draw_digit(digit, seed=0):
 
 @pytest.fixture
 def photos(tmp_path):
-    """anna wrote a 3 and a 5, ben a 3, each as a photograph."""
+    """A folder of photographs by series and label: anna wrote a 3 and a 5, ben a 3."""
     for series, digit in (("anna", 3), ("anna", 5), ("ben", 3)):
         write_png(tmp_path / "photos" / series / str(digit) / "one.png", draw_digit(digit))
     return tmp_path / "photos"
 
 
 def rows(text):
-    """The first word of each line of a table, and the other words."""
+    """The other words of each line of a table, by its first word."""
     return {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.strip()}
 
 
@@ -82,7 +82,7 @@ def test_a_folder_without_labelled_pictures_is_an_error(tmp_path):
 
 
 def test_the_table_counts_exactly_correct_readings(photos, capsys):
-    evaluate.evaluate_photos(pipeline_that_says("3"), photos, mistakes=False)
+    evaluate.evaluate_photos(constant_pipeline("3"), photos, mistakes=False)
     table = rows(capsys.readouterr().out)
     assert table == {
         "anna": ["1", "of", "2", "0.500"],
@@ -92,9 +92,9 @@ def test_the_table_counts_exactly_correct_readings(photos, capsys):
 
 
 def test_mistakes_are_listed_with_their_file(photos, capsys):
-    evaluate.evaluate_photos(pipeline_that_says("3"), photos, mistakes=True)
+    evaluate.evaluate_photos(constant_pipeline("3"), photos, mistakes=True)
     assert f"{photos / 'anna' / '5' / 'one.png'}: 5 read as 3" in capsys.readouterr().out
-    evaluate.evaluate_photos(pipeline_that_says(None), photos, mistakes=True)
+    evaluate.evaluate_photos(constant_pipeline(None), photos, mistakes=True)
     out = capsys.readouterr().out
     assert out.count("read as nothing") == 3
     assert rows(out)["all"] == ["0", "of", "3", "0.0000"]
@@ -104,9 +104,9 @@ def test_the_mnist_evaluation_prints_its_metrics(monkeypatch, capsys):
     images = np.zeros((4, 28, 28), np.uint8)
     labels = np.array([7, 7, 7, 1])
     monkeypatch.setattr(evaluate, "load_mnist", lambda: Images(images, labels, images, labels, "drawn", ""))
-    evaluate.evaluate_mnist(pipeline_that_says("7"))
+    evaluate.evaluate_mnist(constant_pipeline("7"))
     assert rows(capsys.readouterr().out)["accuracy"][0] == "0.7500"
-    evaluate.evaluate_mnist(pipeline_that_says(None))
+    evaluate.evaluate_mnist(constant_pipeline(None))
     assert "coverage   0.0000" in capsys.readouterr().out
 
 
@@ -121,7 +121,7 @@ def few_photos(monkeypatch, tmp_path):
 
 
 def test_rejection_counts_pictures_with_any_label(few_photos, capsys):
-    evaluate.evaluate_rejection(pipeline_that_says("8"), each=2, seed=1)
+    evaluate.evaluate_rejection(constant_pipeline("8"), each=2, seed=1)
     out = capsys.readouterr().out
     assert "8 ×" in out, "the labels are listed with their counts"
     assert rows(out)["photos/nothing"][:3] == ["0", "of", "3"], (
@@ -129,28 +129,28 @@ def test_rejection_counts_pictures_with_any_label(few_photos, capsys):
     )
     assert rows(out)["all"][2] == "17"
     assert int(rows(out)["all"][0]) >= 5, "letters and shapes have regions"
-    evaluate.evaluate_rejection(pipeline_that_says(None), each=2, seed=1)
+    evaluate.evaluate_rejection(constant_pipeline(None), each=2, seed=1)
     assert rows(capsys.readouterr().out)["all"] == ["0", "of", "17", "0.0000"]
 
 
 def test_the_same_seed_draws_the_same_rejection_pictures(few_photos):
     def pictures(seed):
-        kinds = evaluate.drawn_kinds(np.random.default_rng(seed), each=2)
-        return {kind: list(drawn) for kind, drawn in kinds.items()}
+        drawn_of_kind = evaluate.drawn_kinds(np.random.default_rng(seed), each=2)
+        return {kind: list(drawn) for kind, drawn in drawn_of_kind.items()}
 
     first, again, other = pictures(1), pictures(1), pictures(2)
     assert len(first) == 6
     for kind, drawn in first.items():
         assert {picture.shape for picture in drawn} == {(480, 640, 3)}
-        assert all(np.array_equal(one, two) for one, two in zip(drawn, again[kind], strict=True))
-        assert not all(np.array_equal(one, two) for one, two in zip(drawn, other[kind], strict=True))
+        assert all(np.array_equal(a, b) for a, b in zip(drawn, again[kind], strict=True))
+        assert not all(np.array_equal(a, b) for a, b in zip(drawn, other[kind], strict=True))
 
 
 def test_a_flipped_picture_counts_only_if_the_original_was_read_correctly(photos, capsys, monkeypatch):
-    said = iter(["3", "3", "3", "5", "5"])  # right in both, right in one, wrong
+    texts = iter(["3", "3", "3", "5", "5"])  # both read correctly, only the original, neither (not flipped then)
     files = sorted(path for path in photos.rglob("*") if path.is_file())[:3]
     monkeypatch.setattr(evaluate, "labelled_pictures", lambda folder: [(path, "anna", "3") for path in files])
-    evaluate.evaluate_mirrored(SimpleNamespace(step=lambda frame: SimpleNamespace(text=next(said))), photos)
+    evaluate.evaluate_mirrored(SimpleNamespace(step=lambda frame: SimpleNamespace(text=next(texts))), photos)
     assert capsys.readouterr().out.startswith("1 of 2 correctly read pictures")
 
 
@@ -177,7 +177,7 @@ def test_parts_outside_the_clip_are_a_one_line_error(shows):
 
 
 def run_main(capsys, *words):
-    """Exit code and stderr of the command."""
+    """Run the evaluation command. Return its exit code and stderr."""
     with pytest.raises(SystemExit) as end:
         main(["evaluate", *words])
     return end.value.code, capsys.readouterr().err
@@ -199,7 +199,7 @@ def test_evaluating_photos_requires_a_folder(capsys):
 
 def test_a_broken_photograph_is_named_in_the_error(monkeypatch, capsys, photos):
     (photos / "ben" / "3" / "broken.jpg").write_bytes(b"no picture")
-    monkeypatch.setattr(commands_evaluate, "open_pipeline", lambda *words, **named: pipeline_that_says("1"))
+    monkeypatch.setattr(commands_evaluate, "open_pipeline", lambda *words, **named: constant_pipeline("1"))
     code, err = run_main(capsys, "photos", str(photos))
     assert "broken.jpg" in err
     assert err.count("\n") == 1
@@ -208,7 +208,7 @@ def test_a_broken_photograph_is_named_in_the_error(monkeypatch, capsys, photos):
 
 @pytest.fixture(scope="module")
 def published():
-    """The pipeline with the model that ships."""
+    """The pipeline with the shipped model."""
     try:
         return open_pipeline("digits", default_models(), default_samples(), smooth=False)
     except ModelError as error:
@@ -224,17 +224,17 @@ def test_the_published_model_reads_plain_writing(published, tmp_path, capsys):
     assert int(rows(out)["all"][0]) >= 9, out
 
 
-def test_the_published_model_reads_a_found_digit_like_one_framed_as_in_mnist(published):
-    """A digit gets the same label as an MNIST image and as a region found in a picture."""
+def test_the_published_model_reads_an_mnist_image_and_a_photograph_of_a_digit(published):
+    """A 4 is recognised as an image centred as in MNIST, and as a region detected in a picture."""
     rng = np.random.default_rng(4)
     image = mnist_image(draw_strokes(digit_strokes(4, rng), (200, 200), 14))
-    (framed,) = published.classifier.predict([image])
+    (prediction,) = published.classifier.predict([image])
     observation = published.step(Frame(draw_digit(4, seed=4), 0, 0.0, "drawn"))
-    assert framed.label == "4"
+    assert prediction.label == "4"
     assert observation.text == "4"
 
 
-def test_the_published_model_gives_blank_paper_no_label(published):
+def test_the_published_model_rejects_blank_paper(published):
     blank = np.full((480, 640, 3), 190, np.uint8)
     assert published.step(Frame(blank, 0, 0.0, "blank")).text == ""
     (empty,) = published.classifier.predict([np.zeros((28, 28), np.uint8)])
@@ -257,7 +257,7 @@ def test_numbers_in_rooms_are_counted_by_light_and_sheet_and_failures_are_drawn(
     assert (tmp_path / "failures.png").exists() == ("Wrote" in out)
 
 
-def test_numbers_on_pages_are_counted_by_the_kind_of_lines_around_them(published, tmp_path, capsys, monkeypatch):
+def test_numbers_on_pages_are_counted_by_the_lines_around_them(published, tmp_path, capsys, monkeypatch):
     nothing = Digits(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int64))
     monkeypatch.setattr(rooms, "scene_sources", lambda *, held_out: rooms.SceneSources(nothing))
     monkeypatch.setattr(evaluate, "ROOM_WH", (640, 360))

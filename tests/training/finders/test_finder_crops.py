@@ -12,7 +12,7 @@ def found(box: Box) -> Region:
     return Region(box, np.full((9, 9), 255, np.uint8))
 
 
-def test_a_region_on_a_digit_has_its_class() -> None:
+def test_a_region_on_a_digit_has_the_class_of_the_digit() -> None:
     other = wrote("7", box=Box(300, 100, 360, 200))
     assert crops.class_of(found(Box(102, 98, 160, 203)), (other, wrote("4"))) == 4
     stroke = wrote("1", box=Box(100, 100, 106, 200))
@@ -27,17 +27,17 @@ def test_a_region_on_a_letter_or_blank_paper_is_background() -> None:
 
 
 @pytest.mark.parametrize(
-    ("box", "one"),
+    ("box", "written"),
     [
-        (Box(100, 100, 160, 140), wrote("4")),  # a part of it
+        (Box(100, 100, 160, 140), wrote("4")),  # a part of the digit
         (BOX, wrote("4", ambiguous=True)),
         (BOX, wrote("O")),
         (BOX, wrote("slash")),
         (BOX, wrote("4", struck=True)),
     ],
 )
-def test_ambiguous_regions_are_left_out(box: Box, one: rooms.Written) -> None:
-    assert crops.class_of(found(box), (one,)) is None
+def test_ambiguous_regions_have_no_class(box: Box, written: rooms.Written) -> None:
+    assert crops.class_of(found(box), (written,)) is None
 
 
 def test_crops_are_network_inputs_with_classes_and_depend_only_on_the_seed(written) -> None:
@@ -47,7 +47,7 @@ def test_crops_are_network_inputs_with_classes_and_depend_only_on_the_seed(writt
     assert classes.dtype == np.int64
     assert set(classes.tolist()) <= set(range(11))
     assert len(set(classes.tolist()) - {NOTHING}) >= 5
-    assert (images.reshape(40, -1).max(axis=1) == 255).all(), "each holds ink"
+    assert (images.reshape(40, -1).max(axis=1) == 255).all(), "each crop contains ink"
     again, _ = crops.crops(*written, 40, rng())
     assert np.array_equal(images, again)
     other, _ = crops.crops(*written, 40, rng(6))

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.no_cover
 
 @pytest.fixture
 def few(tmp_path, monkeypatch):
-    """Two shards of two scenes for each network, and a folder for what is published."""
+    """A folder with two shards of two scenes for each network. Networks are published into it."""
     monkeypatch.setenv("RECOGNIZER_DATA", str(tmp_path / "none"))
     monkeypatch.setattr("training.datasets.rooms.has_mnist", lambda: False)
     monkeypatch.setattr(fitting, "SHARD", 2)
@@ -37,7 +37,7 @@ def few(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("name", "command"), [("characters", "draw"), ("verifier", "propose")])
-def test_missing_training_data_is_an_error(tmp_path, name, command) -> None:
+def test_missing_training_data_raises_an_error(tmp_path, name, command) -> None:
     with pytest.raises(DataError, match=rf"Draw them: python -m training finder {command}"):
         fitting.fit(name, tmp_path, 1, None)
 
@@ -46,10 +46,10 @@ def test_missing_training_data_is_an_error(tmp_path, name, command) -> None:
 def test_networks_are_trained_on_drawn_rooms_and_published_with_a_card(few, eager) -> None:
     drawn = sorted(few.rglob("*.npz"))
     assert len(drawn) == 4
-    written = [path.stat().st_mtime_ns for path in drawn]
+    written_ns = [path.stat().st_mtime_ns for path in drawn]
     fitting.draw(few, 4, 1)  # existing shards are not redrawn
     fitting.draw(few, 4, 1, fitting.propose_shard)
-    assert [path.stat().st_mtime_ns for path in drawn] == written
+    assert [path.stat().st_mtime_ns for path in drawn] == written_ns
     for name in fitting.NETWORK_FITS:
         fitting.fit(name, few, 1, None)
     networks = few / "networks"
@@ -74,11 +74,11 @@ def target_of(box: Corners, *written: rooms.Written) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    ("character", "which"),
+    ("character", "class_number"),
     [("4", 4), ("K", finders_verifier.OTHER), ("slash", finders_verifier.OTHER), ("O", verifier.UNCLEAR)],
 )
-def test_a_box_that_covers_a_character_has_its_class_as_target(character: str, which: int) -> None:
-    assert target_of((102, 99, 159, 204), wrote(character))[:2] == [1, which]
+def test_the_target_of_a_box_on_a_character_is_its_class(character: str, class_number: int) -> None:
+    assert target_of((102, 99, 159, 204), wrote(character))[:2] == [1, class_number]
 
 
 def test_a_shifted_box_still_covers_a_thin_stroke() -> None:
@@ -86,16 +86,16 @@ def test_a_shifted_box_still_covers_a_thin_stroke() -> None:
 
 
 def test_box_offsets_are_in_units_of_the_longer_side() -> None:
-    said = target_of((110, 90, 170, 190), wrote("4"))
-    assert said[0] == 1
-    assert said[2:] == pytest.approx([-0.1, 0.1, -0.1, 0.1])
+    target = target_of((110, 90, 170, 190), wrote("4"))
+    assert target[0] == 1
+    assert target[2:] == pytest.approx([-0.1, 0.1, -0.1, 0.1])
 
 
 def test_a_part_of_a_character_or_a_non_character_is_background() -> None:
-    background_crops = [0, verifier.UNCLEAR, 0, 0, 0, 0]
-    assert target_of((100, 100, 160, 122), wrote("4")) == background_crops
-    assert target_of((300, 300, 340, 400), wrote("4")) == background_crops
-    assert target_of((300, 300, 340, 400)) == background_crops
+    background = [0, verifier.UNCLEAR, 0, 0, 0, 0]
+    assert target_of((100, 100, 160, 122), wrote("4")) == background
+    assert target_of((300, 300, 340, 400), wrote("4")) == background
+    assert target_of((300, 300, 340, 400)) == background
 
 
 def test_ambiguous_boxes_have_no_class_target() -> None:

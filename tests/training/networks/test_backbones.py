@@ -1,4 +1,4 @@
-"""Training of objects and hand pictures on the features of a backbone that is built once."""
+"""Training on the features of a pretrained backbone, which is built once: of objects, and of pictures of hands."""
 
 import subprocess
 import sys
@@ -32,8 +32,8 @@ from training.user_tasks import learn, sample_inputs, starting_point
 COLOURS = {"red mug": (40, 40, 200), "नीला": (200, 90, 40), "green": (60, 180, 60)}
 
 
-def held(label: str, rng: np.random.Generator) -> np.ndarray:
-    """An object in the guide box, (480, 640, 3) uint8 BGR."""
+def object_picture(label: str, rng: np.random.Generator) -> np.ndarray:
+    """A frame with an object in the guide box, (480, 640, 3) uint8 BGR."""
     picture = np.full((480, 640, 3), 150, np.uint8)
     x, y = np.round(rng.normal((320, 240), 8)).astype(int).tolist()
     cv2.circle(picture, (x, y), 80, COLOURS[label], cv2.FILLED)
@@ -43,17 +43,17 @@ def held(label: str, rng: np.random.Generator) -> np.ndarray:
 
 @pytest.fixture
 def backbone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Replaces VGG16 with a tiny network and records the names of the requested backbones."""
-    asked: list[str] = []
+    """Replace VGG16 with a tiny network. Return the list that records the requested backbones."""
+    requested: list[str] = []
 
     def pretrained(name: str, weights: str, side: int):  # type: ignore[no-untyped-def]
-        asked.append(f"{name} {weights}")
+        requested.append(f"{name} {weights}")
         return tiny_vgg(name, weights, side)
 
     monkeypatch.setenv("RECOGNIZER_ASSETS", str(tmp_path_factory.mktemp("assets")))
     monkeypatch.setattr(transfer, "pretrained", pretrained)
     monkeypatch.setattr(backbones, "find_weights", lambda name: None)
-    return asked
+    return requested
 
 
 def record(store: Samples, task: str, counts: dict[str, int], seed: int = 0) -> None:
@@ -61,44 +61,48 @@ def record(store: Samples, task: str, counts: dict[str, int], seed: int = 0) -> 
     box = guide_box(640, 480)
     for label, count in counts.items():
         for _ in range(count):
-            image = held(label, rng)
+            image = object_picture(label, rng)
             region = Region(box, image[box.y1 : box.y2, box.x1 : box.x2])
             store.add(task, label, region, Frame(image, 0, 0.0, "drawn"), "first", "drawn")
 
 
-def teach(tmp_path: Path, **more: Any) -> dict:
-    """The result of a training."""
-    told: list[dict] = []
-    settings = LearnSettings("things", models=ModelStore(tmp_path / "models"), **more)
-    learn.learn(settings, lambda stage, progress, result=None: told.append(result))
-    return told[-1]
+def train_objects(tmp_path: Path, **more: Any) -> dict:
+    """Train a model. Return its result."""
+    results: list[dict] = []
+    settings = LearnSettings("objects", models=ModelStore(tmp_path / "models"), **more)
+    learn.learn(settings, lambda stage, progress, result=None: results.append(result))
+    return results[-1]
 
 
 @pytest.mark.slow
 def test_objects_are_trained_recognised_and_extended_by_a_label(tmp_path: Path, backbone: list[str]) -> None:
     store = default_samples()
-    store.create_task("things", "box", [*COLOURS])
+    store.create_task("objects", "box", [*COLOURS])
     first, second, third = COLOURS
-    record(store, "things", {first: 6, second: 6})
-    assert teach(tmp_path)["after"]["accuracy"] == 1
+    record(store, "objects", {first: 6, second: 6})
+    assert train_objects(tmp_path)["after"]["accuracy"] == 1
     assert backbone == ["VGG16 imagenet"]
     rng = np.random.default_rng(5)
-    with open_pipeline("things", open_models(tmp_path / "models"), default_samples(), smooth=False) as pipeline:
+    with open_pipeline("objects", open_models(tmp_path / "models"), default_samples(), smooth=False) as pipeline:
         assert pipeline.subject is BOX
-        assert [pipeline.step(Frame(held(label, rng), 0, 0.0, "drawn")).text for label in (first, second)] == [
+        assert [
+            pipeline.step(Frame(object_picture(label, rng), 0, 0.0, "drawn")).text for label in (first, second)
+        ] == [
             first,
             second,
         ]
         empty = pipeline.step(Frame(np.full((480, 640, 3), 150, np.uint8), 0, 0.0, "drawn"))
         assert (empty.text, empty.regions) == ("", ())
         assert empty.guide == Box(176, 96, 464, 384)
-    store.delete([sample for sample in store.read("things") if sample.label == first])
-    record(store, "things", {third: 6})
-    assert teach(tmp_path, force=True)["published"]
-    assert backbone == ["VGG16 imagenet"]  # it was built once
-    with open_pipeline("things", open_models(tmp_path / "models"), default_samples(), smooth=False) as pipeline:
-        said = [pipeline.step(Frame(held(label, rng), 0, 0.0, "drawn")).predictions[0] for label in COLOURS]
-    assert [one.top[0][0] for one in said] == [*COLOURS]
+    store.delete([sample for sample in store.read("objects") if sample.label == first])
+    record(store, "objects", {third: 6})
+    assert train_objects(tmp_path, force=True)["published"]
+    assert backbone == ["VGG16 imagenet"]  # the backbone was built once
+    with open_pipeline("objects", open_models(tmp_path / "models"), default_samples(), smooth=False) as pipeline:
+        predictions = [
+            pipeline.step(Frame(object_picture(label, rng), 0, 0.0, "drawn")).predictions[0] for label in COLOURS
+        ]
+    assert [prediction.top[0][0] for prediction in predictions] == [*COLOURS]
 
 
 def test_a_backbone_computes_features_of_a_picture(tmp_path: Path, backbone: list[str]) -> None:
@@ -114,8 +118,8 @@ def test_a_backbone_computes_features_of_a_picture(tmp_path: Path, backbone: lis
 
 
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Replaces the export with a recorder of the requested names."""
+def exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Replace the export. Return the list that records the names of exported backbones."""
     names: list[str] = []
 
     def write(name: str, weights: str) -> bytes:
@@ -128,34 +132,34 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def test_two_concurrent_requests_build_a_backbone_once(tmp_path: Path, made: list[str]) -> None:
+def test_two_concurrent_requests_build_a_backbone_once(tmp_path: Path, exported: list[str]) -> None:
     with ThreadPoolExecutor() as pool:
-        made_at = list(pool.map(lambda _: backbone_file("VGG16", ModelStore(tmp_path))[1], range(8)))
-    assert made == ["VGG16"]
-    assert {path.read_bytes() for path in made_at} == {b"imagenet"}
+        paths_of_backbone = list(pool.map(lambda _: backbone_file("VGG16", ModelStore(tmp_path))[1], range(8)))
+    assert exported == ["VGG16"]
+    assert {path.read_bytes() for path in paths_of_backbone} == {b"imagenet"}
 
 
 def test_a_backbone_is_saved_with_the_models_if_the_assets_folder_is_not_writable(
-    tmp_path: Path, made: list[str]
+    tmp_path: Path, exported: list[str]
 ) -> None:
-    (tmp_path / "assets").touch()  # no folder can be made there
-    made_at = [backbone_file("VGG16", ModelStore(tmp_path / "models"))[1] for _ in range(2)]
-    assert made_at[0] == made_at[1]
-    assert made_at[0].parent == tmp_path / "models" / backbones.FOLDER
-    assert made == ["VGG16"]
+    (tmp_path / "assets").touch()  # a file, so that no folder can be created there
+    paths_of_backbone = [backbone_file("VGG16", ModelStore(tmp_path / "models"))[1] for _ in range(2)]
+    assert paths_of_backbone[0] == paths_of_backbone[1]
+    assert paths_of_backbone[0].parent == tmp_path / "models" / backbones.FOLDER
+    assert exported == ["VGG16"]
     (tmp_path / "full").touch()
     with pytest.raises(ModelError, match="Choose another folder with --models"):
         backbone_file("VGG16", ModelStore(tmp_path / "full"))
 
 
 def test_different_weights_make_a_different_backbone_but_weights_from_the_keras_cache_do_not(
-    tmp_path: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, exported: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights = tmp_path / "weights.h5"
     monkeypatch.setattr(backbones, "find_weights", lambda name: weights if weights.is_file() else None)
 
     def fetch(name: str, source: str) -> bytes:
-        made.append(source)
+        exported.append(source)
         if source == "imagenet":
             weights.write_bytes(b"fetched")
         return b"network"
@@ -163,30 +167,30 @@ def test_different_weights_make_a_different_backbone_but_weights_from_the_keras_
     monkeypatch.setattr(backbones, "export_backbone", fetch)
     first = backbone_file("VGG16", ModelStore(tmp_path))
     assert backbone_file("VGG16", ModelStore(tmp_path)) == first
-    assert made == ["imagenet"]
+    assert exported == ["imagenet"]
     weights.write_bytes(b"others")
     assert backbone_file("VGG16", ModelStore(tmp_path)) != first
-    assert made == ["imagenet", str(weights)]
+    assert exported == ["imagenet", str(weights)]
 
 
 def test_the_command_builds_a_backbone_and_prints_its_path(
-    tmp_path: Path, made: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, exported: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(commands_backbones.signal, "signal", lambda *_: None)
     main(["backbones", "--models", str(tmp_path / "models")])
     assert Path(capsys.readouterr().out.splitlines()[-1]).read_bytes() == b"imagenet"
-    assert made == ["VGG16"]
+    assert exported == ["VGG16"]
 
 
 @pytest.mark.slow
 def test_training_on_a_saved_backbone_needs_no_tensorflow(tmp_path: Path, backbone: list[str]) -> None:
     store = default_samples()
-    store.create_task("things", "box", [*COLOURS])
-    record(store, "things", dict.fromkeys(COLOURS, 6))
+    store.create_task("objects", "box", [*COLOURS])
+    record(store, "objects", dict.fromkeys(COLOURS, 6))
     backbone_file(None, ModelStore(tmp_path / "models"))
     program = "import sys; from training.__main__ import main; from training.networks import backbones; "
     program += "backbones.find_weights = lambda name: None; main(); sys.exit('tensorflow' in sys.modules)"
-    words = ["learn", "things", "--models", str(tmp_path / "models")]
+    words = ["learn", "objects", "--models", str(tmp_path / "models")]
     done = subprocess.run(
         [sys.executable, "-c", program, *words], cwd=paths.ROOT, capture_output=True, text=True, check=False
     )
@@ -208,12 +212,12 @@ def test_weights_are_searched_in_the_data_folder_and_the_keras_cache(
     assert find_weights("ResNet50") is None
 
 
-def test_an_unknown_backbone_is_an_error(tmp_path: Path) -> None:
+def test_an_unknown_backbone_raises_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="Keras has no backbone VGG61"):
         export_backbone("VGG61", "imagenet")
 
 
-def test_a_backbone_is_refused_for_ink_and_used_for_hands_on_request(tmp_path: Path) -> None:
+def test_a_backbone_is_an_error_for_ink_and_optional_for_hands(tmp_path: Path) -> None:
     store = default_samples()
     paper = store.create_task("notes", "paper", ["a"])
     settings = LearnSettings("notes", network="vgg16")
@@ -224,9 +228,9 @@ def test_a_backbone_is_refused_for_ink_and_used_for_hands_on_request(tmp_path: P
     assert not starting_point.uses_colour_pictures(hand, None, LearnSettings("signs"))
 
 
-def test_an_object_is_recognised_in_another_place_and_light() -> None:
+def test_augmented_pictures_differ_moderately_from_the_original() -> None:
     rng = np.random.default_rng(0)
-    image = cv2.resize(held("red mug", rng), (96, 96))
+    image = cv2.resize(object_picture("red mug", rng), (96, 96))
     copies = [sample_inputs.augmented_picture(image, rng) for _ in range(5)]
     assert all(copy.shape == image.shape and copy.dtype == np.uint8 for copy in copies)
     assert all(not np.array_equal(copy, image) for copy in copies)

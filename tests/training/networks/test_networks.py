@@ -22,12 +22,12 @@ def test_each_network_takes_grey_levels_and_outputs_features(name):
     else:
         assert model.count_params() < 300_000
     images = np.random.default_rng(0).integers(0, 256, (2, 28, 28, 1)).astype(np.float32)
-    answers = np.asarray(model(images))
-    assert answers.shape == (2, 10)
-    assert np.isfinite(answers).all()
+    outputs = np.asarray(model(images))
+    assert outputs.shape == (2, 10)
+    assert np.isfinite(outputs).all()
     assert model.get_layer(EMBEDDING) is not None
     dimmed = np.asarray(model(images / 255))
-    assert not np.allclose(answers, dimmed), "0 to 1 would mean that the scaling is outside the network"
+    assert not np.allclose(outputs, dimmed), "the network itself scales grey levels, so its input is not from 0 to 1"
 
 
 def test_the_same_seed_gives_the_same_weights():

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.no_cover
 
 @pytest.fixture
 def data():
-    """Light and dark pictures, two labels."""
+    """40 grey pictures of two labels: dark and light."""
     rng = np.random.default_rng(0)
     labels = np.arange(40) % 2
     images = rng.integers(0, 60, (40, 28, 28, 1)) + 150 * labels[:, None, None, None]
@@ -25,8 +25,8 @@ def data():
 
 
 def settings(tmp_path, **more):
-    given = {"side": 32, "epochs": 3, "batch_size": 8, "fine_tune": 1, "runs": tmp_path}
-    return TrainSettings("shades", "vgg16", **{**given, **more})
+    values = {"side": 32, "epochs": 3, "batch_size": 8, "fine_tune": 1, "runs": tmp_path}
+    return TrainSettings("shades", "vgg16", **{**values, **more})
 
 
 @pytest.mark.slow
@@ -37,12 +37,12 @@ def test_the_head_is_trained_first_and_then_the_last_block_is_fine_tuned(data, t
     model, history = fit_transfer.fit_backbone(data, split_of(data, 0), "none", settings(tmp_path))
     fresh, _ = tiny_vgg("VGG16", "imagenet", 32)
     by_name = {layer.name: layer for part in model.layers if hasattr(part, "layers") for layer in part.layers}
-    for name, learns in (("block4_conv1", False), ("block5_conv1", True)):
+    for name, is_trained in (("block4_conv1", False), ("block5_conv1", True)):
         same = np.array_equal(by_name[name].get_weights()[0], fresh.get_layer(name).get_weights()[0])
-        assert same != learns, name
+        assert same != is_trained, name
     assert len(history["loss"]) > 2
-    said = probabilities_of(model, data.test_images).argmax(axis=1)
-    assert (said == data.test_labels).mean() > 0.8
+    predicted = probabilities_of(model, data.test_images).argmax(axis=1)
+    assert (predicted == data.test_labels).mean() > 0.8
     model.save(tmp_path / "network.keras")
     loaded = keras.saving.load_model(tmp_path / "network.keras")
     maps = feature_maps(loaded, data.test_images[0])

@@ -40,7 +40,7 @@ pytestmark = pytest.mark.no_cover
 def test_labels_of_photographs_map_to_the_classes_of_each_task():
     assert hand_photographs.classes("letters", "letters", np.array(["A", "K", "Y"])).tolist() == [0, 9, 23]
     assert hand_photographs.classes("rps", "rps", np.array(["rock", "paper", "scissors"])).tolist() == [0, 1, 2]
-    # a letter is a sign of the game, none of them (background), or too similar to one (ignored)
+    # in the game, a letter is one of its signs, background (class 3), or too similar to a sign and ignored (-1)
     assert hand_photographs.classes("rps", "letters", np.array(["A", "S", "B", "V", "L", "Y", "M"])).tolist() == [
         0, 0, 1, 2, 3, 3, -1,
     ]  # fmt: skip
@@ -48,20 +48,20 @@ def test_labels_of_photographs_map_to_the_classes_of_each_task():
     assert hand_photographs.classes("letters", "nothing", np.array([""])).tolist() == [-1]
 
 
-def test_a_picture_without_a_detected_hand_stays_in_the_data():
-    found = hand_photographs.hands_of_region(None, "A", "anna", None, np.random.default_rng(0))
-    assert not found.found[0]
-    assert not found.jointed.any()
-    assert np.isnan(found.landmarks).all()
-    assert not found.images.any()
+def test_a_picture_without_a_detected_hand_is_part_of_the_data():
+    hand = hand_photographs.hands_of_region(None, "A", "anna", None, np.random.default_rng(0))
+    assert not hand.found[0]
+    assert not hand.jointed.any()
+    assert np.isnan(hand.landmarks).all()
+    assert not hand.images.any()
 
 
 def test_a_region_without_landmarks_counts_as_detected():
     region = Region(Box(0, 0, 9, 9), np.full((9, 9, 3), 50, np.uint8))
-    found = hand_photographs.hands_of_region(region, "A", "anna", None, np.random.default_rng(0))
-    assert found.found[0]
-    assert not found.jointed.any()
-    assert (found.images == 50).all()
+    hand = hand_photographs.hands_of_region(region, "A", "anna", None, np.random.default_rng(0))
+    assert hand.found[0]
+    assert not hand.jointed.any()
+    assert (hand.images == 50).all()
 
 
 def test_mixed_poses_are_far_from_every_known_pose():
@@ -90,37 +90,38 @@ def test_missing_photographs_are_a_one_line_error(tmp_path, monkeypatch):
 def test_no_person_is_tested_by_a_network_trained_on_them(tmp_path):
     data = drawn_sign_data(tmp_path)
     assert data.people == PEOPLE
-    learned = data.training_rows("ben")
-    assert not (data.hands.sources[learned] == "ben").any()
-    assert not (data.hands.sources[learned] == "room").any()
-    assert set(data.hands.sources[learned]) == {"anna", "cleo"}
+    training_rows = data.training_rows("ben")
+    assert not (data.hands.sources[training_rows] == "ben").any()
+    assert not (data.hands.sources[training_rows] == "room").any()
+    assert set(data.hands.sources[training_rows]) == {"anna", "cleo"}
 
 
 def test_the_metrics_count_undetected_hands_as_wrong(tmp_path):
     data = drawn_sign_data(tmp_path)
-    sure = np.full((len(data.hands), 4), 0.01, np.float32)
-    sure[np.arange(len(sure)), np.maximum(data.classes, 0)] = 0.97
-    sure[~data.hands.found] = np.nan
-    lost = np.flatnonzero(data.hands.sources == "anna")[: EACH * 3 // 4]
-    sure[lost] = np.nan
-    distances = np.where(np.isnan(sure[:, 0]), np.nan, 1.0).astype(np.float32)
-    metrics = sign_validation.metrics_of(data, sign_data.Predictions(sure, distances))
+    probabilities = np.full((len(data.hands), 4), 0.01, np.float32)
+    probabilities[np.arange(len(probabilities)), np.maximum(data.classes, 0)] = 0.97
+    probabilities[~data.hands.found] = np.nan
+    undetected = np.flatnonzero(data.hands.sources == "anna")[: EACH * 3 // 4]
+    probabilities[undetected] = np.nan
+    distances = np.where(np.isnan(probabilities[:, 0]), np.nan, 1.0).astype(np.float32)
+    metrics = sign_validation.metrics_of(data, sign_data.Predictions(probabilities, distances))
     assert metrics.right == {"anna": 0.75, "ben": 1.0, "cleo": 1.0}
     assert metrics.nothing_labelled == 0
 
 
 def test_a_higher_required_precision_raises_the_confidence_threshold(tmp_path):
     data = drawn_sign_data(tmp_path)
-    chances = np.full((len(data.hands), 4), 0.01, np.float32)
-    chances[data.empty] = np.nan
+    probabilities = np.full((len(data.hands), 4), 0.01, np.float32)
+    probabilities[data.empty] = np.nan
     rows = np.flatnonzero(data.evaluated)
-    for part, (step, confidence) in enumerate([(0, 0.5), (1, 0.6), (0, 0.97)]):  # the third between them is wrong
+    # the predictions with confidence 0.6 are wrong
+    for part, (step, confidence) in enumerate([(0, 0.5), (1, 0.6), (0, 0.97)]):
         some = rows[part::3]
-        chances[some, (data.classes[some] + step) % 3] = confidence
-    answers = sign_data.Predictions(chances, np.ones(len(chances), np.float32))
-    assert sign_validation.metrics_of(data, answers).thresholds.min_confidence == pytest.approx(0.5)
-    assert sign_validation.metrics_of(data, answers, precision=0.6).thresholds.min_confidence == pytest.approx(0.5)
-    strict = sign_validation.metrics_of(data, answers, precision=0.9)
+        probabilities[some, (data.classes[some] + step) % 3] = confidence
+    predictions = sign_data.Predictions(probabilities, np.ones(len(probabilities), np.float32))
+    assert sign_validation.metrics_of(data, predictions).thresholds.min_confidence == pytest.approx(0.5)
+    assert sign_validation.metrics_of(data, predictions, precision=0.6).thresholds.min_confidence == pytest.approx(0.5)
+    strict = sign_validation.metrics_of(data, predictions, precision=0.9)
     assert strict.thresholds.min_confidence == pytest.approx(0.97)
     assert strict.average == pytest.approx(1 / 3)
 
@@ -147,7 +148,7 @@ main()
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A home with models/ and runs/ after a quick training on drawn poses: all three inputs."""
+    """A folder with models/ and runs/ after a quick training of all three inputs on drawn hands, and its output."""
     home = tmp_path_factory.mktemp("home")
     words = ["shipped", "rps", "--models", str(home / "models"), "--runs", str(home / "runs")]
     done = subprocess.run(
@@ -163,7 +164,7 @@ def trained(tmp_path_factory):
 
 @pytest.mark.slow
 def test_all_inputs_are_published_and_the_best_is_current(trained):
-    home, said = trained
+    home, output = trained
     versions = [path for path in (home / "models" / "rps").iterdir() if path.is_dir()]
     cards = [registry_card.read_card(path).as_json() for path in versions]
     assert sorted(card["kind"] for card in cards) == ["fused", "pixels", "pose"]
@@ -171,7 +172,7 @@ def test_all_inputs_are_published_and_the_best_is_current(trained):
     averages = {card["kind"]: card["metrics"]["people_left_out_average"] for card in cards}
     assert averages[best["kind"]] == max(averages.values())
     for person in TRAINED:
-        assert person in said
+        assert person in output
 
 
 @pytest.mark.slow
@@ -192,7 +193,7 @@ def test_the_cards_describe_the_models_and_their_data(trained):
 
 @pytest.mark.slow
 def test_each_input_runs_without_tensorflow(trained, monkeypatch):
-    """The live loop's classifier loads the published model and recognises the drawn signs by their landmarks."""
+    """The classifier of the live loop recognises the drawn signs by landmarks and appearance features."""
     rng = np.random.default_rng(1)
     appearance_features = np.zeros(appearance.SIZE, np.float32)
     monkeypatch.setattr(hands, "find_asset", lambda name: Path("none.task"))
@@ -201,8 +202,8 @@ def test_each_input_runs_without_tensorflow(trained, monkeypatch):
     )
     for folder in (trained[0] / "models" / "rps").glob("*/"):
         classifier = HandClassifier(folder)
-        for place, sign in enumerate(LABELS["rps"]):
-            appearance_features[:] = np.arange(len(appearance_features)) == place
+        for index, sign in enumerate(LABELS["rps"]):
+            appearance_features[:] = np.arange(len(appearance_features)) == index
             (prediction,) = classifier.predict([drawn_region(sign, rng, 50)])
             assert prediction.image.shape == (28, 28)
             assert len(prediction.top) == 3
@@ -225,7 +226,7 @@ def test_a_second_run_uses_the_cached_folds(trained, monkeypatch):
 
 
 @pytest.mark.slow
-def test_all_inputs_are_in_one_table(trained, tmp_path, monkeypatch):
+def test_the_table_compares_all_inputs(trained, tmp_path, monkeypatch):
     rng = np.random.default_rng(2)
     drawn = drawn_sign_mnist()
     regions = [drawn_region(LABELS["rps"][label], rng) for label in drawn.test_labels]
@@ -244,13 +245,13 @@ def test_all_inputs_are_in_one_table(trained, tmp_path, monkeypatch):
     assert "120 (rps)" in text
     card = registry_card.read_card(sign_inputs.version(ModelStore(trained[0] / "models"), "rps", "pose")).as_json()
     assert f"{100 * card['metrics']['people_left_out']['anna']:.1f} %" in rows["pose"][1]
-    reached = float(rows["pose"][3 + len(TRAINED)].strip("*").split()[0])
-    assert 70 < reached < 99.5  # undetected hands count as wrong
+    average = float(rows["pose"][3 + len(TRAINED)].strip("*").split()[0])
+    assert 70 < average < 99.5  # undetected hands count as wrong
     current = registry_card.read_card(open_models(trained[0] / "models").current("rps")).kind
     assert [kind for kind, cells in rows.items() if cells[1].startswith("**")] == [current]
 
 
-def test_an_input_that_was_never_trained_is_a_one_line_error(tmp_path, capsys):
+def test_an_untrained_input_is_a_one_line_error(tmp_path, capsys):
     with pytest.raises(ModelError, match="python -m recognizer train letters --kind pose"):
         sign_inputs.version(ModelStore(tmp_path), "letters", "pose")
     with pytest.raises(SystemExit):

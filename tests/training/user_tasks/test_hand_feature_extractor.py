@@ -1,4 +1,4 @@
-"""The hand feature extractor separates signs independently of the person."""
+"""The hand feature extractor learns features that separate signs, independently of the person."""
 
 from pathlib import Path
 
@@ -15,14 +15,12 @@ from training.user_tasks import hand_feature_extractor
 SIGNS = 6
 PEOPLE = ("anna", "ben", "cleo")
 EACH = 12
-TELLING, LOUD = (
-    slice(0, SIGNS),
-    slice(SIGNS, SIGNS + 40),
-)  # features that separate signs, and features with a larger variance
+SEPARATING = slice(0, SIGNS)  # features that separate the signs
+NOISY = slice(SIGNS, SIGNS + 40)  # features of larger variance that do not
 
 
 def drawn_hands() -> Hands:
-    """Random landmarks, and appearance features: a few separate the signs, others only have a large variance."""
+    """Hands with random landmarks. Few appearance features separate the signs; others have a larger variance."""
     rng = np.random.default_rng(0)
     count = SIGNS * len(PEOPLE) * EACH
     appearance_features = np.zeros(
@@ -30,8 +28,8 @@ def drawn_hands() -> Hands:
     )
     signs = np.arange(count) % SIGNS
     appearance_features[np.arange(count), :, :, signs] = 1
-    appearance_features[:, :, :, TELLING] += rng.normal(0, 0.1, (count, 1, 1, SIGNS))
-    appearance_features[:, :, :, LOUD] = rng.normal(0, 3, (count, 1, 1, 40))
+    appearance_features[:, :, :, SEPARATING] += rng.normal(0, 0.1, (count, 1, 1, SIGNS))
+    appearance_features[:, :, :, NOISY] = rng.normal(0, 3, (count, 1, 1, 40))
     landmarks = rng.normal(0, 50, (count, hand_variations.VIEWS, pose.JOINTS, 3)).astype(np.float32)
     return Hands(
         np.array(PEOPLE)[np.arange(count) // SIGNS % len(PEOPLE)],
@@ -46,31 +44,31 @@ def drawn_hands() -> Hands:
 
 @pytest.mark.slow
 def test_directions_follow_the_features_that_separate_signs() -> None:
-    found = drawn_hands()
-    kernel, bias = hand_feature_extractor.directions(found)
-    seen = found.appearance_features[:, 0, 0].astype(np.float32) @ kernel + bias
-    means = np.stack([seen[found.labels == label].mean(axis=0) for label in np.unique(found.labels)])
-    within = np.stack([seen[found.labels == label].std(axis=0) for label in np.unique(found.labels)]).mean(axis=0)
+    hands = drawn_hands()
+    kernel, bias = hand_feature_extractor.directions(hands)
+    projected = hands.appearance_features[:, 0, 0].astype(np.float32) @ kernel + bias
+    means = np.stack([projected[hands.labels == label].mean(axis=0) for label in np.unique(hands.labels)])
+    within = np.stack([projected[hands.labels == label].std(axis=0) for label in np.unique(hands.labels)]).mean(axis=0)
     strongest = np.argsort(means.std(axis=0) / within)[-(SIGNS - 1) :]
     assert (means.std(axis=0) > 3 * within)[strongest].all()
     weight = np.abs(kernel[:, strongest])
-    assert weight[TELLING].mean() > 10 * weight[LOUD].mean()
-    posed = pose.batch_features(found.landmarks[:, 0], found.left[:, 0])
-    assert seen.std(axis=0).mean() == pytest.approx(hand_feature_extractor.SHARE * posed.std(), rel=0.01)
-    np.testing.assert_allclose(seen.mean(axis=0), 0, atol=0.05)
+    assert weight[SEPARATING].mean() > 10 * weight[NOISY].mean()
+    posed = pose.batch_features(hands.landmarks[:, 0], hands.left[:, 0])
+    assert projected.std(axis=0).mean() == pytest.approx(hand_feature_extractor.SHARE * posed.std(), rel=0.01)
+    np.testing.assert_allclose(projected.mean(axis=0), 0, atol=0.05)
 
 
 @pytest.mark.slow
 def test_the_network_passes_landmarks_through_and_projects_appearance_features(tmp_path: Path) -> None:
-    found = drawn_hands()
+    hands = drawn_hands()
     path = tmp_path / hand_feature_extractor.FILE
-    hand_feature_extractor.network(found).export(path, format="litert", verbose=False)
+    hand_feature_extractor.network(hands).export(path, format="litert", verbose=False)
     network = Network(path)
-    kernel, bias = hand_feature_extractor.directions(found)
+    kernel, bias = hand_feature_extractor.directions(hands)
     rng = np.random.default_rng(1)
     inputs = rng.normal(size=(5, pose.SIZE + appearance.SIZE)).astype(np.float32)
-    nothing, features = network.run_all(inputs)
-    assert nothing is None
+    probabilities, features = network.run_all(inputs)
+    assert probabilities is None
     np.testing.assert_allclose(features[:, : pose.SIZE], inputs[:, : pose.SIZE])
     np.testing.assert_allclose(features[:, pose.SIZE :], inputs[:, pose.SIZE :] @ kernel + bias, atol=0.02)
 

@@ -30,24 +30,24 @@ from training.user_tasks import starting_point, validation
 from training.user_tasks.validation import may_replace, split
 
 
-def teach(folder: Path, *more: str, task: str = "signs") -> int:
-    """The exit status of the command."""
+def train(folder: Path, *more: str, task: str = "signs") -> int:
+    """Run the training command. Return its exit code."""
     words = ["learn", task, "--samples", str(folder / "captures"), "--models", str(folder / "models"), *more]
     try:
         main(words)
-    except SystemExit as leaving:
-        return int(leaving.code or 0)
+    except SystemExit as end:
+        return int(end.code or 0)
     return 0
 
 
 def result_of(capsys: pytest.CaptureFixture[str]) -> dict:
-    """The last line of --json."""
+    """The last line that --json prints."""
     return json.loads(capsys.readouterr().out.splitlines()[-1])
 
 
 def test_signs_are_trained_published_and_recognised(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record(tmp_path / "captures", {"fist": 6, "two": 6, "five": 6})
-    assert teach(tmp_path, "--json") == 0
+    assert train(tmp_path, "--json") == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["stage"] for line in lines[:2]] == ["reading samples", "computing features"]
     assert all(0 <= line["progress"] <= 1 for line in lines[:-1])
@@ -58,15 +58,16 @@ def test_signs_are_trained_published_and_recognised(tmp_path: Path, capsys: pyte
     folder = open_models(tmp_path / "models").current("signs")
     assert folder.name == result["published"]
     card = registry_card.read_card(folder).as_json()
-    assert card["labels"] == ["fist", "two", "five"]  # in the task's order, and only those with samples
+    assert card["labels"] == ["fist", "two", "five"]  # in the order of the task, without labels that have no samples
     assert card["taught"]["samples"] == {"fist": 6, "two": 6, "five": 6}
     rng = np.random.default_rng(9)
     predicted = HandClassifier(folder).predict(
         [a_region(sign, rng) for sign in ("fist", "two", "five") for _ in range(10)]
     )
-    assert [one.label for one in predicted].count(None) <= 2
+    assert [prediction.label for prediction in predicted].count(None) <= 2
     assert all(
-        one.label in (None, sign) for one, sign in zip(predicted, np.repeat(["fist", "two", "five"], 10), strict=True)
+        prediction.label in (None, sign)
+        for prediction, sign in zip(predicted, np.repeat(["fist", "two", "five"], 10), strict=True)
     )
     scattered = Region(
         Box(0, 0, 9, 9), np.zeros((9, 9, 3), np.uint8), hand=Hand(rng.uniform(0, 300, (21, 3)), "right", 1)
@@ -76,9 +77,9 @@ def test_signs_are_trained_published_and_recognised(tmp_path: Path, capsys: pyte
 
 def test_a_new_sign_is_added_to_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record(tmp_path / "captures", {"fist": 6, "five": 6})
-    assert teach(tmp_path) == 0
+    assert train(tmp_path) == 0
     record(tmp_path / "captures", {"one": 6}, seed=1)
-    assert teach(tmp_path, "--json") == 0
+    assert train(tmp_path, "--json") == 0
     result = result_of(capsys)
     assert result["before"]["accuracy"] < 1 == result["after"]["accuracy"]
     folder = open_models(tmp_path / "models").current("signs")
@@ -87,41 +88,41 @@ def test_a_new_sign_is_added_to_the_others(tmp_path: Path, capsys: pytest.Captur
 
 def test_feature_replay_preserves_a_sign_without_samples(tmp_path: Path) -> None:
     store = record(tmp_path / "captures", {"fist": 6, "five": 6})
-    assert teach(tmp_path) == 0
+    assert train(tmp_path) == 0
     store.delete([sample for sample in store.read("signs") if sample.label == "five"])
     record(tmp_path / "captures", {"two": 6}, seed=1)
-    assert teach(tmp_path) == 0
+    assert train(tmp_path) == 0
     folder = open_models(tmp_path / "models").current("signs")
     rng = np.random.default_rng(9)
     predicted = HandClassifier(folder).predict([a_region(sign, rng) for sign in ("fist", "five", "two")])
-    assert [one.top[0][0] for one in predicted] == ["fist", "five", "two"]
+    assert [prediction.top[0][0] for prediction in predicted] == ["fist", "five", "two"]
 
 
-def test_samples_of_nothing_teach_the_model_what_to_reject(tmp_path: Path) -> None:
+def test_background_samples_are_rejected_after_training(tmp_path: Path) -> None:
     record(tmp_path / "captures", {"fist": 6, "five": 6, "nothing": 6}, shown={"nothing": "two"})
-    assert teach(tmp_path) == 0
+    assert train(tmp_path) == 0
     folder = open_models(tmp_path / "models").current("signs")
     rng = np.random.default_rng(9)
     predicted = HandClassifier(folder).predict([a_region(sign, rng) for sign in ("fist", "five", "two", "two")])
-    assert [one.label for one in predicted] == ["fist", "five", None, None]
+    assert [prediction.label for prediction in predicted] == ["fist", "five", None, None]
 
 
-def test_one_sample_a_label_makes_a_first_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_sample_per_label_is_enough_for_a_first_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record(tmp_path / "captures", {"fist": 1, "five": 1})
-    assert teach(tmp_path, "--json") == 0
+    assert train(tmp_path, "--json") == 0
     assert "one sample a label" in result_of(capsys)["why"]
-    assert teach(tmp_path, "--json") == 0
-    assert result_of(capsys)["published"] is None  # the model is not better
+    assert train(tmp_path, "--json") == 0
+    assert result_of(capsys)["published"] is None  # the second model is not better
 
 
 @pytest.mark.slow
 def test_a_model_of_landmarks_and_appearance_is_trained_on_both(
     tmp_path: Path, hand_models: ModelStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The shipped letters model learns a user's sign and forgets no letter."""
+    """A sign of the user is added to the shipped letters model, which still recognises the letters."""
     monkeypatch.setattr(
         "training.user_tasks.linear_head.REPLAYED_FEATURES", 50
-    )  # four times faster, with the same result here
+    )  # four times as fast, with the same result
     shutil.copytree(hand_models.folder / "letters", tmp_path / "models" / "letters")
     shipped = registry_card.read_card(open_models(tmp_path / "models").current("letters")).as_json()
     assert shipped["kind"] == "fused"
@@ -130,52 +131,52 @@ def test_a_model_of_landmarks_and_appearance_is_trained_on_both(
     frame = Frame(np.zeros((480, 640, 3), np.uint8), 0, 0.0, "drawn")
     for _ in range(6):
         store.add("letters", "five", a_region("five", rng), frame, "first", "drawn")
-    assert teach(tmp_path, task="letters") == 0
+    assert train(tmp_path, task="letters") == 0
     folder = open_models(tmp_path / "models").current("letters")
     card = registry_card.read_card(folder).as_json()
     assert (card["kind"], card["preprocess"]) == ("fused", shipped["preprocess"])
     assert card["labels"] == [*shipped["labels"], "five"]
     assert card["metrics"]["known_after"] >= card["metrics"]["known_before"] - 0.003
     predicted = HandClassifier(folder).predict([a_region("five", rng) for _ in range(6)])
-    assert [one.top[0][0] for one in predicted].count("five") >= 5
+    assert [prediction.top[0][0] for prediction in predicted].count("five") >= 5
 
 
 @pytest.mark.slow
 def test_a_new_hand_task_uses_the_feature_extractor_of_the_letters(tmp_path: Path, hand_models: ModelStore) -> None:
-    """With the shipped letters, training also uses appearance features, and can continue from its own model."""
+    """With the shipped letters model, a new task also uses appearance features, and training can be continued."""
     shutil.copytree(hand_models.folder / "letters", tmp_path / "models" / "letters")
     record(tmp_path / "captures", {"fist": 6, "two": 6, "nothing": 6}, shown={"nothing": "one"})
-    assert teach(tmp_path) == 0
+    assert train(tmp_path) == 0
     record(tmp_path / "captures", {"five": 6}, seed=1)
-    assert teach(tmp_path) == 0
+    assert train(tmp_path) == 0
     folder = open_models(tmp_path / "models").current("signs")
     card = registry_card.read_card(folder).as_json()
     assert (card["kind"], card["labels"]) == ("fused", ["fist", "two", "five"])
     rng = np.random.default_rng(9)
     predicted = HandClassifier(folder).predict([a_region(sign, rng) for sign in ("fist", "two", "five", "one", "one")])
-    assert [one.label for one in predicted] == ["fist", "two", "five", None, None]
+    assert [prediction.label for prediction in predicted] == ["fist", "two", "five", None, None]
 
 
 def test_a_model_that_is_not_better_is_refused_unless_forced(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record(tmp_path / "captures", {"fist": 6, "five": 6})
-    assert teach(tmp_path) == 0
+    assert train(tmp_path) == 0
     before = open_models(tmp_path / "models").current("signs")
     record(tmp_path / "captures", {"fist": 6, "five": 6}, shown={"fist": "five", "five": "fist"}, seed=1)
-    assert teach(tmp_path, "--json") == 0
+    assert train(tmp_path, "--json") == 0
     result = result_of(capsys)
     assert result["published"] is None
     assert result["after"]["accuracy"] <= result["before"]["accuracy"]
     assert f"{100 * result['after']['accuracy']:.2f} %" in result["why"]
     assert f"{100 * result['before']['accuracy']:.2f} %" in result["why"]
     assert open_models(tmp_path / "models").current("signs") == before
-    assert teach(tmp_path, "--force") == 0
+    assert train(tmp_path, "--force") == 0
     assert open_models(tmp_path / "models").current("signs") != before
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "known_before", "known_after", "passed"),
+    ("before", "after", "known_before", "known_after", "expected"),
     [
         (None, 0.9, None, None, True),
         (None, 0.2, None, None, False),
@@ -184,13 +185,13 @@ def test_a_model_that_is_not_better_is_refused_unless_forced(
         (1.0, 1.0, 0.99, 0.989, True),
         (0.5, 1.0, 0.99, 0.986, False),
     ],
-    ids=["first", "luck", "better", "no better", "still all", "forgets"],
+    ids=["first", "first at chance level", "better", "not better", "still perfect", "worse on known labels"],
 )
-def test_a_version_is_published_if_it_is_better_and_forgets_nothing(
-    before: float | None, after: float, known_before: float | None, known_after: float | None, passed: bool
+def test_a_version_is_published_if_it_is_better_and_not_worse_on_known_labels(
+    before: float | None, after: float, known_before: float | None, known_after: float | None, expected: bool
 ) -> None:
-    found, why = may_replace(before, after, known_before, known_after, 3)
-    assert found is passed
+    published, why = may_replace(before, after, known_before, known_after, 3)
+    assert published is expected
     assert "%" in why
 
 
@@ -215,13 +216,13 @@ def test_an_interrupted_publication_leaves_no_files(tmp_path: Path, monkeypatch:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(rejection.FeatureStatistics, "save", stopped)
-    assert teach(tmp_path) == 130
+    assert train(tmp_path) == 130
     assert list((tmp_path / "models" / "signs").iterdir()) == []
 
 
-def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_error_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def error(*more: str, task: str = "signs") -> str:
-        assert teach(tmp_path, *more, task=task) == 2
+        assert train(tmp_path, *more, task=task) == 2
         (line,) = capsys.readouterr().err.splitlines()
         return line
 
@@ -235,7 +236,7 @@ def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "joints have none. Add --network vgg16" in error("--full")
     (tmp_path / "pictures" / "a").mkdir(parents=True)
     (tmp_path / "pictures" / "a" / "1.png").write_bytes(b"no picture")
-    assert teach(tmp_path, "--from", str(tmp_path / "pictures"), "--subject", "paper", task="bad") == 2
+    assert train(tmp_path, "--from", str(tmp_path / "pictures"), "--subject", "paper", task="bad") == 2
     lines = capsys.readouterr().err.splitlines()
     assert "1.png" in lines[0]
     assert "can be read" in lines[-1]
@@ -258,7 +259,7 @@ def test_a_plus_sign_is_added_to_the_digits(
     shutil.copytree(published_models.folder / "digits", tmp_path / "models" / "digits")
     rng = np.random.default_rng(0)
     folder = pictures(tmp_path / "pictures", 8, rng)
-    assert teach(tmp_path, "--from", str(folder), "--subject", "paper", "--json", task="digits") == 0
+    assert train(tmp_path, "--from", str(folder), "--subject", "paper", "--json", task="digits") == 0
     result = result_of(capsys)
     assert result["after"]["accuracy"] == 1
     assert result["after"]["known"] >= result["before"]["known"] - validation.MAX_LOSS

@@ -26,14 +26,14 @@ from training.workshop.run import HISTORY, METRICS, PREDICTIONS, child_environme
 
 pytestmark = pytest.mark.no_cover
 
-DIFFERENT = {"seconds", "ms_a_picture", "published"}  # of two runs with the same seed
+DIFFERENT = {"seconds", "ms_a_picture", "published"}  # metrics that differ between two runs with the same seed
 PICTURES = 120
 CELL = "ray::train_cell"
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """A data folder with drawn bars in the place of MNIST, of each label in a column of its own."""
+    """A data folder in which drawn bars replace MNIST. Each label has its bar in another column."""
     folder = tmp_path_factory.mktemp("data")
     rng = np.random.default_rng(0)
 
@@ -62,6 +62,7 @@ def start(data, home, *more):
 
 
 def read_until(process, text):
+    """The lines of the output up to that with the text."""
     output = []
     for line in process.stdout:
         output.append(line)
@@ -72,13 +73,13 @@ def read_until(process, text):
 
 @pytest.mark.slow
 def test_a_cluster_gives_the_same_results_as_one_machine(nodes, data, tmp_path, monkeypatch):
-    """The command is interrupted, a worker is killed, and the same command resumes; the results are the same."""
-    alone, home = tmp_path / "alone", tmp_path / "home"
+    """The command is interrupted, repeated, and loses a worker. It resumes, and its results are those of one machine."""
+    alone, clustered = tmp_path / "alone", tmp_path / "home"
     monkeypatch.setenv("RECOGNIZER_DATA", str(data))
     main(["table", *words(alone)])
 
     command = ["--cluster", nodes.address]
-    process = start(data, home, *command)
+    process = start(data, clustered, *command)
     try:
         first = read_until(process, "mnist-knn-1-limit60 is done")
         until(lambda: workers(nodes, CELL))
@@ -90,13 +91,13 @@ def test_a_cluster_gives_the_same_results_as_one_machine(nodes, data, tmp_path, 
     assert status in (0, 130), "".join(first)
     if status == 130:
         assert "continues from here" in first[-1]
-    else:  # the other run finished before the interruption, so no run is left for the second command
-        (home / "runs" / "mnist-linear-1-limit60" / METRICS).unlink()
+    else:  # both runs had ended before the interruption: repeat one in the second command
+        (clustered / "runs" / "mnist-linear-1-limit60" / METRICS).unlink()
     assert first[0] == "2 of 2 runs to do on 2 machines, 1 cores each\n"
     until(lambda: not workers(nodes, CELL))  # no worker outlives the command
-    written_ns = (home / "runs" / "mnist-knn-1-limit60" / METRICS).stat().st_mtime_ns
+    written_ns = (clustered / "runs" / "mnist-knn-1-limit60" / METRICS).stat().st_mtime_ns
 
-    process = start(data, home, *command)
+    process = start(data, clustered, *command)
     try:
         read_until(process, "mnist-linear-1-limit60 runs on")
         (worker,) = until(lambda: workers(nodes, CELL))
@@ -106,17 +107,17 @@ def test_a_cluster_gives_the_same_results_as_one_machine(nodes, data, tmp_path, 
         process.kill()
     assert process.returncode == 0, output
     assert "2 of 2 done, 0 running, 0 failed" in output
-    assert (home / "runs" / "mnist-knn-1-limit60" / METRICS).stat().st_mtime_ns == written_ns
+    assert (clustered / "runs" / "mnist-knn-1-limit60" / METRICS).stat().st_mtime_ns == written_ns
 
     for name in ("mnist-linear-1-limit60", "mnist-knn-1-limit60"):
-        one, other = (place / "runs" / name for place in (alone, home))
+        one, other = (folder / "runs" / name for folder in (alone, clustered))
         assert {path.name for path in one.iterdir()} == {path.name for path in other.iterdir()}
         expected, found = ({k: v for k, v in read_metrics(run).items() if k not in DIFFERENT} for run in (one, other))
         assert found == expected
         assert (one / PREDICTIONS).read_bytes() == (other / PREDICTIONS).read_bytes()
-    one, other = (place / "runs" / "mnist-linear-1-limit60" for place in (alone, home))
+    one, other = (folder / "runs" / "mnist-linear-1-limit60" for folder in (alone, clustered))
     assert (one / HISTORY).read_text() == (other / HISTORY).read_text()
-    folder = open_models(home / "models").current("mnist-linear")
+    folder = open_models(clustered / "models").current("mnist-linear")
     assert read_metrics(other)["published"] == str(folder)
     assert str(folder) in (other / "index.html").read_text(encoding="utf-8")
     assert Classifier(folder, card.read_card(folder).preprocess or "").labels == [*"abc"]
@@ -145,9 +146,9 @@ def test_a_run_uses_the_smallest_machine_and_a_gpu_if_there_is_one():
     machines = [{"CPU": 4.0, "memory": 1e9}, {"CPU": 2.0, "GPU": 1.0}, {"memory": 1e9}]
     assert cluster.needs_of(machines, None) == (2, 1)
     assert cluster.needs_of(machines[:1], 1) == (1, 0)
-    for found, asked in ((machines, 8), (machines, 0), ([], None)):
+    for found, cores in ((machines, 8), (machines, 0), ([], None)):
         with pytest.raises(SettingsError, match="largest machine of the cluster has . cores"):
-            cluster.needs_of(found, asked)
+            cluster.needs_of(found, cores)
 
 
 def test_missing_ray_is_a_one_line_error(data, tmp_path, monkeypatch, capsys):

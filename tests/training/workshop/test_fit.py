@@ -23,7 +23,7 @@ LABELS = ("ball", "cross", "wall")
 
 
 def draw(label, rng):
-    """A shape (40, 40, 3) uint8, its place and lightness random."""
+    """A shape at a random place, in a random shade of grey, (40, 40, 3) uint8."""
     picture = rng.integers(0, 40, (40, 40, 3)).astype(np.uint8)
     x, y, light = int(rng.integers(14, 26)), int(rng.integers(14, 26)), int(rng.integers(150, 255))
     if label == "ball":
@@ -47,7 +47,7 @@ def write_shapes(folder, count, labels=LABELS):
 
 @pytest.fixture(scope="module", autouse=True)
 def small_pictures():
-    """Draw small report pictures: large ones take longer than the training."""
+    """Draw small figures in reports: large ones take longer than the training."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figures, "DPI", 40)
         patch.setattr(report, "SHEET_ROWS", 2)
@@ -56,7 +56,7 @@ def small_pictures():
 
 @pytest.fixture(scope="module")
 def home(eager, tmp_path_factory):
-    """A data set of shapes, and the runs and models of two networks and k-NN on it."""
+    """A folder with a data set of shapes, and with the runs and models of two networks and k-NN on it."""
     home = tmp_path_factory.mktemp("home")
     write_shapes(home / "shapes", 60)
     with pytest.MonkeyPatch.context() as without:  # a report takes longer than the training, so only one is written
@@ -68,11 +68,12 @@ def home(eager, tmp_path_factory):
 
 
 def run(home, *words):
-    where = ["--runs", str(home / "runs"), "--models", str(home / "models")]
-    main(["train", "--data", str(home / "shapes"), *where, *words])
+    folders = ["--runs", str(home / "runs"), "--models", str(home / "models")]
+    main(["train", "--data", str(home / "shapes"), *folders, *words])
 
 
 def failure(capsys, *words):
+    """The one line on stderr of a training that exits with code 2."""
     with pytest.raises(SystemExit) as end:
         main(["train", *words])
     assert end.value.code == 2
@@ -91,7 +92,7 @@ def test_a_run_saves_metrics_history_network_predictions_and_report(home):
     low, high = metrics["accuracy_95"]
     assert 0 <= low < metrics["accuracy"] <= high <= 1
     assert metrics["tested"] == 36
-    assert sum(one["right"] for one in metrics["per_class"].values()) == metrics["right"]
+    assert sum(label["right"] for label in metrics["per_class"].values()) == metrics["right"]
     assert metrics["parameters"] > 0
     assert metrics["ms_a_picture"] > 0
     assert metrics["command"].startswith("python -m recognizer workshop train --data ")
@@ -109,15 +110,15 @@ def test_the_report_page_needs_no_other_file(home):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("network", ["cnn", "knn"])
-def test_a_published_network_classifies_in_the_live_loop(home, network):
+def test_a_published_network_can_be_used_by_the_live_loop(home, network):
     folder = open_models(home / "models").current(f"shapes-{network}")
     card = registry_card.read_card(folder).as_json()
     assert (card["labels"], card["region"], card["kind"]) == ([*LABELS], "hand", "pixels")
     classifier = Classifier(folder, HAND_VERSION)
     rng = np.random.default_rng(5)
     images = [hand_image(draw(label, rng)) for label in LABELS * 5]
-    said = [prediction.top[0][0] for prediction in classifier.predict(images)]
-    assert np.mean([one == label for one, label in zip(said, LABELS * 5, strict=True)]) > 0.6
+    predicted = [prediction.top[0][0] for prediction in classifier.predict(images)]
+    assert np.mean([found == label for found, label in zip(predicted, LABELS * 5, strict=True)]) > 0.6
     probabilities, _ = classifier.run(images[0])
     assert probabilities.shape == (4,)
     assert probabilities[-1] == 0  # the background class: this network had no training pictures of it
@@ -188,25 +189,25 @@ def test_ctrl_c_restores_the_best_weights(capsys):
     model = dense_16(2)
     images = np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1)).astype(np.float32)
     targets = np.eye(2, dtype=np.float32)[np.arange(40) % 2]
-    kept = []
+    best = []
 
     def interrupt(epoch, logs):
         if epoch == 1:
-            kept.extend(model.get_weights())
+            best.extend(model.get_weights())
         if epoch == 2:
-            model.set_weights([np.zeros_like(one) for one in kept])
+            model.set_weights([np.zeros_like(weights) for weights in best])
             raise KeyboardInterrupt
 
     losses = iter([3.0, 1.0, 2.0])
-    fake = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(val_loss=next(losses)))
-    watch = keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
-    fed = {"x": images, "y": targets}
+    set_loss = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(val_loss=next(losses)))
+    interrupter = keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
+    training_data = {"x": images, "y": targets}
     original = model.fit
-    model.fit = lambda *words, callbacks, **options: original(*words, callbacks=[fake, *callbacks], **options)
-    history = fitting.fit_with_early_stopping(model, fed, (images, targets), 9, 9, [watch])
+    model.fit = lambda *words, callbacks, **options: original(*words, callbacks=[set_loss, *callbacks], **options)
+    history = fitting.fit_with_early_stopping(model, training_data, (images, targets), 9, 9, [interrupter])
     assert "keeping the best" in capsys.readouterr().out
     assert len(history["loss"]) == 3
-    assert all(np.array_equal(one, two) for one, two in zip(model.get_weights(), kept, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), best, strict=True))
 
 
 def test_missing_pytorch_is_a_one_line_error(monkeypatch, capsys):
@@ -220,7 +221,7 @@ def test_a_folder_without_a_finished_run_is_a_one_line_error(tmp_path):
         report.write_report(tmp_path, default_samples())
 
 
-def test_the_confidence_interval_of_an_accuracy():
+def test_the_confidence_interval_of_an_accuracy_is_wilsons():
     low, high = workshop_run.wilson_interval(9970, 10000)
     assert (low, high) == (pytest.approx(0.9957, abs=1e-4), pytest.approx(0.9979, abs=1e-4))
     assert workshop_run.wilson_interval(5, 5)[1] == pytest.approx(1)

@@ -21,7 +21,7 @@ def metrics(data, network, accuracy):
 
 @pytest.fixture
 def runs(tmp_path, monkeypatch):
-    """Two finished runs, and no data folder with photographs."""
+    """The folder of two finished runs. There is no data folder with photographs."""
     monkeypatch.setattr(paths, "data_folders", tuple)
     for network, accuracy in (("cnn", 0.99), ("linear", 0.92)):
         folder = tmp_path / "runs" / f"mnist-{network}-0"
@@ -55,8 +55,8 @@ def test_finished_runs_are_not_repeated(runs, monkeypatch):
 def test_rows_of_earlier_runs_remain_until_they_are_run_again(runs, tmp_path):
     results = tmp_path / "RESULTS.md"
     workshop_results.write_results([runs / "mnist-cnn-0"], {}, runs, results, default_samples())
-    anew = metrics("mnist", "linear", 0.93) | {"machine": "another machine"}
-    (runs / "mnist-linear-0" / METRICS).write_text(json.dumps(anew))
+    repeated = metrics("mnist", "linear", 0.93) | {"machine": "another machine"}
+    (runs / "mnist-linear-0" / METRICS).write_text(json.dumps(repeated))
     workshop_results.write_results([runs / "mnist-linear-0"], {"rps": "Not here."}, runs, results, default_samples())
     text = results.read_text(encoding="utf-8")
     assert "| cnn | 99.00 % |" in text
@@ -83,7 +83,7 @@ def test_a_folder_without_runs_is_a_one_line_error(tmp_path, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_pytorch_has_a_row_if_it_is_installed(monkeypatch):
+def test_the_table_has_pytorch_runs_if_it_is_installed(monkeypatch):
     monkeypatch.setattr(plan, "find_spec", lambda name: object())
     assert ("cnn", "torch") in plan.plan("mnist", NETWORKS)
     assert all(backend == "tensorflow" for _, backend in plan.plan("rps", NETWORKS))

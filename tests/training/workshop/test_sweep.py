@@ -1,4 +1,4 @@
-"""Hyperparameter sweeps on a Ray cluster, and their parts."""
+"""Hyperparameter sweeps on a Ray cluster."""
 
 import json
 import pickle
@@ -32,21 +32,21 @@ from training.workshop.run import child_environment
 
 pytestmark = pytest.mark.no_cover
 
-EACH = 10  # pictures of a label and series
+EACH = 10  # pictures of each label and series
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """Bars in columns, "drawn" by three people: series/label/picture."""
+    """A folder of pictures by series and label, of three "people". Each label has its bar in another column."""
     folder = tmp_path_factory.mktemp("bars")
     rng = np.random.default_rng(0)
     for person in ("ann", "ben", "cleo"):
-        for place, label in enumerate("abc"):
+        for column, label in enumerate("abc"):
             home = folder / person / label
             home.mkdir(parents=True)
             for number in range(EACH):
                 picture = rng.integers(0, 90, (28, 28)).astype(np.uint8)
-                picture[4:24, 6 + 6 * place : 10 + 6 * place] += 120
+                picture[4:24, 6 + 6 * column : 10 + 6 * column] += 120
                 cv2.imwrite(str(home / f"{number}.png"), picture)
     return folder
 
@@ -64,15 +64,15 @@ def words(pictures, space, *more):
 
 
 def workshop_settings(monkeypatch, command):
-    """The settings of the training that the command starts."""
+    """The settings of the training that the command would start."""
     assert command[:5] == ["python", "-m", "recognizer", "workshop", "train"]
-    asked = []
-    monkeypatch.setattr(train, "train", lambda settings, samples: asked.append(settings) or settings.runs)
+    started = []
+    monkeypatch.setattr(train, "train", lambda settings, samples: started.append(settings) or settings.runs)
     main(command[4:])
-    return asked[0]
+    return started[0]
 
 
-# Each fit is replaced by a score; other tests cover the fit. A bad trial waits for a file.
+# Replaces each fit with a score, because other tests cover the fit. A bad trial waits for a file.
 PROGRAM = """
 import sys, time
 from pathlib import Path
@@ -82,7 +82,7 @@ from training.workshop import sweep
 class Scored(sweep.DataSetObjective):
     def score(self, chosen, part):
         bad = chosen.get("rate") == 1e-7
-        while bad and not Path({goes_on!r}).exists():
+        while bad and not Path({continue_file!r}).exists():
             time.sleep(0.05)
         return 0.1 if bad else 0.6
 
@@ -96,40 +96,39 @@ main(["sweep", *sys.argv[1:]])
 def test_a_sweep_resumes_after_ctrl_c_stops_bad_trials_and_prints_the_command_for_the_best(
     nodes, pictures, space, tmp_path, monkeypatch
 ):
-    goes_on = tmp_path / "goes on"
+    continue_file = tmp_path / "continue"
 
-    command = [sys.executable, "-u", "-c", PROGRAM.format(goes_on=str(goes_on))]
+    command = [sys.executable, "-u", "-c", PROGRAM.format(continue_file=str(continue_file))]
     command += words(pictures, space, "--cluster", nodes.address)
-    told = {"env": child_environment(), "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    process, said = subprocess.Popen(command, **told), []
+    options = {"env": child_environment(), "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    process, output = subprocess.Popen(command, **options), []
     watchdog = threading.Timer(HANG_S, process.kill)
     watchdog.start()
     try:
         for line in process.stdout:
-            said.append(line)
-            if sum("is done" in before for before in said) == 2:  # the third waits
+            output.append(line)
+            if sum("is done" in before for before in output) == 2:  # the third trial waits
                 process.send_signal(signal.SIGINT)
                 break
-        said += process.stdout.readlines()
-        assert process.wait(HANG_S) == 130, "".join(said)
+        output += process.stdout.readlines()
+        assert process.wait(HANG_S) == 130, "".join(output)
     finally:
         watchdog.cancel()
         process.kill()
-    assert "continues with the trials that are not done" in said[-1]
-    done = next(line.split(" is done")[0] for line in said if "is done" in line)
+    assert "continues with the trials that are not done" in output[-1]
+    done = next(line.split(" is done")[0] for line in output if "is done" in line)
 
-    for state in space.parent.glob("runs/sweeps/*/experiment_state*"):  # the state that Ctrl-C can leave behind
+    for state in space.parent.glob("runs/sweeps/*/experiment_state*"):  # as Ctrl-C can leave it
         state.write_text("")
-    goes_on.touch()
-    again = subprocess.run(command, **told, timeout=HANG_S)
+    continue_file.touch()
+    again = subprocess.run(command, **options, timeout=HANG_S)
     assert again.returncode == 0, again.stdout
     lines = again.stdout.splitlines()
     assert any(line.startswith("Resuming") for line in lines)
     assert not any(line.startswith(f"{done}:") for line in lines)
     table = {int(line.split()[0]): line for line in lines if re.match(r"\d     ", line)}
     assert sorted(table) == [0, 1, 2]
-    trained = lines[-1].split()
-    best = workshop_settings(monkeypatch, trained)
+    best = workshop_settings(monkeypatch, lines[-1].split())
     assert (best.data, best.network, best.epochs) == (str(pictures), "dense-256", 8)
     assert best.rate in (None, 0.003)
     assert re.match("2 .* 1e-07 .*stopped$", table[2])  # a bad trial stops before both folds
@@ -151,12 +150,12 @@ def test_each_person_is_tested_by_a_network_trained_without_them(eager, pictures
     objective = sweep.data_set_objective(
         catalogue.load(str(pictures), default_samples()), TrainSettings("d", "linear", epochs=12, batch_size=8)
     )
-    assert objective.folds == ["source 1", "source 2"]  # the third is the test
+    assert objective.folds == ["source 1", "source 2"]  # the third person is the test set
     assert [len(fold) for fold in objective.fold_rows] == [3 * EACH] * 2
     assert sorted(np.concatenate(objective.fold_rows)) == list(range(6 * EACH))
-    sure, strict = (objective.score({"rate": 0.003, "keep": keep}, 0) for keep in (1.0, 0.3))
-    assert sure > 0.3
-    assert 0 < strict < sure  # a rejected picture adds nothing to the score
+    accepted, strict = (objective.score({"rate": 0.003, "keep": keep}, 0) for keep in (1.0, 0.3))
+    assert accepted > 0.3
+    assert 0 < strict < accepted  # a rejected picture adds nothing to the score
 
 
 def test_data_without_people_is_split_at_random(capsys):
@@ -171,12 +170,12 @@ def test_data_without_people_is_split_at_random(capsys):
 
 def test_a_sweep_of_a_user_task_splits_by_session(monkeypatch):
     default_samples().create_task("signs", "hand", ["ok", "stop"])
-    asked = []
-    monkeypatch.setattr(catalogue, "load", lambda name, samples: asked.append(name) or "data")
+    loaded = []
+    monkeypatch.setattr(catalogue, "load", lambda name, samples: loaded.append(name) or "data")
     monkeypatch.setattr(dataset, "limited", lambda data, limit, seed: data)
     monkeypatch.setattr(sweep, "data_set_objective", lambda data, settings: settings)
     objectives = [sweep.objective_of(SweepSettings(task, Path("s")), default_samples()) for task in ("signs", "digits")]
-    assert asked == ["captures/signs", "mnist"]
+    assert loaded == ["captures/signs", "mnist"]
     assert objectives[1].command == "python -m recognizer workshop train --data mnist --network cnn-bn"
 
 
@@ -187,7 +186,7 @@ def test_a_sweep_of_hands_holds_out_people(eager, tmp_path, monkeypatch):
     objective = sweep.hands_objective(drawn_sign_data(tmp_path), "pose", 20)
     assert objective.folds == PEOPLE
     assert len(objective.data.hands) == 3 * 20 + 2
-    sent = pickle.loads(pickle.dumps(objective))  # as Ray does
+    sent = pickle.loads(pickle.dumps(objective))  # Ray pickles it
     assert 0 < sent.score({"rate": 0.01, "augment": 0.5}, 0) <= 1
     wide, narrow = (hand_networks.pose_network(3, 0, width)[0].count_params() for width in (1.0, 0.5))
     assert narrow < wide
@@ -198,12 +197,12 @@ def test_a_picture_without_a_sign_counts_only_if_it_gets_a_label(tmp_path, monke
     objective = sweep.hands_objective(drawn_sign_data(tmp_path), "pose", None)
     own = objective.data.evaluated & (objective.data.hands.sources == PEOPLE[0])
     rows = own | objective.data.empty
-    chances = np.full((rows.sum(), 4), 0.01, np.float32)
-    chances[np.arange(len(chances)), np.maximum(objective.data.classes[rows], 0)] = 0.97
+    probabilities = np.full((rows.sum(), 4), 0.01, np.float32)
+    probabilities[np.arange(len(probabilities)), np.maximum(objective.data.classes[rows], 0)] = 0.97
 
-    def score(of_empty: float) -> float:
-        chances[objective.data.empty[rows]] = of_empty
-        predictions = sign_data.Predictions(chances, np.ones(len(chances), np.float32))
+    def score(empty_probability: float) -> float:
+        probabilities[objective.data.empty[rows]] = empty_probability
+        predictions = sign_data.Predictions(probabilities, np.ones(len(probabilities), np.float32))
         monkeypatch.setattr(sign_fitting, "fit", lambda *_: SimpleNamespace(predict=lambda hands: predictions))
         return objective.score({}, 0)
 
@@ -213,10 +212,10 @@ def test_a_picture_without_a_sign_counts_only_if_it_gets_a_label(tmp_path, monke
 
 
 def test_the_options_of_the_best_trial_reach_the_training_of_signs(monkeypatch):
-    asked = []
-    monkeypatch.setattr(shipped, "train_signs", asked.append)
+    trained = []
+    monkeypatch.setattr(shipped, "train_signs", trained.append)
     main(["shipped", "rps", "--kind", "pose", "--rate", "0.001", "--width", "2", "--augment", "0.5", "--keep", "0.9"])
-    (settings,) = asked
+    (settings,) = trained
     assert settings == SignsSettings("rps", "pose", 0.001, 2, 0.5, 0.9, models=settings.models)
     assert Hyperparameters.of(settings.rate, settings.width, settings.augment, settings.keep) == Hyperparameters(
         0.001, 2, 0.5, 0.9
@@ -225,20 +224,20 @@ def test_the_options_of_the_best_trial_reach_the_training_of_signs(monkeypatch):
 
 def test_fits_with_different_hyperparameters_have_different_cache_keys(tmp_path):
     data = drawn_sign_data(tmp_path)
-    kept = sign_validation._digest(data, "pose")
-    numbers = (
+    default = sign_validation._digest(data, "pose")
+    changes = (
         Hyperparameters(keep=0.5),
         Hyperparameters(rate=1e-3),
         Hyperparameters(width=2),
         Hyperparameters(augment=0.5),
     )
-    digests = [sign_validation._digest(replace(data, hyperparameters=one), "pose") for one in numbers]
-    assert digests[0] == kept  # a threshold does not affect the fit
-    assert len({kept, *digests[1:]}) == 4
+    digests = [sign_validation._digest(replace(data, hyperparameters=changed), "pose") for changed in changes]
+    assert digests[0] == default  # a threshold does not affect the fit
+    assert len({default, *digests[1:]}) == 4
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         ("shipped digits --rate 0.1", "unrecognized arguments: --rate 0.1"),
         ("shipped rps --width 2", "--width is for networks that read joints. Add --kind pose"),
@@ -247,12 +246,12 @@ def test_fits_with_different_hyperparameters_have_different_cache_keys(tmp_path)
         ("train --data mnist --network knn --width 2", "--width scales hidden layers, and knn has none"),
     ],
 )
-def test_a_number_out_of_range_is_a_one_line_error(words, said, capsys):
+def test_an_invalid_hyperparameter_is_a_one_line_error(words, expected, capsys):
     with pytest.raises(SystemExit) as end:
         main(words.split())
     assert end.value.code == 2
     err = capsys.readouterr().err
-    assert said in err
+    assert expected in err
     assert err.count("\n") == 1
 
 
@@ -289,7 +288,7 @@ def test_trials_differ_and_the_first_uses_the_defaults():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("{", "cannot be read as JSON or TOML"),
         ("{}", "names nothing. Name one or more of rate, augment, width, keep"),
@@ -304,14 +303,14 @@ def test_trials_differ_and_the_first_uses_the_defaults():
         ('{"augment": [["none"]]}', "augment ['none'] is not one of"),
     ],
 )
-def test_an_invalid_search_space_is_a_one_line_error(text, said, tmp_path, capsys):
+def test_an_invalid_search_space_is_a_one_line_error(text, expected, tmp_path, capsys):
     path = tmp_path / "space.json"
     path.write_text(text)
     with pytest.raises(SystemExit) as end:
         main(["sweep", "--task", "mnist", "--space", str(path)])
     assert end.value.code == 2
     err = capsys.readouterr().err
-    assert said in err
+    assert expected in err
     assert err.count("\n") == 1
 
 

@@ -20,7 +20,7 @@ from training.shipped import digits
 
 pytestmark = pytest.mark.no_cover
 
-# The complete training with a smaller test set: the full one would take longer than everything else.
+# The complete training, but with a small test set: the full one would take longer than all the rest.
 PROGRAM = """
 import dataclasses
 from training.__main__ import main
@@ -38,16 +38,16 @@ QUICK = ["shipped", "digits", "--epochs", "1", "--scenes", "120", "--limit", "20
 
 
 def written_digits(count):
-    """(N, 28, 28) uint8 and labels (N,) uint8: ten written digits over and over."""
+    """Ten written digits, repeated: images (count, 28, 28) uint8 and labels (count,) uint8."""
     rng = np.random.default_rng(0)
-    ten = np.stack([mnist_image(draw_strokes(digit_strokes(digit, rng), (80, 80), 8)) for digit in range(10)])
+    digits_28 = np.stack([mnist_image(draw_strokes(digit_strokes(digit, rng), (80, 80), 8)) for digit in range(10)])
     labels = (np.arange(count) % 10).astype(np.uint8)
-    return ten[labels], labels
+    return digits_28[labels], labels
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """A data folder with a file of MNIST's shapes, which compresses to a few bytes."""
+    """A data folder with an npz file of the shapes of MNIST. Its repeated digits compress well."""
     folder = tmp_path_factory.mktemp("data")
     (x_train, y_train), (x_test, y_test) = written_digits(60000), written_digits(10000)
     np.savez_compressed(folder / "mnist.npz", x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
@@ -56,7 +56,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(data, tmp_path_factory):
-    """A home with models/ and runs/ after one quick training: TensorFlow is slow to load, so the tests share it."""
+    """A folder with models/ and runs/ after one quick training, which the tests share because it is slow."""
     home = tmp_path_factory.mktemp("home")
     done = subprocess.run(
         [
@@ -90,7 +90,7 @@ def test_the_card_describes_the_model(trained, data):
     assert 0 <= card["rejection"]["min_confidence"] <= 1
     assert card["rejection"]["max_distance"] > 0
     assert card["data"][0]["sha256"] == datasets_mnist.read_mnist_npz(data / "mnist.npz").sha256
-    assert card["data"][0]["used"] == 160  # a fifth of the 200 is held out
+    assert card["data"][0]["used"] == 160  # a fifth of the 200 training pictures is held out
     assert card["command"].startswith("python -m recognizer train digits --epochs 1")
     assert card["git_commit"]
     assert all(0 <= value <= 1 for value in card["metrics"].values())
@@ -108,8 +108,8 @@ def test_the_trained_model_is_current_and_complete(trained):
 
 
 @pytest.mark.slow
-def test_the_lite_model_runs_without_tensorflow(trained):
-    """The live loop's classifier takes raw grey levels and returns probabilities."""
+def test_the_exported_network_takes_grey_levels_and_returns_probabilities(trained):
+    """The exported network takes grey levels from 0 to 255 and returns probabilities."""
     from recognizer.classifiers.classifier import Classifier
 
     classifier = Classifier(open_models(trained / "models").current("digits"))
@@ -122,28 +122,30 @@ def test_the_lite_model_runs_without_tensorflow(trained):
     assert features.shape == classifier.rejection.statistics.means.shape[1:]
     assert np.isfinite(features).all()
     dimmed, _ = classifier.run(images[3] // 255)
-    assert not np.allclose(dimmed, probabilities), "0 to 1 would mean that the scaling is outside the model"
+    assert not np.allclose(dimmed, probabilities), (
+        "the network itself scales grey levels, so its input is not from 0 to 1"
+    )
 
 
 @pytest.mark.slow
 def test_a_second_run_uses_the_cached_scenes(trained, data, monkeypatch):
-    """A second identical run uses the cached crops of the first."""
+    """With the same seed, the crops of the first run are loaded. Another seed draws new ones."""
     monkeypatch.setattr(digits, "fresh_processes", None)  # drawing again would fail
     mnist = datasets_mnist.read_mnist_npz(data / "mnist.npz")
-    chosen = np.random.default_rng(0).permutation(60000)[:200]
-    drawn = digits.draw_crops(mnist, chosen[40:], 120, 0, trained / "runs" / "digits")
+    rows = np.random.default_rng(0).permutation(60000)[:200]
+    drawn = digits.draw_crops(mnist, rows[40:], 120, 0, trained / "runs" / "digits")
     assert len(drawn.images) == len(drawn.classes) >= 120
     assert drawn.images.shape[1:] == (28, 28)
     assert drawn.images.dtype == np.uint8
     assert set(drawn.classes.tolist()) <= set(range(11))
     assert (drawn.classes == paper_scenes.NOTHING).any()
     with pytest.raises(TypeError):
-        digits.draw_crops(mnist, chosen[40:], 120, 7, trained / "runs" / "digits")
+        digits.draw_crops(mnist, rows[40:], 120, 7, trained / "runs" / "digits")
     assert not list((trained / "runs").rglob(".*"))
 
 
 def run_main(capsys, *words):
-    """Exit code and stderr of the command."""
+    """Run the command. Return its exit code and stderr."""
     with pytest.raises(SystemExit) as end:
         main(words)
     return end.value.code, capsys.readouterr().err
