@@ -123,7 +123,7 @@ def _export(args: Sequence[str]) -> int:
     add_models(parser)
     options = parser.parse_args(args)
     folder = options.models.export(options.task, options.zip, options.version)
-    print(f"Wrote {options.zip} with {options.task} {folder.name}")
+    print(f"Wrote {options.zip} with {title_of(folder)}")
     return 0
 
 

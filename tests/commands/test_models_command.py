@@ -88,7 +88,7 @@ def test_rollback_then_delete_then_export(
     assert capsys.readouterr().out.splitlines() == [
         f"Back to {title(first)}",
         f"Deleted {second} of signs",
-        f"Wrote signs.zip with signs {first}",
+        f"Wrote signs.zip with {title(first)}",
     ]
     assert (tmp_path / "signs.zip").is_file()
     assert main(["models", "rollback", "signs"]) == 2

@@ -79,8 +79,7 @@ def progress_in_words() -> ReportProgress:
             print(f"  {label}: {counts['after']} of {counts['of']} ({counts['before']} before)")
         for predicted, label, count in result["confused"]:
             print(f"  {count} of {label} recognized as {predicted}")
-        version = result["published"]
-        print(f"{'Published ' + version if version else 'Not published'} after {result['seconds']} s: {result['why']}")
+        print(f"{'Published' if result['published'] else 'Not published'} after {result['seconds']} s: {result['why']}")
 
     return report_progress
 
