@@ -57,8 +57,8 @@ function show() {
     place.querySelector(".progress").hidden = !running;
     if (running) {
       place.querySelector("progress").value = job.progress;
-      const left = job.left_s === null ? "" : `, about ${Math.ceil(job.left_s)} s left`;
-      place.querySelector(".stage-name").textContent = `${job.stage}${left}`;
+      const remaining = job.left_s === null ? "" : `, about ${Math.ceil(job.left_s)} s left`;
+      place.querySelector(".stage-name").textContent = `${job.stage}${remaining}`;
     }
     const result = place.querySelector(".result");
     result.hidden = !job || running;
