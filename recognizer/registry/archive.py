@@ -11,7 +11,7 @@ from recognizer.registry.card import CARD, read_card
 from recognizer.registry.store import ModelStore
 
 ZIP_LIMIT = 1 << 30  # bytes unpacked: ten times the largest network; guards against zip bombs
-NETWORKS = ("model.tflite", "neighbours.npz")  # a version has at least one of them
+NETWORKS = ("model.tflite", "neighbours.npz")  # a version contains at least one of them
 
 
 def import_zip(models: ModelStore, task: str, path: Path) -> str:
@@ -24,14 +24,13 @@ def import_zip(models: ModelStore, task: str, path: Path) -> str:
     with _reading(path), zipfile.ZipFile(path) as archive:
         members = _members(archive)
         if sum(info.file_size for info in members.values()) > ZIP_LIMIT:
-            raise ModelError(f"{path} unpacks to more than {ZIP_LIMIT >> 30} GiB and the limit. Give another file.")
+            raise ModelError(f"{path} unpacks to more than {ZIP_LIMIT >> 30} GiB, the limit. Give another file.")
         if CARD not in members or not any(name in members for name in NETWORKS):
             raise ModelError(
                 f"{path} contains no {CARD} with a model. Give a file that was written by: python -m recognizer models export"
             )
-        contents = {
-            name: archive.read(info) for name, info in members.items()
-        }  # read completely before anything is written
+        # read completely before anything is written
+        contents = {name: archive.read(info) for name, info in members.items()}
     with models.publishing(task) as draft:
         for name, content in contents.items():
             target = draft / name
@@ -44,7 +43,7 @@ def import_zip(models: ModelStore, task: str, path: Path) -> str:
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """The files of <task>/<version>/ by their path in that folder. Raises ModelError for paths that lead out of it."""
     members: dict[str, zipfile.ZipInfo] = {}
-    homes = set()
+    versions = set()
     for info in archive.infolist():
         if info.is_dir():
             continue
@@ -53,10 +52,10 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
             raise ModelError(
                 f"{archive.filename} contains {info.filename!r}, which is not part of a model version. Export it again."
             )
-        homes.add(parts[:2])
+        versions.add(parts[:2])
         members["/".join(parts[2:])] = info
-    if len(homes) > 1:
-        raise ModelError(f"{archive.filename} contains {len(homes)} versions. Export and import them one by one.")
+    if len(versions) > 1:
+        raise ModelError(f"{archive.filename} contains {len(versions)} versions. Export and import them one by one.")
     return members
 
 

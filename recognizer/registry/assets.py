@@ -20,7 +20,7 @@ from recognizer.system.download import TIMEOUT_S, download, mismatch, one_line, 
 
 FETCH = "python3 start.py assets, or python -m recognizer assets"  # the remedy in every error about a missing asset
 ALIGNMENT_BYTES = 64  # LiteRT copies weights that are not aligned to this, and warns
-ALIGNMENT_TAG = 0xD935  # the extra field for padding in a zip entry, as in Android's zipalign
+ALIGNMENT_TAG = 0xD935  # ID of the extra field that pads a zip entry, as in Android's zipalign
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ class Wheel:
         with storage_errors(path):
             with files.atomic_file(path) as file, tempfile.TemporaryDirectory() as folder:
                 pack(_download_wheel(self.requirement, Path(folder)), self.members, file)
-                wrong = mismatch(file, f"sha256:{self.sha256}")
-                if wrong:
-                    raise DownloadError(f"{self.requirement} {wrong}.")
-            partial_path(path).unlink(missing_ok=True)  # a partial download from another source
+                reason = mismatch(file, f"sha256:{self.sha256}")
+                if reason:
+                    raise DownloadError(f"{self.requirement} {reason}.")
+            partial_path(path).unlink(missing_ok=True)  # left by another source
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,10 @@ ASSETS = {
 
 
 def find_asset(name: str, folder: Path | None = None) -> Path:
-    """The path of the asset, after a check of its checksum. Never downloads. Raises AssetError if it is missing or damaged."""
-    wrong = problem(name, folder)
-    if wrong:
-        raise AssetError(f"{wrong}. Fetch it: {FETCH}.")
+    """Verify the asset's checksum and return its path. Never downloads. Raises AssetError if it is missing or damaged."""
+    reason = problem(name, folder)
+    if reason:
+        raise AssetError(f"{reason}. Fetch it: {FETCH}.")
     return _path(name, folder)
 
 
@@ -95,18 +95,21 @@ def problem(name: str, folder: Path | None = None) -> str:
     """Why the asset cannot be used; "" if it can."""
     path = _path(name, folder)
     try:
-        found = _sha256(path)
+        digest = _sha256(path)
     except FileNotFoundError:
         return f"{path} is missing"
     except OSError as error:
         return f"{path} cannot be read ({error.strerror or error})"
-    if found not in {source.sha256 for source in ASSETS[name].sources}:
-        return f"{path} is damaged or another version (SHA-256 {found[:12]}…)"
+    if digest not in {source.sha256 for source in ASSETS[name].sources}:
+        return f"{path} is damaged or another version (SHA-256 {digest[:12]}…)"
     return ""
 
 
 def fetch_asset(name: str, folder: Path | None = None) -> Path:
-    """The path of the asset. Downloads it from the first source that works if it is missing or damaged. Raises AssetError."""
+    """Return the path of the asset. If it is missing or damaged, download it from the first source that works.
+
+    Raises AssetError if none works.
+    """
     path = _path(name, folder)
     if not problem(name, folder):
         return path
@@ -156,9 +159,9 @@ def _download_wheel(requirement: str, folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", requirement, "--no-deps", "--dest", str(folder), "--quiet"]
     command += ["--only-binary=:all:", "--platform=manylinux_2_28_x86_64", "--python-version=3.11"]
     command += ["--disable-pip-version-check", f"--timeout={TIMEOUT_S}", "--retries=1"]
-    ran = subprocess.run(command, check=False, capture_output=True, text=True, errors="replace")
+    completed = subprocess.run(command, check=False, capture_output=True, text=True, errors="replace")
     wheels = list(folder.glob("*.whl"))
-    if ran.returncode != 0 or not wheels:
-        reason = ([line for line in ran.stderr.splitlines() if line.strip()] or ["no reason given"])[-1]
+    if completed.returncode != 0 or not wheels:
+        reason = ([line for line in completed.stderr.splitlines() if line.strip()] or ["no reason given"])[-1]
         raise DownloadError(f"pip could not download {requirement} ({one_line(reason.removeprefix('ERROR: '))}).")
     return wheels[0]

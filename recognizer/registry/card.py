@@ -26,7 +26,7 @@ class ModelCard:
     """The content of card.json. Missing fields are None."""
 
     task: str | None = None
-    labels: tuple[str, ...]  # in the order of the outputs
+    labels: tuple[str, ...]  # in the order of the network's outputs
     subject: str | None = None  # a key of SUBJECTS: "paper", "hand", "box" …; "region" in card.json
     kind: str | None = None  # input of a model of hands or objects: "pose", "pixels", "fused" or "colour"
     features: str | None = None  # "input": the classifier takes the input itself, no feature extractor
@@ -42,27 +42,28 @@ class ModelCard:
     command: str | None = None
     git_commit: str | None = None
     versions: Mapping[str, str] | None = None  # of Python and libraries
-    unknown_fields: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # of another version of this program; written back unchanged
+    # from another version of this program; written back unchanged
+    unknown_fields: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, content: object, where: str, remedy: str) -> "ModelCard":
         """Parse a card. `where` names the file in errors. Raises ModelError that names the field and ends with `remedy`."""
         if not isinstance(content, dict):
             raise ModelError(f"{where} contains {_shown(content)}, not a JSON object. {remedy}")
-        name_of = {_key(one.name): one.name for one in fields(cls) if one.name != "unknown_fields"}
+        name_of = {_key(each.name): each.name for each in fields(cls) if each.name != "unknown_fields"}
         found = {name: value for name, value in content.items() if name in name_of and value is not None}
         _check(found, where, remedy)
         found["labels"] = tuple(found["labels"])
         if "rejection" in found:
-            found["rejection"] = Thresholds(*(float(found["rejection"][one.name]) for one in fields(Thresholds)))
+            found["rejection"] = Thresholds(*(float(found["rejection"][each.name]) for each in fields(Thresholds)))
         unknown_fields = {name: value for name, value in content.items() if name not in name_of}
         return cls(**{name_of[name]: value for name, value in found.items()}, unknown_fields=unknown_fields)
 
     def as_json(self) -> dict[str, Any]:
         """The card as the JSON object in card.json."""
-        fields_json = {_key(one.name): getattr(self, one.name) for one in fields(self) if one.name != "unknown_fields"}
+        fields_json = {
+            _key(each.name): getattr(self, each.name) for each in fields(self) if each.name != "unknown_fields"
+        }
         fields_json["labels"] = list(self.labels)
         fields_json["rejection"] = asdict(self.rejection) if self.rejection else None
         return {name: value for name, value in fields_json.items() if value is not None} | dict(self.unknown_fields)
@@ -103,20 +104,20 @@ def retrain_advice(task: str) -> str:
 def _check(found: dict[str, Any], where: str, remedy: str) -> None:
     """Raise ModelError for missing labels, or for the first field that fails its check in CHECKS."""
     for name in ("labels", *found):
-        fits, wanted = CHECKS.get(name, (_is_text, "a string"))
-        if not fits(found.get(name)):
+        is_valid, expected = CHECKS.get(name, (_is_text, "a string"))
+        if not is_valid(found.get(name)):
             actual = f"is {_shown(found[name])}" if name in found else "is missing"
-            raise ModelError(f"{where}: {name} {actual}; it should be {wanted}. {remedy}")
+            raise ModelError(f"{where}: {name} {actual}; it should be {expected}. {remedy}")
 
 
 def _is_list_of(value: object, kind: type) -> bool:
-    return isinstance(value, list) and all(isinstance(one, kind) for one in value)
+    return isinstance(value, list) and all(isinstance(item, kind) for item in value)
 
 
 def _are_thresholds(value: object) -> bool:
     return isinstance(value, dict) and all(
-        isinstance(value.get(one.name), int | float) and not isinstance(value[one.name], bool)
-        for one in fields(Thresholds)
+        isinstance(value.get(each.name), int | float) and not isinstance(value[each.name], bool)
+        for each in fields(Thresholds)
     )
 
 
@@ -133,7 +134,8 @@ def _is_object(value: object) -> bool:
     return isinstance(value, dict)
 
 
-CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {  # check of a field's value, and the expected type in words
+# for each field: a check of its value, and the expected type in words
+CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "labels": (lambda value: _is_list_of(value, str), "a list of strings"),
     "outputs": (lambda value: _is_list_of(value, str), "a list of strings"),
     "data": (lambda value: _is_list_of(value, dict), "a list of objects"),

@@ -24,12 +24,12 @@ CURRENT = "current.json"
 
 
 LOCK = ".lock"
-LOCK_WAIT_S = 10.0  # the lock is held for milliseconds
+LOCK_WAIT_S = 10.0  # programs hold the lock for milliseconds
 DRAFT, DELETED = ".draft-", ".deleted-"  # prefixes of a version's folder while it is written or deleted
 STALE_AFTER_S = 24 * 3600.0  # older drafts were left by a killed program
 
 
-STAMP = "%Y%m%d-%H%M%S"  # UTC, with which a version's name begins
+STAMP = "%Y%m%d-%H%M%S"  # a version's name begins with this UTC time
 
 
 class ModelStore:
@@ -63,7 +63,7 @@ class ModelStore:
         return (self.folder / task / CURRENT).exists()
 
     def current(self, task: str) -> Path:
-        """The folder of the task's current version."""
+        """The folder of the task's current version. Raises ModelError."""
         self.refresh()
         pointer = self.folder / task / CURRENT
         version = _read_pointer(pointer)["version"]
@@ -74,13 +74,16 @@ class ModelStore:
 
     @contextmanager
     def publishing(self, task: str) -> Iterator[Path]:
-        """A folder to write a new version into. It is published when the block ends, and deleted if the block raises."""
-        home = self.folder / task
+        """A folder to write a new version into. It is published when the block ends, and deleted if the block raises.
+
+        Raises ModelError if it cannot be written or has no card.
+        """
+        task_folder = self.folder / task
         folder: Path | None = None
-        with _write_errors(home):
-            home.mkdir(parents=True, exist_ok=True)
-            _remove_leftovers(home)
-            draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=home))
+        with _write_errors(task_folder):
+            task_folder.mkdir(parents=True, exist_ok=True)
+            _remove_leftovers(task_folder)
+            draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=task_folder))
             try:
                 yield draft
                 if not (draft / CARD).is_file():
@@ -89,12 +92,12 @@ class ModelStore:
                     )
                 draft.chmod(0o755)
                 with self._locked():
-                    folder = home / _new_version(home, self.version_suffix())
+                    folder = task_folder / _new_version(task_folder, self.version_suffix())
                     draft.rename(folder)
-                    _write_current(home / CURRENT, folder.name)
+                    _write_current(task_folder / CURRENT, folder.name)
             except BaseException:
                 shutil.rmtree(draft, ignore_errors=True)
-                if folder is not None and _version_named(home / CURRENT) != folder.name:
+                if folder is not None and _version_named(task_folder / CURRENT) != folder.name:
                     shutil.rmtree(folder, ignore_errors=True)
                 raise
             self.push()
@@ -110,8 +113,8 @@ class ModelStore:
         pointer = self.folder / task / CURRENT
         _read_pointer(pointer)
         with _write_errors(self.folder / task), self._locked():
-            now = _read_pointer(pointer)
-            previous = list(now.get("previous", []))
+            content = _read_pointer(pointer)
+            previous = list(content.get("previous", []))
             while previous:
                 version = previous.pop()
                 if (self.folder / task / version).is_dir():
@@ -144,9 +147,9 @@ class ModelStore:
         """The folder of a version of the task (default: the current one). Raises ModelError."""
         if version is None:
             return self.current(task)
-        there = self.versions(task)
-        if version not in there:
-            raise ModelError(f"{task} has no version {version}. It has: {', '.join(there)}.")
+        versions = self.versions(task)
+        if version not in versions:
+            raise ModelError(f"{task} has no version {version}. It has: {', '.join(versions)}.")
         return self.folder / task / version
 
     def delete(self, task: str, version: str) -> None:
@@ -156,10 +159,10 @@ class ModelStore:
             raise ModelError(
                 f"{version} is the current version of {task}. Go back first: python -m recognizer models rollback {task}"
             )
-        gone = folder.with_name(f"{DELETED}{version}")
+        deleted = folder.with_name(f"{DELETED}{version}")
         try:
-            folder.rename(gone)  # atomic: nobody sees half a version
-            shutil.rmtree(gone)
+            folder.rename(deleted)  # atomic: nobody sees half a version
+            shutil.rmtree(deleted)
         except OSError as error:
             raise ModelError(f"{folder} cannot be removed ({error.strerror or error}). Make it writable.") from error
         self.push()
@@ -172,8 +175,8 @@ class ModelStore:
         folder = self.version_folder(task, version)
         try:
             with files.atomic_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                for part in sorted(folder.rglob("*")):
-                    archive.write(part, f"{task}/{folder.name}/{part.relative_to(folder).as_posix()}")
+                for member in sorted(folder.rglob("*")):
+                    archive.write(member, f"{task}/{folder.name}/{member.relative_to(folder).as_posix()}")
         except OSError as error:
             reason = error.strerror or error
             raise ModelError(f"Cannot write {path}: {reason}. Choose another folder or free some space.") from error
@@ -185,18 +188,18 @@ class ModelStore:
 
 
 def title_of(folder: Path) -> str:
-    """A version as users know it, in local time: "digits, trained 27 Nov 2026 19:31:54"."""
+    """A version's title for users, in local time: "digits, trained 27 Nov 2026 19:31:54"."""
     stamp = "-".join(folder.name.split("-")[:2])
     try:
         trained = datetime.strptime(stamp, STAMP).replace(tzinfo=UTC).astimezone()
-    except ValueError:  # the user named the folder
+    except ValueError:  # a user renamed the folder
         return f"{folder.parent.name}, version {folder.name}"
     return f"{folder.parent.name}, trained {trained:%d %b %Y %H:%M:%S}"
 
 
-def _remove_leftovers(home: Path) -> None:
+def _remove_leftovers(task_folder: Path) -> None:
     """Delete unfinished and half-deleted versions that killed programs left behind."""
-    for path in home.glob(".*-*"):
+    for path in task_folder.glob(".*-*"):
         with contextlib.suppress(OSError):  # another program may delete it at the same time
             changed_s = max(max(part.stat().st_mtime, part.stat().st_ctime) for part in (path, *path.rglob("*")))
             if not path.name.startswith((DRAFT, DELETED, f".{CURRENT}-")) or time.time() - changed_s < STALE_AFTER_S:
@@ -209,21 +212,21 @@ def _remove_leftovers(home: Path) -> None:
 
 def _write_current(pointer: Path, version: str) -> None:
     try:
-        before = _read_pointer(pointer)
-        previous = [*before.get("previous", []), before["version"]]
+        content = _read_pointer(pointer)
+        previous = [*content.get("previous", []), content["version"]]
     except ModelError:
         previous = []
     _write_pointer(pointer, {"version": version, "previous": previous})
 
 
 @contextmanager
-def _write_errors(home: Path) -> Iterator[None]:
+def _write_errors(folder: Path) -> Iterator[None]:
     """Turn an OSError into a ModelError."""
     try:
         yield
     except OSError as error:
         raise ModelError(
-            f"{home} cannot be written ({error}). Free some space, or choose another folder with --models."
+            f"{folder} cannot be written ({error}). Free some space, or choose another folder with --models."
         ) from error
 
 
@@ -234,11 +237,11 @@ def _version_named(pointer: Path) -> str | None:
         return None
 
 
-def _new_version(home: Path, suffix: str) -> str:
-    """An unused version name in `home`, from the current UTC time."""
+def _new_version(task_folder: Path, suffix: str) -> str:
+    """An unused version name in the task's folder, from the current UTC time."""
     stamp = time.strftime(STAMP, time.gmtime()) + suffix
     names = [stamp, *(f"{stamp}-{count}" for count in range(2, 1000))]
-    return next(name for name in names if not (home / name).exists())
+    return next(name for name in names if not (task_folder / name).exists())
 
 
 def _read_pointer(pointer: Path) -> dict[str, Any]:

@@ -38,16 +38,18 @@ class SyncedModels(ModelStore):
         state = read_state(self.folder)
         remote, known, current = Remote(state.url), state.known, dict(state.current)
         names = remote.names("")
-        there = {name.removesuffix(f"/{CARD}") for name in names if name.count("/") == 2 and name.endswith(f"/{CARD}")}
-        check_not_emptied(remote, known, there)
-        here = _versions(self.folder)
-        for version in sorted(there - known - here):
+        remote_versions = {
+            name.removesuffix(f"/{CARD}") for name in names if name.count("/") == 2 and name.endswith(f"/{CARD}")
+        }
+        check_not_emptied(remote, known, remote_versions)
+        local_versions = _versions(self.folder)
+        for version in sorted(remote_versions - known - local_versions):
             _fetch_version(remote, self.folder, version, [name for name in names if name.startswith(f"{version}/")])
-        for version in (known - there) & here:
-            gone = self.folder / f"{Path(version).parent}/{DELETED}{Path(version).name}"
+        for version in (known - remote_versions) & local_versions:
+            deleted = self.folder / f"{Path(version).parent}/{DELETED}{Path(version).name}"
             with contextlib.suppress(OSError):
-                (self.folder / version).rename(gone)
-                shutil.rmtree(gone)
+                (self.folder / version).rename(deleted)
+                shutil.rmtree(deleted)
         for name in sorted(names):
             if name.count("/") != 1 or not name.endswith(f"/{CURRENT}"):
                 continue
@@ -59,35 +61,36 @@ class SyncedModels(ModelStore):
             with files.locked(self.folder / LOCK, LOCK_WAIT_S), files.atomic_file(self.folder / name) as file:
                 file.write(data)
             current[name] = data.decode(errors="replace")
-        write_state(self.folder, replace(state, known=frozenset(_versions(self.folder) & there), current=current))
+        write_state(
+            self.folder, replace(state, known=frozenset(_versions(self.folder) & remote_versions), current=current)
+        )
 
     def push(self) -> None:
         """Upload new versions, delete at the URL those that were deleted here, then upload each changed current.json."""
         state = read_state(self.folder)
         remote, known, current = Remote(state.url), state.known, dict(state.current)
-        here = _versions(self.folder)
+        local_versions = _versions(self.folder)
         write_marker(remote, known)
-        for version in sorted(here - known):
-            whole = [path for path in (self.folder / version).rglob("*") if path.is_file()]
-            for path in sorted(whole, key=lambda path: path.name == CARD):
+        for version in sorted(local_versions - known):
+            version_files = [path for path in (self.folder / version).rglob("*") if path.is_file()]
+            for path in sorted(version_files, key=lambda path: path.name == CARD):
                 remote.put(path.relative_to(self.folder).as_posix(), path.read_bytes())
-        for version in sorted(known - here):
+        for version in sorted(known - local_versions):
             for name in sorted(remote.names(version), key=lambda name: not name.endswith(f"/{CARD}")):
                 remote.remove(name)
         for path in sorted(self.folder.glob(f"*/{CURRENT}")):
             name, content = path.relative_to(self.folder).as_posix(), path.read_text(encoding="utf-8")
             if content == current.get(name):
                 continue
-            there = (remote.get(name) or b"").decode(errors="replace")
-            if there and there != current.get(name):
-                content = _with_remote_as_previous(
-                    there, content
-                )  # another machine published in between: rollback can return to its version
+            remote_content = (remote.get(name) or b"").decode(errors="replace")
+            if remote_content and remote_content != current.get(name):
+                # another machine has published meanwhile: rollback can return to its version
+                content = _with_remote_as_previous(remote_content, content)
                 with files.atomic_file(path) as file:
                     file.write(content.encode())
             remote.put(name, content.encode())
             current[name] = content
-        write_state(self.folder, replace(state, known=frozenset(here), current=current))
+        write_state(self.folder, replace(state, known=frozenset(local_versions), current=current))
 
 
 def open_models(place: str | Path) -> ModelStore:
@@ -108,9 +111,9 @@ def _versions(folder: Path) -> set[str]:
 
 def _fetch_version(remote: Remote, folder: Path, version: str, names: list[str]) -> None:
     """Download a version. Its folder appears only when it is complete."""
-    home = (folder / version).parent
-    home.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=home))
+    task_folder = (folder / version).parent
+    task_folder.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=task_folder))
     try:
         for name in names:
             data = remote.get(name)
@@ -120,7 +123,7 @@ def _fetch_version(remote: Remote, folder: Path, version: str, names: list[str])
             path.parent.mkdir(parents=True, exist_ok=True)
             files.write_file(path, data)
         draft.chmod(0o755)
-        with contextlib.suppress(FileExistsError):  # another program on this machine was faster
+        with contextlib.suppress(FileExistsError):  # another program on this machine has downloaded it already
             draft.rename(folder / version)
     except OSError as error:
         raise SyncError(f"{folder / version} cannot be written ({error}). Free some space.") from error
@@ -136,10 +139,11 @@ def _version_in(pointer: bytes) -> str:
         return "?"
 
 
-def _with_remote_as_previous(there: str, here: str) -> str:
+def _with_remote_as_previous(remote_content: str, local_content: str) -> str:
     """The local content of current.json, with the version that is current at the URL added as the previous one."""
     with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-        other, own = json.loads(there), json.loads(here)
-        if other["version"] != own["version"]:
-            return json.dumps({**own, "previous": [*other.get("previous", []), other["version"]]}, indent=1) + "\n"
-    return here
+        remote, local = json.loads(remote_content), json.loads(local_content)
+        if remote["version"] != local["version"]:
+            previous = [*remote.get("previous", []), remote["version"]]
+            return json.dumps({**local, "previous": previous}, indent=1) + "\n"
+    return local_content

@@ -19,8 +19,8 @@ from recognizer.system import files
 ZIP_LIMIT = 1 << 33  # bytes unpacked: about 100,000 crops; guards against zip bombs
 TABLE_LIMIT = 1 << 28  # bytes of a samples.csv: 400,000 rows
 CARD_LIMIT = 1 << 20
-BATCH = 100  # pictures stored under one lock: other programs wait about 0.1 s
-STORE_FILE_NAME = re.compile(r"[0-9a-z-]{1,60}\.png")  # as the store names its files; other names are replaced
+BATCH = 100  # pictures stored while the lock is held once: other programs wait about 0.1 s
+STORE_FILE_NAME = re.compile(r"[0-9a-z-]{1,60}\.png")  # names that the store gives its files; other names are replaced
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def export_zip(store: Samples, path: Path, tasks: Sequence[str] | None = None) -
     if not chosen:
         raise SamplesError(f"There is no task in {store.folder} to export.")
     names = {task.name for task in chosen}
-    written, left_out = [], []
+    written, skipped = [], []
     try:
         with files.atomic_file(path) as file, zipfile.ZipFile(file, "w") as archive:  # PNG data is already compressed
             for task in chosen:
@@ -53,12 +53,12 @@ def export_zip(store: Samples, path: Path, tasks: Sequence[str] | None = None) -
                     archive.writestr(sample.path, (store.folder / sample.path).read_bytes())
                     written.append(sample)
                 except FileNotFoundError:
-                    left_out.append(f"{sample.path} is missing and was not exported.")
+                    skipped.append(f"{sample.path} is missing and was not exported.")
             archive.writestr(TABLE, as_table(written), zipfile.ZIP_DEFLATED)
     except OSError as error:
         reason = error.strerror or error
         raise SamplesError(f"Cannot write {path}: {reason}. Choose another folder or free some space.") from error
-    return left_out
+    return skipped
 
 
 def import_zip(store: Samples, path: Path) -> ImportResult:
@@ -116,23 +116,23 @@ def content_name(*parts: str | bytes) -> str:
 def _ensure_task(
     store: Samples, archive: zipfile.ZipFile, card: zipfile.ZipInfo | None, name: str, labels: Sequence[str]
 ) -> None:
-    """Create the task in the store, or add the labels to it. An existing task keeps its subject."""
-    there = next((task for task in store.tasks() if task.name == name), None)
-    if card is None and there is None:
+    """Create the task, or add the labels to an existing one. Raises SamplesError if their subjects differ."""
+    existing = next((task for task in store.tasks() if task.name == name), None)
+    if card is None and existing is None:
         raise SamplesError(
             f"{archive.filename} does not give the subject of the task {name}. "
             f'Make the task first: python -m recognizer tasks new "{name}" --subject hand|paper|box --labels WORDS'
         )
     if card is not None:
-        packed = read_card(name, _member(archive, card, CARD_LIMIT), f"{archive.filename}: {card.filename}")
-        if there is not None and there.subject != packed.subject:
+        archived = read_card(name, _member(archive, card, CARD_LIMIT), f"{archive.filename}: {card.filename}")
+        if existing is not None and existing.subject != archived.subject:
             raise SamplesError(
-                f"The task {name} has the subject {there.subject} here and {packed.subject} in {archive.filename}. "
+                f"The task {name} has the subject {existing.subject} here and {archived.subject} in {archive.filename}. "
                 "Rename one of the two tasks."
             )
-        labels = [*packed.labels, *labels]
-        if there is None:
-            store.create_task(name, packed.subject, labels)
+        labels = [*archived.labels, *labels]
+        if existing is None:
+            store.create_task(name, archived.subject, labels)
             return
     store.add_labels(name, labels)
 
@@ -160,12 +160,15 @@ def _pictures(
         name = file_name(sample.path)
         if not STORE_FILE_NAME.fullmatch(name):
             name = f"{content_name(sample.path, png)}.png"
-        home = (sample.task, sample.session, folder_name(sample.label))
-        yield replace(sample, path="/".join((*home, name))), png
+        folders = (sample.task, sample.session, folder_name(sample.label))
+        yield replace(sample, path="/".join((*folders, name))), png
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
-    """The bytes of an archive member. zipfile never unpacks more than the size in the member's entry."""
+    """The bytes of an archive member. Raises SamplesError if its size exceeds `limit`.
+
+    zipfile never unpacks more than the size in the member's entry.
+    """
     if info.file_size > limit:
         raise SamplesError(
             f"{info.filename!r} in {archive.filename} unpacks to {info.file_size >> 20} MiB, the limit is {limit >> 20} MiB."

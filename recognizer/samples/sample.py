@@ -23,16 +23,15 @@ NOTHING = "nothing"  # the label of background samples: inputs that the model ha
 JOINTS = 21
 
 
-NAME_LIMIT = 40  # characters of a folder name: a path of four stays below the 260 of Windows
-NAME_BYTES = 120  # of a folder name in UTF-8: file systems allow 255, some encrypted ones 143
+NAME_LIMIT = 40  # characters of a folder name: a path of four such names stays below Windows' limit of 260
+NAME_BYTES = 120  # of a folder name in UTF-8: file systems allow 255 bytes, some encrypted ones 143
 LABEL_LIMIT = 60  # characters that fit into the overlay
-SOURCE_LIMIT = 200  # characters stored of a source's name
+SOURCE_LIMIT = 200  # characters of a source's name that are stored
 
 
 JOINERS = "\u200c\u200d"  # zero-width (non-)joiner: Persian and Indian scripts and emoji need them
-RESERVED = {"con", "prn", "aux", "nul"} | {
-    f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"
-}  # file names that Windows reserves
+# file names that Windows reserves
+RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"}
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,9 @@ class Sample:
     path: str  # of the picture, relative to the captures folder, with "/"
     label: str
     task: str
-    session: str
+    session: str  # the recording session
     time: str  # ISO 8601, UTC
-    source: str
+    source: str  # name of the frame or file that the picture is from
     side: str  # "left", "right", or "" where no hand was found
     box: Box  # in the frame, pixels; the whole picture if it was imported uncropped
     landmarks: np.ndarray | None = None  # (21, 3) float32, pixels of the frame, as in Hand
@@ -85,7 +84,7 @@ def clean_label(label: str) -> str:
         raise SamplesError(f"The label {clean[:20]}… has {len(clean)} characters. Use at most {LABEL_LIMIT}.")
     for character in clean:
         hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
-        if hidden and character not in JOINERS and not "\U000e0020" <= character <= "\U000e007f":  # of flags
+        if hidden and character not in JOINERS and not "\U000e0020" <= character <= "\U000e007f":  # flag emoji
             raise SamplesError(f"The label {clean!r} contains an invisible character. Type it again.")
     return clean
 
@@ -93,8 +92,8 @@ def clean_label(label: str) -> str:
 @lru_cache(maxsize=4096)
 def folder_name(label: str) -> str:
     """A folder name for a label that is valid on all systems: the label itself, or a shortened form with a checksum."""
-    kept = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" or c in " -_" else "_" for c in label)
-    short = kept[:NAME_LIMIT].encode()[:NAME_BYTES].decode(errors="ignore").strip()
+    safe = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" or c in " -_" else "_" for c in label)
+    short = safe[:NAME_LIMIT].encode()[:NAME_BYTES].decode(errors="ignore").strip()
     if short == label and short.casefold() not in RESERVED:
         return label
     return f"{short}~{hashlib.sha256(label.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"

@@ -48,7 +48,7 @@ UNFINISHED = ".unfinished"
 LOCK = ".lock"
 
 
-LOCK_WAIT_S = 10.0  # an import of some thousand pictures holds the lock the longest
+LOCK_WAIT_S = 10.0  # an import of some thousand pictures holds the lock longest
 
 
 class Samples:
@@ -116,12 +116,14 @@ class Samples:
 
         The task's subject decides which part of the frame is stored.
         """
-        home = self.task(task)
+        stored_task = self.task(task)
         label = clean_label(label)
-        if label not in home.labels:
-            raise SamplesError(f"The task {home.name} has no label {label}. It has: {', '.join(home.labels)}.")
-        picture = subject_of(home.subject).sample_picture(frame.image_bgr, region)
-        sample = new_sample(home.name, label, session, source, region.box, hand=region.hand)
+        if label not in stored_task.labels:
+            raise SamplesError(
+                f"The task {stored_task.name} has no label {label}. It has: {', '.join(stored_task.labels)}."
+            )
+        picture = subject_of(stored_task.subject).sample_picture(frame.image_bgr, region)
+        sample = new_sample(stored_task.name, label, session, source, region.box, hand=region.hand)
         self.place([(sample, encode_png(picture))], sync=True)
         return sample
 
@@ -135,7 +137,7 @@ class Samples:
             added: list[Sample] = []
             try:
                 for sample, png in pictures:
-                    if not (self.folder / sample.task / CARD).is_file():  # another window may have deleted it
+                    if not (self.folder / sample.task / CARD).is_file():  # another program may have deleted it
                         raise SamplesError(f"The task {sample.task} does not exist any more. Create it again.")
                     name = file_name(sample.path)
                     if name not in known:
@@ -187,18 +189,20 @@ class Samples:
 
     def delete(self, samples: Collection[Sample]) -> int:
         """Delete samples. Return how many of them existed."""
-        gone = {sample.path for sample in samples}
+        deleted_paths = {sample.path for sample in samples}
         with self.locked():
-            return self._rewrite_rows(lambda sample: None if sample.path in gone else sample)
+            return self._rewrite_rows(lambda sample: None if sample.path in deleted_paths else sample)
 
     def delete_label(self, task: str, label: str) -> int:
         """Delete a label and its samples. Return the number of samples."""
         with self.locked():
-            home, label = self._task_with(task, label)
+            stored_task, label = self._task_with(task, label)
             count = self._rewrite_rows(
-                lambda sample: None if (sample.task, sample.label) == (home.name, label) else sample
+                lambda sample: None if (sample.task, sample.label) == (stored_task.name, label) else sample
             )
-            self._write_card(replace(home, labels=tuple(other for other in home.labels if other != label)))
+            self._write_card(
+                replace(stored_task, labels=tuple(other for other in stored_task.labels if other != label))
+            )
         return count
 
     def delete_task(self, task: str) -> int:
@@ -212,25 +216,27 @@ class Samples:
     def relabel(self, samples: Collection[Sample], label: str) -> int:
         """Give samples another label of their task. Return how many changed."""
         label = clean_label(label)
-        changed = {sample.path for sample in samples}
+        relabelled = {sample.path for sample in samples}
         with self.locked():
             for task in {sample.task for sample in samples}:
                 self._task_with(task, label)
-            return self._rewrite_rows(lambda sample: _moved(sample, label=label) if sample.path in changed else sample)
+            return self._rewrite_rows(
+                lambda sample: _moved(sample, label=label) if sample.path in relabelled else sample
+            )
 
     def rename_label(self, task: str, label: str, to: str) -> int:
         """Rename a label; if `to` exists, the two are merged. Return how many samples changed."""
         to = clean_label(to)
         with self.locked():
-            home = self._task(task)
-            here = (home.name, unicodedata.normalize("NFC", label))
-            if here not in {(found.task, found.label) for _, found in self.scan() if isinstance(found, Sample)}:
+            stored_task = self._task(task)
+            old = (stored_task.name, unicodedata.normalize("NFC", label))
+            if old not in {(found.task, found.label) for _, found in self.scan() if isinstance(found, Sample)}:
                 self._task_with(task, label)  # a label edited into samples.csv by hand need not be in task.json
-            if here[1] == to:
+            if old[1] == to:
                 return 0
-            both = self._with_labels(home, [to])
-            count = self._rewrite_rows(lambda s: _moved(s, label=to) if (s.task, s.label) == here else s)
-            self._write_card(replace(both, labels=tuple(other for other in both.labels if other != here[1])))
+            extended = self._with_labels(stored_task, [to])
+            count = self._rewrite_rows(lambda s: _moved(s, label=to) if (s.task, s.label) == old else s)
+            self._write_card(replace(extended, labels=tuple(other for other in extended.labels if other != old[1])))
         return count
 
     def merge(self, task: str, into: str) -> int:
@@ -260,7 +266,7 @@ class Samples:
         deleted: Collection[str],
         deleted_tasks: Iterable[str],
     ) -> None:
-        """Apply the changes of other machines. `changed` and `deleted` name samples by their file names without .png."""
+        """Apply the changes of other machines. `changed` and `deleted` identify samples by file name without .png."""
 
         def changing(sample: Sample) -> Sample | None:
             return None if (name := file_stem(sample.path)) in deleted else changed.get(name, sample)
@@ -278,13 +284,13 @@ class Samples:
         """Delete lines from samples.csv (the last one of equal lines). The pictures stay."""
         dropped = Counter(lines)
         with self.locked():
-            kept = []
+            remaining = []
             for line, _ in reversed(self.scan()):
                 if dropped[line]:
                     dropped[line] -= 1
                 else:
-                    kept.append(line)
-            self._write_table(kept[::-1])
+                    remaining.append(line)
+            self._write_table(remaining[::-1])
 
     def scan(self) -> list[tuple[bytes, Sample | str]]:
         """Each raw line of samples.csv except the header, with its sample or, as a string, why it is invalid."""
@@ -353,13 +359,13 @@ class Samples:
 
     def _place_unfinished(self) -> None:
         """Move each unfinished picture to the path in its row, and delete those without a row."""
-        left = os.listdir(self.unfinished)
-        if not left:
+        names = os.listdir(self.unfinished)
+        if not names:
             return
-        homes = {file_name(found.path): found.path for _, found in self.scan() if isinstance(found, Sample)}
-        for name in left:
-            if name in homes:
-                files.replace(self.unfinished / name, self.folder / homes[name])
+        path_of = {file_name(found.path): found.path for _, found in self.scan() if isinstance(found, Sample)}
+        for name in names:
+            if name in path_of:
+                files.replace(self.unfinished / name, self.folder / path_of[name])
             else:
                 (self.unfinished / name).unlink()
 
@@ -385,11 +391,11 @@ class Samples:
         self._remove_empty_folders({(self.folder / sample.path).parent for sample in before})
         return len(before)
 
-    def _write_table(self, lines: Sequence[bytes], leaving: Sequence[Sample] = ()) -> None:
-        """Replace samples.csv atomically. The pictures of `leaving` are moved to .unfinished/ first."""
+    def _write_table(self, lines: Sequence[bytes], moved: Sequence[Sample] = ()) -> None:
+        """Replace samples.csv atomically. The pictures of `moved` are moved to .unfinished/ first."""
         draft = self.unfinished / TABLE
         files.write_file(draft, b"".join(line + b"\n" for line in (HEADER, *lines)))
-        for sample in leaving:
+        for sample in moved:
             with contextlib.suppress(FileNotFoundError):  # a row without its picture can still be moved
                 files.replace(self.folder / sample.path, self.unfinished / file_name(sample.path))
         files.replace(draft, self.table_path)
@@ -413,9 +419,9 @@ class Samples:
         name = unicodedata.normalize("NFC", name)
         names = self._task_names()
         if name not in names:
-            there = f"There are: {', '.join(names)}" if names else "There is no task yet"
+            hint = f"There are: {', '.join(names)}" if names else "There is no task yet"
             raise SamplesError(
-                f"No task {name} in {self.folder}. {there}. "
+                f"No task {name} in {self.folder}. {hint}. "
                 f"Create it: python -m recognizer tasks new {name} --subject hand --labels ok,stop"
             )
         return read_card(name, self._read(self.folder / name / CARD), str(self.folder / name / CARD))
@@ -439,10 +445,11 @@ class Samples:
 
     def _remove_card(self, task: str) -> None:
         (self.folder / task / CARD).unlink(missing_ok=True)
+        # "-" does not exist; its parent, the task's folder, is removed if it is empty
         self._remove_empty_folders([self.folder / task / "-"])
 
     def _names(self) -> set[str]:
-        """File names of the pictures in samples.csv. Reads the first column only, which is fast."""
+        """File names of the pictures in samples.csv. For speed, only the first column is parsed."""
         if not self.table_path.exists():
             return set()
         first_cells = (line.split(b",", 1)[0].strip(b'"') for line in self._read(self.table_path).split(b"\n"))

@@ -33,19 +33,19 @@ class SyncedSamples(Samples):
         """Download new and changed samples and tasks, and delete those that were deleted at the URL."""
         state = read_state(self.folder)
         remote, known = Remote(state.url), state.known
-        everything = remote.names("rows", "tasks")
-        check_not_emptied(remote, known, everything)
-        there = _latest(everything)
-        for key in everything - there:
+        all_keys = remote.names("rows", "tasks")
+        check_not_emptied(remote, known, all_keys)
+        remote_keys = _latest(all_keys)
+        for key in all_keys - remote_keys:
             remote.remove(key)  # superseded versions
         local = Samples(self.folder)
-        here = _items(local, known | there)
-        new = sorted(there - here.keys())
+        local_items = _items(local, known | remote_keys)
+        new = sorted(remote_keys - local_items.keys())
 
-        tasks = _pulled_tasks(remote, there, new, here)
+        tasks = _pulled_tasks(remote, remote_keys, new, local_items)
         rows = _pulled_rows(remote, new)
-        names_here = {_parts(key)[0] for key in here}
-        deleted = {_parts(key)[0] for key in known} - {_parts(key)[0] for key in there}
+        names_here = {_parts(key)[0] for key in local_items}
+        deleted = {_parts(key)[0] for key in known} - {_parts(key)[0] for key in remote_keys}
         by_time = sorted(rows.items(), key=lambda item: item[1].time)
         pictures = [(row, remote.get(f"pictures/{name}.png")) for name, row in by_time if name not in names_here]
         local.apply_remote(
@@ -55,28 +55,30 @@ class SyncedSamples(Samples):
             deleted,
             [task.name for task in local.tasks() if short_digest(task.name.encode()) in deleted],
         )
-        write_state(self.folder, replace(state, known=frozenset(_items(local, known | there).keys() & there)))
+        write_state(
+            self.folder, replace(state, known=frozenset(_items(local, known | remote_keys).keys() & remote_keys))
+        )
 
     def push(self) -> None:
         """Upload what is new here, and delete at the URL what was deleted here."""
         state = read_state(self.folder)
         remote, known = Remote(state.url), state.known
         local = Samples(self.folder)
-        here = _items(local, known)
+        local_items = _items(local, known)
         write_marker(remote, known)
-        sent = {_parts(key)[0] for key in known}
+        pushed_names = {_parts(key)[0] for key in known}
         pictures = {file_stem(sample.path): sample.path for sample in local.read()}
-        for key in sorted(here.keys() - known):
+        for key in sorted(local_items.keys() - known):
             name = _parts(key)[0]
-            if name in pictures and name not in sent:
+            if name in pictures and name not in pushed_names:
                 with contextlib.suppress(FileNotFoundError):  # the picture of a row may be missing
                     remote.put(f"pictures/{name}.png", (self.folder / pictures[name]).read_bytes())
-            remote.put(key, here[key])
-        for key in sorted(known - here.keys()):
+            remote.put(key, local_items[key])
+        for key in sorted(known - local_items.keys()):
             remote.remove(key)
             if key.startswith("rows/") and _parts(key)[0] not in pictures:
                 remote.remove(f"pictures/{_parts(key)[0]}.png")
-        write_state(self.folder, replace(state, known=frozenset(here)))
+        write_state(self.folder, replace(state, known=frozenset(local_items)))
 
 
 def open_samples(place: str | Path) -> Samples:
@@ -90,12 +92,14 @@ def default_samples() -> Samples:
     return open_samples(paths.captures())
 
 
-def _pulled_tasks(remote: Remote, there: Set[str], new: Sequence[str], here: Mapping[str, bytes]) -> list[Task]:
-    """The tasks that changed at the URL. One that two machines changed at the same time gets the labels of both."""
+def _pulled_tasks(
+    remote: Remote, remote_keys: Set[str], new: Sequence[str], local_items: Mapping[str, bytes]
+) -> list[Task]:
+    """The tasks that changed at the URL. A task that two machines changed at the same time gets the labels of both."""
     tasks: dict[str, Task] = {}
     changed = {_parts(key)[0] for key in new}
-    for key in sorted(key for key in there if key.startswith("tasks/") and _parts(key)[0] in changed):
-        if (data := here.get(key) or remote.get(key)) is not None:
+    for key in sorted(key for key in remote_keys if key.startswith("tasks/") and _parts(key)[0] in changed):
+        if (data := local_items.get(key) or remote.get(key)) is not None:
             task = read_card(json.loads(data)["name"], data, f"{remote.url}/{key}")
             other = tasks.get(task.name, task)
             tasks[task.name] = replace(task, labels=tuple(dict.fromkeys([*other.labels, *task.labels])))
@@ -103,7 +107,7 @@ def _pulled_tasks(remote: Remote, there: Set[str], new: Sequence[str], here: Map
 
 
 def _pulled_rows(remote: Remote, new: Sequence[str]) -> dict[str, Sample]:
-    """The samples that changed at the URL, by name; rows that cannot be parsed are left out."""
+    """The samples that changed at the URL, by name; rows that cannot be parsed are skipped."""
     rows: dict[str, Sample] = {}
     for key in (key for key in new if key.startswith("rows/")):
         found = parse_table(remote.get(key) or b"")
@@ -113,10 +117,11 @@ def _pulled_rows(remote: Remote, new: Sequence[str]) -> dict[str, Sample]:
 
 
 def _items(store: Samples, keys: Set[str]) -> dict[str, bytes]:
-    """The store's rows and tasks as small files, by key. Unchanged ones have their key from `keys`; the others get the next
-    count.
+    """The store's rows and tasks as contents of small files, by key.
+
+    Unchanged ones keep their key in `keys`; the others get a key with the next count.
     """
-    named = {(name, digest): key for key in sorted(keys) for name, _, digest in [_parts(key)]}
+    known_keys = {(name, digest): key for key in sorted(keys) for name, _, digest in [_parts(key)]}
     counts: dict[str, int] = {}
     for key in keys:
         name, count, _ = _parts(key)
@@ -126,12 +131,12 @@ def _items(store: Samples, keys: Set[str]) -> dict[str, bytes]:
     found = {}
     for (path, kind), data in content.items():
         name, digest = path.partition("/")[2], short_digest(data)
-        found[named.get((name, digest)) or f"{path}-{counts.get(name, -1) + 1}-{digest}.{kind}"] = data
+        found[known_keys.get((name, digest)) or f"{path}-{counts.get(name, -1) + 1}-{digest}.{kind}"] = data
     return found
 
 
 def _latest(keys: set[str]) -> set[str]:
-    """The latest key of each sample, and the latest keys of each task: two if two machines changed it at the same time."""
+    """The latest key of each sample and task; several for a task that machines changed at the same time."""
     highest: dict[str, tuple[int, str]] = {}
     for key in keys:
         name, count, digest = _parts(key)

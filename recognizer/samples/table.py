@@ -18,9 +18,8 @@ COLUMNS = ("path", "label", "task", "session", "time", "source", "hand", "box", 
 
 
 PATH = re.compile(r'([^\x00-\x1f\x7f\\/:*?"<>|,.][^\x00-\x1f\x7f\\/:*?"<>|,]*/){3}[^\x00-\x1f\x7f\\/:*?"<>|,.]+\.png')
-LANDMARKS = re.compile(
-    r"-?\d{1,38}\.\d\d(?: -?\d{1,38}\.\d\d){62}"
-)  # two decimals each, so that a truncated number is noticed
+# always two decimals, so that a truncated number is detected
+LANDMARKS = re.compile(r"-?\d{1,38}\.\d\d(?: -?\d{1,38}\.\d\d){62}")
 
 
 def read_card(name: str, data: bytes, where: str) -> Task:

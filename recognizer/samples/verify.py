@@ -80,10 +80,10 @@ def _of_rows(store: Samples) -> Iterator[Problem]:
         try:
             store.picture(found)
         except SamplesError:
-            there = (store.folder / found.path).exists()
-            kind = "unreadable picture" if there else "missing picture"
-            todo = f"Restore it, or move its row aside: {SET_ASIDE}"
-            yield Problem(kind, found.path, todo, line, found.path if there else None)
+            exists = (store.folder / found.path).exists()
+            kind = "unreadable picture" if exists else "missing picture"
+            picture_remedy = f"Restore it, or move its row aside: {SET_ASIDE}"
+            yield Problem(kind, found.path, picture_remedy, line, found.path if exists else None)
 
 
 def _of_pictures(store: Samples) -> Iterator[Problem]:
@@ -96,7 +96,9 @@ def _of_pictures(store: Samples) -> Iterator[Problem]:
 def _png_files(folder: Path) -> list[str]:
     """Paths of the PNG files below the folder, relative to it, with "/". Hidden folders are skipped."""
     found = []
-    for at, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [(Path(at) / name).relative_to(folder).as_posix() for name in names if name.lower().endswith(".png")]
+        found += [
+            (Path(parent) / name).relative_to(folder).as_posix() for name in names if name.lower().endswith(".png")
+        ]
     return sorted(found)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 OWNER, STREAMS = "recognizer", "recognizer-streams"
 STREAMS_PATH = "/v1/stream"
 STREAMS_PER_REPLICA = 4  # target: 15 frames a second of 12 ms each use most of a core
-OVER_LIMIT = 8  # above a replica's own limit, so that the replica itself can refuse with a message
+OVER_LIMIT = 8  # requests above a replica's own limit, so that the replica can refuse them with a message
 SCALING = {
     "metrics_interval_s": 1.0,
     "look_back_period_s": 2.0,
@@ -67,10 +67,10 @@ def serve_on_cluster(settings: ServeSettings, models: ModelStore, samples: Sampl
         logging.getLogger("ray.serve").setLevel(logging.WARNING)
         check_folders_shared(ray, {"--models": models.folder, "--samples": samples.folder})
         cores = sum(node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"])
-        failures = (RuntimeError, TimeoutError, ray.exceptions.RayError, serve.exceptions.RayServeException)
+        cluster_errors = (RuntimeError, TimeoutError, ray.exceptions.RayError, serve.exceptions.RayServeException)
         try:
             serve.start(
-                # other machines cannot open an address of this machine
+                # the proxies of other machines cannot listen at an address of this machine
                 proxy_location="EveryNode" if settings.host in ALL_INTERFACES else "HeadOnly",
                 http_options={
                     "host": settings.host, "port": port, "keep_alive_timeout_s": KEEP_ALIVE_S,
@@ -82,19 +82,18 @@ def serve_on_cluster(settings: ServeSettings, models: ModelStore, samples: Sampl
             deploy(serve, settings, models, samples, max(1, int(cores)), this_machine(ray))
             print(f"Serving on {address(settings)} until Ctrl-C; the documentation is at /docs", flush=True)
             threading.Event().wait()
-        except failures as error:
+        except cluster_errors as error:
             raise SettingsError(
                 f"The server did not start on the cluster ({first_line(error)}). Try again when it is less busy."
             ) from error
         finally:
-            with contextlib.suppress(*failures):
+            with contextlib.suppress(*cluster_errors):
                 stop(serve)
     return 0
 
 
 def deploy(serve: Any, settings: ServeSettings, models: ModelStore, samples: Samples, most: int, machine: str) -> None:
     """Start both applications: the owner on the node with the resource `machine`, and up to `most` stream replicas."""
-
     common = {"logging_config": QUIET, "health_check_period_s": 2}
     owner = serve.deployment(
         serve.ingress(app_builder(settings, models, samples))(),
@@ -115,24 +114,23 @@ def deploy(serve: Any, settings: ServeSettings, models: ModelStore, samples: Sam
 
 def app_builder(settings: ServeSettings, models: ModelStore, samples: Samples) -> "Callable[[], ASGIApp]":
     """A function that creates the app in a replica on any machine. It carries the settings and assets of this machine."""
-    places = _location_of(models.folder), _location_of(samples.folder)
-    settings = dataclasses.replace(settings, certificate=None, key=None)  # the proxy uses them
+    locations = _location_of(models.folder), _location_of(samples.folder)
+    settings = dataclasses.replace(settings, certificate=None, key=None)  # only the proxy uses them
     environment = {}
     data = paths.chosen(paths.DATA_VARIABLE)
     if data is not None:
         environment[paths.DATA_VARIABLE] = data
     asset = b""
-    with contextlib.suppress(AssetError):  # digits do not need it
+    with contextlib.suppress(AssetError):  # the digits task does not need it
         asset = find_asset(HAND_MODEL).read_bytes()
 
     def build() -> "ASGIApp":
-
         os.environ |= environment
         if asset:
             folder = Path(tempfile.mkdtemp(prefix="recognizer-assets-"))
             (folder / f"{HAND_MODEL}.task").write_bytes(asset)
             os.environ[paths.ASSETS_VARIABLE] = str(folder)
-        app = create_app(settings, open_models(places[0]), open_samples(places[1]))
+        app = create_app(settings, open_models(locations[0]), open_samples(locations[1]))
 
         async def without_prefix(scope: "Scope", receive: "Receive", send: "Send") -> None:
             await app({**scope, "root_path": ""}, receive, send)  # the routes of the app contain the full path
@@ -164,19 +162,19 @@ def check_folders_shared(ray: Any, folders: dict[str, Path]) -> None:
         if is_synced(folder):
             continue
         folder.mkdir(parents=True, exist_ok=True)
-        token = folder.resolve() / f".seen-{secrets.token_hex(4)}"
-        token.touch()
+        probe_file = folder.resolve() / f".seen-{secrets.token_hex(4)}"
+        probe_file.touch()
         try:
-            answers = [is_file.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False))
-                     .remote(token) for node in machines]  # fmt: skip
-            for node, seen in zip(machines, ray.get(answers), strict=True):
-                if not seen:
+            futures = [is_file.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False))
+                       .remote(probe_file) for node in machines]  # fmt: skip
+            for node, is_visible in zip(machines, ray.get(futures), strict=True):
+                if not is_visible:
                     raise SettingsError(
                         f"{node['NodeManagerHostname']} cannot see {folder}. Give {option} a folder that all machines "
                         "share, or a URL, such as s3://bucket/folder."
                     )
         finally:
-            token.unlink()
+            probe_file.unlink()
 
 
 def stop(serve: Any) -> None:

@@ -14,20 +14,20 @@ def address(settings: ServeSettings) -> str:
     scheme = "https" if settings.certificate else "http"
     host = socket.gethostname() if settings.host in ("0.0.0.0", "::") else settings.host
     host = f"[{host}]" if ":" in host else host
-    way_in = f"/enter?token={settings.token}" if settings.token else "/"
-    return f"{scheme}://{host}:{settings.port}{way_in}"
+    path = f"/enter?token={settings.token}" if settings.token else "/"
+    return f"{scheme}://{host}:{settings.port}{path}"
 
 
 def open_listener(settings: ServeSettings) -> socket.socket:
     """Open the listening socket. Called before models load, so that a taken port raises SettingsError at once."""
     try:
         # explicit TCP protocol: asyncio sets TCP_NODELAY only on such sockets
-        family, kind, protocol, _, where = socket.getaddrinfo(
+        family, socket_type, protocol, _, socket_address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
         )[0]
-        listener = socket.socket(family, kind, protocol)
+        listener = socket.socket(family, socket_type, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(where)
+        listener.bind(socket_address)
         listener.listen(BACKLOG)
     except OSError as error:
         raise SettingsError(

@@ -1,1 +1,1 @@
-"""Where observations go."""
+"""Sinks: they write observations to a video, a contact sheet or a CSV file."""

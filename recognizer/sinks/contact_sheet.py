@@ -26,32 +26,32 @@ class ContactSheet(_ClosingSink):
         self._overlay = overlay
         self._cells = cells
         self._stride = 1
-        self._seen = 0
-        self._kept: list[np.ndarray] = []
+        self._frame_count = 0
+        self._stored: list[np.ndarray] = []
 
     def __enter__(self) -> Self:
-        """Raises SinkError if the folder cannot be created."""
+        """Create the folder. Raises SinkError."""
         with one_line_errors(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
         return self
 
     def write(self, observation: Observation) -> None:
-        """Stores every stride-th frame. At twice the number of cells, drops every second one and doubles the stride."""
-        if self._seen % self._stride == 0:
-            if len(self._kept) == 2 * self._cells:
-                self._kept = self._kept[::2]
+        """Store every stride-th frame. At twice the number of cells, drop every second one and double the stride."""
+        if self._frame_count % self._stride == 0:
+            if len(self._stored) == 2 * self._cells:
+                self._stored = self._stored[::2]
                 self._stride *= 2
-            if self._seen % self._stride == 0:
-                self._kept.append(self._cell(observation))
-        self._seen += 1
+            if self._frame_count % self._stride == 0:
+                self._stored.append(self._cell(observation))
+        self._frame_count += 1
 
     def close(self) -> None:
-        """Raises SinkError if the file cannot be written. A run without frames writes no file."""
-        if not self._kept:
+        """Write the file, unless the run had no frames. Raises SinkError."""
+        if not self._stored:
             return
-        count = min(self._cells, len(self._kept))
-        chosen = [self._kept[round(i)] for i in np.linspace(0, len(self._kept) - 1, count)]
-        self._kept = []
+        count = min(self._cells, len(self._stored))
+        chosen = [self._stored[round(i)] for i in np.linspace(0, len(self._stored) - 1, count)]
+        self._stored = []
         height, width = chosen[0].shape[:2]
         columns = min(COLUMNS, count)
         sheet = np.full((-(-count // columns) * height, columns * width, 3), INK, np.uint8)
@@ -61,12 +61,11 @@ class ContactSheet(_ClosingSink):
         write_png(self._path, sheet)
 
     def _cell(self, observation: Observation) -> np.ndarray:
-        """The annotated frame, reduced, above a caption that identifies it."""
+        """The annotated frame, scaled to CELL_WIDTH, above a caption that identifies it."""
         picture = self._overlay.draw(observation)
         height, width = picture.shape[:2]
-        cell_height = min(
-            max(1, round(height * CELL_WIDTH / width)), 2 * CELL_WIDTH
-        )  # a very tall frame would fill the memory
+        # limited, because a very tall frame would fill the memory
+        cell_height = min(max(1, round(height * CELL_WIDTH / width)), 2 * CELL_WIDTH)
         picture = letterboxed(picture, (CELL_WIDTH, cell_height))
         caption = np.full((32, CELL_WIDTH, 3), INK, np.uint8)
         frame = observation.frame

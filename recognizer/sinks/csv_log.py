@@ -19,17 +19,17 @@ class CsvLog(_ClosingSink):
         self._file: TextIO | None = None
 
     def __enter__(self) -> Self:
-        """Raises SinkError if the file cannot be written."""
+        """Open the file and write the header. Raises SinkError."""
         with one_line_errors(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            # A file name that is no valid text is written with escapes rather than refused.
+            # A file name that is not valid UTF-8 is written with escapes instead of raising an error.
             self._file = open(self._path, "w", newline="", encoding="utf-8", errors="backslashreplace")
             csv.writer(self._file).writerow(self.COLUMNS)
             self._file.flush()
         return self
 
     def write(self, observation: Observation) -> None:
-        """Raises SinkError when the disk is full."""
+        """Write the rows of one frame. Raises SinkError, for example if the disk is full."""
         frame = observation.frame
         first, text = [frame.index, f"{frame.time_s:.3f}", frame.name], observation.text
         rows = [
@@ -46,7 +46,7 @@ class CsvLog(_ClosingSink):
                 zip(observation.regions, observation.predictions, strict=True)
             )
         ]
-        assert self._file is not None, "written to outside of its with"
+        assert self._file is not None, "write() was called outside of the with block"
         with one_line_errors(self._path):
             csv.writer(self._file).writerows(rows or [[*first, *[None] * 7, text, None]])
             self._file.flush()

@@ -12,7 +12,7 @@ from recognizer.system import files
 
 
 def write_png(path: Path, picture: np.ndarray) -> None:
-    """Writes to a temporary file and renames it once complete. Raises SinkError if that fails."""
+    """Write an (h, w, 3) uint8 BGR picture to a temporary file, then rename it to `path`. Raises SinkError."""
     _, data = cv2.imencode(".png", picture)
     with one_line_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -21,13 +21,13 @@ def write_png(path: Path, picture: np.ndarray) -> None:
 
 
 def temporary_path(path: Path) -> Path:
-    """The temporary file in the same folder. The suffix stays, since OpenCV chooses the format by it."""
+    """The temporary file in the same folder. It has the same suffix, because OpenCV chooses the format by it."""
     return path.with_name(f".{path.stem}.part{path.suffix}")
 
 
 @contextmanager
 def one_line_errors(path: Path) -> Iterator[None]:
-    """Turns an OSError into a SinkError of one line."""
+    """Turn an OSError into a SinkError of one line."""
     try:
         yield
     except OSError as error:

@@ -21,7 +21,7 @@ class Sink(Protocol):
 
 @contextmanager
 def open_sinks(sinks: Sequence[Sink]) -> Iterator[tuple[Sink, ...]]:
-    """Opens the sinks in order. Closes all opened ones, even if opening or closing another one fails."""
+    """Open the sinks in order. All opened ones are closed, even if opening or closing another one fails."""
     with ExitStack() as stack:
         yield tuple(stack.enter_context(sink) for sink in sinks)
 

@@ -17,12 +17,12 @@ from recognizer.sinks.sink import _ClosingSink
 from recognizer.system import files
 from recognizer.values import Observation
 
-CODECS = {".mp4": "mp4v", ".avi": "MJPG"}  # the ones that OpenCV's wheels can write on every system
+CODECS = {".mp4": "mp4v", ".avi": "MJPG"}  # codecs that OpenCV's wheels can write on every system
 DISK_RESERVE = 16 << 20  # bytes left free, since OpenCV cannot finish a video on a full disk
 
 
 class VideoWriter(_ClosingSink):
-    """Writes the annotated frames as MP4 or AVI, in the size of the first. Others are letterboxed into it."""
+    """Writes the annotated frames as MP4 or AVI, in the size of the first frame. Frames of other sizes are letterboxed."""
 
     def __init__(self, path: Path, overlay: Overlay, fps: float = 30) -> None:
         """`fps` is the frame rate of the file. Raises SinkError for a suffix other than .mp4 and .avi."""
@@ -31,20 +31,20 @@ class VideoWriter(_ClosingSink):
         self._path = path
         self._unfinished = temporary_path(path)
         self._overlay = overlay
-        self._fps = fps if 0 < fps <= 1000 else 30  # cameras report 0 or nonsense if they do not know theirs
+        self._fps = fps if 0 < fps <= 1000 else 30  # a camera that does not know its rate reports 0 or a wrong one
         self._video: cv2.VideoWriter | None = None
         self._size_wh = (0, 0)
-        self._frames_written = 0  # frames
+        self._frames_written = 0
 
     def __enter__(self) -> Self:
-        """Raises SinkError if the file cannot be written."""
+        """Create the temporary file. Raises SinkError."""
         with one_line_errors(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._unfinished.touch()
         return self
 
     def write(self, observation: Observation) -> None:
-        """Raises SinkError once the disk is almost full; the frames written so far stay."""
+        """Write one frame. Raises SinkError if the disk is almost full; the frames written so far stay."""
         with one_line_errors(self._path):
             if shutil.disk_usage(self._unfinished.parent).free < DISK_RESERVE:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -55,15 +55,18 @@ class VideoWriter(_ClosingSink):
         self._frames_written += 1
 
     def close(self) -> None:
-        """Renames the temporary file if it can be read back, so that a broken video never replaces a good one."""
+        """Rename the temporary file if all its frames are there, so that a broken video never replaces a good one.
+
+        Raises SinkError if they are not.
+        """
         if self._video is None:
             self._unfinished.unlink(missing_ok=True)
             return
         self._video.release()
         self._video = None
-        there = cv2.VideoCapture(str(self._unfinished))
-        frames = there.get(cv2.CAP_PROP_FRAME_COUNT) if there.isOpened() else 0
-        there.release()
+        written = cv2.VideoCapture(str(self._unfinished))
+        frames = written.get(cv2.CAP_PROP_FRAME_COUNT) if written.isOpened() else 0
+        written.release()
         if frames < self._frames_written:
             self._unfinished.unlink(missing_ok=True)
             raise SinkError(f"The video {self._path} could not be finished. Free some space or choose another folder.")

@@ -1,1 +1,1 @@
-"""What the operating system, native libraries and the network need."""
+"""Access to the operating system, native libraries and the network."""

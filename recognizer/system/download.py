@@ -17,7 +17,7 @@ from pathlib import Path
 from recognizer.errors import AssetError, DownloadError
 from recognizer.system import files
 
-TIMEOUT_S = 15  # without receiving a byte
+TIMEOUT_S = 15  # since the last received byte
 CHUNK_BYTES = 1 << 18
 DIGESTS = {"sha256": "SHA-256", "md5": "MD5", "gunzipped": "the content's SHA-256"}
 
@@ -36,19 +36,19 @@ def download(url: str, path: Path, checksum: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         while True:
             try:
-                continued = _complete(url, part)
+                resumed = _complete(url, part)
             except DownloadError:
                 if part.stat().st_size == 0:
                     part.unlink()
                 raise
             with part.open("rb") as file:
-                wrong = mismatch(file, checksum)
-            if not wrong:
+                reason = mismatch(file, checksum)
+            if not reason:
                 files.replace(part, path)
                 return path
-            part.unlink()  # a wrong start must not be resumed
-            if not continued:
-                raise DownloadError(f"{url} {wrong}.")
+            part.unlink()  # a damaged partial download must not be resumed
+            if not resumed:
+                raise DownloadError(f"{url} {reason}.")
 
 
 def partial_path(path: Path) -> Path:
@@ -68,7 +68,7 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 
 def mismatch(file: BufferedReader | BufferedRandom, checksum: str) -> str:
-    """Why the content does not match the checksum (as in `download`); "" if it does."""
+    """Why the file does not match the checksum (see `download`); "" if it does."""
     kind, _, expected = checksum.partition(":")
     file.seek(0)
     try:
@@ -93,13 +93,13 @@ def _complete(url: str, part: Path) -> bool:
     Raises DownloadError, and OSError if the file cannot be written.
     """
     with part.open("ab") as file:
-        held = file.tell()
-        continued, done = held > 0, 0
+        resume_at = file.tell()
+        resumed, done = resume_at > 0, 0
         try:
-            for offset, total, chunk in _chunks(url, held):
+            for offset, total, chunk in _chunks(url, resume_at):
                 if offset == 0:  # the server sends the whole file
                     file.truncate(0)
-                    continued = False
+                    resumed = False
                 file.write(chunk)
                 done = offset + len(chunk)
                 _show_progress(done, total)
@@ -108,7 +108,7 @@ def _complete(url: str, part: Path) -> bool:
                 print()
         file.flush()
         os.fsync(file.fileno())
-    return continued
+    return resumed
 
 
 def _chunks(url: str, start: int) -> Iterator[tuple[int, int, bytes]]:

@@ -112,15 +112,15 @@ def atomic_file(path: Path) -> Iterator[BufferedRandom]:
 
 def replace(source: Path, target: Path) -> None:
     """Move a file atomically, replacing `target`. Creates the folder. Raises OSError."""
-    for left in reversed(range(REPLACE_TRIES)):
+    for tries_left in reversed(range(REPLACE_TRIES)):
         try:
             os.replace(source, target)
             return
         except FileNotFoundError:
-            if target.parent.is_dir() or not left:
+            if target.parent.is_dir() or not tries_left:
                 raise
             target.parent.mkdir(parents=True, exist_ok=True)
         except PermissionError:
-            if sys.platform != "win32" or not left:
+            if sys.platform != "win32" or not tries_left:
                 raise
             time.sleep(REPLACE_PAUSE_S)

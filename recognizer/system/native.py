@@ -1,4 +1,4 @@
-"""Works around native libraries: their output on stderr, their dependence on the locale, and memory that they hold."""
+"""Works around native libraries: output on stderr, dependence on the locale, and memory that they do not release."""
 
 import ctypes
 import gc
@@ -18,7 +18,7 @@ def silent_stderr() -> Iterator[None]:
     Also sets LC_CTYPE to C.UTF-8 inside the block: in the Turkish locale, where I is not the capital of i, MediaPipe does
     not find its own components.
     """
-    letters = locale.setlocale(locale.LC_CTYPE)
+    previous_locale = locale.setlocale(locale.LC_CTYPE)
     try:
         locale.setlocale(locale.LC_CTYPE, "C.UTF-8")
     except locale.Error:  # not on every system
@@ -27,24 +27,24 @@ def silent_stderr() -> Iterator[None]:
         with _silent():
             yield
     finally:
-        locale.setlocale(locale.LC_CTYPE, letters)
+        locale.setlocale(locale.LC_CTYPE, previous_locale)
 
 
 @contextmanager
 def _silent() -> Iterator[None]:
     try:
-        kept = os.dup(2)
+        saved_stderr = os.dup(2)
     except OSError:  # no stderr, as in a program started without a console
         yield
         return
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 2)
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)
+        os.dup2(saved_stderr, 2)
+        os.close(saved_stderr)
+        os.close(devnull)
 
 
 def use_one_arena() -> None:

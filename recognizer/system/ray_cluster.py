@@ -13,15 +13,14 @@ from recognizer.errors import SettingsError
 from recognizer.system import paths
 
 CONNECT_S = 10  # timeout of the connection to the head node
-TOKEN = (
-    Path.home() / ".ray" / "auth_token"
-)  # Ray creates it when it starts a cluster itself; the head node then requires it
+# Ray creates this file when it starts a cluster itself; the head node then requires the token
+TOKEN = Path.home() / ".ray" / "auth_token"
 START = "Start a cluster: ray start --head --port=6379, and on the other machines ray start --address=HOST:6379"
 
 
 @contextmanager
 def connected(address: str, **environment: str) -> Iterator[Any]:
-    """Connect to a cluster and yield the module ray. `environment` is set in the processes of the cluster.
+    """Connect to a cluster and yield the module ray. `environment` holds environment variables for its processes.
 
     The project's code is uploaded with the connection. The other machines need only the installed requirements. Raises
     SettingsError.
@@ -47,7 +46,7 @@ def connected(address: str, **environment: str) -> Iterator[Any]:
         if TOKEN.is_file() and "RAY_AUTH_MODE" not in os.environ:
             remedy = f"If its head node requires the token in {TOKEN}, set RAY_AUTH_MODE=token. {START}"
         where = f" at {address}" if address else ""
-        raise SettingsError(f"Connecting to a Ray cluster{where} failed  ({first_line(error)}). {remedy}") from error
+        raise SettingsError(f"Connecting to a Ray cluster{where} failed ({first_line(error)}). {remedy}") from error
     try:
         yield ray
     finally:

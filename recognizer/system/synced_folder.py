@@ -8,7 +8,7 @@ that made it returns. A pushed file is never overwritten:
     TASK/VERSION/…, TASK/current.json                                   models, as in models/
 
 A picture is pushed before its row, a version's files before its card, and the card before current.json. Each of these
-files appears atomically, so nobody reads half a sample or half a model. Concurrent writers lose nothing because names are
+files appears atomically, so nobody reads an incomplete sample or model. Concurrent writers lose nothing because names are
 unique. If two machines relabel one sample or set the current version at the same time, one of them wins; the other version
 is kept and can be restored.
 """
@@ -34,7 +34,7 @@ PULL_S = 2.0  # listing some thousand names takes about 0.2 s
 MARK = "recognizer.txt"  # marks a URL that has been written to; this file is never deleted
 
 _turn = threading.Lock()
-_pulled_s: dict[Path, float] = {}  # when this process last pulled into each folder
+_pulled_s: dict[Path, float] = {}  # time.monotonic() of this process's last pull into each folder
 _pulling: dict[Path, threading.Thread] = {}
 
 
@@ -81,9 +81,9 @@ def pull_if_due(folder: Path, pull: Callable[[], None]) -> None:
     """Call `pull` if the last call is more than PULL_S seconds ago: the first time directly, later in a background thread."""
     now_s = time.monotonic()
     with _turn:
-        before = _pulling.get(folder)
+        running_pull = _pulling.get(folder)
         first = folder not in _pulled_s
-        if not first and (now_s - _pulled_s[folder] < PULL_S or (before and before.is_alive())):
+        if not first and (now_s - _pulled_s[folder] < PULL_S or (running_pull and running_pull.is_alive())):
             return
         _pulled_s[folder] = now_s
         if not first:
@@ -121,7 +121,7 @@ def short_digest(data: bytes) -> str:
 
 
 def read_state(folder: Path) -> SyncState:
-    """The folder's state. Raises SyncError where its file is damaged."""
+    """The folder's state. Raises SyncError if its file is missing or damaged."""
     try:
         state = json.loads((folder / STATE).read_text(encoding="utf-8"))
         return SyncState(str(state["url"]), frozenset(state["known"]), dict(state["current"]))

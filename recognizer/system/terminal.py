@@ -17,7 +17,7 @@ INTERRUPTED = 130
 
 @contextmanager
 def exit_on_error(stopped: str = "") -> Iterator[None]:
-    """Exit with `exit_code_of(error)` if the block raises. `stopped` is printed after Ctrl-C."""
+    """Exit with `exit_code_of(error)` if the block raises. `stopped` is the line that is printed after Ctrl-C."""
     try:
         yield
     except (Exception, KeyboardInterrupt) as error:

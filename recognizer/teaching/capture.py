@@ -39,31 +39,31 @@ def capture(
     max_samples: int | None = None,
     max_frames: int | None = None,
 ) -> CaptureCounts:
-    """Save a sample from each `every`th frame, except frames that are blurred, empty or like a recent sample.
+    """Save a sample from each `every`th frame, except frames that are empty, blurred or near-duplicates of a recent sample.
 
-    Stops after `max_samples` samples, or after `max_frames` of these frames. The finder gets every frame, because it tracks
+    Stop after `max_samples` samples, or after `max_frames` of these frames. The finder gets every frame, because it tracks
     objects over time. Raises SamplesError.
     """
 
-    captured, session, subject = CaptureCounts(), new_session(), subject_of(store.task(task).subject)
+    counts, session, subject = CaptureCounts(), new_session(), subject_of(store.task(task).subject)
     thumbnails: list[np.ndarray] = []
     for number, frame in enumerate(frames):
-        if captured.saved == max_samples or number // every == max_frames:
+        if counts.saved == max_samples or number // every == max_frames:
             break
         regions = finder.find(frame)
         if number % every:
             continue
         region = main_region(Observation(frame, task, tuple(regions)))
         if region is None or subject.lacks_joints(region):
-            captured.empty += 1
+            counts.empty += 1
             continue
         thumbnail = sharpness.thumbnail(region.crop)
         if sharpness.sharpness(region.crop) < sharpness.BLURRED:
-            captured.blurred += 1
+            counts.blurred += 1
         elif sharpness.is_duplicate(thumbnail, thumbnails):
-            captured.duplicates += 1
+            counts.duplicates += 1
         else:
             store.add(task, label, region, frame, session, frame.name)
-            captured.saved += 1
+            counts.saved += 1
             thumbnails = [*thumbnails, thumbnail][-RECENT_THUMBNAILS:]
-    return captured
+    return counts

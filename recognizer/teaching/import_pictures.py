@@ -28,11 +28,11 @@ def import_folder(store: Samples, folder: Path, task: str, find: Find | None = N
     """
     if not folder.is_dir():
         raise SamplesError(f"{folder} is not a folder. Give a folder that contains one folder of pictures per label.")
-    home = store.task(task)
+    stored_task = store.task(task)
     paths = _labelled_pictures(folder)
-    store.add_labels(home.name, folder_labels(folder))
+    store.add_labels(stored_task.name, folder_labels(folder))
     refused: list[str] = []
-    added = add_batches(store, _from_files(home, folder, paths, find, refused))
+    added = add_batches(store, _from_files(stored_task, folder, paths, find, refused))
     return ImportResult(added, len(paths) - len(added) - len(refused), refused)
 
 
@@ -64,7 +64,7 @@ def _from_files(
         frame = Frame(image_bgr, index, 0.0, path.name)
         regions = find(frame) if find is not None else ()
         region = max(regions, key=lambda region: region.box.area, default=None)
-        whole = Box(0, 0, image_bgr.shape[1], image_bgr.shape[0])
+        whole_box = Box(0, 0, image_bgr.shape[1], image_bgr.shape[0])
         png = encode_png(image_bgr if region is None else subject.sample_picture(image_bgr, region))
         series = path.parent.parent.relative_to(folder).as_posix()
         label = clean_label(path.parent.name)
@@ -73,7 +73,7 @@ def _from_files(
             label,
             session if series == "." else folder_name(series).replace("~", "-").lstrip("-") or session,
             str(path),
-            whole if region is None else region.box,
+            whole_box if region is None else region.box,
             hand=None if region is None else region.hand,
             name=content_name(task.name, series, label, png),
         )
@@ -88,7 +88,7 @@ def import_pictures(store: Samples, task: str, folder: Path, subject: str | None
     if not folder.is_dir():
         raise SamplesError(f"{folder} is not a folder. Give a folder that contains one folder of pictures per label.")
     labels = folder_labels(folder)
-    existing = next((one for one in store.tasks() if one.name == task), None)
+    existing = next((other for other in store.tasks() if other.name == task), None)
     subject_name = existing.subject if existing else subject or detect_subject(folder)
     check_subject(task, subject_name, subject)
     with subject_of(subject_name).picture_finder() as find:
@@ -110,7 +110,10 @@ def check_subject(task: str, subject_name: str, requested: str | None) -> None:
 
 
 def detect_subject(folder: Path) -> str:
-    """The first subject whose finder finds it in most pictures, else the one that takes whole pictures. Raises AssetError."""
+    """The first subject that its finder detects in more than half of the pictures, else the subject of whole pictures.
+
+    Raises AssetError.
+    """
     frames = _some_frames(folder)
     for subject in SUBJECTS.values():
         with subject.picture_finder() as find:
@@ -123,7 +126,7 @@ def _some_frames(folder: Path) -> list[Frame]:
     """Evenly spaced pictures of the folder; unreadable ones are skipped."""
     paths = sorted(path for path in folder.glob("**/*/*") if path.suffix.lower() in PICTURE_SUFFIXES)
     frames = []
-    for place in np.unique(np.linspace(0, len(paths) - 1, SUBJECT_PROBE_PICTURES).astype(int)):
-        with contextlib.suppress(RecognizerError):  # the import reports it
-            frames.append(Frame(read_image(paths[place]), 0, 0.0, paths[place].name))
+    for index in np.unique(np.linspace(0, len(paths) - 1, SUBJECT_PROBE_PICTURES).astype(int)):
+        with contextlib.suppress(RecognizerError):  # the import reports the error
+            frames.append(Frame(read_image(paths[index]), 0, 0.0, paths[index].name))
     return frames

@@ -16,19 +16,19 @@ WORD_KEYS = "123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # keys of labels with more th
 
 @dataclass
 class Recording:
-    """State of the recording mode."""
+    """State of the recording mode. Times are in seconds of the Teacher's clock."""
 
     task: Task
     keys: dict[str, str]  # from key to label
     counts: dict[str, int]
     session: str
-    label: str | None = None  # the label that is being recorded
+    label: str | None = None  # the label whose samples are recorded
     pressed_s: float = -1.0  # last press of its key
     until_s: float = -1.0  # recording goes on until then
-    wanted: bool = False  # the key was just pressed: the next frame becomes a sample
+    wanted: bool = False  # whether the key was just pressed: the next frame becomes a sample
     recorded_s: float = -1.0
     burst: list[Sample] = field(default_factory=list)
-    crop: np.ndarray | None = None  # of the region that is, or would be, recorded
+    crop: np.ndarray | None = None  # of the region that would be recorded now
     is_blurred: bool = False
     is_without_joints: bool = False
     is_duplicate: bool = False
@@ -36,12 +36,12 @@ class Recording:
 
 
 def label_keys(labels: Sequence[str]) -> dict[str, str]:
-    """From key to label. A one-character label is its own key, others get a free digit or letter; background is 0 or -."""
+    """From key to label. A label of one character is its own key, others get a free digit or letter; background is 0 or -."""
     words = [label for label in labels if label != NOTHING]
-    own = _own_keys(words)
-    free = [key for key in WORD_KEYS if key not in own]
-    others = [label for label in words if label not in own.values()]
-    return {**own, **dict(zip(free, others, strict=False)), "-" if own else "0": NOTHING}
+    own_keys = _own_keys(words)
+    free = [key for key in WORD_KEYS if key not in own_keys]
+    others = [label for label in words if label not in own_keys.values()]
+    return {**own_keys, **dict(zip(free, others, strict=False)), "-" if own_keys else "0": NOTHING}
 
 
 def _own_keys(words: Sequence[str]) -> dict[str, str]:

@@ -116,8 +116,6 @@ class Teacher:
             return True
         return False
 
-    # recording
-
     def start_recording(self) -> None:
         """Enter recording mode for the current task."""
         try:
@@ -150,10 +148,8 @@ class Teacher:
             recording.until_s = now_s + HELD_S
         else:
             recording.label, recording.burst = label, []
-        recording.pressed_s, recording.wanted = (
-            now_s,
-            True,
-        )  # a slow camera may deliver its next frame only after the key was released
+        # `wanted`, because a slow camera may deliver its next frame only after the key was released
+        recording.pressed_s, recording.wanted = now_s, True
 
     def _undo_burst(self, recording: Recording) -> None:
         count = len(recording.burst)
@@ -210,8 +206,6 @@ class Teacher:
         recording.counts[label] = recording.counts.get(label, 0) + 1
         recording.thumbnails = [*recording.thumbnails, thumbnail][-RECENT_THUMBNAILS:]
 
-    # a new task
-
     def start_form(self) -> None:
         self.result, self.form = None, NewTaskForm()
 
@@ -258,13 +252,11 @@ class Teacher:
         if name != self._live.task:
             self._live.open_task(name)
 
-    # training
-
     def _prepare_backbone(self) -> None:
-        """Build the feature extractor of objects in the background. It takes longer than the first training itself."""
-        will_learn = self.form is not None or self.recording is not None or self._live.folder is None
+        """Build the feature extractor of objects in the background. This takes longer than the training run."""
+        may_train = self.form is not None or self.recording is not None or self._live.folder is None
         subject = SUBJECTS.get(self.form.subject) if self.form else self._live.subject
-        if self._preparation is None and will_learn and subject is not None and subject.input is Input.COLOUR:
+        if self._preparation is None and may_train and subject is not None and subject.input is Input.COLOUR:
             self._preparation = self._prepare(self._models)
 
     def start_training(self) -> None:
@@ -293,7 +285,7 @@ class Teacher:
             self.notify("training cancelled: nothing has changed")
 
     def undo_model(self) -> None:
-        """Go back to the previous model. The live pipeline loads it like a new one."""
+        """Go back to the task's previous model, which the live pipeline then loads."""
         try:
             task = self._live.task
             version = self._models.rollback(task)

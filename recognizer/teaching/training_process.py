@@ -15,7 +15,7 @@ from recognizer.system import paths
 
 
 class Training(Protocol):
-    """A running training."""
+    """A training run in progress."""
 
     def poll(self) -> dict[str, Any]: ...
 
@@ -23,7 +23,7 @@ class Training(Protocol):
 
 
 class Preparation(Protocol):
-    """Background work that a training run needs done first."""
+    """Work in the background that prepares a training run."""
 
     def cancel(self) -> None: ...
 
@@ -75,8 +75,8 @@ class TrainingProcess:
         if code is None or any(thread.is_alive() for thread in self._threads) or not self._lines.empty():
             return self._last
         if "published" not in self._last:
-            why = self._errors[-1] if self._errors else f"training ended with exit code {code}"
-            return {**self._last, "ended": True, "error": why}
+            reason = self._errors[-1] if self._errors else f"training ended with exit code {code}"
+            return {**self._last, "ended": True, "error": reason}
         return {**self._last, "ended": True}
 
     def cancel(self) -> None:

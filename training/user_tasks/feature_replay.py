@@ -18,7 +18,7 @@ DISTRIBUTIONS_FILE = "knowledge.npz"
 
 @dataclass(frozen=True, eq=False)
 class FeatureDistributions:
-    """Mean and covariance of each class's features; the last class is the background. A class without features is NaN."""
+    """Mean and covariance of each class's features; the last class is the background. A class without features has NaN."""
 
     means: np.ndarray  # (labels + 1, D) float32
     covariances: np.ndarray  # (labels + 1, D, D) float32
@@ -30,10 +30,10 @@ class FeatureDistributions:
         means = np.full((count, size), np.nan, np.float32)
         covariances = np.full((count, size, size), np.nan, np.float32)
         for index in range(count):
-            own = features[classes == index]
-            if len(own) > 1:
-                means[index] = own.mean(axis=0)
-                covariances[index] = np.cov(own.T)
+            class_features = features[classes == index]
+            if len(class_features) > 1:
+                means[index] = class_features.mean(axis=0)
+                covariances[index] = np.cov(class_features.T)
         return cls(means, covariances)
 
     @classmethod
@@ -59,7 +59,7 @@ class FeatureDistributions:
             raise ModelError(f"{path} is missing or damaged ({error}). Fetch the model again or retrain.") from error
 
     def save(self, folder: Path) -> None:
-        # half precision is enough: the estimates from few features are far less accurate
+        # float16 is enough: estimates from few features are far less accurate
         np.savez_compressed(
             folder / DISTRIBUTIONS_FILE,
             means=self.means.astype(np.float16),
@@ -73,12 +73,12 @@ class FeatureDistributions:
 
     @cached_property
     def _eigen(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Eigenvalues (D,) and eigenvectors (D, D) of each class's covariance; cached: slow and used 3 times."""
-        found = []
-        for spread in self.covariances[self.classes]:  # single precision: twice as fast, and more precise than the file
-            values, vectors = np.linalg.eigh((spread + spread.T) / 2)
-            found.append((values, vectors))
-        return found
+        """Eigenvalues (D,) and eigenvectors (D, D) of each class's covariance; cached, because they are slow to compute."""
+        decompositions = []
+        for covariance in self.covariances[self.classes]:  # float32: twice as fast as float64; the file has float16
+            values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+            decompositions.append((values, vectors))
+        return decompositions
 
     def sample(self, each: int, rng: np.random.Generator, *, positive: bool) -> tuple[np.ndarray, np.ndarray]:
         """Draw `each` features of every class: features (N, D) float32, classes (N,) int.

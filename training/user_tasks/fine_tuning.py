@@ -1,4 +1,4 @@
-"""Fine-tunes the whole network on the samples before the linear head is fitted: minutes instead of seconds.
+"""Fine-tunes the whole network on the samples before the linear head is fitted. This takes minutes instead of seconds.
 
 The digits network is fine-tuned on MNIST and drawn scenes together with the samples, so that it keeps its accuracy on digits.
 """
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 EPOCHS = 3
 RATE = 2e-4
 BATCH = 64
-REAL_DIGITS = 6000  # of MNIST's 60,000: the network was trained on all, so that a part is enough to prevent forgetting
+REAL_DIGITS = 6000  # of MNIST's 60,000: the network was trained on all of them, so a part prevents forgetting
 SCENE_CROPS = 1500  # crops of drawn scenes; half of them are background
 COPIES_EACH = 200  # augmented copies of the rarest label's samples
 BACKBONE_COPIES = 200  # augmented copies of all samples together
@@ -67,9 +67,9 @@ def fine_tuned_start(
     names, rng = label_names(task, sample_inputs, start), np.random.default_rng(seed)
     rows, _ = split(sample_inputs.samples)
     classes = np.array([names.index(row.label) for row in sample_inputs.samples])
-    images, meant = _augmented_samples(sample_inputs, classes, rows, rng, report_progress)
+    images, image_classes = _augmented_samples(sample_inputs, classes, rows, rng, report_progress)
     with tempfile.TemporaryDirectory() as folder:
-        yield fine_tune(start, images, meant, len(names), rng, Path(folder), report_progress)
+        yield fine_tune(start, images, image_classes, len(names), rng, Path(folder), report_progress)
 
 
 def _augmented_samples(
@@ -113,42 +113,41 @@ def _fine_tune_digits(
         )
     network = _keras_network(start.file.with_name(KERAS_NETWORK))
     embedding = network.get_layer(EMBEDDING).output
-    decide = keras.layers.Dense(count, name="tuned")
-    model = keras.Model(network.inputs, decide(embedding))
+    output_layer = keras.layers.Dense(count, name="tuned")
+    model = keras.Model(network.inputs, output_layer(embedding))
     known_before = None
-    places = np.array(
-        [*range(len(start.labels)), count - 1]
-    )  # index of each class of the starting point among the new classes
-    real, meant = images[:0], classes[:0]
+    # index of each class of the starting point among the new classes
+    new_indices = np.array([*range(len(start.labels)), count - 1])
+    mnist_images, mnist_classes = images[:0], classes[:0]
     if start.head is not None:
-        tested = mnist_features(start.network, test=True)
-        if tested is not None:
-            known_before = float((start.head.probabilities(tested[0]).argmax(axis=1) == tested[1]).mean())
-        wide = linear_head.widened(start.head, count, places)
-        decide.set_weights([wide.kernel, wide.bias])
-        real, meant = _real_digits(rng, report_progress)
-    everything = np.concatenate([real, images])[..., None].astype(np.float32)
+        test_digits = mnist_features(start.network, test=True)
+        if test_digits is not None:
+            known_before = float((start.head.probabilities(test_digits[0]).argmax(axis=1) == test_digits[1]).mean())
+        widened_head = linear_head.widened(start.head, count, new_indices)
+        output_layer.set_weights([widened_head.kernel, widened_head.bias])
+        mnist_images, mnist_classes = _real_digits(rng, report_progress)
+    all_images = np.concatenate([mnist_images, images])[..., None].astype(np.float32)
     model.compile(keras.optimizers.Adam(RATE), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     report_epoch = keras.callbacks.LambdaCallback(
         on_epoch_begin=lambda epoch, _: report_progress(
             f"fine-tuning, epoch {epoch + 1} of {EPOCHS}", 0.2 + 0.3 * epoch / EPOCHS
         )
     )
-    all_classes = np.concatenate([places[meant], classes])
-    model.fit(everything, all_classes, epochs=EPOCHS, batch_size=BATCH, callbacks=[report_epoch], verbose=0)
+    all_classes = np.concatenate([new_indices[mnist_classes], classes])
+    model.fit(all_images, all_classes, epochs=EPOCHS, batch_size=BATCH, callbacks=[report_epoch], verbose=0)
     (folder / NETWORK).write_bytes(as_litert(keras.Model(network.inputs, embedding, name="tuned")))
     changed = replace(start, file=folder / NETWORK, network=Network(folder / NETWORK))
     if start.head is None or start.rejection is None:
         return changed
-    kernel, bias = decide.get_weights()
-    features = features_of(list(real), changed.network)
-    known = meant < len(start.labels)
-    statistics = FeatureStatistics.of_features(features[known], meant[known], len(start.labels), SUB_CLUSTERS)
+    kernel, bias = output_layer.get_weights()
+    features = features_of(list(mnist_images), changed.network)
+    known = mnist_classes < len(start.labels)
+    statistics = FeatureStatistics.of_features(features[known], mnist_classes[known], len(start.labels), SUB_CLUSTERS)
     max_distance = max_distance_of(statistics.distances(features[known]))
     return replace(
         changed,
-        head=Head(kernel[:, places], bias[places]),
-        distributions=FeatureDistributions.of_features(features, meant, len(places)),
+        head=Head(kernel[:, new_indices], bias[new_indices]),
+        distributions=FeatureDistributions.of_features(features, mnist_classes, len(new_indices)),
         rejection=Rejection(statistics, replace(start.rejection.thresholds, max_distance=max_distance)),
         known_before=known_before,
     )
@@ -195,22 +194,22 @@ def _fine_tune_backbone(
             f"--fine-tune works with {', '.join(transfer.LAST_FROZEN)}, and the backbone is {name}. Leave out --fine-tune."
         )
     weights = str(find_weights(name) or "imagenet")
-    parts = transfer.build(count, images.shape[1:], name, weights, images.shape[1], int(rng.integers(1 << 31)))
+    network_parts = transfer.build(count, images.shape[1:], name, weights, images.shape[1], int(rng.integers(1 << 31)))
     report_progress("computing features with the frozen layers", 0.1)
-    frozen = parts.frozen.predict(images.astype(np.float32), batch_size=BATCH, verbose=0)
+    frozen = network_parts.frozen.predict(images.astype(np.float32), batch_size=BATCH, verbose=0)
     report_progress("fitting a head", 0.3)
-    parts.head.compile(keras.optimizers.Adam(HEAD_RATE), "sparse_categorical_crossentropy")
-    pooled = parts.upper.predict(frozen, batch_size=BATCH, verbose=0)
-    parts.head.fit(pooled, classes, epochs=HEAD_EPOCHS, batch_size=BATCH, verbose=0)
+    network_parts.head.compile(keras.optimizers.Adam(HEAD_RATE), "sparse_categorical_crossentropy")
+    pooled = network_parts.upper.predict(frozen, batch_size=BATCH, verbose=0)
+    network_parts.head.fit(pooled, classes, epochs=HEAD_EPOCHS, batch_size=BATCH, verbose=0)
     report_progress("fine-tuning the last block", 0.35)
-    middle = keras.Input(frozen.shape[1:])
-    both = keras.Model(middle, parts.head(parts.upper(middle, training=False)))
-    both.compile(keras.optimizers.Adam(transfer.FINE_RATE), "sparse_categorical_crossentropy")
-    both.fit(frozen, classes, epochs=BLOCK_EPOCHS, batch_size=BATCH, verbose=0)
-    picture = parts.model.inputs[0]
-    seen = parts.upper(parts.frozen(picture, training=False), training=False)
-    (folder / NETWORK).write_bytes(as_litert(keras.Model(picture, seen, name=name.lower())))
+    block_input = keras.Input(frozen.shape[1:])
+    block_and_head = keras.Model(block_input, network_parts.head(network_parts.upper(block_input, training=False)))
+    block_and_head.compile(keras.optimizers.Adam(transfer.FINE_RATE), "sparse_categorical_crossentropy")
+    block_and_head.fit(frozen, classes, epochs=BLOCK_EPOCHS, batch_size=BATCH, verbose=0)
+    picture = network_parts.model.inputs[0]
+    features = network_parts.upper(network_parts.frozen(picture, training=False), training=False)
+    (folder / NETWORK).write_bytes(as_litert(keras.Model(picture, features, name=name.lower())))
     return replace(start, file=folder / NETWORK, network=Network(folder / NETWORK))
 
 
-FINE_TUNING_OF_INPUT = {"colour": _fine_tune_backbone, None: _fine_tune_digits}  # of view
+FINE_TUNING_OF_INPUT = {"colour": _fine_tune_backbone, None: _fine_tune_digits}  # by SampleInputs.input_kind

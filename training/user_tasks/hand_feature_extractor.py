@@ -1,7 +1,7 @@
 """The feature extractor for new hand tasks: hand joints, and a projection of the appearance features.
 
 The projection is Fisher's linear discriminant over photographs of signed letters: directions in which different signs
-lie far apart, compared with how much the same sign of one person varies.
+lie far apart, compared with the variance of one person's samples of a sign.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ TASK = "letters"
 TRAIN = f"python -m recognizer train {TASK} --kind fused"
 DIRECTIONS = 100
 COMPONENTS = 400  # principal components to which the discriminant is fitted
-SHRINKAGE = 0.1  # of the mean variance within signs, added to each: few people do not show all variation
+SHRINKAGE = 0.1  # share of the mean within-sign variance that is added to each: few people do not show all variance
 SHARE = 0.5  # standard deviation of the projected appearance features, relative to the joints' features
 
 
@@ -40,18 +40,21 @@ def directions(hands: Hands) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.decomposition import PCA
 
     appearance_features = hands.appearance_features[:, 0, 0].astype(np.float64)
-    mean, spread = appearance_features.mean(axis=0), np.maximum(appearance_features.std(axis=0), MIN_STANDARD_DEVIATION)
+    mean, deviations = (
+        appearance_features.mean(axis=0),
+        np.maximum(appearance_features.std(axis=0), MIN_STANDARD_DEVIATION),
+    )
     components = PCA(min(COMPONENTS, len(appearance_features) - 1), svd_solver="randomized", random_state=0)
-    seen = components.fit_transform((appearance_features - mean) / spread)
+    projected = components.fit_transform((appearance_features - mean) / deviations)
     _, groups = np.unique(np.stack([hands.sources, hands.labels]), axis=1, return_inverse=True)
-    means = np.stack([seen[groups == group].mean(axis=0) for group in range(groups.max() + 1)])
-    within, between = np.cov((seen - means[groups]).T), np.cov(means.T)
+    means = np.stack([projected[groups == group].mean(axis=0) for group in range(groups.max() + 1)])
+    within, between = np.cov((projected - means[groups]).T), np.cov(means.T)
     within += SHRINKAGE * np.trace(within) / appearance_features.shape[1] * np.eye(len(within))
     count = min(DIRECTIONS, len(within))
-    _, found = eigh(between, within, subset_by_index=[len(within) - count, len(within) - 1])
-    kernel = (components.components_.T @ found) / spread[:, None]
-    posed = pose.batch_features(hands.landmarks[:, 0], hands.left[:, 0])
-    kernel *= SHARE * posed.std() / (appearance_features @ kernel).std(axis=0).mean()
+    _, discriminants = eigh(between, within, subset_by_index=[len(within) - count, len(within) - 1])
+    kernel = (components.components_.T @ discriminants) / deviations[:, None]
+    pose_features = pose.batch_features(hands.landmarks[:, 0], hands.left[:, 0])
+    kernel *= SHARE * pose_features.std() / (appearance_features @ kernel).std(axis=0).mean()
     return kernel.astype(np.float32), (-mean @ kernel).astype(np.float32)
 
 
@@ -62,7 +65,7 @@ def network(hands: Hands) -> "keras.Model":
 
     inputs = keras.Input((pose.SIZE + appearance.SIZE,), name="pose_and_appearance")
     kernel, bias = directions(hands)
-    tells = layers.Dense(len(bias), name="directions")
-    features = layers.Concatenate()([inputs[:, : pose.SIZE], tells(inputs[:, pose.SIZE :])])
-    tells.set_weights([kernel, bias])
+    project = layers.Dense(len(bias), name="directions")
+    features = layers.Concatenate()([inputs[:, : pose.SIZE], project(inputs[:, pose.SIZE :])])
+    project.set_weights([kernel, bias])
     return keras.Model(inputs, features, name="new_signs")

@@ -1,4 +1,4 @@
-"""Trains a task on its samples: read them, fit a linear head over frozen features, validate it, publish it."""
+"""Trains a task on its samples: reads them, fits a linear head over frozen features, validates it and publishes it."""
 
 import time
 from collections.abc import Sequence

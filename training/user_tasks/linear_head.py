@@ -1,4 +1,4 @@
-"""Linear heads over frozen features, fitted on a few samples and on replayed features so that they forget nothing.
+"""Linear heads over frozen features, fitted on a few samples and on replayed features to prevent forgetting.
 
 The training data of an earlier model is not needed: features are drawn from the mean and covariance of each of its classes
 (feature replay, Hayes et al. 2020) and get their targets from the old head (learning without forgetting, Li & Hoiem 2016).
@@ -17,14 +17,13 @@ from recognizer.classifiers.network import NETWORK
 from recognizer.errors import ModelError
 from training.publishing.card import KERAS_NETWORK
 
-REPLAYED_FEATURES = (
-    200  # replayed features per class: their average is within a tenth of a standard deviation of the class's mean
-)
-REGULARIZATION = 1e-4  # pulls weights that the samples do not determine towards the old head
+# replayed features per class: their average is within a tenth of a standard deviation of the class's mean
+REPLAYED_FEATURES = 200
+REGULARIZATION = 1e-4  # keeps weights that the samples do not determine near the old head
 MAX_STEPS = 200
-SHRINKAGE = 0.1  # share of a spherical covariance: few samples do not determine the correlations of features
+SHRINKAGE = 0.1  # towards a spherical covariance: few samples do not determine the correlations of features
 ABSENT_CLASS_BIAS = -1e4  # bias of a class without features, which is then never predicted
-MAX_PROBABILITY_DIFFERENCE = 0.02  # between LiteRT and Keras, whose rounding differs by less
+MAX_PROBABILITY_DIFFERENCE = 0.02  # between LiteRT and Keras; their rounding differs by less
 
 
 def fit_linear_head(
@@ -38,23 +37,23 @@ def fit_linear_head(
 
     size, classes = start.kernel.shape
     features = features.astype(np.float64)
-    first = np.concatenate([start.kernel.ravel(), start.bias]).astype(np.float64)
-    share = weights / weights.sum()
+    initial = np.concatenate([start.kernel.ravel(), start.bias]).astype(np.float64)
+    normalized_weights = weights / weights.sum()
 
     def cost(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         kernel, bias = parameters[: size * classes].reshape(size, classes), parameters[size * classes :]
         logits = features @ kernel + bias
         logits -= logits.max(axis=1, keepdims=True)
-        total = np.log(np.exp(logits).sum(axis=1))
-        moved = parameters - first
-        loss = share @ (total - (targets * logits).sum(axis=1)) + pull * moved @ moved
-        error = (np.exp(logits - total[:, None]) - targets) * share[:, None]
+        log_normalizer = np.log(np.exp(logits).sum(axis=1))
+        offset = parameters - initial
+        loss = normalized_weights @ (log_normalizer - (targets * logits).sum(axis=1)) + pull * offset @ offset
+        error = (np.exp(logits - log_normalizer[:, None]) - targets) * normalized_weights[:, None]
         gradient = np.concatenate([(features.T @ error).ravel(), error.sum(axis=0)])
-        return loss, gradient + 2 * pull * moved
+        return loss, gradient + 2 * pull * offset
 
-    found = minimize(cost, first, jac=True, method="L-BFGS-B", options={"maxiter": MAX_STEPS})
-    kernel = found.x[: size * classes].reshape(size, classes)
-    return Head(kernel.astype(np.float32), found.x[size * classes :].astype(np.float32))
+    result = minimize(cost, initial, jac=True, method="L-BFGS-B", options={"maxiter": MAX_STEPS})
+    kernel = result.x[: size * classes].reshape(size, classes)
+    return Head(kernel.astype(np.float32), result.x[size * classes :].astype(np.float32))
 
 
 def discriminant_head(features: np.ndarray, classes: np.ndarray, count: int) -> Head:

@@ -26,12 +26,12 @@ STRETCH = 0.1
 STROKE_PX = 5  # at INK_SIDE: strokes are thickened or thinned by at most this
 BEND_PX = 2.5  # at INK_SIDE: elastic deformation
 
-TILT_DEG = 8.0  # standard deviations of the augmentation of pictures: rotation
-NEARER = 0.1  # logarithm of the scale
-MOVED = 0.05  # shift, in sides of the picture
+TILT_DEG = 8.0  # standard deviations of the augmentation of pictures: of the rotation
+NEARER = 0.1  # of the logarithm of the scale
+MOVED = 0.05  # of the shift, as a share of the picture's side
 CHUNK = 32  # inputs per inference
-BRIGHTER = 0.15  # logarithm of the brightness
-TINTED = 0.05  # logarithm of each colour channel
+BRIGHTER = 0.15  # of the logarithm of the brightness
+TINTED = 0.05  # of the logarithm of each colour channel's gain
 
 
 class SampleInputs(Protocol):
@@ -61,11 +61,10 @@ class SampleInputs(Protocol):
 @dataclass(frozen=True, eq=False)
 class HandInputs:
     samples: list[Sample]
-    landmarks: np.ndarray  # (N, 21, 3)
-    left: np.ndarray  # (N,) bool
-    appearance_features: np.ndarray | None = (
-        None  # (N, L, appearance.SIZE): of the crop, then of augmented crops; None: joints alone
-    )
+    landmarks: np.ndarray  # (N, 21, 3) float32
+    left: np.ndarray  # (N,) bool: left hands
+    # (N, L, appearance.SIZE) float32: of the crop, then of augmented crops; None: joints alone
+    appearance_features: np.ndarray | None = None
 
     @property
     def preprocess(self) -> str:
@@ -82,13 +81,19 @@ class HandInputs:
         return self._with_appearance(pose.batch_features(self.landmarks, self.left), np.zeros(len(self.samples), int))
 
     def augmented(self, rng: np.random.Generator) -> list[np.ndarray]:
-        posed = pose.batch_features(*hand_variations.augmented(self.landmarks.astype(np.float64), self.left, rng))
-        return self._with_appearance(posed, rng.integers(CROPS_A_VIEW, size=len(posed)))
+        pose_features = pose.batch_features(
+            *hand_variations.augmented(self.landmarks.astype(np.float64), self.left, rng)
+        )
+        return self._with_appearance(pose_features, rng.integers(CROPS_A_VIEW, size=len(pose_features)))
 
-    def _with_appearance(self, posed: np.ndarray, chosen: np.ndarray) -> list[np.ndarray]:
+    def _with_appearance(self, pose_features: np.ndarray, crop_indices: np.ndarray) -> list[np.ndarray]:
         if self.appearance_features is None:
-            return list(posed)
-        return list(np.concatenate([posed, self.appearance_features[np.arange(len(posed)), chosen]], axis=1))
+            return list(pose_features)
+        return list(
+            np.concatenate(
+                [pose_features, self.appearance_features[np.arange(len(pose_features)), crop_indices]], axis=1
+            )
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,17 +138,19 @@ def colour_inputs(samples: Sequence[Sample], store: Samples, side: int) -> Colou
 def hand_inputs(samples: Sequence[Sample], store: Samples, *, with_appearance: bool = False) -> HandInputs:
     """The samples that have hand joints; with `with_appearance`, their appearance features too.
 
-    Raises AssetError if appearance features are asked for and MediaPipe's hand model is missing.
+    Raises AssetError if appearance features are requested and MediaPipe's hand model is missing.
     """
-    seen = [sample for sample in samples if sample.landmarks is not None]
-    landmarks = [sample.landmarks for sample in seen if sample.landmarks is not None]
-    left = np.array([sample.side == "left" for sample in seen], bool)
-    appearance_features = appearance_features_of(seen, store) if with_appearance else None
-    return HandInputs(seen, np.array(landmarks, np.float32).reshape(-1, pose.JOINTS, 3), left, appearance_features)
+    with_joints = [sample for sample in samples if sample.landmarks is not None]
+    landmarks = [sample.landmarks for sample in with_joints if sample.landmarks is not None]
+    left = np.array([sample.side == "left" for sample in with_joints], bool)
+    appearance_features = appearance_features_of(with_joints, store) if with_appearance else None
+    return HandInputs(
+        with_joints, np.array(landmarks, np.float32).reshape(-1, pose.JOINTS, 3), left, appearance_features
+    )
 
 
 def ink_inputs(samples: Sequence[Sample], store: Samples, subject: Subject) -> InkInputs:
-    """The ink in the samples; samples in which no ink is found are left out."""
+    """The ink in the samples; samples in which no ink is found are skipped."""
     found = [(sample, subject.region_of(store.picture(sample), sample.box, sample.hand)) for sample in samples]
     inks = [(sample, region.crop) for sample, region in found if region is not None]
     return InkInputs([sample for sample, _ in inks], [ink for _, ink in inks])
@@ -154,16 +161,18 @@ def _whole_picture(sample: Sample, store: Samples) -> Region:
 
 
 def augmented_picture(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A picture (side, side, 3) uint8 BGR, shifted, rotated, scaled and with other brightness and colours; same shape.
+    """An augmented copy of a picture (side, side, 3) uint8 BGR: shifted, rotated, scaled, with other colours; same shape.
 
     It is not flipped: an arrow to the left is not an arrow to the right.
     """
     side = image.shape[0]
-    turn = cv2.getRotationMatrix2D((side / 2, side / 2), rng.normal(0, TILT_DEG), float(np.exp(rng.normal(0, NEARER))))
-    turn[:, 2] += rng.normal(0, MOVED * side, 2)
-    moved = cv2.warpAffine(image, turn, (side, side), borderMode=cv2.BORDER_REPLICATE)
-    light = np.exp(rng.normal(0, BRIGHTER) + rng.normal(0, TINTED, 3))
-    return np.clip(moved * light, 0, 255).astype(np.uint8)
+    transform = cv2.getRotationMatrix2D(
+        (side / 2, side / 2), rng.normal(0, TILT_DEG), float(np.exp(rng.normal(0, NEARER)))
+    )
+    transform[:, 2] += rng.normal(0, MOVED * side, 2)
+    warped = cv2.warpAffine(image, transform, (side, side), borderMode=cv2.BORDER_REPLICATE)
+    gain = np.exp(rng.normal(0, BRIGHTER) + rng.normal(0, TINTED, 3))
+    return np.clip(warped * gain, 0, 255).astype(np.uint8)
 
 
 def appearance_features_of(samples: Sequence[Sample], store: Samples) -> np.ndarray:
@@ -173,32 +182,32 @@ def appearance_features_of(samples: Sequence[Sample], store: Samples) -> np.ndar
     """
     extractor, rng = appearance.AppearanceExtractor(find_asset("hand_landmarker")), np.random.default_rng(0)
     appearance_features = np.zeros((len(samples), CROPS_A_VIEW, appearance.SIZE), np.float32)
-    for place, sample in enumerate(samples):
+    for row, sample in enumerate(samples):
         assert sample.hand is not None, "appearance features need a hand"
-        appearance_features[place] = [
-            extractor.features_of_upright(shown)
-            for shown in augmented_crops(_whole_picture(sample, store), sample.hand, rng)
+        appearance_features[row] = [
+            extractor.features_of_upright(crop)
+            for crop in augmented_crops(_whole_picture(sample, store), sample.hand, rng)
         ]
     return appearance_features
 
 
 def augmented_ink(ink: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Ink (h, w) uint8, rotated, sheared, bent, with another pen width; (h, w) uint8 of another size."""
+    """An augmented copy of ink (h, w) uint8: rotated, sheared, bent, with another stroke width. Its size differs."""
     height, width = ink.shape
     scale = INK_SIDE / max(height, width)
     ink = cv2.resize(ink, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_LINEAR)
     margin = INK_SIDE // 3
     ink = cv2.copyMakeBorder(ink, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)
     angle, (across, down) = np.radians(rng.normal(0, TURN_DEG)), np.exp(rng.normal(0, STRETCH, 2))
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    linear = turn @ np.array([[across, rng.normal(0, SHEAR)], [0, down]])
-    middle = np.array(ink.shape[::-1]) / 2
-    bend = cv2.resize(
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = rotation @ np.array([[across, rng.normal(0, SHEAR)], [0, down]])
+    center = np.array(ink.shape[::-1]) / 2
+    displacement = cv2.resize(
         rng.normal(0, BEND_PX, (4, 4, 2)).astype(np.float32), ink.shape[::-1], interpolation=cv2.INTER_CUBIC
     )
     y, x = np.mgrid[0 : ink.shape[0], 0 : ink.shape[1]].astype(np.float32)
-    places = (np.stack([x, y], axis=2) - middle) @ np.linalg.inv(linear).T + middle + bend
-    ink = cv2.remap(ink, places.astype(np.float32), None, cv2.INTER_LINEAR)
+    source_xy = (np.stack([x, y], axis=2) - center) @ np.linalg.inv(linear).T + center + displacement
+    ink = cv2.remap(ink, source_xy.astype(np.float32), None, cv2.INTER_LINEAR)
     size = int(rng.integers(-STROKE_PX, STROKE_PX + 1))
     pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (abs(size) + 1, abs(size) + 1))
     changed = cv2.dilate(ink, pen) if size > 0 else cv2.erode(ink, pen)

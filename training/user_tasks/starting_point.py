@@ -25,7 +25,7 @@ from training.user_tasks import hand_feature_extractor, linear_head
 from training.user_tasks.feature_replay import DISTRIBUTIONS_FILE, FeatureDistributions
 from training.user_tasks.sample_inputs import SampleInputs, features_of
 
-REAL = 2000  # of MNIST's digits, if MNIST is there: all of them would take longer than the training
+REAL = 2000  # MNIST digits, if MNIST is installed: all of them would take longer than the training
 DIGITS = [*"0123456789"]
 
 ReportProgress = Callable[..., None]
@@ -47,7 +47,7 @@ class StartingPoint:
 
 
 def current_version(models: ModelStore, task: Task) -> Path | None:
-    """The folder of the task's current version, None if it has none. Raises ModelError if its subject is another one."""
+    """The folder of the task's current version, None if it has none. Raises ModelError if it has another subject."""
     if task.name not in models.tasks():
         return None
     folder = models.current(task.name)
@@ -61,13 +61,13 @@ def current_version(models: ModelStore, task: Task) -> Path | None:
 
 
 def uses_colour_pictures(task: Task, current: Path | None, settings: LearnSettings) -> bool:
-    """Whether the task is trained on its colour pictures. Raises SettingsError if that was asked for and cannot be."""
+    """Whether the task is trained on its colour pictures. Raises SettingsError if this is requested for ink."""
     subject = subject_of(task.subject)
-    asked = settings.network is not None or settings.backbone is not None
-    if asked and subject.input is Input.INK:
+    requested = settings.network is not None or settings.backbone is not None
+    if requested and subject.input is Input.INK:
         raise SettingsError(f"{task.name} shows ink on paper, which has no colour: leave out --network and --backbone.")
     was_before = current is not None and card.read_card(current).kind == "colour"
-    return asked or was_before or subject.input is Input.COLOUR
+    return requested or was_before or subject.input is Input.COLOUR
 
 
 def starting_point_of(
@@ -77,8 +77,10 @@ def starting_point_of(
     current: Path | None,
     report_progress: ReportProgress = lambda *_: None,
 ) -> StartingPoint:
-    """Where the new head starts from: the task's version before user training if the samples cover the later labels, else
-    its current version, else a feature extractor. Raises SettingsError and ModelError.
+    """The starting point of the new head. Raises SettingsError and ModelError.
+
+    This is the task's version before user training if the samples cover the labels added since then, else its current
+    version, else a feature extractor.
     """
     version = _version_to_extend(settings.models, task, sample_inputs, current)
     if version is not None:
@@ -99,13 +101,13 @@ def _new_signs(
     settings: LearnSettings, task: Task, sample_inputs: SampleInputs, report_progress: ReportProgress
 ) -> StartingPoint:
     """The feature extractor for new hand tasks. Raises ModelError if it is missing."""
-    seen = hand_feature_extractor.newest(settings.models)
-    if seen is None:
+    extractor = hand_feature_extractor.newest(settings.models)
+    if extractor is None:
         raise ModelError(
             f"{settings.models.folder / hand_feature_extractor.TASK} has no {hand_feature_extractor.FILE}. "
             f"Train it: {hand_feature_extractor.TRAIN}"
         )
-    return StartingPoint({"shape": [pose.SIZE + appearance.SIZE], "dtype": "float32"}, seen, Network(seen))
+    return StartingPoint({"shape": [pose.SIZE + appearance.SIZE], "dtype": "float32"}, extractor, Network(extractor))
 
 
 def _joints(
@@ -127,7 +129,7 @@ def _shipped_network(
 
 STARTING_POINT_OF_INPUT: dict[
     str | None, Callable[[LearnSettings, Task, SampleInputs, ReportProgress], StartingPoint]
-] = {  # for a task without labels to keep
+] = {  # by SampleInputs.input_kind, for a task without labels to keep
     "colour": _backbone,
     "fused": _new_signs,
     "pose": _joints,
@@ -141,22 +143,22 @@ def _version_to_extend(
     """The version whose labels are kept, None if there is none. Raises SettingsError if labels would be lost."""
     if current is None:
         return None
-    about, recorded = card.read_card(current), {row.label for row in sample_inputs.samples}
-    if sample_inputs.input_kind == "colour" and about.kind != "colour":
-        missing = set(about.labels) - recorded
+    current_card, recorded = card.read_card(current), {row.label for row in sample_inputs.samples}
+    if sample_inputs.input_kind == "colour" and current_card.kind != "colour":
+        missing = set(current_card.labels) - recorded
         if missing:
             raise SettingsError(
                 f"--network and --backbone train {task.name} on pictures alone, and {', '.join(sorted(missing))} has no "
                 "samples. Record some, or leave out --network and --backbone."
             )
         return None
-    origin_info = about.user_training
+    origin_info = current_card.user_training
     if not origin_info:
         return current
     origin = models.folder / task.name / origin_info["from"] if origin_info.get("from") else None
-    kept = card.read_card(origin).labels if origin and origin.is_dir() else ()
-    if set(about.labels) <= recorded.union(kept):
-        return origin if kept else None
+    origin_labels = card.read_card(origin).labels if origin and origin.is_dir() else ()
+    if set(current_card.labels) <= recorded.union(origin_labels):
+        return origin if origin_labels else None
     return current
 
 
@@ -167,16 +169,16 @@ def _start_from_version(folder: Path, sample_inputs: SampleInputs) -> StartingPo
             f"{folder} reads {kind}, and user training needs a model that reads hand joints. Choose another version."
         )
     network = Classifier(folder, sample_inputs.preprocess)
-    embeds = network.card.features != INPUT
-    file = folder / NETWORK if embeds else None
+    has_extractor = network.card.features != INPUT
+    file = folder / NETWORK if has_extractor else None
     distributions = (
         FeatureDistributions.load(folder)
         if (folder / DISTRIBUTIONS_FILE).exists()
         else FeatureDistributions.of_statistics(network.rejection.statistics, len(network.labels))
     )
     head = linear_head.head_of(folder, network, sample_inputs.inputs()[:5])
-    kept = network.labels, head, distributions, network.rejection
-    return StartingPoint(network.card.input or {}, file, network if embeds else None, folder, *kept)
+    stored = network.labels, head, distributions, network.rejection
+    return StartingPoint(network.card.input or {}, file, network if has_extractor else None, folder, *stored)
 
 
 def mnist_features(network: Classifier | Network, *, test: bool) -> tuple[np.ndarray, np.ndarray] | None:

@@ -21,5 +21,5 @@ class TrainedHead:
         return self.rejection.labels(self.head.probabilities(features), features)
 
     def predict_without_rejection(self, features: np.ndarray) -> np.ndarray:
-        """The likeliest label of each of (N, D) features, (N,) int, even if it would be rejected."""
+        """The most probable label of each of (N, D) features, (N,) int, even for inputs that would be rejected."""
         return self.head.probabilities(features)[:, : len(self.labels)].argmax(axis=1)

@@ -27,27 +27,27 @@ from training.user_tasks.starting_point import DIGITS, ReportProgress, StartingP
 from training.user_tasks.trained_head import TrainedHead
 from training.user_tasks.validation import MAX_LOSS, ValidationResult, may_replace, split
 
-COPIES = 200  # augmented copies per label, and …
-COPIES_RANGE = (10, 40)  # … per sample
-MAX_COPIES = 10_000  # of all samples together, but at least one each: many samples vary enough without
-MAX_NETWORK_RUNS = 1000  # inferences on copies: they take a second or two
+COPIES = 200  # augmented copies per label
+COPIES_RANGE = (10, 40)  # lowest and highest number of augmented copies per sample
+MAX_COPIES = 10_000  # copies of all samples, but at least one per sample; many samples vary enough without copies
+MAX_NETWORK_RUNS = 1000  # inferences on copies, which take 1 to 2 s
 MAX_BACKBONE_RUNS = 200  # the same for a backbone, which is slower
 
 
 NEW_LABEL_WEIGHT = 3.0  # relative to a replayed class: otherwise the old classes win over a new label
-REPLAY_WEIGHTS = (1.0, 4.0, 16.0)  # tried in turn, until the accuracy on the old labels is kept
-COVERAGE = 0.95  # share of the right predictions on held-out samples that the thresholds accept
+REPLAY_WEIGHTS = (1.0, 4.0, 16.0)  # tried in turn, until the accuracy on the old labels is preserved
+COVERAGE = 0.95  # share of the correct predictions on held-out samples that the thresholds accept
 COPIES_COVERAGE = 0.98  # the same for augmented copies
-DISTANCE_FACTOR = 1.3  # of the copies' distance: real samples of another day vary more than augmented copies
-DISTANCE_FACTORS: dict[str | None, float] = {  # the same for particular inputs
+DISTANCE_FACTOR = 1.3  # factor on the copies' distance: samples of another day vary more than augmented copies
+DISTANCE_FACTORS: dict[str | None, float] = {  # the same for some inputs
     "fused": 1.4,
     "colour": 1.6,  # pictures have a background
 }
 MAX_MIN_CONFIDENCE = 0.9  # a higher threshold would reject inputs that differ only a little from the samples
 MAX_MORE_FALSE_POSITIVES = 0.01  # allowed increase of the share of background that gets a label
-STEPS = 6  # thresholds tried between the old ones and those that reach the coverage
-REPLAYED_TEST_FEATURES = 500  # features drawn of each old class to test on
-REAL_TEST_DIGITS = 2000  # of MNIST's test digits, if MNIST is there: all of them would take longer than the training
+STEPS = 6  # thresholds tried, from the old ones to those that reach the coverage
+REPLAYED_TEST_FEATURES = 500  # features drawn from each old class, for validation
+REAL_TEST_DIGITS = 2000  # MNIST test digits, if MNIST is installed: all of them would take longer than the training
 
 
 class TrainingRun:
@@ -78,18 +78,18 @@ class TrainingRun:
 
     def _augmented_features(self) -> np.ndarray:
         """Features of augmented copies, (C, N, D): C copies of N samples."""
-        each = COPIES // max(1, min(Counter(self.classes.tolist()).values()))
-        count = int(np.clip(each, *COPIES_RANGE))
+        per_sample = COPIES // max(1, min(Counter(self.classes.tolist()).values()))
+        count = int(np.clip(per_sample, *COPIES_RANGE))
         if self.sample_inputs.input_kind == "colour":
             count = max(1, min(COPIES_RANGE[0], MAX_BACKBONE_RUNS // len(self.classes)))
         elif self.start.network is not None and self.sample_inputs.input_kind is None:
             count = min(count, max(COPIES_RANGE[0], MAX_NETWORK_RUNS // len(self.classes)))
         count = min(count, max(1, MAX_COPIES // len(self.classes)))
-        made = []
+        features_of_copies = []
         for number in range(count):
             self.report_progress("computing features", 0.1 + 0.5 * number / count)
-            made.append(features_of(self.sample_inputs.augmented(self.rng), self.start.network))
-        return np.stack(made)
+            features_of_copies.append(features_of(self.sample_inputs.augmented(self.rng), self.start.network))
+        return np.stack(features_of_copies)
 
     def validate(self) -> ValidationResult:
         """Fit on the training samples, and measure the current and the new model on the held-out samples."""
@@ -100,22 +100,24 @@ class TrainingRun:
         model, known_before, known_after = self._fit_carefully(fitted)
         model = self._with_thresholds(model, fitted, held_out)
         self.thresholds = model.rejection.thresholds
-        meant = self.classes[held_out]
+        true_classes = self.classes[held_out]
         predicted_before = self._predicted_before(held_out)
         predicted_after = model.predict(self.features[held_out])
-        before = None if predicted_before is None else float((predicted_before == meant).mean())
-        after = float((predicted_after == meant).mean())
+        before = None if predicted_before is None else float((predicted_before == true_classes).mean())
+        after = float((predicted_after == true_classes).mean())
         per_label = {
             self.names[index]: {
-                "of": int((meant == index).sum()),
-                "before": 0 if predicted_before is None else int((predicted_before[meant == index] == index).sum()),
-                "after": int((predicted_after[meant == index] == index).sum()),
+                "of": int((true_classes == index).sum()),
+                "before": 0
+                if predicted_before is None
+                else int((predicted_before[true_classes == index] == index).sum()),
+                "after": int((predicted_after[true_classes == index] == index).sum()),
             }
-            for index in np.unique(meant)
+            for index in np.unique(true_classes)
         }
         wrong = Counter(
             (self.names[predicted], self.names[index])
-            for predicted, index in zip(predicted_after, meant, strict=True)
+            for predicted, index in zip(predicted_after, true_classes, strict=True)
             if predicted != index
         )
         confused = [(predicted, label, count) for (predicted, label), count in wrong.most_common()]
@@ -125,7 +127,7 @@ class TrainingRun:
         )
 
     def _without_validation(self) -> ValidationResult:
-        """With one sample per label none can be held out: the model is accepted only if the task has none yet."""
+        """With one sample per label, none can be held out: the new model is accepted only if the task has no model yet."""
         rows = np.arange(len(self.classes))
         model, known_before, known_after = self._fit_carefully(rows)
         model = self._with_thresholds(model, rows, rows[:0])
@@ -135,7 +137,7 @@ class TrainingRun:
         return ValidationResult(None, None, known_before, known_after, {}, [], 0, passed, reason)
 
     def _fit_carefully(self, rows: np.ndarray) -> tuple[TrainedHead, float | None, float | None]:
-        """Fit with growing weight of the replayed features until the accuracy on the old labels is kept.
+        """Fit with growing weight of the replayed features until the accuracy on the old labels is preserved.
 
         Returns the model and that accuracy before and after.
         """
@@ -158,8 +160,8 @@ class TrainingRun:
                 # background samples vary too much for one mean
                 targets = np.eye(count, dtype=np.float32)[repeated]
                 head = linear_head.fit_linear_head(features, targets, 1 / np.bincount(repeated)[repeated], head)
-            spread = repeated < len(self.labels)
-            statistics = FeatureStatistics.of_features(features[spread], repeated[spread], len(self.labels))
+            is_known = repeated < len(self.labels)
+            statistics = FeatureStatistics.of_features(features[is_known], repeated[is_known], len(self.labels))
         else:
             head = self._extended_head(features, repeated)
             statistics = self._extended_statistics(features, repeated)
@@ -180,105 +182,112 @@ class TrainingRun:
     def _replayed(self) -> tuple[np.ndarray, np.ndarray]:
         """Replayed features (M, D) of the old classes, and the old head's probabilities as targets (M, K).
 
-        For digits, real features replace them if MNIST is there.
+        For digits, features of MNIST's training digits replace them if MNIST is installed.
         """
         assert self.start.distributions is not None
         assert self.start.head is not None
-        drawn, classes = self.start.distributions.sample(
+        replayed, classes = self.start.distributions.sample(
             linear_head.REPLAYED_FEATURES, self.rng, positive=self._positive
         )
-        real = self._real_digits(test=False)
-        if real is not None:
-            drawn = np.concatenate([drawn[classes >= len(DIGITS)], real[0]])
-        shares = np.zeros((len(drawn), len(self.names)), np.float32)
-        shares[:, self._class_indices] = self.start.head.probabilities(drawn)
-        return drawn, shares
+        digits = self._real_digits(test=False)
+        if digits is not None:
+            replayed = np.concatenate([replayed[classes >= len(DIGITS)], digits[0]])
+        targets = np.zeros((len(replayed), len(self.names)), np.float32)
+        targets[:, self._class_indices] = self.start.head.probabilities(replayed)
+        return replayed, targets
 
     def _extended_head(self, features: np.ndarray, classes: np.ndarray) -> Head:
         assert self.start.head is not None
-        drawn, shares = self._replayed
-        everything = np.concatenate([drawn, features])
+        replayed, replayed_targets = self._replayed
+        all_features = np.concatenate([replayed, features])
         if self.start.network is None or self.sample_inputs.input_kind == "colour":
-            return linear_head.discriminant_head(everything, np.append(shares.argmax(axis=1), classes), len(self.names))
+            return linear_head.discriminant_head(
+                all_features, np.append(replayed_targets.argmax(axis=1), classes), len(self.names)
+            )
         start = linear_head.widened(self.start.head, len(self.names), self._class_indices)
-        targets = np.concatenate([shares, np.eye(len(self.names), dtype=np.float32)[classes]])
+        targets = np.concatenate([replayed_targets, np.eye(len(self.names), dtype=np.float32)[classes]])
         counts = np.maximum(np.bincount(classes, minlength=len(self.names)), 1)
-        own = np.where(np.arange(len(counts)) < len(self.start.labels), 1.0, NEW_LABEL_WEIGHT)
+        class_weights = np.where(np.arange(len(counts)) < len(self.start.labels), 1.0, NEW_LABEL_WEIGHT)
         weights = np.concatenate(
-            [np.full(len(drawn), self.replay_weight), linear_head.REPLAYED_FEATURES * (own / counts)[classes]]
+            [
+                np.full(len(replayed), self.replay_weight),
+                linear_head.REPLAYED_FEATURES * (class_weights / counts)[classes],
+            ]
         )
-        return linear_head.fit_linear_head(everything, targets, weights, start)
+        return linear_head.fit_linear_head(all_features, targets, weights, start)
 
     def _extended_statistics(self, features: np.ndarray, classes: np.ndarray) -> FeatureStatistics:
-        """Those of the starting point, with a mean for each new label, and a second one for old labels with samples."""
+        """Statistics of the starting point, with a mean for each new label, and a second mean for old labels with samples."""
         assert self.start.rejection is not None
-        old = len(self.start.labels)
+        old_count = len(self.start.labels)
         means = self.start.rejection.statistics.means
-        rows = [*means[:old]]
-        rows += [features[classes == index].mean(axis=0) for index in range(old, len(self.labels))]
+        rows = [*means[:old_count]]
+        rows += [features[classes == index].mean(axis=0) for index in range(old_count, len(self.labels))]
         rows += [
-            *means[old:],
-            *(features[classes == index].mean(axis=0) for index in np.unique(classes) if index < old),
+            *means[old_count:],
+            *(features[classes == index].mean(axis=0) for index in np.unique(classes) if index < old_count),
         ]
         return FeatureStatistics(np.stack(rows).astype(np.float32), self.start.rejection.statistics.whitening)
 
     def _with_thresholds(self, model: TrainedHead, fitted: np.ndarray, held_out: np.ndarray) -> TrainedHead:
-        """The model with thresholds that accept most right predictions and hardly more background than before."""
+        """The model with thresholds that accept most correct predictions and hardly more background than before."""
         classes = self.classes
         if self.start.rejection is None:
-            passing = self._thresholds_for_coverage(
+            covering = self._thresholds_for_coverage(
                 model, self.copy_features[:, fitted], classes[fitted], COPIES_COVERAGE
             )
             factor = DISTANCE_FACTORS.get(self.sample_inputs.input_kind, DISTANCE_FACTOR)
-            before = Thresholds(min(passing.min_confidence, MAX_MIN_CONFIDENCE), factor * passing.max_distance)
+            before = Thresholds(min(covering.min_confidence, MAX_MIN_CONFIDENCE), factor * covering.max_distance)
         else:
             before = self.start.rejection.thresholds
-        wanted = before
+        target = before
         if len(held_out):
-            passing = self._thresholds_for_coverage(model, self.features[None, held_out], classes[held_out], COVERAGE)
-            wanted = Thresholds(
-                min(before.min_confidence, passing.min_confidence), max(before.max_distance, passing.max_distance)
+            covering = self._thresholds_for_coverage(model, self.features[None, held_out], classes[held_out], COVERAGE)
+            target = Thresholds(
+                min(before.min_confidence, covering.min_confidence), max(before.max_distance, covering.max_distance)
             )
-        return self._limited_thresholds(model, before, wanted)
+        return self._limited_thresholds(model, before, target)
 
     def _thresholds_for_coverage(
-        self, model: TrainedHead, features: np.ndarray, classes: np.ndarray, share: float
+        self, model: TrainedHead, features: np.ndarray, classes: np.ndarray, coverage: float
     ) -> Thresholds:
-        """Thresholds each of which accepts a share `share` of the right predictions; features (C, N, D)."""
-        meant = np.tile(classes, len(features))
+        """Thresholds, each of which alone accepts the share `coverage` of the correct predictions; features (C, N, D)."""
+        true_classes = np.tile(classes, len(features))
         features = features.reshape(-1, features.shape[-1])
         probabilities = model.head.probabilities(features)[:, : len(self.labels)]
-        right = probabilities.argmax(axis=1) == meant
-        if not right.any():
+        correct = probabilities.argmax(axis=1) == true_classes
+        if not correct.any():
             limits = model.rejection.thresholds
             return limits if np.isfinite(limits.max_distance) else replace(limits, max_distance=0.0)
-        distances = model.rejection.statistics.distances(features[right])
-        confidence = probabilities[right].max(axis=1)
+        distances = model.rejection.statistics.distances(features[correct])
+        confidence = probabilities[correct].max(axis=1)
         return Thresholds(
-            float(np.quantile(confidence, 1 - share, method="lower")),
-            float(np.quantile(distances, share, method="higher")),
+            float(np.quantile(confidence, 1 - coverage, method="lower")),
+            float(np.quantile(distances, coverage, method="higher")),
         )
 
-    def _limited_thresholds(self, model: TrainedHead, before: Thresholds, wanted: Thresholds) -> TrainedHead:
-        """The thresholds between `before` and `wanted` that are nearest to `wanted` and still reject the background."""
-        steps = np.linspace(astuple(before), astuple(wanted), STEPS)
+    def _limited_thresholds(self, model: TrainedHead, before: Thresholds, target: Thresholds) -> TrainedHead:
+        """The model with the thresholds from `before` to `target` that are nearest to `target` and reject the background."""
+        steps = np.linspace(astuple(before), astuple(target), STEPS)
         rejections = [replace(model.rejection, thresholds=Thresholds(*map(float, step))) for step in steps]
-        found = [replace(model, rejection=one) for one in rejections]
+        candidates = [replace(model, rejection=one) for one in rejections]
         if not len(self._background):
-            return found[-1]
-        labelled = [float((one.predict(self._background) < len(self.labels)).mean()) for one in found]
+            return candidates[-1]
+        labelled_shares = [float((one.predict(self._background) < len(self.labels)).mean()) for one in candidates]
         return [
-            one for one, share in zip(found, labelled, strict=True) if share <= labelled[0] + MAX_MORE_FALSE_POSITIVES
+            one
+            for one, share in zip(candidates, labelled_shares, strict=True)
+            if share <= labelled_shares[0] + MAX_MORE_FALSE_POSITIVES
         ][-1]
 
     @cached_property
     def _background(self) -> np.ndarray:
-        """Features that the starting point has for the background, (M, D)."""
+        """Background features, (M, D), drawn from the distributions of the starting point."""
         distributions = self.start.distributions
         if distributions is None:
             return self.features[:0]
-        drawn, classes = distributions.sample(linear_head.REPLAYED_FEATURES, self.rng, positive=self._positive)
-        return drawn[classes == len(self.start.labels)]
+        replayed, classes = distributions.sample(linear_head.REPLAYED_FEATURES, self.rng, positive=self._positive)
+        return replayed[classes == len(self.start.labels)]
 
     def _predicted_before(self, rows: np.ndarray) -> np.ndarray | None:
         """The current version's predictions for the samples `rows`, as indices of the new classes; None without one."""
@@ -301,19 +310,19 @@ class TrainingRun:
 
     @cached_property
     def _known_features(self) -> tuple[np.ndarray, np.ndarray]:
-        """Test features and classes of the old labels: of MNIST's test digits if they apply, else drawn ones."""
+        """Test features and classes of the old labels: of MNIST's test digits if the task has them, else replayed ones."""
         assert self.start.distributions is not None
-        real = self._real_digits(test=True)
-        if real is not None:
-            return real
-        drawn, classes = self.start.distributions.sample(
+        digits = self._real_digits(test=True)
+        if digits is not None:
+            return digits
+        replayed, classes = self.start.distributions.sample(
             REPLAYED_TEST_FEATURES, np.random.default_rng(1), positive=self._positive
         )
         known = classes < len(self.start.labels)
-        return drawn[known], classes[known]
+        return replayed[known], classes[known]
 
     def _real_digits(self, *, test: bool) -> tuple[np.ndarray, np.ndarray] | None:
-        """Features and classes of some of MNIST's digits, if MNIST is there and the starting point reads digits."""
+        """Features and classes of some of MNIST's digits, if MNIST is installed and the starting point reads digits."""
         if self.start.network is None or list(self.start.labels[:10]) != DIGITS:
             return None
         if self.subject.input is not Input.INK:
@@ -367,14 +376,14 @@ class TrainingRun:
         return self.start.folder.name
 
     def _feature_distributions(self) -> FeatureDistributions:
-        """Those of the starting point for its classes, and new ones for the other classes."""
+        """Distributions of the starting point for its classes, and fitted ones for the other classes."""
         features = np.concatenate([self.features, *self.copy_features])
-        own = FeatureDistributions.of_features(
+        fitted = FeatureDistributions.of_features(
             features, np.tile(self.classes, 1 + len(self.copy_features)), len(self.names)
         )
         if self.start.distributions is None:
-            return own
-        means, covariances = own.means.copy(), own.covariances.copy()
+            return fitted
+        means, covariances = fitted.means.copy(), fitted.covariances.copy()
         old_classes = self.start.distributions.classes
         means[self._class_indices[old_classes]] = self.start.distributions.means[old_classes]
         covariances[self._class_indices[old_classes]] = self.start.distributions.covariances[old_classes]

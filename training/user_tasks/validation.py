@@ -8,8 +8,8 @@ import numpy as np
 
 from recognizer.samples.sample import Sample
 
-HELD_OUT = 0.25  # of a label's samples, the last in time, if all are of one session
-GAP = 0.1  # of a label's samples, unused before the held-out ones: neighbours in time are nearly the same picture
+HELD_OUT = 0.25  # share of a label's samples, the last in time, if all are from one session
+GAP = 0.1  # share of a label's samples, before the held-out ones, that is not used: neighbours in time are alike
 MAX_LOSS = 0.003  # allowed loss of accuracy on the old labels
 
 
@@ -56,8 +56,8 @@ def may_replace(
 def split(samples: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the training samples and of the held-out samples, two int arrays.
 
-    Of each label the last session is held out, or its last samples in time if it has one session. A label with one sample has
-    none held out.
+    The last session of each label is held out, or its last samples in time if it has one session. If a label has one sample,
+    none is held out.
     """
     fitted: list[int] = []
     held_out: list[int] = []

@@ -57,10 +57,10 @@ def train_all(table: TableSettings, samples: Samples) -> tuple[list[Path], dict[
             print(error)
             missing[name] = str(error)
     cells = cells_of(data, table)
-    left = [cell for cell in cells if not is_done(cell.run)]
-    if left:
+    unfinished = [cell for cell in cells if not is_done(cell.run)]
+    if unfinished:
         with connected(table.cluster or "") as ray:
-            _run(ray, left, len(cells), data, table)
+            _run(ray, unfinished, len(cells), data, table)
     return [cell.run for cell in cells], missing
 
 
@@ -72,35 +72,35 @@ def _run(ray: Any, cells: list[Cell], of: int, data: dict[str, DataSet], table: 
           flush=True)  # fmt: skip
     shared = {name: ray.put(data[name]) for name in {cell.settings.data for cell in cells}}
     weights = _shared_weights(ray, cells)
-    # a worker ends after its run, so that its memory is freed
+    # a worker process ends after one run, so that its memory is freed
     common = {"num_cpus": cpus, "max_calls": 1, "max_retries": RETRIES}
     tasks = {}
     for cell in cells:
-        kept = None
+        cached_features = None
         settings, pictures = cell.settings, shared[cell.settings.data]
-        needs = common | {"num_gpus": 0 if settings.network == "knn" else gpus}
+        resources = common | {"num_gpus": 0 if settings.network == "knn" else gpus}
         if settings.network == "vgg16":
-            kept = ray.remote(**needs)(freeze).remote(settings, pictures, weights)
-        train = ray.remote(**needs, num_returns="streaming")(train_cell)
-        tasks[train.remote(settings, pictures, weights, kept, git_commit())] = cell
+            cached_features = ray.remote(**resources)(freeze).remote(settings, pictures, weights)
+        train = ray.remote(**resources, num_returns="streaming")(train_cell)
+        tasks[train.remote(settings, pictures, weights, cached_features, git_commit())] = cell
     _collect(ray, tasks, of, table.models)
 
 
 def needs_of(machines: list[dict[str, float]], asked_cpus: int | None) -> tuple[float, int]:
-    """Cores and GPUs for each run, from Ray's resources of the machines. Raises SettingsError for more than there are."""
+    """Cores and GPUs for each run, from the machines' Ray resources. Raises SettingsError if no machine has enough cores."""
     cores = [machine["CPU"] for machine in machines if machine.get("CPU")]
-    most = max(cores, default=0)
-    if not cores or (asked_cpus is not None and not 0 < asked_cpus <= most):
-        asked = "a run needs at least one" if asked_cpus is None else f"--cpus {asked_cpus} was asked for"
+    max_cores = max(cores, default=0)
+    if not cores or (asked_cpus is not None and not 0 < asked_cpus <= max_cores):
+        reason = "a run needs at least one" if asked_cpus is None else f"--cpus {asked_cpus} was asked for"
         raise SettingsError(
-            f"The largest machine of the cluster has {most:g} cores, and {asked}. Choose a lower --cpus."
+            f"The largest machine of the cluster has {max_cores:g} cores, and {reason}. Choose a lower --cpus."
         )
     return asked_cpus or min(cores), int(any(machine.get("GPU") for machine in machines))
 
 
 def _collect(ray: Any, tasks: dict[Any, Cell], of: int, models: ModelStore) -> None:
     done, failed = of - len(tasks), 0
-    before, running = done, set()
+    done_before, running = done, set()
     began_s = time.monotonic()
     while tasks:
         task = ray.wait(list(tasks), num_returns=1, fetch_local=False)[0][0]
@@ -123,15 +123,15 @@ def _collect(ray: Any, tasks: dict[Any, Cell], of: int, models: ModelStore) -> N
                 running.add(cell)
                 print(f"{cell.run.name} runs on {message}", flush=True)
         line = f"  {done} of {of} done, {len(running)} running, {failed} failed"
-        if done > before and tasks:
-            line += f", about {duration((time.monotonic() - began_s) / (done - before) * len(tasks))} left"
+        if done > done_before and tasks:
+            line += f", about {duration((time.monotonic() - began_s) / (done - done_before) * len(tasks))} left"
         print(line, flush=True)
     if failed:
         raise TrainingError(f"{failed} of {of} runs failed; see above. The same command repeats them.")
 
 
 def store_outcome(cell: Cell, outcome: Outcome, models: ModelStore) -> None:
-    """Publish the model and write the run's folder; the metrics are written last, since they mark a finished run."""
+    """Publish the model and write the run's folder; the metrics are written last, because they mark a finished run."""
     path_map = dict(outcome.path_map)
     if outcome.published:
         task = Path(outcome.published).parent.name
@@ -145,8 +145,8 @@ def store_outcome(cell: Cell, outcome: Outcome, models: ModelStore) -> None:
 def _write(contents: dict[str, bytes], folder: Path, path_map: dict[str, str]) -> None:
     for name, content in contents.items():
         if Path(name).suffix in TEXTS:
-            for there, here in path_map.items():
-                content = content.replace(there.encode(), here.encode())
+            for worker_path, local_path in path_map.items():
+                content = content.replace(worker_path.encode(), local_path.encode())
         with files.atomic_file(folder / name) as file:
             file.write(content)
 
@@ -158,14 +158,17 @@ def train_cell(
     kept: dict[str, np.ndarray] | None,
     commit: str,
 ) -> Iterator[str | Outcome]:
-    """Runs in a worker: yields its machine's name when the run begins, and its outcome at the end."""
+    """Runs in a worker: yields its machine's name when the run begins, and its outcome at the end.
+
+    `kept` holds the result of `freeze`, if the run needs it.
+    """
     yield socket.gethostname()
     with tempfile.TemporaryDirectory(prefix="recognizer-") as name:
         scratch = Path(name)
         settings, path_map = _at_work(scratch, settings, data, weights)
         os.environ[COMMIT] = commit
-        for file, answers in (kept or {}).items():
-            np.save(settings.runs / fit_transfer.FEATURES / file, answers)
+        for file, features in (kept or {}).items():
+            np.save(settings.runs / fit_transfer.FEATURES / file, features)
         workshop_train.choose_backend(settings.backend)
         run = workshop_train.train(settings, default_samples())
         published = workshop_run.read_metrics(run).get("published", "")
@@ -197,10 +200,10 @@ def _at_work(
     settings = replace(settings, runs=scratch / "runs", models=ModelStore(scratch / "models"))
     path_map = {}
     if weights is not None and settings.weights != "imagenet":
-        own = scratch / "data" / VGG16_FILE
-        own.write_bytes(weights.tobytes())
-        path_map[str(own)] = settings.weights
-        settings = replace(settings, weights=str(own))
+        weights_file = scratch / "data" / VGG16_FILE
+        weights_file.write_bytes(weights.tobytes())
+        path_map[str(weights_file)] = settings.weights
+        settings = replace(settings, weights=str(weights_file))
     return settings, path_map
 
 

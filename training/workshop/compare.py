@@ -20,7 +20,7 @@ def compare(runs: Sequence[Path], picture: Path) -> None:
 
 
 def in_order(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """By data set, then from the smallest network to the largest."""
+    """The runs sorted by data set, then from the smallest network to the largest."""
     order = [*NETWORKS, *sorted({run["network"] for run in runs} - set(NETWORKS))]
     return sorted(runs, key=lambda run: (run["data"], order.index(run["network"]), run["backend"], run["seed"]))
 
@@ -75,21 +75,21 @@ def draw_comparison(runs: list[dict[str, Any]], path: Path) -> None:
     places = range(len(runs))
     for axes, (title, value, form) in zip(figure.subplots(1, len(measures), sharey=True), measures, strict=True):
         values = [value(run) for run in runs]
-        reaches = values
+        bar_ends = values
         axes.barh(places, values, color="tab:blue")
         if title.startswith("error"):
-            reaches = [100 * (1 - run["accuracy_95"][0]) for run in runs]
+            bar_ends = [100 * (1 - run["accuracy_95"][0]) for run in runs]
             lows = [100 * (1 - run["accuracy_95"][1]) for run in runs]
-            axes.hlines(places, lows, reaches, color="black", linewidth=1)
+            axes.hlines(places, lows, bar_ends, color="black", linewidth=1)
         if max(values) > 0:
             axes.set_xscale("symlog", linthresh=min(number for number in values if number > 0))
-        for place, number, reach in zip(places, values, reaches, strict=True):
-            said = form(number) if number or title.startswith("error") else "–"
-            axes.annotate(said, (reach, place), (5, 0), textcoords="offset points", va="center", fontsize=8)
+        for place, number, bar_end in zip(places, values, bar_ends, strict=True):
+            text = form(number) if number or title.startswith("error") else "–"
+            axes.annotate(text, (bar_end, place), (5, 0), textcoords="offset points", va="center", fontsize=8)
         axes.margins(x=0.4)
         axes.tick_params(axis="x", which="both", bottom=False, labelbottom=False)
         axes.set_title(title, fontsize=10)
         axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.set_yticks(places, [f"{run['data']}  {name_of(run)}" for run in runs])
-    axes.set_ylim(len(runs) - 0.3, -0.7)  # the first on top
+    axes.set_ylim(len(runs) - 0.3, -0.7)  # the first run at the top
     save(figure, path)

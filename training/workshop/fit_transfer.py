@@ -25,59 +25,74 @@ FINE_PATIENCE = 4
 
 
 FINE_BATCH = 32
-FEW = 6000  # pictures: smaller data sets get more augmented copies
+FEW = 6000  # training pictures; smaller data sets get more augmented copies per picture
 MAX_COPIES = 8
-FEATURES = "features"  # folder among the runs with the cached features of frozen layers
+FEATURES = "features"  # subfolder of the runs' folder for the cached features of frozen layers
 CHUNK = 256  # pictures per inference
 
 
 def fit_backbone(
     data: DataSet, split: Split, level: str, settings: TrainSettings
 ) -> tuple["keras.Model", dict[str, list[float]]]:
-    """Train the head, then the last block too. Returns the network and the history of both phases, one after the other."""
+    """Train the head, then the last block with it. Returns the network and the history of both phases in sequence."""
     import keras
 
-    parts = build(len(data.labels), data.input_shape, settings.backbone, settings.weights, settings.side, settings.seed)
-    print(f"{settings.backbone}: {parts.model.count_params():,} parameters", flush=True)
-    learned, labels, judged = frozen_features(parts.frozen, data, split, level, settings)
+    network_parts = build(
+        len(data.labels), data.input_shape, settings.backbone, settings.weights, settings.side, settings.seed
+    )
+    print(f"{settings.backbone}: {network_parts.model.count_params():,} parameters", flush=True)
+    training_features, labels, held_out_features = frozen_features(network_parts.frozen, data, split, level, settings)
     check_labels = data.train_labels[split.held_out]
 
-    parts.head.compile(
+    network_parts.head.compile(
         keras.optimizers.Adam(settings.rate or HEAD_RATE), "sparse_categorical_crossentropy", metrics=["accuracy"]
     )
-    pooled = {"x": _in_chunks(parts.upper, learned), "y": labels, "batch_size": settings.batch_size}
-    check = _in_chunks(parts.upper, judged), check_labels
+    head_data = {
+        "x": _in_chunks(network_parts.upper, training_features),
+        "y": labels,
+        "batch_size": settings.batch_size,
+    }
+    check = _in_chunks(network_parts.upper, held_out_features), check_labels
     print("Training the head; the backbone is frozen.", flush=True)
-    history = fit_with_early_stopping(parts.head, pooled, check, settings.epochs or HEAD_EPOCHS, HEAD_PATIENCE, [])
+    history = fit_with_early_stopping(
+        network_parts.head, head_data, check, settings.epochs or HEAD_EPOCHS, HEAD_PATIENCE, []
+    )
 
     fine_epochs = FINE_EPOCHS if settings.fine_tune is None else settings.fine_tune
-    if parts.upper.trainable_weights and fine_epochs:
-        middle = keras.Input(learned.shape[1:])
-        both = keras.Model(middle, parts.head(parts.upper(middle, training=False)))
-        rate = keras.optimizers.schedules.CosineDecay(FINE_RATE, fine_epochs * math.ceil(len(learned) / FINE_BATCH))
-        both.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    if network_parts.upper.trainable_weights and fine_epochs:
+        block_input = keras.Input(training_features.shape[1:])
+        block_and_head = keras.Model(block_input, network_parts.head(network_parts.upper(block_input, training=False)))
+        rate = keras.optimizers.schedules.CosineDecay(
+            FINE_RATE, fine_epochs * math.ceil(len(training_features) / FINE_BATCH)
+        )
+        block_and_head.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
         print(f"Fine-tuning the last block, at a learning rate of {FINE_RATE:g} and falling.", flush=True)
-        fed = {"x": learned, "y": labels, "batch_size": FINE_BATCH}
-        more = fit_with_early_stopping(both, fed, (judged, check_labels), fine_epochs, FINE_PATIENCE, [])
-        history = {name: values + more[name] for name, values in history.items()}
-    return parts.model, history
+        block_data = {"x": training_features, "y": labels, "batch_size": FINE_BATCH}
+        fine_history = fit_with_early_stopping(
+            block_and_head, block_data, (held_out_features, check_labels), fine_epochs, FINE_PATIENCE, []
+        )
+        history = {name: values + fine_history[name] for name, values in history.items()}
+    return network_parts.model, history
 
 
 def frozen_features(
     frozen: "keras.Model", data: DataSet, split: Split, level: str, settings: TrainSettings
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Frozen features of the training pictures and copies, their labels, and frozen features of the held-out pictures."""
-    fitted, labels = with_augmented_copies(data, split, level, settings.seed, settings.copies)
+    images, labels = with_augmented_copies(data, split, level, settings.seed, settings.copies)
     key = f"{settings.backbone} {_weights_key(settings.weights)} {settings.side}"
     folder = settings.runs / FEATURES
-    learned = features(frozen, fitted, key, folder)
-    return learned, labels, features(frozen, data.train_images[split.held_out], key, folder)
+    training_features = features(frozen, images, key, folder)
+    return training_features, labels, features(frozen, data.train_images[split.held_out], key, folder)
 
 
 def with_augmented_copies(
     data: DataSet, split: Split, level: str, seed: int, count: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The training pictures followed by augmented copies, and their labels; made once, since frozen features are cached."""
+    """The training pictures followed by augmented copies, and their labels.
+
+    Each epoch uses the same copies, so that frozen features can be cached.
+    """
     images, labels = data.train_images[split.fitted], data.train_labels[split.fitted]
     if level == "none":
         count = 0
@@ -97,10 +112,11 @@ def features(frozen: "keras.Model", images: np.ndarray, key: str, folder: Path) 
     if not path.is_file():
         header = {"descr": "<f2", "fortran_order": False, "shape": (len(images), *frozen.outputs[0].shape[1:])}
         with files.atomic_file(path) as file:
-            np.lib.format.write_array_header_1_0(file, header)  # then in chunks: all together would fill the memory
+            np.lib.format.write_array_header_1_0(file, header)
+            # in chunks, because the outputs for all pictures would fill the memory
             for start in range(0, len(images), CHUNK):
-                answers = frozen.predict_on_batch(images[start : start + CHUNK].astype(np.float32))
-                file.write(np.clip(np.asarray(answers), -65000, 65000).astype("<f2").tobytes())
+                outputs = frozen.predict_on_batch(images[start : start + CHUNK].astype(np.float32))
+                file.write(np.clip(np.asarray(outputs), -65000, 65000).astype("<f2").tobytes())
                 done = min(start + CHUNK, len(images))
                 print(f"\r  frozen features: {done:,} of {len(images):,}", end="", flush=True)
         print()

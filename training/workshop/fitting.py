@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     import keras
 
 PATIENCE = 6  # epochs without a lower validation loss before training stops
-PLATEAU = 2  # such epochs before the learning rate is halved
+PLATEAU = 2  # epochs without a lower validation loss before the learning rate is halved
 PEAK_RATE = 2e-3  # of the cosine schedule
 
 
 def augmentation(settings: TrainSettings, data: str) -> str:
-    """The augmentation level: of the settings, else the network's default for the data set."""
+    """The augmentation level of the settings, else the network's default for the data set."""
     recipe = WORKSHOP.get(settings.network)
     return settings.augment or (recipe.augment_on.get(data, recipe.augment) if recipe else "light")
 
@@ -47,16 +47,18 @@ def fit(
     print(f"{model.name}: {model.count_params():,} parameters", flush=True)
     images, targets = data.train_images, targets_of(model, data.train_labels, len(data.labels))
     if level == "none":
-        fed: dict[str, Any] = {
+        training_data: dict[str, Any] = {
             "x": images[split.fitted].astype(np.float32), "y": targets[split.fitted], "batch_size": settings.batch_size
         }  # fmt: skip
     else:
-        change = augment.generator(level, data.name, data.subject)
-        fed = {"x": change.flow(images[split.fitted], targets[split.fitted], settings.batch_size, seed=settings.seed)}
-    check = images[split.held_out].astype(np.float32), targets[split.held_out]
+        generator = augment.generator(level, data.name, data.subject)
+        training_data = {
+            "x": generator.flow(images[split.fitted], targets[split.fitted], settings.batch_size, seed=settings.seed)
+        }
+    validation_data = images[split.held_out].astype(np.float32), targets[split.held_out]
     callbacks = [keras.callbacks.ReduceLROnPlateau("val_loss", 0.5, PLATEAU)] if compiled else []
-    patience = PATIENCE if compiled else epochs  # a cosine schedule is best at its end
-    return model, fit_with_early_stopping(model, fed, check, epochs, patience, callbacks)
+    patience = PATIENCE if compiled else epochs  # with a cosine schedule the last epochs are the best
+    return model, fit_with_early_stopping(model, training_data, validation_data, epochs, patience, callbacks)
 
 
 def compile_with_cosine(model: "keras.Model", steps: int, peak_rate: float) -> None:
@@ -87,8 +89,9 @@ def fit_with_early_stopping(
 ) -> dict[str, list[float]]:
     """Train until the validation loss no longer falls, and restore the best weights.
 
-    Ctrl-C ends the training and keeps the best weights so far. Returns each epoch's loss, accuracy, val_loss and val_accuracy.
-    Raises TrainingError if the loss becomes NaN.
+    `fed` holds the training data as keyword arguments of `model.fit`, `check` the validation inputs and targets. Ctrl-C ends
+    the training and keeps the best weights so far. Returns loss, accuracy, val_loss and val_accuracy, each a list with one
+    value per epoch. Raises TrainingError if the loss becomes NaN.
     """
     import keras
 
@@ -96,25 +99,25 @@ def fit_with_early_stopping(
     best = keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
     began_s = time.perf_counter()
 
-    def see_batch(batch: int, logs: dict[str, Any] | None = None) -> None:
+    def check_loss(batch: int, logs: dict[str, Any] | None = None) -> None:
         if not math.isfinite(float((logs or {}).get("loss", 0.0))):
             raise TrainingError(
                 f"The loss became NaN in epoch {len(history['loss']) + 1}, batch {batch + 1}, so nothing is published. "
                 "Try a lower --rate."
             )
 
-    def see_epoch(epoch: int, logs: dict[str, Any]) -> None:
+    def record_epoch(epoch: int, logs: dict[str, Any]) -> None:
         for name, values in history.items():
             values.append(float(logs[name]))
         left_s = (time.perf_counter() - began_s) / (epoch + 1) * (epochs - epoch - 1)
         if left_s > 1:
             print(f"  at most {duration(left_s)} left", flush=True)
 
-    watch = keras.callbacks.LambdaCallback(on_train_batch_end=see_batch, on_epoch_end=see_epoch)
+    recorder = keras.callbacks.LambdaCallback(on_train_batch_end=check_loss, on_epoch_end=record_epoch)
     try:
         model.fit(
-            **fed, epochs=epochs, validation_data=check, callbacks=[watch, best, *callbacks],
-            verbose=1 if sys.stdout.isatty() else 2,  # a progress bar, or a line an epoch in a log
+            **fed, epochs=epochs, validation_data=check, callbacks=[recorder, best, *callbacks],
+            verbose=1 if sys.stdout.isatty() else 2,  # a progress bar, or one line per epoch in a log
         )  # fmt: skip
     except KeyboardInterrupt:
         if best.best_weights is None:

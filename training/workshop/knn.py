@@ -1,6 +1,6 @@
 """The k-NN baseline.
 
-scikit-learn is used to choose k and to test; the published model holds the same pictures for the live loop, which uses NumPy.
+scikit-learn is used to choose k and to test; the published model stores the same pictures for the live loop, which uses NumPy.
 """
 
 from typing import Any
@@ -18,17 +18,17 @@ VALIDATION_PICTURES = 3000  # held-out pictures on which k and the measure are c
 def choose(data: DataSet, split: Split) -> tuple[int, str]:
     """The k and the distance measure with the best accuracy on the held-out pictures."""
     held_out = split.held_out[:: max(1, -(-len(split.held_out) // VALIDATION_PICTURES))]
-    most = min(max(NEIGHBOURS), len(split.fitted))
+    max_k = min(max(NEIGHBOURS), len(split.fitted))
     best = (-1.0, 1, MEASURES[0])
     for measure in MEASURES:
-        classifier = fitted(data, split.fitted, most, measure)
-        near = classifier.kneighbors(flat(data.train_images[held_out]), return_distance=False)
-        labels = data.train_labels[split.fitted][near]
-        for k in (k for k in NEIGHBOURS if k <= most):
+        classifier = fitted(data, split.fitted, max_k, measure)
+        nearest = classifier.kneighbors(flat(data.train_images[held_out]), return_distance=False)
+        labels = data.train_labels[split.fitted][nearest]
+        for k in (k for k in NEIGHBOURS if k <= max_k):
             votes = np.stack([(labels[:, :k] == index).sum(axis=1) for index in range(len(data.labels))], axis=1)
-            right = float((votes.argmax(axis=1) == data.train_labels[held_out]).mean())
-            print(f"  k {k}, {measure}: {right:.4f} of {len(held_out)} held-out pictures", flush=True)
-            best = max(best, (right, k, measure), key=lambda choice: choice[0])
+            accuracy = float((votes.argmax(axis=1) == data.train_labels[held_out]).mean())
+            print(f"  k {k}, {measure}: {accuracy:.4f} of {len(held_out)} held-out pictures", flush=True)
+            best = max(best, (accuracy, k, measure), key=lambda choice: choice[0])
     return best[1:]
 
 
@@ -46,7 +46,7 @@ def predict_probabilities(classifier: Any, images: np.ndarray) -> np.ndarray:
 
 
 def all_neighbours(data: DataSet, k: int, measure: str) -> Neighbours:
-    """All training pictures in the form in which they are published."""
+    """The published model: all training pictures, as a NumPy k-NN classifier."""
     samples = data.train_images.reshape(len(data.train_images), -1)
     return Neighbours(samples, data.train_labels, k, measure, len(data.labels) + 1)
 

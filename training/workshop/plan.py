@@ -11,19 +11,19 @@ from recognizer.system import paths
 from training.settings import TableSettings, TrainSettings
 from training.workshop.run import read_metrics
 
-TRANSFER = ("sign-mnist", "rps")  # the other data sets are too large for VGG16 without a GPU
-ON_TORCH = (("mnist", "cnn"),)  # an example of the same script on PyTorch
-GOALS = {  # %, on the test set
+TRANSFER = ("sign-mnist", "rps")  # data sets for VGG16; the others are too large for it without a GPU
+ON_TORCH = (("mnist", "cnn"),)  # (data set, network) that is also trained on PyTorch, as an example
+GOALS = {  # accuracy on the test set, %
     ("mnist", "linear"): 91.5, ("mnist", "dense-16"): 93, ("mnist", "dense-256"): 97.5, ("mnist", "dense-512"): 98,
     ("mnist", "mlp-512x2"): 98, ("mnist", "knn"): 97, ("fashion-mnist", "knn"): 85, ("mnist", "cnn"): 99.2,
     ("fashion-mnist", "cnn"): 91, ("mnist", "cnn-bn"): 99.7, ("fashion-mnist", "cnn-bn"): 93.5,
     ("sign-mnist", "cnn-bn"): 99.9, ("rps", "cnn-bn"): 100, ("sign-mnist", "vgg16"): 99.5, ("rps", "vgg16"): 100,
 }  # fmt: skip
 EXTRA_SETTINGS: dict[tuple[str, str], dict[str, Any]] = {  # further settings of a run
-    # at 48 pixels the thumb's position is lost; copies help with the hands of other people
+    # 48 pixels do not show the thumb's position; copies help to recognize the hands of other people
     ("sign-mnist", "vgg16"): {"side": 64, "copies": 3, "fine_tune": 4},
 }
-VGG16_FILE = "vgg16_imagenet_notop.weights.h5"  # in a data folder; else Keras downloads them
+VGG16_FILE = "vgg16_imagenet_notop.weights.h5"  # in a data folder; if it is missing, Keras downloads the weights
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Cell:
 
 
 def cells_of(names: Iterable[str], table: TableSettings) -> list[Cell]:
-    """Every run of the table on these data sets, in its order."""
+    """Every run of the table on these data sets, in the table's order."""
     runs = [
         _settings(name, network, backend, seed, table)
         for name in names

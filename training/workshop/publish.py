@@ -26,7 +26,7 @@ from training.publishing.card import write_network
 from training.workshop import knn
 from training.workshop.run import NETWORK_FILE, read_metrics, write_metrics
 
-TIMED = 100  # pictures
+TIMED = 100  # pictures on which inference is timed
 
 
 def publish(run: Path, models: ModelStore, samples: Samples) -> Path:
@@ -39,11 +39,11 @@ def publish(run: Path, models: ModelStore, samples: Samples) -> Path:
     )
     split = split_of(data, metrics["seed"])
     task = f"{data.name}-{metrics['network']}"
-    keep = metrics.get("keep", CONFIDENCE_COVERAGE)
+    coverage = metrics.get("keep", CONFIDENCE_COVERAGE)
     ready = (
-        _neighbours(metrics["k"], metrics["measure"], data, split, keep)
+        _neighbours(metrics["k"], metrics["measure"], data, split, coverage)
         if metrics["network"] == "knn"
-        else _network(run, task, data, split, keep)
+        else _network(run, task, data, split, coverage)
     )
     card = ModelCard(
         task=task,
@@ -77,9 +77,9 @@ def publish(run: Path, models: ModelStore, samples: Samples) -> Path:
 class Ready:
     """A calibrated model that is ready to be written."""
 
-    write: Callable[[Path], None]  # its files into a version's folder
-    outputs: list[str]  # what each of its outputs holds
-    features: str | None  # INPUT where it has no network
+    write: Callable[[Path], None]  # writes its files into a version's folder
+    outputs: list[str]  # description of each output
+    features: str | None  # INPUT if it has no network
     rejection: Rejection
 
 
@@ -87,13 +87,13 @@ def _network(run: Path, task: str, data: DataSet, split: Split, keep: float) -> 
     import_tensorflow()
     import keras
 
-    whole = two_outputs(keras.saving.load_model(run / NETWORK_FILE, compile=False), task)
-    rejection = calibrate(whole, data, split, keep)
+    network = two_outputs(keras.saving.load_model(run / NETWORK_FILE, compile=False), task)
+    rejection = calibrate(network, data, split, keep)
     outputs_text = [
         "probabilities of the labels, then of the background, which this network never predicts",
         "embedding",
     ]
-    return Ready(partial(write_network, whole, rejection.statistics), outputs_text, None, rejection)
+    return Ready(partial(write_network, network, rejection.statistics), outputs_text, None, rejection)
 
 
 def _neighbours(k: int, measure: str, data: DataSet, split: Split, keep: float) -> Ready:

@@ -25,13 +25,13 @@ from training.workshop.run import HISTORY, METRICS, NETWORK_FILE, PREDICTIONS, p
 if TYPE_CHECKING:
     import keras
 
-SHOWN = 24  # mistakes, and as many correct samples
+SHOWN = 24  # at most this many mistakes, and as many correct samples
 COLUMNS = 8
 KERNELS = 32  # at most, of the first layer
 MAPS = 8  # at most, of each convolution
 SHEET_ROWS = 6
 SHEET_COLUMNS = 8
-LAYERS = 10  # convolutions at most, evenly among those of a deep network
+LAYERS = 10  # convolutions at most; those of a deep network are chosen at even intervals
 CLASSIC = {
     "as it is": [[0, 0, 0], [0, 1, 0], [0, 0, 0]],
     "blur": [[1 / 9] * 3] * 3,
@@ -106,8 +106,8 @@ def _load(run: Path) -> "keras.Model":
 
 def clear_sample(tested: TestPredictions) -> int:
     """The index of a test picture that is predicted correctly with high confidence."""
-    sure = tested.probabilities.max(axis=1) * (tested.predicted == tested.labels)
-    return int(np.flatnonzero(sure >= 0.9 * sure.max())[0])
+    confidence_if_correct = tested.probabilities.max(axis=1) * (tested.predicted == tested.labels)
+    return int(np.flatnonzero(confidence_if_correct >= 0.9 * confidence_if_correct.max())[0])
 
 
 def title_of(metrics: dict[str, Any]) -> str:
@@ -162,9 +162,9 @@ def draw_confusion(tested: TestPredictions, metrics: dict[str, Any], path: Path)
 def draw_mistakes(tested: TestPredictions, metrics: dict[str, Any], path: Path) -> None:
     """Draw the wrong predictions with the highest confidence."""
     wrong = np.flatnonzero(tested.predicted != tested.labels)
-    worst = wrong[np.argsort(-tested.probabilities[wrong].max(axis=1), kind="stable")][:SHOWN]
-    heading = f"{title_of(metrics)}: the {len(worst)} worst of {len(wrong):,} mistakes"
-    _draw_samples(tested, metrics, worst, heading if len(worst) else f"{title_of(metrics)}: no mistake", path)
+    chosen = wrong[np.argsort(-tested.probabilities[wrong].max(axis=1), kind="stable")][:SHOWN]
+    heading = f"{title_of(metrics)}: the {len(chosen)} worst of {len(wrong):,} mistakes"
+    _draw_samples(tested, metrics, chosen, heading if len(chosen) else f"{title_of(metrics)}: no mistake", path)
 
 
 def draw_correct(tested: TestPredictions, metrics: dict[str, Any], path: Path) -> None:
@@ -187,8 +187,10 @@ def _draw_samples(
         index = chosen[place]
         predicted, true = tested.predicted[index], tested.labels[index]
         share = f"{100 * tested.probabilities[index, predicted]:.0f} %"
-        seen = f"predicted {metrics['labels'][predicted]}, {share}"
-        show_image(spot, tested.images[index], seen if predicted == true else f"is {metrics['labels'][true]}\n{seen}")
+        caption = f"predicted {metrics['labels'][predicted]}, {share}"
+        show_image(
+            spot, tested.images[index], caption if predicted == true else f"is {metrics['labels'][true]}\n{caption}"
+        )
     save(figure, path)
 
 
@@ -205,8 +207,8 @@ def draw_kernels(model: "keras.Model", image: np.ndarray, metrics: dict[str, Any
     for number, (name, kernel) in enumerate(CLASSIC.items()):
         weights = np.array(kernel, np.float32)
         show_signed(spots[2 * number], weights, name)
-        answer = np.abs(cv2.filter2D(gray.astype(np.float32), -1, weights))
-        show_image(spots[2 * number + 1], answer, vmax=float(answer.max()) or 1.0)
+        response = np.abs(cv2.filter2D(gray.astype(np.float32), -1, weights))
+        show_image(spots[2 * number + 1], response, vmax=float(response.max()) or 1.0)
     below.suptitle(f"{title_of(metrics)}: {what}; red is positive, blue negative", fontsize=10)
     spots = below.subplots(rows, columns, squeeze=False).ravel()
     for place, spot in enumerate(spots):
@@ -235,7 +237,7 @@ def first_weights(model: "keras.Model", labels: list[str]) -> tuple[list[tuple[n
 
 
 def flat_layers(model: "keras.Model") -> "list[keras.layers.Layer]":
-    """All layers in order, those of models inside the model included."""
+    """All layers in order, including the layers of nested models."""
     found = []
     for layer in model.layers:
         found += flat_layers(layer) if hasattr(layer, "layers") else [layer]
@@ -243,7 +245,7 @@ def flat_layers(model: "keras.Model") -> "list[keras.layers.Layer]":
 
 
 def draw_maps(model: "keras.Model", image: np.ndarray, metrics: dict[str, Any], path: Path) -> None:
-    """Draw the feature maps of each convolution for one picture; nothing is drawn for a network without convolutions."""
+    """Draw the feature maps of each convolution for one picture; no file for a network without convolutions."""
     maps = feature_maps(model, image)
     if not maps:
         path.unlink(missing_ok=True)
@@ -260,10 +262,17 @@ def draw_maps(model: "keras.Model", image: np.ndarray, metrics: dict[str, Any], 
     for row, (name, values) in enumerate(maps, start=1):
         what = f"{name}\n{values.shape[0]}×{values.shape[1]}, {values.shape[2]} maps"
         axes[row][0].text(0.5, 0.5, what, ha="center", va="center", fontsize=8)
-        liveliest = np.argsort(-values.std(axis=(0, 1)), kind="stable")[:MAPS]
-        for column, index in enumerate(sorted(liveliest), start=1):
-            one = values[..., index]
-            show_image(axes[row][column], one, f"{index}", cmap="viridis", vmin=one.min(), vmax=one.max() or 1)
+        most_varied = np.argsort(-values.std(axis=(0, 1)), kind="stable")[:MAPS]
+        for column, index in enumerate(sorted(most_varied), start=1):
+            feature_map = values[..., index]
+            show_image(
+                axes[row][column],
+                feature_map,
+                f"{index}",
+                cmap="viridis",
+                vmin=feature_map.min(),
+                vmax=feature_map.max() or 1,
+            )
     save(figure, path)
 
 
@@ -275,10 +284,10 @@ def feature_maps(model: "keras.Model", image: np.ndarray) -> list[tuple[str, np.
     maps: list[tuple[str, np.ndarray]] = []
     for layer in model.layers:
         if hasattr(layer, "layers") and not isinstance(layer, keras.Sequential):
-            inner = [inside for inside in layer.layers if "Conv2D" in type(inside).__name__]
-            for inside in inner:
-                answer = keras.Model(layer.inputs, inside.output)(values, training=False)
-                maps.append((inside.name, np.maximum(0, keras.ops.convert_to_numpy(answer)[0])))
+            convolutions = [convolution for convolution in layer.layers if "Conv2D" in type(convolution).__name__]
+            for convolution in convolutions:
+                output = keras.Model(layer.inputs, convolution.output)(values, training=False)
+                maps.append((convolution.name, np.maximum(0, keras.ops.convert_to_numpy(output)[0])))
         if type(layer).__name__ != "InputLayer":
             values = layer(values, training=False) if _takes_training(layer) else layer(values)
         if "Conv2D" in type(layer).__name__ and layer.name != PREPARE:
@@ -293,10 +302,10 @@ def _takes_training(layer: "keras.layers.Layer") -> bool:
 def changes(image: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """One picture (side, side, channels) uint8 with distortions that a camera causes, by their name."""
     side, channels = image.shape[0], image.shape[2]
-    ground = tuple(int(value) for value in np.median(image[[0, -1]].reshape(-1, channels), axis=0))
+    background = tuple(int(value) for value in np.median(image[[0, -1]].reshape(-1, channels), axis=0))
 
     def moved(matrix: np.ndarray) -> np.ndarray:
-        warped = cv2.warpAffine(image, matrix, (side, side), borderMode=cv2.BORDER_CONSTANT, borderValue=ground)
+        warped = cv2.warpAffine(image, matrix, (side, side), borderMode=cv2.BORDER_CONSTANT, borderValue=background)
         return warped.reshape(image.shape)
 
     def turned(angle: float, scale: float = 1.0) -> np.ndarray:
@@ -335,7 +344,7 @@ def on_coloured_ground(image: np.ndarray, rng: np.random.Generator) -> np.ndarra
 def draw_robustness(
     run: Path, metrics: dict[str, Any], image: np.ndarray, truth: int, path: Path, samples: Samples
 ) -> None:
-    """Draw a column per distortion and a row per network that was trained on this data with this seed."""
+    """Draw a column per distortion of a picture, and a row per network that was trained on this data with this seed."""
     changed = changes(image, np.random.default_rng(0))
     pictures = np.stack(list(changed.values()))
     runs = comparable_runs(run, metrics)
@@ -353,11 +362,11 @@ def draw_robustness(
     for column, (name, picture) in enumerate(changed.items(), start=1):
         show_image(spots[0][column], picture, name)
     for row, (other, its_metrics) in enumerate(runs, start=1):
-        answers = predictor(other, its_metrics, samples)(pictures)
+        probabilities = predictor(other, its_metrics, samples)(pictures)
         bold = "bold" if other.resolve() == run.resolve() else "normal"
         spots[row][0].text(1, 0.5, its_metrics["network"], ha="right", va="center", fontsize=9, weight=bold)
-        for column, index in enumerate(answers.argmax(axis=1), start=1):
-            share = answers[column - 1, index]
+        for column, index in enumerate(probabilities.argmax(axis=1), start=1):
+            share = probabilities[column - 1, index]
             spots[row][column].text(
                 0.5, 0.5, f"{metrics['labels'][index]}  {100 * share:.0f} %", ha="center", va="center", fontsize=8,
                 color="black" if index == truth else "crimson",
@@ -373,13 +382,16 @@ def comparable_runs(run: Path, metrics: dict[str, Any]) -> list[tuple[Path, dict
         if other == run.resolve():
             continue
         try:
-            theirs = read_metrics(other)
+            other_metrics = read_metrics(other)
         except DataError:
             continue
-        same = ("data", "seed", "limit", "labels", "input_shape")
-        if all(theirs[key] == metrics[key] for key in same) and theirs["network"] != metrics["network"]:
-            found.append((other, theirs))
-    order = [*NETWORKS, *sorted({theirs["network"] for _, theirs in found} - set(NETWORKS))]
+        compared = ("data", "seed", "limit", "labels", "input_shape")
+        if (
+            all(other_metrics[key] == metrics[key] for key in compared)
+            and other_metrics["network"] != metrics["network"]
+        ):
+            found.append((other, other_metrics))
+    order = [*NETWORKS, *sorted({other_metrics["network"] for _, other_metrics in found} - set(NETWORKS))]
     return sorted(found, key=lambda one: order.index(one[1]["network"]))
 
 

@@ -35,7 +35,7 @@ STORED_METRICS = (
     "ms_a_picture",
     "machine",
 )  # fields of a run's metrics that RESULTS.json stores
-PHOTOGRAPHS = "photographs"  # one more field there: accuracy on the digit photographs, and their number
+PHOTOGRAPHS = "photographs"  # another field there: accuracy on the digit photographs, and their number
 
 
 def write_results(runs: list[Path], missing: dict[str, str], cache: Path, path: Path, samples: Samples) -> None:
@@ -74,12 +74,12 @@ def as_markdown(rows: list[dict[str, Any]], missing: dict[str, str]) -> str:
     """The page with all rows; `missing` gives the reason for each missing data set."""
     machines = sorted({row["machine"] for row in rows})
     letters = {name: chr(ord("A") + number) for number, name in enumerate(machines)}
-    there = {(row["data"], row["network"], row["backend"]) for row in rows}
+    present = {(row["data"], row["network"], row["backend"]) for row in rows}
     extra_options = "".join(
         f" ({network} on {data} with `"
         f"{' '.join(options_of(TrainSettings(data, network, **more), 'data', 'network', 'models', 'runs'))}`)"
         for (data, network), more in EXTRA_SETTINGS.items()
-        if (data, network, "tensorflow") in there
+        if (data, network, "tensorflow") in present
     )
     lines = [
         "# Results of the workshop",
@@ -106,9 +106,9 @@ def as_markdown(rows: list[dict[str, Any]], missing: dict[str, str]) -> str:
         own = [row for row in rows if row["data"] == data]
         if own:
             lines += [f"## {data}", "", _table(own, letters)]
-    left = _not_measured(there, missing)
-    if left:
-        lines += ["## Not measured", "", *left, ""]
+    not_measured = _not_measured(present, missing)
+    if not_measured:
+        lines += ["## Not measured", "", *not_measured, ""]
     return "\n".join(lines)
 
 
@@ -127,18 +127,18 @@ def _table(rows: list[dict[str, Any]], letters: dict[str, str]) -> str:
     return table(heads, rows_of_cells)
 
 
-def _not_measured(there: set[tuple[str, str, str]], missing: dict[str, str]) -> list[str]:
+def _not_measured(present: set[tuple[str, str, str]], missing: dict[str, str]) -> list[str]:
     """A line for each data set that lacks rows, with the reason."""
-    left = []
+    lines = []
     for data in TABLE_DATA:
-        rest = [
+        absent = [
             name + (" on PyTorch" if backend == "torch" else "")
             for name, backend in plan(data, NETWORKS)
-            if (data, name, backend) not in there
+            if (data, name, backend) not in present
         ]
-        if rest:
-            left.append(f"- {data}, {', '.join(rest)}: {missing.get(data, 'no run yet')}")
-    return left
+        if absent:
+            lines.append(f"- {data}, {', '.join(absent)}: {missing.get(data, 'no run yet')}")
+    return lines
 
 
 def _cells(found: dict[str, Any], *, show_seed: bool) -> list[str]:

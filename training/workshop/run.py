@@ -16,12 +16,12 @@ from training.publishing.markdown import write_text
 if TYPE_CHECKING:
     import keras
 
-CONFIDENCE_Z = 1.96  # standard deviations that hold 95 % of a normal distribution
+CONFIDENCE_Z = 1.96  # 95 % of a normal distribution is within this many standard deviations of its mean
 METRICS, HISTORY, PREDICTIONS, NETWORK_FILE = "metrics.json", "history.csv", "predictions.npz", "network.keras"
 
 
 class TrainingError(RecognizerError):
-    """A training that failed."""
+    """A training run failed."""
 
 
 def duration(seconds: float) -> str:
@@ -30,11 +30,11 @@ def duration(seconds: float) -> str:
 
 def probabilities_of(model: "keras.Model", images: np.ndarray) -> np.ndarray:
     """The network's probabilities (N, classes) float32 for pictures (N, …) uint8."""
-    answers = model.predict(images.astype(np.float32), batch_size=256, verbose=0)
+    outputs = model.predict(images.astype(np.float32), batch_size=256, verbose=0)
     if model.layers[-1].name != "logits":
-        return answers
-    powers = np.exp(answers - answers.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+        return outputs
+    exponentials = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
 def write_history(history: dict[str, list[float]], path: Path) -> None:
@@ -62,7 +62,7 @@ def read_metrics(run: Path) -> dict[str, Any]:
 
 
 def child_environment(**changed: str) -> dict[str, str]:
-    """The environment for `python -m training` from whatever folder this process was started in."""
+    """The environment in which a child process can run `python -m training` from any folder."""
     path = os.pathsep.join(filter(None, [str(paths.ROOT), os.environ.get("PYTHONPATH")]))
     return {**os.environ, "PYTHONPATH": path, **changed}
 
@@ -70,6 +70,6 @@ def child_environment(**changed: str) -> dict[str, str]:
 def wilson_interval(right: int, total: int) -> tuple[float, float]:
     """The 95 % confidence interval of a proportion (Wilson 1927), two numbers from 0 to 1."""
     share, z2 = right / total, CONFIDENCE_Z**2
-    middle = (share + z2 / (2 * total)) / (1 + z2 / total)
-    reach = CONFIDENCE_Z * math.sqrt(share * (1 - share) / total + z2 / (4 * total**2)) / (1 + z2 / total)
-    return max(0.0, middle - reach), min(1.0, middle + reach)
+    center = (share + z2 / (2 * total)) / (1 + z2 / total)
+    half_width = CONFIDENCE_Z * math.sqrt(share * (1 - share) / total + z2 / (4 * total**2)) / (1 + z2 / total)
+    return max(0.0, center - half_width), min(1.0, center + half_width)

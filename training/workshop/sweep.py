@@ -5,10 +5,11 @@ The space file lists the hyperparameters, each as a list of values or as a range
     rate = {from = 1e-4, to = 1e-2}      learning rate
     augment = ["none", "light"]          a level of --augment; for letters and rps, the share of augmented hands
     width = [0.5, 1, 2]                  factor of the width of hidden layers
-    keep = [0.97, 0.989]                 coverage: share of held-out pictures that get a label
+    keep = [0.97, 0.989]                 coverage: the share of held-out pictures that get a label
 
 A trial holds out one source (a person, series or session) after the other, trains on the rest and predicts the held-out
-one. A right label counts 1, a wrong one -1, none 0. ASHA stops trials that score worse than others after as many folds.
+one. A right label counts 1, a wrong one -1, none 0. ASHA stops trials that score worse than others after the same number of
+folds.
 """
 
 import hashlib
@@ -42,9 +43,9 @@ from training.workshop.cluster import needs_of
 from training.workshop.run import TrainingError
 
 SEARCHED = ("rate", "augment", "width", "keep")
-LOGARITHMIC = ("rate", "width")  # sampled on a logarithmic scale
-MAX_FOLDS = 4  # more sources are grouped into this many
-REDUCTION = 2  # of the trials at a rung, the better half continues
+LOGARITHMIC = ("rate", "width")  # their ranges are sampled on a logarithmic scale
+MAX_FOLDS = 4  # more sources are grouped into this many folds
+REDUCTION = 2  # at each rung of ASHA, the better half of the trials continues
 FAILED_SCORE = -1.0  # the score of a fit that diverged: as if all labels were wrong
 
 TrialParameters = dict[str, float | str]  # keys are names of SEARCHED; missing ones keep their default
@@ -83,19 +84,19 @@ class DataSetObjective:
         )  # fmt: skip
         split = dataset.split_of(data, settings.seed)
         model, _ = fitting.fit(data, split, fitting.augmentation(settings, data.name), settings)
-        whole = two_outputs(model, "sweep")
-        rejection = calibration.calibrate(whole, data, split, settings.keep or calibration.CONFIDENCE_COVERAGE)
-        probabilities, features = calibration.predict_with_features(whole, self.data.train_images[held_out])
-        known = probabilities[:, : len(data.labels)]
+        network = two_outputs(model, "sweep")
+        rejection = calibration.calibrate(network, data, split, settings.keep or calibration.CONFIDENCE_COVERAGE)
+        probabilities, features = calibration.predict_with_features(network, self.data.train_images[held_out])
+        label_probabilities = probabilities[:, : len(data.labels)]
         labelled = rejection.labels(probabilities, features) < len(data.labels)
-        right = known.argmax(axis=1) == self.data.train_labels[held_out]
+        right = label_probabilities.argmax(axis=1) == self.data.train_labels[held_out]
         return _score(right, labelled)
 
     def command(self, parameters: TrialParameters) -> str:
         return self._with(parameters).command
 
     def _with(self, parameters: TrialParameters) -> TrainSettings:
-        return replace(self.settings, **parameters)  # type: ignore[arg-type]  # read_space lets no other value by
+        return replace(self.settings, **parameters)  # type: ignore[arg-type]  # read_space checks the types
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +104,7 @@ class HandsObjective:
     """Leave-one-person-out validation on photographs of hand signs."""
 
     data: sign_data.SignData
-    kind: str  # of JOINT_INPUTS
+    kind: str  # one of JOINT_INPUTS
 
     @property
     def folds(self) -> list[str]:
@@ -111,36 +112,37 @@ class HandsObjective:
 
     def score(self, parameters: TrialParameters, fold: int) -> float:
         """Score with the thresholds that training would choose from this person's correct predictions."""
-        numbers = Hyperparameters(**parameters)  # type: ignore[arg-type]  # read_space lets no level by
-        data = replace(self.data, hyperparameters=numbers)
+        hyperparameters = Hyperparameters(**parameters)  # type: ignore[arg-type]  # read_space accepts only numbers here
+        data = replace(self.data, hyperparameters=hyperparameters)
         person = data.people[fold]
         hands = data.hands
-        own = data.evaluated & (hands.sources == person)
-        rows = own | data.empty
-        read = sign_fitting.fit(data, self.kind, person).predict(hands[rows])
+        own_signs = data.evaluated & (hands.sources == person)
+        rows = own_signs | data.empty
+        predicted = sign_fitting.fit(data, self.kind, person).predict(hands[rows])
         predictions = sign_data.Predictions(
             np.full((len(hands), len(data.labels) + 1), np.nan, np.float32),
             np.full(len(hands), np.nan, np.float32),
         )
-        predictions.probabilities[rows], predictions.distances[rows] = read.probabilities, read.distances
-        metrics = sign_validation.metrics_of(replace(data, evaluated=own), predictions)
-        known = np.nan_to_num(read.probabilities[:, : len(data.labels)], nan=0.0)
-        labelled = labels_within(metrics.thresholds, read.probabilities, read.distances) < len(data.labels)
-        counted = own[rows] | labelled  # a picture without a sign counts where it gets a label
+        predictions.probabilities[rows], predictions.distances[rows] = predicted.probabilities, predicted.distances
+        metrics = sign_validation.metrics_of(replace(data, evaluated=own_signs), predictions)
+        known = np.nan_to_num(predicted.probabilities[:, : len(data.labels)], nan=0.0)
+        labelled = labels_within(metrics.thresholds, predicted.probabilities, predicted.distances) < len(data.labels)
+        counted = own_signs[rows] | labelled  # a picture without a sign counts only if it gets a label, which is wrong
         right = known.argmax(axis=1) == data.classes[rows]
         return _score(right[counted], labelled[counted])
 
     def command(self, parameters: TrialParameters) -> str:
         settings = SignsSettings(self.data.task, self.kind, seed=self.data.seed)
-        return replace(settings, **parameters).command  # type: ignore[arg-type]  # read_space lets no other value by
+        return replace(settings, **parameters).command  # type: ignore[arg-type]  # read_space checks the types
 
 
 def _score(right: np.ndarray, labelled: np.ndarray) -> float:
+    """The share of right labels minus the share of wrong labels; both arrays are (N,) bool."""
     return float((labelled & right).mean() - (labelled & ~right).mean())
 
 
 def sweep(settings: SweepSettings, samples: Samples) -> None:
-    """Run the unfinished trials, then print the table and the best trial's training command."""
+    """Run the unfinished trials, then print the table and the training command of the best trial. Raises TrainingError."""
     space = read_space(settings.space, of_hands=settings.task in LABELS)
     trials = draw(space, settings.trials, settings.seed)
     with connected(settings.cluster) as ray:
@@ -148,14 +150,14 @@ def sweep(settings: SweepSettings, samples: Samples) -> None:
         print(f"{len(trials)} trials; held out in turn: {', '.join(objective.folds)}", flush=True)
         scores = _run(ray, objective, trials, settings)
     print_table(objective.folds, trials, scores)
-    whole = [
+    finished = [
         number
-        for number, found in enumerate(scores)
-        if len(found) == len(objective.folds) and FAILED_SCORE not in found
+        for number, trial_scores in enumerate(scores)
+        if len(trial_scores) == len(objective.folds) and FAILED_SCORE not in trial_scores
     ]
-    if not whole:
+    if not finished:
         raise TrainingError("No trial finished. Search lower rates, or read the logs in runs/sweeps.")
-    best = max(whole, key=lambda number: float(np.mean(scores[number])))
+    best = max(finished, key=lambda number: float(np.mean(scores[number])))
     print(f"Best: trial {best}. To train it:\n{objective.command(trials[best])}")
 
 
@@ -174,12 +176,12 @@ def read_space(path: Path, *, of_hands: bool) -> dict[str, Any]:
             if isinstance(values, dict):
                 if set(values) != {"from", "to"} or not _number(values["from"]) < _number(values["to"]):
                     raise SettingsError(f"{name} is not a range from a lower to a higher number")
-                ends = [*values.values()]
+                checked = [*values.values()]
             else:
-                ends = values
-            if not isinstance(ends, list) or not ends:
+                checked = values
+            if not isinstance(checked, list) or not checked:
                 raise SettingsError(f"{name} is neither a list nor a range")
-            for value in ends:
+            for value in checked:
                 _check(name, value, levels=name == "augment" and not of_hands)
         except SettingsError as error:
             raise SettingsError(f"{path}: {error}. Write [1e-3, 2e-3] or {{from = 1e-4, to = 1e-2}}.") from error
@@ -206,9 +208,9 @@ def draw(space: dict[str, Any], count: int, seed: int) -> list[TrialParameters]:
     for _ in range(100 * count):
         if len(trials) == count:
             break
-        one = {name: _drawn(name, values, rng) for name, values in space.items()}
-        if one not in trials:
-            trials.append(one)
+        trial = {name: _drawn(name, values, rng) for name, values in space.items()}
+        if trial not in trials:
+            trials.append(trial)
     return trials
 
 
@@ -241,10 +243,10 @@ def hands_objective(data: sign_data.SignData, kind: str, limit: int | None) -> H
         rng = np.random.default_rng(data.seed)
         sources = data.hands.sources
         fold_rows = [rng.permutation(np.flatnonzero(sources == source))[:limit] for source in np.unique(sources)]
-        kept = np.sort(np.concatenate(fold_rows))
+        chosen = np.sort(np.concatenate(fold_rows))
         data = replace(
-            data, hands=data.hands[kept], classes=data.classes[kept], evaluated=data.evaluated[kept],
-            empty=data.empty[kept],
+            data, hands=data.hands[chosen], classes=data.classes[chosen], evaluated=data.evaluated[chosen],
+            empty=data.empty[chosen],
         )  # fmt: skip
     return HandsObjective(data, kind)
 
@@ -257,24 +259,23 @@ def data_set_objective(data: DataSet, settings: TrainSettings) -> DataSetObjecti
         order = np.random.default_rng(settings.seed).permutation(len(data.train_labels))
         fold_rows = [np.sort(fold) for fold in np.array_split(order, MAX_FOLDS)]
         return DataSetObjective(data, fold_rows, [f"part {number + 1}" for number in range(MAX_FOLDS)], settings)
-    there = np.unique(series)
-    if len(there) < 2:
+    sources = np.unique(series)
+    if len(sources) < 2:
         raise DataError(
             f"{data.source} has one person, series or session for training; the last is for testing. "
             "A sweep needs two for training. Record another session."
         )
-    dealt = np.array_split(there, min(MAX_FOLDS, len(there)))
-    names = ["source " + "+".join(str(one + 1) for one in fold) for fold in dealt]
-    return DataSetObjective(data, [np.flatnonzero(np.isin(series, fold)) for fold in dealt], names, settings)
+    groups = np.array_split(sources, min(MAX_FOLDS, len(sources)))
+    names = ["source " + "+".join(str(source + 1) for source in fold) for fold in groups]
+    return DataSetObjective(data, [np.flatnonzero(np.isin(series, fold)) for fold in groups], names, settings)
 
 
 def _run(ray: Any, objective: Objective, trials: list[TrialParameters], settings: SweepSettings) -> list[list[float]]:
     """The scores of each trial on the folds that it reached."""
-    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # Ctrl-C is handled by our process
-    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # progress_callback prints instead
-    os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = (
-        "1"  # tensorboardX hangs at exit if Ctrl-C interrupts it in its lock
-    )
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # this process handles Ctrl-C
+    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # progress_callback prints the progress instead
+    # tensorboardX hangs at exit if Ctrl-C interrupts it while it has its lock
+    os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
     from ray import tune
 
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
@@ -283,21 +284,21 @@ def _run(ray: Any, objective: Objective, trials: list[TrialParameters], settings
         tune.with_parameters(run_trial, objective=objective, trials=trials), {"cpu": cpus, "gpu": gpus}
     )
     folder = settings.runs.resolve() / "sweeps" / sweep_name(objective, trials)
-    kept = folder / "scores.json"
-    done = _read_scores(kept)
-    left = [number for number in range(len(trials)) if number not in done]
+    scores_path = folder / "scores.json"
+    done = _read_scores(scores_path)
+    unfinished = [number for number in range(len(trials)) if number not in done]
     if done:
         print(f"Resuming {folder}: {len(done)} of {len(trials)} trials are done", flush=True)
-    if left:
+    if unfinished:
         tuner = tune.Tuner(
             trainable,
-            param_space={"trial": tune.grid_search(left)},
+            param_space={"trial": tune.grid_search(unfinished)},
             tune_config=tune.TuneConfig(
                 metric="score", mode="max", reuse_actors=True, scheduler=scheduler_of(len(objective.folds), [*done.values()])
             ),
             run_config=tune.RunConfig(
                 name=folder.name, storage_path=str(folder.parent), verbose=0,
-                callbacks=[progress_callback(len(objective.folds), len(trials), done, kept)],
+                callbacks=[progress_callback(len(objective.folds), len(trials), done, scores_path)],
             ),
         )  # fmt: skip
         for error in tuner.fit().errors:
@@ -341,8 +342,8 @@ def scheduler_of(folds: int, done: Sequence[list[float]]) -> Any:
             controller: Any = None
             self.on_trial_add(controller, trial)
             for count in range(1, len(scores) + 1):
-                then = {"training_iteration": count, "score": float(np.mean(scores[:count]))}
-                self.on_trial_result(controller, trial, then)
+                result = {"training_iteration": count, "score": float(np.mean(scores[:count]))}
+                self.on_trial_result(controller, trial, result)
             self.on_trial_remove(controller, trial)
 
     return Scheduler(max_t=folds, grace_period=1, reduction_factor=REDUCTION)
@@ -375,8 +376,8 @@ def sweep_name(objective: Objective, trials: list[TrialParameters]) -> str:
     else:
         assert isinstance(objective, DataSetObjective)
         data_digest = objective.data.sha256 + str(len(objective.data.train_labels))
-    made_of = [objective.command({}), trials, objective.folds, data_digest]
-    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:12]
+    identity = [objective.command({}), trials, objective.folds, data_digest]
+    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]
 
 
 def print_table(folds: list[str], trials: list[TrialParameters], scores: list[list[float]]) -> None:
@@ -384,8 +385,12 @@ def print_table(folds: list[str], trials: list[TrialParameters], scores: list[li
     names = [name for name in SEARCHED if any(name in trial for trial in trials)]
     print(f"{'trial':6}" + "".join(f"{name:>10}" for name in names) + "".join(f"{fold[:12]:>14}" for fold in folds)
           + f"{'average':>10}")  # fmt: skip
-    for number in sorted(range(len(trials)), key=lambda one: (-len(scores[one]), -float(np.mean(scores[one])))):
-        found = scores[number]
+    for number in sorted(
+        range(len(trials)), key=lambda trial_number: (-len(scores[trial_number]), -float(np.mean(scores[trial_number])))
+    ):
+        trial_scores = scores[number]
         line = "".join(f"{trials[number].get(name, 'default'):>10}" for name in names)
-        line += "".join(f"{score:14.4f}" for score in found) + f"{'':14}" * (len(folds) - len(found))
-        print(f"{number:<6}{line}{np.mean(found):10.4f}" + (", stopped" if len(found) < len(folds) else ""))
+        line += "".join(f"{score:14.4f}" for score in trial_scores) + f"{'':14}" * (len(folds) - len(trial_scores))
+        print(
+            f"{number:<6}{line}{np.mean(trial_scores):10.4f}" + (", stopped" if len(trial_scores) < len(folds) else "")
+        )

@@ -52,7 +52,7 @@ def _train(settings: TrainSettings) -> None:
     """Train in a child process, so that its memory is freed."""
     data, network, backend = settings.data, settings.network, settings.backend
     print(f"\n== {data}, {network}, {backend}", flush=True)
-    words = [
+    command = [
         sys.executable,
         "-m",
         "training",
@@ -61,8 +61,8 @@ def _train(settings: TrainSettings) -> None:
         "--models",
         str(settings.models.folder),
     ]
-    done = subprocess.run(words, env=child_environment(), check=False)
-    if done.returncode == INTERRUPTED:
+    completed = subprocess.run(command, env=child_environment(), check=False)
+    if completed.returncode == INTERRUPTED:
         raise KeyboardInterrupt
-    if done.returncode:
+    if completed.returncode:
         raise TrainingError(f"{data} with {network} failed; see above. The same command continues with that run.")

@@ -73,7 +73,7 @@ def train(settings: TrainSettings, samples: Samples) -> Path:
 
 
 def run_network(data: DataSet, split: Split, settings: TrainSettings, run: Path, samples: Samples) -> None:
-    """Train, test and publish the network, and write all results except the report."""
+    """Train, test and publish a Keras network, and write all results except the report."""
     import_tensorflow()  # its ImageDataGenerator is used with PyTorch too
     import keras
 
@@ -157,9 +157,9 @@ def publish_run(run: Path, settings: TrainSettings, samples: Samples) -> None:
     if settings.backend == "tensorflow":
         publish(run, settings.models, samples)
         return
-    words = [sys.executable, "-m", "training", "publish", str(run), "--models", str(settings.models.folder)]
-    done = subprocess.run(words, env=child_environment(KERAS_BACKEND="tensorflow"), check=False)
-    if done.returncode:
+    command = [sys.executable, "-m", "training", "publish", str(run), "--models", str(settings.models.folder)]
+    completed = subprocess.run(command, env=child_environment(KERAS_BACKEND="tensorflow"), check=False)
+    if completed.returncode:
         raise TrainingError(f"{run} could not be published; see above.")
 
 

@@ -1,1 +1,1 @@
-"""What every request passes: settings, the guard, limits of uploads, errors as JSON, and counters."""
+"""Parts that all routes share: settings, security, limits of uploads, errors as JSON, and metrics."""

@@ -18,7 +18,7 @@ from starlette.websockets import WebSocket
 from recognizer.serve.http.problems import Problem, response_of
 from recognizer.serve.http.settings import ServeSettings, is_loopback
 
-BODY_LIMIT = 10 * 2**20  # bytes: a phone's photograph has 3 to 8 MB
+BODY_LIMIT = 10 * 2**20  # bytes; a phone's photograph has 3 to 8 MB
 BODIES_LIMIT = 32 * BODY_LIMIT  # of all bodies that are received at the same time
 BODY_S = 20.0  # timeout for the next part of a body
 OPEN_PATHS = ("/healthz", "/enter", "/static/style.css")  # need no token
@@ -46,7 +46,7 @@ class Guard:
         if not settings.is_loopback:
             name = socket.gethostname().lower()
             self._names |= {name, f"{name}.local"}
-        self._bodies = 0  # bytes that are being received
+        self._bodies = 0  # bytes of all bodies that are being received
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -92,19 +92,19 @@ class Guard:
         if origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower():
             raise _cross_site(f"Origin: {origin}")
         site = headers.get("sec-fetch-site", "none")
-        opens_page = headers.get("sec-fetch-dest") == "document" and connection.scope.get("method") == "GET"
-        if site not in ("none", "same-origin") and not opens_page:
+        is_navigation = headers.get("sec-fetch-dest") == "document" and connection.scope.get("method") == "GET"
+        if site not in ("none", "same-origin") and not is_navigation:
             raise _cross_site(f"Sec-Fetch-Site: {site}")
 
     def _check_token(self, connection: HTTPConnection) -> None:
         token = self._settings.token
         if token is None or connection.scope["path"] in OPEN_PATHS:
             return
-        scheme, _, given = connection.headers.get("authorization", "").partition(" ")
+        scheme, _, sent_token = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
-            given = token_in_cookie(connection.headers, self._settings.port)
-        if not is_same_token(given, token):
-            found = "a wrong token" if given else "no token"
+            sent_token = token_in_cookie(connection.headers, self._settings.port)
+        if not is_same_token(sent_token, token):
+            found = "a wrong token" if sent_token else "no token"
             raise Problem(
                 401,
                 "This server requires a token",

@@ -65,8 +65,7 @@ class RequestCounter:
         try:
             await self.app(scope, receive, sending)
         finally:
-            path = getattr(
-                scope.get("route"), "path", "other"
-            )  # the route's pattern: paths with ids would create unlimited label values
+            # the route's pattern, because paths with ids would create unlimited label values
+            path = getattr(scope.get("route"), "path", "other")
             self._metrics.requests.labels(scope["method"], path, status).inc()
             self._metrics.seconds.labels(path).observe(time.perf_counter() - began_s)

@@ -25,7 +25,7 @@ STATUS_AND_WHAT: dict[type[RecognizerError], tuple[int, str, str]] = {
 
 
 class Problem(HTTPException):
-    """An error response. It is pickled between processes by its four arguments."""
+    """An error response. Pickling passes its four arguments between processes."""
 
     def __init__(self, status: int, what: str, found: str, remedy: str) -> None:
         super().__init__(status, what)
@@ -44,7 +44,7 @@ class ProblemBody(BaseModel):
     """An error in the format of RFC 9457, with three more members."""
 
     type: str = Field(examples=["about:blank"])
-    title: str = Field(description="of the status", examples=["Not Found"])
+    title: str = Field(description="the HTTP status in words", examples=["Not Found"])
     status: int = Field(examples=[404])
     what: str = Field(description="what happened", examples=["There is no such task"])
     found: str = Field(description="what was found", examples=["chess"])
@@ -70,7 +70,7 @@ def problem_of(error: RecognizerError) -> Problem:
     kind = next((kind for kind in STATUS_AND_WHAT if isinstance(error, kind)), RecognizerError)
     status, what, remedy = STATUS_AND_WHAT.get(kind, (500, "The recognizer cannot do that", "See the server's log."))
     if isinstance(error, SamplesError) and isinstance(error.__cause__, OSError):
-        status = 503  # a full disk or a read-only folder: the client cannot fix it
+        status = 503  # a full disk or a read-only folder, which the client cannot fix
     sentences = re.split(r"(?<=\.)\s+(?=[A-Z])", str(error))
     if len(sentences) > 1:
         *sentences, remedy = sentences
@@ -89,13 +89,13 @@ def add_error_handlers(app: FastAPI) -> None:
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
         if isinstance(error, Problem):
             return response_of(error)
-        words = {
+        texts = {
             404: ("There is nothing at this address", "The addresses are at /docs."),
             405: ("This address does not take that method", "The methods are at /docs."),
         }
-        what, remedy = words.get(error.status_code, ("The request cannot be understood", "See /docs."))
+        what, remedy = texts.get(error.status_code, ("The request cannot be understood", "See /docs."))
         found = f"{request.method} {request.url.path}"
-        if error.status_code not in words:
+        if error.status_code not in texts:
             found = f"{found}: {error.detail}"
         response = response_of(Problem(error.status_code, what, found, remedy))
         response.headers.update(error.headers or {})

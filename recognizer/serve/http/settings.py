@@ -7,9 +7,8 @@ from pathlib import Path
 
 from recognizer.errors import SettingsError
 
-TOKEN = re.compile(
-    r"[A-Za-z0-9_-]{16,200}"
-)  # shorter tokens can be guessed; other characters do not fit into a header or cookie
+# shorter tokens can be guessed; other characters are not allowed in a header or cookie
+TOKEN = re.compile(r"[A-Za-z0-9_-]{16,200}")
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ FORM = "multipart/form-data"
 FIELDS_LIMIT = 8
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _FORM = {"schema": {"type": "object", "required": ["image"], "properties": {"image": _BINARY["schema"]}}}
+# documented by hand: FastAPI cannot derive it from the function
 PICTURE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {**dict.fromkeys(("image/jpeg", "image/png", "image/webp"), _BINARY), FORM: _FORM},
     }
-}  # documented by hand: FastAPI cannot derive it from the function
+}
 
 
 async def uploaded(request: Request) -> bytes:

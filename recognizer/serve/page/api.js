@@ -21,24 +21,24 @@ export async function ask(method, path, body) {
     throw new Problem({ what: "The server does not answer", found: location.host, remedy: "Check that it is still running", status: 0 });
   }
   if (response.status === 401) location.assign("/enter");
-  const said = response.status === 204 ? null : await response.json().catch(() => null);
+  const content = response.status === 204 ? null : await response.json().catch(() => null);
   if (!response.ok) {
-    throw new Problem(said ?? { what: "The server failed", found: `${response.status}`, remedy: "The server's terminal shows more", status: response.status });
+    throw new Problem(content ?? { what: "The server failed", found: `${response.status}`, remedy: "The server's terminal shows more", status: response.status });
   }
-  return said;
+  return content;
 }
 
 const notice = document.getElementById("notice");
-let hiding = 0;
+let hideTimer = 0;
 
 export function tell(words) {
   notice.textContent = words;
   notice.hidden = false;
-  clearTimeout(hiding);
-  hiding = setTimeout(() => (notice.hidden = true), 3000 + 40 * words.length);
+  clearTimeout(hideTimer);
+  hideTimer = setTimeout(() => (notice.hidden = true), 3000 + 40 * words.length);
 }
 
-// For event handlers: errors are shown to the user, not only in the console.
+// Wraps an event handler: its errors are shown to the user, not only in the console.
 export function telling(work) {
   return async (...words) => {
     try {
@@ -50,9 +50,9 @@ export function telling(work) {
 }
 
 export function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
+  const created = Object.assign(document.createElement(tag), properties);
+  created.append(...children);
+  return created;
 }
 
 export const percent = (share) => (share === null || share === undefined ? "–" : `${(100 * share).toFixed(share < 0.995 || share === 1 ? 0 : 1)} %`);

@@ -17,7 +17,7 @@ const devices = document.getElementById("device");
 const mirror = document.getElementById("mirror");
 const file = document.getElementById("file");
 
-const page = document.createElement("canvas"); // encodes frames as JPEG
+const encoder = document.createElement("canvas"); // encodes frames as JPEG
 let source = null; // the video or the still canvas, while it shows something
 let onStart = () => {};
 
@@ -35,18 +35,18 @@ export function grab() {
   const [width, height] = source === video ? [video.videoWidth, video.videoHeight] : [still.width, still.height];
   if (!width) return Promise.resolve(null);
   const scale = Math.min(1, LONG_SIDE / Math.max(width, height));
-  page.width = Math.round(width * scale);
-  page.height = Math.round(height * scale);
-  page.getContext("2d", { alpha: false }).drawImage(source, 0, 0, page.width, page.height);
-  return new Promise((resolve) => page.toBlob(resolve, "image/jpeg", QUALITY));
+  encoder.width = Math.round(width * scale);
+  encoder.height = Math.round(height * scale);
+  encoder.getContext("2d", { alpha: false }).drawImage(source, 0, 0, encoder.width, encoder.height);
+  return new Promise((resolve) => encoder.toBlob(resolve, "image/jpeg", QUALITY));
 }
 
 // Resolves when the next frame is available.
 export function nextFrame() {
   if (source === video && video.requestVideoFrameCallback) {
     return new Promise((resolve) => {
-      const late = setTimeout(resolve, 250); // a hidden page gets no frames
-      video.requestVideoFrameCallback(() => (clearTimeout(late), resolve()));
+      const timer = setTimeout(resolve, 250); // a hidden page gets no frames
+      video.requestVideoFrameCallback(() => (clearTimeout(timer), resolve()));
     });
   }
   return new Promise((resolve) => setTimeout(resolve, source === still ? 200 : 33));
@@ -54,26 +54,26 @@ export function nextFrame() {
 
 export async function start() {
   if (!navigator.mediaDevices?.getUserMedia) {
-    say("The browser does not allow the camera on this page",
+    showMessage("The browser does not allow the camera on this page",
       "Browsers allow it only on the server's own machine or over https. Start the server with --certificate and --key. " +
       "Until then, open a picture (a phone can take one), or write on the Draw page.");
     return;
   }
-  say("Waiting for the camera", "Allow it if the browser asks.");
+  showMessage("Waiting for the camera", "Allow it if the browser asks.");
   startButton.hidden = true;
-  const wanted = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
-  if (devices.value) wanted.deviceId = { exact: devices.value };
-  else wanted.facingMode = "user";
+  const constraints = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
+  if (devices.value) constraints.deviceId = { exact: devices.value };
+  else constraints.facingMode = "user";
   try {
-    video.srcObject = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
+    video.srcObject = await navigator.mediaDevices.getUserMedia({ video: constraints, audio: false });
     await video.play();
   } catch (error) {
-    refuse(error);
+    explain(error);
     return;
   }
   video.srcObject.getVideoTracks()[0].addEventListener("ended", () => {
     stop();
-    say("The camera was disconnected", "It was unplugged, or another program uses it. Plug it in and start it again.");
+    showMessage("The camera was disconnected", "It was unplugged, or another program uses it. Plug it in and start it again.");
   });
   show(video, video.videoWidth, video.videoHeight);
   stopButton.hidden = false;
@@ -86,7 +86,7 @@ export function stop() {
   source = null;
   stage.classList.remove("mirrored");
   stopButton.hidden = true;
-  say("The camera is off", "Start it, open a picture, or write on the Draw page.");
+  showMessage("The camera is off", "Start it, open a picture, or write on the Draw page.");
 }
 
 function show(what, width, height) {
@@ -100,14 +100,14 @@ function show(what, width, height) {
   onStart();
 }
 
-function say(head, line) {
+function showMessage(head, line) {
   curtain.hidden = false;
   startButton.hidden = false;
   title.textContent = head;
   words.textContent = line;
 }
 
-function refuse(error) {
+function explain(error) {
   const reasons = {
     NotAllowedError: ["The camera is blocked", "Allow it next to the browser's address bar, then start it again. Or open a picture."],
     NotFoundError: ["No camera was found", "Plug one in and start it, open a picture, or write on the Draw page."],
@@ -115,7 +115,7 @@ function refuse(error) {
     OverconstrainedError: ["That camera is not connected any more", "Choose another one and start it again."],
   };
   devices.value = "";
-  say(...(reasons[error.name] ?? ["The camera did not start", `${error.message || error.name}. Try again, or open a picture.`]));
+  showMessage(...(reasons[error.name] ?? ["The camera did not start", `${error.message || error.name}. Try again, or open a picture.`]));
 }
 
 async function listDevices() {
@@ -134,7 +134,7 @@ async function openFile() {
   try {
     bitmap = await createImageBitmap(chosen, { imageOrientation: "from-image" });
   } catch {
-    say("The picture cannot be opened", "Use a JPEG, PNG or WebP picture.");
+    showMessage("The picture cannot be opened", "Use a JPEG, PNG or WebP picture.");
     return;
   }
   if (video.srcObject) stop();

@@ -14,12 +14,12 @@ const seen = document.getElementById("seen");
 const empty = document.getElementById("seen-empty");
 
 let socket = null;
-let waiting = null; // resolves with the answer to the sent frame
+let resolveAnswer = null; // resolves with the answer to the sent frame
 let running = false;
 let last = null; // the last answer
 let times = []; // milliseconds of the last answers
 
-const wanted = () => camera.isOn() && (state.tab === "live" || state.tab === "teach") && !document.hidden;
+const isActive = () => camera.isOn() && (state.tab === "live" || state.tab === "teach") && !document.hidden;
 
 // A change of the task is visible anyway; only errors of its model need a message.
 const isRoutine = (line, answer) => line.endsWith("…") || line === answer.task || line.startsWith(`${answer.task}: model`);
@@ -33,13 +33,13 @@ function connect() {
     socket.onclose = () => {
       socket = null;
       reject(new Error("closed"));
-      waiting?.(null);
+      resolveAnswer?.(null);
     };
     socket.onmessage = (event) => {
       const answer = JSON.parse(event.data);
       for (const line of answer.notices ?? []) if (!isRoutine(line, answer)) tell(line);
       if (answer.problem) tell(`${answer.problem.what}: ${answer.problem.found}. ${answer.problem.remedy}`);
-      waiting?.(answer);
+      resolveAnswer?.(answer);
     };
   });
 }
@@ -47,17 +47,17 @@ function connect() {
 async function run() {
   if (running) return;
   running = true;
-  while (wanted()) {
+  while (isActive()) {
     try {
       if (socket === null) await connect();
       await camera.nextFrame();
       const frame = await camera.grab();
-      if (!frame || !wanted()) continue;
+      if (!frame || !isActive()) continue;
       const sent = performance.now();
-      const answered = new Promise((resolve) => (waiting = resolve));
+      const answered = new Promise((resolve) => (resolveAnswer = resolve));
       socket.send(frame);
       const answer = await answered;
-      waiting = null;
+      resolveAnswer = null;
       if (answer?.regions) show(answer, performance.now() - sent);
       else if (answer?.problem) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     } catch {

@@ -13,48 +13,48 @@ const title = document.getElementById("grid-title");
 const all = document.getElementById("grid-all");
 const more = document.getElementById("grid-more");
 
-let read = null; // the response of /v1/confusion
+let results = null; // the response of /v1/confusion
 let chosen = null; // {label, readAs} of the open cell
 let shown = AT_ONCE;
-let asked = 0;
+let lastRequest = 0;
 
 const load = telling(async () => {
-  const number = (asked += 1);
-  if (!read || read.task !== state.task) {
-    read = null;
+  const request = (lastRequest += 1);
+  if (!results || results.task !== state.task) {
+    results = null;
     matrix.replaceChildren();
     grid.replaceChildren();
     hint.textContent = "Evaluating the samples …";
   }
-  const said = await ask("GET", `/v1/confusion?${named(state.task)}`);
-  if (number !== asked) return; // the task was changed in the meantime
-  read = said;
+  const answer = await ask("GET", `/v1/confusion?${named(state.task)}`);
+  if (request !== lastRequest) return; // the task was changed in the meantime
+  results = answer;
   show();
 });
 
 const isChosen = (one) => !chosen || (one.label === chosen.label && one.read_as === chosen.readAs);
 
 function show() {
-  if (!read) return;
-  if (!read.samples.some(isChosen)) chosen = null; // the cell is now empty
-  const wrong = read.samples.filter((sample) => sample.label !== (sample.read_as ?? "nothing")).length;
-  const left = read.left_out ? ` The oldest ${read.left_out} samples are not included.` : "";
-  hint.textContent = !read.samples.length
+  if (!results) return;
+  if (!results.samples.some(isChosen)) chosen = null; // the cell is now empty
+  const wrong = results.samples.filter((sample) => sample.label !== (sample.read_as ?? "nothing")).length;
+  const leftOut = results.left_out ? ` The oldest ${results.left_out} samples are not included.` : "";
+  hint.textContent = !results.samples.length
     ? "There are no samples yet. Record some on the Teach page."
-    : !read.model
+    : !results.model
       ? "There is no model yet. Train one to see the confusion matrix."
-      : `${read.samples.length - wrong} of ${read.samples.length} are recognized correctly. Click a cell to see its pictures.${left}`;
-  matrix.replaceChildren(...(read.samples.length && read.model ? [table()] : []));
+      : `${results.samples.length - wrong} of ${results.samples.length} are recognized correctly. Click a cell to see its pictures.${leftOut}`;
+  matrix.replaceChildren(...(results.samples.length && results.model ? [table()] : []));
   showGrid();
 }
 
 function table() {
-  const columns = [...read.labels, null];
-  const most = Math.max(1, ...read.counts.flat());
+  const columns = [...results.labels, null];
+  const highest = Math.max(1, ...results.counts.flat());
   const head = element("tr", {}, element("th", { className: "corner", textContent: "label ↓\npredicted →" }),
     ...columns.map((label) => element("th", { scope: "col", textContent: label ?? "–", title: label ?? "rejected" })));
-  const rows = read.labels.map((label, row) => {
-    const cells = columns.map((readAs, column) => cell(label, readAs, read.counts[row][column], most));
+  const rows = results.labels.map((label, row) => {
+    const cells = columns.map((readAs, column) => cell(label, readAs, results.counts[row][column], highest));
     return element("tr", {}, element("th", { scope: "row", textContent: label, title: label }), ...cells);
   });
   return element("table", { className: "matrix" }, element("thead", {}, head), element("tbody", {}, ...rows));
@@ -62,14 +62,14 @@ function table() {
 
 const isRight = (label, readAs) => label === (readAs ?? "nothing");
 
-function cell(label, readAs, count, most) {
+function cell(label, readAs, count, highest) {
   const made = element("td");
   if (!count) return made;
   const open = chosen?.label === label && chosen?.readAs === readAs;
   const button = element("button", { textContent: count });
   button.setAttribute("aria-label", `${count} × ${label} predicted as ${readAs ?? "rejected"}`);
   button.setAttribute("aria-pressed", open);
-  const strength = 0.2 + 0.5 * (count / most);
+  const strength = 0.2 + 0.5 * (count / highest);
   made.style.background = `rgba(var(--${isRight(label, readAs) ? "good" : "bad"}), ${strength.toFixed(2)})`;
   button.addEventListener("click", () => {
     chosen = open ? null : { label, readAs };
@@ -82,8 +82,8 @@ function cell(label, readAs, count, most) {
 }
 
 function showGrid() {
-  const matching = read.samples.filter(isChosen).reverse();
-  const mistakes = (one) => read.model && !isRight(one.label, one.read_as);
+  const matching = results.samples.filter(isChosen).reverse();
+  const mistakes = (one) => results.model && !isRight(one.label, one.read_as);
   if (!chosen) matching.sort((a, b) => mistakes(b) - mistakes(a));
   all.hidden = !chosen;
   title.textContent = chosen
@@ -95,23 +95,23 @@ function showGrid() {
 
 function card(one, mistake) {
   const picture = element("img", { src: `/v1/samples/${one.id}/picture?side=160`, alt: `a sample of ${one.label}`, loading: "lazy" });
-  const words = element("figcaption", { className: "is" }, element("b", { textContent: one.label }));
-  if (mistake) words.append(" ", element("span", { textContent: `predicted as ${one.read_as ?? "rejected"}` }));
-  const choice = element("select", { title: "Give it another label" },
+  const caption = element("figcaption", { className: "is" }, element("b", { textContent: one.label }));
+  if (mistake) caption.append(" ", element("span", { textContent: `predicted as ${one.read_as ?? "rejected"}` }));
+  const labelSelect = element("select", { title: "Give it another label" },
     element("option", { value: "", textContent: "Relabel" }),
-    ...read.labels.filter((label) => label !== one.label).map((label) => element("option", { value: label, textContent: label })));
-  choice.setAttribute("aria-label", `Relabel this ${one.label}`);
-  choice.addEventListener("change", () => relabel(one, choice.value));
-  const gone = element("button", { className: "delete", textContent: "✕", type: "button", title: "Delete it" });
-  gone.setAttribute("aria-label", `Delete this ${one.label}`);
-  gone.addEventListener("click", () => remove(one));
-  const made = element("figure", { className: mistake ? "sample mistake" : "sample" }, picture, words);
+    ...results.labels.filter((label) => label !== one.label).map((label) => element("option", { value: label, textContent: label })));
+  labelSelect.setAttribute("aria-label", `Relabel this ${one.label}`);
+  labelSelect.addEventListener("change", () => relabel(one, labelSelect.value));
+  const deleteButton = element("button", { className: "delete", textContent: "✕", type: "button", title: "Delete it" });
+  deleteButton.setAttribute("aria-label", `Delete this ${one.label}`);
+  deleteButton.addEventListener("click", () => remove(one));
+  const made = element("figure", { className: mistake ? "sample mistake" : "sample" }, picture, caption);
   if (mistake && one.read_as !== null) {
-    const cure = element("button", { className: "cure", textContent: `It is ${one.read_as}`, type: "button" });
-    cure.addEventListener("click", () => relabel(one, one.read_as));
-    made.append(cure);
+    const acceptButton = element("button", { className: "cure", textContent: `It is ${one.read_as}`, type: "button" });
+    acceptButton.addEventListener("click", () => relabel(one, one.read_as));
+    made.append(acceptButton);
   }
-  made.append(element("div", { className: "two" }, choice, gone));
+  made.append(element("div", { className: "two" }, labelSelect, deleteButton));
   return made;
 }
 
@@ -128,15 +128,15 @@ const relabel = telling(async (one, label) => {
 const remove = telling(async (one) => {
   await ask("DELETE", `/v1/samples/${one.id}`);
   count(one, -1);
-  read.samples = read.samples.filter((other) => other !== one);
+  results.samples = results.samples.filter((other) => other !== one);
   tell("Deleted. Train again to apply it.");
   show();
   await loadTasks();
 });
 
 function count(one, by) {
-  const row = read.counts[read.labels.indexOf(one.label)];
-  row[one.read_as === null ? row.length - 1 : read.labels.indexOf(one.read_as)] += by;
+  const row = results.counts[results.labels.indexOf(one.label)];
+  row[one.read_as === null ? row.length - 1 : results.labels.indexOf(one.read_as)] += by;
 }
 
 all.addEventListener("click", () => {
@@ -151,7 +151,7 @@ placeTraining(document.querySelector("#look .training"));
 
 function enter() {
   if (state.tab !== "look" || !current()) return;
-  if (read?.task !== state.task) chosen = null;
+  if (results?.task !== state.task) chosen = null;
   load();
 }
 onChange("tab", enter);

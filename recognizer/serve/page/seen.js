@@ -2,8 +2,8 @@
 
 import { element, percent } from "./api.js";
 
-const SHOWN = 6; // cards
-const SMALL = 12; // small pictures of regions without a card
+const SHOWN = 6; // at most this many cards
+const SMALL = 12; // at most this many small pictures, of regions without a card
 const KNOWN = "#37d694";
 const UNKNOWN = "#aeb6bf";
 const BONES = [[0, 1, 2, 3, 4], [0, 5, 6, 7, 8], [5, 9, 10, 11, 12], [9, 13, 14, 15, 16], [13, 17, 18, 19, 20], [0, 17]];
@@ -85,9 +85,9 @@ export function showCards(list, regions) {
 }
 
 function reuse(list, kind, values, make, fillOne) {
-  const there = [...list.querySelectorAll(`:scope > ${kind}`)];
-  for (const extra of there.slice(values.length)) extra.remove();
-  values.forEach((value, index) => fillOne(there[index] ?? list.insertBefore(make(), list.querySelector(":scope > .rest")), value));
+  const existing = [...list.querySelectorAll(`:scope > ${kind}`)];
+  for (const extra of existing.slice(values.length)) extra.remove();
+  values.forEach((value, index) => fillOne(existing[index] ?? list.insertBefore(make(), list.querySelector(":scope > .rest")), value));
 }
 
 function fillSmall(image, region) {

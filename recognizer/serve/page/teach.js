@@ -10,13 +10,13 @@ const EVERY_MS = 100;
 const stage = document.getElementById("stage");
 const list = document.getElementById("labels");
 const hint = document.getElementById("record-hint");
-const takeBack = document.getElementById("take-back");
+const undoButton = document.getElementById("take-back");
 const dialog = document.getElementById("new-task");
 const form = document.getElementById("new-task-form");
 
 const session = `web-${new Date().toISOString().replace(/\D/g, "").slice(0, 14)}-${Math.random().toString(36).slice(2, 6)}`;
 let held = null; // the label that is being recorded
-let burst = []; // ids of the last recorded samples
+let burst = []; // ids of the samples that were recorded last, for Undo
 let keys = new Map();
 
 function show() {
@@ -60,30 +60,30 @@ const record = telling(async (label) => {
   }
   held = label;
   burst = [];
-  takeBack.disabled = true;
+  undoButton.disabled = true;
   const task = state.task;
   mark();
   try {
-    const home = current();
-    if (!home.labels.includes(label)) await ask("POST", `/v1/tasks/${encodeURIComponent(task)}/labels`, { labels: [label] });
+    const openTask = current();
+    if (!openTask.labels.includes(label)) await ask("POST", `/v1/tasks/${encodeURIComponent(task)}/labels`, { labels: [label] });
     do {
       const due = performance.now() + EVERY_MS;
       const picture = await camera.grab();
       const words = named(task, `label=${encodeURIComponent(label)}`, `session=${session}`);
-      const kept = picture && (await keep(`/v1/samples?${words}`, picture));
-      if (kept) count(home, label, kept);
+      const sample = picture && (await save(`/v1/samples?${words}`, picture));
+      if (sample) count(openTask, label, sample);
       if (camera.isStill()) break;
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())));
     } while (held === label);
   } finally {
     held = null;
-    takeBack.disabled = !burst.length;
+    undoButton.disabled = !burst.length;
     mark();
     loadTasks();
   }
 });
 
-async function keep(path, picture) {
+async function save(path, picture) {
   try {
     return await ask("POST", path, picture);
   } catch (error) {
@@ -93,13 +93,13 @@ async function keep(path, picture) {
   }
 }
 
-function count(home, label, kept) {
-  burst.push(kept.id);
-  home.samples[label] = (home.samples[label] ?? 0) + 1;
+function count(openTask, label, sample) {
+  burst.push(sample.id);
+  openTask.samples[label] = (openTask.samples[label] ?? 0) + 1;
   const shown = buttonOf(label)?.querySelector(".count");
-  if (shown) shown.textContent = home.samples[label];
-  const minded = [kept.blurred && "it is blurred: hold it still", kept.seen_before && "similar to earlier samples: move it a little"];
-  hint.textContent = minded.filter(Boolean).join("; ");
+  if (shown) shown.textContent = openTask.samples[label];
+  const warnings = [sample.blurred && "it is blurred: hold it still", sample.seen_before && "similar to earlier samples: move it a little"];
+  hint.textContent = warnings.filter(Boolean).join("; ");
 }
 
 function release() {
@@ -107,11 +107,11 @@ function release() {
   mark();
 }
 
-takeBack.addEventListener("click", telling(async () => {
-  const gone = burst.splice(0);
-  takeBack.disabled = true;
-  for (const id of gone) await ask("DELETE", `/v1/samples/${id}`);
-  tell(`Deleted the last ${gone.length} samples.`);
+undoButton.addEventListener("click", telling(async () => {
+  const deleted = burst.splice(0);
+  undoButton.disabled = true;
+  for (const id of deleted) await ask("DELETE", `/v1/samples/${id}`);
+  tell(`Deleted the last ${deleted.length} samples.`);
   await loadTasks();
 }));
 
@@ -140,9 +140,9 @@ form.addEventListener("submit", async (event) => {
   const { name, region, labels } = Object.fromEntries(new FormData(form));
   const words = labels.split(",").map((word) => word.trim()).filter(Boolean);
   try {
-    const made = await ask("POST", "/v1/tasks", { name: name.trim(), region, labels: words });
+    const created = await ask("POST", "/v1/tasks", { name: name.trim(), region, labels: words });
     await loadTasks();
-    choose(made.name);
+    choose(created.name);
     form.reset();
     form.querySelector(".wrong").textContent = "";
     dialog.close();
@@ -162,7 +162,7 @@ onChange("subjects", showSubjects);
 onChange("tasks", () => held === null && show());
 onChange("task", () => {
   burst = [];
-  takeBack.disabled = true;
+  undoButton.disabled = true;
   hint.textContent = "";
   show();
 });

@@ -6,9 +6,9 @@ import { current, loadTasks, onChange, state } from "./state.js";
 const POLL_MS = 300;
 const places = [];
 const jobs = new Map(); // the last job of each task, as the server returned it
-const ends = [];
+const listeners = [];
 
-export const onTrained = (then) => ends.push(then);
+export const onTrained = (then) => listeners.push(then);
 
 export function placeTraining(place) {
   place.append(document.getElementById("training-template").content.cloneNode(true));
@@ -32,16 +32,16 @@ async function follow(job) {
     show();
   }
   await loadTasks();
-  for (const then of ends) then(job);
+  for (const then of listeners) then(job);
 }
 
 async function undo() {
   const task = state.task;
-  const back = await ask("POST", `/v1/models/${encodeURIComponent(task)}/rollback`);
-  jobs.set(task, { task, undone: back.version });
+  const restored = await ask("POST", `/v1/models/${encodeURIComponent(task)}/rollback`);
+  jobs.set(task, { task, undone: restored.version });
   show();
   await loadTasks();
-  for (const then of ends) then(jobs.get(task));
+  for (const then of listeners) then(jobs.get(task));
 }
 
 function show() {
@@ -57,8 +57,8 @@ function show() {
     place.querySelector(".progress").hidden = !running;
     if (running) {
       place.querySelector("progress").value = job.progress;
-      const left = job.left_s === null ? "" : `, about ${Math.ceil(job.left_s)} s left`;
-      place.querySelector(".stage-name").textContent = `${job.stage}${left}`;
+      const remaining = job.left_s === null ? "" : `, about ${Math.ceil(job.left_s)} s left`;
+      place.querySelector(".stage-name").textContent = `${job.stage}${remaining}`;
     }
     const result = place.querySelector(".result");
     result.hidden = !job || running;
@@ -87,7 +87,7 @@ function outcome(job) {
       element("tbody", {}, ...rows.map(([name, was, is]) => cells("td", [name, percent(was), percent(is)])))));
   } else if (published && why) parts.push(element("p", { className: "hint", textContent: `${why}.` }));
   if (confused?.length) {
-    const words = confused.slice(0, 3).map(([said, meant, count]) => `${count} × ${meant} predicted as ${said}`).join(", ");
+    const words = confused.slice(0, 3).map(([predicted, truth, count]) => `${count} × ${truth} predicted as ${predicted}`).join(", ");
     parts.push(element("p", { className: "hint", textContent: words }));
   }
   return parts;

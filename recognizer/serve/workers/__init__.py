@@ -1,1 +1,1 @@
-"""The processes that read pictures for the server."""
+"""Worker processes that recognize pictures for the server, training jobs, and the sample index."""

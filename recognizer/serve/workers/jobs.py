@@ -12,7 +12,7 @@ from recognizer.samples.store import Samples
 from recognizer.serve.http.problems import Problem
 from recognizer.teaching.training_process import Training, TrainingProcess
 
-FINISHED_JOBS_LIMIT = 100  # older finished jobs are forgotten
+FINISHED_JOBS_LIMIT = 100  # older finished jobs are dropped
 RUNNING, DONE, FAILED, CANCELLED = "running", "done", "failed", "cancelled"
 
 
@@ -71,7 +71,7 @@ class Jobs:
             return job
 
     def all(self) -> list[Job]:
-        """All remembered jobs, newest first."""
+        """All running jobs and the last finished ones, newest first."""
         with self._lock:
             return self._updated()[::-1]
 
@@ -81,13 +81,13 @@ class Jobs:
             return self._get(job_id)
 
     def cancel(self, job_id: str) -> Job:
-        """Stop a running job and wait until it has stopped. Return the job."""
+        """Stop a running job and wait until it has stopped. Return the job. Raises Problem (404)."""
         with self._lock:
             job = self._get(job_id)
             if job.state == RUNNING:
                 job.training.cancel()
                 job.report = job.training.poll()
-                # it may have published a model before it stopped
+                # the run may have published a model before it stopped
                 job.state = DONE if job.report.get("published") else CANCELLED
             return job
 

@@ -14,13 +14,14 @@ FORMATS = ("JPEG", "PNG", "WEBP")
 PIXELS_LIMIT = 7680 * 4320  # an 8K frame: 100 MB decoded
 SCANS_LIMIT = 100  # of a progressive JPEG: decoding time grows with each scan; cameras write about ten
 REMEDY = "Send a JPEG, PNG or WebP picture."
-_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # not a stuffed 00 or a restart marker, which occur inside a scan
+# a JPEG marker; not a stuffed 00 or a restart marker, which occur inside a scan
+_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")
 _ALONE = (0x01, 0xD8)  # markers without a segment
 _END, _SCAN = 0xD9, 0xDA
 
 
 def decode_picture(data: bytes) -> np.ndarray:
-    """Decode a picture to (h, w, 3) uint8 BGR. Raises Problem if it is no picture, truncated or too large."""
+    """Decode a picture to (h, w, 3) uint8 BGR. Raises Problem if it is not a picture, truncated or too large."""
     width, height = picture_size(data)
     if width * height > PIXELS_LIMIT:
         raise _too_many_pixels(f"{width}x{height}, {width * height / 1e6:.0f} megapixels")
@@ -51,8 +52,8 @@ def picture_size(data: bytes) -> tuple[int, int]:
 
 
 def _format_of(data: bytes) -> str:
-    start = data[:512].lstrip().lower()
-    if b"<svg" in start or start.startswith(b"<?xml"):
+    head = data[:512].lstrip().lower()
+    if b"<svg" in head or head.startswith(b"<?xml"):
         return "an SVG drawing"
     if data[4:8] == b"ftyp":
         return "a HEIC or AVIF picture, or a video"

@@ -18,7 +18,7 @@ from recognizer.serve.http.problems import Problem
 from recognizer.serve.workers.worker import Args, Result, Worker, run_in_worker, start_worker
 
 QUEUE_LIMIT = 128  # pictures in all queues: at 20 ms each, the last one waits for 2.5 s
-STREAMS_LIMIT = 40  # a stream of hands needs 80 MB
+STREAMS_LIMIT = 40  # a stream of a hand task needs 80 MB
 WARM_TASK = "digits"
 
 
@@ -34,8 +34,8 @@ class WorkerProcess:
 class WorkerPool:
     """Sends each picture to the worker with the shortest queue, and all frames of a stream to the same worker.
 
-    A client has at most one picture in the queue: a connection waits for its answer, and only the latest frame of a stream
-    waits. So first in, first out is fair to all clients.
+    A client has at most one picture in the queue: a connection waits for its response, and only the latest frame of a stream
+    is queued. So first in, first out is fair to all clients.
     """
 
     def __init__(self, models: ModelStore, samples: Samples, workers: int) -> None:

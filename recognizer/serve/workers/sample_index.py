@@ -24,7 +24,7 @@ class SampleIndex:
     def all(self, task: str | None = None, label: str | None = None) -> list[Sample]:
         """Samples in the order of recording; optionally of one task and label."""
         chosen = self._rows().values()
-        return [one for one in chosen if task in (None, one.task) and label in (None, one.label)]
+        return [sample for sample in chosen if task in (None, sample.task) and label in (None, sample.label)]
 
     def counts(self, task: str) -> dict[str, int]:
         """The number of samples of each label, 0 included."""

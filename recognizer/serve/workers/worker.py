@@ -33,13 +33,13 @@ from recognizer.values import Frame, Observation, Prediction, as_json
 Args = TypeVarTuple("Args")
 Result = TypeVar("Result")
 
-TASKS_OPEN = 6  # pipelines for single pictures; a pipeline of hands needs 100 MB
-SESSIONS_LIMIT = 20  # sessions whose last thumbnails are stored to detect near-duplicates
+TASKS_OPEN = 6  # pipelines for single pictures; one of a hand task needs 100 MB
+SESSIONS_LIMIT = 20  # sessions whose last thumbnails are stored, to detect near-duplicates
 
 
 @dataclass
 class Stream:
-    """The stream of one client. It has its own pipeline, because smoothing and MediaPipe track over frames."""
+    """The stream of one client. It has its own pipeline, because smoothing and MediaPipe use earlier frames."""
 
     live: LivePipeline
     notices: list[str] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Worker:
         """Recognize one picture. With `images`, add the model's input image of each region."""
         pipeline = self._pipeline(task)
         observation, decode_ms = self._observe(pipeline, data)
-        return _answer(observation, pipeline.folder, decode_ms, images=images)
+        return _response_of(observation, pipeline.folder, decode_ms, images=images)
 
     def step(self, stream: str, task: str, data: bytes, time_s: float) -> dict[str, Any]:
         """Recognize one frame. The first frame opens the stream. A new task loads in the background."""
@@ -74,10 +74,10 @@ class Worker:
         open_stream = self._stream(stream, task)
         observation = open_stream.live.step(Frame(frame_bgr, open_stream.frames, time_s, "stream"))
         open_stream.frames += 1
-        answer = _answer(observation, open_stream.live.folder, decode_ms, images=True)
+        response = _response_of(observation, open_stream.live.folder, decode_ms, images=True)
         notices, open_stream.notices[:] = list(open_stream.notices), []
         guide = observation.guide
-        return {**answer, "guide": None if guide is None else list(guide.xyxy), "notices": notices}
+        return {**response, "guide": None if guide is None else list(guide.xyxy), "notices": notices}
 
     def close_stream(self, stream: str) -> None:
         open_stream = self._streams.pop(stream, None)
@@ -99,7 +99,7 @@ class Worker:
         sample = self._samples.add(stored_task.name, label, region, observation.frame, session, source)
         return sample, {
             "blurred": sharpness.sharpness(region.crop) < sharpness.BLURRED,
-            **self._is_repeat(session, region.crop),
+            **self._duplicate_field(session, region.crop),
         }
 
     def predict_samples(self, task: str, samples: Sequence[Sample]) -> list[tuple[str | None, float] | None]:
@@ -132,8 +132,8 @@ class Worker:
         """The pipeline for single pictures of a task. Reopened when the task's current version has changed."""
         cached = self._pipelines.get(task)
         if cached is not None:
-            untaught = is_untrained(task, self._models, self._samples)
-            current = None if untaught else self._models.current(task)
+            untrained = is_untrained(task, self._models, self._samples)
+            current = None if untrained else self._models.current(task)
             if cached.folder == current:
                 self._pipelines.move_to_end(task)
                 return cached
@@ -153,21 +153,21 @@ class Worker:
             open_stream.live.open_task(task)
         return open_stream
 
-    def _is_repeat(self, session: str, crop: np.ndarray) -> dict[str, Any]:
+    def _duplicate_field(self, session: str, crop: np.ndarray) -> dict[str, Any]:
         thumbnails = self._recent.setdefault(session, deque(maxlen=RECENT_THUMBNAILS))
         self._recent.move_to_end(session)
         while len(self._recent) > SESSIONS_LIMIT:
             self._recent.popitem(last=False)
-        own = sharpness.thumbnail(crop)
-        seen = any(sharpness.difference(own, other) < sharpness.DUPLICATE_LEVELS for other in thumbnails)
-        thumbnails.append(own)
-        return {"seen_before": seen}
+        thumbnail = sharpness.thumbnail(crop)
+        is_duplicate = any(sharpness.difference(thumbnail, other) < sharpness.DUPLICATE_LEVELS for other in thumbnails)
+        thumbnails.append(thumbnail)
+        return {"seen_before": is_duplicate}
 
 
-def _answer(observation: Observation, folder: Path | None, decode_ms: float, *, images: bool) -> dict[str, Any]:
-    answer = as_json(observation)
+def _response_of(observation: Observation, folder: Path | None, decode_ms: float, *, images: bool) -> dict[str, Any]:
+    response = as_json(observation)
     for region_json, region, prediction in zip(
-        answer["regions"], observation.regions, observation.predictions, strict=True
+        response["regions"], observation.regions, observation.predictions, strict=True
     ):
         if region.hand is not None:
             region_json["joints"] = np.round(region.hand.landmarks[:, :2], 1).tolist()
@@ -179,7 +179,7 @@ def _answer(observation: Observation, folder: Path | None, decode_ms: float, *, 
         "task": observation.task,
         "model": None if folder is None else folder.name,
         "size": [width, height],
-        **answer,
+        **response,
         "stages_ms": {stage: round(cost_ms, 2) for stage, cost_ms in stages_ms.items()},
     }
 
