@@ -47,7 +47,6 @@ MAX_MIN_CONFIDENCE = 0.9  # a higher threshold would reject inputs that differ o
 MAX_MORE_FALSE_POSITIVES = 0.01  # allowed increase of the share of background that gets a label
 STEPS = 6  # thresholds tried, from the old ones to those that reach the coverage
 REPLAYED_TEST_FEATURES = 500  # features drawn from each old class, for validation
-REAL_TEST_DIGITS = 2000  # MNIST test digits, if MNIST is installed: all of them would take longer than the training
 
 
 class TrainingRun:

@@ -159,7 +159,7 @@ class Worker:
         while len(self._recent) > SESSIONS_LIMIT:
             self._recent.popitem(last=False)
         thumbnail = sharpness.thumbnail(crop)
-        is_duplicate = any(sharpness.difference(thumbnail, other) < sharpness.DUPLICATE_LEVELS for other in thumbnails)
+        is_duplicate = sharpness.is_duplicate(thumbnail, thumbnails)
         thumbnails.append(thumbnail)
         return {"seen_before": is_duplicate}
 
