@@ -107,7 +107,7 @@ def spec(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def test_every_source_is_listed() -> None:
-    """LiveSource is the class of webcam and stream. Each of the others is in a module of its own name."""
+    """LiveSource is the class of webcam and stream. Each of the others is in the module named after it."""
     modules = {cls.__module__.rpartition(".")[2] for cls in classes_with("stop") if issubclass(cls, Source)}
     assert modules - {"source", "newest_frame"} | {"webcam", "stream"} == set(SOURCES)
     assert set(BROKEN) == set(SOURCES)

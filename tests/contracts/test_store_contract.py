@@ -129,13 +129,13 @@ def test_samples_are_listed_in_the_order_of_recording(samples: tuple[SampleWrite
 
 def test_a_sample_deleted_by_one_writer_is_deleted_for_the_other(samples: tuple[SampleWriter, SampleWriter]) -> None:
     one, two = samples
-    kept, gone = one.record("cup"), one.record("pen")
+    remaining, deleted = one.record("cup"), one.record("pen")
     two.pull()
-    assert two.store.delete([gone]) == 1
-    assert two.store.delete([gone]) == 0
+    assert two.store.delete([deleted]) == 1
+    assert two.store.delete([deleted]) == 0
     for writer in samples:
-        assert [sample.id for sample in writer.pull()] == [kept.id]
-    assert not (one.store.folder / gone.path).exists()
+        assert [sample.id for sample in writer.pull()] == [remaining.id]
+    assert not (one.store.folder / deleted.path).exists()
 
 
 def test_a_task_deleted_by_one_writer_is_deleted_for_the_other(samples: tuple[SampleWriter, SampleWriter]) -> None:

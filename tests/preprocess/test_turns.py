@@ -82,9 +82,9 @@ def test_unmirror_flips_frames_only_while_it_is_on(digits: Pipeline) -> None:
 
 @pytest.mark.parametrize("turn", TURNED)
 def test_the_window_shows_how_the_sheet_is_turned(digits: Pipeline, turn: Turn) -> None:
-    held = digits.step(Frame(turned_image(sheet("2475"), turn), 0, 0.0, "held"))
-    upright = replace(held, predictions=tuple(replace(one, turn=None) for one in held.predictions))
-    differs = (Overlay().draw(held) != Overlay().draw(upright)).any(axis=2)
+    turned = digits.step(Frame(turned_image(sheet("2475"), turn), 0, 0.0, "held"))
+    upright = replace(turned, predictions=tuple(replace(one, turn=None) for one in turned.predictions))
+    differs = (Overlay().draw(turned) != Overlay().draw(upright)).any(axis=2)
     assert differs.sum() > 500
 
 

@@ -81,9 +81,9 @@ def test_a_stroke_has_the_requested_width(width_px: float) -> None:
 
 def test_gaps_break_a_stroke_and_pressure_changes_its_width() -> None:
     stick = [np.column_stack([np.zeros(200), np.linspace(0, 1, 200)]).astype(np.float32)]
-    whole = draw_strokes(stick, (60, 200), 3)
+    unbroken = draw_strokes(stick, (60, 200), 3)
     broken = draw_strokes(stick, (60, 200), 3, gaps=8, rng=np.random.default_rng(0))
-    assert cv2.connectedComponents((whole > 0).astype(np.uint8))[0] == 2
+    assert cv2.connectedComponents((unbroken > 0).astype(np.uint8))[0] == 2
     assert cv2.connectedComponents((broken > 60).astype(np.uint8))[0] > 3
     pressed = draw_strokes(stick, (60, 200), 8, pressure=0.5, rng=np.random.default_rng(0))
     assert np.ptp(pressed[60:140].sum(axis=1) / 255.0) > 1
