@@ -14,12 +14,12 @@ import time
 
 REPO = os.path.dirname(os.path.abspath(__file__))
 OLDEST = (3, 11)
-NEWEST = (3, 13)  # the packages in requirements.txt have wheels for these
+NEWEST = (3, 13)  # the packages in requirements.txt have wheels for these versions
 UV = "uv==0.13.9"
 INTERRUPTED = "interrupted"  # content of the stamp file while an installation runs
 CHILD_EXIT_S = 10  # time for the recognizer to finish its video after Ctrl-C
 ASSETS = ("hand_landmarker.task",)  # the files that recognizer/registry/assets.py downloads
-FETCH_AGAIN_S = 3600  # pause after a failure: offline starts must not wait for the network each time
+FETCH_AGAIN_S = 3600  # pause after a failed download, so that not every offline start waits for the network
 
 
 class SetupError(Exception):
@@ -47,14 +47,14 @@ def main(words):
 
 def check_python():
     """Raise SetupError unless this is CPython from OLDEST to NEWEST."""
-    kind = platform.python_implementation()
-    if kind == "CPython" and OLDEST <= tuple(sys.version_info[:2]) <= NEWEST:
+    implementation = platform.python_implementation()
+    if implementation == "CPython" and OLDEST <= tuple(sys.version_info[:2]) <= NEWEST:
         return
     raise SetupError(
         "The recognizer needs CPython 3.11, 3.12 or 3.13; "
         + str(sys.executable)
         + " is "
-        + kind
+        + implementation
         + " "
         + platform.python_version()
         + ". Run it with one of those, for example: python3.12 start.py"
@@ -64,8 +64,8 @@ def check_python():
 def prepare(venv, requirements):
     """Install the file `requirements` into the virtual environment `venv`. Return its interpreter. Raises SetupError.
 
-    A stamp file in it records what was installed; if that is unchanged, nothing is done. An environment that the user made
-    is completed. One from an interrupted installation or another Python version is replaced.
+    A stamp file in `venv` records what is installed. If it is up to date, nothing is done. An environment that the user
+    created is completed. One from an interrupted installation or another Python version is replaced.
     """
     python = os.path.join(venv, "Scripts", "python.exe") if os.name == "nt" else os.path.join(venv, "bin", "python")
     stamp = os.path.join(venv, "installed-by-start")
@@ -88,23 +88,23 @@ def prepare(venv, requirements):
 
 
 def wanted_stamp(requirements):
-    """Content of the stamp file when `requirements` is installed for this Python version."""
+    """The stamp file's content if `requirements` is installed for this Python version."""
     with open(requirements, "rb") as file:
         digest = hashlib.sha256(file.read()).hexdigest()
     return digest + " " + ".".join(str(part) for part in sys.version_info[:2])
 
 
 def works(python):
-    """Whether `python` runs, has pip, and has the version of this Python."""
+    """Whether `python` runs, has pip, and has the same version as this Python."""
     if not os.path.exists(python):
         return False
-    asked = [
+    command = [
         python,
         "-c",
         "import pip, sys; sys.exit(sys.version_info[:2] != " + repr(tuple(sys.version_info[:2])) + ")",
     ]
     try:
-        return subprocess.call(asked, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
+        return subprocess.call(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
     except OSError:
         return False
 
@@ -120,12 +120,14 @@ def make_venv(venv):
             "sudo apt install python3-venv (or python" + version + "-venv)"
         )
     say("Creating " + venv)
-    asked = [sys.executable, "-m", "venv", "--clear", venv]
-    made = subprocess.run(asked, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if made.returncode != 0:
-        lines = made.stdout.decode("utf-8", "replace").split("\n")
-        last = [line.strip() for line in lines if line.strip()][-1:]
-        raise SetupError("Creating " + venv + " failed: " + "".join(last) + ". Delete that folder and start again.")
+    command = [sys.executable, "-m", "venv", "--clear", venv]
+    result = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if result.returncode != 0:
+        lines = result.stdout.decode("utf-8", "replace").split("\n")
+        last_line = [line.strip() for line in lines if line.strip()][-1:]
+        raise SetupError(
+            "Creating " + venv + " failed: " + "".join(last_line) + ". Delete that folder and start again."
+        )
 
 
 def install(python, requirements, stamp):
@@ -138,7 +140,7 @@ def install(python, requirements, stamp):
             return
     failed = subprocess.call(pip + ["-r", requirements])
     if failed:
-        os.remove(stamp)  # pip has cleaned up, so the environment can be completed
+        os.remove(stamp)  # pip has cleaned up: the next start can complete the environment
         raise SetupError(
             "pip could not install the packages (exit code " + str(failed) + ", see its message above). "
             "Check the network and the free disk space (4 GB), and start again."
@@ -155,14 +157,14 @@ def bring_assets(python, failed):
         return
     if os.path.exists(failed) and 0 <= time.time() - os.path.getmtime(failed) < FETCH_AGAIN_S:
         return
-    code = subprocess.call([python, "-m", "recognizer", "assets"], env=environment())
-    if code == 130:
+    exit_code = subprocess.call([python, "-m", "recognizer", "assets"], env=environment())
+    if exit_code == 130:
         raise KeyboardInterrupt
-    if code:
+    if exit_code:
         try:
             write(failed, "")
         except OSError:
-            pass  # then the next start tries again at once
+            pass  # without the file, the next start tries again at once
 
 
 def environment():
@@ -203,7 +205,7 @@ def write(path, text):
 
 def say(line):
     sys.stdout.write(line + "\n")
-    sys.stdout.flush()  # before the output of child processes
+    sys.stdout.flush()  # so that it appears before the output of child processes
 
 
 if __name__ == "__main__":

@@ -31,8 +31,8 @@ REPORTS: dict[str, tuple[str, tuple[str, ...]]] = {  # section: module, and the 
     "teach": ("teaching_cost", ()),
     "cluster": ("cluster_cost", ()),
 }
-LONG = "hours"  # a section that a separate command writes
-NEEDS = {"cluster": "ray"}  # optional packages
+LONG = "hours"  # the section that benchmarks.soak writes
+NEEDS = {"cluster": "ray"}  # section: the optional package that it needs
 
 
 def main() -> None:
@@ -63,11 +63,11 @@ def measure_all(*, fresh: bool) -> None:
         if not is_there(name):
             print(f"{name}: skipped, not available here", flush=True)
             continue
-        began_s = time.perf_counter()
-        ended = subprocess.run([sys.executable, "-m", "benchmarks", name], cwd=paths.ROOT, check=False)
-        if ended.returncode:
-            sys.exit(ended.returncode)
-        print(f"{name}: {time.perf_counter() - began_s:.0f} s", flush=True)
+        start_s = time.perf_counter()
+        process = subprocess.run([sys.executable, "-m", "benchmarks", name], cwd=paths.ROOT, check=False)
+        if process.returncode:
+            sys.exit(process.returncode)
+        print(f"{name}: {time.perf_counter() - start_s:.0f} s", flush=True)
 
 
 def is_there(name: str) -> bool:

@@ -38,7 +38,7 @@ SIZE_WH = (1280, 720)
 STREAMS = 8
 FRAMES = 40  # requests of each stream
 SETTLE_S = 90  # time limit for starting the replicas
-STORE_BYTES = 200_000_000
+STORE_BYTES = 200_000_000  # size of Ray's object store
 CLASSROOM = 1000  # streams in the estimate
 FPS = 10  # frames per second of each stream
 CORES, LINE_GBIT = 64, 10  # machine and network of the estimate
@@ -83,7 +83,7 @@ def report() -> str:
 
 
 def runs() -> tuple[float, float]:
-    """Seconds of a run without Ray and on a running cluster: the fastest of ROUNDS, in turns."""
+    """Seconds of a run without Ray, and of one on a running cluster: the fastest of ROUNDS rounds each, in turns."""
     alone_s, ray_s = [], []
     with tempfile.TemporaryDirectory() as name, nodes(os.cpu_count() or 1) as address:
         home = Path(name)
@@ -96,36 +96,39 @@ def runs() -> tuple[float, float]:
 
 
 def drawn() -> dataset.DataSet:
-    """A data set of bars and noise with MNIST's shape: its accuracy does not matter here."""
+    """A data set of bars and noise with MNIST's shape. The accuracy on it does not matter here."""
     rng = np.random.default_rng(0)
 
-    def part(count: int) -> tuple[np.ndarray, np.ndarray]:
+    def images_and_labels(count: int) -> tuple[np.ndarray, np.ndarray]:
         labels = np.arange(count) % 10
         images = rng.integers(0, 90, (count, 28, 28, 1)).astype(np.uint8)
         for image, label in zip(images, labels, strict=True):
             image[4:24, 2 * label + 3 : 2 * label + 6] += 120
         return images, labels
 
-    return dataset.DataSet("mnist", [*"0123456789"], PAPER.name, *part(60000), *part(10000), "drawn", "0" * 64)
+    return dataset.DataSet(
+        "mnist", [*"0123456789"], PAPER.name, *images_and_labels(60000), *images_and_labels(10000), "drawn", "0" * 64
+    )
 
 
 def run_workshop(home: Path, name: str, *more: str) -> float:
-    words = ["--data", "mnist", "--networks", "dense-256", "--seeds", *map(str, range(SEEDS)), "--limit", str(LIMIT),
+    """Wall time in seconds of a command with SEEDS training runs. Raises SettingsError if it fails."""
+    options = ["--data", "mnist", "--networks", "dense-256", "--seeds", *map(str, range(SEEDS)), "--limit", str(LIMIT),
              "--epochs", str(EPOCHS), "--runs", str(home / name), "--models", str(home / name / "models"), "--results",
              str(home / name / "R.md"), *more]  # fmt: skip
-    began_s = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", "training", "table", *words], capture_output=True, text=True,
+    start_s = time.perf_counter()
+    process = subprocess.run(
+        [sys.executable, "-m", "training", "table", *options], capture_output=True, text=True,
         env=child_environment(**{paths.DATA_VARIABLE: str(home / "data")}, TF_CPP_MIN_LOG_LEVEL="3"), check=False,
     )  # fmt: skip
-    if done.returncode:
-        raise SettingsError(f"The training run failed: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
-    return time.perf_counter() - began_s
+    if process.returncode:
+        raise SettingsError(f"The training run failed: {(process.stderr or process.stdout).strip().splitlines()[-1]}")
+    return time.perf_counter() - start_s
 
 
 @contextmanager
 def nodes(cores: int) -> Iterator[str]:
-    """Start a cluster of one node on this machine and yield its address. Raises SettingsError without Ray."""
+    """Start a cluster of one node on this machine, and yield its address. Raises SettingsError if Ray is missing."""
     try:
         from ray.cluster_utils import Cluster
     except ImportError as error:
@@ -145,20 +148,20 @@ class Load:
     """Throughput and latency of the streams, and the resources for one frame."""
 
     replicas: int
-    a_second: float
+    a_second: float  # frames, of all streams together
     p50_ms: float
     p95_ms: float
     replica_ms: float  # CPU time a frame: WebSocket, queue and response
     reader_ms: float  # CPU time a frame of the worker process
     proxy_ms: float  # CPU time a frame of Ray Serve's proxy
     sent_bytes: float  # a frame
-    answer_bytes: float
+    answer_bytes: float  # a response
     replica_mb: float  # with its worker, before the first stream
     stream_mb: float  # added by each stream
 
 
 def serving(replicas: int) -> Load:
-    """Measure STREAMS streams on a cluster with cores for `replicas` replicas. Raises SettingsError."""
+    """Measure STREAMS streams on a cluster with cores for `replicas` replicas. Raises SettingsError if it does not start."""
     studio = Studio("digits", SIZE_WH)
     pictures = [_jpeg(studio.frame(round((CARD_S * card + CARD_S / 2) * 30)).image_bgr) for card in range(12)]
     with nodes(replicas) as address, served(address) as url:
@@ -174,31 +177,31 @@ def serving(replicas: int) -> Load:
         with ExitStack() as stack:
             asks = [stack.enter_context(streaming(url, "digits")) for _ in range(STREAMS)]
             answers = [len(json.dumps(ask(picture))) for ask in asks for picture in pictures[:2]]
-            there = len(processes(REPLICA))
-            used = [cpu_s(name) for name in (REPLICA, PROXY)]
+            replica_count = len(processes(REPLICA))
+            cpu_used_s = [cpu_s(name) for name in (REPLICA, PROXY)]
             costs_ms, wall_s = ask_all(asks, pictures)
-            used = [[after - before for after, before in zip(cpu_s(name), were, strict=True)]
-                    for name, were in zip((REPLICA, PROXY), used, strict=True)]  # fmt: skip
+            cpu_used_s = [[after - before for after, before in zip(cpu_s(name), were, strict=True)]
+                    for name, were in zip((REPLICA, PROXY), cpu_used_s, strict=True)]  # fmt: skip
             busy_mb = memory_mb(REPLICA)
     frames = len(costs_ms)
     return Load(
-        replicas=there,
+        replicas=replica_count,
         a_second=frames / wall_s,
         p50_ms=float(np.percentile(costs_ms, 50)),
         p95_ms=float(np.percentile(costs_ms, 95)),
-        replica_ms=1000 * used[0][0] / frames,
-        reader_ms=1000 * used[0][1] / frames,
-        proxy_ms=1000 * sum(used[1]) / frames,
+        replica_ms=1000 * cpu_used_s[0][0] / frames,
+        reader_ms=1000 * cpu_used_s[0][1] / frames,
+        proxy_ms=1000 * sum(cpu_used_s[1]) / frames,
         sent_bytes=float(np.mean([len(picture) for picture in pictures])),
         answer_bytes=float(np.mean(answers)),
         replica_mb=idle_mb,
-        stream_mb=max(0.0, (busy_mb - idle_mb * there) / STREAMS),
+        stream_mb=max(0.0, (busy_mb - idle_mb * replica_count) / STREAMS),
     )
 
 
 @contextmanager
 def served(address: str) -> Iterator[str]:
-    """Start a server on that cluster and yield its address. Raises SettingsError."""
+    """Start a server on the cluster at that address, and yield its URL. Raises SettingsError."""
     command = [sys.executable, "-m", "recognizer", "serve", "--port", "0", "--cluster", address]
     process = subprocess.Popen(command, cwd=paths.ROOT, stdout=subprocess.PIPE, text=True)
     try:
@@ -248,17 +251,17 @@ def processes(name: str) -> list[int]:
 
 def children(parents: list[int]) -> list[int]:
     """Ids of all descendants of the given processes."""
-    of: dict[int, list[int]] = {}
+    children_of: dict[int, list[int]] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            of.setdefault(int(_stat(int(folder.name))[1]), []).append(int(folder.name))
+            children_of.setdefault(int(_stat(int(folder.name))[1]), []).append(int(folder.name))
         except OSError:
             continue
-    found, left = [], list(parents)
-    while left:
-        below = of.get(left.pop(), [])
-        found += below
-        left += below
+    found, pending = [], list(parents)
+    while pending:
+        own = children_of.get(pending.pop(), [])
+        found += own
+        pending += own
     return found
 
 
@@ -303,25 +306,25 @@ def arithmetic(load: Load) -> list[str]:
         "",
         f"Digits at {SIZE_WH[0]}×{SIZE_WH[1]}, {FPS} frames a second each: {frames:,} frames a second. A frame costs, "
         "measured above,",
-        f"{load.reader_ms:.1f} ms of a core to be read, {load.replica_ms:.1f} ms in its replica (WebSocket, queue, JSON) and "
+        f"{load.reader_ms:.1f} ms of a core for reading, {load.replica_ms:.1f} ms in its replica (WebSocket, queue, JSON) and "
         f"{load.proxy_ms:.1f} ms in Ray Serve's proxy; it is {load.sent_bytes / 1000:.0f} kB",
-        f"on its way in and {load.answer_bytes / 1000:.1f} kB on its way out. A replica with its reader holds "
+        f"on its way in and {load.answer_bytes / 1000:.1f} kB on its way out. A replica with its worker uses "
         f"{load.replica_mb:.0f} MB and {load.stream_mb:.0f} MB more for each stream.",
         "",
         "| | for one stream | for all |",
         "|---|---|---|",
-        f"| cores that read and answer | {FPS * frame_ms / 1000:.2f} | {cores:,.0f}, in {replicas:,} replicas |",
+        f"| cores of replicas and workers | {FPS * frame_ms / 1000:.2f} | {cores:,.0f}, in {replicas:,} replicas |",
         f"| cores of proxies, each a process of one core | {FPS * load.proxy_ms / 1000:.3f} | {proxies:,.0f} |",
         f"| memory | {load.stream_mb:.0f} MB | {memory_gb:,.0f} GB |",
         f"| network in | {8 * FPS * load.sent_bytes / 1e6:.1f} Mbit/s | {in_gbit:.1f} Gbit/s |",
         f"| network out | {8 * FPS * load.answer_bytes / 1e6:.2f} Mbit/s | {out_gbit:.2f} Gbit/s |",
         "",
-        "How many streams each carries: " + "; ".join(f"{name} {count:,.0f}" for name, count in carried.items()) + ".",
-        f"So what saturates first is {first}. With `--host 0.0.0.0` every machine that reads has a proxy of its own, and a "
-        "balancer",
-        "in front of them, or a name with all their addresses, deals out the connections: then cores are what is bought. "
-        "Smaller frames,",
-        "or fewer of them where nothing moves, save cores, proxies and network at once.",
+        "Number of streams that each can carry: "
+        + "; ".join(f"{name} {count:,.0f}" for name, count in carried.items())
+        + ".",
+        f"The first bottleneck is {first}. With `--host 0.0.0.0` every machine with replicas has its own proxy, and a load",
+        "balancer, or a DNS name with all their addresses, distributes the connections. Then the cores are the bottleneck.",
+        "Smaller frames, or fewer frames of a still scene, need fewer cores and proxies and less network.",
     ]
 
 

@@ -48,13 +48,13 @@ from training.user_tasks.training_run import COPIES, COPIES_RANGE
 COUNTS = (1, 3, 5, 10, 20)  # pictures a label
 REPORTED_COUNTS = (1, 5, 10)  # the counts that the report shows
 REPORTED = {"rps": "rock, paper, scissors", TASK: "24 letters"}  # folder of photographs: title in the report
-DRAWS = 5
-BURST = 5  # pictures
+DRAWS = 5  # random training sets for each count
+BURST = 5  # neighbouring pictures
 SIDES = {"MobileNetV2": 224, "VGG16": 128}  # input side in pixels; Teachable Machine's image models use MobileNetV2
 CHUNK = 64  # batch size, in pictures
 
+Directions = tuple[np.ndarray, np.ndarray]  # as training.user_tasks.hand_feature_extractor.directions returns them
 # (training features, training labels, test features, rng) -> predicted labels
-Directions = tuple[np.ndarray, np.ndarray]  # training.user_tasks.hand_feature_extractor.directions
 Method = Callable[[np.ndarray, np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 
 
@@ -127,22 +127,22 @@ def compare(
 ) -> Comparison:
     """Train each method on some of the folder's pictures and test it on the others. Raises SamplesError."""
     photographs = pictures(folder)
-    crops, seen = hands_in(photographs, runs)
-    found = seen.jointed[:, 0]
+    crops, hands = hands_in(photographs, runs)
+    found = hands.jointed[:, 0]
     labels = np.array([file.parent.name for file in photographs])[found]
     if len(set(labels)) < 2:
         raise SamplesError(
             f"Hands were detected for {len(set(labels))} labels in {folder}. Add pictures of at least two labels."
         )
     directions = unseen_directions(folder, models)
-    chosen = [crop for crop, is_hand in zip(crops, found, strict=True) if is_hand]
+    hand_crops = [crop for crop, is_hand in zip(crops, found, strict=True) if is_hand]
     methods: dict[str, tuple[np.ndarray, Method]] = {
-        "landmarks and appearance": (np.arange(len(labels)), by_signs(seen[found], directions)),
-        "k-NN on pixels": (np.stack([hand_image(crop).ravel() for crop in chosen]) / 255.0, nearest),
+        "landmarks and appearance": (np.arange(len(labels)), by_signs(hands[found], directions)),
+        "k-NN on pixels": (np.stack([hand_image(crop).ravel() for crop in hand_crops]) / 255.0, nearest),
     }
     if with_networks:
         for name in SIDES:
-            methods[f"{name} + logistic regression"] = features_of(name, chosen, runs), regression
+            methods[f"{name} + logistic regression"] = features_of(name, hand_crops, runs), regression
     shares = {
         name: [accuracy(features, labels, method, count, draws) for count in counts]
         for name, (features, method) in methods.items()
@@ -172,7 +172,10 @@ def accuracy(features: np.ndarray, labels: np.ndarray, method: Method, count: in
 
 
 def drawn(labels: np.ndarray, count: int, draws: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs (training rows, test rows) without a burst in both; `labels` (N,) are in order of time."""
+    """Yield pairs (training rows, test rows) that share no burst. `labels` (N,) are in chronological order.
+
+    Yields nothing if a label has too few pictures.
+    """
     bursts = {}
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
@@ -181,19 +184,19 @@ def drawn(labels: np.ndarray, count: int, draws: int) -> Iterator[tuple[np.ndarr
             return
     for draw in range(draws):
         rng = np.random.default_rng([draw, count])
-        learned: list[int] = []
-        tested: list[int] = []
-        for own in bursts.values():
-            order = rng.permutation(len(own))
-            taken: list[int] = []
+        training: list[int] = []
+        testing: list[int] = []
+        for own_bursts in bursts.values():
+            order = rng.permutation(len(own_bursts))
+            drawn_rows: list[int] = []
             number = 0
-            while len(taken) < count:
-                taken += own[order[number]].tolist()
+            while len(drawn_rows) < count:
+                drawn_rows += own_bursts[order[number]].tolist()
                 number += 1
-            first = int(rng.integers(len(taken) - count + 1))
-            learned += taken[first : first + count]
-            tested += [row for place in order[number:] for row in own[place].tolist()]
-        yield np.array(learned), np.array(tested)
+            first = int(rng.integers(len(drawn_rows) - count + 1))
+            training += drawn_rows[first : first + count]
+            testing += [row for burst in order[number:] for row in own_bursts[burst].tolist()]
+        yield np.array(training), np.array(testing)
 
 
 def unseen_directions(folder: Path, models: ModelStore) -> Directions:
@@ -220,20 +223,22 @@ def by_signs(found: Hands, directions: Directions) -> Method:
     appearance_features = found.appearance_features[:, 0].astype(np.float32) @ kernel + bias
     landmarks, left = found.landmarks[:, 0].astype(np.float64), found.left[:, 0]
 
-    def seen(posed: np.ndarray, rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    def features_of_rows(posed: np.ndarray, rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:
         return np.concatenate([posed, appearance_features[rows, chosen]], axis=1)
 
     def method(learned: np.ndarray, labels: np.ndarray, tested: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         names, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
         copies = int(np.clip(COPIES // counts.min(), *COPIES_RANGE))
-        own, own_left, plain = landmarks[learned], left[learned], np.zeros(len(learned), int)
-        features = [seen(pose.batch_features(own, own_left), learned, plain)]
+        joints, is_left, first_crop = landmarks[learned], left[learned], np.zeros(len(learned), int)
+        features = [features_of_rows(pose.batch_features(joints, is_left), learned, first_crop)]
         for _ in range(copies):
-            posed = pose.batch_features(*hand_variations.augmented(own, own_left, rng))
-            features.append(seen(posed, learned, rng.integers(hand_variations.CROPS_A_VIEW, size=len(learned))))
+            posed = pose.batch_features(*hand_variations.augmented(joints, is_left, rng))
+            features.append(
+                features_of_rows(posed, learned, rng.integers(hand_variations.CROPS_A_VIEW, size=len(learned)))
+            )
         head = linear_head.discriminant_head(np.concatenate(features), np.tile(classes, 1 + copies), len(names))
         posed = pose.batch_features(landmarks[tested], left[tested])
-        return names[head.probabilities(seen(posed, tested, np.zeros(len(tested), int))).argmax(axis=1)]
+        return names[head.probabilities(features_of_rows(posed, tested, np.zeros(len(tested), int))).argmax(axis=1)]
 
     return method
 
@@ -260,11 +265,11 @@ def hands_in(photographs: list[Path], runs: Path) -> tuple[list[np.ndarray], Han
     A picture without a detected hand gets an empty crop. The result is cached in `runs`.
     """
     asset = find_asset("hand_landmarker")
-    made_of = json.dumps([(str(path), path.stat().st_size) for path in photographs]) + hand_photographs.code_digest(
+    key = json.dumps([(str(path), path.stat().st_size) for path in photographs]) + hand_photographs.code_digest(
         *hand_photographs.CODE
     )
-    kept = runs / f"hands-{hashlib.sha256(made_of.encode()).hexdigest()[:12]}.npz"
-    if not kept.is_file():
+    cache = runs / f"hands-{hashlib.sha256(key.encode()).hexdigest()[:12]}.npz"
+    if not cache.is_file():
         extractor, rng = AppearanceExtractor(asset), np.random.default_rng(0)
         boxes = np.zeros((len(photographs), 4), np.int64)
         parts = []
@@ -276,8 +281,8 @@ def hands_in(photographs: list[Path], runs: Path) -> tuple[list[np.ndarray], Han
                 if region is not None:
                     boxes[row] = region.box.xyxy
         found = hand_photographs.concatenate(parts)
-        save(kept, boxes=boxes, **vars(found))
-    with np.load(kept) as arrays:
+        save(cache, boxes=boxes, **vars(found))
+    with np.load(cache) as arrays:
         boxes = arrays["boxes"]
         found = Hands(**{name: arrays[name] for name in arrays.files if name != "boxes"})
     crops = [read_image(path)[y1:y2, x1:x2] for path, (x1, y1, x2, y2) in zip(photographs, boxes, strict=True)]
@@ -285,11 +290,11 @@ def hands_in(photographs: list[Path], runs: Path) -> tuple[list[np.ndarray], Han
 
 
 def features_of(name: str, crops: list[np.ndarray], runs: Path) -> np.ndarray:
-    """Features of an ImageNet network for the crops, (N, D) float32, averaged over the image. Raises SettingsError."""
+    """Pooled features (N, D) float32 of the crops from an ImageNet network. Raises SettingsError without weights."""
     side = SIDES[name]
     images = np.stack([cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA) for crop in crops])
-    kept = runs / f"{name}-{hashlib.sha256(images.tobytes()).hexdigest()[:12]}.npz"
-    if not kept.is_file():
+    cache = runs / f"{name}-{hashlib.sha256(images.tobytes()).hexdigest()[:12]}.npz"
+    if not cache.is_file():
         configure_tensorflow()
         weights = find_weights(name)
         if weights is None:
@@ -298,16 +303,20 @@ def features_of(name: str, crops: list[np.ndarray], runs: Path) -> np.ndarray:
         with silent_stderr():
             import keras
 
-        more = {"alpha": 0.35} if name == "MobileNetV2" else {}
-        build = getattr(keras.applications, name)
-        network = build(weights=str(weights), include_top=False, pooling="avg", input_shape=(side, side, 3), **more)
-        prepare = sys.modules[build.__module__].preprocess_input
+        options = {"alpha": 0.35} if name == "MobileNetV2" else {}
+        constructor = getattr(keras.applications, name)
+        network = constructor(
+            weights=str(weights), include_top=False, pooling="avg", input_shape=(side, side, 3), **options
+        )
+        preprocess = sys.modules[constructor.__module__].preprocess_input
         parts = [
-            np.asarray(network.predict_on_batch(prepare(images[start : start + CHUNK, ..., ::-1].astype(np.float32))))
+            np.asarray(
+                network.predict_on_batch(preprocess(images[start : start + CHUNK, ..., ::-1].astype(np.float32)))
+            )
             for start in range(0, len(images), CHUNK)
         ]
-        save(kept, features=np.concatenate(parts))
-    with np.load(kept) as arrays:
+        save(cache, features=np.concatenate(parts))
+    with np.load(cache) as arrays:
         return arrays["features"]
 
 

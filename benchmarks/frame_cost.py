@@ -1,7 +1,7 @@
 """Milliseconds of each stage of the live loop, compared with a lower bound and with a tutorial's loop.
 
-python -m benchmarks.frame_cost                   digits: beside grey, threshold, components, and the tutorials' loop
-python -m benchmarks.frame_cost --task letters    hands: beside MediaPipe's HandLandmarker alone
+python -m benchmarks.frame_cost                   digits: compared with a lower bound and with a tutorial's loop
+python -m benchmarks.frame_cost --task letters    hands: compared with MediaPipe's HandLandmarker alone
 """
 
 import argparse
@@ -30,7 +30,7 @@ from recognizer.tasks import TASKS
 from recognizer.values import Frame
 from training.networks.tensorflow import import_tensorflow
 
-CARD_S = 2.4  # the studio shows another sheet this often
+CARD_S = 2.4  # time for which the studio shows each sheet
 RUN = 10  # consecutive frames of one sheet
 BASELINES = {
     "floor": "the lower bound (grey, threshold, connected components)",
@@ -79,22 +79,23 @@ class Figures:
     """Milliseconds of each stage of the live loop and of each compared loop, for every frame."""
 
     frames: int
-    stages: dict[str, list[float]]
-    costs: dict[str, list[float]]
+    stages: dict[str, list[float]]  # of each stage
+    costs: dict[str, list[float]]  # of each loop
     baseline: str  # name of the lower bound among the costs
 
     def ratio(self, name: str, other: str) -> float:
+        """Median cost of one loop divided by that of another."""
         return float(np.median(self.costs[name]) / np.median(self.costs[other]))
 
 
 def report(task: str = "digits", frames: int = 60, rounds: int = 2) -> str:
     """The section in Markdown: stages and loops for digits or a hand task."""
     found = run(task, frames, rounds, (1280, 720), with_tutorial=True)
-    whole = float(np.median(found.costs["live"]))
+    live_ms = float(np.median(found.costs["live"]))
     title = "Live loop with digits" if task == "digits" else f"Live loop with hands ({task})"
     stages = table(
         ["stage", "ms", "share"],
-        [(stage, float(np.median(ms)), f"{100 * np.median(ms) / whole:.0f} %") for stage, ms in found.stages.items()],
+        [(stage, float(np.median(ms)), f"{100 * np.median(ms) / live_ms:.0f} %") for stage, ms in found.stages.items()],
     )
     loops = table(
         ["loop", "median ms", "p95 ms", "times the live loop"],
@@ -160,7 +161,7 @@ def _digit_loops(
 
 
 def measure(loops: dict[str, Callable[[Frame], object]], frames: list[Frame], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each loop on each frame; the loops take turns, so that other load slows all of them equally."""
+    """Milliseconds of each loop on each frame. The loops take turns, so that other load slows all of them equally."""
     for loop in loops.values():
         loop(frames[0])
     costs: dict[str, list[float]] = defaultdict(list)

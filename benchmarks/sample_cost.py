@@ -104,14 +104,14 @@ def logistic_regression(store: Samples) -> object:
     return LogisticRegression(max_iter=300).fit(np.array(view.inputs()), [sample.label for sample in view.samples])
 
 
-def seconds(work: Callable[..., object], *words: object, rounds: int = ROUNDS) -> float:
+def seconds(work: Callable[..., object], *arguments: object, rounds: int = ROUNDS) -> float:
     """Shortest wall time of `rounds` rounds, in seconds: other load on the machine only adds time."""
-    least = float("inf")
+    shortest_s = float("inf")
     for _ in range(rounds):
-        began_s = time.perf_counter()
-        work(*words)
-        least = min(least, time.perf_counter() - began_s)
-    return least
+        start_s = time.perf_counter()
+        work(*arguments)
+        shortest_s = min(shortest_s, time.perf_counter() - start_s)
+    return shortest_s
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 python -m benchmarks.scaling
 
-Each beside the least that a program must do for the same frames, and beside what is written by hand: every contour, or
-hand, by itself.
+Each is compared with a lower bound, the least work that the same frames need, and with a hand-written loop that handles
+every contour or hand separately.
 """
 
 import itertools
@@ -33,7 +33,7 @@ SOURCES = (1, 2, 4, 8)
 HANDS = (1, 2)
 FRAMES = 24
 AT_REST = 36  # index of the studio's first frame in which a sheet or a sign is at rest
-CARD = 72  # frames until the next sheet
+CARD = 72  # frames for which the studio shows each sheet
 SHEETS = 5  # plain, ruled or squared paper, written with different pens
 WARM_UP_FRAMES = 25  # frames before the finders' tracking is stable
 
@@ -90,8 +90,8 @@ def sizes() -> str:
     rows = []
     for size_wh in SIZES:
         costs = [f"{size_wh[0]}x{size_wh[1]}"]
-        for task, scene, opened in (("digits", "numbers", nullcontext(floor)), ("rps", "rps", bare_landmarker())):
-            with opened as least, open_pipeline(task, default_models(), default_samples(), smooth=True) as pipeline:
+        for task, scene, baseline in (("digits", "numbers", nullcontext(floor)), ("rps", "rps", bare_landmarker())):
+            with baseline as least, open_pipeline(task, default_models(), default_samples(), smooth=True) as pipeline:
                 _, ms = on_sheets(pipeline, Studio(scene, size_wh), {"least": least, "live": pipeline.step})
             costs += [ms["live"], ms["live"] / ms["least"]]
         rows.append(costs)
@@ -174,7 +174,7 @@ def settled(pipeline: Pipeline, studio: Studio | TwoHands, sheet: int = 0) -> li
 
 
 def medians(loops: dict[str, Callable[[Frame], object]], frames: Sequence[Frame]) -> dict[str, float]:
-    """Milliseconds of each call; the calls take turns."""
+    """Median milliseconds of each loop; the loops take turns."""
     return {name: float(np.median(costs)) for name, costs in measure(loops, list(frames), 1).items()}
 
 

@@ -1,9 +1,9 @@
 """Latency and throughput of the server with 1, 8 and 32 clients, compared with the pipeline alone.
 
-python -m benchmarks.server_cost                 a picture a request, and frames of streams
-python -m benchmarks.server_cost --workers 2     with more processes that read pictures
+python -m benchmarks.server_cost                 requests with one picture each, and streams of frames
+python -m benchmarks.server_cost --workers 2     with two worker processes
 
-The bare pipeline decodes and reads the same pictures in a process of its own, by turns with one client.
+The pipeline alone decodes and classifies the same pictures in a separate process, in turns with one client.
 """
 
 import argparse
@@ -35,11 +35,11 @@ from recognizer.system.terminal import exit_on_error
 from recognizer.tasks import TASKS
 from recognizer.values import Frame
 
-CARD_S = 2.4  # the studio shows another sheet this often
+CARD_S = 2.4  # time for which the studio shows each sheet
 QUALITY = 92  # JPEG quality that the web page uses
 CLIENTS = (1, 8, 32)
 WARM_UP = 5  # pictures
-WAIT_S = 120  # long enough for 32 clients on a slow machine
+WAIT_S = 120  # time limit of a response: long enough for 32 clients on a slow machine
 
 
 def main() -> None:
@@ -78,11 +78,12 @@ class Row:
 
     name: str
     costs_ms: list[float]
-    a_second: float
-    lost: int = 0
+    a_second: float  # responses
+    lost: int = 0  # requests without a response
     unequal: float = 1.0  # the slowest client's time over the fastest's
 
     def at(self, percent: float) -> float:
+        """The latency percentile, in milliseconds."""
         return float(np.percentile(self.costs_ms, percent))
 
     def show(self) -> None:
@@ -136,7 +137,7 @@ def server(workers: int) -> Iterator[str]:
 
 @contextmanager
 def bare(task: str) -> Iterator[Callable[[bytes], object]]:
-    """Decodes and classifies a picture in another process; the pipe adds less than 0.1 ms."""
+    """A function that decodes and classifies a picture in another process; the pipe adds less than 0.1 ms."""
     context = get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_read_pictures, args=(theirs, task), daemon=True)
@@ -163,9 +164,9 @@ def asking(url: str, task: str) -> Iterator[Callable[[bytes], object]]:
     """A client with its own HTTP connection that sends a picture and waits for the response."""
 
     def ask(picture: bytes) -> object:
-        answer = client.post(f"/v1/predict?task={task}", content=picture)
-        answer.raise_for_status()
-        return answer.json()
+        response = client.post(f"/v1/predict?task={task}", content=picture)
+        response.raise_for_status()
+        return response.json()
 
     with httpx.Client(base_url=url, timeout=WAIT_S) as client:
         yield ask
@@ -177,52 +178,53 @@ def streaming(url: str, task: str) -> Iterator[Callable[[bytes], object]]:
 
     def ask(picture: bytes) -> object:
         stream.send(picture)
-        answer = json.loads(stream.recv(WAIT_S))
-        if "problem" in answer:
-            raise RuntimeError(answer["problem"])
-        return answer
+        response = json.loads(stream.recv(WAIT_S))
+        if "problem" in response:
+            raise RuntimeError(response["problem"])
+        return response
 
     with connect(f"{url.replace('http', 'ws', 1)}/v1/stream?task={task}", open_timeout=WAIT_S) as stream:
         yield ask
 
 
 def many(name: str, clients: Sequence[Callable[[bytes], object]], pictures: Sequence[bytes], frames: int) -> Row:
-    """Run all clients at the same time with the same number of pictures; counts lost requests and compares clients."""
-    each = max(5, frames // len(clients))
+    """Run all clients at the same time, each with the same number of pictures."""
+    count = max(5, frames // len(clients))
     for client in clients:
         client(pictures[0])
     costs: list[list[float]] = [[] for _ in clients]
-    ends_s: list[float] = [0.0] * len(clients)
-    together = threading.Barrier(len(clients) + 1)
+    end_s: list[float] = [0.0] * len(clients)
+    barrier = threading.Barrier(len(clients) + 1)
 
     def run(number: int) -> None:
-        together.wait()
-        for turn in range(each):
+        barrier.wait()
+        for turn in range(count):
             costs[number].append(timed(clients[number], pictures[(number + turn) % len(pictures)]))
-        ends_s[number] = time.perf_counter()
+        end_s[number] = time.perf_counter()
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(len(clients))]
     for thread in threads:
         thread.start()
-    together.wait()
-    began_s = time.perf_counter()
+    barrier.wait()
+    start_s = time.perf_counter()
     for thread in threads:
         thread.join()
-    answered = sum(map(len, costs))
+    responses = sum(map(len, costs))
     means = [float(np.mean(own)) for own in costs if own]
     return Row(
         name,
         [cost for own in costs for cost in own],
-        answered / (max(ends_s) - began_s),
-        each * len(clients) - answered,
+        responses / (max(end_s) - start_s),
+        count * len(clients) - responses,
         max(means) / min(means),
     )
 
 
 def timed(ask: Callable[[bytes], object], picture: bytes) -> float:
-    began_s = time.perf_counter()
+    """Milliseconds until the response."""
+    start_s = time.perf_counter()
     ask(picture)
-    return 1000 * (time.perf_counter() - began_s)
+    return 1000 * (time.perf_counter() - start_s)
 
 
 def _jpeg(picture_bgr: np.ndarray) -> bytes:

@@ -2,8 +2,8 @@
 
 python -m benchmarks.soak --minutes 30
 
-Memory is compared from when every task has been opened once to the end. Exit code 1 where it grew by 20 MB or more, or
-where a thread, an open file or a window was left.
+Memory at the end is compared with memory after every task has been opened once. The exit code is 1 if it grew by 20 MB or
+more, or if a thread, an open file or a window was left.
 """
 
 import argparse
@@ -79,7 +79,7 @@ class Snapshot:
 
 @dataclass
 class SoakResult:
-    """A run. Snapshots are taken while its first task runs, after all tasks were opened once, and after the end."""
+    """A run. Its snapshots are taken while the first task runs, as soon as all tasks have been opened once."""
 
     lasted_s: float = 0.0
     frames: int = 0
@@ -87,7 +87,7 @@ class SoakResult:
     opened: list[str] = field(default_factory=list)  # task of each opened model, in order
     snapshots: list[Snapshot] = field(default_factory=list)
     before: Snapshot | None = None
-    after: Snapshot | None = None
+    after: Snapshot | None = None  # when everything is closed
 
     @property
     def growth_mb(self) -> float:

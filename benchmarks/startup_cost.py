@@ -65,49 +65,52 @@ def main() -> None:
 
 def report() -> str:
     """The start-up section in Markdown: seconds to the first prediction and peak megabytes of each task."""
-    words = {
+    commands = {
         '`python -c "import cv2"`': ["-c", "import cv2"],
         '`python -c "import tensorflow"`': ["-c", "import tensorflow"],
         "`python -m recognizer --help`": ["-m", "recognizer", "--help"],
         **{f"first prediction, {task}": ["-c", FIRST_ANSWER_SCRIPT, task] for task in TASKS},
     }
-    took: dict[str, list[float]] = {name: [] for name in words}
+    times_s: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(ROUNDS):
-        for name, command in words.items():
-            took[name].append(seconds(command))
-    least, most = (float(np.median(took[name])) for name in list(words)[:2])
+        for name, command in commands.items():
+            times_s[name].append(seconds(command))
+    opencv_s, tensorflow_s = (float(np.median(times_s[name])) for name in list(commands)[:2])
     rows = [
-        (name, float(np.median(s)), float(np.median(s)) / least, float(np.median(s)) / most) for name, s in took.items()
+        (name, float(np.median(s)), float(np.median(s)) / opencv_s, float(np.median(s)) / tensorflow_s)
+        for name, s in times_s.items()
     ]
-    held = {
+    memory_mb = {
         "import cv2": megabytes("cv2"),
         "import tensorflow": megabytes("tensorflow"),
         **{f"live loop, {task}": megabytes(task) for task in TASKS},
         "tutorial loop, digits": megabytes("tutorial"),
     }
-    tensorflow = held["import tensorflow"]
+    tensorflow = memory_mb["import tensorflow"]
     return (
         "## Start-up and memory\n\n`python -m benchmarks.startup_cost`: each row is a separate process; "
         f"median of {ROUNDS} rounds. The first prediction includes drawing the studio frame and loading MediaPipe.\n\n"
         + table(["", "seconds", "times `import cv2`", "times `import tensorflow`"], rows)
         + f"\nPeak memory of each process over {FRAMES} frames of 1280x720:\n\n"
-        + table(["", "MB", "times `import tensorflow`"], [(name, mb, mb / tensorflow) for name, mb in held.items()])
+        + table(
+            ["", "MB", "times `import tensorflow`"], [(name, mb, mb / tensorflow) for name, mb in memory_mb.items()]
+        )
     )
 
 
 def seconds(words: Sequence[str]) -> float:
     """Wall time of a Python process with these arguments, in seconds."""
-    began_s = time.perf_counter()
+    start_s = time.perf_counter()
     subprocess.run([sys.executable, *words], cwd=paths.ROOT, check=True, capture_output=True)
-    return time.perf_counter() - began_s
+    return time.perf_counter() - start_s
 
 
 def megabytes(what: str) -> float:
     """Peak resident memory, in MB, of a process that imports `what` or runs that task."""
-    ran = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", MEMORY_SCRIPT, what, str(FRAMES)], cwd=paths.ROOT, check=True, capture_output=True
     )
-    return float(json.loads(ran.stdout.splitlines()[-1]))
+    return float(json.loads(process.stdout.splitlines()[-1]))
 
 
 if __name__ == "__main__":

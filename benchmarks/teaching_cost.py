@@ -1,10 +1,11 @@
 """Duration of teaching, from the key press to the first prediction of the new model, and its effect on accuracy.
 
-python -m benchmarks.teaching_cost                   hand, paper and box: seconds from Enter, worst frame meanwhile
-python -m benchmarks.teaching_cost --subjects paper  one of them
-python -m benchmarks.teaching_cost --digits [DIR]    "+" beside 0-9 from 10 samples; each series of DIR/series/digit/picture
+python -m benchmarks.teaching_cost                   hand, paper and box: seconds from Enter, and the slowest frame
+python -m benchmarks.teaching_cost --subjects paper  only that subject
+python -m benchmarks.teaching_cost --digits [DIR]    accuracy after adding "+" to the digits, and on each series in
+                                                     DIR/series/digit/picture
 
-All of it happens in a folder of its own: no samples and no models of yours are touched.
+It runs in a temporary folder and does not change your samples or models.
 """
 
 import argparse
@@ -49,9 +50,9 @@ FPS = 30.0
 EACH = 10  # samples a label
 CARD_S = 2.4  # how long the studio shows each sheet or sign
 BEFORE = 60  # frames measured before Enter; their median is the normal time per frame
-PATIENCE_S = 300.0
-TESTED = 100  # test pictures of the drawn sign
-NEW = "+"
+PATIENCE_S = 300.0  # time limit for a training run
+TESTED = 100  # test pictures of the new label
+NEW = "+"  # the new label
 
 
 def main() -> None:
@@ -137,7 +138,7 @@ class Gain:
     def as_text(self) -> str:
         before, after, mnist_before, mnist_after = map(percent, self.shares)
         return (
-            f"{self.name}: {self.learned} learned, {self.tested} read: {before} % right before, {after} % after; "
+            f"{self.name}: trained on {self.learned}, tested on {self.tested}: {before} % right before, {after} % after; "
             f"MNIST test: {mnist_before} % before, {mnist_after} % after"
         )
 
@@ -155,7 +156,7 @@ class TemporaryWorkspace:
         os.environ[paths.CAPTURES_VARIABLE] = str(self.store.folder)
 
     def hide_assets(self) -> None:
-        """Hide the downloaded files and everything that was built from them."""
+        """Hide the downloaded files and what was built from them."""
         os.environ[paths.ASSETS_VARIABLE] = str(self.models.folder.parent / "assets")
 
     def learn(self, task: str) -> None:
@@ -257,8 +258,8 @@ def train_live(live: LivePipeline, teacher: Teacher, camera: Camera) -> float:
     teacher.key(ENTER)
     while live.folder == before:
         camera.look()
-        refused = teacher.result is not None and teacher.result.get("published") is None
-        if refused or time.perf_counter() - pressed_s > PATIENCE_S:
+        is_refused = teacher.result is not None and teacher.result.get("published") is None
+        if is_refused or time.perf_counter() - pressed_s > PATIENCE_S:
             raise SamplesError(f"The model was not published: {teacher.result}")
     return time.perf_counter() - pressed_s
 
@@ -333,30 +334,35 @@ def train_new_class(models: ModelStore) -> Gain:
 
 
 def train_on_series(folder: Path, models: ModelStore) -> Iterator[Gain]:
-    """Accuracy before and after training on each series: two thirds of a label, ten at most, train; the rest test."""
+    """Accuracy before and after training on each series.
+
+    Two thirds of the pictures of a label, at most EACH, are for training, the others for testing.
+    """
     for series in sorted(path for path in folder.iterdir() if path.is_dir()):
-        learned, tested = split_data_set(series)
+        training, testing = split_data_set(series)
         with TemporaryWorkspace(models, "digits") as place:
-            before, kept = accuracy_on(tested, place.models, place.store), mnist_accuracy(place.models)
+            before, mnist_before = accuracy_on(testing, place.models, place.store), mnist_accuracy(place.models)
             place.store.create_task("digits", PAPER.name, [*"0123456789"])
-            for label in sorted({label for label, _ in learned}):
-                own = (a_frame(read_image(path)) for shown, path in learned if shown == label)
-                place.record("digits", label, own)
+            for label in sorted({label for label, _ in training}):
+                frames = (a_frame(read_image(path)) for shown, path in training if shown == label)
+                place.record("digits", label, frames)
             place.learn("digits")
-            after = accuracy_on(tested, place.models, place.store)
-            yield Gain(series.name, len(learned), len(tested), before, after, kept, mnist_accuracy(place.models))
+            after = accuracy_on(testing, place.models, place.store)
+            yield Gain(
+                series.name, len(training), len(testing), before, after, mnist_before, mnist_accuracy(place.models)
+            )
 
 
 def split_data_set(series: Path) -> tuple[list[tuple[str, Path]], list[tuple[str, Path]]]:
     """The training pictures and the test pictures of a series, with their labels."""
-    learned: list[tuple[str, Path]] = []
-    tested: list[tuple[str, Path]] = []
+    training: list[tuple[str, Path]] = []
+    testing: list[tuple[str, Path]] = []
     for label in sorted(path for path in series.iterdir() if path.is_dir()):
         pictures = sorted(path for path in label.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
         count = min(EACH, 2 * len(pictures) // 3)
-        learned += [(label.name, path) for path in pictures[:count]]
-        tested += [(label.name, path) for path in pictures[count:]]
-    return learned, tested
+        training += [(label.name, path) for path in pictures[:count]]
+        testing += [(label.name, path) for path in pictures[count:]]
+    return training, testing
 
 
 def accuracy_on(pictures: list[tuple[str, Path]], models: ModelStore, samples: Samples) -> float:

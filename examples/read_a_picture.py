@@ -27,5 +27,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except RecognizerError as error:  # its message is one line: what happened, and what to do
+    except RecognizerError as error:  # one line: what happened, and what to do
         raise SystemExit(str(error)) from error

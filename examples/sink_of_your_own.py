@@ -42,7 +42,7 @@ class Beeper:
             print(f"{BELL}{self._text} was held for {HELD_S:g} s", flush=True)
 
     def close(self) -> None:
-        """A file or a connection would be closed here."""
+        """A sink that writes a file or uses a connection closes it here."""
 
 
 def main() -> None:

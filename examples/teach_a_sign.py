@@ -19,28 +19,28 @@ from recognizer.sources.opening import open_source
 from recognizer.subjects.hands import HAND
 from recognizer.teaching.capture import capture
 
-SAMPLES = 40  # of each sign; with a dozen, held-out accuracy is at chance level
+SAMPLES = 40  # of each sign; a dozen are too few: the held-out accuracy is at chance level
 GET_READY_S = 3.0
 MAX_FRAMES = 1000  # of the source, for the samples of one sign
 
 
 def record(store: Samples, task: str, label: str, source: str) -> None:
-    """Saves sharp, distinct samples of a sign."""
+    """Save sharp, distinct samples of a sign."""
     with open_source(source) as camera, HAND.finding(stream=True) as finder:
         print(f"Show {label}, and move and turn the hand a little.", flush=True)
         if camera.live:
             time.sleep(GET_READY_S)
-        # The studio shows all of its signs in turn; the ground truth of a frame tells which one.
+        # The studio shows all of its signs in turn; the ground truth of a frame names the sign.
         frames = (frame for frame in camera if not frame.truth or frame.truth[0].label == label)
         captured = capture(store, task, label, frames, finder, max_samples=SAMPLES, max_frames=MAX_FRAMES)
     print(f"Saved {captured.saved} samples of {label}", flush=True)
 
 
 def train(task: str) -> None:
-    """Trains in another process, which publishes the model if validation on held-out samples succeeds."""
-    done = subprocess.run([sys.executable, "-m", "recognizer", "learn", task], check=False)
-    if done.returncode:
-        raise SystemExit(done.returncode)
+    """Train in another process, which publishes the model if validation on held-out samples succeeds."""
+    process = subprocess.run([sys.executable, "-m", "recognizer", "learn", task], check=False)
+    if process.returncode:
+        raise SystemExit(process.returncode)
 
 
 def watch(task: str, source: str, frames: int | None) -> None:

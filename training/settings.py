@@ -1,4 +1,4 @@
-"""Settings of each command: frozen, validated when they are made, with the defaults of the options."""
+"""Settings of each command: frozen dataclasses that validate their values and hold the defaults of the options."""
 
 import shlex
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ SIGNS = ("letters", "rps")  # the shipped tasks of hand signs
 SIGN_INPUTS = ("pose", "pixels", "fused")  # inputs of a network for hand signs
 JOINT_INPUTS = ("pose", "fused")  # those of SIGN_INPUTS with hand joints
 LIMITS = {  # lowest and highest value of each hyperparameter
-    "rate": (1e-12, float("inf")),  # the loss shows if it is too high
+    "rate": (1e-12, float("inf")),  # no upper limit: the loss shows a rate that is too high
     "width": (0.05, 20.0),  # factor
     "augment": (0.0, 1.0),
     "keep": (0.01, 1.0),
@@ -129,7 +129,7 @@ class TrainSettings:
     limit: int | None = None  # number of training pictures, and of test pictures
     augment: str | None = None  # of augment.LEVELS
     seed: int = 0
-    subject: str = HAND.name  # of FRAMED
+    subject: str = HAND.name  # of GREY_SUBJECTS
     backbone: str = "VGG16"  # this and the next four are for vgg16
     weights: str = "imagenet"  # or a file
     side: int = 48  # pixels that pictures are scaled to
@@ -158,7 +158,7 @@ class TrainSettings:
 
     @property
     def network_name(self) -> str:
-        """The network's part of the names of run and task."""
+        """The name of the network in the names of the run and of its task."""
         return self.backbone.lower() if self.network == "vgg16" else self.network
 
     @property

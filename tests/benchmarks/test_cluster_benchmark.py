@@ -20,17 +20,17 @@ def load(**changed):
 
 def test_the_estimate_for_a_thousand_streams():
     text = "\n".join(arithmetic(load()))
-    assert "| cores that read and answer | 0.20 | 200, in 200 replicas |" in text
+    assert "| cores of replicas and workers | 0.20 | 200, in 200 replicas |" in text
     assert "| cores of proxies, each a process of one core | 0.020 | 20 |" in text
     assert "| memory | 10 MB | 49 GB |" in text  # 200 × 200 MB and 1000 × 10 MB
     assert "| network in | 10.0 Mbit/s | 10.0 Gbit/s |" in text
     assert "one proxy 50; a network of 10 Gbit/s 1,000; a machine of 64 cores 291." in text
-    assert "what saturates first is one proxy" in text
+    assert "The first bottleneck is one proxy" in text
 
 
 def test_the_first_bottleneck_follows_from_the_measurements():
-    assert "first is a network of 10 Gbit/s" in "\n".join(arithmetic(load(proxy_ms=0.01, sent_bytes=10_000_000)))
-    assert "first is a machine of 64 cores" in "\n".join(arithmetic(load(proxy_ms=0.01, reader_ms=500)))
+    assert "bottleneck is a network of 10 Gbit/s" in "\n".join(arithmetic(load(proxy_ms=0.01, sent_bytes=10_000_000)))
+    assert "bottleneck is a machine of 64 cores" in "\n".join(arithmetic(load(proxy_ms=0.01, reader_ms=500)))
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="processes are found in /proc, which is Linux's")

@@ -25,7 +25,7 @@ def test_a_burst_is_never_split_between_training_and_testing() -> None:
     assert draws[0][0].tolist() != draws[1][0].tolist()
 
 
-def test_the_neighbours_of_a_training_picture_are_not_tested() -> None:
+def test_the_neighbours_of_a_training_picture_are_not_used_for_testing() -> None:
     ((learned, tested),) = few_shot.drawn(np.repeat(["ok", "stop"], 10), 1, 1)
     assert len(learned) == 2
     assert len(tested) == 10

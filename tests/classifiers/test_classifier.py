@@ -16,35 +16,37 @@ from recognizer.registry import card as registry_card
 from recognizer.registry.store import ModelStore
 
 LABELS = ["a", "b", "c"]
-TWO = "two numbers"  # a preprocess that only these tests know
+TWO_NUMBERS = "two numbers"  # a preprocess version that exists only in these tests
 MEANS = np.array([[10, 0], [0, 10], [-10, 0]], np.float32)  # of the features of each label
 
 
 class FakeNetwork:
-    """A LiteRT interpreter with fixed answers; keeps what it was shown."""
+    """Replaces a LiteRT interpreter. Its outputs are fixed, and it stores its last input."""
 
-    def __init__(self, probabilities: list[float], features: list[float], takes: tuple[int, ...] = (28, 28, 1)) -> None:
-        self.takes = takes
-        self.answers = {7: np.array([features], np.float32), 4: np.array([probabilities], np.float32)}
-        self.shown: np.ndarray | None = None
+    def __init__(
+        self, probabilities: list[float], features: list[float], input_shape: tuple[int, ...] = (28, 28, 1)
+    ) -> None:
+        self.input_shape = input_shape
+        self.outputs = {7: np.array([features], np.float32), 4: np.array([probabilities], np.float32)}
+        self.input: np.ndarray | None = None
 
     def get_input_details(self) -> list[dict]:
-        return [{"index": 0, "shape": np.array([1, *self.takes])}]
+        return [{"index": 0, "shape": np.array([1, *self.input_shape])}]
 
     def get_output_details(self) -> list[dict]:
-        return [{"index": index, "shape": np.array(answer.shape)} for index, answer in self.answers.items()]
+        return [{"index": index, "shape": np.array(output.shape)} for index, output in self.outputs.items()]
 
     def set_tensor(self, index: int, value: np.ndarray) -> None:
-        self.shown = value
+        self.input = value
 
     def invoke(self) -> None: ...
 
     def get_tensor(self, index: int) -> np.ndarray:
-        return self.answers[index]
+        return self.outputs[index]
 
 
 def model_folder(folder: Path, **changes: object) -> Path:
-    """A version as training publishes it, with a network that is not read; a change to None takes a card's entry out."""
+    """A version as training publishes it, with a fake network file. A change to None removes an entry of the card."""
     folder.mkdir()
     card = {
         "labels": LABELS,
@@ -60,7 +62,7 @@ def model_folder(folder: Path, **changes: object) -> Path:
 
 
 def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, probabilities: list[float], features: list[float]):
-    """A classifier whose network answers with these probabilities and features (padded to be the longer of the two)."""
+    """A classifier whose network always outputs these probabilities and features; the features must be the longer array."""
     network = FakeNetwork(probabilities, features)
     monkeypatch.setattr("recognizer.classifiers.network.open_interpreter", lambda path: network)
     folder = model_folder(tmp_path / "version")
@@ -81,7 +83,9 @@ def test_a_picture_gets_the_label_of_the_highest_probability(tmp_path: Path, mon
     assert prediction.confidence == pytest.approx(0.7)
     assert [label for label, _ in prediction.top] == ["b", "c", "a"]
     assert prediction.image is IMAGE_28
-    np.testing.assert_array_equal(network.shown, IMAGE_28.astype(np.float32).reshape(1, 28, 28, 1))  # not scaled
+    np.testing.assert_array_equal(
+        network.input, IMAGE_28.astype(np.float32).reshape(1, 28, 28, 1)
+    )  # pixel values are not scaled
 
 
 @pytest.mark.parametrize(
@@ -94,7 +98,7 @@ def test_a_picture_gets_the_label_of_the_highest_probability(tmp_path: Path, mon
         ([0.0, 0.99, 0.01, 0.0], [float("nan")] * 6),
         ([0.0, 0.99, 0.01, 0.0], [float("inf")] * 6),
     ],
-    ids=["unsure", "nothing known", "between all", "beside its own", "not a number", "infinite"],
+    ids=["low confidence", "background", "between all means", "far from its mean", "not a number", "infinite"],
 )
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 def test_an_input_of_low_confidence_or_large_distance_is_rejected(
@@ -109,7 +113,7 @@ def test_an_input_of_low_confidence_or_large_distance_is_rejected(
 def test_no_inputs_give_no_predictions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, network = opened(tmp_path, monkeypatch, [0.1, 0.7, 0.15, 0.05], NEAR_B)
     assert model.predict([]) == ()
-    assert network.shown is None
+    assert network.input is None
 
 
 def test_distance_is_scaled_by_the_covariance_of_the_features(tmp_path: Path) -> None:
@@ -146,14 +150,14 @@ def test_a_network_that_does_not_match_its_card_is_refused(
 
 def test_a_network_without_features_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = FakeNetwork([0.1, 0.7, 0.15, 0.05], NEAR_B)
-    del network.answers[7]
+    del network.outputs[7]
     monkeypatch.setattr("recognizer.classifiers.network.open_interpreter", lambda path: network)
     with pytest.raises(ModelError, match="Its files do not belong together"):
         Classifier(model_folder(tmp_path / "version"))
 
 
 @pytest.mark.parametrize(
-    ("prepared", "takes"),
+    ("preprocess", "input_shape"),
     [
         (pictures.VERSION, (32, 32, 1)),
         (pictures.HAND_VERSION, (28, 28, 3)),
@@ -163,28 +167,28 @@ def test_a_network_without_features_is_refused(tmp_path: Path, monkeypatch: pyte
     ],
 )
 def test_a_network_for_another_input_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepared: str, takes: tuple[int, ...]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preprocess: str, input_shape: tuple[int, ...]
 ) -> None:
-    network = FakeNetwork([0.1, 0.7, 0.15, 0.05], NEAR_B, takes)
+    network = FakeNetwork([0.1, 0.7, 0.15, 0.05], NEAR_B, input_shape)
     monkeypatch.setattr("recognizer.classifiers.network.open_interpreter", lambda path: network)
-    folder = model_folder(tmp_path / "version", preprocess=prepared, input={"shape": [96, 96, 3]})
+    folder = model_folder(tmp_path / "version", preprocess=preprocess, input={"shape": [96, 96, 3]})
     means = np.zeros((3, len(NEAR_B)), np.float32)
     FeatureStatistics(means, np.eye(len(NEAR_B), dtype=np.float32)).save(folder / FEATURES)
-    with pytest.raises(ModelError, match=f"takes {np.prod(takes)} numbers.*do not belong together"):
-        Classifier(folder, prepared)
+    with pytest.raises(ModelError, match=f"takes {np.prod(input_shape)} numbers.*do not belong together"):
+        Classifier(folder, preprocess)
 
 
 def test_a_head_for_another_input_is_refused(tmp_path: Path) -> None:
-    folder = taught_folder(tmp_path / "version", np.zeros((2, 4)))
+    folder = head_folder(tmp_path / "version", np.zeros((2, 4)))
     card = json.loads((folder / registry_card.CARD).read_text())
     (folder / registry_card.CARD).write_text(json.dumps({**card, "preprocess": pose.VERSION}))
     with pytest.raises(ModelError, match=f"takes 2 numbers, and hand-pose-1 makes {pose.SIZE}"):
         Classifier(folder, pose.VERSION)
 
 
-def taught_folder(folder: Path, kernel: np.ndarray) -> Path:
-    """A version whose features are its input, with a head of its own."""
-    model_folder(folder, features="input", preprocess=TWO)
+def head_folder(folder: Path, kernel: np.ndarray) -> Path:
+    """A user-trained version: its input is its features, and it has a linear head."""
+    model_folder(folder, features="input", preprocess=TWO_NUMBERS)
     (folder / NETWORK).unlink()
     Head(kernel.astype(np.float32), np.zeros(kernel.shape[1], np.float32)).save(folder / HEAD)
     return folder
@@ -192,10 +196,10 @@ def taught_folder(folder: Path, kernel: np.ndarray) -> Path:
 
 def test_a_user_trained_head_classifies_the_features(tmp_path: Path) -> None:
     kernel = np.array([[0, 0.9, 0, 0], [0, 0, 0.9, 0]])
-    model = Classifier(taught_folder(tmp_path / "version", kernel), TWO)
-    near_b, near_c, far = model.predict([np.array(point, np.float32) for point in ([9, 0], [0, 9], [40, 0])])
+    model = Classifier(head_folder(tmp_path / "version", kernel), TWO_NUMBERS)
+    near_b, near_c, far_away = model.predict([np.array(point, np.float32) for point in ([9, 0], [0, 9], [40, 0])])
     assert (near_b.label, near_c.label) == ("b", "c")
-    assert far.label is None  # surer than ever, and far from all that was taught
+    assert far_away.label is None  # a high confidence, but far from all training samples
     assert near_b.confidence == pytest.approx(1 / (1 + 3 * np.exp(-8.1)), abs=1e-4)
 
 
@@ -204,13 +208,13 @@ def test_k_nearest_neighbours_match_scikit_learn(measure: str, tmp_path: Path) -
     from sklearn.neighbors import KNeighborsClassifier
 
     rng = np.random.default_rng(0)
-    samples, votes = rng.integers(0, 256, (300, 784)).astype(np.uint8), rng.integers(0, 3, 300)
-    asked = rng.integers(0, 256, (40, 784)).astype(np.float32)
-    Neighbours(samples, votes, 5, measure, 4).save(tmp_path / NEIGHBOURS)
-    found = Neighbours.load(tmp_path / NEIGHBOURS).probabilities(asked)
-    theirs = KNeighborsClassifier(5, metric=measure, algorithm="brute").fit(samples.astype(np.float32), votes)
-    np.testing.assert_allclose(found[:, :3], theirs.predict_proba(asked), atol=1e-6)
-    assert not found[:, 3].any()
+    samples, classes = rng.integers(0, 256, (300, 784)).astype(np.uint8), rng.integers(0, 3, 300)
+    inputs = rng.integers(0, 256, (40, 784)).astype(np.float32)
+    Neighbours(samples, classes, 5, measure, 4).save(tmp_path / NEIGHBOURS)
+    probabilities = Neighbours.load(tmp_path / NEIGHBOURS).probabilities(inputs)
+    reference = KNeighborsClassifier(5, metric=measure, algorithm="brute").fit(samples.astype(np.float32), classes)
+    np.testing.assert_allclose(probabilities[:, :3], reference.predict_proba(inputs), atol=1e-6)
+    assert not probabilities[:, 3].any()
 
 
 def test_nearest_neighbours_classify_pixels(tmp_path: Path) -> None:
@@ -223,11 +227,11 @@ def test_nearest_neighbours_classify_pixels(tmp_path: Path) -> None:
     model = Classifier(folder)
     of_b, between = np.zeros((28, 28), np.uint8), np.zeros((28, 28), np.uint8)
     of_b[0, 2:4], between[0, 3:5] = 200, 200
-    found = model.predict([of_b, between])
-    assert [one.label for one in found] == ["b", None]
-    assert [one.confidence for one in found] == [1.0, 0.5]
-    whole = (folder / NEIGHBOURS).read_bytes()
-    (folder / NEIGHBOURS).write_bytes(whole[: len(whole) // 2])
+    predictions = model.predict([of_b, between])
+    assert [one.label for one in predictions] == ["b", None]
+    assert [one.confidence for one in predictions] == [1.0, 0.5]
+    content = (folder / NEIGHBOURS).read_bytes()
+    (folder / NEIGHBOURS).write_bytes(content[: len(content) // 2])
     with pytest.raises(ModelError, match="neighbours.npz is missing or damaged"):
         Classifier(folder)
 
@@ -245,31 +249,31 @@ def test_a_user_trained_head_replaces_the_output_of_the_network(
 
 def test_a_label_may_have_several_feature_means(tmp_path: Path) -> None:
     kernel = np.array([[0, 0.9, 0, 0], [0, 0, 0.9, 0]])
-    folder = taught_folder(tmp_path / "version", kernel)
+    folder = head_folder(tmp_path / "version", kernel)
     far_b = np.array([40, 0], np.float32)
-    assert Classifier(folder, TWO).predict([far_b])[0].label is None
+    assert Classifier(folder, TWO_NUMBERS).predict([far_b])[0].label is None
     FeatureStatistics(np.vstack([MEANS, far_b]).astype(np.float32), np.eye(2, dtype=np.float32)).save(folder / FEATURES)
-    assert Classifier(folder, TWO).predict([far_b])[0].label == "b"
+    assert Classifier(folder, TWO_NUMBERS).predict([far_b])[0].label == "b"
 
 
 @pytest.mark.parametrize("kernel", [np.zeros((2, 3)), np.zeros((3, 4))], ids=["a label missing", "other features"])
 def test_a_head_of_another_model_is_refused(tmp_path: Path, kernel: np.ndarray) -> None:
     with pytest.raises(ModelError, match="do not belong together"):
-        Classifier(taught_folder(tmp_path / "version", kernel), TWO)
+        Classifier(head_folder(tmp_path / "version", kernel), TWO_NUMBERS)
 
 
 def test_a_damaged_head_is_refused(tmp_path: Path) -> None:
-    folder = taught_folder(tmp_path / "version", np.zeros((2, 4)))
+    folder = head_folder(tmp_path / "version", np.zeros((2, 4)))
     (folder / HEAD).write_bytes(b"PK half a file")
     with pytest.raises(ModelError, match=r"head.npz is missing or damaged"):
-        Classifier(folder, TWO)
+        Classifier(folder, TWO_NUMBERS)
 
 
 def test_a_folder_without_network_and_head_is_refused(tmp_path: Path) -> None:
-    folder = taught_folder(tmp_path / "version", np.zeros((2, 4)))
+    folder = head_folder(tmp_path / "version", np.zeros((2, 4)))
     (folder / HEAD).unlink()
     with pytest.raises(ModelError, match=r"neither a network nor head.npz"):
-        Classifier(folder, TWO)
+        Classifier(folder, TWO_NUMBERS)
 
 
 def test_a_model_with_another_preprocess_version_is_refused(tmp_path: Path) -> None:
@@ -319,8 +323,8 @@ def test_missing_or_damaged_features_are_refused(tmp_path: Path) -> None:
 
 def test_a_truncated_features_file_is_refused(tmp_path: Path) -> None:
     folder = model_folder(tmp_path / "version")
-    whole = (folder / FEATURES).read_bytes()
-    (folder / FEATURES).write_bytes(whole[: len(whole) // 2])
+    content = (folder / FEATURES).read_bytes()
+    (folder / FEATURES).write_bytes(content[: len(content) // 2])
     with pytest.raises(ModelError, match="features.npz is missing or damaged"):
         Classifier(folder)
 
@@ -337,9 +341,9 @@ def test_a_missing_or_damaged_network_is_refused(tmp_path: Path) -> None:
 def test_a_truncated_network_file_is_refused(tmp_path: Path, published_models: ModelStore) -> None:
     folder = tmp_path / "version"
     shutil.copytree(published_models.current("digits"), folder)
-    whole = (folder / NETWORK).read_bytes()
+    content = (folder / NETWORK).read_bytes()
     for share in (0.1, 0.5, 0.95):
-        (folder / NETWORK).write_bytes(whole[: int(share * len(whole))])
+        (folder / NETWORK).write_bytes(content[: int(share * len(content))])
         with pytest.raises(ModelError, match="model.tflite is missing or damaged"):
             Classifier(folder)
 

@@ -14,9 +14,9 @@ def test_the_shipped_network_gives_a_feature_map_for_each_convolution(published_
     layers = maps.maps(image)
     assert len(layers) >= 3
     assert layers[0].shape[:2] > layers[-1].shape[:2]
-    assert all(layer.min() >= 0 for layer in layers)  # behind the ReLU
+    assert all(layer.min() >= 0 for layer in layers)  # after the ReLU
     _, embedding = Classifier(folder).run(image)
-    assert np.allclose(layers[-1].mean(axis=(0, 1)), embedding, atol=1e-3), "they belong to this very picture"
+    assert np.allclose(layers[-1].mean(axis=(0, 1)), embedding, atol=1e-3), "the maps are those of this picture"
     assert maps.draw(image).ndim == 3
 
 

@@ -1,4 +1,4 @@
-"""How often a stream's hands are extractions at."""
+"""How often appearance features are extracted in a stream."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ HAND = Hand(np.zeros((21, 3), np.float32), "right", 0.9)
 
 @pytest.fixture
 def extractions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """One entry for each time that MediaPipe's network looks at a hand."""
+    """One entry for each extraction of a hand's appearance features."""
     times: list[int] = []
 
     def features(*_: object) -> np.ndarray:

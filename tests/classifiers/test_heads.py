@@ -1,4 +1,4 @@
-"""Heads: what is known is rehearsed, what is new is learned, and the last layer of a network is found again."""
+"""Linear heads: feature replay, training on new labels, and the output layer of a shipped network."""
 
 import zipfile
 from pathlib import Path
@@ -31,21 +31,21 @@ def share_right(head: Head, features: np.ndarray, classes: np.ndarray) -> float:
 
 def test_replayed_features_have_the_distribution_of_the_original_ones() -> None:
     features, classes = cloud()
-    knowledge = FeatureDistributions.of_features(features, classes, 4)
-    drawn, which = knowledge.sample(500, np.random.default_rng(1), positive=False)
-    assert np.bincount(which).tolist() == [500, 500, 500]  # nothing is known of the fourth
+    distributions = FeatureDistributions.of_features(features, classes, 4)
+    drawn, drawn_classes = distributions.sample(500, np.random.default_rng(1), positive=False)
+    assert np.bincount(drawn_classes).tolist() == [500, 500, 500]  # the fourth class has no features
     for index in range(3):
-        np.testing.assert_allclose(drawn[which == index].mean(axis=0), MEANS[index], atol=0.2)
-        np.testing.assert_allclose(drawn[which == index].std(axis=0), [1.0, 0.5, 0.1], rtol=0.2)
-    assert knowledge.sample(500, np.random.default_rng(1), positive=True)[0].min() == 0
+        np.testing.assert_allclose(drawn[drawn_classes == index].mean(axis=0), MEANS[index], atol=0.2)
+        np.testing.assert_allclose(drawn[drawn_classes == index].std(axis=0), [1.0, 0.5, 0.1], rtol=0.2)
+    assert distributions.sample(500, np.random.default_rng(1), positive=True)[0].min() == 0
 
 
 def test_feature_statistics_for_replay_are_saved_and_loaded(tmp_path: Path) -> None:
-    knowledge = FeatureDistributions.of_features(*cloud(), 4)
-    knowledge.save(tmp_path)
-    again = FeatureDistributions.load(tmp_path)
-    np.testing.assert_allclose(again.means, knowledge.means, atol=1e-2)
-    assert again.classes.tolist() == [0, 1, 2]
+    distributions = FeatureDistributions.of_features(*cloud(), 4)
+    distributions.save(tmp_path)
+    loaded = FeatureDistributions.load(tmp_path)
+    np.testing.assert_allclose(loaded.means, distributions.means, atol=1e-2)
+    assert loaded.classes.tolist() == [0, 1, 2]
     (tmp_path / DISTRIBUTIONS_FILE).write_bytes(b"PK half")
     with pytest.raises(ModelError, match=r"knowledge\.npz is missing or damaged"):
         FeatureDistributions.load(tmp_path)
@@ -53,34 +53,34 @@ def test_feature_statistics_for_replay_are_saved_and_loaded(tmp_path: Path) -> N
 
 def test_a_version_without_replay_features_uses_its_feature_statistics() -> None:
     features, classes = cloud()
-    knowledge = FeatureDistributions.of_statistics(FeatureStatistics.of_features(features, classes, 3), 3)
-    assert knowledge.classes.tolist() == [0, 1, 2]
-    np.testing.assert_allclose(np.diag(knowledge.covariances[1]), [1.0, 0.25, 0.01], rtol=0.2)
+    distributions = FeatureDistributions.of_statistics(FeatureStatistics.of_features(features, classes, 3), 3)
+    assert distributions.classes.tolist() == [0, 1, 2]
+    np.testing.assert_allclose(np.diag(distributions.covariances[1]), [1.0, 0.25, 0.01], rtol=0.2)
 
 
-def test_the_discriminant_can_be_fitted_to_copies_of_single_samples() -> None:
+def test_a_discriminant_head_separates_the_classes() -> None:
     head = discriminant_head(*cloud(each=20), 4)
     assert share_right(head, *cloud(1)) > 0.98
-    assert head.probabilities(cloud()[0])[:, 3].max() == 0  # nothing was shown of it
+    assert head.probabilities(cloud()[0])[:, 3].max() == 0  # this class has no sample
 
 
 def test_a_head_trained_with_feature_replay_keeps_old_labels_and_learns_new_ones() -> None:
     features, classes = cloud()
-    known = classes < 2
+    is_old = classes < 2
     old = fit_linear_head(
-        features[known], np.eye(2)[classes[known]], np.ones(known.sum()), Head(np.zeros((3, 2)), np.zeros(2))
+        features[is_old], np.eye(2)[classes[is_old]], np.ones(is_old.sum()), Head(np.zeros((3, 2)), np.zeros(2))
     )
     start = widened(old, 4, np.array([0, 1]))
     np.testing.assert_array_equal(start.kernel[:, :2], old.kernel)
-    drawn, which = FeatureDistributions.of_features(features[known], classes[known], 2).sample(
+    drawn, drawn_classes = FeatureDistributions.of_features(features[is_old], classes[is_old], 2).sample(
         200, np.random.default_rng(2), positive=False
     )
-    new = cloud(3, each=10)[0][20:]
-    shown, targets = np.concatenate([drawn, new]), np.eye(4)[np.concatenate([which, np.full(10, 2)])]
+    new_features = cloud(3, each=10)[0][20:]
+    inputs, targets = np.concatenate([drawn, new_features]), np.eye(4)[np.concatenate([drawn_classes, np.full(10, 2)])]
     weights = np.concatenate([np.ones(400), np.full(10, 20.0)])
-    assert share_right(fit_linear_head(shown, targets, weights, start), *cloud(4)) > 0.97
-    held = fit_linear_head(shown, targets, weights, start, pull=1e6)
-    np.testing.assert_allclose(held.kernel, start.kernel, atol=1e-3)
+    assert share_right(fit_linear_head(inputs, targets, weights, start), *cloud(4)) > 0.97
+    unchanged = fit_linear_head(inputs, targets, weights, start, pull=1e6)
+    np.testing.assert_allclose(unchanged.kernel, start.kernel, atol=1e-3)
 
 
 def test_the_output_layer_is_extracted_from_the_file_of_the_shipped_network(

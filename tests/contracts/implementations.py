@@ -1,4 +1,4 @@
-"""Which classes of the package implement a protocol: what a contract's suite must list."""
+"""Finds the classes that implement a protocol, so that a contract suite can check that it covers all of them."""
 
 import importlib
 import pkgutil
@@ -12,13 +12,13 @@ import recognizer
 
 @cache
 def modules() -> tuple[ModuleType, ...]:
-    """All modules of the package but those that run when they are imported."""
+    """All modules of the package, except those that run a program when they are imported."""
     names = (found.name for found in pkgutil.walk_packages(recognizer.__path__, "recognizer."))
     return tuple(importlib.import_module(name) for name in names if not name.endswith("__main__"))
 
 
 def classes_with(*methods: str) -> Iterator[type[Any]]:
-    """The classes of the package that have all these methods; protocols are none."""
+    """Yield the classes of the package that have all these methods, without protocols."""
     for module in modules():
         for value in vars(module).values():
             if not isinstance(value, type) or value.__module__ != module.__name__:
@@ -29,6 +29,6 @@ def classes_with(*methods: str) -> Iterator[type[Any]]:
 
 
 def is_one_line(error: BaseException) -> bool:
-    """Whether the error can be printed as it is: what happened and what to do, without a line break."""
+    """Whether the error is a message of several words without a line break."""
     text = str(error)
     return "\n" not in text and len(text.split()) > 3

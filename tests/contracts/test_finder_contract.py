@@ -1,4 +1,4 @@
-"""What every finder of regions keeps to, whatever it looks for: `find(frame)` gives a tuple, empty where nothing is."""
+"""The contract of every finder: `find(frame)` returns a tuple of regions inside the frame, empty if there are none."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, get_type_hints
@@ -46,21 +46,21 @@ def finder_of(request: pytest.FixtureRequest) -> Iterator[tuple[Any, str]]:
 
 @pytest.fixture
 def find(finder_of: tuple[Any, str]) -> Find:
-    found: Find = finder_of[0].find
-    return found
+    method: Find = finder_of[0].find
+    return method
 
 
 times_s = iter(range(1_000_000))
 
 
 def as_frame(image: np.ndarray) -> Frame:
-    """A frame of its own time: streams do not go back."""
+    """A frame with a later time than all frames before, because a stream needs increasing times."""
     time_s = next(times_s)
     return Frame(image, time_s, float(time_s), "test")
 
 
 def shown(scene: str) -> np.ndarray:
-    """A picture of a scene in which its sheet or hand is at rest, (H, W, 3) uint8 BGR."""
+    """A picture of a scene in which the sheet or the hand does not move, (H, W, 3) uint8 BGR."""
     return Studio(scene, SIZE_WH).frame(36).image_bgr
 
 
@@ -142,14 +142,14 @@ def test_the_frame_is_not_modified_and_crops_do_not_share_its_memory(finder_of: 
     assert np.array_equal(image_bgr, before)
     crops = [region.crop.copy() for region in regions]
     image_bgr.setflags(write=True)
-    image_bgr[:] = 0  # a camera that reads into its own memory again
+    image_bgr[:] = 0  # as a camera that reuses its buffer does
     assert all(np.array_equal(region.crop, crop) for region, crop in zip(regions, crops, strict=True))
 
 
 def test_the_same_frames_give_the_same_regions(finder_of: tuple[Any, str]) -> None:
     finder, scene = finder_of
     if scene == "rps" and not isinstance(finder, BoxFinder) and finder.video:
-        pytest.skip("a stream of hands follows what it saw before")
+        pytest.skip("the tracking of hands in a stream depends on earlier frames")
     image_bgr = shown(scene)
     finder.find(as_frame(np.zeros_like(image_bgr)))
     first, second = (finder.find(as_frame(image_bgr)) for _ in range(2))

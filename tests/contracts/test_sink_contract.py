@@ -1,4 +1,4 @@
-"""What every sink keeps to: it takes observations from its `with` to its end, and leaves no half-written file."""
+"""The contract of every sink: it accepts observations inside its `with` block, and leaves no half-written file."""
 
 import csv
 import inspect
@@ -29,11 +29,15 @@ from recognizer.window.window import Window
 from tests.contracts.implementations import classes_with, is_one_line
 
 SIZE_WH = (160, 120)
-FILES = {"VideoWriter": "out/run.avi", "ContactSheet": "out/sheet.png", "CsvLog": "out/table.csv"}  # each sink's
+FILES = {
+    "VideoWriter": "out/run.avi",
+    "ContactSheet": "out/sheet.png",
+    "CsvLog": "out/table.csv",
+}  # of each sink that writes one
 
 
 class FakeGui:
-    """cv2's window functions, without a window."""
+    """Replaces cv2's window functions. Opens no window."""
 
     def __init__(self) -> None:
         self.shown = 0
@@ -57,7 +61,7 @@ class FakeGui:
 
 
 class NoPipeline:
-    """Stands for the running pipeline before its first model."""
+    """Replaces the running pipeline, as it is before the first model."""
 
     folder = None
     task = "digits"
@@ -65,7 +69,7 @@ class NoPipeline:
 
 
 def new_sink(name: str, folder: Path) -> Sink:
-    """A sink of that class which writes into the folder, where it writes a file."""
+    """A sink of the class with this name. If it writes a file, it does so in the folder."""
     path = folder / FILES.get(name, "none")
     makers: dict[str, Callable[[], Sink]] = {
         "VideoWriter": lambda: VideoWriter(path, Overlay()),
@@ -148,8 +152,8 @@ def test_a_run_without_frames_closes(sink: Sink) -> None:
     sink.close()
 
 
-def test_all_sinks_are_closed_where_one_fails(tmp_path: Path) -> None:
-    """What was opened before is closed, and its files are whole."""
+def test_all_sinks_are_closed_if_one_fails_to_open(tmp_path: Path) -> None:
+    """The sinks that were opened before it are closed, and their files are complete."""
     (tmp_path / "a-file").touch()
     good, bad = new_sink("CsvLog", tmp_path), new_sink("VideoWriter", tmp_path / "a-file")
     with pytest.raises(SinkError), open_sinks([good, bad]):
@@ -158,7 +162,7 @@ def test_all_sinks_are_closed_where_one_fails(tmp_path: Path) -> None:
 
 
 def read_back(path: Path) -> int:
-    """How many pictures or rows the file holds."""
+    """The number of frames, rows or pictures in the file."""
     if path.suffix == ".csv":
         with open(path, newline="", encoding="utf-8") as file:
             return len(list(csv.DictReader(file)))
@@ -180,7 +184,7 @@ def test_a_closed_file_is_complete_and_no_temporary_file_remains(file_sink: str,
 
 
 def test_a_run_that_raises_leaves_no_incomplete_file(file_sink: str, tmp_path: Path) -> None:
-    """What was seen until then is kept, in a file that can be read."""
+    """The observations before the error are in a file that can be read."""
     with pytest.raises(RuntimeError, match="unplugged"), new_sink(file_sink, tmp_path) as sink:
         sink.write(observation())
         raise RuntimeError("unplugged")
@@ -191,10 +195,10 @@ def test_a_run_that_raises_leaves_no_incomplete_file(file_sink: str, tmp_path: P
 
 def test_a_folder_that_cannot_be_created_gives_a_one_line_error(file_sink: str, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file where the folder should be")
-    with pytest.raises(SinkError) as told, new_sink(file_sink, tmp_path) as sink:
+    with pytest.raises(SinkError) as error, new_sink(file_sink, tmp_path) as sink:
         sink.write(observation())
-    assert is_one_line(told.value)
-    assert str(tmp_path / "out") in str(told.value)
+    assert is_one_line(error.value)
+    assert str(tmp_path / "out") in str(error.value)
     assert written_files(tmp_path) == [tmp_path / "out"]
 
 
@@ -206,14 +210,14 @@ def test_a_file_that_cannot_be_renamed_leaves_the_old_file(
     file_sink: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if file_sink == "CsvLog":
-        pytest.skip("the table is written line by line under its own name, so that a crash leaves what was seen")
+        pytest.skip("the table is written line by line under its own name, so that a crash leaves the rows before it")
     path = tmp_path / FILES[file_sink]
     path.parent.mkdir()
     path.write_bytes(b"the run before")
     monkeypatch.setattr(files, "replace", refuse)
-    with pytest.raises(SinkError) as told, new_sink(file_sink, tmp_path) as sink:
+    with pytest.raises(SinkError) as error, new_sink(file_sink, tmp_path) as sink:
         sink.write(observation())
-    assert is_one_line(told.value)
+    assert is_one_line(error.value)
     assert path.read_bytes() == b"the run before"
 
 
@@ -224,9 +228,9 @@ def test_a_picture_is_written_completely_or_not_at_all(tmp_path: Path, monkeypat
     assert len(written_files(tmp_path)) == 1
     before = (tmp_path / "out" / "picture.png").read_bytes()
     monkeypatch.setattr(files, "replace", refuse)
-    with pytest.raises(SinkError) as told:
+    with pytest.raises(SinkError) as error:
         write_png(tmp_path / "out" / "picture.png", picture[::-1])
-    assert is_one_line(told.value)
+    assert is_one_line(error.value)
     assert (tmp_path / "out" / "picture.png").read_bytes() == before
 
 
@@ -236,6 +240,6 @@ def test_a_window_is_destroyed_once_and_needs_a_screen() -> None:
         window.write(observation())
         window.close()
     assert (gui.shown, gui.destroyed) == (1, 1)
-    with pytest.raises(SinkError) as told, Window(Overlay(), lambda: None, gui=gui, screen=lambda: False):
+    with pytest.raises(SinkError) as error, Window(Overlay(), lambda: None, gui=gui, screen=lambda: False):
         pass
-    assert is_one_line(told.value)
+    assert is_one_line(error.value)

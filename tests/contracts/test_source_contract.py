@@ -1,4 +1,4 @@
-"""What every source of frames keeps to: the form of its frames, its end, and its errors."""
+"""The contract of every source: the format of its frames, how it ends, and its errors."""
 
 import sys
 import threading
@@ -21,10 +21,10 @@ from tests.contracts.implementations import classes_with, is_one_line
 from tests.helpers.waiting import HANG_S
 
 SIZE_WH = (320, 240)
-FRAMES = 4  # looked at of each source
+FRAMES = 4  # read from each source
 ADDRESS = "rtsp://user:secret@camera.example/live"
 SOURCES = ("webcam", "stream", "video", "pictures", "studio")
-BROKEN = {  # what stands for something that is not there, or is not what it should be
+BROKEN = {  # sources of each kind that are missing, damaged or of an unknown type
     "webcam": ("7",),
     "stream": ("rtsp://nobody.example/live", "gopher://camera.example"),
     "video": ("missing.mp4", "empty.mp4", "text.mp4"),
@@ -35,7 +35,7 @@ BROKEN = {  # what stands for something that is not there, or is not what it sho
 
 @dataclass
 class FakeCapture:
-    """Stands for cv2.VideoCapture of a device: each picture is one grey level brighter, and there is no end."""
+    """Replaces cv2.VideoCapture of a device. Each picture is one grey level brighter, and there is no last one."""
 
     opened: bool = True
     level: int = 0
@@ -47,7 +47,7 @@ class FakeCapture:
     def read(self) -> tuple[bool, np.ndarray | None]:
         if self.released.is_set() or not self.opened:
             return False, None
-        time.sleep(0.002)  # a camera makes its readers wait
+        time.sleep(0.002)  # reading from a camera blocks until the next picture
         self.level = (self.level + 1) % 256
         return True, np.full((SIZE_WH[1], SIZE_WH[0], 3), self.level, np.uint8)
 
@@ -63,12 +63,12 @@ class FakeCapture:
 
 @pytest.fixture
 def captures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[FakeCapture]:
-    """What was opened of a machine whose only camera is number 0, and of a network with a camera at ADDRESS."""
+    """The captures that were opened. Only camera 0 exists, and a camera at ADDRESS."""
     (tmp_path / "dev").mkdir()
     (tmp_path / "dev" / "video0").touch()
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(webcam, "_DEVICES", tmp_path / "dev")
-    monkeypatch.setattr(newest_frame, "SILENCE_S", HANG_S)  # no camera is silent because the machine is slow
+    monkeypatch.setattr(newest_frame, "SILENCE_S", HANG_S)  # on a slow machine, no camera may count as silent
     return []
 
 
@@ -77,7 +77,7 @@ Open = Callable[[str], Source]
 
 @pytest.fixture
 def open_spec(captures: list[FakeCapture]) -> Open:
-    """`open_source` where devices and addresses are fakes, and files are what they are."""
+    """`open_source` with fake devices and addresses, and with real files."""
 
     def open_capture(what: int | str, *more: object) -> object:
         if isinstance(what, str) and "://" not in what:
@@ -90,7 +90,7 @@ def open_spec(captures: list[FakeCapture]) -> Open:
 
 @pytest.fixture(params=SOURCES)
 def spec(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """What names a source of each kind, with the files that it needs."""
+    """The specification of a source of each kind. The files that it names exist."""
     kind: str = request.param
     pictures = [np.full((SIZE_WH[1], SIZE_WH[0], 3), 20 * index, np.uint8) for index in range(FRAMES + 2)]
     if kind == "video":
@@ -107,13 +107,13 @@ def spec(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def test_every_source_is_listed() -> None:
-    """LiveSource is that of webcam and stream; the others are named like their module."""
+    """LiveSource is the class of webcam and stream. Each of the others is in the module named after it."""
     modules = {cls.__module__.rpartition(".")[2] for cls in classes_with("stop") if issubclass(cls, Source)}
     assert modules - {"source", "newest_frame"} | {"webcam", "stream"} == set(SOURCES)
     assert set(BROKEN) == set(SOURCES)
 
 
-def test_frames_are_pictures_whose_time_rises(spec: str, open_spec: Open) -> None:
+def test_frames_are_bgr_pictures_with_increasing_times(spec: str, open_spec: Open) -> None:
     with open_spec(spec) as source:
         frames = list(islice(source, FRAMES))
     assert len(frames) == FRAMES
@@ -127,7 +127,7 @@ def test_frames_are_pictures_whose_time_rises(spec: str, open_spec: Open) -> Non
     assert all(before.time_s < after.time_s for before, after in pairwise(frames))
 
 
-def test_a_frame_stays_as_it_was_when_the_next_one_comes(spec: str, open_spec: Open) -> None:
+def test_a_frame_does_not_change_when_the_next_one_is_read(spec: str, open_spec: Open) -> None:
     with open_spec(spec) as source:
         frames = iter(source)
         first = next(frames)
@@ -143,7 +143,9 @@ def test_the_name_of_a_source_has_no_credentials(spec: str, open_spec: Open) -> 
         assert source.live == (spec in ("0", ADDRESS))
 
 
-def test_closing_twice_is_fine_and_releases_the_device(spec: str, open_spec: Open, captures: list[FakeCapture]) -> None:
+def test_a_source_can_be_closed_twice_and_releases_its_device(
+    spec: str, open_spec: Open, captures: list[FakeCapture]
+) -> None:
     with open_spec(spec) as source:
         next(iter(source))
         source.close()
@@ -151,7 +153,7 @@ def test_closing_twice_is_fine_and_releases_the_device(spec: str, open_spec: Ope
     assert all(capture.released.wait(HANG_S) for capture in captures)
 
 
-def test_a_source_that_is_not_iterated_is_closed_as_well(
+def test_a_source_that_was_not_iterated_releases_its_device(
     spec: str, open_spec: Open, captures: list[FakeCapture]
 ) -> None:
     with open_spec(spec) as source:
@@ -159,7 +161,7 @@ def test_a_source_that_is_not_iterated_is_closed_as_well(
     assert all(capture.released.wait(HANG_S) for capture in captures)
 
 
-def test_the_iteration_ends_at_a_stop_and_at_the_close(spec: str, open_spec: Open) -> None:
+def test_the_iteration_ends_after_stop_and_after_close(spec: str, open_spec: Open) -> None:
     with open_spec(spec) as source:
         frames = iter(source)
         next(frames)
@@ -169,7 +171,7 @@ def test_the_iteration_ends_at_a_stop_and_at_the_close(spec: str, open_spec: Ope
     assert list(source) == []
 
 
-def test_a_stop_of_another_thread_ends_the_iteration(spec: str, open_spec: Open) -> None:
+def test_stop_from_another_thread_ends_the_iteration(spec: str, open_spec: Open) -> None:
     with open_spec(spec) as source:
         frames = iter(source)
         next(frames)
@@ -188,8 +190,8 @@ def test_a_missing_or_damaged_source_gives_a_one_line_error(
     (tmp_path / "empty.mp4").touch()
     for name in ("text.mp4", "text.png"):
         (tmp_path / name).write_text("no picture\n")
-    with pytest.raises(RecognizerError) as told:
+    with pytest.raises(RecognizerError) as error:
         open_spec(missing)
-    assert is_one_line(told.value)
-    assert "secret" not in str(told.value)
+    assert is_one_line(error.value)
+    assert "secret" not in str(error.value)
     assert all(capture.released.is_set() for capture in captures)

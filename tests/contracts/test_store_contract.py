@@ -1,4 +1,4 @@
-"""What every store keeps to, in a folder of this machine or at a URL: what one writer writes, another one reads."""
+"""The contract of every store, in a local folder or at a URL: one writer reads what another one has written."""
 
 import json
 import threading
@@ -22,12 +22,12 @@ from recognizer.values import Box, Frame, Region
 from tests.contracts.implementations import classes_with, is_one_line
 
 PLACES = ("a folder", "a file:// URL", "a memory:// URL")
-WRITES = 4  # of each of two writers at once
+WRITES = 4  # of each of two concurrent writers
 
 
 @pytest.fixture(params=PLACES)
 def folders(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path]:
-    """The folders of two writers: the same one, or two that follow one URL."""
+    """The folders of two writers: the same folder, or two folders that are synced with one URL."""
     if request.param == "a folder":
         return tmp_path / "here", tmp_path / "here"
     pytest.importorskip("fsspec", reason="needs fsspec: pip install -r requirements.txt")
@@ -37,12 +37,12 @@ def folders(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path]
 
 @dataclass
 class SampleWriter:
-    """One of two that use the same samples."""
+    """One of two writers of the same samples."""
 
     store: Samples
 
     def pull(self) -> list[Sample]:
-        """The samples as they are now, whenever the store was last looked at."""
+        """The current samples, including the other writer's latest changes."""
         if isinstance(self.store, SyncedSamples):
             self.store.pull()
         return self.store.read()
@@ -55,7 +55,7 @@ class SampleWriter:
 
 @pytest.fixture
 def samples(folders: tuple[Path, Path]) -> tuple[SampleWriter, SampleWriter]:
-    """Two writers who have the task "things" with the labels cup and pen."""
+    """Two writers with the task "things", whose labels are cup and pen."""
     one = SampleWriter(open_samples(folders[0]))
     one.store.create_task("things", "box", ["cup", "pen"])
     two = SampleWriter(open_samples(folders[1]))
@@ -65,12 +65,12 @@ def samples(folders: tuple[Path, Path]) -> tuple[SampleWriter, SampleWriter]:
 
 @dataclass
 class ModelWriter:
-    """One of two that use the same models."""
+    """One of two writers of the same models."""
 
     store: ModelStore
 
     def pull(self) -> None:
-        """Have what others published fetched, whenever the store was last looked at."""
+        """Fetch the other writer's latest changes."""
         if isinstance(self.store, SyncedModels):
             self.store.pull()
 
@@ -90,8 +90,8 @@ def models(folders: tuple[Path, Path]) -> tuple[ModelWriter, ModelWriter]:
     return ModelWriter(open_models(folders[0])), ModelWriter(open_models(folders[1]))
 
 
-def at_once(*writers: Callable[[], object]) -> None:
-    """Run them in threads, all begun before any of them is waited for."""
+def concurrently(*writers: Callable[[], object]) -> None:
+    """Run the functions at the same time, each in a thread."""
     threads = [threading.Thread(target=writer) for writer in writers]
     for thread in threads:
         thread.start()
@@ -106,7 +106,7 @@ def test_every_store_is_listed() -> None:
     assert model_stores == {"ModelStore", "SyncedModels"}
 
 
-def test_a_sample_is_read_back_by_both(samples: tuple[SampleWriter, SampleWriter]) -> None:
+def test_both_writers_read_a_sample(samples: tuple[SampleWriter, SampleWriter]) -> None:
     one, two = samples
     written = one.record("cup", shade=120)
     for reader in (one, two):
@@ -117,7 +117,7 @@ def test_a_sample_is_read_back_by_both(samples: tuple[SampleWriter, SampleWriter
         assert reader.store.task("things") == one.store.task("things")
 
 
-def test_samples_are_listed_in_the_order_they_were_taken(samples: tuple[SampleWriter, SampleWriter]) -> None:
+def test_samples_are_listed_in_the_order_of_recording(samples: tuple[SampleWriter, SampleWriter]) -> None:
     one, two = samples
     taken = [one.record(label).id for label in ("cup", "pen", "cup")]
     assert [sample.id for sample in one.pull()] == taken
@@ -127,18 +127,18 @@ def test_samples_are_listed_in_the_order_they_were_taken(samples: tuple[SampleWr
     assert list(two.store.table("things")["label"]) == [sample.label for sample in two.pull()]
 
 
-def test_a_sample_deleted_by_one_is_gone_for_the_other(samples: tuple[SampleWriter, SampleWriter]) -> None:
+def test_a_sample_deleted_by_one_writer_is_deleted_for_the_other(samples: tuple[SampleWriter, SampleWriter]) -> None:
     one, two = samples
-    kept, gone = one.record("cup"), one.record("pen")
+    remaining, deleted = one.record("cup"), one.record("pen")
     two.pull()
-    assert two.store.delete([gone]) == 1
-    assert two.store.delete([gone]) == 0
+    assert two.store.delete([deleted]) == 1
+    assert two.store.delete([deleted]) == 0
     for writer in samples:
-        assert [sample.id for sample in writer.pull()] == [kept.id]
-    assert not (one.store.folder / gone.path).exists()
+        assert [sample.id for sample in writer.pull()] == [remaining.id]
+    assert not (one.store.folder / deleted.path).exists()
 
 
-def test_a_task_deleted_by_one_is_gone_for_the_other(samples: tuple[SampleWriter, SampleWriter]) -> None:
+def test_a_task_deleted_by_one_writer_is_deleted_for_the_other(samples: tuple[SampleWriter, SampleWriter]) -> None:
     one, two = samples
     one.record("cup")
     two.pull()
@@ -148,7 +148,7 @@ def test_a_task_deleted_by_one_is_gone_for_the_other(samples: tuple[SampleWriter
         assert writer.store.tasks() == []
 
 
-def test_labels_changed_by_one_are_changed_for_the_other(samples: tuple[SampleWriter, SampleWriter]) -> None:
+def test_labels_changed_by_one_writer_are_changed_for_the_other(samples: tuple[SampleWriter, SampleWriter]) -> None:
     one, two = samples
     sample = one.record("cup")
     two.pull()
@@ -161,7 +161,7 @@ def test_labels_changed_by_one_are_changed_for_the_other(samples: tuple[SampleWr
 
 def test_two_concurrent_recorders_lose_no_sample(samples: tuple[SampleWriter, SampleWriter]) -> None:
     one, two = samples
-    at_once(
+    concurrently(
         lambda: [one.record("cup") for _ in range(WRITES)],
         lambda: [two.record("pen") for _ in range(WRITES)],
     )
@@ -174,7 +174,7 @@ def test_missing_samples_give_a_one_line_error(samples: tuple[SampleWriter, Samp
     one, _ = samples
     sample = one.record("cup")
     one.store.delete([sample])
-    for refused in (
+    for action in (
         lambda: one.store.task("nobody"),
         lambda: one.record("mug"),
         lambda: one.store.picture(sample),
@@ -182,12 +182,12 @@ def test_missing_samples_give_a_one_line_error(samples: tuple[SampleWriter, Samp
         lambda: one.store.create_task("more", "ear", ["cup"]),
         lambda: one.store.delete_label("things", "mug"),
     ):
-        with pytest.raises(SamplesError) as told:
-            refused()
-        assert is_one_line(told.value)
+        with pytest.raises(SamplesError) as error:
+            action()
+        assert is_one_line(error.value)
 
 
-def test_a_model_is_read_back_by_both(models: tuple[ModelWriter, ModelWriter]) -> None:
+def test_both_writers_read_a_model(models: tuple[ModelWriter, ModelWriter]) -> None:
     one, two = models
     version = one.publish(b"first")
     for reader in models:
@@ -201,7 +201,7 @@ def test_a_model_is_read_back_by_both(models: tuple[ModelWriter, ModelWriter]) -
     assert two.store.newest_version("things", "box") == two.store.current("things")
 
 
-def test_a_version_whose_writing_raises_is_not_published(models: tuple[ModelWriter, ModelWriter]) -> None:
+def test_a_version_is_not_published_if_writing_it_fails(models: tuple[ModelWriter, ModelWriter]) -> None:
     one, two = models
     one.publish(b"first")
     with pytest.raises(RuntimeError, match="stopped"), one.store.publishing("things") as draft:
@@ -214,7 +214,7 @@ def test_a_version_whose_writing_raises_is_not_published(models: tuple[ModelWrit
     assert not [path.name for path in (two.store.folder / "things").iterdir() if path.name.startswith(".draft")]
 
 
-def test_a_rollback_by_one_is_seen_by_both(models: tuple[ModelWriter, ModelWriter]) -> None:
+def test_a_rollback_by_one_writer_applies_to_both(models: tuple[ModelWriter, ModelWriter]) -> None:
     one, two = models
     first, second = one.publish(b"first"), one.publish(b"second")
     two.pull()
@@ -227,7 +227,7 @@ def test_a_rollback_by_one_is_seen_by_both(models: tuple[ModelWriter, ModelWrite
     assert two.content() == b"second"
 
 
-def test_a_version_deleted_by_one_is_gone_for_the_other(models: tuple[ModelWriter, ModelWriter]) -> None:
+def test_a_version_deleted_by_one_writer_is_deleted_for_the_other(models: tuple[ModelWriter, ModelWriter]) -> None:
     one, two = models
     first, second = one.publish(b"first"), one.publish(b"second")
     two.pull()
@@ -240,7 +240,7 @@ def test_a_version_deleted_by_one_is_gone_for_the_other(models: tuple[ModelWrite
 
 def test_two_concurrent_publishers_lose_no_version(models: tuple[ModelWriter, ModelWriter]) -> None:
     one, two = models
-    at_once(
+    concurrently(
         lambda: [one.publish(b"one") for _ in range(WRITES)],
         lambda: [two.publish(b"two") for _ in range(WRITES)],
     )
@@ -255,26 +255,26 @@ def test_two_concurrent_publishers_lose_no_version(models: tuple[ModelWriter, Mo
 def test_missing_models_give_a_one_line_error(models: tuple[ModelWriter, ModelWriter]) -> None:
     one, _ = models
     version = one.publish(b"first")
-    for refused in (
+    for action in (
         lambda: one.store.current("nobody"),
         lambda: one.store.versions("nobody"),
         lambda: one.store.version_folder("things", "20000101-000000"),
         lambda: one.store.delete("things", version),
         lambda: one.store.rollback("things"),
     ):
-        with pytest.raises(ModelError) as told:
-            refused()
-        assert is_one_line(told.value)
-    with pytest.raises(ModelError) as told, one.store.publishing("things"):
+        with pytest.raises(ModelError) as error:
+            action()
+        assert is_one_line(error.value)
+    with pytest.raises(ModelError) as error, one.store.publishing("things"):
         pass
-    assert is_one_line(told.value)
+    assert is_one_line(error.value)
 
 
 def test_a_folder_that_cannot_be_written_gives_a_one_line_error(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file where the folder should be")
-    with pytest.raises(RecognizerError) as told:
+    with pytest.raises(RecognizerError) as error:
         Samples(tmp_path / "taken").create_task("things", "box", ["cup"])
-    assert is_one_line(told.value)
-    with pytest.raises(RecognizerError) as told, ModelStore(tmp_path / "taken").publishing("things"):
+    assert is_one_line(error.value)
+    with pytest.raises(RecognizerError) as error, ModelStore(tmp_path / "taken").publishing("things"):
         pass
-    assert is_one_line(told.value)
+    assert is_one_line(error.value)

@@ -1,4 +1,4 @@
-"""What every subject keeps to: as many predictions as regions, in and out, and nothing from nothing."""
+"""The contract of every subject: one prediction a region, no prediction without a region, and unmodified inputs."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -26,10 +26,10 @@ LABELS = "3407"  # of the regions from left to right
 
 
 class TurningClassifier:
-    """Knows every input: it is asked where a sheet may be turned."""
+    """Labels every input. Subjects use it to decide whether a sheet is turned."""
 
     def predict(self, inputs: Sequence[Any]) -> tuple[Prediction, ...]:
-        return tuple(known("7", image) for image in inputs)
+        return tuple(confident_prediction("7", image) for image in inputs)
 
 
 def joints_in(box: Box, rng: np.random.Generator) -> Hand:
@@ -53,7 +53,7 @@ def box_region(number: int, box: Box) -> Region:
     return Region(box, rng.integers(0, 255, (box.height, box.width, 3), np.uint8))
 
 
-# what the finder of each subject gives
+# makes a region as the finder of each subject does
 REGIONS: dict[str, Callable[[int, Box], Region]] = {
     PAPER.name: written_region,
     HAND.name: hand_region,
@@ -71,25 +71,25 @@ def postprocessor(request: pytest.FixtureRequest, subject: Subject) -> Postproce
     return subject.open_postprocessor(request.param)
 
 
-def known(label: str | None, image: np.ndarray) -> Prediction:
+def confident_prediction(label: str | None, image: np.ndarray) -> Prediction:
     return Prediction(label, 0.95, ((label or LABELS[0], 0.95), ("1", 0.03)), image)
 
 
 def frame_with(count: int) -> Frame:
-    """A noisy frame; a moment after the one before, so that hands have no speed."""
+    """A noisy frame, so long after the one before that hands have no speed."""
     rng = np.random.default_rng(count)
     return Frame(rng.integers(0, 255, (SIZE_WH[1], SIZE_WH[0], 3), np.uint8), count, 10.0 * count, "drawn")
 
 
 def regions_for(subject: Subject, count: int) -> tuple[Region, ...]:
-    """Regions side by side, as the finder of the subject gives them."""
+    """Regions side by side, as the subject's finder returns them."""
     boxes = [Box(20 + 150 * i, 100 + 5 * i, 120 + 150 * i, 220 + 5 * i) for i in range(count)]
     return tuple(REGIONS[subject.name](number, box) for number, box in enumerate(boxes))
 
 
 def predictions_for(regions: Sequence[Region], labels: Sequence[str | None] = LABELS) -> tuple[Prediction, ...]:
     image = np.zeros((pictures.SIDE, pictures.SIDE), np.uint8)
-    return tuple(known(label, image) for _, label in zip(regions, labels, strict=False))
+    return tuple(confident_prediction(label, image) for _, label in zip(regions, labels, strict=False))
 
 
 def test_every_subject_is_listed() -> None:
@@ -113,13 +113,13 @@ def test_the_error_for_an_unknown_subject_lists_all_subjects(name: str | None) -
 def test_there_is_a_prediction_for_each_region(subject: Subject, postprocessor: Postprocessor, count: int) -> None:
     regions = regions_for(subject, count)
     predictions = predictions_for(regions)
-    judged, labelled = postprocessor.postprocess(frame_with(count), regions, predictions)
-    assert isinstance(judged, tuple)
-    assert isinstance(labelled, tuple)
-    assert len(judged) == len(labelled) <= count
-    assert [region.box for region in judged] == [region.box for region in regions]
-    assert [one.label for one in labelled] == list(LABELS[:count])
-    text = subject.text(judged, labelled)
+    regions_after, predictions_after = postprocessor.postprocess(frame_with(count), regions, predictions)
+    assert isinstance(regions_after, tuple)
+    assert isinstance(predictions_after, tuple)
+    assert len(regions_after) == len(predictions_after) <= count
+    assert [region.box for region in regions_after] == [region.box for region in regions]
+    assert [one.label for one in predictions_after] == list(LABELS[:count])
+    text = subject.text(regions_after, predictions_after)
     assert "\n" not in text
     assert text.replace(" ", "") == LABELS[:count]
 

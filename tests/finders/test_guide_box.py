@@ -11,16 +11,17 @@ def a_frame(image_bgr: np.ndarray) -> Frame:
 
 
 def a_room(noise: float = 4.0) -> np.ndarray:
-    """A wall in light that falls off to one side, as a webcam sees it, (480, 640, 3) uint8."""
+    """A wall in uneven light, with sensor noise, (480, 640, 3) uint8."""
     wall = np.linspace(150, 172, 640)[None, :, None] * np.ones((480, 1, 3))
     return np.clip(wall + np.random.default_rng(0).normal(0, noise, wall.shape), 0, 255).astype(np.uint8)
 
 
 def a_mug(image_bgr: np.ndarray) -> np.ndarray:
-    held = image_bgr.copy()
-    cv2.rectangle(held, (260, 170), (370, 320), (40, 60, 190), cv2.FILLED)
-    cv2.ellipse(held, (370, 245), (40, 50), 0, -90, 90, (40, 60, 190), 16)
-    return held
+    """The picture with a mug in the guide box."""
+    image = image_bgr.copy()
+    cv2.rectangle(image, (260, 170), (370, 320), (40, 60, 190), cv2.FILLED)
+    cv2.ellipse(image, (370, 245), (40, 50), 0, -90, 90, (40, 60, 190), 16)
+    return image
 
 
 def test_an_object_in_the_guide_box_is_found() -> None:

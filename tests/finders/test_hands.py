@@ -1,4 +1,4 @@
-"""Hands in pictures and streams, with a pretended MediaPipe, and with the real one where its model is there."""
+"""Hands in pictures and streams, with a fake MediaPipe, and with the real one if its model is installed."""
 
 import os
 from pathlib import Path
@@ -23,9 +23,9 @@ from tests.helpers.fakes import FakeLandmarker, a_hand
 from tests.helpers.machine import landmarker_path
 
 
-def open_finder(monkeypatch, *, sure=lambda image: [], low_threshold=lambda image: [], video=False):
-    """A finder over two fake landmarkers, and these."""
-    fakes = {False: FakeLandmarker(sure), True: FakeLandmarker(low_threshold)}
+def open_finder(monkeypatch, *, high_threshold=lambda image: [], low_threshold=lambda image: [], video=False):
+    """A finder with two fake landmarkers; returns the finder and both landmarkers."""
+    fakes = {False: FakeLandmarker(high_threshold), True: FakeLandmarker(low_threshold)}
     monkeypatch.setattr(hands, "open_landmarker", lambda path, *, video, low_threshold: fakes[low_threshold])
     return HandFinder(Path("none.task"), video=video), fakes[False], fakes[True]
 
@@ -35,9 +35,9 @@ def a_frame(shape=(200, 200, 3), index=0, level=120) -> Frame:
 
 
 def test_joints_are_in_frame_pixels_after_padding(monkeypatch):
-    finder, sure, _ = open_finder(monkeypatch, sure=lambda image: [a_hand()])
+    finder, high_threshold, _ = open_finder(monkeypatch, high_threshold=lambda image: [a_hand()])
     (region,) = finder.find(a_frame((200, 300, 3)))
-    assert sure.shown[0].shape[0] > 200
+    assert high_threshold.shown[0].shape[0] > 200
     np.testing.assert_allclose(region.hand.landmarks[:, :2].mean(axis=0), (149, 93), atol=8)
     assert (region.hand.side, region.hand.score) == ("right", 0.95)
 
@@ -61,30 +61,30 @@ def test_white_balance_removes_a_colour_cast_and_gamma_brightens():
 
 
 def test_detection_passes_run_in_order_until_one_finds_a_hand(monkeypatch):
-    finder, sure, low_threshold = open_finder(
+    finder, high_threshold, low_threshold = open_finder(
         monkeypatch, low_threshold=lambda image: [a_hand()] if image.shape[0] > 200 else []
     )
     assert len(finder.find(a_frame())) == 1
-    assert len(sure.shown) == 2, "the picture and its mirror image"
+    assert len(high_threshold.shown) == 2, "the picture and its mirror image"
     assert len(low_threshold.shown) == 4, "the plain low-threshold pass, and the padded one that found it"
 
 
 def test_a_picture_without_a_hand_gets_all_detection_passes(monkeypatch):
-    finder, sure, low_threshold = open_finder(monkeypatch)
+    finder, high_threshold, low_threshold = open_finder(monkeypatch)
     assert finder.find(a_frame()) == ()
-    assert len(sure.shown) + len(low_threshold.shown) == 2 * len(PICTURE_PASSES)
+    assert len(high_threshold.shown) + len(low_threshold.shown) == 2 * len(PICTURE_PASSES)
 
 
 def test_a_hand_found_in_the_picture_and_in_its_mirror_image_is_one_region(monkeypatch):
-    """MediaPipe is pretended to see a hand on the left of either, and takes it for a right one."""
+    """The fake MediaPipe detects one hand: as a right hand, and in the mirror image as a left hand."""
     picture = a_frame((200, 300, 3)).image_bgr.copy()
-    picture[:, :150] = 200  # what is lighter on the left is the plain one
+    picture[:, :150] = 200  # lighter on the left, so that `see` recognizes a flipped picture
 
     def see(image):
         plain = image[100, 100, 0] > image[100, -100, 0]
         return [a_hand((0.4, 0.5), 0.3)] if plain else [a_hand((0.6, 0.52), 0.3, side="left", score=0.8)]
 
-    finder, *_ = open_finder(monkeypatch, sure=see)
+    finder, *_ = open_finder(monkeypatch, high_threshold=see)
     (plain,) = finder.find(Frame(picture, 0, 0.0, "plain"))
     (flipped,) = finder.find(Frame(np.ascontiguousarray(picture[:, ::-1]), 0, 0.0, "mirrored"))
     assert plain.mirrored_hand is not None
@@ -99,7 +99,7 @@ def test_a_hand_found_only_in_the_mirror_image_is_returned(monkeypatch):
     picture = a_frame((200, 300, 3)).image_bgr.copy()
     picture[:, :150] = 200
     finder, *_ = open_finder(
-        monkeypatch, sure=lambda image: [a_hand()] if image[100, 100, 0] < image[100, -100, 0] else []
+        monkeypatch, high_threshold=lambda image: [a_hand()] if image[100, 100, 0] < image[100, -100, 0] else []
     )
     (region,) = finder.find(Frame(picture, 0, 0.0, "drawn"))
     assert region.hand.side == "left"
@@ -107,45 +107,47 @@ def test_a_hand_found_only_in_the_mirror_image_is_returned(monkeypatch):
 
 
 def test_a_stream_gets_one_detection_pass_per_frame(monkeypatch):
-    finder, sure, low_threshold = open_finder(monkeypatch, video=True)
+    finder, high_threshold, low_threshold = open_finder(monkeypatch, video=True)
     for index in range(len(STREAM_PASSES)):
         assert finder.find(a_frame(index=index)) == ()
-        assert len(sure.shown) + len(low_threshold.shown) == index + 1
-    assert len(low_threshold.shown) <= len(sure.shown) / 2, "the cheap looks come twice as often"
+        assert len(high_threshold.shown) + len(low_threshold.shown) == index + 1
+    assert len(low_threshold.shown) <= len(high_threshold.shown) / 2, "the cheap passes run twice as often"
 
 
 def test_the_pass_that_found_a_hand_is_repeated_while_the_hand_is_visible(monkeypatch):
-    held = [True]
-    finder, sure, _ = open_finder(monkeypatch, low_threshold=lambda image: [a_hand()] if held[0] else [], video=True)
+    visible = [True]
+    finder, high_threshold, _ = open_finder(
+        monkeypatch, low_threshold=lambda image: [a_hand()] if visible[0] else [], video=True
+    )
     indexes = iter(range(100))
     while not finder.find(a_frame(index=next(indexes))):
         pass
-    before = len(sure.shown)
+    before = len(high_threshold.shown)
     for _ in range(10):
         assert len(finder.find(a_frame(index=next(indexes)))) == 1
-    assert len(sure.shown) == before
-    held[0] = False
+    assert len(high_threshold.shown) == before
+    visible[0] = False
     for _ in range(4):
         assert finder.find(a_frame(index=next(indexes))) == ()
-    assert len(sure.shown) > before, "once it is lost, the search goes on"
+    assert len(high_threshold.shown) > before, "after the hand is lost, the search continues"
 
 
 def test_an_implausible_hand_is_not_tracked(monkeypatch):
-    finder, sure, _ = open_finder(monkeypatch, sure=lambda image: [a_hand(size=0.01)], video=True)
+    finder, high_threshold, _ = open_finder(monkeypatch, high_threshold=lambda image: [a_hand(size=0.01)], video=True)
     assert finder.find(a_frame()) == ()
-    assert not sure.shown[-1].any(), "a black picture ends MediaPipe's track"
+    assert not high_threshold.shown[-1].any(), "a black picture ends MediaPipe's track"
 
 
 def test_two_hands_are_sorted_from_left_to_right_without_duplicates(monkeypatch):
     two = [a_hand((0.7, 0.5), 0.3, "left"), a_hand((0.3, 0.5), 0.3), a_hand((0.31, 0.5), 0.3, score=0.7)]
-    finder, *_ = open_finder(monkeypatch, sure=lambda image: two)
+    finder, *_ = open_finder(monkeypatch, high_threshold=lambda image: two)
     assert [region.hand.side for region in finder.find(a_frame())] == ["right", "left"]
 
 
 @pytest.mark.parametrize("center_xy", [(0.5, 0.5), (0.3, 0.3), (0.66, 0.5), (0.5, 0.7)])
 @pytest.mark.parametrize("shape", [(200, 200, 3), (120, 400, 3), (400, 120, 3)])
 def test_the_crop_is_a_square_inside_the_frame(monkeypatch, center_xy, shape):
-    finder, *_ = open_finder(monkeypatch, sure=lambda image: [a_hand(center_xy, 0.55)])
+    finder, *_ = open_finder(monkeypatch, high_threshold=lambda image: [a_hand(center_xy, 0.55)])
     for region in finder.find(a_frame(shape)):
         box = region.box
         assert box.width == box.height
@@ -198,23 +200,23 @@ def test_a_low_threshold_pass_needs_a_higher_hand_score():
 
 @pytest.mark.parametrize("shape", [(0, 0, 3), (1, 1, 3), (8, 300, 3), (20, 20), (0, 40, 3), (40, 40, 2)])
 def test_pictures_that_are_too_small_or_have_a_wrong_type_give_no_region(monkeypatch, shape):
-    finder, sure, _ = open_finder(monkeypatch, sure=lambda image: [a_hand()])
+    finder, high_threshold, _ = open_finder(monkeypatch, high_threshold=lambda image: [a_hand()])
     assert finder.find(a_frame(shape)) == ()
-    assert not sure.shown
+    assert not high_threshold.shown
 
 
 @pytest.mark.parametrize("shape", [(200, 200), (200, 200, 1), (200, 200, 4)])
 def test_grayscale_and_transparent_pictures_are_accepted(monkeypatch, shape):
-    finder, *_ = open_finder(monkeypatch, sure=lambda image: [a_hand()])
+    finder, *_ = open_finder(monkeypatch, high_threshold=lambda image: [a_hand()])
     (region,) = finder.find(a_frame(shape))
     assert region.crop.shape[2] == 3
 
 
 def test_closing_closes_both_landmarkers(monkeypatch):
-    finder, sure, low_threshold = open_finder(monkeypatch)
+    finder, high_threshold, low_threshold = open_finder(monkeypatch)
     with finder:
         pass
-    assert sure.closed
+    assert high_threshold.closed
     assert low_threshold.closed
 
 
@@ -258,18 +260,18 @@ def test_a_damaged_model_gives_a_one_line_error(task_path, tmp_path):
 def test_mediapipe_prints_nothing_and_does_not_import_tensorflow(task_path, capfd):
     import sys
 
-    had = "tensorflow" in sys.modules
+    was_imported = "tensorflow" in sys.modules
     with HandFinder(task_path, video=False) as finder:
         finder.find(a_frame((120, 160, 3)))
     assert capfd.readouterr() == ("", "")
-    assert ("tensorflow" in sys.modules) == had
+    assert ("tensorflow" in sys.modules) == was_imported
 
 
 @pytest.fixture(scope="module")
 def photographs() -> Path:
     folder = Path(os.environ.get("RECOGNIZER_DATA", "")) / "photos"
     if "RECOGNIZER_DATA" not in os.environ or not folder.is_dir():
-        pytest.skip("needs photographs: RECOGNIZER_DATA names no folder with photos in it")
+        pytest.skip("needs photographs: RECOGNIZER_DATA names no folder that contains photos")
     return folder
 
 

@@ -17,7 +17,7 @@ def line(mask: np.ndarray, start_xy: tuple[int, int], end_xy: tuple[int, int], w
 
 
 def erased(mask: np.ndarray, *, close_up: bool) -> np.ndarray:
-    """What stays after the lines are out, and what is left of them."""
+    """The mask without its lines and their remnants."""
     cleaned, corridor = erase_lines(mask, close_up=close_up)
     if corridor is None:
         return cleaned
@@ -25,7 +25,8 @@ def erased(mask: np.ndarray, *, close_up: bool) -> np.ndarray:
     return np.where(are_line_remnants(labels, stats, corridor)[labels], 0, cleaned).astype(np.uint8)
 
 
-def kept_share(cleaned: np.ndarray, of: np.ndarray) -> float:
+def remaining_share(cleaned: np.ndarray, of: np.ndarray) -> float:
+    """The share of the pixels of `of` that are still in the cleaned mask."""
     return np.count_nonzero(cleaned & of) / np.count_nonzero(of)
 
 
@@ -43,7 +44,7 @@ def test_a_line_between_two_borders_of_the_picture_is_erased(
 ) -> None:
     mask = blank()
     line(mask, start_xy, end_xy)
-    assert kept_share(erased(mask, close_up=True), mask) < 0.05
+    assert remaining_share(erased(mask, close_up=True), mask) < 0.05
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_parallel_ruled_lines_that_end_inside_the_picture_are_erased() -> None:
     mask = blank()
     for y in range(60, 320, 40):
         line(mask, (100, y), (540, y + 8), 2)
-    assert kept_share(erased(mask, close_up=False), mask) < 0.2
+    assert remaining_share(erased(mask, close_up=False), mask) < 0.2
 
 
 def test_three_upright_strokes_side_by_side_are_not_erased() -> None:
@@ -75,7 +76,7 @@ def test_the_grid_of_squared_paper_is_erased() -> None:
         line(mask, (0, y), (WIDTH, y), 2)
     for x in range(20, WIDTH, 50):
         line(mask, (x, 0), (x, HEIGHT), 2)
-    assert kept_share(erased(mask, close_up=True), mask) < 0.05
+    assert remaining_share(erased(mask, close_up=True), mask) < 0.05
 
 
 @pytest.mark.parametrize("digit", range(10))
@@ -87,8 +88,8 @@ def test_a_stroke_that_crosses_a_line_is_not_erased(digit: int) -> None:
     for y in (130, 230):
         line(mask, (0, y), (WIDTH, y), 3)
     cleaned = erased(mask, close_up=True)
-    assert kept_share(cleaned, ink) > 0.8  # a 2's foot may lie on the line
-    assert kept_share(cleaned, mask & ~ink) < 0.1
+    assert remaining_share(cleaned, ink) > 0.8  # a 2's foot may lie on the line
+    assert remaining_share(cleaned, mask & ~ink) < 0.1
 
 
 def test_a_broad_band_is_erased_only_when_paper_fills_the_picture() -> None:

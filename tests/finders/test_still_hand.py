@@ -1,4 +1,4 @@
-"""A hand without joints, held into the guide box of a stream in which MediaPipe finds nothing."""
+"""A still hand in the guide box is found without joints, in a stream in which MediaPipe finds no hand."""
 
 from collections.abc import Callable
 
@@ -22,14 +22,14 @@ def test_a_hand_held_still_in_the_guide_box_is_one_region_without_joints(skin):
     assert not any(stream.show(room, 2))
     assert stream.finder.guide_box == guide_box(WIDTH, HEIGHT)
     found = stream.show(picture, 1.5)
-    assert not any(found[: FPS // 5]), "not before it is held still"
+    assert not any(found[: FPS // 5]), "not before the hand is still"
     assert all(len(regions) == 1 for regions in found[FPS:])
     (region,) = found[-1]
     assert region.hand is None
     assert region.box.iou(box) > 0.6
     assert region.crop.shape == (region.box.height, region.box.width, 3)
     assert region.box.height == region.box.width
-    assert stream.finder.guide_box is None, "what is read needs no advice"
+    assert stream.finder.guide_box is None, "a found hand needs no guide box"
 
 
 @pytest.mark.parametrize("light", LIGHTS.values(), ids=LIGHTS)
@@ -71,7 +71,7 @@ def a_passing_hand(seconds: float) -> np.ndarray:
     return with_hand(a_room(), at=(0.1 + 0.8 * seconds, 0.5))[0]
 
 
-def a_thing(colour: tuple[float, float, float], at_s: Callable[[float], int] = lambda s: 0) -> Picture:
+def an_object(colour: tuple[float, float, float], at_s: Callable[[float], int] = lambda s: 0) -> Picture:
     def picture(seconds: float) -> np.ndarray:
         image = a_room()
         x = 250 + at_s(seconds)
@@ -81,8 +81,8 @@ def a_thing(colour: tuple[float, float, float], at_s: Callable[[float], int] = l
     return picture
 
 
-def somebody(x: int = 320, y: int = 215, size: float = 1.0) -> np.ndarray:
-    """Head, hair and shirt of somebody who sits before the camera."""
+def a_person(x: int = 320, y: int = 215, size: float = 1.0) -> np.ndarray:
+    """Head, hair and shirt of a person in front of the camera."""
     image = a_room()
     hair, skin, shirt = (30.0, 36.0, 48.0), tuple(map(float, SKINS["tan"])), (90.0, 60.0, 50.0)
     for down, axes, colour in ((265, (190, 190), shirt), (-25, (92, 120), hair), (0, (68, 92), skin)):
@@ -101,17 +101,17 @@ def somebody(x: int = 320, y: int = 215, size: float = 1.0) -> np.ndarray:
         lambda s: a_room() * (1.0 if s < 1 else np.array([0.8, 1.0, 1.15])),
         lambda s: a_room(int(s > 1)),
         a_passing_hand,
-        a_thing((190.0, 90.0, 40.0)),
-        a_thing((40.0, 140.0, 60.0)),
-        a_thing((90.0, 90.0, 90.0)),
-        a_thing((190.0, 90.0, 40.0), lambda s: round(60 * np.sin(4 * s))),
-        lambda s: somebody(),
-        lambda s: somebody(x=290, y=250, size=1.2),
-        lambda s: somebody(x=320 + round(min(1, s) * 80)),
+        an_object((190.0, 90.0, 40.0)),
+        an_object((40.0, 140.0, 60.0)),
+        an_object((90.0, 90.0, 90.0)),
+        an_object((190.0, 90.0, 40.0), lambda s: round(60 * np.sin(4 * s))),
+        lambda s: a_person(),
+        lambda s: a_person(x=290, y=250, size=1.2),
+        lambda s: a_person(x=320 + round(min(1, s) * 80)),
     ],
     ids=[
         "empty and noisy",
-        "light that swells",
+        "pulsating light",
         "exposure",
         "white balance",
         "the camera was turned",
@@ -119,10 +119,10 @@ def somebody(x: int = 320, y: int = 215, size: float = 1.0) -> np.ndarray:
         "a blue mug",
         "a plant",
         "a grey book",
-        "a moving blue thing",
-        "somebody sits down",
-        "somebody sits near",
-        "somebody sits down and leans aside",
+        "a moving blue object",
+        "a person sits down",
+        "a person sits close to the camera",
+        "a person sits down and leans aside",
     ],
 )
 def test_an_object_that_is_not_a_hand_gives_no_region(scene):
@@ -134,14 +134,14 @@ def test_an_object_that_is_not_a_hand_gives_no_region(scene):
 
 def test_an_object_in_the_box_from_the_start_is_background():
     stream = Stream()
-    assert not any(stream.show(somebody(x=440, size=0.6), 3))
-    picture, box = with_hand(somebody(x=440, size=0.6), at=(0.4, 0.5))
+    assert not any(stream.show(a_person(x=440, size=0.6), 3))
+    picture, box = with_hand(a_person(x=440, size=0.6), at=(0.4, 0.5))
     (region,) = stream.show(picture, 1.5)[-1]
-    assert region.box.iou(box) > 0.5, "and a hand beside it is found"
+    assert region.box.iou(box) > 0.5, "a hand beside the object is found"
 
 
 def test_a_hand_removed_from_the_background_is_not_found_again():
-    wall = np.full((HEIGHT, WIDTH, 3), (120.0, 150.0, 190.0))  # of wood, which skin is like
+    wall = np.full((HEIGHT, WIDTH, 3), (120.0, 150.0, 190.0))  # wood, whose colour is similar to skin
     stream = Stream()
     assert not any(stream.show(with_hand(wall, SKINS["brown"])[0], 3))
     assert not any(stream.show(wall, 5))
@@ -166,7 +166,7 @@ def test_hands_found_by_the_inner_finder_are_returned_unchanged():
     assert stream.finder.guide_box is None
     stream.hands.found = ()
     found = stream.show(picture, 1)
-    assert not found[0], "what is held is looked at anew"
+    assert not found[0], "the detection starts again"
     assert found[-1], "the background was remembered meanwhile"
 
 

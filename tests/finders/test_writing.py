@@ -39,12 +39,12 @@ def rule(gray: np.ndarray, *, step_px: int, squared: bool = False, shade: int = 
 
 
 def assert_only(finder: Finder, gray: np.ndarray, written: Box, min_iou: float = 0.7) -> None:
-    """The networks may hand on a part beside the whole, of which the classifier knows one."""
+    """Check that the digit is found and nothing beside it. The networks may also return a part of the digit."""
     found = boxes(finder, gray)
     if isinstance(finder, DigitFinder):
         assert len(found) == 1, [box.xyxy for box in found]
-    whole = max(found, key=written.iou, default=Box(0, 0, 1, 1))
-    assert whole.iou(written) > min_iou, ([box.xyxy for box in found], written.xyxy)
+    best = max(found, key=written.iou, default=Box(0, 0, 1, 1))
+    assert best.iou(written) > min_iou, ([box.xyxy for box in found], written.xyxy)
     assert all(box.overlap(written) > 0.3 * box.area for box in found), [box.xyxy for box in found]
 
 
@@ -54,7 +54,7 @@ def test_a_digit_is_found_at_any_size(finder: Finder, share: float, ground: int,
     for digit in (0, 1, 2, 4, 5, 8):
         gray = paper((1280, 720), ground)
         written = write(gray, digit, (640, 360), 0.97 * share * 720, shade=pen, seed=digit)
-        # a pixel more or less on each side is much of a small thin stroke
+        # an error of one pixel a side is large for a small thin stroke
         assert_only(finder, gray, written, 0.7 if share > 0.05 else 0.4)
 
 
@@ -71,7 +71,7 @@ def test_the_crop_has_no_margin_around_the_ink(finder: Finder, ground: int, pen:
 
 
 def test_the_crop_resembles_an_mnist_digit(finder: Finder) -> None:
-    likeness = []
+    correlations = []
     for digit in range(10):
         gray = paper(SIZE)
         write(gray, digit, (320, 240), 160, seed=digit)
@@ -81,11 +81,11 @@ def test_the_crop_resembles_an_mnist_digit(finder: Finder) -> None:
         if isinstance(finder, DigitFinder):
             assert len(found) == 1
         region = max(found, key=lambda region: region.box.iou(written))
-        seen, drawn = mnist_image(region.crop).astype(float).ravel(), mnist_image(ink).astype(float).ravel()
-        likeness.append(np.corrcoef(seen, drawn)[0, 1])
+        crop, original = mnist_image(region.crop).astype(float).ravel(), mnist_image(ink).astype(float).ravel()
+        correlations.append(np.corrcoef(crop, original)[0, 1])
     if isinstance(finder, DigitFinder):
-        assert min(likeness) > 0.85, likeness
-    assert sorted(likeness)[1] > 0.75, likeness  # of one the networks may find a part
+        assert min(correlations) > 0.85, correlations
+    assert sorted(correlations)[1] > 0.75, correlations  # the networks may find only a part of one digit
 
 
 def test_darker_ink_has_more_contrast(finder: Finder) -> None:
@@ -120,7 +120,7 @@ def test_lines_on_the_paper_are_not_found_as_digits(
 
 
 def found_on_ruled_paper(finder: Finder, step_px: int) -> int:
-    """How many of the ten digits are found on it, whole."""
+    """The number of the ten digits that are found completely on ruled paper."""
     found = 0
     for digit in range(10):
         gray = paper(SIZE)
@@ -191,14 +191,14 @@ def test_a_digit_that_touches_the_border_is_found(finder: Finder, center_xy: tup
 
 @pytest.mark.parametrize("height_px", [60, 200])
 def test_the_pieces_of_a_broken_stroke_are_joined_to_one_digit(finder: Finder, height_px: int) -> None:
-    whole = 0
+    joined = 0
     for digit in range(10):
         rng = np.random.default_rng(digit)
         strokes = digit_strokes(digit, rng)
         matrix = placement_matrix(strokes, (320, 240), height_px)
         ink = draw_strokes(strokes, SIZE, 0.035 * height_px, matrix=matrix, gaps=0.4, rng=rng)
-        whole += len(boxes(finder, (225 - ink / 255.0 * 150).astype(np.uint8))) == 1
-    assert whole >= 9
+        joined += len(boxes(finder, (225 - ink / 255.0 * 150).astype(np.uint8))) == 1
+    assert joined >= 9
 
 
 def test_a_digit_is_found_in_the_noise_of_a_dark_room(finder: Finder) -> None:
@@ -255,18 +255,18 @@ def test_the_frame_is_not_modified(finder: Finder) -> None:
 
 def test_nearly_all_digits_in_studio_frames_are_found(finder: Finder) -> None:
     studio = Studio("digits", SIZE, seed=1)
-    found, there = [], 0
+    found, total = [], 0
     for card in range(10):
         frame: Frame = studio.frame(middle_of_card(card))
         regions = finder.find(frame)
-        there += len(frame.truth)
+        total += len(frame.truth)
         found += [truth for truth in frame.truth if any(region.box.iou(truth.box) > 0.5 for region in regions)]
-    assert there > 15
-    assert len(found) >= 0.9 * there
+    assert total > 15
+    assert len(found) >= 0.9 * total
 
 
 def half_paper_half_board() -> Frame:
-    """Writing on paper on the left and on a board on the right: neither polarity leads."""
+    """Writing on paper on the left and on a board on the right, so that neither polarity is more frequent."""
     gray = np.hstack([paper((320, 480), 220), paper((320, 480), 45)])
     write(gray, 3, (160, 240), 160, shade=40)
     write(gray, 5, (480, 240), 160, shade=215)
@@ -278,24 +278,24 @@ def test_ink_on_paper_and_chalk_on_a_board_are_found_in_one_picture() -> None:
 
 
 def test_an_unchanged_frame_of_a_stream_is_not_searched_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    finder, looks = WritingFinder(video=True), []
+    finder, runs = WritingFinder(video=True), []
     for number, network in enumerate(finder._networks):
         find = network.find
-        monkeypatch.setattr(network, "find", lambda *words, n=number, find=find: looks.append(n) or find(*words))
+        monkeypatch.setattr(network, "find", lambda *words, n=number, find=find: runs.append(n) or find(*words))
     gray = paper(SIZE)
     write(gray, 4, (200, 240), 120)
     first = finder.find(as_frame(gray))
     noise = np.random.default_rng(0).normal(0, 4, gray.shape)
     assert finder.find(as_frame(np.clip(gray + noise, 0, 255).astype(np.uint8))) == first
-    assert looks == [0, 1]
+    assert runs == [0, 1]
     write(gray, 7, (420, 240), 120)
     assert len(finder.find(as_frame(gray))) == 2
-    assert len(looks) == 3  # by turns
+    assert len(runs) == 3  # the networks take turns
     gray[10:14, 10:60] = 40
     assert len(finder.find(as_frame(gray))) == 2
-    assert sorted(looks) == [0, 0, 1, 1]
+    assert sorted(runs) == [0, 0, 1, 1]
     finder.find(as_frame(gray[:, :-80].copy()))  # another size
-    assert sorted(looks) == [0, 0, 0, 1, 1, 1]
+    assert sorted(runs) == [0, 0, 0, 1, 1, 1]
 
 
 def region(x1: int, y1: int, x2: int, y2: int) -> Region:

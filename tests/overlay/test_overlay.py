@@ -39,7 +39,7 @@ def image_28() -> np.ndarray:
 
 
 def changed(picture: np.ndarray) -> np.ndarray:
-    """(H, W) bool: where something was drawn."""
+    """Mask (H, W) bool of the drawn pixels."""
     return (picture != GREY).any(axis=2)
 
 
@@ -48,16 +48,16 @@ def green(picture: np.ndarray) -> np.ndarray:
 
 
 def words_drawn(monkeypatch: pytest.MonkeyPatch, overlay: Overlay, seen: Observation) -> list[str]:
-    """All lines of text of a picture, in the order in which they were drawn."""
+    """All texts in the picture, in the order in which they are drawn."""
     words = []
     draw_text = drawing.draw_text
 
-    def note(picture, text, *rest):
+    def record(picture, text, *rest):
         words.append(text)
         draw_text(picture, text, *rest)
 
     for module in (overlay_labels, overlay_overlay):
-        monkeypatch.setattr(module, "draw_text", note)
+        monkeypatch.setattr(module, "draw_text", record)
     overlay.draw(seen)
     return words
 
@@ -72,18 +72,18 @@ def test_drawing_does_not_change_the_frame():
     assert (seen.frame.image_bgr == GREY).all()
 
 
-def test_an_empty_observation_leaves_the_picture_as_it_is():
+def test_an_empty_observation_draws_nothing():
     assert not changed(Overlay().draw(observation())).any()
 
 
-def test_a_known_region_shows_label_confidence_bars_and_the_number(monkeypatch):
+def test_a_labelled_region_shows_label_confidence_bars_and_the_number(monkeypatch):
     words = words_drawn(monkeypatch, Overlay(), observation([(200, 150, 300, 300)], ["7"], text="7"))
     assert words.count("7") == 3  # the number read, the label, the first bar
     assert words.count("90%") == 2
     assert {"8", "8%", "5", "1%"} <= set(words)
 
 
-def test_an_unknown_region_is_a_grey_box_without_label(monkeypatch):
+def test_a_rejected_region_is_a_grey_box_without_label(monkeypatch):
     seen = observation([(200, 150, 300, 300)], [None])
     picture = Overlay().draw(seen)
     assert changed(picture)[150, 200:300].all()
@@ -98,7 +98,7 @@ def test_the_inset_shows_the_network_input():
     assert found.min() == 0
 
 
-def test_a_colour_crop_is_shown_as_inset_too():
+def test_the_inset_shows_a_colour_crop():
     crop_bgr = np.full((200, 150, 3), (10, 20, 240), np.uint8)
     picture = Overlay().draw(observation([(200, 150, 300, 300)], ["rock"], image=crop_bgr))
     assert (picture == (10, 20, 240)).all(axis=2).sum() > 5000
@@ -116,14 +116,14 @@ def test_mirroring_flips_the_picture_and_the_boxes_but_no_text(monkeypatch):
     assert (plain == mirrored).all()
 
 
-def test_stage_times_show_only_when_asked_for(monkeypatch):
+def test_stage_times_are_shown_only_if_switched_on(monkeypatch):
     seen = observation(stages_ms={"find": 2.0, "classify": 1.04})
     assert words_drawn(monkeypatch, Overlay(), seen) == []
     words = words_drawn(monkeypatch, Overlay(show_stages=True), seen)
     assert words == ["find", "2.0 ms", "classify", "1.0 ms", "all stages", "3.0 ms"]
 
 
-def test_the_frame_rate_is_that_of_the_pictures_drawn():
+def test_the_frame_rate_counts_each_observation_once():
     now_s = 0.0
     overlay = Overlay(clock=lambda: now_s)
     overlay.draw(observation())
@@ -154,7 +154,7 @@ def test_the_help_line_leaves_out_what_does_not_fit(monkeypatch):
     assert "Space" not in narrow
 
 
-def test_many_digits_have_bars_for_one_only(monkeypatch):
+def test_only_one_of_many_digits_has_bars(monkeypatch):
     boxes = [(40 + 110 * i, 200, 100 + 110 * i, 300) for i in range(5)]
     words = words_drawn(monkeypatch, Overlay(), observation(boxes, list("12347"), text="12347"))
     assert words.count("8%") == 1
@@ -179,7 +179,7 @@ def test_a_digit_in_a_corner_is_not_covered_by_the_inset():
     assert not changed(picture)[320:440, 500:600].any()
 
 
-def test_a_small_picture_goes_without_the_inset_rather_than_hide_the_digit(monkeypatch):
+def test_a_small_picture_has_no_inset_that_would_cover_the_digit(monkeypatch):
     words = words_drawn(monkeypatch, Overlay(), observation([(60, 20, 260, 230)], ["8"], size_wh=(320, 240)))
     assert "8" in words
     assert "network input" not in words
@@ -191,7 +191,7 @@ def test_a_digit_as_large_as_the_frame_keeps_its_label_inside(monkeypatch):
 
 
 @pytest.mark.parametrize("label", ["石头", "привет", "thumbs up", "a label as long as a sentence that never ends", ""])
-def test_labels_in_any_script(label):
+def test_labels_in_any_script_are_drawn(label):
     picture = Overlay().draw(observation([(200, 150, 300, 300)], [label], text=label))
     assert green(picture).any()
 
@@ -199,7 +199,7 @@ def test_labels_in_any_script(label):
 @pytest.mark.parametrize(
     "size_wh", [(1, 1), (3, 50), (28, 28), (60, 20), (100, 100), (160, 120), (320, 240), (480, 848), (2000, 60)]
 )
-def test_frames_of_any_size(size_wh):
+def test_frames_of_any_size_are_drawn(size_wh):
     width, height = size_wh
     boxes = [(0, 0, width, height), (0, 0, 1, 1), (width // 3, height // 3, width // 3 + 8, height // 3 + 9)]
     boxes += [(-5, -5, width // 2, height + 9)]
@@ -231,7 +231,7 @@ def test_a_long_line_is_shortened_to_its_limit():
 
 
 def hand_seen(labels: list[str | None], size_wh: tuple[int, int] = (640, 480), guide: Box | None = None) -> Observation:
-    """Two hands at most, side by side, with joints that fan out from the wrist."""
+    """An observation of up to two hands, side by side, with joints that fan out from the wrist."""
     frame_bgr = np.full((size_wh[1], size_wh[0], 3), GREY, np.uint8)
     regions, predictions = [], []
     side = size_wh[1] // 3
@@ -248,7 +248,7 @@ def hand_seen(labels: list[str | None], size_wh: tuple[int, int] = (640, 480), g
     return Observation(Frame(frame_bgr, 0, 0.0, "x"), "rps", tuple(regions), tuple(predictions), text, guide=guide)
 
 
-def test_a_hand_shows_its_joints_on_the_mirrored_side_too():
+def test_joints_are_drawn_in_mirrored_pictures_too():
     seen = hand_seen(["rock"])
     picture, mirror = Overlay().draw(seen), Overlay(mirror=True).draw(seen)
     for x, y in seen.regions[0].hand.landmarks[:, :2].round().astype(int):
@@ -257,7 +257,7 @@ def test_a_hand_shows_its_joints_on_the_mirrored_side_too():
         assert green(picture)[y - 1 : y + 2, x - 1 : x + 2].any()
 
 
-def test_an_unknown_hand_has_a_grey_skeleton():
+def test_a_rejected_hand_has_a_grey_skeleton():
     picture = Overlay().draw(hand_seen([None]))
     assert not green(picture).any()
     x, y = hand_seen([None]).regions[0].hand.landmarks[10, :2].round().astype(int)
@@ -265,7 +265,7 @@ def test_an_unknown_hand_has_a_grey_skeleton():
 
 
 @pytest.mark.parametrize("size_wh", [(640, 480), (1280, 720), (1920, 1080)])
-def test_two_hands_are_two_labels_and_long_ones_fit(monkeypatch, size_wh):
+def test_two_hands_have_two_labels_that_fit(monkeypatch, size_wh):
     words = words_drawn(monkeypatch, Overlay(), hand_seen(["scissors", "paper"], size_wh))
     assert words.count("90%") >= 2
     assert {"scissors", "paper", "scissors paper", "network input"} <= set(words)
@@ -279,7 +279,7 @@ def test_joints_far_outside_or_nan_do_not_fail():
     assert Overlay(mirror=True).draw(seen).shape == (480, 640, 3)
 
 
-def test_the_guide_is_dashed_and_says_what_it_is_for(monkeypatch):
+def test_the_guide_box_is_dashed_and_has_a_caption(monkeypatch):
     seen = hand_seen([], guide=Box(100, 100, 300, 300))
     upper = changed(Overlay().draw(seen))[100, 100:300]
     assert upper[:4].all()
@@ -292,7 +292,7 @@ def test_the_guide_is_dashed_and_says_what_it_is_for(monkeypatch):
 
 
 @pytest.mark.parametrize("guide", [Box(0, 0, 1, 1), Box(0, 0, 640, 480), Box(600, 440, 700, 600)])
-def test_guides_of_any_size(guide):
+def test_guide_boxes_of_any_size_are_drawn(guide):
     assert Overlay().draw(hand_seen([], guide=guide)).shape == (480, 640, 3)
 
 

@@ -15,7 +15,7 @@ def drawn(word: str, *, size_px: int = 32, xy: tuple[int, int] = (20, 40)) -> tu
 
 
 def columns(picture: np.ndarray) -> tuple[int, int]:
-    """The first column that holds something, and the one after the last."""
+    """The first column with a drawn pixel, and the column after the last one."""
     found = np.nonzero(picture.any(axis=(0, 2)))[0]
     return int(found.min()), int(found.max()) + 1
 
@@ -53,7 +53,7 @@ def test_missing_characters_are_reported_and_drawn_as_squares(monkeypatch: pytes
 def test_hebrew_is_drawn_from_right_to_left() -> None:
     one, two = drawn("ש")[0], drawn("של")[0]
     if characters_without_font("של"):
-        pytest.skip("no font here has Hebrew")
+        pytest.skip("no installed font has Hebrew")
     left, right = columns(one)
     shin = one[:, left:right]
     end = columns(two)[1]
@@ -67,7 +67,7 @@ def test_text_is_clipped_at_the_picture_s_edges() -> None:
             assert picture.shape == (80, 400, 3)
 
 
-def test_colours_are_blue_green_red_on_what_is_there() -> None:
+def test_text_is_drawn_in_its_bgr_colour_on_the_picture() -> None:
     for word in ("ok", "שלום"):
         picture = np.full((80, 400, 3), 50, np.uint8)
         draw_text_any(picture, word, (20, 40), 40, (255, 50, 50))
@@ -75,6 +75,6 @@ def test_colours_are_blue_green_red_on_what_is_there() -> None:
         assert picture[..., 1:].max() == 50
 
 
-def test_nothing_is_drawn_of_an_empty_line() -> None:
+def test_an_empty_line_draws_nothing() -> None:
     picture, missing = drawn("")
     assert (picture.any(), missing, text_width_any("", 20)) == (False, "", 0)

@@ -1,4 +1,4 @@
-"""How a hand looks to MediaPipe's network for joints."""
+"""Appearance features of hands, from MediaPipe's landmark network."""
 
 import zipfile
 from pathlib import Path
@@ -15,7 +15,7 @@ from recognizer.studio.scenes import Studio
 
 
 def joints_of(tips_deg: float) -> np.ndarray:
-    """Joints (21, 3) of a hand in a picture of 300 pixels whose fingers point there, counter-clockwise from the right."""
+    """Joints (21, 3) in a picture of 300×300 pixels. The fingers point in that direction, counter-clockwise from the right."""
     points = np.zeros((21, 3), np.float32)
     for finger in range(5):
         for step in range(4):
@@ -47,10 +47,10 @@ def test_a_left_hand_is_flipped_to_a_right_one() -> None:
     picture = np.random.default_rng(0).integers(0, 255, (300, 300, 3)).astype(np.uint8)
     picture = cv2.GaussianBlur(picture, (0, 0), 3)
     flipped = joints * np.float32([-1, 1, 1]) + np.float32([299, 0, 0])
-    ours = upright(picture, joints, left=False).astype(int)
-    theirs = upright(np.ascontiguousarray(picture[:, ::-1]), flipped, left=True).astype(int)
-    # a pixel of the two lies half a pixel apart
-    assert np.abs(ours - theirs).mean() < 6
+    from_right = upright(picture, joints, left=False).astype(int)
+    from_left = upright(np.ascontiguousarray(picture[:, ::-1]), flipped, left=True).astype(int)
+    # the two pictures are shifted by half a pixel
+    assert np.abs(from_right - from_left).mean() < 6
 
 
 def test_infinite_or_identical_joints_still_give_an_aligned_picture() -> None:
@@ -59,13 +59,13 @@ def test_infinite_or_identical_joints_still_give_an_aligned_picture() -> None:
         assert upright(picture, joints, left=True).shape == (SIDE, SIDE, 3)
 
 
-@pytest.mark.parametrize("what", ["no archive", "another network", "nothing in it"])
-def test_a_damaged_asset_file_gives_a_one_line_error(tmp_path: Path, what: str) -> None:
+@pytest.mark.parametrize("damage", ["no archive", "damaged network", "no network"])
+def test_a_damaged_asset_file_gives_a_one_line_error(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "hand_landmarker.task"
     path.write_bytes(b"no zip")
-    if what != "no archive":
+    if damage != "no archive":
         with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr(appearance.NETWORK if what == "another network" else "else", b"x" * 64)
+            archive.writestr(appearance.NETWORK if damage == "damaged network" else "else", b"x" * 64)
     with pytest.raises(AssetError, match=r"python -m recognizer assets") as caught:
         AppearanceExtractor(path)
     assert "\n" not in str(caught.value)
@@ -91,6 +91,6 @@ def test_equal_pictures_have_equal_features_and_different_pictures_differ(extrac
 def test_features_at_joints_are_interpolated_between_map_cells() -> None:
     features = np.arange(14 * 14, dtype=np.float32).reshape(14, 14, 1)
     places = np.array([[0.5 / 14, 0.5 / 14], [1.0 / 14, 0.5 / 14], [0.5 / 14, 1.0 / 14], [-3, 9]])
-    at = appearance._at_places(features, places)[:, 0]
-    np.testing.assert_allclose(at[:3], [0, 0.5, 7], atol=1e-4)
-    assert at[3] == pytest.approx(13 * 14, abs=0.1)
+    values = appearance._at_places(features, places)[:, 0]
+    np.testing.assert_allclose(values[:3], [0, 0.5, 7], atol=1e-4)
+    assert values[3] == pytest.approx(13 * 14, abs=0.1)

@@ -10,7 +10,7 @@ RNG = np.random.default_rng(5)
 
 
 def open_hand():
-    """A right hand with spread fingers, its palm to the camera, (21, 3) float32 in pixels."""
+    """Joints of a right hand with spread fingers and its palm to the camera, (21, 3) float32 in pixels."""
     points = np.zeros((21, 3), np.float32)
     points[0] = 300, 400, 0
     for finger, joints in enumerate(pose.FINGERS):
@@ -44,7 +44,7 @@ def test_a_left_hand_has_the_features_of_the_mirrored_right_hand():
 
 
 def test_only_the_bone_directions_change_when_the_hand_is_rotated():
-    """Without them G would be Q, H would be U and K would be P."""
+    """Without them, G and Q, H and U, and K and P would have the same features."""
     turn = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
     before, after = pose_features(HAND, "right"), pose_features(HAND @ turn.T, "right")
     assert after[60:] == pytest.approx(before[60:], abs=1e-4)
@@ -90,7 +90,7 @@ def test_augmentation_changes_a_hand_but_keeps_its_pose():
     change = np.linalg.norm(hands - original, axis=2).mean(axis=1)
     assert change.min() > 0.01
     assert np.median(change) < 1.0
-    # the palm's own axes hide the turn: what is left is noise and other bones
+    # relative to the palm's axes the rotation cancels out: noise and changed bone lengths remain
     change = np.abs(batch_features(hands, np.zeros(200, bool)) - pose_features(HAND, "right"))[:, 60:]
     assert np.median(change) < 0.25
 

@@ -19,7 +19,7 @@ from tests.helpers.drawing import paper, write
 
 
 def ink_of(digit: int, height_px: int, *, width_px: float | None = None, seed: int = 0, angle_deg: float = 0.0):
-    """A digit's ink with room around it, 0 for none."""
+    """A digit's ink with a margin around it; 0 where there is no ink."""
     sheet = paper((2 * height_px, 2 * height_px), shade=0)
     write(sheet, digit, (height_px, height_px), height_px, width_px=width_px, shade=255, seed=seed, angle_deg=angle_deg)
     return sheet
@@ -117,13 +117,13 @@ def test_strokes_are_scaled_to_mnist_width_unless_already_in_its_range() -> None
         image_28 = mnist_image(ink_of(3, 200, width_px=width_px))
         return stroke_width(cv2.resize(image_28, None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC)) / 8
 
-    hair, pen = framed_width(3), framed_width(28)
-    assert hair == pytest.approx(STROKE, abs=0.6)  # 0.3 pixels when it is only scaled down
-    assert pen == pytest.approx(2.6, abs=0.4)
+    thin, normal = framed_width(3), framed_width(28)
+    assert thin == pytest.approx(STROKE, abs=0.6)  # 0.3 pixels without the correction
+    assert normal == pytest.approx(2.6, abs=0.4)
 
 
 def test_a_very_thick_stroke_is_thinned_to_the_upper_limit_of_mnist() -> None:
-    thick = outline(260, 300, 95)  # 6.3 pixels when it is only scaled down
+    thick = outline(260, 300, 95)  # 6.3 pixels without the correction
     thinned = cv2.resize(mnist_image(thick), None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC)
     assert stroke_width(thinned) / 8 == pytest.approx(STROKE_RANGE[1], abs=0.6)
 

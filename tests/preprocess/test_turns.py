@@ -82,19 +82,19 @@ def test_unmirror_flips_frames_only_while_it_is_on(digits: Pipeline) -> None:
 
 @pytest.mark.parametrize("turn", TURNED)
 def test_the_window_shows_how_the_sheet_is_turned(digits: Pipeline, turn: Turn) -> None:
-    held = digits.step(Frame(turned_image(sheet("2475"), turn), 0, 0.0, "held"))
-    upright = replace(held, predictions=tuple(replace(one, turn=None) for one in held.predictions))
-    told = (Overlay().draw(held) != Overlay().draw(upright)).any(axis=2)
-    assert told.sum() > 500
+    turned = digits.step(Frame(turned_image(sheet("2475"), turn), 0, 0.0, "held"))
+    upright = replace(turned, predictions=tuple(replace(one, turn=None) for one in turned.predictions))
+    differs = (Overlay().draw(turned) != Overlay().draw(upright)).any(axis=2)
+    assert differs.sum() > 500
 
 
 def test_a_folder_of_mirrored_pictures_is_read_with_unmirror(published_models: ModelStore, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     assert cv2.imwrite(str(tmp_path / "in" / "a.png"), turned_image(sheet("3"), Turn.MIRRORED))
     texts = []
-    for words in ([], ["--unmirror"]):
-        words = [*words, "--source", str(tmp_path / "in"), "--headless", "--output", str(tmp_path / "out")]
-        assert main([*words, "--models", str(published_models.folder)]) == 0
+    for options in ([], ["--unmirror"]):
+        options = [*options, "--source", str(tmp_path / "in"), "--headless", "--output", str(tmp_path / "out")]
+        assert main([*options, "--models", str(published_models.folder)]) == 0
         with (tmp_path / "out" / "predictions.csv").open(newline="") as file:
             texts.append({row["text"] for row in csv.DictReader(file)})
     assert texts[0] != {"3"}

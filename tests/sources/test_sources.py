@@ -28,7 +28,7 @@ def picture(value, size_wh=SIZE_WH):
 
 
 class FakeCamera:
-    """Stands for cv2.VideoCapture: gives the pictures put into it, fails for None, and blocks when there is none."""
+    """Replaces cv2.VideoCapture: `read` returns the queued pictures, fails for None, and blocks while the queue is empty."""
 
     def __init__(self, *reads, opened=True, frame_count=-1.0):
         self.reads = queue.Queue()
@@ -70,21 +70,21 @@ class FakeCamera:
 
 
 class FakeOpener:
-    """Gives one fake camera after the other, then closed ones, and notes what was asked for.
+    """Returns the fake cameras in turn, then closed ones. Records the arguments of each call in `calls`.
 
-    After the first, it waits for `plugged_in`.
+    Every call except the first waits for `plugged_in`.
     """
 
     def __init__(self, *cameras):
         self.cameras = list(cameras)
-        self.asked = []
+        self.calls = []
         self.plugged_in = threading.Event()
         self.plugged_in.set()
 
     def __call__(self, *what):
-        if self.asked:
+        if self.calls:
             assert self.plugged_in.wait(HANG_S)
-        self.asked.append(what)
+        self.calls.append(what)
         return self.cameras.pop(0) if self.cameras else FakeCamera(opened=False)
 
 
@@ -102,13 +102,14 @@ def devices(tmp_path, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch):
-    """No camera of these tests counts as silent or gone because the machine is slow."""
+    """On a slow machine, no camera of these tests counts as silent or gone."""
     for name in ("SILENCE_S", "GONE_S", "FIRST_PICTURE_S", "JOIN_S"):
         monkeypatch.setattr(newest_frame, name, HANG_S)
 
 
 @pytest.fixture
 def impatient(patient, monkeypatch):
+    """A camera without a new picture counts as silent and gone at once."""
     for name in ("SILENCE_S", "RETRY_S", "NOTICE_EVERY_S", "READ_PAUSE_S"):
         monkeypatch.setattr(newest_frame, name, 0.01)
     for name in ("GONE_S", "FIRST_PICTURE_S"):
@@ -117,7 +118,7 @@ def impatient(patient, monkeypatch):
 
 @pytest.fixture
 def video(tmp_path):
-    """Twenty noisy frames at 25 frames a second, the n-th of a mean of about 10 n."""
+    """Twenty noisy frames at 25 frames a second. Frame n has a mean of about 10 n."""
     path = tmp_path / "ten.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (320, 240))
     assert writer.isOpened()
@@ -130,30 +131,30 @@ def video(tmp_path):
 
 @pytest.fixture
 def studio(monkeypatch):
-    """A studio that notes what it was asked for instead of drawing."""
+    """A studio that draws nothing. It records the requested scenes, sizes and frame rates in the list."""
 
-    asked = []
+    calls = []
 
     class FakeStudio:
         def __init__(self, scene="digits", size_wh=(1280, 720), fps=30.0, seed=0):
-            asked.append((scene, size_wh, fps))
+            calls.append((scene, size_wh, fps))
             self.fps = fps
 
         def frame(self, index):
             return Frame(picture(index % 256), index, index / self.fps, "studio")
 
     monkeypatch.setattr("recognizer.sources.studio.Studio", FakeStudio)
-    return asked
+    return calls
 
 
 def write_picture(path, image):
-    done, data = cv2.imencode(path.suffix, image)
-    assert done
+    is_encoded, data = cv2.imencode(path.suffix, image)
+    assert is_encoded
     path.write_bytes(data.tobytes())
     return path
 
 
-def with_reader_left(name):
+def has_reader_thread(name):
     return any(thread.name == name for thread in threading.enumerate())
 
 
@@ -214,7 +215,7 @@ def test_webcam_requests_mjpg_before_the_size_and_a_buffer_of_one_frame(devices)
     opener = FakeOpener(camera)
     with webcam.open_webcam(0, size_wh=(640, 480), fps=15.0, open_capture=opener):
         camera.ended.set()
-    assert opener.asked == [(0, cv2.CAP_V4L2)]
+    assert opener.calls == [(0, cv2.CAP_V4L2)]
     names = [setting for setting, _ in camera.settings]
     assert camera.settings[0] == (cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
     assert names.index(cv2.CAP_PROP_FOURCC) < names.index(cv2.CAP_PROP_FRAME_WIDTH)
@@ -233,7 +234,7 @@ def test_webcam_falls_back_to_any_backend(system, backend, devices, monkeypatch)
     opener = FakeOpener(closed, camera)
     with webcam.open_webcam(0, open_capture=opener):
         camera.ended.set()
-    assert opener.asked == [(0, backend), (0, cv2.CAP_ANY)]
+    assert opener.calls == [(0, backend), (0, cv2.CAP_ANY)]
     assert closed.released.is_set()
 
 
@@ -283,7 +284,7 @@ def test_ctrl_c_releases_the_camera_and_joins_the_thread(devices):
         camera.ended.set()
         raise KeyboardInterrupt
     assert camera.released.is_set()
-    assert not with_reader_left("camera 0")
+    assert not has_reader_thread("camera 0")
 
 
 def test_ctrl_c_before_the_first_frame_releases_the_camera(devices):
@@ -358,14 +359,14 @@ def test_frames_are_always_8_bit_bgr(odd, devices):
     assert np.array_equal(image_bgr, picture(50, (6, 4)))
 
 
-def test_the_error_for_a_missing_camera_names_another_one(devices):
+def test_the_error_for_a_missing_camera_suggests_another_camera(devices):
     opener = FakeOpener()
     with pytest.raises(SourceError, match=r"Camera 3 is not there: .*video3 does not exist\..* try --source 0\.$"):
         opening.open_source("3", open_capture=opener)
-    assert opener.asked == []
+    assert opener.calls == []
 
 
-def test_the_error_for_a_missing_camera_names_the_studio_if_there_is_no_other(devices):
+def test_the_error_for_a_missing_camera_suggests_the_studio_if_there_is_no_camera(devices):
     (devices / "video0").unlink()
     with pytest.raises(SourceError, match=r"Plug it in, or try --source studio\.$"):
         opening.open_source("0", open_capture=FakeOpener())
@@ -409,7 +410,7 @@ def test_find_webcams_opens_only_cameras_that_linux_lists(devices):
     cameras = [FakeCamera(), FakeCamera(opened=False), FakeCamera()]
     opener = FakeOpener(*cameras)
     assert webcam.find_webcams(opener) == [0, 10]
-    assert [index for index, _ in opener.asked] == [0, 2, 10]
+    assert [index for index, _ in opener.calls] == [0, 2, 10]
     assert all(camera.released.is_set() for camera in cameras)
 
 
@@ -417,14 +418,14 @@ def test_find_webcams_tries_the_first_numbers_on_other_systems(monkeypatch):
     monkeypatch.setattr(pictures.sys, "platform", "win32")
     opener = FakeOpener(FakeCamera(opened=False), FakeCamera())
     assert webcam.find_webcams(opener) == [1]
-    assert opener.asked == [(index, cv2.CAP_DSHOW) for index in range(4)]
+    assert opener.calls == [(index, cv2.CAP_DSHOW) for index in range(4)]
 
 
 def test_default_source_is_the_first_camera(devices):
     (devices / "video4").touch()
     opener = FakeOpener(FakeCamera(), FakeCamera())
     assert opening.default_source(opener) == ("0", "")
-    assert len(opener.asked) == 1
+    assert len(opener.calls) == 1
 
 
 def test_default_source_is_the_studio_without_a_camera(devices):
@@ -449,7 +450,7 @@ def test_stream_gives_the_newest_frame_and_reconnects(impatient):
         opener.plugged_in.set()
         assert next(frame for frame in itertools.islice(frames, 50_000) if not frame.notice).image_bgr[0, 0, 0] == 2
         back.ended.set()
-    address, backend, parameters = opener.asked[0]
+    address, backend, parameters = opener.calls[0]
     assert (address, backend) == ("rtsp://anna:secret@camera/1?key=7", cv2.CAP_FFMPEG)
     assert parameters[::2] == [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC]
     assert broken.settings == []
@@ -571,11 +572,11 @@ def test_opencv_and_ffmpeg_print_nothing(tmp_path):
         "    except opening.SourceError as error: print(error)\n"
         "webcam.find_webcams()"
     )
-    # A process of its own, because FFmpeg takes its log level from where it is used first.
+    # In a separate process, because FFmpeg's log level is set when it is first used.
     command = [sys.executable, "-c", program, str(tmp_path / "text.mp4"), "http://127.0.0.1:9/none", "99"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=HANG_S, cwd=paths.ROOT)
-    assert len(done.stdout.splitlines()) == 3
-    assert done.stderr == ""
+    process = subprocess.run(command, capture_output=True, text=True, check=True, timeout=HANG_S, cwd=paths.ROOT)
+    assert len(process.stdout.splitlines()) == 3
+    assert process.stderr == ""
 
 
 def test_folder_gives_its_pictures_in_natural_order(tmp_path):
@@ -696,10 +697,10 @@ def test_read_image_names_the_problem_and_the_remedy(tmp_path, monkeypatch, capf
     damaged.write_bytes(damaged.read_bytes()[:40])
     with pytest.raises(SourceError, match="damaged"):
         decoding.read_image(damaged)
-    phone = tmp_path / "phone.heic"
-    phone.write_bytes(b"\x00\x00\x00\x18ftypheic" + bytes(20))
+    heic = tmp_path / "phone.heic"
+    heic.write_bytes(b"\x00\x00\x00\x18ftypheic" + bytes(20))
     with pytest.raises(SourceError, match=r"HEIC.*JPEG or PNG"):
-        decoding.read_image(phone)
+        decoding.read_image(heic)
     monkeypatch.setattr(decoding.np, "fromfile", lambda *_: (_ for _ in ()).throw(OSError(5, "Input/output error")))
     with pytest.raises(SourceError, match="cannot be read: Input/output error"):
         decoding.read_image(text)

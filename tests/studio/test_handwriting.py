@@ -29,20 +29,20 @@ def test_digits_are_about_one_high_and_start_at_the_left(digit: int) -> None:
 
 
 @pytest.mark.parametrize("digit", range(10))
-def test_a_digit_is_written_the_same_way_for_the_same_seed_and_another_way_for_another(digit: int) -> None:
+def test_the_same_seed_draws_the_same_digit_and_other_seeds_draw_others(digit: int) -> None:
     np.testing.assert_array_equal(ink_of(digit, 5), ink_of(digit, 5))
     assert len({ink_of(digit, seed).tobytes() for seed in range(20)}) == 20
 
 
-def test_ones_and_sevens_differ() -> None:
-    """The top of a 7 is as wide as the digit needs; whatever leaves the stem of a 1 goes down steeply."""
+def test_a_seven_has_a_wide_bar_at_the_top() -> None:
+    """A 1 has none: its upstroke is steep."""
     for seed in range(200):
         seven = np.concatenate(digit_strokes(7, np.random.default_rng(seed)))
         top = seven[seven[:, 1] < 0.15]
         assert np.ptp(top[:, 0]) > 0.3
 
 
-def test_eights_and_zeros_enclose_what_they_should() -> None:
+def test_eights_have_more_holes_than_zeros() -> None:
     holes = {0: 0, 8: 0}
     for digit in holes:
         for seed in range(30):
@@ -57,11 +57,11 @@ def test_every_letter_is_drawn(letter: str) -> None:
     assert draw_strokes(strokes, (48, 48), 3).max() == 255
 
 
-def test_letters_like_digits_name_letters() -> None:
+def test_letters_like_digits_are_letters() -> None:
     assert set("OIlSZ") <= LETTERS_LIKE_DIGITS < set(string.ascii_letters)
 
 
-def test_placing_fits_height_and_centre() -> None:
+def test_placement_gives_the_requested_height_and_centre() -> None:
     strokes = digit_strokes(5, np.random.default_rng(3))
     matrix = placement_matrix(strokes, (100, 50), 60)
     points = np.concatenate(strokes) @ matrix[:, :2].T + matrix[:, 2]
@@ -70,7 +70,7 @@ def test_placing_fits_height_and_centre() -> None:
 
 
 @pytest.mark.parametrize("width_px", [1.5, 2.5, 4.0, 7.0, 12.0])
-def test_a_stroke_is_as_wide_as_asked_at_any_fineness(width_px: float) -> None:
+def test_a_stroke_has_the_requested_width(width_px: float) -> None:
     stick = [np.array([[0, 0], [0, 0.5], [0, 1]], np.float32)]
     matrix = placement_matrix(stick, (50, 50), 80)
     ink = draw_strokes(stick, (100, 100), width_px, matrix=matrix)
@@ -79,11 +79,11 @@ def test_a_stroke_is_as_wide_as_asked_at_any_fineness(width_px: float) -> None:
     assert centre == pytest.approx(50, abs=0.6)
 
 
-def test_thin_ink_breaks_off_and_pressure_changes_the_width() -> None:
+def test_gaps_break_a_stroke_and_pressure_changes_its_width() -> None:
     stick = [np.column_stack([np.zeros(200), np.linspace(0, 1, 200)]).astype(np.float32)]
-    whole = draw_strokes(stick, (60, 200), 3)
+    unbroken = draw_strokes(stick, (60, 200), 3)
     broken = draw_strokes(stick, (60, 200), 3, gaps=8, rng=np.random.default_rng(0))
-    assert cv2.connectedComponents((whole > 0).astype(np.uint8))[0] == 2
+    assert cv2.connectedComponents((unbroken > 0).astype(np.uint8))[0] == 2
     assert cv2.connectedComponents((broken > 60).astype(np.uint8))[0] > 3
     pressed = draw_strokes(stick, (60, 200), 8, pressure=0.5, rng=np.random.default_rng(0))
     assert np.ptp(pressed[60:140].sum(axis=1) / 255.0) > 1

@@ -18,7 +18,7 @@ def middle_of_card(studio: Studio, card: int) -> int:
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_every_scene_gives_a_picture_of_the_size_asked(scene: str) -> None:
+def test_every_scene_gives_a_picture_of_the_requested_size(scene: str) -> None:
     frame = Studio(scene, (400, 300), fps=10, seed=2).frame(20)
     assert frame.image_bgr.shape == (300, 400, 3)
     assert frame.image_bgr.dtype == np.uint8
@@ -26,10 +26,10 @@ def test_every_scene_gives_a_picture_of_the_size_asked(scene: str) -> None:
     assert bool(frame.truth) == (scene != "blank")
 
 
-def test_a_picture_depends_on_seed_and_index_alone() -> None:
-    there_and_back = Studio(size_wh=SMALL, seed=4)
-    there_and_back.frame(500)
-    again = there_and_back.frame(7)
+def test_a_picture_depends_only_on_seed_and_index() -> None:
+    studio = Studio(size_wh=SMALL, seed=4)
+    studio.frame(500)
+    again = studio.frame(7)
     fresh = Studio(size_wh=SMALL, seed=4).frame(7)
     np.testing.assert_array_equal(again.image_bgr, fresh.image_bgr)
     assert again.truth == fresh.truth
@@ -37,21 +37,21 @@ def test_a_picture_depends_on_seed_and_index_alone() -> None:
     assert np.any(other.image_bgr != fresh.image_bgr)
 
 
-def test_boxes_hold_the_ink_and_little_else() -> None:
+def test_a_box_encloses_the_ink_closely() -> None:
     studio = Studio("crowd", SMALL, seed=1, count=1)
     for card in range(8):
         frame = studio.frame(middle_of_card(studio, card))
         (truth,) = frame.truth
         x1, y1, x2, y2 = np.add(truth.box.xyxy, (-6, -6, 6, 6))
         part = cv2.GaussianBlur(frame.image_bgr[y1:y2, x1:x2], (3, 3), 0).astype(int)
-        far = abs(part - np.median(part[0], axis=0)).sum(axis=2)  # from the paper's colour, as it is above the digit
-        rows, columns = np.nonzero(far > 0.5 * far.max())
+        difference = abs(part - np.median(part[0], axis=0)).sum(axis=2)  # from the colour of the paper above the digit
+        rows, columns = np.nonzero(difference > 0.5 * difference.max())
         inked = Box(x1 + columns.min(), y1 + rows.min(), x1 + columns.max() + 1, y1 + rows.max() + 1)
-        assert far.max() > 60
+        assert difference.max() > 60
         assert inked.iou(truth.box) > 0.6
 
 
-def test_the_sheet_moves_but_never_jumps_while_it_is_shown() -> None:
+def test_a_sheet_moves_slowly_while_it_is_shown() -> None:
     studio = Studio(size_wh=SMALL, seed=3)
     start = middle_of_card(studio, 0) - 15
     centers = np.array([studio.frame(i).truth[0].box.center_xy for i in range(start, start + 30)])
@@ -60,7 +60,7 @@ def test_the_sheet_moves_but_never_jumps_while_it_is_shown() -> None:
     assert np.ptp(centers, axis=0).max() > 1
 
 
-def test_sheets_take_turns_and_each_shows_another_number() -> None:
+def test_consecutive_sheets_show_different_numbers() -> None:
     studio = Studio(size_wh=SMALL)
     numbers = [tuple(t.label for t in studio.frame(middle_of_card(studio, card)).truth) for card in range(8)]
     assert len(set(numbers)) >= 6
@@ -68,12 +68,12 @@ def test_sheets_take_turns_and_each_shows_another_number() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 20, 50])
-def test_a_crowd_has_as_many_digits_as_asked(count: int) -> None:
+def test_a_crowd_has_the_requested_number_of_digits(count: int) -> None:
     studio = Studio("crowd", SMALL, count=count)
     assert len(studio.frame(0).truth) == count
 
 
-def test_letters_do_not_look_like_digits() -> None:
+def test_the_letters_scene_has_no_letter_that_resembles_a_digit() -> None:
     studio = Studio("letters", SMALL)
     labels = {truth.label for card in range(6) for truth in studio.frame(middle_of_card(studio, card)).truth}
     assert len(labels) > 5
@@ -96,13 +96,13 @@ def test_impossible_settings_are_rejected() -> None:
 
 
 @pytest.mark.parametrize("scene", ["digits", "rps"])
-def test_a_dropped_studio_frees_its_pictures_at_once(scene: str) -> None:
+def test_a_studio_is_freed_without_garbage_collection(scene: str) -> None:
     studio = Studio(scene, (160, 160))
     studio.frame(0)
-    still_there = weakref.ref(studio)
+    reference = weakref.ref(studio)
     gc.disable()
     try:
         del studio
-        assert still_there() is None
+        assert reference() is None
     finally:
         gc.enable()

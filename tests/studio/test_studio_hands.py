@@ -15,7 +15,7 @@ SCENES = {"rps": {"rock", "paper", "scissors"}, "signs": set("BCDFILVWY")}
 
 
 @pytest.mark.parametrize(("scene", "labels"), SCENES.items())
-def test_all_signs_come_in_turn_and_each_with_its_box(scene: str, labels: set[str]) -> None:
+def test_all_signs_are_shown_in_turn_with_their_boxes(scene: str, labels: set[str]) -> None:
     studio = Studio(scene, SMALL, seed=1)
     found = []
     for card in range(len(labels)):
@@ -26,7 +26,7 @@ def test_all_signs_come_in_turn_and_each_with_its_box(scene: str, labels: set[st
     assert sorted(found) == sorted(labels)
 
 
-def test_a_sign_is_shown_as_long_as_a_sheet_and_then_goes() -> None:
+def test_a_sign_is_visible_for_most_of_its_turn() -> None:
     studio = Studio("rps", SMALL, seed=1)
     shown = [studio.frame(index).truth for index in range(round(2.4 * 30), round(4.8 * 30))]
     assert len({truth.label for frame in shown for truth in frame}) == 1
@@ -36,15 +36,15 @@ def test_a_sign_is_shown_as_long_as_a_sheet_and_then_goes() -> None:
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_a_picture_depends_on_seed_and_index_alone(scene: str) -> None:
-    there_and_back = Studio(scene, SMALL, seed=4)
-    there_and_back.frame(1000)
-    again, fresh = there_and_back.frame(100), Studio(scene, SMALL, seed=4).frame(100)
+def test_a_picture_depends_only_on_seed_and_index(scene: str) -> None:
+    studio = Studio(scene, SMALL, seed=4)
+    studio.frame(1000)
+    again, fresh = studio.frame(100), Studio(scene, SMALL, seed=4).frame(100)
     np.testing.assert_array_equal(again.image_bgr, fresh.image_bgr)
     assert again.truth == fresh.truth
 
 
-def test_a_held_hand_moves_a_little_and_never_jumps() -> None:
+def test_a_hand_moves_slowly_while_it_is_shown() -> None:
     studio = Studio("signs", SMALL, seed=3)
     start = middle_of_card(1) - 15
     boxes = np.array([studio.frame(i).truth[0].box.xyxy for i in range(start, start + 30)])
@@ -52,13 +52,13 @@ def test_a_held_hand_moves_a_little_and_never_jumps() -> None:
     assert np.ptp(boxes, axis=0).max() > 2
 
 
-def test_people_change_and_so_do_hands() -> None:
+def test_people_and_hands_change() -> None:
     studio = Studio("rps", SMALL)
     frames = [studio.frame(middle_of_card(card)) for card in range(14)]
     corners = [frame.image_bgr[:60, :60].mean() for frame in frames]
     assert len({round(corner) for corner in corners}) > 3
     sides = Counter(frame.truth[0].box.center_xy[0] > SMALL[0] / 2 for frame in frames)
-    assert min(sides.values()) > 2  # left and right hands are held on their own side of the head
+    assert min(sides.values()) > 2  # each hand is on its own side of the head
 
 
 @pytest.mark.parametrize("size_wh", [(320, 240), (480, 848), (1280, 720)])
@@ -74,12 +74,12 @@ def test_the_arm_ends_outside_of_the_picture(size_wh: tuple[int, int]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("scene", SCENES)
 def test_mediapipe_finds_the_hands(scene: str) -> None:
-    """Its hand landmarker knows only photographs: what it finds in all skin tones looks like a hand."""
+    """Its landmarker was trained on photographs. What it detects in all skin tones is drawn realistically."""
     asset = landmarker_path()
     found: dict[str, list[bool]] = defaultdict(list)
     size_wh = (960, 540)
     with contextlib.closing(Landmarker(asset, video=False, confidence=0.5, hands=2)) as landmarker:
-        for seed in range(5):  # five seeds, five skin tones
+        for seed in range(5):  # five seeds give five skin tones
             studio = Studio(scene, size_wh, seed=seed)
             for card in range(4):
                 frame = studio.frame(middle_of_card(card))

@@ -1,4 +1,4 @@
-"""Numbers with lines around and points in them, as people write results, fractions, sums and forms."""
+"""Numbers with lines around them or a decimal point, as in results, sums and forms."""
 
 import itertools
 
@@ -30,6 +30,7 @@ def written(number: str, height: int) -> tuple[np.ndarray, list[Box]]:
 
 
 def around(boxes: list[Box], room: int) -> tuple[int, int, int, int]:
+    """The sides (x1, y1, x2, y2) around all boxes, with a margin of `room` pixels."""
     sides = np.array([box.xyxy for box in boxes])
     x1, y1 = sides[:, :2].min(axis=0) - room
     x2, y2 = sides[:, 2:].max(axis=0) + room
@@ -73,22 +74,22 @@ LINES = [underline, underline_twice, frame, cells, bar_at_the_left]
 
 
 def test_lines_around_a_number_do_not_hide_its_digits(digits: Pipeline) -> None:
-    said = {}
+    texts = {}
     for lines, number, height in itertools.product(LINES, NUMBERS, (60, 110, 160)):
         gray, boxes = written(number, height)
         lines(gray, boxes, height)
-        said[lines.__name__, number, height] = digits.step(as_frame(gray)).text
-    wrong = {key: text for key, text in said.items() if text != key[1]}
-    assert len(wrong) <= 0.05 * len(said), wrong
+        texts[lines.__name__, number, height] = digits.step(as_frame(gray)).text
+    wrong = {key: text for key, text in texts.items() if text != key[1]}
+    assert len(wrong) <= 0.05 * len(texts), wrong
 
 
-@pytest.mark.parametrize("hand", [3, 4, 5])
+@pytest.mark.parametrize("seed", [3, 4, 5])
 @pytest.mark.parametrize(("size", "text"), [(0, "358"), (0.03, "358"), (0.1, "3?58"), (0.16, "3?58")])
 def test_a_decimal_point_splits_a_number_and_a_speck_does_not(
-    digits: Pipeline, size: float, text: str, hand: int
+    digits: Pipeline, size: float, text: str, seed: int
 ) -> None:
     gray = paper((960, 540))
-    boxes = [write(gray, int(digit), (x, 250), 140, seed=hand) for digit, x in zip("358", (240, 420, 550), strict=True)]
+    boxes = [write(gray, int(digit), (x, 250), 140, seed=seed) for digit, x in zip("358", (240, 420, 550), strict=True)]
     if size:
         cv2.circle(gray, ((boxes[0].x2 + boxes[1].x1) // 2, boxes[0].y2 - 8), round(70 * size), 40, -1, cv2.LINE_AA)
     assert digits.step(as_frame(gray)).text == text

@@ -26,17 +26,17 @@ FRAME_S = 1 / 30
 
 
 class Always(random.Random):
-    """Chooses what it was told and counts how often it was asked."""
+    """Chooses the given signs in turn, and counts the choices."""
 
     def __init__(self, *signs: str) -> None:
         super().__init__()
         self.signs = list(signs)
-        self.asked = 0
+        self.calls = 0
 
     def choice(self, seq):
         assert tuple(seq) == SIGNS
-        self.asked += 1
-        return self.signs[(self.asked - 1) % len(self.signs)]
+        self.calls += 1
+        return self.signs[(self.calls - 1) % len(self.signs)]
 
 
 def seen(*labels: str | None, time_s: float = 0.0, size_wh: tuple[int, int] = (640, 480)) -> Observation:
@@ -48,7 +48,7 @@ def seen(*labels: str | None, time_s: float = 0.0, size_wh: tuple[int, int] = (6
 
 
 def play(game: RockPaperScissors, sign_at, start_s: float = 0.0, frame_s: float = FRAME_S) -> float:
-    """One round with the label that `sign_at` gives for each second since its start; the time at which it ended."""
+    """Play a round with the label `sign_at(seconds since the start)` in each frame. Returns its end time in seconds."""
     game.start()
     frame = 0
     while game.running:
@@ -61,29 +61,29 @@ def play(game: RockPaperScissors, sign_at, start_s: float = 0.0, frame_s: float 
 
 @pytest.mark.parametrize("yours", SIGNS)
 @pytest.mark.parametrize("theirs", SIGNS)
-def test_every_outcome(yours: str, theirs: str) -> None:
+def test_the_outcome_of_every_pair_of_signs(yours: str, theirs: str) -> None:
     game = RockPaperScissors(Always(theirs))
     play(game, lambda _: yours)
-    wanted = "drawn" if yours == theirs else "won" if BEATS[yours] == theirs else "lost"
-    assert game.last.outcome == wanted
+    expected = "drawn" if yours == theirs else "won" if BEATS[yours] == theirs else "lost"
+    assert game.last.outcome == expected
     assert (game.last.yours, game.last.theirs) == (yours, theirs)
-    assert (game.wins, game.losses, game.draws) == tuple(int(wanted == w) for w in ("won", "lost", "drawn"))
+    assert (game.wins, game.losses, game.draws) == tuple(int(expected == w) for w in ("won", "lost", "drawn"))
 
 
-def test_each_sign_beats_one_and_loses_to_one() -> None:
+def test_each_sign_beats_one_sign_and_loses_to_one() -> None:
     assert sorted(BEATS) == sorted(BEATS.values()) == sorted(SIGNS)
     assert all(BEATS[BEATS[sign]] != sign for sign in SIGNS)
 
 
 @pytest.mark.parametrize("label", [None, "A", "nothing"])
-def test_no_hand_or_another_sign_scores_nothing(label: str | None) -> None:
+def test_no_hand_or_another_sign_does_not_score(label: str | None) -> None:
     game = RockPaperScissors(Always("rock"))
     play(game, lambda _: label)
     assert game.last.outcome == "void"
     assert (game.wins, game.losses, game.draws) == (0, 0, 0)
 
 
-def test_no_region_at_all_and_two_different_hands_are_void_and_two_equal_ones_count() -> None:
+def test_two_different_hands_are_void_and_two_equal_hands_count() -> None:
     for labels, yours in (
         ((), None),
         (("rock", "paper"), None),
@@ -102,16 +102,16 @@ def test_no_region_at_all_and_two_different_hands_are_void_and_two_equal_ones_co
 def test_the_computer_chooses_once_a_round_and_before_it_sees_a_frame() -> None:
     rng = Always("rock")
     game = RockPaperScissors(rng)
-    assert rng.asked == 0
+    assert rng.calls == 0
     game.start()
-    assert rng.asked == 1
+    assert rng.calls == 1
     game.start()  # a second press changes nothing
     play(game, lambda _: "paper")
-    assert rng.asked == 1
+    assert rng.calls == 1
     assert game.last.outcome == "won"
 
 
-def test_what_the_person_shows_has_no_influence_on_the_computer() -> None:
+def test_the_sign_of_the_user_does_not_influence_the_computer() -> None:
     def theirs(sign_at) -> list[str]:
         game = RockPaperScissors(random.Random(7))
         chosen, time_s = [], 0.0
@@ -125,7 +125,7 @@ def test_what_the_person_shows_has_no_influence_on_the_computer() -> None:
     assert set(steady) == set(SIGNS)
 
 
-def test_the_system_s_own_randomness_treats_all_signs_alike() -> None:
+def test_the_system_random_generator_chooses_all_signs_equally_often() -> None:
     game = RockPaperScissors()
     assert isinstance(game._rng, random.SystemRandom)
     counts: Counter[str] = Counter()
@@ -161,7 +161,7 @@ def test_numbers_are_called_in_turn_and_the_result_waits_for_the_hand() -> None:
     assert game.count is None
 
 
-def test_the_sign_held_at_shoot_counts_and_not_the_one_before() -> None:
+def test_the_sign_shown_after_the_countdown_counts() -> None:
     game = RockPaperScissors(Always("rock"))
     play(game, lambda elapsed_s: "scissors" if elapsed_s < SHOOT_S + 0.25 else "paper")
     assert game.last.yours == "paper"
@@ -184,7 +184,7 @@ def test_majority_is_more_than_half() -> None:
 
 
 @pytest.mark.parametrize("frame_s", [1 / 60, 0.2, 0.9, 5.0])
-def test_a_slow_camera_plays_too(frame_s: float) -> None:
+def test_the_game_works_at_any_frame_rate(frame_s: float) -> None:
     game = RockPaperScissors(Always("rock"))
     play(game, lambda _: "paper", frame_s=frame_s)
     assert game.last.outcome == "won"
@@ -219,7 +219,7 @@ def test_best_of_three_is_won_with_two_and_space_starts_the_next_match() -> None
     game = RockPaperScissors(Always("rock", "paper", "rock", "rock"), best_of=3)
     for winner in (None, None, None, "you"):  # won, void, drawn, won
         play(
-            game, {0: lambda _: "paper", 1: lambda _: None, 2: lambda _: "rock", 3: lambda _: "paper"}[game._rng.asked]
+            game, {0: lambda _: "paper", 1: lambda _: None, 2: lambda _: "rock", 3: lambda _: "paper"}[game._rng.calls]
         )
         assert game.winner == winner
     assert (game.wins, game.losses, game.draws) == (2, 0, 1)
@@ -241,11 +241,11 @@ def words_of(game: RockPaperScissors, monkeypatch: pytest.MonkeyPatch, observati
     words = []
     draw_text = drawing.draw_text
 
-    def note(picture, text, *rest):
+    def record(picture, text, *rest):
         words.append(text)
         draw_text(picture, text, *rest)
 
-    monkeypatch.setattr(score_board, "draw_text", note)
+    monkeypatch.setattr(score_board, "draw_text", record)
     Overlay(extra=ScoreBoard(game)).draw(observation)
     monkeypatch.undo()
     return words
@@ -294,19 +294,19 @@ def test_the_computer_s_hand_moves_away_from_the_user_s_hand() -> None:
 
 
 def test_the_score_is_reported_at_the_end_if_a_round_was_played() -> None:
-    told: list[str] = []
+    lines: list[str] = []
     game = RockPaperScissors(Always("rock", "rock", "scissors", "paper"))
-    with GameSink(game, told.append):
+    with GameSink(game, lines.append):
         play(game, lambda _: None)
-    assert told == []
-    with GameSink(game, told.append):
+    assert lines == []
+    with GameSink(game, lines.append):
         for _ in range(3):
             play(game, lambda _: "paper")
-    assert told == ["You 1, computer 1, 1 drawn"]
+    assert lines == ["You 1, computer 1, 1 drawn"]
 
 
 @pytest.mark.parametrize("size_wh", [(1, 1), (60, 40), (160, 120), (320, 240), (480, 848), (640, 480), (1920, 1080)])
-def test_pictures_of_any_size(size_wh: tuple[int, int]) -> None:
+def test_the_score_board_is_drawn_in_pictures_of_any_size(size_wh: tuple[int, int]) -> None:
     game = RockPaperScissors(Always("scissors"), best_of=1)
     overlay = Overlay(mirror=True, extra=ScoreBoard(game), help_line="Space round · r restart")
     game.start()
@@ -317,7 +317,7 @@ def test_pictures_of_any_size(size_wh: tuple[int, int]) -> None:
         assert (observation.frame.image_bgr == 120).all()
 
 
-def test_the_window_s_keys_play() -> None:
+def test_window_keys_control_the_game() -> None:
     class Gui:
         def __init__(self) -> None:
             self.keys: list[int] = []

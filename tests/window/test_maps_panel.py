@@ -46,27 +46,27 @@ def test_feature_maps_of_a_slow_network_are_computed_every_few_frames(
     pipeline, observation = seen
     panel = MapsPanel(pipeline)
     panel.toggle()
-    clock_s, looks = 0.0, 0
+    clock_s, runs = 0.0, 0
 
-    def look(maps: FeatureMaps, values: np.ndarray) -> np.ndarray:
-        nonlocal clock_s, looks
+    def compute(maps: FeatureMaps, values: np.ndarray) -> np.ndarray:
+        nonlocal clock_s, runs
         clock_s += 2.6 * maps_panel.BUDGET_S
-        looks += 1
+        runs += 1
         return np.zeros((44, 44, 3), np.uint8)
 
-    def looks_after_a_frame() -> int:
+    def runs_after_a_frame() -> int:
         panel.write(observation)
-        return looks
+        return runs
 
-    monkeypatch.setattr(FeatureMaps, "draw", look)
+    monkeypatch.setattr(FeatureMaps, "draw", compute)
     monkeypatch.setattr(maps_panel, "perf_counter", lambda: clock_s)
-    assert [looks_after_a_frame() for _ in range(7)] == [1, 1, 1, 2, 2, 2, 3]
+    assert [runs_after_a_frame() for _ in range(7)] == [1, 1, 1, 2, 2, 2, 3]
     panel.toggle()
     panel.toggle()
-    assert looks_after_a_frame() == 4, "switched on, it looks at once"
+    assert runs_after_a_frame() == 4, "after switching on, the maps are computed at once"
 
 
-def test_the_panel_says_if_a_model_has_no_feature_maps(seen: tuple[LivePipeline, Observation]) -> None:
+def test_the_panel_reports_a_model_without_feature_maps(seen: tuple[LivePipeline, Observation]) -> None:
     pipeline, observation = seen
     panel = MapsPanel(pipeline)
     panel.toggle()

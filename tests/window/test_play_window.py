@@ -1,4 +1,4 @@
-"""Rock, paper, scissors in a real window: a round, its score, a restart and the end by keys."""
+"""Rock, paper, scissors by keys in a real window: rounds, the score, a restart and the end."""
 
 import json
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ from tests.helpers.real_window import MISSING, WHY_SKIPPED, Running, virtual_scr
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MISSING), reason=WHY_SKIPPED)]
 
-CARD = 1  # of the studio, which is held up all the time
+CARD = 1  # the studio's card that is shown all the time
 
-# The studio holds one sign still, and each change of the game is told.
+# The studio shows one sign all the time. Each change of the game is printed.
 PROGRAM = """
 import json, sys
 from dataclasses import replace
@@ -33,7 +33,7 @@ class StillStudio(scenes.Studio):
     count = 0
 
     def frame(self, index):
-        StillStudio.count += 1  # time goes on with the frames, however few a second there are
+        StillStudio.count += 1  # 15 frames are one second, at any real frame rate
         return replace(super().frame(shown), index=index, time_s=StillStudio.count / 15)
 
 class KnownGame(game.RockPaperScissors):
@@ -43,30 +43,30 @@ class KnownGame(game.RockPaperScissors):
         super().__init__(*words, **named)
         KnownGame.known = self
 
-class TellingOverlay(overlay.Overlay):
-    told = None
+class ReportingOverlay(overlay.Overlay):
+    reported = None
 
     def draw(self, observation):
         picture = super().draw(observation)
         known = KnownGame.known
         state = {
-            "said": observation.text,
+            "text": observation.text,
             "count": known.count,
             "score": [known.wins, known.losses, known.draws],
             "last": known.last and [known.last.yours, known.last.theirs],
         }
-        if state != self.told:
+        if state != self.reported:
             print(json.dumps(state), flush=True)
-            self.told = state
+            self.reported = state
         return picture
 
-scenes.Studio, overlay.Overlay, game.RockPaperScissors = StillStudio, TellingOverlay, KnownGame
+scenes.Studio, overlay.Overlay, game.RockPaperScissors = StillStudio, ReportingOverlay, KnownGame
 sys.exit(cli.main(sys.argv[2:]))
 """
 
 
-class Table:
-    """A person who plays, and holds up the same sign all the time."""
+class SimulatedUser:
+    """A user who plays with the same sign all the time."""
 
     def __init__(self, display: str, output: Path, models: ModelStore) -> None:
         self.output = output
@@ -76,7 +76,7 @@ class Table:
         words += ["--models", str(models.folder), "--output", str(output)]
         self.program = Running(display, PROGRAM, str(shown), *words)
         self.state: dict[str, Any] = {}
-        self.until(lambda state: state["said"] == self.sign)
+        self.until(lambda state: state["text"] == self.sign)
         self.program.focus()
 
     def line(self) -> str:
@@ -87,7 +87,7 @@ class Table:
         return line
 
     def until(self, wanted: Any) -> list[dict[str, Any]]:
-        """Wait for a state of the game; returns those on the way, and it."""
+        """Wait for a state of the game. Returns all states until then, the last one included."""
         passed = []
         while not (passed and wanted(self.state)):
             line = self.line()
@@ -97,7 +97,7 @@ class Table:
         return passed
 
     def play(self) -> list[int]:
-        """A round; returns the score of you, the computer and none."""
+        """Play a round. Returns the wins, losses and draws."""
         before = self.state["score"]
         self.program.press("space")
         self.until(lambda state: state["count"] == COUNT_FROM)
@@ -112,28 +112,28 @@ class Table:
 
 
 @pytest.fixture
-def at(tmp_path: Path, hand_models: ModelStore) -> Iterator[Table]:
+def user(tmp_path: Path, hand_models: ModelStore) -> Iterator[SimulatedUser]:
     with virtual_screen() as display:
-        table = Table(display, tmp_path, hand_models)
+        table = SimulatedUser(display, tmp_path, hand_models)
         yield table
         table.program.close()
 
 
-def test_rounds_a_restart_and_the_score_at_the_end(at: Table) -> None:
-    assert at.state["score"] == [0, 0, 0]
-    at.play()
-    at.program.press("s")
-    while not (line := at.line()).startswith("saved "):
+def test_rounds_restart_and_final_score(user: SimulatedUser) -> None:
+    assert user.state["score"] == [0, 0, 0]
+    user.play()
+    user.program.press("s")
+    while not (line := user.line()).startswith("saved "):
         pass
     screenshot = cv2.imread(line.removeprefix("saved "))
     assert screenshot is not None
     assert screenshot.shape == (480, 640, 3)
-    at.program.press("r")
-    at.until(lambda state: state["score"] == [0, 0, 0] and state["last"] is None)
-    at.play()
-    wins, losses, draws = at.play()
-    at.program.press("q")
-    while not (line := at.line()).startswith("You "):
+    user.program.press("r")
+    user.until(lambda state: state["score"] == [0, 0, 0] and state["last"] is None)
+    user.play()
+    wins, losses, draws = user.play()
+    user.program.press("q")
+    while not (line := user.line()).startswith("You "):
         pass
     assert line == f"You {wins}, computer {losses}, {draws} drawn"
-    at.program.end()
+    user.program.end()

@@ -1,4 +1,4 @@
-"""The heart of the project in a real window: a task is made, recorded, learned, recognised and taken back by keys."""
+"""Teaching by keys in a real window: create a task, record samples, train, recognize, and undo."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ from tests.helpers.real_window import MISSING, WHY_SKIPPED, Running, virtual_scr
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MISSING), reason=WHY_SKIPPED)]
 
-# The studio holds the sign of the card that a file names, and each change of what is seen and done is told.
+# The studio shows the sign of the card whose number is in a file. Each change of the program's state is printed.
 PROGRAM = """
 import json, sys
 from dataclasses import replace
@@ -35,7 +35,7 @@ class HeldStudio(scenes.Studio):
 
     def frame(self, index):
         card = int(open(shown).read() or 0)
-        HeldStudio.now_s += 1 / 30  # time goes on with the frames, however few a second there are
+        HeldStudio.now_s += 1 / 30  # 30 frames are one second, at any real frame rate
         sway_s = abs(HeldStudio.now_s % (2 * SWAY_S) - SWAY_S)
         frame = super().frame(round((CARD_S * card + AT_REST_S + sway_s) * 30))
         return replace(frame, index=index, time_s=HeldStudio.now_s)
@@ -47,8 +47,8 @@ class KnownTeacher(teaching.Teacher):
         super().__init__(*words, **named, clock=lambda: HeldStudio.now_s)
         KnownTeacher.known = self
 
-class TellingOverlay(overlay.Overlay):
-    told = None
+class ReportingOverlay(overlay.Overlay):
+    reported = None
 
     def draw(self, observation):
         picture = super().draw(observation)
@@ -56,25 +56,25 @@ class TellingOverlay(overlay.Overlay):
         state = {
             "task": observation.task,
             "truth": observation.frame.truth[0].label if observation.frame.truth else None,
-            "said": observation.text,
+            "text": observation.text,
             "form": teacher.form and [teacher.form.name, teacher.form.subject, teacher.form.labels, teacher.form.line],
             "counts": dict(teacher.recording.counts) if teacher.recording else None,
             "training": teacher.training is not None,
             "result": teacher.result,
             "notice": self.notice,
         }
-        if state != self.told:
+        if state != self.reported:
             print(json.dumps(state), flush=True)
-            self.told = state
+            self.reported = state
         return picture
 
-scenes.Studio, overlay.Overlay, teaching.Teacher = HeldStudio, TellingOverlay, KnownTeacher
+scenes.Studio, overlay.Overlay, teaching.Teacher = HeldStudio, ReportingOverlay, KnownTeacher
 sys.exit(cli.main(sys.argv[2:]))
 """
 
 
 class SimulatedUser:
-    """A person before the window."""
+    """A user of the window."""
 
     def __init__(self, display: str, folder: Path, models: ModelStore) -> None:
         self.models = folder / "models"
@@ -98,7 +98,7 @@ class SimulatedUser:
         part.replace(self.shown)
 
     def show_sign(self, sign: str) -> None:
-        """Hold up another sign, and wait until it is seen."""
+        """Show another sign, and wait until it is in the picture."""
         self.show(self.cards[sign])
         self.until(lambda state: state["truth"] == sign)
 
@@ -124,7 +124,7 @@ class SimulatedUser:
                 self.until(lambda state, before=before: state["form"] != before)
 
     def record(self, key: str, label: str, count: int) -> None:
-        """Hold a label's key until there are so many of it."""
+        """Hold a label's key until the label has that many samples."""
         self.program.xdotool("keydown", key)
         self.until(lambda state: (state["counts"] or {}).get(label, 0) >= count)
         self.program.xdotool("keyup", key)
@@ -133,9 +133,9 @@ class SimulatedUser:
 @pytest.fixture
 def user(tmp_path: Path, hand_models: ModelStore) -> Iterator[SimulatedUser]:
     with virtual_screen() as display:
-        at = SimulatedUser(display, tmp_path, hand_models)
-        yield at
-        at.program.close()
+        simulated_user = SimulatedUser(display, tmp_path, hand_models)
+        yield simulated_user
+        simulated_user.program.close()
 
 
 def test_new_record_train_swap_and_undo_by_keys(user: SimulatedUser) -> None:
@@ -147,17 +147,17 @@ def test_new_record_train_swap_and_undo_by_keys(user: SimulatedUser) -> None:
     for key, label, sign in (("1", "stone", stone), ("2", "sheet", sheet)):
         user.show_sign(sign)
         user.record(key, label, 8)
-    kept = dict(user.state["counts"])
+    counts = dict(user.state["counts"])
     user.program.press("BackSpace")
-    user.until(lambda state: state["counts"]["sheet"] < kept["sheet"])
+    user.until(lambda state: state["counts"]["sheet"] < counts["sheet"])
     user.record("2", "sheet", 8)
     user.program.press("Return")
     user.until(lambda state: state["training"])
     first = user.until(lambda state: state["result"])["result"]["published"]
     assert first is not None, user.state
-    user.until(lambda state: state["said"] == "sheet")
+    user.until(lambda state: state["text"] == "sheet")
     user.show_sign(stone)
-    user.until(lambda state: state["said"] == "stone")
+    user.until(lambda state: state["text"] == "stone")
     user.program.press("Escape")
     user.until(lambda state: not state["result"])
 
@@ -170,14 +170,14 @@ def test_new_record_train_swap_and_undo_by_keys(user: SimulatedUser) -> None:
     user.program.press("Return")
     second = user.until(lambda state: state["result"])["result"]["published"]
     assert second not in (None, first), user.state
-    user.until(lambda state: state["said"] == "cut")
+    user.until(lambda state: state["text"] == "cut")
     user.program.press("Escape")
     user.until(lambda state: not state["result"])
 
     user.program.press("u")
     user.until(lambda state: title_of(open_models(user.models).folder / "mine" / first) in state["notice"])
     assert open_models(user.models).current("mine").name == first
-    user.until(lambda state: state["said"] != "cut")
+    user.until(lambda state: state["text"] != "cut")
     user.program.press("q")
     user.program.end()
     assert Samples(user.captures).counts("mine")["cut"] >= 8

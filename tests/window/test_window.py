@@ -1,4 +1,4 @@
-"""A real window on a virtual screen, with real key presses. Slow only in so far as a window takes its time to open."""
+"""A real window on a virtual screen, with real key presses."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.helpers.real_window import MISSING, WHY_SKIPPED, Running, virtual_scr
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=WHY_SKIPPED)
 
-# Tells each change that a key brings, frozen or not, so that the test waits for it and never has to guess.
+# Prints each change of state, also while the window is frozen, so that the test can wait for it.
 PROGRAM = """
 import sys, time
 from pathlib import Path
@@ -16,19 +16,19 @@ from recognizer.sinks.sink import open_sinks
 from recognizer.values import Box, Frame, Observation, Prediction, Region
 from recognizer.window.window import Window
 
-class TellingOverlay(Overlay):
-    told = None
+class ReportingOverlay(Overlay):
+    reported = None
 
     def draw(self, observation):
         picture = super().draw(observation)
         state = f"stages={self.show_stages} mirror={self.mirror} frozen={'frozen' in self.notice}"
-        if state != self.told:
+        if state != self.reported:
             print(state, flush=True)
-            self.told = state
+            self.reported = state
         return picture
 
 stopped = []
-window = Window(TellingOverlay(), lambda: stopped.append(True), screenshot_dir=Path(sys.argv[1]))
+window = Window(ReportingOverlay(), lambda: stopped.append(True), screenshot_dir=Path(sys.argv[1]))
 region = Region(Box(200, 120, 330, 330), np.zeros((8, 8), np.uint8))
 prediction = Prediction("1", 0.97, (("1", 0.97), ("7", 0.02), ("4", 0.01)), np.eye(28, dtype=np.uint8) * 255)
 with open_sinks([window]) as sinks:

@@ -29,7 +29,7 @@ LEVELS: dict[str, dict[str, Any]] = {
 # Fashion-MNIST is centred and upright, in the test set too: cnn-bn reaches 92.6 % test accuracy with all of "light", and
 # 93.9 % with horizontal flips alone
 FLIP_ONLY = (("light", "fashion-mnist"),)
-FLIPPED = ("fashion-mnist",)  # a flip changes what a digit is, and which hand made a sign
+FLIPPED = ("fashion-mnist",)  # not digits, and not signs: a flip swaps left and right hand
 
 
 def generator(level: str, data: str, subject: str) -> Any:
@@ -39,14 +39,14 @@ def generator(level: str, data: str, subject: str) -> Any:
     edge_grey = subject_of(subject).edge_grey
     fill = {"fill_mode": "nearest"} if edge_grey is None else {"fill_mode": "constant", "cval": edge_grey}
     flip = level != "none" and data in FLIPPED
-    changes = {} if (level, data) in FLIP_ONLY else LEVELS[level]
-    return ImageDataGenerator(**changes, **fill, horizontal_flip=flip)
+    options = {} if (level, data) in FLIP_ONLY else LEVELS[level]
+    return ImageDataGenerator(**options, **fill, horizontal_flip=flip)
 
 
 def copies(images: np.ndarray, level: str, data: str, subject: str, seed: int) -> Iterator[np.ndarray]:
     """Yield one augmented copy (side, side, channels) uint8 of each of `images` (N, side, side, channels) uint8, in order."""
-    change = generator(level, data, subject)
+    augmenter = generator(level, data, subject)
     np.random.seed(seed)  # ImageDataGenerator uses NumPy's global generator
     for image in images:
-        changed = change.random_transform(image.astype(np.float32))
-        yield np.clip(np.round(changed), 0, 255).astype(np.uint8)
+        augmented = augmenter.random_transform(image.astype(np.float32))
+        yield np.clip(np.round(augmented), 0, 255).astype(np.uint8)

@@ -23,6 +23,7 @@ class Images:
 
 
 def sha256_of(files: list[Path]) -> str:
+    """SHA-256, hex, of the files' contents, concatenated in order."""
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
@@ -56,7 +57,7 @@ class DataSet:
     test_images: np.ndarray  # (M, side, side, channels) uint8
     test_labels: np.ndarray  # (M,) int64
     source: str  # the file or folder that it was read from
-    sha256: str
+    sha256: str  # of the source's files, or of the images and labels
     # (N,) int64, the person, series or session of each training image; empty if unknown
     train_series: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
@@ -117,6 +118,10 @@ def split_data_set(
     source: str,
     series: np.ndarray | None = None,
 ) -> DataSet:
+    """A data set of images (N, side, side, channels) uint8, whose rows in the mask `test` (N,) bool become the test set.
+
+    `classes` (N,) are indices into `labels`. Raises DataError if the mask selects no image.
+    """
     if not test.any():
         raise DataError(f"{source} has one picture for each label, so none is left for testing. Add more.")
     digest = hashlib.sha256(images.tobytes() + classes.tobytes()).hexdigest()
@@ -128,6 +133,7 @@ def split_data_set(
 
 
 def grayscale_data_set(name: str, labels: list[str], images: Images, subject: str = PAPER.name) -> DataSet:
+    """The grey images as a data set, with a channel axis."""
     return DataSet(
         name, labels, subject, images.train_images[..., None], images.train_labels,
         images.test_images[..., None], images.test_labels, images.source, images.sha256,
@@ -135,4 +141,5 @@ def grayscale_data_set(name: str, labels: list[str], images: Images, subject: st
 
 
 def stem_of(path: Path) -> str:
+    """The file name without its suffixes, such as .csv.gz."""
     return path.name.split(".")[0]

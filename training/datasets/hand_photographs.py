@@ -31,18 +31,18 @@ CODE = (  # the files that determine the detections
 
 SIGNS = ["rock", "paper", "scissors"]
 LABELS = {"letters": LETTERS, "rps": SIGNS}
-OF_LETTER = {"A": "rock", "S": "rock", "B": "paper", "V": "scissors"}  # letters with the hand shape of a sign
+OF_LETTER = {"A": "rock", "S": "rock", "B": "paper", "V": "scissors"}  # letters with the same hand shape as a sign
 NO_SIGN = [*"CDFGILOQWXY"]  # letters used as background; those not listed resemble a sign too much
 OPEN_HAND = "paper"  # no letter has spread fingers and the thumb out
 
 
 @dataclass(frozen=True, eq=False)
 class Hands:
-    """N photographs, each with the detection of highest confidence. Values of missing detections are NaN or 0."""
+    """N photographs, each with its most confident detection. Values of missing detections are NaN or 0."""
 
     sources: np.ndarray  # (N,) str, the person or collection
     labels: np.ndarray  # (N,) str, "" for a picture without a hand
-    found: np.ndarray  # (N,) bool: a region was found
+    found: np.ndarray  # (N,) bool: a hand was detected, with or without joints
     landmarks: np.ndarray  # (N, VIEWS, 21, 3) float32, in pixels of the picture, NaN if no joints were found
     left: np.ndarray  # (N, VIEWS) bool: detected as a left hand
     images: np.ndarray  # (N, 28, 28) uint8, preprocess.hand_image of the region
@@ -96,14 +96,14 @@ def read_hands(name: str, runs: Path) -> Hands:
     jobs = []
     for source in sorted(path for path in folder.iterdir() if path.is_dir()):
         names = [(str(path), path.stat().st_size) for path in pictures(source)]
-        made_of = [names, hashlib.sha256(model.read_bytes()).hexdigest(), code_digest(*CODE)]
-        digest = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
+        key_parts = [names, hashlib.sha256(model.read_bytes()).hexdigest(), code_digest(*CODE)]
+        digest = hashlib.sha256(json.dumps(key_parts).encode()).hexdigest()[:8]
         jobs.append((source, runs / f"{name}-{source.name}-{digest}.npz"))
     missing = [job for job in jobs if not job[1].is_file()]
     if missing:
         print(f"Detecting hands in {folder} …", flush=True)
         with fresh_processes() as pool:
-            list(pool.map(partial(_find_and_keep, model), missing))
+            list(pool.map(partial(_detect_and_cache, model), missing))
     return concatenate([_load(path) for _, path in jobs])
 
 
@@ -112,7 +112,7 @@ def code_digest(*names: str) -> str:
     return hashlib.sha256(b"".join((paths.ROOT / name).read_bytes() for name in names)).hexdigest()[:8]
 
 
-def _find_and_keep(model: Path, job: tuple[Path, Path]) -> None:
+def _detect_and_cache(model: Path, job: tuple[Path, Path]) -> None:
     source, path = job
     extractor, rng = AppearanceExtractor(model, threads=1), np.random.default_rng(0)
     parts = []
@@ -167,11 +167,11 @@ def classes(task: str, kind: str, labels: np.ndarray) -> np.ndarray:
     An index into LABELS[task]; len(LABELS[task]) for background; -1 for an ambiguous picture, which is not used.
     """
     names = LABELS[task]
-    nothing = len(names)
+    background = len(names)
     table = {name: place for place, name in enumerate(names)} if kind == task else {}
     if (task, kind) == ("rps", "letters"):
         table = {letter: names.index(sign) for letter, sign in OF_LETTER.items()}
-        table |= dict.fromkeys(NO_SIGN, nothing)
+        table |= dict.fromkeys(NO_SIGN, background)
     if (task, kind) == ("letters", "rps"):
-        table = {OPEN_HAND: nothing}
+        table = {OPEN_HAND: background}
     return np.array([table.get(label, -1) for label in labels], np.int64)

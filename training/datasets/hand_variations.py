@@ -11,7 +11,7 @@ from recognizer.values import Hand, Region
 TURN_DEG = 28.0  # standard deviation of the rotation in the image plane; more would turn an H into a U
 LEAN_DEG = 16.0  # … of the rotation out of the plane
 FLEX_DEG = 5.0  # … of the rotation of each bone
-JITTER = (0.025, 0.025, 0.05)  # … of each joint's x, y, z in palm lengths; depth is the least exact
+JITTER = (0.025, 0.025, 0.05)  # … of each joint's x, y, z in palm lengths; depth is the least accurate
 WRONG_SIDE = 0.5  # share of hands whose left/right is swapped: either hand makes the sign, and detectors confuse them
 
 
@@ -38,7 +38,7 @@ def augmented(landmarks: np.ndarray, left: np.ndarray, rng: np.random.Generator)
 
 
 def _rotations(vectors: np.ndarray) -> np.ndarray:
-    """Rotation matrices (…, 3, 3) of rotation vectors (…, 3) in radians (Rodrigues)."""
+    """Rotation matrices (…, 3, 3) of rotation vectors (…, 3) in radians (Rodrigues' formula)."""
     angle = np.linalg.norm(vectors, axis=-1)[..., None, None]
     x, y, z = np.moveaxis(vectors / np.maximum(angle[..., 0], 1e-9), -1, 0)
     zero = np.zeros_like(x)
@@ -46,11 +46,11 @@ def _rotations(vectors: np.ndarray) -> np.ndarray:
     return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross)
 
 
-VIEWS = 2  # of a hand: detected in the picture, and in the flipped picture
-CROPS_A_VIEW = 4  # of each view: the first unchanged, the others augmented
+VIEWS = 2  # of each hand: as detected in the picture, and as detected in the flipped picture
+CROPS_A_VIEW = 4  # crops of each view: the first unchanged, the others augmented
 CROP_TURN_DEG, ZOOM, SHIFT = 9.0, 0.08, 0.03  # standard deviations of the augmentation of crops; shift in sides
 GAMMA, TINT = 0.35, 0.1  # … of the logarithms of gamma and of each channel's gain
-COARSE_SHARE, COARSE_SIDES = 0.3, (24, 90)  # of augmented crops: reduced to that many pixels, some made grey
+COARSE_SHARE, COARSE_SIDES = 0.3, (24, 90)  # share of crops reduced to so many pixels a side; half of these become grey
 
 
 def augmented_crops(region: Region, hand: Hand, rng: np.random.Generator) -> list[np.ndarray]:
@@ -59,17 +59,17 @@ def augmented_crops(region: Region, hand: Hand, rng: np.random.Generator) -> lis
     pictures = [appearance.upright(region.crop, joints, left=left)]
     for _ in range(CROPS_A_VIEW - 1):
         # detectors confuse left and right, and either hand makes the same sign
-        other = rng.random() < WRONG_SIDE / 2
+        swap_side = rng.random() < WRONG_SIDE / 2
         turn, zoom, shift = (
             np.radians(rng.normal(0, CROP_TURN_DEG)),
             np.exp(rng.normal(0, ZOOM)),
             rng.normal(0, SHIFT, 2),
         )
         picture = appearance.upright(
-            region.crop, joints, left=left ^ other, turn_rad=float(turn), zoom=float(zoom), shift=tuple(shift)
+            region.crop, joints, left=left ^ swap_side, turn_rad=float(turn), zoom=float(zoom), shift=tuple(shift)
         )
-        lit = 255 * (picture / 255) ** np.exp(rng.normal(0, GAMMA)) * np.exp(rng.normal(0, TINT, 3))
-        picture = np.clip(lit, 0, 255).astype(np.uint8)
+        adjusted = 255 * (picture / 255) ** np.exp(rng.normal(0, GAMMA)) * np.exp(rng.normal(0, TINT, 3))
+        picture = np.clip(adjusted, 0, 255).astype(np.uint8)
         if rng.random() < COARSE_SHARE:
             side = int(rng.integers(*COARSE_SIDES))
             small = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
@@ -80,29 +80,30 @@ def augmented_crops(region: Region, hand: Hand, rng: np.random.Generator) -> lis
     return pictures
 
 
-MIXED_APART = 0.3  # palm lengths, RMS over the joints; a mixture closer to a real hand may show its sign
+MIXED_APART = 0.3  # least distance to real hands, palm lengths, RMS over the joints; a closer mixture may show a sign
 
 
 def mixed_poses(
     points: np.ndarray, labels: np.ndarray, count: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Up to `count` synthetic background hands (M, 21, 3), with fingers of two signs, each far from every real hand.
+    """Up to `count` synthetic background hands (M, 21, 3) with fingers of two signs, each unlike every real hand.
 
-    `points` are (N, 21, 3) normalised hands with their labels (N,). Beside them, which hand (M,) each has its palm of.
+    `points` are (N, 21, 3) normalised hands with their labels (N,). Returns the background hands, and for each the index (M,)
+    into `points` of the hand that its palm is from.
     """
     flat = points @ pose.palm_frame(points)
     one, other = rng.integers(len(points), size=(2, count))
-    taken = rng.random((count, 5)) < 0.5
-    kept = (labels[one] != labels[other]) & taken.any(axis=1) & ~taken.all(axis=1)
-    one, other, taken = one[kept], other[kept], taken[kept]
+    swapped = rng.random((count, 5)) < 0.5
+    valid = (labels[one] != labels[other]) & swapped.any(axis=1) & ~swapped.all(axis=1)
+    one, other, swapped = one[valid], other[valid], swapped[valid]
     mixed = flat[one].copy()
     for finger, joints in enumerate(pose.FINGERS):
-        rows = taken[:, finger]
+        rows = swapped[:, finger]
         roots = flat[one[rows], joints[0]] - flat[other[rows], joints[0]]
         mixed[np.ix_(rows, joints)] = flat[other[rows]][:, joints] + roots[:, None]
-    known = flat[rng.permutation(len(flat))[:1500]].reshape(-1, pose.JOINTS * 3)
+    real = flat[rng.permutation(len(flat))[:1500]].reshape(-1, pose.JOINTS * 3)
     vectors = mixed.reshape(len(mixed), -1)
-    squares = (vectors**2).sum(axis=1)[:, None] + (known**2).sum(axis=1) - 2 * vectors @ known.T
-    apart = np.sqrt(np.maximum(squares.min(axis=1), 0) / pose.JOINTS) > MIXED_APART
-    turned = mixed @ pose.palm_frame(points)[one].transpose(0, 2, 1)
-    return turned[apart], one[apart]
+    squares = (vectors**2).sum(axis=1)[:, None] + (real**2).sum(axis=1) - 2 * vectors @ real.T
+    is_far = np.sqrt(np.maximum(squares.min(axis=1), 0) / pose.JOINTS) > MIXED_APART
+    rotated = mixed @ pose.palm_frame(points)[one].transpose(0, 2, 1)
+    return rotated[is_far], one[is_far]

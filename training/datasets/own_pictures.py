@@ -41,11 +41,11 @@ def load_csv(path: Path) -> DataSet:
         raise DataError(f"{path} has pixels that are not integers ({error}).") from error
     if grey.min() < 0 or grey.max() > 255:
         raise DataError(f"{path} has pixels from {grey.min()} to {grey.max()}, not 0 to 255.")
-    named = table["label"].to_numpy()
-    known, classes = np.unique(named, return_inverse=True)
+    labels = table["label"].to_numpy()
+    names, classes = np.unique(labels, return_inverse=True)
     images = grey.astype(np.uint8).reshape(-1, *ONE_CHANNEL)
     test = stratified(classes)
-    return split_data_set(stem_of(path), [str(label) for label in known], PAPER.name, images, classes, test, str(path))
+    return split_data_set(stem_of(path), [str(label) for label in names], PAPER.name, images, classes, test, str(path))
 
 
 def load_folder(folder: Path, colour_side: int | None = None, subject: str = HAND.name) -> DataSet:
@@ -97,15 +97,15 @@ def _of_pictures(
     labels = sorted({label for _, label, _ in rows})
     classes = np.array([labels.index(label) for _, label, _ in rows], np.int64)
     series = [name for _, _, name in rows]
-    frame = framing(subject, colour_side)
+    preprocess = framing(subject, colour_side)
     try:
-        images = np.stack([frame(read(picture)) for picture, _, _ in rows])
+        images = np.stack([preprocess(read(picture)) for picture, _, _ in rows])
     except SourceError as error:
         raise DataError(str(error)) from error
     test = _test_rows(series, classes)
     names = sorted(set(series) - {""})
-    places = np.array([names.index(one) for one in series] if "" not in series else [], np.int64)
-    return split_data_set(name, labels, subject, images, classes, test, str(source), places)
+    indices = np.array([names.index(one) for one in series] if "" not in series else [], np.int64)
+    return split_data_set(name, labels, subject, images, classes, test, str(source), indices)
 
 
 def _test_rows(series: list[str], classes: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ def draw_shapes(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 def draw_texture(rng: np.random.Generator) -> np.ndarray:
-    """Noise at one or several scales, or stripes."""
+    """Noise at one or several scales, sometimes with stripes: (480, 640, 3) uint8 BGR."""
     width, height = SIZE_WH
     picture = np.full((height, width), rng.uniform(40, 220), np.float32)
     for _ in range(int(rng.integers(1, 4))):
@@ -94,6 +94,7 @@ def touching_pairs(digits: np.ndarray, count: int, rng: np.random.Generator) -> 
 
 
 def stroke_stamp(strokes: list[np.ndarray], size: float, pen_px: float, rng: np.random.Generator) -> np.ndarray:
+    """The ink (h, w) uint8 of pen strokes, without margin: about `size` pixels high and slightly rotated."""
     angle = np.radians(rng.normal(0, 6))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * max(8.0, size - pen_px)
     points = np.concatenate(strokes) @ turn.T
@@ -106,7 +107,10 @@ def stroke_stamp(strokes: list[np.ndarray], size: float, pen_px: float, rng: np.
 
 
 def mnist_stamp(digit: np.ndarray, size: float, pen_px: float, rng: np.random.Generator) -> np.ndarray:
-    """An MNIST digit (28, 28) scaled to `size` pixels high, with smooth edges, thinned towards the pen width."""
+    """The ink (h, w) uint8 of an MNIST digit (28, 28), without margin: smooth edges, `size` pixels on its longer side.
+
+    For a thin pen, its strokes are thinned.
+    """
     big = cv2.resize(trim(digit), None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC)
     big = cv2.GaussianBlur(cv2.copyMakeBorder(big, 16, 16, 16, 16, cv2.BORDER_CONSTANT), (0, 0), 3)
     # a higher threshold makes strokes thinner; MNIST's blurred edges limit by how much
@@ -134,7 +138,10 @@ def _scribble(ink: np.ndarray, rng: np.random.Generator) -> None:
 
 
 def photograph(ink: np.ndarray, size: float, rng: np.random.Generator) -> np.ndarray:
-    """Render ink (H, W) uint8 as photographed on paper, board or tablet: (H, W, 3) uint8 BGR."""
+    """Render ink (H, W) uint8 as a photograph of paper, a board or a tablet, (H, W, 3) uint8 BGR.
+
+    `size` is the height of the characters in pixels.
+    """
     height, width = ink.shape
     light_ink = rng.random() < 0.2
     ground = rng.uniform(15, 90) if light_ink else np.exp(rng.uniform(np.log(90), np.log(252)))

@@ -32,7 +32,7 @@ from training.datasets.sheets import (
     word,
 )
 
-LEGIBLE_HEIGHT = 6.0  # pixels
+LEGIBLE_HEIGHT = 6.0  # pixels; a smaller character is ambiguous
 LEAST_COVERED, MOST_COVERED = (
     0.02,
     0.6,
@@ -72,7 +72,7 @@ class SceneSources:
 
 
 def photographs(*, held_out: bool) -> tuple[list[Path], list[Path]]:
-    """Photographs of rooms, and of hands on black: of held-out sources or of the others. Empty if there are none."""
+    """Photographs of rooms, and of hands on black, from the held-out sources or from the others. Empty if there are none."""
     rooms: list[Path] = []
     hands: list[Path] = []
     for root in paths.data_folders():
@@ -82,7 +82,7 @@ def photographs(*, held_out: bool) -> tuple[list[Path], list[Path]]:
                 if path.suffix.lower() not in PICTURE_SUFFIXES or (source in HELD_OUT) != held_out:
                     continue
                 (hands if source == "massey" else rooms).append(path)
-    if held_out:  # one of five people
+    if held_out:  # the fifth of the five people in these photographs
         hands = [
             path for root in paths.data_folders() for path in sorted((root / "photos/letters/massey").rglob("hand5*"))
         ]
@@ -92,7 +92,7 @@ def photographs(*, held_out: bool) -> tuple[list[Path], list[Path]]:
 
 
 def scene_sources(*, held_out: bool) -> SceneSources:
-    """Load MNIST and the available photographs: of held-out sources, or of the others."""
+    """Load MNIST's test or training digits, and the photographs of the held-out sources or of the others."""
     found, hands = photographs(held_out=held_out)
     if not has_mnist():
         return SceneSources(Digits(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int64)), found, hands)
@@ -102,21 +102,21 @@ def scene_sources(*, held_out: bool) -> SceneSources:
 
 
 def draw(scene_sources: SceneSources, rng: np.random.Generator, size_wh: tuple[int, int], **fixed: str) -> Scene:
-    """Draw one scene. `fixed` sets choices that are random otherwise: layout, sheet, light."""
+    """Draw one scene. `fixed` sets choices that are otherwise random: layout, sheet, light."""
     layout = fixed.get("layout") or choose(rng, LAYOUTS)
     light = fixed.get("light") or choose(rng, {"bright": 0.4, "middle": 0.35, "dim": 0.25})
-    near = fixed.get("sheet") or choose(rng, {"far": 0.3, "middle": 0.25, "near": 0.2, "close up": 0.25})
+    distance = fixed.get("sheet") or choose(rng, {"far": 0.3, "middle": 0.25, "near": 0.2, "close up": 0.25})
     picture = _room(scene_sources, rng, size_wh)
     written: list[Written] = []
     if layout != "nothing":
-        count = 1 if "layout" in fixed or near == "close up" or rng.random() < 0.85 else 2
-        for place in range(count):
-            found, hidden = _lay_sheet(picture, scene_sources, rng, layout, near, place)
+        count = 1 if "layout" in fixed or distance == "close up" or rng.random() < 0.85 else 2
+        for number in range(count):
+            found, hidden = _lay_sheet(picture, scene_sources, rng, layout, distance, number)
             written = _uncovered(written, hidden) + found
-    if rng.random() < 0.35 and near != "close up":
+    if rng.random() < 0.35 and distance != "close up":
         _draw_caption(picture, rng)
     picture, written = _photographed(picture, written, light, rng)
-    return Scene(picture, tuple(written), {"layout": layout, "light": light, "sheet": near})
+    return Scene(picture, tuple(written), {"layout": layout, "light": light, "sheet": distance})
 
 
 def draw_page(
@@ -190,6 +190,7 @@ def _room(scene_sources: SceneSources, rng: np.random.Generator, size_wh: tuple[
 
 
 def _part(image: np.ndarray, rng: np.random.Generator, low: float = 0.15, high: float = 0.7) -> np.ndarray:
+    """A view of a random part of the image; its height and width are shares `low` to `high` of the image's."""
     height, width = image.shape[:2]
     h, w = int(height * rng.uniform(low, high)), int(width * rng.uniform(low, high))
     y, x = int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1))
@@ -358,21 +359,21 @@ def _skin(rng: np.random.Generator) -> np.ndarray:
 
 
 def _lay_sheet(
-    picture: np.ndarray, scene_sources: SceneSources, rng: np.random.Generator, layout: str, near: str, place: int
+    picture: np.ndarray, scene_sources: SceneSources, rng: np.random.Generator, layout: str, distance: str, place: int
 ) -> tuple[list[Written], np.ndarray]:
     """Draw one sheet into the picture. Returns its characters and the mask of what the sheet and hands cover."""
     height, width = picture.shape[:2]
-    share = {"far": (0.12, 0.3), "middle": (0.3, 0.55), "near": (0.55, 0.95), "close up": (1.15, 2.2)}[near]
+    share = {"far": (0.12, 0.3), "middle": (0.3, 0.55), "near": (0.55, 0.95), "close up": (1.15, 2.2)}[distance]
     sheet_w = rng.uniform(*share) * width
     aspect = log_uniform(rng, 0.5, 1.7)
-    if near == "close up":
+    if distance == "close up":
         aspect = rng.uniform(0.6, 1.0)
-    elif near == "near":
+    elif distance == "near":
         sheet_w = min(sheet_w, 1.05 * height / aspect)
     sheet_wh = max(16, round(sheet_w)), max(16, round(sheet_w * aspect))
     sheet = blank(sheet_wh, rng)
     view = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (np.array(sheet_wh) - 1)
-    if near == "close up":
+    if distance == "close up":
         shown = width * rng.uniform(0.9, 1.0), height * rng.uniform(0.9, 1.0)
         left, top = rng.uniform(0.02, 0.98, 2) * (np.array(sheet_wh) - shown)
         area = np.array([left, top, left + shown[0], top + shown[1]])
@@ -380,9 +381,9 @@ def _lay_sheet(
         area = np.array([0, 0, *sheet_wh], np.float64)
     inset = np.minimum(area[2:] - area[:2], 400) * 0.03
     area += [*inset, *-inset]
-    Writer(sheet, scene_sources.digits, rng).fill(area, layout, printed=near != "close up")
-    corners = _perspective(view, rng, 0.12 if near == "close up" else 1.0)
-    if near == "close up":
+    Writer(sheet, scene_sources.digits, rng).fill(area, layout, printed=distance != "close up")
+    corners = _perspective(view, rng, 0.12 if distance == "close up" else 1.0)
+    if distance == "close up":
         middle = (area[:2] + area[2:]) / 2
         corners += np.array([width / 2, height / 2]) - (
             middle * (corners.max(0) - corners.min(0)) / sheet_wh + corners.min(0)
@@ -390,8 +391,8 @@ def _lay_sheet(
     else:
         low, high = corners.min(axis=0), corners.max(axis=0)
         free = np.array([width, height]) - (high - low)
-        beyond = 0.08 * (high - low) * (rng.random() < 0.25)  # cut off by the picture's edge
-        corners += rng.uniform(np.minimum(0, free) - beyond, np.maximum(0, free) + beyond) - low
+        overhang = 0.08 * (high - low) * (rng.random() < 0.25)  # cut off by the picture's edge
+        corners += rng.uniform(np.minimum(0, free) - overhang, np.maximum(0, free) + overhang) - low
     to_picture = cv2.getPerspectiveTransform(view.astype(np.float32), corners.astype(np.float32))
     cover = cv2.warpPerspective(
         np.full(sheet_wh[::-1], 255, np.uint8), to_picture, (width, height), flags=cv2.INTER_AREA
@@ -403,8 +404,8 @@ def _lay_sheet(
     alpha = (cover.astype(np.float32) / 255)[..., None]
     before_hands = picture * (1 - alpha) + laid * alpha
     picture[:] = before_hands
-    held = near != "close up" or rng.random() < 0.15
-    hidden = _hold(picture, scene_sources, corners, rng) if held else np.zeros((height, width), np.uint8)
+    has_hands = distance != "close up" or rng.random() < 0.15
+    hidden = _hold(picture, scene_sources, corners, rng) if has_hands else np.zeros((height, width), np.uint8)
     return _truth(sheet, to_picture, hidden, (width, height), line_from=1000 * place), np.maximum(cover, hidden)
 
 
@@ -517,6 +518,10 @@ def _draw_fingers(
 def _truth(
     sheet: Sheet, to_picture: np.ndarray, hidden: np.ndarray, size_wh: tuple[int, int], line_from: int
 ) -> list[Written]:
+    """The sheet's characters with their place in the picture, without those that are mostly cut off or covered.
+
+    `hidden` (H, W) uint8 is the mask of what covers the sheet.
+    """
     found = []
     for one in sheet.characters:
         points = cv2.perspectiveTransform(one.outline[None], to_picture)[0]
@@ -540,11 +545,12 @@ def _truth(
 def _uncovered(written: list[Written], hidden: np.ndarray) -> list[Written]:
     """The characters that stay visible under a mask (H, W) uint8; partly hidden ones become ambiguous."""
     shares = [_covered(one.box_xyxy, hidden) for one in written]
-    seen = [(one, share) for one, share in zip(written, shares, strict=True) if share < MOST_COVERED]
-    return [replace(one, ambiguous=one.ambiguous or share > LEAST_COVERED) for one, share in seen]
+    visible = [(one, share) for one, share in zip(written, shares, strict=True) if share < MOST_COVERED]
+    return [replace(one, ambiguous=one.ambiguous or share > LEAST_COVERED) for one, share in visible]
 
 
 def _covered(box_xyxy: tuple[float, float, float, float], hidden: np.ndarray) -> float:
+    """The share of the box, 0 to 1, that the mask (H, W) uint8 covers."""
     x1, y1, x2, y2 = (int(side) for side in box_xyxy)
     return float(hidden[y1 : y2 + 1, x1 : x2 + 1].mean()) / 255
 

@@ -33,12 +33,12 @@ class Digits:
 class WrittenCharacter:
     """A character on a sheet, in pixels of the sheet."""
 
-    ink: np.ndarray  # (h, w) uint8
+    ink: np.ndarray  # (h, w) uint8, 255 where there is ink
     left_top: tuple[int, int]
-    outline: np.ndarray  # (N, 2)
-    label: str | None
-    light: bool
-    line: int
+    outline: np.ndarray  # (N, 2) float64, x and y of the ink's convex hull
+    label: str | None  # a digit, or None for another character
+    light: bool  # the ink is lighter than the paper
+    line: int  # number of the text line
     faint: bool  # illegible
     character: str  # a digit, a letter, or the name of a mark
 
@@ -52,6 +52,7 @@ class Sheet:
 
 
 def choose(rng: np.random.Generator, shares: dict[str, float]) -> str:
+    """A random name; its probability is proportional to its share."""
     names = list(shares)
     return names[rng.choice(len(names), p=np.array(list(shares.values())) / sum(shares.values()))]
 
@@ -61,6 +62,7 @@ def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 
 
 def tint(rng: np.random.Generator, most: float) -> np.ndarray:
+    """Random factors (3,), one a colour channel, from 1 - most to 1 + most."""
     return 1 + rng.uniform(-most, most, 3)
 
 
@@ -69,6 +71,7 @@ def colour_bgr(rng: np.random.Generator, low: float = 15, high: float = 235) -> 
 
 
 def word(rng: np.random.Generator) -> str:
+    """A word of 2 to 8 random letters, capitalised."""
     return "".join(chr(rng.integers(97, 123)) for _ in range(rng.integers(2, 9))).capitalize()
 
 
@@ -108,11 +111,12 @@ def print_lines(part: np.ndarray, rng: np.random.Generator, size: float, colour:
         print_words(part, words, (int(size), int(y)), size, colour, rng)
 
 
-PEN_WIDTHS = 0.012, 0.17  # of a character's height
+PEN_WIDTHS = 0.012, 0.17  # smallest and largest, relative to a character's height
 PAPERS = {"white": 0.4, "tinted": 0.15, "grey": 0.1, "ruled": 0.13, "squared": 0.12, "dark": 0.1}
 
 
 def blank(size_wh: tuple[int, int], rng: np.random.Generator) -> Sheet:
+    """An empty sheet of a random kind of paper: one of PAPERS, sometimes with ruling, folds or a border."""
     width, height = size_wh
     kind = choose(rng, PAPERS)
     if kind == "dark":
@@ -164,7 +168,7 @@ def blank(size_wh: tuple[int, int], rng: np.random.Generator) -> Sheet:
 @dataclass(frozen=True, eq=False)
 class _Pen:
     colour_bgr: np.ndarray
-    width: float  # of a character's height
+    width: float  # relative to a character's height
     opacity: float
 
     @classmethod
@@ -198,7 +202,7 @@ class Writer:
         self.pen = _Pen.drawn(sheet, rng)
 
     def fill(self, area_xyxy: np.ndarray, layout: str, *, printed: bool) -> None:
-        """Fill an area of the sheet with writing; with `printed`, sometimes add printed text."""
+        """Fill an area of the sheet, in its pixels, with writing. With `printed`, sometimes add printed text."""
         rng = self.rng
         x1, y1, x2, y2 = area_xyxy
         width, height = x2 - x1, y2 - y1
@@ -236,7 +240,10 @@ class Writer:
     def _rows(
         self, area_xyxy: np.ndarray, size: float, *, digits: float, spread: float, marks: float = 0.0, pens: float = 0.0
     ) -> None:
-        """Write rows of characters, with given shares of digits, of marks, and of characters in a pen of their own."""
+        """Write rows of characters. `digits`, `marks` and `pens` are the shares of digits, of marks and of changes of pen.
+
+        `spread` is the distance between characters, relative to their height.
+        """
         rng = self.rng
         x1, y1, x2, y2 = area_xyxy
         y, line = y1 + rng.uniform(0, 0.3) * size, 0

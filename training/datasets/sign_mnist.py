@@ -48,8 +48,8 @@ def rps_subset(signs: Images) -> Images:
     chosen = [LETTERS.index(letter) for letter in SIGN_OF_LETTER]
 
     def part(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        kept = np.isin(labels, chosen)
-        return images[kept], np.searchsorted(chosen, labels[kept]).astype(np.int64)
+        is_chosen = np.isin(labels, chosen)
+        return images[is_chosen], np.searchsorted(chosen, labels[is_chosen]).astype(np.int64)
 
     return Images(
         *part(signs.train_images, signs.train_labels),

@@ -1,4 +1,4 @@
-"""Evaluate a published model with the pipeline that runs live."""
+"""Evaluates a published model with the live pipeline."""
 
 import re
 from collections import Counter
@@ -29,29 +29,30 @@ FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_SC
 
 
 def evaluate_mnist(pipeline: Pipeline) -> None:
-    """Accuracy of the shipped LiteRT network on MNIST's 10,000 test digits, and its coverage."""
+    """Print accuracy and coverage of the shipped LiteRT network on MNIST's 10,000 test digits."""
     mnist = load_mnist()
     predictions = pipeline.classifier.predict(list(mnist.test_images))
     right = [p.top[0][0] == str(label) for p, label in zip(predictions, mnist.test_labels, strict=True)]
-    kept = [p.label is not None for p in predictions]
-    kept_right = [p.label == str(label) for p, label in zip(predictions, mnist.test_labels, strict=True)]
+    labelled = [p.label is not None for p in predictions]
+    labelled_right = [p.label == str(label) for p, label in zip(predictions, mnist.test_labels, strict=True)]
     print(f"accuracy   {np.mean(right):.4f}   of {len(right)} test digits")
-    print(f"coverage   {np.mean(kept):.4f}   get a label")
-    print(f"right      {np.mean(kept_right):.4f}   get the right label")
+    print(f"coverage   {np.mean(labelled):.4f}   get a label")
+    print(f"right      {np.mean(labelled_right):.4f}   get the right label")
 
 
 def evaluate_sources(task: str, kind: str | None, runs: Path) -> None:
-    """Leave-one-person-out validation of each input. Uses cached predictions; trains the missing folds."""
+    """Print the leave-one-person-out validation of each input. Uses cached predictions, and trains the missing folds.
+
+    Raises SettingsError for a task without photographs of hands.
+    """
     if task not in LABELS:
         raise SettingsError(f"Sources can be evaluated for --task {' or '.join(LABELS)} only, not for {task}.")
-    scene_sources = sign_data.load_sign_data(task, runs, 0)
-    sign_validation.print_table(
-        scene_sources, sign_validation.validate(scene_sources, [kind] if kind else list(SIGN_INPUTS))
-    )
+    data = sign_data.load_sign_data(task, runs, 0)
+    sign_validation.print_table(data, sign_validation.validate(data, [kind] if kind else list(SIGN_INPUTS)))
 
 
 def evaluate_photos(pipeline: Pipeline, folder: Path, *, mistakes: bool) -> None:
-    """End-to-end accuracy on photographs of one character each. Any other text than the label counts as wrong."""
+    """Print the end-to-end accuracy on photographs of one character each. Any text other than the label counts as wrong."""
     total: Counter[str] = Counter()
     right: Counter[str] = Counter()
     wrong = []
@@ -69,7 +70,7 @@ def evaluate_photos(pipeline: Pipeline, folder: Path, *, mistakes: bool) -> None
 
 
 def evaluate_mirrored(pipeline: Pipeline, folder: Path) -> None:
-    """Of the correctly read pictures in `folder`, print the share that is read the same after a horizontal flip."""
+    """Print the share of the correctly read pictures in `folder` that are read correctly after a horizontal flip, too."""
     right = same = 0
     for path, _, label in labelled_pictures(folder):
         image = read_image(path)
@@ -145,7 +146,7 @@ LEAST_HEIGHT = 40  # pixels of a digit in `evaluate_rooms`
 
 
 def evaluate_rooms(pipeline: Pipeline, each: int, seed: int, failures: Path | None) -> None:
-    """Print the share of numbers read exactly, by light and sheet size, then of digits on full sheets.
+    """Print the share of numbers read exactly, by light and sheet size, and of digits read correctly on full sheets.
 
     Writers (MNIST's test digits), rooms and hands are held out from the finder's training.
     """
@@ -157,20 +158,20 @@ def evaluate_rooms(pipeline: Pipeline, each: int, seed: int, failures: Path | No
 def _evaluate_numbers(pipeline: Pipeline, sources: rooms.SceneSources, each: int, seed: int) -> list[np.ndarray]:
     """Print the share of numbers in rooms that are read exactly. Returns pictures of the failures."""
     tiles: list[np.ndarray] = []
-    whole = Counter[str]()
+    total = Counter[str]()
     for number, (light, sheet) in enumerate(CELLS):
         rng = np.random.default_rng([seed, number])
-        why = Counter[str]()
+        outcomes = Counter[str]()
         for _ in range(each):
             scene, text = number_scene(sources, rng, light, sheet)
             text_read = pipeline.step(Frame(scene.picture_bgr, 0, 0.0, "room")).text
-            why[failure(text, text_read)] += 1
+            outcomes[failure(text, text_read)] += 1
             if text_read != text:
                 tiles.append(_failed(scene.picture_bgr, f"{light} {sheet}: {text}, read {text_read or 'nothing'}"))
-        whole += why
-        print(f"{light:8} {sheet:8} {why['right']:4} of {each:4}   {_others(why)}")
+        total += outcomes
+        print(f"{light:8} {sheet:8} {outcomes['right']:4} of {each:4}   {_others(outcomes)}")
     print(
-        f"{'all numbers':17} {whole['right']:4} of {whole.total():4}   {whole['right'] / whole.total():.4f}   {_others(whole)}"
+        f"{'all numbers':17} {total['right']:4} of {total.total():4}   {total['right'] / total.total():.4f}   {_others(total)}"
     )
     return tiles
 
@@ -219,13 +220,13 @@ PAGES = {  # for each kind: range of digit count, of digit height as a share of 
 
 
 def evaluate_pages(pipeline: Pipeline, each: int, seed: int, failures: Path | None) -> None:
-    """Print the share of numbers read exactly from pages that fill the picture, by held-out writers."""
+    """Print the share of numbers read exactly from pages that fill the picture. The writers are held out from training."""
     sources = rooms.scene_sources(held_out=True)
     tiles: list[np.ndarray] = []
     for number, (kind, (counts, shares, lines)) in enumerate(PAGES.items()):
         rng = np.random.default_rng([seed, 200, number])
-        why = Counter[str]()
-        while why.total() < each:
+        outcomes = Counter[str]()
+        while outcomes.total() < each:
             digits = rng.integers(10, size=rng.integers(counts[0], counts[1] + 1))
             text = "1" if kind == "a 1 alone" else "".join(map(str, digits))
             size_wh = SIZE_WH if rng.random() < 0.5 else ROOM_WH
@@ -233,10 +234,10 @@ def evaluate_pages(pipeline: Pipeline, each: int, seed: int, failures: Path | No
             if len(scene.written) < len(text) or any(one.ambiguous or not one.label for one in scene.written):
                 continue
             text_read = pipeline.step(Frame(scene.picture_bgr, 0, 0.0, "page")).text
-            why[failure(text, text_read)] += 1
+            outcomes[failure(text, text_read)] += 1
             if text_read != text and failures:
                 tiles.append(_failed(scene.picture_bgr, f"{kind}: {text}, read {text_read or 'nothing'}"))
-        print(f"{kind:26} {why['right']:4} of {each:4}   {why['right'] / each:.4f}   {_others(why)}")
+        print(f"{kind:26} {outcomes['right']:4} of {each:4}   {outcomes['right'] / each:.4f}   {_others(outcomes)}")
     _write_failures(tiles, failures)
 
 
@@ -247,13 +248,13 @@ def number_scene(
     while True:
         scene = rooms.draw(sources, rng, ROOM_WH, light=light, sheet=sheet, layout="number")
         heights = [one.box_xyxy[3] - one.box_xyxy[1] for one in scene.written]
-        clear = all(one.label and not one.ambiguous for one in scene.written)
-        if heights and clear and min(heights) >= LEAST_HEIGHT:
+        legible = all(one.label and not one.ambiguous for one in scene.written)
+        if heights and legible and min(heights) >= LEAST_HEIGHT:
             return scene, "".join(str(one.label) for one in sorted(scene.written, key=lambda one: one.box_xyxy[0]))
 
 
 def failure(text: str, text_read: str) -> str:
-    """The kind of failure if `text` is read as `text_read`."""
+    """The outcome if `text` is read as `text_read`: "right", or the kind of failure."""
     if text_read == text:
         return "right"
     if not text_read:
@@ -263,11 +264,13 @@ def failure(text: str, text_read: str) -> str:
     return "wrong digit" if len(text_read) == len(text) and "?" not in text_read else "digit missing"
 
 
-def _others(why: "Counter[str]") -> str:
-    return ", ".join(f"{kind} ×{count}" for kind, count in why.most_common() if kind != "right")
+def _others(outcomes: "Counter[str]") -> str:
+    """The counts of all outcomes except "right", the most common first."""
+    return ", ".join(f"{kind} ×{count}" for kind, count in outcomes.most_common() if kind != "right")
 
 
 def _failed(picture: np.ndarray, words: str) -> np.ndarray:
+    """A thumbnail of the picture with a caption, (216, 384, 3) uint8 BGR."""
     small = cv2.resize(picture, (384, 216), interpolation=cv2.INTER_AREA)
     cv2.putText(small, words, (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 3, cv2.LINE_AA)
     cv2.putText(small, words, (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA)
@@ -275,6 +278,7 @@ def _failed(picture: np.ndarray, words: str) -> np.ndarray:
 
 
 def _write_failures(tiles: list[np.ndarray], path: Path | None) -> None:
+    """Write the thumbnails as a contact sheet, if there are any and a path is given."""
     if path and tiles:
         columns = 5
         tiles = tiles + [np.zeros_like(tiles[0])] * (-len(tiles) % columns)

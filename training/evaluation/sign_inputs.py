@@ -1,7 +1,7 @@
 """Compares the inputs for hand signs (joints, pixels, both) and writes training/SIGNS.md.
 
-The accuracy on held-out people is taken from the card of each input's newest version. Measured here is Sign Language MNIST's
-official test: "pixels" reads its pictures as they are, the others read them enlarged.
+The accuracy on held-out people is taken from the card of each input's newest version. This module measures the accuracy
+on Sign Language MNIST's official test set: "pixels" reads its pictures unchanged, the other inputs read them enlarged.
 """
 
 import os
@@ -65,21 +65,22 @@ def version(models: ModelStore, task: str, kind: str) -> Path:
 
 
 def report(versions: dict[tuple[str, str], Path], models: ModelStore, every: int) -> str:
+    """The text of SIGNS.md: a table for each task."""
     signs = load_sign_mnist()
     tests = {task: (rps_subset(signs) if task == "rps" else signs) for task in LABELS}
     parts = [HEAD.format(every=every, enlarged=ENLARGED, pixels=_counts(tests, 1), jointed=_counts(tests, every))]
     for task, test in tests.items():
-        found = regions_of(test.test_images[::every])
+        regions = regions_of(test.test_images[::every])
         current = models.current(task)
         rows = []
         for kind in SIGN_INPUTS:
             folder = versions[task, kind]
-            reached = (
+            accuracy = (
                 official_test_accuracy(folder, test)
                 if kind == "pixels"
-                else end_to_end(folder, found, test.test_labels[::every])
+                else end_to_end(folder, regions, test.test_labels[::every])
             )
-            rows.append(row(kind, folder, reached, runs=folder == current))
+            rows.append(row(kind, folder, accuracy, runs=folder == current))
         people = _metrics(current)["people_left_out"]
         heads = ["input", *people, "average", "nothing", "official test", "parameters"]
         parts.append(f"## {task}\n\n{table(heads, rows)}")
@@ -101,7 +102,7 @@ def row(kind: str, folder: Path, reached: float, *, runs: bool) -> list[str]:
 
 
 def strict_threshold_line(folder: Path) -> str:
-    """The sentence about "pixels" with the threshold that it has live."""
+    """A sentence on the accuracy of "pixels" with the stricter threshold that the live classifier uses."""
     strict = _metrics(folder)["with_strict_thresholds"]
     return (
         f'With its live threshold, chosen so that {100 * SIGNS_PRECISION:.0f} % of its labels are right, "pixels" labels '

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import keras
 
 SIDE = 160  # pixels of a training crop
-DOUBTFUL = 1.35  # factor beyond SIZES that is ignored in the loss
-MIDDLE = 0.2  # of a box's size, to each side of its centre: cells with a positive target
-VALUES = 6  # per cell: score, left, top, right, bottom, light
+DOUBTFUL = 1.35  # characters up to this factor beyond SIZES are ignored in the loss
+MIDDLE = 0.2  # cells up to this share of a box's size from its centre have a positive target
+VALUES = 6  # per cell: score (1, 0, or -1 to ignore it), left, top, right, bottom, light
 LEVEL_SHARES = (
     0.4,
     0.25,
@@ -31,7 +31,10 @@ LEVEL_SHARES = (
 
 
 def training_crop(scene: rooms.Scene, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A crop of the scene at a pyramid level, and its target as `target_of`. Three in four are around a character."""
+    """A crop (SIDE, SIDE, 3) uint8 BGR of the scene at a pyramid level, and its target as in `target_of`.
+
+    Three in four crops contain a character that is chosen at random.
+    """
     height, width = scene.picture_bgr.shape[:2]
     clear = [one for one in scene.written if not one.ambiguous]
     level, middle = int(rng.choice(LEVELS, p=LEVEL_SHARES)), None
@@ -51,13 +54,13 @@ def training_crop(scene: rooms.Scene, rng: np.random.Generator) -> tuple[np.ndar
     start = np.rint(middle * scale - rng.uniform(0.1, 0.9, 2) * SIDE).astype(int)
     start = np.clip(start, -EDGE, np.maximum(-EDGE, np.array(wh) - SIDE + EDGE))
     before, after = np.maximum(0, -start), np.maximum(0, start + SIDE - wh)
-    part = small[max(0, start[1]) : start[1] + SIDE, max(0, start[0]) : start[0] + SIDE]
-    kept = np.minimum(before, EDGE), np.minimum(after, EDGE)
-    part = cv2.copyMakeBorder(part, kept[0][1], kept[1][1], kept[0][0], kept[1][0], cv2.BORDER_REPLICATE)
-    rest = SIDE - np.array(part.shape[1::-1])  # the finder pads by repeating the edge; the rest stays empty
-    part = cv2.copyMakeBorder(part, 0, rest[1], 0, rest[0], cv2.BORDER_CONSTANT)
+    crop = small[max(0, start[1]) : start[1] + SIDE, max(0, start[0]) : start[0] + SIDE]
+    padding = np.minimum(before, EDGE), np.minimum(after, EDGE)
+    crop = cv2.copyMakeBorder(crop, padding[0][1], padding[1][1], padding[0][0], padding[1][0], cv2.BORDER_REPLICATE)
+    rest = SIDE - np.array(crop.shape[1::-1])  # the finder pads by repeating the edge; the rest stays empty
+    crop = cv2.copyMakeBorder(crop, 0, rest[1], 0, rest[0], cv2.BORDER_CONSTANT)
     boxes = np.array([one.box_xyxy for one in scene.written]).reshape(-1, 2, 2) * scale - start
-    return part, target_of(
+    return crop, target_of(
         boxes.reshape(-1, 4), [one.ambiguous for one in scene.written], [one.light for one in scene.written]
     )
 
@@ -66,30 +69,33 @@ def target_of(boxes: np.ndarray, ambiguous: list[bool], light: list[bool]) -> np
     """Target (SIDE // CELL, SIDE // CELL, VALUES) of the cells, for boxes (N, 4) in pixels of the crop."""
     cells = SIDE // CELL
     target = np.zeros((cells, cells, VALUES), np.float32)
-    at = (np.arange(cells) + 0.5) * CELL
+    centres = (np.arange(cells) + 0.5) * CELL
     best = np.full((cells, cells), np.inf)
-    for (x1, y1, x2, y2), doubt, bright in zip(boxes, ambiguous, light, strict=True):
+    for (x1, y1, x2, y2), is_ambiguous, is_light in zip(boxes, ambiguous, light, strict=True):
         size = max(x2 - x1, y2 - y1)
         if not SIZES[0] / DOUBTFUL <= size < SIZES[1] * DOUBTFUL:
             continue
         half = np.maximum(np.array([x2 - x1, y2 - y1]) * MIDDLE, 0.52 * CELL)
-        far_x, far_y = np.abs(at - (x1 + x2) / 2), np.abs(at - (y1 + y2) / 2)
-        near = (far_x <= half[0])[None, :] & (far_y <= half[1])[:, None]
-        inside = (far_x <= (x2 - x1) / 2)[None, :] & (far_y <= (y2 - y1) / 2)[:, None]
-        if doubt or not SIZES[0] <= size < SIZES[1]:
+        distance_x, distance_y = np.abs(centres - (x1 + x2) / 2), np.abs(centres - (y1 + y2) / 2)
+        near = (distance_x <= half[0])[None, :] & (distance_y <= half[1])[:, None]
+        inside = (distance_x <= (x2 - x1) / 2)[None, :] & (distance_y <= (y2 - y1) / 2)[:, None]
+        if is_ambiguous or not SIZES[0] <= size < SIZES[1]:
             target[..., 0] = np.where((near | inside) & (target[..., 0] == 0), -1, target[..., 0])
             continue
-        ring = (far_x <= half[0] + CELL)[None, :] & (far_y <= half[1] + CELL)[:, None] & inside & ~near
+        ring = (distance_x <= half[0] + CELL)[None, :] & (distance_y <= half[1] + CELL)[:, None] & inside & ~near
         target[..., 0] = np.where(ring & (target[..., 0] == 0), -1, target[..., 0])
-        distance = far_x[None, :] ** 2 + far_y[:, None] ** 2
-        ours = near & (distance < best)
-        best[ours] = distance[ours]
-        target[ours, 0] = 1
+        distance = distance_x[None, :] ** 2 + distance_y[:, None] ** 2
+        cells_of_box = near & (distance < best)
+        best[cells_of_box] = distance[cells_of_box]
+        target[cells_of_box, 0] = 1
         sides = np.stack(
-            np.broadcast_arrays((at - x1)[None, :], (at - y1)[:, None], (x2 - at)[None, :], (y2 - at)[:, None]), axis=-1
+            np.broadcast_arrays(
+                (centres - x1)[None, :], (centres - y1)[:, None], (x2 - centres)[None, :], (y2 - centres)[:, None]
+            ),
+            axis=-1,
         )
-        target[ours, 1:5] = sides[ours] / BOX_UNIT
-        target[ours, 5] = bright
+        target[cells_of_box, 1:5] = sides[cells_of_box] / BOX_UNIT
+        target[cells_of_box, 5] = is_light
     return target
 
 
@@ -104,7 +110,7 @@ def separable(x: Any, channels: int, stride: int = 1, dilation: int = 1) -> Any:
 
 
 def network() -> "keras.Model":
-    """Network from (H, W, 3) to (H // CELL, W // CELL, VALUES): logits of score and light, box distances in UNIT."""
+    """Network from (H, W, 3) to (H // CELL, W // CELL, VALUES): logits of score and light, box distances in BOX_UNIT."""
     import keras
     from keras import layers
 
@@ -127,22 +133,22 @@ def loss(target: Any, found: Any) -> Any:
     import tensorflow as tf
 
     target = tf.cast(target, tf.float32)
-    here = tf.cast(target[..., 0] > 0.5, tf.float32)
-    counts = tf.cast(target[..., 0] > -0.5, tf.float32)
-    wrong = tf.abs(here - tf.sigmoid(found[..., 0]))
-    cross = tf.nn.sigmoid_cross_entropy_with_logits(here, found[..., 0])
-    score = counts * (0.4 * here + 0.6 * (1 - here)) * wrong**2 * cross
-    predicted, meant = (
+    is_positive = tf.cast(target[..., 0] > 0.5, tf.float32)
+    is_used = tf.cast(target[..., 0] > -0.5, tf.float32)
+    error = tf.abs(is_positive - tf.sigmoid(found[..., 0]))
+    cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(is_positive, found[..., 0])
+    score = is_used * (0.4 * is_positive + 0.6 * (1 - is_positive)) * error**2 * cross_entropy
+    predicted, expected = (
         found[..., 1:5],
         tf.maximum(target[..., 1:5], 0.0),
     )  # a thin stroke may miss the centre of its cell
-    least = tf.minimum(predicted, meant)
+    least = tf.minimum(predicted, expected)
     overlap = (least[..., 0] + least[..., 2]) * (least[..., 1] + least[..., 3])
-    areas = [(one[..., 0] + one[..., 2]) * (one[..., 1] + one[..., 3]) for one in (predicted, meant)]
-    box = here * -tf.math.log((overlap + 0.05) / (areas[0] + areas[1] - overlap + 0.05))
-    light = here * tf.nn.sigmoid_cross_entropy_with_logits(target[..., 5], found[..., 5])
+    areas = [(one[..., 0] + one[..., 2]) * (one[..., 1] + one[..., 3]) for one in (predicted, expected)]
+    box = is_positive * -tf.math.log((overlap + 0.05) / (areas[0] + areas[1] - overlap + 0.05))
+    light = is_positive * tf.nn.sigmoid_cross_entropy_with_logits(target[..., 5], found[..., 5])
     # normalised per image: one large digit weighs as much as a page of small ones
-    number = tf.reduce_sum(here, axis=(1, 2)) + 1.0
+    number = tf.reduce_sum(is_positive, axis=(1, 2)) + 1.0
     return tf.reduce_sum(4 * score + box + 0.2 * light, axis=(1, 2)) / number
 
 
@@ -153,16 +159,16 @@ def augmented(picture: Any, target: Any) -> tuple[Any, Any]:
     picture = tf.cast(picture, tf.float32)
     gain = tf.exp(tf.random.uniform([1, 1, 3], -0.12, 0.12) + tf.random.uniform([], -0.5, 0.35))
     picture = tf.clip_by_value((picture + tf.random.uniform([], -6, 6)) * gain, 0, 255)
-    if_across, if_down = tf.random.uniform([]) < 0.5, tf.random.uniform([]) < 0.2
-    picture = tf.cond(if_across, lambda: picture[:, ::-1], lambda: picture)
-    target = tf.cond(if_across, lambda: tf.gather(target[:, ::-1], [0, 3, 2, 1, 4, 5], axis=-1), lambda: target)
-    picture = tf.cond(if_down, lambda: picture[::-1], lambda: picture)
-    target = tf.cond(if_down, lambda: tf.gather(target[::-1], [0, 1, 4, 3, 2, 5], axis=-1), lambda: target)
+    flip_x, flip_y = tf.random.uniform([]) < 0.5, tf.random.uniform([]) < 0.2
+    picture = tf.cond(flip_x, lambda: picture[:, ::-1], lambda: picture)
+    target = tf.cond(flip_x, lambda: tf.gather(target[:, ::-1], [0, 3, 2, 1, 4, 5], axis=-1), lambda: target)
+    picture = tf.cond(flip_y, lambda: picture[::-1], lambda: picture)
+    target = tf.cond(flip_y, lambda: tf.gather(target[::-1], [0, 1, 4, 3, 2, 5], axis=-1), lambda: target)
     return normalised(picture), target
 
 
 def normalised(picture: Any) -> Any:
-    """Scale grey levels to the network's input: recognizer.finders.characters.TONE."""
+    """Scale pixel values, 0 to 255, to the network's input, with TONE_MEAN and TONE_SPREAD of the live finder."""
     import tensorflow as tf
 
     return (tf.math.log(tf.cast(picture, tf.float32) + DARK) - TONE_MEAN) / TONE_SPREAD

@@ -1,4 +1,4 @@
-"""Network inputs of digits and background, cropped from synthetic rooms by the finder that runs live."""
+"""Network inputs of digits and background, cropped from synthetic rooms by the live finder."""
 
 from collections.abc import Sequence
 
@@ -19,11 +19,11 @@ SHAPES = ((640, 360), (640, 480), (1280, 720))  # width and height in pixels of 
 MIN_PROPOSAL_SCORE, MIN_SCORE = (
     0.1,
     0.3,
-)  # lower than live, to include uncertain detections
+)  # lower than those of the live finder, to include uncertain detections
 MAX_CROPS = 7  # limit per scene, so that a page of small digits does not dominate
 MAX_CONTRAST_CROPS = 3  # limit per scene of regions found by contrast only, which are rare live
-MATCH_IOU = 0.55  # from this IoU on, a region shows the character
-MISS_IOU = 0.05  # up to this IoU with every character, a region is background
+MATCH_IOU = 0.55  # a region whose IoU with a character is at least this shows the character
+MISS_IOU = 0.05  # a region whose IoU with every character is at most this is background
 STROKE_LIKE = frozenset(("slash", "bracket"))  # marks that look like a 1 out of context
 
 
@@ -43,7 +43,9 @@ def crops(
         scene = rooms.draw(scene_sources, rng, SHAPES[rng.integers(len(SHAPES))])
         characters = finder.characters(scene.picture_bgr, MIN_PROPOSAL_SCORE, MIN_SCORE)
         found = _some(inks.cut_out(scene.picture_bgr, characters), MAX_CROPS, rng)
-        contrasting = by_contrast.find(Frame(scene.picture_bgr, 0, 0.0, "drawn"))  # cropped differently
+        contrasting = by_contrast.find(
+            Frame(scene.picture_bgr, 0, 0.0, "drawn")
+        )  # its crops differ from those of the network
         for region in [*found, *_some(contrasting, MAX_CONTRAST_CROPS, rng)]:
             label = class_of(region, scene.written)
             if label is not None:
@@ -53,6 +55,7 @@ def crops(
 
 
 def _some(regions: Sequence[Region], count: int, rng: np.random.Generator) -> list[Region]:
+    """At most `count` random regions."""
     return [regions[index] for index in rng.permutation(len(regions))[:count]]
 
 

@@ -1,4 +1,4 @@
-"""Train the networks that detect handwriting, on scenes drawn by training/datasets/rooms.py."""
+"""Trains the networks that detect handwriting, on scenes drawn by training/datasets/rooms.py."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ from training.publishing.card import git_commit
 if TYPE_CHECKING:
     import keras
 
-SHARD = 250  # scenes per file
+SHARD = 250  # scenes per shard; each shard is one file
 SHAPES = ((640, 360), (640, 360), (640, 480), (640, 480), (480, 640), (360, 640), (640, 512))  # pixels of a scene
 LARGE_SHARE = 0.3  # of the scenes, drawn at twice the resolution for the ink network
 PAGE_SHARE = 0.3  # of the scenes, drawn as a page that fills the picture
@@ -42,7 +42,7 @@ class FitSettings:
     examples: ModuleType
     arrays: tuple[str, str]  # names in a shard: inputs, targets
     epochs: int
-    rate: float
+    rate: float  # the highest learning rate
     batch: int
     folder: str = ""  # of the shards, below the finder's folder
 
@@ -130,16 +130,16 @@ def _store(found: dict[str, list[np.ndarray]], path: Path) -> None:
 
 def fit(name: str, folder: Path, epochs: int | None, start: Path | None) -> None:
     """Train a network on all shards except the held-out ones, and publish it. Raises DataError if there are no shards."""
-    one = NETWORK_FITS[name]
-    folder /= one.folder
+    settings = NETWORK_FITS[name]
+    folder /= settings.folder
     shard_paths = sorted(folder.glob("*.npz"))
     if len(shard_paths) < 2:
-        command = "propose" if one.folder else "draw"
+        command = "propose" if settings.folder else "draw"
         raise DataError(f"{folder} has no training scenes. Draw them: python -m training finder {command}")
-    epochs = epochs or one.epochs
-    shards = [[np.load(path)[array] for array in one.arrays] for path in shard_paths]
+    epochs = epochs or settings.epochs
+    shards = [[np.load(path)[array] for array in settings.arrays] for path in shard_paths]
     count = max(1, round(TEST_SHARE * len(shards)))
-    tested, learned = (
+    tested, trained = (
         [np.concatenate(arrays) for arrays in zip(*part, strict=True)] for part in (shards[:count], shards[count:])
     )
     del shards
@@ -148,39 +148,39 @@ def fit(name: str, folder: Path, epochs: int | None, start: Path | None) -> None
     import tensorflow as tf
 
     rng = np.random.default_rng(0)
-    steps = len(learned[0]) // one.batch
+    steps = len(trained[0]) // settings.batch
 
     def batches():  # type: ignore[no-untyped-def]
         while True:
-            order = rng.permutation(len(learned[0]))
+            order = rng.permutation(len(trained[0]))
             for number in range(steps):
-                rows = np.sort(order[number * one.batch : (number + 1) * one.batch])
-                yield learned[0][rows], learned[1][rows]
+                rows = np.sort(order[number * settings.batch : (number + 1) * settings.batch])
+                yield trained[0][rows], trained[1][rows]
 
-    spec = tuple(tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in learned)
+    spec = tuple(tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in trained)
     data = tf.data.Dataset.from_generator(batches, output_signature=spec).unbatch()
-    data = data.map(one.examples.augmented, num_parallel_calls=2, deterministic=False)
-    data = data.batch(one.batch, drop_remainder=True).prefetch(4)
+    data = data.map(settings.examples.augmented, num_parallel_calls=2, deterministic=False)
+    data = data.batch(settings.batch, drop_remainder=True).prefetch(4)
     test = (
         tf.data.Dataset.from_tensor_slices(tuple(tested))
-        .map(lambda x, y: (one.examples.normalised(x), y))
-        .batch(one.batch)
+        .map(lambda x, y: (settings.examples.normalised(x), y))
+        .batch(settings.batch)
     )
-    model = one.examples.network()
+    model = settings.examples.network()
     if start:
         model.load_weights(start)
     rate = keras.optimizers.schedules.CosineDecay(
-        1e-4, epochs * steps, warmup_target=one.rate, warmup_steps=300, alpha=0.01
+        1e-4, epochs * steps, warmup_target=settings.rate, warmup_steps=300, alpha=0.01
     )
-    model.compile(keras.optimizers.Adam(rate, clipnorm=2.0), one.examples.loss)
+    model.compile(keras.optimizers.Adam(rate, clipnorm=2.0), settings.examples.loss)
     save = keras.callbacks.ModelCheckpoint(str(folder / f"{name}.weights.h5"), save_weights_only=True)
     history = model.fit(data, epochs=epochs, steps_per_epoch=steps, validation_data=test, callbacks=[save], verbose=2)
-    publish(name, model, {"scenes": SHARD * len(shard_paths), "examples": len(learned[0]), "loss": history.history["loss"][-1],
+    publish(name, model, {"scenes": SHARD * len(shard_paths), "examples": len(trained[0]), "loss": history.history["loss"][-1],
                           "held_out_loss": history.history["val_loss"][-1]})  # fmt: skip
 
 
 def publish(name: str, model: "keras.Model", about: dict[str, float]) -> None:
-    """Write the network and its entry in the card."""
+    """Write the LiteRT network into NETWORKS and its metrics `about` into the card there."""
     NETWORKS.mkdir(exist_ok=True)
     model.export(NETWORKS / f"{name}.tflite", format="litert", verbose=False)
     path = NETWORKS / "card.json"

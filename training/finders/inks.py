@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 BoxXyxy = tuple[float, float, float, float]
 FINE = 4  # supersampling factor of the ground truth
 ASIDE = 3  # largest random shift of a training patch, pixels
-JITTER = 0.06  # of a character's longer side: error of the sides of detected boxes
+JITTER = 0.06  # standard deviation of the random shift of each side of a box, relative to its longer side
 
 
 def training_crop(scene: rooms.Scene, one: rooms.Written, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -52,6 +52,7 @@ def background_crops(scene: rooms.Scene, rng: np.random.Generator, count: int) -
 
 
 def _meet(one: BoxXyxy, other: BoxXyxy) -> bool:
+    """Whether two boxes overlap."""
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
@@ -79,15 +80,15 @@ def network() -> "keras.Model":
 
 
 def loss(target: Any, found: Any) -> Any:
-    """Cross entropy and Dice's coefficient (Milletari et al. 2016) of the ink."""
+    """Cross entropy plus Dice loss (Milletari et al. 2016) of the ink."""
     import tensorflow as tf
 
     target = tf.cast(target, tf.float32) / 255
-    cross = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(target, found), axis=(1, 2, 3))
+    cross_entropy = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(target, found), axis=(1, 2, 3))
     ink = tf.sigmoid(found)
-    both = tf.reduce_sum(ink * target, axis=(1, 2, 3))
-    dice = 1 - (2 * both + 5) / (tf.reduce_sum(ink * ink + target * target, axis=(1, 2, 3)) + 5)
-    return cross + 0.3 * dice
+    overlap = tf.reduce_sum(ink * target, axis=(1, 2, 3))
+    dice = 1 - (2 * overlap + 5) / (tf.reduce_sum(ink * ink + target * target, axis=(1, 2, 3)) + 5)
+    return cross_entropy + 0.3 * dice
 
 
 def augmented(patch: Any, ink: Any) -> tuple[Any, Any]:
@@ -105,7 +106,7 @@ def augmented(patch: Any, ink: Any) -> tuple[Any, Any]:
 
 
 def normalised(patch: Any) -> Any:
-    """Scale int8 steps to the network's input range."""
+    """Scale int8 pixels of a patch to the network's input range."""
     import tensorflow as tf
 
     return tf.cast(patch, tf.float32) / STEPS

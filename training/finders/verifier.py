@@ -27,14 +27,14 @@ from training.finders.characters import separable
 if TYPE_CHECKING:
     import keras
 
-MIN_SCORE = 0.04  # of a proposal; lower than live
-MAX_BOXES = 10  # per scene, of boxes with a character, and the same of boxes without
+MIN_SCORE = 0.04  # of a proposal; lower than that of the live finder
+MAX_BOXES = 10  # limit per scene, for boxes with a character and for boxes without one
 LEAST_WEIGHT = 0.1  # sampling weight of a box without error; the network's error is added
 RIM = 0.08  # of a box's longer side, added to boxes before the IoU
-MATCH_IOU, MISS_IOU = 0.5, 0.3  # from MATCH_IOU on a box shows the character; below MISS_IOU, a part or none
+MATCH_IOU, MISS_IOU = 0.5, 0.3  # a box shows a character from MATCH_IOU on; below MISS_IOU it shows none, or a part
 UNCLEAR = -1  # ignored in the loss
 DIGIT_LIKE = frozenset((*LETTERS_LIKE_DIGITS, "circle"))
-JITTER = 0.07  # of a character's longer side: error of the sides of detected boxes
+JITTER = 0.07  # standard deviation of the random shift of each side of a box, relative to its longer side
 ASIDE = 2  # largest random shift of a training view, pixels
 
 
@@ -57,40 +57,40 @@ class Proposals:
 def training_crop(
     scene: rooms.Scene, proposed: list[Corners], previous: VerifierNetwork | None, rng: np.random.Generator
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Views (PATCH, PATCH, 6) int8 of some boxes of a scene, and a target (6,) float32 for each, as `target_of`.
+    """Views (PATCH, PATCH, 6) int8 of some boxes of a scene, each with its target (6,) float32 as in `target_of`.
 
-    Hard example mining: boxes that the `known` network gets wrong, if there is one, are sampled more often.
+    Hard example mining: boxes on which the `previous` network, if there is one, makes errors are sampled more often.
     """
     boxes = [*proposed, *_jittered_boxes(scene.written, rng)]
     targets = [target_of(box, scene.written) for box in boxes]
     weights = np.full(len(boxes), LEAST_WEIGHT)
     if previous:
         weights += _errors(previous.verify(scene.picture_bgr, boxes), targets)
-    found, pyramid = [], image_pyramid(scene.picture_bgr)
+    pairs, pyramid = [], image_pyramid(scene.picture_bgr)
     for shows, count in ((1, MAX_BOXES), (0, MAX_BOXES), (UNCLEAR, MAX_BOXES // 4)):
-        some = np.flatnonzero([one[0] == shows for one in targets])
-        if some.size:
-            shares = weights[some] / weights[some].sum()
-            chosen = rng.choice(some, min(count, some.size), replace=False, p=shares)
-            found += [(verifier_input(pyramid, boxes[index]), targets[index]) for index in chosen]
-    return found
+        rows = np.flatnonzero([one[0] == shows for one in targets])
+        if rows.size:
+            shares = weights[rows] / weights[rows].sum()
+            chosen = rng.choice(rows, min(count, rows.size), replace=False, p=shares)
+            pairs += [(verifier_input(pyramid, boxes[index]), targets[index]) for index in chosen]
+    return pairs
 
 
 def _errors(found: Verification, targets: list[np.ndarray]) -> np.ndarray:
     """Error of a network on boxes, (N,), 0 to 2: that of the character score plus that of the class."""
-    shows, which = np.array(targets).reshape(-1, 6)[:, :2].T
-    missed = np.where(shows == UNCLEAR, 0, np.abs(found.scores - shows))
-    misread = 1 - found.digit_probabilities[np.arange(len(which)), np.maximum(which, 0).astype(int)]
-    return np.asarray(missed + np.where(which == UNCLEAR, 0, misread))
+    is_character, classes = np.array(targets).reshape(-1, 6)[:, :2].T
+    missed = np.where(is_character == UNCLEAR, 0, np.abs(found.scores - is_character))
+    misread = 1 - found.digit_probabilities[np.arange(len(classes)), np.maximum(classes, 0).astype(int)]
+    return np.asarray(missed + np.where(classes == UNCLEAR, 0, misread))
 
 
 def _jittered_boxes(written: tuple[rooms.Written, ...], rng: np.random.Generator) -> list[Corners]:
-    """The true boxes with random errors like those of proposals, so that missed characters are included too."""
+    """The true boxes with random errors like those of proposals, so that characters without a proposal are included."""
     found = []
     for one in written:
         x1, y1, x2, y2 = one.box_xyxy
-        aside = rng.normal(0, JITTER * max(x2 - x1, y2 - y1), 4)
-        found.append((x1 + aside[0], y1 + aside[1], x2 + aside[2], y2 + aside[3]))
+        shift = rng.normal(0, JITTER * max(x2 - x1, y2 - y1), 4)
+        found.append((x1 + shift[0], y1 + shift[1], x2 + shift[2], y2 + shift[3]))
     return found
 
 
@@ -145,7 +145,7 @@ def network() -> "keras.Model":
     import keras
     from keras import layers
 
-    def seen_from(x: Any, channels: tuple[int, int, int]) -> Any:
+    def encode(x: Any, channels: tuple[int, int, int]) -> Any:
         x = layers.Conv2D(channels[0] // 2, 3, strides=2, padding="same", use_bias=False)(x)
         x = layers.ReLU()(layers.BatchNormalization()(x))
         x = separable(separable(x, channels[0]), channels[1], stride=2)
@@ -154,12 +154,12 @@ def network() -> "keras.Model":
         return layers.Add()([x, separable(x, channels[2])])
 
     pixels = keras.Input((PATCH, PATCH, 6))
-    near = separable(seen_from(pixels[..., :3], (40, 64, 96)), 96, stride=2)
-    far = seen_from(pixels[..., 3:], (32, 48, 80))
+    near = separable(encode(pixels[..., :3], (40, 64, 96)), 96, stride=2)
+    far = encode(pixels[..., 3:], (32, 48, 80))
     pooled = [layers.GlobalAveragePooling2D()(far), layers.GlobalMaxPooling2D()(far)]
-    both = layers.Concatenate()([layers.Flatten()(near), *pooled])
-    both = layers.Dropout(0.2)(layers.Dense(128, activation="relu")(both))
-    return keras.Model(pixels, layers.Dense(OUTPUTS)(both))
+    features = layers.Concatenate()([layers.Flatten()(near), *pooled])
+    features = layers.Dropout(0.2)(layers.Dense(128, activation="relu")(features))
+    return keras.Model(pixels, layers.Dense(OUTPUTS)(features))
 
 
 def loss(target: Any, found: Any) -> Any:
@@ -167,20 +167,20 @@ def loss(target: Any, found: Any) -> Any:
     import tensorflow as tf
 
     target = tf.cast(target, tf.float32)
-    clear = tf.cast(target[:, 0] > UNCLEAR, tf.float32)
-    score = clear * tf.nn.sigmoid_cross_entropy_with_logits(tf.maximum(target[:, 0], 0), found[:, 0])
-    previous = tf.cast(target[:, 1] > UNCLEAR, tf.float32)
-    named = tf.one_hot(tf.cast(tf.maximum(target[:, 1], 0), tf.int32), OTHER + 1)
-    label = previous * tf.nn.softmax_cross_entropy_with_logits(named, found[:, 1 : OTHER + 2])
-    placed = tf.cast(tf.reduce_any(target[:, 2:] != 0, axis=1), tf.float32)
-    box = placed * tf.reduce_sum(tf.abs(target[:, 2:] - found[:, OTHER + 2 :]), axis=1)
+    is_clear = tf.cast(target[:, 0] > UNCLEAR, tf.float32)
+    score = is_clear * tf.nn.sigmoid_cross_entropy_with_logits(tf.maximum(target[:, 0], 0), found[:, 0])
+    has_class = tf.cast(target[:, 1] > UNCLEAR, tf.float32)
+    one_hot = tf.one_hot(tf.cast(tf.maximum(target[:, 1], 0), tf.int32), OTHER + 1)
+    label = has_class * tf.nn.softmax_cross_entropy_with_logits(one_hot, found[:, 1 : OTHER + 2])
+    has_box = tf.cast(tf.reduce_any(target[:, 2:] != 0, axis=1), tf.float32)
+    box = has_box * tf.reduce_sum(tf.abs(target[:, 2:] - found[:, OTHER + 2 :]), axis=1)
     return score + 0.5 * label + box
 
 
 def augmented(shown: Any, target: Any) -> tuple[Any, Any]:
     """Augment views and their target: brightness, colour, and a shift of the near view.
 
-    A few are rotated or flipped, as sheets are held that way. These train the character score, not the class.
+    Some views are rotated or flipped, because people hold sheets that way. These train the character score, not the class.
     """
     import tensorflow as tf
 
@@ -188,26 +188,28 @@ def augmented(shown: Any, target: Any) -> tuple[Any, Any]:
         [1, 1, 6], -0.2, 0.2
     )
     near = tf.pad(shown[..., :3], [[ASIDE, ASIDE], [ASIDE, ASIDE], [0, 0]], "SYMMETRIC")
-    moved = tf.random.uniform([2], 0, 2 * ASIDE + 1, tf.int32)
-    near = tf.slice(near, tf.concat([moved, [0]], 0), [PATCH, PATCH, 3])
-    box = target[2:] - tf.tile(tf.cast(moved[::-1] - ASIDE, tf.float32) / (CLOSE_UP_SHARE * PATCH), [2])
+    start = tf.random.uniform([2], 0, 2 * ASIDE + 1, tf.int32)
+    near = tf.slice(near, tf.concat([start, [0]], 0), [PATCH, PATCH, 3])
+    box = target[2:] - tf.tile(tf.cast(start[::-1] - ASIDE, tf.float32) / (CLOSE_UP_SHARE * PATCH), [2])
     box = tf.where(tf.reduce_any(target[2:] != 0), box, target[2:])
     shown = tf.concat([near, shown[..., 3:]], axis=-1)
-    turn, sideways = tf.random.uniform([]), tf.random.uniform([]) < 0.3
-    across, down = turn < 0.1, (turn > 0.05) & (turn < 0.15)
-    sideways = sideways & (across | down) & (target[1] >= 0) & (target[1] != 1)  # a 1 on its side looks like any line
-    shown = tf.where(across, shown[:, ::-1], shown)
-    box = tf.where(across, -tf.gather(box, [2, 1, 0, 3]) * [1.0, -1.0, 1.0, -1.0], box)
-    shown = tf.where(down, shown[::-1], shown)
-    box = tf.where(down, -tf.gather(box, [0, 3, 2, 1]) * [-1.0, 1.0, -1.0, 1.0], box)
-    shown = tf.where(sideways, tf.transpose(shown, [1, 0, 2]), shown)
-    box = tf.where(sideways, tf.gather(box, [1, 0, 3, 2]), box)
-    which = tf.where(across | down, float(UNCLEAR), target[1])
-    return shown, tf.concat([target[:1], which[None], box], axis=0)
+    draw, transpose = tf.random.uniform([]), tf.random.uniform([]) < 0.3
+    flip_x, flip_y = draw < 0.1, (draw > 0.05) & (draw < 0.15)
+    transpose = (
+        transpose & (flip_x | flip_y) & (target[1] >= 0) & (target[1] != 1)
+    )  # a 1 that lies on its side is any line
+    shown = tf.where(flip_x, shown[:, ::-1], shown)
+    box = tf.where(flip_x, -tf.gather(box, [2, 1, 0, 3]) * [1.0, -1.0, 1.0, -1.0], box)
+    shown = tf.where(flip_y, shown[::-1], shown)
+    box = tf.where(flip_y, -tf.gather(box, [0, 3, 2, 1]) * [-1.0, 1.0, -1.0, 1.0], box)
+    shown = tf.where(transpose, tf.transpose(shown, [1, 0, 2]), shown)
+    box = tf.where(transpose, tf.gather(box, [1, 0, 3, 2]), box)
+    label = tf.where(flip_x | flip_y, float(UNCLEAR), target[1])
+    return shown, tf.concat([target[:1], label[None], box], axis=0)
 
 
 def normalised(shown: Any) -> Any:
-    """Scale int8 steps to the network's input range."""
+    """Scale int8 pixels of views to the network's input range."""
     import tensorflow as tf
 
     return tf.cast(shown, tf.float32) / STEPS

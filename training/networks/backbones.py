@@ -14,9 +14,9 @@ from training.networks.tensorflow import import_tensorflow
 
 FOLDER = "backbones"  # inside the folder of assets, or of models
 LOCK = ".lock"
-LOCK_WAIT_S = 120.0  # while another process exports one: seconds, or minutes with a download
-EXPORT = 2  # version of `export_backbone`: increase it when the export changes, so that old files are not used
-WEIGHTS = {  # files in a data folder; the first that is there is the default backbone
+LOCK_WAIT_S = 120.0  # an export by another process takes seconds, with a download minutes
+EXPORT = 2  # version of `export_backbone`: increase it when the export changes, so that older files are not used
+WEIGHTS = {  # files in a data folder; the first one that exists is the default backbone
     "VGG16": "vgg16_imagenet_notop.weights.h5",
     "MobileNetV2": "mobilenet_v2_0.35_224_notop_imagenet.weights.h5",  # as in Teachable Machine's image models
 }
@@ -27,31 +27,31 @@ SIDE = 96  # pixels: enough for an object that fills the box; the time grows wit
 def backbone_file(
     name: str | None, models: ModelStore, report_progress: Callable[[str], None] = lambda line: None
 ) -> tuple[str, Path]:
-    """Name and LiteRT file of a backbone: (SIDE, SIDE, 3) BGR 0 to 255 to features (D,). Exports it if it is missing.
+    """Name and LiteRT file of a backbone, from (SIDE, SIDE, 3) BGR, 0 to 255, to features (D,). Exports a missing file.
 
     The file is stored among the assets, or in the folder of `models` if the assets are not writable. Without a name, the
-    first backbone whose weights are there is taken. Raises SettingsError if Keras does not know the backbone or its weights
+    first backbone whose weights exist is taken. Raises SettingsError if Keras does not know the backbone or its weights
     can be neither found nor downloaded, and ModelError if the file cannot be written.
     """
     name = name or next((known for known in WEIGHTS if find_weights(known)), next(iter(WEIGHTS)))
     folders = paths.assets() / FOLDER, models.folder / FOLDER
     file = _file_name(name)
-    kept = next((folder / file for folder in folders if (folder / file).is_file()), None)
-    if kept:
-        return name, kept
+    existing = next((folder / file for folder in folders if (folder / file).is_file()), None)
+    if existing:
+        return name, existing
     report_progress(f"preparing the feature extractor {name}")
     try:
-        return name, _made(name, folders[0])
+        return name, _exported(name, folders[0])
     except OSError:
         try:
-            return name, _made(name, folders[1])
+            return name, _exported(name, folders[1])
         except OSError as error:
             raise ModelError(
                 f"{folders[1]} cannot be written ({error}). Choose another folder with --models."
             ) from error
 
 
-def _made(name: str, folder: Path) -> Path:
+def _exported(name: str, folder: Path) -> Path:
     """Export the network into the folder; a lock makes sure that only one process does. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     with files.locked(folder / LOCK, LOCK_WAIT_S):
@@ -83,10 +83,10 @@ def export_backbone(name: str, weights: str) -> bytes:
     import_tensorflow()
     from keras import Input, Model, layers
 
-    base, preprocess_input = transfer.pretrained(name, weights, SIDE)
+    backbone, preprocess_input = transfer.pretrained(name, weights, SIDE)
     picture = Input((SIDE, SIDE, 3), name="image")
-    seen = base(transfer.preprocessing_layer(preprocess_input, 3)(picture), training=False)
-    network = Model(picture, layers.GlobalAveragePooling2D()(seen), name=name.lower())
+    features = backbone(transfer.preprocessing_layer(preprocess_input, 3)(picture), training=False)
+    network = Model(picture, layers.GlobalAveragePooling2D()(features), name=name.lower())
     return as_litert(network)
 
 

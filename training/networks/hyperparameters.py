@@ -11,7 +11,7 @@ from training.datasets import hand_variations
 if TYPE_CHECKING:
     import keras
 
-SIZES = ("units", "filters")  # as Keras calls the width of a layer
+SIZES = ("units", "filters")  # Keras' names for the width of a layer
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Hyperparameters:
     def of(
         cls, rate: float | None, width: float | None, augment: float | None, keep: float | None
     ) -> "Hyperparameters":
-        """From options; None: the default."""
+        """Hyperparameters from command-line options; None: the default."""
         return cls(rate, cls.width if width is None else width, cls.augment if augment is None else augment, keep)
 
     def fit_settings(self) -> list[Any]:
@@ -38,12 +38,12 @@ class Hyperparameters:
     def augmented(
         self, landmarks: np.ndarray, left: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Augmented landmarks (N, 21, 3) and sides (N,) bool; a share 1 - `augment` of them stays unchanged."""
+        """Augmented landmarks (N, 21, 3) and `left` (N,) bool; a share 1 - `augment` of the hands stays unchanged."""
         points, sides = hand_variations.augmented(landmarks, left, rng)
         if self.augment >= 1:
             return points, sides
-        plain = rng.random(len(left)) >= self.augment
-        return np.where(plain[:, None, None], landmarks, points), np.where(plain, left, sides)
+        is_unchanged = rng.random(len(left)) >= self.augment
+        return np.where(is_unchanged[:, None, None], landmarks, points), np.where(is_unchanged, left, sides)
 
 
 DEFAULTS = Hyperparameters()
@@ -55,11 +55,11 @@ def widened(model: "keras.Model", times: float, seed: int) -> "keras.Model":
 
     if times == 1:
         return model
-    answers = model.layers[-1].name
+    output_layer = model.layers[-1].name
 
     def wider(layer: "keras.layers.Layer") -> "keras.layers.Layer":
         config = layer.get_config()
-        if layer.name != answers:
+        if layer.name != output_layer:
             config |= {size: max(1, round(times * config[size])) for size in SIZES if size in config}
         return type(layer).from_config(config)
 

@@ -1,6 +1,6 @@
 """Networks for pictures, one function each. Their input is grey levels 0 to 255; the first layer rescales them.
 
-The workshop's networks are returned compiled, except for the last, since loss and optimizer are part of what each shows.
+The workshop's networks are returned compiled, except for the last, because loss and optimizer are part of each example.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
-EMBEDDING = "embedding"  # name of the layer whose output are the features
+EMBEDDING = "embedding"  # name of the layer whose outputs are the features
 PROBABILITIES = "probabilities"  # name of the last layer, if it is a softmax
 PREPARE = "prepare"  # name of the fixed convolution with a pretrained network's preprocessing
 
@@ -36,7 +36,7 @@ def linear(classes: int, seed: int = 0) -> "keras.Model":
 
 
 def dense_16(classes: int, seed: int = 0) -> "keras.Model":
-    """Two layers of 16, mean squared error, Adam: 784 → 16 → 16 → classes."""
+    """Two hidden layers of 16, mean squared error, Adam: 784 → 16 → 16 → classes."""
     import keras
     from keras import layers
 
@@ -57,7 +57,7 @@ def dense_16(classes: int, seed: int = 0) -> "keras.Model":
 
 
 def dense_256(classes: int, seed: int = 0) -> "keras.Model":
-    """One hidden layer of 256 in Keras' functional style, RMSprop, cross-entropy with the label's number as target."""
+    """One hidden layer of 256 in Keras' functional style, RMSprop, cross entropy on integer labels."""
     import keras
     from keras import layers
 

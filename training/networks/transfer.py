@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 LAST_FROZEN = {"VGG16": "block4_pool", "VGG19": "block4_pool"}  # other backbones stay frozen
 
 
-FINE_RATE = 1e-5
+FINE_RATE = 1e-5  # learning rate of fine-tuning
 
 
-MIN_SIDE, MAX_SIDE = 32, 224
+MIN_SIDE, MAX_SIDE = 32, 224  # pixels of the input
 
 
 @dataclass(frozen=True)
@@ -57,19 +57,22 @@ def build(classes: int, input_shape: tuple[int, int, int], backbone: str, weight
     pooled = keras.Input((upper.outputs[0].shape[-1],))
     hidden = layers.Dense(256, activation="relu", name=EMBEDDING)
     drop = layers.Dropout(0.4)
-    decide = layers.Dense(classes, activation="softmax", name=PROBABILITIES)
-    head = keras.Model(pooled, decide(drop(hidden(pooled))), name="head")
+    output_layer = layers.Dense(classes, activation="softmax", name=PROBABILITIES)
+    head = keras.Model(pooled, output_layer(drop(hidden(pooled))), name="head")
 
     picture = keras.Input(input_shape, name="image")
     sized = picture if input_shape[:2] == (side, side) else layers.Resizing(side, side)(picture)
     frozen_features = lower(preprocessing_layer(preprocess_input, input_shape[2])(sized), training=False)
-    answers = decide(drop(hidden(upper(frozen_features, training=False))))
-    model = keras.Model(picture, answers, name=backbone.lower())
+    probabilities = output_layer(drop(hidden(upper(frozen_features, training=False))))
+    model = keras.Model(picture, probabilities, name=backbone.lower())
     return Parts(model, keras.Model(picture, frozen_features), upper, head)
 
 
 def pretrained(backbone: str, weights: str, side: int) -> tuple["keras.Model", Any]:
-    """A network of keras.applications without its top, and its function that preprocesses RGB pictures."""
+    """A network of keras.applications without its top, and its preprocessing function for RGB pictures.
+
+    Raises SettingsError for an unknown backbone, and for weights that do not fit or cannot be fetched.
+    """
     import keras
 
     known = {name: value for name, value in vars(keras.applications).items() if name[:1].isupper() and callable(value)}
@@ -95,7 +98,7 @@ def pretrained(backbone: str, weights: str, side: int) -> tuple["keras.Model", A
 def preprocessing_layer(preprocess_input: Any, channels: int) -> "keras.layers.Layer":
     """The preprocessing as a fixed 1×1 convolution on grey or BGR 0 to 255, so that it is part of the model.
 
-    Every preprocessing of keras.applications is affine in the channels, so that four colours determine it.
+    Every preprocessing of keras.applications is affine in the channels, so its values for four colours determine it.
     """
     from keras import layers
 

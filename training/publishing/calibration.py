@@ -13,18 +13,21 @@ if TYPE_CHECKING:
 
 CONFIDENCE_COVERAGE = 0.989  # share of the held-out pictures at or above the minimum confidence
 DISTANCE_COVERAGE = 0.9985  # share of the held-out pictures within the maximum feature distance
-SIGNS_CONFIDENCE_COVERAGE = 0.996  # the same, of the right predictions for held-out people: inputs that are no hand
-SIGNS_DISTANCE_COVERAGE = 0.998  # are rejected by confidence, so that few hands need to be
-SIGNS_DISTANCE_FACTOR = 1.3  # on the maximum distance: features of new people and cameras lie further away
-SIGNS_PRECISION = 0.9  # of labels from pixels alone: stricter, since no joints confirm there that it is a hand
+# the same for hand signs, as shares of the right predictions for held-out people. They are higher, because
+# inputs without a hand have a low confidence, so that few hands need to be rejected with them
+SIGNS_CONFIDENCE_COVERAGE = 0.996
+SIGNS_DISTANCE_COVERAGE = 0.998
+SIGNS_DISTANCE_FACTOR = 1.3  # on the maximum distance: features of new people and cameras are farther away
+SIGNS_PRECISION = 0.9  # of labels from pixels alone, where no joints confirm that the region shows a hand
 SUB_CLUSTERS = 4  # per digit, for different ways of writing it
-STATISTICS = 20000  # pictures from which feature statistics are computed; more change nothing
+STATISTICS = 20000  # pictures from which feature statistics are computed; more do not change them
 
 
 def calibrate(whole: "keras.Model", data: DataSet, split: Split, keep: float) -> Rejection:
     """Feature statistics of the training pictures, with thresholds from the held-out pictures.
 
-    A share `keep` of these reaches the minimum confidence, and DISTANCE_COVERAGE lies within the maximum distance.
+    A share `keep` of the held-out pictures reaches the minimum confidence, and a share DISTANCE_COVERAGE of them lies
+    within the maximum distance. `whole` is the network with the outputs probabilities and features.
     """
     chosen = statistics_rows(data, split)
     _, features = predict_with_features(whole, data.train_images[chosen])

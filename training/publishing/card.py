@@ -42,7 +42,7 @@ def write_card_with_origin(card: ModelCard, command: str, draft: Path) -> None:
 
 
 def git_commit() -> str:
-    """The commit of the code; RECOGNIZER_COMMIT overrides it where the code has no git repository."""
+    """The commit of the code; RECOGNIZER_COMMIT overrides it, for code without a git repository."""
     named = os.environ.get(COMMIT)
     if named:
         return named

@@ -53,18 +53,18 @@ BATCH = 128
 ELASTIC_PX = 0.9  # standard deviation of the elastic distortion, in pixels of 28
 
 
-MIN_CONFIDENCE = 0.25  # low, because the verifier decides live; a stroke alone may be a 1 or a slash
+MIN_CONFIDENCE = 0.25  # low: live, the verifier rejects most other characters, and a correct 1 may resemble a slash
 FINE_TUNED_SHARE = 0.7  # weight of the fine-tuned network in the average with --start (Wortsman et al. 2022)
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of training. Augmentation is strong in the first stages, to generalise beyond MNIST's writers."""
+    """A stage of training. The first stages have the strongest augmentation, to generalise beyond MNIST's writers."""
 
     share: float  # of all epochs
     rate: float  # the highest learning rate
     turned: bool  # rotation, shift, zoom and shear
-    bent: bool
+    bent: bool  # elastic distortion
 
 
 STAGES = (
@@ -83,6 +83,7 @@ class Crops:
 
 
 def train_digits(settings: DigitsSettings) -> None:
+    """Train the network and publish it as the current digits model. Raises DataError if MNIST is missing."""
     mnist = load_mnist()
     chosen = np.random.default_rng(settings.seed).permutation(len(mnist.train_images))[: settings.limit]
     split = max(1, min(VALIDATION, len(chosen) // 5))
@@ -128,7 +129,7 @@ def _draw_part(
 
 @cache
 def _digest(*names: str) -> str:
-    """Digest of files of the project, as they were at their first use in this run."""
+    """Digest of files of the project. It is computed once, so that edits during a run do not change it."""
     return hashlib.sha256(b"".join((paths.ROOT / name).read_bytes() for name in names)).hexdigest()[:8]
 
 
@@ -150,25 +151,25 @@ def fit(
 
     images = np.concatenate([mnist.train_images[fitted], drawn.images])[..., None]
     classes = np.concatenate([mnist.train_labels[fitted], drawn.classes])
-    check = (
+    validation = (
         np.concatenate([mnist.train_images[held_out], drawn_held_out.images])[..., None],
         np.concatenate([mnist.train_labels[held_out], drawn_held_out.classes]),
     )
     model = cnn_bn(len(LABELS) + 1, settings.seed)
     print(f"{model.count_params():,} parameters, {len(images):,} pictures an epoch", flush=True)
-    made_of: list[Any] = [
+    key_parts: list[Any] = [
         mnist.sha256,
         _digest(*SCENE_CODE, "training/networks/image_networks.py", "training/shipped/digits.py"),
     ]
-    made_of += [settings.seed, settings.epochs, len(images)]
+    key_parts += [settings.seed, settings.epochs, len(images)]
     stages: Sequence[Stage] = STAGES
     weights: list[np.ndarray] = []
     if settings.start:
         weights = keras.models.load_model(settings.start / KERAS_NETWORK).get_weights()
         model.set_weights(weights)
-        made_of.append(hashlib.sha256(b"".join(part.tobytes() for part in weights)).hexdigest())
-        stages = STAGES[1:]  # the starting point has been through the first
-    name = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
+        key_parts.append(hashlib.sha256(b"".join(part.tobytes() for part in weights)).hexdigest())
+        stages = STAGES[1:]  # the starting point was trained with the first stage
+    name = hashlib.sha256(json.dumps(key_parts).encode()).hexdigest()[:8]
     best = None
     for number, (stage, epochs) in enumerate(zip(stages, stage_epochs(settings.epochs, stages), strict=True)):
         path = run / f"best-{name}-{number}.weights.h5"
@@ -177,7 +178,7 @@ def fit(
             model.load_weights(path)
         elif epochs:
             try:
-                _fit_stage(model, stage, epochs, (images, classes), check, path, settings.seed)
+                _fit_stage(model, stage, epochs, (images, classes), validation, path, settings.seed)
             except KeyboardInterrupt:
                 best = path if path.exists() else best
                 if best is None:
@@ -200,8 +201,8 @@ def _average_weights(model: "keras.Model", weights: list[np.ndarray], share: flo
 
 def stage_epochs(epochs: int, stages: Sequence[Stage] = STAGES) -> list[int]:
     """Epochs of each stage by its share; the first gets the remainder."""
-    whole = sum(stage.share for stage in stages)
-    later = [round(stage.share / whole * epochs) for stage in stages[1:]]
+    total = sum(stage.share for stage in stages)
+    later = [round(stage.share / total * epochs) for stage in stages[1:]]
     return [epochs - sum(later), *later]
 
 
@@ -241,7 +242,7 @@ def _fit_stage(
         _best_weights(model, path, check),
     ]
     print(
-        f"{epochs} epochs, {'bent and turned' if stage.bent else 'turned' if stage.turned else 'as they are'}",
+        f"{epochs} epochs, {'affine and elastic' if stage.bent else 'affine' if stage.turned else 'no'} augmentation",
         flush=True,
     )
     model.fit(batches, epochs=epochs, validation_data=check, callbacks=callbacks, verbose=_verbosity())
@@ -258,17 +259,17 @@ def elastic(image: np.ndarray) -> np.ndarray:
 def _best_weights(
     model: "keras.Model", path: Path, check: tuple[np.ndarray, np.ndarray]
 ) -> "keras.callbacks.ModelCheckpoint":
-    """A callback that saves the best weights on held-out pictures, across restarts of the run."""
+    """A callback that saves the weights with the best accuracy on `check`, also compared with those of an interrupted run."""
     import keras
 
-    reached = None
+    best_accuracy = None
     if path.exists():
-        fresh = model.get_weights()
+        current = model.get_weights()
         model.load_weights(path)
-        reached = model.evaluate(*check, verbose=0)[1]
-        model.set_weights(fresh)
+        best_accuracy = model.evaluate(*check, verbose=0)[1]
+        model.set_weights(current)
     return keras.callbacks.ModelCheckpoint(
-        path, "val_accuracy", save_best_only=True, save_weights_only=True, initial_value_threshold=reached
+        path, "val_accuracy", save_best_only=True, save_weights_only=True, initial_value_threshold=best_accuracy
     )
 
 
@@ -288,35 +289,35 @@ def publish(
 ) -> None:
     """Write the network, its feature statistics and its card into the draft folder."""
     whole = with_features(model, "digits")
-    # MNIST and scenes: the pen strokes add styles that MNIST lacks
-    written = drawn.classes != paper_scenes.NOTHING
-    _, features = _run(whole, np.concatenate([mnist.train_images[fitted], drawn.images[written]]))
-    classes = np.concatenate([mnist.train_labels[fitted], drawn.classes[written]])
+    # of MNIST and of the scenes, whose generated pen strokes have styles that MNIST lacks
+    is_digit = drawn.classes != paper_scenes.NOTHING
+    _, features = _run(whole, np.concatenate([mnist.train_images[fitted], drawn.images[is_digit]]))
+    classes = np.concatenate([mnist.train_labels[fitted], drawn.classes[is_digit]])
     statistics = FeatureStatistics.of_features(features, classes, len(LABELS), SUB_CLUSTERS)
     write_network(whole, statistics, draft)
-    _, features_of_nothing = _run(whole, drawn.images[~written])
-    of_all = np.concatenate([features, features_of_nothing]), np.concatenate([classes, drawn.classes[~written]])
+    _, background_features = _run(whole, drawn.images[~is_digit])
+    of_all = np.concatenate([features, background_features]), np.concatenate([classes, drawn.classes[~is_digit]])
     FeatureDistributions.of_features(*of_all, len(LABELS) + 1).save(draft)
 
-    digits = drawn_held_out.classes != paper_scenes.NOTHING
-    known_images = np.concatenate([mnist.train_images[held_out], drawn_held_out.images[digits]])
-    _, features = _run(whole, known_images)
+    is_held_out_digit = drawn_held_out.classes != paper_scenes.NOTHING
+    digit_images = np.concatenate([mnist.train_images[held_out], drawn_held_out.images[is_held_out_digit]])
+    _, features = _run(whole, digit_images)
     max_distance = max_distance_of(statistics.distances(features))
     rejection = Rejection(statistics, Thresholds(MIN_CONFIDENCE, max_distance))
 
-    def kept(probabilities: np.ndarray, features: np.ndarray) -> float:
+    def coverage(probabilities: np.ndarray, features: np.ndarray) -> float:
         return float((rejection.labels(probabilities, features) < len(LABELS)).mean())
 
     tested = _run(whole, mnist.test_images)
-    drawn_tested = _run(whole, drawn_held_out.images[digits])
-    nothing_tested = _run(whole, drawn_held_out.images[~digits])
+    digits_tested = _run(whole, drawn_held_out.images[is_held_out_digit])
+    background_tested = _run(whole, drawn_held_out.images[~is_held_out_digit])
     card = ModelCard(
         task="digits",
         labels=tuple(LABELS),
         subject=PAPER.name,
         input={"shape": [28, 28, 1], "dtype": "float32", "range": [0, 255], "ink": "light on dark"},
         preprocess=preprocess_pictures.VERSION,
-        outputs=["probabilities of the labels, then of nothing known", "embedding"],
+        outputs=["probabilities of the labels, then of the background", "embedding"],
         parameters=model.count_params(),
         rejection=rejection.thresholds,
         data=[
@@ -329,10 +330,10 @@ def publish(
         ],
         metrics={
             "mnist_test_accuracy": _accuracy(tested[0], mnist.test_labels),
-            "mnist_test_kept": kept(*tested),
-            "scene_digits_accuracy": _accuracy(drawn_tested[0], drawn_held_out.classes[digits]),
-            "scene_digits_kept": kept(*drawn_tested),
-            "scene_nothing_labelled": kept(*nothing_tested),
+            "mnist_test_kept": coverage(*tested),
+            "scene_digits_accuracy": _accuracy(digits_tested[0], drawn_held_out.classes[is_held_out_digit]),
+            "scene_digits_kept": coverage(*digits_tested),
+            "scene_nothing_labelled": coverage(*background_tested),
         },
         start={"version": settings.start.name, "share": round(1 - FINE_TUNED_SHARE, 2)} if settings.start else None,
     )
@@ -345,5 +346,5 @@ def _run(whole: "keras.Model", images: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def _accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Share of pictures whose best digit is the right one, (N, 11) against (N,)."""
+    """Share of pictures whose most probable digit is the right one; probabilities are (N, 11), labels (N,)."""
     return float((probabilities[:, : len(LABELS)].argmax(axis=1) == labels).mean())

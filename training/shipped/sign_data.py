@@ -26,7 +26,7 @@ class Predictions:
     """Predictions of one network for N hands; NaN where the network's input is missing."""
 
     probabilities: np.ndarray  # (N, labels + 1)
-    distances: np.ndarray  # (N,) Mahalanobis, to the nearest label
+    distances: np.ndarray  # (N,) Mahalanobis distance to the nearest label
 
     def save(self, path: Path) -> None:
         with files.atomic_file(path) as file:
@@ -40,13 +40,13 @@ class Predictions:
 
 @dataclass(frozen=True, eq=False)
 class SignData:
-    """All hands that a task is trained or evaluated on, with their classes; `sources` are people."""
+    """All hands that a task is trained or evaluated on, with their classes; the `sources` of the hands are people."""
 
     task: str
     hands: Hands
     classes: np.ndarray  # (N,) int64; len(labels) for background, -1 for unused
-    evaluated: np.ndarray  # (N,) bool: of the task's own photographs
-    empty: np.ndarray  # (N,) bool: of photos/nothing, which is not used for training
+    evaluated: np.ndarray  # (N,) bool: from the task's own photographs
+    empty: np.ndarray  # (N,) bool: from photos/nothing, which is not used for training
     runs: Path
     seed: int
     hyperparameters: Hyperparameters = DEFAULTS
@@ -67,7 +67,7 @@ class SignData:
         return sorted(set(self.hands.sources[self.evaluated]))
 
     def training_rows(self, person: str | None) -> np.ndarray:
-        """(N,) bool: the training rows of a network that is evaluated on the person."""
+        """(N,) bool: the training rows for a network that is evaluated on the person; None: all training rows."""
         return (self.classes >= 0) & self.hands.found & (self.hands.sources != person)
 
 

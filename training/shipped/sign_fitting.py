@@ -34,7 +34,7 @@ MIXED_EPOCHS = 5  # on Sign Language MNIST together with real crops
 BATCH = 256
 RATE = 2e-3
 SMOOTHING = 0.05  # label smoothing: photographs of few people make a network overconfident
-UNKNOWN_SHARE = 0.25  # mixed poses, as a share of the hands of letters
+UNKNOWN_SHARE = 0.25  # number of mixed poses, as a share of the number of hands with a letter
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,19 +46,19 @@ class FittedModel:
     statistics: FeatureStatistics
 
     def predict(self, hands: Hands) -> Predictions:
-        """Like the live classifier: the mean probabilities of both views, and the smaller distance."""
-        seen = hands.found[:, None] if self.kind == "pixels" else hands.jointed
-        probabilities = np.full((*seen.shape, self.network.outputs[0].shape[-1]), np.nan, np.float32)
-        distances = np.full(seen.shape, np.nan, np.float32)
-        if seen.any():
-            inputs = _inputs(self.kind, hands, *np.nonzero(seen))
-            probabilities[seen], features = self.network.predict(inputs, batch_size=512, verbose=0)
-            distances[seen] = self.statistics.distances(features)
-        any_seen = seen.any(axis=1)
+        """The mean probabilities of both views and the smaller distance, as in the live classifier; NaN without an input."""
+        has_input = hands.found[:, None] if self.kind == "pixels" else hands.jointed
+        probabilities = np.full((*has_input.shape, self.network.outputs[0].shape[-1]), np.nan, np.float32)
+        distances = np.full(has_input.shape, np.nan, np.float32)
+        if has_input.any():
+            inputs = _inputs(self.kind, hands, *np.nonzero(has_input))
+            probabilities[has_input], features = self.network.predict(inputs, batch_size=512, verbose=0)
+            distances[has_input] = self.statistics.distances(features)
+        has_any_input = has_input.any(axis=1)
         mean = np.full((len(hands), probabilities.shape[2]), np.nan, np.float32)
         least = np.full(len(hands), np.nan, np.float32)
-        mean[any_seen] = np.nanmean(probabilities[any_seen], axis=1)
-        least[any_seen] = np.nanmin(distances[any_seen], axis=1)
+        mean[has_any_input] = np.nanmean(probabilities[has_any_input], axis=1)
+        least[has_any_input] = np.nanmin(distances[has_any_input], axis=1)
         return Predictions(mean, least)
 
 
@@ -70,13 +70,13 @@ def fit(data: SignData, kind: str, person: str | None) -> FittedModel:
 
 
 def _inputs(kind: str, hands: Hands, rows: np.ndarray, views: np.ndarray) -> np.ndarray:
-    """Network inputs of (M,) views of hands, without augmentation."""
+    """Network inputs, without augmentation, of M views: view `views[i]` of hand `rows[i]`."""
     if kind == "pixels":
         return hands.images[rows, :, :, None].astype(np.float32)
-    posed = pose.batch_features(hands.landmarks[rows, views], hands.left[rows, views])
+    pose_features = pose.batch_features(hands.landmarks[rows, views], hands.left[rows, views])
     if kind == "pose":
-        return posed
-    return np.concatenate([posed, hands.appearance_features[rows, views, 0].astype(np.float32)], axis=1)
+        return pose_features
+    return np.concatenate([pose_features, hands.appearance_features[rows, views, 0].astype(np.float32)], axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,21 +92,21 @@ class _TrainingViews:
 
 def _training_views(data: SignData, rows: np.ndarray, rng: np.random.Generator) -> _TrainingViews:
     hands = data.hands
-    where, views = np.nonzero(hands.jointed & rows[:, None])
-    landmarks, left = hands.landmarks[where, views].astype(np.float64), hands.left[where, views]
-    classes, weights = data.classes[where], _weights(hands.sources[where])
+    view_rows, views = np.nonzero(hands.jointed & rows[:, None])
+    landmarks, left = hands.landmarks[view_rows, views].astype(np.float64), hands.left[view_rows, views]
+    classes, weights = data.classes[view_rows], _weights(hands.sources[view_rows])
     if data.task == "letters":
-        nothing = len(data.labels)
-        known = np.flatnonzero(classes < nothing)
-        points = pose.normalised(landmarks[known], left[known])
-        wanted = round(UNKNOWN_SHARE * len(known))
-        mixed, palms = hand_variations.mixed_poses(points, classes[known], 3 * wanted, rng)
-        mixed, palms = mixed[:wanted], known[palms[:wanted]]
+        background = len(data.labels)
+        signs = np.flatnonzero(classes < background)
+        points = pose.normalised(landmarks[signs], left[signs])
+        wanted = round(UNKNOWN_SHARE * len(signs))
+        mixed, palms = hand_variations.mixed_poses(points, classes[signs], 3 * wanted, rng)
+        mixed, palms = mixed[:wanted], signs[palms[:wanted]]
         landmarks, left = np.concatenate([landmarks, mixed]), np.concatenate([left, np.zeros(len(mixed), bool)])
-        classes = np.concatenate([classes, np.full(len(mixed), nothing)])
+        classes = np.concatenate([classes, np.full(len(mixed), background)])
         weights = np.concatenate([weights, np.ones(len(mixed))])
-        where, views = np.concatenate([where, where[palms]]), np.concatenate([views, views[palms]])
-    return _TrainingViews(landmarks, left, classes, weights, (where, views))
+        view_rows, views = np.concatenate([view_rows, view_rows[palms]]), np.concatenate([views, views[palms]])
+    return _TrainingViews(landmarks, left, classes, weights, (view_rows, views))
 
 
 def _fit_pose(data: SignData, rows: np.ndarray) -> FittedModel:
@@ -142,12 +142,14 @@ def _fit_fused(data: SignData, rows: np.ndarray) -> FittedModel:
     chances = training_views.weights / training_views.weights.sum()
 
     def batch(chosen: np.ndarray) -> np.ndarray:
-        posed = pose.batch_features(
+        pose_features = pose.batch_features(
             *hyperparameters.augmented(training_views.landmarks[chosen], training_views.left[chosen], rng)
         )
-        where, views = (places[chosen] for places in training_views.places)
-        seen = appearance_features[where, views, rng.integers(hand_variations.CROPS_A_VIEW, size=len(chosen))]
-        return np.concatenate([posed, seen.astype(np.float32)], axis=1)
+        hand_rows, views = (places[chosen] for places in training_views.places)
+        chosen_features = appearance_features[
+            hand_rows, views, rng.integers(hand_variations.CROPS_A_VIEW, size=len(chosen))
+        ]
+        return np.concatenate([pose_features, chosen_features.astype(np.float32)], axis=1)
 
     size = len(training_views.classes)
     members = fused_network(count, data.seed, batch(np.arange(size)), hyperparameters.width)
@@ -195,9 +197,9 @@ def _weights(sources: np.ndarray) -> np.ndarray:
 
 
 def _fitted_model_of_views(data: SignData, kind: str, network: "keras.Model", rows: np.ndarray) -> FittedModel:
-    where, views = np.nonzero(data.hands.jointed & rows[:, None])
-    inputs = _inputs(kind, data.hands, where, views)
-    return _fitted_model(kind, network, inputs, data.classes[where], len(data.labels))
+    view_rows, views = np.nonzero(data.hands.jointed & rows[:, None])
+    inputs = _inputs(kind, data.hands, view_rows, views)
+    return _fitted_model(kind, network, inputs, data.classes[view_rows], len(data.labels))
 
 
 def _fitted_model(
@@ -209,35 +211,35 @@ def _fitted_model(
 
 
 def _fit_pixels(data: SignData, rows: np.ndarray) -> FittedModel:
-    """Sign Language MNIST first, once for all folds; then it and the real crops in equal parts."""
+    """Train on Sign Language MNIST, once for all folds, then on equal parts of it and of the real crops."""
     signs, count = data.sign_mnist, len(data.labels) + 1
     hands, classes = data.hands[rows], data.classes[rows]
     model = cnn_bn(count, data.seed)
     rng = np.random.default_rng(data.seed)
-    made_of = [
+    key_parts = [
         signs.sha256,
         data.seed,
         hand_photographs.code_digest("training/networks/image_networks.py", "training/shipped/sign_fitting.py"),
     ]
-    name = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
-    first = data.runs / f"sign-mnist-{name}.weights.h5"
-    if first.is_file():
-        model.load_weights(first)
+    name = hashlib.sha256(json.dumps(key_parts).encode()).hexdigest()[:8]
+    pretrained = data.runs / f"sign-mnist-{name}.weights.h5"
+    if pretrained.is_file():
+        model.load_weights(pretrained)
     else:
         print(f"{data.task}: Sign Language MNIST …", flush=True)
         _fit_on_batches(model, signs.train_images, signs.train_labels, None, PIXEL_EPOCHS, data, RATE)
-        model.save_weights(first)
+        model.save_weights(pretrained)
     for epoch in range(MIXED_EPOCHS):
         chosen = rng.permutation(len(signs.train_labels))[: len(classes)]
         images = np.concatenate([hands.images, signs.train_images[chosen]])
         weights = np.concatenate([_weights(hands.sources), np.ones(len(chosen))])
-        mixed = np.concatenate([classes, signs.train_labels[chosen]])
+        mixed_classes = np.concatenate([classes, signs.train_labels[chosen]])
         rate = RATE / 2 * (1 - epoch / MIXED_EPOCHS)
-        _fit_on_batches(model, images, mixed, weights, 1, data, rate)
-    own = hands.images[..., None].astype(np.float32)
-    inputs = np.concatenate([own, signs.train_images[::4, ..., None].astype(np.float32)])
-    known = np.concatenate([classes, signs.train_labels[::4]])
-    return _fitted_model("pixels", with_features(model, data.task), inputs, known, count - 1)
+        _fit_on_batches(model, images, mixed_classes, weights, 1, data, rate)
+    crops = hands.images[..., None].astype(np.float32)
+    inputs = np.concatenate([crops, signs.train_images[::4, ..., None].astype(np.float32)])
+    known_classes = np.concatenate([classes, signs.train_labels[::4]])
+    return _fitted_model("pixels", with_features(model, data.task), inputs, known_classes, count - 1)
 
 
 def _fit_on_batches(
@@ -251,7 +253,7 @@ def _fit_on_batches(
 ) -> None:
     from tensorflow.keras.preprocessing.image import ImageDataGenerator
 
-    # flips are valid: a left hand makes the same letters
+    # a flipped letter is the same letter, made with the other hand
     augment = ImageDataGenerator(
         rotation_range=12, width_shift_range=0.08, height_shift_range=0.08, zoom_range=0.12, shear_range=8,
         horizontal_flip=True, preprocessing_function=relit,
@@ -271,6 +273,6 @@ def relit(image: np.ndarray) -> np.ndarray:
 
 
 def sign_mnist_accuracy(model: FittedModel, signs: Images) -> float:
-    """Share of the official test pictures whose best label is the right one."""
+    """Top-1 accuracy, 0 to 1, on the official test pictures."""
     probabilities, _ = model.network.predict(signs.test_images[..., None].astype(np.float32), 512, verbose=0)
     return float((probabilities[:, :-1].argmax(axis=1) == signs.test_labels).mean())

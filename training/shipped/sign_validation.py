@@ -24,9 +24,9 @@ class ValidationResult:
     """Metrics of one input on held-out people, and the thresholds with which they were measured."""
 
     thresholds: Thresholds
-    right: dict[str, float]  # share of each person's pictures that get the right label; not found is wrong
+    right: dict[str, float]  # share of each person's pictures that get the right label; a hand not found is wrong
     nothing_labelled: float  # share of photos/nothing that gets a label
-    strict: "ValidationResult | None" = None  # with the thresholds to run with, where these are stricter
+    strict: "ValidationResult | None" = None  # with the thresholds used live, if these are stricter
 
     @property
     def average(self) -> float:
@@ -66,18 +66,24 @@ def _held_out_predictions(data: SignData, kind: str) -> Predictions:
 
 def _digest(data: SignData, kind: str) -> str:
     hands = data.hands
-    seen = (hands.landmarks, hands.images, hands.appearance_features[:, :, :1], data.classes)
-    data_digest = hashlib.sha256(b"".join(array.tobytes() for array in seen)).hexdigest()
-    made_of = [data_digest, hand_photographs.code_digest(*CODE), data.seed, kind, *data.hyperparameters.fit_settings()]
+    arrays = (hands.landmarks, hands.images, hands.appearance_features[:, :, :1], data.classes)
+    data_digest = hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
+    key_parts = [
+        data_digest,
+        hand_photographs.code_digest(*CODE),
+        data.seed,
+        kind,
+        *data.hyperparameters.fit_settings(),
+    ]
     if kind == "pixels":
-        made_of += [hand_photographs.code_digest("training/networks/image_networks.py"), data.sign_mnist.sha256]
-    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
+        key_parts += [hand_photographs.code_digest("training/networks/image_networks.py"), data.sign_mnist.sha256]
+    return hashlib.sha256(json.dumps(key_parts).encode()).hexdigest()[:8]
 
 
 def metrics_of(data: SignData, predictions: Predictions, precision: float | None = None) -> ValidationResult:
-    """Choose thresholds and measure the input with them.
+    """Choose thresholds, and measure the accuracy with them.
 
-    The thresholds accept most right predictions, or, with `precision`, give labels of which that share is right.
+    The thresholds accept most right predictions. With `precision`, that share of the labels is right.
     """
     hands, distances = data.hands, predictions.distances
     known = predictions.probabilities[:, : len(data.labels)]
@@ -104,7 +110,7 @@ def metrics_of(data: SignData, predictions: Predictions, precision: float | None
 
 
 def _confidence_at_precision(confidence: np.ndarray, right: np.ndarray, precision: float) -> float:
-    """The lowest confidence at which the share `precision` of labels is right; the highest one if there is none."""
+    """The lowest threshold with which a share `precision` of the labels is right; the highest confidence if there is none."""
     values = np.unique(confidence)[::-1]
     shares = (right[confidence >= value].mean() for value in values)
     return float(

@@ -47,8 +47,8 @@ def train_signs(settings: SignsSettings) -> None:
 def _publish(
     data: SignData, kind: str, model: FittedModel, result: ValidationResult, command: str, draft: Path
 ) -> None:
-    """Write a version of the kind into the draft folder."""
-    network, used = model.network, result.strict or result
+    """Write a version with this input into the draft folder."""
+    network, live = model.network, result.strict or result
     card_metrics: dict[str, Any] = {
         "people_left_out": result.right,
         "people_left_out_average": result.average,
@@ -68,16 +68,16 @@ def _publish(
         kind=kind,
         preprocess=PREPARED[kind],
         input={"shape": list(network.input_shape[1:]), "dtype": "float32"},
-        outputs=["probabilities of the labels, then of nothing known", "embedding"],
+        outputs=["probabilities of the labels, then of the background", "embedding"],
         parameters=network.count_params(),
-        rejection=used.thresholds,
+        rejection=live.thresholds,
         data=_data_of(data, kind),
         metrics=card_metrics,
     )
     write_network(network, model.statistics, draft)
     if kind == "fused" and data.task == hand_feature_extractor.TASK:
-        seen = hand_feature_extractor.network(letter_hands(data, None))
-        seen.export(draft / hand_feature_extractor.FILE, format="litert", verbose=False)
+        extractor = hand_feature_extractor.network(letter_hands(data, None))
+        extractor.export(draft / hand_feature_extractor.FILE, format="litert", verbose=False)
     write_card_with_origin(card, command, draft)
 
 
