@@ -1,6 +1,6 @@
 """Duration of teaching, from the key press to the first prediction of the new model, and its effect on accuracy.
 
-python -m benchmarks.teaching_cost                   hand, paper and box: seconds from Enter, and the slowest frame
+python -m benchmarks.teaching_cost                   hand, paper and box: seconds from Enter, slowest frame
 python -m benchmarks.teaching_cost --subjects paper  only that subject
 python -m benchmarks.teaching_cost --digits [DIR]    accuracy after adding "+" to the digits, and on each series in
                                                      DIR/series/digit/picture

@@ -85,7 +85,7 @@ STREAM_PASSES = tuple(one for low_threshold in _LOW_THRESHOLD for one in (Detect
 
 
 class HandFinder(RegionFinder):
-    """Finds up to two hands. A context manager, since MediaPipe holds threads.
+    """Finds up to two hands. Close it, or use it in a `with` block: MediaPipe runs threads until it is closed.
 
     Args:
         task_path: MediaPipe's hand_landmarker model.

@@ -144,7 +144,7 @@ def test_the_system_random_generator_chooses_all_signs_equally_often() -> None:
     assert min(pairs.values()) > 220  # 333 ± 17
 
 
-def test_numbers_are_called_in_turn_and_the_result_waits_for_the_hand() -> None:
+def test_the_countdown_ends_at_0_and_the_result_follows_the_voting_time() -> None:
     game = RockPaperScissors(Always("rock"))
     assert game.count is None
     game.start()

@@ -162,7 +162,7 @@ def _load(path: Path) -> Hands:
 
 
 def classes(task: str, kind: str, labels: np.ndarray) -> np.ndarray:
-    """Class indices (N,) int64 in `task` of labels (N,) of photos/<kind>.
+    """Map labels (N,) of the photographs in photos/<kind> to class indices of `task`, (N,) int64.
 
     An index into LABELS[task]; len(LABELS[task]) for background; -1 for an ambiguous picture, which is not used.
     """

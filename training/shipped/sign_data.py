@@ -63,7 +63,7 @@ class SignData:
 
     @cached_property
     def people(self) -> list[str]:
-        """The people that are held out in turn."""
+        """The held-out people of the cross-validation, one per fold."""
         return sorted(set(self.hands.sources[self.evaluated]))
 
     def training_rows(self, person: str | None) -> np.ndarray:
