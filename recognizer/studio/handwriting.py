@@ -79,9 +79,7 @@ def draw_strokes(
     reach = float(np.hypot(matrix[0, 1], matrix[1, 1]))  # pixels of one stroke height
     for stroke in strokes:
         points = (stroke @ matrix[:, :2].T + matrix[:, 2]) * fine + (fine - 1) / 2
-        fixed = np.rint(points * 16).astype(
-            np.int32
-        )  # fixed-point coordinates with four fractional bits, for polylines' shift=4
+        fixed = np.rint(points * 16).astype(np.int32)  # four fractional bits: polylines' shift=4
         if rng is None or (pressure == 0 and gaps == 0):
             cv2.polylines(ink, [fixed.reshape(-1, 1, 2)], False, 255, int(_thickness(width_px * fine)), cv2.LINE_AA, 4)
             continue
