@@ -118,7 +118,7 @@ class HandsObjective:
         hands = data.hands
         own_signs = data.evaluated & (hands.sources == person)
         rows = own_signs | data.empty
-        predicted = sign_fitting.fit(data, self.kind, person).predict(hands[rows])
+        predicted = sign_fitting.fit(data, self.kind, (person,)).predict(hands[rows])
         predictions = sign_data.Predictions(
             np.full((len(hands), len(data.labels) + 1), np.nan, np.float32),
             np.full(len(hands), np.nan, np.float32),
