@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
@@ -15,6 +16,7 @@ from recognizer.system.urls import text_without_secrets
 
 CARD = "card.json"
 KEYS = {"subject": "region", "user_training": "taught"}  # attributes whose field in card.json has another name
+LARGEST = 1e300  # of a threshold: JSON allows integers that no float can hold
 SHOWN_CHARACTERS = 60  # characters of a wrong value in an error line
 
 
@@ -79,7 +81,7 @@ class ModelCard:
         """The side of the input image in pixels; None if the card has no input shape."""
         try:
             return int((self.input or {})["shape"][0])
-        except (KeyError, TypeError, IndexError, ValueError):
+        except (KeyError, TypeError, IndexError, ValueError, OverflowError):
             return None
 
 
@@ -88,6 +90,7 @@ def read_card(folder: Path) -> ModelCard:
     path, remedy = folder / CARD, retrain_advice(folder.parent.name)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        json.dumps(content, ensure_ascii=False).encode()  # a text that is no Unicode cannot be shown or written
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} cannot be read as JSON ({error}). {remedy}") from error
     return ModelCard.from_json(content, str(path), remedy)
@@ -110,7 +113,7 @@ def write_checksums(folder: Path) -> None:
     except (ValueError, RecursionError):
         return
     if isinstance(content, dict):
-        sums = {name: _sha256(folder / name) for name in _file_names(folder)}
+        sums = {name: _sha256(folder / name) for name in file_names(folder)}
         others = {name: value for name, value in content.items() if name != "files"}
         _write_json(others | ({"files": sums} if sums else {}), folder)
 
@@ -147,7 +150,7 @@ def _write_json(content: Mapping[str, Any], folder: Path) -> None:
         file.write((json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
 
 
-def _file_names(folder: Path) -> list[str]:
+def file_names(folder: Path) -> list[str]:
     """Paths of a version's files in its folder, without the card and hidden files."""
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     return sorted(name for name in names if name != CARD and is_safe(name))
@@ -187,7 +190,9 @@ def _is_list_of(value: object, kind: type) -> bool:
 
 def _are_thresholds(value: object) -> bool:
     return isinstance(value, dict) and all(
-        isinstance(value.get(each.name), int | float) and not isinstance(value[each.name], bool)
+        isinstance(number := value.get(each.name), int | float)
+        and not isinstance(number, bool)
+        and (abs(number) <= LARGEST or number == math.inf)  # comparisons with NaN are false
         for each in fields(Thresholds)
     )
 
@@ -205,6 +210,13 @@ def _is_object(value: object) -> bool:
     return isinstance(value, dict)
 
 
+def _is_user_training(value: object) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("from"), str | None):
+        return False
+    samples = value.get("samples")
+    return samples is None or (isinstance(samples, dict) and all(isinstance(count, int) for count in samples.values()))
+
+
 def _are_checksums(value: object) -> bool:
     return isinstance(value, dict) and all(is_safe(name) and isinstance(value[name], str) for name in value)
 
@@ -217,5 +229,6 @@ CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "parameters": (lambda value: isinstance(value, int), "a number"),
     "rejection": (_are_thresholds, "two numbers, min_confidence and max_distance"),
     "files": (_are_checksums, "the SHA-256 of each file by its name"),
-    **dict.fromkeys(("input", "taught", "metrics", "start", "versions"), (_is_object, "a JSON object")),
+    "taught": (_is_user_training, "an object with the number of samples of each label"),
+    **dict.fromkeys(("input", "metrics", "start", "versions"), (_is_object, "a JSON object")),
 }
