@@ -201,6 +201,18 @@ class ModelStore:
             raise ModelError(f"{task} has no version {version}. It has: {', '.join(versions)}.")
         return self.folder / task / version
 
+    def add_checksums(self, task: str, version: str) -> bool:
+        """Write the SHA-256 of each file of a version into its card. Return False if it has them already.
+
+        Raises ModelError if a file differs from the checksum that the card has.
+        """
+        folder = self.version_folder(task, version)
+        if read_checked_card(folder).files:
+            return False
+        with _write_errors(folder):
+            write_checksums(folder)
+        return True
+
     def delete(self, task: str, version: str) -> None:
         """Delete a version that is not the current one. Raises ModelError."""
         folder = self.version_folder(task, version)
