@@ -195,7 +195,7 @@ def _push_current(remote: Remote, path: Path, name: str, current: dict[str, str]
 
 def _with_remote_as_previous(remote_content: str, local_content: str) -> str:
     """The local content of current.json, with the version that is current at the URL added as the previous one."""
-    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
         remote, local = json.loads(remote_content), json.loads(local_content)
         if remote["version"] != local["version"]:
             previous = [*remote.get("previous", []), remote["version"]]

@@ -6,6 +6,7 @@ import pytest
 
 from recognizer.errors import SyncError
 from recognizer.system.remote import Remote
+from recognizer.system.terminal import exit_code_of
 from recognizer.system.urls import is_url, text_without_secrets, without_secrets
 
 
@@ -57,3 +58,8 @@ def test_one_function_shows_urls() -> None:
         if "def without_secrets" in path.read_text(encoding="utf-8")
     ]
     assert homes == ["urls.py"]
+
+
+def test_an_error_is_printed_without_the_password_of_a_url(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code_of(SyncError("rtsp://anna:hunter2@host/x is not there.")) == 2
+    assert capsys.readouterr().err == "rtsp://host/x is not there.\n"
