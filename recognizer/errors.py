@@ -43,3 +43,7 @@ class SubjectError(SettingsError):
 
 class SyncError(RecognizerError):
     """A URL of samples or models that cannot be pulled from or pushed to."""
+
+
+class UnsafeNameError(RecognizerError):
+    """A name from elsewhere that would lead out of its folder, or that is no file name on every system."""

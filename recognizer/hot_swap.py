@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from recognizer import pipeline
-from recognizer.errors import RecognizerError
+from recognizer.errors import ModelError, RecognizerError
 from recognizer.finders.finder import RegionFinder
 from recognizer.pipeline import Pipeline
 from recognizer.registry.store import ModelStore, title_of
@@ -17,6 +17,7 @@ from recognizer.samples.store import Samples
 from recognizer.subjects import hands
 from recognizer.subjects.subject import Subject
 from recognizer.system import native
+from recognizer.system.text import one_line
 from recognizer.tasks import is_untrained, task_names
 from recognizer.values import Frame, Observation
 
@@ -56,6 +57,7 @@ class LivePipeline:
         self._next: Pipeline | RecognizerError | None = None
         self._opening: threading.Thread | None = None
         self._polled_s = clock()
+        self._reported_damage = ""
 
     @property
     def task(self) -> str:
@@ -121,9 +123,20 @@ class LivePipeline:
         if self._opening is not None or now_s - self._polled_s < POLL_INTERVAL_S:
             return
         self._polled_s = now_s
+        self._report_damage()
         version = self._current_or_none(self.task)  # None: keep the model in use
         if version not in (None, self._pipeline.folder, self._attempted):
             self._open(self.task)
+
+    def _report_damage(self) -> None:
+        """Says once that the task's current version is damaged and an earlier one is in use."""
+        try:
+            damage = self._models.damage(self.task)
+        except RecognizerError:
+            return
+        if damage and damage != self._reported_damage:
+            self.notify(damage)
+        self._reported_damage = damage
 
     def _open(self, task: str) -> None:
         self._attempted = self._current_or_none(task)
@@ -133,15 +146,28 @@ class LivePipeline:
     def _prepare(self, task: str) -> None:
         """Opens a pipeline and runs it once, so that its first frame is not slow. Runs in the background thread."""
         try:
-            self._next = opened = self._opener(task)
-            if self._shares_hands(opened) and self._shares_hands(self._pipeline):
-                # the current pipeline uses the shared finder in another thread, so only the classifier runs
-                opened.classifier.predict([opened.subject.prepare(opened.subject.warm_up_region())])
-            else:
-                width, height = WARM_UP_WH
-                opened.step(Frame(np.zeros((height, width, 3), np.uint8), 0, 0.0, "warm-up"))
+            opened = self._opener(task)
+            try:
+                self._warm_up(opened)
+            except BaseException:
+                self._close_pipeline(opened)
+                raise
+            self._next = opened
         except RecognizerError as error:
             self._next = error
+        except Exception as error:  # of any library that a damaged file reaches: the current model stays in use
+            self._next = ModelError(
+                f"The new model of {task} cannot be used ({type(error).__name__}: {one_line(error)}). "
+                f"Go back: python -m recognizer models rollback {task}"
+            )
+
+    def _warm_up(self, opened: Pipeline) -> None:
+        if self._shares_hands(opened) and self._shares_hands(self._pipeline):
+            # the current pipeline uses the shared finder in another thread, so only the classifier runs
+            opened.classifier.predict([opened.subject.prepare(opened.subject.warm_up_region())])
+        else:
+            width, height = WARM_UP_WH
+            opened.step(Frame(np.zeros((height, width, 3), np.uint8), 0, 0.0, "warm-up"))
 
     def _swap(self) -> None:
         """Switches to the pipeline that the thread has opened, or reports why it failed."""

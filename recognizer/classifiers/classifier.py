@@ -35,7 +35,7 @@ class Classifier:
 
     def __init__(self, folder: Path, prepared: str = pictures.VERSION):
         self.folder = folder
-        self.card = registry_card.read_card(folder)
+        self.card = registry_card.read_checked_card(folder)
         self.labels = list(self.card.labels)
         if self.card.preprocess != prepared:
             raise ModelError(

@@ -8,6 +8,7 @@ import numpy as np
 from recognizer.classifiers.network import NETWORK, THREADS
 from recognizer.errors import ModelError
 from recognizer.system.native import silent_stderr
+from recognizer.system.text import one_line
 
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 TILE_PX = 44  # side of each drawn map
@@ -35,8 +36,10 @@ class FeatureMaps:
                     model_path=str(path), num_threads=THREADS, experimental_preserve_all_tensors=True
                 )
                 self._network.allocate_tensors()
-        except (ValueError, RuntimeError, OSError) as error:
-            raise ModelError(f"{path} is missing or damaged ({error}). Fetch the model again or retrain.") from error
+        except Exception as error:  # LiteRT raises several kinds
+            raise ModelError(
+                f"{path} is missing or damaged ({one_line(error)}). Fetch the model again or retrain."
+            ) from error
         self._input = self._network.get_input_details()[0]
         # LiteRT has no public list of a network's operations
         operations = self._network._get_ops_details()

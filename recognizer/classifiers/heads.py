@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from recognizer.classifiers.arrays import read_arrays
+from recognizer.errors import ModelError
 
 HEAD = "head.npz"
 NEIGHBOURS = "neighbours.npz"
@@ -22,7 +23,10 @@ class Head:
 
     @classmethod
     def load(cls, path: Path) -> "Head":
-        return cls(*read_arrays(path, "kernel", "bias"))
+        kernel, bias = read_arrays(path, "kernel", "bias", dims=(2, 1))
+        if kernel.shape[1] != len(bias):
+            raise ModelError(f"{path} is damaged: its arrays do not fit. Fetch the model again or retrain.")
+        return cls(kernel, bias)
 
     def save(self, path: Path) -> None:
         np.savez(path, kernel=self.kernel, bias=self.bias)
@@ -54,7 +58,11 @@ class Neighbours:
 
     @classmethod
     def load(cls, path: Path) -> "Neighbours":
-        samples, votes, k, measure, classes = read_arrays(path, "samples", "votes", "k", "measure", "classes")
+        names = ("samples", "votes", "k", "measure", "classes")
+        samples, votes, k, measure, classes = read_arrays(path, *names, dims=(2, 1, 0, 0, 0))
+        numbers = all(array.dtype.kind in "iu" for array in (votes, k, classes))
+        if not (numbers and len(votes) == len(samples) and 1 <= k <= len(samples) and _are_below(votes, int(classes))):
+            raise ModelError(f"{path} is damaged: its arrays do not fit. Fetch the model again or retrain.")
         return cls(samples, votes, int(k), str(measure), int(classes))
 
     def save(self, path: Path) -> None:
@@ -78,3 +86,8 @@ class Neighbours:
         if self.measure == "cosine":
             return vectors / np.sqrt(np.maximum(squares, 1))[:, None], np.zeros_like(squares)
         return vectors, -squares / 2
+
+
+def _are_below(votes: np.ndarray, classes: int) -> bool:
+    """Whether all are indices of classes."""
+    return bool(((votes >= 0) & (votes < classes)).all())

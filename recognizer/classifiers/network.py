@@ -8,6 +8,7 @@ import numpy as np
 
 from recognizer.errors import ModelError
 from recognizer.system.native import silent_stderr
+from recognizer.system.text import one_line
 
 NETWORK = "model.tflite"
 
@@ -22,6 +23,7 @@ class Network:
     """
 
     def __init__(self, path: Path):
+        self._path = path
         self._network = open_interpreter(path)
         self._input = self._network.get_input_details()[0]
         self._shape = [int(side) for side in self._input["shape"][1:]]
@@ -43,6 +45,14 @@ class Network:
 
     def run_all(self, inputs: Sequence[np.ndarray]) -> tuple[np.ndarray | None, np.ndarray]:
         """Probabilities (N, classes), or None, and embeddings (N, size) float32 of N inputs, computed in one batch."""
+        try:
+            return self._run_all(inputs)
+        except (RuntimeError, ValueError) as error:  # of a damaged network that could be opened
+            raise ModelError(
+                f"{self._path} cannot be run ({one_line(error)}). Fetch the model again or retrain."
+            ) from error
+
+    def _run_all(self, inputs: Sequence[np.ndarray]) -> tuple[np.ndarray | None, np.ndarray]:
         shape = [len(inputs), *self._shape]
         if len(inputs) != self._inputs:
             self._network.resize_tensor_input(self._input["index"], shape)
@@ -62,6 +72,8 @@ def open_interpreter(path: Path):  # type: ignore[no-untyped-def]  # ai_edge_lit
         with silent_stderr():
             network = Interpreter(model_path=str(path), num_threads=THREADS)
             network.allocate_tensors()
-    except (ValueError, RuntimeError, OSError) as error:
-        raise ModelError(f"{path} is missing or damaged ({error}). Fetch the model again or retrain.") from error
+    except Exception as error:  # LiteRT raises several kinds
+        raise ModelError(
+            f"{path} is missing or damaged ({one_line(error)}). Fetch the model again or retrain."
+        ) from error
     return network

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from recognizer.classifiers.arrays import read_arrays
+from recognizer.errors import ModelError
 from recognizer.registry.card import Thresholds
 
 FEATURES = "features.npz"
@@ -49,7 +50,10 @@ class FeatureStatistics:
 
     @classmethod
     def load(cls, path: Path) -> "FeatureStatistics":
-        return cls(*read_arrays(path, "means", "whitening"))
+        means, whitening = read_arrays(path, "means", "whitening", dims=(2, 2))
+        if whitening.shape != (means.shape[1],) * 2:
+            raise ModelError(f"{path} is damaged: its arrays do not fit. Fetch the model again or retrain.")
+        return cls(means, whitening)
 
     def save(self, path: Path) -> None:
         np.savez(path, means=self.means, whitening=self.whitening)

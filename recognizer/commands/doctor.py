@@ -1,5 +1,6 @@
 """`python -m recognizer doctor`: checks the installation. One line per check, with a remedy if it fails."""
 
+import contextlib
 import ctypes
 import importlib.metadata
 import importlib.util
@@ -14,8 +15,10 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from recognizer.commands.options import Parser, add_models
+from recognizer.errors import ModelError
 from recognizer.registry import assets
-from recognizer.registry.store import ModelStore
+from recognizer.registry.card import read_checked_card
+from recognizer.registry.store import ModelStore, is_version_name
 from recognizer.system import paths
 from recognizer.system.terminal import SOME_FAILED
 
@@ -175,16 +178,22 @@ def check_model(models_dir: Path, task: str) -> Check:
     remedy = f"git checkout models, or python -m recognizer train {task}"
     try:
         version = _json_object(models_dir / task / "current.json").get("version")
-        if not isinstance(version, str) or not version:
+        if not isinstance(version, str) or not is_version_name(version):
             return Check(name, wrong, f"{models_dir / task / 'current.json'} gives no version", remedy)
+        with contextlib.suppress(ModelError):  # the checks below say what is wrong
+            if damage := ModelStore(models_dir).damage(task):  # an earlier version is used
+                return Check(name, None, damage, f"python -m recognizer models rollback {task}, or {remedy}")
         folder = models_dir / task / version
         labels = _json_object(folder / "card.json").get("labels")
         if not isinstance(labels, list) or not labels:
             return Check(name, wrong, f"{folder / 'card.json'} gives no labels", remedy)
         size_bytes = (folder / "model.tflite").stat().st_size
+        read_checked_card(folder)
     except FileNotFoundError as error:
         return Check(name, wrong, f"{error.filename} does not exist", remedy)
-    except (OSError, ValueError) as error:  # ValueError: not JSON
+    except ModelError as error:
+        return Check(name, wrong, str(error), remedy)
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: not JSON
         return Check(name, wrong, _one_line(error), remedy)
     if size_bytes == 0:
         return Check(name, wrong, f"{folder / 'model.tflite'} is empty", remedy)

@@ -138,7 +138,28 @@ def _import(args: Sequence[str]) -> int:
     add_models(parser)
     options = parser.parse_args(args)
     version = import_zip(options.models, options.task, options.zip)
+    card = registry_card.read_card(options.models.version_folder(options.task, version))
+    print(f"  labels: {', '.join(card.labels)}")
+    accuracy = (card.metrics or {}).get("held_out_after")
+    if isinstance(accuracy, int | float):
+        print(f"  validated where it was trained: {accuracy:.1%} of held-out samples")
     print(f"{version} is now the current version of {options.task}")
+    return 0
+
+
+def _checksums(args: Sequence[str]) -> int:
+    parser = Parser(
+        "models checksums",
+        "Write the SHA-256 of each file into cards that have none: of versions that an earlier program trained.",
+        example="greetings",
+    )
+    parser.add_argument("task", nargs="?", metavar="TASK", help="default: all")
+    add_models(parser)
+    options = parser.parse_args(args)
+    for task in [options.task] if options.task else options.models.tasks():
+        for version in options.models.versions(task):
+            state = "added" if options.models.add_checksums(task, version) else "there already, and right"
+            print(f"{task} {version}: checksums {state}")
     return 0
 
 
@@ -150,5 +171,6 @@ SUBCOMMANDS = {
     "rollback": Subcommand("TASK", "go back to the previous version, like u in the window", _rollback),
     "export": Subcommand("TASK ZIP", "write a version to a zip file", _export),
     "import": Subcommand("TASK ZIP", "import such a file as the current version", _import),
+    "checksums": Subcommand("[TASK]", "write the SHA-256 of each file into cards that have none", _checksums),
     "delete": Subcommand("TASK VERSION…", "delete versions other than the current one", _delete),
 }

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from recognizer.commands.options import Parser, add_models
-from recognizer.errors import SourceError
+from recognizer.errors import ModelError, SourceError
 from recognizer.overlay.overlay import Overlay
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.samples.synced import default_samples
@@ -17,6 +17,7 @@ from recognizer.sinks.png import write_png
 from recognizer.sources.decoding import read_image
 from recognizer.sources.pictures import in_natural_order, picture_files
 from recognizer.system.terminal import SOME_FAILED
+from recognizer.tasks import is_untrained
 from recognizer.values import Frame, Observation, as_json
 
 
@@ -31,7 +32,12 @@ def run(args: Sequence[str]) -> int:
     options = parser.parse_args(args)
     names = [file for name in options.names for file in expanded(name, shell_expands=os.name != "nt")]
     index, failed = 0, False
-    with open_pipeline(options.task, options.models, default_samples(), smooth=False) as pipeline:
+    samples = default_samples()
+    if is_untrained(options.task, options.models, samples):
+        raise ModelError(
+            f"{options.task} has no model yet. Train one from its samples: python -m recognizer learn {options.task}"
+        )
+    with open_pipeline(options.task, options.models, samples, smooth=False) as pipeline:
         for name in names:
             try:
                 files = pictures_of(name)

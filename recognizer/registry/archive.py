@@ -1,62 +1,109 @@
-"""Imports a model version from a zip archive that `ModelStore.export` wrote."""
+"""Imports a model version from a zip archive that `ModelStore.export` wrote, or that was unpacked and zipped again."""
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from recognizer.errors import ModelError
-from recognizer.registry.card import CARD, read_card
+from recognizer.registry.card import CARD, check_files, file_names, read_card
 from recognizer.registry.store import ModelStore
+from recognizer.system.names import is_safe, is_task_name, path_inside
 
 ZIP_LIMIT = 1 << 30  # bytes unpacked: ten times the largest network; guards against zip bombs
-NETWORKS = ("model.tflite", "neighbours.npz")  # a version contains at least one of them
+FILES_LIMIT = 1000
+CHUNK_BYTES = 1 << 20
+NETWORKS = ("model.tflite", "neighbours.npz", "head.npz")  # a version contains at least one of them
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others unpack a whole entry at once, whatever its size
 
 
 def import_zip(models: ModelStore, task: str, path: Path) -> str:
     """Import the version in the archive, make it the task's current version, and return its new name.
 
-    Raises ModelError if the file is not such an archive, or if `task` is not a valid name; then nothing changes.
+    Nothing in the archive is run or opened. Raises ModelError if the file is not such an archive, if a file differs from its
+    checksum in the card, or if `task` is not a valid name; then nothing changes.
     """
-    if not task or task.startswith((".", "-")) or set(task) & set("/\\:"):
+    if not is_task_name(task):
         raise ModelError(f"{task!r} cannot be the name of a task. Use letters, digits, spaces, - and _.")
     with _reading(path), zipfile.ZipFile(path) as archive:
         members = _members(archive)
-        if sum(info.file_size for info in members.values()) > ZIP_LIMIT:
-            raise ModelError(f"{path} unpacks to more than {ZIP_LIMIT >> 30} GiB, the limit. Give another file.")
-        if CARD not in members or not any(name in members for name in NETWORKS):
-            raise ModelError(
-                f"{path} contains no {CARD} with a model. Give a file that was written by: python -m recognizer models export"
-            )
+        if not any(name in members for name in NETWORKS):
+            raise ModelError(_no_model_in(path))
         # read completely before anything is written
-        contents = {name: archive.read(info) for name, info in members.items()}
+        contents, left_bytes = {}, ZIP_LIMIT
+        for name, info in members.items():
+            contents[name] = _content(archive, info, left_bytes)
+            left_bytes -= len(contents[name])
     with models.publishing(task) as draft:
         for name, content in contents.items():
-            target = draft / name
+            target = path_inside(draft, name)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
-        read_card(draft)  # raises if damaged, so that it is not published
+        _check(draft, path)
     return models.current(task).name
 
 
+def _check(draft: Path, path: Path) -> None:
+    """Raise ModelError, so that the version is not published, if its card or a file is damaged."""
+    card = read_card(draft)
+    check_files(card, draft)
+    added = sorted(set(file_names(draft)) - set(card.files or {}))
+    if card.files and added:
+        raise ModelError(f"{path} contains {added[0]!r}, which its {CARD} does not name. Export it again.")
+
+
+def _no_model_in(path: str | Path | None) -> str:
+    return (
+        f"{path} contains no {CARD} with a model. Give a file that was written by: python -m recognizer models export"
+    )
+
+
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """The files of <task>/<version>/ by their path in that folder. Raises ModelError for paths that lead out of it."""
-    members: dict[str, zipfile.ZipInfo] = {}
-    versions = set()
-    for info in archive.infolist():
-        if info.is_dir():
-            continue
-        parts = PurePosixPath(info.filename).parts
-        if len(parts) < 3 or any(part in ("..", "/") or set(part) & set("\\:") for part in parts):
-            raise ModelError(
-                f"{archive.filename} contains {info.filename!r}, which is not part of a model version. Export it again."
-            )
-        versions.add(parts[:2])
-        members["/".join(parts[2:])] = info
-    if len(versions) > 1:
-        raise ModelError(f"{archive.filename} contains {len(versions)} versions. Export and import them one by one.")
-    return members
+    """The files of a version by their path in its folder, wherever that is in the archive. Raises ModelError."""
+    infos = [info for info in archive.infolist() if not info.is_dir() and not _is_of_the_system(info.filename)]
+    for info in infos:
+        if not is_safe(info.filename):
+            raise ModelError(_foreign(archive, info))
+    if len(infos) > FILES_LIMIT:
+        raise ModelError(f"{archive.filename} contains {len(infos)} files, and a version has few. Give another file.")
+    cards = [info.filename for info in infos if info.filename.rpartition("/")[2] == CARD]
+    if not cards:
+        raise ModelError(_no_model_in(archive.filename))
+    roots = [name.removesuffix(CARD) for name in cards]
+    roots = [root for root in set(roots) if not any(root != other and root.startswith(other) for other in roots)]
+    if len(roots) > 1:
+        raise ModelError(f"{archive.filename} contains {len(roots)} versions. Export and import them one by one.")
+    for info in infos:
+        if not info.filename.startswith(roots[0]):
+            raise ModelError(_foreign(archive, info))
+    return {info.filename.removeprefix(roots[0]): info for info in infos}
+
+
+def _is_of_the_system(name: str) -> bool:
+    """Whether a file manager added the file, such as .DS_Store, when an unpacked version was zipped again."""
+    parts = name.split("/")
+    return parts[0] == "__MACOSX" or parts[-1] in (".DS_Store", "Thumbs.db", "desktop.ini")
+
+
+def _foreign(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
+    return f"{archive.filename} contains {info.filename!r}, which is not part of a model version. Export it again."
+
+
+def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit_bytes: int) -> bytes:
+    """The unpacked file, read in chunks: an entry may lie about its size. Raises ModelError."""
+    if info.compress_type not in COMPRESSIONS:
+        raise ModelError(f"{archive.filename} is compressed in a way that is not used here. Zip it without options.")
+    content = bytearray()
+    with archive.open(info) as file:
+        while chunk := file.read(CHUNK_BYTES):
+            content += chunk
+            if len(content) > limit_bytes:
+                raise ModelError(
+                    f"{archive.filename} unpacks to more than {ZIP_LIMIT >> 30} GiB, the limit. Give another file."
+                )
+    return bytes(content)
 
 
 @contextmanager
@@ -66,5 +113,15 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}. Check its name and folder.") from error
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        zipfile.LargeZipFile,
+        zlib.error,
+        EOFError,
+        RuntimeError,
+        NotImplementedError,
+        ValueError,
+        LookupError,
+        struct.error,
+    ) as error:
         raise ModelError(f"{path} is not a readable zip file ({error}). Export it again.") from error

@@ -16,7 +16,8 @@ from typing import BinaryIO
 
 from recognizer.errors import AssetError, DownloadError
 from recognizer.system import files, paths
-from recognizer.system.download import TIMEOUT_S, download, mismatch, one_line, partial_path, storage_errors
+from recognizer.system.download import TIMEOUT_S, download, mismatch, partial_path, storage_errors
+from recognizer.system.text import one_line
 
 FETCH = "python3 start.py assets, or python -m recognizer assets"  # the remedy in every error about a missing asset
 ALIGNMENT_BYTES = 64  # LiteRT copies weights that are not aligned to this, and warns

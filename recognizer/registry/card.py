@@ -1,15 +1,22 @@
-"""The model card of a model version: card.json."""
+"""The model card of a model version: card.json, with the checksums of the version's files."""
 
+import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from recognizer.errors import ModelError
+from recognizer.system import files
+from recognizer.system.names import is_safe
+from recognizer.system.urls import text_without_secrets
 
 CARD = "card.json"
 KEYS = {"subject": "region", "user_training": "taught"}  # attributes whose field in card.json has another name
+LARGEST = 1e300  # of a threshold: JSON allows integers that no float can hold
 SHOWN_CHARACTERS = 60  # characters of a wrong value in an error line
 
 
@@ -42,6 +49,7 @@ class ModelCard:
     command: str | None = None
     git_commit: str | None = None
     versions: Mapping[str, str] | None = None  # of Python and libraries
+    files: Mapping[str, str] | None = None  # SHA-256 of each other file of the version, by its path in the folder
     # from another version of this program; written back unchanged
     unknown_fields: Mapping[str, Any] = field(default_factory=dict)
 
@@ -73,7 +81,7 @@ class ModelCard:
         """The side of the input image in pixels; None if the card has no input shape."""
         try:
             return int((self.input or {})["shape"][0])
-        except (KeyError, TypeError, IndexError, ValueError):
+        except (KeyError, TypeError, IndexError, ValueError, OverflowError):
             return None
 
 
@@ -82,14 +90,80 @@ def read_card(folder: Path) -> ModelCard:
     path, remedy = folder / CARD, retrain_advice(folder.parent.name)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        json.dumps(content, ensure_ascii=False).encode()  # a text that is no Unicode cannot be shown or written
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} cannot be read as JSON ({error}). {remedy}") from error
     return ModelCard.from_json(content, str(path), remedy)
 
 
 def write_card(card: ModelCard, folder: Path) -> None:
-    text = json.dumps(card.as_json(), indent=1, ensure_ascii=False) + "\n"
-    (folder / CARD).write_text(text, encoding="utf-8")
+    """Write the card into a version's folder. URLs in its command lose their passwords, since others see the card."""
+    if card.command:
+        card = replace(card, command=text_without_secrets(card.command))
+    _write_json(card.as_json(), folder)
+
+
+def write_checksums(folder: Path) -> None:
+    """Add the SHA-256 of each file in a version's folder to its card. A card that is no JSON object is left as it is.
+
+    Raises OSError.
+    """
+    try:
+        content = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return
+    if isinstance(content, dict):
+        sums = {name: _sha256(folder / name) for name in file_names(folder)}
+        others = {name: value for name, value in content.items() if name != "files"}
+        _write_json(others | ({"files": sums} if sums else {}), folder)
+
+
+def check_files(card: ModelCard, folder: Path) -> None:
+    """Raise ModelError if a file of the version is missing or differs from the card. Older cards have no checksums.
+
+    A file that has not changed since the last call is not read again.
+    """
+    for name, expected in (card.files or {}).items():
+        path = folder / name
+        try:
+            status = path.stat()
+            found = _known_sha256(path, status.st_size, status.st_mtime_ns, status.st_ino)
+        except OSError as error:
+            reason = error.strerror or error
+            raise ModelError(f"{path} cannot be read ({reason}). {retrain_advice(folder.parent.name)}") from error
+        if found != expected:
+            raise ModelError(
+                f"{path} is damaged: its SHA-256 is {found[:12]}…, and the card says {expected[:12]}…. "
+                f"{retrain_advice(folder.parent.name)}"
+            )
+
+
+def read_checked_card(folder: Path) -> ModelCard:
+    """Read the card in a version's folder and check the files that it names. Raises ModelError."""
+    card = read_card(folder)
+    check_files(card, folder)
+    return card
+
+
+def _write_json(content: Mapping[str, Any], folder: Path) -> None:
+    with files.atomic_file(folder / CARD) as file:
+        file.write((json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def file_names(folder: Path) -> list[str]:
+    """Paths of a version's files in its folder, without the card and hidden files."""
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    return sorted(name for name in names if name != CARD and is_safe(name))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=1000)
+def _known_sha256(path: Path, size: int, mtime_ns: int, inode: int) -> str:
+    return _sha256(path)
 
 
 def _key(name: str) -> str:
@@ -116,7 +190,9 @@ def _is_list_of(value: object, kind: type) -> bool:
 
 def _are_thresholds(value: object) -> bool:
     return isinstance(value, dict) and all(
-        isinstance(value.get(each.name), int | float) and not isinstance(value[each.name], bool)
+        isinstance(number := value.get(each.name), int | float)
+        and not isinstance(number, bool)
+        and (abs(number) <= LARGEST or number == math.inf)  # comparisons with NaN are false
         for each in fields(Thresholds)
     )
 
@@ -134,6 +210,17 @@ def _is_object(value: object) -> bool:
     return isinstance(value, dict)
 
 
+def _is_user_training(value: object) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("from"), str | None):
+        return False
+    samples = value.get("samples")
+    return samples is None or (isinstance(samples, dict) and all(isinstance(count, int) for count in samples.values()))
+
+
+def _are_checksums(value: object) -> bool:
+    return isinstance(value, dict) and all(is_safe(name) and isinstance(value[name], str) for name in value)
+
+
 # for each field: a check of its value, and the expected type in words
 CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "labels": (lambda value: _is_list_of(value, str), "a list of strings"),
@@ -141,5 +228,7 @@ CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "data": (lambda value: _is_list_of(value, dict), "a list of objects"),
     "parameters": (lambda value: isinstance(value, int), "a number"),
     "rejection": (_are_thresholds, "two numbers, min_confidence and max_distance"),
-    **dict.fromkeys(("input", "taught", "metrics", "start", "versions"), (_is_object, "a JSON object")),
+    "files": (_are_checksums, "the SHA-256 of each file by its name"),
+    "taught": (_is_user_training, "an object with the number of samples of each label"),
+    **dict.fromkeys(("input", "metrics", "start", "versions"), (_is_object, "a JSON object")),
 }

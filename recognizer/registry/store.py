@@ -1,7 +1,8 @@
 """Trained models on disk: models/<task>/<version>/ with the model and its card; current.json names the current version.
 
 A version's folder appears atomically, and current.json is replaced atomically. A reader never sees half a model, even
-after a crash.
+after a crash or a power cut: files, folder and current.json reach the disk in this order. If the current version is
+damaged nevertheless, the one before it is used.
 """
 
 import contextlib
@@ -17,14 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from recognizer.errors import ModelError
-from recognizer.registry.card import CARD, read_card, retrain_advice
+from recognizer.registry.card import CARD, read_checked_card, retrain_advice, write_checksums
 from recognizer.system import files
+from recognizer.system.names import PROGRAM_FOLDERS, is_safe, is_task_name
+from recognizer.system.notices import warn_once
 
 CURRENT = "current.json"
 
 
 LOCK = ".lock"
 LOCK_WAIT_S = 10.0  # programs hold the lock for milliseconds
+DRAFT_LOCK = ".lock"  # suffix of the lock beside a draft
 DRAFT, DELETED = ".draft-", ".deleted-"  # prefixes of a version's folder while it is written or deleted
 STALE_AFTER_S = 24 * 3600.0  # older drafts were left by a killed program
 
@@ -49,6 +53,9 @@ class ModelStore:
     def push(self) -> None:
         """Called after each change. A store that is synced with a URL pushes here."""
 
+    def note_deletion(self, task: str, version: str) -> None:
+        """Called before a version is deleted. A store that is synced with a URL notes what it may delete there."""
+
     def version_suffix(self) -> str:
         """Suffix of a new version's name. A store that is synced with a URL makes the name unique."""
         return ""
@@ -56,21 +63,52 @@ class ModelStore:
     def tasks(self) -> list[str]:
         """Names of the tasks that have a current model, sorted."""
         self.refresh()
-        return sorted(path.parent.name for path in self.folder.glob(f"*/{CURRENT}"))
+        return sorted(
+            name for path in self.folder.glob(f"*/{CURRENT}") if is_task_folder_name(name := path.parent.name)
+        )
 
     def has(self, task: str) -> bool:
         """Whether the task has a current model in the local folder. Does not pull."""
-        return (self.folder / task / CURRENT).exists()
+        return is_task_folder_name(task) and (self.folder / task / CURRENT).exists()
 
     def current(self, task: str) -> Path:
-        """The folder of the task's current version. Raises ModelError."""
+        """The folder of the task's current version; if that is damaged, of the newest one before it that is not.
+
+        A line on stderr then says so. If all are damaged, it is the folder that current.json names. Raises ModelError.
+        """
         self.refresh()
-        pointer = self.folder / task / CURRENT
-        version = _read_pointer(pointer)["version"]
-        folder = self.folder / task / version
-        if not folder.is_dir():
-            raise ModelError(f"{pointer} names version {version}, which does not exist. {retrain_advice(task)}")
+        folder, damage = self._current(task)
+        if damage:
+            warn_once(damage)
         return folder
+
+    def damage(self, task: str) -> str:
+        """Why `current` is an earlier version than current.json names, in one line; "" if it is not. Raises ModelError."""
+        return self._current(task)[1]
+
+    def _current(self, task: str) -> tuple[Path, str]:
+        """The folder that `current` returns, and why it is not the version in current.json ("" if it is)."""
+        pointer = self._task_folder(task) / CURRENT
+        content = _read_pointer(pointer)
+        named = pointer.parent / content["version"]
+        reason = damage_of(named)
+        if not reason:
+            return named, ""
+        for version in reversed(content["previous"]):
+            if not damage_of(pointer.parent / version):
+                before = title_of(pointer.parent / version)
+                return pointer.parent / version, f"{before}, is used: the version after it is damaged. {reason}"
+        if not named.is_dir():
+            raise ModelError(f"{pointer} names version {named.name}, which does not exist. {retrain_advice(task)}")
+        return named, ""  # opening it says what is damaged
+
+    def _task_folder(self, task: str) -> Path:
+        """The folder of a task's versions. Raises ModelError for a name that is no folder's: it may come from a URL."""
+        if not is_task_folder_name(task):
+            raise ModelError(
+                f"There is no model for the task {task!r}: that is not the name of a task. Check its name."
+            )
+        return self.folder / task
 
     @contextmanager
     def publishing(self, task: str) -> Iterator[Path]:
@@ -78,46 +116,56 @@ class ModelStore:
 
         Raises ModelError if it cannot be written or has no card.
         """
+        if not is_task_name(task):
+            raise ModelError(
+                f"{task!r} cannot be the name of a task. Use letters, digits, spaces, - and _, and no name of a folder of "
+                "this program, such as assets."
+            )
         task_folder = self.folder / task
         folder: Path | None = None
         with _write_errors(task_folder):
             task_folder.mkdir(parents=True, exist_ok=True)
             _remove_leftovers(task_folder)
-            draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=task_folder))
-            try:
-                yield draft
-                if not (draft / CARD).is_file():
-                    raise ModelError(
-                        f"The new version of {task} has no {CARD}, so it was not published. Write the card first."
-                    )
-                draft.chmod(0o755)
-                with self._locked():
-                    folder = task_folder / _new_version(task_folder, self.version_suffix())
-                    draft.rename(folder)
-                    _write_current(task_folder / CURRENT, folder.name)
-            except BaseException:
-                shutil.rmtree(draft, ignore_errors=True)
-                if folder is not None and _version_named(task_folder / CURRENT) != folder.name:
-                    shutil.rmtree(folder, ignore_errors=True)
-                raise
+            with draft_in(task_folder) as draft:
+                try:
+                    yield draft
+                    if not (draft / CARD).is_file():
+                        raise ModelError(
+                            f"The new version of {task} has no {CARD}, so it was not published. Write the card first."
+                        )
+                    write_checksums(draft)
+                    draft.chmod(0o755)
+                    files.sync_tree(draft)
+                    with self._locked():
+                        folder = task_folder / _new_version(task_folder, self.version_suffix())
+                        draft.rename(folder)
+                        files.sync_folder(task_folder)
+                        _write_current(task_folder / CURRENT, folder.name)
+                except BaseException:
+                    if folder is not None and _version_named(task_folder / CURRENT) != folder.name:
+                        shutil.rmtree(folder, ignore_errors=True)
+                    raise
             self.push()
 
     def set_current(self, task: str, version: str) -> None:
         """Make `version` the current version. `rollback` returns to the one before. Raises ModelError."""
-        with _write_errors(self.folder / task), self._locked():
-            _write_current(self.folder / task / CURRENT, version)
+        pointer = self._task_folder(task) / CURRENT
+        if not is_version_name(version):
+            raise ModelError(f"{task} has no version {version!r}. Give a name that models list prints.")
+        with _write_errors(pointer.parent), self._locked():
+            _write_current(pointer, version)
         self.push()
 
     def rollback(self, task: str) -> str:
         """Go back to the previous version and return its name. Raises ModelError."""
-        pointer = self.folder / task / CURRENT
+        pointer = self._task_folder(task) / CURRENT
         _read_pointer(pointer)
-        with _write_errors(self.folder / task), self._locked():
+        with _write_errors(pointer.parent), self._locked():
             content = _read_pointer(pointer)
-            previous = list(content.get("previous", []))
+            previous = list(content["previous"])
             while previous:
                 version = previous.pop()
-                if (self.folder / task / version).is_dir():
+                if (pointer.parent / version).is_dir():
                     _write_pointer(pointer, {"version": version, "previous": previous})
                     break
             else:
@@ -130,16 +178,17 @@ class ModelStore:
     def versions(self, task: str) -> list[str]:
         """Names of the task's versions, oldest first: a name is the UTC time of publishing. Raises ModelError."""
         self.refresh()
-        _read_pointer(self.folder / task / CURRENT)
+        pointer = self._task_folder(task) / CURRENT
+        _read_pointer(pointer)
         return sorted(
-            path.parent.name for path in (self.folder / task).glob(f"*/{CARD}") if not path.parent.name.startswith(".")
+            path.parent.name for path in pointer.parent.glob(f"*/{CARD}") if not path.parent.name.startswith(".")
         )
 
     def newest_version(self, task: str, kind: str) -> Path | None:
         """The folder of the task's newest version whose card has this `kind` (input); None if there is none."""
-        for card in sorted((self.folder / task).glob(f"*/{CARD}"), reverse=True):
+        for card in sorted(self._task_folder(task).glob(f"*/{CARD}"), reverse=True):
             with contextlib.suppress(ModelError):
-                if not card.parent.name.startswith(".") and read_card(card.parent).kind == kind:
+                if not card.parent.name.startswith(".") and read_checked_card(card.parent).kind == kind:
                     return card.parent
         return None
 
@@ -152,6 +201,18 @@ class ModelStore:
             raise ModelError(f"{task} has no version {version}. It has: {', '.join(versions)}.")
         return self.folder / task / version
 
+    def add_checksums(self, task: str, version: str) -> bool:
+        """Write the SHA-256 of each file of a version into its card. Return False if it has them already.
+
+        Raises ModelError if a file differs from the checksum that the card has.
+        """
+        folder = self.version_folder(task, version)
+        if read_checked_card(folder).files:
+            return False
+        with _write_errors(folder):
+            write_checksums(folder)
+        return True
+
     def delete(self, task: str, version: str) -> None:
         """Delete a version that is not the current one. Raises ModelError."""
         folder = self.version_folder(task, version)
@@ -161,6 +222,7 @@ class ModelStore:
             )
         deleted = folder.with_name(f"{DELETED}{version}")
         try:
+            self.note_deletion(task, version)
             folder.rename(deleted)  # atomic: nobody sees half a version
             shutil.rmtree(deleted)
         except OSError as error:
@@ -187,6 +249,50 @@ class ModelStore:
         return files.locked(self.folder / LOCK, LOCK_WAIT_S)
 
 
+def is_task_folder_name(task: str) -> bool:
+    """Whether a task of this name may be read: also one that this program would not create today."""
+    return is_safe(task) and "/" not in task and task.casefold() not in PROGRAM_FOLDERS
+
+
+def is_version_name(version: str) -> bool:
+    """Whether a folder of this name, which may come from elsewhere, can hold a version beside current.json."""
+    return is_safe(version) and not {"/", "."} & set(version)
+
+
+def damage_of(folder: Path) -> str:
+    """Why a version cannot be used, in one line; "" if its card can be read and its files are those of the card."""
+    try:
+        read_checked_card(folder)
+    except ModelError as error:
+        return str(error)
+    return ""
+
+
+@contextmanager
+def draft_in(task_folder: Path) -> Iterator[Path]:
+    """A new folder for a version. It is deleted at the end if it was not renamed. A lock beside it says that it is in use."""
+    draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=task_folder))
+    lock = draft.with_name(f"{draft.name}{DRAFT_LOCK}")
+    try:
+        with files.locked(lock, LOCK_WAIT_S):
+            yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+        lock.unlink(missing_ok=True)
+
+
+def _is_in_use(path: Path) -> bool:
+    """Whether a program that runs is writing the draft: then it is not left over, whatever the clock says."""
+    lock = path if path.name.endswith(DRAFT_LOCK) else path.with_name(f"{path.name}{DRAFT_LOCK}")
+    if not lock.exists():
+        return False
+    try:
+        with files.locked(lock, 0.0):
+            return False
+    except OSError:
+        return True
+
+
 def title_of(folder: Path) -> str:
     """A version's title for users, in local time: "digits, trained 27 Nov 2026 19:31:54"."""
     stamp = "-".join(folder.name.split("-")[:2])
@@ -204,6 +310,8 @@ def _remove_leftovers(task_folder: Path) -> None:
             changed_s = max(max(part.stat().st_mtime, part.stat().st_ctime) for part in (path, *path.rglob("*")))
             if not path.name.startswith((DRAFT, DELETED, f".{CURRENT}-")) or time.time() - changed_s < STALE_AFTER_S:
                 continue
+            if _is_in_use(path):
+                continue
             if path.is_dir():
                 shutil.rmtree(path)
             else:
@@ -213,7 +321,7 @@ def _remove_leftovers(task_folder: Path) -> None:
 def _write_current(pointer: Path, version: str) -> None:
     try:
         content = _read_pointer(pointer)
-        previous = [*content.get("previous", []), content["version"]]
+        previous = [*content["previous"], content["version"]]
     except ModelError:
         previous = []
     _write_pointer(pointer, {"version": version, "previous": previous})
@@ -245,22 +353,44 @@ def _new_version(task_folder: Path, suffix: str) -> str:
 
 
 def _read_pointer(pointer: Path) -> dict[str, Any]:
+    """The content of a current.json: version and previous are names of folders beside it. Raises ModelError."""
     task = pointer.parent.name
     try:
-        content = json.loads(pointer.read_text(encoding="utf-8"))
+        content = _parse_pointer(pointer.read_bytes())
     except FileNotFoundError as error:
         raise ModelError(
             f"There is no model for the task {task}: {pointer} does not exist. {retrain_advice(task)}"
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{pointer} cannot be read as JSON ({error}). {retrain_advice(task)}") from error
-    if not isinstance(content, dict) or not isinstance(content.get("version"), str):
+    if content is None:
         raise ModelError(f"{pointer} names no version. {retrain_advice(task)}")
-    if not isinstance(content.get("previous", []), list):
-        del content["previous"]
     return content
+
+
+def _parse_pointer(data: bytes) -> dict[str, Any] | None:
+    """The content of a current.json; None if it names no version. Raises ValueError or RecursionError if it is not JSON."""
+    content = json.loads(data.decode())
+    if not isinstance(content, dict):
+        return None
+    version, previous = content.get("version"), content.get("previous")
+    if not isinstance(version, str) or not is_version_name(version):
+        return None
+    if not isinstance(previous, list):
+        previous = []
+    return {**content, "previous": [name for name in previous if isinstance(name, str) and is_version_name(name)]}
+
+
+def version_in(data: bytes) -> str | None:
+    """The version that a current.json names; None if it is damaged."""
+    try:
+        content = _parse_pointer(data)
+    except (ValueError, RecursionError):
+        return None
+    return None if content is None else content["version"]
 
 
 def _write_pointer(pointer: Path, content: dict[str, Any]) -> None:
     with files.atomic_file(pointer) as file:
         file.write((json.dumps(content, indent=1) + "\n").encode())
+    files.sync_folder(pointer.parent)

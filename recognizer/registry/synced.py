@@ -4,24 +4,39 @@ import contextlib
 import json
 import secrets
 import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from recognizer.errors import SyncError
 from recognizer.registry.card import CARD
-from recognizer.registry.store import CURRENT, DELETED, DRAFT, LOCK, LOCK_WAIT_S, ModelStore
+from recognizer.registry.store import (
+    CURRENT,
+    DELETED,
+    LOCK,
+    LOCK_WAIT_S,
+    ModelStore,
+    damage_of,
+    draft_in,
+    is_version_name,
+    version_in,
+)
 from recognizer.system import files, paths
+from recognizer.system.names import is_task_name, path_inside
+from recognizer.system.notices import warn_once
 from recognizer.system.remote import Remote
 from recognizer.system.synced_folder import (
+    change_state,
     check_not_emptied,
     is_synced,
     local_folder,
+    note_deletion,
     pull_if_due,
     read_state,
+    sync_errors,
     write_marker,
-    write_state,
 )
+
+_refused: set[tuple[Path, str]] = set()  # damaged versions at a URL: downloaded once in each process
 
 
 class SyncedModels(ModelStore):
@@ -33,17 +48,23 @@ class SyncedModels(ModelStore):
     def version_suffix(self) -> str:
         return f"-{secrets.token_hex(3)}"
 
+    def note_deletion(self, task: str, version: str) -> None:
+        note_deletion(self.folder, f"{task}/{version}")
+
     def pull(self) -> None:
-        """Download new versions, delete those that were deleted at the URL, and update current.json."""
+        """Download new versions, delete those that were deleted at the URL, and update current.json.
+
+        Names and files at the URL that are no version or current.json are passed over: others may write to it.
+        """
         state = read_state(self.folder)
         remote, known, current = Remote(state.url), state.known, dict(state.current)
         names = remote.names("")
         remote_versions = {
-            name.removesuffix(f"/{CARD}") for name in names if name.count("/") == 2 and name.endswith(f"/{CARD}")
+            version for name in names if (version := name.removesuffix(f"/{CARD}")) != name and _is_version(version)
         }
         check_not_emptied(remote, known, remote_versions)
         local_versions = _versions(self.folder)
-        for version in sorted(remote_versions - known - local_versions):
+        for version in sorted(remote_versions - local_versions - state.deleted):
             _fetch_version(remote, self.folder, version, [name for name in names if name.startswith(f"{version}/")])
         for version in (known - remote_versions) & local_versions:
             deleted = self.folder / f"{Path(version).parent}/{DELETED}{Path(version).name}"
@@ -51,22 +72,38 @@ class SyncedModels(ModelStore):
                 (self.folder / version).rename(deleted)
                 shutil.rmtree(deleted)
         for name in sorted(names):
-            if name.count("/") != 1 or not name.endswith(f"/{CURRENT}"):
-                continue
-            data = remote.get(name)
-            if data is None or data.decode(errors="replace") == current.get(name):
-                continue
-            if not (self.folder / Path(name).parent / _version_in(data)).is_dir():
-                continue  # published after the listing; the next pull downloads it
-            with files.locked(self.folder / LOCK, LOCK_WAIT_S), files.atomic_file(self.folder / name) as file:
-                file.write(data)
-            current[name] = data.decode(errors="replace")
-        write_state(
-            self.folder, replace(state, known=frozenset(_versions(self.folder) & remote_versions), current=current)
-        )
+            task, _, last = name.partition("/")
+            if last == CURRENT and is_task_name(task):
+                self._pull_current(remote, name, current)
+        versions = frozenset(_versions(self.folder) & remote_versions)
+        change_state(self.folder, lambda state: replace(state, known=versions, current=current))
+
+    def _pull_current(self, remote: Remote, name: str, current: dict[str, str]) -> None:
+        """Update one current.json, unless it is unchanged, damaged, or names a version that is not here."""
+        data = remote.get(name)
+        if data is None or data.decode(errors="replace") == current.get(name):
+            return
+        version = version_in(data)
+        if version is None:
+            warn_once(f"{remote.url}/{name} is damaged and is ignored. Publish or roll back to replace it.")
+            return
+        task = name.partition("/")[0]
+        is_refused = (self.folder, f"{task}/{version}") in _refused  # then the version before it is used
+        if not (self.folder / task / version).is_dir() and not is_refused:
+            return  # published after the listing; the next pull downloads it
+        with files.locked(self.folder / LOCK, LOCK_WAIT_S), files.atomic_file(self.folder / name) as file:
+            file.write(data)
+        current[name] = data.decode(errors="replace")
 
     def push(self) -> None:
-        """Upload new versions, delete at the URL those that were deleted here, then upload each changed current.json."""
+        """Upload new versions, delete at the URL those that this program deleted, then upload each changed current.json.
+
+        A version that is missing here for another reason is not deleted there; the next pull downloads it again.
+        """
+        with sync_errors(self.folder):
+            self._push()
+
+    def _push(self) -> None:
         state = read_state(self.folder)
         remote, known, current = Remote(state.url), state.known, dict(state.current)
         local_versions = _versions(self.folder)
@@ -75,22 +112,17 @@ class SyncedModels(ModelStore):
             version_files = [path for path in (self.folder / version).rglob("*") if path.is_file()]
             for path in sorted(version_files, key=lambda path: path.name == CARD):
                 remote.put(path.relative_to(self.folder).as_posix(), path.read_bytes())
-        for version in sorted(known - local_versions):
+        deleted = state.deleted - local_versions  # a deletion that failed here does not count
+        for version in sorted(deleted):
             for name in sorted(remote.names(version), key=lambda name: not name.endswith(f"/{CARD}")):
                 remote.remove(name)
         for path in sorted(self.folder.glob(f"*/{CURRENT}")):
-            name, content = path.relative_to(self.folder).as_posix(), path.read_text(encoding="utf-8")
-            if content == current.get(name):
-                continue
-            remote_content = (remote.get(name) or b"").decode(errors="replace")
-            if remote_content and remote_content != current.get(name):
-                # another machine has published meanwhile: rollback can return to its version
-                content = _with_remote_as_previous(remote_content, content)
-                with files.atomic_file(path) as file:
-                    file.write(content.encode())
-            remote.put(name, content.encode())
-            current[name] = content
-        write_state(self.folder, replace(state, known=frozenset(local_versions), current=current))
+            _push_current(remote, path, path.relative_to(self.folder).as_posix(), current)
+        versions = frozenset(local_versions | (known - state.deleted))
+        change_state(
+            self.folder,
+            lambda now: replace(now, known=versions, current=current, deleted=now.deleted - state.deleted),
+        )
 
 
 def open_models(place: str | Path) -> ModelStore:
@@ -110,38 +142,60 @@ def _versions(folder: Path) -> set[str]:
 
 
 def _fetch_version(remote: Remote, folder: Path, version: str, names: list[str]) -> None:
-    """Download a version. Its folder appears only when it is complete."""
+    """Download a version. Its folder appears only when it is complete, and its files are those of its card."""
+    if (folder, version) in _refused:
+        return
     task_folder = (folder / version).parent
-    task_folder.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=task_folder))
     try:
-        for name in names:
-            data = remote.get(name)
-            if data is None:
-                return  # another machine is deleting it
-            path = draft / name.removeprefix(f"{version}/")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            files.write_file(path, data)
-        draft.chmod(0o755)
-        with contextlib.suppress(FileExistsError):  # another program on this machine has downloaded it already
-            draft.rename(folder / version)
+        task_folder.mkdir(parents=True, exist_ok=True)
+        with draft_in(task_folder) as draft:
+            for name in names:
+                data = remote.get(name)
+                if data is None:
+                    return  # another machine is deleting it
+                path = path_inside(draft, name.removeprefix(f"{version}/"))
+                path.parent.mkdir(parents=True, exist_ok=True)
+                files.write_file(path, data)
+            damage = damage_of(draft)
+            if damage:
+                _refused.add((folder, version))
+                warn_once(f"{remote.url}/{version} is damaged and is ignored. {damage}")
+                return
+            draft.chmod(0o755)
+            files.sync_tree(draft)
+            with contextlib.suppress(FileExistsError):
+                if not (folder / version).exists():  # another program on this machine may have downloaded it
+                    draft.rename(folder / version)
+                    files.sync_folder(task_folder)
     except OSError as error:
         raise SyncError(f"{folder / version} cannot be written ({error}). Free some space.") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
-def _version_in(pointer: bytes) -> str:
-    """The version in the content of a current.json; "?" if it names none."""
-    try:
-        return str(json.loads(pointer)["version"])
-    except (ValueError, KeyError, TypeError):
-        return "?"
+def _is_version(name: str) -> bool:
+    """Whether a name at a URL is TASK/VERSION."""
+    task, _, version = name.partition("/")
+    return is_task_name(task) and is_version_name(version)
+
+
+def _push_current(remote: Remote, path: Path, name: str, current: dict[str, str]) -> None:
+    """Upload one current.json if it has changed. A damaged one is not uploaded."""
+    data = path.read_bytes()
+    content = data.decode(errors="replace")
+    if content == current.get(name) or version_in(data) is None:
+        return
+    remote_content = (remote.get(name) or b"").decode(errors="replace")
+    if remote_content and remote_content != current.get(name):
+        # another machine has published meanwhile: rollback can return to its version
+        content = _with_remote_as_previous(remote_content, content)
+        with files.atomic_file(path) as file:
+            file.write(content.encode())
+    remote.put(name, content.encode())
+    current[name] = content
 
 
 def _with_remote_as_previous(remote_content: str, local_content: str) -> str:
     """The local content of current.json, with the version that is current at the URL added as the previous one."""
-    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
         remote, local = json.loads(remote_content), json.loads(local_content)
         if remote["version"] != local["version"]:
             previous = [*remote.get("previous", []), remote["version"]]

@@ -1,7 +1,6 @@
 """Decodes pictures from files and cameras to BGR."""
 
 import os
-import re
 from pathlib import Path
 
 import cv2
@@ -91,13 +90,6 @@ def check_file(path: Path, kind: str) -> None:
         raise SourceError(f"{path} may not be read: no permission.")
     if path.is_file() and path.stat().st_size == 0:
         raise SourceError(f"{path} is empty. Give {kind}.")
-
-
-def without_secrets(address: str) -> str:
-    """An address without user, password and query. A path is returned unchanged."""
-    if "://" not in address:
-        return address
-    return re.sub(r"//[^/]*@", "//", address.partition("?")[0])
 
 
 def silence_opencv() -> None:

@@ -3,10 +3,10 @@
 import cv2
 
 from recognizer.errors import SourceError
-from recognizer.sources.decoding import without_secrets
 from recognizer.sources.newest_frame import LiveSource, first_picture
 from recognizer.sources.source import OpenCapture, Source
 from recognizer.sources.video import VideoFile
+from recognizer.system.urls import without_secrets
 
 OPEN_TIMEOUT_MS = 5000  # even a distant camera answers within this time, or not at all
 READ_TIMEOUT_MS = 5000

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 
 from recognizer.errors import SourceError
-from recognizer.sources.decoding import check_file, read_picture, without_secrets
+from recognizer.sources.decoding import check_file, read_picture
 from recognizer.sources.source import OpenCapture, Source
+from recognizer.system.urls import without_secrets
 from recognizer.values import Frame
 
 

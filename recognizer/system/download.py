@@ -16,6 +16,7 @@ from pathlib import Path
 
 from recognizer.errors import AssetError, DownloadError
 from recognizer.system import files
+from recognizer.system.text import one_line
 
 TIMEOUT_S = 15  # since the last received byte
 CHUNK_BYTES = 1 << 18
@@ -80,11 +81,6 @@ def mismatch(file: BufferedReader | BufferedRandom, checksum: str) -> str:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         return f"is not a complete gzip file ({one_line(error)})"
     return "" if found == expected else f"has {DIGESTS[kind]} {found[:12]}…, and {expected[:12]}… was expected"
-
-
-def one_line(reason: object) -> str:
-    """The error's message on one line; its class name if it has no message."""
-    return " ".join(str(reason).split()) or type(reason).__name__
 
 
 def _complete(url: str, part: Path) -> bool:

@@ -90,7 +90,7 @@ def write_file(path: Path, data: bytes, *, sync: bool = True) -> None:
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[BufferedRandom]:
+def atomic_file(path: Path, *, mode: int = 0o644) -> Iterator[BufferedRandom]:
     """A temporary file that replaces `path` atomically when the block ends, and is deleted if the block raises.
 
     Creates the folder. Raises OSError.
@@ -103,11 +103,33 @@ def atomic_file(path: Path) -> Iterator[BufferedRandom]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        draft.chmod(0o644)  # mkstemp makes it private; in a shared folder others must read it
+        draft.chmod(mode)  # mkstemp makes it private; in a shared folder others must read it
         replace(draft, path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's list of names to disk, so that a file that was renamed there survives a power cut. Raises OSError."""
+    if sys.platform == "win32":  # a folder cannot be opened there, and NTFS keeps a journal
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_tree(folder: Path) -> None:
+    """Flush all files in the folder, and the folders, to disk. Raises OSError."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            sync_folder(path)
+        else:
+            with open(path, "rb+") as file:
+                os.fsync(file.fileno())
+    sync_folder(folder)
 
 
 def replace(source: Path, target: Path) -> None:

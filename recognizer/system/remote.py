@@ -1,33 +1,32 @@
 """Files at an fsspec URL, such as s3://bucket/models."""
 
 import contextlib
-import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from recognizer.errors import SyncError
-
-URL = re.compile(r"[A-Za-z][\w+.-]+://.*")
-
-
-def is_url(text: str) -> bool:
-    """Whether the text is a URL and not a path."""
-    return URL.fullmatch(text) is not None
+from recognizer.system.names import is_safe
+from recognizer.system.notices import warn_once
+from recognizer.system.urls import text_without_secrets, without_secrets
 
 
 class Remote:
-    """The files at a URL. Errors of its file system become SyncError."""
+    """The files at a URL. Errors of its file system become SyncError. `url` is without user and password."""
 
     def __init__(self, url: str) -> None:
-        self.url = url
+        self.url = without_secrets(url)
+        self._private_url = url
         with self._as_sync_error():
             import fsspec
 
             self._files, self._root = fsspec.core.url_to_fs(url, **({"auto_mkdir": True} if "file" in url[:5] else {}))
 
     def names(self, *folders: str) -> set[str]:
-        """Paths of all files in the folders, relative to the URL. Unfinished uploads are left out."""
+        """Paths of all files in the folders, relative to the URL. Unfinished uploads are left out.
+
+        Names that no local file may have are left out, too: others may write to the URL.
+        """
         with self._as_sync_error():
             self._files.invalidate_cache()
             found: set[str] = set()
@@ -36,7 +35,10 @@ class Remote:
                 if self._files.exists(whole):
                     found.update(self._files.find(whole))
             start = len(self._root.rstrip("/")) + 1
-            return {path[start:] for path in found if not path.endswith(".part")}
+            names = {path[start:] for path in found if not path.endswith(".part")}
+        for name in sorted(name for name in names if not is_safe(name)):
+            warn_once(f"{self.url} contains {name[:200]!r}, which no file here may be called. It is ignored.")
+        return {name for name in names if is_safe(name)}
 
     def get(self, name: str) -> bytes | None:
         """The file's bytes; None if it does not exist."""
@@ -63,7 +65,8 @@ class Remote:
         try:
             yield
         except Exception as error:  # each file system raises the errors of its own library
-            reason = " ".join(str(error).split()) or type(error).__name__
+            reason = " ".join(str(error).replace(self._private_url, self.url).split()) or type(error).__name__
             raise SyncError(
-                f"{self.url} cannot be used ({reason}). Check the address and the connection, and try again."
+                f"{self.url} cannot be used ({text_without_secrets(reason)}). "
+                "Check the address and the connection, and try again."
             ) from error

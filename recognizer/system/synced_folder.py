@@ -19,15 +19,19 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from recognizer.errors import SyncError
+from recognizer.errors import RecognizerError, SyncError
 from recognizer.system import files, paths
-from recognizer.system.remote import Remote, is_url
+from recognizer.system.remote import Remote
+from recognizer.system.urls import is_url, text_without_secrets, without_secrets
 
 STATE = ".mirror.json"  # the state file in a synced folder; its name is from an earlier version
+STATE_LOCK = ".mirror.lock"
+STATE_WAIT_S = 10.0  # programs hold the lock for milliseconds
 PULL_S = 2.0  # listing some thousand names takes about 0.2 s
 
 
@@ -45,6 +49,9 @@ class SyncState:
     url: str
     known: frozenset[str] = frozenset()  # names of samples and tasks, or of model versions
     current: Mapping[str, str] = field(default_factory=dict)  # the content of each current.json, by its name
+    deleted: frozenset[str] = (
+        frozenset()
+    )  # names that this program deleted, and that are still to be deleted at the URL
 
 
 def local_folder(text: str, home: Path | None = None) -> Path:
@@ -56,15 +63,22 @@ def local_folder(text: str, home: Path | None = None) -> Path:
         return Path(text)
     home = home or paths.sync_folder()
     url = text.rstrip("/")
-    folder = home / f"{re.sub(r'[^A-Za-z0-9]+', '-', url)[-40:].strip('-')}-{short_digest(url.encode())}"
+    folder, former = home / _folder_name(without_secrets(url), url), home / _folder_name(url, url)
+    if former.is_dir() and not folder.exists():  # an earlier version wrote the password into the name
+        with contextlib.suppress(OSError):
+            former.rename(folder)
     if not is_synced(folder):
         try:
             write_state(folder, SyncState(url))
         except OSError as error:
             raise SyncError(
-                f"{folder}, the local copy of {url}, cannot be written ({error}). Free some space."
+                f"{folder}, the local copy of {without_secrets(url)}, cannot be written ({error}). Free some space."
             ) from error
     return folder
+
+
+def _folder_name(shown: str, url: str) -> str:
+    return f"{re.sub(r'[^A-Za-z0-9]+', '-', shown)[-40:].strip('-')}-{short_digest(url.encode())}"
 
 
 def is_synced(folder: Path) -> bool:
@@ -87,19 +101,41 @@ def pull_if_due(folder: Path, pull: Callable[[], None]) -> None:
             return
         _pulled_s[folder] = now_s
         if not first:
-            _pulling[folder] = threading.Thread(target=_pull_quietly, args=(pull,), name="pull", daemon=True)
+            _pulling[folder] = threading.Thread(target=_pull_quietly, args=(folder, pull), name="pull", daemon=True)
             _pulling[folder].start()
             return
     try:
-        pull()
-    except SyncError:
+        with sync_errors(folder):
+            pull()
+    except RecognizerError:
         _pulled_s.pop(folder, None)
         raise
 
 
-def _pull_quietly(pull: Callable[[], None]) -> None:
-    with contextlib.suppress(SyncError):  # the local files stay in use; the next read tries again
+def _pull_quietly(folder: Path, pull: Callable[[], None]) -> None:
+    # the local files stay in use; the next read tries again
+    with contextlib.suppress(RecognizerError), sync_errors(folder):
         pull()
+
+
+@contextmanager
+def sync_errors(folder: Path) -> Iterator[None]:
+    """Turn an error of writing the local copy, or of reading what others wrote to the URL, into a SyncError."""
+    try:
+        yield
+    except RecognizerError:
+        raise
+    except OSError as error:
+        raise SyncError(
+            f"{folder}, the local copy of a URL, cannot be written ({error.strerror or error}). "
+            "Free some space, or make it writable."
+        ) from error
+    except Exception as error:  # from parsing any content
+        reason = text_without_secrets(" ".join(str(error).split()))
+        raise SyncError(
+            f"{folder} cannot be synced: its URL has a file that cannot be read ({type(error).__name__}: {reason}). "
+            "Remove that file from the URL."
+        ) from error
 
 
 def write_marker(remote: Remote, known: frozenset[str]) -> None:
@@ -124,12 +160,33 @@ def read_state(folder: Path) -> SyncState:
     """The folder's state. Raises SyncError if its file is missing or damaged."""
     try:
         state = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        return SyncState(str(state["url"]), frozenset(state["known"]), dict(state["current"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        texts = [*state["known"], *state.get("deleted", []), *state["current"].values()]
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError("a name is not a text")
+        deleted = frozenset(state.get("deleted", []))
+        return SyncState(str(state["url"]), frozenset(state["known"]), dict(state["current"]), deleted)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise SyncError(f"{folder / STATE} is damaged ({error}). Delete {folder}; it is downloaded again.") from error
 
 
 def write_state(folder: Path, state: SyncState) -> None:
-    content = {"url": state.url, "known": sorted(state.known), "current": dict(state.current)}
-    with files.atomic_file(folder / STATE) as file:
-        file.write((json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+    """Write the folder's state. Only the user may read it: the URL may contain a password. Raises OSError."""
+    content = {
+        "url": state.url,
+        "known": sorted(state.known),
+        "current": dict(state.current),
+        "deleted": sorted(state.deleted),
+    }
+    with files.atomic_file(folder / STATE, mode=0o600) as file:
+        file.write((json.dumps(content, indent=1) + "\n").encode())
+
+
+def change_state(folder: Path, change: Callable[[SyncState], SyncState]) -> None:
+    """Read the state, change it and write it back, while other threads and programs wait. Raises SyncError and OSError."""
+    with files.locked(folder / STATE_LOCK, STATE_WAIT_S):
+        write_state(folder, change(read_state(folder)))
+
+
+def note_deletion(folder: Path, name: str) -> None:
+    """Note that this program deletes a name here. Only what is noted is deleted at the URL, by the next push."""
+    change_state(folder, lambda state: replace(state, deleted=state.deleted | {name}))

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from recognizer.errors import RecognizerError
 from recognizer.system.ctrl_c import was_pressed
+from recognizer.system.urls import text_without_secrets
 
 SOME_FAILED = 1
 USAGE_ERROR = 2
@@ -33,7 +34,7 @@ def exit_code_of(error: BaseException) -> int:
         return INTERRUPTED
     if not isinstance(error, RecognizerError):
         raise error
-    print(error, file=sys.stderr)
+    print(text_without_secrets(str(error)), file=sys.stderr)
     return USAGE_ERROR
 
 

@@ -404,3 +404,12 @@ def test_the_command_line_starts_as_a_module() -> None:
     )
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr == "python -m recognizer train has no command 'digit'. Did you mean digits?\n"
+
+
+def test_a_task_without_a_model_is_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    default_samples().create_task("mugs", "box", ["red", "blue"])
+    assert cv2.imwrite(str(tmp_path / "mug.png"), np.zeros((40, 40, 3), np.uint8))
+    assert main(["read", str(tmp_path / "mug.png"), "--task", "mugs", "--models", str(tmp_path / "none")]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == "mugs has no model yet. Train one from its samples: python -m recognizer learn mugs\n"

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import time
 import zipfile
@@ -33,7 +34,9 @@ def test_a_published_version_is_current_and_complete(tmp_path: Path) -> None:
     folder = open_models(tmp_path).current("digits")
     assert names_in(folder) == ["card.json", "model.tflite"]
     assert names_in(tmp_path / "digits") == sorted([folder.name, "current.json"])
-    assert registry_card.read_card(folder) == registry_card.ModelCard(labels=())
+    assert registry_card.read_card(folder) == registry_card.ModelCard(
+        labels=(), files={"model.tflite": hashlib.sha256(b"network").hexdigest()}
+    )
 
 
 def test_versions_published_in_the_same_second_have_different_names(tmp_path: Path) -> None:

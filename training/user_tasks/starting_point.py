@@ -18,6 +18,7 @@ from recognizer.registry.store import ModelStore
 from recognizer.samples.sample import Task
 from recognizer.subjects.catalogue import subject_of
 from recognizer.subjects.subject import Input
+from recognizer.system.names import path_inside
 from training.datasets.mnist import has_mnist, load_mnist
 from training.networks.backbones import SIDE, backbone_file
 from training.settings import LearnSettings
@@ -155,7 +156,7 @@ def _version_to_extend(
     origin_info = current_card.user_training
     if not origin_info:
         return current
-    origin = models.folder / task.name / origin_info["from"] if origin_info.get("from") else None
+    origin = path_inside(models.folder / task.name, origin_info["from"]) if origin_info.get("from") else None
     origin_labels = card.read_card(origin).labels if origin and origin.is_dir() else ()
     if set(current_card.labels) <= recorded.union(origin_labels):
         return origin if origin_labels else None

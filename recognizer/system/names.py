@@ -1,0 +1,78 @@
+"""Names from elsewhere, such as a URL, a zip or a card, that become paths here: the one place that checks them."""
+
+import os
+import unicodedata
+from pathlib import Path
+
+from recognizer.errors import UnsafeNameError
+
+# file names that Windows reserves, with any suffix
+RESERVED = frozenset(
+    {"con", "prn", "aux", "nul", "conin$", "conout$"}
+    | {f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"}
+)
+PROGRAM_FOLDERS = frozenset({"assets", "backbones"})  # folders in models/ that hold downloads, which users may delete
+FORBIDDEN = frozenset('<>:"|?*\\/')  # in a file name, by Windows
+NAME_LIMIT = 40  # characters of a task's name: a path of four such names stays below Windows' limit of 260
+NAME_BYTES = 120  # of a task's name in UTF-8: file systems allow 255 bytes, some encrypted ones 143
+FILE_NAME_BYTES = 255  # of a file name in UTF-8
+PATH_BYTES = 1000  # of a whole name: Linux allows 4096 and macOS 1024, with the folder
+SHOWN_CHARACTERS = 60  # characters of a refused name in an error line
+
+
+def path_inside(folder: Path, name: str) -> Path:
+    """The path of a file or folder inside `folder`, whose name came from elsewhere; parts are separated by "/".
+
+    Raises UnsafeNameError if the name is not valid on every system, is hidden, or leads out of the folder, also by a
+    symbolic link.
+    """
+    reason = _problem(name)
+    if not reason and not (folder / name).resolve().is_relative_to(folder.resolve()):
+        reason = f"it leads out of {folder}"
+    if reason:
+        raise UnsafeNameError(f"{_shown(name)} is not used as a file name: {reason}. Rename it where it comes from.")
+    return folder / name
+
+
+def is_safe(name: str) -> bool:
+    """Whether `path_inside` takes the name, symbolic links aside."""
+    return not _problem(name)
+
+
+def is_task_name(name: str) -> bool:
+    """Whether the name, in NFC, can be that of a task: a folder of samples and of models."""
+    allowed = all(c.isalnum() or unicodedata.category(c)[0] == "M" or c in " -_" for c in name)
+    short = len(name) <= NAME_LIMIT and len(name.encode(errors="replace")) <= NAME_BYTES
+    is_taken = name.casefold() in RESERVED | PROGRAM_FOLDERS
+    return bool(name) and allowed and short and not is_taken and name == name.strip() and not name.startswith("-")
+
+
+def _problem(name: str) -> str:
+    """Why the name cannot become a path; "" if it can."""
+    try:
+        os.fsencode(name)
+        size_bytes = len(name.encode())
+    except UnicodeEncodeError:
+        return "it has characters that no file name can have"
+    if size_bytes > PATH_BYTES:
+        return f"it has more than {PATH_BYTES} bytes"
+    return next(filter(None, map(_part_problem, name.split("/"))), "")
+
+
+def _part_problem(part: str) -> str:
+    """Why one part of a name cannot be a file name; "" if it can."""
+    if part in ("", ".", ".."):
+        return f"{part!r} is not a file name"
+    if part.startswith("."):
+        return "hidden files are not taken"
+    if part != part.strip() or part.endswith("."):
+        return "a space at its edge, or a dot at its end, is lost on Windows"
+    if FORBIDDEN & set(part) or any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in part):
+        return f"no part of it may contain {' '.join(sorted(FORBIDDEN))} or control characters"
+    if part.partition(".")[0].rstrip().casefold() in RESERVED:
+        return f"{part} is reserved by Windows"
+    return "a part of it is too long" if len(part.encode()) > FILE_NAME_BYTES else ""
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= SHOWN_CHARACTERS else f"{name[:SHOWN_CHARACTERS]}…")
