@@ -225,16 +225,24 @@ def _selected(store: Samples, options: argparse.Namespace) -> list[Sample]:
         samples = [sample for sample in samples if sample.label == options.label]
     if options.session is not None:
         samples = [sample for sample in samples if sample.session == options.session]
-    for name in options.sample:
-        if not any(name in (sample.id, sample.path) for sample in samples):
-            raise SamplesError(
-                f"There is no sample {name} among the selected samples of {options.task}. See: samples show {options.task}"
-            )
     if options.sample:
-        samples = [sample for sample in samples if sample.id in options.sample or sample.path in options.sample]
+        chosen = {found.id for name in options.sample for found in [_named(samples, name, options.task)]}
+        samples = [sample for sample in samples if sample.id in chosen]
     if not samples:
         raise SamplesError(f"No sample of {options.task} matches these options. See: samples list {options.task}")
     return samples
+
+
+def _named(samples: Sequence[Sample], name: str, task: str) -> Sample:
+    """The sample with this id, path or short id. Raises SamplesError if there is none, or several have the short id."""
+    found = [sample for sample in samples if name in (sample.id, sample.path)]
+    found = found or [sample for sample in samples if name == sample.short_id]
+    if not found:
+        raise SamplesError(f"There is no sample {name} among the selected samples of {task}. See: samples show {task}")
+    if len(found) > 1:
+        ids = ", ".join(sample.id for sample in found)
+        raise SamplesError(f"{len(found)} samples of {task} have ids that end in {name}. Give one of them whole: {ids}")
+    return found[0]
 
 
 def _print_imported(imported: ImportResult) -> int:

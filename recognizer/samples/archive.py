@@ -13,12 +13,11 @@ from recognizer.errors import SamplesError
 from recognizer.samples.png import PICTURE_LIMIT, decode_png
 from recognizer.samples.sample import Sample, file_name, folder_name
 from recognizer.samples.store import CARD, TABLE, Samples
-from recognizer.samples.table import as_card, as_table, parse_table, read_card
+from recognizer.samples.table import CARD_LIMIT, as_card, as_table, parse_table, read_card
 from recognizer.system import files
 
 ZIP_LIMIT = 1 << 33  # bytes unpacked: about 100,000 crops; guards against zip bombs
 TABLE_LIMIT = 1 << 28  # bytes of a samples.csv: 400,000 rows
-CARD_LIMIT = 1 << 20
 BATCH = 100  # pictures stored while the lock is held once: other programs wait about 0.1 s
 STORE_FILE_NAME = re.compile(r"[0-9a-z-]{1,60}\.png")  # names that the store gives its files; other names are replaced
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import secrets
 import unicodedata
 from dataclasses import dataclass
@@ -31,7 +32,12 @@ SOURCE_LIMIT = 200  # characters of a source's name that are stored
 
 JOINERS = "\u200c\u200d"  # zero-width (non-)joiner: Persian and Indian scripts and emoji need them
 # file names that Windows reserves
-RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"}
+RESERVED = {"con", "prn", "aux", "nul", "conin$", "conout$"} | {
+    f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"
+}
+
+PROGRAM_FOLDERS = {"assets", "backbones"}  # in models/, beside the folders of the tasks
+FILE_NAME = re.compile(r'[^\x00-\x1f\x7f\\/:*?"<>|]{1,200}')
 
 
 @dataclass(frozen=True)
@@ -60,8 +66,13 @@ class Sample:
 
     @property
     def id(self) -> str:
-        """The last part of the file name. The contact sheet shows it and --sample takes it."""
-        return file_name(self.path).removesuffix(".png").rsplit("-", 1)[-1]
+        """The file name without .png, which no other sample of the store has."""
+        return file_stem(self.path)
+
+    @property
+    def short_id(self) -> str:
+        """The last part of the id, which the contact sheet shows."""
+        return self.id.rsplit("-", 1)[-1]
 
     @property
     def hand(self) -> Hand | None:
@@ -99,6 +110,12 @@ def folder_name(label: str) -> str:
     return f"{short}~{hashlib.sha256(label.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
+def is_file_name(text: str) -> bool:
+    """Whether a text from elsewhere is the name of one file or folder on all systems: not a path, hidden or reserved."""
+    stem = text.split(".")[0].strip().casefold()
+    return FILE_NAME.fullmatch(text) is not None and stem not in RESERVED and text == text.strip(" .")
+
+
 @lru_cache(maxsize=4096)
 def checked_name(kind: str, name: str) -> str:
     """The name of a task or session in NFC. Raises SamplesError if it is not a valid folder name on all systems."""
@@ -106,6 +123,16 @@ def checked_name(kind: str, name: str) -> str:
     if not name or name.startswith("-") or folder_name(name) != name:
         raise SamplesError(
             f"{name!r} cannot be the name of a {kind}. Use letters, digits, spaces, - and _, at most {NAME_LIMIT}."
+        )
+    return name
+
+
+def checked_task_name(name: str) -> str:
+    """The name of a new task in NFC. Raises SamplesError if it cannot name a folder of samples and of models."""
+    name = checked_name("task", name)
+    if name.casefold() in PROGRAM_FOLDERS:
+        raise SamplesError(
+            f"{name!r} cannot be the name of a task, because models/{name.casefold()} is the program's own. Choose another."
         )
     return name
 

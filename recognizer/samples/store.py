@@ -25,7 +25,7 @@ from recognizer.samples.sample import (
     Sample,
     Task,
     check_path_encodable,
-    checked_name,
+    checked_task_name,
     clean_label,
     file_name,
     file_stem,
@@ -77,9 +77,16 @@ class Samples:
     def push(self) -> None:
         """Called after each change, under the lock. A store that is synced with a URL pushes here."""
 
+    def deleting(self, samples: Sequence[Sample], tasks: Sequence[Task] = ()) -> None:
+        """Called before samples and tasks are deleted, under the lock. A store that is synced with a URL notes them."""
+
+    def ignored(self) -> list[str]:
+        """Files at the store's URL that hold no sample or task. A store in a local folder has none."""
+        return []
+
     def create_task(self, name: str, subject: str, labels: Iterable[str]) -> Task:
         """Create a task. Names that differ only in case are the same name."""
-        name = checked_name("task", name)
+        name = checked_task_name(name)
         try:
             subject_of(subject)
         except SubjectError as error:
@@ -89,7 +96,7 @@ class Samples:
             raise SamplesError("The task has no label. Give one or more, such as --labels ok,stop.")
         task = Task(name, subject, cleaned, now_utc())
         with self.locked():
-            for other in self._task_names():
+            for other in self.task_names():
                 if other.casefold() == name.casefold():
                     raise SamplesError(f"The task {other} exists already. Choose another name, or record into it.")
             self._write_card(task)
@@ -98,7 +105,29 @@ class Samples:
     def tasks(self) -> list[Task]:
         """All tasks, sorted by name."""
         self.refresh()
-        return [self._task(name) for name in self._task_names()]
+        return [self._task(name) for name in self.task_names()]
+
+    def readable_tasks(self) -> list[Task]:
+        """The tasks whose task.json is not damaged, sorted by name."""
+        tasks = []
+        for name in self.task_names():
+            with contextlib.suppress(SamplesError):
+                tasks.append(self._task(name))
+        return tasks
+
+    def damage(self) -> list[str]:
+        """One message for each line of samples.csv that is no sample, and for each damaged task.json."""
+        rows = [
+            f"row {number} of {TABLE}: {found}"
+            for number, (_, found) in enumerate(self.scan(), start=1)
+            if isinstance(found, str)
+        ]
+        for name in self.task_names():
+            try:
+                self._task(name)
+            except SamplesError as error:
+                rows.append(str(error).rstrip("."))
+        return rows
 
     def task(self, name: str) -> Task:
         """The task with this name."""
@@ -133,7 +162,7 @@ class Samples:
         With `sync`, each picture is flushed to disk (fsync), which protects it from a loss of power.
         """
         with self.locked():
-            known = self._names() if not sync else set()  # a new sample has a unique name
+            known = self.file_names() if not sync else set()  # a new sample has a unique name
             added: list[Sample] = []
             try:
                 for sample, png in pictures:
@@ -281,16 +310,15 @@ class Samples:
                 self._remove_card(name)
 
     def drop_rows(self, lines: Iterable[bytes]) -> None:
-        """Delete lines from samples.csv (the last one of equal lines). The pictures stay."""
+        """Delete lines from samples.csv (the last one of equal lines). The pictures stay. The caller holds the lock."""
         dropped = Counter(lines)
-        with self.locked():
-            remaining = []
-            for line, _ in reversed(self.scan()):
-                if dropped[line]:
-                    dropped[line] -= 1
-                else:
-                    remaining.append(line)
-            self._write_table(remaining[::-1])
+        remaining = []
+        for line, _ in reversed(self.scan()):
+            if dropped[line]:
+                dropped[line] -= 1
+            else:
+                remaining.append(line)
+        self._write_table(remaining[::-1])
 
     def scan(self) -> list[tuple[bytes, Sample | str]]:
         """Each raw line of samples.csv except the header, with its sample or, as a string, why it is invalid."""
@@ -373,6 +401,7 @@ class Samples:
         """Apply `change` to each sample; None deletes it. Invalid rows stay. Return how many samples changed."""
         lines: list[bytes] = []
         before: list[Sample] = []
+        deleted: list[Sample] = []
         for line, found in self.scan():
             after = change(found) if isinstance(found, Sample) else found
             if after is found:
@@ -382,8 +411,12 @@ class Samples:
             before.append(found)
             if isinstance(after, Sample):
                 lines.append(as_row(after)[:-1])
+            else:
+                deleted.append(found)
         if not before:
             return 0
+        if deleted:
+            self.deleting(deleted)
         try:
             self._write_table(lines, before)
         finally:
@@ -406,7 +439,8 @@ class Samples:
             with contextlib.suppress(OSError):
                 folder.rmdir()
 
-    def _task_names(self) -> list[str]:
+    def task_names(self) -> list[str]:
+        """The names of the folders that hold a task.json, sorted."""
         try:
             names = [unicodedata.normalize("NFC", path.parent.name) for path in self.folder.glob(f"*/{CARD}")]
         except OSError as error:
@@ -417,7 +451,7 @@ class Samples:
 
     def _task(self, name: str) -> Task:
         name = unicodedata.normalize("NFC", name)
-        names = self._task_names()
+        names = self.task_names()
         if name not in names:
             hint = f"There are: {', '.join(names)}" if names else "There is no task yet"
             raise SamplesError(
@@ -444,11 +478,12 @@ class Samples:
         files.replace(draft, self.folder / task.name / CARD)
 
     def _remove_card(self, task: str) -> None:
+        self.deleting([], [stored for stored in self.readable_tasks() if stored.name == task])
         (self.folder / task / CARD).unlink(missing_ok=True)
         # "-" does not exist; its parent, the task's folder, is removed if it is empty
         self._remove_empty_folders([self.folder / task / "-"])
 
-    def _names(self) -> set[str]:
+    def file_names(self) -> set[str]:
         """File names of the pictures in samples.csv. For speed, only the first column is parsed."""
         if not self.table_path.exists():
             return set()

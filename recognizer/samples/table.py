@@ -10,10 +10,11 @@ from datetime import datetime
 import numpy as np
 
 from recognizer.errors import SamplesError
-from recognizer.samples.sample import JOINTS, Sample, Task, checked_name, clean_label, printable
+from recognizer.samples.sample import JOINTS, Sample, Task, checked_name, clean_label, is_file_name, printable
 from recognizer.subjects.catalogue import SUBJECTS
 from recognizer.values import Box
 
+CARD_LIMIT = 1 << 20  # bytes of a task.json
 COLUMNS = ("path", "label", "task", "session", "time", "source", "hand", "box", "landmarks")
 
 
@@ -63,6 +64,10 @@ def _cells(sample: Sample) -> list[str]:
     return [*first, sample.side, box, landmarks]
 
 
+def _is_sample_path(path: str) -> bool:
+    return PATH.fullmatch(path) is not None and all(map(is_file_name, path.split("/")))
+
+
 def as_row(sample: Sample) -> bytes:
     return _line(_cells(sample))
 
@@ -94,7 +99,7 @@ def parse_row(line: bytes) -> Sample | str:
         return str(error)
     except ValueError:
         return "an invalid time or box"
-    if not PATH.fullmatch(path) or not path.startswith(f"{task}/{session}/"):
+    if not _is_sample_path(path) or not path.startswith(f"{task}/{session}/"):
         return f"the path {path!r} is not <task>/<session>/<label>/<name>.png"
     joints_are_whole = LANDMARKS.fullmatch(landmarks) if side else not landmarks
     if side not in ("", "left", "right") or not joints_are_whole:
