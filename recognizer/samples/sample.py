@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -27,6 +28,9 @@ JOINTS = 21
 NAME_LIMIT = 40  # characters of a folder name: a path of four such names stays below Windows' limit of 260
 NAME_BYTES = 120  # of a folder name in UTF-8: file systems allow 255 bytes, some encrypted ones 143
 LABEL_LIMIT = 60  # characters that fit into the overlay
+LABELS_LIMIT = 200  # labels of one task
+# commas of all scripts, and the semicolons that stand beside them on the same keyboards; not ";", which may be in a label
+COMMAS = ",\u055d\u060c\u061b\u07f8\u1363\u1802\u1808\u3001\ua4fe\ua60d\ua6f5\ufe10\ufe11\ufe50\ufe51\uff0c\uff1b\uff64"
 SOURCE_LIMIT = 200  # characters of a source's name that are stored
 
 
@@ -98,6 +102,19 @@ def clean_label(label: str) -> str:
         if hidden and character not in JOINERS and not "\U000e0020" <= character <= "\U000e007f":  # flag emoji
             raise SamplesError(f"The label {clean!r} contains an invisible character. Type it again.")
     return clean
+
+
+def split_labels(text: str) -> list[str]:
+    """The labels in a list that a person typed, separated by commas of any script. Empty ones are left out."""
+    return [part.strip() for part in re.split(f"[{COMMAS}]", text) if part.strip()]
+
+
+def check_label_count(task: str, labels: Sequence[str]) -> None:
+    """Raise SamplesError if these are more labels than a task may have."""
+    if len(labels) > LABELS_LIMIT:
+        raise SamplesError(
+            f"The task {task} would have {len(labels)} labels. Use at most {LABELS_LIMIT}, or make another task."
+        )
 
 
 @lru_cache(maxsize=4096)

@@ -9,6 +9,7 @@ lock file admits one writer at a time.
 import contextlib
 import csv
 import os
+import shutil
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -24,6 +25,7 @@ from recognizer.samples.png import decode_png, encode_png
 from recognizer.samples.sample import (
     Sample,
     Task,
+    check_label_count,
     check_path_encodable,
     checked_task_name,
     clean_label,
@@ -34,7 +36,17 @@ from recognizer.samples.sample import (
     now_utc,
     path_encoding_error,
 )
-from recognizer.samples.table import COLUMNS, HEADER, as_card, as_row, parse_row, read_card
+from recognizer.samples.table import (
+    COLUMNS,
+    HEADER,
+    as_card,
+    as_row,
+    as_written,
+    is_header,
+    parse_row,
+    read_card,
+    table_lines,
+)
 from recognizer.subjects.catalogue import subject_of
 from recognizer.system import files, paths
 from recognizer.values import Frame, Region
@@ -48,6 +60,8 @@ UNFINISHED = ".unfinished"
 LOCK = ".lock"
 
 
+DISK_RESERVE = 64 << 20  # bytes left free for other programs, and to delete and relabel samples
+HEAD_BYTES = 256  # of samples.csv, with its header: they show whether a spreadsheet saved it
 LOCK_WAIT_S = 10.0  # an import of some thousand pictures holds the lock longest
 
 
@@ -94,6 +108,7 @@ class Samples:
         cleaned = tuple(dict.fromkeys(clean_label(label) for label in labels))
         if not cleaned:
             raise SamplesError("The task has no label. Give one or more, such as --labels ok,stop.")
+        check_label_count(name, cleaned)
         task = Task(name, subject, cleaned, now_utc())
         with self.locked():
             for other in self.task_names():
@@ -138,7 +153,10 @@ class Samples:
         """Add labels to a task and return it. Labels that it has already are ignored."""
         cleaned = [clean_label(label) for label in labels]
         with self.locked():
-            return self._with_labels(self._task(name), cleaned)
+            stored_task = self._task(name)
+            if new := dict.fromkeys(label for label in cleaned if label not in stored_task.labels):
+                check_label_count(name, [*stored_task.labels, *new])
+            return self._with_labels(stored_task, cleaned)
 
     def add(self, task: str, label: str, region: Region, frame: Frame, session: str, source: str) -> Sample:
         """Store the region of the frame as a sample, and return it when it is on disk.
@@ -162,6 +180,7 @@ class Samples:
         With `sync`, each picture is flushed to disk (fsync), which protects it from a loss of power.
         """
         with self.locked():
+            self._check_space()
             known = self.file_names() if not sync else set()  # a new sample has a unique name
             added: list[Sample] = []
             try:
@@ -279,6 +298,7 @@ class Samples:
                     f"{source.name} has the subject {source.subject} and {target.name} has {target.subject}. "
                     "Only tasks of the same subject can be merged."
                 )
+            check_label_count(target.name, list(dict.fromkeys([*target.labels, *source.labels])))
             self._with_labels(target, source.labels)
             name = target.name
             count = self._rewrite_rows(
@@ -324,13 +344,9 @@ class Samples:
         """Each raw line of samples.csv except the header, with its sample or, as a string, why it is invalid."""
         if not self.table_path.exists():
             return []
-        lines = self._read(self.table_path).removeprefix(b"\xef\xbb\xbf").split(b"\n")
         found: list[tuple[bytes, Sample | str]] = []
         seen: set[str] = set()
-        for number, whole_line in enumerate(lines):
-            line = whole_line.removesuffix(b"\r")
-            if not line or (number == 0 and line == HEADER):
-                continue
+        for line in table_lines(self._read(self.table_path)):
             sample = parse_row(line)
             if isinstance(sample, Sample):
                 check_path_encodable(sample.path)
@@ -350,7 +366,7 @@ class Samples:
             self.folder.mkdir(parents=True, exist_ok=True)
             with files.locked(self.folder / LOCK, wait_s):
                 self.unfinished.mkdir(exist_ok=True)
-                self._repair_last_line()
+                self._repair_table()
                 self._place_unfinished()
                 yield
                 self.push()
@@ -364,26 +380,39 @@ class Samples:
         except UnicodeEncodeError as error:
             raise SamplesError(path_encoding_error(error)) from error
 
+    def _check_space(self) -> None:
+        """Raise SamplesError if the disk is nearly full: other programs need the rest."""
+        free = shutil.disk_usage(self.folder).free
+        if free < DISK_RESERVE:
+            raise SamplesError(
+                f"Nothing was stored in {self.folder}: only {free >> 20} MB are free, {DISK_RESERVE >> 20} MB have to stay. "
+                f"Free some space, or name another folder in {paths.CAPTURES_VARIABLE}."
+            )
+
     def _has_unfinished(self) -> bool:
         try:
             return any(self.unfinished.iterdir()) or _last_byte(self.table_path) not in (b"", b"\n")
         except OSError:
             return False
 
-    def _repair_last_line(self) -> None:
-        """Terminate the last line if only the newline is missing, or remove a partly written row."""
-        if _last_byte(self.table_path) in (b"", b"\n"):
+    def _repair_table(self) -> None:
+        """Write a table that a spreadsheet saved as this program does, and remove a partly written row at its end."""
+        if not _size(self.table_path):
             return
-        with open(self.table_path, "r+b") as file:
-            data = file.read()
-            start = data.rfind(b"\n") + 1
-            last = data[start:].removeprefix(b"\xef\xbb\xbf").removesuffix(b"\r")
-            if last == HEADER or isinstance(parse_row(last), Sample):
-                file.write(b"\n")
-            else:
-                file.truncate(start)
-            file.flush()
-            os.fsync(file.fileno())
+        with open(self.table_path, "rb") as file:
+            head = file.read(HEAD_BYTES)
+            if _last_byte(self.table_path) == b"\n" and as_written(head) == head.removeprefix(b"\xef\xbb\xbf"):
+                return
+            data = head + file.read()
+        plain = as_written(data)
+        if not plain.endswith(b"\n"):
+            start = plain.rfind(b"\n") + 1
+            last = plain[start:].removesuffix(b"\r")
+            whole = is_header(last) or isinstance(parse_row(last), Sample)
+            plain = plain + b"\n" if whole else plain[:start]
+        if plain != data.removeprefix(b"\xef\xbb\xbf"):
+            with files.atomic_file(self.table_path) as file:
+                file.write(plain)
 
     def _place_unfinished(self) -> None:
         """Move each unfinished picture to the path in its row, and delete those without a row."""
@@ -487,7 +516,7 @@ class Samples:
         """File names of the pictures in samples.csv. For speed, only the first column is parsed."""
         if not self.table_path.exists():
             return set()
-        first_cells = (line.split(b",", 1)[0].strip(b'"') for line in self._read(self.table_path).split(b"\n"))
+        first_cells = (line.split(b",", 1)[0].strip(b'"') for line in table_lines(self._read(self.table_path)))
         return {file_name(path.decode(errors="replace")) for path in first_cells}
 
     def _read(self, path: Path) -> bytes:

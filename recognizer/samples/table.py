@@ -1,5 +1,6 @@
 """The file formats of the samples: samples.csv and task.json."""
 
+import contextlib
 import csv
 import io
 import json
@@ -52,8 +53,49 @@ def as_table(samples: Iterable[Sample]) -> bytes:
 
 def parse_table(data: bytes) -> list[Sample | str]:
     """Parse a samples.csv: for each line except the header a sample or, as a string, why it is invalid."""
-    lines = [line.removesuffix(b"\r") for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
-    return [parse_row(line) for number, line in enumerate(lines) if line and not (number == 0 and line == HEADER)]
+    return [parse_row(line) for line in table_lines(data)]
+
+
+def table_lines(data: bytes) -> list[bytes]:
+    """The lines of a samples.csv without its header and empty lines."""
+    lines = [line.removesuffix(b"\r") for line in as_written(data).split(b"\n")]
+    return [line for number, line in enumerate(lines) if line and not (number == 0 and is_header(line))]
+
+
+def as_written(data: bytes) -> bytes:
+    """A samples.csv as this program writes it: UTF-8 with commas. Spreadsheets save it with semicolons or tabs, a byte
+    order mark, or as UTF-16. Lines that are no samples stay as they are.
+    """
+    data = _as_utf8(data)
+    header = data.partition(b"\n")[0].removesuffix(b"\r")
+    for separator in (";", "\t"):
+        if is_header(_with_commas(header, separator)) and not is_header(header):
+            return b"\n".join(_with_commas(line.removesuffix(b"\r"), separator) for line in data.split(b"\n"))
+    return data
+
+
+def is_header(line: bytes) -> bool:
+    return line.replace(b'"', b"") == HEADER
+
+
+def _as_utf8(data: bytes) -> bytes:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        with contextlib.suppress(UnicodeDecodeError):
+            return data.decode("utf-16").encode()
+    return data.removeprefix(b"\xef\xbb\xbf")
+
+
+def _with_commas(line: bytes, separator: str) -> bytes:
+    """The line with commas between its cells, without empty cells after the last column."""
+    if isinstance(parse_row(line), Sample):
+        return line  # this program appended it
+    try:
+        cells = next(csv.reader([line.decode()], delimiter=separator, strict=True), [])
+    except (ValueError, csv.Error):
+        return line
+    if len(cells) < len(COLUMNS) or any(cells[len(COLUMNS) :]):
+        return line
+    return _line(cells[: len(COLUMNS)])[:-1]
 
 
 def _cells(sample: Sample) -> list[str]:
@@ -85,6 +127,8 @@ def parse_row(line: bytes) -> Sample | str:
     """Parse one line: a sample or, as a string, why it is invalid."""
     try:
         cells = next(csv.reader([line.decode()], strict=True))
+    except UnicodeDecodeError:
+        return "not UTF-8 text (save the table as CSV UTF-8)"
     except (ValueError, csv.Error, StopIteration):
         return "not valid CSV"
     if len(cells) != len(COLUMNS):
