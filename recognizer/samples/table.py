@@ -5,7 +5,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -19,6 +19,19 @@ CARD_LIMIT = 1 << 20  # bytes of a task.json
 COLUMNS = ("path", "label", "task", "session", "time", "source", "hand", "box", "landmarks")
 
 
+FORMULA = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "'",
+    "\uff1d",
+    "\uff0b",
+    "\uff0d",
+    "\uff20",
+)  # first characters of a formula; and '
 PATH = re.compile(r'([^\x00-\x1f\x7f\\/:*?"<>|,.][^\x00-\x1f\x7f\\/:*?"<>|,]*/){3}[^\x00-\x1f\x7f\\/:*?"<>|,.]+\.png')
 # always two decimals, so that a truncated number is detected
 LANDMARKS = re.compile(r"-?\d{1,38}\.\d\d(?: -?\d{1,38}\.\d\d){62}")
@@ -49,6 +62,26 @@ def as_card(task: Task) -> bytes:
 def as_table(samples: Iterable[Sample]) -> bytes:
     """The samples as the bytes of a samples.csv."""
     return HEADER + b"\n" + b"".join(as_row(sample) for sample in samples)
+
+
+def as_spreadsheet(table: bytes) -> bytes:
+    """A samples.csv that spreadsheets open without running formulas: cells like =1+1 get an apostrophe (OWASP, CSV injection).
+
+    A byte order mark makes Excel read it as UTF-8.
+    """
+    return b"\xef\xbb\xbf" + _with_cells(table, lambda cell: f"'{cell}" if cell.startswith(FORMULA) else cell)
+
+
+def from_spreadsheet(table: bytes) -> bytes:
+    """Undo `as_spreadsheet`."""
+    return _with_cells(
+        as_written(table), lambda cell: cell[1:] if cell[:1] == "'" and cell[1:].startswith(FORMULA) else cell
+    )
+
+
+def _with_cells(table: bytes, change: Callable[[str], str]) -> bytes:
+    rows = csv.reader(io.StringIO(table.decode(errors="replace"), newline=""))
+    return b"".join(_line([change(cell) for cell in row]) for row in rows if row)
 
 
 def parse_table(data: bytes) -> list[Sample | str]:
