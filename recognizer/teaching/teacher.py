@@ -16,7 +16,7 @@ from recognizer.errors import RecognizerError, SamplesError
 from recognizer.hot_swap import LivePipeline
 from recognizer.preprocess import sharpness
 from recognizer.registry.store import ModelStore, title_of
-from recognizer.samples.sample import new_session
+from recognizer.samples.sample import new_session, split_labels
 from recognizer.samples.store import Samples
 from recognizer.subjects.catalogue import SUBJECTS, subject_of
 from recognizer.subjects.subject import Input
@@ -155,7 +155,7 @@ class Teacher:
         count = len(recording.burst)
         try:
             self._samples.undo(recording.burst)
-        except SamplesError as error:
+        except RecognizerError as error:
             self.notify(str(error))
             return
         if recording.label is not None:
@@ -198,7 +198,7 @@ class Teacher:
             if label not in recording.task.labels:
                 recording.task = self._samples.add_labels(recording.task.name, [label])
             sample = self._samples.add(recording.task.name, label, region, frame, recording.session, frame.name)
-        except SamplesError as error:
+        except RecognizerError as error:
             recording.until_s = -1.0
             self.notify(str(error))
             return
@@ -233,7 +233,7 @@ class Teacher:
 
     def _make(self, form: NewTaskForm) -> None:
         """Create the form's task, or add the labels to an existing task of the same subject."""
-        name, labels = form.name, form.labels.split(",")
+        name, labels = form.name, split_labels(form.labels)
         try:
             if name in {*self._models.tasks(), *(task.name for task in self._samples.tasks())}:
                 existing = task_to_record(self._samples, self._models, name)
@@ -241,7 +241,7 @@ class Teacher:
                     raise SamplesError(
                         f"The task {name} exists already, with the subject {existing.subject}. Type another name."
                     )
-                self._samples.add_labels(name, [label for label in labels if label.strip()])
+                self._samples.add_labels(name, labels)
             else:
                 self._samples.create_task(name, form.subject, labels)
         except RecognizerError as error:
