@@ -210,7 +210,7 @@ def test_concurrent_clients_get_their_own_predictions(served: Served) -> None:
     texts: dict[int, str] = {}
 
     def predict(number: int) -> None:
-        with httpx.Client(base_url=served.url, timeout=HANG_S) as client:
+        with httpx.Client(base_url=served.url, timeout=HANG_S, headers=served.headers) as client:
             for _ in range(3):
                 response = client.post("/v1/predict?task=digits", content=png(sheet(number % 10, seed=2)))
                 texts[number] = response.json()["text"]
@@ -230,7 +230,7 @@ def test_ctrl_c_stops_the_server_and_leaves_complete_samples(served: Served, tmp
         statuses: list[int] = []
 
         def record() -> None:
-            with httpx.Client(base_url=server.url, timeout=HANG_S) as client:
+            with httpx.Client(base_url=server.url, timeout=HANG_S, headers=server.headers) as client:
                 for seed in range(100):
                     try:
                         words = f"/v1/samples?task=digits&label=4&session=s{seed}"
