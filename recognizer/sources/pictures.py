@@ -120,7 +120,7 @@ def why_not_a_picture(path: Path) -> str:
 def left_out_line(reasons: Iterable[str], where: str) -> str:
     """One line on the files of a folder that are not taken, from the kind of each."""
     counts = Counter(reasons)
-    kinds_found = ", ".join(kind if len(counts) == 1 else f"{kind} ×{count}" for kind, count in counts.most_common())
+    kinds_found = ", ".join(kind if len(counts) == 1 else f"{kind} ×{count}" for kind, count in sorted(counts.items()))
     files = "1 file" if counts.total() == 1 else f"{counts.total()} files"
     remedy = f". {HEIC_REMEDY}" if kinds.HEIC in counts else ""
     return f"{files} of {where} {'was' if counts.total() == 1 else 'were'} left out: {kinds_found}{remedy}"
