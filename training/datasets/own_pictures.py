@@ -1,7 +1,5 @@
 """The user's own data sets: a CSV file, a folder of pictures, or recorded samples."""
 
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,39 +14,27 @@ from recognizer.subjects.catalogue import subject_of
 from recognizer.subjects.hands import HAND
 from recognizer.subjects.paper import PAPER
 from recognizer.teaching.label_folders import print_notes, read_label_folders
-from training.datasets.dataset import ONE_CHANNEL, SIDE, DataSet, split_data_set, stem_of, stratified
+from training.datasets.dataset import DataSet, split_data_set, stem_of, stratified
+from training.datasets.tables import read_table
 
 Row = tuple[Any, str, str, bool]  # a picture, its label, its series, and whether it is for testing
 
 
 def load_csv(path: Path) -> DataSet:
-    """Read a CSV in Kaggle's layout, plain, .gz or .zip: each row is a label and 784 grey levels, 0 to 255.
+    """Read a table of labels and 784 grey levels; see `read_table`. TEST_SHARE of each label becomes the test set.
 
-    TEST_SHARE of each label becomes the test set. Raises DataError.
+    Raises DataError.
     """
-    import pandas as pd
+    texts, images = read_table(path)
+    labels = sorted(set(texts), key=_numbers_first)
+    classes = np.array([labels.index(text) for text in texts], np.int64)
+    return split_data_set(stem_of(path), labels, PAPER.name, images[..., None], classes, stratified(classes), str(path))
 
-    try:
-        table = pd.read_csv(path)
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path} cannot be read as CSV ({' '.join(str(error).split())}).") from error
-    pixels = table.columns[1:]
-    if table.columns[0] != "label" or len(pixels) != SIDE * SIDE or not len(table):
-        raise DataError(
-            f"{path} has {len(table)} rows of {len(table.columns)} columns, the first named {table.columns[0]}, not "
-            "a column label and 784 columns of grey levels."
-        )
-    try:
-        grey = table[pixels].to_numpy(np.int64)
-    except ValueError as error:
-        raise DataError(f"{path} has pixels that are not integers ({error}).") from error
-    if grey.min() < 0 or grey.max() > 255:
-        raise DataError(f"{path} has pixels from {grey.min()} to {grey.max()}, not 0 to 255.")
-    labels = table["label"].to_numpy()
-    names, classes = np.unique(labels, return_inverse=True)
-    images = grey.astype(np.uint8).reshape(-1, *ONE_CHANNEL)
-    test = stratified(classes)
-    return split_data_set(stem_of(path), [str(label) for label in names], PAPER.name, images, classes, test, str(path))
+
+def _numbers_first(label: str) -> tuple[bool, int, str]:
+    """Sorts labels: 2 before 10, and both before words."""
+    is_number = label.isascii() and label.isdecimal()
+    return not is_number, int(label) if is_number else 0, label
 
 
 def load_folder(folder: Path, colour_side: int | None = None, subject: str = HAND.name) -> DataSet:
