@@ -83,14 +83,16 @@ def read_images(path: Path) -> Iterator[tuple[np.ndarray, float | None]]:
         return
     with _one_line_errors(str(path)):
         animation = _pillow_image(data, kind)
-        if not animation.is_animated:
-            yield first_bgr, None
-            return
-        for index in range(1 if kind == "PNG" and animation.default_image else 0, animation.n_frames):
+        count = animation.n_frames
+    if count == 1:
+        yield first_bgr, None
+        return
+    for index in range(1 if kind == "PNG" and animation.default_image else 0, count):
+        with _one_line_errors(str(path)):
             animation.seek(index)
             image_bgr = _from_pillow(animation)
             duration_ms = animation.info.get("duration", 0)
-            yield image_bgr, duration_ms / 1000 if duration_ms > 0 else None
+        yield image_bgr, duration_ms / 1000 if duration_ms > 0 else None
 
 
 def decoded_bytes(data: np.ndarray) -> int | None:
@@ -135,9 +137,10 @@ def _damaged(name: str) -> SourceError:
 
 @contextmanager
 def _one_line_errors(name: str) -> Iterator[None]:
-    """Turns whatever Pillow raises for a damaged file into a SourceError."""
+    """Turns whatever Pillow raises for a damaged file into a SourceError, and mutes its warnings."""
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"):
+            yield
     except SourceError:
         raise
     except Exception as error:
@@ -240,8 +243,9 @@ def _orientation(exif: bytes) -> int:
 
     parsed = Image.Exif()
     try:
-        parsed.load(b"Exif\0\0" + exif.removeprefix(b"Exif\0\0"))
-        return int(parsed.get(_ORIENTATION, 1))
+        with warnings.catch_warnings(action="ignore"):
+            parsed.load(b"Exif\0\0" + exif.removeprefix(b"Exif\0\0"))
+            return int(parsed.get(_ORIENTATION, 1))
     except Exception:  # damaged Exif data raises many types; the picture itself is intact
         return 1
 

@@ -81,6 +81,11 @@ def read_label_folders(folder: Path, known_labels: Collection[str] = ()) -> Labe
     return LabelFolders(tuple(pictures), tuple(notes + note))
 
 
+def pictures_below(folder: Path) -> list[Path]:
+    """All picture files below a folder, sorted, without hidden and system ones."""
+    return [path for path in _files_below(folder)[0] if not why_not_a_picture(path)]
+
+
 def print_notes(notes: Sequence[str]) -> None:
     """Print the lines on stderr, at most PRINTED_LIMIT of them."""
     for line in notes[:PRINTED_LIMIT]:

@@ -396,3 +396,29 @@ def test_a_snapshot_that_fails_is_requested_again(poll_at_once):
     with served(answer) as host, opening.open_source(f"http://{host}/shot.png") as source:
         shades = (int(frame.image_bgr[0, 0, 0]) for frame in source if not frame.notice)
         assert next(shade for shade in shades if shade > 4)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".gif", ".webp", ".tif", ".avif", ".jpg", ".bmp", ".jp2", ".ppm"])
+def test_a_damaged_picture_is_read_or_refused_in_one_line(suffix, tmp_path, recwarn):
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 255, (24, 32, 3), np.uint8)
+    if suffix in (".gif", ".webp", ".tif"):
+        save_animation(tmp_path / f"whole{suffix}")
+    else:
+        Image.fromarray(noise).save(tmp_path / f"whole{suffix}")
+    data = np.fromfile(tmp_path / f"whole{suffix}", np.uint8)
+    messages = []
+    for number in range(40):
+        damaged = data[: rng.integers(1, len(data))].copy() if number % 4 == 0 else data.copy()
+        for _ in range(3):
+            damaged[rng.integers(min(len(damaged), 200))] = rng.integers(256)
+        damaged.tofile(tmp_path / f"damaged{suffix}")
+        try:
+            for image_bgr, _ in decoding.read_images(tmp_path / f"damaged{suffix}"):
+                assert image_bgr.dtype == np.uint8
+                assert image_bgr.ndim == image_bgr.shape[2] == 3
+        except SourceError as error:
+            messages.append(str(error))
+    assert messages
+    assert not any("\n" in message for message in messages)
+    assert not recwarn.list

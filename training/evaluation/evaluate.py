@@ -13,11 +13,11 @@ import numpy as np
 from recognizer.errors import DataError, SamplesError, SettingsError, SourceError
 from recognizer.overlay.overlay import Overlay
 from recognizer.pipeline import Pipeline
-from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
+from recognizer.sources.decoding import read_image
 from recognizer.sources.opening import open_source
 from recognizer.studio.handwriting import draw_strokes, letter_strokes
 from recognizer.system import paths
-from recognizer.teaching.label_folders import print_notes, read_label_folders
+from recognizer.teaching.label_folders import pictures_below, print_notes, read_label_folders
 from recognizer.values import Frame, Observation
 from training.datasets import paper_scenes, rooms
 from training.datasets.hand_photographs import LABELS
@@ -338,7 +338,7 @@ def photo_kinds() -> dict[str, Iterable[np.ndarray]]:
     found: dict[str, Iterable[np.ndarray]] = {}
     for root in paths.data_folders():
         for name, every in (("nothing", 1), ("rps", 2), ("letters", 10)):
-            pictures = sorted(p for p in (root / "photos" / name).rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
+            pictures = pictures_below(root / "photos" / name)
             if pictures:
                 found[f"photos/{name}"] = (read_image(path) for path in pictures[::every])
     return found
