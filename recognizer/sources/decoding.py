@@ -20,6 +20,7 @@ PICTURE_SUFFIXES = (
 )  # fmt: skip
 DECODED_LIMIT = 1 << 30  # bytes of a decoded picture: a phone's 200 megapixels take 600 MB
 _MOVING = ("GIF", "WEBP", "PNG", "TIFF", "AVIF")  # kinds of files that may hold several pictures
+ANIMATED_S = 0.1  # for pictures of an animation that states no duration, as in browsers
 _DEEP = ("TIFF", "PPM", "JPEG2000")  # kinds that may have 16 bits a channel, of which not all headers tell
 _STRIP_ROWS = 64  # blended at a time: the products of a large picture take gigabytes
 HEIC_REMEDY = "To read HEIC run `pip install -r requirements-heic.txt`, or save it as JPEG or PNG."
@@ -91,8 +92,8 @@ def read_images(path: Path) -> Iterator[tuple[np.ndarray, float | None]]:
         with _one_line_errors(str(path)):
             animation.seek(index)
             image_bgr = _from_pillow(animation)
-            duration_ms = animation.info.get("duration", 0)
-        yield image_bgr, duration_ms / 1000 if duration_ms > 0 else None
+            shown_s = animation.info.get("duration", 0) / 1000
+        yield image_bgr, None if kind == "TIFF" else shown_s or ANIMATED_S
 
 
 def decoded_bytes(data: np.ndarray) -> int | None:

@@ -80,7 +80,7 @@ def _file_of_that_name(spec: str) -> str:
 def _holds_pictures(path: Path) -> bool:
     """Whether a file is a picture by its first bytes. Where they tell nothing, its suffix decides."""
     try:
-        kind = kinds.kind_of_file(path)
+        kind = kinds.kind_of_file(path) if path.is_file() else kinds.UNKNOWN  # a named pipe may be a video
     except OSError:
         kind = kinds.UNKNOWN  # opening it will say why it cannot be read
     return kind in (*kinds.PICTURES, kinds.HEIC) or (kind == kinds.UNKNOWN and path.suffix.lower() in PICTURE_SUFFIXES)

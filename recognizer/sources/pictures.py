@@ -107,6 +107,8 @@ def why_not_a_picture(path: Path) -> str:
 
     A file named as a picture whose kind is unknown is taken: reading it then says what is wrong with it.
     """
+    if not path.is_file():
+        return "no regular file"  # opening a named pipe would wait for ever
     try:
         kind = kinds.kind_of_file(path)
     except OSError:

@@ -64,7 +64,7 @@ def _from_files(
         region = max(regions, key=lambda region: region.box.area, default=None)
         whole_box = Box(0, 0, image_bgr.shape[1], image_bgr.shape[0])
         png = encode_png(image_bgr if region is None else subject.sample_picture(image_bgr, region))
-        series = picture.series or "."  # so that pictures of earlier imports are recognized
+        series = picture.folders or "."  # so that pictures of earlier imports are recognized
         sample = new_sample(
             task.name,
             picture.label,

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,8 @@ _SERIES_NAME = re.compile(
 class LabelledPicture:
     path: Path
     label: str
-    series: str  # the other folders that it is in, such as "anna" or "train/anna"; "" if there is none
+    series: str  # the person or session, such as "anna"; "" if there is none
+    folders: str  # all folders that it is in but the label's, such as "train/anna"; "" if there is none
     for_testing: bool  # whether it is in a folder such as test or validation
 
 
@@ -75,9 +77,10 @@ def read_label_folders(folder: Path, known_labels: Collection[str] = ()) -> Labe
     pictures = []
     for (path, folders), (names, parts) in zip(placed, names_and_parts, strict=True):
         place = folders.index(names[0]) if label_first(names) else len(folders) - 1 - folders[::-1].index(names[-1])
-        series = "/".join(folders[:place] + folders[place + 1 :])
+        others = folders[:place] + folders[place + 1 :]
+        series = "/".join(name for name in others if name not in parts)
         for_testing = any(part.lower() in TEST_PARTS for part in parts)
-        pictures.append(LabelledPicture(path, clean_label(folders[place]), series, for_testing))
+        pictures.append(LabelledPicture(path, clean_label(folders[place]), series, "/".join(others), for_testing))
     return LabelFolders(tuple(pictures), tuple(notes + note))
 
 
@@ -98,18 +101,23 @@ def _files_below(folder: Path) -> tuple[list[Path], list[str]]:
     """All files below a folder, sorted, without hidden and system ones, and a line on each folder that cannot be read."""
     files: list[Path] = []
     notes: list[str] = []
-    seen = set()  # real paths, as links to folders are followed and may lead in a circle
 
     def unreadable(error: OSError) -> None:
         notes.append(f"{error.filename} cannot be read: {error.strerror or error}.")
 
     for parent, folders, names in os.walk(folder, onerror=unreadable, followlinks=True):
-        real = os.path.realpath(parent)
-        folders[:] = [] if real in seen else sorted(name for name in folders if not is_system_file(Path(name)))
-        if real not in seen:
-            files += [Path(parent) / name for name in names if not is_system_file(Path(name))]
-        seen.add(real)
+        if _leads_in_a_circle(folder, Path(parent)):
+            folders[:] = []
+            continue
+        folders[:] = [name for name in folders if not is_system_file(Path(name))]
+        files += [Path(parent) / name for name in names if not is_system_file(Path(name))]
     return sorted(files), notes
+
+
+def _leads_in_a_circle(folder: Path, inside: Path) -> bool:
+    """Whether a folder inside the other one is, through a link, one of those that contain it."""
+    above = [inside.parents[index] for index in range(len(inside.relative_to(folder).parts))]
+    return os.path.realpath(inside) in map(os.path.realpath, above)
 
 
 def _names_and_parts(folders: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -149,6 +157,7 @@ def _likeness_to_labels(names: Sequence[str], known: frozenset[str]) -> float:
     """How much names look like labels, up to 1, and not like those of people or sessions, down to -1."""
 
     def likeness(name: str) -> int:
+        name = unicodedata.normalize("NFC", name.strip())
         if name in known or len(name) == 1 or (name.isdecimal() and len(name) == 2) or name.lower() in _LABEL_WORDS:
             return 1
         return -1 if _SERIES_NAME.fullmatch(name) else 0

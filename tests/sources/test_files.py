@@ -422,3 +422,11 @@ def test_a_damaged_picture_is_read_or_refused_in_one_line(suffix, tmp_path, recw
     assert messages
     assert not any("\n" in message for message in messages)
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".png"])
+def test_an_animation_without_durations_plays_as_in_browsers(suffix, tmp_path):
+    path = save_animation(tmp_path / f"moving{suffix}", duration=0)
+    with opening.open_source(str(path)) as source:
+        assert [frame.time_s for frame in source] == pytest.approx([0.0, 0.1, 0.2])
+        assert source.fps == pytest.approx(10.0)

@@ -120,7 +120,7 @@ def labelled_pictures(folder: Path) -> Iterator[tuple[Path, str, str]]:
         raise DataError(str(error)) from error
     print_notes(found.notes)
     for picture in found.pictures:
-        yield picture.path, picture.series or folder.name, picture.label
+        yield picture.path, picture.folders or folder.name, picture.label
 
 
 def _frames(folder: Path) -> Iterator[tuple[Frame, str, str]]:
