@@ -115,6 +115,8 @@ def _bytes_of(path: Path) -> np.ndarray:
     """The bytes (N,) uint8 of a picture file. Raises SourceError."""
     check_file(path, "a picture file")
     try:
+        if kinds.kind_of_file(path) == kinds.CAMERA_RAW:
+            raise _other_kind(str(path), kinds.CAMERA_RAW)
         return np.fromfile(path, np.uint8)  # cv2.imread cannot open names outside the code page on Windows
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror or error}.") from error
@@ -129,7 +131,11 @@ def _checked_kind(data: np.ndarray, name: str) -> str:
         raise SourceError(f"{name} is a HEIC picture. {HEIC_REMEDY}")
     if kind == kinds.VIDEO:
         raise SourceError(f"{name} is a video, not a picture. Give it as --source, or save a frame as JPEG or PNG.")
-    raise _damaged(name)
+    raise _damaged(name) if kind == kinds.UNKNOWN else _other_kind(name, kind)
+
+
+def _other_kind(name: str, kind: str) -> SourceError:
+    return SourceError(f"{name} is a {kind} file, which cannot be read. Save it as JPEG or PNG.")
 
 
 def _damaged(name: str) -> SourceError:

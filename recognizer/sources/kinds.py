@@ -8,6 +8,7 @@ HEAD_BYTES = 64
 PICTURES = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF", "AVIF", "JPEG2000", "PPM")  # Pillow's names of them
 HEIC = "HEIC"
 VIDEO = "video"
+CAMERA_RAW = "camera raw"
 UNKNOWN = ""
 
 _SIGNATURES = {
@@ -61,7 +62,7 @@ def kind_of_file(path: Path) -> str:
     """The kind of a file, as `kind_of` gives it. Raises OSError if the file cannot be read."""
     with path.open("rb") as file:
         kind = kind_of(file.read(HEAD_BYTES))
-    return "camera raw" if kind == "TIFF" and path.suffix.lower() in _RAW_SUFFIXES else kind
+    return CAMERA_RAW if kind == "TIFF" and path.suffix.lower() in _RAW_SUFFIXES else kind
 
 
 def is_picture(kind: str) -> bool:

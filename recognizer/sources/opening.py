@@ -83,7 +83,9 @@ def _holds_pictures(path: Path) -> bool:
         kind = kinds.kind_of_file(path) if path.is_file() else kinds.UNKNOWN  # a named pipe may be a video
     except OSError:
         kind = kinds.UNKNOWN  # opening it will say why it cannot be read
-    return kind in (*kinds.PICTURES, kinds.HEIC) or (kind == kinds.UNKNOWN and path.suffix.lower() in PICTURE_SUFFIXES)
+    if kind == kinds.UNKNOWN:
+        return path.suffix.lower() in PICTURE_SUFFIXES
+    return kind != kinds.VIDEO  # reading a file of a kind such as PDF as a picture says what to do
 
 
 def default_source(open_capture: OpenCapture = cv2.VideoCapture) -> tuple[str, str]:

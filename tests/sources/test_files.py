@@ -430,3 +430,18 @@ def test_an_animation_without_durations_plays_as_in_browsers(suffix, tmp_path):
     with opening.open_source(str(path)) as source:
         assert [frame.time_s for frame in source] == pytest.approx([0.0, 0.1, 0.2])
         assert source.fps == pytest.approx(10.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "kind"),
+    [
+        ("a.jxl", b"\xff\x0a" + bytes(40), "JPEG XL"),
+        ("a.psd", b"8BPS" + bytes(40), "Photoshop"),
+        ("a.jpg", b"%PDF-1.7" + bytes(40), "PDF"),
+        ("a.dng", b"II*\0" + bytes(40), "camera raw"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_by_its_kind(name, data, kind, tmp_path):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(SourceError, match=f"{name} is a {kind} file, which cannot be read. Save it as JPEG or PNG."):
+        opening.open_source(str(tmp_path / name))
