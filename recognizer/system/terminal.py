@@ -12,6 +12,7 @@ from recognizer.system.ctrl_c import was_pressed
 
 SOME_FAILED = 1
 USAGE_ERROR = 2
+NOT_PUBLISHED = 3  # of learn: the training succeeded, but its model is not better than the current one
 INTERRUPTED = 130
 
 

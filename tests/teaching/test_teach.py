@@ -15,6 +15,7 @@ from recognizer.subjects.box import BOX
 from recognizer.subjects.subject import Subject
 from recognizer.system import paths
 from recognizer.system.keyboard import ESC, NAMED_KEYS
+from recognizer.system.terminal import NOT_PUBLISHED
 from recognizer.teaching.recording import label_keys, main_region
 from recognizer.teaching.teacher import Teacher
 from recognizer.teaching.training_process import BackboneProcess, TrainingProcess
@@ -521,3 +522,16 @@ def test_labels_are_recorded_by_their_character_or_by_the_place_of_their_key(use
         user.hold(key, 0.1)
         assert user.teacher.recording is not None
         assert user.teacher.recording.label == label
+
+
+def test_a_model_that_was_not_published_is_no_error_of_its_process(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script = (
+        f'import json, sys\nprint(json.dumps({{"published": None, "why": "no better"}}))\nsys.exit({NOT_PUBLISHED})\n'
+    )
+    assert last_report(run_script(monkeypatch, tmp_path, script)) == {
+        "published": None,
+        "why": "no better",
+        "ended": True,
+    }

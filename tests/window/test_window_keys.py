@@ -24,8 +24,7 @@ from recognizer.values import Frame, Observation
 from recognizer.window.window import Window
 
 def passed(key):
-    if key != ".":
-        print("key", key, flush=True)
+    print("key", key, flush=True)
     return False
 
 stopped = []
