@@ -325,7 +325,7 @@ def test_window_keys_control_the_game() -> None:
         def __getattr__(self, name: str):
             return lambda *_: 1.0
 
-        def waitKey(self, _: int) -> int:
+        def waitKeyEx(self, _: int) -> int:
             return self.keys.pop(0) if self.keys else -1
 
     gui = Gui()
