@@ -191,3 +191,20 @@ def test_what_a_table_unpacks_to_is_limited(tmp_path, monkeypatch):
     for data in (gzip.compress(bytes(1 << 20)), bytes(1 << 20)):
         with pytest.raises(DataError, match="unpacks to more than"):
             read_table(write(tmp_path, data))
+
+
+def test_a_damaged_table_is_read_or_refused_in_one_line(tmp_path):
+    rng = np.random.default_rng(0)
+    whole = as_text(rows_of()[:3]).encode()
+    messages = []
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for _ in range(3):
+            place = int(rng.integers(len(damaged)))
+            damaged[place : place + int(rng.integers(0, 20))] = rng.choice([*b'",;\n\r\t\0\xff-.e'], 1).tobytes()[:1]
+        try:
+            read_table(write(tmp_path, bytes(damaged)))
+        except DataError as error:
+            messages.append(str(error))
+    assert messages
+    assert not any("\n" in message or len(message) > 400 for message in messages)
