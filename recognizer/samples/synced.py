@@ -40,6 +40,7 @@ class LocalItem:
 
     key: str  # that of the version at the URL, or of the next one
     data: bytes
+    picture: str | None = None  # path of a sample's picture, relative to the folder
 
 
 @dataclass
@@ -83,7 +84,7 @@ class SyncedSamples(Samples):
             self._foreign_keys = {key for key in keys if version_of(key) is None}
             local = Samples(self.folder)
             here = _local_items(local, known | keys)
-            untouched = {*self._deletions(), *_unreadable_items(local)} - here.keys()
+            untouched = {*self._deletions(), *_all_items(local)} - here.keys()  # deleted or damaged here
             changes = Changes()
             for item, found in versions_of(keys - self._unreadable_keys).items():
                 if item in untouched:
@@ -107,12 +108,12 @@ class SyncedSamples(Samples):
             _upload(local, remote, here, known)
             deletions = {item: data for item, data in self._deletions().items() if item not in here}
             new_keys = {item.key for item in here.values()}
+            known_versions = versions_of(known)
             replaced = set()
-            for item, versions in versions_of(known).items():
-                if item in here or item in deletions:
-                    replaced |= {version.key for version in versions} - new_keys
+            for item in (here.keys() | deletions.keys()) & known_versions.keys():
+                replaced |= {version.key for version in known_versions[item]} - new_keys
             for item, data in deletions.items():
-                count = max((version.count for version in versions_of(known).get(item, [])), default=0)
+                count = max((version.count for version in known_versions.get(item, [])), default=0)
                 new_keys.add(key := deletion_key(item, count + 1))
                 remote.put(key, data)
             for key in sorted(replaced):
@@ -208,6 +209,8 @@ def _as_sync_error(folder: Path) -> Iterator[None]:
 
 def _apply(local: Samples, remote: Remote, here: Mapping[str, LocalItem], changes: Changes) -> None:
     """Write the changes into the local folder. Samples without their picture or task at the URL wait for the next pull."""
+    if not (changes.tasks or changes.rows or changes.deleted):
+        return
     tasks = {task.name for task in (*local.readable_tasks(), *changes.tasks.values())}
     added, changed = [], {}
     for item, row in sorted(changes.rows.items(), key=lambda found: found[1].time):
@@ -226,19 +229,14 @@ def _apply(local: Samples, remote: Remote, here: Mapping[str, LocalItem], change
 
 def _upload(local: Samples, remote: Remote, here: Mapping[str, LocalItem], known: Set[str]) -> None:
     """Upload the new and changed items, each picture before its row."""
-    uploaded = versions_of(known).keys()
-    pictures = {_item_of(sample): sample.path for sample in local.read()}
+    uploaded = versions_of(known)
     for item, content in sorted(here.items()):
         if content.key in known:
             continue
-        if item in pictures and (item not in uploaded or _is_deleted(item, known)):
+        if content.picture and (item not in uploaded or uploaded[item][0].is_deletion):
             with contextlib.suppress(FileNotFoundError):  # the picture of a row may be missing
-                remote.put(f"pictures/{item.removeprefix('rows/')}.png", (local.folder / pictures[item]).read_bytes())
+                remote.put(f"pictures/{item.removeprefix('rows/')}.png", (local.folder / content.picture).read_bytes())
         remote.put(content.key, content.data)
-
-
-def _is_deleted(item: str, known: Set[str]) -> bool:
-    return versions_of(known)[item][0].is_deletion
 
 
 def _remove_outdated(remote: Remote, changes: Changes, keys: Set[str], here: Mapping[str, LocalItem]) -> None:
@@ -265,12 +263,15 @@ def _check_readable(local: Samples) -> None:
 
 def _local_items(local: Samples, keys: Set[str]) -> dict[str, LocalItem]:
     """The samples and tasks here, by item. Unchanged ones have their key in `keys`, others one with the next count."""
-    data = {_item_of(sample): as_table([sample]) for sample in local.read()}
-    data |= {_item_of(task): as_card(task) for task in local.readable_tasks()}
     versions = versions_of(keys)
-    return {
-        item: LocalItem(_local_key(item, content, versions.get(item, [])), content) for item, content in data.items()
-    }
+    found: dict[str, LocalItem] = {}
+    for sample in local.read():
+        item, data = _item_of(sample), as_table([sample])
+        found[item] = LocalItem(_local_key(item, data, versions.get(item, [])), data, sample.path)
+    for task in local.readable_tasks():
+        item, data = _item_of(task), as_card(task)
+        found[item] = LocalItem(_local_key(item, data, versions.get(item, [])), data)
+    return found
 
 
 def _local_key(item: str, data: bytes, versions: Iterable[Version]) -> str:
@@ -282,12 +283,11 @@ def _local_key(item: str, data: bytes, versions: Iterable[Version]) -> str:
     return key_of(item, next_count, digest)
 
 
-def _unreadable_items(local: Samples) -> set[str]:
-    """The items of lines and task cards that are here and cannot be read."""
-    readable = {*map(_item_of, local.read()), *map(_item_of, local.readable_tasks())}
-    names = {f"rows/{name.removesuffix('.png')}" for name in local.file_names()}
-    tasks = {_task_item(name) for name in local.task_names()}
-    return (names | tasks) - readable
+def _all_items(local: Samples) -> set[str]:
+    """The items here, also those of lines and task cards that cannot be read."""
+    return {f"rows/{name.removesuffix('.png')}" for name in local.file_names()} | set(
+        map(_task_item, local.task_names())
+    )
 
 
 def _item_of(found: Sample | Task) -> str:
