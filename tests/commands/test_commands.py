@@ -191,7 +191,7 @@ def test_a_missing_training_package_prints_one_line(
     words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(other_process, "find_spec", lambda name: None)
-    assert "only the recognizer is installed. Run this in a clone" in error_line(capsys, *words.split())
+    assert "which is not installed here. Run it in a clone" in error_line(capsys, *words.split())
 
 
 def test_a_real_process_gets_the_arguments_and_the_working_folder(

@@ -325,7 +325,7 @@ def test_a_sample_with_a_hostile_path_is_ignored(
     assert {path for path in tmp_path.rglob("*") if "far" not in path.parts} == before
 
 
-@pytest.mark.parametrize("name", ["rows/notes.txt", "tasks/.DS_Store", "rows/x.csv", "rows/a/b.csv", "deleted/rows/x"])
+@pytest.mark.parametrize("name", ["rows/notes.txt", "tasks/Thumbs.db", "rows/x.csv", "rows/a/b.csv", "deleted/rows/x"])
 def test_a_file_of_another_program_at_the_url_is_ignored_and_reported(
     machines: tuple[SyncedSamples, SyncedSamples], name: str
 ) -> None:
