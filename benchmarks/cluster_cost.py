@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.server_cost import CARD_S, WAIT_S, _jpeg, streaming
+from benchmarks.server_cost import CARD_S, PRINTED, WAIT_S, _jpeg, streaming
 from recognizer.errors import SettingsError
 from recognizer.studio.scenes import Studio
 from recognizer.subjects.paper import PAPER
@@ -164,10 +164,10 @@ def serving(replicas: int) -> Load:
     """Measure STREAMS streams on a cluster with cores for `replicas` replicas. Raises SettingsError if it does not start."""
     studio = Studio("digits", SIZE_WH)
     pictures = [_jpeg(studio.frame(round((CARD_S * card + CARD_S / 2) * 30)).image_bgr) for card in range(12)]
-    with nodes(replicas) as address, served(address) as url:
+    with nodes(replicas) as address, served(address) as (url, token):
         idle_mb = memory_mb(REPLICA)
         with ExitStack() as stack:  # this load makes Ray Serve start the replicas
-            asks = [stack.enter_context(streaming(url, "digits")) for _ in range(STREAMS)]
+            asks = [stack.enter_context(streaming(url, token, "digits")) for _ in range(STREAMS)]
             for ask in asks:
                 ask(pictures[0])
             end_s = time.monotonic() + SETTLE_S
@@ -175,7 +175,7 @@ def serving(replicas: int) -> Load:
                 time.sleep(0.2)
             time.sleep(5)  # the new replica loads its model
         with ExitStack() as stack:
-            asks = [stack.enter_context(streaming(url, "digits")) for _ in range(STREAMS)]
+            asks = [stack.enter_context(streaming(url, token, "digits")) for _ in range(STREAMS)]
             answers = [len(json.dumps(ask(picture))) for ask in asks for picture in pictures[:2]]
             replica_count = len(processes(REPLICA))
             cpu_used_s = [cpu_s(name) for name in (REPLICA, PROXY)]
@@ -200,16 +200,16 @@ def serving(replicas: int) -> Load:
 
 
 @contextmanager
-def served(address: str) -> Iterator[str]:
-    """Start a server on the cluster at that address, and yield its URL. Raises SettingsError."""
+def served(address: str) -> Iterator[tuple[str, str]]:
+    """Start a server on the cluster at that address, and yield its URL and token. Raises SettingsError."""
     command = [sys.executable, "-m", "recognizer", "serve", "--port", "0", "--cluster", address]
     process = subprocess.Popen(command, cwd=paths.ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        found = re.search(r"http://[\d.]+:\d+", process.stdout.readline())
+        found = PRINTED.search(process.stdout.readline())
         if found is None:
             raise SettingsError("The server did not start. See its error message above.")
-        yield found[0]
+        yield found[1], found[2]
     finally:
         process.terminate()
         process.wait()

@@ -5,7 +5,7 @@ python -m benchmarks.few_shot DIR --ours-only    without the networks that need 
 
 Neighbouring pictures, in order of file name, form bursts. A burst is used for training or for testing, never for both.
 All methods use the same hand crops. Pictures without a detected hand are left out; the first line prints the detection rate.
-If DIR belongs to the photographs of letters, the feature extractor is trained again without that source.
+If DIR is a source of photos/letters, the feature extractor is trained again without it, so that no test picture trained it.
 """
 
 import argparse

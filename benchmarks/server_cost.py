@@ -39,6 +39,7 @@ CARD_S = 2.4  # time for which the studio shows each sheet
 QUALITY = 92  # JPEG quality that the web page uses
 CLIENTS = (1, 8, 32)
 WARM_UP = 5  # pictures
+PRINTED = re.compile(r"(http://[\d.]+:\d+)/enter\?token=(\S+)")  # the server's address and token
 WAIT_S = 120  # time limit of a response: long enough for 32 clients on a slow machine
 
 
@@ -102,10 +103,10 @@ def run(task: str, frames: int, size_wh: tuple[int, int], workers: int) -> Itera
     studio = Studio(STUDIO_SCENES[task], size_wh)
     indices = [round((CARD_S * card + CARD_S / 2) * 30) for card in range(min(frames, 20))]
     pictures = [_jpeg(studio.frame(index).image_bgr) for index in indices]
-    with server(workers) as url, bare(task) as pipeline:
+    with server(workers) as (url, token), bare(task) as pipeline:
         alone: list[float] = []
         one: list[float] = []
-        with asking(url, task) as ask:
+        with asking(url, token, task) as ask:
             for number in range(WARM_UP + frames):
                 alone.append(timed(pipeline, pictures[number % len(pictures)]))
                 one.append(timed(ask, pictures[number % len(pictures)]))
@@ -115,21 +116,21 @@ def run(task: str, frames: int, size_wh: tuple[int, int], workers: int) -> Itera
         for name, make, counts in (("predict", asking, CLIENTS[1:]), ("stream", streaming, CLIENTS)):
             for count in counts:
                 with ExitStack() as stack:
-                    clients = [stack.enter_context(make(url, task)) for _ in range(count)]
+                    clients = [stack.enter_context(make(url, token, task)) for _ in range(count)]
                     yield many(f"{name}, {count} client{'s' if count > 1 else ''}", clients, pictures, frames)
 
 
 @contextmanager
-def server(workers: int) -> Iterator[str]:
-    """Start a server in a separate process and yield its address."""
+def server(workers: int) -> Iterator[tuple[str, str]]:
+    """Start a server in a separate process and yield its address and token."""
     command = [sys.executable, "-m", "recognizer", "serve", "--port", "0", "--workers", str(workers)]
     process = subprocess.Popen(command, cwd=paths.ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        found = re.search(r"http://[\d.]+:\d+", process.stdout.readline())
+        found = PRINTED.search(process.stdout.readline())
         if found is None:
             sys.exit("The server did not start. See its error message above.")
-        yield found[0]
+        yield found[1], found[2]
     finally:
         process.terminate()
         process.wait()
@@ -159,8 +160,13 @@ def _read_pictures(pipe: Connection, task: str) -> None:
             pipe.send(pipeline.step(frame).text)
 
 
+def bearer(token: str) -> dict[str, str]:
+    """The header with the token."""
+    return {"Authorization": f"Bearer {token}"}
+
+
 @contextmanager
-def asking(url: str, task: str) -> Iterator[Callable[[bytes], object]]:
+def asking(url: str, token: str, task: str) -> Iterator[Callable[[bytes], object]]:
     """A client with its own HTTP connection that sends a picture and waits for the response."""
 
     def ask(picture: bytes) -> object:
@@ -168,12 +174,12 @@ def asking(url: str, task: str) -> Iterator[Callable[[bytes], object]]:
         response.raise_for_status()
         return response.json()
 
-    with httpx.Client(base_url=url, timeout=WAIT_S) as client:
+    with httpx.Client(base_url=url, timeout=WAIT_S, headers=bearer(token)) as client:
         yield ask
 
 
 @contextmanager
-def streaming(url: str, task: str) -> Iterator[Callable[[bytes], object]]:
+def streaming(url: str, token: str, task: str) -> Iterator[Callable[[bytes], object]]:
     """A WebSocket client that sends a frame and waits for its response."""
 
     def ask(picture: bytes) -> object:
@@ -183,7 +189,8 @@ def streaming(url: str, task: str) -> Iterator[Callable[[bytes], object]]:
             raise RuntimeError(response["problem"])
         return response
 
-    with connect(f"{url.replace('http', 'ws', 1)}/v1/stream?task={task}", open_timeout=WAIT_S) as stream:
+    stream_url = f"{url.replace('http', 'ws', 1)}/v1/stream?task={task}"
+    with connect(stream_url, open_timeout=WAIT_S, additional_headers=bearer(token)) as stream:
         yield ask
 
 

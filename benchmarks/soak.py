@@ -124,7 +124,7 @@ class CountedWindows:
 
     def imshow(self, title: str, picture: np.ndarray) -> None: ...
 
-    def waitKey(self, wait_ms: int) -> int:  # noqa: N802
+    def waitKeyEx(self, wait_ms: int) -> int:  # noqa: N802
         return -1
 
     def getWindowProperty(self, title: str, which: int) -> float:  # noqa: N802

@@ -1,6 +1,6 @@
 """Duration of teaching, from the key press to the first prediction of the new model, and its effect on accuracy.
 
-python -m benchmarks.teaching_cost                   hand, paper and box: seconds from Enter, and the slowest frame
+python -m benchmarks.teaching_cost                   hand, paper and box: seconds from Enter, slowest frame
 python -m benchmarks.teaching_cost --subjects paper  only that subject
 python -m benchmarks.teaching_cost --digits [DIR]    accuracy after adding "+" to the digits, and on each series in
                                                      DIR/series/digit/picture
@@ -37,9 +37,10 @@ from recognizer.subjects.catalogue import subject_of
 from recognizer.subjects.hands import HAND
 from recognizer.subjects.paper import PAPER
 from recognizer.system import paths
+from recognizer.system.keyboard import ENTER
 from recognizer.system.terminal import exit_on_error
 from recognizer.teaching.recording import main_region
-from recognizer.teaching.teacher import ENTER, SAMPLE_EVERY_S, Teacher
+from recognizer.teaching.teacher import SAMPLE_EVERY_S, Teacher
 from recognizer.values import Frame, Observation
 from training.datasets.mnist import has_mnist, load_mnist
 from training.settings import LearnSettings

@@ -39,7 +39,7 @@ def record(store: Samples, task: str, label: str, source: str) -> None:
 def train(task: str) -> None:
     """Train in another process, which publishes the model if validation on held-out samples succeeds."""
     process = subprocess.run([sys.executable, "-m", "recognizer", "learn", task], check=False)
-    if process.returncode:
+    if process.returncode:  # 3: the model was not published, and the command has printed why
         raise SystemExit(process.returncode)
 
 

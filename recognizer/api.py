@@ -86,13 +86,13 @@ class Recognizer:
     ) -> Iterator[Observation]:
         """Recognizes each frame of a source, in order, until the source ends.
 
-        Labels are smoothed over time. A camera gives its newest frame: frames that arrive while another one is
-        processed are dropped. The source is closed when the iteration ends, when the iterator is deleted (as after a
+        Labels are smoothed over time. From a camera only the newest frame is processed: frames that arrive in the
+        meantime are dropped. The source is closed when the iteration ends, when the iterator is deleted (as after a
         `break` out of `for`), and when the recognizer is closed.
 
         Args:
             source: a camera's number, the path of a video, a picture or a folder of pictures, an rtsp:// or http://
-                address, or "studio", a rendered camera. The studio does not end.
+                address, or "studio", a synthetic camera that draws its frames and never ends.
             size_wh: width and height in pixels, requested from a camera (which may give others) or rendered.
             fps: frames per second, requested from a camera or rendered.
 
@@ -102,7 +102,8 @@ class Recognizer:
 
         Raises:
             SourceError: the source cannot be opened.
-            SettingsError, ModelError, AssetError: as `read` does. All are raised at the first frame.
+            SettingsError, ModelError, AssetError: as `read` does. All of these, SourceError too, are raised when the first
+                frame is requested, not by the call of `watch`.
 
         Example:
             >>> from recognizer import Recognizer

@@ -20,7 +20,10 @@ class Command(Protocol):
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run a command. Return its exit code: 0, 1 if some files could not be read, 2 for an error, 130 for Ctrl-C."""
+    """Run a command. Return its exit code.
+
+    0, 1 if some files could not be read, 2 for an error, 3 if learn published no model, 130 for Ctrl-C.
+    """
     args = list(sys.argv[1:] if args is None else args)
     escape_unencodable_output()
     try:

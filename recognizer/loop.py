@@ -56,7 +56,7 @@ def live(settings: Settings, models: ModelStore, samples: Samples) -> int:
 
 
 def _chosen_source(settings: Settings) -> str:
-    """The source in the settings; for "auto" the first camera, else the studio."""
+    """The source in the settings. "auto" means the first camera, or the synthetic camera ("studio") if there is none."""
     if settings.source != "auto":
         return settings.source
     spec, line = default_source()

@@ -11,7 +11,7 @@ TASKS = ("digits", "letters", "rps")
 
 
 def task_names(models: ModelStore, samples: Samples) -> list[str]:
-    """The shipped tasks, then those of users that have a model or samples."""
+    """The shipped tasks, then the user-created tasks that have a model or samples."""
     return all_task_names(models, [task.name for task in samples.tasks()])
 
 

@@ -16,6 +16,7 @@ from xdist.scheduler import LoadScopeScheduling
 from recognizer.errors import ModelError
 from recognizer.registry.store import ModelStore
 from recognizer.registry.synced import default_models
+from recognizer.samples import store as samples_store
 from tests.helpers.machine import landmarker_path, mounted
 from tests.helpers.running_server import Served, running_server
 from tests.helpers.waiting import HANG_S
@@ -126,8 +127,9 @@ if (
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A separate disk of 256 KiB. Only root can create it."""
+def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A separate disk of 256 KiB, which may be filled. Only root can create it."""
+    monkeypatch.setattr(samples_store, "DISK_RESERVE", 0)
     with mounted(tmp_path / "disk", "256k") as folder:
         yield folder
 

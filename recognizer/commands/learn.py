@@ -6,4 +6,5 @@ from recognizer.commands.other_process import run_module
 
 
 def run(args: Sequence[str]) -> int:
+    """The exit code is NOT_PUBLISHED if the model was rejected."""
     return run_module("training", ["learn", *args])

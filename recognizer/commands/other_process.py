@@ -20,7 +20,7 @@ def run_module(package: str, args: Sequence[str]) -> int:
     """
     if find_spec(package) is None:
         raise SettingsError(
-            f"The package {package} is missing: only the recognizer is installed. Run this in a clone of the whole repository."
+            f"This command needs the package {package}, which is not installed here. Run it in a clone of the repository."
         )
     importable = os.pathsep.join(filter(None, [str(paths.ROOT), os.environ.get("PYTHONPATH")]))
     process = subprocess.Popen([sys.executable, "-m", package, *args], env={**os.environ, "PYTHONPATH": importable})

@@ -62,7 +62,7 @@ def pictures_of(name: str) -> list[str]:
     """The pictures of a folder in natural order, or the picture itself. Raises SourceError for a folder without pictures."""
     if not os.path.isdir(name):
         return [name]
-    files = picture_files(Path(name))
+    files = picture_files(Path(name), report=True)
     if not files:
         raise SourceError(f"{name} contains no pictures. Put JPEG or PNG files into it, or give one of its subfolders.")
     return [str(file) for file in files]

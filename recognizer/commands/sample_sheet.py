@@ -62,7 +62,7 @@ def _rows(store: Samples, samples: Sequence[Sample]) -> list[np.ndarray]:
                 row[:CELL, left : left + CELL] = letterboxed(store.picture(sample), (CELL, CELL))
             except SamplesError:
                 draw_text_any(row, "no picture", (left + GAP, CELL // 2), 16, ALERT)
-            draw_text_any(row, sample.id[:16], (left, CELL + CAPTION // 2), 12, MUTED)
+            draw_text_any(row, sample.short_id[:16], (left, CELL + CAPTION // 2), 12, MUTED)
         rows.append(row)
     return rows
 

@@ -14,6 +14,7 @@ from recognizer.commands.samples_option import add_samples
 from recognizer.errors import SamplesError
 from recognizer.overlay.text import missing_fonts
 from recognizer.samples.archive import ImportResult, export_zip, import_zip
+from recognizer.samples.exported import is_unpacked_export
 from recognizer.samples.sample import Sample
 from recognizer.samples.store import Samples
 from recognizer.samples.verify import set_aside, verify
@@ -37,6 +38,8 @@ def _list(args: Sequence[str]) -> int:
     add_samples(parser)
     options = parser.parse_args(args)
     store = options.samples
+    if damage := store.damage():
+        print(f"{len(damage)} lines or tasks cannot be read. See: python -m recognizer samples verify", file=sys.stderr)
     tasks = store.tasks() if options.task is None else [store.task(options.task)]
     samples = store.read()
     for task in tasks:
@@ -149,19 +152,26 @@ def _export(args: Sequence[str]) -> int:
     parser = Parser("samples export", "Write pictures and samples.csv to a zip file.", example="greetings samples.zip")
     parser.add_argument("tasks", nargs="*", metavar="TASK", help="default: all")
     parser.add_argument("zip", type=Path, metavar="ZIP", help="the file to write")
+    parser.add_argument(
+        "--for-spreadsheets", action="store_true", help="write cells of samples.csv so that none is run as a formula"
+    )
     add_samples(parser)
     options = parser.parse_args(args)
-    left_out = export_zip(options.samples, options.zip, options.tasks or None)
+    left_out = export_zip(
+        options.samples, options.zip, options.tasks or None, for_spreadsheets=options.for_spreadsheets
+    )
     print(f"Wrote {options.zip}")
     return _print_lines(left_out)
 
 
 def _import(args: Sequence[str]) -> int:
     parser = Parser(
-        "samples import", "Import an exported zip file, or pictures in folders named by label.",
+        "samples import", "Import an exported zip file, also unpacked, or pictures in folders named by label.",
         example="greetings photos/ --subject hand",
     )  # fmt: skip
-    parser.add_argument("task", nargs="?", metavar="TASK", help="only for a folder; a zip file names its tasks itself")
+    parser.add_argument(
+        "task", nargs="?", metavar="TASK", help="for a folder of pictures; an export names its tasks itself"
+    )
     parser.add_argument("path", type=Path, metavar="ZIP|DIR")
     parser.add_argument("--subject", choices=SUBJECTS, help="subject of a new task")
     add_samples(parser)
@@ -175,6 +185,12 @@ def _import(args: Sequence[str]) -> int:
         if options.task or options.subject:
             raise SamplesError("A zip file names its tasks itself. Leave out TASK and --subject.")
         return _print_imported(import_zip(store, options.path))
+    if is_unpacked_export(options.path):
+        if options.subject:
+            raise SamplesError(
+                f"{options.path} is an export, which states the subject of its tasks. Leave out --subject."
+            )
+        return _print_imported(import_zip(store, options.path, options.task))
     if not options.task:
         raise SamplesError(
             f"A folder needs the name of a task. Give one: python -m recognizer samples import TASK {options.path}"
@@ -225,16 +241,24 @@ def _selected(store: Samples, options: argparse.Namespace) -> list[Sample]:
         samples = [sample for sample in samples if sample.label == options.label]
     if options.session is not None:
         samples = [sample for sample in samples if sample.session == options.session]
-    for name in options.sample:
-        if not any(name in (sample.id, sample.path) for sample in samples):
-            raise SamplesError(
-                f"There is no sample {name} among the selected samples of {options.task}. See: samples show {options.task}"
-            )
     if options.sample:
-        samples = [sample for sample in samples if sample.id in options.sample or sample.path in options.sample]
+        chosen = {found.id for name in options.sample for found in [_named(samples, name, options.task)]}
+        samples = [sample for sample in samples if sample.id in chosen]
     if not samples:
         raise SamplesError(f"No sample of {options.task} matches these options. See: samples list {options.task}")
     return samples
+
+
+def _named(samples: Sequence[Sample], name: str, task: str) -> Sample:
+    """The sample with this id, path or short id. Raises SamplesError if there is none, or several have the short id."""
+    found = [sample for sample in samples if name in (sample.id, sample.path)]
+    found = found or [sample for sample in samples if name == sample.short_id]
+    if not found:
+        raise SamplesError(f"There is no sample {name} among the selected samples of {task}. See: samples show {task}")
+    if len(found) > 1:
+        ids = ", ".join(sample.id for sample in found)
+        raise SamplesError(f"{len(found)} samples of {task} have ids that end in {name}. Give one of them whole: {ids}")
+    return found[0]
 
 
 def _print_imported(imported: ImportResult) -> int:

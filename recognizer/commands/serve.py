@@ -1,5 +1,6 @@
 """`recognizer serve`: the web server. Runs until Ctrl-C."""
 
+import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from recognizer.commands.options import Parser, add_models
 from recognizer.commands.samples_option import add_samples
 from recognizer.serve.cluster import serve_on_cluster
-from recognizer.serve.http.settings import ServeSettings, is_loopback
+from recognizer.serve.http.settings import TOKEN_VARIABLE, ServeSettings
 from recognizer.serve.one_machine import serve
 
 
@@ -23,8 +24,11 @@ def run(args: Sequence[str]) -> int:
     )
     parser.add_argument("--port", type=int, default=8000, help="port; 0 picks a free one (default 8000)")
     parser.add_argument(
-        "--token", help="token that every client must send; generated and printed if other machines are admitted"
+        "--no-token",
+        action="store_true",
+        help=f"admit every program and user of this machine; the default is a new token, or that in {TOKEN_VARIABLE}",
     )
+    parser.add_argument("--open", action="store_true", help="open the page in the browser")
     parser.add_argument(
         "--workers", type=int, default=1, metavar="N", help="worker processes that recognize pictures (default 1)"
     )
@@ -45,9 +49,7 @@ def run(args: Sequence[str]) -> int:
         help="run on a Ray cluster: that of the head node ADDRESS, else the one on this machine, else a new one on its cores",
     )  # fmt: skip
     options = parser.parse_args(args)
-    token = options.token
-    if token is None and not is_loopback(options.host):
-        token = secrets.token_urlsafe(24)
+    token = None if options.no_token else os.environ.get(TOKEN_VARIABLE) or secrets.token_urlsafe(24)
     settings = ServeSettings(
         host=options.host,
         port=options.port,
@@ -56,6 +58,7 @@ def run(args: Sequence[str]) -> int:
         names=tuple(options.name),
         certificate=options.certificate,
         key=options.key,
+        opens_browser=options.open,
     )
     if options.cluster is not None:
         return serve_on_cluster(settings, options.models, options.samples, options.cluster)

@@ -8,7 +8,7 @@ from recognizer.commands.samples_option import add_samples
 from recognizer.errors import ModelError
 from recognizer.registry import card
 from recognizer.registry.store import ModelStore
-from recognizer.samples.sample import Task
+from recognizer.samples.sample import Task, split_labels
 from recognizer.subjects.catalogue import SUBJECTS
 from recognizer.tasks import TASKS, all_task_names
 
@@ -64,8 +64,7 @@ def _new(args: Sequence[str]) -> int:
     parser.add_argument("--labels", required=True, help='labels, separated by commas: "ok,stop,thumbs up"')
     add_samples(parser)
     options = parser.parse_args(args)
-    labels = [word for word in options.labels.split(",") if word.strip()]
-    task = options.samples.create_task(options.name, options.subject, labels)
+    task = options.samples.create_task(options.name, options.subject, split_labels(options.labels))
     print(f"Created {task.name} ({task.subject}): {', '.join(task.labels)}")
     return 0
 

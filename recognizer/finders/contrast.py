@@ -33,12 +33,12 @@ FAINT = 0.3  # of a larger piece's contrast: fainter pieces were not written wit
 STICK = 0.16  # ratio of width to height: a narrower character is a 1 or the remnant of a paper line
 MAX_STROKE = 0.34  # of a character's size: thicker strokes are blots
 MAX_LENGTH = 7.0  # times a character's size: a longer total stroke length is texture, not writing
-MAX_UNEVEN = 3.2  # times the mean stroke width: largest width inside a character, such as at a filled loop
+MAX_UNEVEN = 3.2  # largest / mean stroke width of a character, whose filled loop is wide; above it, not writing
 LARGE_MASK = 160  # pixels: larger masks are measured on every second pixel
 MAX_PIECES = 250  # pieces examined in a picture: enough for fifty digits of several pieces each
 PART_SIZE = 0.25  # of the shorter side: a larger piece must pass is_writing before it joins others
-SPECK_HEIGHT = 0.07  # of the frame's height: a region below this and SPECK_CONTRAST is dirt or texture
-SPECK_CONTRAST = 34.0  # of 255
+SPECK_HEIGHT = 0.07  # of the frame's height: a smaller region with less than SPECK_CONTRAST is dirt or texture
+SPECK_CONTRAST = 34.0  # of 255, against the paper
 MIN_HEIGHT = 0.026  # of the frame's height: least height of a character, which allows digits of 3 %
 CROP_SIDE = 112  # pixels: largest side of a crop; the classifier takes 28
 ONE_POLARITY = 6.0  # ratio of dark to light contrast energy, or the reverse, from which only one polarity is searched
@@ -229,7 +229,7 @@ class _Ink:
     def _fits(self, box: Box) -> bool:
         """Whether a box has the size, aspect ratio and position of a character."""
         touches_border = box.x1 <= 1 or box.y1 <= 1 or box.x2 >= self.width - 1 or box.y2 >= self.height - 1
-        # in a room these are objects, sleeves and edges, since paper that is held up lies inside the frame
+        # unless paper fills the picture, these are objects, sleeves and edges: a hand-held sheet is inside the frame
         if touches_border and not self.close_up:
             return False
         if box.height < MIN_HEIGHT * self.height or box.width > 2.5 * box.height:

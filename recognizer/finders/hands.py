@@ -30,6 +30,8 @@ MIN_WIDTH = 0.18  # ratio of the singular values of the joints: edges detected a
 ROOTS = [5, 9, 13, 17]  # joints where the fingers leave the palm
 FINGERS = np.arange(5, 21).reshape(4, 4)
 SAME_HAND_IOU = 0.5  # IoU from which two detections are one hand
+SAME_HAND_COVER = 0.7  # share of the smaller box that lies in the other one; the same
+MAX_DISAGREEMENT = 0.1  # hand sizes: mean distance of the joints in the two views of a hand that was detected well
 GUIDE_AFTER_S = 1.5  # a hand lost for a shorter time needs no guide
 GUIDE_SIDE = 0.6  # of the shorter side: hands of this size are detected best
 BLANK = np.zeros((MIN_SIDE, MIN_SIDE, 3), np.uint8)
@@ -80,12 +82,18 @@ _LOW_THRESHOLD = (
     DetectionPass(low_threshold=True, padding=PADDING, gamma=0.3),
 )
 PICTURE_PASSES = (_FIRST, *_LOW_THRESHOLD)  # in this order, until one detects a hand
+# The scales are of the square around the hand that is cut out, in hand sizes; None: the whole picture.
+CORRECTIONS = (
+    (None, DetectionPass(low_threshold=True)),
+    (3.0, DetectionPass(low_threshold=True)),
+    (2.0, DetectionPass()),
+)
 # one per frame. Padding makes distant hands smaller, and low-threshold passes take longer
 STREAM_PASSES = tuple(one for low_threshold in _LOW_THRESHOLD for one in (DetectionPass(), _FIRST, low_threshold))
 
 
 class HandFinder(RegionFinder):
-    """Finds up to two hands. A context manager, since MediaPipe holds threads.
+    """Finds up to two hands. Close it, or use it in a `with` block: MediaPipe runs threads until it is closed.
 
     Args:
         task_path: MediaPipe's hand_landmarker model.
@@ -139,15 +147,35 @@ class HandFinder(RegionFinder):
         self.guide_box = Box(x, y, x + side, y + side) if waited else None
 
     def _search(self, image_bgr: np.ndarray) -> list[Pair]:
+        """Detect hands in a picture with the first pass that finds any, and correct those whose joints are doubtful."""
+        for detection_pass in PICTURE_PASSES:
+            pairs = self._both_views(detection_pass, image_bgr)
+            if pairs:
+                return distinct([self._corrected(image_bgr, pair) for pair in pairs])
+        return []
+
+    def _both_views(self, detection_pass: DetectionPass, image_bgr: np.ndarray) -> list[Pair]:
         """Detect hands in a picture and in its mirror image, in which MediaPipe often finds other hands."""
         flipped_bgr = np.ascontiguousarray(image_bgr[:, ::-1])
-        for detection_pass in PICTURE_PASSES:
-            plain, _ = self._run_pass(detection_pass, image_bgr, 0.0)
-            mirrored, _ = self._run_pass(detection_pass, flipped_bgr, 0.0)
-            if plain or mirrored:
-                back = [_flipped(hand, image_bgr.shape[1]) for hand in mirrored]
-                return paired(suppress_duplicates(plain), suppress_duplicates(back))
-        return []
+        plain, _ = self._run_pass(detection_pass, image_bgr, 0.0)
+        mirrored, _ = self._run_pass(detection_pass, flipped_bgr, 0.0)
+        back = [_flipped(hand, image_bgr.shape[1]) for hand in mirrored]
+        return paired(suppress_duplicates(plain), suppress_duplicates(back))
+
+    def _corrected(self, image_bgr: np.ndarray, pair: Pair) -> Pair:
+        """The pair, or another detection of the same hand whose two views agree better.
+
+        If the joints of a hand and of its mirror image differ, MediaPipe has often seen a part of the hand only.
+        """
+        best = pair
+        for scale, detection_pass in CORRECTIONS:
+            if disagreement(best) < MAX_DISAGREEMENT:
+                break
+            x, y, part_bgr = _around(image_bgr, pair[0], scale)
+            others = [_shifted(other, x, y) for other in self._both_views(detection_pass, part_bgr)]
+            same = [other for other in others if _contains(other[0], pair[0])]
+            best = min([best, *same], key=disagreement)
+        return best
 
     def _follow(self, image_bgr: np.ndarray, time_s: float) -> list[Hand]:
         """Run one pass on a frame of a stream. A pass that detected a hand is repeated until it fails; then the next is run.
@@ -291,12 +319,11 @@ def square_box(points_xy: np.ndarray, shape: tuple[int, int]) -> Box:
 
 def suppress_duplicates(hands: list[Hand]) -> list[Hand]:
     """Non-maximum suppression: hands that do not overlap, by descending score."""
-    selected: list[tuple[Hand, Box]] = []
+    selected: list[Hand] = []
     for hand in sorted(hands, key=lambda hand: -hand.score):
-        box = _box_of(hand)
-        if all(box.iou(other) < SAME_HAND_IOU for _, other in selected):
-            selected.append((hand, box))
-    return [hand for hand, _ in selected]
+        if not any(_same_hand(hand, other) for other in selected):
+            selected.append(hand)
+    return selected
 
 
 def paired(plain: list[Hand], mirrored: list[Hand]) -> list[Pair]:
@@ -308,6 +335,60 @@ def paired(plain: list[Hand], mirrored: list[Hand]) -> list[Pair]:
         pairs.append((hand, same))
         rest = [other for other in rest if other is not same]
     return pairs + [(hand, None) for hand in rest]
+
+
+def disagreement(pair: Pair) -> float:
+    """Mean distance between the joints of a hand's two views, in hand sizes. Infinite if there is one view only."""
+    hand, mirrored = pair
+    if mirrored is None:
+        return math.inf
+    apart = np.linalg.norm(hand.landmarks[:, :2] - mirrored.landmarks[:, :2], axis=1).mean()
+    return float(apart / max(1e-6, np.ptp(hand.landmarks[:, :2], axis=0).max()))
+
+
+def distinct(pairs: list[Pair]) -> list[Pair]:
+    """The pairs without second detections of one hand; the one whose views agree better stays."""
+    selected: list[Pair] = []
+    for pair in sorted(pairs, key=disagreement):
+        if not any(_same_hand(pair[0], other[0]) for other in selected):
+            selected.append(pair)
+    return selected
+
+
+def _same_hand(hand: Hand, other_hand: Hand) -> bool:
+    """Whether two detections are one hand. One of them may show a part of it only, such as the fingertips."""
+    one, other = _box_of(hand), _box_of(other_hand)
+    width = max(0, min(one.x2, other.x2) - max(one.x1, other.x1))
+    height = max(0, min(one.y2, other.y2) - max(one.y1, other.y1))
+    smaller = max(1, min(one.width * one.height, other.width * other.height))
+    return one.iou(other) >= SAME_HAND_IOU or width * height > SAME_HAND_COVER * smaller
+
+
+def _contains(hand: Hand, other: Hand) -> bool:
+    """Whether the middle of the other hand is in the hand's box."""
+    box, (x, y) = _box_of(hand), other.landmarks[:, :2].mean(axis=0)
+    return bool(box.x1 <= x <= box.x2 and box.y1 <= y <= box.y2)
+
+
+def _around(image_bgr: np.ndarray, hand: Hand, scale: float | None) -> tuple[int, int, np.ndarray]:
+    """A square part of the picture around a hand, black outside the picture: its left top corner and its pixels.
+
+    None as the scale is the whole picture.
+    """
+    if scale is None:
+        return 0, 0, image_bgr
+    low, high = hand.landmarks[:, :2].min(axis=0), hand.landmarks[:, :2].max(axis=0)
+    side = max(MIN_SIDE, int(scale * (high - low).max()))
+    x, y = (int(corner) for corner in (low + high - side) / 2)
+    matrix = np.array([[1, 0, -x], [0, 1, -y]], np.float64)
+    return x, y, cv2.warpAffine(image_bgr, matrix, (side, side), flags=cv2.INTER_NEAREST)
+
+
+def _shifted(pair: Pair, x: int, y: int) -> Pair:
+    """The pair moved right and down by x and y pixels."""
+    moved = [hand and Hand(hand.landmarks + np.float32([x, y, 0]), hand.side, hand.score) for hand in pair]
+    assert moved[0] is not None
+    return moved[0], moved[1]
 
 
 def _flipped(hand: Hand, width: int) -> Hand:

@@ -19,8 +19,8 @@ ANGLE_STEP = np.pi / 360  # radians: resolution of the Hough transform
 def erase_lines(mask: np.ndarray, *, close_up: bool) -> tuple[np.ndarray, np.ndarray | None]:
     """Erase long thin straight lines from a mask, but not the strokes that cross them.
 
-    A line is erased if both ends leave the picture, or if it is one of several parallel lines. A single long stroke
-    that ends on the paper may be a 1.
+    A line is erased if both ends reach the picture's border, or if it is one of several parallel lines. A single long
+    stroke that ends inside the picture stays, since it may be a 1.
 
     Args:
         mask: (H, W) uint8, 255 for ink. It is not modified.

@@ -19,7 +19,7 @@ BITMAP_SIZES = (109, 128, 136, 160, 96, 64, 48)
 
 
 def draw_text_any(picture_bgr: np.ndarray, text: str, xy: tuple[int, int], size_px: int, color: Color) -> str:
-    """Draws one line: capitals centred on row y, the first letter at column x. Clipped at the picture's edges.
+    """Draws one line of text: capital letters are centred on row y, the text begins at column x. Clipped at the edges.
 
     Draws into the (H, W, 3) uint8 picture, in place. Returns the characters that no installed font has, which are
     drawn as squares; "" if there are none. The first line in a script that OpenCV lacks takes up to some seconds,

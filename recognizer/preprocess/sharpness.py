@@ -8,7 +8,7 @@ import numpy as np
 SHARPNESS_SIDE = 128  # pixels; crops of all sizes are measured at this one
 BLURRED = 20.0  # of `sharpness`: hands and digits blurred by a 75th of their size are below, sharp ones above
 DUPLICATE_SIDE = 32  # pixels; crops are compared at this size, where a camera's noise averages out
-DUPLICATE_LEVELS = 3.0  # of 255, mean difference; between frames a hand held still is below, a moving one above
+DUPLICATE_LEVELS = 3.0  # of 255, mean difference to the previous frame: below for a still hand, above for a moving one
 
 
 def sharpness(crop: np.ndarray) -> float:

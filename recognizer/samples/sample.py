@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import re
 import secrets
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -26,12 +28,20 @@ JOINTS = 21
 NAME_LIMIT = 40  # characters of a folder name: a path of four such names stays below Windows' limit of 260
 NAME_BYTES = 120  # of a folder name in UTF-8: file systems allow 255 bytes, some encrypted ones 143
 LABEL_LIMIT = 60  # characters that fit into the overlay
+LABELS_LIMIT = 200  # labels of one task
+# commas of all scripts, and the semicolons that stand beside them on the same keyboards; not ";", which may be in a label
+COMMAS = ",\u055d\u060c\u061b\u07f8\u1363\u1802\u1808\u3001\ua4fe\ua60d\ua6f5\ufe10\ufe11\ufe50\ufe51\uff0c\uff1b\uff64"
 SOURCE_LIMIT = 200  # characters of a source's name that are stored
 
 
 JOINERS = "\u200c\u200d"  # zero-width (non-)joiner: Persian and Indian scripts and emoji need them
 # file names that Windows reserves
-RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"}
+RESERVED = {"con", "prn", "aux", "nul", "conin$", "conout$"} | {
+    f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"
+}
+
+PROGRAM_FOLDERS = {"assets", "backbones"}  # in models/, beside the folders of the tasks
+FILE_NAME = re.compile(r'[^\x00-\x1f\x7f\\/:*?"<>|]{1,200}')
 
 
 @dataclass(frozen=True)
@@ -60,8 +70,13 @@ class Sample:
 
     @property
     def id(self) -> str:
-        """The last part of the file name. The contact sheet shows it and --sample takes it."""
-        return file_name(self.path).removesuffix(".png").rsplit("-", 1)[-1]
+        """The file name without .png, which no other sample of the store has."""
+        return file_stem(self.path)
+
+    @property
+    def short_id(self) -> str:
+        """The last part of the id, which the contact sheet shows."""
+        return self.id.rsplit("-", 1)[-1]
 
     @property
     def hand(self) -> Hand | None:
@@ -89,6 +104,19 @@ def clean_label(label: str) -> str:
     return clean
 
 
+def split_labels(text: str) -> list[str]:
+    """The labels in a list that a person typed, separated by commas of any script. Empty ones are left out."""
+    return [part.strip() for part in re.split(f"[{COMMAS}]", text) if part.strip()]
+
+
+def check_label_count(task: str, labels: Sequence[str]) -> None:
+    """Raise SamplesError if these are more labels than a task may have."""
+    if len(labels) > LABELS_LIMIT:
+        raise SamplesError(
+            f"The task {task} would have {len(labels)} labels. Use at most {LABELS_LIMIT}, or make another task."
+        )
+
+
 @lru_cache(maxsize=4096)
 def folder_name(label: str) -> str:
     """A folder name for a label that is valid on all systems: the label itself, or a shortened form with a checksum."""
@@ -99,6 +127,12 @@ def folder_name(label: str) -> str:
     return f"{short}~{hashlib.sha256(label.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
+def is_file_name(text: str) -> bool:
+    """Whether a text from elsewhere is the name of one file or folder on all systems: not a path, hidden or reserved."""
+    stem = text.split(".")[0].strip().casefold()
+    return FILE_NAME.fullmatch(text) is not None and stem not in RESERVED and text == text.strip(" .")
+
+
 @lru_cache(maxsize=4096)
 def checked_name(kind: str, name: str) -> str:
     """The name of a task or session in NFC. Raises SamplesError if it is not a valid folder name on all systems."""
@@ -106,6 +140,16 @@ def checked_name(kind: str, name: str) -> str:
     if not name or name.startswith("-") or folder_name(name) != name:
         raise SamplesError(
             f"{name!r} cannot be the name of a {kind}. Use letters, digits, spaces, - and _, at most {NAME_LIMIT}."
+        )
+    return name
+
+
+def checked_task_name(name: str) -> str:
+    """The name of a new task in NFC. Raises SamplesError if it cannot name a folder of samples and of models."""
+    name = checked_name("task", name)
+    if name.casefold() in PROGRAM_FOLDERS:
+        raise SamplesError(
+            f"{name!r} cannot be the name of a task, because models/{name.casefold()} is the program's own. Choose another."
         )
     return name
 

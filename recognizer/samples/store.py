@@ -9,6 +9,7 @@ lock file admits one writer at a time.
 import contextlib
 import csv
 import os
+import shutil
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -24,8 +25,9 @@ from recognizer.samples.png import decode_png, encode_png
 from recognizer.samples.sample import (
     Sample,
     Task,
+    check_label_count,
     check_path_encodable,
-    checked_name,
+    checked_task_name,
     clean_label,
     file_name,
     file_stem,
@@ -34,7 +36,17 @@ from recognizer.samples.sample import (
     now_utc,
     path_encoding_error,
 )
-from recognizer.samples.table import COLUMNS, HEADER, as_card, as_row, parse_row, read_card
+from recognizer.samples.table import (
+    COLUMNS,
+    HEADER,
+    as_card,
+    as_row,
+    as_written,
+    is_header,
+    parse_row,
+    read_card,
+    table_lines,
+)
 from recognizer.subjects.catalogue import subject_of
 from recognizer.system import files, paths
 from recognizer.values import Frame, Region
@@ -48,6 +60,8 @@ UNFINISHED = ".unfinished"
 LOCK = ".lock"
 
 
+DISK_RESERVE = 64 << 20  # bytes left free for other programs, and to delete and relabel samples
+HEAD_BYTES = 256  # of samples.csv, with its header: they show whether a spreadsheet saved it
 LOCK_WAIT_S = 10.0  # an import of some thousand pictures holds the lock longest
 
 
@@ -77,9 +91,16 @@ class Samples:
     def push(self) -> None:
         """Called after each change, under the lock. A store that is synced with a URL pushes here."""
 
+    def deleting(self, samples: Sequence[Sample], tasks: Sequence[Task] = ()) -> None:
+        """Called before samples and tasks are deleted, under the lock. A store that is synced with a URL notes them."""
+
+    def ignored(self) -> list[str]:
+        """Files at the store's URL that hold no sample or task. A store in a local folder has none."""
+        return []
+
     def create_task(self, name: str, subject: str, labels: Iterable[str]) -> Task:
         """Create a task. Names that differ only in case are the same name."""
-        name = checked_name("task", name)
+        name = checked_task_name(name)
         try:
             subject_of(subject)
         except SubjectError as error:
@@ -87,9 +108,10 @@ class Samples:
         cleaned = tuple(dict.fromkeys(clean_label(label) for label in labels))
         if not cleaned:
             raise SamplesError("The task has no label. Give one or more, such as --labels ok,stop.")
+        check_label_count(name, cleaned)
         task = Task(name, subject, cleaned, now_utc())
         with self.locked():
-            for other in self._task_names():
+            for other in self.task_names():
                 if other.casefold() == name.casefold():
                     raise SamplesError(f"The task {other} exists already. Choose another name, or record into it.")
             self._write_card(task)
@@ -98,7 +120,29 @@ class Samples:
     def tasks(self) -> list[Task]:
         """All tasks, sorted by name."""
         self.refresh()
-        return [self._task(name) for name in self._task_names()]
+        return [self._task(name) for name in self.task_names()]
+
+    def readable_tasks(self) -> list[Task]:
+        """The tasks whose task.json is not damaged, sorted by name."""
+        tasks = []
+        for name in self.task_names():
+            with contextlib.suppress(SamplesError):
+                tasks.append(self._task(name))
+        return tasks
+
+    def damage(self) -> list[str]:
+        """One message for each line of samples.csv that is no sample, and for each damaged task.json."""
+        rows = [
+            f"row {number} of {TABLE}: {found}"
+            for number, (_, found) in enumerate(self.scan(), start=1)
+            if isinstance(found, str)
+        ]
+        for name in self.task_names():
+            try:
+                self._task(name)
+            except SamplesError as error:
+                rows.append(str(error).rstrip("."))
+        return rows
 
     def task(self, name: str) -> Task:
         """The task with this name."""
@@ -109,7 +153,10 @@ class Samples:
         """Add labels to a task and return it. Labels that it has already are ignored."""
         cleaned = [clean_label(label) for label in labels]
         with self.locked():
-            return self._with_labels(self._task(name), cleaned)
+            stored_task = self._task(name)
+            if new := dict.fromkeys(label for label in cleaned if label not in stored_task.labels):
+                check_label_count(name, [*stored_task.labels, *new])
+            return self._with_labels(stored_task, cleaned)
 
     def add(self, task: str, label: str, region: Region, frame: Frame, session: str, source: str) -> Sample:
         """Store the region of the frame as a sample, and return it when it is on disk.
@@ -133,7 +180,8 @@ class Samples:
         With `sync`, each picture is flushed to disk (fsync), which protects it from a loss of power.
         """
         with self.locked():
-            known = self._names() if not sync else set()  # a new sample has a unique name
+            self._check_space()
+            known = self.file_names() if not sync else set()  # a new sample has a unique name
             added: list[Sample] = []
             try:
                 for sample, png in pictures:
@@ -250,6 +298,7 @@ class Samples:
                     f"{source.name} has the subject {source.subject} and {target.name} has {target.subject}. "
                     "Only tasks of the same subject can be merged."
                 )
+            check_label_count(target.name, list(dict.fromkeys([*target.labels, *source.labels])))
             self._with_labels(target, source.labels)
             name = target.name
             count = self._rewrite_rows(
@@ -281,28 +330,23 @@ class Samples:
                 self._remove_card(name)
 
     def drop_rows(self, lines: Iterable[bytes]) -> None:
-        """Delete lines from samples.csv (the last one of equal lines). The pictures stay."""
+        """Delete lines from samples.csv (the last one of equal lines). The pictures stay. The caller holds the lock."""
         dropped = Counter(lines)
-        with self.locked():
-            remaining = []
-            for line, _ in reversed(self.scan()):
-                if dropped[line]:
-                    dropped[line] -= 1
-                else:
-                    remaining.append(line)
-            self._write_table(remaining[::-1])
+        remaining = []
+        for line, _ in reversed(self.scan()):
+            if dropped[line]:
+                dropped[line] -= 1
+            else:
+                remaining.append(line)
+        self._write_table(remaining[::-1])
 
     def scan(self) -> list[tuple[bytes, Sample | str]]:
         """Each raw line of samples.csv except the header, with its sample or, as a string, why it is invalid."""
         if not self.table_path.exists():
             return []
-        lines = self._read(self.table_path).removeprefix(b"\xef\xbb\xbf").split(b"\n")
         found: list[tuple[bytes, Sample | str]] = []
         seen: set[str] = set()
-        for number, whole_line in enumerate(lines):
-            line = whole_line.removesuffix(b"\r")
-            if not line or (number == 0 and line == HEADER):
-                continue
+        for line in table_lines(self._read(self.table_path)):
             sample = parse_row(line)
             if isinstance(sample, Sample):
                 check_path_encodable(sample.path)
@@ -322,7 +366,7 @@ class Samples:
             self.folder.mkdir(parents=True, exist_ok=True)
             with files.locked(self.folder / LOCK, wait_s):
                 self.unfinished.mkdir(exist_ok=True)
-                self._repair_last_line()
+                self._repair_table()
                 self._place_unfinished()
                 yield
                 self.push()
@@ -336,26 +380,39 @@ class Samples:
         except UnicodeEncodeError as error:
             raise SamplesError(path_encoding_error(error)) from error
 
+    def _check_space(self) -> None:
+        """Raise SamplesError if the disk is nearly full: other programs need the rest."""
+        free = shutil.disk_usage(self.folder).free
+        if free < DISK_RESERVE:
+            raise SamplesError(
+                f"Nothing was stored in {self.folder}: only {free >> 20} MB are free, {DISK_RESERVE >> 20} MB have to stay. "
+                f"Free some space, or name another folder in {paths.CAPTURES_VARIABLE}."
+            )
+
     def _has_unfinished(self) -> bool:
         try:
             return any(self.unfinished.iterdir()) or _last_byte(self.table_path) not in (b"", b"\n")
         except OSError:
             return False
 
-    def _repair_last_line(self) -> None:
-        """Terminate the last line if only the newline is missing, or remove a partly written row."""
-        if _last_byte(self.table_path) in (b"", b"\n"):
+    def _repair_table(self) -> None:
+        """Write a table that a spreadsheet saved as this program does, and remove a partly written row at its end."""
+        if not _size(self.table_path):
             return
-        with open(self.table_path, "r+b") as file:
-            data = file.read()
-            start = data.rfind(b"\n") + 1
-            last = data[start:].removeprefix(b"\xef\xbb\xbf").removesuffix(b"\r")
-            if last == HEADER or isinstance(parse_row(last), Sample):
-                file.write(b"\n")
-            else:
-                file.truncate(start)
-            file.flush()
-            os.fsync(file.fileno())
+        with open(self.table_path, "rb") as file:
+            head = file.read(HEAD_BYTES)
+            if _last_byte(self.table_path) == b"\n" and as_written(head) == head.removeprefix(b"\xef\xbb\xbf"):
+                return
+            data = head + file.read()
+        plain = as_written(data)
+        if not plain.endswith(b"\n"):
+            start = plain.rfind(b"\n") + 1
+            last = plain[start:].removesuffix(b"\r")
+            whole = is_header(last) or isinstance(parse_row(last), Sample)
+            plain = plain + b"\n" if whole else plain[:start]
+        if plain != data.removeprefix(b"\xef\xbb\xbf"):
+            with files.atomic_file(self.table_path) as file:
+                file.write(plain)
 
     def _place_unfinished(self) -> None:
         """Move each unfinished picture to the path in its row, and delete those without a row."""
@@ -373,6 +430,7 @@ class Samples:
         """Apply `change` to each sample; None deletes it. Invalid rows stay. Return how many samples changed."""
         lines: list[bytes] = []
         before: list[Sample] = []
+        deleted: list[Sample] = []
         for line, found in self.scan():
             after = change(found) if isinstance(found, Sample) else found
             if after is found:
@@ -382,8 +440,12 @@ class Samples:
             before.append(found)
             if isinstance(after, Sample):
                 lines.append(as_row(after)[:-1])
+            else:
+                deleted.append(found)
         if not before:
             return 0
+        if deleted:
+            self.deleting(deleted)
         try:
             self._write_table(lines, before)
         finally:
@@ -406,7 +468,8 @@ class Samples:
             with contextlib.suppress(OSError):
                 folder.rmdir()
 
-    def _task_names(self) -> list[str]:
+    def task_names(self) -> list[str]:
+        """The names of the folders that hold a task.json, sorted."""
         try:
             names = [unicodedata.normalize("NFC", path.parent.name) for path in self.folder.glob(f"*/{CARD}")]
         except OSError as error:
@@ -417,7 +480,7 @@ class Samples:
 
     def _task(self, name: str) -> Task:
         name = unicodedata.normalize("NFC", name)
-        names = self._task_names()
+        names = self.task_names()
         if name not in names:
             hint = f"There are: {', '.join(names)}" if names else "There is no task yet"
             raise SamplesError(
@@ -444,15 +507,16 @@ class Samples:
         files.replace(draft, self.folder / task.name / CARD)
 
     def _remove_card(self, task: str) -> None:
+        self.deleting([], [stored for stored in self.readable_tasks() if stored.name == task])
         (self.folder / task / CARD).unlink(missing_ok=True)
         # "-" does not exist; its parent, the task's folder, is removed if it is empty
         self._remove_empty_folders([self.folder / task / "-"])
 
-    def _names(self) -> set[str]:
+    def file_names(self) -> set[str]:
         """File names of the pictures in samples.csv. For speed, only the first column is parsed."""
         if not self.table_path.exists():
             return set()
-        first_cells = (line.split(b",", 1)[0].strip(b'"') for line in self._read(self.table_path).split(b"\n"))
+        first_cells = (line.split(b",", 1)[0].strip(b'"') for line in table_lines(self._read(self.table_path)))
         return {file_name(path.decode(errors="replace")) for path in first_cells}
 
     def _read(self, path: Path) -> bytes:

@@ -1,22 +1,37 @@
 """The file formats of the samples: samples.csv and task.json."""
 
+import contextlib
 import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import numpy as np
 
 from recognizer.errors import SamplesError
-from recognizer.samples.sample import JOINTS, Sample, Task, checked_name, clean_label, printable
+from recognizer.samples.sample import JOINTS, Sample, Task, checked_name, clean_label, is_file_name, printable
 from recognizer.subjects.catalogue import SUBJECTS
 from recognizer.values import Box
 
+CARD_LIMIT = 1 << 20  # bytes of a task.json
 COLUMNS = ("path", "label", "task", "session", "time", "source", "hand", "box", "landmarks")
 
 
+FORMULA = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "'",
+    "\uff1d",
+    "\uff0b",
+    "\uff0d",
+    "\uff20",
+)  # first characters of a formula; and '
 PATH = re.compile(r'([^\x00-\x1f\x7f\\/:*?"<>|,.][^\x00-\x1f\x7f\\/:*?"<>|,]*/){3}[^\x00-\x1f\x7f\\/:*?"<>|,.]+\.png')
 # always two decimals, so that a truncated number is detected
 LANDMARKS = re.compile(r"-?\d{1,38}\.\d\d(?: -?\d{1,38}\.\d\d){62}")
@@ -49,10 +64,71 @@ def as_table(samples: Iterable[Sample]) -> bytes:
     return HEADER + b"\n" + b"".join(as_row(sample) for sample in samples)
 
 
+def as_spreadsheet(table: bytes) -> bytes:
+    """A samples.csv that spreadsheets open without running formulas: cells like =1+1 get an apostrophe (OWASP, CSV injection).
+
+    A byte order mark makes Excel read it as UTF-8.
+    """
+    return b"\xef\xbb\xbf" + _with_cells(table, lambda cell: f"'{cell}" if cell.startswith(FORMULA) else cell)
+
+
+def from_spreadsheet(table: bytes) -> bytes:
+    """Undo `as_spreadsheet`."""
+    return _with_cells(
+        as_written(table), lambda cell: cell[1:] if cell[:1] == "'" and cell[1:].startswith(FORMULA) else cell
+    )
+
+
+def _with_cells(table: bytes, change: Callable[[str], str]) -> bytes:
+    rows = csv.reader(io.StringIO(table.decode(errors="replace"), newline=""))
+    return b"".join(_line([change(cell) for cell in row]) for row in rows if row)
+
+
 def parse_table(data: bytes) -> list[Sample | str]:
     """Parse a samples.csv: for each line except the header a sample or, as a string, why it is invalid."""
-    lines = [line.removesuffix(b"\r") for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
-    return [parse_row(line) for number, line in enumerate(lines) if line and not (number == 0 and line == HEADER)]
+    return [parse_row(line) for line in table_lines(data)]
+
+
+def table_lines(data: bytes) -> list[bytes]:
+    """The lines of a samples.csv without its header and empty lines."""
+    lines = [line.removesuffix(b"\r") for line in as_written(data).split(b"\n")]
+    return [line for number, line in enumerate(lines) if line and not (number == 0 and is_header(line))]
+
+
+def as_written(data: bytes) -> bytes:
+    """A samples.csv as this program writes it: UTF-8 with commas. Spreadsheets save it with semicolons or tabs, a byte
+    order mark, or as UTF-16. Lines that are no samples stay as they are.
+    """
+    data = _as_utf8(data)
+    header = data.partition(b"\n")[0].removesuffix(b"\r")
+    for separator in (";", "\t"):
+        if is_header(_with_commas(header, separator)) and not is_header(header):
+            return b"\n".join(_with_commas(line.removesuffix(b"\r"), separator) for line in data.split(b"\n"))
+    return data
+
+
+def is_header(line: bytes) -> bool:
+    return line.replace(b'"', b"") == HEADER
+
+
+def _as_utf8(data: bytes) -> bytes:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        with contextlib.suppress(UnicodeDecodeError):
+            return data.decode("utf-16").encode()
+    return data.removeprefix(b"\xef\xbb\xbf")
+
+
+def _with_commas(line: bytes, separator: str) -> bytes:
+    """The line with commas between its cells, without empty cells after the last column."""
+    if isinstance(parse_row(line), Sample):
+        return line  # this program appended it
+    try:
+        cells = next(csv.reader([line.decode()], delimiter=separator, strict=True), [])
+    except (ValueError, csv.Error):
+        return line
+    if len(cells) < len(COLUMNS) or any(cells[len(COLUMNS) :]):
+        return line
+    return _line(cells[: len(COLUMNS)])[:-1]
 
 
 def _cells(sample: Sample) -> list[str]:
@@ -61,6 +137,10 @@ def _cells(sample: Sample) -> list[str]:
     landmarks = " ".join(f"{value:.2f}" for value in points)
     first = [sample.path, sample.label, sample.task, sample.session, sample.time, sample.source]
     return [*first, sample.side, box, landmarks]
+
+
+def _is_sample_path(path: str) -> bool:
+    return PATH.fullmatch(path) is not None and all(map(is_file_name, path.split("/")))
 
 
 def as_row(sample: Sample) -> bytes:
@@ -80,6 +160,8 @@ def parse_row(line: bytes) -> Sample | str:
     """Parse one line: a sample or, as a string, why it is invalid."""
     try:
         cells = next(csv.reader([line.decode()], strict=True))
+    except UnicodeDecodeError:
+        return "not UTF-8 text (save the table as CSV UTF-8)"
     except (ValueError, csv.Error, StopIteration):
         return "not valid CSV"
     if len(cells) != len(COLUMNS):
@@ -94,7 +176,7 @@ def parse_row(line: bytes) -> Sample | str:
         return str(error)
     except ValueError:
         return "an invalid time or box"
-    if not PATH.fullmatch(path) or not path.startswith(f"{task}/{session}/"):
+    if not _is_sample_path(path) or not path.startswith(f"{task}/{session}/"):
         return f"the path {path!r} is not <task>/<session>/<label>/<name>.png"
     joints_are_whole = LANDMARKS.fullmatch(landmarks) if side else not landmarks
     if side not in ("", "left", "right") or not joints_are_whole:

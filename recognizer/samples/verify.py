@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recognizer.errors import SamplesError
-from recognizer.samples.sample import Sample
+from recognizer.samples.sample import Sample, printable
 from recognizer.samples.store import CARD, TABLE, Samples
 from recognizer.system import files
 
@@ -19,7 +19,8 @@ SET_ASIDE = "python -m recognizer samples verify --set-aside"
 class Problem:
     """An inconsistency and its remedy."""
 
-    kind: str  # "task", "label", "foreign row", "missing picture", "unreadable picture" or "picture without a row"
+    # "task", "label", "foreign row", "missing picture", "unreadable picture", "picture without a row" or "foreign file"
+    kind: str
     what: str
     remedy: str
     line: bytes | None = None  # of samples.csv
@@ -32,7 +33,7 @@ class Problem:
 def verify(store: Samples) -> list[Problem]:
     """All inconsistencies of the store, in the order of samples.csv. Changes nothing. Raises SamplesError."""
     store.refresh()
-    return [*_of_tasks(store), *_of_rows(store), *_of_pictures(store)]
+    return [*_of_tasks(store), *_of_rows(store), *_of_pictures(store), *_of_foreign_files(store)]
 
 
 def set_aside(store: Samples, problems: list[Problem]) -> Path:
@@ -48,8 +49,8 @@ def set_aside(store: Samples, problems: list[Problem]) -> Path:
         for problem in problems:
             if problem.path is not None and (store.folder / problem.path).exists():
                 files.replace(store.folder / problem.path, aside / problem.path)
-    if lines:
-        store.drop_rows(lines)
+        if lines:
+            store.drop_rows(lines)
     return aside
 
 
@@ -91,6 +92,12 @@ def _of_pictures(store: Samples) -> Iterator[Problem]:
     for path in _png_files(store.folder):
         if unicodedata.normalize("NFC", path) not in known:
             yield Problem("picture without a row", path, f"Move it aside: {SET_ASIDE}", path=path)
+
+
+def _of_foreign_files(store: Samples) -> Iterator[Problem]:
+    for name in store.ignored():
+        remedy = "It is ignored. Delete it at the URL if nobody needs it"
+        yield Problem("foreign file", f"{printable(name)} at the URL holds no sample or task of this program", remedy)
 
 
 def _png_files(folder: Path) -> list[str]:

@@ -8,9 +8,11 @@ from fastapi.staticfiles import StaticFiles
 
 from recognizer.registry.store import ModelStore
 from recognizer.samples.store import Samples
+from recognizer.serve.http.connections import Connections
 from recognizer.serve.http.guard import Guard
 from recognizer.serve.http.metrics import Metrics, RequestCounter
 from recognizer.serve.http.problems import RESPONSES, add_error_handlers
+from recognizer.serve.http.sessions import Sessions
 from recognizer.serve.http.settings import ServeSettings
 from recognizer.serve.routes import learning, pages, predict, stream, tasks
 from recognizer.serve.routes import samples as sample_routes
@@ -32,8 +34,12 @@ def create_app(
     *,
     pool: WorkerPool | None = None,
     jobs: Jobs | None = None,
+    connections: Connections | None = None,
 ) -> FastAPI:
-    """Create the ASGI app. It closes `pool` and `jobs` at shutdown; by default it creates them."""
+    """Create the ASGI app. It closes `pool` and `jobs` at shutdown; by default it creates them.
+
+    It marks which of the `connections` have sent the token.
+    """
     from fastapi_offline import FastAPIOffline
 
     samples.refresh()  # reports unreadable samples before the server starts
@@ -44,6 +50,7 @@ def create_app(
         pool=pool or WorkerPool(models, samples, settings.workers),
         jobs=jobs or Jobs(models, samples),
         metrics=Metrics(),
+        sessions=Sessions(settings.session_key),
     )
 
     @asynccontextmanager
@@ -68,6 +75,12 @@ def create_app(
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=pages.PAGE), name="static")
     add_error_handlers(app)
-    app.add_middleware(Guard, settings=settings)
+    app.add_middleware(
+        Guard,
+        settings=settings,
+        sessions=state.sessions,
+        connections=Connections() if connections is None else connections,
+        metrics=state.metrics,
+    )
     app.add_middleware(RequestCounter, metrics=state.metrics)
     return app

@@ -26,7 +26,7 @@ from recognizer.samples.store import Samples
 from recognizer.samples.synced import open_samples
 from recognizer.serve.app import create_app
 from recognizer.serve.http.settings import ServeSettings
-from recognizer.serve.listener import KEEP_ALIVE_S, address, open_listener
+from recognizer.serve.listener import KEEP_ALIVE_S, announced, open_listener
 from recognizer.serve.workers.pool import STREAMS_LIMIT
 from recognizer.system import paths
 from recognizer.system.ray_cluster import connected, first_line
@@ -80,8 +80,8 @@ def serve_on_cluster(settings: ServeSettings, models: ModelStore, samples: Sampl
                 logging_config=QUIET,
             )  # fmt: skip
             deploy(serve, settings, models, samples, max(1, int(cores)), this_machine(ray))
-            print(f"Serving on {address(settings)} until Ctrl-C; the documentation is at /docs", flush=True)
-            threading.Event().wait()
+            with announced(settings):
+                threading.Event().wait()
         except cluster_errors as error:
             raise SettingsError(
                 f"The server did not start on the cluster ({first_line(error)}). Try again when it is less busy."

@@ -29,7 +29,7 @@ class VideoWriter(_ClosingSink):
         if path.suffix.lower() not in CODECS:
             raise SinkError(f"Cannot write {path}: a video's name ends in {' or '.join(CODECS)}.")
         self._path = path
-        self._unfinished = temporary_path(path)
+        self._unfinished = temporary_path(path).absolute()  # FFmpeg takes what precedes a colon for a protocol
         self._overlay = overlay
         self._fps = fps if 0 < fps <= 1000 else 30  # a camera that does not know its rate reports 0 or a wrong one
         self._video: cv2.VideoWriter | None = None

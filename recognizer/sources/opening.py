@@ -6,11 +6,13 @@ with open_source("0") as source:
 """
 
 import os
+import sys
 from pathlib import Path
 
 import cv2
 
 from recognizer.errors import SourceError
+from recognizer.sources import kinds
 from recognizer.sources.decoding import PICTURE_SUFFIXES, silence_opencv
 from recognizer.sources.pictures import ImageFolder
 from recognizer.sources.source import OpenCapture, Source
@@ -45,8 +47,17 @@ def open_source(
     silence_opencv()
     scheme = spec.partition("://")[0].lower() if "://" in spec else ""
     if spec.isascii() and spec.isdecimal():
-        return open_webcam(int(spec), size_wh=size_wh, fps=fps, open_capture=open_capture)
+        file_of_that_name = _file_of_that_name(spec)
+        try:
+            source = open_webcam(int(spec), size_wh=size_wh, fps=fps, open_capture=open_capture)
+        except SourceError as error:
+            raise SourceError(f"{error}{file_of_that_name}") from error
+        if file_of_that_name:
+            print(f"This is camera {spec}.{file_of_that_name}", file=sys.stderr)
+        return source
     if spec == "studio" or spec.startswith("studio:"):
+        if file_of_that_name := _file_of_that_name(spec):
+            print(f"This is the drawn studio.{file_of_that_name}", file=sys.stderr)
         return StudioSource(spec.partition(":")[2] or "digits", size_wh, fps, paced=paced)
     if scheme in _STREAM_SCHEMES:
         return open_stream(spec, fps=fps, paced=paced, open_capture=open_capture)
@@ -54,9 +65,27 @@ def open_source(
     if not spec or scheme or not os.path.exists(path):
         problem = f"{scheme}:// addresses are not supported" if scheme else f"There is no file or folder {spec!r}"
         raise SourceError(f"{problem}. A source is {VALID_SOURCES}.")
-    if path.is_dir() or path.suffix.lower() in PICTURE_SUFFIXES:
+    if path.is_dir() or _holds_pictures(path):
         return ImageFolder(path, paced=paced)
     return VideoFile(path, fps=fps, paced=paced, open_capture=open_capture)
+
+
+def _file_of_that_name(spec: str) -> str:
+    """A sentence on how to open the file or folder that is named like a camera. "" if there is none."""
+    if not os.path.exists(spec):
+        return ""
+    return f" For the {'folder' if os.path.isdir(spec) else 'file'} {spec} give ./{spec}."
+
+
+def _holds_pictures(path: Path) -> bool:
+    """Whether a file is a picture by its first bytes. Where they tell nothing, its suffix decides."""
+    try:
+        kind = kinds.kind_of_file(path) if path.is_file() else kinds.UNKNOWN  # a named pipe may be a video
+    except OSError:
+        kind = kinds.UNKNOWN  # opening it will say why it cannot be read
+    if kind == kinds.UNKNOWN:
+        return path.suffix.lower() in PICTURE_SUFFIXES
+    return kind != kinds.VIDEO  # reading a file of a kind such as PDF as a picture says what to do
 
 
 def default_source(open_capture: OpenCapture = cv2.VideoCapture) -> tuple[str, str]:

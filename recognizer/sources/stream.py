@@ -4,6 +4,7 @@ import cv2
 
 from recognizer.errors import SourceError
 from recognizer.sources.newest_frame import LiveSource, first_picture
+from recognizer.sources.snapshot import SnapshotCapture, is_snapshot
 from recognizer.sources.source import OpenCapture, Source
 from recognizer.sources.video import VideoFile
 from recognizer.system.urls import without_secrets
@@ -21,11 +22,16 @@ def open_stream(
 ) -> Source:
     """The newest frames of a network camera. An HTTP address of a video with an end is opened as a VideoFile instead.
 
+    An HTTP address that answers with one picture is requested again and again, as a camera's snapshots are.
     Raises SourceError if there is no answer within OPEN_TIMEOUT_MS, or no picture.
     """
     name = without_secrets(url)
+    is_http = url.lower().startswith("http")
+    polls = is_http and is_snapshot(url)
 
     def connect() -> cv2.VideoCapture | None:
+        if polls:
+            return SnapshotCapture(url)
         timeouts = [
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
             OPEN_TIMEOUT_MS,
@@ -39,7 +45,7 @@ def open_stream(
         return None
 
     capture = connect()
-    if capture is not None and url.lower().startswith("http") and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
+    if capture is not None and is_http and not polls and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
         return VideoFile(url, fps=fps, paced=paced, capture=capture)
     first_bgr = first_picture(capture)
     if capture is None or first_bgr is None:

@@ -1,6 +1,7 @@
 """A source of frames from a video file."""
 
 import itertools
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -36,7 +37,8 @@ class VideoFile(Source):
         if capture is None:
             check_file(Path(path), "a video file")
             backend = cv2.CAP_FFMPEG if cv2.videoio_registry.hasBackend(cv2.CAP_FFMPEG) else cv2.CAP_ANY
-            capture = open_capture(str(path), backend)
+            # FFmpeg takes what precedes a colon for a protocol, but not in an absolute path: 12:30.mp4, concat:a|b.mp4
+            capture = open_capture(os.path.abspath(path), backend)
         self._capture = capture
         if not capture.isOpened():
             capture.release()

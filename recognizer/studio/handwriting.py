@@ -65,10 +65,10 @@ def draw_strokes(
 ) -> np.ndarray:
     """Renders the strokes as antialiased ink, (H, W) uint8, 0 for none, 255 for full ink.
 
-    `matrix` (2, 3) maps stroke points to pixels; by default the strokes are centred at three quarters of the picture's
-    shorter side. `width_px` is the mean pen width. `pressure` (0 to about 0.5) is how much the width varies along the
-    stroke and tapers at its ends. `gaps` (0 to 1) is the mean number of gaps per character height of stroke
-    length; each gap is about as long as the pen is wide. Both need `rng`.
+    `matrix` (2, 3) maps stroke points to pixels; by default the strokes are centred, and three quarters of
+    the picture's shorter side high. `width_px` is the mean pen width. `pressure` (0 to about 0.5) is the relative variation
+    of the width along the stroke; it also thins the ends. `gaps` (0 to 1) is the mean number of gaps in a piece of stroke
+    as long as the character is high; each gap is about as long as the pen is wide. Both need `rng`.
     """
     width, height = size_wh
     if matrix is None:
@@ -79,7 +79,7 @@ def draw_strokes(
     reach = float(np.hypot(matrix[0, 1], matrix[1, 1]))  # pixels of one stroke height
     for stroke in strokes:
         points = (stroke @ matrix[:, :2].T + matrix[:, 2]) * fine + (fine - 1) / 2
-        fixed = np.rint(points * 16).astype(np.int32)  # fixed point with four fractional bits
+        fixed = np.rint(points * 16).astype(np.int32)  # four fractional bits: polylines' shift=4
         if rng is None or (pressure == 0 and gaps == 0):
             cv2.polylines(ink, [fixed.reshape(-1, 1, 2)], False, 255, int(_thickness(width_px * fine)), cv2.LINE_AA, 4)
             continue

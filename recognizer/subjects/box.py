@@ -19,7 +19,7 @@ class BoxSubject(Subject):
     input = Input.COLOUR
 
     def in_grey(self) -> Subject:
-        """The hand subject, which also uses whole crops. The classifier of objects needs colour."""
+        """The hand subject, which also takes the whole crop: the classifier of objects needs colour."""
         return HAND
 
     def open_finder(self, *, stream: bool, hands: OpenFinder | None = None) -> RegionFinder:

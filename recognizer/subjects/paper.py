@@ -71,7 +71,9 @@ class WritingPostprocessor(Postprocessor):
         return found if is_read else upright
 
     def _turned(self, frame: Frame, pairs: Sequence[tuple[Region, Prediction]], turn: Turn) -> Postprocessed:
-        """Classifies the turned crops. Boxes stay in frame coordinates; the order is that of the turned sheet."""
+        """Rotates or flips each crop and classifies it. Boxes stay in frame coordinates; regions are in the reading order of
+        the rotated or flipped sheet.
+        """
         assert self._classifier is not None
         height, width = frame.image_bgr.shape[:2]
         regions = [turned_region(region, turn, (width, height)) for region, _ in pairs]

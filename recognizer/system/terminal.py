@@ -13,6 +13,7 @@ from recognizer.system.urls import text_without_secrets
 
 SOME_FAILED = 1
 USAGE_ERROR = 2
+NOT_PUBLISHED = 3  # of learn: the training succeeded, but its model is not better than the current one
 INTERRUPTED = 130
 
 

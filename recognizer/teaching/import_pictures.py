@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,52 +10,50 @@ import numpy as np
 from recognizer.errors import RecognizerError, SamplesError, SourceError
 from recognizer.samples.archive import ImportResult, add_batches, content_name
 from recognizer.samples.png import encode_png
-from recognizer.samples.sample import Sample, Task, clean_label, folder_name, new_sample, new_session
+from recognizer.samples.sample import Sample, Task, folder_name, new_sample, new_session
 from recognizer.samples.store import Samples
-from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
+from recognizer.sources.decoding import read_image
 from recognizer.subjects.catalogue import SUBJECTS, subject_of
+from recognizer.teaching.label_folders import LabelledPicture, print_notes, read_label_folders
 from recognizer.values import Box, Frame, Region
 
 Find = Callable[[Frame], Sequence[Region]]
 
 
 def import_folder(store: Samples, folder: Path, task: str, find: Find | None = None) -> ImportResult:
-    """Import the pictures below a folder into an existing task. The parent folder of a picture is its label.
+    """Import the pictures in a folder's label folders into an existing task; see `read_label_folders`.
 
     The pictures of DIR/label/picture are one session; in DIR/series/label/picture each series is a session. `find` returns
     the regions of a picture, and the largest one is stored. Without `find`, or if it finds nothing, the whole picture is
-    stored. New labels are added to the task. Pictures that the task already has are skipped. Raises SamplesError.
+    stored. New labels are added to the task. Pictures that the task already has are skipped. What is left out is
+    reported on stderr. Raises SamplesError.
     """
+    _check_folder(folder)
+    stored_task = store.task(task)
+    found = read_label_folders(folder, stored_task.labels)
+    print_notes(found.notes)
+    store.add_labels(stored_task.name, list(dict.fromkeys(picture.label for picture in found.pictures)))
+    refused: list[str] = []
+    added = add_batches(store, _from_files(stored_task, found.pictures, find, refused))
+    return ImportResult(added, len(found.pictures) - len(added) - len(refused), refused)
+
+
+def folder_labels(folder: Path, known_labels: Collection[str] = ()) -> list[str]:
+    """The labels of a folder's label folders; see `read_label_folders`. Raises SamplesError if there are no pictures."""
+    return list(dict.fromkeys(picture.label for picture in read_label_folders(folder, known_labels).pictures))
+
+
+def _check_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise SamplesError(f"{folder} is not a folder. Give a folder that contains one folder of pictures per label.")
-    stored_task = store.task(task)
-    paths = _labelled_pictures(folder)
-    store.add_labels(stored_task.name, folder_labels(folder))
-    refused: list[str] = []
-    added = add_batches(store, _from_files(stored_task, folder, paths, find, refused))
-    return ImportResult(added, len(paths) - len(added) - len(refused), refused)
-
-
-def folder_labels(folder: Path) -> list[str]:
-    """The labels in a folder of label/picture. Raises SamplesError if there are no pictures."""
-    return list(dict.fromkeys(clean_label(path.parent.name) for path in _labelled_pictures(folder)))
-
-
-def _labelled_pictures(folder: Path) -> list[Path]:
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
-    labelled = [path for path in paths if path.parent != folder]
-    if not labelled:
-        raise SamplesError(
-            f"{folder} contains no pictures in folders named by label. Picture files end in {', '.join(PICTURE_SUFFIXES)}."
-        )
-    return labelled
 
 
 def _from_files(
-    task: Task, folder: Path, paths: Sequence[Path], find: Find | None, refused: list[str]
+    task: Task, pictures: Sequence[LabelledPicture], find: Find | None, refused: list[str]
 ) -> Iterator[tuple[Sample, bytes]]:
     session, subject = new_session(), subject_of(task.subject)
-    for index, path in enumerate(paths):
+    for index, picture in enumerate(pictures):
+        path = picture.path
         try:
             image_bgr = read_image(path)
         except SourceError as error:
@@ -66,16 +64,15 @@ def _from_files(
         region = max(regions, key=lambda region: region.box.area, default=None)
         whole_box = Box(0, 0, image_bgr.shape[1], image_bgr.shape[0])
         png = encode_png(image_bgr if region is None else subject.sample_picture(image_bgr, region))
-        series = path.parent.parent.relative_to(folder).as_posix()
-        label = clean_label(path.parent.name)
+        series = picture.folders or "."  # so that pictures of earlier imports are recognized
         sample = new_sample(
             task.name,
-            label,
+            picture.label,
             session if series == "." else folder_name(series).replace("~", "-").lstrip("-") or session,
             str(path),
             whole_box if region is None else region.box,
             hand=None if region is None else region.hand,
-            name=content_name(task.name, series, label, png),
+            name=content_name(task.name, series, picture.label, png),
         )
         yield sample, png
 
@@ -85,10 +82,9 @@ SUBJECT_PROBE_PICTURES = 24  # pictures from which the subject of a task is dete
 
 def import_pictures(store: Samples, task: str, folder: Path, subject: str | None = None) -> None:
     """Import a folder's pictures into a task. A new task gets `subject`, or else the subject detected in the pictures."""
-    if not folder.is_dir():
-        raise SamplesError(f"{folder} is not a folder. Give a folder that contains one folder of pictures per label.")
-    labels = folder_labels(folder)
+    _check_folder(folder)
     existing = next((other for other in store.tasks() if other.name == task), None)
+    labels = folder_labels(folder, existing.labels if existing else ())
     subject_name = existing.subject if existing else subject or detect_subject(folder)
     check_subject(task, subject_name, subject)
     with subject_of(subject_name).picture_finder() as find:
@@ -124,7 +120,7 @@ def detect_subject(folder: Path) -> str:
 
 def _some_frames(folder: Path) -> list[Frame]:
     """Evenly spaced pictures of the folder; unreadable ones are skipped."""
-    paths = sorted(path for path in folder.glob("**/*/*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    paths = [picture.path for picture in read_label_folders(folder).pictures]
     frames = []
     for index in np.unique(np.linspace(0, len(paths) - 1, SUBJECT_PROBE_PICTURES).astype(int)):
         with contextlib.suppress(RecognizerError):  # the import reports the error

@@ -4,6 +4,7 @@ A Teacher is a sink in front of the window. It gets each observation, saves a sa
 the training process. `recognizer.window.teach_panel` draws its state.
 """
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,10 +17,11 @@ from recognizer.errors import RecognizerError, SamplesError
 from recognizer.hot_swap import LivePipeline
 from recognizer.preprocess import sharpness
 from recognizer.registry.store import ModelStore, title_of
-from recognizer.samples.sample import new_session
+from recognizer.samples.sample import new_session, split_labels
 from recognizer.samples.store import Samples
 from recognizer.subjects.catalogue import SUBJECTS, subject_of
 from recognizer.subjects.subject import Input
+from recognizer.system.keyboard import BACKSPACE, ENTER, ESC, latin_key
 from recognizer.tasks import task_to_record
 from recognizer.teaching.recording import RECENT_THUMBNAILS, Recording, label_keys, main_region
 from recognizer.teaching.training_process import BackboneProcess, Preparation, Training, TrainingProcess
@@ -28,12 +30,6 @@ from recognizer.values import Frame, Observation, Region
 SAMPLE_EVERY_S = 0.1  # ten a second: neighbouring frames at 30 fps are nearly the same
 REPEAT_S = 0.75  # a repeated press within this time means that the key is held: keyboards repeat after about 0.5 s
 HELD_S = 0.12  # keyboards repeat about 30 times a second: after a longer pause the key was released
-
-
-ENTER, ESC, BACKSPACE = "\r", chr(27), "\b"
-
-
-DELETE = chr(127)  # some systems send it for Backspace
 
 
 class FormLine(StrEnum):
@@ -130,13 +126,13 @@ class Teacher:
     def _record_key(self, recording: Recording, key: str) -> bool:
         if key == ESC:
             self.recording = None
-        elif key in (ENTER, "\n"):
+        elif key == ENTER:
             self.recording = None
             self.start_training()
-        elif key in (BACKSPACE, DELETE):
+        elif key == BACKSPACE:
             self._undo_burst(recording)
         else:
-            label = recording.keys.get(key) or recording.keys.get(key.upper())
+            label = _label_of(recording, key)
             if label is None:
                 return False
             self._press(recording, label)
@@ -155,7 +151,7 @@ class Teacher:
         count = len(recording.burst)
         try:
             self._samples.undo(recording.burst)
-        except SamplesError as error:
+        except RecognizerError as error:
             self.notify(str(error))
             return
         if recording.label is not None:
@@ -198,7 +194,7 @@ class Teacher:
             if label not in recording.task.labels:
                 recording.task = self._samples.add_labels(recording.task.name, [label])
             sample = self._samples.add(recording.task.name, label, region, frame, recording.session, frame.name)
-        except SamplesError as error:
+        except RecognizerError as error:
             recording.until_s = -1.0
             self.notify(str(error))
             return
@@ -212,14 +208,14 @@ class Teacher:
     def _type(self, form: NewTaskForm, key: str) -> None:
         if key == ESC:
             self.form = None
-        elif key in (BACKSPACE, DELETE):
+        elif key == BACKSPACE:
             form.typed[form.line] = form.typed[form.line][:-1]
-        elif key in (ENTER, "\n"):
+        elif key == ENTER:
             self._next_line(form)
         elif form.line == FormLine.SUBJECT:
-            chosen = [subject.name for subject in SUBJECTS.values() if subject.key == key.lower()]
+            chosen = [subject.name for subject in SUBJECTS.values() if subject.key == latin_key(key.lower())]
             form.typed[form.line] = chosen[0] if chosen else form.subject
-        elif key.isprintable():
+        elif len(key) == 1 and key.isprintable():  # longer ones are names, such as Left
             form.typed[form.line] += key
 
     def _next_line(self, form: NewTaskForm) -> None:
@@ -233,7 +229,7 @@ class Teacher:
 
     def _make(self, form: NewTaskForm) -> None:
         """Create the form's task, or add the labels to an existing task of the same subject."""
-        name, labels = form.name, form.labels.split(",")
+        name, labels = form.name, split_labels(form.labels)
         try:
             if name in {*self._models.tasks(), *(task.name for task in self._samples.tasks())}:
                 existing = task_to_record(self._samples, self._models, name)
@@ -241,7 +237,7 @@ class Teacher:
                     raise SamplesError(
                         f"The task {name} exists already, with the subject {existing.subject}. Type another name."
                     )
-                self._samples.add_labels(name, [label for label in labels if label.strip()])
+                self._samples.add_labels(name, labels)
             else:
                 self._samples.create_task(name, form.subject, labels)
         except RecognizerError as error:
@@ -303,3 +299,15 @@ class Teacher:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def split_labels(text: str) -> list[str]:
+    """The labels in a line, which commas of any script separate; a comma at the end adds none."""
+    return [label.strip() for label in re.split("[,，﹐、﹑､،؛；]", text) if label.strip()]
+
+
+def _label_of(recording: Recording, key: str) -> str | None:
+    """The label that a key records: the one of the panel, else the label that is this character, else by the key's place."""
+    keys = recording.keys
+    typed = key if key in recording.task.labels else None
+    return keys.get(key) or keys.get(key.upper()) or typed or keys.get(latin_key(key).upper())

@@ -1,6 +1,5 @@
 """The window: a sink that shows each frame and handles keys."""
 
-import ctypes
 import os
 import sys
 import time
@@ -15,6 +14,8 @@ from recognizer.errors import SinkError
 from recognizer.overlay.overlay import Overlay
 from recognizer.sinks.png import write_png
 from recognizer.sinks.sink import _ClosingSink
+from recognizer.system import x11
+from recognizer.system.keyboard import ESC, Keyboard, latin_key
 from recognizer.values import Observation
 
 HELP_LINE = (
@@ -24,9 +25,7 @@ HELP_LINE = (
 NOTICE_S = 2.5  # duration of a notice: long enough to read a path
 MAX_WINDOW_WH = (1280, 800)  # larger frames are shown smaller, so that the window fits a laptop's screen
 FREEZE_POLL_MS = 30  # keys are polled at this interval while the picture is frozen
-
-
-ESC = chr(27)
+NO_KEY = -1  # what waitKeyEx returns if no key was pressed
 
 
 def has_screen() -> bool:
@@ -34,27 +33,15 @@ def has_screen() -> bool:
 
     Without a server, OpenCV's windows would end the whole process. Therefore a connection is tried first with libxcb.
     """
-    if not sys.platform.startswith("linux"):
-        return True
-    if not os.environ.get("DISPLAY"):
-        return False
-    try:
-        xcb = ctypes.CDLL("libxcb.so.1")
-    except OSError:
-        return False
-    xcb.xcb_connect.restype = ctypes.c_void_p
-    xcb.xcb_connection_has_error.argtypes = xcb.xcb_disconnect.argtypes = [ctypes.c_void_p]
-    connection = xcb.xcb_connect(None, None)
-    failed = xcb.xcb_connection_has_error(connection)
-    xcb.xcb_disconnect(connection)
-    return not failed
+    return x11.answers() if sys.platform.startswith("linux") else True
 
 
 class Window(_ClosingSink):
     """Shows each observation and handles keys. q, Esc and closing the window call `stop`, which ends the run.
 
-    `actions` maps further keys ("c", "\\t", ...) to functions without arguments.
-    `keys` is called first with every key and returns whether it has handled it.
+    `actions` maps further keys ("c", "\\t", "Left", ... as in Keyboard) to functions without arguments. On layouts without
+    Latin letters, a letter's key is the one at its place. `keys` is called first with every key and returns whether it has
+    handled it.
     """
 
     def __init__(
@@ -86,6 +73,7 @@ class Window(_ClosingSink):
         self._was_visible = False
         overlay.help_line = help_line
         self._keys = keys
+        self._keyboard = Keyboard()
         self._actions: dict[str, Callable[[], None]] = {
             "q": self._quit,
             ESC: self._quit,
@@ -146,15 +134,18 @@ class Window(_ClosingSink):
             ) from error
 
     def _answer_key(self, wait_ms: int) -> None:
-        code = self._gui.waitKey(wait_ms)
-        if code >= 0:
-            key = chr(code & 0xFF)
-            action = self._actions.get(key) or self._actions.get(key.lower())
-            if not self._keys(key) and action is not None:
-                action()
+        code = self._gui.waitKeyEx(wait_ms)
+        key = self._keyboard.key(code) if code != NO_KEY else ""
+        if key and not self._keys(key):
+            self._act(key)
         if not self.closed and not self._is_visible():
             self.closed = True
             self._stop()
+
+    def _act(self, key: str) -> None:
+        action = self._actions.get(key) or self._actions.get(key.lower()) or self._actions.get(latin_key(key))
+        if action is not None:
+            action()
 
     def _is_visible(self) -> bool:
         """False once the user has closed the window. Always True on systems that do not report visibility."""

@@ -50,7 +50,7 @@ class FakeGui:
     def imshow(self, title: str, picture: np.ndarray) -> None:
         self.shown += 1
 
-    def waitKey(self, wait_ms: int) -> int:
+    def waitKeyEx(self, wait_ms: int) -> int:
         return -1
 
     def getWindowProperty(self, title: str, prop: int) -> float:

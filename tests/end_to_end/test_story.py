@@ -10,7 +10,8 @@ from recognizer.registry.store import ModelStore
 from recognizer.registry.synced import open_models
 from recognizer.samples.synced import default_samples
 from recognizer.studio.scenes import Studio
-from recognizer.teaching.teacher import ENTER, ESC, Teacher
+from recognizer.system.keyboard import ENTER, ESC
+from recognizer.teaching.teacher import Teacher
 from recognizer.values import Frame, Observation
 from tests.helpers.drawing import middle_of_card
 from tests.helpers.waiting import until

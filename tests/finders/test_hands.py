@@ -1,6 +1,7 @@
 """Hands in pictures and streams, with a fake MediaPipe, and with the real one if its model is installed."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -61,6 +62,7 @@ def test_white_balance_removes_a_colour_cast_and_gamma_brightens():
 
 
 def test_detection_passes_run_in_order_until_one_finds_a_hand(monkeypatch):
+    monkeypatch.setattr(hands, "MAX_DISAGREEMENT", np.inf)
     finder, high_threshold, low_threshold = open_finder(
         monkeypatch, low_threshold=lambda image: [a_hand()] if image.shape[0] > 200 else []
     )
@@ -104,6 +106,47 @@ def test_a_hand_found_only_in_the_mirror_image_is_returned(monkeypatch):
     (region,) = finder.find(Frame(picture, 0, 0.0, "drawn"))
     assert region.hand.side == "left"
     assert region.mirrored_hand is None
+
+
+def flipped(hand: Hand) -> Hand:
+    """The hand as it is detected in the mirror image."""
+    return Hand(hand.landmarks * np.float32([-1, 1, 1]) + np.float32([1, 0, 0]), "left", hand.score)
+
+
+def two_tone(shape=(200, 200, 3)) -> tuple[Frame, Callable[[np.ndarray], bool]]:
+    """A picture that is lighter on the left, and a function that says whether an image is its mirror image."""
+    picture = a_frame(shape).image_bgr.copy()
+    picture[:, : shape[1] // 2] = 200
+    return Frame(picture, 0, 0.0, "drawn"), lambda image: image[100, 60, 0] < image[100, -60, 0]
+
+
+def test_a_hand_that_one_view_lacks_is_detected_again_and_the_better_joints_win(monkeypatch):
+    frame, is_mirrored = two_tone()
+    whole, part = a_hand((0.5, 0.5), 0.5), a_hand((0.5, 0.4), 0.15)
+    finder, *_ = open_finder(
+        monkeypatch,
+        high_threshold=lambda image: [] if is_mirrored(image) else [part],
+        low_threshold=lambda image: [flipped(whole) if is_mirrored(image) else whole],
+    )
+    (region,) = finder.find(frame)
+    np.testing.assert_allclose(region.hand.landmarks[:, :2], whole.landmarks[:, :2] * 200, atol=1)
+    np.testing.assert_allclose(region.mirrored_hand.landmarks[:, :2], whole.landmarks[:, :2] * 200, atol=1.5)
+
+
+def test_a_hand_seen_alike_in_both_views_is_not_detected_again(monkeypatch):
+    frame, is_mirrored = two_tone()
+    hand = a_hand((0.5, 0.5), 0.5)
+    finder, high_threshold, low_threshold = open_finder(
+        monkeypatch, high_threshold=lambda image: [flipped(hand) if is_mirrored(image) else hand]
+    )
+    (region,) = finder.find(frame)
+    assert region.mirrored_hand is not None
+    assert (len(high_threshold.shown), len(low_threshold.shown)) == (2, 0)
+
+
+def test_a_hand_and_a_part_of_it_are_one_region(monkeypatch):
+    finder, *_ = open_finder(monkeypatch, high_threshold=lambda image: [a_hand(), a_hand((0.5, 0.42), 0.2, score=0.7)])
+    assert len(finder.find(a_frame())) == 1
 
 
 def test_a_stream_gets_one_detection_pass_per_frame(monkeypatch):

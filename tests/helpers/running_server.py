@@ -21,14 +21,20 @@ from tests.helpers.waiting import HANG_S
 
 @dataclass
 class Served:
-    """A running server. `output` has the lines that it has printed."""
+    """A running server. `output` has the lines that it has printed. `client` sends its token."""
 
     url: str
+    address: str  # with the token, for a browser
     captures: Path
     models: Path
     process: subprocess.Popen[str]
     client: httpx.Client
     output: list[str] = field(default_factory=list)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The token, for clients other than `client`."""
+        return bearer(self.address)
 
     @property
     def port(self) -> int:
@@ -38,6 +44,11 @@ class Served:
         """Press Ctrl-C and wait."""
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(HANG_S)
+
+
+def bearer(address: str) -> dict[str, str]:
+    """The header with the token of a printed address."""
+    return {"Authorization": f"Bearer {address.partition('token=')[2]}"}
 
 
 @contextmanager
@@ -58,12 +69,12 @@ def running_server(folder: Path, *words: str, program: Sequence[str] = ("-m", "r
             line = process.stdout.readline()
             output.append(line)
             assert line, "".join(output)
-        address = re.search(r"https?://\S+?:\d+", line)
+        address = re.search(r"(https?://\S+?:\d+)/\S*", line)
         assert address is not None, line
         reader = threading.Thread(target=output.extend, args=(process.stdout,), daemon=True)
         reader.start()
-        with httpx.Client(base_url=address[0], timeout=HANG_S) as client:
-            yield Served(address[0], captures, models, process, client, output)
+        with httpx.Client(base_url=address[1], timeout=HANG_S, headers=bearer(address[0])) as client:
+            yield Served(address[1], address[0], captures, models, process, client, output)
     finally:
         process.send_signal(signal.SIGINT)
         try:

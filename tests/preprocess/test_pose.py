@@ -43,7 +43,7 @@ def test_a_left_hand_has_the_features_of_the_mirrored_right_hand():
     assert not np.allclose(pose_features(mirrored, "right"), pose_features(HAND, "right"), atol=0.1)
 
 
-def test_only_the_bone_directions_change_when_the_hand_is_rotated():
+def test_all_features_except_bone_directions_are_rotation_invariant():
     """Without them, G and Q, H and U, and K and P would have the same features."""
     turn = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
     before, after = pose_features(HAND, "right"), pose_features(HAND @ turn.T, "right")

@@ -12,6 +12,7 @@ import pytest
 
 from recognizer.errors import SamplesError
 from recognizer.samples import archive as samples_archive
+from recognizer.samples import exported as samples_exported
 from recognizer.samples import png as samples_png
 from recognizer.samples.archive import export_zip, import_zip
 from recognizer.samples.png import encode_png
@@ -184,9 +185,9 @@ def test_zip_bombs_raise_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         archive.writestr(name, bytes(samples_png.PICTURE_LIMIT + 1))
     assert path.stat().st_size < 100_000
     (line,) = import_zip(store, path).refused
-    assert "MiB, the limit is" in line
+    assert "unpacks to more than 64 MiB, the limit" in line
 
-    monkeypatch.setattr(samples_archive, "ZIP_LIMIT", 1 << 20)
+    monkeypatch.setattr(samples_exported, "ZIP_LIMIT", 1 << 20)
     with pytest.raises(SamplesError, match="unpacks to more than"):
         import_zip(store, path)
     assert store.read() == []

@@ -51,7 +51,9 @@ def served(nodes, tmp_path_factory):
 
 
 def streaming(served):
-    return connect(f"ws://127.0.0.1:{served.port}/v1/stream?task=digits", open_timeout=HANG_S)
+    return connect(
+        f"ws://127.0.0.1:{served.port}/v1/stream?task=digits", open_timeout=HANG_S, additional_headers=served.headers
+    )
 
 
 def send_frame(stream, frame):
@@ -110,7 +112,7 @@ def test_stream_replicas_scale_up_survive_a_failure_and_scale_down(served, nodes
         recorded, stop = [], threading.Event()
 
         def record():
-            with httpx.Client(base_url=served.url, timeout=HANG_S) as client:
+            with httpx.Client(base_url=served.url, timeout=HANG_S, headers=served.headers) as client:
                 while not stop.is_set():
                     response = client.post("/v1/samples?task=digits&label=4", content=jpeg(sheet(4)))
                     assert response.status_code == 201, response.text

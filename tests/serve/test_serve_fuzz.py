@@ -32,7 +32,7 @@ def test_no_documented_request_causes_a_server_error(served: Served) -> None:
 
     A valid request may be refused: the document cannot fully describe what is a label or a picture.
     """
-    schema = schemathesis.openapi.from_url(f"{served.url}/openapi.json")
+    schema = schemathesis.openapi.from_url(f"{served.url}/openapi.json", headers=served.headers)
     operations = [found.ok() for found in schema.get_all_operations()]
     assert len(operations) > 15
     for mode in GenerationMode:
@@ -41,7 +41,9 @@ def test_no_documented_request_causes_a_server_error(served: Served) -> None:
             @given(case=operation.as_strategy(generation_mode=mode))
             @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
             def check_response(case: schemathesis.Case) -> None:
-                case.call_and_validate(base_url=served.url, excluded_checks=[positive_data_acceptance])
+                case.call_and_validate(
+                    base_url=served.url, headers=served.headers, excluded_checks=[positive_data_acceptance]
+                )
 
             with contextlib.suppress(Unsatisfiable):  # no invalid request exists for an operation without parameters
                 check_response()
@@ -86,7 +88,7 @@ def test_no_damaged_picture_causes_a_server_error(served: Served) -> None:
     rng = np.random.default_rng(6)
     valid = pictures()
     statuses: Counter[int] = Counter()
-    with httpx.Client(base_url=served.url, timeout=60) as client:
+    with httpx.Client(base_url=served.url, timeout=60, headers=served.headers) as client:
         for number in range(MUTATIONS):
             data = mutated(valid[number % len(valid)], rng)
             try:

@@ -42,7 +42,7 @@ def browser(video: Path) -> Iterator[Chrome]:
 def window(served: Served, browser: Chrome) -> Iterator[Chrome]:
     """The newly opened page. Errors in the browser's console fail the test."""
     browser.get("about:blank")
-    browser.get(served.url)
+    browser.get(served.address)
     yield browser
     lines = [line["message"] for line in browser.get_log("browser")]
     assert [line for line in lines if " 422 " not in line] == []  # 422: a picture without a region to record

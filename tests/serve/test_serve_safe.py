@@ -301,8 +301,8 @@ def test_decompression_bombs_do_not_increase_memory(served: Served) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ({"host": "0.0.0.0"}, "there is no token"),
-        ({"token": "short"}, "--token is not 16 to 200"),
+        ({"host": "0.0.0.0"}, "need a token. Leave --no-token out"),
+        ({"token": "short"}, "RECOGNIZER_TOKEN is not 16 to 200"),
         ({"port": 70000}, "--port 70000"),
         ({"workers": 0}, "--workers 0"),
         ({"certificate": Path("a.pem")}, "belong together"),

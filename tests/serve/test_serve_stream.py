@@ -19,7 +19,7 @@ from tests.helpers.waiting import HANG_S, until
 
 @contextmanager
 def streaming(served: Served, task: str = "digits") -> Iterator[ClientConnection]:
-    with connect(f"ws://127.0.0.1:{served.port}/v1/stream?task={task}") as stream:
+    with connect(f"ws://127.0.0.1:{served.port}/v1/stream?task={task}", additional_headers=served.headers) as stream:
         yield stream
 
 

@@ -49,7 +49,7 @@ class FakeGui:
     def imshow(self, title, picture):
         self.shown.append(picture)
 
-    def waitKey(self, wait_ms):
+    def waitKeyEx(self, wait_ms):
         if self.keys:
             return ord(self.keys.pop(0))
         if self.close_when_out_of_keys:

@@ -711,10 +711,11 @@ def test_read_image_names_the_problem_and_the_remedy(tmp_path, monkeypatch, capf
 
 
 def test_read_image_reports_an_opencv_error_as_a_damaged_file(tmp_path, monkeypatch):
-    def refuse(*_):
+    def refuse(*_, **__):
         raise cv2.error("more pixels than allowed")
 
     monkeypatch.setattr(decoding.cv2, "imdecode", refuse)
+    monkeypatch.setattr(decoding.cv2, "imdecodeWithMetadata", refuse)
     with pytest.raises(SourceError, match="not a picture"):
         decoding.read_image(write_picture(tmp_path / "huge.png", picture(1)))
 

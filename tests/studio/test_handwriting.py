@@ -18,7 +18,7 @@ def ink_of(digit: int, seed: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("digit", range(10))
-def test_digits_are_about_one_high_and_start_at_the_left(digit: int) -> None:
+def test_digit_strokes_have_height_1_and_begin_at_x_0(digit: int) -> None:
     for seed in range(40):
         strokes = digit_strokes(digit, np.random.default_rng(seed))
         points = np.concatenate(strokes)

@@ -14,6 +14,8 @@ from recognizer.subjects import hands
 from recognizer.subjects.box import BOX
 from recognizer.subjects.subject import Subject
 from recognizer.system import paths
+from recognizer.system.keyboard import ESC, NAMED_KEYS
+from recognizer.system.terminal import NOT_PUBLISHED
 from recognizer.teaching.recording import label_keys, main_region
 from recognizer.teaching.teacher import Teacher
 from recognizer.teaching.training_process import BackboneProcess, TrainingProcess
@@ -479,3 +481,57 @@ def test_the_teach_panel_is_drawn_at_every_window_size(
     assert drawn_pixels() == 0
     user.teacher.start_form()
     assert drawn_pixels() > 0
+
+
+def test_keys_without_a_character_type_and_record_nothing(user: SimulatedUser) -> None:
+    user.live.task = "letters"
+    user.store.create_task("letters", "hand", [*"ACMQSTU"])
+    for start in (user.teacher.start_form, user.teacher.start_recording):
+        start()
+        for name in NAMED_KEYS:
+            user.teacher.key(name)
+            user.show_frames(0.2)
+        assert user.teacher.form is None or user.teacher.form.name == ""
+        user.teacher.key(ESC)
+    assert sum(user.store.counts("letters").values()) == 0
+
+
+def test_names_and_labels_in_any_script_can_be_typed(user: SimulatedUser) -> None:
+    user.teacher.start_form()
+    user.type("Grüße\rh\rПривет,νερό、שלום،مرحبا，ありがとう，,\r")
+    assert user.store.task("Grüße").labels == ("Привет", "νερό", "שלום", "مرحبا", "ありがとう")
+
+
+def test_a_comma_at_the_end_adds_no_label(user: SimulatedUser) -> None:
+    user.teacher.start_form()
+    user.type("greet\rh\rok, stop ,\r")
+    assert user.store.task("greet").labels == ("ok", "stop")
+
+
+def test_the_subject_s_key_works_by_its_place(user: SimulatedUser) -> None:
+    user.teacher.start_form()
+    user.type("greet\rр\rok\r")  # р is on the place of h
+    assert user.store.task("greet").subject == "hand"
+
+
+def test_labels_are_recorded_by_their_character_or_by_the_place_of_their_key(user: SimulatedUser) -> None:
+    user.live.task = "letters"
+    user.store.create_task("letters", "hand", ["A", "B", "ж"])
+    user.teacher.start_recording()
+    for key, label in (("a", "A"), ("ф", "A"), ("ж", "ж"), ("И", "B"), ("-", "nothing"), ("١", "ж")):
+        user.hold(key, 0.1)
+        assert user.teacher.recording is not None
+        assert user.teacher.recording.label == label
+
+
+def test_a_model_that_was_not_published_is_no_error_of_its_process(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script = (
+        f'import json, sys\nprint(json.dumps({{"published": None, "why": "no better"}}))\nsys.exit({NOT_PUBLISHED})\n'
+    )
+    assert last_report(run_script(monkeypatch, tmp_path, script)) == {
+        "published": None,
+        "why": "no better",
+        "ended": True,
+    }

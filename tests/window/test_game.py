@@ -144,7 +144,7 @@ def test_the_system_random_generator_chooses_all_signs_equally_often() -> None:
     assert min(pairs.values()) > 220  # 333 ± 17
 
 
-def test_numbers_are_called_in_turn_and_the_result_waits_for_the_hand() -> None:
+def test_the_countdown_ends_at_0_and_the_result_follows_the_voting_time() -> None:
     game = RockPaperScissors(Always("rock"))
     assert game.count is None
     game.start()
@@ -325,7 +325,7 @@ def test_window_keys_control_the_game() -> None:
         def __getattr__(self, name: str):
             return lambda *_: 1.0
 
-        def waitKey(self, _: int) -> int:
+        def waitKeyEx(self, _: int) -> int:
             return self.keys.pop(0) if self.keys else -1
 
     gui = Gui()

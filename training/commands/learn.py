@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from recognizer.samples.synced import open_samples
 from recognizer.subjects.catalogue import SUBJECTS
+from recognizer.system.terminal import NOT_PUBLISHED
 from training.commands.command_line import Parser
 from training.settings import LearnSettings
 from training.user_tasks.learn import learn
@@ -19,16 +21,19 @@ ABOUT = """Train a task's model on its samples, and publish it if it is better t
 
 python -m recognizer learn signs
 python -m recognizer learn signs --from DIR    with pictures in folders named by their label
+
+Exit code: 0 if the model was published, 3 if it is no better and was not published, 2 after an error, 130 after Ctrl-C.
 """
 
 
 def run(words: Sequence[str]) -> None:
-    """Run the command; `words` are its arguments, beginning with "learn"."""
+    """Run the command; `words` are its arguments, from "learn" on. Exits with NOT_PUBLISHED if the model was rejected."""
     options = vars(_parser().parse_args(words[1:]))
     report_progress = progress_in_json() if options.pop("json", False) else progress_in_words()
     settings = LearnSettings(**options)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # when the window cancels it, no half-written file stays
-    learn(settings, report_progress)
+    if learn(settings, report_progress) is None:
+        sys.exit(NOT_PUBLISHED)
 
 
 def _parser() -> Parser:

@@ -40,7 +40,7 @@ STORED_FILE = "{}.set.npz"  # file name, in a data folder, of a stored data set 
 
 
 def load(name: str, samples: Samples, colour_side: int | None = None, subject: str = HAND.name) -> DataSet:
-    """Load the data set `name`: one of NAMES, captures/TASK, a folder of label/picture, or a CSV in Kaggle's layout.
+    """Load the data set `name`: one of NAMES, captures/TASK, a folder of label/picture, or a table; see `read_table`.
 
     `samples` holds the recorded samples. With `colour_side`, images of folders and captures are BGR with that many pixels a
     side; otherwise they are grey, 28x28. `subject` is what a folder's pictures show; it selects the preprocessing.

@@ -29,6 +29,7 @@ CODE = (  # the files that determine the detections
     "training/datasets/hand_variations.py",
 )
 
+TASK_OF_FOLDER = {"letters": "letters", "letters-more": "letters", "rps": "rps"}  # folders below photos/
 SIGNS = ["rock", "paper", "scissors"]
 LABELS = {"letters": LETTERS, "rps": SIGNS}
 OF_LETTER = {"A": "rock", "S": "rock", "B": "paper", "V": "scissors"}  # letters with the same hand shape as a sign
@@ -71,6 +72,20 @@ def photographs(name: str) -> Path:
             return folder / "photos" / name
     candidates = " or ".join(str(folder / "photos" / name) for folder in paths.data_folders())
     raise DataError(f"No photographs of {name}: {candidates} not found. Create it with pictures in source/label/.")
+
+
+def folders_of_signs() -> list[str]:
+    """The folders of TASK_OF_FOLDER that are there. Raises DataError if one that is named like its task is missing."""
+    there = []
+    for name, task in TASK_OF_FOLDER.items():
+        try:
+            photographs(name)
+        except DataError:
+            if name == task:
+                raise
+            continue
+        there.append(name)
+    return there
 
 
 def pictures(folder: Path) -> list[Path]:
@@ -162,12 +177,13 @@ def _load(path: Path) -> Hands:
 
 
 def classes(task: str, kind: str, labels: np.ndarray) -> np.ndarray:
-    """Class indices (N,) int64 in `task` of labels (N,) of photos/<kind>.
+    """Map labels (N,) of the photographs in photos/<kind> to class indices of `task`, (N,) int64.
 
     An index into LABELS[task]; len(LABELS[task]) for background; -1 for an ambiguous picture, which is not used.
     """
     names = LABELS[task]
     background = len(names)
+    kind = TASK_OF_FOLDER.get(kind, kind)
     table = {name: place for place, name in enumerate(names)} if kind == task else {}
     if (task, kind) == ("rps", "letters"):
         table = {letter: names.index(sign) for letter, sign in OF_LETTER.items()}

@@ -1,67 +1,54 @@
 """The user's own data sets: a CSV file, a folder of pictures, or recorded samples."""
 
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from recognizer.errors import DataError, SourceError
+from recognizer.errors import DataError, SamplesError, SourceError
 from recognizer.preprocess import pictures as preprocess_pictures
 from recognizer.samples.store import Samples
-from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
+from recognizer.sources.decoding import read_image
 from recognizer.subjects.catalogue import subject_of
 from recognizer.subjects.hands import HAND
 from recognizer.subjects.paper import PAPER
-from training.datasets.dataset import ONE_CHANNEL, SIDE, DataSet, split_data_set, stem_of, stratified
+from recognizer.teaching.label_folders import print_notes, read_label_folders
+from training.datasets.dataset import DataSet, split_data_set, stem_of, stratified
+from training.datasets.tables import read_table
+
+Row = tuple[Any, str, str, bool]  # a picture, its label, its series, and whether it is for testing
 
 
 def load_csv(path: Path) -> DataSet:
-    """Read a CSV in Kaggle's layout, plain, .gz or .zip: each row is a label and 784 grey levels, 0 to 255.
+    """Read a table of labels and 784 grey levels; see `read_table`. TEST_SHARE of each label becomes the test set.
 
-    TEST_SHARE of each label becomes the test set. Raises DataError.
+    Raises DataError.
     """
-    import pandas as pd
+    texts, images = read_table(path)
+    labels = sorted(set(texts), key=_numbers_first)
+    classes = np.array([labels.index(text) for text in texts], np.int64)
+    return split_data_set(stem_of(path), labels, PAPER.name, images[..., None], classes, stratified(classes), str(path))
 
-    try:
-        table = pd.read_csv(path)
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path} cannot be read as CSV ({' '.join(str(error).split())}).") from error
-    pixels = table.columns[1:]
-    if table.columns[0] != "label" or len(pixels) != SIDE * SIDE or not len(table):
-        raise DataError(
-            f"{path} has {len(table)} rows of {len(table.columns)} columns, the first named {table.columns[0]}, not "
-            "a column label and 784 columns of grey levels."
-        )
-    try:
-        grey = table[pixels].to_numpy(np.int64)
-    except ValueError as error:
-        raise DataError(f"{path} has pixels that are not integers ({error}).") from error
-    if grey.min() < 0 or grey.max() > 255:
-        raise DataError(f"{path} has pixels from {grey.min()} to {grey.max()}, not 0 to 255.")
-    labels = table["label"].to_numpy()
-    names, classes = np.unique(labels, return_inverse=True)
-    images = grey.astype(np.uint8).reshape(-1, *ONE_CHANNEL)
-    test = stratified(classes)
-    return split_data_set(stem_of(path), [str(label) for label in names], PAPER.name, images, classes, test, str(path))
+
+def _numbers_first(label: str) -> tuple[bool, int, str]:
+    """Sorts labels: 2 before 10, and both before words."""
+    is_number = label.isascii() and label.isdecimal()
+    return not is_number, int(label) if is_number else 0, label
 
 
 def load_folder(folder: Path, colour_side: int | None = None, subject: str = HAND.name) -> DataSet:
-    """Read pictures from label/ or series/label/. With series, the last one by name becomes the test set.
+    """Read the pictures in a folder's label folders; see `read_label_folders`.
 
-    train/label/ and test/label/ are two such series. Raises DataError.
+    The pictures in test/ or validation/ become the test set; without such folders the last series by name. Damaged
+    pictures are left out. What is left out is reported on stderr. Raises DataError.
     """
-    pictures = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
-    rows = []
-    for path in pictures:
-        parts = path.relative_to(folder).parts
-        if len(parts) < 2:
-            raise DataError(
-                f"{path} is not in a folder named after its label. Move it, for example to {folder / 'seven' / path.name}."
-            )
-        rows.append((path, parts[-2], parts[-3] if len(parts) > 2 else ""))
+    try:
+        found = read_label_folders(folder)
+    except SamplesError as error:
+        raise DataError(str(error)) from error
+    print_notes(found.notes)
+    rows = [(picture.path, picture.label, picture.series, picture.for_testing) for picture in found.pictures]
     return _of_pictures(folder.name, rows, folder, colour_side, subject)
 
 
@@ -69,7 +56,7 @@ def load_captures(store: Samples, task: str, colour_side: int | None = None) -> 
     """Read the recorded samples of a task. With several sessions, the last one becomes the test set. Raises DataError."""
     name = _task_named(task, [one.name for one in store.tasks()])
     subject = subject_of(store.task(name).subject).in_grey().name
-    rows = [(sample, sample.label, sample.session) for sample in store.read(name)]
+    rows = [(sample, sample.label, sample.session, False) for sample in store.read(name)]
     return _of_pictures(name, rows, Path(f"captures/{name}"), colour_side, subject, store.picture)
 
 
@@ -85,27 +72,41 @@ def _task_named(task: str, names: list[str]) -> str:
 
 def _of_pictures(
     name: str,
-    rows: list[tuple[Any, str, str]],
+    rows: list[Row],
     source: Path,
     colour_side: int | None,
     subject: str,
     read: Callable[[Any], np.ndarray] = read_image,
 ) -> DataSet:
-    """Build a data set from (picture, label, series) rows; `read` loads a picture as (h, w, 3) uint8 BGR."""
+    """Build a data set from rows; `read` loads a picture as (h, w, 3) uint8 BGR. Damaged pictures are left out."""
+    images, rows = _readable(rows, read, framing(subject, colour_side))
     if not rows:
         raise DataError(f"{source} has no pictures in folders named after labels, such as {source / 'seven'}.")
-    labels = sorted({label for _, label, _ in rows})
-    classes = np.array([labels.index(label) for _, label, _ in rows], np.int64)
-    series = [name for _, _, name in rows]
-    preprocess = framing(subject, colour_side)
-    try:
-        images = np.stack([preprocess(read(picture)) for picture, _, _ in rows])
-    except SourceError as error:
-        raise DataError(str(error)) from error
-    test = _test_rows(series, classes)
+    labels = sorted({label for _, label, _, _ in rows})
+    classes = np.array([labels.index(label) for _, label, _, _ in rows], np.int64)
+    series = [name for _, _, name, _ in rows]
+    test = np.array([for_testing for _, _, _, for_testing in rows])
+    if not 0 < test.sum() < len(test):
+        test = _test_rows(series, classes)
     names = sorted(set(series) - {""})
     indices = np.array([names.index(one) for one in series] if "" not in series else [], np.int64)
-    return split_data_set(name, labels, subject, images, classes, test, str(source), indices)
+    return split_data_set(name, labels, subject, np.stack(images), classes, test, str(source), indices)
+
+
+def _readable(
+    rows: list[Row], read: Callable[[Any], np.ndarray], preprocess: Callable[[np.ndarray], np.ndarray]
+) -> tuple[list[np.ndarray], list[Row]]:
+    """The network inputs of the pictures that can be read, and their rows. The others are reported on stderr."""
+    images, kept, notes = [], [], []
+    for row in rows:
+        try:
+            images.append(preprocess(read(row[0])))
+        except (SourceError, SamplesError) as error:
+            notes.append(f"Left out: {error}")
+            continue
+        kept.append(row)
+    print_notes(notes)
+    return images, kept
 
 
 def _test_rows(series: list[str], classes: np.ndarray) -> np.ndarray:

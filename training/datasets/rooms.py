@@ -238,7 +238,7 @@ def _window(room: np.ndarray, rng: np.random.Generator) -> None:
     height, width = part.shape[:2]
     part[:] = colour_bgr(rng, 120, 255)
     bar, frame = max(1, int(rng.uniform(0.004, 0.03) * width)), colour_bgr(rng)
-    rows, columns = int(rng.integers(1, 12)), int(rng.integers(1, 5))  # many rows look like a blind
+    rows, columns = int(rng.integers(1, 12)), int(rng.integers(1, 5))  # with many rows it looks like a Venetian blind
     for row in range(rows + 1):
         cv2.line(part, (0, row * height // rows), (width, row * height // rows), frame, bar)
     for column in range(columns + 1):

@@ -1,6 +1,7 @@
 """Evaluates a published model with the live pipeline."""
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -9,13 +10,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from recognizer.errors import DataError, SettingsError
+from recognizer.errors import DataError, SamplesError, SettingsError, SourceError
 from recognizer.overlay.overlay import Overlay
 from recognizer.pipeline import Pipeline
-from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
+from recognizer.sources.decoding import read_image
 from recognizer.sources.opening import open_source
 from recognizer.studio.handwriting import draw_strokes, letter_strokes
 from recognizer.system import paths
+from recognizer.teaching.label_folders import pictures_below, print_notes, read_label_folders
 from recognizer.values import Frame, Observation
 from training.datasets import paper_scenes, rooms
 from training.datasets.hand_photographs import LABELS
@@ -56,12 +58,12 @@ def evaluate_photos(pipeline: Pipeline, folder: Path, *, mistakes: bool) -> None
     total: Counter[str] = Counter()
     right: Counter[str] = Counter()
     wrong = []
-    for path, series, label in labelled_pictures(folder):
-        text = pipeline.step(Frame(read_image(path), 0, 0.0, str(path))).text
+    for frame, series, label in _frames(folder):
+        text = pipeline.step(frame).text
         total[series] += 1
         right[series] += text == label
         if text != label:
-            wrong.append(f"{path}: {label} read as {text or 'nothing'}")
+            wrong.append(f"{frame.name}: {label} read as {text or 'nothing'}")
     for series in sorted(total):
         print(f"{series:20} {right[series]:4} of {total[series]:4}   {right[series] / total[series]:.3f}")
     print(f"{'all':20} {right.total():4} of {total.total():4}   {right.total() / total.total():.4f}")
@@ -72,11 +74,11 @@ def evaluate_photos(pipeline: Pipeline, folder: Path, *, mistakes: bool) -> None
 def evaluate_mirrored(pipeline: Pipeline, folder: Path) -> None:
     """Print the share of the correctly read pictures in `folder` that are read correctly after a horizontal flip, too."""
     right = same = 0
-    for path, _, label in labelled_pictures(folder):
-        image = read_image(path)
-        if pipeline.step(Frame(image, 0, 0.0, str(path))).text == label:
+    for frame, _, label in _frames(folder):
+        if pipeline.step(frame).text == label:
             right += 1
-            same += pipeline.step(Frame(np.ascontiguousarray(image[:, ::-1]), 0, 0.0, str(path))).text == label
+            flipped = Frame(np.ascontiguousarray(frame.image_bgr[:, ::-1]), 0, 0.0, frame.name)
+            same += pipeline.step(flipped).text == label
     print(f"{same} of {right} correctly read pictures are read the same when flipped: {same / max(1, right):.4f}")
 
 
@@ -111,15 +113,23 @@ def parse_shows(shows: str, count: int) -> list[tuple[str, int, int]]:
 
 
 def labelled_pictures(folder: Path) -> Iterator[tuple[Path, str, str]]:
-    """(path, series, label) of the pictures in folder/series/label or folder/label. Raises DataError."""
-    pictures = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
-    if not pictures:
-        raise DataError(f"{folder} has no pictures in folders named after labels, such as {folder / 'anna' / '7'}.")
-    for path in pictures:
-        parts = path.relative_to(folder).parts
-        if len(parts) < 2:
-            raise DataError(f"{path} is not in a folder named after its label. Move it into one.")
-        yield path, parts[-3] if len(parts) > 2 else folder.name, parts[-2]
+    """(path, series, label) of the pictures in a folder's label folders; see `read_label_folders`. Raises DataError."""
+    try:
+        found = read_label_folders(folder)
+    except SamplesError as error:
+        raise DataError(str(error)) from error
+    print_notes(found.notes)
+    for picture in found.pictures:
+        yield picture.path, picture.folders or folder.name, picture.label
+
+
+def _frames(folder: Path) -> Iterator[tuple[Frame, str, str]]:
+    """(frame, series, label) of the labelled pictures. A damaged one is left out with a line on stderr."""
+    for path, series, label in labelled_pictures(folder):
+        try:
+            yield Frame(read_image(path), 0, 0.0, str(path)), series, label
+        except SourceError as error:
+            print(f"Left out: {error}", file=sys.stderr)
 
 
 def evaluate_rejection(pipeline: Pipeline, each: int, seed: int) -> None:
@@ -328,7 +338,7 @@ def photo_kinds() -> dict[str, Iterable[np.ndarray]]:
     found: dict[str, Iterable[np.ndarray]] = {}
     for root in paths.data_folders():
         for name, every in (("nothing", 1), ("rps", 2), ("letters", 10)):
-            pictures = sorted(p for p in (root / "photos" / name).rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
+            pictures = pictures_below(root / "photos" / name)
             if pictures:
                 found[f"photos/{name}"] = (read_image(path) for path in pictures[::every])
     return found

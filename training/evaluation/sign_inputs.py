@@ -5,7 +5,7 @@ on Sign Language MNIST's official test set: "pixels" reads its pictures unchange
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,9 @@ network for each input, or one with `--kind`. "pose" reads hand joints; "pixels"
 Sign Language MNIST and on crops of photographs; "fused" reads joints and appearance features. The current model is in bold;
 "pixels" is used where no joints are found.
 
-Each column of people is the accuracy on the photographs of one held-out person or collection, end to end: a hand that is not
-found or gets no label counts as wrong. Nothing: share of the pictures without a sign that get a label. Official test: top-1
+A row is the share of one held-out person's or collection's photographs that get the right label, end to end, and in brackets
+the share that get a wrong one; the others are not found or rejected. A dash: that input was trained and measured without these
+people. Without a sign: share of the pictures without a sign that get a label. Official test: top-1
 accuracy on Sign Language MNIST's test pictures, {pixels}, which show the people of its training
 pictures. "pose" and "fused" were not trained on that data set; they read {jointed} of the pictures,
 enlarged {enlarged} times, and a picture without joints counts as wrong.
@@ -72,7 +73,8 @@ def report(versions: dict[tuple[str, str], Path], models: ModelStore, every: int
     for task, test in tests.items():
         regions = regions_of(test.test_images[::every])
         current = models.current(task)
-        rows = []
+        columns = []
+        people = _metrics(current)["people_left_out"]
         for kind in SIGN_INPUTS:
             folder = versions[task, kind]
             accuracy = (
@@ -80,25 +82,33 @@ def report(versions: dict[tuple[str, str], Path], models: ModelStore, every: int
                 if kind == "pixels"
                 else end_to_end(folder, regions, test.test_labels[::every])
             )
-            rows.append(row(kind, folder, accuracy, runs=folder == current))
-        people = _metrics(current)["people_left_out"]
-        heads = ["input", *people, "average", "nothing", "official test", "parameters"]
-        parts.append(f"## {task}\n\n{table(heads, rows)}")
+            columns.append(column(kind, folder, people, accuracy, runs=folder == current))
+        heads = ["input", *people, "average", "without a sign", "official test", "parameters"]
+        rows = [list(cells) for cells in zip(heads, *columns, strict=True)]
+        parts.append(f"## {task}\n\n{table(rows[0], rows[1:])}")
         parts.append(strict_threshold_line(versions[task, "pixels"]))
     return "\n".join(parts)
 
 
-def row(kind: str, folder: Path, reached: float, *, runs: bool) -> list[str]:
+def column(kind: str, folder: Path, people: Iterable[str], accuracy: float, *, runs: bool) -> list[str]:
     """The cells of one input; bold if it is the current model."""
     metrics = _metrics(folder)
-    shares = [*metrics["people_left_out"].values(), metrics["people_left_out_average"], metrics["nothing_labelled"]]
+    right, wrong = metrics["people_left_out"], metrics.get("people_left_out_wrong", {})
     cells = [
         kind,
-        *(f"{100 * share:.1f} %" for share in shares),
-        f"{100 * reached:.2f} %",
+        *(_shares(right.get(person), wrong.get(person)) for person in people),
+        _shares(metrics["people_left_out_average"], metrics.get("people_left_out_wrong_average")),
+        _shares(metrics["nothing_labelled"], None),
+        f"{100 * accuracy:.2f} %",
         f"{registry_card.read_card(folder).parameters or 0:,}",
     ]
     return [f"**{cell}**" for cell in cells] if runs else cells
+
+
+def _shares(right: float | None, wrong: float | None) -> str:
+    if right is None:
+        return "–"
+    return f"{100 * right:.1f} %" + ("" if wrong is None else f" ({100 * wrong:.1f})")
 
 
 def strict_threshold_line(folder: Path) -> str:

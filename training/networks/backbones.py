@@ -27,7 +27,9 @@ SIDE = 96  # pixels: enough for an object that fills the box; the time grows wit
 def backbone_file(
     name: str | None, models: ModelStore, report_progress: Callable[[str], None] = lambda line: None
 ) -> tuple[str, Path]:
-    """Name and LiteRT file of a backbone, from (SIDE, SIDE, 3) BGR, 0 to 255, to features (D,). Exports a missing file.
+    """Name and LiteRT file of a backbone, which is exported first if the file is missing.
+
+    Its input is (SIDE, SIDE, 3) BGR, 0 to 255, and its output features (D,).
 
     The file is stored among the assets, or in the folder of `models` if the assets are not writable. Without a name, the
     first backbone whose weights exist is taken. Raises SettingsError if Keras does not know the backbone or its weights

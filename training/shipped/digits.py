@@ -63,14 +63,14 @@ class Stage:
 
     share: float  # of all epochs
     rate: float  # the highest learning rate
-    turned: bool  # rotation, shift, zoom and shear
-    bent: bool  # elastic distortion
+    affine: bool  # random rotation, shift, zoom and shear
+    elastic: bool  # random elastic distortion
 
 
 STAGES = (
-    Stage(0.77, 2e-3, turned=True, bent=True),
-    Stage(0.13, 6e-4, turned=True, bent=False),
-    Stage(0.1, 3e-4, turned=False, bent=False),
+    Stage(0.77, 2e-3, affine=True, elastic=True),
+    Stage(0.13, 6e-4, affine=True, elastic=False),
+    Stage(0.1, 3e-4, affine=False, elastic=False),
 )
 
 
@@ -224,7 +224,7 @@ def _fit_stage(
     }  # fmt: skip
     # no horizontal flip: a flipped 2 is not a 2
     augment = ImageDataGenerator(
-        **(turned if stage.turned else {}), preprocessing_function=elastic if stage.bent else None
+        **(turned if stage.affine else {}), preprocessing_function=elastic if stage.elastic else None
     )
     batches = augment.flow(*pictures, batch_size=BATCH, shuffle=True, seed=seed)
     steps = epochs * len(batches)
@@ -242,7 +242,7 @@ def _fit_stage(
         _best_weights(model, path, check),
     ]
     print(
-        f"{epochs} epochs, {'affine and elastic' if stage.bent else 'affine' if stage.turned else 'no'} augmentation",
+        f"{epochs} epochs, {'affine and elastic' if stage.elastic else 'affine' if stage.affine else 'no'} augmentation",
         flush=True,
     )
     model.fit(batches, epochs=epochs, validation_data=check, callbacks=callbacks, verbose=_verbosity())

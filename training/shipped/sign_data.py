@@ -1,5 +1,6 @@
 """The data of the shipped hand signs, by person."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,9 +10,11 @@ import numpy as np
 from recognizer.system import files
 from training.datasets import hand_photographs
 from training.datasets.dataset import Images
-from training.datasets.hand_photographs import LABELS, Hands
+from training.datasets.hand_photographs import LABELS, TASK_OF_FOLDER, Hands
 from training.datasets.sign_mnist import load_sign_mnist, rps_subset
 from training.networks.hyperparameters import DEFAULTS, Hyperparameters
+
+MAX_FOLDS = 6  # of the cross-validation over people
 
 CODE = (  # the files that determine the predictions
     *hand_photographs.CODE,
@@ -62,23 +65,35 @@ class SignData:
         return LABELS[self.task]
 
     @cached_property
+    def folds(self) -> list[tuple[str, ...]]:
+        """The people held out together: at most MAX_FOLDS groups with about the same number of pictures."""
+        names, counts = np.unique(self.hands.sources[self.evaluated], return_counts=True)
+        groups: list[list[str]] = [[] for _ in range(min(MAX_FOLDS, len(names)))]
+        sizes = np.zeros(len(groups), int)
+        for index in np.argsort(-counts, kind="stable"):
+            smallest = int(sizes.argmin())
+            groups[smallest].append(str(names[index]))
+            sizes[smallest] += counts[index]
+        return [tuple(sorted(group)) for group in groups]
+
+    @cached_property
     def people(self) -> list[str]:
-        """The people that are held out in turn."""
+        """The people of the task's own photographs; in some collections they cannot be told apart, and count as one."""
         return sorted(set(self.hands.sources[self.evaluated]))
 
-    def training_rows(self, person: str | None) -> np.ndarray:
-        """(N,) bool: the training rows for a network that is evaluated on the person; None: all training rows."""
-        return (self.classes >= 0) & self.hands.found & (self.hands.sources != person)
+    def training_rows(self, held_out: Collection[str] = ()) -> np.ndarray:
+        """(N,) bool: the training rows of a network that is evaluated on the held-out people."""
+        return (self.classes >= 0) & self.hands.found & ~np.isin(self.hands.sources, list(held_out))
 
 
 def load_sign_data(task: str, runs: Path, seed: int) -> SignData:
-    """Read photos/letters, photos/rps and photos/nothing. Raises DataError and AssetError."""
+    """Read the photographs of hands, and photos/nothing. Raises DataError and AssetError."""
     parts, classes, evaluated, empty = [], [], [], []
-    for name in ("letters", "rps", "nothing"):
+    for name in (*hand_photographs.folders_of_signs(), "nothing"):
         found = hand_photographs.read_hands(name, runs / "hands")
         parts.append(found)
         classes.append(hand_photographs.classes(task, name, found.labels))
-        evaluated.append(np.full(len(found), name == task))
+        evaluated.append(np.full(len(found), TASK_OF_FOLDER.get(name) == task))
         empty.append(np.full(len(found), name == "nothing"))
     return SignData(
         task,
@@ -91,7 +106,7 @@ def load_sign_data(task: str, runs: Path, seed: int) -> SignData:
     )
 
 
-def letter_hands(data: SignData, person: str | None) -> Hands:
-    """The hands of the task's own photographs whose joints were found, without those of the person."""
-    rows = data.training_rows(person) & data.evaluated
+def letter_hands(data: SignData) -> Hands:
+    """The hands of the task's own photographs whose joints were found."""
+    rows = data.training_rows() & data.evaluated
     return data.hands[rows & data.hands.jointed[:, 0]]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import keras
 
 POSE_ROUNDS, POSE_COPIES = 10, 8  # rounds with new augmentation, augmented copies of each hand
-FUSED_ROUNDS = 20
+FUSED_ROUNDS = 12
 FUSED_BATCH = 64
 
 
@@ -62,11 +63,11 @@ class FittedModel:
         return Predictions(mean, least)
 
 
-def fit(data: SignData, kind: str, person: str | None) -> FittedModel:
-    """Train a network with this input on everybody but the person; None: on everybody."""
+def fit(data: SignData, kind: str, held_out: Collection[str] = ()) -> FittedModel:
+    """Train a network with this input on everybody but the held-out people."""
     import_tensorflow()
     fitters = {"pose": _fit_pose, "pixels": _fit_pixels, "fused": _fit_fused}
-    return fitters[kind](data, data.training_rows(person))
+    return fitters[kind](data, data.training_rows(held_out))
 
 
 def _inputs(kind: str, hands: Hands, rows: np.ndarray, views: np.ndarray) -> np.ndarray:

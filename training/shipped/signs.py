@@ -33,7 +33,7 @@ def train_signs(settings: SignsSettings) -> None:
     print_table(data, results)
     versions = {}
     for kind in wanted:
-        model = fit(data, kind, None)
+        model = fit(data, kind)
         with settings.models.publishing(data.task) as draft:
             _publish(data, kind, model, results[kind], settings.command, draft)
         versions[kind] = settings.models.current(data.task)
@@ -52,6 +52,8 @@ def _publish(
     card_metrics: dict[str, Any] = {
         "people_left_out": result.right,
         "people_left_out_average": result.average,
+        "people_left_out_wrong": result.wrong,
+        "people_left_out_wrong_average": result.average_wrong,
         "nothing_labelled": result.nothing_labelled,
     }
     if result.strict:
@@ -76,17 +78,18 @@ def _publish(
     )
     write_network(network, model.statistics, draft)
     if kind == "fused" and data.task == hand_feature_extractor.TASK:
-        extractor = hand_feature_extractor.network(letter_hands(data, None))
+        extractor = hand_feature_extractor.network(letter_hands(data))
         extractor.export(draft / hand_feature_extractor.FILE, format="litert", verbose=False)
     write_card_with_origin(card, command, draft)
 
 
 def _data_of(data: SignData, kind: str) -> list[dict[str, Any]]:
-    rows = data.training_rows(None) & (data.hands.jointed.any(axis=1) | (kind == "pixels"))
+    rows = data.training_rows() & (data.hands.jointed.any(axis=1) | (kind == "pixels"))
     names, counts = np.unique(data.hands.sources[rows], return_counts=True)
     used = {str(name): int(count) for name, count in zip(names, counts, strict=True)}
     sources = [
-        {"name": f"photos/{name}", "list_sha256": hand_photographs.list_sha256(name)} for name in ("letters", "rps")
+        {"name": f"photos/{name}", "list_sha256": hand_photographs.list_sha256(name)}
+        for name in hand_photographs.folders_of_signs()
     ]
     sources.append({"name": "hands used, by source", **used})
     if kind == "pixels":

@@ -1,4 +1,4 @@
-"""The starting point of a training run: a model version whose labels are kept, or a feature extractor without labels."""
+"""The starting point of a training run: a model version whose labels the new model also recognizes, or a feature extractor."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -126,7 +126,7 @@ class TrainingRun:
         )
 
     def _without_validation(self) -> ValidationResult:
-        """With one sample per label, none can be held out: the new model is accepted only if the task has no model yet."""
+        """With one sample per label there is no validation: the new model is published only if the task has no model yet."""
         rows = np.arange(len(self.classes))
         model, known_before, known_after = self._fit_carefully(rows)
         model = self._with_thresholds(model, rows, rows[:0])

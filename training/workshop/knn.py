@@ -46,7 +46,7 @@ def predict_probabilities(classifier: Any, images: np.ndarray) -> np.ndarray:
 
 
 def all_neighbours(data: DataSet, k: int, measure: str) -> Neighbours:
-    """The published model: all training pictures, as a NumPy k-NN classifier."""
+    """A NumPy k-NN classifier over all training pictures: the model that is published."""
     samples = data.train_images.reshape(len(data.train_images), -1)
     return Neighbours(samples, data.train_labels, k, measure, len(data.labels) + 1)
 

@@ -57,7 +57,7 @@ def read_metrics(run: Path) -> dict[str, Any]:
         raise ValueError("no accuracy in it")
     except (OSError, ValueError) as error:
         raise DataError(
-            f"{run} is not a finished run ({error}). Train one: python -m recognizer workshop train --data D --network N"
+            f"{run} is not a finished run ({error}). Train one: python -m recognizer workshop train --data mnist --network cnn"
         ) from error
 
 

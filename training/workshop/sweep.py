@@ -5,11 +5,11 @@ The space file lists the hyperparameters, each as a list of values or as a range
     rate = {from = 1e-4, to = 1e-2}      learning rate
     augment = ["none", "light"]          a level of --augment; for letters and rps, the share of augmented hands
     width = [0.5, 1, 2]                  factor of the width of hidden layers
-    keep = [0.97, 0.989]                 coverage: the share of held-out pictures that get a label
+    keep = [0.97, 0.989]                 coverage: the share of the right predictions that get a label
 
 A trial holds out one source (a person, series or session) after the other, trains on the rest and predicts the held-out
-one. A right label counts 1, a wrong one -1, none 0. ASHA stops trials that score worse than others after the same number of
-folds.
+one. Its score is the mean over all pictures: 1 for a right label, -1 for a wrong one, 0 for none. After some numbers of
+folds, ASHA continues only the better half of the trials.
 """
 
 import hashlib
@@ -118,7 +118,7 @@ class HandsObjective:
         hands = data.hands
         own_signs = data.evaluated & (hands.sources == person)
         rows = own_signs | data.empty
-        predicted = sign_fitting.fit(data, self.kind, person).predict(hands[rows])
+        predicted = sign_fitting.fit(data, self.kind, (person,)).predict(hands[rows])
         predictions = sign_data.Predictions(
             np.full((len(hands), len(data.labels) + 1), np.nan, np.float32),
             np.full(len(hands), np.nan, np.float32),

@@ -1,4 +1,4 @@
-"""Security middleware: checks host, origin and token of a request, and limits the size of its body.
+"""Security middleware: checks host, origin and token of a request, and limits the size and time of its body.
 
 A page of another site can send requests to a server on this machine (cross-site request forgery), and can point its own
 host name at this machine (DNS rebinding). So the Host header must be a name of this server, and Origin must be this server.
@@ -6,24 +6,34 @@ host name at this machine (DNS rebinding). So the Host header must be a name of 
 
 import asyncio
 import ipaddress
+import logging
 import secrets
 import socket
-from http.cookies import SimpleCookie
+import time
+from dataclasses import dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from recognizer.serve.http.connections import Connections
+from recognizer.serve.http.metrics import Metrics
 from recognizer.serve.http.problems import Problem, response_of
+from recognizer.serve.http.sessions import Sessions
 from recognizer.serve.http.settings import ServeSettings, is_loopback
 
 BODY_LIMIT = 10 * 2**20  # bytes; a phone's photograph has 3 to 8 MB
 BODIES_LIMIT = 32 * BODY_LIMIT  # of all bodies that are received at the same time
-BODY_S = 20.0  # timeout for the next part of a body
-OPEN_PATHS = ("/healthz", "/enter", "/static/style.css")  # need no token
+BODY_S = 10.0  # time for a whole body, plus that for its size
+BODY_RATE = 50_000  # bytes per second: slower clients are cut off
+ENTER = "/enter"
+ENTER_LIMIT = 4096  # bytes of the form with the token
+ENTERING_LIMIT = 16  # such forms at the same time: strangers send them
+OPEN_PATHS = ("/healthz", ENTER, "/static/style.css")  # need no token
 STRICT_POLICY = (
-    "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; "
+    "form-action 'self'"
 )
 # Swagger's page contains an inline script
 DOCS_POLICY = f"{STRICT_POLICY}; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"
@@ -36,17 +46,33 @@ HEADERS = {
 }
 
 
-class Guard:
-    """ASGI middleware. Answers forbidden requests and too large bodies with an error."""
+log = logging.getLogger("recognizer.serve")
 
-    def __init__(self, app: ASGIApp, settings: ServeSettings) -> None:
+
+@dataclass
+class Received:
+    """Bytes of request bodies that are in memory, and forms that are on their way in."""
+
+    bodies: int = 0
+    forms: int = 0
+
+
+class Guard:
+    """ASGI middleware. Answers forbidden requests and too large or too slow bodies with an error."""
+
+    def __init__(
+        self, app: ASGIApp, settings: ServeSettings, sessions: Sessions, connections: Connections, metrics: Metrics
+    ) -> None:
         self.app = app
         self._settings = settings
+        self._sessions = sessions
+        self._connections = connections
+        self._metrics = metrics
         self._names = {name.lower() for name in (settings.host, *settings.names)}
         if not settings.is_loopback:
             name = socket.gethostname().lower()
             self._names |= {name, f"{name}.local"}
-        self._bodies = 0  # bytes of all bodies that are being received
+        self._received = Received()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -57,20 +83,32 @@ class Guard:
             self._check_host(connection.headers)
             self._check_page(connection)
             self._check_token(connection)
-            expected = _body_size(connection) if scope["type"] == "http" else 0
-            if self._bodies + expected > BODIES_LIMIT:
-                raise Problem(429, "The server is busy", "it is receiving too many pictures", "Send it again later.")
+            body = None if scope["type"] == "websocket" else self._body(connection, receive)
         except Problem as problem:
             await _refuse(problem, scope, receive, send)
             return
-        self._bodies += expected
-        try:
-            if scope["type"] == "http":
-                await self.app(scope, _limited(receive), _with_headers(send, scope["path"]))
-            else:
-                await self.app(scope, receive, send)
-        finally:
-            self._bodies -= expected
+        if body is None:
+            await self.app(scope, receive, send)
+            return
+        with body:
+            await self.app(scope, body.receive, _with_headers(send, scope["path"]))
+
+    def _body(self, connection: HTTPConnection, receive: Receive) -> "Body":
+        """The limited body of a request. Raises Problem (413, 429)."""
+        scope = connection.scope
+        if scope["path"] in OPEN_PATHS:
+            limit = ENTER_LIMIT if (scope["method"], scope["path"]) == ("POST", ENTER) else 0
+            if limit and self._received.forms >= ENTERING_LIMIT:
+                raise Problem(429, "The server is busy", "too many forms at the same time", "Send it again later.")
+        else:
+            limit = BODY_LIMIT
+        announced = connection.headers.get("content-length", "")
+        size = int(announced) if announced.isdecimal() else None
+        if size is not None and size > limit:
+            raise _too_large(f"{size} bytes", limit)
+        if limit == BODY_LIMIT and self._received.bodies + (size or 0) > BODIES_LIMIT:
+            raise _too_many_bodies()
+        return Body(receive, self._received, limit, size, is_form=limit == ENTER_LIMIT)
 
     def _check_host(self, headers: Headers) -> None:
         host = _name_of(headers.get("host", ""))
@@ -98,19 +136,76 @@ class Guard:
 
     def _check_token(self, connection: HTTPConnection) -> None:
         token = self._settings.token
-        if token is None or connection.scope["path"] in OPEN_PATHS:
-            return
-        scheme, _, sent_token = connection.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            sent_token = token_in_cookie(connection.headers, self._settings.port)
-        if not is_same_token(sent_token, token):
-            found = "a wrong token" if sent_token else "no token"
-            raise Problem(
-                401,
-                "This server requires a token",
-                found,
-                "Send Authorization: Bearer TOKEN, or open /enter in a browser.",
-            )
+        if token is not None:
+            scheme, _, sent_token = connection.headers.get("authorization", "").partition(" ")
+            session = connection.cookies.get(cookie_name(connection, self._settings.port), "")
+            if scheme.lower() == "bearer":
+                is_known = is_same_token(sent_token.strip(), token)
+            else:
+                is_known = self._sessions.is_open(session)
+            if not is_known:
+                if connection.scope["path"] in OPEN_PATHS:
+                    return
+                found = "a wrong token" if sent_token else "a session that has ended" if session else "no token"
+                note_refused(found, connection, self._metrics)
+                raise Problem(
+                    401,
+                    "This server requires a token",
+                    found,
+                    "Send Authorization: Bearer TOKEN, or open /enter in a browser.",
+                )
+        self._connections.trust(connection.scope.get("client"))
+
+
+class Body:
+    """The body of a request while it arrives. Its bytes count until the request has been answered."""
+
+    def __init__(self, receive: Receive, received: Received, limit: int, size: int | None, *, is_form: bool) -> None:
+        self._receive = receive
+        self._received = received
+        self._limit = limit
+        self._time_s = BODY_S + min(limit, limit if size is None else size) / BODY_RATE
+        self._is_form = is_form
+        self._end_s: float | None = None
+        self._size = 0
+        self._ended = False
+
+    def __enter__(self) -> None:
+        self._received.forms += self._is_form
+
+    def __exit__(self, *_: object) -> None:
+        self._received.forms -= self._is_form
+        self._received.bodies -= self._size
+
+    async def receive(self) -> Message:
+        """The next part. Raises Problem if the body is too large (413), too slow (408), or one too many (429)."""
+        if self._end_s is None:
+            self._end_s = time.monotonic() + self._time_s
+        try:
+            left_s = None if self._ended else self._end_s - time.monotonic()
+            async with asyncio.timeout(left_s):
+                message = await self._receive()
+        except TimeoutError as error:
+            found = f"{self._size} bytes in {self._time_s:.0f} s"
+            raise Problem(408, "The body did not arrive in time", found, "Send it again.") from error
+        if message["type"] == "http.request":
+            length = len(message.get("body", b""))
+            self._size += length
+            self._received.bodies += length
+            self._ended = not message.get("more_body", False)
+            if self._size > self._limit:
+                raise _too_large(f"more than {self._limit} bytes", self._limit)
+            if self._received.bodies > BODIES_LIMIT:
+                raise _too_many_bodies()
+        return message
+
+
+def note_refused(found: str, connection: HTTPConnection, metrics: Metrics) -> None:
+    """Count a request without the right token; a wrong token is logged too."""
+    metrics.refused.labels(found).inc()
+    if found != "no token":
+        client = connection.client
+        log.warning("Refused a request from %s with %s.", client.host if client else "an unknown address", found)
 
 
 def _cross_site(found: str) -> Problem:
@@ -121,14 +216,13 @@ def is_same_token(given: str, token: str) -> bool:
     return secrets.compare_digest(given.encode("utf-8", "surrogateescape"), token.encode())
 
 
-def cookie_name(port: int) -> str:
-    """The cookie name contains the port: browsers send a cookie to all ports of a host."""
-    return f"recognizer-{port}"
+def cookie_name(connection: HTTPConnection, port: int) -> str:
+    """The cookie name contains the port: browsers send a cookie to all ports of a host.
 
-
-def token_in_cookie(headers: Headers, port: int) -> str:
-    cookie = SimpleCookie(headers.get("cookie", "")).get(cookie_name(port))
-    return cookie.value if cookie else ""
+    Over https, __Host- keeps other hosts of the domain from setting it.
+    """
+    prefix = "__Host-" if connection.url.scheme in ("https", "wss") else ""
+    return f"{prefix}recognizer-{port}"
 
 
 def _name_of(host: str) -> str:
@@ -145,44 +239,13 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _body_size(connection: HTTPConnection) -> int:
-    """Content-Length of the body, or BODY_LIMIT if it is not given. Raises Problem (413) if it is too large."""
-    if connection.scope["method"] in ("GET", "HEAD", "OPTIONS", "DELETE"):
-        return 0
-    announced = connection.headers.get("content-length")
-    if announced is None or not announced.isdecimal():
-        return BODY_LIMIT
-    if int(announced) > BODY_LIMIT:
-        raise _too_large(f"{int(announced)} bytes")
-    return int(announced)
+def _too_large(found: str, limit: int) -> Problem:
+    remedy = f"Send at most {limit >> 20} MB: a smaller picture, or JPEG."
+    return Problem(413, "The body is too large", found, remedy if limit == BODY_LIMIT else "The paths are at /docs.")
 
 
-def _too_large(found: str) -> Problem:
-    return Problem(
-        413, "The body is too large", found, f"Send at most {BODY_LIMIT >> 20} MB: a smaller picture, or JPEG."
-    )
-
-
-def _limited(receive: Receive) -> Receive:
-    """Wrap `receive`: it raises Problem if the body becomes too large (413) or stops arriving (408)."""
-    size, ended = 0, False
-
-    async def limited() -> Message:
-        nonlocal size, ended
-        try:
-            message = await (receive() if ended else asyncio.wait_for(receive(), BODY_S))
-        except TimeoutError as error:
-            raise Problem(
-                408, "The body did not arrive", f"{size} bytes, then nothing for {BODY_S:.0f} s", "Send it again."
-            ) from error
-        if message["type"] == "http.request":
-            size += len(message.get("body", b""))
-            ended = not message.get("more_body", False)
-            if size > BODY_LIMIT:
-                raise _too_large(f"more than {BODY_LIMIT} bytes")
-        return message
-
-    return limited
+def _too_many_bodies() -> Problem:
+    return Problem(429, "The server is busy", "it is receiving too many pictures", "Send it again later.")
 
 
 def _with_headers(send: Send, path: str) -> Send:

@@ -5,6 +5,7 @@ import time
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # others are counted together
 SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 
@@ -31,6 +32,9 @@ class Metrics:
             "Received frames: answered, replaced by a newer one, or refused",
             ["end"],
             registry=self.registry,
+        )
+        self.refused = Counter(
+            "recognizer_refused_tokens", "Requests without the right token", ["found"], registry=self.registry
         )
         self.streams = Gauge("recognizer_streams", "Open streams", registry=self.registry)
         self.waiting = Gauge("recognizer_waiting", "Pictures in the queue", registry=self.registry)
@@ -67,5 +71,6 @@ class RequestCounter:
         finally:
             # the route's pattern, because paths with ids would create unlimited label values
             path = getattr(scope.get("route"), "path", "other")
-            self._metrics.requests.labels(scope["method"], path, status).inc()
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            self._metrics.requests.labels(method, path, status).inc()
             self._metrics.seconds.labels(path).observe(time.perf_counter() - began_s)

@@ -138,7 +138,7 @@ form.querySelector('[value="cancel"]').addEventListener("click", () => dialog.cl
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const { name, region, labels } = Object.fromEntries(new FormData(form));
-  const words = labels.split(",").map((word) => word.trim()).filter(Boolean);
+  const words = labels.split(/[,\u055d\u060c\u061b\u07f8\u1363\u1802\u1808\u3001\ua4fe\ua60d\ua6f5\ufe10\ufe11\ufe50\ufe51\uff0c\uff1b\uff64]/).map((word) => word.trim()).filter(Boolean);
   try {
     const created = await ask("POST", "/v1/tasks", { name: name.trim(), region, labels: words });
     await loadTasks();

@@ -10,6 +10,7 @@ from recognizer.registry.store import ModelStore
 from recognizer.samples.sample import new_session
 from recognizer.serve.http.metrics import Metrics
 from recognizer.serve.http.problems import Problem
+from recognizer.serve.http.sessions import Sessions
 from recognizer.serve.http.settings import ServeSettings
 from recognizer.serve.routes.schemas import TaskName
 from recognizer.serve.workers.jobs import Jobs
@@ -28,6 +29,7 @@ class AppState:
     pool: WorkerPool
     jobs: Jobs
     metrics: Metrics
+    sessions: Sessions
     session: str = field(default_factory=new_session)  # of samples that are sent without a session
 
     def require_task(self, name: str) -> str:

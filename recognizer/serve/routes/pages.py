@@ -3,15 +3,16 @@
 from pathlib import Path
 
 from fastapi import APIRouter, Form, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from recognizer.serve.http.guard import cookie_name, is_same_token
+from recognizer.serve.http.guard import cookie_name, is_same_token, note_refused
+from recognizer.serve.http.sessions import SESSION_S
 from recognizer.serve.routes.app_state import State
 from recognizer.serve.routes.schemas import Health
 
 PAGE = Path(__file__).resolve().parent.parent / "page"
-COOKIE_S = 30 * 24 * 3600
+LEAVE = '<form id="leave"'  # the button to log out; without a token there is no log-in
 ENTER = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Recognizer</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="stylesheet" href="/static/style.css">
 <main class="enter"><h1>Recognizer</h1><p>{message}</p>
@@ -23,8 +24,9 @@ router = APIRouter()
 
 
 @router.get("/", include_in_schema=False)
-def page() -> Response:
-    return FileResponse(PAGE / "index.html")
+def page(state: State) -> Response:
+    text = (PAGE / "index.html").read_text(encoding="utf-8")
+    return HTMLResponse(text if state.settings.token else text.replace(LEAVE, f"{LEAVE} hidden"))
 
 
 @router.get("/enter", include_in_schema=False)
@@ -40,18 +42,31 @@ def enter_form(state: State, request: Request, token: str = Form("")) -> Respons
 
 def _log_in(state: State, request: Request, given: str, message: str) -> Response:
     token = state.settings.token
-    if token is not None and not is_same_token(given, token):
+    if token is None:
+        return RedirectResponse("/", 303)
+    if not is_same_token(given, token):
+        if given:
+            note_refused("a wrong token", request, state.metrics)
         return HTMLResponse(ENTER.format(message=message), 401)
     response = RedirectResponse("/", 303)
-    if token is not None:
-        secure = request.url.scheme == "https"
-        name = cookie_name(state.settings.port)
-        response.set_cookie(name, token, COOKIE_S, httponly=True, samesite="lax", secure=secure)
+    secure = request.url.scheme == "https"
+    name = cookie_name(request, state.settings.port)
+    response.set_cookie(name, state.sessions.start(), SESSION_S, httponly=True, samesite="lax", secure=secure)
+    return response
+
+
+@router.post("/leave", include_in_schema=False)
+async def leave(state: State, request: Request) -> Response:
+    """Log out: end the session of the browser."""
+    name = cookie_name(request, state.settings.port)
+    state.sessions.end(request.cookies.get(name, ""))
+    response = RedirectResponse("/enter", 303)
+    response.delete_cookie(name, httponly=True, samesite="lax", secure=request.url.scheme == "https")
     return response
 
 
 @router.get("/healthz", tags=["watching"])
-def healthz() -> Health:
+async def healthz() -> Health:  # needs no thread: all of them may be waiting for a lock
     """Health check. Needs no model and no token."""
     return Health()
 

@@ -5,32 +5,37 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from recognizer.samples.sample import LABEL_LIMIT, NAME_LIMIT
+from recognizer.errors import SamplesError
+from recognizer.samples.sample import LABEL_LIMIT, LABELS_LIMIT, NAME_LIMIT, checked_name, clean_label
 from recognizer.serve.workers.jobs import Job
 from recognizer.subjects.catalogue import SUBJECTS
 
-LABELS_LIMIT = 200  # of one task
+
+def _label(word: str) -> str:
+    """The label in its stored form. Raises ValueError if it cannot be one."""
+    try:
+        return clean_label(word)
+    except SamplesError as error:
+        raise ValueError(str(error)) from error
 
 
-def _no_path(word: str) -> str:
-    """Validate that a word is not a path and has no control characters."""
-    if "/" in word or "\\" in word or not word.strip(". "):
-        raise ValueError("A label or name must not be a path")
-    if any(ord(character) < 32 or ord(character) == 127 for character in word):
-        raise ValueError("A label or name must not contain control characters")
-    return word
+def _task_name(word: str) -> str:
+    try:
+        return checked_name("task", word)
+    except SamplesError as error:
+        raise ValueError(str(error)) from error
 
 
 Label = Annotated[
     str,
     StringConstraints(min_length=1, max_length=LABEL_LIMIT),
-    AfterValidator(_no_path),
+    AfterValidator(_label),
     Field(description="a word in any script", examples=["ok"]),
 ]
 TaskName = Annotated[
     str,
     StringConstraints(min_length=1, max_length=NAME_LIMIT),
-    AfterValidator(_no_path),
+    AfterValidator(_task_name),
     Field(description="a name that GET /v1/tasks lists", examples=["digits"]),
 ]
 SessionName = Annotated[

@@ -8,10 +8,11 @@ import numpy as np
 
 from recognizer.samples.png import is_complete_png
 from recognizer.serve.http.problems import Problem
-from recognizer.sources.decoding import decode_image
+from recognizer.sources.decoding import decode_image, decoded_bytes
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 PIXELS_LIMIT = 7680 * 4320  # an 8K frame: 100 MB decoded
+BYTES_LIMIT = 3 * PIXELS_LIMIT  # decoded: transparency and 16 bits a channel take up to 8 bytes a pixel
 SCANS_LIMIT = 100  # of a progressive JPEG: decoding time grows with each scan; cameras write about ten
 REMEDY = "Send a JPEG, PNG or WebP picture."
 # a JPEG marker; not a stuffed 00 or a restart marker, which occur inside a scan
@@ -25,6 +26,9 @@ def decode_picture(data: bytes) -> np.ndarray:
     width, height = picture_size(data)
     if width * height > PIXELS_LIMIT:
         raise _too_many_pixels(f"{width}x{height}, {width * height / 1e6:.0f} megapixels")
+    size = decoded_bytes(np.frombuffer(data, np.uint8)) or 0
+    if size > BYTES_LIMIT:
+        raise _too_many_pixels(f"{width}x{height} with {size // (width * height)} bytes a pixel")
     if data.startswith(b"\xff\xd8"):
         _check_jpeg(data)
     elif data.startswith(b"\x89PNG") and not is_complete_png(data):
@@ -84,4 +88,6 @@ def _damaged(found: str) -> Problem:
 
 
 def _too_many_pixels(found: str) -> Problem:
-    return Problem(413, "The picture is too large", found, f"Send at most {PIXELS_LIMIT / 1e6:.0f} megapixels.")
+    return Problem(
+        413, "The picture is too large", found, f"Send a JPEG of at most {PIXELS_LIMIT / 1e6:.0f} megapixels."
+    )

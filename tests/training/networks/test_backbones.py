@@ -228,7 +228,7 @@ def test_a_backbone_is_an_error_for_ink_and_optional_for_hands(tmp_path: Path) -
     assert not starting_point.uses_colour_pictures(hand, None, LearnSettings("signs"))
 
 
-def test_augmented_pictures_differ_moderately_from_the_original() -> None:
+def test_augmentation_changes_pictures_moderately() -> None:
     rng = np.random.default_rng(0)
     image = cv2.resize(object_picture("red mug", rng), (96, 96))
     copies = [sample_inputs.augmented_picture(image, rng) for _ in range(5)]

@@ -22,6 +22,7 @@ from recognizer.samples.store import Samples
 from recognizer.samples.synced import default_samples
 from recognizer.subjects.hands import HandSubject
 from recognizer.subjects.subject import Subject
+from recognizer.system.terminal import NOT_PUBLISHED
 from recognizer.teaching import import_pictures
 from recognizer.values import Box, Frame, Hand, Region
 from tests.helpers.signs import a_region, record
@@ -111,7 +112,7 @@ def test_one_sample_per_label_is_enough_for_a_first_model(tmp_path: Path, capsys
     record(tmp_path / "captures", {"fist": 1, "five": 1})
     assert train(tmp_path, "--json") == 0
     assert "one sample a label" in result_of(capsys)["why"]
-    assert train(tmp_path, "--json") == 0
+    assert train(tmp_path, "--json") == NOT_PUBLISHED
     assert result_of(capsys)["published"] is None  # the second model is not better
 
 
@@ -164,7 +165,7 @@ def test_a_model_that_is_not_better_is_refused_unless_forced(
     assert train(tmp_path) == 0
     before = open_models(tmp_path / "models").current("signs")
     record(tmp_path / "captures", {"fist": 6, "five": 6}, shown={"fist": "five", "five": "fist"}, seed=1)
-    assert train(tmp_path, "--json") == 0
+    assert train(tmp_path, "--json") == NOT_PUBLISHED
     result = result_of(capsys)
     assert result["published"] is None
     assert result["after"]["accuracy"] <= result["before"]["accuracy"]
