@@ -4,7 +4,6 @@ A Teacher is a sink in front of the window. It gets each observation, saves a sa
 the training process. `recognizer.window.teach_panel` draws its state.
 """
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -299,11 +298,6 @@ class Teacher:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def split_labels(text: str) -> list[str]:
-    """The labels in a line, which commas of any script separate; a comma at the end adds none."""
-    return [label.strip() for label in re.split("[,，﹐、﹑､،؛；]", text) if label.strip()]
 
 
 def _label_of(recording: Recording, key: str) -> str | None:
