@@ -14,6 +14,7 @@ from pathlib import Path
 LOCK_POLL_S = 0.005  # writing a sample takes about as long
 REPLACE_TRIES = 50  # Windows cannot replace a file that another program reads: retry for 1 s
 REPLACE_PAUSE_S = 0.02
+NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP)  # some network and FUSE file systems cannot flush a folder
 BINARY = getattr(os, "O_BINARY", 0)  # without it, Windows writes CR LF at the end of a line
 
 
@@ -117,6 +118,9 @@ def sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in NO_FOLDER_SYNC:
+            raise
     finally:
         os.close(handle)
 
@@ -127,7 +131,7 @@ def sync_tree(folder: Path) -> None:
         if path.is_dir():
             sync_folder(path)
         else:
-            with open(path, "rb+") as file:
+            with open(path, "rb+" if sys.platform == "win32" else "rb") as file:  # a file may be read-only
                 os.fsync(file.fileno())
     sync_folder(folder)
 

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -341,9 +342,13 @@ def test_a_missing_or_damaged_network_is_refused(tmp_path: Path) -> None:
 def test_a_truncated_network_file_is_refused(tmp_path: Path, published_models: ModelStore) -> None:
     folder = tmp_path / "version"
     shutil.copytree(published_models.current("digits"), folder)
-    content = (folder / NETWORK).read_bytes()
+    content, card = (folder / NETWORK).read_bytes(), registry_card.read_card(folder)
     for share in (0.1, 0.5, 0.95):
         (folder / NETWORK).write_bytes(content[: int(share * len(content))])
+        registry_card.write_card(card, folder)
+        with pytest.raises(ModelError, match="model.tflite is damaged: its SHA-256"):
+            Classifier(folder)
+        registry_card.write_card(replace(card, files=None), folder)  # as in older cards
         with pytest.raises(ModelError, match="model.tflite is missing or damaged"):
             Classifier(folder)
 

@@ -108,6 +108,7 @@ def _new_signs(
             f"{settings.models.folder / hand_feature_extractor.TASK} has no {hand_feature_extractor.FILE}. "
             f"Train it: {hand_feature_extractor.TRAIN}"
         )
+    card.read_checked_card(extractor.parent)
     return StartingPoint({"shape": [pose.SIZE + appearance.SIZE], "dtype": "float32"}, extractor, Network(extractor))
 
 
