@@ -12,7 +12,7 @@ from pathlib import Path
 from recognizer.errors import SamplesError
 from recognizer.samples.exported import ExportedFiles, open_export
 from recognizer.samples.png import PICTURE_LIMIT, decode_png
-from recognizer.samples.sample import Sample, file_name, folder_name, is_file_name
+from recognizer.samples.sample import Sample, file_name, folder_name
 from recognizer.samples.store import CARD, TABLE, Samples
 from recognizer.samples.table import (
     CARD_LIMIT,
@@ -24,6 +24,7 @@ from recognizer.samples.table import (
     read_card,
 )
 from recognizer.system import files
+from recognizer.system.names import is_safe
 
 TABLE_LIMIT = 1 << 28  # bytes of a samples.csv: 400,000 rows
 TASKS_LIMIT = 100  # of one archive
@@ -187,7 +188,7 @@ def _pictures(
             continue
         name = file_name(sample.path)
         is_free = taken.setdefault(name, sample.path) == sample.path and _is_same(store, there.get(name), png)
-        if not (is_free and STORE_FILE_NAME.fullmatch(name) and is_file_name(name)):
+        if not (is_free and STORE_FILE_NAME.fullmatch(name) and is_safe(name)):
             name = f"{content_name(sample.path, png)}.png"
         folders = (sample.task, sample.session, folder_name(sample.label))
         yield replace(sample, path="/".join((*folders, name))), png

@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from recognizer.errors import SamplesError
+from recognizer.system.names import NAME_BYTES, NAME_LIMIT, PROGRAM_FOLDERS, RESERVED
 from recognizer.values import Box, Hand
 
 
@@ -25,8 +26,6 @@ NOTHING = "nothing"  # the label of background samples: inputs that the model ha
 JOINTS = 21
 
 
-NAME_LIMIT = 40  # characters of a folder name: a path of four such names stays below Windows' limit of 260
-NAME_BYTES = 120  # of a folder name in UTF-8: file systems allow 255 bytes, some encrypted ones 143
 LABEL_LIMIT = 60  # characters that fit into the overlay
 LABELS_LIMIT = 200  # labels of one task
 # commas of all scripts, and the semicolons that stand beside them on the same keyboards; not ";", which may be in a label
@@ -35,13 +34,6 @@ SOURCE_LIMIT = 200  # characters of a source's name that are stored
 
 
 JOINERS = "\u200c\u200d"  # zero-width (non-)joiner: Persian and Indian scripts and emoji need them
-# file names that Windows reserves
-RESERVED = {"con", "prn", "aux", "nul", "conin$", "conout$"} | {
-    f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"
-}
-
-PROGRAM_FOLDERS = {"assets", "backbones"}  # in models/, beside the folders of the tasks
-FILE_NAME = re.compile(r'[^\x00-\x1f\x7f\\/:*?"<>|]{1,200}')
 
 
 @dataclass(frozen=True)
@@ -125,12 +117,6 @@ def folder_name(label: str) -> str:
     if short == label and short.casefold() not in RESERVED:
         return label
     return f"{short}~{hashlib.sha256(label.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
-
-
-def is_file_name(text: str) -> bool:
-    """Whether a text from elsewhere is the name of one file or folder on all systems: not a path, hidden or reserved."""
-    stem = text.split(".")[0].strip().casefold()
-    return FILE_NAME.fullmatch(text) is not None and stem not in RESERVED and text == text.strip(" .")
 
 
 @lru_cache(maxsize=4096)

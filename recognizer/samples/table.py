@@ -11,8 +11,9 @@ from datetime import datetime
 import numpy as np
 
 from recognizer.errors import SamplesError
-from recognizer.samples.sample import JOINTS, Sample, Task, checked_name, clean_label, is_file_name, printable
+from recognizer.samples.sample import JOINTS, Sample, Task, checked_name, clean_label, printable
 from recognizer.subjects.catalogue import SUBJECTS
+from recognizer.system.names import is_safe
 from recognizer.values import Box
 
 CARD_LIMIT = 1 << 20  # bytes of a task.json
@@ -140,7 +141,7 @@ def _cells(sample: Sample) -> list[str]:
 
 
 def _is_sample_path(path: str) -> bool:
-    return PATH.fullmatch(path) is not None and all(map(is_file_name, path.split("/")))
+    return PATH.fullmatch(path) is not None and is_safe(path)
 
 
 def as_row(sample: Sample) -> bytes:

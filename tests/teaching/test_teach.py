@@ -535,3 +535,27 @@ def test_a_model_that_was_not_published_is_no_error_of_its_process(
         "why": "no better",
         "ended": True,
     }
+
+
+def test_a_url_that_cannot_be_reached_stops_the_recording_and_not_the_program(
+    user: SimulatedUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_: object) -> None:
+        raise errors.SyncError("The URL cannot be used. Check the connection.")
+
+    user.teacher.start_recording()
+    user.hold("1", 0.1)
+    for method in ("add", "undo"):
+        monkeypatch.setattr(user.store, method, unreachable)
+    user.messages.clear()
+    user.hold("1", 1.0)
+    assert user.messages[-1] == "The URL cannot be used. Check the connection."
+    user.messages.clear()
+    user.teacher.key("\b")
+    assert user.messages == ["The URL cannot be used. Check the connection."]
+
+
+def test_the_form_separates_labels_at_the_commas_of_all_scripts(user: SimulatedUser) -> None:
+    user.teacher.start_form()
+    user.type("greetings\rb\r你好，再见,\r")
+    assert user.store.task("greetings").labels == ("你好", "再见")

@@ -6,9 +6,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from recognizer.errors import SamplesError
-from recognizer.samples.sample import LABEL_LIMIT, LABELS_LIMIT, NAME_LIMIT, checked_name, clean_label
+from recognizer.samples.sample import LABEL_LIMIT, LABELS_LIMIT, checked_name, clean_label
 from recognizer.serve.workers.jobs import Job
 from recognizer.subjects.catalogue import SUBJECTS
+from recognizer.system.names import NAME_LIMIT
 
 
 def _label(word: str) -> str:
