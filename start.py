@@ -5,18 +5,24 @@ next start installs and downloads nothing. `python3 start.py assets` only downlo
 annotations and f-strings: an old Python must be able to run this file to report that it is too old.
 """
 
+import errno
 import hashlib
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 REPO = os.path.dirname(os.path.abspath(__file__))
 OLDEST = (3, 11)
 NEWEST = (3, 13)  # the packages in requirements.txt have wheels for these versions
 UV = "uv==0.13.9"
 INTERRUPTED = "interrupted"  # content of the stamp file while an installation runs
+STAMP = "installed-by-start"  # file in .venv: what is installed
+MADE_BY_START = "made-by-start"  # file in .venv: this program made it, so this program may replace it
+LOCK_POLL_S = 0.5  # interval at which a second start looks whether the first one is done
 CHILD_EXIT_S = 10  # time for the recognizer to finish its video after Ctrl-C
 ASSETS = ("hand_landmarker.task",)  # the files that recognizer/registry/assets.py downloads
 FETCH_AGAIN_S = 3600  # pause after a failed download, so that not every offline start waits for the network
@@ -64,27 +70,69 @@ def check_python():
 def prepare(venv, requirements):
     """Install the file `requirements` into the virtual environment `venv`. Return its interpreter. Raises SetupError.
 
-    A stamp file in `venv` records what is installed. If it is up to date, nothing is done. An environment that the user
-    created is completed. One from an interrupted installation or another Python version is replaced.
+    A stamp file in `venv` records what is installed. If it is up to date, nothing is done. Otherwise one process sets up,
+    and others wait for it. An environment that the user created is completed, but never replaced. One that this program
+    made is replaced if the installation was interrupted or if it has another Python version.
     """
     python = os.path.join(venv, "Scripts", "python.exe") if os.name == "nt" else os.path.join(venv, "bin", "python")
-    stamp = os.path.join(venv, "installed-by-start")
     try:
         wanted = wanted_stamp(requirements)
-        installed = read(stamp)
-        if installed == wanted and os.path.exists(python):
-            return python
-        if installed == INTERRUPTED or not works(python):
-            make_venv(venv)
-        write(stamp, INTERRUPTED)
-        install(python, requirements, stamp)
-        write(stamp, wanted)
+        if not is_ready(venv, python, wanted):
+            with only_one(venv + ".lock"):
+                if not is_ready(venv, python, wanted):  # the process that this one has waited for may have done it
+                    set_up(venv, python, requirements, wanted)
     except OSError as error:
         raise SetupError(
             "Setting up " + venv + " failed: " + str(error) + ". Make the folder writable, "
             "close programs that use it, and start again."
         )
     return python
+
+
+def is_ready(venv, python, wanted):
+    """Whether everything in the stamp `wanted` is installed."""
+    return read(os.path.join(venv, STAMP)) == wanted and os.path.exists(python)
+
+
+def set_up(venv, python, requirements, wanted):
+    """Make the environment if there is none that works, install `requirements`, and write the stamp. Raises SetupError."""
+    stamp = os.path.join(venv, STAMP)
+    ours = os.path.exists(os.path.join(venv, MADE_BY_START))
+    if not works(python) or (ours and read(stamp) == INTERRUPTED):
+        make_venv(venv)
+    write(stamp, INTERRUPTED)
+    install(python, requirements, stamp)
+    write(stamp, wanted)
+
+
+@contextmanager
+def only_one(path):
+    """Holds the lock file `path` in the block. Waits, and says so, while another process holds it."""
+    with open(path, "a") as file:
+        waits = False
+        while not lock(file):
+            if not waits:
+                say("Another start.py is installing the packages. Waiting until it is done.")
+            waits = True
+            time.sleep(LOCK_POLL_S)
+        yield  # the operating system unlocks the file when it is closed or the process ends
+
+
+def lock(file):
+    """Lock an open file. Return False if another process has locked it."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        # Other errors come from file systems without locks: there nobody can wait.
+        return error.errno not in (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
+    return True
 
 
 def wanted_stamp(requirements):
@@ -110,9 +158,21 @@ def works(python):
 
 
 def make_venv(venv):
-    """Create an empty virtual environment; an existing one is replaced. Raises SetupError."""
+    """Create an empty virtual environment. Replaces one that this program made. Raises SetupError for any other."""
     from importlib.util import find_spec
 
+    marker = os.path.join(venv, MADE_BY_START)
+    if os.path.isdir(venv) and not os.listdir(venv):
+        os.rmdir(venv)  # of a start that was interrupted before it wrote the marker
+    if os.path.lexists(venv) and not os.path.exists(marker):
+        version = ".".join(str(part) for part in sys.version_info[:2])
+        raise SetupError(
+            venv
+            + " has no working Python "
+            + version
+            + " with pip, and start.py did not make it, so it stays as it is. "
+            "Rename or delete it, and start again."
+        )
     if find_spec("venv") is None or find_spec("ensurepip") is None:
         version = ".".join(str(part) for part in sys.version_info[:2])
         raise SetupError(
@@ -120,7 +180,14 @@ def make_venv(venv):
             "sudo apt install python3-venv (or python" + version + "-venv)"
         )
     say("Creating " + venv)
-    command = [sys.executable, "-m", "venv", "--clear", venv]
+    old = venv + ".replaced-by-start"
+    shutil.rmtree(old, ignore_errors=True)  # of a start that was interrupted
+    if os.path.lexists(venv):
+        os.rename(venv, old)  # in one step: a folder that is in use stays whole
+    os.mkdir(venv)
+    write(marker, "")  # first: an environment that is interrupted from here on may be replaced
+    shutil.rmtree(old, ignore_errors=True)
+    command = [sys.executable, "-m", "venv", venv]
     result = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if result.returncode != 0:
         lines = result.stdout.decode("utf-8", "replace").split("\n")

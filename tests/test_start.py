@@ -1,8 +1,10 @@
+import errno
 import importlib.util
 import os
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -64,9 +66,8 @@ class FakePrograms:
         return 0 if self.works else 1
 
     def run(self, command, **_):
-        assert command[:4] == [sys.executable, "-m", "venv", "--clear"]
+        assert command == [sys.executable, "-m", "venv", str(self.python.parents[1])]
         self.made += 1
-        shutil.rmtree(command[4], ignore_errors=True)
         self.python.parent.mkdir(parents=True)
         self.python.touch()
         return subprocess.CompletedProcess(command, 0, b"")
@@ -345,3 +346,139 @@ def test_a_real_start_works_without_a_network(tmp_path):
     second = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False, timeout=HANG_S)
     assert second.stdout.splitlines() == [expected]
     assert second.stderr == ""
+
+
+def test_a_second_start_waits_for_the_first_and_says_so(start, programs, tmp_path, monkeypatch, capsys):
+    first = open(tmp_path / ".venv.lock", "a")  # noqa: SIM115
+    assert start.lock(first)
+    waits = []
+
+    def finish_first(seconds):
+        waits.append(seconds)
+        if len(waits) == 3:
+            programs.python.parent.mkdir(parents=True)
+            programs.python.touch()
+            start.write(tmp_path / ".venv" / start.STAMP, start.wanted_stamp(tmp_path / "requirements.txt"))
+            programs.assets.mkdir(parents=True)
+            (programs.assets / "hand_landmarker.task").touch()
+            first.close()
+
+    monkeypatch.setattr(start.time, "sleep", finish_first)
+    assert start.main([]) == 0
+    assert waits == [start.LOCK_POLL_S] * 3
+    assert capsys.readouterr().out.count("Another start.py is installing the packages. Waiting until it is done.") == 1
+    assert (programs.made, programs.installed, len(programs.ran)) == (0, 0, 1)
+
+
+def test_a_start_that_was_killed_keeps_nobody_waiting(start, programs, tmp_path, capsys):
+    lock_it = f"import sys; sys.path.insert(0, {str(START.parent)!r}); import os, start\n"
+    lock_it += f"file = open({str(tmp_path / '.venv.lock')!r}, 'a'); assert start.lock(file); os._exit(9)"
+    assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", lock_it]) == 9
+    assert start.main([]) == 0
+    assert "Waiting" not in capsys.readouterr().out
+
+
+def test_a_ready_environment_needs_no_lock(start, programs, tmp_path, monkeypatch):
+    start.main([])
+    monkeypatch.setattr(start, "lock", lambda file: pytest.fail("waited for the lock"))
+    assert start.main([]) == 0
+
+
+@pytest.mark.parametrize("number", ["ENOLCK", "EOPNOTSUPP"])
+def test_a_file_system_without_locks_is_no_reason_to_wait(start, programs, number, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_):
+        raise OSError(getattr(errno, number), "no locks")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert start.main([]) == 0
+
+
+def test_on_windows_a_byte_of_the_file_is_locked(start, monkeypatch, tmp_path):
+    calls = []
+
+    def locking(descriptor, mode, count):
+        calls.append((mode, count))
+        if len(calls) > 1:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(start.os, "name", "nt")
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(locking=locking, LK_NBLCK=2))
+    with open(tmp_path / "lock", "a") as file:
+        assert [start.lock(file), start.lock(file)] == [True, False]
+    monkeypatch.undo()
+    assert calls == [(2, 1), (2, 1)]
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_an_environment_of_the_user_is_never_replaced(start, programs, tmp_path, link, capsys):
+    mine = tmp_path / ("elsewhere" if link else ".venv")
+    (mine / "lib").mkdir(parents=True)
+    (mine / "lib" / "mine.py").write_text("mine")
+    if link:
+        (tmp_path / ".venv").symlink_to(mine, target_is_directory=True)
+    programs.works = False
+    assert start.main([]) == 2
+    error = capsys.readouterr().err
+    assert "start.py did not make it, so it stays as it is. Rename or delete it, and start again." in error
+    assert (mine / "lib" / "mine.py").read_text() == "mine"
+    assert programs.made == 0
+
+
+def test_an_interrupted_installation_into_the_user_s_environment_continues_there(start, programs):
+    programs.python.parent.mkdir(parents=True)
+    programs.python.touch()
+    programs.pip_code = KeyboardInterrupt()
+    assert start.main([]) == 130
+    programs.pip_code = 0
+    assert start.main([]) == 0
+    assert (programs.made, programs.installed) == (0, 2)
+
+
+@pytest.mark.parametrize(("module", "step"), [("os", "mkdir"), ("start", "write"), ("subprocess", "run")])
+def test_an_interrupted_creation_of_the_environment_starts_anew(start, programs, tmp_path, module, step, monkeypatch):
+    start.main([])
+    (tmp_path / ".venv" / "old.txt").touch()
+    programs.works = False
+    (tmp_path / "requirements.txt").write_text("numpy==2.1\n")
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as during:
+        modules = {"os": start.os, "start": start, "subprocess": start.subprocess}
+        during.setattr(modules[module], step, interrupt)
+        assert start.main([]) == 130
+    assert start.main([]) == 0
+    assert not (tmp_path / ".venv" / "old.txt").exists()
+    assert not (tmp_path / ".venv.replaced-by-start").exists()
+    assert programs.made == 2
+
+
+@pytest.mark.slow
+def test_two_real_starts_at_once_make_one_environment(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "recognizer").mkdir()
+    shutil.copy(START, tmp_path)
+    (tmp_path / "requirements.txt").write_text("# nothing\n")
+    (tmp_path / "recognizer" / "__init__.py").touch()
+    (tmp_path / "recognizer" / "__main__.py").write_text("import sys\nprint('ran', sys.prefix)\n")
+    offline = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.devnull}
+    starts = [
+        subprocess.Popen(
+            [sys.executable, str(tmp_path / "start.py")],
+            cwd=elsewhere,  # the repository has a package of the same name
+            env=offline,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    ended = [process.communicate(timeout=HANG_S) for process in starts]
+    assert [process.returncode for process in starts] == [0, 0], ended
+    assert sum(out.count("Creating ") for out, _ in ended) == 1
+    assert sum(out.count("Waiting until it is done.") for out, _ in ended) == 1
+    assert all(out.splitlines()[-1] == f"ran {tmp_path / '.venv'}" for out, _ in ended)

@@ -163,13 +163,13 @@ def _x11_key(code: int) -> str:
 def _windows_key(code: int, encoding: str) -> str:
     if code > 0xFFFF:
         return WINDOWS_NAMES.get(code >> 16, "")
-    return chr(max(code, 0)) if code < 0x80 else _decoded(code & 0xFF, encoding)
+    return _decoded(code, encoding) if 0x80 <= code < 0x100 else chr(max(code, 0))
 
 
 def _macos_key(code: int) -> str:
     if code in (0x7F, 0x03):
         return BACKSPACE if code == 0x7F else ENTER  # 3 is Enter of the keypad
-    return MACOS_NAMES.get(code) or chr(max(code, 0))
+    return MACOS_NAMES.get(code) or (chr(code) if 0 <= code < 0x10000 else "")
 
 
 def _decoded(byte: int, encoding: str | None) -> str:

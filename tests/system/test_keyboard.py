@@ -1,5 +1,6 @@
 import ctypes
 import ctypes.util
+import random
 
 import pytest
 
@@ -154,3 +155,24 @@ def test_keysyms_match_those_of_libxkbcommon():
     differing = {code for code, character in expected.items() if character and x11_keys(code) != chr(character)}
     # the kana's voicing marks combine here; the others are on no key
     assert differing <= {0x4DE, 0x4DF, 0x7AE, 0xDDE}
+
+
+@pytest.mark.parametrize("platform", ["linux", "win32", "darwin"])
+def test_every_code_is_a_character_a_name_or_no_key(platform):
+    keys = Keyboard(platform, modifiers=lambda: 0, encoding="cp1252")
+    rng = random.Random(0)
+    codes = [
+        *range(-0x200, 0x2000),
+        *range(0xD700, 0x10100),
+        *(rng.randrange(-(1 << 31), 1 << 31) for _ in range(20000)),
+    ]
+    for code in codes:
+        key = keys.key(code)
+        single = len(key) == 1 and key.isprintable()
+        assert key in ("", ENTER, ESC, BACKSPACE, TAB) or key in NAMED_KEYS or single, (hex(code), key)
+
+
+def test_without_an_x_server_no_modifier_is_held(monkeypatch):
+    monkeypatch.setenv("DISPLAY", "")
+    assert not x11.answers()
+    assert x11.modifiers() == 0

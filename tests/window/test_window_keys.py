@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -14,14 +13,24 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("setxkbmap") is None, reason="needs setxkbmap (apt install x11-xkb-utils)"),
 ]
 
-# Prints each key that the window passes on, and each command that it carries out.
+# Prints each key code, each key that the window makes of it, and each command that it carries out.
 PROGRAM = """
-import sys, time
-from pathlib import Path
+import time
+import cv2
 import numpy as np
 from recognizer.overlay.overlay import Overlay
 from recognizer.values import Frame, Observation
 from recognizer.window.window import Window
+
+class Gui:
+    def __getattr__(self, name):
+        return getattr(cv2, name)
+
+    def waitKeyEx(self, wait_ms):
+        code = cv2.waitKeyEx(wait_ms)
+        if code != -1:
+            print("code", code, flush=True)
+        return code
 
 def passed(key):
     print("key", key, flush=True)
@@ -31,7 +40,7 @@ stopped = []
 actions = {
     letter: lambda letter=letter: print("command", letter, flush=True) for letter in "cntufpmsxq "
 }
-with Window(Overlay(), lambda: stopped.append(True), actions=actions, keys=passed) as window:
+with Window(Overlay(), lambda: stopped.append(True), actions=actions, keys=passed, gui=Gui()) as window:
     print("open", flush=True)
     while not stopped:
         window.write(Observation(Frame(np.zeros((240, 320, 3), np.uint8), 0, 0.0, "drawn"), "digits", (), (), ""))
@@ -39,7 +48,7 @@ with Window(Overlay(), lambda: stopped.append(True), actions=actions, keys=passe
 """
 
 
-FRAME_S = 0.05  # longer than a frame of PROGRAM on a slow machine
+MODIFIERS = [f"code {keysym}" for keysym in (0xFFE1, 0xFFE9, 0xFFEB)]  # Shift, Alt, Super
 
 
 class Typist:
@@ -54,16 +63,24 @@ class Typist:
         subprocess.run(["setxkbmap", *words], env=self.program.environment, check=True)
 
     def press(self, *keys: str) -> list[str]:
-        """The lines printed for the keys. Each needs a frame of its own: OpenCV keeps only the last key between frames."""
+        """The lines printed for the keys. Each waits for its code: OpenCV keeps only the last one between two frames."""
         lines = []
         for key in keys:
             self.program.press(key)
-            time.sleep(FRAME_S)
+            if key.startswith("ctrl+"):  # Qt's windows report nothing with Ctrl
+                continue
+            lines.append(self.line())
+            while not lines[-1].startswith("code") or ("+" in key and lines[-1] in MODIFIERS):
+                lines.append(self.line())
         self.program.press("F12")  # it has a name on every layout, and no command
-        while (line := self.program.line()) != "key F12":
-            assert line, "the window has ended"
+        while (line := self.line()) != "key F12":
             lines.append(line)
-        return lines
+        return [line for line in lines if not line.startswith("code")]
+
+    def line(self) -> str:
+        line = self.program.line()
+        assert line, "the window has ended"
+        return line
 
 
 @pytest.fixture(scope="module")
