@@ -139,8 +139,8 @@ def test_a_task_is_not_named_like_a_folder_of_the_program(tmp_path: Path, name: 
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "..", "a/../b", "a\\b", "C:", "nul", "NUL.png", "con.txt", "com1.tar.gz", "aux ", "nul .png", "CONIN$", "a.", " a",
-     "a\n", "a\0", "a|b", "x" * 256, "\x7f"],
+    ["", ".", "..", "a/../b", "a\\b", "C:", "nul", "NUL.png", "con.txt", "com1.tar.gz", "aux ", "nul .png", "CONIN$", "a.",
+     " a", "a\n", "a\0", "a|b", "x" * 256, "\x7f"],
 )  # fmt: skip
 def test_a_hostile_text_is_no_file_name(name: str) -> None:
     assert not is_safe(name)
