@@ -12,6 +12,7 @@ from recognizer.sources.decoding import decode_image
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 PIXELS_LIMIT = 7680 * 4320  # an 8K frame: 100 MB decoded
+DEEP_PIXELS_LIMIT = 3840 * 2160  # with transparency or 16 bits, which take several times the memory
 SCANS_LIMIT = 100  # of a progressive JPEG: decoding time grows with each scan; cameras write about ten
 REMEDY = "Send a JPEG, PNG or WebP picture."
 # a JPEG marker; not a stuffed 00 or a restart marker, which occur inside a scan
@@ -22,9 +23,11 @@ _END, _SCAN = 0xD9, 0xDA
 
 def decode_picture(data: bytes) -> np.ndarray:
     """Decode a picture to (h, w, 3) uint8 BGR. Raises Problem if it is not a picture, truncated or too large."""
-    width, height = picture_size(data)
-    if width * height > PIXELS_LIMIT:
-        raise _too_many_pixels(f"{width}x{height}, {width * height / 1e6:.0f} megapixels")
+    width, height, is_deep = picture_size(data)
+    limit = DEEP_PIXELS_LIMIT if is_deep else PIXELS_LIMIT
+    if width * height > limit:
+        kind = " with transparency or 16 bits" if is_deep else ""
+        raise _too_many_pixels(f"{width}x{height}, {width * height / 1e6:.0f} megapixels{kind}", limit)
     if data.startswith(b"\xff\xd8"):
         _check_jpeg(data)
     elif data.startswith(b"\x89PNG") and not is_complete_png(data):
@@ -32,8 +35,11 @@ def decode_picture(data: bytes) -> np.ndarray:
     return decode_image(np.frombuffer(data, np.uint8), "The picture")
 
 
-def picture_size(data: bytes) -> tuple[int, int]:
-    """Width and height in the header, pixels. Raises Problem if the format is not supported."""
+def picture_size(data: bytes) -> tuple[int, int, bool]:
+    """Width and height in the header, pixels, and whether it has transparency or 16 bits.
+
+    Raises Problem if the format is not supported.
+    """
     from PIL import Image
 
     if not data:
@@ -42,7 +48,8 @@ def picture_size(data: bytes) -> tuple[int, int]:
         with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
             warnings.filterwarnings("ignore", category=UserWarning)  # Pillow warns about unusual JPEG files
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                return image.size
+                is_16_bit = image.format == "PNG" and data[24:25] == b"\x10"
+                return *image.size, is_16_bit or image.has_transparency_data
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise _too_many_pixels("more than 89 megapixels") from error
     except Image.UnidentifiedImageError as error:
@@ -83,5 +90,5 @@ def _damaged(found: str) -> Problem:
     return Problem(422, "The picture is damaged", found, "Send the complete file again.")
 
 
-def _too_many_pixels(found: str) -> Problem:
-    return Problem(413, "The picture is too large", found, f"Send at most {PIXELS_LIMIT / 1e6:.0f} megapixels.")
+def _too_many_pixels(found: str, limit: int = PIXELS_LIMIT) -> Problem:
+    return Problem(413, "The picture is too large", found, f"Send at most {limit / 1e6:.0f} megapixels.")
