@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import os
+import socket
 import struct
 import threading
 import zlib
@@ -452,6 +453,16 @@ def test_json_without_a_picture_is_refused(tmp_path: Path, body: bytes) -> None:
         "/v1/predict?task=digits", content=body, headers={"content-type": "application/json"}
     )
     assert "base64" in problem(response, 422)["remedy"]
+
+
+def test_a_client_that_leaves_while_it_sends_is_no_fault_of_the_server(served: Served) -> None:
+    for path, kind in (("/v1/predict?task=digits", "image/png"), ("/v1/learn", "application/json")):
+        with socket.create_connection(("127.0.0.1", served.port)) as connection:
+            head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\nContent-Length: 900\r\n"
+            head += "".join(f"{name}: {value}\r\n" for name, value in served.headers.items())
+            connection.sendall(f"{head}\r\nhalf".encode())
+    until(lambda: 'path="/v1/learn",status="400"' in served.client.get("/metrics").text)
+    assert "Traceback" not in "".join(served.output)
 
 
 # The cluster

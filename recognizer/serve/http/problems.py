@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from recognizer.errors import AssetError, ModelError, RecognizerError, SamplesError, SettingsError, SourceError
 
@@ -131,6 +132,10 @@ def add_error_handlers(app: FastAPI, folders: Iterable[Path]) -> None:
     @app.exception_handler(RecognizerError)
     async def recognizer_error(request: Request, error: RecognizerError) -> JSONResponse:
         return response_of(problem_of(error, folders))
+
+    @app.exception_handler(ClientDisconnect)
+    async def client_left(request: Request, error: ClientDisconnect) -> JSONResponse:
+        return response_of(Problem(400, "The body did not arrive", "the connection was closed", "Send it again."))
 
     @app.exception_handler(Exception)
     async def unexpected_error(request: Request, error: Exception) -> JSONResponse:
