@@ -24,6 +24,7 @@ REPORTS: dict[str, tuple[str, tuple[str, ...]]] = {  # section: module, and the 
     "digits": ("frame_cost", ("digits",)),
     "hands": ("frame_cost", ("letters",)),
     "serve": ("server_cost", ()),
+    "crowd": ("crowd_cost", ()),
     "startup": ("startup_cost", ()),
     "growth": ("scaling", ()),
     "captured": ("sample_cost", ()),

@@ -33,7 +33,14 @@ STORE_BYTES = 100_000_000  # object store of each Ray node
 COVERAGE_OF_CHILDREN = "COVERAGE_PROCESS_CONFIG"  # set by coverage so that child processes measure coverage, too
 SHARED = {  # session fixtures, and the test files that use them
     "nodes": ("test_sweep", "test_cluster", "test_serve_cluster"),
-    "served": ("test_serve_page", "test_serve_fuzz", "test_serve", "test_serve_safe", "test_serve_stream"),
+    "served": (
+        "test_serve_page",
+        "test_serve_fuzz",
+        "test_serve",
+        "test_serve_safe",
+        "test_serve_stream",
+        "test_serve_workers",
+    ),
 }
 MOST_PROCESSES = 3  # more would idle while the files of a SHARED fixture run in one process
 GIB_A_PROCESS = 3  # memory for TensorFlow, MediaPipe and the child processes of a test

@@ -71,6 +71,8 @@ class Samples:
     All methods may raise SamplesError. Reading also works on a read-only file system.
     """
 
+    lock_wait_s = LOCK_WAIT_S  # how long a change waits for another program
+
     def __init__(self, folder: Path) -> None:
         """Open the store in `folder`. Recovers from a crash unless another program is writing."""
         self._folder = folder
@@ -359,12 +361,12 @@ class Samples:
         return found
 
     @contextmanager
-    def locked(self, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
+    def locked(self, wait_s: float | None = None) -> Iterator[None]:
         """Hold the write lock, after recovery from a crash. An OSError becomes a SamplesError."""
         self.refresh()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with files.locked(self.folder / LOCK, wait_s):
+            with files.locked(self.folder / LOCK, self.lock_wait_s if wait_s is None else wait_s):
                 self.unfinished.mkdir(exist_ok=True)
                 self._repair_table()
                 self._place_unfinished()

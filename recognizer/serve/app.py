@@ -20,6 +20,7 @@ from recognizer.serve.routes.app_state import AppState
 from recognizer.serve.workers.jobs import Jobs
 from recognizer.serve.workers.pool import WorkerPool
 from recognizer.serve.workers.sample_index import SampleIndex
+from recognizer.serve.workers.worker import LOCK_WAIT_S
 
 DESCRIPTION = """The recognizer as a web service, on the same pipeline, samples and models as its window.
 
@@ -43,6 +44,7 @@ def create_app(
     from fastapi_offline import FastAPIOffline
 
     samples.refresh()  # reports unreadable samples before the server starts
+    samples.lock_wait_s = LOCK_WAIT_S
     state = AppState(
         settings=settings,
         models=models,
@@ -74,7 +76,7 @@ def create_app(
     for part in (predict, tasks, sample_routes, learning, stream, pages):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=pages.PAGE), name="static")
-    add_error_handlers(app)
+    add_error_handlers(app, state.folders)
     app.add_middleware(
         Guard,
         settings=settings,

@@ -8,11 +8,11 @@ sync with the same URLs.
 
 import contextlib
 import dataclasses
+import hashlib
 import logging
 import os
 import secrets
 import signal
-import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +28,7 @@ from recognizer.serve.app import create_app
 from recognizer.serve.http.settings import ServeSettings
 from recognizer.serve.listener import KEEP_ALIVE_S, announced, open_listener
 from recognizer.serve.workers.pool import STREAMS_LIMIT
-from recognizer.system import paths
+from recognizer.system import files, paths
 from recognizer.system.ray_cluster import connected, first_line
 from recognizer.system.synced_folder import is_synced, url_of
 
@@ -127,9 +127,7 @@ def app_builder(settings: ServeSettings, models: ModelStore, samples: Samples) -
     def build() -> "ASGIApp":
         os.environ |= environment
         if asset:
-            folder = Path(tempfile.mkdtemp(prefix="recognizer-assets-"))
-            (folder / f"{HAND_MODEL}.task").write_bytes(asset)
-            os.environ[paths.ASSETS_VARIABLE] = str(folder)
+            os.environ[paths.ASSETS_VARIABLE] = str(stored_asset(asset))
         app = create_app(settings, open_models(locations[0]), open_samples(locations[1]))
 
         async def without_prefix(scope: "Scope", receive: "Receive", send: "Send") -> None:
@@ -138,6 +136,18 @@ def app_builder(settings: ServeSettings, models: ModelStore, samples: Samples) -
         return without_prefix
 
     return build
+
+
+def stored_asset(asset: bytes) -> Path:
+    """A folder of this machine with the hand model. All replicas on it, and later ones, use the same."""
+    folder = paths.sync_folder() / f"assets-{hashlib.sha256(asset).hexdigest()[:16]}"
+    path = folder / f"{HAND_MODEL}.task"
+    if not path.is_file() or path.read_bytes() != asset:
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = folder / f".draft-{secrets.token_hex(4)}"
+        files.write_file(draft, asset)
+        files.replace(draft, path)
+    return folder
 
 
 def this_machine(ray: Any) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio.constants
 import dataclasses
+import signal
 import sys
 
 from recognizer.registry.store import ModelStore
@@ -47,6 +48,7 @@ def serve(settings: ServeSettings, models: ModelStore, samples: Samples) -> int:
             ssl_keyfile=settings.key,
         )
         limit_repeats()
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn raises it again when it has stopped
         with announced(settings):
             uvicorn.Server(config).run([listener])
     return 0

@@ -25,7 +25,7 @@ def ended(client: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
 
     def ended_job() -> dict[str, Any] | None:
         now = client.get(f"/v1/jobs/{job['id']}").json()
-        return None if now["state"] == "running" else now
+        return None if now["state"] in ("queued", "running") else now
 
     return until(ended_job)
 
@@ -158,9 +158,14 @@ def test_one_training_job_per_task_runs_and_can_be_cancelled(served: Served) -> 
 
 def test_a_failed_training_job_has_an_error(served: Served) -> None:
     served.client.post("/v1/tasks", json={"name": "empty", "region": "paper", "labels": ["a", "b"]})
+    body = problem(served.client.post("/v1/learn", json={"task": "empty"}), 409)
+    assert "no samples" in body["found"]
+    added = served.client.post("/v1/samples?task=empty&label=a", content=png(sheet(8)))
+    assert added.status_code == 201, added.text
     job = ended(served.client, served.client.post("/v1/learn", json={"task": "empty"}).json())
     assert job["state"] == "failed"
-    assert "no samples" in job["error"]
+    assert job["error"]
+    assert str(served.captures.parent) not in job["error"]
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,8 @@ from recognizer.serve.http.settings import ServeSettings
 from recognizer.serve.protocols import limited_protocols
 from recognizer.system import paths
 from tests.helpers.http import problem
-from tests.helpers.waiting import until
+from tests.helpers.running_server import running_server
+from tests.helpers.waiting import HANG_S, until
 from tests.serve.test_serve_safe import TOKEN, client
 
 CERTIFICATE = b"""-----BEGIN CERTIFICATE-----
@@ -448,3 +449,14 @@ def test_on_windows_no_other_program_can_take_the_port(monkeypatch: pytest.Monke
     monkeypatch.setattr(listener.sys, "platform", "win32")
     monkeypatch.setattr(listener.socket, "SO_EXCLUSIVEADDRUSE", -5, raising=False)
     assert listener.address_option() == -5
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
+def test_a_server_that_is_terminated_leaves_no_token_file(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        assert listener.token_file(server.port).is_file()
+        server.process.terminate()
+        server.process.wait(HANG_S)
+        assert not listener.token_file(server.port).exists()
+        assert "Traceback" not in "".join(server.output)

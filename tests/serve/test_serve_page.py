@@ -202,7 +202,7 @@ def test_the_page_explains_why_there_is_no_camera(
     served: Served, video: Path, has_camera: bool, permission: str, expected: str
 ) -> None:
     with chromium(video if has_camera else None, DESKTOP, permission) as window:
-        window.get(served.url)
+        window.get(served.address)
         by_id(window, "start").click()
         until(lambda: by_id(window, "curtain-title").text == expected)
         assert len(by_id(window, "curtain-words").text) > 30
@@ -223,3 +223,17 @@ def test_page_and_documentation_load_nothing_from_other_servers(served: Served, 
         urls = window.execute_script("return performance.getEntriesByType('resource').map((entry) => entry.name)")
         assert urls
         assert [url for url in urls if not url.startswith((served.url, "data:", "blob:"))] == []
+
+
+def test_the_page_logs_out_and_the_token_can_be_typed(served: Served, browser: Chrome) -> None:
+    browser.get(served.address)
+    one(browser, "#leave button").click()
+    one(browser, "#token")
+    browser.get(served.url)
+    assert "This server requires a token" in browser.page_source
+    browser.get(f"{served.url}/enter")
+    token = one(browser, "#token")
+    token.send_keys(served.address.partition("token=")[2], Keys.ENTER)
+    assert one(browser, "#start")
+    browser.get("about:blank")
+    browser.get_log("browser")  # the refused requests

@@ -1,7 +1,10 @@
 """Errors as JSON: RFC 9457's problem details, with what happened, what was found and what to do."""
 
+import os
 import re
+from collections.abc import Iterable
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -9,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from recognizer.errors import AssetError, ModelError, RecognizerError, SamplesError, SettingsError, SourceError
 
@@ -65,25 +69,40 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def problem_of(error: RecognizerError) -> Problem:
-    """Convert an error to a Problem. The last sentence of its message is the remedy."""
+def problem_of(error: RecognizerError, folders: Iterable[Path] = ()) -> Problem:
+    """Convert an error to a Problem, without these folders of the server. The last sentence of its message is the remedy."""
     kind = next((kind for kind in STATUS_AND_WHAT if isinstance(error, kind)), RecognizerError)
     status, what, remedy = STATUS_AND_WHAT.get(kind, (500, "The recognizer cannot do that", "See the server's log."))
     if isinstance(error, SamplesError) and isinstance(error.__cause__, OSError):
-        status = 503  # a full disk or a read-only folder, which the client cannot fix
-    sentences = re.split(r"(?<=\.)\s+(?=[A-Z])", str(error))
+        status = 503  # a full disk, a read-only folder or a held lock, which the client cannot fix
+    sentences = re.split(r"(?<=\.)\s+(?=[A-Z])", without_folders(str(error), folders))
     if len(sentences) > 1:
         *sentences, remedy = sentences
     return Problem(status, what, " ".join(sentences), remedy)
 
 
+def without_folders(text: str, folders: Iterable[Path]) -> str:
+    """The text with paths inside these folders relative to them: clients need not know where the server's files are."""
+    for folder in sorted(map(str, folders), key=len, reverse=True):
+        if len(folder) > 1:
+            text = text.replace(folder + os.sep, "").replace(folder, os.path.basename(folder))
+    return text
+
+
+def failure(request: str, error: Exception) -> Problem:
+    """The Problem of an error that nobody expected."""
+    return Problem(500, "The server failed", f"{request}: {type(error).__name__}", "The server's terminal shows more.")
+
+
 def response_of(problem: Problem) -> JSONResponse:
-    headers = {"Retry-After": "1"} if problem.status_code == HTTPStatus.TOO_MANY_REQUESTS else None
-    return JSONResponse(problem.body, problem.status_code, headers, media_type=MEDIA_TYPE)
+    is_short = problem.status_code in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+    return JSONResponse(
+        problem.body, problem.status_code, {"Retry-After": "1"} if is_short else None, media_type=MEDIA_TYPE
+    )
 
 
-def add_error_handlers(app: FastAPI) -> None:
-    """Make the app answer every error with a Problem."""
+def add_error_handlers(app: FastAPI, folders: Iterable[Path]) -> None:
+    """Make the app answer every error with a Problem, without these folders of the server."""
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
@@ -112,9 +131,12 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RecognizerError)
     async def recognizer_error(request: Request, error: RecognizerError) -> JSONResponse:
-        return response_of(problem_of(error))
+        return response_of(problem_of(error, folders))
+
+    @app.exception_handler(ClientDisconnect)
+    async def client_left(request: Request, error: ClientDisconnect) -> JSONResponse:
+        return response_of(Problem(400, "The body did not arrive", "the connection was closed", "Send it again."))
 
     @app.exception_handler(Exception)
     async def unexpected_error(request: Request, error: Exception) -> JSONResponse:
-        found = f"{request.method} {request.url.path}: {type(error).__name__}"
-        return response_of(Problem(500, "The server failed", found, "The server's terminal shows more."))
+        return response_of(failure(f"{request.method} {request.url.path}", error))

@@ -96,7 +96,8 @@ function showGrid() {
 function card(one, mistake) {
   const picture = element("img", { src: `/v1/samples/${one.id}/picture?side=160`, alt: `a sample of ${one.label}`, loading: "lazy" });
   const caption = element("figcaption", { className: "is" }, element("b", { textContent: one.label }));
-  if (mistake) caption.append(" ", element("span", { textContent: `predicted as ${one.read_as ?? "rejected"}` }));
+  if (!one.readable) caption.append(" ", element("span", { textContent: "cannot be read" }));
+  else if (mistake) caption.append(" ", element("span", { textContent: `predicted as ${one.read_as ?? "rejected"}` }));
   const labelSelect = element("select", { title: "Give it another label" },
     element("option", { value: "", textContent: "Relabel" }),
     ...results.labels.filter((label) => label !== one.label).map((label) => element("option", { value: label, textContent: label })));

@@ -8,6 +8,7 @@ const places = [];
 const jobs = new Map(); // the last job of each task, as the server returned it
 const listeners = [];
 
+const isUnfinished = (job) => ["queued", "running"].includes(job?.state);
 export const onTrained = (then) => listeners.push(then);
 
 export function placeTraining(place) {
@@ -25,7 +26,7 @@ export async function train() {
 async function follow(job) {
   jobs.set(job.task, job);
   show();
-  while (job.state === "running") {
+  while (isUnfinished(job)) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     job = await ask("GET", `/v1/jobs/${job.id}`);
     jobs.set(job.task, job);
@@ -46,7 +47,7 @@ async function undo() {
 
 function show() {
   const job = jobs.get(state.task);
-  const running = job?.state === "running";
+  const running = isUnfinished(job);
   const hasSamples = Object.values(current()?.samples ?? {}).some(Boolean);
   for (const place of places) {
     const button = place.querySelector(".train");

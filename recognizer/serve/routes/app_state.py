@@ -1,6 +1,7 @@
 """The state that the routes share."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends
@@ -16,6 +17,7 @@ from recognizer.serve.routes.schemas import TaskName
 from recognizer.serve.workers.jobs import Jobs
 from recognizer.serve.workers.pool import WorkerPool
 from recognizer.serve.workers.sample_index import SampleIndex
+from recognizer.system import paths
 from recognizer.tasks import is_untrained, task_names
 
 
@@ -31,6 +33,11 @@ class AppState:
     metrics: Metrics
     sessions: Sessions
     session: str = field(default_factory=new_session)  # of samples that are sent without a session
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The server's folders, which no answer names."""
+        return self.models.folder, self.sample_index.store.folder, paths.assets(), paths.ROOT, Path.home()
 
     def require_task(self, name: str) -> str:
         """Return the name if a task has it. Raises Problem (404)."""

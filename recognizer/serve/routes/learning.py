@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
+from recognizer.serve.http.problems import Problem
 from recognizer.serve.routes.app_state import State
 from recognizer.serve.routes.schemas import JobInfo, LearnRequest
 
@@ -14,8 +15,13 @@ JobId = Annotated[str, Path(description="the id that POST /v1/learn returned", m
 
 @router.post("/v1/learn", status_code=202)
 def learn(state: State, request: LearnRequest) -> JobInfo:
-    """Start a training job on the task's samples. At most one job per task runs at a time."""
-    return JobInfo.of(state.jobs.start(state.require_task(request.task)))
+    """Start a training job on the task's samples, or queue it: two run at a time. A task has one job at a time."""
+    task = state.require_task(request.task)
+    if not state.sample_index.all(task):
+        raise Problem(
+            409, "There is nothing to learn from", f"{task!a} has no samples", "Record some: POST /v1/samples"
+        )
+    return JobInfo.of(state.jobs.start(task))
 
 
 @router.get("/v1/jobs")

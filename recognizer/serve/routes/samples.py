@@ -1,5 +1,6 @@
 """Routes of samples: record, list, show, relabel, delete, and evaluate with the current model."""
 
+import re
 from typing import Annotated, Any
 
 import cv2
@@ -7,7 +8,9 @@ import numpy as np
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.concurrency import run_in_threadpool
 
+from recognizer.errors import SamplesError
 from recognizer.samples.sample import Sample
+from recognizer.serve.http.problems import Problem
 from recognizer.serve.http.uploads import PICTURE_BODY, Picture
 from recognizer.serve.routes.app_state import AppState, KnownTask, State
 from recognizer.serve.routes.schemas import (
@@ -69,7 +72,13 @@ def picture(
     state: State, sample_id: PathSampleId, side: Annotated[int | None, Query(ge=SIDE_RANGE[0], le=SIDE_RANGE[1])] = None
 ) -> Response:
     """The picture of a sample. `side` limits its larger side, in pixels."""
-    picture_bgr = state.sample_index.store.picture(state.sample_index.get(sample_id))
+    found = state.sample_index.get(sample_id)
+    try:
+        picture_bgr = state.sample_index.store.picture(found)
+    except SamplesError as error:
+        raise Problem(
+            404, "The picture of the sample cannot be read", f"{sample_id!a}", "Delete the sample, or record it again."
+        ) from error
     _, png = cv2.imencode(".png", picture_bgr if side is None else _shrunk(picture_bgr, side))
     return Response(png.tobytes(), media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
 
@@ -94,10 +103,7 @@ async def confusion(state: State, task: KnownTask) -> Confusion:
     chosen = everything[-CONFUSION_LIMIT:]
     model = state.current(task)
     predictions = await _predictions(state, task, model or "", chosen)
-    read = [
-        SamplePrediction(id=one.id, label=one.label, read_as=label, confidence=confidence)
-        for one, (label, confidence) in zip(chosen, predictions, strict=True)
-    ]
+    read = [_sample_prediction(one, predictions.get(one.id)) for one in chosen]
     own = state.sample_index.store.task(task).labels if task in state.sample_index.names() else ()
     labels = list(dict.fromkeys([*own, *(one.label for one in read), *(one.read_as for one in read if one.read_as)]))
     places = {label: place for place, label in enumerate(labels)}
@@ -114,18 +120,26 @@ async def confusion(state: State, task: KnownTask) -> Confusion:
     )
 
 
-async def _predictions(state: AppState, task: str, model: str, samples: list[Sample]) -> list[CachedPrediction]:
-    """Label and confidence of each sample. Predictions of the same model are cached."""
-    missing = []
-    for one in samples:
-        try:
-            state.sample_index.cached(model, one)
-        except KeyError:
-            missing.append(one)
+async def _predictions(
+    state: AppState, task: str, model: str, samples: list[Sample]
+) -> dict[str, CachedPrediction | None]:
+    """Label and confidence of each sample by id; None if its picture cannot be read."""
+    index = state.sample_index
+    predictions: dict[str, CachedPrediction | None] = {**await run_in_threadpool(index.cached, model, samples)}
+    missing = [one for one in samples if one.id not in predictions]
     for start in range(0, len(missing), PREDICT_BATCH):
         some = missing[start : start + PREDICT_BATCH]
-        state.sample_index.cache(model, some, await state.pool.call(Worker.predict_samples, task, some))
-    return [state.sample_index.cached(model, one) or (None, 0.0) for one in samples]
+        found = await state.pool.call(Worker.predict_samples, task, some)
+        index.cache(model, some, found)
+        predictions |= {one.id: prediction for one, prediction in zip(some, found, strict=True)}
+    return predictions
+
+
+def _sample_prediction(sample: Sample, prediction: CachedPrediction | None) -> SamplePrediction:
+    label, confidence = prediction or (None, 0.0)
+    return SamplePrediction(
+        id=sample.id, label=sample.label, read_as=label, confidence=confidence, readable=prediction is not None
+    )
 
 
 def _shrunk(picture_bgr: np.ndarray, side: int) -> np.ndarray:
@@ -144,7 +158,7 @@ def _sample_info(sample: Sample) -> SampleInfo:
         label=sample.label,
         session=sample.session,
         time=sample.time,
-        source=sample.source,
+        source=re.split(r"[/\\]", sample.source)[-1],  # an import may have stored the path of a file
         box=list(sample.box.xyxy),
         hand=sample.side or None,  # type: ignore[arg-type]  # left, right or ""
         picture=f"/v1/samples/{sample.id}/picture",

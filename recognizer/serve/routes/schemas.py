@@ -174,6 +174,7 @@ class SamplePrediction(BaseModel):
     label: str
     read_as: str | None
     confidence: Fraction
+    readable: bool = Field(True, description="false if the sample's picture is missing or damaged")
 
 
 class Confusion(BaseModel):
@@ -200,7 +201,7 @@ class JobInfo(BaseModel):
 
     id: str
     task: str
-    state: Literal["running", "done", "failed", "cancelled"]
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
     started: str
     stage: str = ""
     progress: Fraction = 0.0

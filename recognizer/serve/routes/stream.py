@@ -3,21 +3,29 @@
 import asyncio
 import contextlib
 import json
+import logging
 import time
+from collections.abc import MutableMapping
 from typing import Any
 
 from fastapi import APIRouter, WebSocket
 from starlette.concurrency import run_in_threadpool
+from starlette.websockets import WebSocketDisconnect
 
 from recognizer.errors import RecognizerError
+from recognizer.serve.http.connections import network_of
 from recognizer.serve.http.guard import BODY_LIMIT
 from recognizer.serve.http.metrics import Metrics
-from recognizer.serve.http.problems import Problem, problem_of
+from recognizer.serve.http.problems import Problem, failure, problem_of
 from recognizer.serve.routes.app_state import AppState
 
 router = APIRouter()
 
-POLICY_VIOLATION, TOO_BIG, TRY_LATER = 1008, 1009, 1013
+GOING_AWAY, POLICY_VIOLATION, TOO_BIG, INTERNAL_ERROR, TRY_LATER = 1001, 1008, 1009, 1011, 1013
+IDLE_S = 60.0  # a stream without a picture for so long is closed; the page opens a new one
+TEXT_LIMIT = 1000  # characters of a text message
+
+log = logging.getLogger("recognizer.serve")
 
 
 class LatestFrame:
@@ -55,13 +63,16 @@ class StreamClient:
         self.latest = LatestFrame(state.metrics)
 
     async def receive(self) -> None:
-        """Receive frames and changes of the task until the client disconnects."""
-        while (message := await self.socket.receive())["type"] == "websocket.receive":
+        """Receive frames and changes of the task until the client disconnects, or sends no frame for too long."""
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + IDLE_S
+        while (message := await self._message(end_s))["type"] == "websocket.receive":
             data, text = message.get("bytes"), message.get("text")
             if data is not None:
                 if len(data) > BODY_LIMIT:
                     await self.socket.close(TOO_BIG, "a frame of more than 10 MB")
                     return
+                end_s = loop.time() + IDLE_S
                 self.latest.put(data)
             elif text is not None:
                 try:
@@ -69,25 +80,40 @@ class StreamClient:
                 except Problem as problem:
                     await self._send_json({"problem": problem.body})
 
+    async def _message(self, end_s: float) -> MutableMapping[str, Any]:
+        """The next message. Closes the stream at the time `end_s` of the event loop."""
+        try:
+            async with asyncio.timeout_at(end_s):
+                return await self.socket.receive()
+        except TimeoutError:
+            await self.socket.close(GOING_AWAY, f"no picture for {IDLE_S:.0f} s")
+            return {"type": "websocket.disconnect"}
+
     async def answer(self) -> None:
         """Answer the latest frame in a loop. A slow client delays the loop (back pressure)."""
         began_s = time.perf_counter()
-        async with self.state.pool.stream() as worker:
+        frame = await self.latest.take()  # a stream without frames takes no place
+        client = self.socket.client
+        async with self.state.pool.stream(network_of(client.host) if client else "") as worker:
             while True:
-                number, data, received_s = await self.latest.take()
+                number, data, received_s = frame
                 try:
                     answer = await worker.step(self.task, data, received_s - began_s)
                 except (Problem, RecognizerError) as error:
-                    problem = error if isinstance(error, Problem) else problem_of(error)
+                    problem = error if isinstance(error, Problem) else problem_of(error, self.state.folders)
                     self.state.metrics.frames.labels("refused").inc()
                     await self._send_json({"frame": number, "problem": problem.body})
-                    continue
-                self.state.metrics.observe_stages(answer["stages_ms"])
-                self.state.metrics.frames.labels("answered").inc()
-                await self._send_json({"frame": number, **answer})
+                else:
+                    self.state.metrics.observe_stages(answer["stages_ms"])
+                    self.state.metrics.frames.labels("answered").inc()
+                    await self._send_json({"frame": number, **answer})
+                frame = await self.latest.take()
 
     async def _send_json(self, content: dict[str, Any]) -> None:
-        await self.socket.send_text(json.dumps(content, ensure_ascii=False))
+        try:
+            await self.socket.send_text(json.dumps(content, ensure_ascii=False))
+        except RuntimeError as error:  # Starlette's word for a connection that has closed
+            raise WebSocketDisconnect from error
 
 
 @router.websocket("/v1/stream")
@@ -102,35 +128,42 @@ async def stream(socket: WebSocket, task: str = "digits") -> None:
         client = StreamClient(socket, state, await run_in_threadpool(state.require_task, task))
         work = [asyncio.create_task(client.receive()), asyncio.create_task(client.answer())]
         try:
-            done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for one in work:
                 one.cancel()
             ended = await asyncio.gather(*work, return_exceptions=True)
-        for error in ended:
-            if isinstance(error, Problem):
-                raise error
-        for one in done:
-            if not one.cancelled() and (error := one.exception()) is not None and not _is_disconnect(error):
-                raise error
+        _raise_first([error for error in ended if isinstance(error, Exception)])
+    except WebSocketDisconnect:
+        return
+    except RecognizerError as error:
+        await _close(socket, problem_of(error, state.folders), POLICY_VIOLATION)
     except Problem as problem:
-        with contextlib.suppress(RuntimeError):
-            await socket.send_text(json.dumps({"problem": problem.body}, ensure_ascii=False))
-            await socket.close(TRY_LATER if problem.status_code == 429 else POLICY_VIOLATION, problem.body["what"])
+        await _close(socket, problem, TRY_LATER if problem.status_code == 429 else POLICY_VIOLATION)
+    except Exception as error:
+        log.exception("A stream failed.")
+        await _close(socket, failure("WS /v1/stream", error), INTERNAL_ERROR)
 
 
-def _is_disconnect(error: BaseException) -> bool:
-    """Whether the error only means that the client disconnected during an answer."""
-    from starlette.websockets import WebSocketDisconnect
+def _raise_first(errors: list[Exception]) -> None:
+    """Raise the first error that is not only that the client has left."""
+    errors.sort(key=lambda error: isinstance(error, WebSocketDisconnect))
+    for error in errors:
+        raise error
 
-    return isinstance(error, WebSocketDisconnect | RuntimeError)
+
+async def _close(socket: WebSocket, problem: Problem, code: int) -> None:
+    """Send the problem, and close the stream."""
+    with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+        await socket.send_text(json.dumps({"problem": problem.body}, ensure_ascii=False))
+        await socket.close(code, problem.body["what"])
 
 
 def _requested_task(text: str) -> str:
     """The task in {"task": …}. Raises Problem (422)."""
     try:
-        message = json.loads(text)
-    except ValueError:
+        message = json.loads(text) if len(text) <= TEXT_LIMIT else None
+    except (ValueError, RecursionError):
         message = None
     task = message.get("task") if isinstance(message, dict) else None
     if not isinstance(task, str):

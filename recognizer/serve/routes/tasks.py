@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from recognizer.errors import ModelError, RecognizerError
 from recognizer.registry import card as registry_card
 from recognizer.samples.sample import Task
-from recognizer.serve.http.problems import Problem
+from recognizer.serve.http.problems import Problem, without_folders
 from recognizer.serve.routes.app_state import AppState, KnownTask, State
 from recognizer.serve.routes.schemas import (
     AddLabelsRequest,
@@ -80,7 +80,8 @@ def rollback(state: State, task: KnownTask) -> VersionName:
     try:
         return VersionName(task=task, version=state.models.rollback(task))
     except ModelError as error:
-        raise Problem(409, "There is no earlier version", str(error), "GET /v1/models/{task} lists them.") from error
+        found = without_folders(str(error), state.folders)
+        raise Problem(409, "There is no earlier version", found, "GET /v1/models/{task} lists them.") from error
 
 
 def _no_model(task: str) -> Problem:
@@ -89,7 +90,12 @@ def _no_model(task: str) -> Problem:
 
 def _card_json(state: AppState, task: str, version: str) -> dict[str, Any] | None:
     card = _card(state, task, version)
-    return card.as_json() if card else None
+    if card is None:
+        return None
+    content = card.as_json()
+    if isinstance(command := content.get("command"), str):
+        content["command"] = without_folders(command, state.folders)
+    return content
 
 
 def _card(state: AppState, task: str, version: str) -> registry_card.ModelCard | None:

@@ -1,13 +1,14 @@
 """An in-memory index of the samples by id, and a cache of the model's predictions for them."""
 
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 
 from recognizer.samples.sample import Sample, file_name
 from recognizer.samples.store import Samples
 from recognizer.serve.http.problems import Problem
 
-CachedPrediction = tuple[str | None, float]  # label and confidence
+CachedPrediction = tuple[str | None, float]  # label, None if rejected or nothing is detected; confidence
 CACHE_LIMIT = 50_000
 
 
@@ -19,7 +20,7 @@ class SampleIndex:
         self._lock = threading.Lock()
         self._stamp: tuple[int, ...] | None = None
         self._by_id: dict[str, Sample] = {}
-        self._cached: dict[tuple[str, str, str], CachedPrediction | None] = {}
+        self._cached: OrderedDict[tuple[str, str, str], CachedPrediction] = OrderedDict()
 
     def all(self, task: str | None = None, label: str | None = None) -> list[Sample]:
         """Samples in the order of recording; optionally of one task and label."""
@@ -45,15 +46,25 @@ class SampleIndex:
             raise Problem(404, "There is no such sample", f"{sample_id!a}", "GET /v1/samples?task= lists them.")
         return found
 
-    def cached(self, model: str, sample: Sample) -> CachedPrediction | None:
-        """The cached prediction of the model for a sample; None if nothing was detected. Raises KeyError if not cached."""
-        return self._cached[model, sample.task, file_name(sample.path)]
+    def cached(self, model: str, samples: Sequence[Sample]) -> dict[str, CachedPrediction]:
+        """The cached predictions of the model for samples, by id."""
+        with self._lock:
+            found = {}
+            for sample in samples:
+                key = model, sample.task, file_name(sample.path)
+                if key in self._cached:
+                    self._cached.move_to_end(key)
+                    found[sample.id] = self._cached[key]
+            return found
 
     def cache(self, model: str, samples: Sequence[Sample], predictions: Sequence[CachedPrediction | None]) -> None:
-        if len(self._cached) > CACHE_LIMIT:
-            self._cached.clear()
-        for sample, cached in zip(samples, predictions, strict=True):
-            self._cached[model, sample.task, file_name(sample.path)] = cached
+        """Remember predictions, except None: those of pictures that could not be read. The least used are dropped."""
+        with self._lock:
+            for sample, prediction in zip(samples, predictions, strict=True):
+                if prediction is not None:
+                    self._cached[model, sample.task, file_name(sample.path)] = prediction
+            while len(self._cached) > CACHE_LIMIT:
+                self._cached.popitem(last=False)
 
     def _rows(self) -> dict[str, Sample]:
         self.store.refresh()

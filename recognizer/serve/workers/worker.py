@@ -1,12 +1,15 @@
 """Code of a worker process. It runs one call at a time, because LiteRT and MediaPipe are not thread-safe."""
 
 import base64
+import faulthandler
 import os
+import shutil
 import signal
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import parent_process
 from pathlib import Path
@@ -15,6 +18,7 @@ from typing import Any, TypeVar, TypeVarTuple
 import cv2
 import numpy as np
 
+from recognizer.errors import SamplesError
 from recognizer.hot_swap import LivePipeline
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.preprocess import sharpness
@@ -34,6 +38,9 @@ Args = TypeVarTuple("Args")
 Result = TypeVar("Result")
 
 TASKS_OPEN = 6  # pipelines for single pictures; one of a hand task needs 100 MB
+PICTURE_S = 30.0  # time for one picture; then this process ends, and the pool starts another
+LOCK_WAIT_S = 1.0  # for the lock of the samples: meanwhile the worker reads no pictures
+DISK_RESERVE = 256 << 20  # bytes left free for models and other programs
 SESSIONS_LIMIT = 20  # sessions whose last thumbnails are stored, to detect near-duplicates
 
 
@@ -49,7 +56,9 @@ class Stream:
 class Worker:
     """Recognizes encoded pictures and returns JSON objects. All methods may raise Problem and RecognizerError."""
 
-    def __init__(self, models: ModelStore, samples: Samples) -> None:
+    def __init__(self, models: ModelStore, samples: Samples, picture_s: float = PICTURE_S) -> None:
+        self._picture_s = picture_s
+        self._null = os.open(os.devnull, os.O_WRONLY)
         self._models = models
         self._samples = samples
         self._pipelines: OrderedDict[str, Pipeline] = OrderedDict()
@@ -69,10 +78,12 @@ class Worker:
     def step(self, stream: str, task: str, data: bytes, time_s: float) -> dict[str, Any]:
         """Recognize one frame. The first frame opens the stream. A new task loads in the background."""
         began_s = time.perf_counter()
-        frame_bgr = decode_picture(data)
+        with self.time_limit():
+            frame_bgr = decode_picture(data)
         decode_ms = 1000 * (time.perf_counter() - began_s)
         open_stream = self._stream(stream, task)
-        observation = open_stream.live.step(Frame(frame_bgr, open_stream.frames, time_s, "stream"))
+        with self.time_limit():
+            observation = open_stream.live.step(Frame(frame_bgr, open_stream.frames, time_s, "stream"))
         open_stream.frames += 1
         response = _response_of(observation, open_stream.live.folder, decode_ms, images=True)
         notices, open_stream.notices[:] = list(open_stream.notices), []
@@ -89,6 +100,9 @@ class Worker:
     ) -> tuple[Sample, dict[str, Any]]:
         """Store the region that the picture shows. Return the sample, and whether it is blurred or a near-duplicate."""
         stored_task = task_to_record(self._samples, self._models, task)
+        free_mb = shutil.disk_usage(self._samples.folder).free >> 20
+        if free_mb < DISK_RESERVE >> 20:
+            raise Problem(507, "The disk is nearly full", f"{free_mb} MB are free", "Free some space on the server.")
         observation, _ = self._observe(self._pipeline(task), data)
         region = main_region(observation)
         if region is None:
@@ -103,17 +117,33 @@ class Worker:
         }
 
     def predict_samples(self, task: str, samples: Sequence[Sample]) -> list[tuple[str | None, float] | None]:
-        """Label and confidence of the current model for each sample; None if nothing is detected in it."""
+        """Label and confidence of the current model for each sample: no label if nothing is detected in it.
+
+        None for a sample whose picture is missing or damaged.
+        """
         pipeline = self._pipeline(task)
-        predictions: list[tuple[str | None, float] | None] = []
-        for sample in samples:
-            region = pipeline.subject.region_of(self._samples.picture(sample), sample.box, sample.hand)
+        return [self._predict_sample(pipeline, sample) for sample in samples]
+
+    def _predict_sample(self, pipeline: Pipeline, sample: Sample) -> tuple[str | None, float] | None:
+        try:
+            picture_bgr = self._samples.picture(sample)
+        except SamplesError:
+            return None
+        with self.time_limit():
+            region = pipeline.subject.region_of(picture_bgr, sample.box, sample.hand)
             if region is None:
-                predictions.append(None)
-                continue
+                return None, 0.0
             prediction = pipeline.classifier.predict([pipeline.subject.prepare(region)])[0]
-            predictions.append((prediction.label, prediction.confidence))
-        return predictions
+        return prediction.label, prediction.confidence
+
+    @contextmanager
+    def time_limit(self) -> Iterator[None]:
+        """End this process if the block takes too long, even if a library hangs in it and holds Python's lock."""
+        faulthandler.dump_traceback_later(self._picture_s, exit=True, file=self._null)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
 
     def close(self) -> None:
         for name in list(self._streams):
@@ -124,9 +154,10 @@ class Worker:
     def _observe(self, pipeline: Pipeline, data: bytes) -> tuple[Observation, float]:
         """Recognize a single picture. Return the observation and the decoding time in milliseconds."""
         began_s = time.perf_counter()
-        frame = Frame(decode_picture(data), 0, 0.0, "picture")
-        decode_ms = 1000 * (time.perf_counter() - began_s)
-        return pipeline.step(frame), decode_ms
+        with self.time_limit():
+            frame = Frame(decode_picture(data), 0, 0.0, "picture")
+            decode_ms = 1000 * (time.perf_counter() - began_s)
+            return pipeline.step(frame), decode_ms
 
     def _pipeline(self, task: str) -> Pipeline:
         """The pipeline for single pictures of a task. Reopened when the task's current version has changed."""
@@ -198,7 +229,9 @@ def start_worker(models_folder: Path, samples_folder: Path, threads: int) -> Non
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     cv2.setNumThreads(threads)
-    _worker = Worker(open_models(models_folder), open_samples(samples_folder))
+    samples = open_samples(samples_folder)
+    samples.lock_wait_s = LOCK_WAIT_S
+    _worker = Worker(open_models(models_folder), samples)
 
 
 def _end_with_parent() -> None:
