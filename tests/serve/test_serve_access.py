@@ -382,6 +382,7 @@ def http_port() -> Iterator[tuple[int, Connections]]:
 
 def ended(connection: socket.socket) -> bool:
     """Wait until the server has closed the connection."""
+    connection.settimeout(HANG_S)
     try:
         while connection.recv(4096):
             pass
