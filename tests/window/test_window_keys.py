@@ -1,14 +1,18 @@
 """Every kind of key, pressed in a real window on a virtual screen."""
 
+import contextlib
+import queue
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 
 import pytest
 
-from tests.helpers.real_window import MISSING, WHY_SKIPPED, Running, virtual_screen
+from tests.helpers.real_window import HANG_S, MISSING, WHY_SKIPPED, Running, virtual_screen
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(bool(MISSING), reason=WHY_SKIPPED),
     pytest.mark.skipif(shutil.which("setxkbmap") is None, reason="needs setxkbmap (apt install x11-xkb-utils)"),
 ]
@@ -48,6 +52,7 @@ with Window(Overlay(), lambda: stopped.append(True), actions=actions, keys=passe
 """
 
 
+TRIES, LOST_AFTER_S = 5, 20.0
 MODIFIERS = [f"code {keysym}" for keysym in (0xFFE1, 0xFFE9, 0xFFEB)]  # Shift, Alt, Super
 
 
@@ -56,7 +61,9 @@ class Typist:
 
     def __init__(self, display: str) -> None:
         self.program = Running(display, PROGRAM)
-        assert self.program.line() == "open"
+        self.lines: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+        assert self.line() == "open"
         self.program.focus()
 
     def layout(self, *words: str) -> None:
@@ -66,21 +73,31 @@ class Typist:
         """The lines printed for the keys. Each waits for its code: OpenCV keeps only the last one between two frames."""
         lines = []
         for key in keys:
-            self.program.press(key)
             if key.startswith("ctrl+"):  # Qt's windows report nothing with Ctrl
+                self.program.press(key)
                 continue
-            lines.append(self.line())
+            lines.append(self._answer(key))
             while not lines[-1].startswith("code") or ("+" in key and lines[-1] in MODIFIERS):
                 lines.append(self.line())
-        self.program.press("F12")  # it has a name on every layout, and no command
+        lines.append(self._answer("F12"))  # it has a name on every layout, and no command
         while (line := self.line()) != "key F12":
             lines.append(line)
         return [line for line in lines if not line.startswith("code")]
 
     def line(self) -> str:
-        line = self.program.line()
-        assert line, "the window has ended"
-        return line
+        return self.lines.get(timeout=HANG_S)
+
+    def _answer(self, key: str) -> str:
+        """Press a key, again if it was lost, as after a change of the layout. Return the first line printed."""
+        for _ in range(TRIES):
+            self.program.press(key)
+            with contextlib.suppress(queue.Empty):
+                return self.lines.get(timeout=LOST_AFTER_S)
+        raise AssertionError(f"{key} was pressed {TRIES} times, and the window has printed nothing")
+
+    def _read(self) -> None:
+        while line := self.program.line():
+            self.lines.put(line)
 
 
 @pytest.fixture(scope="module")
