@@ -26,7 +26,7 @@ def path_inside(folder: Path, name: str) -> Path:
     Raises UnsafeNameError if the name is not valid on every system, is hidden, or leads out of the folder, also by a
     symbolic link.
     """
-    reason = _problem(name)
+    reason = _problem(name) or _encoding_problem(name)
     if not reason and not (folder / name).resolve().is_relative_to(folder.resolve()):
         reason = f"it leads out of {folder}"
     if reason:
@@ -35,7 +35,7 @@ def path_inside(folder: Path, name: str) -> Path:
 
 
 def is_safe(name: str) -> bool:
-    """Whether `path_inside` takes the name, symbolic links aside."""
+    """Whether `path_inside` takes the name; symbolic links and the encoding of this file system aside."""
     return not _problem(name)
 
 
@@ -50,13 +50,20 @@ def is_task_name(name: str) -> bool:
 def _problem(name: str) -> str:
     """Why the name cannot become a path; "" if it can."""
     try:
-        os.fsencode(name)
         size_bytes = len(name.encode())
     except UnicodeEncodeError:
         return "it has characters that no file name can have"
     if size_bytes > PATH_BYTES:
         return f"it has more than {PATH_BYTES} bytes"
     return next(filter(None, map(_part_problem, name.split("/"))), "")
+
+
+def _encoding_problem(name: str) -> str:
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError as error:
+        return f"it cannot be encoded in {error.encoding}"
+    return ""
 
 
 def _part_problem(part: str) -> str:

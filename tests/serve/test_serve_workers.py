@@ -5,9 +5,7 @@ import base64
 import json
 import os
 import socket
-import struct
 import threading
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,7 +31,6 @@ from recognizer.serve.workers import jobs as jobs_module
 from recognizer.serve.workers import sample_index
 from recognizer.serve.workers import worker as worker_module
 from recognizer.serve.workers.jobs import Jobs
-from recognizer.serve.workers.pictures import decode_picture
 from recognizer.serve.workers.pool import ADDRESS_STREAMS_LIMIT, QUEUE_LIMIT, WorkerPool
 from recognizer.serve.workers.sample_index import SampleIndex
 from recognizer.serve.workers.worker import Worker
@@ -42,7 +39,7 @@ from recognizer.values import Box, Frame, Region
 from tests.helpers.http import jpeg, png, problem, sheet
 from tests.helpers.running_server import Served
 from tests.helpers.waiting import HANG_S, until
-from tests.serve.test_serve_safe import NoPool, chunk
+from tests.serve.test_serve_safe import NoPool
 
 STREAM, HOST = "/v1/stream?task=digits", {"host": "127.0.0.1:8000"}
 
@@ -127,26 +124,6 @@ def test_a_worker_that_hangs_is_replaced_and_no_other_call_is_lost(tmp_path: Pat
             pool.close()
 
     asyncio.run(main())
-
-
-def deep_png(width: int, height: int, *, depth: int, colour: int) -> bytes:
-    """A PNG of one colour: a small file with a large picture."""
-    channels = {0: 1, 2: 3, 6: 4}[colour]
-    rows = zlib.compress(bytes((width * channels * depth // 8 + 1) * height), 9)
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-
-
-@pytest.mark.parametrize(("depth", "colour"), [(16, 6), (16, 2), (16, 0), (8, 6)])
-def test_pictures_that_decode_to_much_memory_are_refused_by_their_header(depth: int, colour: int) -> None:
-    small = deep_png(60, 40, depth=depth, colour=colour)
-    assert decode_picture(small).shape == (40, 60, 3)
-    header = struct.pack(">IIBBBBB", 7680, 4320, depth, colour, 0, 0, 0)
-    large = small[:8] + chunk(b"IHDR", header) + small[33:]
-    with pytest.raises(Problem) as refused:
-        decode_picture(large)
-    assert refused.value.status_code == 413
-    assert "at most 8 megapixels" in refused.value.body["remedy"]
 
 
 def test_recording_stops_when_the_disk_is_nearly_full(
