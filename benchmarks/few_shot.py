@@ -204,8 +204,10 @@ def unseen_directions(folder: Path, models: ModelStore) -> Directions:
 
     Raises SettingsError if no extractor is published.
     """
-    if any(folder.resolve().parent == (root / "photos" / TASK).resolve() for root in paths.data_folders()):
-        others = hand_photographs.read_hands(TASK, paths.runs() / "hands")
+    names = [name for name in hand_photographs.folders_of_signs() if hand_photographs.TASK_OF_FOLDER[name] == TASK]
+    if folder.resolve().parent in [hand_photographs.photographs(name).resolve() for name in names]:
+        parts = [hand_photographs.read_hands(name, paths.runs() / "hands") for name in names]
+        others = hand_photographs.concatenate(parts)
         return hand_feature_extractor.directions(others[(others.sources != folder.name) & others.jointed[:, 0]])
     path = hand_feature_extractor.newest(models)
     if path is None:
