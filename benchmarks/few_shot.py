@@ -204,9 +204,11 @@ def unseen_directions(folder: Path, models: ModelStore) -> Directions:
 
     Raises SettingsError if no extractor is published.
     """
-    names = [name for name in hand_photographs.folders_of_signs() if hand_photographs.TASK_OF_FOLDER[name] == TASK]
-    if folder.resolve().parent in [hand_photographs.photographs(name).resolve() for name in names]:
-        parts = [hand_photographs.read_hands(name, paths.runs() / "hands") for name in names]
+    names = [name for name, task in hand_photographs.TASK_OF_FOLDER.items() if task == TASK]
+    collections = [(root / "photos" / name).resolve() for root in paths.data_folders() for name in names]
+    if folder.resolve().parent in collections:
+        there = [name for name in hand_photographs.folders_of_signs() if name in names]
+        parts = [hand_photographs.read_hands(name, paths.runs() / "hands") for name in there]
         others = hand_photographs.concatenate(parts)
         return hand_feature_extractor.directions(others[(others.sources != folder.name) & others.jointed[:, 0]])
     path = hand_feature_extractor.newest(models)
