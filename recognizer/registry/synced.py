@@ -54,6 +54,8 @@ class SyncedModels(ModelStore):
     def pull(self) -> None:
         """Download new versions, delete those that were deleted at the URL, and update current.json.
 
+        A version that is in use here is not deleted; the next push uploads it again.
+
         Names and files at the URL that are no version or current.json are passed over: others may write to it.
         """
         state = read_state(self.folder)
@@ -66,7 +68,8 @@ class SyncedModels(ModelStore):
         local_versions = _versions(self.folder)
         for version in sorted(remote_versions - local_versions - state.deleted):
             _fetch_version(remote, self.folder, version, [name for name in names if name.startswith(f"{version}/")])
-        for version in (known - remote_versions) & local_versions:
+        used = {f"{path.parent.name}/{version_in(path.read_bytes())}" for path in self.folder.glob(f"*/{CURRENT}")}
+        for version in (known - remote_versions) & local_versions - used:
             deleted = self.folder / f"{Path(version).parent}/{DELETED}{Path(version).name}"
             with contextlib.suppress(OSError):
                 (self.folder / version).rename(deleted)

@@ -65,7 +65,8 @@ def _of_tasks(store: Samples) -> Iterator[Problem]:
         try:
             labels = store.task(name).labels
         except SamplesError as error:
-            yield Problem("task", str(error).rstrip("."), "Repair it, or restore it from an export.")
+            remedy = f"Repair it, restore it from an export, or move it aside: {SET_ASIDE}"
+            yield Problem("task", str(error).rstrip("."), remedy, path=f"{name}/{CARD}")
             continue
         for label in [label for task, label in used if task == name and label not in labels]:
             remedy = f'Rename it: python -m recognizer samples relabel "{name}" "{label}" WORD'

@@ -214,7 +214,8 @@ def read_picture(capture: cv2.VideoCapture) -> np.ndarray | None:
         return None
     if not succeeded or image is None or image.size == 0:
         return None
-    image = _eight_bit(image)
+    if image.dtype == np.uint16:
+        image = (image >> 8).astype(np.uint8)  # the same for all frames, unlike in `_eight_bit`
     channels = 1 if image.ndim == 2 else image.shape[-1]
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or channels not in (1, 3, 4):
         return None  # not a picture but raw data, such as a depth camera's

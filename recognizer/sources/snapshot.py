@@ -36,7 +36,8 @@ class SnapshotCapture:
         if self._waits:
             self._released.wait(POLL_S)
         self._waits = True
-        with contextlib.suppress(OSError, http.client.HTTPException, SourceError):
+        # ValueError: urllib's, for a kind of authentication that it does not know
+        with contextlib.suppress(OSError, http.client.HTTPException, SourceError, ValueError):
             with self._open.open(_address(self._url), timeout=TIMEOUT_S) as answer:
                 data = answer.read(SNAPSHOT_LIMIT)
             return True, decode_image(np.frombuffer(data, np.uint8), "The snapshot")

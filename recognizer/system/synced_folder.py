@@ -2,7 +2,7 @@
 
 The rest of the program reads and writes local folders only. `local_folder` gives the folder for a URL. The stores pull
 before the first read, and then every PULL_S seconds as long as the program reads. They push each change before the method
-that made it returns. A pushed file is never overwritten:
+that made it returns. Except for current.json, a pushed file is never overwritten:
 
     pictures/NAME.png, rows/NAME-N-HASH.csv, tasks/HASH-N-HASH.json     captured samples; N counts the changes of one sample
     TASK/VERSION/…, TASK/current.json                                   models, as in models/

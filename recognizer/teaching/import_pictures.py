@@ -14,6 +14,7 @@ from recognizer.samples.sample import Sample, Task, folder_name, new_sample, new
 from recognizer.samples.store import Samples
 from recognizer.sources.decoding import read_image
 from recognizer.subjects.catalogue import SUBJECTS, subject_of
+from recognizer.system.names import NAME_BYTES, NAME_LIMIT
 from recognizer.teaching.label_folders import LabelledPicture, print_notes, read_label_folders
 from recognizer.values import Box, Frame, Region
 
@@ -68,13 +69,22 @@ def _from_files(
         sample = new_sample(
             task.name,
             picture.label,
-            session if series == "." else folder_name(series).replace("~", "-").lstrip("-") or session,
+            session if series == "." else _session_of(series) or session,
             str(path),
             whole_box if region is None else region.box,
             hand=None if region is None else region.hand,
             name=content_name(task.name, series, picture.label, png),
         )
         yield sample, png
+
+
+def _session_of(series: str) -> str:
+    """The session of the pictures in a folder, whose path may be longer than the name of a session may be."""
+    name = folder_name(series).replace("~", "-").lstrip("-")
+    if len(name) <= NAME_LIMIT and len(name.encode()) <= NAME_BYTES:
+        return name
+    start, checksum = name[: NAME_LIMIT - 9].encode()[: NAME_BYTES - 9].decode(errors="ignore"), name[-9:]
+    return start.strip() + checksum
 
 
 SUBJECT_PROBE_PICTURES = 24  # pictures from which the subject of a task is detected

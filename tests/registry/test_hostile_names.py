@@ -133,6 +133,21 @@ def test_a_version_that_vanished_here_is_not_deleted_at_the_url(
     assert (folder / "card.json").read_bytes() == LINE
 
 
+def test_a_version_in_use_is_not_deleted_because_it_is_missing_at_the_url(
+    far: tuple[str, dict[str, bytes]], tmp_path: Path
+) -> None:
+    url, _ = far
+    models = open_models(local_folder(url, tmp_path))
+    assert isinstance(models, SyncedModels)
+    folder = models.current("digits")
+    Remote(url).put("letters/v1/card.json", LINE)  # the URL is not empty
+    Remote(url).remove("digits/v1/card.json")
+    models.pull()
+    assert (folder / "card.json").read_bytes() == LINE
+    models.push()
+    assert "digits/v1/card.json" in Remote(url).names("")
+
+
 def test_a_damaged_version_at_a_url_is_not_downloaded(
     far: tuple[str, dict[str, bytes]], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -501,3 +501,14 @@ def test_verify_reports_samples_without_a_task(tmp_path: Path) -> None:
     assert 'new "signs" --subject' in problem.remedy
     store.create_task("signs", "hand", ["ok"])
     assert len(store.read("signs")) == 1
+
+
+def test_a_damaged_task_is_moved_aside_on_wish(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    card = tmp_path / "signs" / "task.json"
+    card.write_bytes(b"{")
+    problems = verify(Samples(tmp_path))
+    assert [problem.kind for problem in problems] == ["task"]
+    aside = set_aside(store, problems)
+    assert not card.exists()
+    assert (aside / "signs" / "task.json").read_bytes() == b"{"

@@ -344,6 +344,18 @@ def test_two_trainings_run_at_a_time_and_the_others_follow_by_themselves(jobs: J
     assert made[0].state == "done"
 
 
+def test_a_training_that_cannot_start_fails_alone(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "_train", no_memory)
+        failed = jobs.start("a")
+    assert failed.state == "failed"
+    assert "Cannot allocate memory" in str(failed.report["error"])
+    assert jobs.start("b").state == "running"
+
+
 def test_the_line_of_trainings_has_an_end(jobs: Jobs) -> None:
     for number in range(jobs_module.RUNNING_LIMIT + jobs_module.QUEUED_LIMIT):
         jobs.start(str(number))

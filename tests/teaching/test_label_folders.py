@@ -212,3 +212,13 @@ def test_import_takes_people_below_labels_as_sessions(tmp_path, capsys):
     assert "1 file of seven/anna was left out: HEIC" in capsys.readouterr().err
     assert import_folder(store, folder, "numbers").duplicates == 3
     assert folder_labels(folder) == ["one", "seven"]
+
+
+def test_a_long_path_of_folders_is_a_session(tmp_path):
+    nested = "asl_alphabet_train/asl_alphabet_train_with_a_long_name"
+    folder = write(tmp_path / "data", *(f"{nested}/{label}/{number}.png" for label in "AB" for number in range(3)))
+    store = Samples(tmp_path / "captures")
+    import_pictures(store, "signs", folder, "box")
+    sessions = {sample.session for sample in store.read("signs")}
+    assert len(sessions) == 1
+    assert store.counts("signs") == {"A": 3, "B": 3}

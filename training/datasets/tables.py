@@ -36,6 +36,7 @@ class _Table:
     separator: str
     label: int  # column of the labels
     pixels: Sequence[int]  # columns of the grey levels
+    columns: int  # number of all columns
 
 
 def read_table(path: Path) -> tuple[list[str], np.ndarray]:
@@ -121,7 +122,7 @@ def _layout_of(path: Path, lines: list[tuple[int, str]]) -> _Table:
     ):  # only the label may be a word
         if len(names) != PIXELS + 1:
             raise DataError(f"{path} has no header and {len(names)} columns, not {LAYOUT}. Give its columns names.")
-        return _Table(path, lines, separator, 0, range(1, PIXELS + 1))
+        return _Table(path, lines, separator, 0, range(1, PIXELS + 1), len(names))
     labels = [index for index, name in enumerate(names) if name in LABEL_NAMES]
     pixels = [index for index, name in enumerate(names) if index not in labels and name not in INDEX_NAMES]
     if len(labels) != 1 or len(pixels) != PIXELS:
@@ -133,7 +134,7 @@ def _layout_of(path: Path, lines: list[tuple[int, str]]) -> _Table:
     rows = [(number, line) for number, line in lines if line != first]  # tables that were put together repeat it
     if not rows:
         raise DataError(f"{path} has a header but no rows. Give a table of {LAYOUT}.")
-    return _Table(path, rows, separator, labels[0], pixels)
+    return _Table(path, rows, separator, labels[0], pixels, len(names))
 
 
 def _fields(line: str, separator: str) -> list[str]:
@@ -150,7 +151,7 @@ def _is_number(text: str) -> bool:
 
 def _check_lengths(table: _Table) -> None:
     """Raise DataError if a row has fewer or more columns than the first line."""
-    columns = _column_count(table)
+    columns = table.columns
     for number, line in table.lines:
         found = len(_fields(line, table.separator)) if '"' in line else line.count(table.separator) + 1
         if found < columns:
@@ -161,19 +162,14 @@ def _check_lengths(table: _Table) -> None:
             raise DataError(f"{table.path} has {found} columns in line {number}, not {columns}. Correct that line.")
 
 
-def _column_count(table: _Table) -> int:
-    return max(table.label, *table.pixels) + 1
-
-
 def _columns_of(table: _Table) -> tuple[list[str], np.ndarray]:
     """The labels of the rows, and their grey levels as they stand, (N, PIXELS) float32. Raises DataError."""
     import pandas as pd
 
-    columns = _column_count(table)
     decimal = "," if table.separator == ";" and "," in table.lines[0][1] else "."
     frame = pd.read_csv(
         io.StringIO("\n".join(line for _, line in table.lines)),
-        sep=table.separator, header=None, names=range(columns), usecols=[table.label, *table.pixels],
+        sep=table.separator, header=None, names=range(table.columns), usecols=[table.label, *table.pixels],
         dtype={table.label: str}, keep_default_na=False, decimal=decimal, low_memory=False, index_col=False,
     )  # fmt: skip
     labels = [_label(table, row, text) for row, text in enumerate(frame[table.label])]

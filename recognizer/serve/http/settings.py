@@ -9,8 +9,8 @@ from pathlib import Path
 
 from recognizer.errors import SettingsError
 
-# shorter tokens can be guessed; other characters are not allowed in a header or cookie
 TOKEN_VARIABLE = "RECOGNIZER_TOKEN"
+# shorter tokens can be guessed; other characters are not allowed in a header or cookie
 TOKEN = re.compile(r"[A-Za-z0-9_-]{16,200}")
 
 

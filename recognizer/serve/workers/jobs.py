@@ -139,10 +139,20 @@ class Jobs:
         running = sum(job.state == RUNNING for job in self._jobs.values())
         for job in [job for job in self._jobs.values() if job.state == QUEUED][: max(0, RUNNING_LIMIT - running)]:
             if not self._closed.is_set():
-                job.training = self._train(job.task, self._models, self._samples)
-                job.state = RUNNING
-                job.update()
+                self._start(job)
         return list(self._jobs.values())
+
+    def _start(self, job: Job) -> None:
+        try:
+            job.training = self._train(job.task, self._models, self._samples)
+        except OSError as error:
+            job.state, job.report = (
+                FAILED,
+                {"error": f"The training did not start ({error.strerror or error}). Try again."},
+            )
+            return
+        job.state = RUNNING
+        job.update()
 
     def _start_queued(self) -> None:
         """Start the queued jobs one after the other, also if no client asks for them."""

@@ -48,6 +48,7 @@ UNDERSTOOD = {
     "header twice": as_text([*rows_of()[:3], HEADER, *rows_of()[3:]]),
     "index column": as_text([[str(i), *row] for i, row in enumerate(rows_of())], header=["", *HEADER]),
     "named index": as_text([[str(i), *row] for i, row in enumerate(rows_of())], header=["Unnamed: 0", *HEADER]),
+    "index last": as_text([[*row, str(i)] for i, row in enumerate(rows_of())], header=[*HEADER, "id"]),
     "label last": as_text([[*row[1:], row[0]] for row in rows_of()], header=[*HEADER[1:], "label"]),
     "label within": as_text(
         [[*row[1:9], row[0], *row[9:]] for row in rows_of()], header=[*HEADER[1:9], "label", *HEADER[9:]]
