@@ -52,7 +52,7 @@ class SyncedModels(ModelStore):
         note_deletion(self.folder, f"{task}/{version}")
 
     def pull(self) -> None:
-        """Download new versions, delete those that were deleted at the URL, and update current.json.
+        """Download new versions, update current.json, and delete the versions that were deleted at the URL.
 
         A version that is in use here is not deleted; the next push uploads it again.
 
@@ -68,16 +68,16 @@ class SyncedModels(ModelStore):
         local_versions = _versions(self.folder)
         for version in sorted(remote_versions - local_versions - state.deleted):
             _fetch_version(remote, self.folder, version, [name for name in names if name.startswith(f"{version}/")])
+        for name in sorted(names):
+            task, _, last = name.partition("/")
+            if last == CURRENT and is_task_name(task):
+                self._pull_current(remote, name, current)
         used = {f"{path.parent.name}/{version_in(path.read_bytes())}" for path in self.folder.glob(f"*/{CURRENT}")}
         for version in (known - remote_versions) & local_versions - used:
             deleted = self.folder / f"{Path(version).parent}/{DELETED}{Path(version).name}"
             with contextlib.suppress(OSError):
                 (self.folder / version).rename(deleted)
                 shutil.rmtree(deleted)
-        for name in sorted(names):
-            task, _, last = name.partition("/")
-            if last == CURRENT and is_task_name(task):
-                self._pull_current(remote, name, current)
         versions = frozenset(_versions(self.folder) & remote_versions)
         change_state(self.folder, lambda state: replace(state, known=versions, current=current))
 
