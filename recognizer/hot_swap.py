@@ -80,7 +80,7 @@ class LivePipeline:
         return self._pipeline.step(frame)
 
     def next_task(self) -> None:
-        """Switches to the next task. Frames continue with the current one while it opens."""
+        """Switches to the next task. Frames are processed with the current task until the next one is open."""
         names = [name for name in task_names(self._models, self._samples) if name == self.task or self._can_open(name)]
         following = names[(names.index(self.task) + 1) % len(names)]
         if following == self.task:

@@ -28,9 +28,9 @@ class Classifier:
     """Classifies network inputs with one model. Raises ModelError if a file in its folder is missing or damaged.
 
     `folder` contains card.json, model.tflite and features.npz, as `training.shipped.digits` publishes them. `prepared` is
-    the preprocess version of its inputs.
-    A user-trained model has head.npz, which replaces the network's last layer. A k-NN model has neighbours.npz. A model
-    whose features are the input itself, by its card, has no network.
+    the version of the preprocessing that made the inputs; it must equal the card's.
+    A user-trained model has head.npz, which replaces the network's last layer. A k-NN model has neighbours.npz. If the
+    card says that the features are the input itself, there is no model.tflite.
     """
 
     def __init__(self, folder: Path, prepared: str = pictures.VERSION):

@@ -22,17 +22,17 @@ PREPARED = {  # preprocess version of each kind of model
     "colour": pictures.COLOUR_VERSION,
     "fused": FUSED_VERSION,
 }
-EXTRACT_EVERY = 3  # frames of a stream: appearance features of a hand held still are extracted once in this many
+EXTRACT_EVERY = 3  # for a still hand in a stream, appearance features are extracted once in this many frames
 SAME_PLACE = 0.5  # IoU of two frames' boxes, above which they belong to the same hand
-MAX_POSE_CHANGE = 0.06  # mean change of the pose features, below which a hand is held still
+MAX_POSE_CHANGE = 0.06  # mean change of the pose features of a still hand between frames, at most
 
 
 class HandClassifier:
     """Classifies regions of hands with one version of a model. The card's `kind` is the model's input.
 
     "pose": joints; "pixels": the grey picture; "colour": the colour picture; "fused": joints and appearance features.
-    A region without joints cannot be classified by "pose" and "fused". The task's newest "pixels" version classifies it.
-    `stream` says that calls belong to consecutive frames; appearance features of a hand held still are then reused.
+    "pose" and "fused" need joints: a region without them is classified by the task's newest "pixels" version, if it has one.
+    `stream` says that calls belong to consecutive frames; appearance features of a still hand are then reused.
 
     Raises ModelError if a file in `folder` is missing or damaged, and AssetError if a "fused" model lacks MediaPipe's network.
     """

@@ -28,7 +28,7 @@ from recognizer.system.names import is_safe
 
 TABLE_LIMIT = 1 << 28  # bytes of a samples.csv: 400,000 rows
 TASKS_LIMIT = 100  # of one archive
-BATCH = 100  # pictures stored while the lock is held once: other programs wait about 0.1 s
+BATCH = 100  # pictures stored per acquisition of the lock, so that other programs wait about 0.1 s at most
 STORE_FILE_NAME = re.compile(r"[0-9a-z-]{1,60}\.png")  # names that the store gives its files; other names are replaced
 SPREADSHEET_NOTE = "for-spreadsheets.txt"  # marks an export with as_spreadsheet's table
 SPREADSHEET_NOTE_TEXT = (

@@ -9,8 +9,8 @@ that made it returns. Except for current.json, a pushed file is never overwritte
 
 A picture is pushed before its row, a version's files before its card, and the card before current.json. Each of these
 files appears atomically, so nobody reads an incomplete sample or model. Concurrent writers lose nothing because names are
-unique. If two machines relabel one sample or set the current version at the same time, one of them wins; the other version
-is kept and can be restored.
+unique. If two machines relabel one sample at the same time, one of the labels is used. If they set the current version at the
+same time, the last push wins, and a rollback restores the other.
 """
 
 import contextlib
@@ -145,7 +145,7 @@ def write_marker(remote: Remote, known: frozenset[str]) -> None:
 
 
 def check_not_emptied(remote: Remote, known: frozenset[str], names: set[str]) -> None:
-    """Raise SyncError if all known files and the marker are gone: then the URL is probably wrong."""
+    """Raise SyncError if the URL lacks the marker and all files that were synced before: it is probably the wrong URL."""
     if known and not names and remote.get(MARK) is None:
         raise SyncError(
             f"{remote.url} is empty, but {len(known)} files came from it. Nothing is deleted here. Check the address."
