@@ -1,9 +1,9 @@
 """`python -m recognizer serve --cluster`: the same app on Ray Serve.
 
-Two Ray Serve applications share one address. STREAMS serves /v1/stream: the number of its replicas follows the number of open
-streams, and each stream stays on one replica. OWNER, with one replica, answers everything else, because samples and jobs need a single owner. Both run the
-complete app; Ray Serve's routes decide which one gets a request. All replicas share the folders of models and samples, or
-sync with the same URLs.
+Two Ray Serve applications share one address. STREAMS serves /v1/stream: the number of its replicas follows the number of
+open streams, and each stream stays on one replica. OWNER, with one replica, answers everything else, because samples and
+jobs need a single owner. Both run the complete app; Ray Serve's routes decide which one gets a request. All replicas share
+the folders of models and samples, or sync with the same URLs.
 """
 
 import contextlib
