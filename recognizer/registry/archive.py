@@ -1,8 +1,6 @@
 """Imports a model version from a zip archive that `ModelStore.export` wrote, or that was unpacked and zipped again."""
 
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,12 +9,12 @@ from recognizer.errors import ModelError
 from recognizer.registry.card import CARD, check_files, file_names, read_card
 from recognizer.registry.store import ModelStore
 from recognizer.system.names import is_safe, is_task_name, path_inside
+from recognizer.system.zip_files import COMPRESSIONS, ZIP_ERRORS
 
 ZIP_LIMIT = 1 << 30  # bytes unpacked: ten times the largest network; guards against zip bombs
 FILES_LIMIT = 1000
 CHUNK_BYTES = 1 << 20
 NETWORKS = ("model.tflite", "neighbours.npz", "head.npz")  # a version contains at least one of them
-COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others unpack a whole entry at once, whatever its size
 
 
 def import_zip(models: ModelStore, task: str, path: Path) -> str:
@@ -113,15 +111,5 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}. Check its name and folder.") from error
-    except (
-        zipfile.BadZipFile,
-        zipfile.LargeZipFile,
-        zlib.error,
-        EOFError,
-        RuntimeError,
-        NotImplementedError,
-        ValueError,
-        LookupError,
-        struct.error,
-    ) as error:
+    except ZIP_ERRORS as error:
         raise ModelError(f"{path} is not a readable zip file ({error}). Export it again.") from error

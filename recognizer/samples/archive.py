@@ -4,7 +4,6 @@ import hashlib
 import itertools
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from recognizer.samples.table import (
 )
 from recognizer.system import files
 from recognizer.system.names import is_safe
+from recognizer.system.zip_files import ZIP_ERRORS
 
 TABLE_LIMIT = 1 << 28  # bytes of a samples.csv: 400,000 rows
 TASKS_LIMIT = 100  # of one archive
@@ -108,7 +108,7 @@ def import_zip(store: Samples, path: Path, task: str | None = None) -> ImportRes
         raise SamplesError(
             f"{path} cannot be read: {error.strerror or error}. Check its name and permissions."
         ) from error
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+    except ZIP_ERRORS as error:
         raise SamplesError(f"{path} is not a readable zip file ({error}). Export it again.") from error
     return ImportResult(added, len(samples) - len(added) - (len(refused) - count_before), refused)
 

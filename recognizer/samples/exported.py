@@ -13,12 +13,12 @@ from typing import IO
 from recognizer.errors import SamplesError
 from recognizer.samples.store import HEAD_BYTES, TABLE
 from recognizer.samples.table import as_written, is_header
+from recognizer.system.zip_files import COMPRESSIONS
 
 ZIP_LIMIT = 1 << 33  # bytes unpacked: about 100,000 crops; guards against zip bombs
 FILES_LIMIT = 200_000
 DEPTH_LIMIT = 3  # folders above samples.csv, such as the one that a file manager adds
 STEP = 1 << 16  # bytes that are unpacked at once
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others unpack without a limit
 
 
 @dataclass
@@ -104,7 +104,7 @@ def open_export(source: Path) -> Iterator[ExportedFiles]:
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], IO[bytes]]:
     def opened() -> IO[bytes]:
-        if info.compress_type not in METHODS:
+        if info.compress_type not in COMPRESSIONS:
             raise SamplesError(
                 f"{info.filename!r} in {archive.filename} is compressed in a way that has no limit. "
                 "Zip the folder again, with Deflate."

@@ -27,6 +27,7 @@ from recognizer.system.synced_folder import (
     pull_if_due,
     read_state,
     short_digest,
+    sync_errors,
     write_marker,
     write_state,
 )
@@ -199,12 +200,10 @@ def default_samples() -> Samples:
 @contextmanager
 def _as_sync_error(folder: Path) -> Iterator[None]:
     try:
-        yield
+        with sync_errors(folder):
+            yield
     except SamplesError as error:
         raise SyncError(str(error)) from error
-    except OSError as error:
-        reason = error.strerror or error
-        raise SyncError(f"{folder}, the local copy of a URL, cannot be written ({reason}). Free some space.") from error
 
 
 def _apply(local: Samples, remote: Remote, here: Mapping[str, LocalItem], changes: Changes) -> None:
