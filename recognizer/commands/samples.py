@@ -20,10 +20,8 @@ from recognizer.samples.store import Samples
 from recognizer.samples.verify import set_aside, verify
 from recognizer.sinks.png import write_png
 from recognizer.subjects.catalogue import SUBJECTS, subject_of
-from recognizer.system.terminal import SOME_FAILED
+from recognizer.system.terminal import SOME_FAILED, print_messages
 from recognizer.teaching.import_pictures import check_subject, folder_labels, import_folder
-
-PRINTED_LIMIT = 20  # messages printed one by one; the rest are counted
 
 
 def run(args: Sequence[str]) -> int:
@@ -268,10 +266,7 @@ def _print_imported(imported: ImportResult) -> int:
 
 
 def _print_lines(lines: Sequence[str]) -> int:
-    for line in lines[:PRINTED_LIMIT]:
-        print(line, file=sys.stderr)
-    if len(lines) > PRINTED_LIMIT:
-        print(f"… and {len(lines) - PRINTED_LIMIT} more", file=sys.stderr)
+    print_messages(lines)
     return SOME_FAILED if lines else 0
 
 

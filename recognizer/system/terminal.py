@@ -4,7 +4,7 @@ import codecs
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from recognizer.errors import RecognizerError
@@ -15,6 +15,15 @@ SOME_FAILED = 1
 USAGE_ERROR = 2
 NOT_PUBLISHED = 3  # of learn: the training succeeded, but its model is not better than the current one
 INTERRUPTED = 130
+PRINTED_LIMIT = 20  # messages printed one by one; the rest are counted
+
+
+def print_messages(lines: Sequence[str]) -> None:
+    """Print the lines on stderr, at most PRINTED_LIMIT of them, and how many there are more."""
+    for line in lines[:PRINTED_LIMIT]:
+        print(line, file=sys.stderr)
+    if len(lines) > PRINTED_LIMIT:
+        print(f"… and {len(lines) - PRINTED_LIMIT} more", file=sys.stderr)
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from recognizer.samples.store import Samples
 from recognizer.sources.decoding import read_image
 from recognizer.subjects.catalogue import SUBJECTS, subject_of
 from recognizer.system.names import NAME_BYTES, NAME_LIMIT
-from recognizer.teaching.label_folders import LabelledPicture, print_notes, read_label_folders
+from recognizer.system.terminal import print_messages
+from recognizer.teaching.label_folders import LabelledPicture, read_label_folders
 from recognizer.values import Box, Frame, Region
 
 Find = Callable[[Frame], Sequence[Region]]
@@ -32,7 +33,7 @@ def import_folder(store: Samples, folder: Path, task: str, find: Find | None = N
     _check_folder(folder)
     stored_task = store.task(task)
     found = read_label_folders(folder, stored_task.labels)
-    print_notes(found.notes)
+    print_messages(found.notes)
     store.add_labels(stored_task.name, list(dict.fromkeys(picture.label for picture in found.pictures)))
     refused: list[str] = []
     added = add_batches(store, _from_files(stored_task, found.pictures, find, refused))

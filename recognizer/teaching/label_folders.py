@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -16,7 +15,6 @@ from recognizer.sources.pictures import is_system_file, left_out_line, why_not_a
 TRAINING_PARTS = ("train", "training")
 TEST_PARTS = ("test", "testing", "val", "valid", "validation")
 _PARTS = (*TRAINING_PARTS, *TEST_PARTS)
-PRINTED_LIMIT = 20  # lines on what was left out
 _LABEL_WORDS = {
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
     "nothing", "rock", "paper", "scissors",
@@ -87,14 +85,6 @@ def read_label_folders(folder: Path, known_labels: Collection[str] = ()) -> Labe
 def pictures_below(folder: Path) -> list[Path]:
     """All picture files below a folder, sorted, without hidden and system ones."""
     return [path for path in _files_below(folder)[0] if not why_not_a_picture(path)]
-
-
-def print_notes(notes: Sequence[str]) -> None:
-    """Print the lines on stderr, at most PRINTED_LIMIT of them."""
-    for line in notes[:PRINTED_LIMIT]:
-        print(line, file=sys.stderr)
-    if len(notes) > PRINTED_LIMIT:
-        print(f"… and {len(notes) - PRINTED_LIMIT} more", file=sys.stderr)
 
 
 def _files_below(folder: Path) -> tuple[list[Path], list[str]]:

@@ -13,7 +13,8 @@ from recognizer.sources.decoding import read_image
 from recognizer.subjects.catalogue import subject_of
 from recognizer.subjects.hands import HAND
 from recognizer.subjects.paper import PAPER
-from recognizer.teaching.label_folders import print_notes, read_label_folders
+from recognizer.system.terminal import print_messages
+from recognizer.teaching.label_folders import read_label_folders
 from training.datasets.dataset import DataSet, split_data_set, stem_of, stratified
 from training.datasets.tables import read_table
 
@@ -47,7 +48,7 @@ def load_folder(folder: Path, colour_side: int | None = None, subject: str = HAN
         found = read_label_folders(folder)
     except SamplesError as error:
         raise DataError(str(error)) from error
-    print_notes(found.notes)
+    print_messages(found.notes)
     rows = [(picture.path, picture.label, picture.series, picture.for_testing) for picture in found.pictures]
     return _of_pictures(folder.name, rows, folder, colour_side, subject)
 
@@ -105,7 +106,7 @@ def _readable(
             notes.append(f"Left out: {error}")
             continue
         kept.append(row)
-    print_notes(notes)
+    print_messages(notes)
     return images, kept
 
 

@@ -17,7 +17,8 @@ from recognizer.sources.decoding import read_image
 from recognizer.sources.opening import open_source
 from recognizer.studio.handwriting import draw_strokes, letter_strokes
 from recognizer.system import paths
-from recognizer.teaching.label_folders import pictures_below, print_notes, read_label_folders
+from recognizer.system.terminal import print_messages
+from recognizer.teaching.label_folders import pictures_below, read_label_folders
 from recognizer.values import Frame, Observation
 from training.datasets import paper_scenes, rooms
 from training.datasets.hand_photographs import LABELS
@@ -118,7 +119,7 @@ def labelled_pictures(folder: Path) -> Iterator[tuple[Path, str, str]]:
         found = read_label_folders(folder)
     except SamplesError as error:
         raise DataError(str(error)) from error
-    print_notes(found.notes)
+    print_messages(found.notes)
     for picture in found.pictures:
         yield picture.path, picture.folders or folder.name, picture.label
 
