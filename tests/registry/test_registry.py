@@ -1,5 +1,6 @@
 import hashlib
 import json
+import threading
 import time
 import zipfile
 from pathlib import Path
@@ -234,3 +235,26 @@ def test_a_version_is_named_by_its_task_and_its_date_in_local_time(monkeypatch: 
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+def test_a_version_does_not_become_current_while_it_is_deleted(tmp_path: Path) -> None:
+    first, second = publish(tmp_path), publish(tmp_path)
+    refused: list[str] = []
+
+    def go_back() -> None:
+        try:
+            store.ModelStore(tmp_path).rollback("digits")
+        except ModelError as error:
+            refused.append(str(error))
+
+    other = threading.Thread(target=go_back)
+
+    class Slow(store.ModelStore):
+        def note_deletion(self, task: str, version: str) -> None:
+            other.start()
+            other.join(0.2)
+
+    Slow(tmp_path).delete("digits", first.name)
+    other.join()
+    assert "has no earlier version" in refused[0]
+    assert open_models(tmp_path).current("digits") == second
