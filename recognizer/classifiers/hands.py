@@ -154,7 +154,7 @@ class _Evidence:
         recent = same.recent_scores if same else deque(maxlen=EVIDENCE_FRAMES)
         recent.append(scores)
         self._now.append(_StillHand(box, pose_features, recent))
-        probabilities = np.mean([one.probabilities for one in recent], axis=0, dtype=np.float32)
+        probabilities = np.stack([one.probabilities for one in recent]).mean(axis=0)
         return Scores(probabilities, float(np.mean([one.distance for one in recent])))
 
 
