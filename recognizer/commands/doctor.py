@@ -7,9 +7,8 @@ import importlib.util
 import json
 import os
 import platform
-import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -19,7 +18,7 @@ from recognizer.errors import ModelError
 from recognizer.registry import assets
 from recognizer.registry.card import read_checked_card
 from recognizer.registry.store import ModelStore, is_version_name
-from recognizer.system import paths
+from recognizer.system import packages, paths
 from recognizer.system.terminal import SOME_FAILED
 
 OLDEST_PYTHON = (3, 11)
@@ -30,6 +29,7 @@ NEEDED = (
     "opencv-python",
 )  # digits need these; the other packages are for other tasks
 INSTALL = "python3 start.py, or python -m pip install -r requirements.txt"
+OPTIONAL = {packages.TRAIN: "only training of whole networks needs them", packages.TEST: "only the tests need them"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def checks(models: ModelStore, data_dirs: tuple[Path, ...] = ()) -> list[Check]:
     """All checks, most basic first. `data_dirs` defaults to RECOGNIZER_DATA and data/."""
     return [
         check_python(),
-        *check_packages(paths.ROOT / "requirements.txt"),
+        *check_project(),
         check_opencv(),
         check_screen(),
         check_cameras(),
@@ -81,26 +81,55 @@ def check_python() -> Check:
     return Check("Python", True, found)
 
 
-def check_packages(requirements: Path, version_of: Callable[[str], str] = importlib.metadata.version) -> list[Check]:
-    """Compare the pinned packages with the installed ones, without importing them."""
+def check_project() -> list[Check]:
+    """Check the packages that this checkout or this installation asks for."""
     try:
-        lines = requirements.read_text(encoding="utf-8").splitlines()
+        if not paths.in_checkout():
+            return check_packages(packages.groups_of_installation(), {})
+        pinned = packages.pins(paths.ROOT / "requirements.txt")
+        return check_packages(packages.groups_of_project(paths.ROOT / "pyproject.toml"), pinned)
     except OSError as error:
-        return [Check("packages", None, f"{requirements} cannot be read ({error.strerror or error})")]
-    pins = [match.groups() for match in (re.match(r"\s*([\w.-]+)\s*==\s*([^\s;#]+)", line) for line in lines) if match]
+        return [Check("packages", None, f"{error.filename} cannot be read ({error.strerror or error})")]
+    except (ValueError, LookupError, importlib.metadata.PackageNotFoundError) as error:
+        return [Check("packages", None, f"what is needed cannot be read ({_one_line(error)})", INSTALL)]
+
+
+def check_packages(
+    groups: Mapping[str, Sequence[str]],
+    pinned: Mapping[str, str],
+    version_of: Callable[[str], str] = importlib.metadata.version,
+) -> list[Check]:
+    """Compare the installed packages, which are not imported, with the pinned versions.
+
+    `groups` has the names of the packages by group. Of an optional group, those that are missing are one line.
+    """
     found = []
-    for name, pinned in pins:
-        try:
-            version = version_of(name)
-        except importlib.metadata.PackageNotFoundError:
-            detail = "not installed" + ("" if name in NEEDED else "; digits do not need it")
-            found.append(Check(name, False if name in NEEDED else None, detail, INSTALL))
-            continue
-        if version == pinned:
-            found.append(Check(name, True, version))
-        else:
-            found.append(Check(name, None, f"{version}, tested with {pinned}", INSTALL))
+    for group in (packages.BASE, *OPTIONAL):
+        missing = []
+        for name in groups.get(group, ()):
+            try:
+                found.append(_check_version(name, version_of(name), pinned.get(name)))
+            except importlib.metadata.PackageNotFoundError:
+                missing.append(name)
+        if group in OPTIONAL and missing:
+            found.append(
+                Check(f"packages to {group}", None, f"not installed: {', '.join(missing)}; {OPTIONAL[group]}", INSTALL)
+            )
+        elif missing:
+            found += [_missing_package(name) for name in missing]
     return found
+
+
+def _check_version(name: str, version: str, pinned: str | None) -> Check:
+    if pinned is None or version == pinned:
+        return Check(name, True, version)
+    return Check(name, None, f"{version}, tested with {pinned}", INSTALL)
+
+
+def _missing_package(name: str) -> Check:
+    if name in NEEDED:
+        return Check(name, False, "not installed", INSTALL)
+    return Check(name, None, "not installed; digits do not need it", INSTALL)
 
 
 def check_opencv(version_of: Callable[[str], str] = importlib.metadata.version) -> Check:

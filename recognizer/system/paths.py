@@ -13,6 +13,11 @@ SYNC_VARIABLE = "RECOGNIZER_SYNC"
 FORMER_SYNC_VARIABLE = "RECOGNIZER_MIRRORS"
 
 
+def in_checkout() -> bool:
+    """Whether the program runs from a checkout of the repository, and not from an installed package."""
+    return (ROOT / "pyproject.toml").is_file()
+
+
 def chosen(variable: str) -> str | None:
     """The value of an environment variable; None if it is unset or empty."""
     return os.environ.get(variable) or None
