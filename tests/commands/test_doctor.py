@@ -260,15 +260,19 @@ def test_a_missing_or_damaged_mediapipe_is_a_note(tmp_path):
         return spec
 
     check = doctor.check_mediapipe(lambda _: None)
-    assert (check.name, check.ok, check.remedy) == ("MediaPipe", None, doctor.INSTALL)
+    assert (check.name, check.ok, check.remedy) == (
+        "MediaPipe",
+        None,
+        f"python3 start.py, or {packages.install_command(packages.BASE)}",
+    )
     assert "not installed" in check.detail
     check = doctor.check_mediapipe(installed)
-    assert (check.ok, check.remedy) == (None, doctor.INSTALL)
+    assert (check.ok, check.remedy) == (None, f"python3 start.py, or {packages.install_command(packages.BASE)}")
     assert "contains no library" in check.detail
     (tmp_path / "tasks" / "c").mkdir(parents=True)
     (tmp_path / "tasks" / "c" / "libmediapipe.so").write_bytes(b"not a library")
     check = doctor.check_mediapipe(installed)
-    assert (check.ok, check.remedy) == (None, doctor.INSTALL)
+    assert (check.ok, check.remedy) == (None, f"python3 start.py, or {packages.install_command(packages.BASE)}")
     assert "does not load" in check.detail
 
 
