@@ -14,7 +14,7 @@ from recognizer.errors import ModelError
 from recognizer.preprocess import appearance, pictures, pose
 from recognizer.registry import card as registry_card
 from recognizer.registry.assets import find_asset
-from recognizer.registry.store import ModelStore
+from recognizer.registry.synced import open_models
 from recognizer.values import Box, Hand, Prediction, Region
 
 FUSED_VERSION = f"{pose.VERSION} and {appearance.VERSION}"  # both features, in this order
@@ -81,7 +81,7 @@ class HandClassifier:
     @cached_property
     def _pixel_classifier(self) -> Classifier | None:
         """The classifier of hands without joints. None if it is missing, damaged, or has labels that this model lacks."""
-        beside = ModelStore(self.folder.parent.parent).newest_version(self.folder.parent.name, "pixels")
+        beside = open_models(self.folder.parent.parent).newest_version(self.folder.parent.name, "pixels")
         if beside is None:
             return None
         try:

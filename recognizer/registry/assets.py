@@ -19,7 +19,6 @@ from recognizer.system import files, paths
 from recognizer.system.download import TIMEOUT_S, download, mismatch, partial_path, storage_errors
 from recognizer.system.text import one_line
 
-FETCH = "python3 start.py assets, or python -m recognizer assets"  # the remedy in every error about a missing asset
 ALIGNMENT_BYTES = 64  # LiteRT copies weights that are not aligned to this, and warns
 ALIGNMENT_TAG = 0xD935  # ID of the extra field that pads a zip entry, as in Android's zipalign
 
@@ -84,11 +83,16 @@ ASSETS = {
 }
 
 
+def fetch_command() -> str:
+    """The remedy in every error about a missing asset."""
+    return "python3 start.py assets, or python -m recognizer assets" if paths.in_checkout() else "recognizer assets"
+
+
 def find_asset(name: str, folder: Path | None = None) -> Path:
     """Verify the asset's checksum and return its path. Never downloads. Raises AssetError if it is missing or damaged."""
     reason = problem(name, folder)
     if reason:
-        raise AssetError(f"{reason}. Fetch it: {FETCH}.")
+        raise AssetError(f"{reason}. Fetch it: {fetch_command()}.")
     return _path(name, folder)
 
 
@@ -123,7 +127,7 @@ def fetch_asset(name: str, folder: Path | None = None) -> Path:
             reasons.append(str(error))
     raise AssetError(
         f"{path.name} could not be downloaded. {' '.join(reasons)} "
-        f"Connect to the internet and run: {FETCH}. Or copy the file into {path.parent}."
+        f"Connect to the internet and run: {fetch_command()}. Or copy the file into {path.parent}."
     )
 
 
