@@ -11,7 +11,7 @@ import numpy as np
 
 from recognizer.errors import SourceError
 from recognizer.sources import kinds
-from recognizer.sources.decoding import HEIC_REMEDY, PICTURE_SUFFIXES, read_images
+from recognizer.sources.decoding import PICTURE_SUFFIXES, heic_remedy, read_images
 from recognizer.sources.source import Source
 from recognizer.values import Frame
 
@@ -124,7 +124,7 @@ def left_out_line(reasons: Iterable[str], where: str) -> str:
     counts = Counter(reasons)
     kinds_found = ", ".join(kind if len(counts) == 1 else f"{kind} ×{count}" for kind, count in sorted(counts.items()))
     files = "1 file" if counts.total() == 1 else f"{counts.total()} files"
-    remedy = f". {HEIC_REMEDY}" if kinds.HEIC in counts else ""
+    remedy = f". {heic_remedy()}" if kinds.HEIC in counts else ""
     return f"{files} of {where} {'was' if counts.total() == 1 else 'were'} left out: {kinds_found}{remedy}"
 
 

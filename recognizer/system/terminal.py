@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from recognizer.errors import RecognizerError
+from recognizer.system import packages
 from recognizer.system.ctrl_c import was_pressed
 from recognizer.system.urls import text_without_secrets
 
@@ -42,6 +43,10 @@ def exit_code_of(error: BaseException) -> int:
     """The exit code for Ctrl-C or for a RecognizerError, which is printed as one line on stderr. Re-raises other errors."""
     if was_pressed(error):
         return INTERRUPTED
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in packages.OF_TRAINING:
+        remedy = packages.install_command(packages.TRAIN)
+        print(f"This needs {error.name}, which is not installed. Install it: {remedy}", file=sys.stderr)
+        return USAGE_ERROR
     if not isinstance(error, RecognizerError):
         raise error
     print(text_without_secrets(str(error)), file=sys.stderr)

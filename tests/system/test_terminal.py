@@ -1,7 +1,7 @@
 import pytest
 
 from recognizer.errors import DataError
-from recognizer.system.terminal import INTERRUPTED, USAGE_ERROR, exit_on_error
+from recognizer.system.terminal import INTERRUPTED, USAGE_ERROR, exit_code_of, exit_on_error
 
 
 def test_an_expected_error_prints_one_line_and_exits(capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,3 +32,18 @@ def test_without_an_error_the_program_continues(capsys: pytest.CaptureFixture[st
     with exit_on_error("Stopped."):
         pass
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("module", ["tensorflow", "keras.layers", "sklearn.cluster", "pandas"])
+def test_a_package_that_only_training_needs_is_asked_for_in_one_line(
+    module: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code_of(ModuleNotFoundError(f"No module named {module!r}", name=module)) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"This needs {module}, which is not installed. Install it: python -m pip install ")
+    assert printed.count("\n") == 1
+
+
+def test_another_missing_module_is_a_defect() -> None:
+    with pytest.raises(ModuleNotFoundError):
+        exit_code_of(ModuleNotFoundError("No module named 'numpy'", name="numpy"))
