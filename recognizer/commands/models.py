@@ -37,7 +37,7 @@ def _list(args: Sequence[str]) -> int:
             continue
         print(task)
         for name in names:
-            print(f"  {'*' if name == running else ' '} {name}  {_summary(models.folder / task / name)}")
+            print(f"  {'*' if name == running else ' '} {name}  {_summary(models.folder_of(task, name))}")
     if not tasks and not options.json:
         print(f"There is no model in {models.folder} yet. Train one: python -m recognizer learn TASK")
     return 0
@@ -97,7 +97,7 @@ def _rollback(args: Sequence[str]) -> int:
     add_models(parser)
     options = parser.parse_args(args)
     version = options.models.rollback(options.task)
-    print(f"Back to {title_of(options.models.folder / options.task / version)}")
+    print(f"Back to {title_of(options.models.folder_of(options.task, version))}")
     return 0
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from recognizer.errors import SourceError
 from recognizer.sources import kinds
+from recognizer.system import packages
 from recognizer.system.native import muted_native_code
 
 PICTURE_SUFFIXES = (
@@ -25,7 +26,6 @@ _MOVING = ("GIF", "WEBP", "PNG", "TIFF", "AVIF")  # kinds of files that may hold
 ANIMATED_S = 0.1  # for pictures of an animation that states no duration, as in browsers
 _DEEP = ("TIFF", "PPM", "JPEG2000")  # kinds that may have 16 bits a channel, of which not all headers tell
 _STRIP_ROWS = 64  # blended at a time: the products of a large picture take gigabytes
-HEIC_REMEDY = "To read HEIC run `pip install -r requirements-heic.txt`, or save it as JPEG or PNG."
 _ORIENTATION = 0x0112  # Exif's tag
 _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # by Exif's orientation
     2: lambda image: cv2.flip(image, 1),
@@ -36,6 +36,11 @@ _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # by Exif's orienta
     7: lambda image: cv2.rotate(cv2.transpose(image), cv2.ROTATE_180),
     8: lambda image: cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE),
 }
+
+
+def heic_remedy() -> str:
+    """What to do about a HEIC picture, for a message."""
+    return f"To read HEIC run `{packages.install_command('heic')}`, or save it as JPEG or PNG."
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -139,7 +144,7 @@ def _checked_kind(data: np.ndarray, name: str) -> str:
     if kinds.is_picture(kind):
         return kind
     if kind == kinds.HEIC:
-        raise SourceError(f"{name} is a HEIC picture. {HEIC_REMEDY}")
+        raise SourceError(f"{name} is a HEIC picture. {heic_remedy()}")
     if kind == kinds.VIDEO:
         raise SourceError(f"{name} is a video, not a picture. Give it as --source, or save a frame as JPEG or PNG.")
     raise _damaged(name) if kind == kinds.UNKNOWN else _other_kind(name, kind)

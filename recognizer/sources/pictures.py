@@ -8,7 +8,7 @@ from pathlib import Path
 
 from recognizer.errors import SourceError
 from recognizer.sources import kinds
-from recognizer.sources.decoding import HEIC_REMEDY, PICTURE_SUFFIXES, Picture, read_pictures
+from recognizer.sources.decoding import PICTURE_SUFFIXES, Picture, heic_remedy, read_pictures
 from recognizer.sources.source import Source
 from recognizer.system.terminal import print_messages
 from recognizer.values import Frame
@@ -122,7 +122,7 @@ def left_out_line(reasons: Iterable[str], where: str) -> str:
     counts = Counter(reasons)
     kinds_found = ", ".join(kind if len(counts) == 1 else f"{kind} ×{count}" for kind, count in sorted(counts.items()))
     files = "1 file" if counts.total() == 1 else f"{counts.total()} files"
-    remedy = f". {HEIC_REMEDY}" if kinds.HEIC in counts else ""
+    remedy = f". {heic_remedy()}" if kinds.HEIC in counts else ""
     return f"{files} of {where} {'was' if counts.total() == 1 else 'were'} left out: {kinds_found}{remedy}"
 
 

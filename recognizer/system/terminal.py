@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from recognizer.errors import RecognizerError, printable
+from recognizer.system import packages
 from recognizer.system.ctrl_c import was_pressed
 from recognizer.system.urls import text_without_secrets
 
@@ -53,6 +54,9 @@ def exit_code_of(error: BaseException) -> int:
         return INTERRUPTED
     if isinstance(error, OSError) and error.filename is not None:
         line = f"{_shortened(str(error.filename))} cannot be used: {error.strerror}. Check its name and permissions."
+    elif isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in packages.OF_TRAINING:
+        remedy = packages.install_command(packages.TRAIN)
+        line = f"This needs {error.name}, which is not installed. Install it: {remedy}"
     elif isinstance(error, RecognizerError):
         line = str(error)
     else:

@@ -162,7 +162,7 @@ def test_a_picture_is_read_as_one_whatever_its_name_is(name, tmp_path):
 def test_a_heic_picture_is_never_called_a_video(tmp_path, monkeypatch):
     monkeypatch.setattr(kinds, "reads_heic", lambda: False)
     (tmp_path / "IMG_0.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
-    with pytest.raises(SourceError, match=r"is a HEIC picture. To read HEIC run `pip install"):
+    with pytest.raises(SourceError, match=r"is a HEIC picture. To read HEIC run `python -m pip install"):
         opening.open_source(str(tmp_path / "IMG_0.HEIC"))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from recognizer.errors import DataError
 from recognizer.system.native import muted_native_code
-from recognizer.system.terminal import INTERRUPTED, USAGE_ERROR, exit_on_error, print_messages
+from recognizer.system.terminal import INTERRUPTED, USAGE_ERROR, exit_code_of, exit_on_error, print_messages
 from tests.helpers.waiting import HANG_S
 
 
@@ -69,3 +69,18 @@ def test_messages_wait_while_another_thread_mutes_native_code(capfd: pytest.Capt
         assert printing.is_alive()
     printing.join(HANG_S)
     assert capfd.readouterr() == ("", "scan\\n1.png is damaged\n")
+
+
+@pytest.mark.parametrize("module", ["tensorflow", "keras.layers", "sklearn.cluster", "pandas"])
+def test_a_package_that_only_training_needs_is_asked_for_in_one_line(
+    module: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code_of(ModuleNotFoundError(f"No module named {module!r}", name=module)) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"This needs {module}, which is not installed. Install it: python -m pip install ")
+    assert printed.count("\n") == 1
+
+
+def test_another_missing_module_is_a_defect() -> None:
+    with pytest.raises(ModuleNotFoundError):
+        exit_code_of(ModuleNotFoundError("No module named 'numpy'", name="numpy"))

@@ -77,7 +77,9 @@ def test_every_file_that_is_not_taken_is_counted_by_kind(tmp_path):
     assert video == "1 file of nine was left out: video"
     assert root == f"2 files of {tmp_path} were left out: TXT ×1, in no label's folder ×1"
     assert texts == "3 files of one were left out: TXT ×2, video ×1"
-    assert heic.startswith("6 files of thumb were left out: HEIC. To read HEIC run `pip install -r requirements-")
+    assert heic.startswith(
+        "6 files of thumb were left out: HEIC. To read HEIC run `python -m pip install -r requirements-"
+    )
 
 
 def test_pictures_are_told_by_their_bytes_not_their_suffix(tmp_path):
