@@ -510,7 +510,7 @@ def test_a_video_with_lost_frames_is_reported(
 ) -> None:
     """Writes fail although the check of free space finds enough, as with a used-up quota."""
     monkeypatch.setattr(sinks_video, "DISK_RESERVE", 0)
-    decoding.silence_opencv()
+    decoding.silence_decoders()
     with pytest.raises(SinkError, match="could not be finished"):
         with sinks_video.VideoWriter(small_disk / f"run{suffix}", Overlay(help_line="")) as sink:
             for index in range(60):

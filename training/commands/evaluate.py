@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
+from recognizer.commands.options import given_path, seed
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.samples.synced import default_samples
 from training.commands.command_line import CommandHelp, Parser, choose_command
@@ -42,7 +42,7 @@ def run(words: Sequence[str]) -> None:
 def _parser(what: str) -> Parser:
     parser = Parser(f"{PROGRAM} {what}", f"{WORDS[what].help}\n\n{PROGRAM} {WORDS[what].example}")
     if what in ("photos", "mirrored", "clip"):
-        parser.add_argument("folder", type=Path, metavar="FILE" if what == "clip" else "DIR")
+        parser.add_argument("folder", type=given_path, metavar="FILE" if what == "clip" else "DIR")
     if what == "clip":
         parser.add_argument(
             "--shows",
@@ -54,9 +54,9 @@ def _parser(what: str) -> Parser:
         parser.add_argument("--mistakes", action="store_true", help="list each file with a wrong result")
     if what in ("rejection", "rooms", "pages"):
         parser.add_argument("--each", type=int, metavar="N", help="drawn pictures per category (default: 300)")
-        parser.add_argument("--seed", type=int, help="random seed of the pictures (default: 1)")
+        parser.add_argument("--seed", type=seed, help="random seed of the pictures (default: 1)")
     if what in ("rooms", "pages"):
-        parser.add_argument("--sheet", type=Path, metavar="FILE", help="write a contact sheet of the failures")
+        parser.add_argument("--sheet", type=given_path, metavar="FILE", help="write a contact sheet of the failures")
     if what in ("sources", "streams"):
         parser.add_argument("--task", required=True, choices=SIGNS)
         default = "all" if what == "sources" else "fused"
@@ -66,7 +66,7 @@ def _parser(what: str) -> Parser:
         parser.add_argument(
             "--every", type=int, metavar="N", help="use every Nth test picture (default: all, a quarter of an hour)"
         )
-        parser.add_argument("--results", type=Path, metavar="FILE", help="file for the table")
+        parser.add_argument("--results", type=given_path, metavar="FILE", help="file for the table")
     else:
         parser.add_argument("--task", help="digits, letters, rps, or one of your own (default: digits)")
     if what not in ("sources", "streams"):
