@@ -14,7 +14,8 @@ from recognizer.commands import doctor
 from recognizer.registry import assets
 from recognizer.registry.store import ModelStore
 from recognizer.sources import decoding, webcam
-from recognizer.system import paths
+from recognizer.system import packages, paths
+from tests.helpers.machine import landmarker_path, needs_mediapipe
 
 
 @pytest.fixture
@@ -94,28 +95,39 @@ def test_other_python_versions_and_implementations_have_a_remedy(version, implem
 def test_other_package_versions_have_a_remedy(tmp_path):
     requirements = tmp_path / "requirements.txt"
     requirements.write_text(
-        "# pinned\nnumpy==2.0\nopencv-python == 5.0  # windows\nkeras==3.1\ntensorflow==2.9\n\n-r other\n"
+        "# pinned\nnumpy==2.0 \\\n    --hash=sha256:00\nopencv-python == 5.0  # windows\n"
+        "colorama==0.4 ; sys_platform == 'win32'\nkeras==3.1\ntensorflow==2.9\npytest==9.0\n\n-r other\n"
     )
-    found = doctor.check_packages(requirements, versions(numpy="2.0", keras="3.0"))
+    groups = {"base": ("numpy", "opencv-python", "fsspec"), "train": ("keras", "tensorflow"), "test": ("pytest",)}
+    found = doctor.check_packages(groups, packages.pins(requirements), versions(numpy="2.0", keras="3.0", pytest="9.0"))
     assert [(check.name, check.ok) for check in found] == [
         ("numpy", True),
         ("opencv-python", False),
+        ("fsspec", None),
         ("keras", None),
-        ("tensorflow", None),
+        ("packages to train", None),
+        ("pytest", True),
     ]
-    assert found[2].detail == "3.0, tested with 3.1"
-    assert all("requirements.txt" in check.remedy for check in found[1:])
+    assert found[3].detail == "3.0, tested with 3.1"
+    assert found[4].detail.startswith("not installed: tensorflow; only training")
+    assert all("requirements.txt" in check.remedy for check in found[1:-1])
 
 
-def test_a_missing_requirements_file_is_a_note(tmp_path):
-    (check,) = doctor.check_packages(tmp_path / "requirements.txt")
+def test_what_cannot_be_read_of_the_project_is_a_note(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    (tmp_path / "pyproject.toml").write_text("")
+    (check,) = doctor.check_project()
     assert check.ok is None
-    assert "cannot be read" in check.detail
+    assert "requirements.txt cannot be read" in check.detail
+    (tmp_path / "requirements.txt").write_text("numpy==2.0")
+    (check,) = doctor.check_project()
+    assert check.ok is None
+    assert check.detail == "what is needed cannot be read ('project')"
 
 
 def test_the_packages_that_digits_need_are_pinned():
-    pinned = {check.name for check in doctor.check_packages(paths.ROOT / "requirements.txt")}
-    assert set(doctor.NEEDED) <= pinned
+    assert set(doctor.NEEDED) <= set(packages.pins(paths.ROOT / "requirements.txt"))
+    assert {check.name for check in doctor.check_project()} >= set(doctor.NEEDED)
 
 
 def test_two_opencv_packages_must_have_the_same_version_and_a_gui():
@@ -242,38 +254,53 @@ def test_a_missing_or_damaged_asset_is_a_note(tmp_path, monkeypatch):
     assert "damaged" in check.detail
 
 
-def test_a_missing_or_damaged_mediapipe_is_a_note(tmp_path):
+def test_litert_runs_the_hand_networks():
+    landmarker_path()
+    assert doctor.check_hand_networks(lambda _: None) == doctor.Check("hand networks", True, "LiteRT runs them")
+
+
+@pytest.fixture
+def damaged_hand_model(tmp_path, monkeypatch):
+    path = tmp_path / "damaged.task"
+    path.write_bytes(b"no networks")
+    monkeypatch.setattr(doctor.assets, "find_asset", lambda name: path)
+
+
+@pytest.mark.usefixtures("damaged_hand_model")
+def test_networks_that_litert_cannot_run_are_a_note_unless_mediapipe_loads(tmp_path, monkeypatch):
     def installed(_):
         spec = importlib.machinery.ModuleSpec("mediapipe", None, is_package=True)
         spec.submodule_search_locations.append(str(tmp_path))
         return spec
 
-    check = doctor.check_mediapipe(lambda _: None)
-    assert (check.name, check.ok, check.remedy) == ("MediaPipe", None, doctor.INSTALL)
-    assert "not installed" in check.detail
-    check = doctor.check_mediapipe(installed)
-    assert (check.ok, check.remedy) == (None, doctor.INSTALL)
+    check = doctor.check_hand_networks(lambda _: None)
+    assert (check.name, check.ok, check.remedy) == ("hand networks", None, doctor.assets.fetch_command())
+    assert "damaged.task" in check.detail
+    assert "MediaPipe is not installed" in check.detail
+    check = doctor.check_hand_networks(installed)
+    assert (check.ok, check.remedy) == (None, f"python3 start.py, or {packages.install_command(packages.BASE)}")
     assert "contains no library" in check.detail
     (tmp_path / "tasks" / "c").mkdir(parents=True)
     (tmp_path / "tasks" / "c" / "libmediapipe.so").write_bytes(b"not a library")
-    check = doctor.check_mediapipe(installed)
-    assert (check.ok, check.remedy) == (None, doctor.INSTALL)
+    check = doctor.check_hand_networks(installed)
+    assert (check.ok, check.remedy) == (None, f"python3 start.py, or {packages.install_command(packages.BASE)}")
     assert "does not load" in check.detail
+    monkeypatch.setattr(doctor.ctypes, "CDLL", lambda path: None)
+    check = doctor.check_hand_networks(installed)
+    assert check.ok is True
+    assert check.detail.startswith("MediaPipe runs them, because LiteRT cannot: ")
 
 
+@pytest.mark.usefixtures("damaged_hand_model")
 def test_a_missing_system_library_of_mediapipe_has_a_remedy(monkeypatch):
     def refuse(_):
         raise OSError("libGLESv2.so.2: cannot open shared object file: No such file or directory")
 
-    assert importlib.util.find_spec("mediapipe"), "install MediaPipe: requirements.txt contains it"
+    needs_mediapipe()
     monkeypatch.setattr(doctor.ctypes, "CDLL", refuse)
-    check = doctor.check_mediapipe()
+    check = doctor.check_hand_networks()
     assert check.ok is None
     assert check.remedy == "sudo apt install libegl1 libgles2"
-
-
-def test_mediapipe_loads():
-    assert doctor.check_mediapipe() == doctor.Check("MediaPipe", True, "loads")
 
 
 def test_missing_or_empty_data_folders_are_a_note(tmp_path):

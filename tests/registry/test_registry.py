@@ -69,7 +69,7 @@ def test_a_model_without_a_card_is_not_published(tmp_path: Path) -> None:
 def test_a_model_folder_that_cannot_be_created_is_named_in_the_error(tmp_path: Path) -> None:
     (tmp_path / "models").write_text("a file, not a folder")
     with pytest.raises(ModelError, match="models/digits cannot be written.*--models"):
-        with open_models(tmp_path / "models").publishing("digits"):
+        with store.ModelStore(tmp_path / "models").publishing("digits"):
             pytest.fail("a file is in the place of the folder")
 
 
