@@ -45,6 +45,10 @@ class Sessions:
         signed = hmac.compare_digest(signature.encode("utf-8", "surrogatepass"), self._signature(name).encode())
         return signed and _expires_s(name) > time.time() and not self._ended.contains(session)
 
+    def has_ended(self, session: str) -> bool:
+        """Whether its browser has logged out."""
+        return self._ended.contains(session)
+
     def end(self, session: str) -> None:
         """End a session. Others, and texts that are none, are left alone."""
         if self.is_open(session):
