@@ -54,7 +54,7 @@ class HandClassifier:
             self._object_classifier.classifier if self._object_classifier else Classifier(folder, PREPARED[self.kind])
         )
         self._appearance_cache = _AppearanceCache(stream) if self.kind == "fused" else None
-        self._evidence = _Evidence() if stream else None
+        self._evidence = Evidence() if stream else None
 
     def predict(self, regions: Sequence[Region]) -> tuple[Prediction, ...]:
         """One Prediction for each region, in the same order; its image is the region's crop, (28, 28) uint8 grey or colour."""
@@ -131,7 +131,7 @@ class _StillHand:
     recent_scores: deque[Scores]
 
 
-class _Evidence:
+class Evidence:
     """Averages the scores of each still hand over the frames of a stream. Single frames differ; their mean errs less often."""
 
     def __init__(self) -> None:

@@ -4,22 +4,38 @@
 """
 
 import hashlib
+import html
+import os
+import re
 import struct
 import subprocess
 import sys
 import tempfile
+import urllib.request
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import urljoin
 
 from recognizer.errors import AssetError, DownloadError
 from recognizer.system import files, paths
-from recognizer.system.download import TIMEOUT_S, download, mismatch, partial_path, storage_errors
+from recognizer.system.download import (
+    TIMEOUT_S,
+    download,
+    mismatch,
+    network_errors,
+    partial_path,
+    storage_errors,
+)
+from recognizer.system.remote_file import RemoteFile
 from recognizer.system.text import one_line
 
 ALIGNMENT_BYTES = 64  # LiteRT copies weights that are not aligned to this, and warns
+INDEX = "https://pypi.org/simple"
+HEADER_BYTES = 1 << 10  # of a member of a wheel, at most: 30, its name and extra fields
 ALIGNMENT_TAG = 0xD935  # ID of the extra field that pads a zip entry, as in Android's zipalign
 
 
@@ -36,17 +52,27 @@ class Download:
 
 @dataclass(frozen=True)
 class Wheel:
-    """A zip archive that is packed from members of a wheel on PyPI."""
+    """A zip archive that is packed from members of a wheel on PyPI.
 
-    requirement: str  # a requirement specifier for pip
+    Where the server supports ranges, nothing else of the wheel is downloaded.
+    """
+
+    requirement: str  # a requirement specifier for pip, of one version
+    platform: str  # of the wheel that is taken, as in its name; the models in it run on all
     members: tuple[tuple[str, str], ...]  # (name in the archive, path in the wheel)
     sha256: str  # of the archive
 
     def fetch(self, path: Path) -> None:
-        print(f"Downloading {self.requirement} to extract {path.name} from it", flush=True)
+        print(f"Extracting {path.name} from the package {self.requirement}", flush=True)
         with storage_errors(path):
             with files.atomic_file(path) as file, tempfile.TemporaryDirectory() as folder:
-                pack(_download_wheel(self.requirement, Path(folder)), self.members, file)
+                try:
+                    wheel = _open_wheel(self.requirement, self.platform)
+                    pack(wheel, self.members, file, lambda member: _load(member, wheel))
+                except DownloadError:
+                    file.seek(0)
+                    file.truncate()
+                    pack(_download_wheel(self.requirement, self.platform, Path(folder)), self.members, file)
                 reason = mismatch(file, f"sha256:{self.sha256}")
                 if reason:
                     raise DownloadError(f"{self.requirement} {reason}.")
@@ -72,6 +98,7 @@ ASSETS = {
             ),
             Wheel(
                 "mediapipe==0.10.21",  # the last version that contains the models
+                "cp311-manylinux_2_28_x86_64",
                 (
                     ("hand_detector.tflite", "mediapipe/modules/palm_detection/palm_detection_full.tflite"),
                     ("hand_landmarks_detector.tflite", "mediapipe/modules/hand_landmark/hand_landmark_full.tflite"),
@@ -131,14 +158,21 @@ def fetch_asset(name: str, folder: Path | None = None) -> Path:
     )
 
 
-def pack(wheel: Path, members: tuple[tuple[str, str], ...], file: BinaryIO) -> None:
+def pack(
+    wheel: Path | RemoteFile,
+    members: tuple[tuple[str, str], ...],
+    file: BinaryIO,
+    before: Callable[[zipfile.ZipInfo], None] = lambda member: None,
+) -> None:
     """Copy members of a wheel into a zip archive whose bytes are the same on every machine. Raises DownloadError.
 
-    The members are uncompressed and aligned to ALIGNMENT_BYTES, so that they can be memory-mapped.
+    The members are uncompressed and aligned to ALIGNMENT_BYTES, so that they can be memory-mapped. `before` is called with
+    each member before it is read.
     """
     try:
         with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             for name, path in members:
+                before(source.getinfo(path))
                 entry = zipfile.ZipInfo(name)  # dated 1980, the earliest time of the zip format
                 entry.create_system = 3  # Unix, on every system
                 entry.external_attr = 0o644 << 16
@@ -159,10 +193,32 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _download_wheel(requirement: str, folder: Path) -> Path:
-    """Download the wheel with pip, for one fixed platform: the models in it run on all. Raises DownloadError."""
+def _open_wheel(requirement: str, platform: str) -> RemoteFile:
+    """The wheel on the package index, of which only what is read is downloaded. Raises DownloadError."""
+    if os.environ.get("PIP_NO_INDEX"):
+        raise DownloadError("PIP_NO_INDEX forbids to use a package index.")
+    name, _, version = requirement.partition("==")
+    page = f"{(os.environ.get('PIP_INDEX_URL') or INDEX).rstrip('/')}/{name}/"
+    request = urllib.request.Request(page, headers={"Accept": "text/html"})
+    with network_errors(page), urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
+        links = response.read().decode("utf-8", "replace")
+    python, _, system = platform.partition("-")
+    link = re.search(rf'href="([^"#]*/{name}-{re.escape(version)}-{python}-[^"#-]*-{system}\.whl)', links)
+    if link is None:
+        raise DownloadError(f"{page} has no wheel of {requirement} for {platform}.")
+    return RemoteFile(urljoin(page, html.unescape(link[1])))
+
+
+def _load(member: zipfile.ZipInfo, wheel: RemoteFile) -> None:
+    """Download a member of a wheel in one piece."""
+    wheel.load(member.header_offset, member.compress_size + HEADER_BYTES)
+
+
+def _download_wheel(requirement: str, platform: str, folder: Path) -> Path:
+    """Download the whole wheel with pip, which knows other sources, too. Raises DownloadError."""
+    python, _, system = platform.partition("-")
     command = [sys.executable, "-m", "pip", "download", requirement, "--no-deps", "--dest", str(folder), "--quiet"]
-    command += ["--only-binary=:all:", "--platform=manylinux_2_28_x86_64", "--python-version=3.11"]
+    command += ["--only-binary=:all:", f"--platform={system}", f"--python-version={python.removeprefix('cp')}"]
     command += ["--disable-pip-version-check", f"--timeout={TIMEOUT_S}", "--retries=1"]
     completed = subprocess.run(command, check=False, capture_output=True, text=True, errors="replace")
     wheels = list(folder.glob("*.whl"))

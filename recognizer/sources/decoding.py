@@ -1,10 +1,12 @@
 """Decodes pictures from files and cameras to BGR. All pictures in files are decoded here, and only once."""
 
 import io
+import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import numpy as np
 from recognizer.errors import SourceError
 from recognizer.sources import kinds
 from recognizer.system import packages
+from recognizer.system.native import muted_native_code
 
 PICTURE_SUFFIXES = (
     ".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".avif", ".jp2", ".pgm", ".ppm",
@@ -54,7 +57,7 @@ def decode_image(data: np.ndarray, name: str) -> np.ndarray:
 
     Raises SourceError, with `name` in the message, if it is damaged, too large or not a supported image.
     """
-    silence_opencv()
+    silence_decoders()
     kind = _checked_kind(data, name)
     size = decoded_bytes(data)
     if size is None:
@@ -73,30 +76,39 @@ def decode_image(data: np.ndarray, name: str) -> np.ndarray:
     return _UPRIGHT.get(orientation, lambda upright: upright)(_opaque_bgr(image))
 
 
-def read_images(path: Path) -> Iterator[tuple[np.ndarray, float | None]]:
-    """Each picture of a file as `read_image` returns it, and for how long it is shown, in seconds; None if unknown.
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One of the pictures in a file."""
 
-    Animated GIF, PNG, WebP and AVIF files and TIFF files of several pages give several pictures. Raises SourceError,
-    also after some pictures if the rest is damaged.
+    image_bgr: np.ndarray  # as `read_image` returns it
+    number: int = 1  # from 1
+    count: int = 1  # of pictures in the file
+    shown_s: float | None = None  # for how long an animation shows it
+
+
+def read_pictures(path: Path) -> Iterator[Picture]:
+    """The pictures of a file: one, or those of an animated GIF, PNG, WebP or AVIF file, or the pages of a TIFF file.
+
+    Raises SourceError, also after some pictures if the rest is damaged.
     """
     data = _bytes_of(path)
     first_bgr = decode_image(data, str(path))  # checks the file; damaged ones are refused with the right message
     kind = kinds.kind_of(data[: kinds.HEAD_BYTES].tobytes())
     if kind not in _MOVING:
-        yield first_bgr, None
+        yield Picture(first_bgr)
         return
     with _one_line_errors(str(path)):
         animation = _pillow_image(data, kind)
-        count = animation.n_frames
-    if count == 1:
-        yield first_bgr, None
+        indices = range(1 if kind == "PNG" and animation.default_image else 0, animation.n_frames)
+    if animation.n_frames == 1:
+        yield Picture(first_bgr)
         return
-    for index in range(1 if kind == "PNG" and animation.default_image else 0, count):
+    for number, index in enumerate(indices, start=1):
         with _one_line_errors(str(path)):
             animation.seek(index)
             image_bgr = _from_pillow(animation)
             shown_s = animation.info.get("duration", 0) / 1000
-        yield image_bgr, None if kind == "TIFF" else shown_s or ANIMATED_S
+        yield Picture(image_bgr, number, len(indices), None if kind == "TIFF" else shown_s or ANIMATED_S)
 
 
 def decoded_bytes(data: np.ndarray) -> int | None:
@@ -245,9 +257,10 @@ def _eight_bit(image: np.ndarray) -> np.ndarray:
 def _decode(data: np.ndarray, flags: int) -> tuple[np.ndarray | None, int]:
     """The decoded image, None if it is damaged or not supported, and the orientation that is still to be applied."""
     try:
-        if flags == cv2.IMREAD_COLOR:  # applies the orientation
-            return cv2.imdecode(data, flags), 1
-        image, types, metadata = cv2.imdecodeWithMetadata(data, flags=flags)
+        with muted_native_code():  # libjpeg, libpng and libtiff print what they find in a damaged file
+            if flags == cv2.IMREAD_COLOR:  # applies the orientation
+                return cv2.imdecode(data, flags), 1
+            image, types, metadata = cv2.imdecodeWithMetadata(data, flags=flags)
     except cv2.error:  # for invalid headers, and sizes beyond OpenCV's limits
         return None, 1
     exif = next((part for kind, part in zip(types, metadata, strict=True) if kind == cv2.IMAGE_METADATA_EXIF), None)
@@ -269,18 +282,23 @@ def _orientation(exif: bytes) -> int:
 
 def check_file(path: Path, kind: str) -> None:
     """Raises SourceError if a file cannot be read or is empty. `kind` is what the message asks for."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SourceError(f"{path} is not there. Check its name and folder.") from error
+    except OSError as error:  # in a folder that may not be entered, or with a name that is too long
+        raise SourceError(f"{path} cannot be read: {error.strerror}. Check its name and permissions.") from error
     if path.is_dir():
         raise SourceError(f"{path} is a folder. Give {kind}.")
-    if not os.path.exists(path):
-        raise SourceError(f"{path} is not there. Check its name and folder.")
     if not os.access(path, os.R_OK):
         raise SourceError(f"{path} may not be read: no permission.")
     if path.is_file() and path.stat().st_size == 0:
         raise SourceError(f"{path} is empty. Give {kind}.")
 
 
-def silence_opencv() -> None:
-    """Switch off the log lines of OpenCV and FFmpeg, unless the user has set their log levels."""
+def silence_decoders() -> None:
+    """Switch off the log lines of Pillow, and those of OpenCV and FFmpeg unless the user has set their log levels."""
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
     if "OPENCV_LOG_LEVEL" not in os.environ:
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET

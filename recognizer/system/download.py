@@ -68,6 +68,16 @@ def storage_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def network_errors(url: str) -> Iterator[None]:
+    """Turn the errors of urllib while reading `url` into a DownloadError."""
+    try:
+        yield
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = error.reason if type(error) is urllib.error.URLError else error  # drops the prefix "urlopen error"
+        raise DownloadError(f"{url} could not be downloaded ({one_line(reason)}).") from error
+
+
 def mismatch(file: BufferedReader | BufferedRandom, checksum: str) -> str:
     """Why the file does not match the checksum (see `download`); "" if it does."""
     kind, _, expected = checksum.partition(":")
@@ -113,8 +123,14 @@ def _chunks(url: str, start: int) -> Iterator[tuple[int, int, bytes]]:
     Raises DownloadError.
     """
     request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
+    with network_errors(url):
+        try:
+            response = urllib.request.urlopen(request, timeout=TIMEOUT_S)
+        except urllib.error.HTTPError as error:
+            if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                return  # the partial file is already complete
+            raise
+        with response:
             partial = response.status == HTTPStatus.PARTIAL_CONTENT
             if start and partial and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
                 yield from _chunks(url, 0)
@@ -125,11 +141,6 @@ def _chunks(url: str, start: int) -> Iterator[tuple[int, int, bytes]]:
             while chunk := response.read(CHUNK_BYTES):
                 yield offset, total, chunk
                 offset += len(chunk)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        if isinstance(error, urllib.error.HTTPError) and error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return  # the partial file is already complete
-        reason = error.reason if type(error) is urllib.error.URLError else error  # drops the prefix "urlopen error"
-        raise DownloadError(f"{url} could not be downloaded ({one_line(reason)}).") from error
     if offset < total:
         raise DownloadError(f"{url} broke off after {offset} of {total} bytes. Try again: the download resumes there.")
 

@@ -1,7 +1,6 @@
 """Imports folders of labelled pictures as samples."""
 
 import contextlib
-import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -102,8 +101,7 @@ def import_pictures(store: Samples, task: str, folder: Path, subject: str | None
         if existing is None:
             store.create_task(task, subject_name, labels)
         imported = import_folder(store, folder, task, find)
-    for line in imported.refused:
-        print(line, file=sys.stderr)
+    print_messages(imported.refused)
     if imported.refused and not imported.added and not imported.duplicates:
         if existing is None:
             store.delete_task(task)

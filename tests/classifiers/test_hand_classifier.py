@@ -64,7 +64,7 @@ def scores(*probabilities: float) -> Scores:
     return Scores(np.array(probabilities, np.float32), 1.0)
 
 
-def averages(evidence: hands._Evidence, frames: list[tuple[Region, np.ndarray, Scores]]) -> list[np.ndarray]:
+def averages(evidence: hands.Evidence, frames: list[tuple[Region, np.ndarray, Scores]]) -> list[np.ndarray]:
     """The mean probabilities after each of these frames, which show one hand each."""
     found = []
     for region, pose_features, seen in frames:
@@ -75,7 +75,7 @@ def averages(evidence: hands._Evidence, frames: list[tuple[Region, np.ndarray, S
 
 def test_a_still_hand_is_judged_by_the_mean_of_its_last_frames() -> None:
     one, other = (a_region(0), POSED, scores(0.9, 0.1)), (a_region(3), POSED + 0.01, scores(0.3, 0.7))
-    found = averages(hands._Evidence(), [one, one, other, one] + [other] * EVIDENCE_FRAMES)
+    found = averages(hands.Evidence(), [one, one, other, one] + [other] * EVIDENCE_FRAMES)
     np.testing.assert_allclose(found[2], [0.7, 0.3], atol=1e-6)  # a single frame for the other label changes nothing
     np.testing.assert_allclose(found[-1], [0.3, 0.7], atol=1e-6)
 
@@ -85,13 +85,13 @@ def test_a_still_hand_is_judged_by_the_mean_of_its_last_frames() -> None:
 )
 def test_evidence_ends_when_the_pose_or_the_place_changes(region: Region, pose_features: np.ndarray) -> None:
     *_, found = averages(
-        hands._Evidence(), [(a_region(0), POSED, scores(0.9, 0.1))] * 3 + [(region, pose_features, scores(0.3, 0.7))]
+        hands.Evidence(), [(a_region(0), POSED, scores(0.9, 0.1))] * 3 + [(region, pose_features, scores(0.3, 0.7))]
     )
     np.testing.assert_allclose(found, [0.3, 0.7])
 
 
 def test_evidence_of_two_still_hands_is_kept_apart() -> None:
-    evidence = hands._Evidence()
+    evidence = hands.Evidence()
     for _ in range(EVIDENCE_FRAMES):
         evidence.next_frame()
         left = evidence.add(a_region(0).box, POSED, scores(0.9, 0.1))

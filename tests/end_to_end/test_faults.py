@@ -339,15 +339,14 @@ def ran(*words: str, code: str = "", **environment: str) -> subprocess.Completed
     )
 
 
-def test_ctrl_c_while_mediapipe_starts_prints_nothing(hand_models: ModelStore, tmp_path: Path) -> None:
+def test_ctrl_c_while_the_hand_networks_open_prints_nothing(hand_models: ModelStore, tmp_path: Path) -> None:
     stopped = """
 import recognizer.finders.hands as hands
-real = hands.open_landmarker
-def opened(*words, low_threshold, **options):
-    if low_threshold:
-        raise KeyboardInterrupt
-    return real(*words, low_threshold=low_threshold, **options)
-hands.open_landmarker = opened
+real = hands.HandNetworks
+def opened(*words):
+    real(*words)
+    raise KeyboardInterrupt
+hands.HandNetworks = opened
 """
     ended = ran("--task", "rps", "--source", "studio", "--headless", "--output", str(tmp_path), code=stopped)
     assert (ended.returncode, ended.stderr) == (130, "")
@@ -511,7 +510,7 @@ def test_a_video_with_lost_frames_is_reported(
 ) -> None:
     """Writes fail although the check of free space finds enough, as with a used-up quota."""
     monkeypatch.setattr(sinks_video, "DISK_RESERVE", 0)
-    decoding.silence_opencv()
+    decoding.silence_decoders()
     with pytest.raises(SinkError, match="could not be finished"):
         with sinks_video.VideoWriter(small_disk / f"run{suffix}", Overlay(help_line="")) as sink:
             for index in range(60):

