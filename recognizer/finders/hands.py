@@ -11,7 +11,7 @@ import numpy as np
 from recognizer.errors import AssetError
 from recognizer.finders.finder import RegionFinder
 from recognizer.finders.hand_detector import Accept, HandDetector, NetworkDetector
-from recognizer.finders.hand_networks import HandNetworks, View
+from recognizer.finders.hand_networks import THREADS, HandNetworks, View
 from recognizer.values import Box, Frame, Hand, Region
 
 MIN_SIDE = 32  # pixels; a hand is not recognizable in a smaller picture
@@ -59,14 +59,15 @@ class HandFinder(RegionFinder):
         video: whether frames belong to one stream. In a stream a hand is followed, and while there is none, each frame
             is searched in one view. A single picture and its mirror image are searched in all views until one shows a hand.
         guide: whether a stream without a hand sets `guide_box`, which shows the user where to hold a hand.
+        threads: of each network; 1 for one of several processes.
 
     Raises AssetError if the model cannot be loaded.
     """
 
-    def __init__(self, task_path: Path, *, video: bool, guide: bool = False):
+    def __init__(self, task_path: Path, *, video: bool, guide: bool = False, threads: int = THREADS):
         self.video = video
         self.guide_box: Box | None = None  # where the user should hold a hand, while none is found
-        self._detector = open_detector(task_path, video=video)
+        self._detector = open_detector(task_path, video=video, threads=threads)
         self._guide = guide and video
         self._nothing_since_s: float | None = None
         self._view_index = 0  # of STREAM_VIEWS
@@ -152,13 +153,13 @@ class HandFinder(RegionFinder):
         return hands
 
 
-def open_detector(task_path: Path, *, video: bool) -> HandDetector:
+def open_detector(task_path: Path, *, video: bool, threads: int = THREADS) -> HandDetector:
     """The detector of the hand_landmarker asset: LiteRT runs it, or MediaPipe if LiteRT cannot and MediaPipe is installed.
 
     Raises AssetError if neither can.
     """
     try:
-        return NetworkDetector(HandNetworks(task_path))
+        return NetworkDetector(HandNetworks(task_path, threads))
     except AssetError:
         if find_spec("mediapipe") is None:
             raise
