@@ -78,6 +78,10 @@ class SubjectError(SettingsError):
     """The name of a subject that does not exist."""
 
 
+class TrainingError(RecognizerError):
+    """A training run in another process that ended without a result."""
+
+
 class SyncError(RecognizerError):
     """A URL of samples or models that cannot be pulled from or pushed to."""
 

@@ -20,6 +20,11 @@ def all_task_names(models: ModelStore, own: Iterable[str]) -> list[str]:
     return [*TASKS, *sorted({*models.tasks(), *own} - set(TASKS))]
 
 
+def subject_of_model(task: str, models: ModelStore) -> str | None:
+    """The subject of the task's model; None if it has no model. Raises ModelError."""
+    return registry_card.read_card(models.current(task)).subject if task in models.tasks() else None
+
+
 def is_untrained(task: str, models: ModelStore, samples: Samples) -> bool:
     """Whether a user's task has samples but no model yet."""
     return not models.has(task) and task in own_names(samples)

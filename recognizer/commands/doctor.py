@@ -313,6 +313,11 @@ def check_data(data_dirs: tuple[Path, ...]) -> list[Check]:
         try:
             count = sum(path.name != "README.md" and not path.name.startswith(".") for path in folder.iterdir())
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and folder == paths.data():
+                found.append(
+                    Check("data", None, f"{folder} is not there yet; training makes it and downloads what it needs")
+                )
+                continue
             remedy = f"Set {paths.DATA_VARIABLE} to the folder of the data sets"
             detail = f"{folder} cannot be read ({error.strerror or error}); only training needs it"
             found.append(Check("data", None, detail, remedy))
