@@ -14,7 +14,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from recognizer.commands.options import Parser, add_models
-from recognizer.errors import ModelError
+from recognizer.errors import AssetError, ModelError
 from recognizer.registry import assets
 from recognizer.registry.card import read_checked_card
 from recognizer.registry.store import ModelStore, is_version_name
@@ -66,7 +66,7 @@ def checks(models: ModelStore, data_dirs: tuple[Path, ...] = ()) -> list[Check]:
         *check_folders(models),
         *check_models(models),
         *check_assets(),
-        check_mediapipe(),
+        check_hand_networks(),
         *check_data(data_dirs or paths.data_folders()),
     ]
 
@@ -274,22 +274,36 @@ def check_assets(folder: Path | None = None) -> list[Check]:
     return found
 
 
-def check_mediapipe(find_spec: Callable[[str], ModuleSpec | None] = importlib.util.find_spec) -> Check:
-    """Whether MediaPipe's native library loads. The package is not imported, because that takes seconds."""
+def check_hand_networks(find_spec: Callable[[str], ModuleSpec | None] = importlib.util.find_spec) -> Check:
+    """Which library runs the hand networks: LiteRT, or MediaPipe if LiteRT cannot and MediaPipe loads."""
+    name = "hand networks"
+    try:
+        from recognizer.finders.hand_networks import HandNetworks  # not at the top: OpenCV or LiteRT may be missing
+
+        HandNetworks(assets.find_asset("hand_landmarker"))
+    except (AssetError, ImportError) as error:
+        problem, remedy = _mediapipe_problem(find_spec)
+        if problem:
+            return Check(name, None, f"{_one_line(error)}; MediaPipe {problem}; digits do not need them", remedy)
+        return Check(name, True, f"MediaPipe runs them, because LiteRT cannot: {_one_line(error)}")
+    return Check(name, True, "LiteRT runs them")
+
+
+def _mediapipe_problem(find_spec: Callable[[str], ModuleSpec | None]) -> tuple[str | None, str]:
+    """Why MediaPipe does not load, and the remedy. The package is not imported, because that takes seconds."""
     spec = find_spec("mediapipe")
     if spec is None or not spec.submodule_search_locations:
-        return Check("MediaPipe", None, "not installed; digits do not need it", _install())
+        return "is not installed", assets.fetch_command()
     folder = Path(spec.submodule_search_locations[0]) / "tasks" / "c"
     library = next(folder.glob("libmediapipe.*"), None)
     if library is None:
-        return Check("MediaPipe", None, f"{folder} contains no library; digits do not need it", _install())
+        return f"is damaged: {folder} contains no library", _install()
     try:
         ctypes.CDLL(str(library))
     except OSError as error:
         remedy = "sudo apt install libegl1 libgles2" if "cannot open shared object" in str(error) else _install()
-        detail = f"does not load: {_one_line(error)}; digits do not need it"
-        return Check("MediaPipe", None, detail, remedy)
-    return Check("MediaPipe", True, "loads")
+        return f"does not load: {_one_line(error)}", remedy
+    return None, ""
 
 
 def check_data(data_dirs: tuple[Path, ...]) -> list[Check]:
@@ -299,6 +313,11 @@ def check_data(data_dirs: tuple[Path, ...]) -> list[Check]:
         try:
             count = sum(path.name != "README.md" and not path.name.startswith(".") for path in folder.iterdir())
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and folder == paths.data():
+                found.append(
+                    Check("data", None, f"{folder} is not there yet; training makes it and downloads what it needs")
+                )
+                continue
             remedy = f"Set {paths.DATA_VARIABLE} to the folder of the data sets"
             detail = f"{folder} cannot be read ({error.strerror or error}); only training needs it"
             found.append(Check("data", None, detail, remedy))

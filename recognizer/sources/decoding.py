@@ -67,8 +67,7 @@ def decode_image(data: np.ndarray, name: str) -> np.ndarray:
             f"{name} would take {size >> 20} MiB decoded, and {DECODED_LIMIT >> 20} MiB is the limit. Make it smaller."
         )
     if kind in ("AVIF", kinds.HEIC):  # OpenCV does not apply their rotation
-        with _one_line_errors(name):
-            return _from_pillow(_pillow_image(data, kind))
+        return from_pillow(_pillow_image(data, kind), name)
     image, orientation = _decode(data, cv2.IMREAD_COLOR if kind == "JPEG" else cv2.IMREAD_UNCHANGED)
     if image is None:
         raise _damaged(name)
@@ -182,6 +181,12 @@ def _pillow_image(data: np.ndarray, kind: str) -> Any:
         kind = "HEIF"
     factory, _ = Image.OPEN[kind]  # Image.open itself refuses a phone's 200 megapixels
     return factory(io.BytesIO(data.tobytes()), "")
+
+
+def from_pillow(image: Any, name: str) -> np.ndarray:
+    """A PIL.Image as `read_image` returns the file that it comes from. Raises SourceError, with `name`, if it is damaged."""
+    with _one_line_errors(name):
+        return _from_pillow(image)
 
 
 def _from_pillow(image: Any) -> np.ndarray:

@@ -339,15 +339,14 @@ def ran(*words: str, code: str = "", **environment: str) -> subprocess.Completed
     )
 
 
-def test_ctrl_c_while_mediapipe_starts_prints_nothing(hand_models: ModelStore, tmp_path: Path) -> None:
+def test_ctrl_c_while_the_hand_networks_open_prints_nothing(hand_models: ModelStore, tmp_path: Path) -> None:
     stopped = """
 import recognizer.finders.hands as hands
-real = hands.open_landmarker
-def opened(*words, low_threshold, **options):
-    if low_threshold:
-        raise KeyboardInterrupt
-    return real(*words, low_threshold=low_threshold, **options)
-hands.open_landmarker = opened
+real = hands.HandNetworks
+def opened(*words):
+    real(*words)
+    raise KeyboardInterrupt
+hands.HandNetworks = opened
 """
     ended = ran("--task", "rps", "--source", "studio", "--headless", "--output", str(tmp_path), code=stopped)
     assert (ended.returncode, ended.stderr) == (130, "")
