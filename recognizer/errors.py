@@ -46,6 +46,10 @@ class SamplesError(RecognizerError):
     """Samples that cannot be stored or read, or a task or label that does not exist."""
 
 
+class DiskFullError(SamplesError):
+    """A disk with too little space for more samples."""
+
+
 class AssetError(RecognizerError):
     """A downloaded file that is missing or damaged, or that cannot be downloaded or stored."""
 

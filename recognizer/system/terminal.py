@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from recognizer.errors import RecognizerError, printable
 from recognizer.system import packages, paths
-from recognizer.system.ctrl_c import was_pressed
+from recognizer.system.ctrl_c import let_through, was_pressed
 from recognizer.system.urls import text_without_secrets
 
 SOME_FAILED = 1
@@ -36,6 +36,7 @@ def print_messages(lines: Sequence[str]) -> None:
 def exit_on_error(stopped: str = "") -> Iterator[None]:
     """Exit with `exit_code_of(error)` if the block raises. `stopped` is the line that is printed after Ctrl-C."""
     try:
+        let_through()
         yield
     except (Exception, KeyboardInterrupt) as error:
         code = exit_code_of(error)

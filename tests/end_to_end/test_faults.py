@@ -352,6 +352,25 @@ hands.HandNetworks = opened
     assert (ended.returncode, ended.stderr) == (130, "")
 
 
+PRESSED_AT_IMPORT = """
+import signal, sys
+class Pressing:
+    def find_spec(self, name, path=None, target=None):
+        if name == "recognizer.cli":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Pressing())
+"""
+PRESSED_AT_EXIT = "import atexit, signal; atexit.register(signal.raise_signal, signal.SIGINT)"
+
+
+@POSIX
+@pytest.mark.parametrize("code", [PRESSED_AT_IMPORT, PRESSED_AT_EXIT], ids=["before", "after"])
+@pytest.mark.parametrize("words", ["tasks", "tasks list --help"])
+def test_ctrl_c_before_and_after_the_command_prints_nothing(code: str, words: str) -> None:
+    ended = ran(*words.split(), code=code)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
+
+
 @POSIX
 @pytest.mark.parametrize("task", ["digits", "rps"])
 def test_ctrl_c_at_random_moments_exits_with_130_and_leaves_complete_files(

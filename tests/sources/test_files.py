@@ -139,6 +139,9 @@ KINDS = {
     b"\0\0\0\x14ftypisom\0\0\0\0mp42": "video",
     b"\x1a\x45\xdf\xa3": "video",
     b"P5 3 3 255\n": "PPM",
+    b"\n<SVG xmlns": "SVG",
+    b'<?xml version="1.0"?><svg>': "SVG",
+    b'<?xml version="1.0"?><html>': "XML",
     b"Paper": "",
     b"": "",
 }

@@ -25,6 +25,8 @@ from training.processes import fresh_processes
 CODE = (  # the files that determine the detections
     "recognizer/preprocess/pictures.py",
     "recognizer/finders/hands.py",
+    "recognizer/finders/hand_detector.py",
+    "recognizer/finders/hand_networks.py",
     "recognizer/preprocess/appearance.py",
     "training/datasets/hand_photographs.py",
     "training/datasets/hand_variations.py",
