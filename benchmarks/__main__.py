@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from benchmarks.report import SECTIONS
 from recognizer.commands.options import check_command
 from recognizer.system import machine, paths
+from recognizer.system.environment import complete
 from recognizer.system.terminal import exit_on_error
 
 RESULTS = paths.ROOT / "benchmarks" / "RESULTS.md"
@@ -46,6 +47,7 @@ def main() -> None:
     options = parser.parse_args()
     SECTIONS.mkdir(parents=True, exist_ok=True)
     with exit_on_error():
+        complete()
         if options.section:
             check_command(options.section, REPORTS, parser.prog)
             write_section(options.section)

@@ -15,6 +15,7 @@ from recognizer.classifiers.classifier import Classifier
 from recognizer.classifiers.heads import Head, Neighbours
 from recognizer.classifiers.network import NETWORK
 from recognizer.errors import ModelError
+from recognizer.system.environment import complete
 from training.publishing.card import KERAS_NETWORK
 
 # replayed features per class: their average is within a tenth of a standard deviation of the class's mean
@@ -107,6 +108,7 @@ def head_of(folder: Path, network: Classifier, inputs: Sequence[np.ndarray]) -> 
 
 def _last_layer(path: Path, size: int, classes: int) -> Head:
     """The last layer as one head; the layers of ensemble members are joined, each over its part of the features."""
+    complete()  # h5py comes with Keras
     import h5py
 
     found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
