@@ -24,6 +24,7 @@ RESULTS = paths.ROOT / "benchmarks" / "RESULTS.md"
 REPORTS: dict[str, tuple[str, tuple[str, ...]]] = {  # section: module, and the arguments of its report()
     "digits": ("frame_cost", ("digits",)),
     "hands": ("frame_cost", ("letters",)),
+    "networks": ("hand_networks", ()),
     "serve": ("server_cost", ()),
     "crowd": ("crowd_cost", ()),
     "startup": ("startup_cost", ()),

@@ -31,11 +31,12 @@ from recognizer.preprocess.pictures import hand_image
 from recognizer.registry.assets import find_asset
 from recognizer.registry.store import ModelStore
 from recognizer.registry.synced import default_models, open_models
-from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
+from recognizer.sources.decoding import read_image
 from recognizer.system import files, paths
 from recognizer.system.native import silent_stderr
 from recognizer.system.terminal import exit_on_error
 from recognizer.teaching.import_pictures import folder_labels
+from recognizer.teaching.label_folders import pictures_below
 from recognizer.values import Frame
 from training.datasets import hand_photographs, hand_variations
 from training.datasets.hand_photographs import Hands
@@ -153,7 +154,7 @@ def compare(
 def pictures(folder: Path) -> list[Path]:
     """The files LABEL/PICTURE in `folder`, sorted by label and number. Raises SamplesError if there are none."""
     folder_labels(folder)
-    photographs = [path for path in folder.glob("*/*") if path.suffix.lower() in PICTURE_SUFFIXES]
+    photographs = [path for path in pictures_below(folder) if path.parent.parent == folder]
     return sorted(photographs, key=lambda path: (path.parent.name, in_order(path.name)))
 
 

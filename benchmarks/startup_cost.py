@@ -89,7 +89,7 @@ def report() -> str:
     tensorflow = memory_mb["import tensorflow"]
     return (
         "## Start-up and memory\n\n`python -m benchmarks.startup_cost`: each row is a separate process; "
-        f"median of {ROUNDS} rounds. The first prediction includes drawing the studio frame and loading MediaPipe.\n\n"
+        f"median of {ROUNDS} rounds. The first prediction includes drawing the studio frame and loading the hand networks.\n\n"
         + table(["", "seconds", "times `import cv2`", "times `import tensorflow`"], rows)
         + f"\nPeak memory of each process over {FRAMES} frames of 1280x720:\n\n"
         + table(

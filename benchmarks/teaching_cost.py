@@ -30,7 +30,7 @@ from recognizer.registry.store import ModelStore
 from recognizer.registry.synced import default_models, open_models
 from recognizer.samples.sample import new_session
 from recognizer.samples.store import Samples
-from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
+from recognizer.sources.decoding import read_image
 from recognizer.studio.scenes import Studio
 from recognizer.subjects.box import BOX
 from recognizer.subjects.catalogue import subject_of
@@ -39,6 +39,7 @@ from recognizer.subjects.paper import PAPER
 from recognizer.system import paths
 from recognizer.system.keyboard import ENTER
 from recognizer.system.terminal import exit_on_error
+from recognizer.teaching.label_folders import pictures_below
 from recognizer.teaching.recording import main_region
 from recognizer.teaching.teacher import SAMPLE_EVERY_S, Teacher
 from recognizer.values import Frame, Observation
@@ -359,7 +360,7 @@ def split_data_set(series: Path) -> tuple[list[tuple[str, Path]], list[tuple[str
     training: list[tuple[str, Path]] = []
     testing: list[tuple[str, Path]] = []
     for label in sorted(path for path in series.iterdir() if path.is_dir()):
-        pictures = sorted(path for path in label.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+        pictures = pictures_below(label)
         count = min(EACH, 2 * len(pictures) // 3)
         training += [(label.name, path) for path in pictures[:count]]
         testing += [(label.name, path) for path in pictures[count:]]

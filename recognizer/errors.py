@@ -1,8 +1,29 @@
 """The errors that users see. Each is one line: what happened, what was found, and what to do."""
 
+import unicodedata
+
 
 class RecognizerError(Exception):
-    """Base of all errors that end in one line on stderr and exit code 2."""
+    """Base of all errors that end in one line on stderr and exit code 2. `str` gives that line; see `printable`."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
+
+
+def printable(text: str) -> str:
+    r"""The text on one line, without characters that steer a terminal: they become escapes such as \n and \x1b.
+
+    A file's name may contain line breaks, a terminal's commands, and marks that reverse the direction of the text.
+    """
+    return "".join(c.encode("unicode_escape").decode() if _steers(c) else c for c in text)
+
+
+def _steers(character: str) -> bool:
+    return (
+        unicodedata.category(character) in ("Cc", "Zl", "Zp")
+        or "\u202a" <= character <= "\u202e"
+        or ("\u2066" <= character <= "\u2069")
+    )
 
 
 class SourceError(RecognizerError):
@@ -25,6 +46,10 @@ class SamplesError(RecognizerError):
     """Samples that cannot be stored or read, or a task or label that does not exist."""
 
 
+class DiskFullError(SamplesError):
+    """A disk with too little space for more samples."""
+
+
 class AssetError(RecognizerError):
     """A downloaded file that is missing or damaged, or that cannot be downloaded or stored."""
 
@@ -39,6 +64,10 @@ class SettingsError(RecognizerError):
 
 class SubjectError(SettingsError):
     """The name of a subject that does not exist."""
+
+
+class TrainingError(RecognizerError):
+    """A training run in another process that ended without a result."""
 
 
 class SyncError(RecognizerError):

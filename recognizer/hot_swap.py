@@ -98,7 +98,7 @@ class LivePipeline:
         return pipeline.open_pipeline(task, self._models, self._samples, smooth=True, hands=self._find_hands)
 
     def _find_hands(self) -> RegionFinder:
-        """The hand finder that all pipelines share: MediaPipe is slow to open and frees little of its memory."""
+        """The hand finder that all pipelines share, so that a hand is followed while the task changes."""
         if self._hands is None:
             self._hands = hands.open_hands()
         return self._hands

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+CANDIDATES_SHARE = 0.7  # two labels with at least this probability together are candidates for a rejected input …
+CANDIDATE_SHARE = 0.15  # … if each has at least this one
 WRITING_SCORE = 0.6  # threshold: a region with this score is writing, even if its label is rejected
 
 
@@ -116,6 +118,14 @@ class Prediction:
     top: tuple[tuple[str, float], ...]  # up to three (label, probability), best first
     image: np.ndarray  # the network's input; for paper (28, 28) uint8
     turn: Turn | None = None  # how the sheet must be turned or flipped to be read; None if it is upright
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """The two labels of a rejected input that share nearly all of its probability; () if there are none."""
+        best_two = self.top[:2]
+        shares = [share for _, share in best_two]
+        are_close = len(shares) == 2 and shares[1] >= CANDIDATE_SHARE and sum(shares) >= CANDIDATES_SHARE
+        return tuple(label for label, _ in best_two) if self.label is None and are_close else ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -181,7 +181,7 @@ def published_models() -> ModelStore:
 
 @pytest.fixture
 def hand_models(published_models: ModelStore) -> ModelStore:
-    """The shipped models. Skips if the hand model or MediaPipe is missing."""
+    """The shipped models. Skips if the hand model is missing."""
     landmarker_path()
     try:
         published_models.current("rps")

@@ -16,12 +16,12 @@ from recognizer.subjects.hands import HAND
 from recognizer.system import paths
 from training.datasets.augment import LEVELS
 from training.networks.image_networks import WORKSHOP
-from training.publishing.card import KERAS_NETWORK
+from training.publishing.last_layer import KERAS_NETWORK
 
 NETWORKS = ("linear", "dense-16", "dense-256", "dense-512", "mlp-512x2", "knn", "cnn", "cnn-bn", "vgg16")
 TABLE_DATA = ("mnist", "fashion-mnist", "emnist-letters", "sign-mnist", "rps")  # data sets of the workshop's table
-TABLE = paths.ROOT / "training" / "RESULTS.md"
-SIGNS_TABLE = paths.ROOT / "training" / "SIGNS.md"
+TABLE = paths.home() / "training" / "RESULTS.md"
+SIGNS_TABLE = paths.home() / "training" / "SIGNS.md"
 BACKENDS = ("tensorflow", "torch")
 GREY_SUBJECTS = [
     name for name, subject in SUBJECTS.items() if subject.in_grey() is subject

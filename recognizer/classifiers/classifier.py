@@ -1,6 +1,7 @@
 """A trained model: classifies network inputs, or rejects them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,14 @@ VALUES = {  # values in the network input of each preprocess version; that of co
     pose.VERSION: pose.SIZE,
     appearance.VERSION: appearance.SIZE,
 }
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What decides about an object's label."""
+
+    probabilities: np.ndarray  # (labels + 1,) float32, the last of the background
+    distance: float  # Mahalanobis distance of its features to the nearest label
 
 
 class Classifier:
@@ -91,15 +100,19 @@ class Classifier:
         return self.predict_views([values], values)
 
     def predict_views(self, views: Sequence[np.ndarray], image: np.ndarray) -> Prediction:
-        """The Prediction for several network inputs that show the same object, with this `image`.
+        """The Prediction for several network inputs that show the same object, with this `image`."""
+        return self.prediction_of(self.scores(views), image)
 
-        Probabilities are averaged. The rejection uses the smallest distance.
-        """
+    def scores(self, views: Sequence[np.ndarray]) -> Scores:
+        """The mean probabilities of several network inputs that show the same object, and their smallest distance."""
         probabilities, features = self.run_all(views)
-        average = probabilities.mean(axis=0)
-        nearest = self.rejection.statistics.distances(features).min(keepdims=True)
-        (index,) = labels_within(self.rejection.thresholds, average[None], nearest)
-        return self._prediction(index, average, image)
+        return Scores(probabilities.mean(axis=0), float(self.rejection.statistics.distances(features).min()))
+
+    def prediction_of(self, scores: Scores, image: np.ndarray) -> Prediction:
+        """The Prediction, with this `image`, of an object with these scores. Its label is None if they are rejected."""
+        probabilities, distances = scores.probabilities[None], np.array([scores.distance])
+        (index,) = labels_within(self.rejection.thresholds, probabilities, distances)
+        return self._prediction(index, scores.probabilities, image)
 
     def _prediction(self, index: int, probabilities: np.ndarray, image: np.ndarray) -> Prediction:
         known = probabilities[:-1]

@@ -1,18 +1,20 @@
 """Classifies hands by their joints, their pixels, or both."""
 
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from recognizer.classifiers.classifier import Classifier
+from recognizer.classifiers.classifier import Classifier, Scores
 from recognizer.classifiers.colour import ObjectClassifier
 from recognizer.errors import ModelError
 from recognizer.preprocess import appearance, pictures, pose
 from recognizer.registry import card as registry_card
 from recognizer.registry.assets import find_asset
-from recognizer.registry.store import ModelStore
+from recognizer.registry.synced import open_models
 from recognizer.values import Box, Hand, Prediction, Region
 
 FUSED_VERSION = f"{pose.VERSION} and {appearance.VERSION}"  # both features, in this order
@@ -25,6 +27,7 @@ PREPARED = {  # preprocess version of each kind of model
 EXTRACT_EVERY = 3  # for a still hand in a stream, appearance features are extracted once in this many frames
 SAME_PLACE = 0.5  # IoU of two frames' boxes, above which they belong to the same hand
 MAX_POSE_CHANGE = 0.06  # mean change of the pose features of a still hand between frames, at most
+EVIDENCE_FRAMES = 5  # frames of a still hand whose scores are averaged, so that no single frame decides
 
 
 class HandClassifier:
@@ -32,7 +35,8 @@ class HandClassifier:
 
     "pose": joints; "pixels": the grey picture; "colour": the colour picture; "fused": joints and appearance features.
     "pose" and "fused" need joints: a region without them is classified by the task's newest "pixels" version, if it has one.
-    `stream` says that calls belong to consecutive frames; appearance features of a still hand are then reused.
+    `stream` says that calls belong to consecutive frames. The probabilities of a still hand are then averaged over the last
+    EVIDENCE_FRAMES frames, and its appearance features are reused.
 
     Raises ModelError if a file in `folder` is missing or damaged, and AssetError if a "fused" model lacks MediaPipe's network.
     """
@@ -50,11 +54,14 @@ class HandClassifier:
             self._object_classifier.classifier if self._object_classifier else Classifier(folder, PREPARED[self.kind])
         )
         self._appearance_cache = _AppearanceCache(stream) if self.kind == "fused" else None
+        self._evidence = Evidence() if stream else None
 
     def predict(self, regions: Sequence[Region]) -> tuple[Prediction, ...]:
         """One Prediction for each region, in the same order; its image is the region's crop, (28, 28) uint8 grey or colour."""
         if self._appearance_cache is not None:
             self._appearance_cache.next_frame()
+        if self._evidence is not None:
+            self._evidence.next_frame()
         return tuple(self._predict_one(region) for region in regions)
 
     def _predict_one(self, region: Region) -> Prediction:
@@ -65,13 +72,16 @@ class HandClassifier:
             return self._classifier.predict_one(image)
         views = [self._view(region, hand) for hand in (region.hand, region.mirrored_hand) if hand is not None]
         if views:
-            return self._classifier.predict_views(views, image)
+            scores = self._classifier.scores(views)
+            if self._evidence is not None:
+                scores = self._evidence.add(region.box, views[0][: pose.SIZE], scores)
+            return self._classifier.prediction_of(scores, image)
         return self._pixel_classifier.predict_one(image) if self._pixel_classifier else Prediction(None, 0.0, (), image)
 
     @cached_property
     def _pixel_classifier(self) -> Classifier | None:
         """The classifier of hands without joints. None if it is missing, damaged, or has labels that this model lacks."""
-        beside = ModelStore(self.folder.parent.parent).newest_version(self.folder.parent.name, "pixels")
+        beside = open_models(self.folder.parent.parent).newest_version(self.folder.parent.name, "pixels")
         if beside is None:
             return None
         try:
@@ -105,15 +115,51 @@ class _AppearanceCache:
     def features(self, region: Region, hand: Hand, pose_features: np.ndarray) -> np.ndarray:
         for _, place, before, features in self._recent:
             # the place is compared, too, since signs of two hands may differ in their appearance features only
-            if (
-                self._stream
-                and region.box.iou(place) > SAME_PLACE
-                and np.abs(pose_features - before).mean() < MAX_POSE_CHANGE
-            ):
+            if self._stream and region.box.iou(place) > SAME_PLACE and _is_still(pose_features, before):
                 return features
         features = self._extractor.features(region.crop, hand.landmarks - corner(region), hand.side)
         self._recent.append((self._frame, region.box, pose_features, features))
         return features
+
+
+@dataclass(eq=False)
+class _StillHand:
+    """The scores of one hand while it keeps its pose and place."""
+
+    box: Box  # in the last frame
+    pose_features: np.ndarray  # (pose.SIZE,) in the last frame
+    recent_scores: deque[Scores]
+
+
+class Evidence:
+    """Averages the scores of each still hand over the frames of a stream. Single frames differ; their mean errs less often."""
+
+    def __init__(self) -> None:
+        self._before: list[_StillHand] = []  # hands in the last frame
+        self._now: list[_StillHand] = []
+
+    def next_frame(self) -> None:
+        self._before, self._now = self._now, []
+
+    def add(self, box: Box, pose_features: np.ndarray, scores: Scores) -> Scores:
+        """The mean scores of the hand in `box` over the last frames in which it was still, this frame included."""
+        same = next(
+            (
+                hand
+                for hand in self._before
+                if box.iou(hand.box) > SAME_PLACE and _is_still(pose_features, hand.pose_features)
+            ),
+            None,
+        )
+        recent = same.recent_scores if same else deque(maxlen=EVIDENCE_FRAMES)
+        recent.append(scores)
+        self._now.append(_StillHand(box, pose_features, recent))
+        probabilities = np.stack([one.probabilities for one in recent]).mean(axis=0)
+        return Scores(probabilities, float(np.mean([one.distance for one in recent])))
+
+
+def _is_still(pose_features: np.ndarray, before: np.ndarray) -> bool:
+    return bool(np.abs(pose_features - before).mean() < MAX_POSE_CHANGE)
 
 
 def corner(region: Region) -> np.ndarray:

@@ -14,12 +14,13 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from recognizer.commands.options import Parser, add_models
-from recognizer.errors import ModelError
+from recognizer.errors import AssetError, ModelError
 from recognizer.registry import assets
 from recognizer.registry.card import read_checked_card
 from recognizer.registry.store import ModelStore, is_version_name
 from recognizer.system import packages, paths
 from recognizer.system.terminal import SOME_FAILED
+from recognizer.system.urls import is_url
 
 OLDEST_PYTHON = (3, 11)
 NEWEST_PYTHON = (3, 13)  # the packages in requirements.txt have wheels for these
@@ -28,7 +29,6 @@ NEEDED = (
     "numpy",
     "opencv-python",
 )  # digits need these; the other packages are for other tasks
-INSTALL = "python3 start.py, or python -m pip install -r requirements.txt"
 OPTIONAL = {packages.TRAIN: "only training of whole networks needs them", packages.TEST: "only the tests need them"}
 
 
@@ -63,16 +63,17 @@ def checks(models: ModelStore, data_dirs: tuple[Path, ...] = ()) -> list[Check]:
         check_opencv(),
         check_screen(),
         check_cameras(),
+        *check_folders(models),
         *check_models(models),
         *check_assets(),
-        check_mediapipe(),
+        check_hand_networks(),
         *check_data(data_dirs or paths.data_folders()),
     ]
 
 
 def check_python() -> Check:
     found = f"{platform.python_implementation()} {platform.python_version()}"
-    wanted = "Install CPython 3.11, 3.12 or 3.13 and run start.py with it"
+    wanted = "Install CPython 3.11, 3.12 or 3.13 and use it"
     version = sys.version_info[:2]
     if version < OLDEST_PYTHON:
         return Check("Python", False, f"{found} is too old", wanted)
@@ -91,7 +92,7 @@ def check_project() -> list[Check]:
     except OSError as error:
         return [Check("packages", None, f"{error.filename} cannot be read ({error.strerror or error})")]
     except (ValueError, LookupError, importlib.metadata.PackageNotFoundError) as error:
-        return [Check("packages", None, f"what is needed cannot be read ({_one_line(error)})", INSTALL)]
+        return [Check("packages", None, f"what is needed cannot be read ({_one_line(error)})", _install())]
 
 
 def check_packages(
@@ -113,7 +114,12 @@ def check_packages(
                 missing.append(name)
         if group in OPTIONAL and missing:
             found.append(
-                Check(f"packages to {group}", None, f"not installed: {', '.join(missing)}; {OPTIONAL[group]}", INSTALL)
+                Check(
+                    f"packages to {group}",
+                    None,
+                    f"not installed: {', '.join(missing)}; {OPTIONAL[group]}",
+                    _install(group),
+                )
             )
         elif missing:
             found += [_missing_package(name) for name in missing]
@@ -123,13 +129,19 @@ def check_packages(
 def _check_version(name: str, version: str, pinned: str | None) -> Check:
     if pinned is None or version == pinned:
         return Check(name, True, version)
-    return Check(name, None, f"{version}, tested with {pinned}", INSTALL)
+    return Check(name, None, f"{version}, tested with {pinned}", _install())
 
 
 def _missing_package(name: str) -> Check:
     if name in NEEDED:
-        return Check(name, False, "not installed", INSTALL)
-    return Check(name, None, "not installed; digits do not need it", INSTALL)
+        return Check(name, False, "not installed", _install())
+    return Check(name, None, "not installed; digits do not need it", _install())
+
+
+def _install(group: str = packages.BASE) -> str:
+    """The remedy for missing packages."""
+    command = packages.install_command(group)
+    return f"python3 start.py, or {command}" if paths.in_checkout() else command
 
 
 def check_opencv(version_of: Callable[[str], str] = importlib.metadata.version) -> Check:
@@ -144,7 +156,7 @@ def check_opencv(version_of: Callable[[str], str] = importlib.metadata.version) 
     try:
         import cv2
     except ImportError as error:
-        remedy = "sudo apt install libgl1 libglib2.0-0" if "lib" in str(error) and ".so" in str(error) else INSTALL
+        remedy = "sudo apt install libgl1 libglib2.0-0" if "lib" in str(error) and ".so" in str(error) else _install()
         return Check("OpenCV", False, f"does not load: {_one_line(error)} ({listed})", remedy)
     headless = [name for name in versions if name.endswith("headless")]
     if headless:
@@ -153,7 +165,7 @@ def check_opencv(version_of: Callable[[str], str] = importlib.metadata.version) 
             "OpenCV", None, f"{listed}: these packages overwrite each other, and headless has no windows", remedy
         )
     if len(set(versions.values())) > 1:
-        return Check("OpenCV", None, f"{listed}: these versions overwrite each other", INSTALL)
+        return Check("OpenCV", None, f"{listed}: these versions overwrite each other", _install())
     return Check("OpenCV", True, f"{cv2.__version__} ({listed})")
 
 
@@ -169,9 +181,9 @@ def check_screen() -> Check:
 
         toolkit = cv2.currentUIFramework()
     except (ImportError, AttributeError) as error:
-        return Check("screen", None, f"cannot be checked: {_one_line(error)}", INSTALL)
+        return Check("screen", None, f"cannot be checked: {_one_line(error)}", _install())
     if not toolkit:
-        return Check("screen", None, "this OpenCV was built without windows", f"Reinstall opencv-python: {INSTALL}")
+        return Check("screen", None, "this OpenCV was built without windows", f"Reinstall opencv-python: {_install()}")
     return Check("screen", True, f"windows through {toolkit}")
 
 
@@ -180,7 +192,7 @@ def check_cameras() -> Check:
     try:
         from recognizer.sources import webcam  # imported here because OpenCV may be missing
     except ImportError as error:
-        return Check("cameras", None, f"cannot be checked: {_one_line(error)}", INSTALL)
+        return Check("cameras", None, f"cannot be checked: {_one_line(error)}", _install())
     found = webcam.find_webcams()
     if found:
         return Check("cameras", True, ", ".join(f"--source {index}" for index in found))
@@ -190,29 +202,49 @@ def check_cameras() -> Check:
     )
 
 
+def check_folders(models: ModelStore) -> list[Check]:
+    """Where this program keeps what the user records and trains, and whether it can write there."""
+    shipped = paths.shipped_models()
+    beside = "" if shipped is None else f", beside those that came with the program in {shipped}"
+    places = [("models", models.folder, beside)]
+    if not is_url(paths.captures()):
+        places.append(("samples", Path(paths.captures()), ""))
+    return [_check_folder(*place) for place in places]
+
+
+def _check_folder(name: str, folder: Path, more: str) -> Check:
+    existing = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    if os.access(existing, os.W_OK) and existing.is_dir():
+        return Check(f"folder of {name}", True, f"{folder}{more}")
+    variable = {"models": paths.MODELS_VARIABLE, "samples": paths.CAPTURES_VARIABLE}[name]
+    remedy = f"Make {existing} writable, or set {variable} to another folder"
+    return Check(f"folder of {name}", None, f"{folder} cannot be written{more}", remedy)
+
+
 def check_models(models: ModelStore) -> list[Check]:
     """Check the current model of every task, and that of digits even if it is missing."""
-    models.refresh()
     try:
-        tasks = {path.parent.name for path in models.folder.glob("*/current.json")}
+        tasks = set(models.tasks())
     except OSError:
         tasks = set()
-    return [check_model(models.folder, task) for task in sorted(tasks | {"digits"})]
+    return [check_model(models, task) for task in sorted(tasks | {"digits"})]
 
 
-def check_model(models_dir: Path, task: str) -> Check:
+def check_model(models: ModelStore, task: str) -> Check:
     """Whether the files of the task's current model exist and are valid, without loading the model."""
     name = f"model {task}"
     wrong = False if task == "digits" else None
-    remedy = f"git checkout models, or python -m recognizer train {task}"
+    restore = "git checkout models" if paths.in_checkout() else "reinstall this program"
+    remedy = f"{restore}, or python -m recognizer train {task}"
+    pointer = models.pointer(task)
     try:
-        version = _json_object(models_dir / task / "current.json").get("version")
+        version = _json_object(pointer).get("version")
         if not isinstance(version, str) or not is_version_name(version):
-            return Check(name, wrong, f"{models_dir / task / 'current.json'} gives no version", remedy)
+            return Check(name, wrong, f"{pointer} gives no version", remedy)
         with contextlib.suppress(ModelError):  # the checks below say what is wrong
-            if damage := ModelStore(models_dir).damage(task):  # an earlier version is used
+            if damage := models.damage(task):  # an earlier version is used
                 return Check(name, None, damage, f"python -m recognizer models rollback {task}, or {remedy}")
-        folder = models_dir / task / version
+        folder = models.folder_of(task, version)
         labels = _json_object(folder / "card.json").get("labels")
         if not isinstance(labels, list) or not labels:
             return Check(name, wrong, f"{folder / 'card.json'} gives no labels", remedy)
@@ -235,29 +267,43 @@ def check_assets(folder: Path | None = None) -> list[Check]:
     for name in assets.ASSETS:
         wrong = assets.problem(name, folder)
         if wrong:
-            remedy = f"Download it: {assets.FETCH}"
+            remedy = f"Download it: {assets.fetch_command()}"
             found.append(Check(f"asset {name}", None, f"{wrong}; digits do not need it", remedy))
         else:
             found.append(Check(f"asset {name}", True, str(assets.find_asset(name, folder))))
     return found
 
 
-def check_mediapipe(find_spec: Callable[[str], ModuleSpec | None] = importlib.util.find_spec) -> Check:
-    """Whether MediaPipe's native library loads. The package is not imported, because that takes seconds."""
+def check_hand_networks(find_spec: Callable[[str], ModuleSpec | None] = importlib.util.find_spec) -> Check:
+    """Which library runs the hand networks: LiteRT, or MediaPipe if LiteRT cannot and MediaPipe loads."""
+    name = "hand networks"
+    try:
+        from recognizer.finders.hand_networks import HandNetworks  # not at the top: OpenCV or LiteRT may be missing
+
+        HandNetworks(assets.find_asset("hand_landmarker"))
+    except (AssetError, ImportError) as error:
+        problem, remedy = _mediapipe_problem(find_spec)
+        if problem:
+            return Check(name, None, f"{_one_line(error)}; MediaPipe {problem}; digits do not need them", remedy)
+        return Check(name, True, f"MediaPipe runs them, because LiteRT cannot: {_one_line(error)}")
+    return Check(name, True, "LiteRT runs them")
+
+
+def _mediapipe_problem(find_spec: Callable[[str], ModuleSpec | None]) -> tuple[str | None, str]:
+    """Why MediaPipe does not load, and the remedy. The package is not imported, because that takes seconds."""
     spec = find_spec("mediapipe")
     if spec is None or not spec.submodule_search_locations:
-        return Check("MediaPipe", None, "not installed; digits do not need it", INSTALL)
+        return "is not installed", assets.fetch_command()
     folder = Path(spec.submodule_search_locations[0]) / "tasks" / "c"
     library = next(folder.glob("libmediapipe.*"), None)
     if library is None:
-        return Check("MediaPipe", None, f"{folder} contains no library; digits do not need it", INSTALL)
+        return f"is damaged: {folder} contains no library", _install()
     try:
         ctypes.CDLL(str(library))
     except OSError as error:
-        remedy = "sudo apt install libegl1 libgles2" if "cannot open shared object" in str(error) else INSTALL
-        detail = f"does not load: {_one_line(error)}; digits do not need it"
-        return Check("MediaPipe", None, detail, remedy)
-    return Check("MediaPipe", True, "loads")
+        remedy = "sudo apt install libegl1 libgles2" if "cannot open shared object" in str(error) else _install()
+        return f"does not load: {_one_line(error)}", remedy
+    return None, ""
 
 
 def check_data(data_dirs: tuple[Path, ...]) -> list[Check]:
@@ -267,6 +313,11 @@ def check_data(data_dirs: tuple[Path, ...]) -> list[Check]:
         try:
             count = sum(path.name != "README.md" and not path.name.startswith(".") for path in folder.iterdir())
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and folder == paths.data():
+                found.append(
+                    Check("data", None, f"{folder} is not there yet; training makes it and downloads what it needs")
+                )
+                continue
             remedy = f"Set {paths.DATA_VARIABLE} to the folder of the data sets"
             detail = f"{folder} cannot be read ({error.strerror or error}); only training needs it"
             found.append(Check("data", None, detail, remedy))
@@ -294,6 +345,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _print_line(line: str) -> None:
+    line = paths.own_command(line)
     encoding = sys.stdout.encoding or "utf-8"
     print(
         line.encode(encoding, "backslashreplace").decode(encoding)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from recognizer.commands import COMMANDS
-from recognizer.commands.options import Parser, add_models
+from recognizer.commands.options import Parser, add_models, given_path
 from recognizer.errors import SettingsError
 from recognizer.settings import Settings
 
@@ -41,7 +41,9 @@ def run(args: Sequence[str]) -> int:
         "--headless", action="store_true", help="no window: write a video, a contact sheet and a CSV file"
     )
     parser.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
-    parser.add_argument("--output", type=Path, default=Path("output"), help="folder for the files that are written")
+    parser.add_argument(
+        "--output", type=given_path, default=Path("output"), help="folder for the files that are written"
+    )
     options = parser.parse_args(args)
     settings = Settings(
         source=options.source,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from recognizer.commands.options import Parser, Subcommand, add_models, add_task, run_subcommand
+from recognizer.commands.options import Parser, Subcommand, add_models, add_task, given_path, run_subcommand
 from recognizer.errors import RecognizerError
 from recognizer.registry import card as registry_card
 from recognizer.registry.archive import import_zip
@@ -37,7 +37,7 @@ def _list(args: Sequence[str]) -> int:
             continue
         print(task)
         for name in names:
-            print(f"  {'*' if name == running else ' '} {name}  {_summary(models.folder / task / name)}")
+            print(f"  {'*' if name == running else ' '} {name}  {_summary(models.folder_of(task, name))}")
     if not tasks and not options.json:
         print(f"There is no model in {models.folder} yet. Train one: python -m recognizer learn TASK")
     return 0
@@ -97,7 +97,7 @@ def _rollback(args: Sequence[str]) -> int:
     add_models(parser)
     options = parser.parse_args(args)
     version = options.models.rollback(options.task)
-    print(f"Back to {title_of(options.models.folder / options.task / version)}")
+    print(f"Back to {title_of(options.models.folder_of(options.task, version))}")
     return 0
 
 
@@ -118,7 +118,7 @@ def _delete(args: Sequence[str]) -> int:
 def _export(args: Sequence[str]) -> int:
     parser = Parser("models export", "Write a version to a zip file.", example="greetings greetings.zip")
     add_task(parser)
-    parser.add_argument("zip", type=Path, metavar="ZIP", help="the file to write")
+    parser.add_argument("zip", type=given_path, metavar="ZIP", help="the file to write")
     parser.add_argument("--version", help="default: the current one")
     add_models(parser)
     options = parser.parse_args(args)
@@ -134,7 +134,7 @@ def _import(args: Sequence[str]) -> int:
         example="greetings greetings.zip",
     )
     add_task(parser)
-    parser.add_argument("zip", type=Path, metavar="ZIP", help="a file that models export wrote")
+    parser.add_argument("zip", type=given_path, metavar="ZIP", help="a file that models export wrote")
     add_models(parser)
     options = parser.parse_args(args)
     version = import_zip(options.models, options.task, options.zip)

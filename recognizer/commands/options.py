@@ -4,13 +4,14 @@ import argparse
 import difflib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
 
 from recognizer.errors import SettingsError
 from recognizer.registry.synced import open_models
 from recognizer.system import paths
 
-PROGRAM = "python -m recognizer"
+PROGRAM = paths.own_command("python -m recognizer")
 HELP = ("-h", "--help")
 
 
@@ -72,6 +73,20 @@ def add_models(parser: argparse.ArgumentParser) -> None:
         "--models", type=open_models, default=paths.models(), metavar="FOLDER",
         help="folder or URL of the trained models (default: RECOGNIZER_MODELS, else models/)",
     )  # fmt: skip
+
+
+def given_path(text: str) -> Path:
+    """An argparse type: a path. pathlib would take "" for the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("an empty name is no path")
+    return Path(text)
+
+
+def seed(text: str) -> int:
+    """An argparse type: a seed of NumPy and Keras."""
+    if not text.isdecimal() or int(text) >= 1 << 32:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 to {(1 << 32) - 1}")
+    return int(text)
 
 
 def at_least_1(text: str) -> int:

@@ -2,21 +2,21 @@
 
 import argparse
 import glob
+import itertools
 import json
 import os
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from recognizer.commands.options import Parser, add_models
-from recognizer.errors import ModelError, SourceError
+from recognizer.commands.options import Parser, add_models, given_path
+from recognizer.errors import ModelError, SourceError, printable
 from recognizer.overlay.overlay import Overlay
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.samples.synced import default_samples
 from recognizer.sinks.png import write_png
-from recognizer.sources.decoding import read_image
+from recognizer.sources.decoding import Picture, read_pictures
 from recognizer.sources.pictures import in_natural_order, picture_files
-from recognizer.system.terminal import SOME_FAILED
+from recognizer.system.terminal import SOME_FAILED, print_messages
 from recognizer.tasks import is_untrained
 from recognizer.values import Frame, Observation, as_json
 
@@ -28,10 +28,10 @@ def run(args: Sequence[str]) -> int:
     parser.add_argument("--task", default="digits", help="digits (default), letters, rps, or one of your own")
     add_models(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
-    parser.add_argument("--save", type=Path, metavar="DIR", help="write annotated pictures to DIR")
+    parser.add_argument("--save", type=given_path, metavar="DIR", help="write annotated pictures to DIR")
     options = parser.parse_args(args)
     names = [file for name in options.names for file in expanded(name, shell_expands=os.name != "nt")]
-    index, failed = 0, False
+    indices, failed = itertools.count(), False
     samples = default_samples()
     if is_untrained(options.task, options.models, samples):
         raise ModelError(
@@ -46,8 +46,7 @@ def run(args: Sequence[str]) -> int:
                 failed = True
                 continue
             for file in files:
-                failed |= not _read(pipeline, index, file, options)
-                index += 1
+                failed |= not _read(pipeline, indices, file, options)
     return SOME_FAILED if failed else 0
 
 
@@ -60,6 +59,8 @@ def expanded(name: str, *, shell_expands: bool) -> list[str]:
 
 def pictures_of(name: str) -> list[str]:
     """The pictures of a folder in natural order, or the picture itself. Raises SourceError for a folder without pictures."""
+    if not name:
+        raise SourceError("A file has an empty name. Give a picture, or a folder of pictures.")
     if not os.path.isdir(name):
         return [name]
     files = picture_files(Path(name), report=True)
@@ -68,28 +69,34 @@ def pictures_of(name: str) -> list[str]:
     return [str(file) for file in files]
 
 
-def _read(pipeline: Pipeline, index: int, file: str, options: argparse.Namespace) -> bool:
-    """Print the labels in a picture. Return False if it could not be read."""
+def _read(pipeline: Pipeline, indices: Iterator[int], file: str, options: argparse.Namespace) -> bool:
+    """Print the labels in a picture, or in each of a moving picture. Return False if one could not be read."""
     try:
-        frame = Frame(read_image(file), index, 0.0, file)
+        for picture in read_pictures(Path(file)):
+            observation = pipeline.step(Frame(picture.image_bgr, next(indices), 0.0, file))
+            _print_labels(file, picture, observation, options)
+            if options.save:
+                _save_annotated(observation, options.save, pipeline)
     except SourceError as error:
         _print_error(file, error, options)
         return False
-    observation = pipeline.step(frame)
-    if options.json:
-        print(json.dumps({"file": file, **as_json(observation)}, ensure_ascii=False), flush=True)
-    else:
-        print(f"{file}: {observation.text or 'no label'}", flush=True)
-    if options.save:
-        _save_annotated(observation, options.save, pipeline)
     return True
+
+
+def _print_labels(file: str, picture: Picture, observation: Observation, options: argparse.Namespace) -> None:
+    if options.json:
+        place = {"file": file, "picture": picture.number} if picture.count > 1 else {"file": file}
+        print(json.dumps({**place, **as_json(observation)}, ensure_ascii=False), flush=True)
+    else:
+        name = f"{printable(file)}, picture {picture.number}" if picture.count > 1 else printable(file)
+        print(f"{name}: {observation.text or 'no label'}", flush=True)
 
 
 def _print_error(name: str, error: SourceError, options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps({"file": name, "error": str(error)}, ensure_ascii=False), flush=True)
     else:
-        print(error, file=sys.stderr)
+        print_messages([str(error)])
 
 
 def _save_annotated(observation: Observation, folder: Path, pipeline: Pipeline) -> None:

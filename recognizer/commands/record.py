@@ -37,14 +37,14 @@ def record(args: Sequence[str]) -> int:
     store = options.samples
     task = task_to_record(store, options.models, options.task)
     label = clean_label(options.label)
-    if label not in task.labels:
-        store.add_labels(task.name, [label])
-        print(f"{task.name} has a new label: {label}")
     with (
         CtrlC() as ctrl_c,
         open_source(options.source) as source,
         subject_of(task.subject).finding(stream=True) as finder,
     ):
+        if label not in task.labels:
+            store.add_labels(task.name, [label])
+            print(f"{task.name} has a new label: {label}")
         endless = source.live or options.source.startswith("studio")
         max_frames = options.max_frames or (ENDLESS_FRAMES // options.every if endless else None)
         frames = ctrl_c.frames(source)

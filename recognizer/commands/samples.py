@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from recognizer.commands.options import Parser, Subcommand, add_task, at_least_1, run_subcommand
+from recognizer.commands.options import Parser, Subcommand, add_task, at_least_1, given_path, run_subcommand
 from recognizer.commands.record import record
 from recognizer.commands.sample_sheet import PER_LABEL, contact_sheet
 from recognizer.commands.samples_option import add_samples
@@ -73,7 +73,7 @@ def _show(args: Sequence[str]) -> int:
     parser.add_argument(
         "--each", type=at_least_1, default=PER_LABEL, metavar="N", help=f"samples of each label (default {PER_LABEL})"
     )
-    parser.add_argument("--output", type=Path, metavar="PNG", help="default output/samples-TASK.png")
+    parser.add_argument("--output", type=given_path, metavar="PNG", help="default output/samples-TASK.png")
     add_samples(parser)
     options = parser.parse_args(args)
     store = options.samples
@@ -149,7 +149,7 @@ def _merge(args: Sequence[str]) -> int:
 def _export(args: Sequence[str]) -> int:
     parser = Parser("samples export", "Write pictures and samples.csv to a zip file.", example="greetings samples.zip")
     parser.add_argument("tasks", nargs="*", metavar="TASK", help="default: all")
-    parser.add_argument("zip", type=Path, metavar="ZIP", help="the file to write")
+    parser.add_argument("zip", type=given_path, metavar="ZIP", help="the file to write")
     parser.add_argument(
         "--for-spreadsheets", action="store_true", help="write cells of samples.csv so that none is run as a formula"
     )
@@ -170,7 +170,7 @@ def _import(args: Sequence[str]) -> int:
     parser.add_argument(
         "task", nargs="?", metavar="TASK", help="for a folder of pictures; an export names its tasks itself"
     )
-    parser.add_argument("path", type=Path, metavar="ZIP|DIR")
+    parser.add_argument("path", type=given_path, metavar="ZIP|DIR")
     parser.add_argument("--subject", choices=SUBJECTS, help="subject of a new task")
     add_samples(parser)
     options = parser.parse_args(args)

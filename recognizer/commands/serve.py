@@ -3,9 +3,8 @@
 import os
 import secrets
 from collections.abc import Sequence
-from pathlib import Path
 
-from recognizer.commands.options import Parser, add_models
+from recognizer.commands.options import Parser, add_models, given_path
 from recognizer.commands.samples_option import add_samples
 from recognizer.serve.cluster import serve_on_cluster
 from recognizer.serve.http.settings import TOKEN_VARIABLE, ServeSettings
@@ -37,11 +36,11 @@ def run(args: Sequence[str]) -> int:
     )
     parser.add_argument(
         "--certificate",
-        type=Path,
+        type=given_path,
         metavar="PEM",
         help="certificate for https; browsers require https for the camera on other machines",
     )
-    parser.add_argument("--key", type=Path, metavar="PEM", help="private key of the certificate")
+    parser.add_argument("--key", type=given_path, metavar="PEM", help="private key of the certificate")
     add_models(parser)
     add_samples(parser)
     parser.add_argument(

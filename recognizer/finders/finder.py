@@ -18,4 +18,4 @@ class RegionFinder:
         return False
 
     def close(self) -> None:
-        """Release resources, such as MediaPipe's threads."""
+        """Release resources, such as threads of a native library."""

@@ -1,6 +1,6 @@
-"""Finds a hand that MediaPipe misses: skin that entered the guide box and is held still.
+"""Finds a hand whose joints are not found: skin that entered the guide box and is held still.
 
-It runs only while MediaPipe finds nothing and shows the guide box. It compares the box with a model of its background.
+It runs only while HandFinder finds nothing and shows the guide box. It compares the box with a model of its background.
 """
 
 import math

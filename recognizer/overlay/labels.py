@@ -121,6 +121,21 @@ def draw_tag(picture: np.ndarray, place: Box, prediction: Prediction, form: str,
         draw_text(picture, sure, place.x1 + inset, place.y1 + row + scale.small // 3, scale.small, INK)
 
 
+def draw_candidates(
+    picture: np.ndarray, box: Box, prediction: Prediction, scale: Scale, panels: Sequence[Box | None]
+) -> None:
+    """Draws the candidates of a rejected input, small and grey, at the box's upper edge; nothing if they cover a panel."""
+    if not prediction.candidates:
+        return
+    one, other = prediction.candidates
+    text = shortened(f"{one} or {other}?", scale.width // 3, scale.small)
+    left, top = max(box.x1, 0), max(box.y1 - scale.small - scale.pad, 0)
+    place = Box(left, top, left + text_width(text, scale.small) + scale.pad, top + scale.small + scale.pad)
+    if fits_frame(place, scale) and not overlaps_any(place, panels):
+        draw_panel(picture, place, scale)
+        draw_text(picture, text, place.x1 + scale.pad // 2, (place.y1 + place.y2) // 2, scale.small, MUTED)
+
+
 def draw_label(picture: np.ndarray, box: Box, prediction: Prediction, scale: Scale) -> None:
     """Draws only the label at the upper edge, with a font size limited by the box's width, for crowded pictures."""
     size = min(scale.text, max(scale.small // 2, box.width))

@@ -24,7 +24,7 @@ from recognizer.overlay.drawing import (
     shortened,
     text_width,
 )
-from recognizer.overlay.labels import draw_bars, draw_inset, draw_tags, leading_region, place_bars
+from recognizer.overlay.labels import draw_bars, draw_candidates, draw_inset, draw_tags, leading_region, place_bars
 from recognizer.preprocess.turns import turn_note, turned_box
 from recognizer.values import Box, Hand, Observation, Prediction, Turn
 
@@ -101,6 +101,9 @@ class Overlay:
             inset = draw_inset(picture, predictions[lead], not bars, scale, boxes, taken)
             panels.append(inset or draw_inset(picture, predictions[lead], False, scale, boxes, [*taken, *boxes]))
         draw_tags(picture, boxes, predictions, scale, [*panels, *bars.values()])
+        for region, box, prediction in zip(observation.regions, boxes, predictions, strict=True):
+            if region.hand is not None:  # two digits that look alike are a scrawl; two signs are a hand to be turned
+                draw_candidates(picture, box, prediction, scale, panels)
         for index, place in bars.items():
             draw_panel(picture, place, scale)
             draw_bars(picture, predictions[index], place, scale)

@@ -1,5 +1,6 @@
 """Imports a model version from a zip archive that `ModelStore.export` wrote, or that was unpacked and zipped again."""
 
+import unicodedata
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ def import_zip(models: ModelStore, task: str, path: Path) -> str:
     Nothing in the archive is run or opened. Raises ModelError if the file is not such an archive, if a file differs from its
     checksum in the card, or if `task` is not a valid name; then nothing changes.
     """
+    task = unicodedata.normalize("NFC", task)
     if not is_task_name(task):
         raise ModelError(f"{task!r} cannot be the name of a task. Use letters, digits, spaces, - and _.")
     with _reading(path), zipfile.ZipFile(path) as archive:

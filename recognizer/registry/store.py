@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from recognizer.errors import ModelError
-from recognizer.registry.card import CARD, read_checked_card, retrain_advice, write_checksums
+from recognizer.registry.card import CARD, file_names, read_checked_card, retrain_advice, write_checksums
 from recognizer.system import files
 from recognizer.system.names import PROGRAM_FOLDERS, is_safe, is_task_name
 from recognizer.system.notices import warn_once
+from recognizer.system.zip_files import new_entry
 
 CURRENT = "current.json"
 
@@ -37,15 +38,23 @@ STAMP = "%Y%m%d-%H%M%S"  # a version's name begins with this UTC time
 
 
 class ModelStore:
-    """The trained models in a local folder."""
+    """The trained models in a local folder.
 
-    def __init__(self, folder: Path):
-        self._folder = folder
+    `shipped` is a second folder, of models that came with the program. It is only read: a task without a version in the
+    first folder has that of the second, and the first version that is trained comes after it.
+    """
+
+    def __init__(self, folder: Path, shipped: Path | None = None):
+        self._folder, self._shipped = folder, shipped
 
     @property
     def folder(self) -> Path:
-        """The local folder of the models."""
+        """The local folder of the models, to which new ones are written."""
         return self._folder
+
+    @property
+    def _folders(self) -> tuple[Path, ...]:
+        return (self._folder,) if self._shipped is None else (self._folder, self._shipped)
 
     def refresh(self) -> None:
         """Called before each read. A store that is synced with a URL pulls here."""
@@ -63,13 +72,12 @@ class ModelStore:
     def tasks(self) -> list[str]:
         """Names of the tasks that have a current model, sorted."""
         self.refresh()
-        return sorted(
-            name for path in self.folder.glob(f"*/{CURRENT}") if is_task_folder_name(name := path.parent.name)
-        )
+        pointers = [path for folder in self._folders for path in folder.glob(f"*/{CURRENT}")]
+        return sorted({name for path in pointers if is_task_folder_name(name := path.parent.name)})
 
     def has(self, task: str) -> bool:
         """Whether the task has a current model in the local folder. Does not pull."""
-        return is_task_folder_name(task) and (self.folder / task / CURRENT).exists()
+        return is_task_folder_name(task) and any((folder / task / CURRENT).exists() for folder in self._folders)
 
     def current(self, task: str) -> Path:
         """The folder of the task's current version; if that is damaged, of the newest one before it that is not.
@@ -88,19 +96,45 @@ class ModelStore:
 
     def _current(self, task: str) -> tuple[Path, str]:
         """The folder that `current` returns, and why it is not the version in current.json ("" if it is)."""
-        pointer = self._task_folder(task) / CURRENT
-        content = _read_pointer(pointer)
-        named = pointer.parent / content["version"]
+        content = self._pointer_content(task)
+        named = self.folder_of(task, content["version"])
         reason = damage_of(named)
         if not reason:
             return named, ""
         for version in reversed(content["previous"]):
-            if not damage_of(pointer.parent / version):
-                before = title_of(pointer.parent / version)
-                return pointer.parent / version, f"{before}, is used: the version after it is damaged. {reason}"
+            earlier = self.folder_of(task, version)
+            if not damage_of(earlier):
+                return earlier, f"{title_of(earlier)}, is used: the version after it is damaged. {reason}"
         if not named.is_dir():
+            pointer = self.pointer(task)
             raise ModelError(f"{pointer} names version {named.name}, which does not exist. {retrain_advice(task)}")
         return named, ""  # opening it says what is damaged
+
+    def pointer(self, task: str) -> Path:
+        """The current.json that names the task's current version. It may not exist. Raises ModelError for no task's name."""
+        own = self._task_folder(task) / CURRENT
+        if self._shipped is not None and not own.exists() and (shipped := self._shipped / task / CURRENT).exists():
+            return shipped
+        return own
+
+    def folder_of(self, task: str, version: str) -> Path:
+        """The folder of a version by its name. It may not exist. Raises ModelError for no task's name."""
+        own = self._task_folder(task) / version
+        if self._shipped is not None and not own.is_dir() and (shipped := self._shipped / task / version).is_dir():
+            return shipped
+        return own
+
+    def _pointer_content(self, task: str) -> dict[str, Any]:
+        """The names of the current version and of those before it, the shipped one included. Raises ModelError."""
+        pointer = self.pointer(task)
+        content = _read_pointer(pointer)
+        if self._shipped is None or pointer.is_relative_to(self._shipped):
+            return content
+        with contextlib.suppress(ModelError):  # a task of the user's own
+            shipped = _read_pointer(self._shipped / task / CURRENT)["version"]
+            if shipped not in (content["version"], *content["previous"]):
+                return {**content, "previous": [shipped, *content["previous"]]}
+        return content
 
     def _task_folder(self, task: str) -> Path:
         """The folder of a task's versions. Raises ModelError for a name that is no folder's: it may come from a URL."""
@@ -140,7 +174,7 @@ class ModelStore:
                         folder = task_folder / _new_version(task_folder, self.version_suffix())
                         draft.rename(folder)
                         files.sync_folder(task_folder)
-                        _write_current(task_folder / CURRENT, folder.name)
+                        self._write_current(task, folder.name)
                 except BaseException:
                     if folder is not None and _version_named(task_folder / CURRENT) != folder.name:
                         shutil.rmtree(folder, ignore_errors=True)
@@ -153,19 +187,19 @@ class ModelStore:
         if not is_version_name(version):
             raise ModelError(f"{task} has no version {version!r}. Give a name that models list prints.")
         with _write_errors(pointer.parent), self._locked():
-            _write_current(pointer, version)
+            pointer.parent.mkdir(parents=True, exist_ok=True)
+            self._write_current(task, version)
         self.push()
 
     def rollback(self, task: str) -> str:
         """Go back to the previous version and return its name. Raises ModelError."""
         pointer = self._task_folder(task) / CURRENT
-        _read_pointer(pointer)
+        self._pointer_content(task)
         with _write_errors(pointer.parent), self._locked():
-            content = _read_pointer(pointer)
-            previous = list(content["previous"])
+            previous = list(self._pointer_content(task)["previous"])
             while previous:
                 version = previous.pop()
-                if (pointer.parent / version).is_dir():
+                if self.folder_of(task, version).is_dir():
                     _write_pointer(pointer, {"version": version, "previous": previous})
                     break
             else:
@@ -178,19 +212,28 @@ class ModelStore:
     def versions(self, task: str) -> list[str]:
         """Names of the task's versions, oldest first: a name is the UTC time of publishing. Raises ModelError."""
         self.refresh()
-        pointer = self._task_folder(task) / CURRENT
-        _read_pointer(pointer)
-        return sorted(
-            path.parent.name for path in pointer.parent.glob(f"*/{CARD}") if not path.parent.name.startswith(".")
-        )
+        self._pointer_content(task)
+        return sorted({card.parent.name for card in self._cards(task)})
+
+    def _cards(self, task: str) -> list[Path]:
+        """The cards of all versions of the task. Raises ModelError for no task's name."""
+        self._task_folder(task)
+        found = [card for folder in self._folders for card in (folder / task).glob(f"*/{CARD}")]
+        return [card for card in found if not card.parent.name.startswith(".")]
 
     def newest_version(self, task: str, kind: str) -> Path | None:
         """The folder of the task's newest version whose card has this `kind` (input); None if there is none."""
-        for card in sorted(self._task_folder(task).glob(f"*/{CARD}"), reverse=True):
+        for card in sorted(self._cards(task), key=lambda card: card.parent.name, reverse=True):
             with contextlib.suppress(ModelError):
-                if not card.parent.name.startswith(".") and read_checked_card(card.parent).kind == kind:
+                if read_checked_card(card.parent).kind == kind:
                     return card.parent
         return None
+
+    def newest_file(self, task: str, name: str) -> Path | None:
+        """The file of this name in the task's newest version that has one; None if there is none."""
+        found = [path for folder in self._folders for path in (folder / task).glob(f"*/{name}")]
+        shown = [path for path in found if not path.parent.name.startswith(".")]
+        return max(shown, key=lambda path: path.parent.name, default=None)
 
     def version_folder(self, task: str, version: str | None = None) -> Path:
         """The folder of a version of the task (default: the current one). Raises ModelError."""
@@ -199,7 +242,7 @@ class ModelStore:
         versions = self.versions(task)
         if version not in versions:
             raise ModelError(f"{task} has no version {version}. It has: {', '.join(versions)}.")
-        return self.folder / task / version
+        return self.folder_of(task, version)
 
     def add_checksums(self, task: str, version: str) -> bool:
         """Write the SHA-256 of each file of a version into its card. Return False if it has them already.
@@ -216,14 +259,20 @@ class ModelStore:
     def delete(self, task: str, version: str) -> None:
         """Delete a version that is not the current one. Raises ModelError."""
         folder = self.version_folder(task, version)
-        if folder == self.current(task):
+        if self._shipped is not None and folder.is_relative_to(self._shipped):
             raise ModelError(
-                f"{version} is the current version of {task}. Go back first: python -m recognizer models rollback {task}"
+                f"{version} of {task} came with the program and cannot be deleted. Train a version to replace it."
             )
         deleted = folder.with_name(f"{DELETED}{version}")
         try:
-            self.note_deletion(task, version)
-            folder.rename(deleted)  # atomic: nobody sees half a version
+            with self._locked():  # nobody may make it the current version meanwhile
+                if folder == self._current(task)[0]:
+                    raise ModelError(
+                        f"{version} is the current version of {task}. "
+                        f"Go back first: python -m recognizer models rollback {task}"
+                    )
+                self.note_deletion(task, version)
+                folder.rename(deleted)  # atomic: nobody sees half a version
             shutil.rmtree(deleted)
         except OSError as error:
             raise ModelError(f"{folder} cannot be removed ({error.strerror or error}). Make it writable.") from error
@@ -236,13 +285,22 @@ class ModelStore:
         """
         folder = self.version_folder(task, version)
         try:
-            with files.atomic_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                for member in sorted(folder.rglob("*")):
-                    archive.write(member, f"{task}/{folder.name}/{member.relative_to(folder).as_posix()}")
+            with files.atomic_file(path) as file, zipfile.ZipFile(file, "w") as archive:
+                for name in (CARD, *file_names(folder)):
+                    entry = new_entry(f"{task}/{folder.name}/{name}", zipfile.ZIP_DEFLATED)
+                    archive.writestr(entry, (folder / name).read_bytes())
         except OSError as error:
             reason = error.strerror or error
             raise ModelError(f"Cannot write {path}: {reason}. Choose another folder or free some space.") from error
         return folder
+
+    def _write_current(self, task: str, version: str) -> None:
+        try:
+            content = self._pointer_content(task)
+            previous = [*content["previous"], content["version"]]
+        except ModelError:
+            previous = []
+        _write_pointer(self.folder / task / CURRENT, {"version": version, "previous": previous})
 
     def _locked(self) -> AbstractContextManager[None]:
         """The lock for naming versions and replacing current.json, so that programs do not overwrite each other."""
@@ -316,15 +374,6 @@ def _remove_leftovers(task_folder: Path) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink()
-
-
-def _write_current(pointer: Path, version: str) -> None:
-    try:
-        content = _read_pointer(pointer)
-        previous = [*content["previous"], content["version"]]
-    except ModelError:
-        previous = []
-    _write_pointer(pointer, {"version": version, "previous": previous})
 
 
 @contextmanager

@@ -129,9 +129,17 @@ class SyncedModels(ModelStore):
 
 
 def open_models(place: str | Path) -> ModelStore:
-    """Open the models in a folder or at a URL. Raises SyncError."""
+    """Open the models in a folder or at a URL. Raises SyncError.
+
+    An installed package's default folder is opened together with the models in the package, whichever of both is named.
+    """
     folder = local_folder(str(place))
-    return SyncedModels(folder) if is_synced(folder) else ModelStore(folder)
+    if is_synced(folder):
+        return SyncedModels(folder)
+    shipped = paths.shipped_models()
+    if shipped is not None and folder in (shipped, paths.default_models()):
+        return ModelStore(paths.default_models(), shipped)
+    return ModelStore(folder)
 
 
 def default_models() -> ModelStore:

@@ -1,10 +1,12 @@
 """Decodes pictures from files and cameras to BGR. All pictures in files are decoded here, and only once."""
 
 import io
+import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ import numpy as np
 
 from recognizer.errors import SourceError
 from recognizer.sources import kinds
+from recognizer.system import packages
+from recognizer.system.native import muted_native_code
 
 PICTURE_SUFFIXES = (
     ".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".avif", ".jp2", ".pgm", ".ppm",
@@ -22,7 +26,6 @@ _MOVING = ("GIF", "WEBP", "PNG", "TIFF", "AVIF")  # kinds of files that may hold
 ANIMATED_S = 0.1  # for pictures of an animation that states no duration, as in browsers
 _DEEP = ("TIFF", "PPM", "JPEG2000")  # kinds that may have 16 bits a channel, of which not all headers tell
 _STRIP_ROWS = 64  # blended at a time: the products of a large picture take gigabytes
-HEIC_REMEDY = "To read HEIC run `pip install -r requirements-heic.txt`, or save it as JPEG or PNG."
 _ORIENTATION = 0x0112  # Exif's tag
 _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # by Exif's orientation
     2: lambda image: cv2.flip(image, 1),
@@ -33,6 +36,11 @@ _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # by Exif's orienta
     7: lambda image: cv2.rotate(cv2.transpose(image), cv2.ROTATE_180),
     8: lambda image: cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE),
 }
+
+
+def heic_remedy() -> str:
+    """What to do about a HEIC picture, for a message."""
+    return f"To read HEIC run `{packages.install_command('heic')}`, or save it as JPEG or PNG."
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -49,7 +57,7 @@ def decode_image(data: np.ndarray, name: str) -> np.ndarray:
 
     Raises SourceError, with `name` in the message, if it is damaged, too large or not a supported image.
     """
-    silence_opencv()
+    silence_decoders()
     kind = _checked_kind(data, name)
     size = decoded_bytes(data)
     if size is None:
@@ -59,8 +67,7 @@ def decode_image(data: np.ndarray, name: str) -> np.ndarray:
             f"{name} would take {size >> 20} MiB decoded, and {DECODED_LIMIT >> 20} MiB is the limit. Make it smaller."
         )
     if kind in ("AVIF", kinds.HEIC):  # OpenCV does not apply their rotation
-        with _one_line_errors(name):
-            return _from_pillow(_pillow_image(data, kind))
+        return from_pillow(_pillow_image(data, kind), name)
     image, orientation = _decode(data, cv2.IMREAD_COLOR if kind == "JPEG" else cv2.IMREAD_UNCHANGED)
     if image is None:
         raise _damaged(name)
@@ -69,30 +76,39 @@ def decode_image(data: np.ndarray, name: str) -> np.ndarray:
     return _UPRIGHT.get(orientation, lambda upright: upright)(_opaque_bgr(image))
 
 
-def read_images(path: Path) -> Iterator[tuple[np.ndarray, float | None]]:
-    """Each picture of a file as `read_image` returns it, and for how long it is shown, in seconds; None if unknown.
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One of the pictures in a file."""
 
-    Animated GIF, PNG, WebP and AVIF files and TIFF files of several pages give several pictures. Raises SourceError,
-    also after some pictures if the rest is damaged.
+    image_bgr: np.ndarray  # as `read_image` returns it
+    number: int = 1  # from 1
+    count: int = 1  # of pictures in the file
+    shown_s: float | None = None  # for how long an animation shows it
+
+
+def read_pictures(path: Path) -> Iterator[Picture]:
+    """The pictures of a file: one, or those of an animated GIF, PNG, WebP or AVIF file, or the pages of a TIFF file.
+
+    Raises SourceError, also after some pictures if the rest is damaged.
     """
     data = _bytes_of(path)
     first_bgr = decode_image(data, str(path))  # checks the file; damaged ones are refused with the right message
     kind = kinds.kind_of(data[: kinds.HEAD_BYTES].tobytes())
     if kind not in _MOVING:
-        yield first_bgr, None
+        yield Picture(first_bgr)
         return
     with _one_line_errors(str(path)):
         animation = _pillow_image(data, kind)
-        count = animation.n_frames
-    if count == 1:
-        yield first_bgr, None
+        indices = range(1 if kind == "PNG" and animation.default_image else 0, animation.n_frames)
+    if animation.n_frames == 1:
+        yield Picture(first_bgr)
         return
-    for index in range(1 if kind == "PNG" and animation.default_image else 0, count):
+    for number, index in enumerate(indices, start=1):
         with _one_line_errors(str(path)):
             animation.seek(index)
             image_bgr = _from_pillow(animation)
             shown_s = animation.info.get("duration", 0) / 1000
-        yield image_bgr, None if kind == "TIFF" else shown_s or ANIMATED_S
+        yield Picture(image_bgr, number, len(indices), None if kind == "TIFF" else shown_s or ANIMATED_S)
 
 
 def decoded_bytes(data: np.ndarray) -> int | None:
@@ -127,7 +143,7 @@ def _checked_kind(data: np.ndarray, name: str) -> str:
     if kinds.is_picture(kind):
         return kind
     if kind == kinds.HEIC:
-        raise SourceError(f"{name} is a HEIC picture. {HEIC_REMEDY}")
+        raise SourceError(f"{name} is a HEIC picture. {heic_remedy()}")
     if kind == kinds.VIDEO:
         raise SourceError(f"{name} is a video, not a picture. Give it as --source, or save a frame as JPEG or PNG.")
     raise _damaged(name) if kind == kinds.UNKNOWN else _other_kind(name, kind)
@@ -165,6 +181,12 @@ def _pillow_image(data: np.ndarray, kind: str) -> Any:
         kind = "HEIF"
     factory, _ = Image.OPEN[kind]  # Image.open itself refuses a phone's 200 megapixels
     return factory(io.BytesIO(data.tobytes()), "")
+
+
+def from_pillow(image: Any, name: str) -> np.ndarray:
+    """A PIL.Image as `read_image` returns the file that it comes from. Raises SourceError, with `name`, if it is damaged."""
+    with _one_line_errors(name):
+        return _from_pillow(image)
 
 
 def _from_pillow(image: Any) -> np.ndarray:
@@ -235,9 +257,10 @@ def _eight_bit(image: np.ndarray) -> np.ndarray:
 def _decode(data: np.ndarray, flags: int) -> tuple[np.ndarray | None, int]:
     """The decoded image, None if it is damaged or not supported, and the orientation that is still to be applied."""
     try:
-        if flags == cv2.IMREAD_COLOR:  # applies the orientation
-            return cv2.imdecode(data, flags), 1
-        image, types, metadata = cv2.imdecodeWithMetadata(data, flags=flags)
+        with muted_native_code():  # libjpeg, libpng and libtiff print what they find in a damaged file
+            if flags == cv2.IMREAD_COLOR:  # applies the orientation
+                return cv2.imdecode(data, flags), 1
+            image, types, metadata = cv2.imdecodeWithMetadata(data, flags=flags)
     except cv2.error:  # for invalid headers, and sizes beyond OpenCV's limits
         return None, 1
     exif = next((part for kind, part in zip(types, metadata, strict=True) if kind == cv2.IMAGE_METADATA_EXIF), None)
@@ -259,18 +282,23 @@ def _orientation(exif: bytes) -> int:
 
 def check_file(path: Path, kind: str) -> None:
     """Raises SourceError if a file cannot be read or is empty. `kind` is what the message asks for."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SourceError(f"{path} is not there. Check its name and folder.") from error
+    except OSError as error:  # in a folder that may not be entered, or with a name that is too long
+        raise SourceError(f"{path} cannot be read: {error.strerror}. Check its name and permissions.") from error
     if path.is_dir():
         raise SourceError(f"{path} is a folder. Give {kind}.")
-    if not os.path.exists(path):
-        raise SourceError(f"{path} is not there. Check its name and folder.")
     if not os.access(path, os.R_OK):
         raise SourceError(f"{path} may not be read: no permission.")
     if path.is_file() and path.stat().st_size == 0:
         raise SourceError(f"{path} is empty. Give {kind}.")
 
 
-def silence_opencv() -> None:
-    """Switch off the log lines of OpenCV and FFmpeg, unless the user has set their log levels."""
+def silence_decoders() -> None:
+    """Switch off the log lines of Pillow, and those of OpenCV and FFmpeg unless the user has set their log levels."""
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
     if "OPENCV_LOG_LEVEL" not in os.environ:
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET

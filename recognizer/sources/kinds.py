@@ -35,7 +35,10 @@ _SIGNATURES = {
 }
 _AVIF_BRANDS = (b"avif", b"avis")
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_RAW_SUFFIXES = (".dng", ".nef", ".arw", ".cr2", ".pef", ".orf", ".rw2", ".srw")  # TIFF by their bytes
+_BY_SUFFIX = (  # the first bytes of one kind, and the suffixes with which it is another one
+    ("TIFF", (".dng", ".nef", ".arw", ".cr2", ".pef", ".orf", ".rw2", ".srw"), CAMERA_RAW),
+    ("JPEG", (".mjpeg", ".mjpg"), VIDEO),  # JPEG pictures one after the other
+)
 
 
 def kind_of(head: bytes) -> str:
@@ -46,6 +49,9 @@ def kind_of(head: bytes) -> str:
         return _kind_of_brands(head)
     if head[:1] == b"P" and head[1:2] in (b"1", b"2", b"3", b"4", b"5", b"6", b"7") and head[2:3].isspace():
         return "PPM"
+    text = head.lstrip().lower()
+    if text.startswith((b"<svg", b"<?xml")):
+        return "SVG" if b"<svg" in text else "XML"
     return next((kind for first, kind in _SIGNATURES.items() if head.startswith(first)), UNKNOWN)
 
 
@@ -59,10 +65,12 @@ def _kind_of_brands(head: bytes) -> str:
 
 
 def kind_of_file(path: Path) -> str:
-    """The kind of a file, as `kind_of` gives it. Raises OSError if the file cannot be read."""
+    """The kind of a file, as `kind_of` gives it, except for the kinds that begin like another one. Raises OSError."""
     with path.open("rb") as file:
         kind = kind_of(file.read(HEAD_BYTES))
-    return CAMERA_RAW if kind == "TIFF" and path.suffix.lower() in _RAW_SUFFIXES else kind
+    return next(
+        (other for first, suffixes, other in _BY_SUFFIX if kind == first and path.suffix.lower() in suffixes), kind
+    )
 
 
 def is_picture(kind: str) -> bool:

@@ -6,20 +6,20 @@ with open_source("0") as source:
 """
 
 import os
-import sys
 from pathlib import Path
 
 import cv2
 
 from recognizer.errors import SourceError
 from recognizer.sources import kinds
-from recognizer.sources.decoding import PICTURE_SUFFIXES, silence_opencv
+from recognizer.sources.decoding import PICTURE_SUFFIXES, silence_decoders
 from recognizer.sources.pictures import ImageFolder
 from recognizer.sources.source import OpenCapture, Source
 from recognizer.sources.stream import open_stream
 from recognizer.sources.studio import StudioSource
 from recognizer.sources.video import VideoFile
 from recognizer.sources.webcam import open_webcam, webcams
+from recognizer.system.terminal import print_messages
 
 VALID_SOURCES = (
     "a camera number (0), a video file, a picture, a folder of pictures, "
@@ -44,7 +44,7 @@ def open_source(
     files and the studio run in real time instead of as fast as possible. Raises SourceError if the source cannot be
     opened, and SettingsError for a scene that the studio does not have.
     """
-    silence_opencv()
+    silence_decoders()
     scheme = spec.partition("://")[0].lower() if "://" in spec else ""
     if spec.isascii() and spec.isdecimal():
         file_of_that_name = _file_of_that_name(spec)
@@ -53,11 +53,11 @@ def open_source(
         except SourceError as error:
             raise SourceError(f"{error}{file_of_that_name}") from error
         if file_of_that_name:
-            print(f"This is camera {spec}.{file_of_that_name}", file=sys.stderr)
+            print_messages([f"This is camera {spec}.{file_of_that_name}"])
         return source
     if spec == "studio" or spec.startswith("studio:"):
         if file_of_that_name := _file_of_that_name(spec):
-            print(f"This is the drawn studio.{file_of_that_name}", file=sys.stderr)
+            print_messages([f"This is the drawn studio.{file_of_that_name}"])
         return StudioSource(spec.partition(":")[2] or "digits", size_wh, fps, paced=paced)
     if scheme in _STREAM_SCHEMES:
         return open_stream(spec, fps=fps, paced=paced, open_capture=open_capture)

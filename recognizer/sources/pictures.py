@@ -2,21 +2,19 @@
 
 import itertools
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
-
 from recognizer.errors import SourceError
 from recognizer.sources import kinds
-from recognizer.sources.decoding import HEIC_REMEDY, PICTURE_SUFFIXES, read_images
+from recognizer.sources.decoding import PICTURE_SUFFIXES, Picture, heic_remedy, read_pictures
 from recognizer.sources.source import Source
+from recognizer.system.terminal import print_messages
 from recognizer.values import Frame
 
 PICTURE_S = 1.0  # duration of each picture: long enough to see it, and longer than the smoother's memory
-_Shown = tuple[Path, np.ndarray, float | None]  # a picture, its file, and for how many seconds it is shown
+_Shown = tuple[Path, Picture]  # a picture and its file
 SYSTEM_FILES = ("thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r")
 SYSTEM_FOLDERS = ("__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found")
 
@@ -35,9 +33,9 @@ class ImageFolder(Source):
         self._paced = paced
         pictures: Iterator[_Shown]
         if not path.is_dir():
-            pictures = ((path, image_bgr, shown_s) for image_bgr, shown_s in read_images(path))
+            pictures = ((path, picture) for picture in read_pictures(path))
             first = next(pictures, None)
-            self.fps = 1 / first[2] if first and first[2] else None
+            self.fps = 1 / first[1].shown_s if first and first[1].shown_s else None
         else:
             pictures = _readable(picture_files(path, report=True))
             first = next(pictures, None)
@@ -51,33 +49,33 @@ class ImageFolder(Source):
     def __iter__(self) -> Iterator[Frame]:
         time_s = 0.0
         last_shown_s = 0.0
-        for index, (path, image_bgr, shown_s) in enumerate(self._pictures_so_far()):
+        for index, (path, picture) in enumerate(self._pictures_so_far()):
             time_s += last_shown_s
             if self._paced and index:
                 self._stopping.wait(last_shown_s)
             if self._stopping.is_set():
                 return
-            yield Frame(image_bgr, index, time_s, str(path))
+            yield Frame(picture.image_bgr, index, time_s, str(path))
             if self._stopping.is_set():
                 return
-            last_shown_s = shown_s or PICTURE_S
+            last_shown_s = picture.shown_s or PICTURE_S
 
     def _pictures_so_far(self) -> Iterator[_Shown]:
         """The pictures; a file that is damaged after its first picture ends there, with a line on stderr."""
         try:
             yield from self._pictures
         except SourceError as error:
-            print(f"{self.name} ends early: {error}", file=sys.stderr)
+            print_messages([f"{self.name} ends early: {error}"])
 
 
 def _readable(paths: list[Path]) -> Iterator[_Shown]:
-    """The readable pictures with their paths and durations. The others are reported on stderr."""
+    """The readable pictures with their paths. The others are reported on stderr."""
     for path in paths:
         try:
-            for image_bgr, shown_s in read_images(path):
-                yield path, image_bgr, shown_s
+            for picture in read_pictures(path):
+                yield path, picture
         except SourceError as error:
-            print(f"Skipped: {error}", file=sys.stderr)
+            print_messages([f"Skipped: {error}"])
 
 
 def picture_files(folder: Path, *, report: bool = False) -> list[Path]:
@@ -92,7 +90,7 @@ def picture_files(folder: Path, *, report: bool = False) -> list[Path]:
     reasons = {path: why_not_a_picture(path) for path in files}
     left_out = [reason for reason in reasons.values() if reason]
     if report and left_out:
-        print(left_out_line(left_out, str(folder)), file=sys.stderr)
+        print_messages([left_out_line(left_out, str(folder))])
     return in_natural_order(path for path, reason in reasons.items() if not reason)
 
 
@@ -124,7 +122,7 @@ def left_out_line(reasons: Iterable[str], where: str) -> str:
     counts = Counter(reasons)
     kinds_found = ", ".join(kind if len(counts) == 1 else f"{kind} ×{count}" for kind, count in sorted(counts.items()))
     files = "1 file" if counts.total() == 1 else f"{counts.total()} files"
-    remedy = f". {HEIC_REMEDY}" if kinds.HEIC in counts else ""
+    remedy = f". {heic_remedy()}" if kinds.HEIC in counts else ""
     return f"{files} of {where} {'was' if counts.total() == 1 else 'were'} left out: {kinds_found}{remedy}"
 
 

@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from recognizer.errors import SourceError
 from recognizer.sources.decoding import check_file, read_picture
 from recognizer.sources.source import OpenCapture, Source
+from recognizer.system.terminal import print_messages
 from recognizer.system.urls import without_secrets
 from recognizer.values import Frame
 
@@ -73,7 +73,7 @@ class VideoFile(Source):
                 return
             image_bgr = read_picture(self._capture)
         if index < 0.9 * self._stated_count:  # the stated number is slightly wrong in intact videos, too
-            print(f"{self.name} ends early: {index} of {self._stated_count:.0f} frames could be read.", file=sys.stderr)
+            print_messages([f"{self.name} ends early: {index} of {self._stated_count:.0f} frames could be read."])
 
     def close(self) -> None:
         super().close()

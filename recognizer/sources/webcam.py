@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 
 from recognizer.errors import SourceError
-from recognizer.sources.decoding import silence_opencv
+from recognizer.sources.decoding import silence_decoders
 from recognizer.sources.newest_frame import LiveSource, first_picture
 from recognizer.sources.source import OpenCapture
 
@@ -98,7 +98,7 @@ def camera_error(index: int) -> str:
 
 def webcams(open_capture: OpenCapture) -> Iterator[int]:
     """The numbers of the cameras that can be opened, one after another."""
-    silence_opencv()
+    silence_decoders()
     known = listed_cameras()
     for index in range(_INDICES_TRIED) if known is None else known:
         capture = _open_device(index, (_BACKENDS.get(sys.platform, cv2.CAP_ANY),), open_capture)

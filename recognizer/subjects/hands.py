@@ -63,7 +63,7 @@ def _travel(landmarks: np.ndarray, before: Sequence[np.ndarray]) -> float | None
 
 
 def open_hands(*, stream: bool = True) -> HandFinder:
-    """A finder that uses MediaPipe's hand landmarks. Raises AssetError if its model file is missing or damaged."""
+    """A finder that uses MediaPipe's hand networks. Raises AssetError if its model file is missing or damaged."""
     return HandFinder(find_asset("hand_landmarker"), video=stream, guide=stream)
 
 

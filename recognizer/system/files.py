@@ -137,7 +137,9 @@ def sync_tree(folder: Path) -> None:
 
 
 def replace(source: Path, target: Path) -> None:
-    """Move a file atomically, replacing `target`. Creates the folder. Raises OSError."""
+    """Move a file atomically, replacing `target`, which is a file or does not exist. Creates the folder. Raises OSError."""
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise OSError(errno.EEXIST, "it is there and is no regular file", str(target))  # such as /dev/null
     for tries_left in reversed(range(REPLACE_TRIES)):
         try:
             os.replace(source, target)

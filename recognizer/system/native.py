@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from recognizer.system.terminal import stderr_turn
+
 M_ARENA_MAX = -8  # of mallopt(3)
 ARENAS = 1  # few threads allocate at the same time
 
@@ -24,27 +26,29 @@ def silent_stderr() -> Iterator[None]:
     except locale.Error:  # not on every system
         locale.setlocale(locale.LC_CTYPE, "C")
     try:
-        with _silent():
+        with muted_native_code():
             yield
     finally:
         locale.setlocale(locale.LC_CTYPE, previous_locale)
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
-    try:
-        saved_stderr = os.dup(2)
-    except OSError:  # no stderr, as in a program started without a console
-        yield
-        return
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved_stderr, 2)
-        os.close(saved_stderr)
-        os.close(devnull)
+def muted_native_code() -> Iterator[None]:
+    """Drop what native code prints on stderr. Messages of other threads wait; see `print_messages`."""
+    with stderr_turn:
+        try:
+            saved_stderr = os.dup(2)
+        except OSError:  # no stderr, as in a program started without a console
+            yield
+            return
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved_stderr, 2)
+            os.close(saved_stderr)
+            os.close(devnull)
 
 
 def use_one_arena() -> None:

@@ -1,13 +1,14 @@
 """The packages that the project needs, by group, and the versions that it was tested with."""
 
-import importlib.metadata
 import re
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
+from recognizer.system import paths
+
 DISTRIBUTION = "webcam-recognizer"
-BASE, TRAIN, TEST = "base", "train", "test"
+BASE, TRAIN, TEST, MEDIAPIPE = "base", "train", "test", "mediapipe"
+OF_TRAINING = ("keras", "pandas", "sklearn", "tensorflow")  # modules that only the group TRAIN installs
 
 _NAME = re.compile(r"\s*([\w.-]+)")
 _PIN = re.compile(r"\s*([\w.-]+)\s*==\s*([^\s;#\\]+)")
@@ -16,6 +17,8 @@ _EXTRA = re.compile(r"extra\s*==\s*['\"]([\w-]+)['\"]")
 
 def groups_of_project(pyproject: Path) -> dict[str, tuple[str, ...]]:
     """The names of the packages that a pyproject.toml asks for, by group. Raises OSError, and ValueError if it is not TOML."""
+    import tomllib
+
     content = tomllib.loads(pyproject.read_text(encoding="utf-8"))
     groups = {BASE: content["project"]["dependencies"]}
     groups |= content["project"]["optional-dependencies"]
@@ -23,19 +26,37 @@ def groups_of_project(pyproject: Path) -> dict[str, tuple[str, ...]]:
     return {group: _names(requirements) for group, requirements in groups.items()}
 
 
-def groups_of_installation(distribution: str = DISTRIBUTION) -> dict[str, tuple[str, ...]]:
+def groups_of_installation() -> dict[str, tuple[str, ...]]:
     """The same of an installed package, which has no tests. Raises PackageNotFoundError."""
-    groups: dict[str, list[str]] = {BASE: []}
-    for requirement in importlib.metadata.requires(distribution) or ():
-        extra = _EXTRA.search(requirement)
-        groups.setdefault(extra[1] if extra else BASE, []).append(requirement)
-    return {group: _names(requirements) for group, requirements in groups.items()}
+    return {group: _names(requirements) for group, requirements in _installed_requirements().items()}
 
 
 def pins(requirements: Path) -> dict[str, str]:
     """The versions that a requirements file pins, by package. Raises OSError."""
     lines = requirements.read_text(encoding="utf-8").splitlines()
     return {match[1]: match[2] for line in lines if (match := _PIN.match(line))}
+
+
+def install_command(group: str) -> str:
+    """The command that installs a group, for a message."""
+    if paths.in_checkout():
+        file = "requirements.txt" if group in (BASE, TRAIN, TEST, MEDIAPIPE) else f"requirements-{group}.txt"
+        return f"python -m pip install -r {file}"
+    try:
+        wanted = _installed_requirements()[group]
+    except (LookupError, ImportError):  # PackageNotFoundError is an ImportError
+        return f"python -m pip install '{DISTRIBUTION}[{group}]'"
+    return "python -m pip install " + " ".join(f'"{requirement}"' for requirement in wanted)
+
+
+def _installed_requirements() -> dict[str, list[str]]:
+    import importlib.metadata  # late, as tomllib: most runs need neither
+
+    groups: dict[str, list[str]] = {BASE: []}
+    for requirement in importlib.metadata.requires(DISTRIBUTION) or ():
+        extra = _EXTRA.search(requirement)
+        groups.setdefault(extra[1] if extra else BASE, []).append(requirement.partition(";")[0].strip())
+    return groups
 
 
 def _names(requirements: Iterable[str]) -> tuple[str, ...]:

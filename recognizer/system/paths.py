@@ -1,9 +1,14 @@
-"""Folders of the project's files. Environment variables override the defaults in the repository."""
+"""Folders of the project's files.
+
+In a checkout they are the checkout's. An installed package has the user's in the platform's folder for an application's
+data, and its shipped models, which are only read, in itself. Environment variables override all that are written to.
+"""
 
 import os
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent  # of the repository
+ROOT = Path(__file__).resolve().parent.parent.parent  # of the checkout, or the folder that has the installed package
+APPLICATION = "webcam-recognizer"  # folder of an installed package's data
 
 MODELS_VARIABLE = "RECOGNIZER_MODELS"
 CAPTURES_VARIABLE = "RECOGNIZER_CAPTURES"
@@ -18,6 +23,34 @@ def in_checkout() -> bool:
     return (ROOT / "pyproject.toml").is_file()
 
 
+def own_command(text: str) -> str:
+    """A message with the commands in it as the user types them: an installed package has a program of its own."""
+    return text if in_checkout() else text.replace("python -m recognizer", "recognizer")
+
+
+def home() -> Path:
+    """The folder of what the user records, trains and downloads: the checkout, or that of the platform.
+
+    On Linux ~/.local/share/webcam-recognizer or in XDG_DATA_HOME, on macOS in ~/Library/Application Support, on Windows in
+    %LOCALAPPDATA%.
+    """
+    if in_checkout():
+        return ROOT
+    import platformdirs
+
+    return platformdirs.user_data_path(APPLICATION, appauthor=False)
+
+
+def shipped_models() -> Path | None:
+    """The models in an installed package; None in a checkout, whose models/ are both shipped and the user's."""
+    return None if in_checkout() else ROOT / "recognizer" / "shipped_models"
+
+
+def default_models() -> Path:
+    """Folder of the trained models where no other is named."""
+    return home() / "models"
+
+
 def chosen(variable: str) -> str | None:
     """The value of an environment variable; None if it is unset or empty."""
     return os.environ.get(variable) or None
@@ -25,7 +58,7 @@ def chosen(variable: str) -> str | None:
 
 def models() -> str:
     """Folder or URL of the trained models: RECOGNIZER_MODELS, else models/."""
-    return chosen(MODELS_VARIABLE) or str(ROOT / "models")
+    return chosen(MODELS_VARIABLE) or str(default_models())
 
 
 def captures() -> str:
@@ -35,12 +68,12 @@ def captures() -> str:
 
 def assets() -> Path:
     """Folder of the downloaded assets: RECOGNIZER_ASSETS, else models/assets/."""
-    return Path(chosen(ASSETS_VARIABLE) or ROOT / "models" / "assets")
+    return Path(chosen(ASSETS_VARIABLE) or default_models() / "assets")
 
 
 def data() -> Path:
-    """The repository's folder of data sets. Downloads go there."""
-    return ROOT / "data"
+    """The folder of data sets. Downloads go there."""
+    return home() / "data"
 
 
 def data_folders() -> tuple[Path, ...]:
@@ -51,7 +84,7 @@ def data_folders() -> tuple[Path, ...]:
 
 def runs() -> Path:
     """Folder of intermediate results of training runs and measurements."""
-    return ROOT / "runs"
+    return home() / "runs"
 
 
 def sync_folder() -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from recognizer.errors import SettingsError
-from recognizer.system import paths
+from recognizer.system import packages, paths
 
 CONNECT_S = 10  # timeout of the connection to the head node
 # Ray creates this file when it starts a cluster itself; the head node then requires the token
@@ -26,9 +26,7 @@ def connected(address: str, **environment: str) -> Iterator[Any]:
     SettingsError.
     """
     if find_spec("ray") is None:
-        raise SettingsError(
-            "Ray is not installed. Install it: .venv/bin/python -m pip install -r requirements-cluster.txt"
-        )
+        raise SettingsError(f"Ray is not installed. Install it: {packages.install_command('cluster')}")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 

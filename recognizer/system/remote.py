@@ -10,6 +10,9 @@ from recognizer.system.names import is_safe
 from recognizer.system.notices import warn_once
 from recognizer.system.urls import text_without_secrets, without_secrets
 
+TEXT_LIMIT = 1 << 24  # bytes of a card, a row or current.json: others may write to the URL
+FILE_LIMIT = 1 << 30  # bytes of any other file: ten times the largest network
+
 
 class Remote:
     """The files at a URL. Errors of its file system become SyncError. `url` is without user and password."""
@@ -20,6 +23,7 @@ class Remote:
         with self._as_sync_error():
             import fsspec
 
+            self._sizes: dict[str, int | None] = {}  # bytes of the listed files; None if the file system does not tell
             self._files, self._root = fsspec.core.url_to_fs(url, **({"auto_mkdir": True} if "file" in url[:5] else {}))
 
     def names(self, *folders: str) -> set[str]:
@@ -29,24 +33,35 @@ class Remote:
         """
         with self._as_sync_error():
             self._files.invalidate_cache()
-            found: set[str] = set()
+            found: dict[str, int | None] = {}
             for folder in folders:
                 whole = f"{self._root}/{folder}".rstrip("/")
                 if self._files.exists(whole):
-                    found.update(self._files.find(whole))
+                    files = self._files.find(whole, detail=True)
+                    found |= {path: info.get("size") for path, info in files.items()}
             start = len(self._root.rstrip("/")) + 1
+            self._sizes |= {path[start:]: size for path, size in found.items()}
             names = {path[start:] for path in found if not path.endswith(".part")}
         for name in sorted(name for name in names if not is_safe(name)):
             warn_once(f"{self.url} contains {name[:200]!r}, which no file here may be called. It is ignored.")
         return {name for name in names if is_safe(name)}
 
     def get(self, name: str) -> bytes | None:
-        """The file's bytes; None if it does not exist."""
+        """The file's bytes; None if it does not exist, or is larger than a file of its kind may be."""
+        path, limit = f"{self._root}/{name}", TEXT_LIMIT if name.endswith((".json", ".csv")) else FILE_LIMIT
+        size = self._sizes.get(name)
         with self._as_sync_error():
             try:
-                return bytes(self._files.cat_file(f"{self._root}/{name}"))
+                if size is not None and size <= limit:
+                    return bytes(self._files.cat_file(path))
+                with self._files.open(path, "rb") as file:
+                    data = bytes(file.read(limit + 1))
             except FileNotFoundError:
                 return None
+        if len(data) <= limit:
+            return data
+        warn_once(f"{self.url}/{name} is larger than {limit >> 20} MB and is ignored. Remove it from the URL.")
+        return None
 
     def put(self, name: str, data: bytes) -> None:
         """Write a file. It appears atomically."""

@@ -16,6 +16,7 @@ same time, the last push wins, and a rollback restores the other.
 import contextlib
 import hashlib
 import json
+import os
 import re
 import threading
 import time
@@ -57,10 +58,16 @@ class SyncState:
 def local_folder(text: str, home: Path | None = None) -> Path:
     """The local folder for a path or URL. That of a URL is below `home` (default: `paths.sync_folder()`).
 
-    Pulls nothing yet. Raises SyncError if the folder cannot be created.
+    Pulls nothing yet. Raises SyncError if it is neither, or if the folder cannot be created.
     """
     if not is_url(text):
+        if not text or (os.path.exists(text) and not os.path.isdir(text)):
+            raise SyncError(
+                f"{text or 'An empty name'} is no folder. Give a folder, or a URL such as s3://bucket/models."
+            )
         return Path(text)
+    if not text.partition("://")[2].strip("/"):
+        raise SyncError(f"{text} names no place. Give a URL such as s3://bucket/models, or a folder.")
     home = home or paths.sync_folder()
     url = text.rstrip("/")
     folder, former = home / _folder_name(without_secrets(url), url), home / _folder_name(url, url)

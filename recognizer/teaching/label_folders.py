@@ -4,7 +4,7 @@ import os
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,10 +47,10 @@ class LabelFolders:
 def read_label_folders(folder: Path, known_labels: Collection[str] = ()) -> LabelFolders:
     """Find the pictures in label/picture, series/label/picture or label/series/picture, where a series is a person or session.
 
-    Folders named as in TRAINING_PARTS and TEST_PARTS may be above or between them, and are then no labels. Which of two
-    levels holds the labels is told by their names, first of all by `known_labels`; if they tell nothing, the inner one,
-    with a note. Hidden and system folders and files are left out, all other files that are no pictures with a note.
-    Raises SamplesError if a label is not allowed, or if there are no pictures.
+    Folders named as in TRAINING_PARTS and TEST_PARTS, or as training_set and seg_test, may be above or between them, and
+    are then no labels. Which of two levels holds the labels is told by their names, first of all by `known_labels`; if they
+    tell nothing, the inner one, with a note. Hidden and system folders and files are left out; all other files that are no
+    pictures, and empty folders, with a note. Raises SamplesError if a label is not allowed, or if there are no pictures.
     """
     files, notes = _files_below(folder)
     left_out: dict[str, list[str]] = defaultdict(list)
@@ -67,9 +67,10 @@ def read_label_folders(folder: Path, known_labels: Collection[str] = ()) -> Labe
         raise SamplesError(
             " ".join([f"{folder} contains no pictures in folders named by label, such as {folder / 'seven'}.", *notes])
         )
-    names_and_parts = [_names_and_parts(folders) for _, folders in placed]
+    parts_found = _parts_of([folders for _, folders in placed])
+    names_and_parts = [_names_and_parts(folders, parts_found) for _, folders in placed]
     names_of_all = [names for names, _ in names_and_parts]
-    if all(names[-1].lower() in _PARTS for names in names_of_all):
+    if all(names[-1].lower() in _PARTS or names[-1] in parts_found for names in names_of_all):
         raise SamplesError(f"{folder} has no folders named by label, such as {folder / names_of_all[0][0] / 'seven'}.")
     label_first, note = _label_first(folder, names_of_all, frozenset(known_labels))
     pictures = []
@@ -77,8 +78,9 @@ def read_label_folders(folder: Path, known_labels: Collection[str] = ()) -> Labe
         place = folders.index(names[0]) if label_first(names) else len(folders) - 1 - folders[::-1].index(names[-1])
         others = folders[:place] + folders[place + 1 :]
         series = "/".join(name for name in others if name not in parts)
-        for_testing = any(part.lower() in TEST_PARTS for part in parts)
-        pictures.append(LabelledPicture(path, clean_label(folders[place]), series, "/".join(others), for_testing))
+        for_testing = any(parts_found.get(part, part.lower()) in TEST_PARTS for part in parts)
+        label = _label(folder.joinpath(*folders[: place + 1]))
+        pictures.append(LabelledPicture(path, label, series, "/".join(others), for_testing))
     return LabelFolders(tuple(pictures), tuple(notes + note))
 
 
@@ -100,7 +102,10 @@ def _files_below(folder: Path) -> tuple[list[Path], list[str]]:
             folders[:] = []
             continue
         folders[:] = [name for name in folders if not is_system_file(Path(name))]
-        files += [Path(parent) / name for name in names if not is_system_file(Path(name))]
+        inside = [Path(parent) / name for name in names if not is_system_file(Path(name))]
+        if not folders and not inside and Path(parent) != folder:
+            notes.append(f"{parent} is empty.")
+        files += inside
     return sorted(files), notes
 
 
@@ -110,13 +115,40 @@ def _leads_in_a_circle(folder: Path, inside: Path) -> bool:
     return os.path.realpath(inside) in map(os.path.realpath, above)
 
 
-def _names_and_parts(folders: Sequence[str]) -> tuple[list[str], list[str]]:
+def _label(folder: Path) -> str:
+    """The label that a folder is named by. Raises SamplesError that names the folder."""
+    try:
+        return clean_label(folder.name)
+    except SamplesError as error:
+        raise SamplesError(f"The folder {folder} cannot be a label. {error}") from error
+
+
+def _parts_of(placed: Sequence[Sequence[str]]) -> dict[str, str]:
+    """The word of TRAINING_PARTS or TEST_PARTS in each folder name such as training_set, seg_test or Test-Images.
+
+    They count where all folders of a level have such a word, some for training and some for testing: a label may be called
+    bullet train.
+    """
+    found: dict[str, str] = {}
+    for depth in range(max(map(len, placed)) - 1):
+        names = {folders[depth] for folders in placed if len(folders) > depth + 1}
+        words = {name: _part_in(name) for name in names}
+        if {word in TEST_PARTS for word in words.values()} == {True, False} and all(words.values()):
+            found.update(words)
+    return found
+
+
+def _part_in(name: str) -> str:
+    return next((word for word in re.split(r"[^a-z]+", name.lower()) if word in _PARTS), "")
+
+
+def _names_and_parts(folders: Sequence[str], parts_found: Container[str]) -> tuple[list[str], list[str]]:
     """The folders with labels and series, and those that name a part of a data set.
 
     The innermost folder is a part only in label/train/picture, as a label may be called train.
     """
-    names = [name for name in folders[:-1] if name.lower() not in _PARTS]
-    parts = [name for name in folders[:-1] if name.lower() in _PARTS]
+    parts = [name for name in folders[:-1] if name.lower() in _PARTS or name in parts_found]
+    names = [name for name in folders[:-1] if name not in parts]
     if names and folders[-1].lower() in _PARTS:
         return names, [*parts, folders[-1]]
     return [*names, folders[-1]], parts

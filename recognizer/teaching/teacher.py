@@ -284,7 +284,7 @@ class Teacher:
         try:
             task = self._live.task
             version = self._models.rollback(task)
-            self.notify(f"back to {title_of(self._models.folder / task / version)}")
+            self.notify(f"back to {title_of(self._models.folder_of(task, version))}")
         except RecognizerError as error:
             self.notify(str(error))
 

@@ -16,6 +16,7 @@ from recognizer.sinks.png import write_png
 from recognizer.sinks.sink import _ClosingSink
 from recognizer.system import x11
 from recognizer.system.keyboard import ESC, Keyboard, latin_key
+from recognizer.system.terminal import print_messages
 from recognizer.values import Observation
 
 HELP_LINE = (
@@ -182,7 +183,7 @@ class Window(_ClosingSink):
             write_png(path, self._picture)
         except SinkError as error:
             self.notify(str(error))
-            print(error, file=sys.stderr)
+            print_messages([str(error)])
         else:
             self.notify(f"saved {path}")
             print(f"saved {path}", flush=True)

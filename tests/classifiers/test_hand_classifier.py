@@ -1,4 +1,4 @@
-"""How often appearance features are extracted in a stream."""
+"""What a hand classifier keeps over the frames of a stream: appearance features and evidence."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from recognizer.classifiers import hands
-from recognizer.classifiers.hands import EXTRACT_EVERY
+from recognizer.classifiers.classifier import Scores
+from recognizer.classifiers.hands import EVIDENCE_FRAMES, EXTRACT_EVERY
 from recognizer.preprocess import appearance
 from recognizer.values import Box, Hand, Region
 
@@ -57,3 +58,42 @@ def test_a_moving_hand_and_single_pictures_get_new_features_each_time(extraction
             cache.next_frame()
             cache.features(a_region(0), HAND, POSED + change * number)
     assert len(extractions) == 8
+
+
+def scores(*probabilities: float) -> Scores:
+    return Scores(np.array(probabilities, np.float32), 1.0)
+
+
+def averages(evidence: hands.Evidence, frames: list[tuple[Region, np.ndarray, Scores]]) -> list[np.ndarray]:
+    """The mean probabilities after each of these frames, which show one hand each."""
+    found = []
+    for region, pose_features, seen in frames:
+        evidence.next_frame()
+        found.append(evidence.add(region.box, pose_features, seen).probabilities)
+    return found
+
+
+def test_a_still_hand_is_judged_by_the_mean_of_its_last_frames() -> None:
+    one, other = (a_region(0), POSED, scores(0.9, 0.1)), (a_region(3), POSED + 0.01, scores(0.3, 0.7))
+    found = averages(hands.Evidence(), [one, one, other, one] + [other] * EVIDENCE_FRAMES)
+    np.testing.assert_allclose(found[2], [0.7, 0.3], atol=1e-6)  # a single frame for the other label changes nothing
+    np.testing.assert_allclose(found[-1], [0.3, 0.7], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("region", "pose_features"), [(a_region(0), POSED + 1), (a_region(300), POSED)], ids=["new pose", "new place"]
+)
+def test_evidence_ends_when_the_pose_or_the_place_changes(region: Region, pose_features: np.ndarray) -> None:
+    *_, found = averages(
+        hands.Evidence(), [(a_region(0), POSED, scores(0.9, 0.1))] * 3 + [(region, pose_features, scores(0.3, 0.7))]
+    )
+    np.testing.assert_allclose(found, [0.3, 0.7])
+
+
+def test_evidence_of_two_still_hands_is_kept_apart() -> None:
+    evidence = hands.Evidence()
+    for _ in range(EVIDENCE_FRAMES):
+        evidence.next_frame()
+        left = evidence.add(a_region(0).box, POSED, scores(0.9, 0.1))
+        right = evidence.add(a_region(300).box, POSED, scores(0.2, 0.8))
+    np.testing.assert_allclose([left.probabilities, right.probabilities], [[0.9, 0.1], [0.2, 0.8]], atol=1e-6)

@@ -1,5 +1,6 @@
 """Linear heads: feature replay, training on new labels, and the output layer of a shipped network."""
 
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -86,12 +87,17 @@ def test_a_head_trained_with_feature_replay_keeps_old_labels_and_learns_new_ones
 def test_the_output_layer_is_extracted_from_the_file_of_the_shipped_network(
     published_models: ModelStore, tmp_path: Path
 ) -> None:
-    folder = published_models.current("digits")
-    network = Classifier(folder)
+    shipped = published_models.current("digits")
+    network, folder = Classifier(shipped), tmp_path / "with Keras"
+    folder.mkdir()
+    shutil.copyfile(shipped / "model.keras", folder / "model.keras")
     pictures = list(np.random.default_rng(0).integers(0, 255, (2, 28, 28)).astype(np.uint8))
     head = head_of(folder, network, pictures)
     probabilities, features = network.run(pictures[0])
     np.testing.assert_allclose(head.probabilities(features), probabilities, atol=linear_head.MAX_PROBABILITY_DIFFERENCE)
+    stored = head_of(shipped, network, pictures)
+    np.testing.assert_array_equal(stored.kernel, head.kernel)
+    np.testing.assert_array_equal(stored.bias, head.bias)
     with pytest.raises(ModelError, match=r"model\.keras is missing or damaged"):
         head_of(tmp_path, network, pictures)
     with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
@@ -101,3 +107,13 @@ def test_the_output_layer_is_extracted_from_the_file_of_the_shipped_network(
     network.head = Neighbours(np.zeros((2, 784), np.uint8), np.zeros(2, int), 1, "euclidean", 11)
     with pytest.raises(ModelError, match="k-NN"):
         head_of(folder, network, pictures)
+
+
+def test_the_last_layer_of_another_network_is_refused(published_models: ModelStore, tmp_path: Path) -> None:
+    network = Classifier(published_models.current("digits"))
+    pictures = [np.zeros((28, 28), np.uint8)]
+    right = head_of(published_models.current("digits"), network, pictures)
+    for kernel in (right.kernel[:, ::-1], right.kernel[:-1]):
+        Head(kernel, right.bias).save(tmp_path / "last_layer.npz")
+        with pytest.raises(ModelError, match=r"last_layer\.npz is not of the same network"):
+            head_of(tmp_path, network, pictures)

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from recognizer.cli import command, main
 from recognizer.commands import (
@@ -23,6 +24,7 @@ from recognizer.commands import (
     train,
     workshop,
 )
+from recognizer.errors import SettingsError
 from recognizer.finders.writing import WritingFinder
 from recognizer.pipeline import Pipeline
 from recognizer.registry.card import CARD
@@ -32,6 +34,7 @@ from recognizer.subjects.paper import PAPER
 from recognizer.system import paths
 from tests.helpers.drawing import paper, write
 from tests.helpers.fakes import FakeClassifier
+from training.commands import command_line
 
 TRAINING = ("learn", "train digits", "evaluate mnist", "workshop look", "benchmark")
 
@@ -203,6 +206,22 @@ def test_a_real_process_gets_the_arguments_and_the_working_folder(
     (tmp_path / "trainer.py").write_text("import os, sys; print(os.getcwd(), sys.argv[1:]); sys.exit(7)")
     assert other_process.run_module("trainer", ["learn", "नमस्ते"]) == 7
     assert capfd.readouterr().out == f"{tmp_path} {['learn', 'नमस्ते']}\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot hold Ctrl-C back")
+def test_ctrl_c_while_the_other_process_imports_prints_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "trainer.py").write_text(
+        "import signal; signal.raise_signal(signal.SIGINT)\n"
+        "from recognizer.system.terminal import exit_on_error\n"
+        "with exit_on_error(): print('not reached')"
+    )
+    assert other_process.run_module("trainer", []) == 130
+    assert capfd.readouterr() == ("", "")
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
 
 
 def digits_in(path: Path, digits: int = 1) -> Path:
@@ -413,3 +432,86 @@ def test_a_task_without_a_model_is_not_read(tmp_path: Path, capsys: pytest.Captu
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err == "mugs has no model yet. Train one from its samples: python -m recognizer learn mugs\n"
+
+
+NAME_TOO_LONG = "x" * 5000
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["read", ""], "A file has an empty name"),
+        (["read", "x.png", "--save", ""], "an empty name is no path"),
+        (["--output", ""], "an empty name is no path"),
+        (["samples", "show", "signs", "--output", ""], "an empty name is no path"),
+        (["samples", "import", ""], "an empty name is no path"),
+        (["samples", "import", "signs", ""], "an empty name is no path"),
+        (["samples", "import", "signs", NAME_TOO_LONG], "File name too long"),
+        (["samples", "list", "--samples", ""], "An empty name is no folder"),
+        (["samples", "list", "--samples", "here.txt"], "here.txt is no folder"),
+        (["samples", "list", "--samples", NAME_TOO_LONG], "File name too long"),
+        (["samples", "list", "--samples", "http://"], "http:// names no place"),
+        (["models", "export", "digits", ""], "an empty name is no path"),
+        (["models", "list", "--models", "here.txt"], "here.txt is no folder"),
+        (["models", "list", "--models", NAME_TOO_LONG], "File name too long"),
+        (["--source", NAME_TOO_LONG], "There is no file or folder"),
+        (["read", NAME_TOO_LONG], "cannot be read: File name too long"),
+    ],
+)
+def test_a_path_that_is_none_is_one_line(
+    words: list[str], found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path / "captures"))
+    (tmp_path / "here.txt").touch()
+    headless = ["--headless", "--max-frames", "1"] if words[0].startswith("--") else []
+    assert main([*words, *headless]) == (1 if words[0] == "read" and len(words) == 2 else 2)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert found in line
+    assert [path.name for path in tmp_path.iterdir()] == ["here.txt"]
+
+
+@pytest.mark.parametrize("seed", ["-1", "x", "1.5", str(1 << 32)])
+def test_a_seed_that_is_none_is_one_line(seed: str) -> None:
+    parser = command_line.Parser("learn", "")
+    parser.add_seed()
+    with pytest.raises(SettingsError, match="is not a whole number from 0 to 4294967295"):
+        parser.parse_args(["--seed", seed])
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".png", ".webp", ".tif"])
+def test_read_prints_each_picture_of_a_moving_picture(
+    suffix: str, tmp_path: Path, no_model_needed: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheets = [Image.fromarray(paper((320, 240))) for _ in range(2)]
+    sheet = paper((320, 240))
+    write(sheet, 7, (160, 120), 80)
+    first, *others = [*sheets, Image.fromarray(sheet)]
+    first.putpixel((0, 0), 9)  # two equal pictures would become one
+    name = str(tmp_path / f"moving{suffix}")
+    first.save(name, save_all=True, append_images=others, **({} if suffix == ".tif" else {"duration": 100}))
+    assert main(["read", name]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{name}, picture 1: no label",
+        f"{name}, picture 2: no label",
+        f"{name}, picture 3: 7",
+    ]
+    assert main(["read", name, "--json", "--save", str(tmp_path / "saved")]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["file"], line["picture"], line["text"]) for line in lines] == [
+        (name, 1, ""),
+        (name, 2, ""),
+        (name, 3, "7"),
+    ]
+    assert len([*(tmp_path / "saved").iterdir()]) == 3
+
+
+def test_a_name_with_a_line_break_is_printed_on_one_line(
+    tmp_path: Path, no_model_needed: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sheet = paper((320, 240))
+    write(sheet, 7, (160, 120), 80)
+    cv2.imencode(".png", sheet)[1].tofile("scan\n1.png")
+    assert main(["read", "scan\n1.png", "none\n.png"]) == 1
+    assert capsys.readouterr() == ("scan\\n1.png: 7\n", "none\\n.png is not there. Check its name and folder.\n")

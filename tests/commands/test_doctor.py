@@ -15,6 +15,7 @@ from recognizer.registry import assets
 from recognizer.registry.store import ModelStore
 from recognizer.sources import decoding, webcam
 from recognizer.system import packages, paths
+from tests.helpers.machine import landmarker_path, needs_mediapipe
 
 
 @pytest.fixture
@@ -253,38 +254,53 @@ def test_a_missing_or_damaged_asset_is_a_note(tmp_path, monkeypatch):
     assert "damaged" in check.detail
 
 
-def test_a_missing_or_damaged_mediapipe_is_a_note(tmp_path):
+def test_litert_runs_the_hand_networks():
+    landmarker_path()
+    assert doctor.check_hand_networks(lambda _: None) == doctor.Check("hand networks", True, "LiteRT runs them")
+
+
+@pytest.fixture
+def damaged_hand_model(tmp_path, monkeypatch):
+    path = tmp_path / "damaged.task"
+    path.write_bytes(b"no networks")
+    monkeypatch.setattr(doctor.assets, "find_asset", lambda name: path)
+
+
+@pytest.mark.usefixtures("damaged_hand_model")
+def test_networks_that_litert_cannot_run_are_a_note_unless_mediapipe_loads(tmp_path, monkeypatch):
     def installed(_):
         spec = importlib.machinery.ModuleSpec("mediapipe", None, is_package=True)
         spec.submodule_search_locations.append(str(tmp_path))
         return spec
 
-    check = doctor.check_mediapipe(lambda _: None)
-    assert (check.name, check.ok, check.remedy) == ("MediaPipe", None, doctor.INSTALL)
-    assert "not installed" in check.detail
-    check = doctor.check_mediapipe(installed)
-    assert (check.ok, check.remedy) == (None, doctor.INSTALL)
+    check = doctor.check_hand_networks(lambda _: None)
+    assert (check.name, check.ok, check.remedy) == ("hand networks", None, doctor.assets.fetch_command())
+    assert "damaged.task" in check.detail
+    assert "MediaPipe is not installed" in check.detail
+    check = doctor.check_hand_networks(installed)
+    assert (check.ok, check.remedy) == (None, f"python3 start.py, or {packages.install_command(packages.BASE)}")
     assert "contains no library" in check.detail
     (tmp_path / "tasks" / "c").mkdir(parents=True)
     (tmp_path / "tasks" / "c" / "libmediapipe.so").write_bytes(b"not a library")
-    check = doctor.check_mediapipe(installed)
-    assert (check.ok, check.remedy) == (None, doctor.INSTALL)
+    check = doctor.check_hand_networks(installed)
+    assert (check.ok, check.remedy) == (None, f"python3 start.py, or {packages.install_command(packages.BASE)}")
     assert "does not load" in check.detail
+    monkeypatch.setattr(doctor.ctypes, "CDLL", lambda path: None)
+    check = doctor.check_hand_networks(installed)
+    assert check.ok is True
+    assert check.detail.startswith("MediaPipe runs them, because LiteRT cannot: ")
 
 
+@pytest.mark.usefixtures("damaged_hand_model")
 def test_a_missing_system_library_of_mediapipe_has_a_remedy(monkeypatch):
     def refuse(_):
         raise OSError("libGLESv2.so.2: cannot open shared object file: No such file or directory")
 
-    assert importlib.util.find_spec("mediapipe"), "install MediaPipe: requirements.txt contains it"
+    needs_mediapipe()
     monkeypatch.setattr(doctor.ctypes, "CDLL", refuse)
-    check = doctor.check_mediapipe()
+    check = doctor.check_hand_networks()
     assert check.ok is None
     assert check.remedy == "sudo apt install libegl1 libgles2"
-
-
-def test_mediapipe_loads():
-    assert doctor.check_mediapipe() == doctor.Check("MediaPipe", True, "loads")
 
 
 def test_missing_or_empty_data_folders_are_a_note(tmp_path):

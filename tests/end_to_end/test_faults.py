@@ -339,18 +339,36 @@ def ran(*words: str, code: str = "", **environment: str) -> subprocess.Completed
     )
 
 
-def test_ctrl_c_while_mediapipe_starts_prints_nothing(hand_models: ModelStore, tmp_path: Path) -> None:
+def test_ctrl_c_while_the_hand_networks_open_prints_nothing(hand_models: ModelStore, tmp_path: Path) -> None:
     stopped = """
 import recognizer.finders.hands as hands
-real = hands.open_landmarker
-def opened(*words, low_threshold, **options):
-    if low_threshold:
-        raise KeyboardInterrupt
-    return real(*words, low_threshold=low_threshold, **options)
-hands.open_landmarker = opened
+real = hands.HandNetworks
+def opened(*words):
+    real(*words)
+    raise KeyboardInterrupt
+hands.HandNetworks = opened
 """
     ended = ran("--task", "rps", "--source", "studio", "--headless", "--output", str(tmp_path), code=stopped)
     assert (ended.returncode, ended.stderr) == (130, "")
+
+
+PRESSED_AT_IMPORT = """
+import signal, sys
+class Pressing:
+    def find_spec(self, name, path=None, target=None):
+        if name == "recognizer.cli":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Pressing())
+"""
+PRESSED_AT_EXIT = "import atexit, signal; atexit.register(signal.raise_signal, signal.SIGINT)"
+
+
+@POSIX
+@pytest.mark.parametrize("code", [PRESSED_AT_IMPORT, PRESSED_AT_EXIT], ids=["before", "after"])
+@pytest.mark.parametrize("words", ["tasks", "tasks list --help"])
+def test_ctrl_c_before_and_after_the_command_prints_nothing(code: str, words: str) -> None:
+    ended = ran(*words.split(), code=code)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
 
 
 @POSIX
@@ -511,7 +529,7 @@ def test_a_video_with_lost_frames_is_reported(
 ) -> None:
     """Writes fail although the check of free space finds enough, as with a used-up quota."""
     monkeypatch.setattr(sinks_video, "DISK_RESERVE", 0)
-    decoding.silence_opencv()
+    decoding.silence_decoders()
     with pytest.raises(SinkError, match="could not be finished"):
         with sinks_video.VideoWriter(small_disk / f"run{suffix}", Overlay(help_line="")) as sink:
             for index in range(60):

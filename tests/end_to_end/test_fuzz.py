@@ -29,7 +29,7 @@ from recognizer.sources import decoding
 from recognizer.subjects.paper import PAPER
 from recognizer.values import Box, Frame, Hand
 from tests.helpers.drawing import as_frame, paper, write
-from tests.helpers.fakes import FakeLandmarker, a_hand
+from tests.helpers.fakes import FakeDetector, a_hand
 
 EXAMPLES = int(os.environ.get("RECOGNIZER_FUZZ", "0"))  # of each property; the default is a few, the same in each run
 
@@ -160,7 +160,7 @@ def test_hand_regions_are_squares_inside_the_picture(
 ) -> None:
     found = [Hand(landmarks, "left", 0.9), a_hand((0.4, 0.5), 0.6)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hands, "open_landmarker", lambda *_, **__: FakeLandmarker(lambda image: found))
+        patch.setattr(hands, "open_detector", lambda *_, **__: FakeDetector(lambda image: found))
         finder = HandFinder(Path("none.task"), video=video, guide=True)
         for index in range(2):
             for region in finder.find(Frame(np.full(shape, 90, dtype), index, index / 30, "drawn")):

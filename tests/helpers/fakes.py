@@ -1,11 +1,15 @@
-"""Finders, landmarkers and classifiers that need no model."""
+"""Finders, hand detectors and classifiers that need no model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from recognizer.finders.finder import RegionFinder
+from recognizer.finders.hand_detector import Accept, HandDetector
+from recognizer.finders.hand_networks import View
 from recognizer.values import Frame, Hand, Prediction, Region
+
+Answer = Callable[[np.ndarray], Sequence[Hand]]
 
 
 class FakeClassifier:
@@ -50,25 +54,38 @@ OPEN_HAND = np.array(
 
 
 def a_hand(center_xy=(0.5, 0.5), size=0.5, side="right", score=0.95) -> Hand:
-    """An open hand like MediaPipe's: landmarks (21, 3) float32, relative to the sides of the picture."""
+    """An open hand: landmarks (21, 3) float32, relative to the sides of the picture."""
     joints = np.zeros((21, 3), np.float32)
     joints[:, :2] = (OPEN_HAND - 0.5) * size + center_xy
     return Hand(joints, side, score)
 
 
-class FakeLandmarker:
-    """Detects the hands `answer(image_rgb)` in each picture, and records pictures and times."""
+class FakeDetector(HandDetector):
+    """Detects the hands `answer(image_bgr)`, relative to the sides of the picture, and records pictures and views."""
 
-    def __init__(self, answer):
+    def __init__(self, answer: Answer = lambda image_bgr: [], doubtful: Answer = lambda image_bgr: []) -> None:
         self.answer = answer
+        self.doubtful = doubtful  # of doubtful palms
         self.shown: list[np.ndarray] = []
-        self.times_s: list[float] = []
+        self.views: list[View] = []
         self.closed = False
 
-    def detect(self, image_rgb, time_s):
-        self.shown.append(image_rgb)
-        self.times_s.append(time_s)
-        return self.answer(image_rgb)
+    def detect(self, image_bgr: np.ndarray, view: View, accept: Accept) -> list[Hand]:
+        self.shown.append(image_bgr)
+        self.views.append(view)
+        for answer, doubt in ((self.answer, False), (self.doubtful, True)):
+            hands = [self._in_pixels(hand, image_bgr) for hand in answer(image_bgr)]
+            accepted = [hand for hand in hands if accept(hand, doubt)]
+            if accepted:
+                return accepted
+        return []
 
-    def close(self):
+    def follow(self, image_bgr: np.ndarray, view: View, accept: Accept, time_s: float) -> list[Hand]:
+        return self.detect(image_bgr, view, accept)
+
+    def _in_pixels(self, hand: Hand, image_bgr: np.ndarray) -> Hand:
+        height, width = image_bgr.shape[:2]
+        return Hand(hand.landmarks * np.float32([width, height, width]), hand.side, hand.score)
+
+    def close(self) -> None:
         self.closed = True

@@ -32,10 +32,14 @@ def mounted(folder: Path, size: str) -> Iterator[Path]:
 
 
 def landmarker_path() -> Path:
-    """The path of the hand landmarker. Skips if it or MediaPipe is missing."""
-    if find_spec("mediapipe") is None:  # not imported here: that would import TensorFlow as well
-        pytest.skip("needs MediaPipe")
+    """The path of the hand model. Skips if it is missing."""
     try:
         return find_asset("hand_landmarker")
     except AssetError as error:
         pytest.skip(f"needs the hand model: {error}")
+
+
+def needs_mediapipe() -> None:
+    """Skips if MediaPipe is not installed. It is not imported here, because that takes seconds."""
+    if find_spec("mediapipe") is None:
+        pytest.skip("needs MediaPipe")

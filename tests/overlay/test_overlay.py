@@ -306,3 +306,31 @@ def test_other_panels_avoid_extra_panels():
 
     picture = Overlay(extra=extra).draw(hand_seen(["rock"]))
     assert (picture[300:470, 400:630] == (1, 2, 3)).all()
+
+
+def a_rejected_hand(*shares: tuple[str, float], label: str | None = None) -> Observation:
+    """A frame with one hand, whose labels have these probabilities."""
+    hand = Hand(np.full((21, 3), 200, np.float32), "right", 0.9)
+    region = Region(Box(200, 200, 400, 400), np.zeros((4, 4, 3), np.uint8), hand=hand)
+    prediction = Prediction(label, shares[0][1], shares, image_28())
+    frame = Frame(np.full((480, 640, 3), GREY, np.uint8), 0, 0.0, "drawn")
+    return Observation(frame, "letters", (region,), (prediction,))
+
+
+def test_the_two_candidates_of_a_rejected_hand_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    overlay = Overlay(mirror=False)
+    assert "M or T?" in words_drawn(monkeypatch, overlay, a_rejected_hand(("M", 0.5), ("T", 0.4), ("S", 0.1)))
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        a_rejected_hand(("M", 0.55), ("T", 0.40), ("S", 0.05), label="M"),
+        a_rejected_hand(("M", 0.40), ("T", 0.25), ("S", 0.20)),
+        a_rejected_hand(("M", 0.80), ("T", 0.10), ("S", 0.05)),
+        observation([(200, 200, 400, 400)], [None]),
+    ],
+    ids=["known", "three share it", "one has it", "writing"],
+)
+def test_other_regions_have_no_candidates(monkeypatch: pytest.MonkeyPatch, seen: Observation) -> None:
+    assert not [word for word in words_drawn(monkeypatch, Overlay(mirror=False), seen) if word.endswith("?")]

@@ -1,6 +1,7 @@
 """Who is let in: tokens, sessions of browsers, and what strangers can send before they have shown the token."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import re
@@ -268,21 +269,67 @@ def guarded(app: Any) -> guard.Guard:
     return guard.Guard(app, settings, Sessions(settings.session_key), Connections(), Metrics())
 
 
-def test_slow_forms_of_strangers_cost_no_picture_its_place() -> None:
+def test_slow_forms_of_strangers_cost_no_picture_and_no_other_form_its_place() -> None:
     async def main() -> None:
         server = guarded(read_all([]))
         slow = [await slow_body(server, "/enter", token=False, parts=1) for _ in range(guard.ENTERING_LIMIT)]
-        one_more, _ = await slow_body(server, "/enter", token=False, parts=1)
-        assert one_more["type"] == "http.response.body"
-        assert b'"status":429' in one_more["body"]
+        whole = [await slow_body(server, "/enter", token=False, parts=0) for _ in range(2)]
+        for _, task in slow[:2]:  # the slowest make room
+            with pytest.raises(guard.Problem) as refused:
+                await task
+            assert refused.value.status_code == 408
         half_sent = [await slow_body(server, "/v1/predict", token=True, parts=1) for _ in range(40)]
-        assert all(answer == {} for answer, _ in [*slow, *half_sent])  # none of them is refused
-        for _, task in [*slow, *half_sent]:
+        assert all(answer == {} for answer, _ in [*slow[2:], *whole, *half_sent])  # none of them is refused
+        for _, task in [*slow, *whole, *half_sent]:
             task.cancel()
-        await asyncio.gather(*(task for _, task in [*slow, *half_sent]), return_exceptions=True)
+        await asyncio.gather(*(task for _, task in [*slow, *whole, *half_sent]), return_exceptions=True)
         assert server._received == guard.Received()
 
     asyncio.run(main())
+
+
+def test_a_form_that_has_arrived_takes_no_place_while_its_client_reads_the_answer_slowly() -> None:
+    async def main() -> None:
+        forms = []
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            while (await receive()).get("more_body"):
+                pass
+            forms.append(len(server._received.forms))
+
+        server = guarded(app)
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b"token=x", "more_body": False}
+
+        scope = {
+            "type": "http", "method": "POST", "path": "/enter", "headers": [(b"host", b"127.0.0.1")], "scheme": "http",
+            "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 9), "query_string": b"",
+        }  # fmt: skip
+        await server(scope, receive, lambda message: None)  # type: ignore[arg-type]
+        assert forms == [0]
+
+    asyncio.run(main())
+
+
+FORM = b'--X\r\nContent-Disposition: form-data; name="token"\r\n\r\n%s\r\n--X--\r\n'
+
+
+@pytest.mark.parametrize("codec", ["unicode_escape", "utf-7", "undefined", "raw_unicode_escape", "idna", "punycode"])
+@pytest.mark.parametrize("option", ["; charset={}; boundary=X", '; boundary="X";  Charset="{}"'])
+def test_a_form_does_not_choose_how_it_is_decoded(local: TestClient, codec: str, option: str) -> None:
+    headers = {"content-type": "Multipart/Form-Data" + option.format(codec)}
+    assert local.post("/enter", content=FORM % b"\\ud800 +2AA-", headers=headers).status_code == 401
+    entered = local.post("/enter", content=FORM % TOKEN.encode(), headers=headers, follow_redirects=False)
+    assert entered.status_code == 303
+    letters = FORM % (b"a-" + b"b" * 20_000)  # as punycode: a second here, and an hour for the largest field
+    problem(local.post("/v1/predict?task=digits", content=letters, headers=headers | BEARER), 422)
+
+
+@pytest.mark.parametrize("given", ["\ud800", "ü"])
+def test_a_text_that_is_no_unicode_is_not_the_token(given: str) -> None:
+    assert not guard.is_same_token(given, TOKEN)
+    assert not Sessions(b"key").is_open(f"a.b.{given}")
 
 
 def test_a_body_has_a_time_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,19 +403,36 @@ def test_a_machine_with_many_ipv6_addresses_counts_as_one() -> None:
     assert network_of("testclient") == "testclient"
 
 
+def test_clients_of_a_socket_for_both_protocols_count_by_their_ipv4_address() -> None:
+    assert network_of("::ffff:10.0.0.1") == network_of("10.0.0.1") != network_of("::ffff:10.0.0.2")
+
+
 HEAD_S = 0.3
+UNREAD_S = 0.3
+ANSWER = bytes(1 << 20)
 
 
 @pytest.fixture
 def http_port() -> Iterator[tuple[int, Connections]]:
-    """A uvicorn with the limited protocols in a thread, and an app that answers 200 to a whole head."""
+    """A uvicorn with the limited protocols in a thread, and an app that answers 200 to a whole request.
+
+    The answer to GET /large is ANSWER. A WebSocket is accepted.
+    """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
-        await send({"type": "http.response.body", "body": b""})
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.accept"})
+            while (await receive())["type"] != "websocket.disconnect":
+                pass
+            return
+        while (await receive()).get("more_body"):
+            pass
+        body = ANSWER if scope["path"] == "/large" else b""
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+        await send({"type": "http.response.body", "body": body})
 
     connections = Connections(limit=20, address_limit=20)
-    http, ws = limited_protocols(connections, HEAD_S)
+    http, ws = limited_protocols(connections, HEAD_S, UNREAD_S)
     config = uvicorn.Config(app, http=http, ws=ws, loop="asyncio", lifespan="off", log_level="critical")  # type: ignore[arg-type]
     server = uvicorn.Server(config)
     with listener.open_listener(ServeSettings(port=0)) as opened:
@@ -405,6 +469,73 @@ def test_a_connection_without_a_whole_head_is_closed(http_port: tuple[int, Conne
                 assert b"200" in connection.recv(4096)
         assert ended(connection)
     until(lambda: len(connections) == 0)
+
+
+HANDSHAKE = (
+    b"%s / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: eHh4eHh4eHh4eHh4eHh4eA==\r\n%s\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [
+        (b"GET", b"Content-Length: 3\r\n"),
+        (b"POST", b"Content-Length: 3\r\n"),
+        (b"GET", b"Transfer-Encoding: chunked\r\n"),
+        (b"GET", b"X: " + b"y" * 20_000 + b"\r\n"),
+        (b"GET", b"".join(b"X%d: y\r\n" % number for number in range(300))),
+    ],
+    ids=["length", "post", "chunked", "long header", "many headers"],
+)
+def test_a_handshake_that_starts_no_websocket_is_closed(
+    http_port: tuple[int, Connections], method: bytes, headers: bytes
+) -> None:
+    port, connections = http_port
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(HANDSHAKE % (method, headers))
+        assert ended(connection)
+    until(lambda: len(connections) == 0)
+
+
+def sent_until_closed(connection: socket.socket, data: bytes) -> int:
+    """Send the data again and again, and read nothing, until the server closes the connection. Return the bytes."""
+    connection.settimeout(HANG_S)
+    sent = 0
+    with contextlib.suppress(ConnectionError):
+        while sent < 1 << 28:
+            sent += connection.send(data)
+    return sent
+
+
+def test_requests_in_advance_do_not_fill_the_memory(http_port: tuple[int, Connections]) -> None:
+    port, connections = http_port
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        request = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx"
+        assert sent_until_closed(connection, request * 1000) < 1 << 26
+    until(lambda: len(connections) == 0)
+
+
+def test_pings_of_a_client_that_reads_nothing_do_not_fill_the_memory(http_port: tuple[int, Connections]) -> None:
+    port, connections = http_port
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(HANDSHAKE % (b"GET", b""))
+        assert b"101" in connection.recv(100)
+        ping = b"\x89\xfd" + bytes(4) + b"x" * 125
+        assert sent_until_closed(connection, ping * 1000) < 1 << 28
+    until(lambda: len(connections) == 0)
+
+
+def test_a_client_that_does_not_read_its_answer_is_closed(http_port: tuple[int, Connections]) -> None:
+    port, connections = http_port
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", port))
+        connection.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n" * 20)
+        until(lambda: len(connections) == 1)
+        until(lambda: len(connections) == 0)
+    with httpx.Client() as reading:
+        assert reading.get(f"http://127.0.0.1:{port}/large").content == ANSWER
 
 
 def test_a_client_is_served_beside_many_silent_connections(http_port: tuple[int, Connections]) -> None:

@@ -17,8 +17,9 @@ from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 from websockets.sync.client import connect
 
-from recognizer.errors import ModelError, SamplesError
+from recognizer.errors import DiskFullError, ModelError, SamplesError
 from recognizer.registry.synced import open_models
+from recognizer.samples import store as samples_store
 from recognizer.samples.store import Samples
 from recognizer.samples.synced import default_samples
 from recognizer.serve.app import create_app
@@ -131,10 +132,12 @@ def test_recording_stops_when_the_disk_is_nearly_full(
 ) -> None:
     samples = Samples(tmp_path / "captures")
     samples.create_task("marks", "paper", ["a"])
-    monkeypatch.setattr(worker_module, "DISK_RESERVE", 1 << 60)
-    with pytest.raises(Problem) as refused:
+    monkeypatch.setattr(samples_store, "DISK_RESERVE", 1 << 60)
+    with pytest.raises(DiskFullError) as refused:
         Worker(open_models(tmp_path), samples).add_sample(png(sheet(3)), "marks", "a", "s", "test")
-    assert refused.value.status_code == 507
+    shown = problem_of(refused.value, [samples.folder]).body
+    assert (shown["status"], shown["what"]) == (507, "The disk is nearly full")
+    assert str(tmp_path) not in str(shown)
     assert samples.read() == []
 
 

@@ -139,6 +139,9 @@ KINDS = {
     b"\0\0\0\x14ftypisom\0\0\0\0mp42": "video",
     b"\x1a\x45\xdf\xa3": "video",
     b"P5 3 3 255\n": "PPM",
+    b"\n<SVG xmlns": "SVG",
+    b'<?xml version="1.0"?><svg>': "SVG",
+    b'<?xml version="1.0"?><html>': "XML",
     b"Paper": "",
     b"": "",
 }
@@ -162,7 +165,7 @@ def test_a_picture_is_read_as_one_whatever_its_name_is(name, tmp_path):
 def test_a_heic_picture_is_never_called_a_video(tmp_path, monkeypatch):
     monkeypatch.setattr(kinds, "reads_heic", lambda: False)
     (tmp_path / "IMG_0.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
-    with pytest.raises(SourceError, match=r"is a HEIC picture. To read HEIC run `pip install"):
+    with pytest.raises(SourceError, match=r"is a HEIC picture. To read HEIC run `python -m pip install"):
         opening.open_source(str(tmp_path / "IMG_0.HEIC"))
 
 
@@ -414,9 +417,9 @@ def test_a_damaged_picture_is_read_or_refused_in_one_line(suffix, tmp_path, recw
             damaged[rng.integers(min(len(damaged), 200))] = rng.integers(256)
         damaged.tofile(tmp_path / f"damaged{suffix}")
         try:
-            for image_bgr, _ in decoding.read_images(tmp_path / f"damaged{suffix}"):
-                assert image_bgr.dtype == np.uint8
-                assert image_bgr.ndim == image_bgr.shape[2] == 3
+            for one in decoding.read_pictures(tmp_path / f"damaged{suffix}"):
+                assert one.image_bgr.dtype == np.uint8
+                assert one.image_bgr.ndim == one.image_bgr.shape[2] == 3
         except SourceError as error:
             messages.append(str(error))
     assert messages
@@ -445,3 +448,31 @@ def test_a_file_of_another_kind_is_named_by_its_kind(name, data, kind, tmp_path)
     (tmp_path / name).write_bytes(data)
     with pytest.raises(SourceError, match=f"{name} is a {kind} file, which cannot be read. Save it as JPEG or PNG."):
         opening.open_source(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
+def test_native_libraries_print_nothing_about_a_damaged_picture(suffix, tmp_path, capfd):
+    rng = np.random.default_rng(0)
+    noise = Image.fromarray(rng.integers(0, 255, (200, 300, 3), np.uint8))
+    noise.save(tmp_path / f"whole{suffix}", **({} if suffix == ".tif" else {"icc_profile": b"no profile" * 20}))
+    data = np.fromfile(tmp_path / f"whole{suffix}", np.uint8)
+    for number in range(60):
+        damaged = data[: rng.integers(30, len(data))] if number % 6 == 0 else data.copy()
+        damaged[rng.integers(len(damaged) if number % 2 else min(300, len(damaged)), size=4)] ^= 4
+        with contextlib.suppress(SourceError):
+            decoding.decode_image(damaged, "damaged")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_jpeg_pictures_one_after_the_other_are_a_video(tmp_path):
+    jpeg = cv2.imencode(".jpg", picture(100))[1].tobytes()
+    for name in ("film.mjpeg", "film.MJPG"):
+        (tmp_path / name).write_bytes(jpeg * 3)
+        with opening.open_source(str(tmp_path / name)) as source:
+            assert len(list(source)) == 3
+
+
+def test_an_animation_of_one_picture_after_a_still_one_shows_that_picture(tmp_path):
+    path = save_animation(tmp_path / "a.png", shades=(10, 120), default_image=True)
+    with opening.open_source(str(path)) as source:
+        assert [int(frame.image_bgr[0, 0, 0]) for frame in source] == [120]

@@ -94,7 +94,7 @@ def devices(tmp_path, monkeypatch):
     folder = tmp_path / "dev"
     folder.mkdir()
     (folder / "video0").touch()
-    monkeypatch.setattr(pictures.sys, "platform", "linux")
+    monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(webcam.platform, "release", lambda: "6.1.0-generic")
     monkeypatch.setattr(webcam, "_DEVICES", folder)
     return folder
@@ -228,7 +228,7 @@ def test_webcam_requests_mjpg_before_the_size_and_a_buffer_of_one_frame(devices)
     ("system", "backend"), [("linux", cv2.CAP_V4L2), ("win32", cv2.CAP_DSHOW), ("darwin", cv2.CAP_AVFOUNDATION)]
 )
 def test_webcam_falls_back_to_any_backend(system, backend, devices, monkeypatch):
-    monkeypatch.setattr(pictures.sys, "platform", system)
+    monkeypatch.setattr(sys, "platform", system)
     closed = FakeCamera(opened=False)
     camera = FakeCamera(picture(1))
     opener = FakeOpener(closed, camera)
@@ -391,7 +391,7 @@ def test_the_error_for_a_busy_camera_says_to_close_other_programs(devices):
 
 @pytest.mark.parametrize(("system", "remedy"), [("darwin", "System Settings"), ("win32", "desktop apps")])
 def test_the_error_for_a_camera_on_windows_and_macos_names_the_privacy_setting(system, remedy, monkeypatch):
-    monkeypatch.setattr(pictures.sys, "platform", system)
+    monkeypatch.setattr(sys, "platform", system)
     with pytest.raises(SourceError, match=f"Camera 0 did not open.*{remedy}"):
         opening.open_source("0", open_capture=FakeOpener())
 
@@ -415,7 +415,7 @@ def test_find_webcams_opens_only_cameras_that_linux_lists(devices):
 
 
 def test_find_webcams_tries_the_first_numbers_on_other_systems(monkeypatch):
-    monkeypatch.setattr(pictures.sys, "platform", "win32")
+    monkeypatch.setattr(sys, "platform", "win32")
     opener = FakeOpener(FakeCamera(opened=False), FakeCamera())
     assert webcam.find_webcams(opener) == [1]
     assert opener.calls == [(index, cv2.CAP_DSHOW) for index in range(4)]
@@ -757,8 +757,8 @@ def test_opencv_logs_if_its_environment_variable_is_set(monkeypatch):
     levels = []
     monkeypatch.setattr(decoding.cv2.utils.logging, "setLogLevel", levels.append)
     monkeypatch.setitem(os.environ, "OPENCV_LOG_LEVEL", "DEBUG")
-    decoding.silence_opencv()
+    decoding.silence_decoders()
     assert levels == []
     monkeypatch.delitem(os.environ, "OPENCV_LOG_LEVEL")
-    decoding.silence_opencv()
+    decoding.silence_decoders()
     assert levels == [cv2.utils.logging.LOG_LEVEL_SILENT]

@@ -1,11 +1,10 @@
-import contextlib
 from collections import Counter, defaultdict
 
-import cv2
 import numpy as np
 import pytest
 
-from recognizer.finders.hands import Landmarker
+from recognizer.finders.hand_detector import NetworkDetector
+from recognizer.finders.hand_networks import HandNetworks, View
 from recognizer.studio.scenes import Studio, _project
 from tests.helpers.drawing import middle_of_card
 from tests.helpers.machine import landmarker_path
@@ -73,25 +72,23 @@ def test_the_arm_ends_outside_of_the_picture(size_wh: tuple[int, int]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scene", SCENES)
-def test_mediapipe_finds_the_hands(scene: str) -> None:
-    """Its landmarker was trained on photographs. What it detects in all skin tones is drawn realistically."""
-    asset = landmarker_path()
+def test_the_hand_networks_find_the_hands(scene: str) -> None:
+    """They were trained on photographs. What they detect in all skin tones is drawn realistically."""
+    detector = NetworkDetector(HandNetworks(landmarker_path()))
     found: dict[str, list[bool]] = defaultdict(list)
     size_wh = (960, 540)
-    with contextlib.closing(Landmarker(asset, video=False, confidence=0.5, hands=2)) as landmarker:
-        for seed in range(5):  # five seeds give five skin tones
-            studio = Studio(scene, size_wh, seed=seed)
-            for card in range(4):
-                frame = studio.frame(middle_of_card(card))
-                (truth,) = frame.truth
-                rgb = cv2.cvtColor(frame.image_bgr, cv2.COLOR_BGR2RGB)
-                hands = [hand.landmarks[:, :2] for hand in landmarker.detect(rgb, 0.0)]
-                corners = np.array(truth.box.xyxy).reshape(2, 2)
-                reach = 0.25 * max(truth.box.width, truth.box.height)
-                near = [
-                    np.abs(np.array([hand.min(axis=0), hand.max(axis=0)]) * size_wh - corners).max() < reach
-                    for hand in hands
-                ]
-                found[truth.label].append(any(near))
+    for seed in range(5):  # five seeds give five skin tones
+        studio = Studio(scene, size_wh, seed=seed)
+        for card in range(4):
+            frame = studio.frame(middle_of_card(card))
+            (truth,) = frame.truth
+            hands = [
+                hand.landmarks[:, :2]
+                for hand in detector.detect(frame.image_bgr, View(), lambda _, doubtful: not doubtful)
+            ]
+            corners = np.array(truth.box.xyxy).reshape(2, 2)
+            reach = 0.25 * max(truth.box.width, truth.box.height)
+            near = [np.abs(np.array([hand.min(axis=0), hand.max(axis=0)]) - corners).max() < reach for hand in hands]
+            found[truth.label].append(any(near))
     shares = {label: float(np.mean(hits)) for label, hits in found.items()}
     assert np.mean([hit for hits in found.values() for hit in hits]) >= 0.93, shares

@@ -1,3 +1,4 @@
+import os
 import threading
 from pathlib import Path
 
@@ -58,3 +59,13 @@ def test_replace_creates_the_target_folder(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "b" / "file").read_text() == "here"
     with pytest.raises(FileNotFoundError):
         files.replace(tmp_path / "file", tmp_path / "c" / "file")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_only_a_regular_file_is_replaced(tmp_path: Path) -> None:
+    """The same holds for /dev/null, which root could replace by a file."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="no regular file"), files.atomic_file(tmp_path / "pipe") as file:
+        file.write(b"text")
+    assert (tmp_path / "pipe").is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]

@@ -88,3 +88,11 @@ def test_a_source_without_the_subject_gives_no_sample(tmp_path: Path, monkeypatc
     assert cli.main(["tasks", "new", "objects", "--subject", "box", "--labels", "mug"]) == 0
     words = ["objects", "--label", "mug", "--source", str(tmp_path / "empty.png"), "--every", "1"]
     assert cli.main(["samples", "record", *words]) == 1
+
+
+def test_a_source_that_does_not_open_adds_no_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path / "captures"))
+    assert cli.main(["tasks", "new", "objects", "--subject", "box", "--labels", "mug"]) == 0
+    words = ["objects", "--label", "cup", "--source", str(tmp_path / "nowhere.mp4")]
+    assert cli.main(["samples", "record", *words]) == 2
+    assert default_samples().task("objects").labels == ("mug",)

@@ -77,7 +77,9 @@ def test_every_file_that_is_not_taken_is_counted_by_kind(tmp_path):
     assert video == "1 file of nine was left out: video"
     assert root == f"2 files of {tmp_path} were left out: TXT ×1, in no label's folder ×1"
     assert texts == "3 files of one were left out: TXT ×2, video ×1"
-    assert heic.startswith("6 files of thumb were left out: HEIC. To read HEIC run `pip install -r requirements-")
+    assert heic.startswith(
+        "6 files of thumb were left out: HEIC. To read HEIC run `python -m pip install -r requirements-"
+    )
 
 
 def test_pictures_are_told_by_their_bytes_not_their_suffix(tmp_path):
@@ -222,3 +224,39 @@ def test_a_long_path_of_folders_is_a_session(tmp_path):
     sessions = {sample.session for sample in store.read("signs")}
     assert len(sessions) == 1
     assert store.counts("signs") == {"A": 3, "B": 3}
+
+
+def test_an_empty_folder_is_named(tmp_path):
+    write(tmp_path, "one/0.png", "seven/0.png")
+    (tmp_path / "nine").mkdir()
+    (tmp_path / "ten").mkdir()
+    (tmp_path / "ten" / ".DS_Store").touch()
+    assert sorted(read_label_folders(tmp_path).notes) == [f"{tmp_path / name} is empty." for name in ("nine", "ten")]
+
+
+@pytest.mark.parametrize("label", ["x" * 61, "zero\u200bwidth"])
+def test_the_folder_of_a_label_that_is_not_allowed_is_named(label, tmp_path):
+    write(tmp_path, "one/0.png", f"{label}/0.png")
+    with pytest.raises(SamplesError, match=f"^The folder {tmp_path / label} cannot be a label. The label "):
+        read_label_folders(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [("training_set", "test_set"), ("seg_train/seg_train", "seg_test/seg_test"), ("Train-Images", "Test-Images")],
+)
+def test_names_with_a_word_for_training_and_testing_mean_what_they_say(train, test, tmp_path):
+    write(tmp_path, f"{train}/cat/0.png", f"{train}/dog/0.png", f"{test}/cat/1.png", f"{test}/dog/1.png")
+    found = read_label_folders(tmp_path).pictures
+    assert {picture.label for picture in found} == {"cat", "dog"}
+    assert {(picture.path.name, picture.for_testing, picture.series) for picture in found} == {
+        ("0.png", False, ""),
+        ("1.png", True, ""),
+    }
+
+
+def test_a_label_may_have_a_word_for_training_or_testing(tmp_path):
+    write(tmp_path / "flat", "bullet train/0.png", "test tube/0.png", "car/0.png")
+    assert labels_of(tmp_path / "flat") == {"bullet train": 1, "test tube": 1, "car": 1}
+    write(tmp_path / "series", *(f"{label}/person-{n}/0.png" for label in ("bullet train", "car") for n in (1, 2)))
+    assert labels_of(tmp_path / "series") == {"bullet train": 2, "car": 2}

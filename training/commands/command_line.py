@@ -4,9 +4,9 @@ import argparse
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NoReturn
 
+from recognizer.commands.options import given_path, seed
 from recognizer.errors import SettingsError
 from recognizer.registry.synced import open_models
 from recognizer.system.environment import complete
@@ -38,10 +38,10 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--models", type=open_models, metavar="DIR", help="folder or URL of the models")
 
     def add_runs(self, help: str) -> None:
-        self.add_argument("--runs", type=Path, metavar="DIR", help=help)
+        self.add_argument("--runs", type=given_path, metavar="DIR", help=help)
 
     def add_seed(self) -> None:
-        self.add_argument("--seed", type=int, help="random seed; the same seed repeats a run (default: 0)")
+        self.add_argument("--seed", type=seed, help="random seed; the same seed repeats a run (default: 0)")
 
 
 class TrainingParser(Parser):

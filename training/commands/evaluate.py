@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
+from recognizer.commands.options import given_path, seed
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.samples.synced import default_samples
 from training.commands.command_line import CommandHelp, Parser, choose_command
-from training.evaluation import evaluate, sign_inputs
+from training.evaluation import evaluate, sign_inputs, sign_streams
 from training.settings import SIGN_INPUTS, SIGNS, EvaluateSettings
 
 PROGRAM = "python -m recognizer evaluate"
@@ -25,6 +25,7 @@ WORDS = {
     "rooms": CommandHelp("accuracy on numbers on sheets held up in drawn rooms", "rooms --sheet failures.png"),
     "pages": CommandHelp("accuracy on numbers on drawn pages that fill the picture", "pages --sheet failures.png"),
     "sources": CommandHelp("accuracy on hand signs of held-out people", "sources --task rps"),
+    "streams": CommandHelp("accuracy on streams of signs that held-out people show", "streams --task letters"),
     "kinds": CommandHelp(
         "compare the inputs for hand signs: joints, pixels, both; writes training/SIGNS.md", "kinds --every 8"
     ),
@@ -41,7 +42,7 @@ def run(words: Sequence[str]) -> None:
 def _parser(what: str) -> Parser:
     parser = Parser(f"{PROGRAM} {what}", f"{WORDS[what].help}\n\n{PROGRAM} {WORDS[what].example}")
     if what in ("photos", "mirrored", "clip"):
-        parser.add_argument("folder", type=Path, metavar="FILE" if what == "clip" else "DIR")
+        parser.add_argument("folder", type=given_path, metavar="FILE" if what == "clip" else "DIR")
     if what == "clip":
         parser.add_argument(
             "--shows",
@@ -53,21 +54,22 @@ def _parser(what: str) -> Parser:
         parser.add_argument("--mistakes", action="store_true", help="list each file with a wrong result")
     if what in ("rejection", "rooms", "pages"):
         parser.add_argument("--each", type=int, metavar="N", help="drawn pictures per category (default: 300)")
-        parser.add_argument("--seed", type=int, help="random seed of the pictures (default: 1)")
+        parser.add_argument("--seed", type=seed, help="random seed of the pictures (default: 1)")
     if what in ("rooms", "pages"):
-        parser.add_argument("--sheet", type=Path, metavar="FILE", help="write a contact sheet of the failures")
-    if what == "sources":
+        parser.add_argument("--sheet", type=given_path, metavar="FILE", help="write a contact sheet of the failures")
+    if what in ("sources", "streams"):
         parser.add_argument("--task", required=True, choices=SIGNS)
-        parser.add_argument("--kind", choices=SIGN_INPUTS, help="only this input of the network (default: all)")
+        default = "all" if what == "sources" else "fused"
+        parser.add_argument("--kind", choices=SIGN_INPUTS, help=f"only this input of the network (default: {default})")
         parser.add_runs("folder of intermediate results")
     elif what == "kinds":
         parser.add_argument(
             "--every", type=int, metavar="N", help="use every Nth test picture (default: all, a quarter of an hour)"
         )
-        parser.add_argument("--results", type=Path, metavar="FILE", help="file for the table")
+        parser.add_argument("--results", type=given_path, metavar="FILE", help="file for the table")
     else:
         parser.add_argument("--task", help="digits, letters, rps, or one of your own (default: digits)")
-    if what != "sources":
+    if what not in ("sources", "streams"):
         parser.add_models()
     return parser
 
@@ -117,6 +119,10 @@ def _sources(settings: EvaluateSettings) -> None:
     evaluate.evaluate_sources(settings.task, settings.kind, settings.runs)
 
 
+def _streams(settings: EvaluateSettings) -> None:
+    sign_streams.evaluate_streams(settings.task, settings.kind or "fused", settings.runs)
+
+
 def _kinds(settings: EvaluateSettings) -> None:
     sign_inputs.write_comparison(settings.models, settings.every, settings.results)
 
@@ -130,5 +136,6 @@ MEASUREMENTS: dict[str, Callable[[EvaluateSettings], None]] = {
     "rooms": _rooms,
     "pages": _pages,
     "sources": _sources,
+    "streams": _streams,
     "kinds": _kinds,
 }

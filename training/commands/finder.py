@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
+from recognizer.commands.options import given_path
 from recognizer.system import paths
 from training.commands.command_line import CommandHelp, TrainingParser, choose_command
 from training.finders.fitting import NETWORK_FITS, draw, draw_shard, fit, propose_shard
@@ -30,12 +30,18 @@ def run(words: Sequence[str]) -> None:
         return
     parser = TrainingParser(f"{PROGRAM} {what}", f"{WORDS[what].help}\n\n{PROGRAM} {WORDS[what].example}")
     parser.add_argument(
-        "--folder", type=Path, default=paths.runs() / "finder", metavar="DIR", help="folder of the training examples"
+        "--folder",
+        type=given_path,
+        default=paths.runs() / "finder",
+        metavar="DIR",
+        help="folder of the training examples",
     )
     if what == "fit":
         parser.add_argument("network", choices=list(NETWORK_FITS))
         parser.add_argument("--epochs", type=int, default=None, help="(default: the network's own)")
-        parser.add_argument("--start", type=Path, default=None, metavar="WEIGHTS", help="continue from these weights")
+        parser.add_argument(
+            "--start", type=given_path, default=None, metavar="WEIGHTS", help="continue from these weights"
+        )
         options = parser.parse_args(words[2:])
         fit(options.network, options.folder, options.epochs, options.start)
     else:

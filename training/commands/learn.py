@@ -5,9 +5,9 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from recognizer.commands.options import given_path
 from recognizer.samples.synced import open_samples
 from recognizer.subjects.catalogue import SUBJECTS
 from recognizer.system.terminal import NOT_PUBLISHED
@@ -40,7 +40,7 @@ def _parser() -> Parser:
     parser = Parser("python -m recognizer learn", ABOUT)
     parser.add_argument("task", metavar="TASK", help="an existing task, or a new one with --from")
     parser.add_argument(
-        "--from", dest="folder", type=Path, metavar="DIR", help="first import the pictures in DIR/label/"
+        "--from", dest="folder", type=given_path, metavar="DIR", help="first import the pictures in DIR/label/"
     )
     parser.add_argument(
         "--subject", choices=SUBJECTS, help="subject of a new task (default: detected from the pictures)"

@@ -1,8 +1,8 @@
 """`shipped digits|letters|rps`: trains a shipped model. `python -m recognizer train` calls it."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
+from recognizer.commands.options import given_path
 from training.commands.command_line import CommandHelp, TrainingParser, choose_command
 from training.settings import SIGN_INPUTS, DigitsSettings, SignsSettings
 from training.shipped.digits import train_digits
@@ -32,7 +32,7 @@ def _digits_parser() -> TrainingParser:
     parser.add_argument("--scenes", type=int, metavar="N", help="crops from drawn paper scenes (default: 54000)")
     parser.add_argument(
         "--start",
-        type=Path,
+        type=given_path,
         metavar="VERSION",
         help="fine-tune this version of digits with the later stages, and average the weights of both",
     )

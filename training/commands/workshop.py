@@ -4,8 +4,8 @@
 """
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
+from recognizer.commands.options import given_path, seed
 from recognizer.registry.synced import default_models, open_models
 from recognizer.samples.synced import default_samples
 from recognizer.subjects.hands import HAND
@@ -50,7 +50,7 @@ def run_look(words: Sequence[str]) -> None:
         choices=GREY_SUBJECTS,
         help="what a folder's pictures show, which decides how they are cropped",
     )
-    parser.add_argument("--runs", type=Path, default=paths.runs(), metavar="DIR", help="folder for the figure")
+    parser.add_argument("--runs", type=given_path, default=paths.runs(), metavar="DIR", help="folder for the figure")
     options = parser.parse_args(words)
     data = catalogue.load(options.data, default_samples(), None, options.subject)
     look.print_counts(data)
@@ -106,7 +106,7 @@ def run_report(words: Sequence[str]) -> None:
         f"{PROGRAM} report",
         f"Draw the figures of runs, and a page that shows them.\n\n{PROGRAM} report runs/mnist-cnn-0",
     )
-    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
+    parser.add_argument("runs", type=given_path, nargs="+", metavar="RUN")
     for folder in parser.parse_args(words).runs:
         report.write_report(folder, default_samples())
         print(f"Wrote {folder / 'index.html'}")
@@ -117,8 +117,8 @@ def run_compare(words: Sequence[str]) -> None:
         f"{PROGRAM} compare",
         f"Compare runs: accuracy, size, time.\n\n{PROGRAM} compare runs/mnist-cnn-0 runs/mnist-knn-0",
     )
-    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
-    parser.add_argument("--picture", type=Path, default=paths.runs() / "compare.png", metavar="FILE")
+    parser.add_argument("runs", type=given_path, nargs="+", metavar="RUN")
+    parser.add_argument("--picture", type=given_path, default=paths.runs() / "compare.png", metavar="FILE")
     options = parser.parse_args(words)
     compare.compare(options.runs, options.picture)
 
@@ -128,7 +128,7 @@ def run_publish(words: Sequence[str]) -> None:
         f"{PROGRAM} publish",
         f"Make a finished run's network the current model of its task.\n\n{PROGRAM} publish runs/mnist-cnn-0",
     )
-    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("run", type=given_path, metavar="RUN")
     parser.add_models()
     options = vars(parser.parse_args(words))
     publish.publish(options["run"], options.get("models") or default_models(), default_samples())
@@ -145,7 +145,7 @@ def run_table(words: Sequence[str]) -> None:
     )
     parser.add_argument("--data", nargs="+", choices=TABLE_DATA, help="only these (default: all)")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, help="only these (default: all)")
-    parser.add_argument("--seeds", "--seed", type=int, nargs="+", help="one run per seed (default: 0)")
+    parser.add_argument("--seeds", "--seed", type=seed, nargs="+", help="one run per seed (default: 0)")
     parser.add_argument("--limit", type=int, metavar="N", help="train on N pictures each (to try the command out)")
     parser.add_argument("--epochs", type=int, help="at most, for every network (to try the command out)")
     parser.add_runs("parent of the runs' folders")
@@ -153,7 +153,7 @@ def run_table(words: Sequence[str]) -> None:
         "--models", type=open_models, metavar="DIR", help="folder or URL for the models (default: runs/models)"
     )
     parser.add_argument(
-        "--results", type=Path, metavar="FILE", help="file for the table (default: training/RESULTS.md)"
+        "--results", type=given_path, metavar="FILE", help="file for the table (default: training/RESULTS.md)"
     )
     parser.add_argument("--write", action="store_true", help="only write the table")
     parser.add_argument(
@@ -186,7 +186,9 @@ def _sweep_parser() -> TrainingParser:
         help=f"{' or '.join(SIGNS)} (photographs of hands), digits (mnist), {', '.join(catalogue.NAMES[:-2])}, "
         "a task of your own, or a folder of series/label/picture",
     )  # fmt: skip
-    parser.add_argument("--space", required=True, type=Path, metavar="FILE", help="search space: a TOML or JSON file")
+    parser.add_argument(
+        "--space", required=True, type=given_path, metavar="FILE", help="search space: a TOML or JSON file"
+    )
     parser.add_argument("--trials", type=int, metavar="N", help="maximum number (default: 16)")
     parser.add_argument("--network", choices=[*WORKSHOP], help="for a data set (default: cnn; for digits cnn-bn)")
     parser.add_argument(

@@ -14,8 +14,9 @@ from recognizer.preprocess import appearance, pose
 from recognizer.preprocess.appearance import AppearanceExtractor
 from recognizer.preprocess.pictures import SIDE, hand_image
 from recognizer.registry import assets
-from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
+from recognizer.sources.decoding import read_image
 from recognizer.system import files, paths
+from recognizer.teaching.label_folders import pictures_below
 from recognizer.values import Frame, Region
 from training.datasets.hand_variations import CROPS_A_VIEW, VIEWS, augmented_crops
 from training.datasets.sign_mnist import LETTERS
@@ -24,6 +25,8 @@ from training.processes import fresh_processes
 CODE = (  # the files that determine the detections
     "recognizer/preprocess/pictures.py",
     "recognizer/finders/hands.py",
+    "recognizer/finders/hand_detector.py",
+    "recognizer/finders/hand_networks.py",
     "recognizer/preprocess/appearance.py",
     "training/datasets/hand_photographs.py",
     "training/datasets/hand_variations.py",
@@ -88,15 +91,12 @@ def folders_of_signs() -> list[str]:
     return there
 
 
-def pictures(folder: Path) -> list[Path]:
-    """All pictures below the folder, sorted."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
-
-
 def list_sha256(name: str) -> str:
     """SHA-256, hex, of the list of paths and file hashes of photos/<name>."""
     folder = photographs(name)
-    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()} {path.relative_to(folder)}" for path in pictures(folder)]
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()} {path.relative_to(folder)}" for path in pictures_below(folder)
+    ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -110,7 +110,7 @@ def read_hands(name: str, runs: Path) -> Hands:
     runs.mkdir(parents=True, exist_ok=True)
     jobs = []
     for source in sorted(path for path in folder.iterdir() if path.is_dir()):
-        names = [(str(path), path.stat().st_size) for path in pictures(source)]
+        names = [(str(path), path.stat().st_size) for path in pictures_below(source)]
         key_parts = [names, hashlib.sha256(model.read_bytes()).hexdigest(), code_digest(*CODE)]
         digest = hashlib.sha256(json.dumps(key_parts).encode()).hexdigest()[:8]
         jobs.append((source, runs / f"{name}-{source.name}-{digest}.npz"))
@@ -132,7 +132,7 @@ def _detect_and_cache(model: Path, job: tuple[Path, Path]) -> None:
     extractor, rng = AppearanceExtractor(model, threads=1), np.random.default_rng(0)
     parts = []
     with HandFinder(model, video=False) as finder:
-        for picture in pictures(source):
+        for picture in pictures_below(source):
             region = most_confident(finder.find(Frame(read_image(picture), 0, 0.0, str(picture))))
             label = picture.parent.name if picture.parent != source else ""
             parts.append(hands_of_region(region, label, source.name, extractor, rng))

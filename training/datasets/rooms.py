@@ -12,8 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from recognizer.sources.decoding import PICTURE_SUFFIXES, read_image
+from recognizer.sources.decoding import read_image
 from recognizer.system import paths
+from recognizer.teaching.label_folders import pictures_below
 from recognizer.values import Box
 from training.datasets import paper_scenes
 from training.datasets.mnist import has_mnist, load_mnist
@@ -77,11 +78,10 @@ def photographs(*, held_out: bool) -> tuple[list[Path], list[Path]]:
     hands: list[Path] = []
     for root in paths.data_folders():
         for name in ("nothing", "rps", "letters", "letters-more"):
-            for path in sorted((root / "photos" / name).rglob("*")):
+            for path in pictures_below(root / "photos" / name):
                 source = path.relative_to(root / "photos" / name).parts[0]
-                if path.suffix.lower() not in PICTURE_SUFFIXES or (source in HELD_OUT) != held_out:
-                    continue
-                (hands if source == "massey" else rooms).append(path)
+                if (source in HELD_OUT) == held_out:
+                    (hands if source == "massey" else rooms).append(path)
     if held_out:  # the fifth of the five people in these photographs
         hands = [
             path for root in paths.data_folders() for path in sorted((root / "photos/letters/massey").rglob("hand5*"))

@@ -1,7 +1,6 @@
 """Evaluates a published model with the live pipeline."""
 
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -130,7 +129,7 @@ def _frames(folder: Path) -> Iterator[tuple[Frame, str, str]]:
         try:
             yield Frame(read_image(path), 0, 0.0, str(path)), series, label
         except SourceError as error:
-            print(f"Left out: {error}", file=sys.stderr)
+            print_messages([f"Left out: {error}"])
 
 
 def evaluate_rejection(pipeline: Pipeline, each: int, seed: int) -> None:

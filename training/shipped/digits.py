@@ -28,7 +28,8 @@ from training.networks.litert import with_features
 from training.networks.tensorflow import import_tensorflow
 from training.processes import fresh_processes
 from training.publishing.calibration import SUB_CLUSTERS, max_distance_of
-from training.publishing.card import KERAS_NETWORK, write_card_with_origin, write_network
+from training.publishing.card import write_card_with_origin, write_network
+from training.publishing.last_layer import KERAS_NETWORK
 from training.settings import DigitsSettings
 from training.user_tasks.feature_replay import FeatureDistributions
 

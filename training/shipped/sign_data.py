@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from recognizer.system import files
-from training.datasets import hand_photographs
+from training.datasets import hand_photographs, wrong_labels
 from training.datasets.dataset import Images
 from training.datasets.hand_photographs import LABELS, TASK_OF_FOLDER, Hands
 from training.datasets.sign_mnist import load_sign_mnist, rps_subset
@@ -92,8 +92,9 @@ def load_sign_data(task: str, runs: Path, seed: int) -> SignData:
     for name in (*hand_photographs.folders_of_signs(), "nothing"):
         found = hand_photographs.read_hands(name, runs / "hands")
         parts.append(found)
-        classes.append(hand_photographs.classes(task, name, found.labels))
-        evaluated.append(np.full(len(found), TASK_OF_FOLDER.get(name) == task))
+        wrong = wrong_labels.is_wrong(name)
+        classes.append(np.where(wrong, -1, hand_photographs.classes(task, name, found.labels)))
+        evaluated.append(~wrong & (TASK_OF_FOLDER.get(name) == task))
         empty.append(np.full(len(found), name == "nothing"))
     return SignData(
         task,

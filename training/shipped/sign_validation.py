@@ -43,7 +43,7 @@ def validate(data: SignData, wanted: list[str]) -> dict[str, ValidationResult]:
     """Cross-validation of the inputs `wanted` over people."""
     results = {}
     for kind in wanted:
-        predictions = _held_out_predictions(data, kind)
+        predictions = held_out_predictions(data, kind)
         strict = (
             metrics_of(data, predictions, precision=SIGNS_PRECISION)
             if kind == "pixels" and not data.hyperparameters.keep
@@ -53,7 +53,7 @@ def validate(data: SignData, wanted: list[str]) -> dict[str, ValidationResult]:
     return results
 
 
-def _held_out_predictions(data: SignData, kind: str) -> Predictions:
+def held_out_predictions(data: SignData, kind: str) -> Predictions:
     """Predictions for the people of each fold by a network trained on the others; for photos/nothing by the first network."""
     count = len(data.hands)
     probabilities = np.full((count, len(data.labels) + 1), np.nan, np.float32)

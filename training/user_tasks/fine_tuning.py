@@ -26,7 +26,7 @@ from training.networks.image_networks import EMBEDDING
 from training.networks.litert import as_litert
 from training.networks.tensorflow import configure_tensorflow
 from training.publishing.calibration import SUB_CLUSTERS, max_distance_of
-from training.publishing.card import KERAS_NETWORK
+from training.publishing.last_layer import KERAS_NETWORK
 from training.user_tasks import linear_head
 from training.user_tasks.feature_replay import FeatureDistributions
 from training.user_tasks.sample_inputs import SampleInputs, features_of

@@ -28,7 +28,7 @@ SHARE = 0.5  # standard deviation of the projected appearance features, relative
 
 def newest(models: ModelStore) -> Path | None:
     """The feature extractor in the newest version of TASK that has one; None if there is none."""
-    return max((models.folder / TASK).glob(f"*/{FILE}"), default=None)
+    return models.newest_file(TASK, FILE)
 
 
 def directions(hands: Hands) -> tuple[np.ndarray, np.ndarray]:

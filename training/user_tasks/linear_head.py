@@ -4,8 +4,6 @@ The training data of an earlier model is not needed: features are drawn from the
 (feature replay, Hayes et al. 2020) and get their targets from the old head (learning without forgetting, Li & Hoiem 2016).
 """
 
-import io
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,8 +13,7 @@ from recognizer.classifiers.classifier import Classifier
 from recognizer.classifiers.heads import Head, Neighbours
 from recognizer.classifiers.network import NETWORK
 from recognizer.errors import ModelError
-from recognizer.system.environment import complete
-from training.publishing.card import KERAS_NETWORK
+from training.publishing.last_layer import KERAS_NETWORK, LAST_LAYER, last_layer_of
 
 # replayed features per class: their average is within a tenth of a standard deviation of the class's mean
 REPLAYED_FEATURES = 200
@@ -86,44 +83,26 @@ def widened(head: Head, count: int, order: np.ndarray) -> Head:
 
 
 def head_of(folder: Path, network: Classifier, inputs: Sequence[np.ndarray]) -> Head:
-    """The linear head of a model version: the stored one, or the last layer of its network, read from model.keras.
+    """The linear head of a model version: the user-trained one, or the last layer of its network.
 
-    Both networks are run on `inputs` to check that they agree. Raises ModelError if they do not, if model.keras is missing or
-    damaged, or if the model has no linear head.
+    The layer is in a file of its own, or in model.keras. It and the network are run on `inputs` to check that they agree.
+    Raises ModelError if they do not, if the file is missing or damaged, or if the model has no linear head.
     """
     if isinstance(network.head, Neighbours):
         raise ModelError(f"{folder} is a k-NN model, which has no linear head to train. Train another task.")
     if network.head is not None:
         return network.head
-    path = folder / KERAS_NETWORK
+    stored = folder / LAST_LAYER
+    path = stored if stored.is_file() else folder / KERAS_NETWORK
     outputs = [network.run(values) for values in inputs]
     probabilities, features = (np.stack(column) for column in zip(*outputs, strict=True))
-    head = _last_layer(path, features.shape[1], probabilities.shape[1])
-    if np.abs(head.probabilities(features) - probabilities).max() > MAX_PROBABILITY_DIFFERENCE:
+    size = features.shape[1], probabilities.shape[1]
+    head = Head.load(stored) if path == stored else last_layer_of(path, *size)
+    if (
+        head.kernel.shape != size
+        or np.abs(head.probabilities(features) - probabilities).max() > MAX_PROBABILITY_DIFFERENCE
+    ):
         raise ModelError(
-            f"{path} is not the same network as {NETWORK} in its folder. Fetch the model again or retrain."
+            f"{path} is not of the same network as {NETWORK} in its folder. Fetch the model again or retrain."
         )
     return head
-
-
-def _last_layer(path: Path, size: int, classes: int) -> Head:
-    """The last layer as one head; the layers of ensemble members are joined, each over its part of the features."""
-    complete()  # h5py comes with Keras
-    import h5py
-
-    found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    try:
-        with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5")), "r") as weights:
-            for name, layer in weights["layers"].items():
-                parts = [np.array(part) for part in layer["vars"].values()] if "vars" in layer else []
-                if len(parts) == 2 and parts[0].ndim == 2 and parts[0].shape[1] == classes:
-                    found[name] = parts[0], parts[1]
-    except (OSError, LookupError, ValueError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{path} is missing or damaged ({error}). Fetch the model again or retrain.") from error
-    names = sorted(found, key=lambda name: (len(name), name))  # dense_9 before dense_10
-    if not names or sum(len(found[name][0]) for name in names) != size:
-        raise ModelError(
-            f"{path} has no dense last layer over its {size} features. Train the shipped model again first."
-        )
-    kernel = np.concatenate([found[name][0] for name in names]) / len(names)
-    return Head(kernel, np.mean([found[name][1] for name in names], axis=0))

@@ -158,7 +158,10 @@ def _version_to_extend(
     origin_info = current_card.user_training
     if not origin_info:
         return current
-    origin = path_inside(models.folder / task.name, origin_info["from"]) if origin_info.get("from") else None
+    origin = None
+    if origin_info.get("from"):
+        path_inside(models.folder / task.name, origin_info["from"])  # the card may come from elsewhere
+        origin = models.folder_of(task.name, origin_info["from"])
     origin_labels = card.read_card(origin).labels if origin and origin.is_dir() else ()
     if set(current_card.labels) <= recorded.union(origin_labels):
         return origin if origin_labels else None

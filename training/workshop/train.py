@@ -14,7 +14,7 @@ import numpy as np
 
 from recognizer.errors import SettingsError
 from recognizer.samples.store import Samples
-from recognizer.system import machine
+from recognizer.system import machine, packages
 from training.datasets import catalogue, dataset
 from training.datasets.dataset import DataSet, Split, split_of
 from training.networks.tensorflow import configure_tensorflow, import_tensorflow
@@ -44,7 +44,7 @@ from training.workshop.run import (
 def choose_backend(backend: str) -> None:
     """Set Keras' backend, TensorFlow or PyTorch. Call it before Keras is imported. Raises SettingsError."""
     if backend == "torch" and find_spec("torch") is None:
-        raise SettingsError("PyTorch is not installed: .venv/bin/python -m pip install -r requirements-torch.txt")
+        raise SettingsError(f"PyTorch is not installed: {packages.install_command('torch')}")
     if "keras" in sys.modules and sys.modules["keras"].config.backend() != backend:
         raise SettingsError(
             f"Keras already uses the backend {sys.modules['keras'].config.backend()}. Start another process."

@@ -7,6 +7,9 @@ from typing import Protocol
 
 CONNECTIONS_LIMIT = 512
 ADDRESS_LIMIT = 256  # of one address: all browsers behind a reverse proxy share one
+UNPARSED_LIMIT = 1 << 17  # bytes of requests that a client sends before the answer to its last one: browsers send none
+UNREAD_LIMIT = 1 << 24  # bytes of answers on a WebSocket that wait for a client to read them
+UNREAD_S = 30.0  # time in which a client reads some of an answer
 HEAD_S = 10.0  # time for the head of a request, from the first byte or the opening of the connection
 
 Peer = tuple[str, int]  # address and port of a client, as in ASGI's scope
@@ -95,4 +98,6 @@ def network_of(address: str) -> str:
         return address
     if parsed.version == 4:
         return address
+    if parsed.ipv4_mapped:  # a client of a socket that serves IPv4 and IPv6
+        return str(parsed.ipv4_mapped)
     return str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))

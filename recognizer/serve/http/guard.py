@@ -7,11 +7,13 @@ host name at this machine (DNS rebinding). So the Host header must be a name of 
 import asyncio
 import ipaddress
 import logging
+import re
 import secrets
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,7 +31,8 @@ BODY_S = 10.0  # time for a whole body, plus that for its size
 BODY_RATE = 50_000  # bytes per second: slower clients are cut off
 ENTER = "/enter"
 ENTER_LIMIT = 4096  # bytes of the form with the token
-ENTERING_LIMIT = 16  # such forms at the same time: strangers send them
+ENTERING_LIMIT = 16  # such forms that arrive at the same time: strangers send them
+BOUNDARY = re.compile(rb"[\w'()+,./:=? -]{1,70}")  # between the parts of a form (RFC 2046)
 OPEN_PATHS = ("/healthz", ENTER, "/static/style.css")  # need no token
 STRICT_POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; "
@@ -54,7 +57,7 @@ class Received:
     """Bytes of request bodies that are in memory, and forms that are on their way in."""
 
     bodies: int = 0
-    forms: int = 0
+    forms: "list[Body]" = field(default_factory=list)  # the oldest first
 
 
 class Guard:
@@ -83,6 +86,7 @@ class Guard:
             self._check_host(connection.headers)
             self._check_page(connection)
             self._check_token(connection)
+            _drop_charset(scope)
             body = None if scope["type"] == "websocket" else self._body(connection, receive)
         except Problem as problem:
             await _refuse(problem, scope, receive, send)
@@ -94,12 +98,15 @@ class Guard:
             await self.app(scope, body.receive, _with_headers(send, scope["path"]))
 
     def _body(self, connection: HTTPConnection, receive: Receive) -> "Body":
-        """The limited body of a request. Raises Problem (413, 429)."""
+        """The limited body of a request. Raises Problem (413, 429).
+
+        If too many forms with a token arrive, the slowest one is refused: a whole one needs a moment.
+        """
         scope = connection.scope
         if scope["path"] in OPEN_PATHS:
             limit = ENTER_LIMIT if (scope["method"], scope["path"]) == ("POST", ENTER) else 0
-            if limit and self._received.forms >= ENTERING_LIMIT:
-                raise Problem(429, "The server is busy", "too many forms at the same time", "Send it again later.")
+            if limit and len(self._received.forms) >= ENTERING_LIMIT:
+                self._received.forms[0].crowd_out()
         else:
             limit = BODY_LIMIT
         announced = connection.headers.get("content-length", "")
@@ -167,15 +174,25 @@ class Body:
         self._time_s = BODY_S + min(limit, limit if size is None else size) / BODY_RATE
         self._is_form = is_form
         self._end_s: float | None = None
+        self._timeout: asyncio.Timeout | None = None  # while it waits for the next part
+        self._crowded_out = False
         self._size = 0
         self._ended = False
 
     def __enter__(self) -> None:
-        self._received.forms += self._is_form
+        if self._is_form:
+            self._received.forms.append(self)
 
     def __exit__(self, *_: object) -> None:
-        self._received.forms -= self._is_form
+        self._forget_form()
         self._received.bodies -= self._size
+
+    def crowd_out(self) -> None:
+        """Refuse the rest of a form that is still arriving."""
+        self._forget_form()
+        self._crowded_out, self._end_s = True, time.monotonic()
+        if self._timeout is not None:
+            self._timeout.reschedule(0)
 
     async def receive(self) -> Message:
         """The next part. Raises Problem if the body is too large (413), too slow (408), or one too many (429)."""
@@ -183,21 +200,29 @@ class Body:
             self._end_s = time.monotonic() + self._time_s
         try:
             left_s = None if self._ended else self._end_s - time.monotonic()
-            async with asyncio.timeout(left_s):
+            async with asyncio.timeout(left_s) as self._timeout:
                 message = await self._receive()
         except TimeoutError as error:
-            found = f"{self._size} bytes in {self._time_s:.0f} s"
+            found = "many other forms" if self._crowded_out else f"{self._size} bytes in {self._time_s:.0f} s"
             raise Problem(408, "The body did not arrive in time", found, "Send it again.") from error
+        finally:
+            self._timeout = None
         if message["type"] == "http.request":
             length = len(message.get("body", b""))
             self._size += length
             self._received.bodies += length
-            self._ended = not message.get("more_body", False)
+            if not message.get("more_body", False):
+                self._ended = True
+                self._forget_form()
             if self._size > self._limit:
                 raise _too_large(f"more than {self._limit} bytes", self._limit)
             if self._received.bodies > BODIES_LIMIT:
                 raise _too_many_bodies()
         return message
+
+    def _forget_form(self) -> None:
+        if self in self._received.forms:
+            self._received.forms.remove(self)
 
 
 def note_refused(found: str, connection: HTTPConnection, metrics: Metrics) -> None:
@@ -213,7 +238,16 @@ def _cross_site(found: str) -> Problem:
 
 
 def is_same_token(given: str, token: str) -> bool:
-    return secrets.compare_digest(given.encode("utf-8", "surrogateescape"), token.encode())
+    return secrets.compare_digest(given.encode("utf-8", "surrogatepass"), token.encode())
+
+
+def _drop_charset(scope: Scope) -> None:
+    """Remove the charset of a form from its header. Some of Python's codecs take hours for a megabyte; forms are UTF-8."""
+    headers = MutableHeaders(scope=scope)
+    kind, options = parse_options_header(headers.get("content-type", ""))
+    if kind == b"multipart/form-data" and options.keys() != {b"boundary"}:
+        boundary = BOUNDARY.fullmatch(options.get(b"boundary", b""))
+        headers["content-type"] = f'multipart/form-data; boundary="{boundary[0].decode() if boundary else ""}"'
 
 
 def cookie_name(connection: HTTPConnection, port: int) -> str:

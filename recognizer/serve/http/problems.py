@@ -14,7 +14,15 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from recognizer.errors import AssetError, ModelError, RecognizerError, SamplesError, SettingsError, SourceError
+from recognizer.errors import (
+    AssetError,
+    DiskFullError,
+    ModelError,
+    RecognizerError,
+    SamplesError,
+    SettingsError,
+    SourceError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 FOUND_LIMIT = 300  # characters of a client's input that are repeated in an error
@@ -22,6 +30,7 @@ FOUND_LIMIT = 300  # characters of a client's input that are repeated in an erro
 STATUS_AND_WHAT: dict[type[RecognizerError], tuple[int, str, str]] = {
     SettingsError: (404, "There is no such task", "GET /v1/tasks lists them."),
     SourceError: (422, "The picture cannot be read", "Send a JPEG, PNG or WebP picture."),
+    DiskFullError: (507, "The disk is nearly full", "Free some space on the server."),
     SamplesError: (422, "The samples could not be changed or read", "GET /v1/tasks lists the tasks and their labels."),
     ModelError: (409, "The task's model cannot be used", "Train the task again, or go back to the previous model."),
     AssetError: (409, "A file that the task needs is missing", "Run: python -m recognizer doctor"),

@@ -23,7 +23,7 @@ class Sessions:
     def is_open(self, session: str) -> bool:
         """Whether the session was started by this server, and has neither expired nor ended."""
         name, _, signature = session.rpartition(".")
-        signed = hmac.compare_digest(signature.encode("utf-8", "surrogateescape"), self._signature(name).encode())
+        signed = hmac.compare_digest(signature.encode("utf-8", "surrogatepass"), self._signature(name).encode())
         return signed and _expires_s(name) > time.time() and session not in self._ended
 
     def end(self, session: str) -> None:
@@ -34,7 +34,7 @@ class Sessions:
             self._ended[session] = _expires_s(session.rpartition(".")[0])
 
     def _signature(self, name: str) -> str:
-        return hmac.new(self._key, name.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()
+        return hmac.new(self._key, name.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def _expires_s(name: str) -> float:

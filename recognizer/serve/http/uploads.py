@@ -56,7 +56,7 @@ async def _in_form(request: Request) -> bytes:
         for value in form.values():
             if isinstance(value, UploadFile):
                 return from_text(await value.read())
-            if (picture := from_text(value.encode())).startswith(PICTURE_STARTS):
+            if (picture := from_text(value.encode("utf-8", "surrogatepass"))).startswith(PICTURE_STARTS):
                 return picture
     raise Problem(422, "There is no picture", "a form without a file", REMEDY)
 

@@ -100,7 +100,7 @@ def _card_json(state: AppState, task: str, version: str) -> dict[str, Any] | Non
 
 def _card(state: AppState, task: str, version: str) -> registry_card.ModelCard | None:
     try:
-        return registry_card.read_card(state.models.folder / task / version)
+        return registry_card.read_card(state.models.folder_of(task, version))
     except RecognizerError:
         return None
 

@@ -16,7 +16,7 @@ def project(tmp_path, monkeypatch):
     """An empty project folder, so that no file of this machine is read or written."""
     monkeypatch.delenv("RECOGNIZER_DATA", raising=False)
     monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path / "captures"))
-    monkeypatch.setattr(paths, "ROOT", tmp_path / "project")
+    monkeypatch.setattr(paths, "home", lambda: tmp_path / "project")
     monkeypatch.setattr(fashion_mnist, "SYSTEM_FASHION", tmp_path / "nowhere")
     return tmp_path / "project"
 

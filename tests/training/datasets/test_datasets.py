@@ -35,7 +35,7 @@ def npz(tmp_path_factory):
 def root(tmp_path, monkeypatch):
     """An empty project folder without a data folder, so that no file of this machine is read or written."""
     monkeypatch.delenv("RECOGNIZER_DATA", raising=False)
-    monkeypatch.setattr(paths, "ROOT", tmp_path / "project")
+    monkeypatch.setattr(paths, "home", lambda: tmp_path / "project")
     return tmp_path / "project"
 
 

@@ -97,3 +97,12 @@ def test_what_is_left_out_is_reported(tmp_path, capsys):
 def test_a_label_that_is_not_allowed_is_a_data_error(tmp_path):
     with pytest.raises(DataError, match="invisible character"):
         load(write(tmp_path / "set", "a\u200bb/0.png", "c/0.png"))
+
+
+def test_training_set_and_test_set_never_change_places(tmp_path):
+    for label in ("1", "7"):
+        write(tmp_path / "set", *(f"training_set/{label}/{number}.png" for number in range(6)), shade=10)
+        write(tmp_path / "set", *(f"test_set/{label}/{number}.png" for number in range(2)), shade=200)
+    data = load(tmp_path / "set")
+    assert (data.test_images > 190).all()
+    assert (data.train_images < 20).all()

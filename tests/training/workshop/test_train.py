@@ -104,7 +104,7 @@ def test_the_trained_model_is_current_and_complete(trained):
     assert versions == [open_models(trained / "models").current("digits")]
     assert json.loads((home / "current.json").read_text())["version"] == versions[0].name
     names = {path.name for path in versions[0].iterdir()}
-    assert names == {"card.json", "model.keras", "model.tflite", "features.npz", "knowledge.npz"}
+    assert names == {"card.json", "last_layer.npz", "model.keras", "model.tflite", "features.npz", "knowledge.npz"}
 
 
 @pytest.mark.slow
