@@ -127,9 +127,11 @@ def decoded_bytes(data: np.ndarray) -> int | None:
 
 
 def _bytes_of(path: Path) -> np.ndarray:
-    """The bytes (N,) uint8 of a picture file. Raises SourceError."""
+    """The bytes (N,) uint8 of a picture file, or of a pipe such as /dev/stdin. Raises SourceError."""
     check_file(path, "a picture file")
     try:
+        if path.is_fifo():
+            return np.frombuffer(path.read_bytes(), np.uint8)
         if kinds.kind_of_file(path) == kinds.CAMERA_RAW:
             raise _other_kind(str(path), kinds.CAMERA_RAW)
         return np.fromfile(path, np.uint8)  # cv2.imread cannot open names outside the code page on Windows
@@ -159,9 +161,9 @@ def _damaged(name: str) -> SourceError:
 
 @contextmanager
 def _one_line_errors(name: str) -> Iterator[None]:
-    """Turns whatever Pillow raises for a damaged file into a SourceError, and mutes its warnings."""
+    """Turns whatever Pillow raises for a damaged file into a SourceError, and mutes it and the libraries that it calls."""
     try:
-        with warnings.catch_warnings(action="ignore"):
+        with muted_native_code(), warnings.catch_warnings(action="ignore"):
             yield
     except SourceError:
         raise
