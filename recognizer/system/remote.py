@@ -36,7 +36,7 @@ class Remote:
             found: dict[str, int | None] = {}
             for folder in folders:
                 whole = f"{self._root}/{folder}".rstrip("/")
-                if self._files.exists(whole):
+                if self._files.isdir(whole):  # unlike exists and find, it raises if an HTTP server cannot be reached
                     files = self._files.find(whole, detail=True)
                     found |= {path: info.get("size") for path, info in files.items()}
             start = len(self._root.rstrip("/")) + 1
