@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from benchmarks.report import SECTIONS
 from recognizer.commands.options import Parser, check_command
 from recognizer.system import machine, paths
+from recognizer.system.environment import complete
 from recognizer.system.terminal import exit_on_error
 
 RESULTS = paths.ROOT / "benchmarks" / "RESULTS.md"
@@ -45,6 +46,7 @@ def main() -> None:
     )
     with exit_on_error():
         options = parser.parse_args()
+        complete()
         SECTIONS.mkdir(parents=True, exist_ok=True)
         if options.section:
             check_command(options.section, REPORTS, parser.prog)

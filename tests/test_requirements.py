@@ -55,8 +55,9 @@ def test_the_files_agree_on_versions_and_every_pin_has_a_hash(name: str) -> None
 
 def test_both_packages_of_opencv_have_one_version() -> None:
     """They write the same files: the one that is installed last wins."""
-    content = tomllib.loads(text_of("pyproject.toml"))
-    opencv = [wanted.partition("==") for wanted in content["project"]["dependencies"] if wanted.startswith("opencv")]
+    project = tomllib.loads(text_of("pyproject.toml"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["mediapipe"]]
+    opencv = [requirement.partition("==") for requirement in wanted if requirement.startswith("opencv")]
     assert len(opencv) == 2
     assert len({version for _, _, version in opencv}) == 1
 

@@ -345,6 +345,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _print_line(line: str) -> None:
+    line = paths.own_command(line)
     encoding = sys.stdout.encoding or "utf-8"
     print(
         line.encode(encoding, "backslashreplace").decode(encoding)

@@ -152,7 +152,13 @@ class HandFinder(RegionFinder):
             others = [_shifted(other, x, y) for other in self._both_sides(PLAIN, part_bgr)]
             same = [other for other in others if _contains(other[0], pair[0])]
             best = min([best, *same], key=disagreement)
-        return best
+        return best if best[1] is not None else (best[0], self._other_side(image_bgr, best[0]))
+
+    def _other_side(self, image_bgr: np.ndarray, hand: Hand) -> Hand | None:
+        """The hand as the networks see it in the mirror image, if they found no palm there."""
+        flipped_bgr, width = np.ascontiguousarray(image_bgr[:, ::-1]), image_bgr.shape[1]
+        other = self._detector.read_again(flipped_bgr, _flipped(hand, width), _plausible_in(image_bgr))
+        return other and _flipped(other, width)
 
     def _follow(self, image_bgr: np.ndarray, time_s: float) -> list[Hand]:
         """The hands in a frame of a stream. A view that showed a hand is used until it fails, then the next one."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from recognizer.errors import RecognizerError, printable
-from recognizer.system import packages
+from recognizer.system import packages, paths
 from recognizer.system.ctrl_c import let_through, was_pressed
 from recognizer.system.urls import text_without_secrets
 
@@ -66,7 +66,7 @@ def exit_code_of(error: BaseException) -> int:
         line = str(error)
     else:
         raise error
-    print_messages([text_without_secrets(line)])
+    print_messages([paths.own_command(text_without_secrets(line))])
     return USAGE_ERROR
 
 

@@ -209,6 +209,17 @@ def test_an_implausible_hand_is_not_followed() -> None:
     assert networks.read_squares == [LEFT]
 
 
+def test_a_hand_is_read_again_in_the_square_around_its_joints() -> None:
+    networks = FakeNetworks()
+    detector = NetworkDetector(networks)
+    hand = networks.read(PICTURE, RIGHT, View()).hand
+    assert detector.read_again(PICTURE, hand, accept_all) is not None
+    square, around = networks.read_squares[-1], square_around(hand.landmarks)
+    assert (square.x, square.y, square.side) == (around.x, around.y, around.side)
+    assert networks.searches == 0
+    assert detector.read_again(PICTURE, hand, lambda hand, doubtful: False) is None
+
+
 def test_an_asset_with_other_networks_is_refused_in_one_line(task_path: Path, tmp_path: Path) -> None:
     other = tmp_path / "hand_landmarker.task"
     with zipfile.ZipFile(task_path) as archive, zipfile.ZipFile(other, "w") as copy:

@@ -131,6 +131,15 @@ def test_a_hand_that_one_side_lacks_is_detected_again_and_the_better_joints_win(
     np.testing.assert_allclose(region.mirrored_hand.landmarks[:, :2], whole.landmarks[:, :2] * 200, atol=1.5)
 
 
+def test_the_other_side_of_a_hand_is_read_without_a_search_if_the_mirror_image_shows_no_palm(monkeypatch):
+    frame, is_mirrored = two_tone()
+    finder, detector = open_finder(monkeypatch, lambda image: [] if is_mirrored(image) else [a_hand()])
+    detector.reads_again = True
+    (region,) = finder.find(frame)
+    assert region.mirrored_hand.side == "right"
+    np.testing.assert_allclose(region.mirrored_hand.landmarks, region.hand.landmarks, atol=0.01)
+
+
 def test_a_hand_and_a_part_of_it_are_one_region(monkeypatch):
     finder, _ = open_finder(monkeypatch, lambda image: [a_hand(), a_hand((0.5, 0.42), 0.2, score=0.7)])
     assert len(finder.find(a_frame())) == 1
