@@ -37,7 +37,7 @@ class Remote:
             found: dict[str, dict[str, Any]] = {}
             for folder in folders:
                 whole = f"{self._root}/{folder}".rstrip("/")
-                if self._files.exists(whole):
+                if self._files.isdir(whole):  # unlike exists and find, it raises if an HTTP server cannot be reached
                     found |= self._files.find(whole, detail=True)
             start = len(self._root.rstrip("/")) + 1
             self._listed = {path[start:]: info for path, info in found.items() if not path.endswith(".part")}
