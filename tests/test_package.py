@@ -36,7 +36,7 @@ pytestmark = pytest.mark.slow
 
 LARGEST_MB = 40
 SHIPPED = "recognizer/shipped_models/"
-NOT_IN_BASE = ("tensorflow", "keras", "sklearn", "pandas", "h5py", "mediapipe", "pytest", "ray")
+NOT_IN_BASE = ("tensorflow", "keras", "sklearn", "scipy", "pandas", "h5py", "mediapipe", "pytest", "ray")
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +193,7 @@ def test_help_read_and_doctor_work_without_writing_anything(user: User) -> None:
     for task in TASKS:
         assert f"ok    model {task}: " in doctor
     assert "ok    numpy: " in doctor
-    assert "note  packages to train: not installed: keras, pandas, scikit-learn, tensorflow" in doctor
+    assert "note  packages to train: not installed: keras, pandas, scikit-learn, scipy, tensorflow" in doctor
 
 
 def test_the_installed_package_serves_its_page_and_reads_pictures(user: User) -> None:
