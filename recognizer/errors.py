@@ -46,7 +46,19 @@ class SamplesError(RecognizerError):
     """Samples that cannot be stored or read, or a task or label that does not exist."""
 
 
-class DiskFullError(SamplesError):
+class StorageError(RecognizerError):
+    """A folder of samples or models that cannot be read or written now, such as on a full disk or while it is locked."""
+
+
+class SamplesStorageError(SamplesError, StorageError):
+    """Samples that cannot be read or written now."""
+
+
+class ModelStorageError(ModelError, StorageError):
+    """Models that cannot be written now."""
+
+
+class DiskFullError(SamplesStorageError):
     """A disk with too little space for more samples."""
 
 

@@ -117,7 +117,14 @@ def _teaching_sinks(
     maps = MapsPanel(pipeline)
     overlay.extra = combined(TeachPanel(teacher), maps)
     actions = {TAB: pipeline.next_task, "f": maps.toggle, "x": unmirror.toggle, **teacher.actions}
-    window = Window(overlay, source.stop, screenshot_dir=settings.output, actions=actions, keys=teacher.key)
+    window = Window(
+        overlay,
+        source.stop,
+        screenshot_dir=settings.output,
+        actions=actions,
+        keys=teacher.key,
+        typing=lambda: teacher.form is not None,
+    )
     teacher.notify = pipeline.notify = window.notify
     return [teacher, maps, window]
 

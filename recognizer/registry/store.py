@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from recognizer.errors import ModelError
+from recognizer.errors import ModelError, ModelStorageError
 from recognizer.registry.card import CARD, file_names, read_checked_card, retrain_advice, write_checksums
 from recognizer.system import files
 from recognizer.system.names import PROGRAM_FOLDERS, is_safe, is_task_name
@@ -275,7 +275,9 @@ class ModelStore:
                 folder.rename(deleted)  # atomic: nobody sees half a version
             shutil.rmtree(deleted)
         except OSError as error:
-            raise ModelError(f"{folder} cannot be removed ({error.strerror or error}). Make it writable.") from error
+            raise ModelStorageError(
+                f"{folder} cannot be removed ({error.strerror or error}). Make it writable."
+            ) from error
         self.push()
 
     def export(self, task: str, path: Path, version: str | None = None) -> Path:
@@ -382,7 +384,7 @@ def _write_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ModelError(
+        raise ModelStorageError(
             f"{folder} cannot be written ({error}). Free some space, or choose another folder with --models."
         ) from error
 

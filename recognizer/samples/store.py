@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recognizer.errors import DiskFullError, SamplesError, SubjectError
+from recognizer.errors import DiskFullError, SamplesError, SamplesStorageError, SubjectError
 from recognizer.samples.png import decode_png, encode_png
 from recognizer.samples.sample import (
     Sample,
@@ -379,9 +379,11 @@ class Samples:
                 yield
                 self.push()
         except TimeoutError as error:
-            raise SamplesError(f"Cannot write {self.folder}: {error.strerror}. Wait until it has finished.") from error
+            raise SamplesStorageError(
+                f"Cannot write {self.folder}: {error.strerror}. Wait until it has finished."
+            ) from error
         except OSError as error:
-            raise SamplesError(
+            raise SamplesStorageError(
                 f"Cannot write {self.folder}: {error.strerror or error}. "
                 f"Free some space, or name another folder in {paths.CAPTURES_VARIABLE}."
             ) from error
@@ -486,7 +488,7 @@ class Samples:
             # a name that a Mac decomposed is another folder's here
             names = [name for name in found if is_folder_name(name) and (self.folder / name / CARD).exists()]
         except OSError as error:
-            raise SamplesError(
+            raise SamplesStorageError(
                 f"{self.folder} cannot be read: {error.strerror or error}. Check its permissions."
             ) from error
         return sorted(names)
@@ -536,7 +538,7 @@ class Samples:
         try:
             return path.read_bytes()
         except OSError as error:
-            raise SamplesError(
+            raise SamplesStorageError(
                 f"{path} cannot be read: {error.strerror or error}. Run: python -m recognizer samples verify"
             ) from error
 

@@ -159,9 +159,9 @@ def _damaged(name: str) -> SourceError:
 
 @contextmanager
 def _one_line_errors(name: str) -> Iterator[None]:
-    """Turns whatever Pillow raises for a damaged file into a SourceError, and mutes its warnings."""
+    """Turns whatever Pillow raises for a damaged file into a SourceError, and mutes it and the libraries that it calls."""
     try:
-        with warnings.catch_warnings(action="ignore"):
+        with muted_native_code(), warnings.catch_warnings(action="ignore"):
             yield
     except SourceError:
         raise

@@ -25,7 +25,7 @@ HELP_LINE = (
 )
 NOTICE_S = 2.5  # duration of a notice: long enough to read a path
 MAX_WINDOW_WH = (1280, 800)  # larger frames are shown smaller, so that the window fits a laptop's screen
-FREEZE_POLL_MS = 30  # keys are polled at this interval while the picture is frozen
+FREEZE_POLL_MS = 30  # keys are polled at this interval while the picture stands still
 NO_KEY = -1  # what waitKeyEx returns if no key was pressed
 
 
@@ -42,7 +42,8 @@ class Window(_ClosingSink):
 
     `actions` maps further keys ("c", "\\t", "Left", ... as in Keyboard) to functions without arguments. On layouts without
     Latin letters, a letter's key is the one at its place. `keys` is called first with every key and returns whether it has
-    handled it.
+    handled it. While `typing` returns True the picture stands still: of the keys that are pressed while a frame is
+    processed, OpenCV keeps only the last one.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Window(_ClosingSink):
         screenshot_dir: Path = Path("output"),
         actions: Mapping[str, Callable[[], None]] | None = None,
         keys: Callable[[str], bool] = lambda key: False,
+        typing: Callable[[], bool] = lambda: False,
         help_line: str = HELP_LINE,
         gui: Any = cv2,
         screen: Callable[[], bool] = has_screen,
@@ -74,6 +76,7 @@ class Window(_ClosingSink):
         self._was_visible = False
         overlay.help_line = help_line
         self._keys = keys
+        self._typing = typing
         self._keyboard = Keyboard()
         self._actions: dict[str, Callable[[], None]] = {
             "q": self._quit,
@@ -92,12 +95,12 @@ class Window(_ClosingSink):
         return self
 
     def write(self, observation: Observation) -> None:
-        """Shows the observation and handles keys. Blocks while the picture is frozen."""
+        """Shows the observation and handles keys. Blocks while the picture is frozen, and while the user types."""
         if self.closed:
             return
         self._show(observation)
         self._answer_key(wait_ms=1)
-        while self._frozen and not self.closed:
+        while (self._frozen or self._typing()) and not self.closed:
             self._show(observation)
             self._answer_key(FREEZE_POLL_MS)
 

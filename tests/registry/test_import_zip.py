@@ -137,3 +137,22 @@ def test_a_card_that_would_harm_is_not_imported(exported: Path, tmp_path: Path, 
 def test_a_task_name_that_a_mac_decomposed_is_composed(exported: Path, tmp_path: Path) -> None:
     import_zip(ModelStore(tmp_path / "here"), "e\u0301te\u0301", exported)
     assert ModelStore(tmp_path / "here").tasks() == ["\u00e9t\u00e9"]
+
+
+@pytest.mark.parametrize(
+    "added", ["model.tflite", "Model.TFLITE", "model.tflite/x", "CARD.json", "\u00e9", "model.tflite/x/y"]
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_files_that_some_systems_take_for_one_are_not_imported(exported: Path, tmp_path: Path, added: str) -> None:
+    changed = zipped_again(exported, "v/", {f"v/{added}": b"more", "v/e\u0301": b"more"})
+    with pytest.raises(ModelError, match="again.zip contains two files that some systems take for one"):
+        import_zip(ModelStore(tmp_path / "here"), "signs", changed)
+    assert not (tmp_path / "here").exists()
+
+
+def test_a_damaged_card_is_named_with_its_archive(exported: Path, tmp_path: Path) -> None:
+    changed = zipped_again(exported, "", {}, {CARD: b"[1]"})
+    expected = "again.zip is not imported: card.json contains [1], not a JSON object. Export it again."
+    with pytest.raises(ModelError) as refused:
+        import_zip(ModelStore(tmp_path / "here"), "signs", changed)
+    assert str(refused.value).endswith(expected)
