@@ -4,6 +4,8 @@ import importlib.metadata
 import json
 import os
 import re
+import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -147,6 +149,22 @@ def test_the_wheel_holds_the_page_and_the_current_models_and_is_small(wheel: Pat
         assert pointers[task] == {"version": current, "previous": []}
         files = {name for of, version, *rest in shipped for name in rest if (of, version) == (task, current)}
         assert {"card.json", "model.tflite", "features.npz", "last_layer.npz"} <= files
+
+
+def test_what_the_user_of_a_checkout_has_trained_is_not_shipped(tmp_path: Path) -> None:
+    hook = runpy.run_path(str(paths.ROOT / "hatch_build.py"))
+    models = shutil.copytree(paths.ROOT / "models", tmp_path / "models", ignore=shutil.ignore_patterns("assets"))
+    shipped = hook["shipped_files"](models, tmp_path / "made")
+    for task in TASKS:
+        pointer = json.loads((models / task / "current.json").read_text(encoding="utf-8"))
+        own = models / task / "20990101-000000"
+        shutil.copytree(models / task / pointer["version"], own)
+        content = json.loads((own / "card.json").read_text(encoding="utf-8")) | {"taught": {"samples": {}}}
+        (own / "card.json").write_text(json.dumps(content), encoding="utf-8")
+        mine = {"version": own.name, "previous": [pointer["version"]]}
+        (models / task / "current.json").write_text(json.dumps(mine), encoding="utf-8")
+    shutil.copytree(models / "digits" / "20990101-000000", models / "mine" / "20990101-000000")
+    assert hook["shipped_files"](models, tmp_path / "made again").keys() == shipped.keys()
 
 
 def test_the_source_distribution_has_what_the_tests_need(built: Path) -> None:
