@@ -127,9 +127,11 @@ def decoded_bytes(data: np.ndarray) -> int | None:
 
 
 def _bytes_of(path: Path) -> np.ndarray:
-    """The bytes (N,) uint8 of a picture file. Raises SourceError."""
+    """The bytes (N,) uint8 of a picture file, or of a pipe such as /dev/stdin. Raises SourceError."""
     check_file(path, "a picture file")
     try:
+        if path.is_fifo():
+            return np.frombuffer(path.read_bytes(), np.uint8)
         if kinds.kind_of_file(path) == kinds.CAMERA_RAW:
             raise _other_kind(str(path), kinds.CAMERA_RAW)
         return np.fromfile(path, np.uint8)  # cv2.imread cannot open names outside the code page on Windows
