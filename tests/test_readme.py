@@ -31,7 +31,7 @@ TEXTS = {page.relative_to(paths.ROOT).as_posix(): page.read_text(encoding="utf-8
 EVERYTHING = "\n".join(TEXTS.values())
 
 README_LINES = 150
-OTHER_MODULES = {"venv", "pip", "pytest"}  # python -m …: their options are not checked
+OTHER_MODULES = {"build", "venv", "pip", "pytest"}  # python -m …: their options are not checked
 OTHER_PROGRAMS = {
     "curl",
     "git",
