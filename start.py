@@ -490,7 +490,7 @@ def pack(python, words):
         raise SetupError("pack needs the name of a folder: python3 start.py pack DIR")
     folder = os.path.abspath(words[0])
     wheels = os.path.join(folder, WHEELS)
-    if os.path.realpath(folder).startswith(os.path.realpath(REPO)):
+    if (os.path.realpath(folder) + os.sep).startswith(os.path.realpath(REPO) + os.sep):
         raise SetupError(folder + " is in the project, which is copied there. Choose a folder outside of it.")
     if os.path.lexists(folder) and not os.path.isdir(wheels) and (os.path.isfile(folder) or os.listdir(folder)):
         raise SetupError(folder + " has other files. Choose a new folder.")
