@@ -30,7 +30,7 @@ def open_finder(
 ) -> tuple[HandFinder, FakeDetector]:
     """A finder with a fake detector, and that detector."""
     detector = FakeDetector(answer, **options)
-    monkeypatch.setattr(hands, "open_detector", lambda path, *, video: detector)
+    monkeypatch.setattr(hands, "open_detector", lambda path, **_: detector)
     return HandFinder(Path("none.task"), video=video), detector
 
 
@@ -261,7 +261,7 @@ def test_closing_closes_the_detector(monkeypatch):
 @pytest.mark.parametrize("guide", [True, False])
 def test_a_stream_without_a_hand_shows_the_guide_box(monkeypatch, guide):
     found = []
-    monkeypatch.setattr(hands, "open_detector", lambda path, *, video: FakeDetector(lambda image: found))
+    monkeypatch.setattr(hands, "open_detector", lambda path, **_: FakeDetector(lambda image: found))
     finder = HandFinder(Path("none.task"), video=True, guide=guide)
     finder.find(a_frame(index=0))
     assert finder.guide_box is None, "not at once"
