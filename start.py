@@ -46,8 +46,8 @@ ASSETS = ("hand_landmarker.task",)  # the files that recognizer/registry/assets.
 FETCH_AGAIN_S = 3600  # pause after a failed download, so that not every offline start waits for the network
 PIP_OPTIONS = ["--disable-pip-version-check", "--no-input", "--retries", "1", "--progress-bar", "off"]
 ABOUT = {  # about how much is downloaded; measured by: python -m recognizer benchmark setup
-    BASE: "Installing the packages for the window: about 300 MB to download, only once.",
-    ALL: "Installing the packages for training and tests: about 900 MB to download, only once.",
+    BASE: "Installing the packages for the window: about 180 MB to download, only once.",
+    ALL: "Installing the packages for training and tests: up to 970 MB to download, only once.",
 }
 REMEDY = "Check the network and the free disk space, and start again: what is downloaded by then is kept."
 PROGRESS = re.compile(r"\s*(Downloading|Downloaded|Building|Built|Prepared|Installing|Installed)\b")
@@ -315,18 +315,20 @@ def shown(output):
         if line:
             awaited = still_awaited(awaited, line)
             if PROGRESS.match(line) and not terminal:
-                say(
-                    "  "
-                    + line.strip()
-                    + ("; still downloading " + ", ".join(awaited) if "Downloaded" in line and awaited else "")
-                )
+                rest = "; still downloading " + in_short(awaited) if "Downloaded" in line and awaited else ""
+                say("  " + line.strip() + rest)
             yield line
         if terminal:
-            status = str(int(time.time() - began_s)) + " s  " + ", ".join(awaited)
+            status = str(int(time.time() - began_s)) + " s  " + in_short(awaited)
             sys.stdout.write("\r  " + status[:76].ljust(76))
             sys.stdout.flush()
     if terminal:
         sys.stdout.write("\r" + " " * 78 + "\r")
+
+
+def in_short(names):
+    """The first names, and how many there are more."""
+    return ", ".join(names[:2]) + (" and " + str(len(names) - 2) + " more" if len(names) > 2 else "")
 
 
 def still_awaited(awaited, line):
@@ -490,7 +492,7 @@ def pack(python, words):
         raise SetupError("pack needs the name of a folder: python3 start.py pack DIR")
     folder = os.path.abspath(words[0])
     wheels = os.path.join(folder, WHEELS)
-    if os.path.realpath(folder).startswith(os.path.realpath(REPO)):
+    if (os.path.realpath(folder) + os.sep).startswith(os.path.realpath(REPO) + os.sep):
         raise SetupError(folder + " is in the project, which is copied there. Choose a folder outside of it.")
     if os.path.lexists(folder) and not os.path.isdir(wheels) and (os.path.isfile(folder) or os.listdir(folder)):
         raise SetupError(folder + " has other files. Choose a new folder.")

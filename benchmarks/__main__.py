@@ -33,6 +33,7 @@ REPORTS: dict[str, tuple[str, tuple[str, ...]]] = {  # section: module, and the 
     "teach": ("teaching_cost", ()),
     "cluster": ("cluster_cost", ()),
     "faults": ("faults", ()),
+    "setup": ("setup_cost", ()),
 }
 LONG = "hours"  # the section that benchmarks.soak writes
 NEEDS = {"cluster": "ray"}  # section: the optional package that it needs

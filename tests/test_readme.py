@@ -31,7 +31,7 @@ TEXTS = {page.relative_to(paths.ROOT).as_posix(): page.read_text(encoding="utf-8
 EVERYTHING = "\n".join(TEXTS.values())
 
 README_LINES = 150
-OTHER_MODULES = {"venv", "pip", "pytest"}  # python -m …: their options are not checked
+OTHER_MODULES = {"build", "venv", "pip", "pytest"}  # python -m …: their options are not checked
 OTHER_PROGRAMS = {
     "curl",
     "git",
@@ -44,6 +44,8 @@ OTHER_PROGRAMS = {
     ".",
 }  # "." is the shell command
 INSTALLED = {"recognizer", "uvx"}  # programs that run the command of the installed package
+START_OPTIONS = ("--all", "--offline")  # of start.py, which passes all other words on
+START_COMMANDS = (("test",), ("install",), ("pack",))  # commands of start.py itself
 PYTHON = r"(py|python[\d.]*)(\.exe)?"
 FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
@@ -88,7 +90,8 @@ DOCUMENTED = list(dict.fromkeys(words for text in TEXTS.values() for words in py
 def project_words(words):
     """The module that a command runs, and its arguments. None if it runs no module of the project."""
     if words[:1] == ("start.py",):
-        return None if words[1:2] == ("test",) else ("recognizer", *words[1:])
+        words = tuple(word for word in words[1:] if word not in START_OPTIONS)
+        return None if words[:1] in START_COMMANDS else ("recognizer", *words)
     if words[:1] == ("-m",) and words[1] not in OTHER_MODULES:
         return words[1:]
     return None

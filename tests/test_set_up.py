@@ -47,6 +47,7 @@ class Project:
     folder: Path
     caches: Path
     variables: dict[str, str] = field(default_factory=dict)
+    prefix: tuple[str, ...] = ()  # a program that runs start.py
 
     @property
     def venv(self) -> Path:
@@ -55,7 +56,7 @@ class Project:
     def start(self, *words: str) -> "subprocess.Popen[str]":
         """Start it as a process group of its own."""
         return subprocess.Popen(
-            [sys.executable, str(self.folder / "start.py"), *words],
+            [*self.prefix, sys.executable, str(self.folder / "start.py"), *words],
             cwd=self.caches,  # an empty folder
             env=self.variables,
             stdin=subprocess.DEVNULL,
@@ -266,6 +267,59 @@ def test_if_only_start_py_is_killed_the_next_start_waits_for_its_installer(proje
     out, err = second.communicate(timeout=HANG_S)
     assert (second.returncode, out.splitlines()[-1], err) == (3, project.window("read"), "")
     first.communicate()
+
+
+def test_a_packed_folder_is_set_up_without_a_connection(project: Project, index: Index, tmp_path: Path) -> None:
+    for private in ("data/captures/me.png", "runs/one/log", ".secret/key", "models/.lock"):
+        (project.folder / private).parent.mkdir(parents=True, exist_ok=True)
+        (project.folder / private).touch()
+    (project.folder / "data" / "README.md").touch()
+    folder = tmp_path / "classroom"
+    code, out, err = project.run("pack", str(folder))
+    assert (code, err) == (0, [])
+    assert out[-1].endswith("In a copy of it run: python3 start.py --offline")
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    wheels = {f"wheels/{path.name}" for path in index.folder.iterdir()}
+    assert files == wheels | {
+        "wheels/packed-for.txt",
+        "start.py",
+        "requirements.txt",
+        "requirements-base.txt",
+        "recognizer/__init__.py",
+        "recognizer/__main__.py",
+        "models/assets/hand_landmarker.task",
+        "data/README.md",
+    }
+    index.sent.clear()
+    assert project.run("pack", str(folder))[0] == 0  # once more, as after an interruption
+    assert index.downloads() == set()
+
+    closed, caches = closed_address(), tmp_path / "other caches"
+    caches.mkdir()
+    nowhere = {"PIP_INDEX_URL": closed, "UV_DEFAULT_INDEX": closed, "HTTP_PROXY": closed, "NO_PROXY": ""}
+    own = {"UV_CACHE_DIR": str(caches / "uv"), "PIP_CACHE_DIR": str(caches / "pip")}
+    variables = {**project.variables, **nowhere, **own}
+    del variables["RECOGNIZER_ASSETS"]
+    cut_off = ("unshare", "-n") if subprocess.call(["unshare", "-n", "true"], stderr=subprocess.DEVNULL) == 0 else ()
+    packed = Project(folder, caches, variables, cut_off)
+    code, out, err = packed.run("--offline", "read")
+    assert (code, out[-1], err) == (3, packed.window("read"), [])
+    assert any("Prepared 2 packages" in line for line in out)
+    code, out, err = packed.run("test")  # completes the environment from the folder, too
+    assert (code, out[-1], err) == (0, "tests", [])
+
+
+def test_without_packages_nothing_is_set_up_offline(project: Project, index: Index) -> None:
+    code, _, (line,) = project.run("--offline")
+    assert code == 2
+    assert "wheels does not exist, so nothing can be installed without a network" in line
+    (project.folder / "wheels").mkdir()
+    (project.folder / "wheels" / "packed-for.txt").write_text("Windows AMD64, Python 3.12")
+    code, _, (line,) = project.run("--offline")
+    assert code == 2
+    assert line.startswith("Installing requirements-base.txt failed: ")
+    assert line.endswith("The folder wheels is for: Windows AMD64, Python 3.12")
+    assert index.sent == {}
 
 
 def test_two_starts_at_once_make_one_environment(project: Project) -> None:

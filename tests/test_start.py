@@ -628,3 +628,27 @@ def test_an_interrupted_creation_of_the_environment_starts_anew(start, programs,
     assert not (tmp_path / ".venv" / "old.txt").exists()
     assert not (tmp_path / ".venv.replaced-by-start").exists()
     assert programs.made == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], "pack needs the name of a folder"),
+        (["a", "b"], "pack needs the name of a folder"),
+        (["inside"], "is in the project, which is copied there"),
+        (["../full"], "has other files. Choose a new folder"),
+        (["../full/file"], "has other files. Choose a new folder"),
+    ],
+)
+def test_a_folder_that_cannot_be_packed_prints_one_line(
+    start, programs, tmp_path, words, expected, monkeypatch, capsys
+):
+    full = tmp_path.parent / f"{tmp_path.name}-full"
+    full.mkdir()
+    (full / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    assert start.main(["pack", *(word.replace("../full", str(full)) for word in words)]) == 2
+    error = capsys.readouterr().err
+    assert expected in error
+    assert len(error.splitlines()) == 1
+    assert [path.name for path in full.iterdir()] == ["file"]

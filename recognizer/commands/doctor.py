@@ -141,7 +141,8 @@ def _missing_package(name: str) -> Check:
 def _install(group: str = packages.BASE) -> str:
     """The remedy for missing packages."""
     command = packages.install_command(group)
-    return f"python3 start.py, or {command}" if paths.in_checkout() else command
+    start = "python3 start.py" if group == packages.BASE else "python3 start.py --all"
+    return f"{start}, or {command}" if paths.in_checkout() else command
 
 
 def check_opencv(version_of: Callable[[str], str] = importlib.metadata.version) -> Check:

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from recognizer.errors import SettingsError
-from recognizer.system import paths
+from recognizer.system import packages, paths
 
 START = paths.ROOT / "start.py"
 STAMPS = "installed-by-start-requirements"  # start.py's files in .venv: what is installed
@@ -32,8 +32,7 @@ def complete(report_progress: Callable[[str], None] = print_line) -> None:
     if not _is_of_start():
         raise SettingsError(
             f"TensorFlow is not installed in {sys.prefix}. Install it, with the other packages for training: "
-            f"{Path(sys.executable).name} -m pip install "
-            + ("-r requirements.txt" if paths.in_checkout() else '"webcam-recognizer[train]"')
+            f"{packages.install_command(packages.TRAIN)}"
         )
     process = subprocess.Popen(
         [sys.executable, str(START), "install"],

@@ -8,7 +8,7 @@ from recognizer.system import paths
 
 DISTRIBUTION = "webcam-recognizer"
 BASE, TRAIN, TEST, MEDIAPIPE = "base", "train", "test", "mediapipe"
-OF_TRAINING = ("keras", "pandas", "sklearn", "tensorflow")  # modules that only the group TRAIN installs
+OF_TRAINING = ("keras", "pandas", "scipy", "sklearn", "tensorflow")  # modules that only the group TRAIN installs
 
 _NAME = re.compile(r"\s*([\w.-]+)")
 _PIN = re.compile(r"\s*([\w.-]+)\s*==\s*([^\s;#\\]+)")

@@ -1,5 +1,6 @@
 """Files at a URL that others may write to."""
 
+import os
 import uuid
 from pathlib import Path
 
@@ -35,3 +36,24 @@ def test_the_size_of_a_file_at_a_path_is_known(tmp_path: Path, monkeypatch: pyte
     there.put("b.json", bytes(1 << 20))
     assert there.names("") == {"a.json", "b.json"}
     assert (there.get("a.json"), there.get("b.json")) == (b"", None)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_links_and_named_pipes_in_a_shared_folder_are_not_read(
+    tmp_path: Path, listed: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "far" / "link.csv").symlink_to(tmp_path / "secret")
+    (tmp_path / "far" / "zeros.csv").symlink_to("/dev/zero")
+    (tmp_path / "far" / "folder.csv").symlink_to(tmp_path)
+    (tmp_path / "far" / "broken.csv").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "far" / "pipe.csv")
+    there = Remote((tmp_path / "far").as_uri())
+    there.put("plain.csv", b"plain")
+    if listed:
+        assert there.names("") == {"plain.csv"}
+    assert there.get("plain.csv") == b"plain"
+    for name in ("link.csv", "zeros.csv", "folder.csv", "broken.csv", "pipe.csv"):
+        assert there.get(name) is None
+    assert "pipe.csv is a link or no plain file" in caplog.text
