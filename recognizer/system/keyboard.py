@@ -15,6 +15,7 @@ from collections.abc import Callable
 from recognizer.system import x11
 
 ENTER, ESC, BACKSPACE, TAB = "\r", chr(27), "\b", "\t"
+PASTE = "\x16"  # Ctrl+V, which only Windows reports
 
 # name: X keysym, virtual-key code of Windows, character of macOS (NSEvent.h)
 NAMED_KEYS = {
@@ -124,7 +125,7 @@ class Keyboard:
             self._accent, key = X11_DEAD[code & 0xFFFF], ""
         else:
             key = self._accented(self._x11_key(code))
-        return key if key.isprintable() or key in (ENTER, ESC, BACKSPACE, TAB) else ""
+        return key if key.isprintable() or key in (ENTER, ESC, BACKSPACE, TAB, PASTE) else ""
 
     def _x11_key(self, code: int) -> str:
         key = _x11_key(code)
