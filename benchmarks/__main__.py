@@ -7,7 +7,6 @@ python -m recognizer benchmark digits    measure that section again
 Both sides of a ratio are measured in the same run. Other load on the machine makes the ratios less accurate.
 """
 
-import argparse
 import importlib
 import subprocess
 import sys
@@ -15,8 +14,9 @@ import time
 from importlib.util import find_spec
 
 from benchmarks.report import SECTIONS
-from recognizer.commands.options import check_command
+from recognizer.commands.options import Parser, check_command
 from recognizer.system import machine, paths
+from recognizer.system.environment import complete
 from recognizer.system.terminal import exit_on_error
 
 RESULTS = paths.ROOT / "benchmarks" / "RESULTS.md"
@@ -32,21 +32,23 @@ REPORTS: dict[str, tuple[str, tuple[str, ...]]] = {  # section: module, and the 
     "fewshot": ("few_shot", ()),
     "teach": ("teaching_cost", ()),
     "cluster": ("cluster_cost", ()),
+    "faults": ("faults", ()),
+    "setup": ("setup_cost", ()),
 }
 LONG = "hours"  # the section that benchmarks.soak writes
 NEEDS = {"cluster": "ray"}  # section: the optional package that it needs
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m recognizer benchmark", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser = Parser("benchmark", __doc__, example="digits")
     parser.add_argument("section", nargs="?", metavar="SECTION", help=f"one of {', '.join(REPORTS)}")
     parser.add_argument(
         "--fresh", action="store_true", help="measure again the sections that runs/benchmarks/ contains"
     )
-    options = parser.parse_args()
-    SECTIONS.mkdir(parents=True, exist_ok=True)
     with exit_on_error():
+        options = parser.parse_args()
+        complete()
+        SECTIONS.mkdir(parents=True, exist_ok=True)
         if options.section:
             check_command(options.section, REPORTS, parser.prog)
             write_section(options.section)

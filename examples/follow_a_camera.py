@@ -8,8 +8,7 @@ import argparse
 from contextlib import suppress
 from itertools import islice
 
-from recognizer import Recognizer
-from recognizer.errors import RecognizerError
+from recognizer import Recognizer, RecognizerError
 
 
 def main() -> None:
@@ -20,11 +19,10 @@ def main() -> None:
     options = parser.parse_args()
 
     text = ""
-    with Recognizer(options.task) as recognizer:
-        for observation in islice(recognizer.watch(options.source), options.frames):
-            if observation.text != text:
-                text = observation.text
-                print(f"{observation.frame.time_s:6.1f} s  {text}", flush=True)
+    for seen in islice(Recognizer(options.task).watch(options.source), options.frames):
+        if seen.text != text:
+            text = seen.text
+            print(f"{seen.time_s:6.1f} s  {text}", flush=True)
 
 
 if __name__ == "__main__":

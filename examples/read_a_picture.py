@@ -5,8 +5,7 @@ python -m examples.read_a_picture sheet.jpg
 
 import argparse
 
-from recognizer import Recognizer
-from recognizer.errors import RecognizerError
+from recognizer import Recognizer, RecognizerError
 
 
 def main() -> None:
@@ -15,13 +14,10 @@ def main() -> None:
     parser.add_argument("--task", default="digits", help="digits (default), letters, rps, or one of your own")
     options = parser.parse_args()
 
-    with Recognizer(options.task) as recognizer:
-        observation = recognizer.read(options.picture)
-
-    print(observation.text or "no text recognized")
-    for region, prediction in zip(observation.regions, observation.predictions, strict=True):
-        label = prediction.label or "rejected"
-        print(f"{label} at {region.box.xyxy}, {prediction.confidence:.0%} sure")
+    reading = Recognizer(options.task).read(options.picture)
+    print(reading.text or "no text recognized")
+    for region in reading.regions:
+        print(f"{region.label or 'rejected'} at {region.box}, {region.confidence:.0%} sure")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import Self
 
-from recognizer import Recognizer
-from recognizer.errors import RecognizerError
+from recognizer import Recognizer, RecognizerError
 from recognizer.sinks.sink import open_sinks
 from recognizer.values import Observation
 
@@ -53,9 +52,9 @@ def main() -> None:
     options = parser.parse_args()
 
     with Recognizer(options.task) as recognizer, open_sinks([Beeper()]) as sinks:
-        for observation in islice(recognizer.watch(options.source), options.frames):
+        for seen in islice(recognizer.watch(options.source), options.frames):
             for sink in sinks:
-                sink.write(observation)
+                sink.write(seen.observation)
 
 
 if __name__ == "__main__":

@@ -5,14 +5,11 @@ python -m examples.teach_a_sign rock paper --source studio:rps
 """
 
 import argparse
-import subprocess
-import sys
 import time
 from contextlib import suppress
 from itertools import islice
 
-from recognizer import Recognizer
-from recognizer.errors import RecognizerError
+from recognizer import Recognizer, RecognizerError
 from recognizer.samples.store import Samples
 from recognizer.samples.synced import default_samples
 from recognizer.sources.opening import open_source
@@ -36,20 +33,12 @@ def record(store: Samples, task: str, label: str, source: str) -> None:
     print(f"Saved {captured.saved} samples of {label}", flush=True)
 
 
-def train(task: str) -> None:
-    """Train in another process, which publishes the model if validation on held-out samples succeeds."""
-    process = subprocess.run([sys.executable, "-m", "recognizer", "learn", task], check=False)
-    if process.returncode:  # 3: the model was not published, and the command has printed why
-        raise SystemExit(process.returncode)
-
-
-def watch(task: str, source: str, frames: int | None) -> None:
+def watch(recognizer: Recognizer, source: str, frames: int | None) -> None:
     text = ""
-    with Recognizer(task) as recognizer:
-        for observation in islice(recognizer.watch(source), frames):
-            if observation.text != text:
-                text = observation.text
-                print(f"{observation.frame.time_s:6.1f} s  {text}", flush=True)
+    for seen in islice(recognizer.watch(source), frames):
+        if seen.text != text:
+            text = seen.text
+            print(f"{seen.time_s:6.1f} s  {text}", flush=True)
 
 
 def main() -> None:
@@ -60,12 +49,13 @@ def main() -> None:
     parser.add_argument("--frames", type=int, help="stop after this many frames (default: until Ctrl-C)")
     options = parser.parse_args()
 
-    store = default_samples()
-    store.create_task(options.task, "hand", options.labels)
+    recognizer = Recognizer.new(options.task, subject="hand", labels=options.labels)
     for label in options.labels:
-        record(store, options.task, label, options.source)
-    train(options.task)
-    watch(options.task, options.source, options.frames)
+        record(default_samples(), options.task, label, options.source)
+    result = recognizer.learn()
+    print(f"{'Published' if result.published else 'Not published'}: {result.reason}", flush=True)
+    if result.published:
+        watch(recognizer, options.source, options.frames)
 
 
 if __name__ == "__main__":

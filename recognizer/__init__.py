@@ -1,17 +1,24 @@
-"""A webcam recognizer that users can train. Its Python API is `from recognizer import Recognizer`; see recognizer/api.py."""
+"""A webcam recognizer that users can train. Its Python API is `from recognizer import Recognizer`; see recognizer/api.py.
+
+The names in __all__ are public. All else may change in any version.
+"""
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recognizer.api import Recognizer
+    from recognizer.api import LabelledRegion, Reading, Recognizer, RecognizerError, TrainingResult
 
-__all__ = ["Recognizer"]
+__all__ = ["LabelledRegion", "Reading", "Recognizer", "RecognizerError", "TrainingResult"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import Recognizer at its first use. Each import from the package runs this file, but few modules need OpenCV."""
-    if name == "Recognizer":
-        from recognizer.api import Recognizer
+    """Import a public name at its first use. Each import from the package runs this file, but few modules need OpenCV."""
+    if name in __all__:
+        from recognizer import api
 
-        return Recognizer
+        return vars(api)[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

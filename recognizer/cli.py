@@ -27,19 +27,41 @@ def main(args: Sequence[str] | None = None) -> int:
     args = list(sys.argv[1:] if args is None else args)
     escape_unencodable_output()
     try:
-        if not args or args[0].startswith("-"):
-            return command(DEFAULT_COMMAND).run(args)
-        if args[0] in RENAMED_COMMANDS:
-            raise SettingsError(
-                f"{args[0]} is now {RENAMED_COMMANDS[args[0]]}. See: {PROGRAM} {RENAMED_COMMANDS[args[0]]} --help"
-            )
-        check_command(args[0], COMMANDS, PROGRAM)
-        return command(args[0]).run(args[1:])
+        try:
+            return _run(args)
+        finally:
+            _flush_output()  # here its errors are handled, not when Python exits
     except BrokenPipeError:  # the reader of the output, such as head, has closed the pipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return SOME_FAILED
     except (Exception, KeyboardInterrupt) as error:
-        return exit_code_of(error)
+        code = exit_code_of(error)
+        try:
+            _flush_output()
+        except OSError:
+            _discard_output()
+        return code
+
+
+def _run(args: Sequence[str]) -> int:
+    if not args or args[0].startswith("-"):
+        return command(DEFAULT_COMMAND).run(args)
+    if args[0] in RENAMED_COMMANDS:
+        raise SettingsError(
+            f"{args[0]} is now {RENAMED_COMMANDS[args[0]]}. See: {PROGRAM} {RENAMED_COMMANDS[args[0]]} --help"
+        )
+    check_command(args[0], COMMANDS, PROGRAM)
+    return command(args[0]).run(args[1:])
+
+
+def _flush_output() -> None:
+    if sys.stdout is not None:  # None where the program was started without it
+        sys.stdout.flush()
+
+
+def _discard_output() -> None:
+    """Send what is still buffered for stdout to nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def command(name: str) -> Command:

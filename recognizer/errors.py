@@ -46,6 +46,22 @@ class SamplesError(RecognizerError):
     """Samples that cannot be stored or read, or a task or label that does not exist."""
 
 
+class StorageError(RecognizerError):
+    """A folder of samples or models that cannot be read or written now, such as on a full disk or while it is locked."""
+
+
+class SamplesStorageError(SamplesError, StorageError):
+    """Samples that cannot be read or written now."""
+
+
+class ModelStorageError(ModelError, StorageError):
+    """Models that cannot be written now."""
+
+
+class DiskFullError(SamplesStorageError):
+    """A disk with too little space for more samples."""
+
+
 class AssetError(RecognizerError):
     """A downloaded file that is missing or damaged, or that cannot be downloaded or stored."""
 
@@ -60,6 +76,10 @@ class SettingsError(RecognizerError):
 
 class SubjectError(SettingsError):
     """The name of a subject that does not exist."""
+
+
+class TrainingError(RecognizerError):
+    """A training run in another process that ended without a result."""
 
 
 class SyncError(RecognizerError):

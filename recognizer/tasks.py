@@ -20,14 +20,25 @@ def all_task_names(models: ModelStore, own: Iterable[str]) -> list[str]:
     return [*TASKS, *sorted({*models.tasks(), *own} - set(TASKS))]
 
 
+def subject_of_model(task: str, models: ModelStore) -> str | None:
+    """The subject of the task's model; None if it has no model. Raises ModelError."""
+    return registry_card.read_card(models.current(task)).subject if task in models.tasks() else None
+
+
 def is_untrained(task: str, models: ModelStore, samples: Samples) -> bool:
     """Whether a user's task has samples but no model yet."""
-    return not models.has(task) and task in {own.name for own in samples.tasks()}
+    return not models.has(task) and task in own_names(samples)
+
+
+def own_names(samples: Samples) -> list[str]:
+    """The names of the tasks in the store, also of those whose task.json is damaged."""
+    samples.refresh()
+    return samples.task_names()
 
 
 def task_to_record(samples: Samples, models: ModelStore, name: str) -> Task:
     """The task with this name. Created with the model's labels if it has no samples yet. Raises RecognizerError."""
-    if name not in {task.name for task in samples.tasks()} and name in models.tasks():
+    if name not in own_names(samples) and name in models.tasks():
         card = registry_card.read_card(models.current(name))
         samples.create_task(name, card.subject or "", [*card.labels, NOTHING])
     return samples.task(name)

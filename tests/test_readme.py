@@ -31,8 +31,21 @@ TEXTS = {page.relative_to(paths.ROOT).as_posix(): page.read_text(encoding="utf-8
 EVERYTHING = "\n".join(TEXTS.values())
 
 README_LINES = 150
-OTHER_MODULES = {"venv", "pip", "pytest"}  # python -m …: their options are not checked
-OTHER_PROGRAMS = {"curl", "git", "lint-imports", "mypy", "pre-commit", "ray", "ruff", "."}  # "." is the shell command
+OTHER_MODULES = {"build", "venv", "pip", "pytest"}  # python -m …: their options are not checked
+OTHER_PROGRAMS = {
+    "curl",
+    "git",
+    "lint-imports",
+    "mypy",
+    "pipx",
+    "pre-commit",
+    "ray",
+    "ruff",
+    ".",
+}  # "." is the shell command
+INSTALLED = {"recognizer", "uvx"}  # programs that run the command of the installed package
+START_OPTIONS = ("--all", "--offline")  # of start.py, which passes all other words on
+START_COMMANDS = (("test",), ("install",), ("pack",))  # commands of start.py itself
 PYTHON = r"(py|python[\d.]*)(\.exe)?"
 FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
@@ -66,6 +79,8 @@ def python_commands(text):
     """The arguments of all python commands, in blocks and in `code`, such as ("-m", "recognizer", "doctor")."""
     inline = [shlex.split(code) for code in INLINE.findall(FENCED.sub("", text)) if re.match(rf"{PYTHON} \S", code)]
     commands = [words for words in shell_commands(text) + inline if re.fullmatch(PYTHON, program(words))]
+    installed = [words[words.index("recognizer") :] for words in shell_commands(text) if program(words) in INSTALLED]
+    commands += [["python", "-m", *words] for words in installed]
     return list(dict.fromkeys(tuple(words[1:]) for words in commands))
 
 
@@ -75,7 +90,8 @@ DOCUMENTED = list(dict.fromkeys(words for text in TEXTS.values() for words in py
 def project_words(words):
     """The module that a command runs, and its arguments. None if it runs no module of the project."""
     if words[:1] == ("start.py",):
-        return None if words[1:2] == ("test",) else ("recognizer", *words[1:])
+        words = tuple(word for word in words[1:] if word not in START_OPTIONS)
+        return None if words[:1] in START_COMMANDS else ("recognizer", *words)
     if words[:1] == ("-m",) and words[1] not in OTHER_MODULES:
         return words[1:]
     return None
@@ -146,7 +162,7 @@ def test_unknown_arguments_are_not_parsed(parse):
 def test_the_documentation_uses_only_known_programs(page):
     """Without this check, a misspelled program would be skipped."""
     for words in shell_commands(TEXTS[page]):
-        assert re.fullmatch(PYTHON, program(words)) or program(words) in OTHER_PROGRAMS, " ".join(words)
+        assert re.fullmatch(PYTHON, program(words)) or program(words) in OTHER_PROGRAMS | INSTALLED, " ".join(words)
 
 
 def documented(*words):
@@ -235,6 +251,7 @@ RECOGNIZER_MODELS=other python -m recognizer read a.png --json && python3.12 sta
 .venv\\Scripts\\python -m pip install -r requirements.txt
 python -m recognizer train digits \\
     --epochs 3
+uvx --from . recognizer read b.png
 echo python
 ```
 
@@ -249,6 +266,7 @@ python -m none
         ("-m", "pip", "install", "-r", "requirements.txt"),
         ("-m", "recognizer", "train", "digits", "--epochs", "3"),
         ("start.py", "doctor"),
+        ("-m", "recognizer", "read", "b.png"),
     ]
     assert links('[a](b.md) ![c](d.png) `[e](f)` [g](https://h) <img src="i.gif">') == ["b.md", "d.png", "i.gif"]
     assert anchors("# Try it\n## How well, honestly?") == {"try-it", "how-well-honestly"}

@@ -53,10 +53,18 @@ def test_the_files_agree_on_versions_and_every_pin_has_a_hash(name: str) -> None
     assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
 
 
+def test_the_first_file_has_the_packages_that_the_project_was_designed_with() -> None:
+    designed = ("opencv-python", "tensorflow", "keras", "numpy", "pandas", "mediapipe", "scikit-learn", "pytest")
+    assert set(designed) <= asked_for(text_of(PINS["EVERYTHING"]))
+    base = packages.pins(paths.ROOT / "requirements-base.txt")
+    assert not {"tensorflow", "keras", "scikit-learn", "scipy", "pandas", "mediapipe", "pytest"} & set(base)
+
+
 def test_both_packages_of_opencv_have_one_version() -> None:
     """They write the same files: the one that is installed last wins."""
-    content = tomllib.loads(text_of("pyproject.toml"))
-    opencv = [wanted.partition("==") for wanted in content["project"]["dependencies"] if wanted.startswith("opencv")]
+    project = tomllib.loads(text_of("pyproject.toml"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["mediapipe"]]
+    opencv = [requirement.partition("==") for requirement in wanted if requirement.startswith("opencv")]
     assert len(opencv) == 2
     assert len({version for _, _, version in opencv}) == 1
 

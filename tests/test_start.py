@@ -9,84 +9,130 @@ from types import SimpleNamespace
 import pytest
 
 from recognizer.system import paths
-from tests.helpers.waiting import HANG_S
 
 START = paths.ROOT / "start.py"
 
 
 @pytest.fixture
 def start(tmp_path, monkeypatch):
-    """The module start.py, whose repository is an empty folder with a requirements.txt."""
+    """The module start.py, whose repository is an empty folder with requirements."""
     spec = importlib.util.spec_from_file_location("start", START)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    (tmp_path / "requirements.txt").write_text("numpy==2.0\n")
+    (tmp_path / "requirements-base.txt").write_text("numpy==2.0\n")
+    (tmp_path / "requirements.txt").write_text("numpy==2.0\nkeras==3.0 \\\n    --hash=sha256:0\n")
     monkeypatch.setattr(module, "REPO", str(tmp_path))
     monkeypatch.delenv("RECOGNIZER_ASSETS", raising=False)
     return module
 
 
 class FakePrograms:
-    """Replaces the programs that start.py runs. Records the commands, and creates the files that they would create."""
+    """Replaces the programs that start.py runs. Records the commands, and creates the files that they would create.
 
-    def __init__(self, folder):
+    An exception in place of an exit code interrupts start.py while it waits for that program.
+    """
+
+    def __init__(self, start, folder):
         self.python = folder / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-        self.pip_code = 0
+        self.requirements = {str(folder / name): name for name in (start.BASE, start.ALL)}
+        self.has_uv = False  # in the environment
         self.uv_found_code = 1
         self.uv_code = 0
-        self.installed_by_uv = 0
+        self.uv_output = b""
+        self.pip_code = 0
+        self.pip_output = b""
+        self.pip_by_uv_code = 0
+        self.ensurepip_code = 0
+        self.pips = []  # the programs that installed pip
+        self.installed_by_uv = []  # the requirements files
+        self.installed = []  # by pip
         self.assets = folder / "models" / "assets"
         self.assets_code = 0
+        self.fetched_at_once = 0  # beside the packages
         self.fetched = 0
         self.code = 0
         self.works = True
-        self.installed = 0
         self.made = 0
         self.ran = []
+        self.children = []
 
     def call(self, command, env=None, **_):
         if command[-1] == "assets":
             assert self.installed or self.installed_by_uv
             assert env["PYTHONPATH"].split(os.pathsep)[0] == str(self.python.parents[2])
             self.fetched += 1
-            if not self.assets_code:
-                self.assets.mkdir(parents=True)
-                (self.assets / "hand_landmarker.task").touch()
-            return self.assets_code
-        if command[-1].startswith("uv=="):
-            return self.uv_found_code
-        if "uv" in command:
-            self.installed_by_uv += 1
-            return self.uv_code
-        if "pip" in command:
-            self.installed += 1
-            if isinstance(self.pip_code, BaseException):
-                raise self.pip_code
-            return self.pip_code
+            return self.fetch()
+        assert command[:2] == [str(self.python), "-Ic"]
         return 0 if self.works else 1
 
+    def fetch(self):
+        if not self.assets_code:
+            self.assets.mkdir(parents=True)
+            (self.assets / "hand_landmarker.task").touch()
+        return self.assets_code
+
     def run(self, command, **_):
-        assert command == [sys.executable, "-m", "venv", str(self.python.parents[1])]
+        assert command == [sys.executable, "-m", "venv", "--without-pip", str(self.python.parents[1])]
         self.made += 1
         self.python.parent.mkdir(parents=True)
         self.python.touch()
         return subprocess.CompletedProcess(command, 0, b"")
 
-    def popen(self, command, cwd=None, env=None):
-        self.ran.append((command, cwd, env))
-        return FakeChild(self.code)
+    def popen(self, command, cwd=None, env=None, stdin=None, **_):
+        if stdin is None:  # what the user wants to run
+            self.ran.append((command, cwd, env))
+            return FakeChild(self.code)
+        self.children.append(FakeChild(*self.helper(command)))
+        return self.children[-1]
+
+    def helper(self, command):
+        """Exit code and output of a program that installs something."""
+        if command[-1] == "assets":
+            assert command[0] == sys.executable
+            self.fetched_at_once += 1
+            return self.fetch(), b""
+        if "ensurepip" in command:
+            self.pips.append("ensurepip")
+            return self.ensurepip_code, b"Traceback\nOSError: no pip\n"
+        if command[-1] == "pip":
+            self.pips.append("uv")
+            return self.pip_by_uv_code, b""
+        if command[-1] == "--version":
+            return 0, b""
+        if any(word.startswith("uv==") for word in command):
+            if self.uv_found_code == 0:
+                (self.python.parent / f"uv{self.python.suffix}").touch()
+            return self.uv_found_code, b""
+        name = self.requirements[command[command.index("-r") + 1]]
+        if command[1] == "pip":
+            self.installed_by_uv.append(name)
+            return self.uv_code, self.uv_output
+        assert command[:3] == [str(self.python), "-m", "pip"]
+        self.installed.append(name)
+        return self.pip_code, self.pip_output
 
 
 class FakeChild:
-    def __init__(self, code):
+    def __init__(self, code, output=b""):
         self.codes = list(code) if isinstance(code, list) else [code]
+        self.stdout = output.splitlines(keepends=True)
+        self.returncode = None
         self.terminated = False
 
     def wait(self, timeout=None):
-        code = self.codes.pop(0)
+        code = self.returncode if self.returncode is not None else self.codes.pop(0)
         if isinstance(code, BaseException):
+            self.codes.append(-15)
             raise code
+        self.returncode = code
         return code
+
+    def communicate(self):
+        self.wait()
+        return b"".join(self.stdout), None
+
+    def poll(self):
+        return self.returncode
 
     def terminate(self):
         self.terminated = True
@@ -94,7 +140,8 @@ class FakeChild:
 
 @pytest.fixture
 def programs(start, tmp_path, monkeypatch):
-    fake = FakePrograms(tmp_path)
+    fake = FakePrograms(start, tmp_path)
+    monkeypatch.setattr(start.shutil, "which", lambda name: None)
     monkeypatch.setattr(start.subprocess, "call", fake.call)
     monkeypatch.setattr(start.subprocess, "run", fake.run)
     monkeypatch.setattr(start.subprocess, "Popen", fake.popen)
@@ -104,33 +151,67 @@ def programs(start, tmp_path, monkeypatch):
 def test_the_first_start_installs_and_forwards_the_arguments(start, programs, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
     assert start.main(["--source", "studio"]) == 0
-    assert (programs.made, programs.installed) == (1, 1)
+    assert (programs.made, programs.installed) == (1, [start.BASE])
     ((command, cwd, env),) = programs.ran
     assert command == [str(programs.python), "-m", "recognizer", "--source", "studio"]
     assert cwd is None
     assert env["PYTHONPATH"] == os.pathsep.join([str(tmp_path), "elsewhere"])
 
 
-@pytest.mark.parametrize(("found_code", "uv_code", "by_pip"), [(0, 0, 0), (0, 2, 1), (1, 0, 1)])
+@pytest.mark.parametrize(("found_code", "uv_code", "by_pip"), [(0, 0, False), (0, 2, True), (1, 0, True)])
 def test_uv_installs_and_pip_is_the_fallback(start, programs, found_code, uv_code, by_pip):
     programs.uv_found_code, programs.uv_code = found_code, uv_code
     assert start.main([]) == 0
-    assert programs.installed_by_uv == (found_code == 0)
-    assert programs.installed == by_pip
+    assert programs.installed_by_uv == [start.BASE] * (found_code == 0)
+    assert programs.installed == [start.BASE] * by_pip
+
+
+def test_a_uv_on_path_is_used(start, programs, tmp_path, monkeypatch):
+    (tmp_path / "uv").touch()
+    monkeypatch.setattr(start.shutil, "which", lambda name: str(tmp_path / "uv"))
+    assert start.main([]) == 0
+    assert (programs.installed_by_uv, programs.installed) == ([start.BASE], [])
+
+
+def test_without_pip_in_this_python_uv_is_installed_by_the_pip_of_the_environment(start, programs, monkeypatch):
+    find_spec, helper, ran = importlib.util.find_spec, programs.helper, []
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pip" else find_spec(name))
+    monkeypatch.setattr(programs, "helper", lambda command: ran.append(command) or helper(command))
+    programs.works, programs.uv_found_code = False, 0
+    assert start.main([]) == 0
+    assert [command[0] for command in ran if start.UV in command] == [str(programs.python)]
+    assert (programs.pips[0], programs.installed_by_uv) == ("ensurepip", [start.BASE])
 
 
 def test_the_second_start_installs_nothing(start, programs):
     start.main([])
     assert start.main(["--help"]) == 0
-    assert (programs.made, programs.installed) == (1, 1)
+    assert (programs.made, programs.installed) == (1, [start.BASE])
     assert programs.ran[1][0][1:] == ["-m", "recognizer", "--help"]
 
 
-def test_the_first_start_downloads_the_assets(start, programs):
+@pytest.mark.parametrize("words", [["test"], ["install"], ["--all"], ["--all", "read", "a.png"]])
+def test_everything_is_installed_where_it_is_needed(start, programs, words):
+    assert start.main(words) == 0
+    assert programs.installed == [start.ALL]
+    assert len(programs.ran) == (words != ["install"])
+    start.main([])
+    start.main(["test"])
+    assert programs.installed == [start.ALL]
+
+
+def test_the_tests_complete_what_the_window_has_installed(start, programs, capsys):
+    start.main([])
+    assert start.main(["test"]) == 0
+    assert (programs.made, programs.installed) == (1, [start.BASE, start.ALL])
+    assert start.ABOUT[start.ALL] in capsys.readouterr().out
+
+
+def test_the_first_start_downloads_the_assets_beside_the_packages(start, programs):
     start.main(["--source", "studio"])
     start.main([])
     start.main(["test"])
-    assert (programs.fetched, len(programs.ran)) == (1, 3)
+    assert (programs.fetched_at_once, programs.fetched, len(programs.ran)) == (1, 0, 3)
 
 
 def test_existing_assets_are_not_downloaded(start, programs, tmp_path, monkeypatch):
@@ -138,7 +219,7 @@ def test_existing_assets_are_not_downloaded(start, programs, tmp_path, monkeypat
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "hand_landmarker.task").touch()
     start.main([])
-    assert programs.fetched == 0
+    assert (programs.fetched_at_once, programs.fetched) == (0, 0)
 
 
 def test_a_failed_asset_download_does_not_stop_the_start(start, programs, monkeypatch):
@@ -155,6 +236,9 @@ def test_a_failed_asset_download_does_not_stop_the_start(start, programs, monkey
 
 
 def test_ctrl_c_during_the_asset_download_exits_with_130(start, programs, capsys):
+    start.main([])
+    shutil.rmtree(programs.assets)
+    programs.ran.clear()
     programs.assets_code = 130
     assert start.main([]) == 130
     assert programs.ran == []
@@ -166,7 +250,7 @@ def test_the_command_assets_only_downloads_assets(start, programs):
     assert start.main(["assets"]) == 2
     ((command, _, _),) = programs.ran
     assert command == [str(programs.python), "-m", "recognizer", "assets"]
-    assert (programs.installed, programs.fetched) == (1, 0)
+    assert (programs.installed, programs.fetched) == ([start.BASE], 0)
 
 
 def test_the_asset_list_matches_the_recognizer(start):
@@ -186,10 +270,14 @@ def test_the_command_test_runs_pytest_in_the_project(start, programs, tmp_path, 
 
 
 def test_changed_requirements_are_installed_into_the_environment(start, programs, tmp_path):
-    start.main([])
-    (tmp_path / "requirements.txt").write_text("numpy==2.1\n")
+    start.main(["test"])
+    (tmp_path / "requirements-base.txt").write_text("numpy==2.1\n")
     assert start.main([]) == 0
-    assert (programs.made, programs.installed) == (1, 2)
+    (tmp_path / "requirements.txt").write_text("numpy==2.1\nkeras==3.1\n")
+    assert start.main([]) == 0
+    assert (programs.made, programs.installed) == (1, [start.ALL, start.BASE])
+    assert start.main(["test"]) == 0
+    assert (programs.made, programs.installed) == (1, [start.ALL, start.BASE, start.ALL])
 
 
 def test_another_python_version_creates_a_new_environment(start, programs, monkeypatch):
@@ -197,14 +285,14 @@ def test_another_python_version_creates_a_new_environment(start, programs, monke
     monkeypatch.setattr(start.sys, "version_info", (3, 13 if sys.version_info[1] != 13 else 12, 0))
     programs.works = False
     assert start.main([]) == 0
-    assert (programs.made, programs.installed) == (2, 2)
+    assert (programs.made, programs.installed) == (2, [start.BASE] * 2)
 
 
 def test_packages_are_installed_into_an_existing_environment(start, programs):
     programs.python.parent.mkdir(parents=True)
     programs.python.touch()
     assert start.main([]) == 0
-    assert (programs.made, programs.installed) == (0, 1)
+    assert (programs.made, programs.installed) == (0, [start.BASE])
 
 
 def test_an_interrupted_installation_is_replaced(start, programs, capsys):
@@ -214,26 +302,141 @@ def test_an_interrupted_installation_is_replaced(start, programs, capsys):
     assert capsys.readouterr().err == ""
     programs.pip_code = 0
     assert start.main([]) == 0
-    assert (programs.made, programs.installed) == (2, 2)
+    assert (programs.made, programs.installed) == (2, [start.BASE] * 2)
+
+
+def test_an_interrupted_completion_continues_beside_the_window(start, programs):
+    start.main([])
+    programs.pip_code = KeyboardInterrupt()
+    assert start.main(["test"]) == 130
+    assert programs.children[-1].terminated
+    assert start.main([]) == 0  # the window needs nothing
+    site = programs.python.parents[1] / ("Lib" if os.name == "nt" else "lib/python3.12") / "site-packages"
+    for name in ("Keras-3.0", "numpy-2.0", "keras_extra-1.0"):
+        (site / f"{name}.dist-info").mkdir(parents=True)
+    programs.pip_code = 0
+    assert start.main(["test"]) == 0
+    assert (programs.made, programs.installed) == (1, [start.BASE, start.ALL, start.ALL])
+    left = {path.name for path in site.iterdir()}  # Keras may be half written; the window uses NumPy
+    assert left == {"numpy-2.0.dist-info", "keras_extra-1.0.dist-info"}
 
 
 def test_an_environment_without_python_is_replaced(start, programs):
     start.main([])
     programs.python.unlink()
     assert start.main([]) == 0
-    assert (programs.made, programs.installed) == (2, 2)
+    assert (programs.made, programs.installed) == (2, [start.BASE] * 2)
 
 
-def test_a_pip_failure_prints_one_line_and_the_next_start_continues(start, programs, capsys):
-    programs.pip_code = 1
+UV_OUTPUT = b"""Using Python 3.11.7 environment at: .venv
+Downloading scipy (33.7MiB)
+error: Failed to download `scipy==1.17.1`
+  cause: I/O operation failed during extraction
+  cause: failed to write to file `scipy/a.so`: No space left on device (os error 28)
+"""
+OLD_UV_OUTPUT = """  \u00d7 Failed to fetch: `https://pypi.org/simple/scipy/`
+  \u251c\u2500\u25b6 error sending request
+  \u2570\u2500\u25b6 tcp connect error: Connection refused (os error 111)
+""".encode()
+PIP_OUTPUT = b"""WARNING: Retrying after connection broken by 'ProxyError('Cannot connect to proxy.')': /simple/
+ERROR: Could not find a version that satisfies the requirement absl-py==2.5.1 (from versions: none)
+ERROR: No matching distribution found for absl-py==2.5.1
+"""
+
+
+@pytest.mark.parametrize(
+    ("uv_found_code", "output", "reason"),
+    [
+        (
+            0,
+            UV_OUTPUT,
+            "Failed to download `scipy==1.17.1`: failed to write to file `scipy/a.so`: No space left on device",
+        ),
+        (0, OLD_UV_OUTPUT, "tcp connect error: Connection refused (os error 111)"),
+        (1, PIP_OUTPUT, "No matching distribution found for absl-py==2.5.1: ProxyError('Cannot connect to proxy.')"),
+        (1, b"", "no reason given"),
+    ],
+)
+def test_a_failed_installation_prints_one_line_and_the_next_start_sets_up_again(
+    start, programs, uv_found_code, output, reason, capsys
+):
+    programs.uv_found_code, programs.uv_code, programs.pip_code = uv_found_code, 2, 1
+    programs.uv_output = programs.pip_output = output
     assert start.main([]) == 2
     assert programs.ran == []
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
-    assert "pip could not install the packages (exit code 1" in lines[0]
-    programs.pip_code = 0
+    assert lines[0].startswith(f"Installing requirements-base.txt failed: {reason}")
+    assert lines[0].endswith("start again: what is downloaded by then is kept.")
+    programs.uv_code = programs.pip_code = 0
     assert start.main([]) == 0
-    assert (programs.made, programs.installed) == (1, 2)
+    assert programs.made == 2
+
+
+@pytest.mark.parametrize(
+    ("uv_found_code", "pip_by_uv_code", "pips"), [(0, 0, {"uv"}), (0, 1, {"uv", "ensurepip"}), (1, 0, {"ensurepip"})]
+)
+def test_pip_comes_from_the_standard_library(start, programs, uv_found_code, pip_by_uv_code, pips):
+    programs.works = False
+    programs.uv_found_code, programs.pip_by_uv_code = uv_found_code, pip_by_uv_code
+    assert start.main([]) == 0
+    assert set(programs.pips) == pips
+
+
+def test_a_failed_installation_of_pip_prints_one_line(start, programs, capsys):
+    programs.works = False
+    programs.uv_found_code, programs.pip_by_uv_code, programs.ensurepip_code = 0, 1, 1
+    assert start.main([]) == 2
+    assert capsys.readouterr().err == "Installing pip failed: OSError: no pip. Delete .venv and start again.\n"
+    assert programs.ran == []
+
+
+UV_PROGRESS = b"""Resolved 46 packages in 1s
+Downloading tensorflow (545.9MiB)
+Downloading numpy (16.1MiB)
+ Downloaded numpy
+Prepared 2 packages in 3s
+"""
+
+
+def test_downloads_are_shown_as_lines(start, programs, capsys):
+    programs.uv_found_code, programs.uv_output = 0, UV_PROGRESS
+    start.main([])
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "  Downloading tensorflow (545.9MiB)",
+        "  Downloading numpy (16.1MiB)",
+        "  Downloaded numpy; still downloading tensorflow (545.9MiB)",
+        "  Prepared 2 packages in 3s",
+    ]
+
+
+def test_downloads_are_shown_on_one_line_of_a_terminal(start, programs, monkeypatch, capsys):
+    programs.uv_found_code, programs.uv_output = 0, UV_PROGRESS
+    monkeypatch.setattr(start.sys.stdout, "isatty", lambda: True)
+    start.main([])
+    *lines, last = capsys.readouterr().out.split("\n")[2].split("\r")[1:]
+    assert [line.strip().partition("s  ")[2] for line in lines[1:4]] == [
+        "tensorflow (545.9MiB)",
+        "tensorflow (545.9MiB), numpy (16.1MiB)",
+        "tensorflow (545.9MiB)",
+    ]
+    assert last == ""
+    assert max(map(len, lines)) < 80
+
+
+def test_pip_shows_one_download_at_a_time(start):
+    lines = [
+        "Collecting a",
+        "  Downloading a.whl (5 MB)",
+        "Collecting b",
+        "  Downloading b.whl (6 MB)",
+        "Installing collected",
+    ]
+    awaited, seen = [], []
+    for line in lines:
+        awaited = start.still_awaited(awaited, line)
+        seen.append(awaited)
+    assert seen == [[], ["a.whl (5 MB)"], ["a.whl (5 MB)"], ["b.whl (6 MB)"], []]
 
 
 @pytest.mark.parametrize("module", ["venv", "ensurepip"])
@@ -319,35 +522,6 @@ def test_the_exit_code_of_the_recognizer_is_returned(start, programs):
     assert start.main([]) == 137
 
 
-@pytest.mark.slow
-def test_a_real_start_works_without_a_network(tmp_path):
-    """Without requirements: the environment is created once, assets are tried, and the working folder is unchanged."""
-    project = tmp_path / "a project"
-    elsewhere = tmp_path / "elsewhere"
-    (project / "recognizer").mkdir(parents=True)
-    elsewhere.mkdir()
-    shutil.copy(START, project)
-    (project / "requirements.txt").write_text("# nothing\n")
-    (project / "recognizer" / "__init__.py").touch()
-    (project / "recognizer" / "__main__.py").write_text(
-        "import os, sys\n"
-        "if sys.argv[1:] == ['assets']:\n    sys.exit('offline')\n"
-        "print(sys.prefix, os.getcwd(), *sys.argv[1:], sep='|')\nsys.exit(3)\n"
-    )
-    command = [sys.executable, str(project / "start.py"), "--source", "studio"]
-    offline = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.devnull}
-    first = subprocess.run(
-        command, cwd=elsewhere, env=offline, capture_output=True, text=True, check=False, timeout=HANG_S
-    )
-    expected = f"{project / '.venv'}|{elsewhere}|--source|studio"
-    assert first.stdout.splitlines()[-1] == expected, first.stderr
-    assert first.returncode == 3
-    assert first.stderr.splitlines() == ["offline"]
-    second = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False, timeout=HANG_S)
-    assert second.stdout.splitlines() == [expected]
-    assert second.stderr == ""
-
-
 def test_a_second_start_waits_for_the_first_and_says_so(start, programs, tmp_path, monkeypatch, capsys):
     first = open(tmp_path / ".venv.lock", "a")  # noqa: SIM115
     assert start.lock(first)
@@ -358,7 +532,7 @@ def test_a_second_start_waits_for_the_first_and_says_so(start, programs, tmp_pat
         if len(waits) == 3:
             programs.python.parent.mkdir(parents=True)
             programs.python.touch()
-            start.write(tmp_path / ".venv" / start.STAMP, start.wanted_stamp(tmp_path / "requirements.txt"))
+            start.write(start.stamp(tmp_path / ".venv", start.BASE), start.wanted_stamp(start.BASE))
             programs.assets.mkdir(parents=True)
             (programs.assets / "hand_landmarker.task").touch()
             first.close()
@@ -367,7 +541,7 @@ def test_a_second_start_waits_for_the_first_and_says_so(start, programs, tmp_pat
     assert start.main([]) == 0
     assert waits == [start.LOCK_POLL_S] * 3
     assert capsys.readouterr().out.count("Another start.py is installing the packages. Waiting until it is done.") == 1
-    assert (programs.made, programs.installed, len(programs.ran)) == (0, 0, 1)
+    assert (programs.made, programs.installed, len(programs.ran)) == (0, [], 1)
 
 
 def test_a_start_that_was_killed_keeps_nobody_waiting(start, programs, tmp_path, capsys):
@@ -433,7 +607,7 @@ def test_an_interrupted_installation_into_the_user_s_environment_continues_there
     assert start.main([]) == 130
     programs.pip_code = 0
     assert start.main([]) == 0
-    assert (programs.made, programs.installed) == (0, 2)
+    assert (programs.made, programs.installed) == (0, [start.BASE] * 2)
 
 
 @pytest.mark.parametrize(("module", "step"), [("os", "mkdir"), ("start", "write"), ("subprocess", "run")])
@@ -441,7 +615,7 @@ def test_an_interrupted_creation_of_the_environment_starts_anew(start, programs,
     start.main([])
     (tmp_path / ".venv" / "old.txt").touch()
     programs.works = False
-    (tmp_path / "requirements.txt").write_text("numpy==2.1\n")
+    (tmp_path / "requirements-base.txt").write_text("numpy==2.1\n")
 
     def interrupt(*_, **__):
         raise KeyboardInterrupt
@@ -456,29 +630,25 @@ def test_an_interrupted_creation_of_the_environment_starts_anew(start, programs,
     assert programs.made == 2
 
 
-@pytest.mark.slow
-def test_two_real_starts_at_once_make_one_environment(tmp_path):
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    (tmp_path / "recognizer").mkdir()
-    shutil.copy(START, tmp_path)
-    (tmp_path / "requirements.txt").write_text("# nothing\n")
-    (tmp_path / "recognizer" / "__init__.py").touch()
-    (tmp_path / "recognizer" / "__main__.py").write_text("import sys\nprint('ran', sys.prefix)\n")
-    offline = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.devnull}
-    starts = [
-        subprocess.Popen(
-            [sys.executable, str(tmp_path / "start.py")],
-            cwd=elsewhere,  # the repository has a package of the same name
-            env=offline,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    ended = [process.communicate(timeout=HANG_S) for process in starts]
-    assert [process.returncode for process in starts] == [0, 0], ended
-    assert sum(out.count("Creating ") for out, _ in ended) == 1
-    assert sum(out.count("Waiting until it is done.") for out, _ in ended) == 1
-    assert all(out.splitlines()[-1] == f"ran {tmp_path / '.venv'}" for out, _ in ended)
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], "pack needs the name of a folder"),
+        (["a", "b"], "pack needs the name of a folder"),
+        (["inside"], "is in the project, which is copied there"),
+        (["../full"], "has other files. Choose a new folder"),
+        (["../full/file"], "has other files. Choose a new folder"),
+    ],
+)
+def test_a_folder_that_cannot_be_packed_prints_one_line(
+    start, programs, tmp_path, words, expected, monkeypatch, capsys
+):
+    full = tmp_path.parent / f"{tmp_path.name}-full"
+    full.mkdir()
+    (full / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    assert start.main(["pack", *(word.replace("../full", str(full)) for word in words)]) == 2
+    error = capsys.readouterr().err
+    assert expected in error
+    assert len(error.splitlines()) == 1
+    assert [path.name for path in full.iterdir()] == ["file"]

@@ -141,7 +141,8 @@ def _missing_package(name: str) -> Check:
 def _install(group: str = packages.BASE) -> str:
     """The remedy for missing packages."""
     command = packages.install_command(group)
-    return f"python3 start.py, or {command}" if paths.in_checkout() else command
+    start = "python3 start.py" if group == packages.BASE else "python3 start.py --all"
+    return f"{start}, or {command}" if paths.in_checkout() else command
 
 
 def check_opencv(version_of: Callable[[str], str] = importlib.metadata.version) -> Check:
@@ -313,6 +314,11 @@ def check_data(data_dirs: tuple[Path, ...]) -> list[Check]:
         try:
             count = sum(path.name != "README.md" and not path.name.startswith(".") for path in folder.iterdir())
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and folder == paths.data():
+                found.append(
+                    Check("data", None, f"{folder} is not there yet; training makes it and downloads what it needs")
+                )
+                continue
             remedy = f"Set {paths.DATA_VARIABLE} to the folder of the data sets"
             detail = f"{folder} cannot be read ({error.strerror or error}); only training needs it"
             found.append(Check("data", None, detail, remedy))
@@ -340,6 +346,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _print_line(line: str) -> None:
+    line = paths.own_command(line)
     encoding = sys.stdout.encoding or "utf-8"
     print(
         line.encode(encoding, "backslashreplace").decode(encoding)

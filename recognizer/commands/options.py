@@ -11,7 +11,7 @@ from recognizer.errors import SettingsError
 from recognizer.registry.synced import open_models
 from recognizer.system import paths
 
-PROGRAM = "python -m recognizer"
+PROGRAM = paths.own_command("python -m recognizer")
 HELP = ("-h", "--help")
 
 

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 
 from recognizer.errors import SettingsError
 from recognizer.system import paths
+from recognizer.system.ctrl_c import held_back
 from recognizer.system.terminal import INTERRUPTED
 
 EXIT_S = 10  # time for the other process to finish its files after Ctrl-C
@@ -23,7 +24,8 @@ def run_module(package: str, args: Sequence[str]) -> int:
             f"This command needs the package {package}, which is not installed here. Run it in a clone of the repository."
         )
     importable = os.pathsep.join(filter(None, [str(paths.ROOT), os.environ.get("PYTHONPATH")]))
-    process = subprocess.Popen([sys.executable, "-m", package, *args], env={**os.environ, "PYTHONPATH": importable})
+    with held_back():
+        process = subprocess.Popen([sys.executable, "-m", package, *args], env={**os.environ, "PYTHONPATH": importable})
     try:
         code = process.wait()
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -180,6 +181,10 @@ def _import(args: Sequence[str]) -> int:
             f"{options.path} does not exist. Give a zip file of samples export, or a folder of pictures."
         )
     if not options.path.is_dir():
+        if not zipfile.is_zipfile(options.path):
+            raise SamplesError(
+                f"{options.path} is not a readable zip file. Give one of samples export, or a folder of pictures."
+            )
         if options.task or options.subject:
             raise SamplesError("A zip file names its tasks itself. Leave out TASK and --subject.")
         return _print_imported(import_zip(store, options.path))

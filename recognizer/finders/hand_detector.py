@@ -37,6 +37,9 @@ class HandDetector(Protocol):
     def follow(self, image_bgr: np.ndarray, view: View, accept: Accept, time_s: float) -> list[Hand]:
         """The acceptable hands in the next frame of a stream. Hands of the last frame are followed."""
 
+    def read_again(self, image_bgr: np.ndarray, hand: Hand, accept: Accept) -> Hand | None:
+        """The hand of these joints, read anew without a search for its palm. None if that shows no acceptable hand."""
+
     def close(self) -> None:
         """Release the networks."""
 
@@ -75,6 +78,10 @@ class NetworkDetector(HandDetector):
         found = _distinct(found)
         self._followed = [square_around(reading.hand.landmarks) for reading in found]
         return [reading.hand for reading in found]
+
+    def read_again(self, image_bgr: np.ndarray, hand: Hand, accept: Accept) -> Hand | None:
+        found = self._read(image_bgr, [square_around(hand.landmarks)], View(), accept)
+        return found[0].hand if found else None
 
     def close(self) -> None:
         self._followed = []

@@ -11,7 +11,7 @@ import numpy as np
 from recognizer.errors import AssetError
 from recognizer.finders.finder import RegionFinder
 from recognizer.finders.hand_detector import Accept, HandDetector, NetworkDetector
-from recognizer.finders.hand_networks import HandNetworks, View
+from recognizer.finders.hand_networks import THREADS, HandNetworks, View
 from recognizer.values import Box, Frame, Hand, Region
 
 MIN_SIDE = 32  # pixels; a hand is not recognizable in a smaller picture
@@ -34,21 +34,29 @@ GUIDE_SIDE = 0.6  # of the shorter side: hands of this size are detected best
 Pair = tuple[Hand, Hand | None]  # a hand, and the same hand detected in the picture's mirror image
 
 
+PLAIN = View()
 PADDED = View(padding=PADDING)
-# For pictures in which the first view shows no hand: of 101 such hands these views show 98, and the mirror images 101
-SECOND_VIEWS = (
-    View(),
-    View(padding=PADDING, tilt_deg=20),
-    View(padding=PADDING, gamma=0.5),
-    View(padding=2 * PADDING, replicate_border=True),
-    View(padding=PADDING, tilt_deg=-20),
-    View(padding=PADDING, white_balance=True),
-    View(padding=PADDING, gamma=0.3),
+WIDE = View(padding=2 * PADDING, replicate_border=True)
+TILTED, TILTED_BACK = View(padding=PADDING, tilt_deg=20), View(padding=PADDING, tilt_deg=-20)
+BRIGHT = View(padding=PADDING, gamma=0.5)
+BALANCED = View(padding=PADDING, white_balance=True)
+# For pictures in which PADDED shows no hand: a view, and whether it is of the mirror image. Each finds the most of the hands
+# that those before it miss
+SECOND_LOOKS = (
+    (PLAIN, False),
+    (TILTED, True),
+    (BRIGHT, False),
+    (WIDE, False),
+    (TILTED, False),
+    (BALANCED, False),
+    (PLAIN, True),
 )
-# The scales are of the square around the hand that is cut out, in hand sizes; None: the whole picture.
-CORRECTIONS = ((None, View()), (3.0, View()), (2.0, View()))
+# What a hand is detected in again: squares around it, in hand sizes. None is the whole picture.
+CORRECTIONS = (None, 3.0, 2.0)
 # One a frame. Padding makes distant hands smaller, so that half of the frames are searched without
-STREAM_VIEWS = tuple(view for last in SECOND_VIEWS[1:] for view in (View(), PADDED, View(), PADDED, last))
+STREAM_VIEWS = tuple(
+    view for last in (TILTED, BRIGHT, WIDE, TILTED_BACK, BALANCED) for view in (PLAIN, PADDED, PLAIN, PADDED, last)
+)
 
 
 class HandFinder(RegionFinder):
@@ -59,14 +67,15 @@ class HandFinder(RegionFinder):
         video: whether frames belong to one stream. In a stream a hand is followed, and while there is none, each frame
             is searched in one view. A single picture and its mirror image are searched in all views until one shows a hand.
         guide: whether a stream without a hand sets `guide_box`, which shows the user where to hold a hand.
+        threads: of each network; 1 for one of several processes.
 
     Raises AssetError if the model cannot be loaded.
     """
 
-    def __init__(self, task_path: Path, *, video: bool, guide: bool = False):
+    def __init__(self, task_path: Path, *, video: bool, guide: bool = False, threads: int = THREADS):
         self.video = video
         self.guide_box: Box | None = None  # where the user should hold a hand, while none is found
-        self._detector = open_detector(task_path, video=video)
+        self._detector = open_detector(task_path, video=video, threads=threads)
         self._guide = guide and video
         self._nothing_since_s: float | None = None
         self._view_index = 0  # of STREAM_VIEWS
@@ -109,23 +118,26 @@ class HandFinder(RegionFinder):
         return distinct([self._corrected(image_bgr, pair) for pair in pairs])
 
     def _second_look(self, image_bgr: np.ndarray) -> list[Pair]:
-        """The hands of the first view that shows any. The mirror image is used only then, since most pictures show none."""
-        for view in SECOND_VIEWS:
-            hands = self._detect(view, image_bgr)
+        """The hands of the first view that shows any. Its other side is searched only then, since most pictures show none."""
+        for view, mirrored in SECOND_LOOKS:
+            hands = self._detect(view, image_bgr, mirrored=mirrored)
             if hands:
-                return paired(hands, self._detect_mirrored(view, image_bgr))
+                others = self._detect(view, image_bgr, mirrored=not mirrored)
+                return paired(others, hands) if mirrored else paired(hands, others)
         return []
 
     def _both_sides(self, view: View, image_bgr: np.ndarray) -> list[Pair]:
         """The hands of a picture and of its mirror image, in which the networks often find other hands."""
-        return paired(self._detect(view, image_bgr), self._detect_mirrored(view, image_bgr))
+        return paired(
+            self._detect(view, image_bgr, mirrored=False),
+            self._detect(view, image_bgr, mirrored=True),
+        )
 
-    def _detect(self, view: View, image_bgr: np.ndarray) -> list[Hand]:
-        return suppress_duplicates(self._detector.detect(image_bgr, view, _plausible_in(image_bgr)))
-
-    def _detect_mirrored(self, view: View, image_bgr: np.ndarray) -> list[Hand]:
-        flipped_bgr = np.ascontiguousarray(image_bgr[:, ::-1])
-        return [_flipped(hand, image_bgr.shape[1]) for hand in self._detect(view, flipped_bgr)]
+    def _detect(self, view: View, image_bgr: np.ndarray, *, mirrored: bool) -> list[Hand]:
+        """The hands of a picture or of its mirror image, in pixels of the picture."""
+        shown_bgr = np.ascontiguousarray(image_bgr[:, ::-1]) if mirrored else image_bgr
+        hands = suppress_duplicates(self._detector.detect(shown_bgr, view, _plausible_in(image_bgr)))
+        return [_flipped(hand, image_bgr.shape[1]) for hand in hands] if mirrored else hands
 
     def _corrected(self, image_bgr: np.ndarray, pair: Pair) -> Pair:
         """The pair, or another detection of the same hand whose two sides agree better.
@@ -133,14 +145,20 @@ class HandFinder(RegionFinder):
         If the joints of a hand and of its mirror image differ, the networks have often seen a part of the hand only.
         """
         best = pair
-        for scale, view in CORRECTIONS:
+        for scale in CORRECTIONS:
             if disagreement(best) < MAX_DISAGREEMENT:
                 break
             x, y, part_bgr = _around(image_bgr, pair[0], scale)
-            others = [_shifted(other, x, y) for other in self._both_sides(view, part_bgr)]
+            others = [_shifted(other, x, y) for other in self._both_sides(PLAIN, part_bgr)]
             same = [other for other in others if _contains(other[0], pair[0])]
             best = min([best, *same], key=disagreement)
-        return best
+        return best if best[1] is not None else (best[0], self._other_side(image_bgr, best[0]))
+
+    def _other_side(self, image_bgr: np.ndarray, hand: Hand) -> Hand | None:
+        """The hand as the networks see it in the mirror image, if they found no palm there."""
+        flipped_bgr, width = np.ascontiguousarray(image_bgr[:, ::-1]), image_bgr.shape[1]
+        other = self._detector.read_again(flipped_bgr, _flipped(hand, width), _plausible_in(image_bgr))
+        return other and _flipped(other, width)
 
     def _follow(self, image_bgr: np.ndarray, time_s: float) -> list[Hand]:
         """The hands in a frame of a stream. A view that showed a hand is used until it fails, then the next one."""
@@ -152,13 +170,13 @@ class HandFinder(RegionFinder):
         return hands
 
 
-def open_detector(task_path: Path, *, video: bool) -> HandDetector:
+def open_detector(task_path: Path, *, video: bool, threads: int = THREADS) -> HandDetector:
     """The detector of the hand_landmarker asset: LiteRT runs it, or MediaPipe if LiteRT cannot and MediaPipe is installed.
 
     Raises AssetError if neither can.
     """
     try:
-        return NetworkDetector(HandNetworks(task_path))
+        return NetworkDetector(HandNetworks(task_path, threads))
     except AssetError:
         if find_spec("mediapipe") is None:
             raise

@@ -39,6 +39,9 @@ class MediaPipeDetector(HandDetector):
                 landmarker.detect(BLANK, time_s)  # MediaPipe would follow the false detection; a blank image resets it
         return []
 
+    def read_again(self, image_bgr: np.ndarray, hand: Hand, accept: Accept) -> Hand | None:
+        return None  # MediaPipe always searches for palms
+
     def close(self) -> None:
         self._sure.close()
         self._doubtful.close()

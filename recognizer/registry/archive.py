@@ -1,12 +1,14 @@
 """Imports a model version from a zip archive that `ModelStore.export` wrote, or that was unpacked and zipped again."""
 
+import os
+import unicodedata
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from recognizer.errors import ModelError
-from recognizer.registry.card import CARD, check_files, file_names, read_card
+from recognizer.registry.card import CARD, file_names, read_checked_card, retrain_advice
 from recognizer.registry.store import ModelStore
 from recognizer.system.names import is_safe, is_task_name, path_inside
 from recognizer.system.zip_files import COMPRESSIONS, ZIP_ERRORS
@@ -23,6 +25,7 @@ def import_zip(models: ModelStore, task: str, path: Path) -> str:
     Nothing in the archive is run or opened. Raises ModelError if the file is not such an archive, if a file differs from its
     checksum in the card, or if `task` is not a valid name; then nothing changes.
     """
+    task = unicodedata.normalize("NFC", task)
     if not is_task_name(task):
         raise ModelError(f"{task!r} cannot be the name of a task. Use letters, digits, spaces, - and _.")
     with _reading(path), zipfile.ZipFile(path) as archive:
@@ -45,8 +48,11 @@ def import_zip(models: ModelStore, task: str, path: Path) -> str:
 
 def _check(draft: Path, path: Path) -> None:
     """Raise ModelError, so that the version is not published, if its card or a file is damaged."""
-    card = read_card(draft)
-    check_files(card, draft)
+    try:
+        card = read_checked_card(draft)
+    except ModelError as error:
+        reason = str(error).removesuffix(retrain_advice(draft.parent.name)).replace(f"{draft}{os.sep}", "")
+        raise ModelError(f"{path} is not imported: {reason}Export it again.") from error
     added = sorted(set(file_names(draft)) - set(card.files or {}))
     if card.files and added:
         raise ModelError(f"{path} contains {added[0]!r}, which its {CARD} does not name. Export it again.")
@@ -76,7 +82,17 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     for info in infos:
         if not info.filename.startswith(roots[0]):
             raise ModelError(_foreign(archive, info))
-    return {info.filename.removeprefix(roots[0]): info for info in infos}
+    members = {info.filename.removeprefix(roots[0]): info for info in infos}
+    if len(infos) > len(members) or _have_a_name_in_common(members):
+        raise ModelError(f"{archive.filename} contains two files that some systems take for one. Export it again.")
+    return members
+
+
+def _have_a_name_in_common(names: Iterable[str]) -> bool:
+    """Whether two files have the same name on a system that ignores case, or one is named like another one's folder."""
+    paths = [PurePosixPath(unicodedata.normalize("NFC", name).casefold()) for name in names]
+    taken = {*paths}
+    return len(taken) < len(paths) or any(folder in taken for path in paths for folder in path.parents)
 
 
 def _is_of_the_system(name: str) -> bool:

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,8 @@ from recognizer.system.urls import text_without_secrets
 CARD = "card.json"
 KEYS = {"subject": "region", "user_training": "taught"}  # attributes whose field in card.json has another name
 LARGEST = 1e300  # of a threshold: JSON allows integers that no float can hold
+CARD_LIMIT = 1 << 24  # bytes of a card: others may write to a URL of models
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # in no text of a card; a tab or a new line may be
 SHOWN_CHARACTERS = 60  # characters of a wrong value in an error line
 
 
@@ -89,10 +92,14 @@ def read_card(folder: Path) -> ModelCard:
     """Read the card in a version's folder. Raises ModelError."""
     path, remedy = folder / CARD, retrain_advice(folder.parent.name)
     try:
+        if path.stat().st_size > CARD_LIMIT:
+            raise ValueError(f"it has more than {CARD_LIMIT >> 20} MB")
         content = json.loads(path.read_text(encoding="utf-8"))
         json.dumps(content, ensure_ascii=False).encode()  # a text that is no Unicode cannot be shown or written
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} cannot be read as JSON ({error}). {remedy}") from error
+    if any(CONTROLS.search(text) for text in _texts_in(content)):
+        raise ModelError(f"{path} has control characters, which a terminal would obey. {remedy}")
     return ModelCard.from_json(content, str(path), remedy)
 
 
@@ -173,6 +180,19 @@ def _key(name: str) -> str:
 
 def retrain_advice(task: str) -> str:
     return f"Check out the repository's models/ again, or run: python -m recognizer train {task}"
+
+
+def _texts_in(content: object) -> Iterator[str]:
+    """All texts in a JSON value, the names of fields too."""
+    waiting = [content]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            waiting += [*value, *value.values()]
+        elif isinstance(value, list):
+            waiting += value
 
 
 def _check(found: dict[str, Any], where: str, remedy: str) -> None:

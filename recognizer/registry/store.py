@@ -17,11 +17,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from recognizer.errors import ModelError
-from recognizer.registry.card import CARD, read_checked_card, retrain_advice, write_checksums
+from recognizer.errors import ModelError, ModelStorageError
+from recognizer.registry.card import CARD, file_names, read_checked_card, retrain_advice, write_checksums
 from recognizer.system import files
 from recognizer.system.names import PROGRAM_FOLDERS, is_safe, is_task_name
 from recognizer.system.notices import warn_once
+from recognizer.system.zip_files import new_entry
 
 CURRENT = "current.json"
 
@@ -262,21 +263,25 @@ class ModelStore:
     def delete(self, task: str, version: str) -> None:
         """Delete a version that is not the current one. Raises ModelError."""
         folder = self.version_folder(task, version)
-        if folder == self.current(task):
-            raise ModelError(
-                f"{version} is the current version of {task}. Go back first: python -m recognizer models rollback {task}"
-            )
         if self._shipped is not None and folder.is_relative_to(self._shipped):
             raise ModelError(
                 f"{version} of {task} came with the program and cannot be deleted. Train a version to replace it."
             )
         deleted = folder.with_name(f"{DELETED}{version}")
         try:
-            self.note_deletion(task, version)
-            folder.rename(deleted)  # atomic: nobody sees half a version
+            with self._locked():  # nobody may make it the current version meanwhile
+                if folder == self._current(task)[0]:
+                    raise ModelError(
+                        f"{version} is the current version of {task}. "
+                        f"Go back first: python -m recognizer models rollback {task}"
+                    )
+                self.note_deletion(task, version)
+                folder.rename(deleted)  # atomic: nobody sees half a version
             shutil.rmtree(deleted)
         except OSError as error:
-            raise ModelError(f"{folder} cannot be removed ({error.strerror or error}). Make it writable.") from error
+            raise ModelStorageError(
+                f"{folder} cannot be removed ({error.strerror or error}). Make it writable."
+            ) from error
         self.push()
 
     def export(self, task: str, path: Path, version: str | None = None) -> Path:
@@ -286,9 +291,10 @@ class ModelStore:
         """
         folder = self.version_folder(task, version)
         try:
-            with files.atomic_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                for member in sorted(folder.rglob("*")):
-                    archive.write(member, f"{task}/{folder.name}/{member.relative_to(folder).as_posix()}")
+            with files.atomic_file(path) as file, zipfile.ZipFile(file, "w") as archive:
+                for name in (CARD, *file_names(folder)):
+                    entry = new_entry(f"{task}/{folder.name}/{name}", zipfile.ZIP_DEFLATED)
+                    archive.writestr(entry, (folder / name).read_bytes())
         except OSError as error:
             reason = error.strerror or error
             raise ModelError(f"Cannot write {path}: {reason}. Choose another folder or free some space.") from error
@@ -382,7 +388,7 @@ def _write_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ModelError(
+        raise ModelStorageError(
             f"{folder} cannot be written ({error}). Free some space, or choose another folder with --models."
         ) from error
 

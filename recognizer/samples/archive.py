@@ -23,8 +23,8 @@ from recognizer.samples.table import (
     read_card,
 )
 from recognizer.system import files
-from recognizer.system.names import is_safe
-from recognizer.system.zip_files import ZIP_ERRORS
+from recognizer.system.names import is_group_name, is_safe
+from recognizer.system.zip_files import ZIP_ERRORS, new_entry
 
 TABLE_LIMIT = 1 << 28  # bytes of a samples.csv: 400,000 rows
 TASKS_LIMIT = 100  # of one archive
@@ -62,19 +62,19 @@ def export_zip(
     try:
         with files.atomic_file(path) as file, zipfile.ZipFile(file, "w") as archive:  # PNG data is already compressed
             for task in chosen:
-                archive.writestr(f"{task.name}/{CARD}", as_card(task))
+                archive.writestr(new_entry(f"{task.name}/{CARD}"), as_card(task))
             for sample in store.read():
                 if sample.task not in names:
                     continue
                 try:
-                    archive.writestr(sample.path, (store.folder / sample.path).read_bytes())
+                    archive.writestr(new_entry(sample.path), (store.folder / sample.path).read_bytes())
                     written.append(replace(sample, source=_without_folders(sample.source)))
                 except FileNotFoundError:
                     skipped.append(f"{sample.path} is missing and was not exported.")
             table = as_spreadsheet(as_table(written)) if for_spreadsheets else as_table(written)
-            archive.writestr(TABLE, table, zipfile.ZIP_DEFLATED)
+            archive.writestr(new_entry(TABLE, zipfile.ZIP_DEFLATED), table)
             if for_spreadsheets:
-                archive.writestr(SPREADSHEET_NOTE, SPREADSHEET_NOTE_TEXT)
+                archive.writestr(new_entry(SPREADSHEET_NOTE), SPREADSHEET_NOTE_TEXT)
     except OSError as error:
         reason = error.strerror or error
         raise SamplesError(f"Cannot write {path}: {reason}. Choose another folder or free some space.") from error
@@ -164,7 +164,7 @@ def _ensure_task(store: Samples, exported: ExportedFiles, name: str, labels: Seq
 def _task_names(exported: ExportedFiles) -> list[str]:
     """Names of the tasks whose task.json is there. Folders that are not valid task names are ignored."""
     names = [name.removesuffix(f"/{CARD}") for name in exported.opened if name.endswith(f"/{CARD}")]
-    return [name for name in names if name == folder_name(name)]
+    return [name for name in names if is_group_name(name)]
 
 
 def _pictures(

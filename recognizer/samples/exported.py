@@ -60,10 +60,10 @@ class ExportedFiles:
 
 def is_unpacked_export(folder: Path) -> bool:
     """Whether the folder, or one in it, holds a samples.csv of this program."""
-    root = _root(_names(folder))
-    if root is None:
-        return False
     try:
+        root = _root(_names(folder))
+        if root is None:
+            return False
         with open(folder / root / TABLE, "rb") as file:
             return is_header(as_written(file.read(HEAD_BYTES)).partition(b"\n")[0].removesuffix(b"\r"))
     except OSError:

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from recognizer.errors import SamplesError
-from recognizer.system.names import NAME_BYTES, NAME_LIMIT, PROGRAM_FOLDERS, RESERVED
+from recognizer.system.names import NAME_LIMIT, folder_text, is_folder_name, is_group_name, is_task_name
 from recognizer.values import Box, Hand
 
 
@@ -112,18 +112,16 @@ def check_label_count(task: str, labels: Sequence[str]) -> None:
 @lru_cache(maxsize=4096)
 def folder_name(label: str) -> str:
     """A folder name for a label that is valid on all systems: the label itself, or a shortened form with a checksum."""
-    safe = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" or c in " -_" else "_" for c in label)
-    short = safe[:NAME_LIMIT].encode()[:NAME_BYTES].decode(errors="ignore").strip()
-    if short == label and short.casefold() not in RESERVED:
+    if is_folder_name(label):
         return label
-    return f"{short}~{hashlib.sha256(label.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+    return f"{folder_text(label)}~{hashlib.sha256(label.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 @lru_cache(maxsize=4096)
 def checked_name(kind: str, name: str) -> str:
     """The name of a task or session in NFC. Raises SamplesError if it is not a valid folder name on all systems."""
     name = unicodedata.normalize("NFC", name)
-    if not name or name.startswith("-") or folder_name(name) != name:
+    if not is_group_name(name):
         raise SamplesError(
             f"{name!r} cannot be the name of a {kind}. Use letters, digits, spaces, - and _, at most {NAME_LIMIT}."
         )
@@ -133,7 +131,7 @@ def checked_name(kind: str, name: str) -> str:
 def checked_task_name(name: str) -> str:
     """The name of a new task in NFC. Raises SamplesError if it cannot name a folder of samples and of models."""
     name = checked_name("task", name)
-    if name.casefold() in PROGRAM_FOLDERS:
+    if not is_task_name(name):
         raise SamplesError(
             f"{name!r} cannot be the name of a task, because models/{name.casefold()} is the program's own. Choose another."
         )

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recognizer.errors import SamplesError, SubjectError
+from recognizer.errors import DiskFullError, SamplesError, SamplesStorageError, SubjectError
 from recognizer.samples.png import decode_png, encode_png
 from recognizer.samples.sample import (
     Sample,
@@ -49,6 +49,8 @@ from recognizer.samples.table import (
 )
 from recognizer.subjects.catalogue import subject_of
 from recognizer.system import files, paths
+from recognizer.system.names import is_folder_name
+from recognizer.system.notices import warn_once
 from recognizer.values import Frame, Region
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ UNFINISHED = ".unfinished"
 LOCK = ".lock"
 
 
-DISK_RESERVE = 64 << 20  # bytes left free for other programs, and to delete and relabel samples
+DISK_RESERVE = 256 << 20  # bytes left free for models and other programs, and to delete and relabel samples
 HEAD_BYTES = 256  # of samples.csv, with its header: they show whether a spreadsheet saved it
 LOCK_WAIT_S = 10.0  # an import of some thousand pictures holds the lock longest
 
@@ -120,17 +122,26 @@ class Samples:
         return task
 
     def tasks(self) -> list[Task]:
-        """All tasks, sorted by name."""
+        """The tasks whose task.json can be read, sorted by name. A line on stderr names those whose task.json cannot."""
         self.refresh()
-        return [self._task(name) for name in self.task_names()]
+        tasks, damage = self._tasks_and_damage()
+        for line in damage:
+            warn_once(line)
+        return tasks
 
     def readable_tasks(self) -> list[Task]:
-        """The tasks whose task.json is not damaged, sorted by name."""
-        tasks = []
+        """The same as `tasks`, without a pull and without a word."""
+        return self._tasks_and_damage()[0]
+
+    def _tasks_and_damage(self) -> tuple[list[Task], list[str]]:
+        """The tasks, sorted by name, and one message for each damaged task.json."""
+        tasks, damage = [], []
         for name in self.task_names():
-            with contextlib.suppress(SamplesError):
+            try:
                 tasks.append(self._task(name))
-        return tasks
+            except SamplesError as error:
+                damage.append(str(error))
+        return tasks, damage
 
     def damage(self) -> list[str]:
         """One message for each line of samples.csv that is no sample, and for each damaged task.json."""
@@ -139,12 +150,7 @@ class Samples:
             for number, (_, found) in enumerate(self.scan(), start=1)
             if isinstance(found, str)
         ]
-        for name in self.task_names():
-            try:
-                self._task(name)
-            except SamplesError as error:
-                rows.append(str(error).rstrip("."))
-        return rows
+        return [*rows, *(line.rstrip(".") for line in self._tasks_and_damage()[1])]
 
     def task(self, name: str) -> Task:
         """The task with this name."""
@@ -373,9 +379,11 @@ class Samples:
                 yield
                 self.push()
         except TimeoutError as error:
-            raise SamplesError(f"Cannot write {self.folder}: {error.strerror}. Wait until it has finished.") from error
+            raise SamplesStorageError(
+                f"Cannot write {self.folder}: {error.strerror}. Wait until it has finished."
+            ) from error
         except OSError as error:
-            raise SamplesError(
+            raise SamplesStorageError(
                 f"Cannot write {self.folder}: {error.strerror or error}. "
                 f"Free some space, or name another folder in {paths.CAPTURES_VARIABLE}."
             ) from error
@@ -386,14 +394,17 @@ class Samples:
         """Raise SamplesError if the disk is nearly full: other programs need the rest."""
         free = shutil.disk_usage(self.folder).free
         if free < DISK_RESERVE:
-            raise SamplesError(
+            raise DiskFullError(
                 f"Nothing was stored in {self.folder}: only {free >> 20} MB are free, {DISK_RESERVE >> 20} MB have to stay. "
                 f"Free some space, or name another folder in {paths.CAPTURES_VARIABLE}."
             )
 
     def _has_unfinished(self) -> bool:
         try:
-            return any(self.unfinished.iterdir()) or _last_byte(self.table_path) not in (b"", b"\n")
+            return any(not path.is_dir() for path in self.unfinished.iterdir()) or _last_byte(self.table_path) not in (
+                b"",
+                b"\n",
+            )
         except OSError:
             return False
 
@@ -425,7 +436,7 @@ class Samples:
         for name in names:
             if name in path_of:
                 files.replace(self.unfinished / name, self.folder / path_of[name])
-            else:
+            elif not (self.unfinished / name).is_dir():  # some file servers put folders everywhere
                 (self.unfinished / name).unlink()
 
     def _rewrite_rows(self, change: Callable[[Sample], Sample | None]) -> int:
@@ -473,12 +484,14 @@ class Samples:
     def task_names(self) -> list[str]:
         """The names of the folders that hold a task.json, sorted."""
         try:
-            names = [unicodedata.normalize("NFC", path.parent.name) for path in self.folder.glob(f"*/{CARD}")]
+            found = {unicodedata.normalize("NFC", path.parent.name) for path in self.folder.glob(f"*/{CARD}")}
+            # a name that a Mac decomposed is another folder's here
+            names = [name for name in found if is_folder_name(name) and (self.folder / name / CARD).exists()]
         except OSError as error:
-            raise SamplesError(
+            raise SamplesStorageError(
                 f"{self.folder} cannot be read: {error.strerror or error}. Check its permissions."
             ) from error
-        return sorted(name for name in names if folder_name(name) == name)
+        return sorted(names)
 
     def _task(self, name: str) -> Task:
         name = unicodedata.normalize("NFC", name)
@@ -525,7 +538,7 @@ class Samples:
         try:
             return path.read_bytes()
         except OSError as error:
-            raise SamplesError(
+            raise SamplesStorageError(
                 f"{path} cannot be read: {error.strerror or error}. Run: python -m recognizer samples verify"
             ) from error
 

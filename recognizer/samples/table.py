@@ -81,8 +81,14 @@ def from_spreadsheet(table: bytes) -> bytes:
 
 
 def _with_cells(table: bytes, change: Callable[[str], str]) -> bytes:
-    rows = csv.reader(io.StringIO(table.decode(errors="replace"), newline=""))
-    return b"".join(_line([change(cell) for cell in row]) for row in rows if row)
+    return b"".join(_changed_line(line, change) for line in table.splitlines() if line)
+
+
+def _changed_line(line: bytes, change: Callable[[str], str]) -> bytes:
+    try:
+        return _line([change(cell) for cell in next(csv.reader([line.decode(errors="replace")]))])
+    except csv.Error:  # no sample: left as it is
+        return line + b"\n"
 
 
 def parse_table(data: bytes) -> list[Sample | str]:

@@ -10,6 +10,7 @@ from recognizer.errors import SamplesError
 from recognizer.samples.sample import Sample, printable
 from recognizer.samples.store import CARD, TABLE, Samples
 from recognizer.system import files
+from recognizer.system.names import is_group_name
 
 ASIDE = ".set-aside"
 SET_ASIDE = "python -m recognizer samples verify --set-aside"
@@ -61,6 +62,10 @@ def _of_tasks(store: Samples) -> Iterator[Problem]:
         if name not in names:
             remedy = f'Create it again: python -m recognizer tasks new "{name}" --subject hand|paper|box --labels WORDS'
             yield Problem("task", f"{name} has samples and no {CARD}", remedy)
+            continue
+        if not is_group_name(name):
+            remedy = f"Rename the folder, or move its {CARD} aside: {SET_ASIDE}"
+            yield Problem("task", f"{name!a} is not the name of a task", remedy, path=f"{name}/{CARD}")
             continue
         try:
             labels = store.task(name).labels

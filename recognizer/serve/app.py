@@ -12,7 +12,7 @@ from recognizer.serve.http.connections import Connections
 from recognizer.serve.http.guard import Guard
 from recognizer.serve.http.metrics import Metrics, RequestCounter
 from recognizer.serve.http.problems import RESPONSES, add_error_handlers
-from recognizer.serve.http.sessions import Sessions
+from recognizer.serve.http.sessions import EndedSessions, Sessions
 from recognizer.serve.http.settings import ServeSettings
 from recognizer.serve.routes import learning, pages, predict, stream, tasks
 from recognizer.serve.routes import samples as sample_routes
@@ -36,10 +36,11 @@ def create_app(
     pool: WorkerPool | None = None,
     jobs: Jobs | None = None,
     connections: Connections | None = None,
+    ended_sessions: EndedSessions | None = None,
 ) -> FastAPI:
     """Create the ASGI app. It closes `pool` and `jobs` at shutdown; by default it creates them.
 
-    It marks which of the `connections` have sent the token.
+    It marks which of the `connections` have sent the token. `ended_sessions` remembers who has logged out.
     """
     from fastapi_offline import FastAPIOffline
 
@@ -52,7 +53,7 @@ def create_app(
         pool=pool or WorkerPool(models, samples, settings.workers),
         jobs=jobs or Jobs(models, samples),
         metrics=Metrics(),
-        sessions=Sessions(settings.session_key),
+        sessions=Sessions(settings.session_key, ended_sessions),
     )
 
     @asynccontextmanager

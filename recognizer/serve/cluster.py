@@ -14,6 +14,7 @@ import os
 import secrets
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,9 @@ from recognizer.registry.store import ModelStore
 from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
 from recognizer.samples.synced import open_samples
+from recognizer.serve import cluster_proxy
 from recognizer.serve.app import create_app
+from recognizer.serve.http.sessions import EndedSessions
 from recognizer.serve.http.settings import ServeSettings
 from recognizer.serve.listener import KEEP_ALIVE_S, announced, open_listener
 from recognizer.serve.workers.pool import STREAMS_LIMIT
@@ -49,6 +52,7 @@ SCALING = {
 DRAIN_S = 600.0  # a replica that is removed waits this long for its streams to end
 PROXY_START_TIMEOUT_S = "60"  # the proxy starts slowly on a busy machine; the default is 5
 OWNER_CONCURRENCY = 256  # requests
+ENDED_POLL_S = 1.0  # how soon a session that was ended in one replica is ended in all
 ALL_INTERFACES = ("0.0.0.0", "::")
 HAND_MODEL = "hand_landmarker"
 QUIET = {"log_level": "WARNING", "enable_access_log": False}
@@ -60,7 +64,11 @@ def serve_on_cluster(settings: ServeSettings, models: ModelStore, samples: Sampl
         port = listener.getsockname()[1]
     settings = dataclasses.replace(settings, port=port)
     samples.refresh()  # reports unreadable samples before anything starts
-    with connected(head, RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S=PROXY_START_TIMEOUT_S) as ray:
+    environment = {
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": PROXY_START_TIMEOUT_S,
+        cluster_proxy.CALLBACK_VARIABLE: cluster_proxy.CALLBACK,
+    }
+    with connected(head, **environment) as ray:
         from ray import serve
 
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ray's own handler exits at once
@@ -79,7 +87,9 @@ def serve_on_cluster(settings: ServeSettings, models: ModelStore, samples: Sampl
                 },
                 logging_config=QUIET,
             )  # fmt: skip
-            deploy(serve, settings, models, samples, max(1, int(cores)), this_machine(ray))
+            machine = this_machine(ray)
+            ended = ray.remote(EndedSessions).options(num_cpus=0, resources={machine: 0.001}).remote()
+            deploy(serve, settings, models, samples, max(1, int(cores)), machine, ended)
             with announced(settings):
                 threading.Event().wait()
         except cluster_errors as error:
@@ -92,16 +102,49 @@ def serve_on_cluster(settings: ServeSettings, models: ModelStore, samples: Sampl
     return 0
 
 
-def deploy(serve: Any, settings: ServeSettings, models: ModelStore, samples: Samples, most: int, machine: str) -> None:
-    """Start both applications: the owner on the node with the resource `machine`, and up to `most` stream replicas."""
+class SharedEndedSessions(EndedSessions):
+    """Sessions that were ended in any replica. An actor, which is an EndedSessions, collects them."""
+
+    def __init__(self, actor: Any) -> None:
+        super().__init__()
+        self._actor = actor
+        threading.Thread(target=self._follow, name="ended-sessions", daemon=True).start()
+
+    def add(self, session: str, expires_s: float) -> None:
+        super().add(session, expires_s)
+        self._actor.add.remote(session, expires_s)
+
+    def _follow(self) -> None:
+        import ray
+
+        while True:
+            with contextlib.suppress(ray.exceptions.RayError):
+                for session, expires_s in ray.get(self._actor.all.remote()).items():
+                    super().add(session, expires_s)
+            time.sleep(ENDED_POLL_S)
+
+
+def deploy(
+    serve: Any,
+    settings: ServeSettings,
+    models: ModelStore,
+    samples: Samples,
+    most: int,
+    machine: str,
+    ended_sessions: Any,
+) -> None:
+    """Start both applications: the owner on the node with the resource `machine`, and up to `most` stream replicas.
+
+    `ended_sessions` is an actor of EndedSessions.
+    """
     common = {"logging_config": QUIET, "health_check_period_s": 2}
     owner = serve.deployment(
-        serve.ingress(app_builder(settings, models, samples))(),
+        serve.ingress(app_builder(settings, models, samples, ended_sessions))(),
         name=OWNER, num_replicas=1, max_ongoing_requests=OWNER_CONCURRENCY,
         ray_actor_options={"num_cpus": 0, "resources": {machine: 0.001}}, **common,
     )  # fmt: skip
     streams = serve.deployment(
-        serve.ingress(app_builder(dataclasses.replace(settings, workers=1), models, samples))(),
+        serve.ingress(app_builder(dataclasses.replace(settings, workers=1), models, samples, ended_sessions))(),
         name=STREAMS, max_ongoing_requests=STREAMS_LIMIT + OVER_LIMIT, ray_actor_options={"num_cpus": 1},
         autoscaling_config={
             "min_replicas": 1, "max_replicas": most, "target_ongoing_requests": STREAMS_PER_REPLICA, **SCALING,
@@ -112,8 +155,13 @@ def deploy(serve: Any, settings: ServeSettings, models: ModelStore, samples: Sam
     serve.run(streams.bind(), name=STREAMS, route_prefix=STREAMS_PATH)
 
 
-def app_builder(settings: ServeSettings, models: ModelStore, samples: Samples) -> "Callable[[], ASGIApp]":
-    """A function that creates the app in a replica on any machine. It carries the settings and assets of this machine."""
+def app_builder(
+    settings: ServeSettings, models: ModelStore, samples: Samples, ended_sessions: Any
+) -> "Callable[[], ASGIApp]":
+    """A function that creates the app in a replica on any machine. It carries the settings and assets of this machine.
+
+    `ended_sessions` is an actor of EndedSessions.
+    """
     locations = _location_of(models.folder), _location_of(samples.folder)
     settings = dataclasses.replace(settings, certificate=None, key=None)  # only the proxy uses them
     environment = {}
@@ -128,7 +176,8 @@ def app_builder(settings: ServeSettings, models: ModelStore, samples: Samples) -
         os.environ |= environment
         if asset:
             os.environ[paths.ASSETS_VARIABLE] = str(stored_asset(asset))
-        app = create_app(settings, open_models(locations[0]), open_samples(locations[1]))
+        stores = open_models(locations[0]), open_samples(locations[1])
+        app = create_app(settings, *stores, ended_sessions=SharedEndedSessions(ended_sessions))
 
         async def without_prefix(scope: "Scope", receive: "Receive", send: "Send") -> None:
             await app({**scope, "root_path": ""}, receive, send)  # the routes of the app contain the full path

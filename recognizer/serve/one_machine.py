@@ -27,8 +27,7 @@ def serve(settings: ServeSettings, models: ModelStore, samples: Samples) -> int:
 
     with open_listener(settings) as listener:
         settings = dataclasses.replace(settings, port=listener.getsockname()[1])
-        limit = min(CONNECTIONS_LIMIT, max(8, raised_files_limit() - OTHER_FILES))
-        connections = Connections(limit, address_limit=limit // 2)
+        connections = new_connections()
         http, ws = limited_protocols(connections)
         asyncio.constants.SSL_HANDSHAKE_TIMEOUT = HEAD_S  # type: ignore[misc]  # uvicorn has no setting for it
         config = uvicorn.Config(
@@ -52,6 +51,12 @@ def serve(settings: ServeSettings, models: ModelStore, samples: Samples) -> int:
         with announced(settings):
             uvicorn.Server(config).run([listener])
     return 0
+
+
+def new_connections() -> Connections:
+    """The connections of a server in this process, which may open as many files."""
+    limit = min(CONNECTIONS_LIMIT, max(8, raised_files_limit() - OTHER_FILES))
+    return Connections(limit, address_limit=limit // 2)
 
 
 def raised_files_limit() -> int:

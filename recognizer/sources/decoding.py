@@ -67,8 +67,7 @@ def decode_image(data: np.ndarray, name: str) -> np.ndarray:
             f"{name} would take {size >> 20} MiB decoded, and {DECODED_LIMIT >> 20} MiB is the limit. Make it smaller."
         )
     if kind in ("AVIF", kinds.HEIC):  # OpenCV does not apply their rotation
-        with _one_line_errors(name):
-            return _from_pillow(_pillow_image(data, kind))
+        return from_pillow(_pillow_image(data, kind), name)
     image, orientation = _decode(data, cv2.IMREAD_COLOR if kind == "JPEG" else cv2.IMREAD_UNCHANGED)
     if image is None:
         raise _damaged(name)
@@ -128,9 +127,11 @@ def decoded_bytes(data: np.ndarray) -> int | None:
 
 
 def _bytes_of(path: Path) -> np.ndarray:
-    """The bytes (N,) uint8 of a picture file. Raises SourceError."""
+    """The bytes (N,) uint8 of a picture file, or of a pipe such as /dev/stdin. Raises SourceError."""
     check_file(path, "a picture file")
     try:
+        if path.is_fifo():
+            return np.frombuffer(path.read_bytes(), np.uint8)
         if kinds.kind_of_file(path) == kinds.CAMERA_RAW:
             raise _other_kind(str(path), kinds.CAMERA_RAW)
         return np.fromfile(path, np.uint8)  # cv2.imread cannot open names outside the code page on Windows
@@ -160,9 +161,9 @@ def _damaged(name: str) -> SourceError:
 
 @contextmanager
 def _one_line_errors(name: str) -> Iterator[None]:
-    """Turns whatever Pillow raises for a damaged file into a SourceError, and mutes its warnings."""
+    """Turns whatever Pillow raises for a damaged file into a SourceError, and mutes it and the libraries that it calls."""
     try:
-        with warnings.catch_warnings(action="ignore"):
+        with muted_native_code(), warnings.catch_warnings(action="ignore"):
             yield
     except SourceError:
         raise
@@ -182,6 +183,12 @@ def _pillow_image(data: np.ndarray, kind: str) -> Any:
         kind = "HEIF"
     factory, _ = Image.OPEN[kind]  # Image.open itself refuses a phone's 200 megapixels
     return factory(io.BytesIO(data.tobytes()), "")
+
+
+def from_pillow(image: Any, name: str) -> np.ndarray:
+    """A PIL.Image as `read_image` returns the file that it comes from. Raises SourceError, with `name`, if it is damaged."""
+    with _one_line_errors(name):
+        return _from_pillow(image)
 
 
 def _from_pillow(image: Any) -> np.ndarray:

@@ -49,6 +49,9 @@ def kind_of(head: bytes) -> str:
         return _kind_of_brands(head)
     if head[:1] == b"P" and head[1:2] in (b"1", b"2", b"3", b"4", b"5", b"6", b"7") and head[2:3].isspace():
         return "PPM"
+    text = head.lstrip().lower()
+    if text.startswith((b"<svg", b"<?xml")):
+        return "SVG" if b"<svg" in text else "XML"
     return next((kind for first, kind in _SIGNATURES.items() if head.startswith(first)), UNKNOWN)
 
 

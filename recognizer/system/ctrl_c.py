@@ -3,6 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Self
 
@@ -16,6 +17,28 @@ def was_pressed(error: BaseException) -> bool:
     while found is not None and not isinstance(found, KeyboardInterrupt):
         found = found.__cause__ or found.__context__
     return found is not None
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Start Python programs in this block: Ctrl-C reaches them once they call `let_through`, not while they import.
+
+    On Windows it reaches them at once.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def let_through() -> None:
+    """Let Ctrl-C reach this thread. Raises KeyboardInterrupt if it was pressed while it was held back."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 class CtrlC:

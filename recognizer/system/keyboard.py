@@ -3,10 +3,12 @@
 The codes are documented in the sources of OpenCV's highgui, for window_QT.cpp (Linux), window_w32.cpp and window_cocoa.mm:
 
 - Linux: the X keysym. But Qt turns Latin-1 letters into lower-case ASCII or a signed byte, without Shift and Caps Lock.
-- Windows: a character in the system's code page, or the virtual-key code of a named key, shifted by 16 bits.
+- Windows: a byte of a character in the system's code page, two for most East Asian ones, or the virtual-key code of a named
+  key, shifted by 16 bits.
 - macOS: a UTF-16 unit; named keys are in its private area.
 """
 
+import codecs
 import locale
 import sys
 import unicodedata
@@ -112,20 +114,27 @@ class Keyboard:
         """`modifiers` returns X's mask of held modifiers. `encoding` is Windows' code page; default: this system's."""
         self._platform = platform
         self._modifiers = modifiers
-        self._encoding = encoding or locale.getencoding()
+        self._new_decoder = codecs.getincrementaldecoder(encoding or locale.getencoding())
+        self._decoder = self._new_decoder("ignore")
         self._accent = ""
 
     def key(self, code: int) -> str:
         """The key of a code from `cv2.waitKeyEx`: a character, a name in NAMED_KEYS, or "" for every other key."""
         if self._platform == "win32":
-            key = _windows_key(code, self._encoding)
+            key = self._windows_key(code)
         elif self._platform == "darwin":
             key = _macos_key(code)
-        elif code & 0xFFFF in X11_DEAD and code > 0:
+        elif code > 0 and code & 0xFFFF in X11_DEAD and not _is_unicode(code):
             self._accent, key = X11_DEAD[code & 0xFFFF], ""
         else:
             key = self._accented(self._x11_key(code))
         return key if key.isprintable() or key in (ENTER, ESC, BACKSPACE, TAB, PASTE) else ""
+
+    def _windows_key(self, code: int) -> str:
+        if code > 0xFFFF:
+            self._decoder = self._new_decoder("ignore")
+            return WINDOWS_NAMES.get(code >> 16, "")
+        return self._decoder.decode(bytes([code])) if 0 <= code < 0x100 else chr(max(code, 0))
 
     def _x11_key(self, code: int) -> str:
         key = _x11_key(code)
@@ -147,8 +156,10 @@ class Keyboard:
 def _x11_key(code: int) -> str:
     if -0x60 <= code < -1:  # Qt's signed byte is the capital, whether Shift is held or not
         return chr(code & 0xFF).lower()
-    if code <= 0 or 0x1000000 <= code <= 0x110FFFF:
-        return chr(code & 0xFFFFFF) if code > 0 else ""
+    if code <= 0:
+        return ""
+    if _is_unicode(code):
+        return chr(code & 0xFFFFFF)
     keysym = code & 0xFFFF if code < 0x10000000 else 0  # GTK puts the modifiers above; larger keysyms are media keys
     if keysym < 0x100:
         return chr(keysym)
@@ -161,10 +172,9 @@ def _x11_key(code: int) -> str:
     return unicodedata.normalize("NFKC", key) if character_set == "shift_jis" else key
 
 
-def _windows_key(code: int, encoding: str) -> str:
-    if code > 0xFFFF:
-        return WINDOWS_NAMES.get(code >> 16, "")
-    return _decoded(code, encoding) if 0x80 <= code < 0x100 else chr(max(code, 0))
+def _is_unicode(code: int) -> bool:
+    """Whether a keysym is a Unicode character."""
+    return 0x1000000 <= code <= 0x110FFFF
 
 
 def _macos_key(code: int) -> str:

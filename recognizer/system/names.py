@@ -1,4 +1,4 @@
-"""Names from elsewhere, such as a URL, a zip or a card, that become paths here: the one place that checks them."""
+"""Names that become files and folders here, of tasks and from elsewhere, such as a URL, a zip or a card."""
 
 import os
 import unicodedata
@@ -39,12 +39,25 @@ def is_safe(name: str) -> bool:
     return not _problem(name)
 
 
+def folder_text(text: str) -> str:
+    """The text with "_" for what no folder's name may contain, cut to NAME_LIMIT characters and NAME_BYTES."""
+    allowed = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" or c in " -_" else "_" for c in text)
+    return allowed[:NAME_LIMIT].encode()[:NAME_BYTES].decode(errors="ignore").strip()
+
+
+def is_folder_name(name: str) -> bool:
+    """Whether a folder can have this name on all systems, whatever language it is in."""
+    return bool(name) and folder_text(name) == name and name.casefold() not in RESERVED
+
+
+def is_group_name(name: str) -> bool:
+    """Whether the name can be that of a session, or of a task that exists: in NFC, and no option of a command."""
+    return is_folder_name(name) and not name.startswith("-") and unicodedata.is_normalized("NFC", name)
+
+
 def is_task_name(name: str) -> bool:
-    """Whether the name, in NFC, can be that of a task: a folder of samples and of models."""
-    allowed = all(c.isalnum() or unicodedata.category(c)[0] == "M" or c in " -_" for c in name)
-    short = len(name) <= NAME_LIMIT and len(name.encode(errors="replace")) <= NAME_BYTES
-    is_taken = name.casefold() in RESERVED | PROGRAM_FOLDERS
-    return bool(name) and allowed and short and not is_taken and name == name.strip() and not name.startswith("-")
+    """Whether the name can be that of a new task: a folder of samples, and a folder of models beside the program's own."""
+    return is_group_name(name) and name.casefold() not in PROGRAM_FOLDERS
 
 
 def _problem(name: str) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 from recognizer.system import paths
 
 DISTRIBUTION = "webcam-recognizer"
-BASE, TRAIN, TEST = "base", "train", "test"
-OF_TRAINING = ("keras", "pandas", "sklearn", "tensorflow")  # modules that only the group TRAIN installs
+BASE, TRAIN, TEST, MEDIAPIPE = "base", "train", "test", "mediapipe"
+OF_TRAINING = ("keras", "pandas", "scipy", "sklearn", "tensorflow")  # modules that only the group TRAIN installs
 
 _NAME = re.compile(r"\s*([\w.-]+)")
 _PIN = re.compile(r"\s*([\w.-]+)\s*==\s*([^\s;#\\]+)")
@@ -40,7 +40,7 @@ def pins(requirements: Path) -> dict[str, str]:
 def install_command(group: str) -> str:
     """The command that installs a group, for a message."""
     if paths.in_checkout():
-        file = "requirements.txt" if group in (BASE, TRAIN, TEST) else f"requirements-{group}.txt"
+        file = "requirements.txt" if group in (BASE, TRAIN, TEST, MEDIAPIPE) else f"requirements-{group}.txt"
         return f"python -m pip install -r {file}"
     try:
         wanted = _installed_requirements()[group]

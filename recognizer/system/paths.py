@@ -23,6 +23,11 @@ def in_checkout() -> bool:
     return (ROOT / "pyproject.toml").is_file()
 
 
+def own_command(text: str) -> str:
+    """A message with the commands in it as the user types them: an installed package has a program of its own."""
+    return text if in_checkout() else text.replace("python -m recognizer", "recognizer")
+
+
 def home() -> Path:
     """The folder of what the user records, trains and downloads: the checkout, or that of the platform.
 

@@ -1,6 +1,7 @@
 """Terminal output: exit codes, one-line errors, and text that the encoding of stdout cannot represent."""
 
 import codecs
+import errno
 import io
 import json
 import sys
@@ -9,14 +10,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from recognizer.errors import RecognizerError, printable
-from recognizer.system import packages
-from recognizer.system.ctrl_c import was_pressed
+from recognizer.system import packages, paths
+from recognizer.system.ctrl_c import let_through, was_pressed
 from recognizer.system.urls import text_without_secrets
 
 SOME_FAILED = 1
 USAGE_ERROR = 2
 NOT_PUBLISHED = 3  # of learn: the training succeeded, but its model is not better than the current one
 INTERRUPTED = 130
+NO_SPACE = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # Windows has no quota of its own
 SHOWN_CHARACTERS = 300  # of a file's name in an error
 PRINTED_LIMIT = 20  # messages printed one by one; the rest are counted
 
@@ -36,6 +38,7 @@ def print_messages(lines: Sequence[str]) -> None:
 def exit_on_error(stopped: str = "") -> Iterator[None]:
     """Exit with `exit_code_of(error)` if the block raises. `stopped` is the line that is printed after Ctrl-C."""
     try:
+        let_through()
         yield
     except (Exception, KeyboardInterrupt) as error:
         code = exit_code_of(error)
@@ -47,13 +50,15 @@ def exit_on_error(stopped: str = "") -> Iterator[None]:
 def exit_code_of(error: BaseException) -> int:
     """The exit code for Ctrl-C or for an error that a user can mend, which is printed as one line on stderr.
 
-    Those are RecognizerError, and OSError with a file's name: a name that is too long, or a folder that may not be entered,
-    fails wherever a path is looked at first. Re-raises other errors.
+    Those are RecognizerError, a full disk, and OSError with a file's name: a name that is too long, or a folder that may not
+    be entered, fails wherever a path is looked at first. Re-raises other errors.
     """
     if was_pressed(error):
         return INTERRUPTED
     if isinstance(error, OSError) and error.filename is not None:
         line = f"{_shortened(str(error.filename))} cannot be used: {error.strerror}. Check its name and permissions."
+    elif isinstance(error, OSError) and error.errno in NO_SPACE:
+        line = f"The output cannot be written: {error.strerror}. Free some space."
     elif isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in packages.OF_TRAINING:
         remedy = packages.install_command(packages.TRAIN)
         line = f"This needs {error.name}, which is not installed. Install it: {remedy}"
@@ -61,7 +66,7 @@ def exit_code_of(error: BaseException) -> int:
         line = str(error)
     else:
         raise error
-    print_messages([text_without_secrets(line)])
+    print_messages([paths.own_command(text_without_secrets(line))])
     return USAGE_ERROR
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from recognizer.errors import RecognizerError, SamplesError, SourceError
-from recognizer.samples.archive import ImportResult, add_batches, content_name
+from recognizer.samples.archive import ImportResult, add_batches, content_name, import_zip
+from recognizer.samples.exported import is_unpacked_export
 from recognizer.samples.png import encode_png
 from recognizer.samples.sample import Sample, Task, folder_name, new_sample, new_session
 from recognizer.samples.store import Samples
@@ -91,8 +92,16 @@ SUBJECT_PROBE_PICTURES = 24  # pictures from which the subject of a task is dete
 
 
 def import_pictures(store: Samples, task: str, folder: Path, subject: str | None = None) -> None:
-    """Import a folder's pictures into a task. A new task gets `subject`, or else the subject detected in the pictures."""
+    """Import a folder's pictures into a task. A new task gets `subject`, or else the subject detected in the pictures.
+
+    The folder may also be an unpacked export that holds the task. Raises SamplesError.
+    """
     _check_folder(folder)
+    if is_unpacked_export(folder):
+        imported = import_zip(store, folder, task)
+        print_messages(imported.refused)
+        check_subject(task, store.task(task).subject, subject)
+        return
     existing = next((other for other in store.tasks() if other.name == task), None)
     labels = folder_labels(folder, existing.labels if existing else ())
     subject_name = existing.subject if existing else subject or detect_subject(folder)

@@ -31,9 +31,10 @@ class Preparation(Protocol):
 class TrainingProcess:
     """`python -m training learn TASK --json` in another process. `poll` returns its last report."""
 
-    def __init__(self, task: str, models: ModelStore, samples: Samples) -> None:
-        command = [sys.executable, "-m", "training", "learn", task, "--json"]
-        command += ["--models", str(models.folder), "--samples", str(samples.folder)]
+    def __init__(self, task: str, models: ModelStore, samples: Samples, *options: str) -> None:
+        """`options` are further ones of the command, such as "--force"."""
+        command = [sys.executable, "-m", "training", "learn", task, "--json", *options]
+        command += ["--models", str(models.folder.absolute()), "--samples", str(samples.folder.absolute())]
         self._process = subprocess.Popen(
             command,
             cwd=paths.ROOT,
@@ -93,7 +94,7 @@ class BackboneProcess:
     """`python -m training backbones` in another process. Its errors are ignored: the training run reports them again."""
 
     def __init__(self, models: ModelStore) -> None:
-        command = [sys.executable, "-m", "training", "backbones", "--models", str(models.folder)]
+        command = [sys.executable, "-m", "training", "backbones", "--models", str(models.folder.absolute())]
         self._process = subprocess.Popen(command, cwd=paths.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def cancel(self) -> None:

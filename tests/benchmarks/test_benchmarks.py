@@ -144,3 +144,11 @@ def test_an_unknown_section_suggests_the_nearest(
     with pytest.raises(SystemExit, match="2"):
         everything.main()
     assert capsys.readouterr().err.endswith("has no command 'digts'. Did you mean digits?\n")
+
+
+def test_an_unknown_option_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmark", "--bogus"])
+    with pytest.raises(SystemExit) as end:
+        everything.main()
+    assert end.value.code == 2
+    assert capsys.readouterr().err == ("Unrecognized arguments: --bogus. See: python -m recognizer benchmark --help\n")

@@ -208,6 +208,22 @@ def test_a_real_process_gets_the_arguments_and_the_working_folder(
     assert capfd.readouterr().out == f"{tmp_path} {['learn', 'नमस्ते']}\n"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot hold Ctrl-C back")
+def test_ctrl_c_while_the_other_process_imports_prints_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "trainer.py").write_text(
+        "import signal; signal.raise_signal(signal.SIGINT)\n"
+        "from recognizer.system.terminal import exit_on_error\n"
+        "with exit_on_error(): print('not reached')"
+    )
+    assert other_process.run_module("trainer", []) == 130
+    assert capfd.readouterr() == ("", "")
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
+
+
 def digits_in(path: Path, digits: int = 1) -> Path:
     """Write a picture file with that number of digits. Return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -210,3 +210,12 @@ def test_help_names_every_command(words: list[str], capsys: pytest.CaptureFixtur
     out = capsys.readouterr().out
     for name in ("record", "list", "show", "relabel", "delete", "merge", "export", "import", "verify"):
         assert f"\n  {name} " in out
+
+
+@pytest.mark.parametrize("words", [["photo.png"], ["signs", "photo.png"]])
+def test_a_file_that_is_no_export_is_not_imported(words: list[str], store: Samples, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "photo.png"), np.zeros((9, 9, 3), np.uint8))
+    with pytest.raises(
+        SamplesError, match="photo.png is not a readable zip file. Give one of samples export, or a folder"
+    ):
+        samples.run(["import", *words])

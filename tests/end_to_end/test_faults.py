@@ -352,6 +352,56 @@ hands.HandNetworks = opened
     assert (ended.returncode, ended.stderr) == (130, "")
 
 
+PRESSED_AT_IMPORT = """
+import signal, sys
+class Pressing:
+    def find_spec(self, name, path=None, target=None):
+        if name == "recognizer.cli":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Pressing())
+"""
+PRESSED_AT_EXIT = "import atexit, signal; atexit.register(signal.raise_signal, signal.SIGINT)"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full of Linux")
+@pytest.mark.parametrize("words", ["tasks list", "read nope.png", "read {picture}"])
+def test_output_to_a_full_disk_is_one_line(words: str, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "blank.png"), np.full((48, 64, 3), 200, np.uint8))
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "recognizer", *words.format(picture=tmp_path / "blank.png").split()],
+            env={**os.environ, "PYTHONPATH": str(paths.ROOT)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=HANG_S,
+        )
+    missing = "nope.png is not there. Check its name and folder.\n"
+    full_disk = "The output cannot be written: No space left on device. Free some space.\n"
+    assert (ended.returncode, ended.stderr) == ((1, missing) if words == "read nope.png" else (2, full_disk))
+
+
+@pytest.mark.skipif(not Path("/dev/stdin").exists(), reason="needs /dev/stdin")
+def test_a_picture_is_read_from_a_pipe(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "blank.png"), np.full((48, 64, 3), 200, np.uint8))
+    ended = subprocess.run(
+        [sys.executable, "-m", "recognizer", "read", "/dev/stdin"],
+        env={**os.environ, "PYTHONPATH": str(paths.ROOT)},
+        input=(tmp_path / "blank.png").read_bytes(),
+        capture_output=True,
+        timeout=HANG_S,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"/dev/stdin: no label\n", b"")
+
+
+@POSIX
+@pytest.mark.parametrize("code", [PRESSED_AT_IMPORT, PRESSED_AT_EXIT], ids=["before", "after"])
+@pytest.mark.parametrize("words", ["tasks", "tasks list --help"])
+def test_ctrl_c_before_and_after_the_command_prints_nothing(code: str, words: str) -> None:
+    ended = ran(*words.split(), code=code)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
+
+
 @POSIX
 @pytest.mark.parametrize("task", ["digits", "rps"])
 def test_ctrl_c_at_random_moments_exits_with_130_and_leaves_complete_files(

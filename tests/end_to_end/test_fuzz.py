@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from benchmarks import faults
 from recognizer.errors import ModelError, SamplesError
 from recognizer.finders import hands
 from recognizer.finders.guide_box import BoxFinder
@@ -21,6 +23,7 @@ from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.preprocess import appearance, pose
 from recognizer.preprocess.pictures import SIDE, colour_image, hand_image, mnist_image
 from recognizer.registry import card as registry_card
+from recognizer.registry.store import ModelStore
 from recognizer.registry.synced import default_models, open_models
 from recognizer.samples.sample import JOINTS, Sample, new_sample
 from recognizer.samples.synced import default_samples
@@ -326,3 +329,37 @@ def test_rollback_undoes_publishing(
             assert (version / "model.tflite").read_bytes() == network
             if published:
                 open_models(models).rollback("signs")
+
+
+@pytest.mark.slow
+def test_damaged_files_of_every_kind_are_read_or_refused_in_one_line(published_models: ModelStore) -> None:
+    """A short version of `python -m benchmarks.faults`."""
+    outcomes = faults.run(faults.KINDS, EXAMPLES or 4)
+    assert faults.faults_in(outcomes) == []
+    lines = [outcome.refused for found in outcomes.values() for outcome in found]
+    assert sum(map(bool, lines)) > len(lines) / 2
+    assert not any("\n" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("use", "fault"),
+    [
+        (lambda folder, file: file.write_bytes(b""), "changed: new.txt"),
+        (lambda folder, file: (folder / "more.txt").touch(), "changed: more.txt"),
+        (lambda folder, file: 1 / 0, "ZeroDivisionError"),
+        (lambda folder, file: None, ""),
+    ],
+)
+def test_a_fault_is_a_traceback_or_a_changed_file(
+    use: Callable[[Path, Path], object], fault: str, tmp_path: Path
+) -> None:
+    (tmp_path / "new.txt").write_bytes(b"intact")
+    kind = faults.Kind(lambda _: None, "new.txt", use)
+    assert fault in faults.outcome_of(kind, tmp_path, np.random.default_rng(0)).fault
+    assert bool(fault) == bool(faults.outcome_of(kind, tmp_path, np.random.default_rng(0)).fault)
+
+
+def test_a_crash_is_a_fault_and_the_next_file_is_opened_nevertheless(monkeypatch: pytest.MonkeyPatch) -> None:
+    with faults.Worker() as worker:
+        assert worker.outcome("no such kind", 0).fault == "the process ended with 1"
+        assert worker.outcome("BMP", 0).fault == ""

@@ -27,7 +27,7 @@ from recognizer.finders.hand_networks import (
     same_hand,
     square_around,
 )
-from recognizer.finders.hands import PADDED, SECOND_VIEWS, open_detector
+from recognizer.finders.hands import STREAM_VIEWS, open_detector
 from recognizer.finders.mediapipe_hands import Landmarker, MediaPipeDetector, transform
 from recognizer.values import Hand
 from tests.helpers.fakes import OPEN_HAND, a_hand
@@ -209,6 +209,17 @@ def test_an_implausible_hand_is_not_followed() -> None:
     assert networks.read_squares == [LEFT]
 
 
+def test_a_hand_is_read_again_in_the_square_around_its_joints() -> None:
+    networks = FakeNetworks()
+    detector = NetworkDetector(networks)
+    hand = networks.read(PICTURE, RIGHT, View()).hand
+    assert detector.read_again(PICTURE, hand, accept_all) is not None
+    square, around = networks.read_squares[-1], square_around(hand.landmarks)
+    assert (square.x, square.y, square.side) == (around.x, around.y, around.side)
+    assert networks.searches == 0
+    assert detector.read_again(PICTURE, hand, lambda hand, doubtful: False) is None
+
+
 def test_an_asset_with_other_networks_is_refused_in_one_line(task_path: Path, tmp_path: Path) -> None:
     other = tmp_path / "hand_landmarker.task"
     with zipfile.ZipFile(task_path) as archive, zipfile.ZipFile(other, "w") as copy:
@@ -240,7 +251,7 @@ def test_litert_runs_the_networks_and_imports_neither_mediapipe_nor_tensorflow(t
     assert {"mediapipe", "tensorflow"} & sys.modules.keys() == before
 
 
-@pytest.mark.parametrize("view", [View(), PADDED, *SECOND_VIEWS[1:]])
+@pytest.mark.parametrize("view", dict.fromkeys(STREAM_VIEWS))
 def test_a_transformed_picture_has_its_transform_back_and_shows_what_the_networks_are_shown(view: View) -> None:
     image = np.zeros((160, 240, 3), np.uint8)
     cv2.circle(image, (170, 50), 5, (255, 255, 255), -1)
@@ -291,7 +302,7 @@ def test_the_fallback_finds_a_hand_where_the_networks_do_in_each_view(
     needs_mediapipe()
     image_bgr = compared.read(sorted((data / "photos" / "letters" / "massey" / "B").iterdir())[0])
     fallback, detector = MediaPipeDetector(task_path, video=False), NetworkDetector(networks)
-    for view in (View(), PADDED, *SECOND_VIEWS[1:]):
+    for view in dict.fromkeys(STREAM_VIEWS):
         (reference,), (hand,) = (one.detect(image_bgr, view, accept_all) for one in (fallback, detector))
         assert compared.distances(reference.landmarks, hand.landmarks).max() < 0.1
     fallback.close()

@@ -10,8 +10,16 @@ import pytest
 
 from recognizer.errors import AssetError
 from recognizer.finders import hands
-from recognizer.finders.hand_networks import View
-from recognizer.finders.hands import PADDED, SECOND_VIEWS, STREAM_VIEWS, HandFinder, is_plausible, square_box
+from recognizer.finders.hands import (
+    BRIGHT,
+    PADDED,
+    PLAIN,
+    SECOND_LOOKS,
+    STREAM_VIEWS,
+    HandFinder,
+    is_plausible,
+    square_box,
+)
 from recognizer.values import Frame, Hand
 from tests.helpers.fakes import Answer, FakeDetector, a_hand
 from tests.helpers.machine import landmarker_path
@@ -22,7 +30,7 @@ def open_finder(
 ) -> tuple[HandFinder, FakeDetector]:
     """A finder with a fake detector, and that detector."""
     detector = FakeDetector(answer, **options)
-    monkeypatch.setattr(hands, "open_detector", lambda path, *, video: detector)
+    monkeypatch.setattr(hands, "open_detector", lambda path, **_: detector)
     return HandFinder(Path("none.task"), video=video), detector
 
 
@@ -53,19 +61,30 @@ def test_the_first_view_is_enough_if_it_shows_a_hand_on_both_sides(monkeypatch):
     np.testing.assert_allclose(region.hand.landmarks[:, :2], a_hand().landmarks[:, :2] * 200, atol=0.01)
 
 
-def test_second_views_are_searched_in_order_until_one_shows_a_hand(monkeypatch):
-    monkeypatch.setattr(hands, "MAX_DISAGREEMENT", np.inf)
-    finder, detector = open_finder(
-        monkeypatch, doubtful=lambda image: [a_hand()] if detector.views[-1] == SECOND_VIEWS[2] else []
-    )
-    assert len(finder.find(a_frame())) == 1
-    assert detector.views == [PADDED, PADDED, *SECOND_VIEWS[:3], SECOND_VIEWS[2]], "the last one is the mirror image"
+@pytest.mark.parametrize("number", range(len(SECOND_LOOKS)))
+def test_second_looks_are_taken_in_order_until_one_shows_a_hand_and_then_its_other_side(monkeypatch, number):
+    frame, is_mirrored = two_tone()
+    look = SECOND_LOOKS[number]
+
+    def see(image):
+        if len(detector.views) <= 2 + number:
+            return []
+        return [flipped_hand(a_hand()) if is_mirrored(image) else a_hand()]
+
+    finder, detector = open_finder(monkeypatch, doubtful=see)
+    (region,) = finder.find(frame)
+    assert detector.views == [PADDED, PADDED, *(view for view, _ in SECOND_LOOKS[: number + 1]), look[0]]
+    sides = [is_mirrored(image) for image in detector.shown]
+    assert sides == [False, True, *(mirrored for _, mirrored in SECOND_LOOKS[: number + 1]), not look[1]]
+    for hand in (region.hand, region.mirrored_hand):
+        assert hand.side == "right"
+        np.testing.assert_allclose(hand.landmarks[:, :2], a_hand().landmarks[:, :2] * 200, atol=1.01)
 
 
-def test_an_empty_picture_costs_two_searches_and_one_in_each_second_view(monkeypatch):
+def test_an_empty_picture_costs_one_search_a_second_look(monkeypatch):
     finder, detector = open_finder(monkeypatch)
     assert finder.find(a_frame()) == ()
-    assert detector.views == [PADDED, PADDED, *SECOND_VIEWS]
+    assert detector.views == [PADDED, PADDED, *(view for view, _ in SECOND_LOOKS)]
 
 
 def test_a_hand_found_in_the_picture_and_in_its_mirror_image_is_one_region(monkeypatch):
@@ -112,6 +131,15 @@ def test_a_hand_that_one_side_lacks_is_detected_again_and_the_better_joints_win(
     np.testing.assert_allclose(region.mirrored_hand.landmarks[:, :2], whole.landmarks[:, :2] * 200, atol=1.5)
 
 
+def test_the_other_side_of_a_hand_is_read_without_a_search_if_the_mirror_image_shows_no_palm(monkeypatch):
+    frame, is_mirrored = two_tone()
+    finder, detector = open_finder(monkeypatch, lambda image: [] if is_mirrored(image) else [a_hand()])
+    detector.reads_again = True
+    (region,) = finder.find(frame)
+    assert region.mirrored_hand.side == "right"
+    np.testing.assert_allclose(region.mirrored_hand.landmarks, region.hand.landmarks, atol=0.01)
+
+
 def test_a_hand_and_a_part_of_it_are_one_region(monkeypatch):
     finder, _ = open_finder(monkeypatch, lambda image: [a_hand(), a_hand((0.5, 0.42), 0.2, score=0.7)])
     assert len(finder.find(a_frame())) == 1
@@ -122,8 +150,8 @@ def test_each_frame_of_an_empty_stream_is_searched_once_and_at_most_every_fifth_
     for index in range(2 * len(STREAM_VIEWS)):
         assert finder.find(a_frame(index=index)) == ()
         assert len(detector.views) == index + 1
-    second = [index for index, view in enumerate(detector.views) if view not in (View(), PADDED)]
-    assert set(detector.views) == {PADDED, *SECOND_VIEWS}
+    second = [index for index, view in enumerate(detector.views) if view not in (PLAIN, PADDED)]
+    assert set(detector.views) == set(STREAM_VIEWS)
     assert min(np.diff(second)) >= 5
 
 
@@ -131,7 +159,7 @@ def test_the_view_that_showed_a_hand_is_repeated_while_the_hand_is_visible(monke
     visible = [True]
     finder, detector = open_finder(
         monkeypatch,
-        doubtful=lambda image: [a_hand()] if visible[0] and detector.views[-1] == SECOND_VIEWS[1] else [],
+        doubtful=lambda image: [a_hand()] if visible[0] and detector.views[-1] == BRIGHT else [],
         video=True,
     )
     indexes = iter(range(100))
@@ -143,8 +171,8 @@ def test_the_view_that_showed_a_hand_is_repeated_while_the_hand_is_visible(monke
     before = len(detector.views)
     for _ in range(4):
         assert finder.find(a_frame(index=next(indexes))) == ()
-    assert detector.views[before] == SECOND_VIEWS[1]
-    assert SECOND_VIEWS[1] not in detector.views[before + 2 :], "after the hand is lost, the search continues"
+    assert detector.views[before] == BRIGHT
+    assert BRIGHT not in detector.views[before + 2 :], "after the hand is lost, the search continues"
 
 
 def test_two_hands_are_sorted_from_left_to_right_without_duplicates(monkeypatch):
@@ -233,7 +261,7 @@ def test_closing_closes_the_detector(monkeypatch):
 @pytest.mark.parametrize("guide", [True, False])
 def test_a_stream_without_a_hand_shows_the_guide_box(monkeypatch, guide):
     found = []
-    monkeypatch.setattr(hands, "open_detector", lambda path, *, video: FakeDetector(lambda image: found))
+    monkeypatch.setattr(hands, "open_detector", lambda path, **_: FakeDetector(lambda image: found))
     finder = HandFinder(Path("none.task"), video=True, guide=guide)
     finder.find(a_frame(index=0))
     assert finder.guide_box is None, "not at once"

@@ -69,6 +69,7 @@ class FakeDetector(HandDetector):
         self.shown: list[np.ndarray] = []
         self.views: list[View] = []
         self.closed = False
+        self.reads_again = False
 
     def detect(self, image_bgr: np.ndarray, view: View, accept: Accept) -> list[Hand]:
         self.shown.append(image_bgr)
@@ -86,6 +87,9 @@ class FakeDetector(HandDetector):
     def _in_pixels(self, hand: Hand, image_bgr: np.ndarray) -> Hand:
         height, width = image_bgr.shape[:2]
         return Hand(hand.landmarks * np.float32([width, height, width]), hand.side, hand.score)
+
+    def read_again(self, image_bgr: np.ndarray, hand: Hand, accept: Accept) -> Hand | None:
+        return hand if self.reads_again and accept(hand, False) else None
 
     def close(self) -> None:
         self.closed = True

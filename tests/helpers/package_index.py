@@ -25,7 +25,10 @@ def make_wheel(
     records = [f"{name},," for name in (*files, *meta)]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for inner, content in {**files, **meta}.items():
-            archive.writestr(inner, content)
+            entry = zipfile.ZipInfo(inner)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = (0o100755 if ".data/scripts/" in inner else 0o100644) << 16
+            archive.writestr(entry, content)
         archive.writestr(f"{info}/RECORD", "\n".join([*records, f"{info}/RECORD,,"]))
     return path
 
@@ -43,7 +46,7 @@ class Index:
 
     def downloads(self) -> set[str]:
         """The names of the packages whose wheels were requested."""
-        return {path.rpartition("/")[2].partition("-")[0] for path in self.sent if path.startswith("/files/")}
+        return {path_name(path) for path in self.sent if path.endswith(".whl")}
 
     def variables(self, caches: Path) -> dict[str, str]:
         """Environment variables that let pip and uv use this index alone, with empty caches in the folder."""
@@ -60,6 +63,11 @@ class Index:
         }
 
 
+def path_name(path: str) -> str:
+    """The name of the package whose file is requested."""
+    return path.rpartition("/")[2].partition("-")[0]
+
+
 @contextlib.contextmanager
 def running_index(folder: Path) -> Iterator[Index]:
     """Serve the wheels that are in the folder at the time of a request."""
@@ -72,12 +80,18 @@ def running_index(folder: Path) -> Iterator[Index]:
             if self.path.startswith("/simple/"):
                 name = self.path.strip("/").rpartition("/")[2].replace("-", "_")
                 links = [
-                    f'<a href="/files/{path.name}#sha256={hashlib.sha256(path.read_bytes()).hexdigest()}">{path.name}</a>'
+                    f'<a href="/files/{path.name}#sha256={hashlib.sha256(path.read_bytes()).hexdigest()}" '
+                    f'data-core-metadata="true">{path.name}</a>'
                     for path in sorted(index.folder.glob(f"{name}-*.whl"))
                 ]
                 self.reply(HTTPStatus.OK if links else HTTPStatus.NOT_FOUND, "\n".join(links).encode(), "no-cache")
                 return
             path = index.folder / self.path.removeprefix("/files/")
+            if path.suffix == ".metadata":  # as PyPI has it, so that an installer need not download a wheel to resolve
+                with zipfile.ZipFile(path.with_suffix("")) as wheel:
+                    (name,) = [name for name in wheel.namelist() if name.endswith("/METADATA")]
+                    self.reply(HTTPStatus.OK, wheel.read(name), "max-age=1000000")
+                return
             if not path.is_file():
                 self.reply(HTTPStatus.NOT_FOUND, b"", "no-cache")
                 return
@@ -100,7 +114,7 @@ def running_index(folder: Path) -> Iterator[Index]:
                 self.send_header("Content-Range", bounds)
             self.end_headers()
             index.sent[self.path] = index.sent.get(self.path, 0)
-            if self.path.rpartition("/")[2].partition("-")[0] in index.stalled:
+            if self.path.endswith(".whl") and path_name(self.path) in index.stalled:
                 self.wfile.write(content[: len(content) // 2])
                 self.wfile.flush()
                 index.sent[self.path] += len(content) // 2

@@ -1,6 +1,8 @@
 """`models import`: what an archive may contain."""
 
 import json
+import os
+import time
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -97,3 +99,60 @@ def test_the_command_shows_labels_and_validation(
     assert lines[0] == "  labels: ok, stop"
     assert lines[1] == "  validated where it was trained: 90.0% of held-out samples"
     assert lines[2].endswith("is now the current version of mine")
+
+
+def test_an_export_has_what_an_import_takes(exported: Path, tmp_path: Path) -> None:
+    there = ModelStore(tmp_path / "there")
+    folder = there.current("signs")
+    (folder / "._model.tflite").write_bytes(b"of a Mac")
+    (folder / ".hidden").mkdir()
+    there.export("signs", tmp_path / "again.zip")
+    here = ModelStore(tmp_path / "here")
+    assert import_zip(here, "signs", tmp_path / "again.zip") == here.current("signs").name
+
+
+def test_an_export_needs_no_clock(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = ModelStore(tmp_path / "there")
+    monkeypatch.setattr("time.localtime", lambda *_: time.gmtime(0))  # a board without a battery
+    os.utime(there.current("signs") / "model.tflite", (0, 0))
+    there.export("signs", tmp_path / "again.zip")
+    assert import_zip(ModelStore(tmp_path / "here"), "signs", tmp_path / "again.zip")
+
+
+@pytest.mark.parametrize(
+    ("card", "expected"),
+    [
+        ({"labels": ["\x1b]0;owned\x07"]}, "control characters, which a terminal would obey"),
+        ({"labels": ["ok"], "metrics": {"a": [{"\x9b2J": 1}]}}, "control characters, which a terminal would obey"),
+        ({"labels": ["ok"], "command": "a" * (1 << 24)}, "it has more than 16 MB"),
+    ],
+)
+def test_a_card_that_would_harm_is_not_imported(exported: Path, tmp_path: Path, card: object, expected: str) -> None:
+    changed = zipped_again(exported, "", {}, {CARD: json.dumps(card).encode()})
+    with pytest.raises(ModelError, match=expected) as refused:
+        import_zip(ModelStore(tmp_path / "here"), "signs", changed)
+    assert str(refused.value).isprintable()
+
+
+def test_a_task_name_that_a_mac_decomposed_is_composed(exported: Path, tmp_path: Path) -> None:
+    import_zip(ModelStore(tmp_path / "here"), "e\u0301te\u0301", exported)
+    assert ModelStore(tmp_path / "here").tasks() == ["\u00e9t\u00e9"]
+
+
+@pytest.mark.parametrize(
+    "added", ["model.tflite", "Model.TFLITE", "model.tflite/x", "CARD.json", "\u00e9", "model.tflite/x/y"]
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_files_that_some_systems_take_for_one_are_not_imported(exported: Path, tmp_path: Path, added: str) -> None:
+    changed = zipped_again(exported, "v/", {f"v/{added}": b"more", "v/e\u0301": b"more"})
+    with pytest.raises(ModelError, match="again.zip contains two files that some systems take for one"):
+        import_zip(ModelStore(tmp_path / "here"), "signs", changed)
+    assert not (tmp_path / "here").exists()
+
+
+def test_a_damaged_card_is_named_with_its_archive(exported: Path, tmp_path: Path) -> None:
+    changed = zipped_again(exported, "", {}, {CARD: b"[1]"})
+    expected = "again.zip is not imported: card.json contains [1], not a JSON object. Export it again."
+    with pytest.raises(ModelError) as refused:
+        import_zip(ModelStore(tmp_path / "here"), "signs", changed)
+    assert str(refused.value).endswith(expected)

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import threading
 import time
 import zipfile
 from pathlib import Path
@@ -68,7 +69,7 @@ def test_a_model_without_a_card_is_not_published(tmp_path: Path) -> None:
 def test_a_model_folder_that_cannot_be_created_is_named_in_the_error(tmp_path: Path) -> None:
     (tmp_path / "models").write_text("a file, not a folder")
     with pytest.raises(ModelError, match="models/digits cannot be written.*--models"):
-        with open_models(tmp_path / "models").publishing("digits"):
+        with store.ModelStore(tmp_path / "models").publishing("digits"):
             pytest.fail("a file is in the place of the folder")
 
 
@@ -234,3 +235,26 @@ def test_a_version_is_named_by_its_task_and_its_date_in_local_time(monkeypatch: 
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+def test_a_version_does_not_become_current_while_it_is_deleted(tmp_path: Path) -> None:
+    first, second = publish(tmp_path), publish(tmp_path)
+    refused: list[str] = []
+
+    def go_back() -> None:
+        try:
+            store.ModelStore(tmp_path).rollback("digits")
+        except ModelError as error:
+            refused.append(str(error))
+
+    other = threading.Thread(target=go_back)
+
+    class Slow(store.ModelStore):
+        def note_deletion(self, task: str, version: str) -> None:
+            other.start()
+            other.join(0.2)
+
+    Slow(tmp_path).delete("digits", first.name)
+    other.join()
+    assert "has no earlier version" in refused[0]
+    assert open_models(tmp_path).current("digits") == second

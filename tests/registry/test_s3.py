@@ -8,23 +8,11 @@ import pytest
 
 from recognizer.registry.synced import SyncedModels, open_models
 from recognizer.system.synced_folder import local_folder
+from tests.helpers.hostile_keys import HOSTILE_KEYS, LINE, files_below
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("s3fs", reason="needs s3fs: pip install s3fs")
 moto_server = pytest.importorskip("moto.server", reason="needs moto's server: pip install 'moto[server]'")
-
-LINE = b'{"labels": ["a"]}'
-HOSTILE_KEYS = (
-    "digits/v1/../../../../../PWNED.sh",
-    "../x/card.json",
-    "digits/../card.json",
-    "digits/nul/card.json",
-    "assets/v1/card.json",
-    "digits//card.json",
-    "digits/current.json/card.json",
-    "notes.txt",
-    "digits/v3/.DS_Store",
-)
 
 
 @pytest.fixture
@@ -62,12 +50,8 @@ def test_hostile_keys_of_a_bucket_write_nothing_outside_a_version(bucket: Any, t
     bucket.put_object(Bucket="models", Key="shared/digits/current.json", Body=b'{"version": "v1"}')
     folder = local_folder("s3://models/shared", tmp_path / "a" / "b" / "here")
     assert open_models(folder).current("digits").name == "v1"
-    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     here = folder.relative_to(tmp_path).as_posix()
-    assert {name for name in found if not name.rpartition("/")[2].startswith(".")} == {
-        f"{here}/digits/v1/card.json",
-        f"{here}/digits/current.json",
-    }
+    assert files_below(tmp_path) == {f"{here}/digits/v1/card.json", f"{here}/digits/current.json"}
     assert keys_in(bucket) >= {f"shared/{key}" for key in HOSTILE_KEYS}
 
 

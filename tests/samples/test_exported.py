@@ -2,6 +2,7 @@
 
 import shutil
 import struct
+import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from recognizer.samples.sample import Sample, new_sample
 from recognizer.samples.store import Samples
 from recognizer.samples.table import as_card, as_table
 from recognizer.samples.verify import verify
+from recognizer.teaching.import_pictures import import_pictures
 from recognizer.values import Box, Frame, Hand, Region
 
 LABELS = ["a&b;c", "你好", "=1+1", "-5", "'quoted", "@home", "é"]
@@ -242,3 +244,41 @@ def test_a_short_id_that_two_samples_share_is_refused(tmp_path: Path) -> None:
         samples_command.run([*words, "abcdef0123"])
     assert samples_command.run([*words, names[1]]) == 0
     assert [sample.id for sample in store.read()] == [names[0]]
+
+
+def test_a_cell_that_is_too_long_is_no_sample(store: Samples, tmp_path: Path) -> None:
+    export_zip(store, tmp_path / "all.zip", for_spreadsheets=True)
+    with zipfile.ZipFile(tmp_path / "all.zip") as source, zipfile.ZipFile(tmp_path / "long.zip", "w") as long:
+        for info in source.infolist():
+            more = b"x" * 200_000 + b"\n" if info.filename == "samples.csv" else b""
+            long.writestr(info, source.read(info) + more)
+    imported = import_zip(Samples(tmp_path / "there"), tmp_path / "long.zip")
+    assert len(imported.added) == len(LABELS)
+    assert imported.refused == ["skipped a row of samples.csv: not valid CSV"]
+
+
+def test_an_export_needs_no_clock(store: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time", lambda: 0.0)  # a board without a battery
+    monkeypatch.setattr("time.localtime", lambda *_: time.gmtime(0))
+    export_zip(store, tmp_path / "all.zip", for_spreadsheets=True)
+    assert len(import_zip(Samples(tmp_path / "there"), tmp_path / "all.zip").added) == len(LABELS)
+
+
+def test_learning_from_an_unpacked_export_imports_its_samples_whole(store: Samples, tmp_path: Path) -> None:
+    export_zip(store, tmp_path / "all.zip")
+    zipfile.ZipFile(tmp_path / "all.zip").extractall(tmp_path / "unpacked")
+    there = Samples(tmp_path / "there")
+    import_pictures(there, "signs", tmp_path / "unpacked")
+    assert there.table().equals(store.table())
+    with pytest.raises(SamplesError, match="has the subject hand, not box"):
+        import_pictures(there, "signs", tmp_path / "unpacked", "box")
+    with pytest.raises(SamplesError, match="holds no task wave. It holds: signs, mugs"):
+        import_pictures(there, "wave", tmp_path / "unpacked")
+
+
+def test_a_folder_that_may_not_be_listed_is_no_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path) -> list[str]:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(exported, "_names", refuse)
+    assert not is_unpacked_export(tmp_path)

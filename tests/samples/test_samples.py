@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +15,14 @@ import pytest
 from recognizer.errors import SamplesError
 from recognizer.finders.writing import WritingFinder
 from recognizer.preprocess.cut_out import box_in_cut_out, cut_out
-from recognizer.samples import sample as samples_sample
+from recognizer.registry.synced import open_models
 from recognizer.samples.sample import Sample, checked_name, clean_label, folder_name
 from recognizer.samples.store import Samples
 from recognizer.samples.table import COLUMNS
 from recognizer.samples.verify import set_aside, verify
 from recognizer.system import files, paths
+from recognizer.system.names import RESERVED
+from recognizer.tasks import is_untrained, task_names, task_to_record
 from recognizer.values import Box, Frame, Hand, Region
 from tests.helpers.drawing import as_frame, paper, write
 from tests.helpers.waiting import HANG_S
@@ -135,7 +138,7 @@ def test_a_label_folder_name_is_valid_on_all_systems(word: str) -> None:
     name = folder_name(word)
     assert name == folder_name(name) or "~" in name
     assert not set(name) & set('\\/:*?"<>|.,\n')
-    assert name.casefold() not in samples_sample.RESERVED
+    assert name.casefold() not in RESERVED
     assert len(name) <= 60
     assert len(name.encode()) <= 143
     assert name == name.strip()
@@ -512,3 +515,37 @@ def test_a_damaged_task_is_moved_aside_on_wish(tmp_path: Path) -> None:
     aside = set_aside(store, problems)
     assert not card.exists()
     assert (aside / "signs" / "task.json").read_bytes() == b"{"
+
+
+def test_one_damaged_task_stops_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = a_store(tmp_path, count=1)
+    store.create_task("mugs", "box", ["mug"])
+    (tmp_path / "mugs" / "task.json").write_text("{")
+    assert [task.name for task in store.tasks()] == ["signs"]
+    assert "mugs/task.json is damaged" in caplog.text
+    models = open_models(tmp_path / "models")
+    assert "signs" in task_names(models, store)
+    assert is_untrained("mugs", models, store)
+    with pytest.raises(SamplesError, match="mugs/task.json is damaged"):
+        task_to_record(store, models, "mugs")
+    add(store)
+
+
+def test_a_folder_whose_name_a_mac_decomposed_stops_no_task(tmp_path: Path) -> None:
+    store = a_store(tmp_path, count=1)
+    (tmp_path / "e\u0301te\u0301").mkdir()
+    shutil.copy(tmp_path / "signs" / "task.json", tmp_path / "e\u0301te\u0301")
+    if (tmp_path / "\u00e9t\u00e9").exists():
+        pytest.skip("this file system takes both names for the same")
+    assert [task.name for task in store.tasks()] == ["signs"]
+    assert "'e\\u0301te\\u0301' is not the name of a task" in str(verify(store)[0])
+    set_aside(store, verify(store))
+    assert verify(store) == []
+
+
+def test_a_folder_that_a_file_server_made_stops_no_recording(tmp_path: Path) -> None:
+    store = a_store(tmp_path, count=1)
+    (tmp_path / ".unfinished" / "@eaDir" / "x").mkdir(parents=True)
+    add(store)
+    assert len(Samples(tmp_path).read()) == 2
+    assert (tmp_path / ".unfinished" / "@eaDir" / "x").is_dir()

@@ -157,7 +157,7 @@ def test_recording_stops_before_the_disk_is_full(tmp_path: Path, monkeypatch: py
     store = a_store(tmp_path)
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=samples_store.DISK_RESERVE - 1))
-    with pytest.raises(SamplesError, match="only 63 MB are free, 64 MB have to stay. Free some space"):
+    with pytest.raises(SamplesError, match="only 255 MB are free, 256 MB have to stay. Free some space"):
         add(store)
     assert len(store.read()) == len(LABELS)
     assert store.delete(store.read()[:1]) == 1  # deleting gives space

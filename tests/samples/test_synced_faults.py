@@ -406,6 +406,13 @@ def test_samples_are_pulled_from_a_read_only_http_url(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"far", "one", "two"}
 
 
+def test_a_url_that_cannot_be_reached_is_an_error_and_not_empty(tmp_path: Path) -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler) as server:
+        closed = f"http://127.0.0.1:{server.server_address[1]}/samples"
+    with pytest.raises(SyncError, match=f"{closed} cannot be used"):
+        SyncedSamples(local_folder(closed, tmp_path)).pull()
+
+
 def test_the_row_of_a_deleted_task_is_not_stored(machines: tuple[SyncedSamples, SyncedSamples]) -> None:
     one, two = machines
     record(one)

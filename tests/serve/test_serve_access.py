@@ -32,6 +32,7 @@ from recognizer.serve.protocols import limited_protocols
 from recognizer.system import paths
 from tests.helpers.http import problem
 from tests.helpers.running_server import running_server
+from tests.helpers.sockets import ended
 from tests.helpers.waiting import HANG_S, until
 from tests.serve.test_serve_safe import TOKEN, client
 
@@ -442,17 +443,6 @@ def http_port() -> Iterator[tuple[int, Connections]]:
         yield opened.getsockname()[1], connections
         server.should_exit = True
         thread.join()
-
-
-def ended(connection: socket.socket) -> bool:
-    """Wait until the server has closed the connection."""
-    connection.settimeout(HANG_S)
-    try:
-        while connection.recv(4096):
-            pass
-    except ConnectionResetError:
-        pass
-    return True
 
 
 @pytest.mark.parametrize(

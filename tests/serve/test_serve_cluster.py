@@ -1,10 +1,12 @@
 """The server on a real Ray cluster of two nodes on this machine."""
 
+import asyncio
 import json
 import os
 import re
 import shutil
 import signal
+import socket
 import threading
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +14,7 @@ from types import SimpleNamespace
 
 import httpx2 as httpx
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from recognizer.cli import main
@@ -20,11 +22,13 @@ from recognizer.errors import SettingsError
 from recognizer.registry import store
 from recognizer.registry.synced import default_models, open_models
 from recognizer.samples.synced import open_samples
-from recognizer.serve import cluster
+from recognizer.serve import cluster, cluster_proxy
+from recognizer.serve.http.connections import Connections
 from recognizer.system.synced_folder import url_of
 from tests.helpers.http import jpeg, sheet
 from tests.helpers.ray_nodes import workers
 from tests.helpers.running_server import running_server
+from tests.helpers.sockets import ended
 from tests.helpers.waiting import HANG_S, until
 
 REPLICA = f"ray::ServeReplica:{cluster.STREAMS}"
@@ -32,7 +36,8 @@ REPLICA = f"ray::ServeReplica:{cluster.STREAMS}"
 PROGRAM = """
 import sys
 from recognizer.cli import main
-from recognizer.serve import cluster
+from recognizer.serve import cluster, cluster_proxy
+from recognizer.serve.http.connections import Connections
 cluster.SCALING["downscale_delay_s"] = 1.0
 sys.exit(main())
 """
@@ -78,6 +83,58 @@ def test_the_cluster_serves_the_same_page_and_documentation(served):
     assert served.client.get("/v1/tasks/nothing/here").json()["what"]
     assert served.client.get("/v1/tasks", headers={"Host": "evil.example"}).status_code == 421
     assert served.client.post("/v1/predict?task=digits", content=jpeg(sheet(3, 7))).json()["text"] == "37"
+
+
+@pytest.mark.slow
+def test_the_proxy_limits_the_connections_and_hides_ray_serve(served):
+    assert httpx.get(f"{served.url}/-/routes").status_code == 404
+    handshake = (
+        b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eHh4eHh4eHh4eHh4eHh4eA==\r\nContent-Length: 3\r\n\r\nabc"
+    )
+    with socket.create_connection(("127.0.0.1", served.port), HANG_S) as connection:
+        connection.sendall(handshake)
+        assert ended(connection)  # uvicorn's own protocols would keep it open
+
+
+@pytest.mark.slow
+def test_logging_out_ends_the_session_in_the_replicas_of_streams_too(served):
+    with httpx.Client(base_url=served.url, timeout=HANG_S, follow_redirects=True) as browser:
+        assert browser.get(served.address).status_code == 200
+        cookie = {"Cookie": "; ".join(f"{name}={value}" for name, value in browser.cookies.items())}
+        address = f"ws://127.0.0.1:{served.port}/v1/stream?task=digits"
+        with connect(address, open_timeout=HANG_S, additional_headers=cookie) as stream:
+            assert send_frame(stream, jpeg(sheet(3)))["text"] == "3"
+        assert browser.post("/leave").status_code == 401  # the form to log in again
+
+        def is_refused():
+            try:
+                connect(address, open_timeout=HANG_S, additional_headers=cookie).close()
+            except InvalidStatus as refused:
+                return refused.response.status_code == 401
+            return False
+
+        until(is_refused)
+
+
+def test_only_accepted_requests_make_a_connection_of_the_cluster_trusted():
+    connections = Connections()
+    answers = {"/v1/tasks": 200, "/v1/jobs": 401, "/healthz": 200, "/-/healthz": 200, "/v1/models/x": 503}
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": answers[scope["path"]], "headers": []})
+
+    async def ignore(message=None): ...
+
+    async def main():
+        for port, path in enumerate(answers):
+            connections.admit(("10.0.0.1", port), SimpleNamespace(abort=lambda: None))
+            scope = {"type": "http", "path": path, "client": ("10.0.0.1", port)}
+            await cluster_proxy.Proxy(app, connections)(scope, ignore, ignore)
+
+    asyncio.run(main())
+    trusted = [peer[1] for peer, connection in connections._open.items() if connection.trusted]
+    assert trusted == [0]
 
 
 @pytest.mark.slow
@@ -157,9 +214,10 @@ def test_a_replica_on_another_machine_opens_the_same_urls(tmp_path, monkeypatch)
     monkeypatch.setattr(cluster, "find_asset", lambda name: Path(__file__))
     models, captures = ((tmp_path / name).as_uri() for name in ("models", "captures"))
     monkeypatch.setenv("RECOGNIZER_SYNC", str(tmp_path / "here"))
-    build = cluster.app_builder(ServeSettings(), open_models(models), open_samples(captures))
+    monkeypatch.setattr(cluster, "SharedEndedSessions", lambda actor: None)
+    build = cluster.app_builder(ServeSettings(), open_models(models), open_samples(captures), None)
     opened = []
-    monkeypatch.setattr(cluster, "create_app", lambda settings, *stores: opened.extend(stores))
+    monkeypatch.setattr(cluster, "create_app", lambda settings, *stores, ended_sessions: opened.extend(stores))
     monkeypatch.setenv("RECOGNIZER_SYNC", str(tmp_path / "there"))
     build()
     assert [url_of(store.folder) for store in opened] == [models, captures]

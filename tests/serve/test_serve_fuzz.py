@@ -14,6 +14,7 @@ from PIL import Image
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from benchmarks.faults import damaged
 from recognizer.errors import SourceError
 from recognizer.serve.http.problems import Problem
 from recognizer.serve.workers.pictures import decode_picture
@@ -60,29 +61,6 @@ def pictures() -> list[bytes]:
     return encoded
 
 
-def mutated(data: bytes, rng: np.random.Generator) -> bytes:
-    """The bytes with some of them changed, removed, repeated or truncated."""
-    changed = bytearray(data)
-    for _ in range(int(rng.integers(1, 6))):
-        place = int(rng.integers(0, len(changed)) if rng.random() < 0.5 else rng.integers(0, min(64, len(changed))))
-        length = int(rng.integers(1, 9))
-        mutation = int(rng.integers(0, 5))
-        if mutation == 0:
-            changed[place] ^= 1 << int(rng.integers(0, 8))
-        elif mutation == 1:
-            changed[place : place + length] = rng.bytes(length)
-        elif mutation == 2:
-            del changed[place : place + length]
-        elif mutation == 3:
-            changed[place:place] = changed[place : place + 8 * length]
-        else:
-            changed[place : place + 2] = b"\xff\xff" if rng.random() < 0.5 else b"\0\0"
-        if rng.random() < 0.1:
-            del changed[int(rng.integers(1, len(changed) + 1)) :]
-        changed = changed or bytearray(b"\xff")
-    return bytes(changed)
-
-
 @pytest.mark.slow
 def test_no_damaged_picture_causes_a_server_error(served: Served) -> None:
     rng = np.random.default_rng(6)
@@ -90,7 +68,7 @@ def test_no_damaged_picture_causes_a_server_error(served: Served) -> None:
     statuses: Counter[int] = Counter()
     with httpx.Client(base_url=served.url, timeout=60, headers=served.headers) as client:
         for number in range(MUTATIONS):
-            data = mutated(valid[number % len(valid)], rng)
+            data = damaged(valid[number % len(valid)], rng)
             try:
                 decode_picture(data)
             except Problem as problem:

@@ -250,6 +250,11 @@ def refused(name: str) -> bytes:
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_body_that_is_not_a_picture_is_refused_and_not_stored(served: Served, name: str) -> None:
     data, status = refused(name), REFUSED[name][1]
+    if status == 415:
+        with pytest.raises(Problem) as described:
+            decode_picture(data)
+        kind = {"text": "5 bytes of something else", "svg with a preamble": "SVG"}.get(name, name.upper())
+        assert described.value.body["found"] == kind
     before = sorted(served.captures.rglob("*"))
     problem(served.client.post("/v1/predict?task=digits", content=data), status)
     problem(served.client.post("/v1/samples?task=digits&label=3", content=data), status)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx2 as httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
@@ -38,6 +39,20 @@ def test_a_client_that_waits_for_each_result_gets_one_per_frame(served: Served) 
     assert [region["label"] for region in last["regions"]] == ["3", "7", "4"]
     assert all(region["image"].startswith("data:image/png") for region in last["regions"])
     assert "smooth" in last["stages_ms"]
+
+
+def test_logging_out_closes_the_streams_of_the_session(served: Served) -> None:
+    with httpx.Client(base_url=served.url, timeout=HANG_S, follow_redirects=True) as browser:
+        assert browser.get(served.address).status_code == 200
+        cookie = {"Cookie": "; ".join(f"{name}={value}" for name, value in browser.cookies.items())}
+        address = f"ws://127.0.0.1:{served.port}/v1/stream?task=digits"
+        with connect(address, additional_headers=cookie) as copied, streaming(served) as other:
+            assert send_frame(copied, jpeg(sheet(3)))["text"] == "3"
+            browser.post("/leave")
+            assert send_frame(copied, jpeg(sheet(3)))["problem"]["what"] == "The session has ended"
+            with pytest.raises(ConnectionClosed):
+                copied.recv(HANG_S)
+            assert send_frame(other, jpeg(sheet(3)))["text"] == "3"  # a program, which has the token
 
 
 def test_frames_that_arrive_too_fast_are_replaced_by_the_latest(served: Served) -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import errno
 import json
 import os
+import pickle
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -17,8 +19,9 @@ from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 from websockets.sync.client import connect
 
-from recognizer.errors import ModelError, SamplesError
+from recognizer.errors import DiskFullError, ModelError, ModelStorageError, SamplesError, SamplesStorageError, SyncError
 from recognizer.registry.synced import open_models
+from recognizer.samples import store as samples_store
 from recognizer.samples.store import Samples
 from recognizer.samples.synced import default_samples
 from recognizer.serve.app import create_app
@@ -131,10 +134,12 @@ def test_recording_stops_when_the_disk_is_nearly_full(
 ) -> None:
     samples = Samples(tmp_path / "captures")
     samples.create_task("marks", "paper", ["a"])
-    monkeypatch.setattr(worker_module, "DISK_RESERVE", 1 << 60)
-    with pytest.raises(Problem) as refused:
+    monkeypatch.setattr(samples_store, "DISK_RESERVE", 1 << 60)
+    with pytest.raises(DiskFullError) as refused:
         Worker(open_models(tmp_path), samples).add_sample(png(sheet(3)), "marks", "a", "s", "test")
-    assert refused.value.status_code == 507
+    shown = problem_of(refused.value, [samples.folder]).body
+    assert (shown["status"], shown["what"]) == (507, "The disk is nearly full")
+    assert str(tmp_path) not in str(shown)
     assert samples.read() == []
 
 
@@ -279,6 +284,31 @@ def test_a_held_lock_blocks_neither_health_nor_writers_for_long(
         response = client.post("/v1/tasks", json={"name": "new", "region": "paper", "labels": ["a"]})
     problem(response, 503)
     assert response.headers["retry-after"] == "1"
+
+
+def test_what_the_disk_refuses_has_the_same_status_from_a_worker_process() -> None:
+    for kind, status in ((SamplesStorageError, 503), (ModelStorageError, 503), (SyncError, 503), (DiskFullError, 507)):
+        error = pickle.loads(pickle.dumps(kind("Cannot write captures: Read-only file system. Make it writable.")))
+        assert problem_of(error).body["status"] == status
+
+
+def test_a_rollback_that_cannot_be_written_does_not_say_that_there_is_no_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = app_client(tmp_path)
+    for _ in range(2):
+        with open_models(tmp_path).publishing("digits") as draft:
+            (draft / "card.json").write_text('{"labels": ["0"]}')
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(files, "atomic_file", refuse)
+    body = problem(client.post("/v1/models/digits/rollback"), 503)
+    assert body["what"] == "The server's files cannot be read or written"
+    monkeypatch.undo()
+    assert client.post("/v1/models/digits/rollback").status_code == 200
+    assert problem(client.post("/v1/models/digits/rollback"), 409)["what"] == "There is no earlier version"
 
 
 def test_health_needs_no_thread() -> None:

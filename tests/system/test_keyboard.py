@@ -176,3 +176,16 @@ def test_without_an_x_server_no_modifier_is_held(monkeypatch):
     monkeypatch.setenv("DISPLAY", "")
     assert not x11.answers()
     assert x11.modifiers() == 0
+
+
+def test_the_bytes_of_an_east_asian_code_page_are_one_character() -> None:
+    keyboard = Keyboard("win32", encoding="cp932")
+    assert [keyboard.key(code) for code in "アあq".encode("cp932")] == ["", "ア", "", "あ", "q"]
+    assert [keyboard.key(code) for code in (0x83, 0x25 << 16, 0x41)] == ["", "Left", "A"]
+
+
+@pytest.mark.parametrize("character", ["\ufe50", "\ufe54", "\U0002fe50"])
+def test_a_character_that_shares_its_last_bits_with_a_dead_key_is_typed(character: str) -> None:
+    keyboard = Keyboard("linux", modifiers=lambda: 0)
+    assert keyboard.key(0x1000000 + ord(character)) == (character if character.isprintable() else "")
+    assert keyboard.key(ord("e")) == "e"

@@ -1,13 +1,15 @@
 """No name from elsewhere leads out of its folder."""
 
 import tempfile
+import unicodedata
 from pathlib import Path, PureWindowsPath
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from recognizer.errors import UnsafeNameError
+from recognizer.errors import SamplesError, UnsafeNameError
+from recognizer.samples.sample import checked_task_name
 from recognizer.system.names import RESERVED, is_safe, is_task_name, path_inside
 
 HOSTILE = (
@@ -80,3 +82,22 @@ def test_a_word_can_be_the_name_of_a_task(name: str) -> None:
 )
 def test_a_reserved_or_hostile_name_cannot_be_that_of_a_task(name: str) -> None:
     assert not is_task_name(name)
+
+
+def test_a_name_that_a_mac_decomposed_is_no_task_name() -> None:
+    assert is_task_name("\u00e9t\u00e9")
+    assert not is_task_name("e\u0301te\u0301")
+
+
+@given(
+    name=st.text(alphabet=st.sampled_from("aZé9- _.\u0301👍\ud800/"), max_size=45)
+    | st.sampled_from(["assets", "NUL", "-"])
+)
+@settings(max_examples=200, deadline=None, database=None, derandomize=True)
+def test_samples_and_models_have_one_rule_for_the_names_of_tasks(name: str) -> None:
+    composed = unicodedata.normalize("NFC", name)
+    try:
+        accepted = checked_task_name(name) == composed
+    except SamplesError:
+        accepted = False
+    assert accepted == is_task_name(composed)

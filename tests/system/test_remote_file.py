@@ -18,15 +18,15 @@ CONTENT = random.Random(0).randbytes(5000)
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     monkeypatch.setattr(remote_file, "TAIL_BYTES", 700)
     monkeypatch.setattr(remote_file, "BLOCK_BYTES", 300)
-    (tmp_path / "file").write_bytes(CONTENT)
+    (tmp_path / "file.whl").write_bytes(CONTENT)
     with running_index(tmp_path) as index:
         yield index
 
 
 def test_reading_anywhere_gives_the_bytes_of_the_file(index: Index) -> None:
     rng = random.Random(1)
-    file = RemoteFile(f"{index.url}/files/file")
-    assert file.name == "file"
+    file = RemoteFile(f"{index.url}/files/file.whl")
+    assert file.name == "file.whl"
     assert file.seek(0, os.SEEK_END) == len(CONTENT)
     for _ in range(50):
         start, count = rng.randrange(len(CONTENT) + 9), rng.choice((0, 1, 40, 301, 3000))
@@ -39,28 +39,28 @@ def test_reading_anywhere_gives_the_bytes_of_the_file(index: Index) -> None:
 
 
 def test_only_what_is_read_is_downloaded(index: Index) -> None:
-    file = RemoteFile(f"{index.url}/files/file")
-    assert index.sent == {"/files/file": 700}
+    file = RemoteFile(f"{index.url}/files/file.whl")
+    assert index.sent == {"/files/file.whl": 700}
     file.seek(-700, os.SEEK_END)
     assert file.read(700) == CONTENT[-700:]
-    assert index.sent == {"/files/file": 700}
+    assert index.sent == {"/files/file.whl": 700}
     file.load(1000, 500)
     file.seek(1000)
     assert file.read(200) + file.read(300) == CONTENT[1000:1500]
-    assert index.sent == {"/files/file": 1200}
+    assert index.sent == {"/files/file.whl": 1200}
 
 
 def test_a_server_without_ranges_raises_an_error(index: Index) -> None:
     index.ranges = False
-    with pytest.raises(DownloadError, match="/files/file cannot be downloaded in parts"):
-        RemoteFile(f"{index.url}/files/file")
+    with pytest.raises(DownloadError, match="/files/file.whl cannot be downloaded in parts"):
+        RemoteFile(f"{index.url}/files/file.whl")
 
 
 def test_a_connection_that_breaks_off_raises_an_error(index: Index) -> None:
-    index.stalled.add("file")
+    index.stalled.add("file.whl")
     index.broken.set()
-    with pytest.raises(DownloadError, match="/files/file could not be downloaded"):
-        RemoteFile(f"{index.url}/files/file")
+    with pytest.raises(DownloadError, match="/files/file.whl could not be downloaded"):
+        RemoteFile(f"{index.url}/files/file.whl")
 
 
 @pytest.mark.parametrize("missing", ["{index.url}/files/none", closed_address()])

@@ -4,11 +4,12 @@ import argparse
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from recognizer.commands.options import given_path, seed
 from recognizer.errors import SettingsError
 from recognizer.registry.synced import open_models
+from recognizer.system.environment import complete
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,15 @@ class Parser(argparse.ArgumentParser):
 
     def add_seed(self) -> None:
         self.add_argument("--seed", type=seed, help="random seed; the same seed repeats a run (default: 0)")
+
+
+class TrainingParser(Parser):
+    """The parser of a command that needs the packages for training: they are installed when its options are valid."""
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        options = super().parse_args(args, namespace)
+        complete()
+        return options
 
 
 def choose_command(program: str, about: str, words: Sequence[str], table: Mapping[str, CommandHelp]) -> str | None:

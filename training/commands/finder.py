@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from recognizer.commands.options import given_path
 from recognizer.system import paths
-from training.commands.command_line import CommandHelp, Parser, choose_command
+from training.commands.command_line import CommandHelp, TrainingParser, choose_command
 from training.finders.fitting import NETWORK_FITS, draw, draw_shard, fit, propose_shard
 
 PROGRAM = "python -m training finder"
@@ -28,7 +28,7 @@ def run(words: Sequence[str]) -> None:
     what = choose_command(PROGRAM, ABOUT, words[1:], WORDS)
     if what is None:
         return
-    parser = Parser(f"{PROGRAM} {what}", f"{WORDS[what].help}\n\n{PROGRAM} {WORDS[what].example}")
+    parser = TrainingParser(f"{PROGRAM} {what}", f"{WORDS[what].help}\n\n{PROGRAM} {WORDS[what].example}")
     parser.add_argument(
         "--folder",
         type=given_path,

@@ -93,6 +93,11 @@ def progress_in_json() -> ReportProgress:
     began_s = time.perf_counter()
 
     def report_progress(stage: str, progress: float, result: dict[str, Any] | None = None) -> None:
+        nonlocal began_s
+        if not progress:
+            began_s = (
+                time.perf_counter()
+            )  # the time left depends on the training alone, not on what is installed for it
         elapsed_s = time.perf_counter() - began_s
         left_s = round(elapsed_s / progress * (1 - progress), 1) if progress else None
         line = {"stage": stage, "progress": round(progress, 3), "left_s": left_s} if result is None else result

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from recognizer.commands.options import given_path
-from training.commands.command_line import CommandHelp, Parser, choose_command
+from training.commands.command_line import CommandHelp, TrainingParser, choose_command
 from training.settings import SIGN_INPUTS, DigitsSettings, SignsSettings
 from training.shipped.digits import train_digits
 from training.shipped.signs import train_signs
@@ -26,8 +26,8 @@ def run(words: Sequence[str]) -> None:
         train_signs(SignsSettings(task, **vars(_signs_parser(task).parse_args(words[2:]))))
 
 
-def _digits_parser() -> Parser:
-    parser = Parser(f"{PROGRAM} digits", f"{PROGRAM} digits --start models/digits/VERSION --epochs 5")
+def _digits_parser() -> TrainingParser:
+    parser = TrainingParser(f"{PROGRAM} digits", f"{PROGRAM} digits --start models/digits/VERSION --epochs 5")
     parser.add_argument("--epochs", type=int, help="of all stages together (default: 30)")
     parser.add_argument("--scenes", type=int, metavar="N", help="crops from drawn paper scenes (default: 54000)")
     parser.add_argument(
@@ -43,8 +43,8 @@ def _digits_parser() -> Parser:
     return parser
 
 
-def _signs_parser(task: str) -> Parser:
-    parser = Parser(f"{PROGRAM} {task}", f"{PROGRAM} {task} --kind fused")
+def _signs_parser(task: str) -> TrainingParser:
+    parser = TrainingParser(f"{PROGRAM} {task}", f"{PROGRAM} {task} --kind fused")
     parser.add_argument(
         "--kind",
         choices=SIGN_INPUTS,

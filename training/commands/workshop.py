@@ -11,7 +11,7 @@ from recognizer.samples.synced import default_samples
 from recognizer.subjects.hands import HAND
 from recognizer.system import paths
 from recognizer.system.terminal import exit_on_error
-from training.commands.command_line import Parser
+from training.commands.command_line import TrainingParser
 from training.datasets import catalogue
 from training.datasets.augment import LEVELS
 from training.networks.image_networks import WORKSHOP
@@ -39,7 +39,7 @@ def run(words: Sequence[str]) -> None:
 
 
 def run_look(words: Sequence[str]) -> None:
-    parser = Parser(
+    parser = TrainingParser(
         f"{PROGRAM} look",
         f"Summarize a data set before training on it: samples, counts, mean images.\n\n{PROGRAM} look --data mnist",
     )
@@ -65,8 +65,8 @@ def run_train(words: Sequence[str]) -> None:
     print(f"Wrote {train.train(settings, default_samples()) / 'index.html'}")
 
 
-def _train_parser() -> Parser:
-    parser = Parser(
+def _train_parser() -> TrainingParser:
+    parser = TrainingParser(
         f"{PROGRAM} train",
         "Train a network on a data set, test it, publish it and write a report.\n\n"
         f"{PROGRAM} train --data mnist --network cnn",
@@ -102,7 +102,7 @@ def _train_parser() -> Parser:
 
 
 def run_report(words: Sequence[str]) -> None:
-    parser = Parser(
+    parser = TrainingParser(
         f"{PROGRAM} report",
         f"Draw the figures of runs, and a page that shows them.\n\n{PROGRAM} report runs/mnist-cnn-0",
     )
@@ -113,7 +113,7 @@ def run_report(words: Sequence[str]) -> None:
 
 
 def run_compare(words: Sequence[str]) -> None:
-    parser = Parser(
+    parser = TrainingParser(
         f"{PROGRAM} compare",
         f"Compare runs: accuracy, size, time.\n\n{PROGRAM} compare runs/mnist-cnn-0 runs/mnist-knn-0",
     )
@@ -124,7 +124,7 @@ def run_compare(words: Sequence[str]) -> None:
 
 
 def run_publish(words: Sequence[str]) -> None:
-    parser = Parser(
+    parser = TrainingParser(
         f"{PROGRAM} publish",
         f"Make a finished run's network the current model of its task.\n\n{PROGRAM} publish runs/mnist-cnn-0",
     )
@@ -135,7 +135,7 @@ def run_publish(words: Sequence[str]) -> None:
 
 
 def run_table(words: Sequence[str]) -> None:
-    parser = Parser(
+    parser = TrainingParser(
         f"{PROGRAM} table",
         "Train every network on every data set, and write training/RESULTS.md. Takes hours on two cores; finished runs are\n"
         "not repeated.\n\n"
@@ -175,8 +175,8 @@ def run_sweep(words: Sequence[str]) -> None:
         sweep.sweep(settings, default_samples())
 
 
-def _sweep_parser() -> Parser:
-    parser = Parser(
+def _sweep_parser() -> TrainingParser:
+    parser = TrainingParser(
         f"{PROGRAM} sweep",
         f"{sweep.__doc__}\n{PROGRAM} sweep --task letters --kind pose --space space.toml\n"
         f"{PROGRAM} sweep --task mnist --network cnn --space space.json --trials 12 --cluster HOST:PORT",

@@ -131,7 +131,7 @@ def _detect_and_cache(model: Path, job: tuple[Path, Path]) -> None:
     source, path = job
     extractor, rng = AppearanceExtractor(model, threads=1), np.random.default_rng(0)
     parts = []
-    with HandFinder(model, video=False) as finder:
+    with HandFinder(model, video=False, threads=1) as finder:
         for picture in pictures_below(source):
             region = most_confident(finder.find(Frame(read_image(picture), 0, 0.0, str(picture))))
             label = picture.parent.name if picture.parent != source else ""

@@ -23,6 +23,7 @@ PIXELS = SIDE * SIDE
 TABLE_LIMIT = 1 << 32  # bytes unpacked: MNIST has 110 MB
 SEPARATORS = ",;\t|"
 LABEL_NAMES = ("label", "labels", "class", "target", "y")
+BEFORE_THE_TABLE = ("#", "sep=", '"sep=')  # comments, and the separator as Excel takes it
 INDEX_NAMES = ("", "index", "id", "unnamed: 0")  # columns that spreadsheets and pandas add
 LAYOUT = f"a column label and {PIXELS} columns of grey levels"
 
@@ -56,9 +57,11 @@ def read_table(path: Path) -> tuple[list[str], np.ndarray]:
 
 
 def _lines_of(path: Path) -> list[tuple[int, str]]:
-    """The lines of the file that are not blank, with their numbers from 1."""
+    """The lines of the file that are not blank, with their numbers from 1, from the header or the first row on."""
     text = _text_of(path).replace("\r\n", "\n").replace("\r", "\n")
     lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    while lines and lines[0][1].startswith(BEFORE_THE_TABLE):
+        del lines[0]
     if not lines:
         raise DataError(f"{path} is empty. Give a table of {LAYOUT}.")
     return lines
@@ -67,6 +70,8 @@ def _lines_of(path: Path) -> list[tuple[int, str]]:
 def _text_of(path: Path) -> str:
     data = _unpacked(path)
     encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    if encoding == "utf-8-sig" and b"\0" in data:  # also of other kinds of files
+        raise DataError(f"{path} is no text. Save it as CSV UTF-8.")
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
@@ -205,6 +210,14 @@ def _grey_of(table: _Table, levels: np.ndarray) -> np.ndarray:
         raise DataError(
             f"{table.path} has grey levels from {levels[row].min():g} to {levels[row].max():g} in line "
             f"{table.lines[row][0]}, not 0 to 255 or 0 to 1. Scale them first."
+        )
+    highest = levels.max(axis=1)
+    fractions = (highest <= 1) & (levels % 1 > 0).any(axis=1)
+    if highest.max() > 1 and fractions.any():
+        row = int(np.argmax(fractions))
+        raise DataError(
+            f"{table.path} has grey levels from 0 to 1 in line {table.lines[row][0]}, and up to {highest.max():g} in others. "
+            "Scale all of them alike."
         )
     # no grey picture has levels of 0 and 1 only
     scaled = levels * 255 if levels.max() <= 1 else levels

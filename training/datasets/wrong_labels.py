@@ -22,10 +22,11 @@ def is_wrong(name: str) -> np.ndarray:
     """
     folders = sorted(path for path in hand_photographs.photographs(name).iterdir() if path.is_dir())
     pictures = [picture for folder in folders for picture in pictures_below(folder)]
-    return np.array([hashlib.sha256(picture.read_bytes()).hexdigest() in _listed() for picture in pictures], bool)
+    return np.array([hashlib.sha256(picture.read_bytes()).hexdigest() in listed() for picture in pictures], bool)
 
 
 @cache
-def _listed() -> frozenset[str]:
+def listed() -> frozenset[str]:
+    """SHA-256, hex, of the photographs in the list."""
     with LIST.open(newline="", encoding="utf-8") as file:
         return frozenset(row["sha256"] for row in csv.DictReader(file))

@@ -22,6 +22,7 @@ from recognizer.registry import assets
 from recognizer.registry import card as registry_card
 from recognizer.registry.store import ModelStore
 from recognizer.values import Frame, Region
+from training.datasets import wrong_labels
 from training.datasets.dataset import Images
 from training.datasets.hand_photographs import LABELS, most_confident
 from training.datasets.sign_mnist import load_sign_mnist, rps_subset
@@ -30,6 +31,7 @@ from training.publishing.calibration import SIGNS_PRECISION
 from training.publishing.markdown import table, write_text
 from training.settings import SIGN_INPUTS
 
+CONFUSIONS = 3  # wrong labels in a row of the table of labels
 ENLARGED = 8  # factor: the finder needs hands of more than 28 pixels
 HEAD = """# Accuracy on hand signs by input
 
@@ -44,6 +46,10 @@ people. Without a sign: share of the pictures without a sign that get a label. O
 accuracy on Sign Language MNIST's test pictures, {pixels}, which show the people of its training
 pictures. "pose" and "fused" were not trained on that data set; they read {jointed} of the pictures,
 enlarged {enlarged} times, and a picture without joints counts as wrong.
+
+The second table of a task has a row for each label of the current model: the mean of the held-out people. {wrong} photographs
+show another sign than their label says. They are neither trained on nor counted; training/datasets/wrong_labels.csv lists them
+with the reasons.
 """
 
 
@@ -69,7 +75,15 @@ def report(versions: dict[tuple[str, str], Path], models: ModelStore, every: int
     """The text of SIGNS.md: a table for each task."""
     signs = load_sign_mnist()
     tests = {task: (rps_subset(signs) if task == "rps" else signs) for task in LABELS}
-    parts = [HEAD.format(every=every, enlarged=ENLARGED, pixels=_counts(tests, 1), jointed=_counts(tests, every))]
+    parts = [
+        HEAD.format(
+            every=every,
+            enlarged=ENLARGED,
+            pixels=_counts(tests, 1),
+            jointed=_counts(tests, every),
+            wrong=len(wrong_labels.listed()),
+        )
+    ]
     for task, test in tests.items():
         regions = regions_of(test.test_images[::every])
         current = models.current(task)
@@ -87,6 +101,7 @@ def report(versions: dict[tuple[str, str], Path], models: ModelStore, every: int
         rows = [list(cells) for cells in zip(heads, *columns, strict=True)]
         parts.append(f"## {task}\n\n{table(rows[0], rows[1:])}")
         parts.append(strict_threshold_line(versions[task, "pixels"]))
+        parts.append(table_of_labels(current))
     return "\n".join(parts)
 
 
@@ -119,6 +134,22 @@ def strict_threshold_line(folder: Path) -> str:
         f"{100 * strict['people_left_out_average']:.1f} % of the held-out people's pictures correctly, and "
         f"{100 * strict['nothing_labelled']:.1f} % of the pictures without a sign get a label.\n"
     )
+
+
+def table_of_labels(folder: Path) -> str:
+    """A table of the current model's labels on held-out people; "" if its card has none."""
+    labels = _metrics(folder).get("labels", {})
+    if not labels:
+        return ""
+    rows = [
+        (label, _shares(one["right"], None), _shares(one["wrong"], None), _confusions(one["confused"]))
+        for label, one in labels.items()
+    ]
+    return table(["label", "right", "wrong", "read as"], rows)
+
+
+def _confusions(shares: Mapping[str, float]) -> str:
+    return ", ".join(f"{label} {100 * share:.1f} %" for label, share in list(shares.items())[:CONFUSIONS])
 
 
 def _metrics(folder: Path) -> Mapping[str, Any]:

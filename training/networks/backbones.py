@@ -8,6 +8,7 @@ from pathlib import Path
 from recognizer.errors import ModelError
 from recognizer.registry.store import ModelStore
 from recognizer.system import files, paths
+from recognizer.system.environment import complete
 from training.networks import transfer
 from training.networks.litert import as_litert
 from training.networks.tensorflow import import_tensorflow
@@ -32,8 +33,9 @@ def backbone_file(
     Its input is (SIDE, SIDE, 3) BGR, 0 to 255, and its output features (D,).
 
     The file is stored among the assets, or in the folder of `models` if the assets are not writable. Without a name, the
-    first backbone whose weights exist is taken. Raises SettingsError if Keras does not know the backbone or its weights
-    can be neither found nor downloaded, and ModelError if the file cannot be written.
+    first backbone whose weights exist is taken. If TensorFlow is missing, it is installed. Raises SettingsError if that
+    fails, if Keras does not know the backbone or if its weights can be neither found nor downloaded, and ModelError if the
+    file cannot be written.
     """
     name = name or next((known for known in WEIGHTS if find_weights(known)), next(iter(WEIGHTS)))
     folders = paths.assets() / FOLDER, models.folder / FOLDER
@@ -41,6 +43,7 @@ def backbone_file(
     existing = next((folder / file for folder in folders if (folder / file).is_file()), None)
     if existing:
         return name, existing
+    complete(report_progress)
     report_progress(f"preparing the feature extractor {name}")
     try:
         return name, _exported(name, folders[0])

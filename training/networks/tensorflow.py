@@ -5,6 +5,7 @@ import logging
 import os
 from types import ModuleType
 
+from recognizer.system.environment import complete
 from recognizer.system.native import silent_stderr
 
 SETTINGS = {
@@ -23,8 +24,10 @@ def configure_tensorflow() -> None:
 def import_tensorflow() -> ModuleType:
     """Import TensorFlow, configured and without its start-up messages.
 
-    The import takes seconds and starts threads, which a later fork would lose: read the data first.
+    The import takes seconds and starts threads, which a later fork would lose: read the data first. If TensorFlow is
+    missing, it is installed first. Raises SettingsError if that fails.
     """
+    complete()
     configure_tensorflow()
     with silent_stderr():
         return importlib.import_module("tensorflow")

@@ -11,6 +11,7 @@ import numpy as np
 
 from recognizer.classifiers.heads import Head
 from recognizer.errors import ModelError
+from recognizer.system.environment import complete
 
 KERAS_NETWORK = "model.keras"  # the same network as model.tflite, for Keras
 LAST_LAYER = "last_layer.npz"
@@ -22,6 +23,7 @@ def last_layer_of(path: Path, size: int, classes: int) -> Head:
     The layers of ensemble members are joined, each over its part of the features. Raises ModelError if the file is missing or
     damaged, or if the network ends otherwise.
     """
+    complete()  # h5py comes with Keras
     import h5py
 
     found: dict[str, tuple[np.ndarray, np.ndarray]] = {}

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,6 +20,15 @@ from training.shipped.sign_data import CODE, Predictions, SignData
 from training.shipped.sign_fitting import fit
 
 
+@dataclass(frozen=True)
+class LabelResult:
+    """Metrics of one label's pictures. Each person's pictures together count as much as another's."""
+
+    right: float  # share that gets the right label
+    wrong: float  # … that gets a wrong label
+    confused: dict[str, float]  # share that gets each wrong label, the most frequent first
+
+
 @dataclass(frozen=True, eq=False)
 class ValidationResult:
     """Metrics of one input on held-out people, and the thresholds with which they were measured."""
@@ -28,6 +37,7 @@ class ValidationResult:
     right: dict[str, float]  # share of each person's pictures that get the right label
     wrong: dict[str, float]  # … that get a wrong label; the others are not found, or rejected
     nothing_labelled: float  # share of photos/nothing that gets a label
+    labels: dict[str, "LabelResult"] = field(default_factory=dict)  # of each label, over all people
     strict: "ValidationResult | None" = None  # with the thresholds used live, if these are stricter
 
     @property
@@ -116,6 +126,19 @@ def metrics_of(data: SignData, predictions: Predictions, precision: float | None
         {person: float(right[own].mean()) for person, own in rows.items()},
         {person: float(wrong[own].mean()) for person, own in rows.items()},
         float((labels[data.empty] < len(data.labels)).mean()) if data.empty.any() else 0.0,
+        {data.labels[index]: _label_result(data, labels, index) for index in range(len(data.labels))},
+    )
+
+
+def _label_result(data: SignData, labels: np.ndarray, index: int) -> LabelResult:
+    """The result of one label, given the class (N,) that each picture gets."""
+    rows = np.flatnonzero(data.evaluated & (data.classes == index))
+    _, people, counts = np.unique(data.hands.sources[rows], return_inverse=True, return_counts=True)
+    weights = 1 / (len(counts) * counts[people])
+    shares = np.bincount(labels[rows], weights, minlength=len(data.labels) + 1)[: len(data.labels)]
+    wrong = {data.labels[other]: float(shares[other]) for other in np.argsort(-shares) if other != index}
+    return LabelResult(
+        float(shares[index]), sum(wrong.values()), {label: share for label, share in wrong.items() if share}
     )
 
 

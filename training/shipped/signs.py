@@ -4,7 +4,7 @@ Each fold holds out one person or collection of photos/letters or photos/rps. It
 so that an interrupted run continues with the next fold.
 """
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,7 @@ def _publish(
         "people_left_out_wrong": result.wrong,
         "people_left_out_wrong_average": result.average_wrong,
         "nothing_labelled": result.nothing_labelled,
+        "labels": {label: asdict(of_label) for label, of_label in result.labels.items()},
     }
     if result.strict:
         card_metrics["with_strict_thresholds"] = {

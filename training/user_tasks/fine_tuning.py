@@ -17,6 +17,7 @@ from recognizer.classifiers.network import NETWORK, Network
 from recognizer.classifiers.rejection import FeatureStatistics, Rejection
 from recognizer.errors import ModelError, SettingsError
 from recognizer.samples.sample import Task
+from recognizer.system.environment import complete
 from training.datasets.mnist import has_mnist, load_mnist
 from training.finders import crops
 from training.networks import transfer
@@ -63,6 +64,7 @@ def fine_tuned_start(
             "--fine-tune needs a network that reads pictures, and this task uses hand joints: joints have none. "
             "Add --network vgg16."
         )
+    complete(lambda line: report_progress(line, 0.0))
     configure_tensorflow()
     names, rng = label_names(task, sample_inputs, start), np.random.default_rng(seed)
     rows, _ = split(sample_inputs.samples)

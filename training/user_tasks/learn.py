@@ -11,6 +11,7 @@ from recognizer.samples.sample import Sample, Task
 from recognizer.samples.store import Samples
 from recognizer.subjects.catalogue import subject_of
 from recognizer.subjects.subject import Input
+from recognizer.tasks import subject_of_model
 from recognizer.teaching.import_pictures import import_pictures
 from training.networks.backbones import SIDE
 from training.settings import LearnSettings
@@ -31,7 +32,8 @@ def learn(settings: LearnSettings, report_progress: ReportProgress) -> Path | No
     report_progress("reading samples", 0.0)
     store = settings.samples
     if settings.folder is not None:
-        import_pictures(store, settings.task, settings.folder, settings.subject)
+        subject = settings.subject or subject_of_model(settings.task, settings.models)
+        import_pictures(store, settings.task, settings.folder, subject)
     task = store.task(settings.task)
     rows = store.read(task.name)
     current = current_version(settings.models, task)

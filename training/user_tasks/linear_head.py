@@ -14,6 +14,7 @@ from recognizer.classifiers.heads import Head, Neighbours
 from recognizer.classifiers.network import NETWORK
 from recognizer.errors import ModelError
 from training.publishing.last_layer import KERAS_NETWORK, LAST_LAYER, last_layer_of
+from training.user_tasks.lbfgs import minimize
 
 # replayed features per class: their average is within a tenth of a standard deviation of the class's mean
 REPLAYED_FEATURES = 200
@@ -31,8 +32,6 @@ def fit_linear_head(
 
     `features` (N, D) float, `targets` (N, K) class probabilities that sum to 1, `weights` (N,) sample weights.
     """
-    from scipy.optimize import minimize
-
     size, classes = start.kernel.shape
     features = features.astype(np.float64)
     initial = np.concatenate([start.kernel.ravel(), start.bias]).astype(np.float64)
@@ -49,9 +48,10 @@ def fit_linear_head(
         gradient = np.concatenate([(features.T @ error).ravel(), error.sum(axis=0)])
         return loss, gradient + 2 * pull * offset
 
-    result = minimize(cost, initial, jac=True, method="L-BFGS-B", options={"maxiter": MAX_STEPS})
-    kernel = result.x[: size * classes].reshape(size, classes)
-    return Head(kernel.astype(np.float32), result.x[size * classes :].astype(np.float32))
+    found = minimize(cost, initial, MAX_STEPS)
+    return Head(
+        found[: size * classes].reshape(size, classes).astype(np.float32), found[size * classes :].astype(np.float32)
+    )
 
 
 def discriminant_head(features: np.ndarray, classes: np.ndarray, count: int) -> Head:

@@ -93,7 +93,7 @@ def _backbone(
     settings: LearnSettings, task: Task, sample_inputs: SampleInputs, report_progress: ReportProgress
 ) -> StartingPoint:
     """A backbone that was trained on ImageNet."""
-    name, path = backbone_file(settings.backbone, settings.models, lambda line: report_progress(line, 0.05))
+    name, path = backbone_file(settings.backbone, settings.models, lambda line: report_progress(line, 0.0))
     shape = {"shape": [SIDE, SIDE, 3], "dtype": "float32", "range": [0, 255], "colours": "BGR"}
     return StartingPoint({**shape, "backbone": name}, path, Network(path))
 
@@ -125,8 +125,9 @@ def _shipped_network(
     """The feature extractor of the subject's shipped task, without its labels."""
     shipped = subject_of(task.subject).starting_task
     assert shipped is not None, "a subject with ink as input names a shipped task"
-    start = _start_from_version(settings.models.current(shipped), sample_inputs)
-    return StartingPoint(start.input, start.file, start.network)
+    folder = settings.models.current(shipped)
+    network = Classifier(folder, sample_inputs.preprocess)
+    return StartingPoint(network.card.input or {}, folder / NETWORK, network)
 
 
 STARTING_POINT_OF_INPUT: dict[

@@ -14,12 +14,25 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from recognizer.errors import AssetError, ModelError, RecognizerError, SamplesError, SettingsError, SourceError
+from recognizer.errors import (
+    AssetError,
+    DiskFullError,
+    ModelError,
+    RecognizerError,
+    SamplesError,
+    SettingsError,
+    SourceError,
+    StorageError,
+    SyncError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 FOUND_LIMIT = 300  # characters of a client's input that are repeated in an error
 
 STATUS_AND_WHAT: dict[type[RecognizerError], tuple[int, str, str]] = {
+    DiskFullError: (507, "The disk is nearly full", "Free some space on the server."),
+    StorageError: (503, "The server's files cannot be read or written", "Try again later."),
+    SyncError: (503, "The URL of the samples or models cannot be used", "Try again later."),
     SettingsError: (404, "There is no such task", "GET /v1/tasks lists them."),
     SourceError: (422, "The picture cannot be read", "Send a JPEG, PNG or WebP picture."),
     SamplesError: (422, "The samples could not be changed or read", "GET /v1/tasks lists the tasks and their labels."),
@@ -73,8 +86,6 @@ def problem_of(error: RecognizerError, folders: Iterable[Path] = ()) -> Problem:
     """Convert an error to a Problem, without these folders of the server. The last sentence of its message is the remedy."""
     kind = next((kind for kind in STATUS_AND_WHAT if isinstance(error, kind)), RecognizerError)
     status, what, remedy = STATUS_AND_WHAT.get(kind, (500, "The recognizer cannot do that", "See the server's log."))
-    if isinstance(error, SamplesError) and isinstance(error.__cause__, OSError):
-        status = 503  # a full disk, a read-only folder or a held lock, which the client cannot fix
     sentences = re.split(r"(?<=\.)\s+(?=[A-Z])", without_folders(str(error), folders))
     if len(sentences) > 1:
         *sentences, remedy = sentences

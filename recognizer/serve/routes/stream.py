@@ -14,7 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from recognizer.errors import RecognizerError
 from recognizer.serve.http.connections import network_of
-from recognizer.serve.http.guard import BODY_LIMIT
+from recognizer.serve.http.guard import BODY_LIMIT, cookie_name
 from recognizer.serve.http.metrics import Metrics
 from recognizer.serve.http.problems import Problem, failure, problem_of
 from recognizer.serve.routes.app_state import AppState
@@ -61,6 +61,7 @@ class StreamClient:
         self.state = state
         self.task = task
         self.latest = LatestFrame(state.metrics)
+        self._session = socket.cookies.get(cookie_name(socket, state.settings.port), "")
 
     async def receive(self) -> None:
         """Receive frames and changes of the task until the client disconnects, or sends no frame for too long."""
@@ -97,6 +98,8 @@ class StreamClient:
         async with self.state.pool.stream(network_of(client.host) if client else "") as worker:
             while True:
                 number, data, received_s = frame
+                if self.state.sessions.has_ended(self._session):
+                    raise Problem(401, "The session has ended", "a log-out", "Open /enter in a browser.")
                 try:
                     answer = await worker.step(self.task, data, received_s - began_s)
                 except (Problem, RecognizerError) as error:

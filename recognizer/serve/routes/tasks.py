@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from recognizer.errors import ModelError, RecognizerError
+from recognizer.errors import ModelError, RecognizerError, StorageError
 from recognizer.registry import card as registry_card
 from recognizer.samples.sample import Task
 from recognizer.serve.http.problems import Problem, without_folders
@@ -79,6 +79,8 @@ def rollback(state: State, task: KnownTask) -> VersionName:
         raise _no_model(task)
     try:
         return VersionName(task=task, version=state.models.rollback(task))
+    except StorageError:
+        raise
     except ModelError as error:
         found = without_folders(str(error), state.folders)
         raise Problem(409, "There is no earlier version", found, "GET /v1/models/{task} lists them.") from error

@@ -8,6 +8,7 @@ import numpy as np
 
 from recognizer.samples.png import is_complete_png
 from recognizer.serve.http.problems import Problem
+from recognizer.sources import kinds
 from recognizer.sources.decoding import decode_image, decoded_bytes
 
 FORMATS = ("JPEG", "PNG", "WEBP")
@@ -50,21 +51,10 @@ def picture_size(data: bytes) -> tuple[int, int]:
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise _too_many_pixels("more than 89 megapixels") from error
     except Image.UnidentifiedImageError as error:
-        raise Problem(415, "This picture format is not supported", _format_of(data), REMEDY) from error
+        found = kinds.kind_of(data[: kinds.HEAD_BYTES]) or f"{len(data)} bytes of something else"
+        raise Problem(415, "This picture format is not supported", found, REMEDY) from error
     except Exception as error:  # Pillow's decoders raise many types: struct.error, zlib.error, ValueError …
         raise _damaged(f"an invalid header ({error})") from error
-
-
-def _format_of(data: bytes) -> str:
-    head = data[:512].lstrip().lower()
-    if b"<svg" in head or head.startswith(b"<?xml"):
-        return "an SVG drawing"
-    if data[4:8] == b"ftyp":
-        return "a HEIC or AVIF picture, or a video"
-    kinds = {b"GIF8": "a GIF", b"BM": "a BMP", b"II*\0": "a TIFF", b"MM\0*": "a TIFF", b"%PDF": "a PDF", b"PK": "a zip"}
-    return next(
-        (kind for first, kind in kinds.items() if data.startswith(first)), f"{len(data)} bytes of something else"
-    )
 
 
 def _check_jpeg(data: bytes) -> None:

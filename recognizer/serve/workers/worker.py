@@ -3,7 +3,6 @@
 import base64
 import faulthandler
 import os
-import shutil
 import signal
 import threading
 import time
@@ -40,7 +39,6 @@ Result = TypeVar("Result")
 TASKS_OPEN = 6  # pipelines for single pictures; one of a hand task needs 100 MB
 PICTURE_S = 30.0  # time for one picture; then this process ends, and the pool starts another
 LOCK_WAIT_S = 1.0  # for the lock of the samples: meanwhile the worker reads no pictures
-DISK_RESERVE = 256 << 20  # bytes left free for models and other programs
 SESSIONS_LIMIT = 20  # sessions whose last thumbnails are stored, to detect near-duplicates
 
 
@@ -100,9 +98,6 @@ class Worker:
     ) -> tuple[Sample, dict[str, Any]]:
         """Store the region that the picture shows. Return the sample, and whether it is blurred or a near-duplicate."""
         stored_task = task_to_record(self._samples, self._models, task)
-        free_mb = shutil.disk_usage(self._samples.folder).free >> 20
-        if free_mb < DISK_RESERVE >> 20:
-            raise Problem(507, "The disk is nearly full", f"{free_mb} MB are free", "Free some space on the server.")
         observation, _ = self._observe(self._pipeline(task), data)
         region = main_region(observation)
         if region is None:

@@ -45,6 +45,8 @@ UNDERSTOOD = {
     "blank lines": as_text(rows_of(), end="\n\n"),
     "no end of line": as_text(rows_of()).rstrip("\n"),
     "no header": as_text(rows_of(), header=None),
+    "comments above": "# written by hand\n# in May\n" + as_text(rows_of()),
+    "separator above": "sep=;\n" + as_text(rows_of(), separator=";"),
     "header twice": as_text([*rows_of()[:3], HEADER, *rows_of()[3:]]),
     "index column": as_text([[str(i), *row] for i, row in enumerate(rows_of())], header=["", *HEADER]),
     "named index": as_text([[str(i), *row] for i, row in enumerate(rows_of())], header=["Unnamed: 0", *HEADER]),
@@ -123,7 +125,15 @@ def cut(row, columns):
     return as_text(rows)
 
 
+MIXED = np.where(np.arange(6)[:, None] == 3, LEVELS / 255, LEVELS)
+
 REFUSED = {
+    "0 to 1 beside 0 to 255": (
+        as_text(rows_of(levels=MIXED)),
+        "has grey levels from 0 to 1 in line 5, and up to 255 in others. Scale all of them alike",
+    ),
+    "UTF-16 without a mark": (as_text(rows_of()).encode("utf-16-le"), "is no text. Save it as CSV UTF-8"),
+    "Parquet": (b"PAR1" + bytes(99), "is no text. Save it as CSV UTF-8"),
     "a missing label": (changed(3, 0, ""), "has no label in line 5. Add it"),
     "a label of spaces": (changed(3, 0, "  "), "has no label in line 5. Add it"),
     "a label that is not allowed": (changed(3, 0, "a\u200bb"), "line 5: The label .* contains an invisible"),

@@ -26,19 +26,19 @@ def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     digest = hashlib.sha256(wrong.read_bytes()).hexdigest()
     table.write_text(f"sha256,label,source,reason\n{digest},A,anna,the thumb is in\n")
     monkeypatch.setattr(wrong_labels, "LIST", table)
-    wrong_labels._listed.cache_clear()
+    wrong_labels.listed.cache_clear()
     yield wrong
-    wrong_labels._listed.cache_clear()
+    wrong_labels.listed.cache_clear()
 
 
-def test_listed_photographs_are_found_by_their_content(listed: Path) -> None:
+def testlisted_photographs_are_found_by_their_content(listed: Path) -> None:
     assert wrong_labels.is_wrong("letters").tolist() == [False, True, False]
     assert wrong_labels.is_wrong("rps").tolist() == [False] * 3
     listed.rename(listed.with_name("another name.png"))
     assert wrong_labels.is_wrong("letters").sum() == 1
 
 
-def test_listed_photographs_are_neither_trained_on_nor_evaluated(
+def testlisted_photographs_are_neither_trained_on_nor_evaluated(
     listed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read_hands(name: str, runs: Path) -> Hands:

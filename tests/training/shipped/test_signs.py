@@ -141,6 +141,22 @@ def test_few_hands_get_a_wrong_label_although_fewer_then_get_the_right_one(tmp_p
     assert strict.average < lenient.average
 
 
+def test_each_label_has_the_mean_over_people_and_what_it_is_confused_with(tmp_path, monkeypatch):
+    monkeypatch.setattr(sign_validation, "SIGNS_MAX_WRONG", 1.0)
+    data = drawn_sign_data(tmp_path)
+    read_as = np.maximum(data.classes, 0)
+    of_anna = np.flatnonzero((data.hands.sources == "anna") & (data.hands.labels == "rock"))
+    read_as[of_anna[: EACH // 2]] = 2  # half of her rocks as scissors
+    probabilities = np.full((len(data.hands), 4), 0.01, np.float32)
+    probabilities[np.arange(len(probabilities)), read_as] = 0.97
+    probabilities[data.empty] = np.nan
+    predictions = sign_data.Predictions(probabilities, np.ones(len(probabilities), np.float32))
+    labels = sign_validation.metrics_of(data, predictions).labels
+    sixth = pytest.approx(1 / 6)  # half of the pictures of one of three people
+    assert labels["rock"] == sign_validation.LabelResult(pytest.approx(5 / 6), sixth, {"scissors": sixth})
+    assert labels["paper"] == sign_validation.LabelResult(pytest.approx(1), 0, {})
+
+
 def test_the_metrics_count_undetected_hands_as_wrong(tmp_path):
     data = drawn_sign_data(tmp_path)
     probabilities = np.full((len(data.hands), 4), 0.01, np.float32)
@@ -292,6 +308,7 @@ def test_the_table_compares_all_inputs(trained, tmp_path, monkeypatch):
     assert [*rows][2 : 4 + len(TRAINED)] == [*TRAINED, "average", "without a sign"]
     assert set(rows["input"]) == set(SIGN_INPUTS)
     assert "120 (rps)" in text
+    assert set(LABELS["rps"]) <= set(rows)
     card = registry_card.read_card(sign_inputs.version(ModelStore(trained[0] / "models"), "rps", "pose")).as_json()
     assert f"{100 * card['metrics']['people_left_out']['anna']:.1f} %" in rows["anna"]["pose"]
     tested = float(rows["official test"]["pose"].split()[0])
