@@ -34,7 +34,7 @@ FROZEN = "frozen: press Space to go on"
 NOTICE_S = 2.5  # duration of a notice: long enough to read a path
 SECONDS_A_LETTER = 0.06  # reading speed: longer notices stay for longer
 MAX_WINDOW_WH = (1280, 800)  # larger frames are shown smaller, so that the window fits a laptop's screen
-FREEZE_POLL_MS = 30  # keys are polled at this interval while the picture is frozen
+FREEZE_POLL_MS = 30  # keys are polled at this interval while the picture stands still
 ANSWER_MS = 10  # and at this one while the next frame is computed
 NO_KEY = -1  # what waitKeyEx returns if no key was pressed
 
@@ -53,7 +53,8 @@ class Window(_ClosingSink):
     `actions` maps further keys ("c", "\\t", "Left", ... as in Keyboard) to functions without arguments. On layouts without
     Latin letters, a letter's key is the one at its place. `keys` is called first with every key and returns whether it has
     handled it. `key_line` returns the keys that work now, beside those of the window. The first open one of `strips` stands
-    beside the picture. While `unsaved` returns a sentence, q asks before it quits.
+    beside the picture. While `unsaved` returns a sentence, q asks before it quits. While `typing` returns True the picture
+    stands still, so that each letter appears at once.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Window(_ClosingSink):
         key_line: Callable[[], Sequence[Key]] = lambda: (),
         strips: Sequence[Strip] = (),
         unsaved: Callable[[], str] = lambda: "",
+        typing: Callable[[], bool] = lambda: False,
         gui: Any = cv2,
         screen: Callable[[], bool] = has_screen,
         clock: Callable[[], float] = time.monotonic,
@@ -91,6 +93,7 @@ class Window(_ClosingSink):
         self._key_line = key_line
         self._strips = (self.help, *strips)
         self._unsaved = unsaved
+        self._typing = typing
         self._keyboard = Keyboard()
         self._queue: deque[str | tuple[int, int]] = deque()  # keys, and places of clicks, that are not yet handled
         self._drawer = ThreadPoolExecutor(1, thread_name_prefix="window")
@@ -112,16 +115,14 @@ class Window(_ClosingSink):
         return self
 
     def write(self, observation: Observation) -> None:
-        """Shows the observation and handles keys. Blocks while the picture is frozen."""
+        """Shows the observation and handles keys. Blocks while the picture is frozen, and while the user types."""
         if self.closed:
             return
         self._show(observation)
-        if not self.closed:
-            self._handle(wait_ms=1)
-        while self._frozen and not self.closed:
+        self._handle(wait_ms=1)
+        while (self._frozen or self._typing()) and not self.closed:
             self._show(observation)
-            if not self.closed:
-                self._handle(FREEZE_POLL_MS)
+            self._handle(FREEZE_POLL_MS)
 
     def collect(self, wait_ms: int = ANSWER_MS) -> None:
         """Waits for keys and clicks, which the next `write` handles in their order."""
@@ -159,8 +160,7 @@ class Window(_ClosingSink):
         self._picture = computed_while_answering(
             self._drawer, lambda: self._drawn(observation, layout, strip), self.collect
         )
-        self._stop_if_closed()
-        if not self.closed:  # imshow would open the window again
+        if not self._is_closed_by_user():  # imshow would open it again
             self._gui.imshow(self._title, self._picture)
 
     def _drawn(self, observation: Observation, layout: Layout, strip: Strip | None) -> np.ndarray:
@@ -230,13 +230,14 @@ class Window(_ClosingSink):
                 action = next((do for at, do in self._clicks if at.x1 <= x < at.x2 and at.y1 <= y < at.y2), None)
                 if action is not None:
                     action()
-        self._stop_if_closed()
+        self._is_closed_by_user()
 
-    def _stop_if_closed(self) -> None:
-        """Ends the run if the user has closed the window."""
+    def _is_closed_by_user(self) -> bool:
+        """Whether the window is closed. Ends the run if the user has just closed it."""
         if not self.closed and not self._is_visible():
             self.closed = True
             self._stop()
+        return self.closed
 
     def _act(self, key: str) -> None:
         if self._question:

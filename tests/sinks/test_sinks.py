@@ -105,7 +105,7 @@ def test_closing_the_window_with_the_mouse_stops_the_run(visible):
         sink.write(observation(1))
         assert stop.count == 1
         sink.write(observation(2))
-    assert len(gui.shown) == 1, "a picture would open the window again"
+    assert len(gui.shown) == 1, "a closed window is not opened again"
     assert gui.destroyed == []
 
 
@@ -138,6 +138,30 @@ def test_space_freezes_the_picture_and_other_keys_still_work():
         assert all((picture[60] == 50).all() for picture in gui.shown)
         sink.write(observation(1, shade=200))
     assert (gui.shown[-1][60] == 200).all()
+
+
+def test_no_typed_key_waits_for_the_next_frame():
+    typed = []
+
+    def type_key(key):
+        typed.append(key)
+        return True
+
+    gui = FakeGui("nlabels\rq")
+    with window(gui, Stop(), keys=type_key, typing=lambda: "\r" not in typed) as sink:
+        sink.write(observation(0))
+        assert "".join(typed).startswith("nlabels\r")
+        sink.write(observation(1))
+        assert typed[-1] == "q"
+
+
+def test_a_window_can_be_closed_while_the_user_types():
+    gui, stop = FakeGui("n"), Stop()
+    gui.close_when_out_of_keys = True
+    with window(gui, stop, typing=lambda: True) as sink:
+        sink.write(observation(0))
+        assert sink.closed
+    assert stop.count == 1
 
 
 def test_a_frozen_window_can_be_quit_and_closed():
