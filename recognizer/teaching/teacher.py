@@ -515,7 +515,7 @@ class Teacher:
         self.training, self.result = None, self.progress
         self.report = report_of(self._trained_task, self.progress)
         self._result_until_s = self._clock() + RESULT_S
-        if not self.report.is_good:
+        if any(one is not None for one in (self.form, self.recording, self.review)):  # the strip shows something else
             self.notify(self.report.title)
 
     def cancel_training(self) -> None:

@@ -536,8 +536,13 @@ def test_a_model_that_was_not_published_is_reported_with_the_reason(
     ]
     user.teacher.start_training()
     user.show_frames(FRAME_S)
-    assert user.messages[-1] == "ok and stop look alike in your pictures: 3 of 11 right"
-    assert "Look at them (k) · record again (c)" in user.strip(monkeypatch)
+    refusal = "ok and stop look alike in your pictures: 3 of 11 right"
+    assert f"{refusal} Look at them (k) · record again (c)" in user.strip(monkeypatch)
+    assert user.messages == []
+    user.teacher.start_training()
+    user.teacher.start_recording()
+    user.show_frames(FRAME_S)
+    assert user.messages == [refusal], "the strip shows the recording"
 
 
 def test_a_result_goes_with_the_task_and_after_a_while(user: SimulatedUser, training: FakeTraining) -> None:
