@@ -322,7 +322,6 @@ class Teacher:
         if now_s - recording.recorded_s < SAMPLE_EVERY_S:
             return
         label = recording.label
-        recording.crop = region.crop
         recording.is_blurred = sharpness.sharpness(region.crop) < sharpness.BLURRED
         thumbnail = sharpness.thumbnail(region.crop)
         of_label = recording.thumbnails.get(label or recording.asked, [])
