@@ -45,7 +45,6 @@ class Recording:
     is_on: bool = False  # whether this frame is recorded, if it shows anything new
     is_red: bool = False  # whether the window shows that it records: longer, so that a short press is seen
     count: int | None = None  # of the countdown
-    crop: np.ndarray | None = None  # of the region that would be recorded now
     is_blurred: bool = False
     is_without_joints: bool = False
     is_duplicate: bool = False

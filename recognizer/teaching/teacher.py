@@ -48,8 +48,8 @@ REPEAT_S = 0.75  # a repeated press within this time means that the key is held:
 HELD_S = 0.12  # keyboards repeat about 30 times a second: after a longer pause the key was released
 RESULT_S = 30.0  # how long the result of a training run stands beside the picture
 NEXT_KEYS, BACK_KEYS = ("Down", "Page Down"), ("Up", "Page Up")
-NOT_NEW = "same as before: move it a little"
-BLURRED = "blurred: hold it still, or closer"
+NOT_NEW = "same as before"
+BLURRED = "blurred: hold it still"
 NO_JOINTS = "show all fingers of the hand"
 NO_REGION = "nothing to be seen"
 Key = tuple[str, str]  # a key, and what it does
@@ -322,7 +322,6 @@ class Teacher:
         if now_s - recording.recorded_s < SAMPLE_EVERY_S:
             return
         label = recording.label
-        recording.crop = region.crop
         recording.is_blurred = sharpness.sharpness(region.crop) < sharpness.BLURRED
         thumbnail = sharpness.thumbnail(region.crop)
         of_label = recording.thumbnails.get(label or recording.asked, [])
@@ -515,7 +514,7 @@ class Teacher:
         self.training, self.result = None, self.progress
         self.report = report_of(self._trained_task, self.progress)
         self._result_until_s = self._clock() + RESULT_S
-        if not self.report.is_good:
+        if any(one is not None for one in (self.form, self.recording, self.review)):  # the strip shows something else
             self.notify(self.report.title)
 
     def cancel_training(self) -> None:

@@ -153,8 +153,8 @@ def _draw_labels(page: Page, recording: Recording) -> None:
     text_row, bar = round(1.4 * scale.small), max(3, scale.small // 3)
     room = (page.bottom - page.y - 3 * text_row) // max(1, len(labels))
     side = min(room - text_row - bar - scale.pad, 3 * scale.small)
-    has_pictures = side >= round(0.8 * scale.small)
-    row = text_row + bar + (side if has_pictures else 0) + scale.pad
+    is_below = side >= text_row  # else the pictures stand beside the label
+    row = text_row + bar + (side if is_below else 0) + scale.pad
     if row > room:  # many labels: only those around the one that is recorded
         shown = max(1, (page.bottom - page.y - text_row) // row)
         at = labels.index(recording.label) if recording.label in labels else labels.index(recording.asked)
@@ -169,23 +169,31 @@ def _draw_labels(page: Page, recording: Recording) -> None:
         name = f"{'●' if is_now else ' '} {recording.key_of(label)}  {label}"
         y, right = page.y + text_row // 2, page.left + page.width
         number = str(count)
-        draw_text(
-            page.picture, shortened(name, page.width - 3 * scale.small, scale.small), page.left, y, scale.small, color
-        )
+        name = shortened(name, page.width - 3 * scale.small, scale.small)
+        draw_text(page.picture, name, page.left, y, scale.small, color)
         draw_text(page.picture, number, right - text_width(number, scale.small), y, scale.small, color)
+        pictures = recording.pictures.get(label, [])[::-1]
+        if not is_below:
+            start, end = page.left + text_width(name, scale.small) + scale.pad, right - 2 * scale.small
+            _draw_row(page.picture, pictures, Box(start, page.y, end, page.y + text_row - 2))
         page.y += text_row
         end = page.left + round(min(1.0, count / ENOUGH) * page.width)
         cv2.rectangle(page.picture, (page.left, page.y), (right, page.y + bar - 2), FAINT, cv2.FILLED)
         if end > page.left:
             cv2.rectangle(page.picture, (page.left, page.y), (end, page.y + bar - 2), KNOWN, cv2.FILLED)
         page.y += bar
-        if has_pictures:
-            for number_, picture in enumerate(recording.pictures.get(label, [])[::-1]):
-                x = page.left + number_ * (side + 2)
-                if x + side <= right:
-                    page.picture[page.y : page.y + side, x : x + side] = _scaled(picture, side)
+        if is_below:
+            _draw_row(page.picture, pictures, Box(page.left, page.y, right, page.y + side))
             page.y += side
         page.y += scale.pad
+
+
+def _draw_row(strip: np.ndarray, pictures: Sequence[np.ndarray], place: Box) -> None:
+    """Draws as many of the pictures as fit into the place, from left to right."""
+    side = place.height
+    for number, picture in enumerate(pictures[: max(0, place.width) // (side + 2)]):
+        x = place.x1 + number * (side + 2)
+        strip[place.y1 : place.y2, x : x + side] = _scaled(picture, side)
 
 
 def draw_review(page: Page, review: Review, teacher: Teacher) -> None:

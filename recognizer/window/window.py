@@ -195,7 +195,7 @@ class Window(_ClosingSink):
         shrink = min(1.0, MAX_WINDOW_WH[0] / width, MAX_WINDOW_WH[1] / height)
         size_wh = max(1, round(width * shrink)), max(1, round(height * shrink))
         try:
-            self._gui.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+            self._gui.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
             self._gui.resizeWindow(self._title, *size_wh)
             self._gui.setMouseCallback(self._title, self._click)
         except cv2.error as error:

@@ -536,8 +536,13 @@ def test_a_model_that_was_not_published_is_reported_with_the_reason(
     ]
     user.teacher.start_training()
     user.show_frames(FRAME_S)
-    assert user.messages[-1] == "ok and stop look alike in your pictures: 3 of 11 right"
-    assert "Look at them (k) · record again (c)" in user.strip(monkeypatch)
+    refusal = "ok and stop look alike in your pictures: 3 of 11 right"
+    assert f"{refusal} Look at them (k) · record again (c)" in user.strip(monkeypatch)
+    assert user.messages == []
+    user.teacher.start_training()
+    user.teacher.start_recording()
+    user.show_frames(FRAME_S)
+    assert user.messages == [refusal], "the strip shows the recording"
 
 
 def test_a_result_goes_with_the_task_and_after_a_while(user: SimulatedUser, training: FakeTraining) -> None:
@@ -726,6 +731,33 @@ def test_the_strip_is_drawn_at_every_window_size_beside_the_whole_picture(
     user.teacher.key("\r")
     user.teacher.start_form()
     assert drawn_pixels() > 0
+
+
+@pytest.mark.parametrize("size_wh", [(640, 360), (1280, 720)])
+def test_the_pictures_of_a_label_grow_while_it_is_recorded(user: SimulatedUser, size_wh: tuple[int, int]) -> None:
+    def red(seed: int) -> Region:
+        """A red picture with sharp edges."""
+        levels = np.random.default_rng(seed).choice(np.array([0, 250], np.uint8), (20, 20))
+        crop = np.zeros((220, 220, 3), np.uint8)
+        crop[..., 2] = np.kron(levels, np.ones((11, 11), np.uint8))
+        return Region(HAND.box, crop, hand=JOINTS)
+
+    def reds() -> int:
+        strip = layout_of(size_wh, (640, 480), has_strip=True).strip
+        assert strip is not None
+        picture = np.zeros((strip.height, strip.width, 3), np.uint8)
+        draw_strip(picture, TeachPanel(user.teacher), Scale.of(*size_wh))
+        return int((picture[..., 2] > 150 + picture[..., 1].astype(int)).sum())
+
+    user.teacher.start_recording()
+    before = reds()
+    for seed in range(3):
+        user.teacher.key("1")
+        user.show_frames(FRAME_S, red(seed))
+        user.show_frames(1.0, None)
+        assert user.counts()["ok"] == seed + 1
+        assert reds() > before
+        before = reds()
 
 
 def test_keys_without_a_character_type_and_record_nothing(user: SimulatedUser) -> None:
