@@ -36,6 +36,7 @@ NEAR = 0.01  # of a hand's size, the diagonal of its joints' bounding box
 ROUNDS = 5  # of each start; the median is reported
 FRAMES = 60  # timed with each detector
 SIZE_WH = (1280, 720)  # of the timed frames
+HAND_CLIP = "mediapipe_open_palm_640x360.mp4"  # enlarged, for timing
 THREADS = (1, 2, 4)  # of LiteRT
 START = {
     "MediaPipe": "from recognizer.finders.mediapipe_hands import Landmarker; "
@@ -67,10 +68,12 @@ def report(pictures: int = 500) -> str:
     photographs, clips = sample_photographs(folder / "photos", pictures), sorted((folder / "videos").glob("*.mp4"))
     compared = [(f"{len(photographs)} photographs", compared_pictures(task_path, photographs))]
     compared += [(clip.name, compared_frames(task_path, frames_of(clip))) for clip in clips]
-    hand_bgr = [cv2.resize(image_bgr, SIZE_WH) for image_bgr in itertools.islice(frames_of(clips[0]), FRAMES)]
+    hand_bgr = [
+        cv2.resize(image_bgr, SIZE_WH)
+        for image_bgr in itertools.islice(frames_of(folder / "videos" / HAND_CLIP), FRAMES)
+    ]
     empty_bgr = [
-        cv2.resize(read(path), SIZE_WH)
-        for path in itertools.islice((folder / "photos" / "nothing").rglob("*.*"), FRAMES)
+        cv2.resize(read(path), SIZE_WH) for path in sorted((folder / "photos" / "nothing").rglob("*.*"))[:FRAMES]
     ]
     return (
         "## Hand networks on LiteRT and MediaPipe\n\n"

@@ -90,7 +90,7 @@ def environment(folder: Path, side: str) -> dict[str, str]:
 def first_label(start: list[str], picture: Path, variables: dict[str, str]) -> float:
     """Seconds until the recognizer has read a picture. Raises SettingsError if it finds nothing."""
     seconds, output = run([*start, "read", str(picture), "--json"], variables)
-    if not json.loads(output[output.index("{\n") :])["regions"][0]["label"]:
+    if not json.loads(output.splitlines()[-1])["regions"][0]["label"]:
         raise SettingsError(f"{picture} was read without a label.")
     return seconds
 

@@ -1,6 +1,6 @@
 """The live loop: reads frames from a source and writes one observation for each to all sinks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from recognizer.errors import SettingsError
@@ -18,9 +18,13 @@ from recognizer.sinks.video import VideoWriter
 from recognizer.sources.opening import default_source, open_source
 from recognizer.sources.source import Source
 from recognizer.studio.scenes import STUDIO_SCENES
+from recognizer.subjects.subject import Subject
 from recognizer.system.ctrl_c import CtrlC
 from recognizer.teaching.teacher import Teacher
-from recognizer.window.game import HELP_LINE, GameSink, RockPaperScissors
+from recognizer.values import Observation
+from recognizer.window.answering import while_answering
+from recognizer.window.caption import Caption
+from recognizer.window.game import TASK, GameSink, RockPaperScissors
 from recognizer.window.maps_panel import MapsPanel
 from recognizer.window.score_board import ScoreBoard
 from recognizer.window.teach_panel import TeachPanel
@@ -41,13 +45,19 @@ def live(settings: Settings, models: ModelStore, samples: Samples) -> int:
             if chosen_source == "studio":
                 pipeline.on_task = lambda task: source.show(studio_scene(pipeline))
             is_studio = spec.startswith("studio")
-            mirror = source.live and not is_studio if settings.mirror is None else settings.mirror
-            overlay = Overlay(mirror=mirror)
+            overlay = Overlay(show_details=False)
             limit = settings.max_frames or (HEADLESS_FRAMES if headless and (source.live or is_studio) else None)
-            with open_sinks(_sinks(settings, pipeline, models, samples, overlay, source, headless, unmirror)) as sinks:
-                for frame in islice(ctrl_c.frames(source), limit):
-                    observation = pipeline.step(unmirror(frame))
-                    for sink in sinks:
+            sees_user = source.live and not is_studio
+            caption = Caption(overlay, pipeline, lambda subject: _is_mirrored(settings, subject, sees_user))
+            sinks, window = _sinks(settings, pipeline, models, samples, overlay, source, headless, unmirror)
+            observations: Iterator[Observation] = (
+                pipeline.step(unmirror(frame)) for frame in islice(ctrl_c.frames(source), limit)
+            )
+            if window is not None:
+                observations = while_answering(observations, window.collect, source.stop)
+            with open_sinks([caption, *sinks]) as opened:
+                for observation in observations:
+                    for sink in opened:
                         sink.write(observation)
     if headless:
         for name in (VIDEO_NAME, SHEET_NAME, CSV_NAME):
@@ -77,6 +87,11 @@ def _is_headless(settings: Settings) -> bool:
     return headless
 
 
+def _is_mirrored(settings: Settings, subject: Subject, sees_user: bool) -> bool:
+    """Whether to show the picture as in a mirror: by default that of a camera, unless it shows writing."""
+    return sees_user and subject.is_mirrored if settings.mirror is None else settings.mirror
+
+
 def studio_scene(pipeline: LivePipeline) -> str:
     """The name of the studio scene that suits the current task."""
     return STUDIO_SCENES.get(pipeline.task) or pipeline.subject.studio_scene
@@ -91,14 +106,12 @@ def _sinks(
     source: Source,
     headless: bool,
     unmirror: Unmirror,
-) -> Sequence[Sink]:
-    """The sinks of this run: files if headless, the game, or the window in which users record and train."""
+) -> tuple[Sequence[Sink], Window | None]:
+    """The sinks of this run, and which of them is the window: files if headless, else the window with all its keys."""
     if headless:
-        return _file_sinks(settings, overlay, source)
-    if settings.play:
-        return _game_sinks(settings, pipeline, overlay, source)
+        return _file_sinks(settings, overlay, source), None
     teacher = Teacher(pipeline, models, samples)
-    return _teaching_sinks(settings, pipeline, teacher, overlay, source, unmirror)
+    return _window_sinks(settings, pipeline, teacher, overlay, source, unmirror)
 
 
 def _file_sinks(settings: Settings, overlay: Overlay, source: Source) -> Sequence[Sink]:
@@ -110,30 +123,25 @@ def _file_sinks(settings: Settings, overlay: Overlay, source: Source) -> Sequenc
     ]
 
 
-def _teaching_sinks(
+def _window_sinks(
     settings: Settings, pipeline: LivePipeline, teacher: Teacher, overlay: Overlay, source: Source, unmirror: Unmirror
-) -> Sequence[Sink]:
-    """The window in which the user switches tasks, records samples and trains models."""
-    maps = MapsPanel(pipeline)
-    overlay.extra = combined(TeachPanel(teacher), maps)
-    actions = {TAB: pipeline.next_task, "f": maps.toggle, "x": unmirror.toggle, **teacher.actions}
+) -> tuple[Sequence[Sink], Window]:
+    """The window in which the user switches tasks, records samples, trains models and plays."""
+    maps, panel, game = MapsPanel(pipeline, overlay), TeachPanel(teacher), RockPaperScissors()
+    board = ScoreBoard(game, can_play=lambda: pipeline.task == TASK, is_playing=settings.play)
+    overlay.extra = combined(panel, board, maps)
+    toggles = {TAB: pipeline.next_task, "f": maps.toggle, "x": unmirror.toggle, "g": board.toggle}
+    play = (("g", "play"),)
     window = Window(
         overlay,
         source.stop,
         screenshot_dir=settings.output,
-        actions=actions,
-        keys=teacher.key,
+        actions={**toggles, **teacher.actions},
+        keys=lambda key: teacher.key(key) or board.key(key),
+        key_line=lambda: (*teacher.keys, *(play if pipeline.task == TASK else ())),
+        strips=[panel, board],
+        unsaved=lambda: teacher.unsaved,
         typing=lambda: teacher.form is not None,
     )
     teacher.notify = pipeline.notify = window.notify
-    return [teacher, maps, window]
-
-
-def _game_sinks(settings: Settings, pipeline: LivePipeline, overlay: Overlay, source: Source) -> Sequence[Sink]:
-    """The window of the game rock, paper, scissors."""
-    game = RockPaperScissors()
-    overlay.extra = ScoreBoard(game)
-    actions = {" ": game.start, "r": game.restart}
-    window = Window(overlay, source.stop, screenshot_dir=settings.output, actions=actions, help_line=HELP_LINE)
-    pipeline.notify = window.notify
-    return [GameSink(game), window]
+    return [teacher, maps, GameSink(game), window], window

@@ -16,7 +16,7 @@ class Settings:
     task: str = "digits"
     size_wh: tuple[int, int] = (1280, 720)  # pixels, requested from cameras and the studio
     fps: float = 30.0  # frames per second, requested from cameras and the studio
-    mirror: bool | None = None  # flip the display; None: only for cameras, where users expect a mirror
+    mirror: bool | None = None  # flip the display; None: only for cameras and not for paper, which is read
     unmirror: bool = False  # flip the source's frames back, since flipped writing cannot be read
     headless: bool = False
     play: bool = False  # rock, paper, scissors against the computer

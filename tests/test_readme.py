@@ -33,6 +33,7 @@ EVERYTHING = "\n".join(TEXTS.values())
 README_LINES = 150
 OTHER_MODULES = {"build", "venv", "pip", "pytest"}  # python -m …: their options are not checked
 OTHER_PROGRAMS = {
+    "docker",
     "curl",
     "git",
     "lint-imports",

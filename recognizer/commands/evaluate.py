@@ -10,6 +10,7 @@ MEASURED = {
     "photos": ("DIR", "photographs in folders named by label, detected and classified end to end"),
     "rejection": ("", "pictures without a digit: in how many a label is given by mistake"),
     "sources": ("--task letters|rps", "hand signs of held-out people (leave one person out)"),
+    "streams": ("--task letters|rps", "signs that held-out people show one after the other"),
     "clip": ("FILE --shows A:0-89,…", "a video as a stream, frame by frame"),
     "mirrored": ("DIR", "photographs and their mirror images"),
     "rooms": ("", "rendered numbers on sheets that people hold in rooms"),

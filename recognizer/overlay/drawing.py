@@ -95,6 +95,18 @@ def shortened(text: str, limit: int, size: int, weight: int = REGULAR) -> str:
     return text[:end].rstrip() + "…" if end else ""
 
 
+def wrapped(words: str, limit: int, size: int, weight: int = REGULAR) -> list[str]:
+    """The words in lines of at most `limit` pixels. A single word that is longer is shortened."""
+    lines: list[str] = []
+    for word in words.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size, weight) <= limit:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return [shortened(line, limit, size, weight) for line in lines]
+
+
 def draw_text(
     picture: np.ndarray, text: str, x: int, y: int, size: int, color: Color = PAPER, weight: int = REGULAR
 ) -> None:

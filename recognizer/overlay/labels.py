@@ -25,10 +25,9 @@ from recognizer.overlay.drawing import (
 )
 from recognizer.values import Box, Prediction
 
-BARS_LIMIT = 3  # with more regions, only the leading one gets bars, in the inset, since there is no room for all
+BARS, BARS_WIDTH = 3, 13  # the panel of bars: rows, and font sizes across
 # Of the largest box's area. The first region in reading order above this is the leading one, so that it rarely changes.
 LEADING_SHARE = 0.7
-COVERING_SHARE = 0.1  # of the frame's area: a larger inset is left out if it would cover a box
 
 
 def leading_region(boxes: Sequence[Box], predictions: Sequence[Prediction]) -> int | None:
@@ -147,9 +146,11 @@ def draw_label(picture: np.ndarray, box: Box, prediction: Prediction, scale: Sca
         draw_text(picture, label, x + 1, y + size // 2 + 1, size, INK, BOLD)
 
 
-def bars_size(prediction: Prediction, scale: Scale) -> tuple[int, int]:
-    """Width and height of the panel that draw_bars fills."""
-    return bars_label_width(prediction, scale) + 7 * scale.text, 2 * scale.pad + len(prediction.top) * bars_row(scale)
+def bars_place(prediction: Prediction, scale: Scale) -> Box:
+    """The place of the bars: always at the right edge, below the frame rate. In a tiny frame it may lie outside."""
+    width, height = BARS_WIDTH * scale.text, 2 * scale.pad + BARS * bars_row(scale)
+    right, top = scale.width - scale.pad, 2 * scale.pad + round(1.7 * scale.small) + scale.pad
+    return Box(right - width, top, right, top + height)
 
 
 def bars_row(scale: Scale) -> int:
@@ -160,28 +161,7 @@ def bars_row(scale: Scale) -> int:
 def bars_label_width(prediction: Prediction, scale: Scale) -> int:
     """Width in pixels of the widest label, limited so that the bars have room."""
     widest = max((text_width(label, scale.text, BOLD) for label, _ in prediction.top), default=0)
-    return min(widest, 8 * scale.text)
-
-
-def place_bars(
-    boxes: Sequence[Box], predictions: Sequence[Prediction], scale: Scale, taken: Sequence[Box | None]
-) -> dict[int, Box]:
-    """Free places beside the labelled boxes, by index. Empty if any of them has no place."""
-    known = [i for i, prediction in enumerate(predictions) if prediction.label is not None and prediction.top]
-    if len(known) > BARS_LIMIT:
-        return {}
-    places: dict[int, Box] = {}
-    for index in known:
-        box, (width, height) = boxes[index], bars_size(predictions[index], scale)
-        y = min(max(box.y1 - scale.line, 0), max(0, scale.height - height))
-        lefts = (box.x2 + scale.pad, box.x1 - scale.pad - width)
-        choices = [Box(x, y, x + width, y + height) for x in lefts]
-        occupied = [*boxes, *taken, *places.values()]
-        free = [place for place in choices if fits_frame(place, scale) and not overlaps_any(place, occupied)]
-        if not free:
-            return {}
-        places[index] = free[0]
-    return places
+    return min(widest, (BARS_WIDTH - 6) * scale.text)
 
 
 def draw_bars(picture: np.ndarray, prediction: Prediction, place: Box, scale: Scale) -> None:
@@ -206,14 +186,9 @@ def draw_bars(picture: np.ndarray, prediction: Prediction, place: Box, scale: Sc
 
 
 def draw_inset(
-    picture: np.ndarray,
-    prediction: Prediction,
-    with_bars: bool,
-    scale: Scale,
-    boxes: Sequence[Box],
-    panels: Sequence[Box | None],
+    picture: np.ndarray, prediction: Prediction, scale: Scale, boxes: Sequence[Box], panels: Sequence[Box | None]
 ) -> Box | None:
-    """Draws the network input of the leading region, enlarged, in the first corner where it covers no box.
+    """Draws the network input of the leading region, enlarged, at the lower right, if it covers no box and no panel.
 
     Returns its place; None if there is none.
     """
@@ -221,11 +196,12 @@ def draw_inset(
     height, width = seen.shape[:2]
     caption = "network input"
     caption_height = scale.small + scale.pad // 2
-    bars_wh = bars_size(prediction, scale) if with_bars and prediction.label is not None else (0, scale.pad)
-    panel_width = max(width + 2 * scale.pad, text_width(caption, scale.small) + 2 * scale.pad, bars_wh[0])
-    panel_height = scale.pad + caption_height + height + bars_wh[1]
-    place = place_inset((panel_width, panel_height), scale, boxes, panels)
-    if place is None:
+    panel_width = max(width, text_width(caption, scale.small)) + 2 * scale.pad
+    panel_height = 2 * scale.pad + caption_height + height
+    right = scale.width - scale.pad
+    bottom = min((one.y1 for one in panels if one and one.y1 > 0.8 * scale.height), default=scale.height) - scale.pad
+    place = Box(right - panel_width, bottom - panel_height, right, bottom)
+    if not fits_frame(place, scale) or overlaps_any(place, [*boxes, *panels]):
         return None
     draw_panel(picture, place, scale)
     draw_text(picture, caption, place.x1 + scale.pad, place.y1 + scale.pad + scale.small // 2, scale.small, MUTED)
@@ -233,25 +209,4 @@ def draw_inset(
     picture[top : top + height, left : left + width] = seen
     edge = KNOWN if prediction.label is not None else UNKNOWN
     cv2.rectangle(picture, (left - 1, top - 1), (left + width, top + height), edge, 1)
-    if bars_wh[0]:
-        draw_bars(picture, prediction, Box(place.x1, top + height, place.x2, place.y2), scale)
     return place
-
-
-def place_inset(
-    size_wh: tuple[int, int], scale: Scale, boxes: Sequence[Box], panels: Sequence[Box | None]
-) -> Box | None:
-    """The first corner where a panel covers no box; for a small panel else the first one without panels."""
-    width, height = size_wh
-    left, right = scale.pad, scale.width - scale.pad - width
-    bottom = scale.height - scale.pad - height
-    tops = [p.y2 + scale.pad for p in panels if p is not None and p.y1 == scale.pad]
-    bottoms = [p.y1 - scale.pad - height for p in panels if p is not None and p.y2 == scale.height - scale.pad]
-    corners = [(right, bottom), *((x, y) for y in bottoms for x in (right, left)), (left, bottom)]
-    corners += [(x, y) for y in sorted(tops) for x in (right, left)]
-    places = [Box(x, y, x + width, y + height) for x, y in corners]
-    places = [place for place in places if fits_frame(place, scale) and not overlaps_any(place, panels)]
-    free = [place for place in places if not overlaps_any(place, boxes)]
-    if not free and width * height > COVERING_SHARE * scale.width * scale.height:
-        return None
-    return next(iter(free or places), None)

@@ -23,13 +23,23 @@ from recognizer.overlay.drawing import (
     overlaps_any,
     shortened,
     text_width,
+    wrapped,
 )
-from recognizer.overlay.labels import draw_bars, draw_candidates, draw_inset, draw_tags, leading_region, place_bars
+from recognizer.overlay.labels import (
+    bars_place,
+    draw_bars,
+    draw_candidates,
+    draw_inset,
+    draw_tags,
+    leading_region,
+)
+from recognizer.overlay.resized import resized
 from recognizer.preprocess.turns import turn_note, turned_box
-from recognizer.values import Box, Hand, Observation, Prediction, Turn
+from recognizer.values import WRITING_SCORE, Box, Hand, Observation, Prediction, Region, Turn
 
 BONES = ((0, 1), (0, 5), (5, 9), (9, 13), (13, 17), (0, 17), *((k, k + 1) for k in range(1, 20) if k % 4))
 GUIDE_CAPTION = "hold it here"
+NOTICE_LINES = 3  # at most
 RATE_AVERAGE_S = 1.0  # frame rate and times are averaged over about this long, so that the numbers can be read
 RATE_PAUSE_S = 2.0  # a longer gap between frames is a pause and does not count for the frame rate
 
@@ -47,14 +57,21 @@ class Overlay:
         help_line: str = "",
         clock: Callable[[], float] = time.perf_counter,
         extra: Extra | None = None,
+        show_details: bool = True,
     ) -> None:
         """`help_line` lists the keys, such as "q quit · p timings". `clock` counts seconds.
 
-        `extra` draws further panels, such as a game's score.
+        `extra` draws further panels, such as a game's score. `show_details` adds the network's input, and boxes around
+        what was found and is probably nothing.
         """
         self.mirror = mirror
         self.show_stages = show_stages
+        self.show_details = show_details
         self.help_line = help_line
+        self.title = ""  # the task, such as "Digits"
+        self.prompt = (
+            ""  # what to do, such as "hold up a sheet": small after the title, and large while nothing is seen
+        )
         self.notice = ""  # one line from the window, such as the path of a screenshot
         self.fps: float | None = None  # of the pictures drawn; None before the second one
         self._clock = clock
@@ -63,28 +80,42 @@ class Overlay:
         self._drawn_s = 0.0
         self._stages_ms: dict[str, float] = {}
 
-    def draw(self, observation: Observation) -> np.ndarray:
-        """Returns a new (H, W, 3) uint8 BGR picture. The frame is not changed."""
+    def draw(self, observation: Observation, size_wh: tuple[int, int] | None = None) -> np.ndarray:
+        """Returns a new (H, W, 3) uint8 BGR picture of that size (default: the frame's). The frame is not changed.
+
+        Lines and text are drawn at that size, so that they are as sharp in a small window as in a large one.
+        """
         self._update_timings(observation)
+        if size_wh is not None:
+            observation = resized(observation, size_wh)
         frame_bgr = observation.frame.image_bgr
         picture = cv2.flip(frame_bgr, 1) if self.mirror else frame_bgr.copy()
         height, width = picture.shape[:2]
         scale = Scale.of(width, height)
-        boxes = [region.box for region in observation.regions]
+        shown = [
+            (region, prediction)
+            for region, prediction in zip(observation.regions, observation.predictions, strict=True)
+            if self.show_details or is_worth_a_box(region, prediction)
+        ]
+        regions, predictions = [region for region, _ in shown], [prediction for _, prediction in shown]
+        boxes = [region.box for region in regions]
         if self.mirror:
             boxes = [mirrored(box, width) for box in boxes]
-        predictions = observation.predictions
 
-        for region, prediction in zip(observation.regions, predictions, strict=True):
+        for region, prediction in shown:
             if region.hand is not None:
                 draw_skeleton(picture, joints_xy(region.hand, width if self.mirror else None), prediction, scale)
         for box, prediction in zip(boxes, predictions, strict=True):
             draw_box(picture, box, prediction, scale)
+        title = draw_title(picture, " · ".join(words for words in (self.title, self.prompt) if words), scale)
         panels = [
-            draw_result_text(picture, observation.text, scale),
+            title,
+            draw_result_text(picture, observation.text, scale, scale.pad if title is None else title.y2 + scale.pad),
             draw_timings(picture, self._timing_rows(), scale),
             draw_help(picture, self.help_line, scale),
         ]
+        if not shown and not observation.text:
+            panels.append(draw_hint(picture, self.prompt[:1].upper() + self.prompt[1:], scale, panels))
         if self.extra is not None:
             panels += self.extra(picture, scale, boxes, panels)
         if observation.guide is not None:
@@ -94,19 +125,19 @@ class Overlay:
         panels.append(draw_notice(picture, notice, scale, panels))
         panels.append(draw_notice(picture, self.notice, scale, panels, PAPER))
 
-        bars = place_bars(boxes, predictions, scale, panels)
         lead = leading_region(boxes, predictions)
-        if lead is not None:
-            taken = [*panels, *bars.values()]
-            inset = draw_inset(picture, predictions[lead], not bars, scale, boxes, taken)
-            panels.append(inset or draw_inset(picture, predictions[lead], False, scale, boxes, [*taken, *boxes]))
-        draw_tags(picture, boxes, predictions, scale, [*panels, *bars.values()])
-        for region, box, prediction in zip(observation.regions, boxes, predictions, strict=True):
+        if lead is not None and predictions[lead].label is not None:
+            place = bars_place(predictions[lead], scale)
+            if fits_frame(place, scale) and not overlaps_any(place, [*boxes, *panels]):
+                draw_panel(picture, place, scale)
+                draw_bars(picture, predictions[lead], place, scale)
+                panels.append(place)
+        if lead is not None and self.show_details and regions[lead].hand is None:  # a hand is read from its joints
+            panels.append(draw_inset(picture, predictions[lead], scale, boxes, panels))
+        draw_tags(picture, boxes, predictions, scale, panels)
+        for region, box, prediction in zip(regions, boxes, predictions, strict=True):
             if region.hand is not None:  # two digits that look alike are a scrawl; two signs are a hand to be turned
                 draw_candidates(picture, box, prediction, scale, panels)
-        for index, place in bars.items():
-            draw_panel(picture, place, scale)
-            draw_bars(picture, predictions[index], place, scale)
         return picture
 
     def _update_timings(self, observation: Observation) -> None:
@@ -134,6 +165,12 @@ class Overlay:
             rows += [(name, f"{ms:.1f} ms") for name, ms in self._stages_ms.items()]
             rows += [("all stages", f"{sum(self._stages_ms.values()):.1f} ms")]
         return rows
+
+
+def is_worth_a_box(region: Region, prediction: Prediction) -> bool:
+    """Whether a region is surely a hand or writing. The others are often window frames, shelves and faces."""
+    is_writing = region.score is not None and region.score >= WRITING_SCORE
+    return prediction.label is not None or region.hand is not None or is_writing
 
 
 def mirrored(box: Box, width: int) -> Box:
@@ -201,15 +238,45 @@ def draw_guide(picture: np.ndarray, guide: Box, scale: Scale) -> Box | None:
     return place
 
 
-def draw_result_text(picture: np.ndarray, text: str, scale: Scale) -> Box | None:
-    """Draws the recognized text, large, at the top left."""
+def draw_title(picture: np.ndarray, title: str, scale: Scale) -> Box | None:
+    """Draws the task and what to do, small, at the top left."""
+    line = shortened(title, round(0.6 * scale.width), scale.small)
+    place = Box(
+        scale.pad,
+        scale.pad,
+        3 * scale.pad + (text_width(line, scale.small) if line else 0),
+        scale.pad + round(1.7 * scale.small),
+    )
+    if not line or not fits_frame(place, scale):
+        return None
+    draw_panel(picture, place, scale)
+    draw_text(picture, line, 2 * scale.pad, (place.y1 + place.y2) // 2, scale.small)
+    return place
+
+
+def draw_hint(picture: np.ndarray, hint: str, scale: Scale, panels: Sequence[Box | None]) -> Box | None:
+    """Draws what to do in the lower half, above any panels there."""
+    line = shortened(hint, scale.width - 4 * scale.pad, scale.text)
+    width, height = (text_width(line, scale.text) if line else 0) + 4 * scale.pad, scale.text + 2 * scale.pad
+    bottom = min((one.y1 for one in panels if one and one.y1 > scale.height // 2), default=scale.height) - scale.pad
+    x = (scale.width - width) // 2
+    place = Box(x, bottom - height, x + width, bottom)
+    if not line or not fits_frame(place, scale):
+        return None
+    draw_panel(picture, place, scale)
+    draw_text(picture, line, x + 2 * scale.pad, place.y1 + height // 2, scale.text)
+    return place
+
+
+def draw_result_text(picture: np.ndarray, text: str, scale: Scale, top: int) -> Box | None:
+    """Draws the recognized text, large, at the left, from row `top` on."""
     limit = round(0.6 * scale.width)
     size = scale.big
     while size > scale.text and text_width(text, size, BOLD) > limit:
         size -= max(1, size // 10)
     text = shortened(text, limit, size, BOLD)
-    corner = scale.pad
-    panel = Box(corner, corner, corner + text_width(text, size, BOLD) + 3 * scale.pad, corner + size + scale.pad)
+    left = scale.pad
+    panel = Box(left, top, left + text_width(text, size, BOLD) + 3 * scale.pad, top + size + scale.pad)
     if not text or not fits_frame(panel, scale):
         return None
     draw_panel(picture, panel, scale)
@@ -241,18 +308,21 @@ def draw_timings(picture: np.ndarray, rows: Sequence[tuple[str, str]], scale: Sc
 
 
 def draw_help(picture: np.ndarray, help_line: str, scale: Scale) -> Box | None:
-    """Draws the keys and their actions at the bottom left. Entries at the end that do not fit are left out."""
+    """Draws the keys and their actions at the bottom left. The last entry always stands there; those before it that do not
+    fit are left out.
+    """
     gap = 2 * scale.pad
+    keys = [entry.partition(" ")[::2] for entry in help_line.split(" · ")] if help_line else []
+    widths = [text_width(key + " ", scale.small, BOLD) + text_width(action, scale.small) + gap for key, action in keys]
+    room = scale.width - 4 * scale.pad + gap
+    while len(keys) > 1 and sum(widths) > room:
+        del keys[-2], widths[-2]
     entries = []
     x = 2 * scale.pad
-    for entry in help_line.split(" · ") if help_line else []:
-        key, _, action = entry.partition(" ")
-        key_width = text_width(key + " ", scale.small, BOLD)
-        end = x + key_width + text_width(action, scale.small)
-        if end > scale.width - 2 * scale.pad:
-            break
-        entries.append((x, key, x + key_width, action))
-        x = end + gap
+    if sum(widths) <= room:
+        for (key, action), width in zip(keys, widths, strict=True):
+            entries.append((x, key, x + text_width(key + " ", scale.small, BOLD), action))
+            x += width
     if not entries:
         return None
     bottom = scale.height - scale.pad
@@ -270,14 +340,17 @@ def draw_help(picture: np.ndarray, help_line: str, scale: Scale) -> Box | None:
 def draw_notice(
     picture: np.ndarray, notice: str, scale: Scale, panels: Sequence[Box | None], color: Color = ALERT
 ) -> Box | None:
-    """Draws one line on a banner at the top centre, below any panels there."""
-    line = shortened(notice, scale.width - 6 * scale.pad, scale.text)
-    width, height = text_width(line, scale.text) + 4 * scale.pad, scale.text + 2 * scale.pad
-    banner = place_banner((width, height), scale, panels)
-    if not line or not fits_frame(banner, scale):
+    """Draws a message on a banner at the top centre, below any panels there; in several lines if it is long."""
+    lines = wrapped(notice, scale.width - 6 * scale.pad, scale.text)[:NOTICE_LINES]
+    row = round(1.3 * scale.text)
+    width = max((text_width(line, scale.text) for line in lines), default=0) + 4 * scale.pad
+    banner = place_banner((width, row * len(lines) + scale.pad), scale, panels)
+    if not lines or not fits_frame(banner, scale):
         return None
     draw_panel(picture, banner, scale, color, opacity=0.95)
-    draw_text(picture, line, banner.x1 + 2 * scale.pad, banner.y1 + height // 2, scale.text, INK)
+    for number, line in enumerate(lines):
+        y = banner.y1 + scale.pad // 2 + row * number + row // 2
+        draw_text(picture, line, banner.x1 + 2 * scale.pad, y, scale.text, INK)
     return banner
 
 

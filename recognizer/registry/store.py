@@ -209,6 +209,10 @@ class ModelStore:
         self.push()
         return version
 
+    def has_previous(self, task: str) -> bool:
+        """Whether `rollback` finds a version to go back to. Raises ModelError."""
+        return any(self.folder_of(task, version).is_dir() for version in self._pointer_content(task)["previous"])
+
     def versions(self, task: str) -> list[str]:
         """Names of the task's versions, oldest first: a name is the UTC time of publishing. Raises ModelError."""
         self.refresh()

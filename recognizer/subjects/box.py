@@ -15,6 +15,7 @@ class BoxSubject(Subject):
     name = "box"
     word = "object"
     description = "an object in the box"
+    prompt = "hold something into the box"
     is_whole_picture = True
     input = Input.COLOUR
 

@@ -74,6 +74,7 @@ class HandSubject(Subject):
     word = "hand"
     description = "a hand"
     studio_scene = "signs"
+    prompt = "show a sign"
     input = Input.JOINTS
 
     def open_finder(self, *, stream: bool, hands: OpenFinder | None = None) -> RegionFinder:

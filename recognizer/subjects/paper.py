@@ -260,6 +260,8 @@ class PaperSubject(Subject):
     word = "writing"
     description = "writing on paper"
     studio_scene = "digits"
+    prompt = "hold up a sheet"
+    is_mirrored = False
     input = Input.INK
     starting_task = "digits"
     grey_preprocess = pictures.VERSION

@@ -120,6 +120,8 @@ class Subject(ABC):
     # in the window
 
     studio_scene: str = "rps"  # scene that the studio draws for a user-trained task
+    prompt: str = "hold something up"  # what the user is asked to do
+    is_mirrored: bool = True  # a camera's picture is shown as in a mirror; writing would then be unreadable
 
     @property
     def key(self) -> str:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from recognizer.system import x11
 
 ENTER, ESC, BACKSPACE, TAB = "\r", chr(27), "\b", "\t"
+PASTE = "\x16"  # Ctrl+V, which only Windows reports
 
 # name: X keysym, virtual-key code of Windows, character of macOS (NSEvent.h)
 NAMED_KEYS = {
@@ -127,7 +128,7 @@ class Keyboard:
             self._accent, key = X11_DEAD[code & 0xFFFF], ""
         else:
             key = self._accented(self._x11_key(code))
-        return key if key.isprintable() or key in (ENTER, ESC, BACKSPACE, TAB) else ""
+        return key if key.isprintable() or key in (ENTER, ESC, BACKSPACE, TAB, PASTE) else ""
 
     def _windows_key(self, code: int) -> str:
         if code > 0xFFFF:

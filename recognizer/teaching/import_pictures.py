@@ -1,6 +1,7 @@
 """Imports folders of labelled pictures as samples."""
 
 import contextlib
+import shlex
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from recognizer.samples.exported import is_unpacked_export
 from recognizer.samples.png import encode_png
 from recognizer.samples.sample import Sample, Task, folder_name, new_sample, new_session
 from recognizer.samples.store import Samples
-from recognizer.sources.decoding import read_image
+from recognizer.sources.decoding import read_image, read_pictures
 from recognizer.subjects.catalogue import SUBJECTS, subject_of
 from recognizer.system.names import NAME_BYTES, NAME_LIMIT
 from recognizer.system.terminal import print_messages
@@ -36,7 +37,9 @@ def import_folder(store: Samples, folder: Path, task: str, find: Find | None = N
     print_messages(found.notes)
     store.add_labels(stored_task.name, list(dict.fromkeys(picture.label for picture in found.pictures)))
     refused: list[str] = []
-    added = add_batches(store, _from_files(stored_task, found.pictures, find, refused))
+    moving: list[str] = []
+    added = add_batches(store, _from_files(stored_task, found.pictures, find, refused, moving))
+    print_messages(moving)
     return ImportResult(added, len(found.pictures) - len(added) - len(refused), refused)
 
 
@@ -51,16 +54,24 @@ def _check_folder(folder: Path) -> None:
 
 
 def _from_files(
-    task: Task, pictures: Sequence[LabelledPicture], find: Find | None, refused: list[str]
+    task: Task, pictures: Sequence[LabelledPicture], find: Find | None, refused: list[str], moving: list[str]
 ) -> Iterator[tuple[Sample, bytes]]:
+    """The samples of the pictures, and their PNG data. Adds a line to `refused` or `moving` for each that is not whole."""
     session, subject = new_session(), subject_of(task.subject)
     for index, picture in enumerate(pictures):
         path = picture.path
         try:
-            image_bgr = read_image(path)
+            first = next(read_pictures(path))
         except SourceError as error:
             refused.append(str(error))
             continue
+        if first.count > 1:
+            words = ["record", task.name, "--label", picture.label, "--every", "1", "--source", str(path)]
+            moving.append(
+                f"Only the first of {first.count} pictures in {path} was imported. For all of them: "
+                f"python -m recognizer samples {shlex.join(words)}"
+            )
+        image_bgr = first.image_bgr
         frame = Frame(image_bgr, index, 0.0, path.name)
         regions = find(frame) if find is not None else ()
         region = max(regions, key=lambda region: region.box.area, default=None)

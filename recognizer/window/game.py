@@ -7,25 +7,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
+
 from recognizer.values import Observation
 
 SIGNS = ("rock", "paper", "scissors")
 BEATS = {"rock": "scissors", "paper": "rock", "scissors": "paper"}
-HELP_LINE = "Space round · r restart · q quit · m mirror · s screenshot"
-
+TASK = "rps"
 COUNT_FROM = 3
 COUNT_INTERVAL_S = 0.8  # between two numbers of the countdown: the speed at which people count aloud
 REACTION_S = 0.3  # after "shoot" until hands have opened and the label has settled
 VOTE_S = 0.6  # frames in this time vote on the sign
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Round:
     """How a round ended. `yours` is None if no sign was shown: then `outcome` is "void" and nobody scores."""
 
     yours: str | None
     theirs: str
     outcome: str  # "won" and "lost" for the user, "drawn" or "void"
+    picture_bgr: np.ndarray | None = None  # of the user's hand that counted, (h, w, 3) uint8; None without a sign
 
 
 class RockPaperScissors:
@@ -44,6 +46,7 @@ class RockPaperScissors:
         self._started_s: float | None = None  # time of the round's first frame
         self._now_s = 0.0
         self._held: list[str | None] = []
+        self._pictures: dict[str, np.ndarray] = {}  # the last hand of each sign in the frames that vote
 
     @property
     def running(self) -> bool:
@@ -74,7 +77,7 @@ class RockPaperScissors:
         self.last = None
         self._theirs = self._rng.choice(SIGNS)
         self._started_s = None
-        self._held = []
+        self._held, self._pictures = [], {}
 
     def restart(self) -> None:
         """Resets the score and cancels a running round."""
@@ -92,13 +95,22 @@ class RockPaperScissors:
         self._now_s = time_s
         since_shoot_s = time_s - self._started_s - COUNT_FROM * COUNT_INTERVAL_S
         if REACTION_S <= since_shoot_s < REACTION_S + VOTE_S:
-            self._held.append(held_sign(observation))
+            self._vote(observation)
         elif since_shoot_s >= REACTION_S + VOTE_S:
-            self._end(self._theirs, majority(self._held or [held_sign(observation)]))
+            if not self._held:
+                self._vote(observation)
+            self._end(self._theirs, majority(self._held))
+
+    def _vote(self, observation: Observation) -> None:
+        self._held.append(held_sign(observation))
+        for region, prediction in zip(observation.regions, observation.predictions, strict=True):
+            if prediction.label is not None and region.crop.ndim == 3:
+                self._pictures[prediction.label] = region.crop
 
     def _end(self, theirs: str, yours: str | None) -> None:
         self._theirs = None
-        self.last = Round(yours, theirs, outcome(yours, theirs))
+        picture = self._pictures.get(yours) if yours else None
+        self.last = Round(yours, theirs, outcome(yours, theirs), picture)
         self.wins += self.last.outcome == "won"
         self.losses += self.last.outcome == "lost"
         self.draws += self.last.outcome == "drawn"

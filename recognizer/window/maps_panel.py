@@ -11,18 +11,21 @@ from recognizer.errors import ModelError
 from recognizer.hot_swap import LivePipeline
 from recognizer.overlay.drawing import MUTED, Scale, draw_panel, draw_text, fits_frame, overlaps_any, text_width
 from recognizer.overlay.labels import leading_region
+from recognizer.overlay.overlay import Overlay
 from recognizer.values import Box, Observation
 
 CAPTION = "feature maps"
-NO_MAPS = "no feature maps for this model"
+NO_MAPS = "read from the hand's joints"
 BUDGET_S = 0.005  # per frame on average: slower networks are evaluated every few frames only
 
 
 class MapsPanel:
     """A sink that computes feature maps, and an extra of the overlay that draws them while switched on."""
 
-    def __init__(self, pipeline: LivePipeline):
+    def __init__(self, pipeline: LivePipeline, overlay: Overlay | None = None):
+        """`overlay` shows the network's input, too, while the maps are shown."""
         self.shown = False
+        self._overlay = overlay
         self._pipeline = pipeline
         self._folder: Path | None = None
         self._maps: FeatureMaps | None = None
@@ -32,6 +35,8 @@ class MapsPanel:
     def toggle(self) -> None:
         self.shown = not self.shown
         self._picture, self._frames_to_skip = None, 0
+        if self._overlay is not None:
+            self._overlay.show_details = self.shown
 
     def write(self, observation: Observation) -> None:
         if not self.shown:

@@ -1,6 +1,6 @@
-"""The score of rock, paper, scissors, as drawn in the window."""
+"""Rock, paper, scissors in the window: the score and both hands beside the picture, the countdown on it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import cv2
@@ -19,42 +19,89 @@ from recognizer.overlay.drawing import (
     draw_text,
     fits_frame,
     overlaps_any,
-    shortened,
     text_width,
 )
 from recognizer.overlay.overlay import place_banner
 from recognizer.studio.drawn_hands import draw_hand
+from recognizer.system.keyboard import ESC, latin_key
 from recognizer.values import Box
-from recognizer.window.game import RockPaperScissors, Round
+from recognizer.window.game import RockPaperScissors
+from recognizer.window.strip import Key, Page
 
 
 class ScoreBoard:
-    """An overlay `extra` that draws the score and result, the countdown, and the computer's hand."""
+    """The strip of the game, its keys, and an overlay `extra` that draws the countdown."""
 
-    def __init__(self, game: RockPaperScissors) -> None:
+    def __init__(
+        self, game: RockPaperScissors, *, can_play: Callable[[], bool] = lambda: True, is_playing: bool = False
+    ) -> None:
+        """`can_play` returns whether the task on the screen is the game's."""
         self._game = game
-        self._shown: Round | None = None
-        self._left = False  # side of the computer's hand; changes only if the user's hand is there
+        self._can_play = can_play
+        self._is_playing = is_playing
+
+    @property
+    def is_open(self) -> bool:
+        return self._is_playing and self._can_play()
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        return (("Space", "start a round"), ("r", "score to 0"), ("Esc", "close"))
+
+    def toggle(self) -> None:
+        """Opens or closes the game. Does nothing in another task."""
+        if self._can_play():
+            self._is_playing = not self._is_playing
+
+    def key(self, key: str) -> bool:
+        """Handles a key while the game is open. Returns whether it was meant for the game."""
+        if not self.is_open:
+            return False
+        if key == " ":
+            self._game.start()
+        elif latin_key(key.lower()) == "r":
+            self._game.restart()
+        elif key == ESC:
+            self._is_playing = False
+        else:
+            return False
+        return True
+
+    def draw(self, page: Page) -> None:
+        """Draws the score and, until the next round, both hands side by side and who has won."""
+        game, scale = self._game, page.scale
+        page.text("Rock, paper, scissors", scale.small, MUTED)
+        page.text(f"you {game.wins} : {game.losses} computer", scale.text, PAPER, BOLD)
+        words, color = result_line(game)
+        page.text(words, scale.text, color, BOLD)
+        page.gap()
+        if game.last is None:
+            return
+        side = min((page.width - scale.pad) // 2, page.bottom - page.y - 3 * scale.small)
+        if side < scale.text:
+            return
+        last = game.last
+        hands = (
+            ("you", last.yours or "no sign", yours_picture(last.picture_bgr, side)),
+            ("computer", last.theirs, on_ink(hand_picture(last.theirs, side), side)),
+        )
+        row = round(1.4 * scale.small)
+        for place, (who, sign, picture) in enumerate(hands):
+            x, y = page.left + place * (side + scale.pad), page.y
+            draw_text(page.picture, who, x, y + row // 2, scale.small, MUTED)
+            page.picture[y + row : y + row + side, x : x + side] = picture
+            draw_text(page.picture, sign, x, y + row + side + row // 2, scale.small, PAPER, BOLD)
+        page.y += 2 * row + side
 
     def __call__(
         self, picture: np.ndarray, scale: Scale, boxes: Sequence[Box], panels: Sequence[Box | None]
     ) -> list[Box]:
-        """Draws into the (H, W, 3) uint8 BGR picture, in place; returns the places of its panels."""
-        game = self._game
-        if game.last is not None:
-            if game.last is not self._shown:
-                self._left = bool(boxes) and boxes[0].center_xy[0] > scale.width / 2
-            here, there = (opponent_place(game.last.theirs, left, scale) for left in (self._left, not self._left))
-            if overlaps_any(here, boxes) and not overlaps_any(there, boxes):
-                self._left = not self._left
-        self._shown = game.last
-        drawn = [draw_score(picture, game, scale, panels)]
-        if game.count is not None:
-            word = str(game.count) if game.count else "shoot!"
-            drawn.append(draw_count(picture, word, scale, [*panels, *drawn]))
-        if game.last is not None:
-            drawn.append(draw_opponent(picture, game.last.theirs, self._left, scale, [*panels, *drawn]))
-        return [place for place in drawn if place is not None]
+        """Draws the countdown into the (H, W, 3) uint8 BGR picture, in place; returns the places of its panels."""
+        count = self._game.count
+        if not self.is_open or count is None:
+            return []
+        place = draw_count(picture, str(count) if count else "shoot!", scale, panels)
+        return [place] if place is not None else []
 
 
 def result_line(game: RockPaperScissors) -> tuple[str, Color]:
@@ -74,31 +121,6 @@ def result_line(game: RockPaperScissors) -> tuple[str, Color]:
     }[game.last.outcome]
 
 
-def draw_score(picture: np.ndarray, game: RockPaperScissors, scale: Scale, panels: Sequence[Box | None]) -> Box | None:
-    """Draws the score and the status line at the bottom centre, above any panels there."""
-    score = f"you {game.wins} : {game.losses} computer"
-    limit = scale.width - 4 * scale.pad
-    size = round(1.4 * scale.text)
-    words, color = result_line(game)
-    line = shortened(words, limit - 2 * scale.pad, scale.text, BOLD)
-    width = max(text_width(score, size, BOLD), text_width(line, scale.text, BOLD), limit // 3) + 4 * scale.pad
-    height = round(1.4 * size + 1.5 * scale.text) + scale.pad
-    x, bottom = (scale.width - width) // 2, scale.height - scale.pad
-    place = Box(x, bottom - height, x + width, bottom)
-    for panel in panels:
-        if panel is not None and overlaps_any(place, [panel]):
-            place = Box(x, panel.y1 - scale.pad - height, x + width, panel.y1 - scale.pad)
-    if not fits_frame(place, scale):
-        return None
-    draw_panel(picture, place, scale)
-    middle = (place.x1 + place.x2) // 2
-    y = place.y1 + scale.pad // 2 + round(0.7 * size)
-    draw_text(picture, score, middle - text_width(score, size, BOLD) // 2, y, size, PAPER, BOLD)
-    y += round(0.7 * size + 0.75 * scale.text)
-    draw_text(picture, line, middle - text_width(line, scale.text, BOLD) // 2, y, scale.text, color, BOLD)
-    return place
-
-
 def draw_count(picture: np.ndarray, word: str, scale: Scale, panels: Sequence[Box | None]) -> Box | None:
     """Draws the number of the countdown, or "shoot!", large at the top centre."""
     size = round(1.7 * scale.big)
@@ -112,40 +134,31 @@ def draw_count(picture: np.ndarray, word: str, scale: Scale, panels: Sequence[Bo
     return place
 
 
-def opponent_place(sign: str, left: bool, scale: Scale) -> Box:
-    """The place of the computer's sign: at half height on one side of the picture."""
-    high, wide = opponent_hand(sign, scale).shape[:2]
-    width = max(wide, text_width("computer", scale.small, BOLD), text_width(sign, scale.text, BOLD)) + 2 * scale.pad
-    height = high + round(1.4 * (scale.small + scale.text)) + 2 * scale.pad
-    x = scale.pad if left else scale.width - scale.pad - width
-    y = (scale.height - height) // 2
-    return Box(x, y, x + width, y + height)
+def yours_picture(picture_bgr: np.ndarray | None, side: int) -> np.ndarray:
+    """The user's hand as in a mirror, (side, side, 3) uint8 BGR; empty without one."""
+    canvas = np.full((side, side, 3), INK, np.uint8)
+    if picture_bgr is None:
+        return canvas
+    height, width = picture_bgr.shape[:2]
+    factor = side / max(height, width)
+    wh = max(1, round(factor * width)), max(1, round(factor * height))
+    x, y = (side - wh[0]) // 2, (side - wh[1]) // 2
+    canvas[y : y + wh[1], x : x + wh[0]] = cv2.resize(picture_bgr[:, ::-1], wh, interpolation=cv2.INTER_AREA)
+    return canvas
 
 
-def draw_opponent(picture: np.ndarray, sign: str, left: bool, scale: Scale, panels: Sequence[Box | None]) -> Box | None:
-    """Draws the computer's sign as a hand and a word."""
-    place = opponent_place(sign, left, scale)
-    if not fits_frame(place, scale) or overlaps_any(place, panels):
-        return None
-    draw_panel(picture, place, scale)
-    y = place.y1 + scale.pad
-    for word, size, color in (("computer", scale.small, MUTED), (sign, scale.text, PAPER)):
-        row = round(1.4 * size)
-        x = place.x1 + (place.width - text_width(word, size, BOLD)) // 2
-        draw_text(picture, word, x, y + row // 2, size, color, BOLD)
-        y += row
-    hand_bgra = opponent_hand(sign, scale)
-    high, wide = hand_bgra.shape[:2]
-    start = place.x1 + (place.width - wide) // 2
-    part = picture[y : y + high, start : start + wide]
-    clear = 1 - hand_bgra[..., 3:].astype(np.float32) / 255
-    part[:] = np.clip(part * clear + hand_bgra[..., :3], 0, 255).astype(np.uint8)
-    return place
-
-
-def opponent_hand(sign: str, scale: Scale) -> np.ndarray:
-    """The computer's hand in a size that suits the picture, (h, w, 4) uint8 BGRA, premultiplied alpha."""
-    return hand_picture(sign, max(8, round(0.3 * min(scale.height, 0.75 * scale.width))))
+def on_ink(hand_bgra: np.ndarray, side: int) -> np.ndarray:
+    """The hand, with premultiplied alpha, in the middle of a dark square, (side, side, 3) uint8 BGR."""
+    if hand_bgra.shape[1] > side:
+        height = max(1, round(hand_bgra.shape[0] * side / hand_bgra.shape[1]))
+        hand_bgra = cv2.resize(hand_bgra, (side, height), interpolation=cv2.INTER_AREA)
+    canvas = np.full((side, side, 3), INK, np.float32)
+    height, width = hand_bgra.shape[:2]
+    x, y = (side - width) // 2, (side - height) // 2
+    part = canvas[y : y + height, x : x + width]
+    part *= 1 - hand_bgra[..., 3:].astype(np.float32) / 255
+    part += hand_bgra[..., :3]
+    return np.clip(canvas, 0, 255).astype(np.uint8)
 
 
 @lru_cache(maxsize=12)

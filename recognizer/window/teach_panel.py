@@ -1,12 +1,16 @@
-"""An overlay `extra` that draws the state of a Teacher: counts and hints, the form, progress, the result."""
+"""Draws the state of a Teacher: beside the picture what is asked and what was recorded, on it what happens now."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
+import cv2
 import numpy as np
 
 from recognizer.overlay.drawing import (
     ALERT,
+    BOLD,
+    FAINT,
     INK,
     KNOWN,
     MUTED,
@@ -14,165 +18,299 @@ from recognizer.overlay.drawing import (
     Color,
     Scale,
     draw_panel,
-    enlarged,
+    draw_text,
     fits_frame,
-    percent,
+    shortened,
+    text_width,
 )
-from recognizer.overlay.text import draw_text_any, text_width_any
+from recognizer.overlay.overlay import place_banner
+from recognizer.samples.sample import NOTHING
 from recognizer.subjects.catalogue import SUBJECTS
-from recognizer.teaching.recording import Recording
-from recognizer.teaching.teacher import FormLine, NewTaskForm, Teacher
+from recognizer.teaching.messages import Report, stage_in_words
+from recognizer.teaching.new_task_form import QUESTIONS, FormLine, NewTaskForm
+from recognizer.teaching.recording import ENOUGH, EVENT_S, Recording
+from recognizer.teaching.review import Review
+from recognizer.teaching.teacher import Teacher
 from recognizer.values import Box
+from recognizer.window.strip import Key, Page
 
-COLUMN_ROWS = 13  # labels per column
-CAPTURE_HELP = "hold a key to record · Backspace deletes the last · Enter trains · Esc closes"
-NO_JOINTS = "not recorded: show all fingers of the hand"
-Row = tuple[str, str, Color]  # left, right, colour
+RED: Color = (60, 60, 235)  # while it records
+CURSOR = "|"
 
 
 class TeachPanel:
-    """The panels of one Teacher."""
+    """The strip and the marks of one Teacher."""
 
     def __init__(self, teacher: Teacher) -> None:
         self._teacher = teacher
 
+    @property
+    def is_open(self) -> bool:
+        teacher = self._teacher
+        return any(one is not None for one in (teacher.form, teacher.recording, teacher.review, teacher.result))
+
+    @property
+    def keys(self) -> Sequence[Key]:
+        return self._teacher.keys
+
+    def draw(self, page: Page) -> None:
+        """Draws the strip beside the picture."""
+        teacher = self._teacher
+        if teacher.form is not None:
+            draw_form(page, teacher.form)
+        elif teacher.recording is not None:
+            draw_recording(page, teacher.recording, teacher.now_s)
+        elif teacher.review is not None:
+            draw_review(page, teacher.review, teacher)
+        elif teacher.report is not None:
+            draw_report(page, teacher.report)
+
     def __call__(
         self, picture: np.ndarray, scale: Scale, boxes: Sequence[Box], panels: Sequence[Box | None]
     ) -> list[Box]:
-        """Draws into the (H, W, 3) uint8 BGR picture, in place; returns the places of its panels."""
+        """Draws on the (H, W, 3) uint8 BGR picture, in place, what happens now; returns the places of its panels."""
         teacher = self._teacher
         drawn: list[Box | None] = []
-        if teacher.form is not None:
-            drawn.append(draw_form(picture, teacher.form, scale))
-        elif teacher.recording is not None:
-            drawn.append(draw_recording(picture, teacher.recording, scale))
-        elif teacher.result is not None:
-            drawn.append(draw_result(picture, teacher.result, scale))
         if teacher.training is not None:
-            drawn.append(draw_progress(picture, teacher.progress, scale))
+            drawn.append(draw_progress(picture, teacher.progress, scale, panels))
+        if teacher.recording is not None:
+            drawn.append(draw_red_frame(picture, teacher.recording, scale, panels))
         return [place for place in drawn if place is not None]
 
 
-def draw_recording(picture: np.ndarray, recording: Recording, scale: Scale) -> Box | None:
-    """Draws each label with its key and count, the crop, hints, and the keys."""
-    key_of = {label: key for key, label in recording.keys.items()}
-    labels = [*recording.counts, *(label for label in key_of if label not in recording.counts)]
-    rows = [
-        (
-            f"{key_of.get(label, ' ')}  {label}",
-            str(recording.counts.get(label, 0)),
-            KNOWN if label == recording.label else PAPER,
+def draw_form(page: Page, form: NewTaskForm) -> None:
+    """Draws the form of a new task: the questions so far, and the cursor in the line that is typed."""
+    scale = page.scale
+    page.text("New task", scale.text, PAPER, BOLD)
+    for line, field in form.fields.items():
+        page.gap()
+        is_asked = line == form.line
+        if not is_asked and not field.text:
+            continue
+        page.text(QUESTIONS[line], scale.small, PAPER if is_asked else MUTED)
+        if line == FormLine.SUBJECT:
+            for subject in SUBJECTS.values():
+                is_chosen = subject.name == field.text
+                mark = ">" if is_chosen else " "
+                if is_asked or is_chosen:
+                    words = f"{mark} {subject.key}  {subject.description}"
+                    page.text(words, scale.small, KNOWN if is_chosen else PAPER, BOLD)
+        elif is_asked:
+            page.text(_around_cursor(field.before, field.after, page), scale.text, KNOWN, BOLD)
+        else:
+            page.text(field.text, scale.text, PAPER, BOLD)
+    if form.error:
+        page.gap()
+        page.text(form.error, scale.small, ALERT)
+
+
+def _around_cursor(before: str, after: str, page: Page) -> str:
+    """The text with its cursor; if it is too long for a line, the part around the cursor."""
+    limit, size = page.width, page.scale.text
+    while before and text_width(before + CURSOR, size, BOLD) > limit:
+        before = before[1:]
+    return shortened(f"{before}{CURSOR}{after}", limit, size, BOLD).replace(" ", "\u00a0")
+
+
+def draw_recording(page: Page, recording: Recording, now_s: float) -> None:
+    """Draws what to show now, whether the last picture is recorded, and each label with its samples."""
+    scale = page.scale
+    words = [label for label in recording.labels if label != NOTHING]
+    asked = recording.asked
+    number = f"{words.index(asked) + 1} of {len(words)}" if asked in words else "and"
+    page.text(recording.task.name, scale.small, MUTED)
+    if recording.hands_free_s is not None:
+        count = recording.count
+        page.text(
+            f"show {recording.label} in {count}" if count else f"recording {recording.label}", scale.text, PAPER, BOLD
         )
-        for label in labels
-    ]
-    crop_hints = (("blurred", recording.is_blurred), ("seen before", recording.is_duplicate))
-    hints = [hint for hint, applies in crop_hints if applies]
-    if recording.is_without_joints:
-        hints = [NO_JOINTS]
-    title = f"recording {recording.task.name}"
-    place = _draw_table(picture, title, rows, ", ".join(hints), CAPTURE_HELP, scale)
-    if place is not None and recording.crop is not None:
-        side = place.height - scale.text - 6 * scale.pad
-        room = (scale.width - place.x2 - 2 * scale.pad, place.height)
-        crop = enlarged(recording.crop, max(1, side))
-        height, width = crop.shape[:2]
-        if width <= room[0] and height <= room[1]:
-            x, y = place.x2 + scale.pad, place.y1
-            picture[y : y + height, x : x + width] = crop
-    return place
+    elif recording.is_enough and recording.chosen is None:
+        page.text("Enough samples: press Enter", scale.text, KNOWN, BOLD)
+    else:
+        page.text(f"{number} · show {asked}", scale.text, PAPER, BOLD)
+        page.text(f"hold {recording.key_of(asked)}", scale.text, KNOWN, BOLD)
+    _draw_event(page, recording, now_s)
+    page.gap()
+    _draw_labels(page, recording)
+    if recording.missing:
+        page.text(f"Before training: {recording.missing}", scale.small, MUTED)
 
 
-def draw_form(picture: np.ndarray, form: NewTaskForm, scale: Scale) -> Box | None:
-    """Draws the form of a new task. The line being typed has a cursor."""
-    rows = []
-    for line, typed in form.typed.items():
-        cursor = "_" if line == form.line else ""
-        rows.append((f"{line}:  {typed}{cursor}", "", KNOWN if cursor else PAPER))
-    return _draw_table(picture, "a new task", rows, "", f"{_form_help(form.line)}, then Enter · Esc closes", scale)
+def _draw_event(page: Page, recording: Recording, now_s: float) -> None:
+    """Draws "+1", or why the picture is not recorded, in a row that is always there."""
+    scale, row = page.scale, round(1.5 * page.scale.small)
+    if recording.event and now_s - recording.event_s < EVENT_S:
+        color = KNOWN if recording.event_is_good else ALERT
+        mark = "" if recording.event_is_good else "not kept: "
+        line = shortened(mark + recording.event, page.width, scale.small, BOLD)
+        draw_text(page.picture, line, page.left, page.y + row // 2, scale.small, color, BOLD)
+    page.y += row
 
 
-def _form_help(line: FormLine) -> str:
-    if line == FormLine.SUBJECT:
-        return " · ".join(f"{subject.key} {subject.name}" for subject in SUBJECTS.values())
-    return "the new task's name" if line == FormLine.NAME else "labels separated by commas"
+def _draw_labels(page: Page, recording: Recording) -> None:
+    """Draws each label: its key, count, a bar that is full when there is enough, and its newest pictures."""
+    scale, labels = page.scale, recording.labels
+    text_row, bar = round(1.4 * scale.small), max(3, scale.small // 3)
+    room = (page.bottom - page.y - 3 * text_row) // max(1, len(labels))
+    side = min(room - text_row - bar - scale.pad, 3 * scale.small)
+    has_pictures = side >= round(0.8 * scale.small)
+    row = text_row + bar + (side if has_pictures else 0) + scale.pad
+    if row > room:  # many labels: only those around the one that is recorded
+        shown = max(1, (page.bottom - page.y - text_row) // row)
+        at = labels.index(recording.label) if recording.label in labels else labels.index(recording.asked)
+        first = min(max(0, at - shown // 2), max(0, len(labels) - shown))
+        labels = labels[first : first + shown]
+    for label in labels:
+        if not page.has_room(row):
+            return
+        is_now = recording.is_red and label == recording.label
+        color = KNOWN if label == (recording.label if recording.is_red else recording.asked) else PAPER
+        count = recording.counts.get(label, 0)
+        name = f"{'●' if is_now else ' '} {recording.key_of(label)}  {label}"
+        y, right = page.y + text_row // 2, page.left + page.width
+        number = str(count)
+        draw_text(
+            page.picture, shortened(name, page.width - 3 * scale.small, scale.small), page.left, y, scale.small, color
+        )
+        draw_text(page.picture, number, right - text_width(number, scale.small), y, scale.small, color)
+        page.y += text_row
+        end = page.left + round(min(1.0, count / ENOUGH) * page.width)
+        cv2.rectangle(page.picture, (page.left, page.y), (right, page.y + bar - 2), FAINT, cv2.FILLED)
+        if end > page.left:
+            cv2.rectangle(page.picture, (page.left, page.y), (end, page.y + bar - 2), KNOWN, cv2.FILLED)
+        page.y += bar
+        if has_pictures:
+            for number_, picture in enumerate(recording.pictures.get(label, [])[::-1]):
+                x = page.left + number_ * (side + 2)
+                if x + side <= right:
+                    page.picture[page.y : page.y + side, x : x + side] = _scaled(picture, side)
+            page.y += side
+        page.y += scale.pad
 
 
-def draw_result(picture: np.ndarray, result: dict[str, Any], scale: Scale) -> Box | None:
-    """Draws the accuracy before and after training, also per label, and confusions; or why the model is not used."""
-    if "error" in result:
-        return _draw_table(picture, "training failed", [], str(result["error"]), "Esc closes", scale)
-    title = "trained" if result["published"] else "not published"
-    rows: list[Row] = [("", "before  after", MUTED)]
-    before, after = result.get("before", {}), result.get("after", {})
-    for name, row_name in (("accuracy", "held-out samples"), ("known", "known before")):
-        if name in after:
-            rows.append((row_name, f"{_share(before.get(name))}  {_share(after[name])}", PAPER))
-    for label, counts in result.get("per_label", {}).items():
-        shares = [_share(counts[when] / counts["of"]) if counts.get("of") else "–" for when in ("before", "after")]
-        rows.append((label, "  ".join(shares), PAPER))
-    confused = [f"{actual} read as {predicted}" for predicted, actual, *_ in result.get("confused", [])][:3]
-    notes = str(result["why"]) if result.get("why") else ", ".join(confused)
-    return _draw_table(picture, title, rows, notes, "u restores the previous model · Esc closes", scale)
+def draw_review(page: Page, review: Review, teacher: Teacher) -> None:
+    """Draws the samples of one label, the chosen one framed, and what a click does with it."""
+    scale = page.scale
+    samples = review.shown
+    page.text(review.task, scale.small, MUTED)
+    page.text(f"{review.label} · {len(samples)}", scale.text, PAPER, BOLD)
+    others = [label for label in review.labels if label != review.label]
+    _draw_chips(page, [(f"see {label}", partial(_turn_to, review, label)) for label in others])
+    if not samples:
+        page.text("no samples", scale.small, MUTED)
+        return
+    chips: list[tuple[str, Callable[[], None]]] = [("× delete", teacher.delete_chosen)]
+    chips += [(f"is {label}", partial(teacher.relabel_chosen, label)) for label in others]
+    below = _chip_rows(page, [words for words, _ in chips]) * round(1.9 * scale.small) + scale.pad
+    side = max(16, min(4 * scale.small, page.width // 3))
+    columns = max(1, page.width // (side + 3))
+    rows = max(1, (page.bottom - page.y - below) // (side + 3))
+    first = max(0, review.index // columns - rows + 1) * columns
+    for place, sample in enumerate(samples[first : first + rows * columns]):
+        x, y = page.left + place % columns * (side + 3), page.y + place // columns * (side + 3)
+        if y + side > page.picture.shape[0]:
+            break
+        page.picture[y : y + side, x : x + side] = _scaled(review.picture(sample), side)
+        if first + place == review.index:
+            cv2.rectangle(page.picture, (x - 1, y - 1), (x + side, y + side), KNOWN, 3)
+        page.on_click(Box(x, y, x + side, y + side), partial(review.choose, first + place))
+    used = -(-min(len(samples) - first, rows * columns) // columns)
+    page.y += used * (side + 3) + scale.pad
+    _draw_chips(page, chips)
 
 
-def draw_progress(picture: np.ndarray, progress: dict[str, Any], scale: Scale) -> Box | None:
-    """Draws a progress bar at the top with the stage and the time left."""
-    width, height = scale.width // 2, scale.text + 2 * scale.pad
-    x, y = (scale.width - width) // 2, scale.pad
-    place = Box(x, y, x + width, y + height)
+def _turn_to(review: Review, label: str) -> None:
+    review.turn(review.labels.index(label) - review.labels.index(review.label))
+
+
+def _chip_rows(page: Page, words: Sequence[str]) -> int:
+    rows, x = 1, 0
+    for one in words:
+        width = text_width(one, page.scale.small) + 3 * page.scale.pad
+        if x and x + width > page.width:
+            rows, x = rows + 1, 0
+        x += width
+    return rows
+
+
+def _draw_chips(page: Page, chips: Sequence[tuple[str, Callable[[], None]]]) -> None:
+    """Draws words that can be clicked, in as many rows as they need, while there is room."""
+    scale = page.scale
+    row, x = round(1.9 * scale.small), page.left
+    for words, action in chips:
+        width = text_width(words, scale.small) + 2 * scale.pad
+        if x > page.left and x + width > page.left + page.width:
+            page.y, x = page.y + row, page.left
+        place = Box(x, page.y, min(x + width, page.left + page.width), page.y + row - 3)
+        if not page.has_room(row):
+            return
+        draw_panel(page.picture, place, scale, FAINT, 1)
+        line = shortened(words, place.width - 2 * scale.pad, scale.small)
+        draw_text(page.picture, line, x + scale.pad, (place.y1 + place.y2) // 2, scale.small)
+        page.on_click(place, action)
+        x += width + scale.pad
+    page.y += row + 2
+
+
+def draw_report(page: Page, report: Report) -> None:
+    """Draws what a training run has led to, what to do next, and how many samples of each label were read right."""
+    scale = page.scale
+    page.text(report.title, scale.text, KNOWN if report.is_good else ALERT, BOLD)
+    page.gap()
+    page.text(report.advice, scale.small)
+    page.gap()
+    row = round(1.4 * scale.small)
+    for label, words, is_bad in report.rows:
+        if not page.has_room(row):
+            return
+        words = f"! {words}" if is_bad else words
+        y, color = page.y + row // 2, ALERT if is_bad else PAPER
+        width = text_width(words, scale.small)
+        name = shortened(label, page.width - width - scale.pad, scale.small)
+        draw_text(page.picture, name, page.left, y, scale.small, color)
+        draw_text(page.picture, words, page.left + page.width - width, y, scale.small, color)
+        page.y += row
+
+
+def draw_progress(
+    picture: np.ndarray, progress: dict[str, Any], scale: Scale, panels: Sequence[Box | None]
+) -> Box | None:
+    """Draws a progress bar at the top, with the stage."""
+    line = f"training: {stage_in_words(str(progress.get('stage', '')))}"
+    width = max(scale.width // 3, text_width(line, scale.small) + 2 * scale.pad)
+    place = place_banner((width, scale.text + 2 * scale.pad), scale, panels)
     if not fits_frame(place, scale):
         return None
     draw_panel(picture, place, scale)
     done = float(np.clip(progress.get("progress") or 0.0, 0.0, 1.0))
-    bar = Box(x, y + height - scale.pad // 2 - 1, x + max(1, round(done * width)), y + height)
-    picture[bar.y1 : bar.y2, bar.x1 : bar.x2] = KNOWN
-    left_s = progress.get("left_s")
-    words = f"training: {progress.get('stage', '')}  {percent(done)}"
-    words += f", {left_s:.0f} s left" if isinstance(left_s, int | float) else ""
-    draw_text_any(
-        picture, f"{words} · Esc cancels", (x + scale.pad, y + scale.pad // 2 + scale.text // 2), scale.small, PAPER
-    )
+    end = place.x1 + max(1, round(done * width))
+    picture[place.y2 - scale.pad // 2 - 1 : place.y2, place.x1 : end] = KNOWN
+    draw_text(picture, line, place.x1 + scale.pad, place.y1 + scale.pad // 2 + scale.text // 2, scale.small)
     return place
 
 
-def _share(value: object) -> str:
-    return percent(value) if isinstance(value, int | float) else "–"
-
-
-def _draw_table(
-    picture: np.ndarray, title: str, rows: Sequence[Row], note: str, help_line: str, scale: Scale
-) -> Box | None:
-    """Draws a panel at the left centre: title, rows in columns, a note and the keys."""
-    pad, step = scale.pad, round(1.35 * scale.small) + 1
-    columns = [rows[start : start + COLUMN_ROWS] for start in range(0, len(rows), COLUMN_ROWS)]
-    widths = [
-        max(_width(left, scale) + _width(right, scale) for left, right, _ in column) + 3 * pad for column in columns
-    ]
-    footer = [line for line in (note, help_line) if line]
-    width = max([sum(widths), text_width_any(title, scale.text), *(_width(line, scale) for line in footer)]) + 3 * pad
-    width = min(width, scale.width - 2 * pad)
-    most_rows = max((len(column) for column in columns), default=0)
-    height = scale.text + 2 * pad + (most_rows + len(footer)) * step + pad
-    x, y = pad, max(pad, (scale.height - height) // 2)
-    place = Box(x, y, x + width, y + height)
+def draw_red_frame(picture: np.ndarray, recording: Recording, scale: Scale, panels: Sequence[Box | None]) -> Box | None:
+    """Draws a red frame, a dot and the label while it records; before that the countdown."""
+    if recording.count:
+        size, words = scale.big, str(recording.count)
+    elif recording.is_red and recording.label is not None:
+        height, width = picture.shape[:2]
+        cv2.rectangle(picture, (0, 0), (width - 1, height - 1), RED, 4 * scale.line)
+        size, words = scale.text, recording.label
+    else:
+        return None
+    dot = size // 3
+    words = shortened(words, scale.width // 2, size, BOLD)
+    wide = text_width(words, size, BOLD) + 3 * dot + 3 * scale.pad
+    place = place_banner((wide, round(1.5 * size)), scale, panels)
     if not fits_frame(place, scale):
         return None
-    draw_panel(picture, place, scale, INK, 0.8)
-    draw_text_any(picture, title, (x + pad, y + pad + scale.text // 2), scale.text, PAPER)
-    top, left_x = y + 2 * pad + scale.text, x + pad
-    for column, column_width in zip(columns, widths, strict=True):
-        for index, (left, right, color) in enumerate(column):
-            y_middle = top + index * step + step // 2
-            draw_text_any(picture, left, (left_x, y_middle), scale.small, color)
-            draw_text_any(
-                picture, right, (left_x + column_width - pad - _width(right, scale), y_middle), scale.small, color
-            )
-        left_x += column_width
-    for index, line in enumerate(footer):
-        y_middle = top + (most_rows + index) * step + step // 2
-        draw_text_any(picture, line, (x + pad, y_middle), scale.small, ALERT if line is note else MUTED)
+    middle = (place.y1 + place.y2) // 2
+    draw_panel(picture, place, scale, INK, 0.9)
+    cv2.circle(picture, (place.x1 + scale.pad + dot, middle), dot, RED, cv2.FILLED, cv2.LINE_AA)
+    draw_text(picture, words, place.x1 + 2 * scale.pad + 2 * dot, middle, size, PAPER, BOLD)
     return place
 
 
-def _width(text: str, scale: Scale) -> int:
-    return text_width_any(text, scale.small) if text else 0
+def _scaled(picture: np.ndarray, side: int) -> np.ndarray:
+    return cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)

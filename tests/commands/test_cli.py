@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -286,6 +287,9 @@ class Recorder:
 
     def notify(self, notice: str) -> None:
         self.notice = notice
+
+    def collect(self) -> None:
+        time.sleep(0.001)
 
     def close(self) -> None:
         self.closed = True

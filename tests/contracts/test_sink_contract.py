@@ -23,6 +23,7 @@ from recognizer.subjects.paper import PAPER
 from recognizer.system import files
 from recognizer.teaching.teacher import Teacher
 from recognizer.values import Box, Frame, Observation, Prediction, Region
+from recognizer.window.caption import Caption
 from recognizer.window.game import GameSink, RockPaperScissors
 from recognizer.window.maps_panel import MapsPanel
 from recognizer.window.window import Window
@@ -46,6 +47,11 @@ class FakeGui:
     def namedWindow(self, title: str, flags: int) -> None: ...
 
     def resizeWindow(self, title: str, width: int, height: int) -> None: ...
+
+    def setMouseCallback(self, title: str, callback: object) -> None: ...
+
+    def getWindowImageRect(self, title: str) -> tuple[int, int, int, int]:
+        return 0, 0, 64, 48
 
     def imshow(self, title: str, picture: np.ndarray) -> None:
         self.shown += 1
@@ -79,6 +85,7 @@ def new_sink(name: str, folder: Path) -> Sink:
         "MapsPanel": lambda: MapsPanel(NoPipeline()),  # type: ignore[arg-type]
         "GameSink": lambda: GameSink(RockPaperScissors(), report=lambda line: None),
         "Teacher": lambda: new_teacher(folder),
+        "Caption": lambda: Caption(Overlay(), NoPipeline(), lambda subject: subject.is_mirrored),  # type: ignore[arg-type]
     }
     return makers[name]()
 
@@ -87,7 +94,7 @@ def new_teacher(folder: Path) -> Sink:
     return Teacher(NoPipeline(), ModelStore(folder / "models"), Samples(folder / "samples"))  # type: ignore[arg-type]
 
 
-SINKS = (*FILES, "Window", "MapsPanel", "GameSink", "Teacher")
+SINKS = (*FILES, "Window", "MapsPanel", "GameSink", "Teacher", "Caption")
 
 
 def observation(index: int = 0, label: str | None = "7", size_wh: tuple[int, int] = SIZE_WH) -> Observation:

@@ -233,7 +233,7 @@ def test_an_asset_with_other_networks_is_refused_in_one_line(task_path: Path, tm
 def test_mediapipe_runs_an_asset_that_litert_cannot_run(task_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     needs_mediapipe()
 
-    def refuse(path: Path) -> HandNetworks:
+    def refuse(path: Path, threads: int) -> HandNetworks:
         raise AssetError("a network has the shapes (1,)")
 
     monkeypatch.setattr(hands, "HandNetworks", refuse)

@@ -121,8 +121,8 @@ def running_index(folder: Path) -> Iterator[Index]:
                 index.broken.wait()
                 self.close_connection = True
                 return
+            index.sent[self.path] += len(content)  # before the client can go on
             self.wfile.write(content)
-            index.sent[self.path] += len(content)
 
         def log_message(self, *words: object) -> None:
             pass

@@ -83,6 +83,56 @@ def test_a_labelled_region_shows_label_confidence_bars_and_the_number(monkeypatc
     assert {"8", "8%", "5", "1%"} <= set(words)
 
 
+def test_the_bars_stand_in_one_place_and_cover_no_digit(monkeypatch):
+    def bars(*boxes: tuple[int, int, int, int]) -> np.ndarray:
+        seen = observation(boxes, ["7"] * len(boxes))
+        picture = changed(Overlay(show_details=False).draw(seen))
+        for x1, y1, x2, y2 in boxes:
+            picture[max(0, y1 - 40) : y2 + 40, max(0, x1 - 40) : x2 + 40] = False  # the digit and its label
+        return picture
+
+    place = bars((100, 150, 200, 300))
+    assert place.any()
+    assert (bars((250, 200, 320, 400)) == place).all()
+    assert (bars((30, 200, 130, 400), (250, 200, 320, 400)) == place).all()
+    y, x = np.argwhere(place)[0]
+    assert not bars((int(x) - 60, int(y) - 20, int(x) + 60, int(y) + 80)).any()
+
+
+def unsure(score: float | None, hand: Hand | None = None) -> Observation:
+    """A frame with one rejected region."""
+    seen = observation([(200, 150, 300, 300)], [None])
+    region = Region(seen.regions[0].box, seen.regions[0].crop, hand=hand, score=score)
+    return Observation(seen.frame, "digits", (region,), seen.predictions)
+
+
+def test_what_is_probably_nothing_has_no_box_and_the_scene_a_hint(monkeypatch):
+    overlay = Overlay(show_details=False, clock=lambda: 0.0)
+    overlay.title, overlay.prompt = "Digits", "hold up a sheet"
+    expected = ["Digits · hold up a sheet", "Hold up a sheet"]
+    for seen in (observation(), unsure(None), unsure(0.3)):
+        assert words_drawn(monkeypatch, overlay, seen) == expected
+        assert not changed(overlay.draw(seen))[150, 200:300].any()
+    hand = Hand(np.full((21, 3), 220, np.float32), "right", 0.9)
+    for seen in (unsure(0.9), unsure(None, hand)):
+        assert words_drawn(monkeypatch, overlay, seen) == expected[:1]
+        assert changed(overlay.draw(seen))[150, 200:300].all()
+    overlay.show_details = True
+    assert changed(overlay.draw(unsure(0.3)))[150, 200:300].all()
+
+
+def test_a_picture_of_another_size_has_the_same_content_and_readable_text(monkeypatch):
+    seen = hand_seen(["rock"], (1280, 720), guide=Box(100, 100, 300, 300))
+    for size_wh in ((640, 360), (3840, 2160), (300, 500)):
+        picture = Overlay(mirror=True, help_line="q quit").draw(seen, size_wh)
+        assert picture.shape == (size_wh[1], size_wh[0], 3)
+        across, down = size_wh[0] / 1280, size_wh[1] / 720
+        x, y = seen.regions[0].hand.landmarks[3, :2]
+        x, y = round(size_wh[0] - 1 - across * x), round(down * y)
+        assert green(picture)[y - 3 : y + 4, x - 3 : x + 4].any()
+    assert (seen.frame.image_bgr == GREY).all()
+
+
 def test_a_rejected_region_is_a_grey_box_without_label(monkeypatch):
     seen = observation([(200, 150, 300, 300)], [None])
     picture = Overlay().draw(seen)
@@ -95,7 +145,7 @@ def test_the_inset_shows_the_network_input():
     picture = Overlay().draw(observation([(200, 150, 300, 300)], ["1"]))
     enlarged = cv2.resize(image_28(), None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)
     found = cv2.matchTemplate(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), enlarged, cv2.TM_SQDIFF)
-    assert found.min() == 0
+    assert found.min() < 100  # of 3 million pixels squared: the matching rounds
 
 
 def test_the_inset_shows_a_colour_crop():
@@ -147,10 +197,10 @@ def test_both_notices_are_shown(monkeypatch):
 
 
 def test_the_help_line_leaves_out_what_does_not_fit(monkeypatch):
-    overlay = Overlay(help_line="q quit · p timings · m mirror · s screenshot · Space freeze")
+    overlay = Overlay(help_line="q quit · p timings · m mirror · Space freeze · ? all keys")
     assert "Space" in words_drawn(monkeypatch, overlay, observation(size_wh=(640, 480)))
     narrow = words_drawn(monkeypatch, overlay, observation(size_wh=(200, 300)))
-    assert "q" in narrow
+    assert {"q", "?"} <= set(narrow)
     assert "Space" not in narrow
 
 
@@ -187,7 +237,7 @@ def test_a_small_picture_has_no_inset_that_would_cover_the_digit(monkeypatch):
 
 def test_a_digit_as_large_as_the_frame_keeps_its_label_inside(monkeypatch):
     words = words_drawn(monkeypatch, Overlay(), observation([(0, 0, 640, 480)], ["8"], text="8"))
-    assert words.count("90%") == 2
+    assert words.count("90%") == 1  # the bars would cover it
 
 
 @pytest.mark.parametrize("label", ["石头", "привет", "thumbs up", "a label as long as a sentence that never ends", ""])
@@ -268,7 +318,8 @@ def test_a_rejected_hand_has_a_grey_skeleton():
 def test_two_hands_have_two_labels_that_fit(monkeypatch, size_wh):
     words = words_drawn(monkeypatch, Overlay(), hand_seen(["scissors", "paper"], size_wh))
     assert words.count("90%") >= 2
-    assert {"scissors", "paper", "scissors paper", "network input"} <= set(words)
+    assert {"scissors", "paper", "scissors paper"} <= set(words)
+    assert "network input" not in words  # hands are read from their joints
     assert not any(word.endswith("…") for word in words)
 
 

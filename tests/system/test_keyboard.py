@@ -5,7 +5,7 @@ import random
 import pytest
 
 from recognizer.system import keyboard, x11
-from recognizer.system.keyboard import BACKSPACE, ENTER, ESC, NAMED_KEYS, TAB, Keyboard, latin_key
+from recognizer.system.keyboard import BACKSPACE, ENTER, ESC, NAMED_KEYS, PASTE, TAB, Keyboard, latin_key
 
 
 def x11_keys(*codes: int, held: int = 0) -> str:
@@ -169,7 +169,7 @@ def test_every_code_is_a_character_a_name_or_no_key(platform):
     for code in codes:
         key = keys.key(code)
         single = len(key) == 1 and key.isprintable()
-        assert key in ("", ENTER, ESC, BACKSPACE, TAB) or key in NAMED_KEYS or single, (hex(code), key)
+        assert key in ("", ENTER, ESC, BACKSPACE, TAB, PASTE) or key in NAMED_KEYS or single, (hex(code), key)
 
 
 def test_without_an_x_server_no_modifier_is_held(monkeypatch):

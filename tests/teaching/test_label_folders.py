@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from recognizer.errors import SamplesError
 from recognizer.samples.store import Samples
@@ -260,3 +261,15 @@ def test_a_label_may_have_a_word_for_training_or_testing(tmp_path):
     assert labels_of(tmp_path / "flat") == {"bullet train": 1, "test tube": 1, "car": 1}
     write(tmp_path / "series", *(f"{label}/person-{n}/0.png" for label in ("bullet train", "car") for n in (1, 2)))
     assert labels_of(tmp_path / "series") == {"bullet train": 2, "car": 2}
+
+
+def test_importing_a_moving_picture_says_how_to_import_all_of_it(tmp_path, capsys):
+    write(tmp_path / "set", "one/0.png", "seven/0.png")
+    frames = [Image.fromarray(np.full((8, 8, 3), shade, np.uint8)) for shade in (10, 120, 240)]
+    frames[0].save(tmp_path / "set" / "one" / "1.gif", save_all=True, append_images=frames[1:], duration=100)
+    store = Samples(tmp_path / "captures")
+    store.create_task("signs", "box", ["one", "seven"])
+    assert len(import_folder(store, tmp_path / "set", "signs").added) == 3
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"Only the first of 3 pictures in {tmp_path / 'set' / 'one' / '1.gif'} was imported.")
+    assert line.endswith(f"samples record signs --label one --every 1 --source {tmp_path / 'set' / 'one' / '1.gif'}")

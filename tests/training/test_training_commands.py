@@ -1,5 +1,6 @@
 import pytest
 
+from recognizer.commands.evaluate import MEASURED
 from recognizer.errors import SettingsError
 from recognizer.registry.store import ModelStore
 from recognizer.samples.store import Samples
@@ -75,3 +76,7 @@ def test_a_recorded_command_has_the_options_that_differ_from_the_defaults(tmp_pa
         "python -m recognizer workshop train --data mnist --network vgg16 --batch-size 16 --copies 0"
     )
     assert settings.DigitsSettings(models=ModelStore(tmp_path)).command == "python -m recognizer train digits"
+
+
+def test_the_recognizer_passes_on_every_evaluation():
+    assert set(MEASURED) == set(evaluate.WORDS)

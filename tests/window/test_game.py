@@ -1,11 +1,12 @@
 import itertools
 import random
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from recognizer.overlay.drawing import Scale, overlaps_any
+from recognizer.overlay.drawing import Scale
 from recognizer.overlay.overlay import Overlay
 from recognizer.values import Box, Frame, Observation, Prediction, Region
 from recognizer.window.game import (
@@ -19,7 +20,9 @@ from recognizer.window.game import (
     majority,
 )
 from recognizer.window.score_board import ScoreBoard
+from recognizer.window.strip import draw_strip
 from recognizer.window.window import Window
+from tests.helpers.words import words_drawn
 
 SHOOT_S = 3 * COUNT_INTERVAL_S
 FRAME_S = 1 / 30
@@ -235,32 +238,26 @@ def test_an_endless_match_has_no_winner() -> None:
 
 
 def words_of(game: RockPaperScissors, monkeypatch: pytest.MonkeyPatch, observation: Observation) -> list[str]:
-    from recognizer.overlay import drawing
-    from recognizer.window import score_board
-
-    words = []
-    draw_text = drawing.draw_text
-
-    def record(picture, text, *rest):
-        words.append(text)
-        draw_text(picture, text, *rest)
-
-    monkeypatch.setattr(score_board, "draw_text", record)
-    Overlay(extra=ScoreBoard(game)).draw(observation)
-    monkeypatch.undo()
-    return words
+    """The words on the picture and beside it."""
+    board = ScoreBoard(game, is_playing=True)
+    words = words_drawn(monkeypatch, lambda: Overlay(extra=board).draw(observation))
+    page = np.zeros((480, 300, 3), np.uint8)
+    return words + words_drawn(monkeypatch, lambda: draw_strip(page, board, Scale.of(640, 480)))
 
 
 def test_the_computer_s_sign_is_not_drawn_before_the_round_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     game = RockPaperScissors(Always("rock"))
-    assert words_of(game, monkeypatch, seen()) == ["you 0 : 0 computer", "Space starts a round"]
+    assert {"you 0 : 0 computer", "Space starts a round"} <= set(words_of(game, monkeypatch, seen()))
     pictures = []
     for theirs in SIGNS:
         game = RockPaperScissors(Always(theirs))
         game.start()
         for elapsed_s in (0.0, SHOOT_S + 0.1):
             game.step(elapsed_s, seen("paper"))
-        pictures.append(Overlay(extra=ScoreBoard(game)).draw(seen("paper")))
+        board = ScoreBoard(game, is_playing=True)
+        page = np.zeros((480, 640, 3), np.uint8)
+        draw_strip(page, board, Scale.of(640, 480))
+        pictures.append(np.hstack([Overlay(extra=board).draw(seen("paper")), page]))
         assert "shoot!" in words_of(game, monkeypatch, seen("paper"))
     assert (pictures[0] == pictures[1]).all()
     assert (pictures[0] == pictures[2]).all()
@@ -276,21 +273,51 @@ def test_the_result_shows_score_reason_and_the_computer_s_hand(monkeypatch: pyte
     ):
         play(game, lambda _, sign=sign: sign)
         words = words_of(game, monkeypatch, seen(sign))
-        assert {line, "computer", game.last.theirs} <= set(words)
+        assert {*line.split(), "you", "computer", game.last.theirs, sign or "sign"} <= set(" ".join(words).split())
     assert "you 1 : 1 computer" in words
 
 
-def test_the_computer_s_hand_moves_away_from_the_user_s_hand() -> None:
+def test_both_hands_stay_side_by_side_until_the_next_round() -> None:
+    def page() -> np.ndarray:
+        picture = np.zeros((480, 320, 3), np.uint8)
+        draw_strip(picture, board, Scale.of(640, 480))
+        return picture
+
+    def reds() -> int:
+        return int((page() == (10, 20, 240)).all(axis=2).sum())
+
+    game = RockPaperScissors(Always("rock", "scissors"))
+    board = ScoreBoard(game, is_playing=True)
+    shown = seen("paper")
+    hand_bgr = np.full((100, 100, 3), (10, 20, 240), np.uint8)
+    shown = replace(shown, regions=(replace(shown.regions[0], crop=hand_bgr),))
+    game.start()
+    for elapsed_s in np.arange(0.0, SHOOT_S + REACTION_S + VOTE_S + 0.2, 0.1):
+        game.step(float(elapsed_s), shown)
+    assert game.last.yours == "paper"
+    before = page()
+    assert reds() > 10_000, "the hand that counted"
+    game.step(60.0, seen("rock"))  # another sign after the round
+    assert (page() == before).all()
+    game.start()
+    assert reds() == 0
+
+
+def test_the_game_opens_with_a_key_in_its_task_only() -> None:
+    task = "digits"
     game = RockPaperScissors(Always("rock"))
-    play(game, lambda _: "paper")
-    board = ScoreBoard(game)
-    picture = np.zeros((480, 640, 3), np.uint8)
-    scale = Scale.of(640, 480)
-    left, right, everywhere = Box(10, 100, 200, 400), Box(440, 100, 630, 400), Box(0, 0, 640, 480)
-    for hand, on_the_left in ((left, False), (right, True), (right, True), (everywhere, True), (left, False)):
-        drawn = board(picture, scale, [hand], [])[-1]
-        assert (drawn.center_xy[0] < 320) == on_the_left
-        assert overlaps_any(drawn, [hand]) == (hand == everywhere)
+    board = ScoreBoard(game, can_play=lambda: task == "rps")
+    board.toggle()
+    assert not board.is_open
+    task = "rps"
+    assert not board.key(" ")
+    board.toggle()
+    assert board.is_open
+    assert board.key(" ")
+    assert game.running
+    assert not board.key("m")
+    assert board.key(chr(27))
+    assert not board.is_open
 
 
 def test_the_score_is_reported_at_the_end_if_a_round_was_played() -> None:
@@ -308,13 +335,15 @@ def test_the_score_is_reported_at_the_end_if_a_round_was_played() -> None:
 @pytest.mark.parametrize("size_wh", [(1, 1), (60, 40), (160, 120), (320, 240), (480, 848), (640, 480), (1920, 1080)])
 def test_the_score_board_is_drawn_in_pictures_of_any_size(size_wh: tuple[int, int]) -> None:
     game = RockPaperScissors(Always("scissors"), best_of=1)
-    overlay = Overlay(mirror=True, extra=ScoreBoard(game), help_line="Space round · r restart")
+    board = ScoreBoard(game, is_playing=True)
+    overlay = Overlay(mirror=True, extra=board, help_line="Space round · r restart")
     game.start()
     for elapsed_s in (0.0, 1.0, SHOOT_S + 0.1, 99.0, 100.0):
         game.step(elapsed_s, seen("rock"))
         observation = seen("rock", size_wh=size_wh)
         assert overlay.draw(observation).shape == (size_wh[1], size_wh[0], 3)
         assert (observation.frame.image_bgr == 120).all()
+        draw_strip(np.zeros((size_wh[1], size_wh[0], 3), np.uint8), board, Scale.of(*size_wh))
 
 
 def test_window_keys_control_the_game() -> None:
@@ -325,16 +354,21 @@ def test_window_keys_control_the_game() -> None:
         def __getattr__(self, name: str):
             return lambda *_: 1.0
 
+        def getWindowImageRect(self, _: str) -> tuple[int, int, int, int]:
+            return 0, 0, 640, 480
+
         def waitKeyEx(self, _: int) -> int:
             return self.keys.pop(0) if self.keys else -1
 
     gui = Gui()
     game = RockPaperScissors(Always("rock"))
     referee = GameSink(game)
+    board = ScoreBoard(game, is_playing=True)
     window = Window(
-        Overlay(extra=ScoreBoard(game)),
+        Overlay(extra=board),
         lambda: None,
-        actions={" ": game.start, "r": game.restart},
+        keys=board.key,
+        strips=[board],
         gui=gui,
         screen=lambda: True,
     )

@@ -46,8 +46,8 @@ class KnownGame(game.RockPaperScissors):
 class ReportingOverlay(overlay.Overlay):
     reported = None
 
-    def draw(self, observation):
-        picture = super().draw(observation)
+    def draw(self, observation, size_wh=None):
+        picture = super().draw(observation, size_wh)
         known = KnownGame.known
         state = {
             "text": observation.text,

@@ -19,8 +19,8 @@ from recognizer.window.window import Window
 class ReportingOverlay(Overlay):
     reported = None
 
-    def draw(self, observation):
-        picture = super().draw(observation)
+    def draw(self, observation, size_wh=None):
+        picture = super().draw(observation, size_wh)
         state = f"stages={self.show_stages} mirror={self.mirror} frozen={'frozen' in self.notice}"
         if state != self.reported:
             print(state, flush=True)
@@ -77,10 +77,15 @@ def test_keys_on_a_real_window(running, tmp_path):
     assert [path.suffix for path in tmp_path.iterdir()] == [".png"]
 
 
-def test_escape_on_a_frozen_window(running):
+def test_escape_ends_the_freeze_and_not_the_program(running):
     running.press("space")
     assert running.line() == "stages=False mirror=False frozen=True"
     running.press("Escape")
+    assert running.line() == "stages=False mirror=False frozen=False"
+    running.press("Escape")
+    running.press("p")
+    assert running.line() == "stages=True mirror=False frozen=False"
+    running.press("q")
     assert running.line() == "stopped 1 closed=True"
     running.end()
 

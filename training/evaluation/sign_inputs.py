@@ -38,7 +38,7 @@ HEAD = """# Accuracy on hand signs by input
 Written by `python -m recognizer evaluate kinds --every {every}`; `python -m recognizer train letters` and `rps` train one
 network for each input, or one with `--kind`. "pose" reads hand joints; "pixels" reads 28×28 grey levels and is trained on
 Sign Language MNIST and on crops of photographs; "fused" reads joints and appearance features. The current model is in bold;
-"pixels" is used where no joints are found.
+"pixels" is used where no joints are found. An input without a column has no trained version here.
 
 A row is the share of one held-out person's or collection's photographs that get the right label, end to end, and in brackets
 the share that get a wrong one; the others are not found or rejected. A dash: that input was trained and measured without these
@@ -54,24 +54,22 @@ with the reasons.
 
 
 def write_comparison(models: ModelStore, every: int, results: Path) -> None:
-    """Write the table, from every `every`-th test picture. Raises ModelError if an input has no trained version."""
-    versions = {(task, kind): version(models, task, kind) for task in LABELS for kind in SIGN_INPUTS}
+    """Write the table, from every `every`-th test picture. Raises ModelError if a task has no trained version."""
+    versions = {task: versions_of(models, task) for task in LABELS}
     write_text(results, report(versions, models, every))
     print(f"Wrote {results}")
 
 
-def version(models: ModelStore, task: str, kind: str) -> Path:
-    """The folder of the task's newest version with this input. Raises ModelError if there is none."""
-    folder = models.newest_version(task, kind)
-    if folder is None:
-        raise ModelError(
-            f"{models.folder / task} holds no version with the input {kind}. "
-            f"Train one: python -m recognizer train {task} --kind {kind}"
-        )
-    return folder
+def versions_of(models: ModelStore, task: str) -> dict[str, Path]:
+    """The folder of the task's newest version with each input that has one. Raises ModelError if none has."""
+    newest = {kind: models.newest_version(task, kind) for kind in SIGN_INPUTS}
+    found = {kind: folder for kind, folder in newest.items() if folder is not None}
+    if not found:
+        raise ModelError(f"{models.folder / task} holds no model. Train one: python -m recognizer train {task}")
+    return found
 
 
-def report(versions: dict[tuple[str, str], Path], models: ModelStore, every: int) -> str:
+def report(versions: dict[str, dict[str, Path]], models: ModelStore, every: int) -> str:
     """The text of SIGNS.md: a table for each task."""
     signs = load_sign_mnist()
     tests = {task: (rps_subset(signs) if task == "rps" else signs) for task in LABELS}
@@ -89,8 +87,7 @@ def report(versions: dict[tuple[str, str], Path], models: ModelStore, every: int
         current = models.current(task)
         columns = []
         people = _metrics(current)["people_left_out"]
-        for kind in SIGN_INPUTS:
-            folder = versions[task, kind]
+        for kind, folder in versions[task].items():
             accuracy = (
                 official_test_accuracy(folder, test)
                 if kind == "pixels"
@@ -100,7 +97,8 @@ def report(versions: dict[tuple[str, str], Path], models: ModelStore, every: int
         heads = ["input", *people, "average", "without a sign", "official test", "parameters"]
         rows = [list(cells) for cells in zip(heads, *columns, strict=True)]
         parts.append(f"## {task}\n\n{table(rows[0], rows[1:])}")
-        parts.append(strict_threshold_line(versions[task, "pixels"]))
+        if "pixels" in versions[task]:
+            parts.append(strict_threshold_line(versions[task]["pixels"]))
         parts.append(table_of_labels(current))
     return "\n".join(parts)
 

@@ -16,6 +16,7 @@ DISTANCE_COVERAGE = 0.9985  # share of the held-out pictures within the maximum 
 # the same for hand signs, as shares of the right predictions for held-out people. They are higher, because
 # inputs without a hand have a low confidence, so that few hands need to be rejected with them
 SIGNS_CONFIDENCE_COVERAGE = 0.996
+SIGNS_MIN_CONFIDENCE = 0.3  # the lowest threshold: a less probable sign is a guess, even if it is the best one
 SIGNS_MAX_WRONG = 0.02  # share of a held-out person's hands that get a wrong label, mean of all people
 SIGNS_DISTANCE_COVERAGE = 0.998
 SIGNS_DISTANCE_FACTOR = 1.3  # on the maximum distance: features of new people and cameras are farther away

@@ -35,6 +35,9 @@ MIXED_EPOCHS = 5  # on Sign Language MNIST together with real crops
 BATCH = 256
 RATE = 2e-3
 SMOOTHING = 0.05  # label smoothing: photographs of few people make a network overconfident
+MAX_BACKGROUND = (
+    0.3  # background's part of the weight; most hands show none of the three signs of rock, paper, scissors
+)
 UNKNOWN_SHARE = 0.25  # number of mixed poses, as a share of the number of hands with a letter
 
 
@@ -107,6 +110,10 @@ def _training_views(data: SignData, rows: np.ndarray, rng: np.random.Generator) 
         classes = np.concatenate([classes, np.full(len(mixed), background)])
         weights = np.concatenate([weights, np.ones(len(mixed))])
         view_rows, views = np.concatenate([view_rows, view_rows[palms]]), np.concatenate([views, views[palms]])
+    is_background = classes == len(data.labels)
+    signs_weight, background_weight = weights[~is_background].sum(), weights[is_background].sum()
+    most = MAX_BACKGROUND / (1 - MAX_BACKGROUND) * signs_weight
+    weights[is_background] *= min(1.0, most / max(1e-6, background_weight))
     return _TrainingViews(landmarks, left, classes, weights, (view_rows, views))
 
 

@@ -14,6 +14,7 @@ from training.publishing.calibration import (
     SIGNS_DISTANCE_COVERAGE,
     SIGNS_DISTANCE_FACTOR,
     SIGNS_MAX_WRONG,
+    SIGNS_MIN_CONFIDENCE,
     SIGNS_PRECISION,
 )
 from training.shipped.sign_data import CODE, Predictions, SignData
@@ -114,7 +115,8 @@ def metrics_of(data: SignData, predictions: Predictions, precision: float | None
         coverage = data.hyperparameters.keep or SIGNS_CONFIDENCE_COVERAGE
         min_confidence = float(np.quantile(confidence[right], 1 - coverage))
         if not data.hyperparameters.keep:
-            min_confidence = max(min_confidence, _confidence_at_wrong_share(data, confidence, right))
+            least = _confidence_at_wrong_share(data, confidence, right)
+            min_confidence = max(min_confidence, least, SIGNS_MIN_CONFIDENCE)
     max_distance = SIGNS_DISTANCE_FACTOR * float(np.quantile(distances[right], SIGNS_DISTANCE_COVERAGE))
     thresholds = Thresholds(min_confidence, max_distance)
     labels = labels_within(thresholds, predictions.probabilities, distances)

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -301,15 +302,18 @@ def test_the_table_compares_all_inputs(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(appearance, "AppearanceExtractor", lambda path: appearance_features)
     main(["evaluate", "kinds", "--models", str(trained[0] / "models"), "--results", str(tmp_path / "SIGNS.md")])
     text = (tmp_path / "SIGNS.md").read_text(encoding="utf-8")
+    of_people, of_labels = text.split("| label |")
     cells = [
-        [cell.strip("* ") for cell in row.strip("| ").split("|")] for row in text.splitlines() if row.startswith("| ")
+        [cell.strip("* ") for cell in row.strip("| ").split("|")]
+        for row in of_people.splitlines()
+        if row.startswith("| ")
     ]
     rows = {line[0]: dict(zip(cells[0][1:], line[1:], strict=True)) for line in cells}
     assert [*rows][2 : 4 + len(TRAINED)] == [*TRAINED, "average", "without a sign"]
     assert set(rows["input"]) == set(SIGN_INPUTS)
     assert "120 (rps)" in text
-    assert set(LABELS["rps"]) <= set(rows)
-    card = registry_card.read_card(sign_inputs.version(ModelStore(trained[0] / "models"), "rps", "pose")).as_json()
+    assert all(f"| {label} | " in of_labels for label in LABELS["rps"])
+    card = registry_card.read_card(sign_inputs.versions_of(ModelStore(trained[0] / "models"), "rps")["pose"]).as_json()
     assert f"{100 * card['metrics']['people_left_out']['anna']:.1f} %" in rows["anna"]["pose"]
     tested = float(rows["official test"]["pose"].split()[0])
     assert 70 < tested < 99.5  # undetected hands count as wrong
@@ -318,9 +322,17 @@ def test_the_table_compares_all_inputs(trained, tmp_path, monkeypatch):
     assert text.count("**") == 2 * len(rows) - 2  # one column is bold
 
 
-def test_an_untrained_input_is_a_one_line_error(tmp_path, capsys):
-    with pytest.raises(ModelError, match="python -m recognizer train letters --kind pose"):
-        sign_inputs.version(ModelStore(tmp_path), "letters", "pose")
+def test_the_table_leaves_out_an_input_without_a_version(trained, tmp_path):
+    copy = shutil.copytree(trained[0] / "models", tmp_path / "models")
+    versions = sign_inputs.versions_of(ModelStore(copy), "rps")
+    assert [*versions] == list(SIGN_INPUTS)
+    shutil.rmtree(versions["pose"])
+    assert [*sign_inputs.versions_of(ModelStore(copy), "rps")] == [kind for kind in SIGN_INPUTS if kind != "pose"]
+
+
+def test_a_task_without_a_model_is_a_one_line_error(tmp_path, capsys):
+    with pytest.raises(ModelError, match="python -m recognizer train letters"):
+        sign_inputs.versions_of(ModelStore(tmp_path), "letters")
     with pytest.raises(SystemExit):
         main(["evaluate", "kinds", "--models", str(tmp_path)])
     assert capsys.readouterr().err.count("\n") == 1
