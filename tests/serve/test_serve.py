@@ -227,7 +227,7 @@ def test_a_task_says_which_samples_are_missing_before_training(served: Served) -
     assert missing() == "no samples yet"
     for seed in range(4):
         served.client.post("/v1/samples?task=few&label=five", content=png(sheet(5, seed=seed)))
-    assert missing() == "all samples show five, record another label to tell it from"
+    assert missing() == "all samples show five: record another label to tell it from"
     served.client.post("/v1/samples?task=few&label=six", content=png(sheet(6)))
     assert missing() == "six needs 3 more"
 

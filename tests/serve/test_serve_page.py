@@ -350,7 +350,7 @@ def test_pictures_and_zip_files_can_be_added_to_a_label_and_deleted_with_undo(
     until(lambda: window.find_elements(By.CSS_SELECTOR, "[aria-label='Add pictures to three']"))[0].send_keys(
         "\n".join(str(tmp_path / name) for name in names)
     )
-    until(lambda: by_id(window, "record-hint").text.startswith("2 pictures are now samples of three."))
+    until(lambda: by_id(window, "record-hint").text.startswith("Samples of three from these files: 2. Left out: 4."))
     left_out = [line.text for line in window.find_elements(By.CSS_SELECTOR, ".left-out li")]
     assert sorted(left_out) == [
         "album/empty.png: no writing in the picture",

@@ -104,7 +104,7 @@ function show(answer, frameTime) {
   drawOver(overlay, answer, camera.isMirrored());
   reading.textContent = answer?.text ?? "";
   showCards(seen, answer?.regions ?? []);
-  empty.hidden = Boolean(answer?.regions.length);
+  empty.hidden = isServerGone() || Boolean(answer?.regions.length);
   if (!answer) {
     figures.textContent = "";
     times = [];

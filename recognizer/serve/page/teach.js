@@ -80,8 +80,8 @@ async function add(label, files) {
     if (sample && task === state.task) count(current(), label, sample);
   });
   const reasons = leftOut.map(([name, reason]) => element("li", { textContent: `${name}: ${reason}` }));
-  hint.replaceChildren(`${recorded} pictures are now samples of ${label}.`,
-    ...(reasons.length ? [` ${reasons.length} are left out:`, element("ul", { className: "left-out" }, ...reasons)] : []));
+  hint.replaceChildren(`Samples of ${label} from these files: ${recorded}.`,
+    ...(reasons.length ? [` Left out: ${reasons.length}.`, element("ul", { className: "left-out" }, ...reasons)] : []));
   await loadTasks();
 }
 

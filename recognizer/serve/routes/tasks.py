@@ -1,7 +1,6 @@
 """Routes of tasks and model versions."""
 
 import contextlib
-from collections.abc import Collection, Mapping
 from typing import Any
 
 from fastapi import APIRouter
@@ -22,8 +21,7 @@ from recognizer.serve.routes.schemas import (
 )
 from recognizer.subjects.catalogue import SUBJECTS
 from recognizer.tasks import task_names, task_to_record
-
-FEW = 4  # samples of a label to learn it, and to check with one that was not learned
+from recognizer.teaching.recording import missing_samples
 
 router = APIRouter(tags=["tasks and models"])
 
@@ -36,7 +34,7 @@ def subjects() -> list[SubjectInfo]:
             name=subject.name,
             description=subject.description,
             drawable=subject.is_drawable,
-            mirrored=not subject.is_drawable,  # writing would be unreadable
+            mirrored=subject.is_mirrored,
         )
         for subject in SUBJECTS.values()
     ]
@@ -126,19 +124,5 @@ def _task_info(state: AppState, name: str, own: Task | None) -> TaskInfo:
     subject = own.subject if own else (card.subject or "") if card else ""
     labels = list(dict.fromkeys([*(own.labels if own else ()), *known]))
     counts = state.sample_index.counts(name) if own else {}
-    missing = _missing_samples(counts, known)
+    missing = missing_samples(counts, known)
     return TaskInfo(name=name, region=subject, labels=labels, samples=counts, missing=missing, model=version)
-
-
-def _missing_samples(counts: Mapping[str, int], known: Collection[str]) -> str:
-    """What is missing to learn these labels and to check what was learned; "" if nothing is.
-
-    `known` are the labels of the current model.
-    """
-    recorded = [label for label, count in counts.items() if count]
-    if not recorded:
-        return "no samples yet"
-    few = [f"{label} needs {FEW - counts[label]} more" for label in recorded if counts[label] < FEW]
-    if len({*recorded, *known}) < 2:
-        few.append(f"all samples show {recorded[0]}, record another label to tell it from")
-    return ", ".join(few)
