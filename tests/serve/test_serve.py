@@ -133,6 +133,13 @@ def test_a_task_can_be_created_recorded_trained_and_rolled_back(served: Served) 
     assert client.delete(f"/v1/samples/{sample['id']}").status_code == 204
     problem(client.get(f"/v1/samples/{sample['id']}"), 404)
     assert store.counts("marks") == {"two": 5, "seven": 6}
+    restored = client.post(f"/v1/samples/{sample['id']}/restore").json()
+    assert {**restored, "id": 0, "picture": 0} == {**sample, "label": "seven", "id": 0, "picture": 0}
+    again = decode_image(np.frombuffer(client.get(restored["picture"]).content, np.uint8), "restored")
+    np.testing.assert_array_equal(again, picture)
+    problem(client.post(f"/v1/samples/{sample['id']}/restore"), 404)
+    assert client.delete(f"/v1/samples/{restored['id']}").status_code == 204
+    assert store.counts("marks") == {"two": 5, "seven": 6}
 
     problem(client.post("/v1/models/marks/rollback"), 409)
     second = ended(client, client.post("/v1/learn", json={"task": "marks"}).json())["result"]["published"]
@@ -202,6 +209,27 @@ def test_an_invalid_request_returns_a_problem_and_changes_nothing(
     headers = {"content-type": "application/json"} if body and body.startswith(b"{") else None
     problem(served.client.request(method, path, content=body, headers=headers), status)
     assert (sorted(served.captures.rglob("*")), sorted(served.models.rglob("*"))) == before
+
+
+def test_an_invalid_request_names_its_fields_in_words(served: Served) -> None:
+    task = {"name": "my/hands", "region": "hand", "labels": ["ok"]}
+    fields = problem(served.client.post("/v1/tasks", json=task), 422)["fields"]
+    reason = "'my/hands' cannot be the name of a task. Use letters, digits, spaces, - and _, at most "
+    assert list(fields) == ["name"]
+    assert fields["name"].startswith(reason)
+
+
+def test_a_task_says_which_samples_are_missing_before_training(served: Served) -> None:
+    def missing() -> str:
+        return next(task["missing"] for task in served.client.get("/v1/tasks").json() if task["name"] == "few")
+
+    served.client.post("/v1/tasks", json={"name": "few", "region": "paper", "labels": ["five", "six"]})
+    assert missing() == "no samples yet"
+    for seed in range(4):
+        served.client.post("/v1/samples?task=few&label=five", content=png(sheet(5, seed=seed)))
+    assert missing() == "all samples show five: record another label to tell it from"
+    served.client.post("/v1/samples?task=few&label=six", content=png(sheet(6)))
+    assert missing() == "six needs 3 more"
 
 
 def test_a_picture_without_a_region_is_not_recorded(served: Served) -> None:

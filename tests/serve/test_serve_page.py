@@ -3,6 +3,8 @@
 import contextlib
 import re
 import shutil
+import signal
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.select import Select
 
 from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
@@ -23,6 +26,7 @@ from tests.helpers.running_server import Served
 
 pytestmark = pytest.mark.slow
 
+AXE = Path(__file__).parent.parent / "vendored" / "axe.min.js"  # axe-core 4.14.1, https://github.com/dequelabs/axe-core
 FRAME = 252  # of the studio: a sheet that does not move
 
 
@@ -75,20 +79,65 @@ def start_camera(window: Chrome) -> None:
 
 def choose(window: Chrome, task: str) -> None:
     until(lambda: task in by_id(window, "task").text)
-    by_id(window, "task").send_keys(task)
+    Select(by_id(window, "task")).select_by_visible_text(task)
 
 
 def test_the_camera_shows_digits_and_their_labels(window: Chrome) -> None:
     start_camera(window)
     assert until(lambda: by_id(window, "reading").text) == "237"
-    names = [name.text for name in window.find_elements(By.CSS_SELECTOR, "#seen .thing .name")]
+    names = until(lambda: [name.text for name in window.find_elements(By.CSS_SELECTOR, "#seen .thing .name")])
     assert names == ["2", "3", "7"]
-    assert re.search(r"\d+ ms per frame, \d+ ms of it on the server", by_id(window, "figures").text)
+    assert by_id(window, "figures").text in ("Speed: good", "Speed: fair", "Speed: slow")
+    title = by_id(window, "figures").get_attribute("title")
+    assert re.match(r"\d+ ms per frame, \d+ ms of it on the server: decode [\d.]+ ms, ", title)
+    assert "mirrored" not in by_id(window, "stage").get_attribute("class")  # writing can be read
     drawn = "const c = document.getElementById('overlay'); return c.getContext('2d')"
     drawn += ".getImageData(0, 0, c.width, c.height).data.some((value) => value > 0)"
     assert window.execute_script(drawn)
     by_id(window, "stop").click()
     until(lambda: by_id(window, "curtain").is_displayed())
+
+
+def test_results_are_emptied_and_recording_is_off_while_the_server_does_not_answer(
+    served: Served, window: Chrome
+) -> None:
+    start_camera(window)
+    until(lambda: by_id(window, "reading").text == "237")
+    served.process.send_signal(signal.SIGSTOP)
+    try:
+        until(lambda: "old" in by_id(window, "overlay").get_attribute("class"))
+        until(lambda: by_id(window, "gone").is_displayed())
+        until(lambda: by_id(window, "reading").text == "")
+        assert window.find_elements(By.CSS_SELECTOR, "#seen .thing") == []
+        by_id(window, "tab-teach").click()
+        assert not one(window, ".record").is_enabled()
+        by_id(window, "tab-live").click()
+    finally:
+        served.process.send_signal(signal.SIGCONT)
+    until(lambda: not by_id(window, "gone").is_displayed())
+    until(lambda: by_id(window, "reading").text == "237")
+    by_id(window, "tab-teach").click()
+    until(lambda: one(window, ".record").is_enabled())
+
+
+def test_a_file_that_is_no_picture_leaves_the_camera_on(window: Chrome, tmp_path: Path) -> None:
+    start_camera(window)
+    text = tmp_path / "notes.png"
+    text.write_text("no picture")
+    by_id(window, "file").send_keys(str(text))
+    until(lambda: by_id(window, "notice").text.startswith("notes.png cannot be opened as a picture."))
+    assert not by_id(window, "curtain").is_displayed()
+    assert by_id(window, "stop").is_displayed()
+
+
+def test_hands_are_mirrored_and_writing_is_not(window: Chrome) -> None:
+    start_camera(window)
+    for task, is_mirrored in (("rps", True), ("digits", False)):
+        choose(window, task)
+        until(lambda expected=is_mirrored: ("mirrored" in by_id(window, "stage").get_attribute("class")) is expected)
+        assert by_id(window, "mirror").is_selected() is is_mirrored
+    by_id(window, "mirror").click()
+    until(lambda: "mirrored" in by_id(window, "stage").get_attribute("class"))
 
 
 def test_a_sign_can_be_recorded_trained_reviewed_and_corrected(served: Served, window: Chrome) -> None:
@@ -98,7 +147,15 @@ def test_a_sign_can_be_recorded_trained_reviewed_and_corrected(served: Served, w
     by_id(window, "tab-teach").click()
     by_id(window, "new-task-open").click()
     form = by_id(window, "new-task-form")
-    form.find_element(By.NAME, "name").send_keys("shapes")
+    name = form.find_element(By.NAME, "name")
+    name.send_keys("my/shapes", Keys.TAB)
+    form.find_element(By.NAME, "labels").send_keys("seven", Keys.ENTER)
+    wrong = until(lambda: form.find_element(By.ID, "name-wrong"))
+    assert wrong.text.startswith("'my/shapes' cannot be the name of a task. Use letters")
+    assert window.switch_to.active_element == name
+    name.clear()
+    form.find_element(By.NAME, "labels").clear()
+    name.send_keys("shapes")
     form.find_element(By.CSS_SELECTOR, "[value=paper]").click()
     form.find_element(By.NAME, "labels").send_keys("seven, four", Keys.ENTER)
     until(lambda: not form.is_displayed())
@@ -115,6 +172,10 @@ def test_a_sign_can_be_recorded_trained_reviewed_and_corrected(served: Served, w
     by_id(window, "take-back").click()
     until(lambda: store.counts("shapes") == {"seven": recorded, "four": 0})
     store.delete(store.read("shapes"))
+    window.refresh()
+    choose(window, "shapes")
+    assert not one(window, ".train").is_enabled()
+    assert one(window, ".missing").text == "Before training: no samples yet."
 
     for seed in range(6):
         for digit, label in ((7, "seven"), (4, "four")):
@@ -164,6 +225,11 @@ def test_a_sign_can_be_recorded_trained_reviewed_and_corrected(served: Served, w
 def test_digits_can_be_drawn_without_a_camera(window: Chrome) -> None:
     until(lambda: by_id(window, "task").text)
     by_id(window, "tab-draw").click()
+    choose(window, "rps")
+    words = "rps is about a hand, which cannot be drawn. What you write here is read as digits."
+    until(lambda: by_id(window, "draw-task").text == words)
+    choose(window, "digits")
+    until(lambda: by_id(window, "draw-task").text == "")
     canvas = by_id(window, "sheet")
     pen = ActionChains(window, duration=50)
     pen.move_to_element_with_offset(canvas, -60, -80).click_and_hold().move_by_offset(100, 0)
@@ -180,6 +246,45 @@ def test_arrow_keys_change_the_tab(window: Chrome) -> None:
     until(lambda: by_id(window, "teach").is_displayed())
     assert window.switch_to.active_element.get_attribute("id") == "tab-teach"
     assert window.current_url.endswith("#teach")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_accessibility_fault_on_any_tab(served: Served, window: Chrome, scheme: str) -> None:
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    window.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    try:
+        start_camera(window)
+        for tab in ("live", "teach", "look", "draw"):
+            by_id(window, f"tab-{tab}").click()
+            until(lambda shown=tab: by_id(window, shown).is_displayed())
+            window.execute_script(AXE.read_text(encoding="utf-8"))
+            faults = window.execute_async_script(
+                "axe.run().then((found) => arguments[0](found.violations.map("
+                "({ impact, id, nodes }) => [impact, id, ...nodes.map((node) => node.html)])))"
+            )
+            assert faults == [], tab
+    finally:
+        window.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def is_in_view(window: Chrome, selector: str) -> bool:
+    script = "const b = arguments[0].getBoundingClientRect(); return b.top >= 0 && b.bottom <= innerHeight"
+    return window.execute_script(script, one(window, selector))
+
+
+@pytest.mark.parametrize("size_wh", [(1366, 768), PHONE])
+def test_train_is_always_in_view_and_so_is_the_camera(served: Served, window: Chrome, size_wh: tuple[int, int]) -> None:
+    metrics = {"width": size_wh[0], "height": size_wh[1], "deviceScaleFactor": 1, "mobile": size_wh == PHONE}
+    window.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        window.get(f"{served.url}/#teach")
+        start_camera(window)
+        for bottom in (False, True):
+            window.execute_script("scrollTo(0, arguments[0] ? document.body.scrollHeight : 0)", bottom)
+            assert is_in_view(window, ".train")
+            assert is_in_view(window, "#stage")
+    finally:
+        window.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 @pytest.mark.parametrize("tab", ["live", "teach", "look", "draw"])
@@ -214,6 +319,54 @@ def test_a_picture_file_can_replace_the_camera(served: Served, window: Chrome, t
     picture.write_bytes(png(sheet(3, 7, 4)))
     by_id(window, "file").send_keys(str(picture))
     assert until(lambda: by_id(window, "reading").text) == "374"
+    by_id(window, "keep-as").send_keys("3")
+    until(lambda: "Kept as a sample of 3." in by_id(window, "notice").text)
+    assert Samples(served.captures).counts("digits")["3"] == 1
+    window.find_element(By.CSS_SELECTOR, "#notice button").click()
+    until(lambda: Samples(served.captures).counts("digits")["3"] == 0)
+    by_id(window, "stop").click()
+    until(lambda: by_id(window, "curtain").is_displayed())
+
+
+def test_pictures_and_zip_files_can_be_added_to_a_label_and_deleted_with_undo(
+    served: Served, window: Chrome, tmp_path: Path
+) -> None:
+    """What is left out is named with its reason. Deleting a thumbnail can be undone."""
+    task = {"name": "drops", "region": "paper", "labels": ["three", "nine"]}
+    assert served.client.post("/v1/tasks", json=task).status_code == 201
+    with zipfile.ZipFile(tmp_path / "threes.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("album/first.png", png(sheet(3, seed=1)))
+        archive.writestr("album/notes.txt", "no picture")
+        archive.writestr("__MACOSX/._first.png", "of the system")
+        archive.writestr("album/empty.png", png(sheet()))
+    (tmp_path / "second.png").write_bytes(png(sheet(3, seed=2)))
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    (tmp_path / "half.zip").write_bytes((tmp_path / "threes.zip").read_bytes()[:-100])
+
+    window.refresh()
+    choose(window, "drops")
+    by_id(window, "tab-teach").click()
+    names = ("threes.zip", "second.png", "broken.jpg", "half.zip")
+    until(lambda: window.find_elements(By.CSS_SELECTOR, "[aria-label='Add pictures to three']"))[0].send_keys(
+        "\n".join(str(tmp_path / name) for name in names)
+    )
+    until(lambda: by_id(window, "record-hint").text.startswith("Samples of three from these files: 2. Left out: 4."))
+    left_out = [line.text for line in window.find_elements(By.CSS_SELECTOR, ".left-out li")]
+    assert sorted(left_out) == [
+        "album/empty.png: no writing in the picture",
+        "album/notes.txt: not a JPEG, PNG or WebP picture",
+        "broken.jpg: it cannot be opened as a picture",
+        "half.zip: not a complete zip file",
+    ]
+    store = Samples(served.captures)
+    assert store.counts("drops") == {"three": 2, "nine": 0}
+
+    until(lambda: len(window.find_elements(By.CSS_SELECTOR, ".thumbs img")) == 2)
+    one(window, "[aria-label='Delete this sample of three']").click()
+    until(lambda: store.counts("drops")["three"] == 1)
+    one(window, "#notice button").click()
+    until(lambda: store.counts("drops")["three"] == 2)
+    until(lambda: len(window.find_elements(By.CSS_SELECTOR, ".thumbs img")) == 2)
 
 
 def test_page_and_documentation_load_nothing_from_other_servers(served: Served, window: Chrome) -> None:

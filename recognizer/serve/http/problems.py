@@ -66,6 +66,7 @@ class ProblemBody(BaseModel):
     what: str = Field(description="what happened", examples=["There is no such task"])
     found: str = Field(description="what was found", examples=["chess"])
     remedy: str = Field(description="what to do", examples=["GET /v1/tasks lists them."])
+    fields: dict[str, str] | None = Field(None, description="why each invalid parameter or member is not valid")
 
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -112,6 +113,11 @@ def response_of(problem: Problem) -> JSONResponse:
     )
 
 
+def _reason(error: dict[str, Any]) -> str:
+    """Pydantic's message. That of a function of ours is the error that it has raised."""
+    return str(error["ctx"]["error"]) if error["type"] == "value_error" else error["msg"]
+
+
 def add_error_handlers(app: FastAPI, folders: Iterable[Path]) -> None:
     """Make the app answer every error with a Problem, without these folders of the server."""
 
@@ -135,10 +141,12 @@ def add_error_handlers(app: FastAPI, folders: Iterable[Path]) -> None:
     async def invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        found = f"{place}: {first['msg']}"
+        found = f"{place}: {_reason(first)}"
         if isinstance(first.get("input"), str | int | float | None):
             found += f", not {first.get('input')!a}"
-        return response_of(Problem(422, "The request is not valid", found, "The valid parameters are at /docs."))
+        problem = Problem(422, "The request is not valid", found, "The valid parameters are at /docs.")
+        problem.body["fields"] = {str(one["loc"][1]): _reason(one) for one in error.errors() if len(one["loc"]) > 1}
+        return response_of(problem)
 
     @app.exception_handler(RecognizerError)
     async def recognizer_error(request: Request, error: RecognizerError) -> JSONResponse:

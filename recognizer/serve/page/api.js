@@ -1,4 +1,7 @@
-// Requests to the server, and messages to the user.
+// Requests to the server, whether it answers, and messages to the user.
+
+const LOOK_EVERY_MS = 1000; // while the server does not answer
+const LOOK_LIMIT_MS = 4000; // for one answer to the question whether it is there
 
 export class Problem extends Error {
   constructor(body) {
@@ -18,6 +21,7 @@ export async function ask(method, path, body) {
   try {
     response = await fetch(path, options);
   } catch {
+    checkServer();
     throw new Problem({ what: "The server does not answer", found: location.host, remedy: "Check that it is still running", status: 0 });
   }
   if (response.status === 401) location.assign("/enter");
@@ -28,14 +32,84 @@ export async function ask(method, path, body) {
   return content;
 }
 
+const banner = document.getElementById("gone");
+const listeners = [];
+let gone = false;
+let checking = null; // the check that runs
+
+// Whether the server does not answer. The page then records nothing.
+export const isServerGone = () => gone;
+
+// `then` is called when the server has gone, and when it is back.
+export const onServer = (then) => listeners.push(then);
+
+function setGone(isGone) {
+  if (gone === isGone) return;
+  gone = isGone;
+  banner.hidden = !gone;
+  document.body.classList.toggle("server-gone", gone);
+  for (const then of listeners) then();
+}
+
+async function answers() {
+  try {
+    return (await fetch("/healthz", { cache: "no-store", signal: AbortSignal.timeout(LOOK_LIMIT_MS) })).ok;
+  } catch {
+    return false;
+  }
+}
+
+// Ask the server whether it is there; if not, say so and ask again until it is. Resolves when it answers.
+export function checkServer() {
+  checking ??= (async () => {
+    while (!(await answers())) {
+      setGone(true);
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    }
+    checking = null;
+    setGone(false);
+  })();
+  return checking;
+}
+
 const notice = document.getElementById("notice");
 let hideTimer = 0;
 
-export function tell(words) {
-  notice.textContent = words;
+// `undo`: what the button Undo does; it is then shown for longer.
+export function tell(words, undo) {
+  notice.replaceChildren(words);
+  if (undo) {
+    const button = element("button", { type: "button", textContent: "Undo" });
+    button.addEventListener("click", telling(async () => {
+      notice.hidden = true;
+      await undo();
+    }));
+    notice.append(" ", button);
+  }
   notice.hidden = false;
   clearTimeout(hideTimer);
-  hideTimer = setTimeout(() => (notice.hidden = true), 3000 + 40 * words.length);
+  hideTimer = setTimeout(() => (notice.hidden = true), (undo ? 8000 : 3000) + 40 * words.length);
+}
+
+// Shows an error at the fields of a form that it is about, or else in the form's last line.
+export function showErrors(form, error) {
+  for (const wrong of form.querySelectorAll(".wrong")) wrong.remove();
+  for (const input of form.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
+  if (!error) return;
+  const fields = Object.entries(error.body?.fields ?? {}).filter(([name]) => form.elements[name]);
+  for (const [name, reason] of fields) {
+    const input = form.elements[name];
+    const wrong = element("p", { className: "wrong", id: `${name}-wrong`, textContent: reason });
+    wrong.setAttribute("role", "alert");
+    input.setAttribute("aria-invalid", "true");
+    input.setAttribute("aria-describedby", wrong.id);
+    input.after(wrong);
+    input.focus();
+  }
+  if (fields.length) return;
+  const wrong = element("p", { className: "wrong", textContent: error.message });
+  wrong.setAttribute("role", "alert");
+  form.append(wrong);
 }
 
 // Wraps an event handler: its errors are shown to the user, not only in the console.
@@ -55,5 +129,6 @@ export function element(tag, properties = {}, ...children) {
   return created;
 }
 
-export const percent = (share) => (share === null || share === undefined ? "–" : `${(100 * share).toFixed(share < 0.995 || share === 1 ? 0 : 1)} %`);
+// In whole percent; 100 only if it is all. With a no-break space.
+export const percent = (share) => (share == null ? "–" : `${share < 1 ? Math.min(99, Math.round(100 * share)) : 100}\u00a0%`);
 export const named = (task, ...rest) => [`task=${encodeURIComponent(task)}`, ...rest].join("&");

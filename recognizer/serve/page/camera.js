@@ -1,6 +1,7 @@
 // The picture source: the camera or a file. If there is no picture, a message explains why.
 
-import { element } from "./api.js";
+import { element, tell } from "./api.js";
+import { current, onChange, subject } from "./state.js";
 
 const LONG_SIDE = 1280; // pixels of a sent frame, as in the window
 const QUALITY = 0.92;
@@ -15,10 +16,12 @@ const startButton = document.getElementById("start");
 const stopButton = document.getElementById("stop");
 const devices = document.getElementById("device");
 const mirror = document.getElementById("mirror");
+const keep = document.getElementById("keep-as"); // only for a picture from a file
 const file = document.getElementById("file");
 
 const encoder = document.createElement("canvas"); // encodes frames as JPEG
 let source = null; // the video or the still canvas, while it shows something
+const mirroring = new Map(); // what the user has chosen, by subject
 let onStart = () => {};
 
 export const isOn = () => source !== null;
@@ -76,7 +79,6 @@ export async function start() {
     showMessage("The camera was disconnected", "It was unplugged, or another program uses it. Plug it in and start it again.");
   });
   show(video, video.videoWidth, video.videoHeight);
-  stopButton.hidden = false;
   await listDevices();
 }
 
@@ -85,7 +87,7 @@ export function stop() {
   video.srcObject = null;
   source = null;
   stage.classList.remove("mirrored");
-  stopButton.hidden = true;
+  stopButton.hidden = keep.hidden = true;
   showMessage("The camera is off", "Start it, open a picture, or write on the Draw page.");
 }
 
@@ -94,6 +96,9 @@ function show(what, width, height) {
   curtain.hidden = true;
   still.hidden = what !== still;
   video.hidden = what !== video;
+  stopButton.hidden = false;
+  keep.hidden = what !== still;
+  stopButton.textContent = what === video ? "Stop camera" : "Close picture";
   stage.style.aspectRatio = `${width} / ${height}`;
   stage.style.maxWidth = `calc((100vh - 170px) * ${width / height})`;
   stage.classList.toggle("mirrored", isMirrored());
@@ -126,33 +131,64 @@ async function listDevices() {
   devices.hidden = cameras.length < 2;
 }
 
+// Draws a picture file into a canvas, in the size of a sent frame. Raises an error if the browser cannot open it.
+async function drawFile(picture, canvas) {
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(picture, { imageOrientation: "from-image" });
+  } catch {
+    throw new Error("it cannot be opened as a picture");
+  }
+  const scale = Math.min(1, LONG_SIDE / Math.max(bitmap.width, bitmap.height));
+  canvas.width = Math.max(1, Math.round(bitmap.width * scale));
+  canvas.height = Math.max(1, Math.round(bitmap.height * scale));
+  const context = canvas.getContext("2d", { alpha: false });
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  bitmap.close();
+}
+
+// A picture file as a JPEG Blob in the size of a sent frame.
+export async function asJpeg(picture) {
+  const canvas = document.createElement("canvas");
+  await drawFile(picture, canvas);
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", QUALITY));
+}
+
 async function openFile() {
   const [chosen] = file.files;
   file.value = "";
   if (!chosen) return;
-  let bitmap;
+  const opened = document.createElement("canvas");
   try {
-    bitmap = await createImageBitmap(chosen, { imageOrientation: "from-image" });
+    await drawFile(chosen, opened);
   } catch {
-    showMessage("The picture cannot be opened", "Use a JPEG, PNG or WebP picture.");
+    const reason = `${chosen.name} cannot be opened as a picture.`;
+    if (isOn()) tell(`${reason} Use a JPEG, PNG or WebP picture.`);
+    else showMessage(reason, "Use a JPEG, PNG or WebP picture.");
     return;
   }
   if (video.srcObject) stop();
-  const scale = Math.min(1, LONG_SIDE / Math.max(bitmap.width, bitmap.height));
-  still.width = Math.round(bitmap.width * scale);
-  still.height = Math.round(bitmap.height * scale);
-  const context = still.getContext("2d", { alpha: false });
-  context.fillStyle = "white";
-  context.fillRect(0, 0, still.width, still.height);
-  context.drawImage(bitmap, 0, 0, still.width, still.height);
+  still.width = opened.width;
+  still.height = opened.height;
+  still.getContext("2d", { alpha: false }).drawImage(opened, 0, 0);
   show(still, still.width, still.height);
 }
 
 startButton.addEventListener("click", start);
 stopButton.addEventListener("click", stop);
 devices.addEventListener("change", () => {
-  for (const track of video.srcObject?.getTracks() ?? []) track.stop();
+  stop();
   start();
 });
-mirror.addEventListener("change", () => stage.classList.toggle("mirrored", isMirrored()));
+mirror.addEventListener("change", () => {
+  mirroring.set(current()?.region, mirror.checked);
+  stage.classList.toggle("mirrored", isMirrored());
+});
+function showMirroring() {
+  mirror.checked = mirroring.get(current()?.region) ?? subject()?.mirrored ?? false;
+  stage.classList.toggle("mirrored", isMirrored());
+}
+for (const what of ["task", "tasks", "subjects"]) onChange(what, showMirroring);
 file.addEventListener("change", openFile);

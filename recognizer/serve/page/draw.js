@@ -2,7 +2,7 @@
 
 import { ask, element, named, tell, telling } from "./api.js";
 import { showCards } from "./seen.js";
-import { current, isDrawable, loadTasks, onChange, state } from "./state.js";
+import { current, isDrawable, loadTasks, onChange, state, subject } from "./state.js";
 
 const PEN = 20; // line width in pixels
 const STEP = 12; // pixels per press of an arrow key
@@ -128,6 +128,12 @@ document.getElementById("draw-undo").addEventListener("click", () => {
   read();
 });
 
+function showTask() {
+  const shown = subject();
+  const words = `${state.task} is about ${shown?.description}, which cannot be drawn. What you write here is read as digits.`;
+  document.getElementById("draw-task").textContent = shown && !shown.drawable ? words : "";
+}
+
 function showLabels() {
   const there = isDrawable() ? current().labels : [];
   document.getElementById("draw-keep").hidden = !there.length;
@@ -143,7 +149,9 @@ function showLabels() {
 }
 
 onChange("tasks", showLabels);
+onChange("subjects", showTask);
 onChange("task", () => {
+  showTask();
   showLabels();
   if (strokes.length) read();
 });

@@ -130,7 +130,10 @@ const remove = telling(async (one) => {
   await ask("DELETE", `/v1/samples/${one.id}`);
   count(one, -1);
   results.samples = results.samples.filter((other) => other !== one);
-  tell("Deleted. Train again to apply it.");
+  tell("Deleted. Train again to apply it.", async () => {
+    await ask("POST", `/v1/samples/${one.id}/restore`);
+    await Promise.all([loadTasks(), load()]);
+  });
   show();
   await loadTasks();
 });

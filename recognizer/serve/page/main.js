@@ -17,6 +17,7 @@ function showTab() {
     button.tabIndex = tab === state.tab ? 0 : -1;
     document.getElementById(tab).hidden = tab !== state.tab;
   }
+  document.body.classList.toggle("teaching", state.tab === "teach");
   document.getElementById("camera").hidden = !["live", "teach"].includes(state.tab);
 }
 

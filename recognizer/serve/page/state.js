@@ -11,8 +11,11 @@ const changed = (what) => changes.dispatchEvent(new Event(what));
 
 export const current = () => state.tasks.find((task) => task.name === state.task) ?? state.tasks[0];
 
+// What the camera shows in the current task.
+export const subject = () => state.subjects.find((one) => one.name === current()?.region);
+
 // Whether a drawing can replace the camera's picture for the current task.
-export const isDrawable = () => state.subjects.some((subject) => subject.drawable && subject.name === current()?.region);
+export const isDrawable = () => Boolean(subject()?.drawable);
 
 export async function loadSubjects() {
   state.subjects = await ask("GET", "/v1/subjects");

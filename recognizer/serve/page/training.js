@@ -1,6 +1,6 @@
 // The Train button with progress and result. It is on several tabs and shows the same state on all.
 
-import { ask, element, percent, telling } from "./api.js";
+import { ask, element, isServerGone, onServer, percent, telling } from "./api.js";
 import { current, loadTasks, onChange, state } from "./state.js";
 
 const POLL_MS = 300;
@@ -51,8 +51,10 @@ function show() {
   const hasSamples = Object.values(current()?.samples ?? {}).some(Boolean);
   for (const place of places) {
     const button = place.querySelector(".train");
-    button.disabled = running || !hasSamples;
-    button.textContent = running ? "Training …" : current()?.model ? "Train again" : "Train";
+    const missing = current()?.missing ?? "";
+    button.disabled = running || Boolean(missing) || isServerGone();
+    place.querySelector(".missing").textContent = running || !missing ? "" : `Before training: ${missing}.`;
+    button.textContent = running ? "Training …" : "Train";
     place.querySelector(".cancel").hidden = !running;
     place.querySelector(".undo").hidden = running || !current()?.model || !hasSamples;
     place.querySelector(".progress").hidden = !running;
@@ -96,3 +98,4 @@ function outcome(job) {
 
 onChange("task", show);
 onChange("tasks", show);
+onServer(show);

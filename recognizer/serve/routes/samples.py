@@ -93,7 +93,13 @@ def relabel(state: State, sample_id: PathSampleId, request: RelabelRequest) -> S
 @router.delete("/v1/samples/{sample_id}", status_code=204)
 def delete(state: State, sample_id: PathSampleId) -> None:
     """Delete the sample."""
-    state.sample_index.store.delete([state.sample_index.get(sample_id)])
+    state.sample_index.delete(sample_id)
+
+
+@router.post("/v1/samples/{sample_id}/restore", status_code=201)
+def restore(state: State, sample_id: PathSampleId) -> SampleInfo:
+    """Undo the deletion of a sample. It gets a new id. The server remembers the last deletions until it stops."""
+    return _sample_info(state.sample_index.restore(sample_id))
 
 
 @router.get("/v1/confusion")

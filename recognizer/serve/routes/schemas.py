@@ -100,6 +100,7 @@ class SubjectInfo(BaseModel):
     name: SubjectName
     description: str = Field(description="what the camera shows", examples=["a hand"])
     drawable: bool = Field(description="whether a drawing can replace the camera's picture")
+    mirrored: bool = Field(description="whether a camera's picture of it is shown as in a mirror")
 
 
 class NewTaskRequest(RequestBody):
@@ -121,6 +122,9 @@ class TaskInfo(BaseModel):
     region: str
     labels: list[str]
     samples: dict[str, int] = Field(description="number of samples of each label")
+    missing: str = Field(
+        description="which samples are missing before training; empty if none", examples=["ok needs 2 more"]
+    )
     model: str | None = Field(description="the current version; null if there is none")
 
 

@@ -21,6 +21,7 @@ from recognizer.serve.routes.schemas import (
 )
 from recognizer.subjects.catalogue import SUBJECTS
 from recognizer.tasks import task_names, task_to_record
+from recognizer.teaching.recording import missing_samples
 
 router = APIRouter(tags=["tasks and models"])
 
@@ -29,7 +30,12 @@ router = APIRouter(tags=["tasks and models"])
 def subjects() -> list[SubjectInfo]:
     """What a new task can recognize; the first is the default."""
     return [
-        SubjectInfo(name=subject.name, description=subject.description, drawable=subject.is_drawable)
+        SubjectInfo(
+            name=subject.name,
+            description=subject.description,
+            drawable=subject.is_drawable,
+            mirrored=subject.is_mirrored,
+        )
         for subject in SUBJECTS.values()
     ]
 
@@ -118,4 +124,5 @@ def _task_info(state: AppState, name: str, own: Task | None) -> TaskInfo:
     subject = own.subject if own else (card.subject or "") if card else ""
     labels = list(dict.fromkeys([*(own.labels if own else ()), *known]))
     counts = state.sample_index.counts(name) if own else {}
-    return TaskInfo(name=name, region=subject, labels=labels, samples=counts, model=version)
+    missing = missing_samples(counts, known)
+    return TaskInfo(name=name, region=subject, labels=labels, samples=counts, missing=missing, model=version)

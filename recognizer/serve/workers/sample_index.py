@@ -3,13 +3,15 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 
-from recognizer.samples.sample import Sample, file_name
+from recognizer.samples.sample import Sample, file_name, new_sample
 from recognizer.samples.store import Samples
 from recognizer.serve.http.problems import Problem
 
 CachedPrediction = tuple[str | None, float]  # label, None if rejected or nothing is detected; confidence
 CACHE_LIMIT = 50_000
+DELETED_LIMIT_BYTES = 64 * 2**20  # pictures of deleted samples that can be restored; the oldest are forgotten
 
 
 class SampleIndex:
@@ -21,6 +23,7 @@ class SampleIndex:
         self._stamp: tuple[int, ...] | None = None
         self._by_id: dict[str, Sample] = {}
         self._cached: OrderedDict[tuple[str, str, str], CachedPrediction] = OrderedDict()
+        self._deleted: OrderedDict[str, tuple[Sample, bytes]] = OrderedDict()  # by id
 
     def all(self, task: str | None = None, label: str | None = None) -> list[Sample]:
         """Samples in the order of recording; optionally of one task and label."""
@@ -45,6 +48,34 @@ class SampleIndex:
         if found is None:
             raise Problem(404, "There is no such sample", f"{sample_id!a}", "GET /v1/samples?task= lists them.")
         return found
+
+    def delete(self, sample_id: str) -> None:
+        """Delete a sample. `restore` undoes it, while this program runs. Raises Problem (404)."""
+        sample = self.get(sample_id)
+        try:
+            png = (self.store.folder / sample.path).read_bytes()
+        except FileNotFoundError:  # a row without its picture cannot be restored
+            png = b""
+        self.store.delete([sample])
+        if not png:
+            return
+        with self._lock:
+            self._deleted[sample_id] = sample, png
+            while sum(len(data) for _, data in self._deleted.values()) > DELETED_LIMIT_BYTES:
+                self._deleted.popitem(last=False)
+
+    def restore(self, sample_id: str) -> Sample:
+        """Store a deleted sample again, under a new id. Raises Problem (404) if it was not deleted lately."""
+        with self._lock:
+            found = self._deleted.pop(sample_id, None)
+        if found is None:
+            raise Problem(404, "The sample cannot be restored", f"{sample_id!a}", "Record it again.")
+        sample, png = found
+        self.store.add_labels(sample.task, [sample.label])
+        fresh = new_sample(sample.task, sample.label, sample.session, sample.source, sample.box, hand=sample.hand)
+        restored = replace(sample, path=fresh.path)
+        self.store.place([(restored, png)], sync=True)
+        return restored
 
     def cached(self, model: str, samples: Sequence[Sample]) -> dict[str, CachedPrediction]:
         """The cached predictions of the model for samples, by id."""
