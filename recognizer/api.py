@@ -64,9 +64,9 @@ class LabelledRegion:
     hand: str | None = None
 
     def __repr__(self) -> str:
-        known = {"box": self.box, "turn": self.turn, "hand": self.hand}
-        named = "".join(f", {name}={value!r}" for name, value in known.items() if value is not None)
-        return f"LabelledRegion({self.label!r}, {self.confidence:.3g}{named})"
+        turn = "" if self.turn is None else f", turn={self.turn!r}"
+        hand = "" if self.hand is None else f", hand={self.hand!r}"
+        return f"LabelledRegion({self.label!r}, {self.confidence:.3g}, box={self.box}{turn}{hand})"
 
 
 @dataclass(frozen=True)
