@@ -111,7 +111,8 @@ class SoakResult:
 class CountedWindows:
     """Replaces cv2's window functions on a machine without a screen: counts open windows and never returns a key."""
 
-    def __init__(self) -> None:
+    def __init__(self, size_wh: tuple[int, int]) -> None:
+        self.size_wh = size_wh
         self.open: set[str] = set()
 
     def namedWindow(self, title: str, flags: int) -> None:  # noqa: N802 - OpenCV's name
@@ -122,6 +123,8 @@ class CountedWindows:
 
     def resizeWindow(self, title: str, width: int, height: int) -> None: ...  # noqa: N802
 
+    def setMouseCallback(self, title: str, callback: Callable[..., None]) -> None: ...  # noqa: N802
+
     def imshow(self, title: str, picture: np.ndarray) -> None: ...
 
     def waitKeyEx(self, wait_ms: int) -> int:  # noqa: N802
@@ -129,6 +132,9 @@ class CountedWindows:
 
     def getWindowProperty(self, title: str, which: int) -> float:  # noqa: N802
         return 1.0
+
+    def getWindowImageRect(self, title: str) -> tuple[int, int, int, int]:  # noqa: N802
+        return 0, 0, *self.size_wh
 
 
 def run(
@@ -143,7 +149,7 @@ def run(
 
     The next model is published a fixed time after the live loop has switched to the last one.
     """
-    result, windows = SoakResult(), CountedWindows()
+    result, windows = SoakResult(), CountedWindows(size_wh)
     with tempfile.TemporaryDirectory() as name:
         copies, samples = ModelStore(Path(name) / "models"), Samples(Path(name) / "captures")
         shipped = {task: models.current(task) for task in tasks}

@@ -63,7 +63,7 @@ def test_a_run_fails_if_memory_or_handles_leaked(growth: dict[str, float], passe
 def test_a_run_with_an_open_window_fails() -> None:
     snapshot = Snapshot(0.0, 200.0, 4, 9, 1)
     assert not SoakResult(60.0, snapshots=[snapshot, snapshot], after=snapshot).passed
-    windows = CountedWindows()
+    windows = CountedWindows((320, 240))
     windows.namedWindow("a", 0)
     assert soak.take_snapshot(0.0, windows).windows == 1
 

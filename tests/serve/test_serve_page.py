@@ -150,7 +150,7 @@ def test_a_sign_can_be_recorded_trained_reviewed_and_corrected(served: Served, w
     name = form.find_element(By.NAME, "name")
     name.send_keys("my/shapes", Keys.TAB)
     form.find_element(By.NAME, "labels").send_keys("seven", Keys.ENTER)
-    wrong = until(lambda: form.find_element(By.ID, "name-wrong"))
+    (wrong,) = until(lambda: form.find_elements(By.ID, "name-wrong"))
     assert wrong.text.startswith("'my/shapes' cannot be the name of a task. Use letters")
     assert window.switch_to.active_element == name
     name.clear()
