@@ -21,7 +21,7 @@ from recognizer.serve.workers.pictures import decode_picture
 from tests.helpers.http import jpeg, png, sheet
 from tests.helpers.running_server import Served
 
-MUTATIONS = 4000
+MUTATIONS = 2000
 SEND_EVERY = 10  # every tenth is sent to the server; the others are only decoded here, with the server's decoder
 EXAMPLES = 8  # of each operation
 SMALL_WH = (64, 48)  # small, so that a picture that is still valid after its mutation is decoded quickly
