@@ -114,8 +114,7 @@ class _AppearanceCache:
 
     def features(self, region: Region, hand: Hand, pose_features: np.ndarray) -> np.ndarray:
         for _, place, before, features in self._recent:
-            # the place is compared, too, since signs of two hands may differ in their appearance features only
-            if self._stream and region.box.iou(place) > SAME_PLACE and _is_still(pose_features, before):
+            if self._stream and _is_still(region.box, pose_features, place, before):
                 return features
         features = self._extractor.features(region.crop, hand.landmarks - corner(region), hand.side)
         self._recent.append((self._frame, region.box, pose_features, features))
@@ -132,7 +131,7 @@ class _StillHand:
 
 
 class Evidence:
-    """Averages the scores of each still hand over the frames of a stream. Single frames differ; their mean errs less often."""
+    """Averages the scores of each still hand over the frames of a stream."""
 
     def __init__(self) -> None:
         self._before: list[_StillHand] = []  # hands in the last frame
@@ -143,14 +142,8 @@ class Evidence:
 
     def add(self, box: Box, pose_features: np.ndarray, scores: Scores) -> Scores:
         """The mean scores of the hand in `box` over the last frames in which it was still, this frame included."""
-        same = next(
-            (
-                hand
-                for hand in self._before
-                if box.iou(hand.box) > SAME_PLACE and _is_still(pose_features, hand.pose_features)
-            ),
-            None,
-        )
+        still = (hand for hand in self._before if _is_still(box, pose_features, hand.box, hand.pose_features))
+        same = next(still, None)
         recent = same.recent_scores if same else deque(maxlen=EVIDENCE_FRAMES)
         recent.append(scores)
         self._now.append(_StillHand(box, pose_features, recent))
@@ -158,8 +151,9 @@ class Evidence:
         return Scores(probabilities, float(np.mean([one.distance for one in recent])))
 
 
-def _is_still(pose_features: np.ndarray, before: np.ndarray) -> bool:
-    return bool(np.abs(pose_features - before).mean() < MAX_POSE_CHANGE)
+def _is_still(box: Box, pose_features: np.ndarray, box_before: Box, features_before: np.ndarray) -> bool:
+    """Whether a hand is one that was seen before, in the same place and pose. Another hand may have the same pose."""
+    return box.iou(box_before) > SAME_PLACE and bool(np.abs(pose_features - features_before).mean() < MAX_POSE_CHANGE)
 
 
 def corner(region: Region) -> np.ndarray:

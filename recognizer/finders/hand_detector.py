@@ -1,7 +1,7 @@
 """Detects the hands of a picture, and follows those of a stream, with MediaPipe's two networks on LiteRT."""
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,7 @@ DOUBTFUL = 0.1  # least score of a palm in a view without a sure one
 SAME_SQUARE_IOU = 0.5  # a palm whose square overlaps that of a followed hand more is that hand's
 SEARCH_EVERY = 5  # frames between two searches for a second hand
 
+Item = TypeVar("Item")
 Accept = Callable[[Hand, bool], bool]  # whether a hand is plausible, given it and whether its palm was doubtful
 
 
@@ -95,8 +96,13 @@ class NetworkDetector(HandDetector):
 
 def _distinct(readings: list[Reading]) -> list[Reading]:
     """The readings without those of a hand that an earlier one has read."""
-    selected: list[Reading] = []
-    for reading in readings:
-        if not any(same_hand(reading.hand.landmarks, other.hand.landmarks) for other in selected):
-            selected.append(reading)
+    return without_repeats(readings, lambda one, other: same_hand(one.hand.landmarks, other.hand.landmarks))
+
+
+def without_repeats(items: Iterable[Item], same: Callable[[Item, Item], bool]) -> list[Item]:
+    """The items without those that are the same as an earlier one."""
+    selected: list[Item] = []
+    for item in items:
+        if not any(same(item, other) for other in selected):
+            selected.append(item)
     return selected

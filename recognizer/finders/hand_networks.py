@@ -15,11 +15,14 @@ import cv2
 import numpy as np
 
 from recognizer.errors import AssetError
+from recognizer.preprocess import pose
+from recognizer.preprocess.appearance import NETWORK as HAND_NETWORK
+from recognizer.preprocess.appearance import SIDE as HAND_SIDE
+from recognizer.preprocess.pose import JOINTS
 from recognizer.system.native import silent_stderr
 from recognizer.system.text import one_line
 from recognizer.values import Hand
 
-JOINTS = 21
 PALM_NETWORK = "hand_detector.tflite"  # in the hand_landmarker asset
 PALM_SIDE = 192  # pixels of the network's input
 PALM_CELLS = ((24, 2), (12, 6))  # cells along a side of each grid of anchors, and anchors a cell
@@ -28,8 +31,6 @@ PALM_WRIST, PALM_MIDDLE = 0, 2  # the points that show how the palm is turned: t
 PALM_TARGET_RAD = 90.0  # MediaPipe means degrees, but its field is in radians: every hand is turned by 27 degrees
 PALM_SCALE, PALM_SHIFT = 2.6, 0.5  # in sizes of the palm: the hand's square, and its shift towards the fingers
 SAME_PALM_IOU = 0.3  # boxes that overlap more are one palm
-HAND_NETWORK = "hand_landmarks_detector.tflite"
-HAND_SIDE = 224
 HAND_SCALE, HAND_SHIFT = 2.0, 0.1  # in sizes of the palm and the fingers' first segments
 DEPTH_SCALE = 0.4  # the network's z is this much larger than its x and y
 STABLE = [0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18]  # joints without the fingers' ends, which move most
@@ -238,7 +239,9 @@ class _Network:
 def square_around(landmarks: np.ndarray) -> Square:
     """The square in which the hand of these joints (21, 3), in pixels, is likely to be in the next frame."""
     points = landmarks[:, :2].astype(np.float64)
-    x, y = np.array([0.25, 0.5, 0.25]) @ points[[5, 9, 13]] - points[0]
+    x, y = (
+        np.array([0.25, 0.5, 0.25]) @ points[[pose.INDEX_ROOT, pose.MIDDLE_ROOT, pose.RING_ROOT]] - points[pose.WRIST]
+    )
     turn_rad = _wrapped(math.pi / 2 - math.atan2(-y, x))
     turn = _turn(turn_rad)[:2, :2]
     upright = points[STABLE] @ turn
@@ -255,7 +258,7 @@ def same_hand(landmarks: np.ndarray, others: np.ndarray) -> bool:
 
 
 def _palm_size(landmarks: np.ndarray) -> float:
-    corners = landmarks[[0, 5, 17], :2]
+    corners = landmarks[[pose.WRIST, pose.INDEX_ROOT, pose.LITTLE_ROOT], :2]
     return float(np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1).max())
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from recognizer.errors import AssetError
 from recognizer.finders.finder import RegionFinder
-from recognizer.finders.hand_detector import Accept, HandDetector, NetworkDetector
+from recognizer.finders.hand_detector import Accept, HandDetector, NetworkDetector, without_repeats
 from recognizer.finders.hand_networks import THREADS, HandNetworks, View
 from recognizer.values import Box, Frame, Hand, Region
 
@@ -240,11 +240,7 @@ def square_box(points_xy: np.ndarray, shape: tuple[int, int]) -> Box:
 
 def suppress_duplicates(hands: list[Hand]) -> list[Hand]:
     """Non-maximum suppression: hands that do not overlap, by descending score."""
-    selected: list[Hand] = []
-    for hand in sorted(hands, key=lambda hand: -hand.score):
-        if not any(_same_hand(hand, other) for other in selected):
-            selected.append(hand)
-    return selected
+    return without_repeats(sorted(hands, key=lambda hand: -hand.score), _same_hand)
 
 
 def paired(plain: list[Hand], mirrored: list[Hand]) -> list[Pair]:
@@ -269,20 +265,14 @@ def disagreement(pair: Pair) -> float:
 
 def distinct(pairs: list[Pair]) -> list[Pair]:
     """The pairs without second detections of one hand; the one whose sides agree better stays."""
-    selected: list[Pair] = []
-    for pair in sorted(pairs, key=disagreement):
-        if not any(_same_hand(pair[0], other[0]) for other in selected):
-            selected.append(pair)
-    return selected
+    return without_repeats(sorted(pairs, key=disagreement), lambda pair, other: _same_hand(pair[0], other[0]))
 
 
 def _same_hand(hand: Hand, other_hand: Hand) -> bool:
     """Whether two detections are one hand. One of them may show a part of it only, such as the fingertips."""
     one, other = _box_of(hand), _box_of(other_hand)
-    width = max(0, min(one.x2, other.x2) - max(one.x1, other.x1))
-    height = max(0, min(one.y2, other.y2) - max(one.y1, other.y1))
-    smaller = max(1, min(one.width * one.height, other.width * other.height))
-    return one.iou(other) >= SAME_HAND_IOU or width * height > SAME_HAND_COVER * smaller
+    smaller = min(one.area, other.area)
+    return one.iou(other) >= SAME_HAND_IOU or one.overlap(other) > SAME_HAND_COVER * smaller
 
 
 def _contains(hand: Hand, other: Hand) -> bool:

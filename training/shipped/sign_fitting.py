@@ -35,9 +35,7 @@ MIXED_EPOCHS = 5  # on Sign Language MNIST together with real crops
 BATCH = 256
 RATE = 2e-3
 SMOOTHING = 0.05  # label smoothing: photographs of few people make a network overconfident
-MAX_BACKGROUND = (
-    0.3  # background's part of the weight; most hands show none of the three signs of rock, paper, scissors
-)
+MAX_BACKGROUND = 0.3  # share of the weight; most photographs show none of the signs rock, paper and scissors
 UNKNOWN_SHARE = 0.25  # number of mixed poses, as a share of the number of hands with a letter
 
 

@@ -38,7 +38,7 @@ class ValidationResult:
     right: dict[str, float]  # share of each person's pictures that get the right label
     wrong: dict[str, float]  # … that get a wrong label; the others are not found, or rejected
     nothing_labelled: float  # share of photos/nothing that gets a label
-    labels: dict[str, "LabelResult"] = field(default_factory=dict)  # of each label, over all people
+    labels: dict[str, LabelResult] = field(default_factory=dict)  # of each label, over all people
     strict: "ValidationResult | None" = None  # with the thresholds used live, if these are stricter
 
     @property
