@@ -8,7 +8,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from recognizer.registry import card
 from recognizer.registry.store import ModelStore
 from recognizer.samples.sample import new_session, split_labels
 from recognizer.samples.store import Samples
+from recognizer.sinks.sink import _ClosingSink
 from recognizer.subjects.catalogue import SUBJECTS, subject_of
 from recognizer.subjects.subject import Input
 from recognizer.system.clipboard import clipboard_text
@@ -55,7 +56,7 @@ NO_REGION = "nothing to be seen"
 Key = tuple[str, str]  # a key, and what it does
 
 
-class Teacher:
+class Teacher(_ClosingSink):
     """Recording, the form for a new task, the look at the samples, and training, controlled by the window's keys."""
 
     def __init__(
@@ -544,12 +545,6 @@ class Teacher:
         for process in (self.training, self._preparation):
             if process is not None:
                 process.cancel()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _few_keys(keys: dict[str, str]) -> str:

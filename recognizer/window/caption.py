@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol
 
 from recognizer.overlay.overlay import Overlay
+from recognizer.sinks.sink import _ClosingSink
 from recognizer.subjects.subject import Subject
 from recognizer.values import Observation
 
@@ -22,7 +23,7 @@ class Running(Protocol):
     def folder(self) -> Path | None: ...
 
 
-class Caption:
+class Caption(_ClosingSink):
     """Sets the overlay's title, prompt and mirroring. Put it before the sinks that draw."""
 
     def __init__(self, overlay: Overlay, running: Running, is_mirrored: Callable[[Subject], bool]) -> None:
@@ -42,9 +43,3 @@ class Caption:
 
     def close(self) -> None:
         """Nothing is open."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

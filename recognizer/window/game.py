@@ -5,10 +5,10 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
+from recognizer.sinks.sink import _ClosingSink
 from recognizer.values import Observation
 
 SIGNS = ("rock", "paper", "scissors")
@@ -137,17 +137,11 @@ def majority(held: Sequence[str | None]) -> str | None:
     return sign if 2 * frames > len(held) else None
 
 
-class GameSink:
+class GameSink(_ClosingSink):
     """A sink that passes every frame to the game and reports the score at the end. Put it before the window."""
 
     def __init__(self, game: RockPaperScissors, report: Callable[[str], None] = print) -> None:
         self._game, self._report = game, report
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def write(self, observation: Observation) -> None:
         self._game.step(observation.frame.time_s, observation)

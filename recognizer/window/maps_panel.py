@@ -12,6 +12,7 @@ from recognizer.hot_swap import LivePipeline
 from recognizer.overlay.drawing import MUTED, Scale, draw_panel, draw_text, fits_frame, overlaps_any, text_width
 from recognizer.overlay.labels import leading_region
 from recognizer.overlay.overlay import Overlay
+from recognizer.sinks.sink import _ClosingSink
 from recognizer.values import Box, Observation
 
 CAPTION = "feature maps"
@@ -19,7 +20,7 @@ NO_MAPS = "read from the hand's joints"
 BUDGET_S = 0.005  # per frame on average: slower networks are evaluated every few frames only
 
 
-class MapsPanel:
+class MapsPanel(_ClosingSink):
     """A sink that computes feature maps, and an extra of the overlay that draws them while switched on."""
 
     def __init__(self, pipeline: LivePipeline, overlay: Overlay | None = None):
@@ -78,12 +79,6 @@ class MapsPanel:
 
     def close(self) -> None:
         self._maps = None
-
-    def __enter__(self) -> "MapsPanel":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _current_maps(self) -> FeatureMaps | None:
         folder = self._pipeline.folder
