@@ -20,7 +20,7 @@ class Movement:
     times_s: np.ndarray  # (T,) float64, increases; T is at least 2
     joints: (
         np.ndarray
-    )  # (T, 2, 21, 3) float32: the main and the other hand; pixels, z negative towards the camera; NaN: not seen
+    )  # (T, 2, 21, 3) float32: main and other hand; pixels, z negative towards the camera; NaN: not seen
     sides: tuple[str, str]  # "left" or "right" hand of the person, of the main and the other hand
 
     @property

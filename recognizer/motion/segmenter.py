@@ -1,8 +1,9 @@
 """Finds where a movement begins and ends in the hands of consecutive frames."""
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -151,10 +152,10 @@ def _apart(joints: np.ndarray, other: np.ndarray) -> float:
 def _travelled(hand: np.ndarray) -> float:
     """How far a hand (T, 21, 3) has moved, in palm lengths; -1 if it was seen in fewer than two frames."""
     seen = hand[np.isfinite(hand).all(axis=(1, 2))]
-    return sum(_apart(one, other) for one, other in zip(seen, seen[1:], strict=False)) if len(seen) > 1 else -1.0
+    return sum(_apart(one, other) for one, other in pairwise(seen)) if len(seen) > 1 else -1.0
 
 
-def _most_frequent(sides) -> str:  # type: ignore[no-untyped-def]
+def _most_frequent(sides: Iterable[str | None]) -> str:
     """The side that most frames show, since the networks confuse left and right at times."""
     counts = Counter(side for side in sides if side is not None)
     return counts.most_common(1)[0][0] if counts else RIGHT

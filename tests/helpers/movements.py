@@ -49,7 +49,11 @@ def frames(
         time_s = index / fps
         done = np.clip((time_s - rest_s) / duration_s, 0, 1)
         moved = PALM_PX * path(np.array([done * done * (3 - 2 * done)]))[0]
-        joints = size * (shape + [*moved, 0]) + [*place, 0] + rng.normal(0, 0.01 * PALM_PX * size, (21, 3))
+        joints = (
+            size * (shape + np.array([*moved, 0]))
+            + np.array([*place, 0])
+            + rng.normal(0, 0.01 * PALM_PX * size, (21, 3))
+        )
         yield time_s, Hand(joints.astype(np.float32), "right", 0.9)
 
 
