@@ -11,6 +11,7 @@ ALL_KEYS: tuple[tuple[str, tuple[Key, ...]], ...] = (
         "Teach",
         (("n", "new task"), ("c", "record"), ("k", "look at the samples"), ("t", "train"), ("u", "previous model")),
     ),
+    ("Spell", (("w", "words from signs"),)),
     ("Play", (("g", "rock, paper, scissors"),)),
     ("Look inside", (("f", "what the network sees"), ("p", "times"), ("x", "flip a mirrored camera"))),
     ("Everywhere", (("Esc", "close what is open"), ("q", "quit"))),
