@@ -18,6 +18,7 @@ ALL_KEYS: tuple[tuple[str, tuple[Key, ...]], ...] = (
             ("u", "previous model"),
         ),
     ),
+    ("Spell", (("w", "words from signs"),)),
     ("Play", (("g", "rock, paper, scissors"),)),
     ("Look inside", (("f", "what the network sees"), ("p", "times"), ("x", "flip a mirrored camera"))),
     ("Everywhere", (("Esc", "close what is open"), ("q", "quit"))),
