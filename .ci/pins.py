@@ -13,6 +13,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 EVERYTHING = "requirements.txt"
 FILES = {  # in this order: each file has the versions of the first
     EVERYTHING: ("pyproject.toml", "--extra=train", "--extra=mediapipe", "--group=test"),
+    "requirements-actions.txt": ("pyproject.toml", "--extra=actions"),
     "requirements-base.txt": ("pyproject.toml",),
     "requirements-cluster.txt": ("pyproject.toml", "--extra=cluster"),
     "requirements-heic.txt": ("pyproject.toml", "--extra=heic"),

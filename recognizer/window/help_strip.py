@@ -11,7 +11,7 @@ ALL_KEYS: tuple[tuple[str, tuple[Key, ...]], ...] = (
         "Teach",
         (("n", "new task"), ("c", "record"), ("k", "look at the samples"), ("t", "train"), ("u", "previous model")),
     ),
-    ("Play", (("g", "rock, paper, scissors"),)),
+    ("Play", (("g", "rock, paper, scissors"), ("a", "pause actions"))),
     ("Look inside", (("f", "what the network sees"), ("p", "times"), ("x", "flip a mirrored camera"))),
     ("Everywhere", (("Esc", "close what is open"), ("q", "quit"))),
 )
