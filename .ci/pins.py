@@ -20,6 +20,7 @@ FILES = {  # in this order: each file has the versions of the first
         "--extra=keys",
         "--group=test",
     ),
+    "requirements-actions.txt": ("pyproject.toml", "--extra=actions"),
     "requirements-base.txt": ("pyproject.toml",),
     "requirements-cluster.txt": ("pyproject.toml", "--extra=cluster"),
     "requirements-languages.txt": ("pyproject.toml", "--extra=languages"),
