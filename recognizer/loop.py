@@ -141,8 +141,13 @@ def _window_sinks(
     strips = (panel, board, practice)
     spelling = open_spelling(settings, pipeline, practice.open, lambda: any(strip.is_open for strip in strips))
     overlay.extra = combined(panel, board, spelling, maps)
-    toggles = {TAB: pipeline.next_task, "f": maps.toggle, "x": unmirror.toggle, "g": board.toggle}
-    toggles["w"] = spelling.toggle
+    toggles = {
+        TAB: pipeline.next_task,
+        "f": maps.toggle,
+        "x": unmirror.toggle,
+        "g": board.toggle,
+        "w": spelling.toggle,
+    }
     play = (("g", "play"),)
     window = Window(
         overlay,
@@ -153,7 +158,7 @@ def _window_sinks(
         key_line=lambda: spelling.key_line or (*teacher.keys, *(play if pipeline.task == TASK else ())),
         strips=strips,
         unsaved=lambda: teacher.unsaved,
-        typing=lambda: teacher.form is not None,
+        typing=lambda: teacher.is_typing,
     )
     teacher.notify = pipeline.notify = spelling.notify = practice.notify = window.notify
     return [teacher, maps, GameSink(game), practice, spelling, window], window
