@@ -12,7 +12,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 EVERYTHING = "requirements.txt"
 FILES = {  # in this order: each file has the versions of the first
-    EVERYTHING: ("pyproject.toml", "--extra=train", "--extra=mediapipe", "--group=test"),
+    EVERYTHING: ("pyproject.toml", "--extra=train", "--extra=mediapipe", "--extra=export", "--group=test"),
     "requirements-base.txt": ("pyproject.toml",),
     "requirements-cluster.txt": ("pyproject.toml", "--extra=cluster"),
     "requirements-heic.txt": ("pyproject.toml", "--extra=heic"),

@@ -100,6 +100,18 @@ def _certainty(found: Postprocessed) -> float:
     return sum(one.confidence for one in found[1] if one.label is not None)
 
 
+def text_of(regions: Sequence[Region], predictions: Sequence[Prediction]) -> str:
+    """The labels in reading order. Those of one line are joined to numbers; lines are separated by a space.
+
+    A rejected character between labels of a line becomes UNKNOWN, so that a number never silently lacks a digit.
+    """
+    turn = turn_of(predictions) or Turn.UPRIGHT
+    turned = [replace(region, box=turned_box(region.box, turn)) for region in regions]
+    labels = {id(region): prediction.label for region, prediction in zip(turned, predictions, strict=True)}
+    lines = [[(region.box, labels[id(region)]) for region in line] for line in text_lines(turned)]
+    return " ".join(filter(None, map(_line_text, lines)))
+
+
 def _line_text(line: list[tuple[Box, str | None]]) -> str:
     """The text of (box, label) pairs from left to right; empty if all are rejected."""
     known = [place for place, (_, label) in enumerate(line) if label is not None]
@@ -282,15 +294,7 @@ class PaperSubject(Subject):
         return WritingPostprocessor(classifier)
 
     def text(self, regions: Sequence[Region], predictions: Sequence[Prediction]) -> str:
-        """The labels in reading order. Those of one line are joined to numbers; lines are separated by a space.
-
-        A rejected character between labels of a line becomes UNKNOWN, so that a number never silently lacks a digit.
-        """
-        turn = turn_of(predictions) or Turn.UPRIGHT
-        turned = [replace(region, box=turned_box(region.box, turn)) for region in regions]
-        labels = {id(region): prediction.label for region, prediction in zip(turned, predictions, strict=True)}
-        lines = [[(region.box, labels[id(region)]) for region in line] for line in text_lines(turned)]
-        return " ".join(filter(None, map(_line_text, lines)))
+        return text_of(regions, predictions)
 
     def warm_up_region(self) -> Region:
         """A blank region without ink, (h, w) uint8."""
