@@ -18,6 +18,7 @@ FILES = {  # in this order: each file has the versions of the first
         "--extra=mediapipe",
         "--extra=languages",
         "--extra=keys",
+        "--extra=export",
         "--group=test",
     ),
     "requirements-actions.txt": ("pyproject.toml", "--extra=actions"),
