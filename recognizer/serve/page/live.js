@@ -3,7 +3,8 @@
 import { checkServer, isServerGone, onServer, tell } from "./api.js";
 import * as camera from "./camera.js";
 import { drawOver, showCards } from "./seen.js";
-import { onChange, state } from "./state.js";
+import { speak } from "./speak.js";
+import { onChange, showsCamera, state } from "./state.js";
 
 const RETRY_MS = 1000;
 const FRESH_MS = 250; // boxes of an older frame fade
@@ -24,7 +25,12 @@ let last = null; // the last answer
 let lastFrameTime = 0; // when its frame was taken
 let times = []; // milliseconds of the last answers
 
-const isActive = () => camera.isOn() && (state.tab === "live" || state.tab === "teach") && !document.hidden;
+const listeners = [];
+
+// `then` is called with each answer and the time of its frame, while the camera still has that frame.
+export const onAnswer = (then) => listeners.push(then);
+
+const isActive = () => camera.isOn() && showsCamera() && !document.hidden;
 
 const isOpen = () => socket?.readyState === WebSocket.OPEN;
 
@@ -96,6 +102,7 @@ function show(answer, frameTime) {
   last = answer;
   lastFrameTime = frameTime;
   if (answer && answer.task !== state.task) {
+    speak("");
     drawOver(overlay, null);
     reading.textContent = "";
     figures.textContent = `Loading ${state.task} …`;
@@ -103,6 +110,7 @@ function show(answer, frameTime) {
   }
   drawOver(overlay, answer, camera.isMirrored());
   reading.textContent = answer?.text ?? "";
+  speak(reading.textContent);
   showCards(seen, answer?.regions ?? []);
   empty.hidden = isServerGone() || Boolean(answer?.regions.length);
   if (!answer) {
@@ -110,6 +118,7 @@ function show(answer, frameTime) {
     times = [];
     return;
   }
+  for (const then of listeners) then(answer, frameTime);
   times = [...times.slice(-19), performance.now() - frameTime];
   const median = [...times].sort((a, b) => a - b)[times.length >> 1];
   const server = Object.values(answer.stages_ms).reduce((sum, ms) => sum + ms, 0);

@@ -1,13 +1,15 @@
 // Tabs and tasks.
 
 import { element, telling } from "./api.js";
-import { choose, loadSubjects, loadTasks, onChange, open, state } from "./state.js";
+import { choose, loadSubjects, loadTasks, onChange, open, showsCamera, state } from "./state.js";
 import "./live.js";
 import "./teach.js";
 import "./look.js";
 import "./draw.js";
+import "./play.js";
+import "./project.js";
 
-const TABS = ["live", "teach", "look", "draw"];
+const TABS = ["live", "teach", "look", "draw", "play"];
 const select = document.getElementById("task");
 
 function showTab() {
@@ -18,7 +20,7 @@ function showTab() {
     document.getElementById(tab).hidden = tab !== state.tab;
   }
   document.body.classList.toggle("teaching", state.tab === "teach");
-  document.getElementById("camera").hidden = !["live", "teach"].includes(state.tab);
+  document.getElementById("camera").hidden = !showsCamera();
 }
 
 function showTasks() {

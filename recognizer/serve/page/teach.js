@@ -65,7 +65,7 @@ function show() {
 const buttonOf = (label) => [...list.querySelectorAll(".record")].find((button) => button.dataset.label === label);
 
 function adder(label) {
-  const input = element("input", { type: "file", multiple: true, accept: "image/*,.zip" });
+  const input = element("input", { type: "file", multiple: true, accept: "image/*,.heic,.heif,.zip" });
   input.setAttribute("aria-label", `Add pictures to ${label}`);
   input.addEventListener("change", telling(() => add(label, [...input.files])));
   return element("label", { className: "button add", title: "Add pictures or a zip file" }, "Add pictures", input);

@@ -27,7 +27,7 @@ from recognizer.samples.sample import Sample
 from recognizer.samples.store import Samples
 from recognizer.samples.synced import open_samples
 from recognizer.serve.http.problems import Problem
-from recognizer.serve.workers.pictures import decode_picture
+from recognizer.serve.workers.pictures import decode_picture, to_jpeg
 from recognizer.subjects.catalogue import subject_of
 from recognizer.tasks import is_untrained, task_to_record
 from recognizer.teaching.recording import RECENT_THUMBNAILS, main_region
@@ -66,6 +66,11 @@ class Worker:
     def warm(self, task: str) -> None:
         """Load a task's model in advance."""
         self._pipeline(task).step(Frame(np.zeros((480, 640, 3), np.uint8), 0, 0.0, "warm-up"))
+
+    def convert(self, data: bytes) -> bytes:
+        """The picture as a JPEG, for browsers that cannot show its format."""
+        with self.time_limit():
+            return to_jpeg(data)
 
     def predict(self, data: bytes, task: str, images: bool) -> dict[str, Any]:
         """Recognize one picture. With `images`, add the model's input image of each region."""
