@@ -35,7 +35,7 @@ const isActive = () => camera.isOn() && showsCamera() && !document.hidden;
 const isOpen = () => socket?.readyState === WebSocket.OPEN;
 
 // A change of the task is visible anyway; only errors of its model need a message.
-const isRoutine = (line, answer) => line.endsWith("…") || line === answer.task || line.startsWith(`${answer.task}: model`);
+const isRoutine = (line, answer) => line.endsWith("…") || line === answer.task || line.startsWith(`${answer.task}, trained`);
 
 function connect() {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";

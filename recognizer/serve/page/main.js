@@ -6,6 +6,7 @@ import "./live.js";
 import "./teach.js";
 import "./look.js";
 import "./draw.js";
+import "./edit.js";
 import "./play.js";
 import "./project.js";
 
@@ -19,7 +20,7 @@ function showTab() {
     button.tabIndex = tab === state.tab ? 0 : -1;
     document.getElementById(tab).hidden = tab !== state.tab;
   }
-  document.body.classList.toggle("teaching", state.tab === "teach");
+  document.body.classList.toggle("camera-stays", showsCamera() && state.tab !== "live"); // while the panel is scrolled
   document.getElementById("camera").hidden = !showsCamera();
 }
 

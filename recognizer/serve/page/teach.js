@@ -5,6 +5,7 @@ import * as camera from "./camera.js";
 import { droppedFiles, importPictures } from "./import.js";
 import { current, choose, labelKeys, loadTasks, NOTHING, onChange, state } from "./state.js";
 import { placeTraining } from "./training.js";
+import { restore } from "./trash.js";
 
 const EVERY_MS = 100;
 const THUMBS = 8; // newest samples shown beside each label
@@ -109,14 +110,11 @@ function thumb(sample) {
 }
 
 async function remove(samples) {
-  for (const { id } of samples) await ask("DELETE", `/v1/samples/${id}`);
+  const { entry } = await ask("POST", "/v1/samples/delete", { ids: samples.map(({ id }) => id) });
   burst = burst.filter((one) => !samples.includes(one));
   undoButton.disabled = !burst.length;
   const words = samples.length === 1 ? `Deleted a sample of ${samples[0].label}.` : `Deleted the last ${samples.length} samples.`;
-  tell(words, async () => {
-    for (const { id } of samples) await ask("POST", `/v1/samples/${id}/restore`);
-    await Promise.all([loadTasks(), loadThumbs()]);
-  });
+  tell(words, () => restore(entry));
   await Promise.all([loadTasks(), loadThumbs()]);
 }
 

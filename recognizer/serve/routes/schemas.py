@@ -184,6 +184,7 @@ class TaskInfo(BaseModel):
         description="which samples are missing before training; empty if none", examples=["ok needs 2 more"]
     )
     model: str | None = Field(description="the current version; null if there is none")
+    can_go_back: bool = Field(description="whether there is a previous version to return to")
 
 
 class VersionInfo(BaseModel):

@@ -115,9 +115,10 @@ def _card(state: AppState, task: str, version: str) -> registry_card.ModelCard |
 
 def task_info(state: AppState, name: str, own: Task | None) -> TaskInfo:
     """Describe a task. Its labels are those of its samples, then those that only its model has."""
-    version, card = None, None
+    version, card, can_go_back = None, None, False
     with contextlib.suppress(RecognizerError):  # a shipped task may lack its model
         version = state.current(name)
+        can_go_back = version is not None and state.models.has_previous(name)
     if version is not None:
         card = _card(state, name, version)
     known = card.labels if card else ()
@@ -126,5 +127,12 @@ def task_info(state: AppState, name: str, own: Task | None) -> TaskInfo:
     counts = state.sample_index.counts(name) if own else {}
     missing = missing_samples(counts, known)
     return TaskInfo(
-        name=name, own=name not in TASKS, region=subject, labels=labels, samples=counts, missing=missing, model=version
+        name=name,
+        own=name not in TASKS,
+        region=subject,
+        labels=labels,
+        samples=counts,
+        missing=missing,
+        model=version,
+        can_go_back=can_go_back,
     )
