@@ -141,7 +141,7 @@ def _window_sinks(
         key_line=lambda: (*teacher.keys, *(play if pipeline.task == TASK else ())),
         strips=[panel, board],
         unsaved=lambda: teacher.unsaved,
-        typing=lambda: teacher.form is not None,
+        typing=lambda: teacher.is_typing,
     )
     teacher.notify = pipeline.notify = window.notify
     return [teacher, maps, GameSink(game), window], window

@@ -11,10 +11,10 @@ from recognizer.settings import Settings
 
 KEYS = """\
 keys in the window:
-  ? shows all keys. c records samples, k shows them, n creates your own task, t trains, u goes back to the previous model,
-  Tab goes to the next task, g plays rock, paper, scissors, f looks inside the network, p shows the time of each stage,
-  m mirrors the display, x flips a source whose picture is mirrored, s saves a screenshot, Space freezes,
-  Esc closes what is open, q quits"""
+  ? shows all keys. c records samples, k shows them, e renames and deletes labels and tasks, n creates your own task,
+  t trains, u goes back to the previous model, Tab goes to the next task, g plays rock, paper, scissors,
+  f looks inside the network, p shows the time of each stage, m mirrors the display,
+  x flips a source whose picture is mirrored, s saves a screenshot, Space freezes, Esc closes what is open, q quits"""
 
 
 def run(args: Sequence[str]) -> int:

@@ -97,7 +97,7 @@ class Window(_ClosingSink):
         self._keyboard = Keyboard()
         self._queue: deque[str | tuple[int, int]] = deque()  # keys, and places of clicks, that are not yet handled
         self._drawer = ThreadPoolExecutor(1, thread_name_prefix="window")
-        self._clicks: list[tuple[Box, Callable[[], None]]] = []
+        self._clicks: list[tuple[Box, Callable[[], object]]] = []
         self._actions: dict[str, Callable[[], None]] = {
             "q": self._ask_to_quit,
             "?": self.help.toggle,
