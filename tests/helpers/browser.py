@@ -20,13 +20,13 @@ DENY = "--deny-permission-prompts"
 HELD_CAMERA = """
 const canvas = Object.assign(document.createElement("canvas"), { width: 640, height: 480 });
 const pen = canvas.getContext("2d");
-let picture = null;
+let picture = Object.assign(document.createElement("canvas"), { width: 640, height: 480 });
 window.holdUp = async (url) => {
   const image = Object.assign(new Image(), { src: url });
   await image.decode();
   picture = image;
 };
-setInterval(() => picture && pen.drawImage(picture, 0, 0, canvas.width, canvas.height), 40);
+setInterval(() => pen.drawImage(picture, 0, 0, canvas.width, canvas.height), 40);
 navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(25);
 """
 
