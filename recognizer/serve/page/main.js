@@ -1,16 +1,17 @@
 // Tabs and tasks.
 
 import { element, telling } from "./api.js";
-import { choose, loadSubjects, loadTasks, onChange, open, showsCamera, state } from "./state.js";
+import { CAMERA_TABS, choose, loadSubjects, loadTasks, onChange, open, state } from "./state.js";
 import "./live.js";
 import "./teach.js";
+import "./spell.js";
 import "./look.js";
 import "./draw.js";
 import "./edit.js";
 import "./play.js";
 import "./project.js";
 
-const TABS = ["live", "teach", "look", "draw", "play"];
+const TABS = ["live", "teach", "spell", "look", "draw", "play"];
 const select = document.getElementById("task");
 
 function showTab() {
@@ -20,8 +21,8 @@ function showTab() {
     button.tabIndex = tab === state.tab ? 0 : -1;
     document.getElementById(tab).hidden = tab !== state.tab;
   }
-  document.body.classList.toggle("camera-stays", showsCamera() && state.tab !== "live"); // while the panel is scrolled
-  document.getElementById("camera").hidden = !showsCamera();
+  document.body.classList.toggle("camera-stays", ["teach", "play"].includes(state.tab)); // while the panel is scrolled
+  document.getElementById("camera").hidden = !CAMERA_TABS.includes(state.tab);
 }
 
 function showTasks() {

@@ -48,7 +48,7 @@ function tick() {
 }
 
 onAnswer((answer, frameTime) => {
-  if (!round) return;
+  if (!round || !answer.regions) return;
   const sinceShoot = frameTime - round.start - COUNT_FROM * COUNT_MS;
   if (sinceShoot < REACTION_MS) return;
   const shown = answer.regions.filter((region) => SIGNS.includes(region.label));

@@ -9,6 +9,8 @@ const file = document.getElementById("project-file");
 const saveButton = document.getElementById("project-save");
 const result = document.getElementById("project-result");
 
+let shown = ""; // the task of the result
+
 async function save() {
   const task = state.task;
   result.textContent = `Saving ${task} …`;
@@ -75,6 +77,7 @@ saveButton.addEventListener("click", telling(save));
 file.addEventListener("change", telling(load));
 onChange("tasks", showButton);
 onChange("task", () => {
-  result.textContent = "";
+  if (state.task !== shown) result.textContent = "";
+  shown = state.task;
   showButton();
 });

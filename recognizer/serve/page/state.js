@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 
 export const NOTHING = "nothing";
-const CAMERA_TABS = ["live", "teach", "play"]; // tabs that show the camera and what is recognized
+export const CAMERA_TABS = ["live", "teach", "spell", "play"]; // these show the camera
 export const state = { task: "digits", tasks: [], subjects: [], tab: "live" };
 
 const changes = new EventTarget();
@@ -11,8 +11,6 @@ export const onChange = (what, then) => changes.addEventListener(what, then);
 const changed = (what) => changes.dispatchEvent(new Event(what));
 
 export const current = () => state.tasks.find((task) => task.name === state.task) ?? state.tasks[0];
-
-export const showsCamera = () => CAMERA_TABS.includes(state.tab);
 
 // What the camera shows in the current task.
 export const subject = () => state.subjects.find((one) => one.name === current()?.region);
