@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from recognizer.motion.movement import Movement
 
 CANDIDATES_SHARE = 0.7  # two labels with at least this probability together are candidates for a rejected input …
 CANDIDATE_SHARE = 0.15  # … if each has at least this one
@@ -118,6 +121,8 @@ class Prediction:
     top: tuple[tuple[str, float], ...]  # up to three (label, probability), best first
     image: np.ndarray  # the network's input; for paper (28, 28) uint8
     turn: Turn | None = None  # how the sheet must be turned or flipped to be read; None if it is upright
+    hand: str | None = None  # the hand that makes the sign: "left", "right", or "both" for a movement of two hands
+    moves: bool = False  # whether the label is that of a movement
 
     @property
     def candidates(self) -> tuple[str, ...]:
@@ -139,6 +144,8 @@ class Observation:
     text: str = ""  # the labels joined in reading order: a number a line, lines separated by a space
     stages_ms: dict[str, float] = field(default_factory=dict)  # milliseconds per stage, in order
     guide: Box | None = None  # where to hold an object; None for subjects that are found anywhere in the frame
+    movement: "Movement | None" = None  # of hands, which has just ended
+    is_moving: bool = False  # whether a movement of hands is going on
 
 
 DECIMALS = 4  # of a probability; further digits are noise
@@ -159,4 +166,7 @@ def _region_as_json(region: Region, prediction: Prediction) -> dict[str, Any]:
     }
     if prediction.turn is not None:
         known["turn"] = prediction.turn.display_name
-    return known if region.hand is None else {**known, "hand": region.hand.side}
+    if prediction.moves:
+        known["moves"] = True
+    hand = prediction.hand or (None if region.hand is None else region.hand.side)
+    return known if hand is None else {**known, "hand": hand}

@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from recognizer.samples.png import encode_png
-from recognizer.samples.sample import Sample, new_sample
+from recognizer.samples.sample import Sample, copied_sample
 from recognizer.samples.store import Samples
 
 
@@ -17,7 +14,7 @@ class Step:
     task: str
     label: str  # of the samples before, or of the new ones
     recorded: list[str]  # ids of samples that were recorded
-    deleted: tuple[tuple[Sample, np.ndarray], ...] = ()  # with their pictures
+    deleted: tuple[tuple[Sample, bytes], ...] = ()  # with the PNG data of their pictures
     moved: tuple[str, ...] = ()  # ids of samples that got another label
 
 
@@ -39,7 +36,7 @@ class History:
 
     def delete(self, samples: Sequence[Sample]) -> None:
         """Deletes samples of one label."""
-        pictures = tuple((sample, self._store.picture(sample)) for sample in samples)
+        pictures = tuple((sample, self._store.png(sample)) for sample in samples)
         self._store.delete(samples)
         self._steps.append(Step(samples[0].task, samples[0].label, [], deleted=pictures))
 
@@ -63,10 +60,10 @@ class History:
     def _undone(self, step: Step) -> str:
         """Takes back a step. Returns "" if there was nothing to take back."""
         if step.deleted:
-            again = [self._again(sample) for sample, _ in step.deleted]
-            pictures = [picture for _, picture in step.deleted]
-            self._store.place([(new, encode_png(picture)) for new, picture in zip(again, pictures, strict=True)])
-            self._new_ids |= {old.id: new.id for (old, _), new in zip(step.deleted, again, strict=True)}
+            # under another name: a store that is shared with others has noted that the old one is deleted
+            again = [(copied_sample(sample), png) for sample, png in step.deleted]
+            self._store.place(again)
+            self._new_ids |= {old.id: new.id for (old, _), (new, _) in zip(step.deleted, again, strict=True)}
             return f"brought back {len(again)} of {step.label}"
         ids = {self._new_id(name) for name in step.moved or step.recorded}
         samples = [sample for sample in self._store.read(step.task) if sample.id in ids] if ids else []
@@ -77,10 +74,6 @@ class History:
             return f"moved {len(samples)} back to {step.label}"
         self._store.undo(samples)
         return f"took back {len(samples)} of {step.label}"
-
-    def _again(self, sample: Sample) -> Sample:
-        """The sample under another name: a store that is shared with others has noted that the old one is deleted."""
-        return new_sample(sample.task, sample.label, sample.session, sample.source, sample.box, hand=sample.hand)
 
     def _new_id(self, name: str) -> str:
         while name in self._new_ids:

@@ -256,7 +256,7 @@ def test_kill_9_at_random_moments_leaves_only_complete_samples(tmp_path: Path) -
 
 
 @POSIX
-@pytest.mark.parametrize("operation", ["add", "undo", "relabel", "rename", "merge", "delete"])
+@pytest.mark.parametrize("operation", ["add", "add movement", "undo", "relabel", "rename", "merge", "delete"])
 def test_a_program_killed_at_any_step_leaves_all_or_nothing_of_its_change(tmp_path: Path, operation: str) -> None:
     found = stopped_store("steps", operation, str(tmp_path))
     assert isinstance(found, list)
