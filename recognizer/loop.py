@@ -27,6 +27,7 @@ from recognizer.window.caption import Caption
 from recognizer.window.game import TASK, GameSink, RockPaperScissors
 from recognizer.window.maps_panel import MapsPanel
 from recognizer.window.score_board import ScoreBoard
+from recognizer.window.spelling import open_spelling
 from recognizer.window.teach_panel import TeachPanel
 from recognizer.window.window import Window, has_screen
 
@@ -76,12 +77,13 @@ def _chosen_source(settings: Settings) -> str:
 
 
 def _is_headless(settings: Settings) -> bool:
-    """Whether to run without a window. Raises SettingsError if the game needs one."""
+    """Whether to run without a window. Raises SettingsError if an option needs one."""
     headless = settings.headless or not has_screen()
-    if settings.play and headless:
-        raise SettingsError(
-            "--play needs a window, and there is none. Leave --headless out and run it on a machine with a screen."
-        )
+    for option, is_given in (("--play", settings.play), ("--spell", settings.spell)):
+        if is_given and headless:
+            raise SettingsError(
+                f"{option} needs a window, and there is none. Leave --headless out and run it on a machine with a screen."
+            )
     if headless and not settings.headless:
         print("No screen found: running without a window.")
     return headless
@@ -129,19 +131,21 @@ def _window_sinks(
     """The window in which the user switches tasks, records samples, trains models and plays."""
     maps, panel, game = MapsPanel(pipeline, overlay), TeachPanel(teacher), RockPaperScissors()
     board = ScoreBoard(game, can_play=lambda: pipeline.task == TASK, is_playing=settings.play)
-    overlay.extra = combined(panel, board, maps)
+    spelling = open_spelling(settings, pipeline, is_busy=lambda: panel.is_open or board.is_open)
+    overlay.extra = combined(panel, board, spelling, maps)
     toggles = {TAB: pipeline.next_task, "f": maps.toggle, "x": unmirror.toggle, "g": board.toggle}
+    toggles["w"] = spelling.toggle
     play = (("g", "play"),)
     window = Window(
         overlay,
         source.stop,
         screenshot_dir=settings.output,
         actions={**toggles, **teacher.actions},
-        keys=lambda key: teacher.key(key) or board.key(key),
-        key_line=lambda: (*teacher.keys, *(play if pipeline.task == TASK else ())),
+        keys=lambda key: spelling.key(key) or teacher.key(key) or board.key(key),
+        key_line=lambda: spelling.key_line or (*teacher.keys, *(play if pipeline.task == TASK else ())),
         strips=[panel, board],
         unsaved=lambda: teacher.unsaved,
-        typing=lambda: teacher.form is not None,
+        typing=lambda: teacher.is_typing,
     )
-    teacher.notify = pipeline.notify = window.notify
-    return [teacher, maps, GameSink(game), window], window
+    teacher.notify = pipeline.notify = spelling.notify = window.notify
+    return [teacher, maps, GameSink(game), spelling, window], window

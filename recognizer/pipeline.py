@@ -57,6 +57,7 @@ class Pipeline:
             found = self._motion.step(frame, regions, predictions)
             clock.lap("move")
         text = self.subject.text(found.regions, found.predictions)
+        objects = self.subject.objects(found.regions, found.predictions)
         return Observation(
             frame,
             self.task,
@@ -65,6 +66,7 @@ class Pipeline:
             text,
             clock.laps_ms,
             self.finder.guide_box,
+            objects,
             found.movement,
             found.is_moving,
         )

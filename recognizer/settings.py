@@ -20,6 +20,9 @@ class Settings:
     unmirror: bool = False  # flip the source's frames back, since flipped writing cannot be read
     headless: bool = False
     play: bool = False  # rock, paper, scissors against the computer
+    spell: bool = False  # signs that are held become a line of text
+    language: str = "en"  # of the words that are suggested
+    type_words: bool = False  # into the window in front
     max_frames: int | None = None
     output: Path = Path("output")  # where screenshots and the files of a headless run go
 

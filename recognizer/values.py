@@ -121,6 +121,9 @@ class Prediction:
     top: tuple[tuple[str, float], ...]  # up to three (label, probability), best first
     image: np.ndarray  # the network's input; for paper (28, 28) uint8
     turn: Turn | None = None  # how the sheet must be turned or flipped to be read; None if it is upright
+    # (labels + 1,) float32, the classifier's probabilities, the last of the background; None without a classifier
+    probabilities: np.ndarray | None = None
+    distance: float | None = None  # of the features to the nearest label; None without a classifier
     hand: str | None = None  # the hand that makes the sign: "left", "right", or "both" for a movement of two hands
     moves: bool = False  # whether the label is that of a movement
 
@@ -131,6 +134,16 @@ class Prediction:
         shares = [share for _, share in best_two]
         are_close = len(shares) == 2 and shares[1] >= CANDIDATE_SHARE and sum(shares) >= CANDIDATES_SHARE
         return tuple(label for label, _ in best_two) if self.label is None and are_close else ()
+
+
+@dataclass(frozen=True)
+class SeenObject:
+    """One object in view: a hand, what is in the box, or all digits of one written number."""
+
+    label: str | None  # of a number, its digits; None if it, or a digit of it, is not recognized
+    confidence: float  # 0 to 1; of a number, that of its least certain digit
+    box: Box  # around all its regions
+    hand: str | None = None  # "left", "right" or "both" hands; None for paper, boxes and hands without joints
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,8 +157,14 @@ class Observation:
     text: str = ""  # the labels joined in reading order: a number a line, lines separated by a space
     stages_ms: dict[str, float] = field(default_factory=dict)  # milliseconds per stage, in order
     guide: Box | None = None  # where to hold an object; None for subjects that are found anywhere in the frame
+    objects: tuple[SeenObject, ...] = ()  # the regions, with the digits of one number as one object
     movement: "Movement | None" = None  # of hands, which has just ended
     is_moving: bool = False  # whether a movement of hands is going on
+
+
+def hand_of(region: Region, prediction: Prediction) -> str | None:
+    """The hand that makes the sign: "left", "right", or "both" for a movement of two hands. None where no hand is."""
+    return prediction.hand or (None if region.hand is None else region.hand.side)
 
 
 DECIMALS = 4  # of a probability; further digits are noise
@@ -168,5 +187,5 @@ def _region_as_json(region: Region, prediction: Prediction) -> dict[str, Any]:
         known["turn"] = prediction.turn.display_name
     if prediction.moves:
         known["moves"] = True
-    hand = prediction.hand or (None if region.hand is None else region.hand.side)
+    hand = hand_of(region, prediction)
     return known if hand is None else {**known, "hand": hand}

@@ -1,21 +1,23 @@
-"""`recognizer tasks`: lists tasks and creates new ones."""
+"""`recognizer tasks`: lists tasks, creates new ones, and saves and loads them."""
 
 import json
 from collections.abc import Sequence
 
-from recognizer.commands.options import Parser, Subcommand, add_models, run_subcommand
+from recognizer.commands.options import Parser, Subcommand, add_models, add_task, given_path, run_subcommand
 from recognizer.commands.samples_option import add_samples
 from recognizer.errors import ModelError
 from recognizer.registry import card
 from recognizer.registry.store import ModelStore
 from recognizer.samples.sample import Task, split_labels
 from recognizer.subjects.catalogue import SUBJECTS
+from recognizer.system.terminal import SOME_FAILED, print_messages
 from recognizer.tasks import TASKS, all_task_names
+from recognizer.teaching import project
 
 
 def run(args: Sequence[str]) -> int:
     """Return 0. Raises RecognizerError."""
-    description = "List the tasks, or create your own."
+    description = "List the tasks, create your own, save and load them."
     return run_subcommand(
         "tasks", description, SUBCOMMANDS, 'new greetings --subject hand --labels "hello,thumbs up"', args
     )
@@ -71,7 +73,46 @@ def _new(args: Sequence[str]) -> int:
     return 0
 
 
+def _export(args: Sequence[str]) -> int:
+    parser = Parser(
+        "tasks export", "Save a task's samples and current model in one file, as the page does.",
+        example="greetings greetings.zip",
+    )  # fmt: skip
+    add_task(parser)
+    parser.add_argument("zip", type=given_path, metavar="ZIP", help="the file to write")
+    add_models(parser)
+    add_samples(parser)
+    options = parser.parse_args(args)
+    left_out = project.save(options.task, options.models, options.samples, options.zip)
+    print(f"Wrote {options.zip}")
+    print_messages(left_out)
+    return SOME_FAILED if left_out else 0
+
+
+def _import(args: Sequence[str]) -> int:
+    parser = Parser(
+        "tasks import", "Load such a file: its samples are added to the task, its model becomes the current one.",
+        example="greetings.zip",
+    )  # fmt: skip
+    parser.add_argument("zip", type=given_path, metavar="ZIP", help="a file of tasks export, or saved on the page")
+    add_models(parser)
+    add_samples(parser)
+    options = parser.parse_args(args)
+    loaded = project.load(options.zip, options.models, options.samples)
+    there = f", {loaded.samples.duplicates} were there already" if loaded.samples.duplicates else ""
+    print(f"Loaded {loaded.task}: {len(loaded.samples.added)} samples{there}")
+    if loaded.model is None:
+        print(f"  no model: train one with python -m recognizer learn {loaded.task}")
+    else:
+        accuracy = "" if loaded.accuracy is None else f", validated where it was trained: {loaded.accuracy:.1%}"
+        print(f"  model {loaded.model}{'' if loaded.is_new_model else ', was there already'}{accuracy}")
+    print_messages(loaded.samples.refused)
+    return SOME_FAILED if loaded.samples.refused else 0
+
+
 SUBCOMMANDS = {
     "list": Subcommand("", "list the tasks: shipped, user-trained, or waiting for a first model", _list),
     "new": Subcommand("NAME", "create your own task", _new),
+    "export": Subcommand("TASK ZIP", "save a task's samples and model in one file", _export),
+    "import": Subcommand("ZIP", "load such a file", _import),
 }

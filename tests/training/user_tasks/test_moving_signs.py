@@ -12,6 +12,7 @@ from recognizer.motion.classifier import FILE, MotionClassifier
 from recognizer.registry.card import read_card
 from recognizer.registry.synced import open_models
 from recognizer.samples.store import Samples
+from recognizer.teaching import changes
 from recognizer.values import Box, Frame, Region
 from tests.helpers import movements
 from tests.helpers.signs import a_region, record
@@ -129,6 +130,25 @@ def test_a_new_label_with_one_demonstration_is_added_though_nothing_else_became_
     show(tmp_path, movements.wave, "wave")
     assert train(tmp_path) == 0
     assert read_card(current(tmp_path)).all_labels == ("swipe", "wave")
+
+
+def test_moving_labels_are_renamed_merged_and_deleted_in_the_model(tmp_path: Path) -> None:
+    store, models = show(tmp_path, movements.swipe, "swpe"), open_models(tmp_path / "models")
+    for path, label in ((movements.circle, "circle"), (movements.wave, "wave")):
+        show(tmp_path, path, label)
+    assert train(tmp_path) == 0
+    changes.rename_label(models, store, "signs", "swpe", "swipe")
+    assert reads(tmp_path, movements.swipe) == "swipe"
+    changes.rename_label(models, store, "signs", "circle", "swipe")
+    card = read_card(current(tmp_path))
+    assert card.all_labels == ("swipe", "wave")
+    assert card.user_training is not None
+    assert card.user_training["moving"] == {"swipe": 2, "wave": 1}
+    assert reads(tmp_path, movements.circle) == reads(tmp_path, movements.swipe) == "swipe"
+    changes.delete_label(models, store, "signs", "swipe")
+    assert read_card(current(tmp_path)).all_labels == ("wave",)
+    assert reads(tmp_path, movements.wave) == "wave"
+    assert changes.delete_label(models, store, "signs", "wave").must_retrain  # a model without a label is none
 
 
 def test_a_single_still_sign_beside_movements_needs_another_one(
