@@ -13,6 +13,8 @@ _RADII = np.array([[10.4, 9.4, 8.6, 7.2], [10.6, 9.6, 8.7, 7.3], [10.2, 9.1, 8.3
 _THUMB_ROOT = np.array([22, 24, 9], np.float32)
 _THUMB_BONES = (45.0, 33.0, 27.0)
 _THUMB_RADII = (14.5, 11.2, 9.8, 7.8)
+# wrist, the thumb's root, and the knuckles from index to little finger: these joints do not move in the palm
+PALM_MM = np.concatenate([np.zeros((1, 3), np.float32), _THUMB_ROOT[None], _KNUCKLES])
 _DISTANCE_MM = 520.0  # from the camera to the hand, for the perspective
 _FAR = -1e4  # height of the background
 
@@ -130,6 +132,40 @@ def draw_pose(
     if not arm_turns:
         arm = turn.T @ arm
     groups = _parts(joints, palmars, arm / np.linalg.norm(arm), arm_mm, sleeve_mm)
+    return _rendered(groups, joints, turn, *colors, px_per_mm, rng)
+
+
+def draw_shape(
+    bones: np.ndarray,
+    turn: np.ndarray,
+    *,
+    side: str,
+    skin_bgr: tuple[int, int, int],
+    sleeve_bgr: tuple[int, int, int],
+    px_per_mm: float,
+    arm_mm: float = 70.0,
+) -> DrawnHand:
+    """A hand in any pose, always in the same light. Other arguments as for `draw_hand`.
+
+    `bones` (5, 3, 3) are unit vectors along the last three bones of each finger, thumb first, in the axes of a right palm that
+    faces the camera: x right, y up, z towards the camera. `turn` (3, 3) is the rotation of the palm from there.
+    """
+    joints, palmars = joints_of_bones(bones)
+    groups = _parts(joints, palmars, np.array([0, -1, 0], np.float32), arm_mm, 0.5 * arm_mm)
+    turn = np.diag([1.0 if side == "right" else -1.0, 1.0, 1.0]) @ turn
+    return _rendered(groups, joints, turn, skin_bgr, sleeve_bgr, px_per_mm, np.random.default_rng(0))
+
+
+def _rendered(
+    groups: list[list[_Part]],
+    joints: np.ndarray,
+    turn: np.ndarray,
+    skin_bgr: tuple[int, int, int],
+    sleeve_bgr: tuple[int, int, int],
+    px_per_mm: float,
+    rng: np.random.Generator,
+) -> DrawnHand:
+    """The hand of these parts, turned; `rng` varies light and skin."""
     groups = [[_in_camera(part, turn) for part in group] for group in groups]
     joints = perspective(joints @ turn.T)[0]
 
@@ -140,7 +176,7 @@ def draw_pose(
     canvas = _Canvas(low, high, px_per_mm)
     for group in groups:
         canvas.add(group)
-    image = canvas.shaded(np.array(colors[0], np.float32), np.array(colors[1], np.float32), rng)
+    image = canvas.shaded(np.array(skin_bgr, np.float32), np.array(sleeve_bgr, np.float32), rng)
     flat = np.column_stack([canvas.to_pixels(joints[:, :2]), -joints[:, 2] * px_per_mm]).astype(np.float32)
     return DrawnHand(image, flat, float(np.linalg.norm(_KNUCKLES[1])) * px_per_mm)
 
@@ -163,6 +199,25 @@ def posed_joints(sign: Sign, rng: np.random.Generator) -> tuple[np.ndarray, np.n
             place = place + _BONES[finger, bone] * (np.cos(bend) * outward + np.sin(bend) * np.array([0, 0, 1]))
             joints[6 + 4 * finger + bone] = place
             palmars[finger, bone] = np.cos(bend) * np.array([0, 0, 1]) - np.sin(bend) * outward
+    return joints, palmars
+
+
+def joints_of_bones(bones: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The 21 joints in mm and the palm sides, as of `_posed_joints`; `bones` as for `draw_shape`."""
+    joints = np.zeros((21, 3), np.float32)
+    palmars = np.zeros((4, 3, 3), np.float32)
+    roots, lengths = PALM_MM[1:], np.array([_THUMB_BONES, *_BONES])
+    front = np.array([0, 0, 1])
+    for finger in range(5):
+        chain = np.concatenate([roots[finger : finger + 1], lengths[finger][:, None] * bones[finger]])
+        joints[1 + 4 * finger : 5 + 4 * finger] = np.cumsum(chain, axis=0)
+        if finger == 0:
+            continue
+        outward = np.array([bones[finger, 0, 0], max(0.3, bones[finger, 0, 1]), 0])  # a finger bends in one plane
+        outward /= np.linalg.norm(outward)
+        for bone in range(3):
+            bend = np.arctan2(bones[finger, bone] @ front, bones[finger, bone] @ outward)
+            palmars[finger - 1, bone] = np.cos(bend) * front - np.sin(bend) * outward
     return joints, palmars
 
 

@@ -3,13 +3,14 @@
 A renamed label keeps its model: the model gets the new name without a training run. What is deleted goes to the trash.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from recognizer.classifiers import label_changes
 from recognizer.errors import ModelError, RecognizerError, SamplesError
+from recognizer.motion import label_changes as motion_labels
 from recognizer.registry import card as registry_card
 from recognizer.registry.store import ModelStore, Rewrite
 from recognizer.samples.sample import NOTHING, clean_label
@@ -53,7 +54,7 @@ class Deleted:
 def learned_labels(models: ModelStore, task: str) -> tuple[str, ...]:
     """The labels of the task's current model; () without a model that can be read."""
     try:
-        return registry_card.read_card(models.current(task)).labels if models.has(task) else ()
+        return registry_card.read_card(models.current(task)).all_labels if models.has(task) else ()
     except ModelError:
         return ()
 
@@ -73,9 +74,19 @@ def rename_label(models: ModelStore, samples: Samples, task: str, label: str, to
     count = samples.rename_label(task, label, to) if label in own else 0
     model = None
     if label in learned and to in learned:
-        model = label_changes.remove_label(models, task, label)
+        model = _rewrite(
+            models,
+            task,
+            lambda folder: label_changes.remove_in(folder, task, label),
+            lambda folder: motion_labels.rename_in(folder, label, to),
+        )
     elif label in learned:
-        model = label_changes.rename_label(models, task, label, to)
+        model = _rewrite(
+            models,
+            task,
+            lambda folder: label_changes.rename_in(folder, label, to),
+            lambda folder: motion_labels.rename_in(folder, label, to),
+        )
     is_merge = to in own or to in learned
     return LabelChange(count, model, must_retrain=is_merge and bool(learned) and count > 0)
 
@@ -86,10 +97,25 @@ def delete_label(models: ModelStore, samples: Samples, task: str, label: str) ->
     Raises SamplesError and ModelError.
     """
     label, own, learned = _checked_label(models, samples, task, label)
-    model = label_changes.remove_label(models, task, label) if label in learned else None
+    model = _remove_from_models(models, task, label) if label in learned else None
     entry = new_entry_name() if label in own else ""
     count = samples.delete_label(task, label, entry=entry) if entry else 0
     return LabelChange(count, model, must_retrain=label in learned and model is None, entry=entry)
+
+
+def _remove_from_models(models: ModelStore, task: str, label: str) -> Rewrite | None:
+    """Remove a label from the task's models; None if none has it, or one knows nothing else."""
+    return _rewrite(
+        models,
+        task,
+        lambda folder: label_changes.remove_in(folder, task, label),
+        lambda folder: motion_labels.remove_in(folder, label),
+    )
+
+
+def _rewrite(models: ModelStore, task: str, *changing: Callable[[Path], bool]) -> Rewrite | None:
+    """Rewrite the task's models with several changes of a version's folder; None if none of them has changed anything."""
+    return models.rewrite(task, lambda folder: sum(change(folder) for change in changing) > 0)
 
 
 def rename_task(models: ModelStore, samples: Samples, task: str, to: str) -> str:
@@ -117,18 +143,10 @@ def delete_task(models: ModelStore, samples: Samples, task: str, what: What = Wh
 
     What came with the program stays.
     """
-    has_samples, has_models = task in own_names(samples), task in models.tasks()
-    if not (has_samples or has_models):
-        raise SamplesError(f"There is no task {task}. See: python -m recognizer tasks list")
-    if what is not What.SAMPLES:
-        _check_is_own(task)
+    check_deletable(models, samples, task, what)
     name = new_entry_name()
-    wants_samples = what is not What.MODEL and has_samples
-    wants_models = what is not What.SAMPLES and has_models
-    if what is What.SAMPLES and not has_samples:
-        raise SamplesError(f"The task {task} has no samples. Nothing was deleted.")
-    if what is What.MODEL and not has_models:
-        raise ModelError(f"The task {task} has no model. Nothing was deleted.")
+    wants_samples = what is not What.MODEL and task in own_names(samples)
+    wants_models = what is not What.SAMPLES and task in models.tasks()
     if wants_models:
         models.delete_task(task, name)
     if wants_samples:
@@ -139,6 +157,27 @@ def delete_task(models: ModelStore, samples: Samples, task: str, what: What = Wh
                 models.restore(name)
             raise
     return next(entry for entry in trash(models, samples) if entry.name == name)
+
+
+def check_deletable(models: ModelStore, samples: Samples, task: str, what: What) -> None:
+    """Raise SamplesError or ModelError if the task is not there, has not what is to be deleted, or came with the program."""
+    has_samples, has_models = task in own_names(samples), task in models.tasks()
+    if not (has_samples or has_models):
+        raise SamplesError(f"There is no task {task}. See: python -m recognizer tasks list")
+    if what is not What.SAMPLES:
+        _check_is_own(task)
+    if what is What.SAMPLES and not has_samples:
+        raise SamplesError(f"The task {task} has no samples. Nothing was deleted.")
+    if what is What.MODEL and not has_models:
+        raise ModelError(f"The task {task} has no model. Nothing was deleted.")
+
+
+def labels_of(models: ModelStore, samples: Samples, task: str) -> tuple[str, ...]:
+    """The labels of a task's samples, then those that only its model has. Raises SamplesError if there is no such task."""
+    own, learned = _all_labels(models, samples, task)
+    if not (own or learned):
+        raise SamplesError(f"There is no task {task}. See: python -m recognizer tasks list")
+    return tuple(dict.fromkeys([*own, *learned]))
 
 
 def trash(models: ModelStore, samples: Samples) -> list[Deleted]:
@@ -201,7 +240,7 @@ def _check_own(models: ModelStore, task: str, label: str) -> None:
         return
     for version in models.versions(task):
         card = registry_card.read_card(models.folder_of(task, version))
-        if not card.user_training and label in card.labels:
+        if not card.user_training and label in card.all_labels:
             raise SamplesError(
                 f"{label} came with {task} and keeps its name. Make a task of your own for other labels."
             )
@@ -210,8 +249,8 @@ def _check_own(models: ModelStore, task: str, label: str) -> None:
 def _check_is_own(task: str) -> None:
     if task in TASKS:
         raise SamplesError(
-            f"{task} came with the program: it keeps its name and its model. Its samples can be deleted, "
-            f"and models rollback {task} goes back to the model from before."
+            f"{task} came with the program: it keeps its name and its model. Your samples of it can be deleted: "
+            f"python -m recognizer tasks delete {task} --only samples"
         )
 
 

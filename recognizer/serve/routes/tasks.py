@@ -120,9 +120,10 @@ def _task_info(state: AppState, name: str, own: Task | None) -> TaskInfo:
         version = state.current(name)
     if version is not None:
         card = _card(state, name, version)
-    known = card.labels if card else ()
+    known = card.all_labels if card else ()
     subject = own.subject if own else (card.subject or "") if card else ""
     labels = list(dict.fromkeys([*(own.labels if own else ()), *known]))
     counts = state.sample_index.counts(name) if own else {}
-    missing = missing_samples(counts, known)
+    moving = state.sample_index.moving_labels(name) if own else ()
+    missing = missing_samples(counts, card.labels if card else (), moving)
     return TaskInfo(name=name, region=subject, labels=labels, samples=counts, missing=missing, model=version)

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from recognizer.samples.sample import Sample, file_name, new_sample
+from recognizer.samples.sample import Sample, copied_sample, file_name
 from recognizer.samples.store import Samples
 from recognizer.serve.http.problems import Problem
 
@@ -37,6 +37,10 @@ class SampleIndex:
         for sample in self.all(task):
             counts[sample.label] = counts.get(sample.label, 0) + 1
         return counts
+
+    def moving_labels(self, task: str) -> set[str]:
+        """The labels of the movements among the samples."""
+        return {sample.label for sample in self.all(task) if sample.moving_s is not None}
 
     def names(self) -> list[str]:
         """Names of the tasks in the store."""
@@ -72,8 +76,7 @@ class SampleIndex:
             raise Problem(404, "The sample cannot be restored", f"{sample_id!a}", "Record it again.")
         sample, png = found
         self.store.add_labels(sample.task, [sample.label])
-        fresh = new_sample(sample.task, sample.label, sample.session, sample.source, sample.box, hand=sample.hand)
-        restored = replace(sample, path=fresh.path)
+        restored = replace(sample, path=copied_sample(sample).path)
         self.store.place([(restored, png)], sync=True)
         return restored
 
