@@ -31,12 +31,13 @@ REPORTS: dict[str, tuple[str, tuple[str, ...]]] = {  # section: module, and the 
     "captured": ("sample_cost", ()),
     "fewshot": ("few_shot", ()),
     "teach": ("teaching_cost", ()),
+    "events": ("event_cost", ()),
     "cluster": ("cluster_cost", ()),
     "faults": ("faults", ()),
     "setup": ("setup_cost", ()),
 }
 LONG = "hours"  # the section that benchmarks.soak writes
-NEEDS = {"cluster": "ray"}  # section: the optional package that it needs
+NEEDS = {"cluster": "ray", "events": "paho"}  # section: the optional package that it needs
 
 
 def main() -> None:
