@@ -254,8 +254,8 @@ def clip_lines() -> list[str]:
     for task in ("rps", "letters") if pictures else ():
         fired = appeared_on_stills(task, pictures)
         lines += [
-            f"{len(pictures)} pictures without a hand, each held for {STILL_S:g} s, with `{task}`: {len(fired)} labels appeared"
-            + (f" ({' '.join(fired)})." if fired else "."),
+            f"{len(pictures)} pictures without a hand, each held for {STILL_S:g} s, with `{task}`: "
+            f"{' '.join(fired) or 'nothing'} appeared.",
             "",
         ]
     return lines[:-1]

@@ -33,7 +33,7 @@ from recognizer.window.fired_panel import FiredPanel
 from recognizer.window.game import TASK, GameSink, RockPaperScissors
 from recognizer.window.maps_panel import MapsPanel
 from recognizer.window.score_board import ScoreBoard
-from recognizer.window.spelling import open_spelling
+from recognizer.window.spelling import open_practice, open_spelling
 from recognizer.window.teach_panel import TeachPanel
 from recognizer.window.window import Window, has_screen
 
@@ -52,7 +52,10 @@ def live(settings: Settings, models: ModelStore, samples: Samples) -> int:
         chosen_source = _chosen_source(settings)
         spec = f"studio:{studio_scene(pipeline)}" if chosen_source == "studio" else chosen_source
         headless = _is_headless(settings)
-        with open_source(spec, size_wh=settings.size_wh, fps=settings.fps, paced=not headless) as source:
+        with (
+            _saying_what_was_written(settings, headless),
+            open_source(spec, size_wh=settings.size_wh, fps=settings.fps, paced=not headless) as source,
+        ):
             if chosen_source == "studio":
                 pipeline.on_task = lambda task: source.show(studio_scene(pipeline))
             is_studio = spec.startswith("studio")
@@ -71,10 +74,29 @@ def live(settings: Settings, models: ModelStore, samples: Samples) -> int:
                 for observation in observations:
                     for sink in opened:
                         sink.write(observation)
-        if headless:
-            for name in (VIDEO_NAME, SHEET_NAME, CSV_NAME):
-                print(f"Wrote {settings.output / name}")
     return 0
+
+
+@contextmanager
+def _saying_what_was_written(settings: Settings, headless: bool) -> Iterator[None]:
+    """Prints at the end of a headless run which files it has written, also after Ctrl-C."""
+    paths = [settings.output / name for name in (VIDEO_NAME, SHEET_NAME, CSV_NAME)] if headless else []
+    before = {path: path.stat().st_mtime_ns for path in paths if path.exists()}
+
+    def written() -> list[str]:
+        return [f"Wrote {path}" for path in paths if path.exists() and path.stat().st_mtime_ns != before.get(path)]
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        if headless:
+            kept = written()
+            print(
+                "\n".join(["Stopped. The frames until then are kept.", *kept] if kept else ["Stopped before a frame."])
+            )
+        raise
+    for line in written():
+        print(line)
 
 
 @contextmanager
@@ -103,7 +125,7 @@ def _chosen_source(settings: Settings) -> str:
 def _is_headless(settings: Settings) -> bool:
     """Whether to run without a window. Raises SettingsError if an option needs one."""
     headless = settings.headless or not has_screen()
-    for option, is_given in (("--play", settings.play), ("--spell", settings.spell)):
+    for option, is_given in (("--play", settings.play), ("--spell", settings.spell), ("--practice", settings.practice)):
         if is_given and headless:
             raise SettingsError(
                 f"{option} needs a window, and there is none. Leave --headless out and run it on a machine with a screen."
@@ -138,7 +160,7 @@ def _sinks(
     if headless:
         return _file_sinks(settings, overlay, source), None
     teacher = Teacher(pipeline, models, samples)
-    return _window_sinks(settings, pipeline, teacher, overlay, source, unmirror, runner)
+    return _window_sinks(settings, pipeline, samples, teacher, overlay, source, unmirror, runner)
 
 
 def _file_sinks(settings: Settings, overlay: Overlay, source: Source) -> Sequence[Sink]:
@@ -153,6 +175,7 @@ def _file_sinks(settings: Settings, overlay: Overlay, source: Source) -> Sequenc
 def _window_sinks(
     settings: Settings,
     pipeline: LivePipeline,
+    samples: Samples,
     teacher: Teacher,
     overlay: Overlay,
     source: Source,
@@ -162,7 +185,9 @@ def _window_sinks(
     """The window in which the user switches tasks, records samples, trains models and plays."""
     maps, panel, game = MapsPanel(pipeline, overlay), TeachPanel(teacher), RockPaperScissors()
     board = ScoreBoard(game, can_play=lambda: pipeline.task == TASK, is_playing=settings.play)
-    spelling = open_spelling(settings, pipeline, is_busy=lambda: panel.is_open or board.is_open)
+    practice = open_practice(settings, pipeline, samples, lambda: overlay.mirror)
+    strips = (panel, board, practice)
+    spelling = open_spelling(settings, pipeline, practice.open, lambda: any(strip.is_open for strip in strips))
     overlay.extra = combined(panel, board, spelling, FiredPanel(runner), maps)
     toggles = {TAB: pipeline.next_task, "f": maps.toggle, "x": unmirror.toggle, "g": board.toggle}
     toggles["w"] = spelling.toggle
@@ -172,7 +197,7 @@ def _window_sinks(
         source.stop,
         screenshot_dir=settings.output,
         actions={**toggles, "a": runner.toggle_pause, **teacher.actions},
-        keys=lambda key: spelling.key(key) or teacher.key(key) or board.key(key),
+        keys=lambda key: teacher.key(key) or board.key(key) or practice.key(key) or spelling.key(key),
         key_line=lambda: (
             spelling.key_line
             or (
@@ -181,9 +206,9 @@ def _window_sinks(
                 *(pause if runner.has_actions else ()),
             )
         ),
-        strips=[panel, board],
+        strips=strips,
         unsaved=lambda: teacher.unsaved,
         typing=lambda: teacher.is_typing,
     )
-    teacher.notify = pipeline.notify = spelling.notify = runner.notify = window.notify
-    return [teacher, maps, GameSink(game), spelling, window], window
+    teacher.notify = pipeline.notify = spelling.notify = practice.notify = runner.notify = window.notify
+    return [teacher, maps, GameSink(game), practice, spelling, window], window

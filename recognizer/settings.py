@@ -21,6 +21,7 @@ class Settings:
     headless: bool = False
     play: bool = False  # rock, paper, scissors against the computer
     spell: bool = False  # signs that are held become a line of text
+    practice: bool = False  # signs are asked for, and the hand is compared with them
     language: str = "en"  # of the words that are suggested
     type_words: bool = False  # into the window in front
     max_frames: int | None = None

@@ -40,6 +40,7 @@ def run(args: Sequence[str]) -> int:
     parser.add_argument("--unmirror", action="store_true", help="flip a source whose picture is mirrored")
     parser.add_argument("--play", action="store_true", help="rock, paper, scissors against the computer (--task rps)")
     parser.add_argument("--spell", action="store_true", help="signs that are held become words (--task letters)")
+    parser.add_argument("--practice", action="store_true", help="learn the signs: shows one, and what to change")
     parser.add_argument(
         "--language", default="en", metavar="CODE", help="language of the suggested words: en (default), nl, …"
     )
@@ -68,6 +69,7 @@ def run(args: Sequence[str]) -> int:
         headless=options.headless,
         play=options.play,
         spell=options.spell or options.type,
+        practice=options.practice,
         language=options.language,
         type_words=options.type,
         max_frames=options.max_frames,

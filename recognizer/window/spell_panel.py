@@ -1,6 +1,5 @@
 """Spelling in the window: the line and its suggestions on the lower part of the picture, and the keys that change it."""
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -8,7 +7,6 @@ from functools import partial
 import cv2
 import numpy as np
 
-from recognizer.errors import SettingsError
 from recognizer.overlay.drawing import (
     BOLD,
     FAINT,
@@ -24,9 +22,9 @@ from recognizer.overlay.drawing import (
     text_width,
 )
 from recognizer.sinks.sink import _ClosingSink
-from recognizer.spelling.dictionary import SUGGESTIONS, Dictionary
+from recognizer.spelling.dictionary import SUGGESTIONS
 from recognizer.spelling.speller import Line, Speller
-from recognizer.spelling.word_list import word_counts
+from recognizer.spelling.words import Words
 from recognizer.system.keyboard import BACKSPACE, ENTER, ESC, latin_key
 from recognizer.system.typist import Typewriter
 from recognizer.values import Box, Observation
@@ -39,6 +37,7 @@ KEYS: tuple[Key, ...] = (
     ("Backspace", "delete"),
     ("Enter", "speak"),
     ("c", "copy"),
+    ("p", "practice"),
 )
 SEND_KEY: Key = ("e", "send")
 EMPTY = "hold a sign: it becomes a letter"
@@ -53,6 +52,7 @@ class Outlets:
     speak: Callable[[str], None]
     copy: Callable[[str], bool]
     send: Callable[[str], None] | None = None  # as an event; None if nobody listens
+    practise: Callable[[], None] = lambda: None  # starts practice
     typewriter: Typewriter | None = None  # into the window in front
 
 
@@ -74,7 +74,7 @@ class SpellPanel(_ClosingSink):
         self._outlets = outlets
         self._labels = labels
         self._is_busy = is_busy
-        self._words = _WordsInBackground(language, lambda line: self.notify(line))
+        self._words = Words(language, lambda line: self.notify(line))
         self._speller = Speller(lambda: self._words.dictionary)
         self._task = ""
 
@@ -122,6 +122,7 @@ class SpellPanel(_ClosingSink):
             ENTER: self._speak,
             ESC: self.toggle,
             "c": self._copy,
+            "p": self._outlets.practise,
             **{str(number + 1): partial(speller.take, number) for number in range(SUGGESTIONS)},
         }
         if self._outlets.send:
@@ -164,32 +165,6 @@ class SpellPanel(_ClosingSink):
             return []
         place = draw_line(picture, self.line, scale, panels)
         return [] if place is None else [place]
-
-
-class _WordsInBackground:
-    """The dictionary of a language, which takes a second to load. Without it, nothing is suggested."""
-
-    def __init__(self, language: str, notify: Callable[[str], None]) -> None:
-        self.dictionary: Dictionary | None = None
-        self._language = language
-        self._notify = notify
-        self._shown: tuple[str, ...] | None = None
-
-    def load(self, shown: Sequence[str]) -> None:
-        """Load the words for a task that can show these labels, if they are others than before."""
-        if tuple(shown) == self._shown:
-            return
-        self._shown = tuple(shown)
-        threading.Thread(target=self._load, args=(self._shown,), name="words", daemon=True).start()
-
-    def _load(self, shown: Sequence[str]) -> None:
-        try:
-            dictionary = Dictionary(word_counts(self._language), [label for label in shown if len(label) == 1])
-        except SettingsError as error:
-            self._notify(str(error))
-        else:
-            if tuple(shown) == self._shown:
-                self.dictionary = dictionary
 
 
 def draw_line(picture: np.ndarray, line: Line, scale: Scale, panels: Sequence[Box | None]) -> Box | None:

@@ -6,9 +6,29 @@ from typing import Any
 import pytest
 
 from recognizer.overlay import drawing, labels, overlay
-from recognizer.window import chips, editor_panel, help_strip, score_board, spell_panel, strip, teach_panel
+from recognizer.window import (
+    chips,
+    editor_panel,
+    help_strip,
+    practice_panel,
+    score_board,
+    spell_panel,
+    strip,
+    teach_panel,
+)
 
-MODULES = (labels, overlay, help_strip, score_board, spell_panel, strip, teach_panel, chips, editor_panel)
+MODULES = (
+    labels,
+    overlay,
+    help_strip,
+    practice_panel,
+    score_board,
+    spell_panel,
+    strip,
+    teach_panel,
+    chips,
+    editor_panel,
+)
 
 
 def words_drawn(monkeypatch: pytest.MonkeyPatch, draw: Callable[[], Any]) -> list[str]:

@@ -7,11 +7,11 @@ import pytest
 
 from recognizer.errors import SettingsError
 from recognizer.overlay.drawing import Scale
+from recognizer.spelling import words
 from recognizer.spelling.speller import Line
 from recognizer.system.keyboard import BACKSPACE, ENTER, ESC
 from recognizer.system.typist import Typewriter
 from recognizer.values import Box
-from recognizer.window import spell_panel
 from recognizer.window.spell_panel import Outlets, SpellPanel, draw_line
 from tests.helpers.spelled import Camera
 from tests.helpers.waiting import until
@@ -41,12 +41,13 @@ class Outside:
         self.typed += text
 
     def outlets(self) -> Outlets:
-        return Outlets(self.spoken.append, self.copy, self.sent.append, Typewriter(self))
+        return Outlets(self.spoken.append, self.copy, self.sent.append, typewriter=Typewriter(self))
 
 
 def opened(outside: Outside, monkeypatch: pytest.MonkeyPatch, **more) -> tuple[SpellPanel, list[str]]:
     """A panel that spells, with two words, and the lines that it shows to the user."""
-    monkeypatch.setattr(spell_panel, "word_counts", lambda language: {"hello": 9.0, "help": 5.0})
+    words._dictionary.cache_clear()
+    monkeypatch.setattr(words, "word_counts", lambda language: {"hello": 9.0, "help": 5.0})
     notices: list[str] = []
     panel = SpellPanel(outside.outlets(), notify=notices.append, labels=lambda: ["H", "E", "L", "O", "P"], **more)
     panel.toggle()
@@ -110,7 +111,7 @@ def test_without_a_word_list_letters_are_still_typed(monkeypatch: pytest.MonkeyP
     def missing(language: str) -> dict[str, float]:
         raise SettingsError("No words of xx.")
 
-    monkeypatch.setattr(spell_panel, "word_counts", missing)
+    monkeypatch.setattr(words, "word_counts", missing)
     notices: list[str] = []
     panel = SpellPanel(Outside().outlets(), "xx", notify=notices.append)
     panel.toggle()
@@ -128,10 +129,10 @@ def test_the_line_is_drawn_inside_the_picture_and_above_the_keys(
     keys = Box(0, height - 20, width, height)
     line = Line("many words " * 40, "helo", ("hello", "help", "held"), "P", 0.5)
     places: list[Box | None] = []
-    words = words_drawn(monkeypatch, lambda: places.append(draw_line(picture, line, Scale.of(width, height), [keys])))
+    texts = words_drawn(monkeypatch, lambda: places.append(draw_line(picture, line, Scale.of(width, height), [keys])))
     (place,) = places
     assert place is not None
     assert 0 <= place.y1 < place.y2 <= keys.y1
-    assert "hello" in words
-    assert "helo|" in words
+    assert "hello" in texts
+    assert "helo|" in texts
     assert picture[: place.y1].max() == 0
