@@ -1,9 +1,14 @@
 """The live loop: reads frames from a source and writes one observation for each to all sinks."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 
+from recognizer.actions.runner import ActionRunner
+from recognizer.actions.task_actions import TaskActions
 from recognizer.errors import SettingsError
+from recognizer.event_detection.event_log import open_event_log
+from recognizer.event_detection.event_sink import EventSink
 from recognizer.hot_swap import LivePipeline
 from recognizer.overlay.drawing import combined
 from recognizer.overlay.overlay import Overlay
@@ -24,6 +29,7 @@ from recognizer.teaching.teacher import Teacher
 from recognizer.values import Observation
 from recognizer.window.answering import while_answering
 from recognizer.window.caption import Caption
+from recognizer.window.fired_panel import FiredPanel
 from recognizer.window.game import TASK, GameSink, RockPaperScissors
 from recognizer.window.maps_panel import MapsPanel
 from recognizer.window.score_board import ScoreBoard
@@ -38,7 +44,11 @@ VIDEO_NAME, SHEET_NAME, CSV_NAME = "annotated.mp4", "contact-sheet.png", "predic
 def live(settings: Settings, models: ModelStore, samples: Samples) -> int:
     """Runs the program until the source ends or the user quits. Returns the exit code."""
     unmirror = Unmirror(settings.unmirror)
-    with CtrlC() as ctrl_c, LivePipeline(settings.task, models, samples) as pipeline:
+    with (
+        CtrlC() as ctrl_c,
+        LivePipeline(settings.task, models, samples) as pipeline,
+        _opened_events(settings, models, samples) as (events, runner),
+    ):
         chosen_source = _chosen_source(settings)
         spec = f"studio:{studio_scene(pipeline)}" if chosen_source == "studio" else chosen_source
         headless = _is_headless(settings)
@@ -50,20 +60,36 @@ def live(settings: Settings, models: ModelStore, samples: Samples) -> int:
             limit = settings.max_frames or (HEADLESS_FRAMES if headless and (source.live or is_studio) else None)
             sees_user = source.live and not is_studio
             caption = Caption(overlay, pipeline, lambda subject: _is_mirrored(settings, subject, sees_user))
-            sinks, window = _sinks(settings, pipeline, models, samples, overlay, source, headless, unmirror)
+            overlay.extra = FiredPanel(runner)
+            sinks, window = _sinks(
+                settings, pipeline, models, samples, overlay, source, headless, unmirror, events, runner
+            )
             observations: Iterator[Observation] = (
                 pipeline.step(unmirror(frame)) for frame in islice(ctrl_c.frames(source), limit)
             )
             if window is not None:
                 observations = while_answering(observations, window.collect, source.stop)
-            with open_sinks([caption, *sinks]) as opened:
+            with open_sinks([caption, events, *sinks]) as opened:
                 for observation in observations:
                     for sink in opened:
                         sink.write(observation)
-    if headless:
-        for name in (VIDEO_NAME, SHEET_NAME, CSV_NAME):
-            print(f"Wrote {settings.output / name}")
+        if headless:
+            for name in (VIDEO_NAME, SHEET_NAME, CSV_NAME):
+                print(f"Wrote {settings.output / name}")
     return 0
+
+
+@contextmanager
+def _opened_events(
+    settings: Settings, models: ModelStore, samples: Samples
+) -> Iterator[tuple[EventSink, ActionRunner]]:
+    """The sink of events, with what listens to it: the log, if there is one, and the actions. Raises RecognizerError."""
+    with ExitStack() as stack:
+        logs = [] if settings.events is None else [stack.enter_context(open_event_log(settings.events))]
+        actions = TaskActions(models, samples, settings.actions)
+        actions.ask(settings.task)
+        runner = stack.enter_context(ActionRunner(actions.rules, dry_run=settings.dry_run))
+        yield EventSink(*logs, runner, on_task=runner.use_task), runner
 
 
 def _chosen_source(settings: Settings) -> str:
@@ -108,12 +134,14 @@ def _sinks(
     source: Source,
     headless: bool,
     unmirror: Unmirror,
+    events: EventSink,
+    runner: ActionRunner,
 ) -> tuple[Sequence[Sink], Window | None]:
     """The sinks of this run, and which of them is the window: files if headless, else the window with all its keys."""
     if headless:
         return _file_sinks(settings, overlay, source), None
     teacher = Teacher(pipeline, models, samples)
-    return _window_sinks(settings, pipeline, samples, teacher, overlay, source, unmirror)
+    return _window_sinks(settings, pipeline, samples, teacher, overlay, source, unmirror, events, runner)
 
 
 def _file_sinks(settings: Settings, overlay: Overlay, source: Source) -> Sequence[Sink]:
@@ -133,14 +161,18 @@ def _window_sinks(
     overlay: Overlay,
     source: Source,
     unmirror: Unmirror,
+    events: EventSink,
+    runner: ActionRunner,
 ) -> tuple[Sequence[Sink], Window]:
     """The window in which the user switches tasks, records samples, trains models and plays."""
     maps, panel, game = MapsPanel(pipeline, overlay), TeachPanel(teacher), RockPaperScissors()
     board = ScoreBoard(game, can_play=lambda: pipeline.task == TASK, is_playing=settings.play)
     practice = open_practice(settings, pipeline, samples, lambda: overlay.mirror)
     strips = (panel, board, practice)
-    spelling = open_spelling(settings, pipeline, practice.open, lambda: any(strip.is_open for strip in strips))
-    overlay.extra = combined(panel, board, spelling, maps)
+    spelling = open_spelling(
+        settings, pipeline, events.emit, practice.open, lambda: any(strip.is_open for strip in strips)
+    )
+    overlay.extra = combined(panel, board, spelling, FiredPanel(runner), maps)
     toggles = {
         TAB: pipeline.next_task,
         "f": maps.toggle,
@@ -148,17 +180,24 @@ def _window_sinks(
         "g": board.toggle,
         "w": spelling.toggle,
     }
-    play = (("g", "play"),)
+    play, pause = (("g", "play"),), (("a", "pause actions"),)
     window = Window(
         overlay,
         source.stop,
         screenshot_dir=settings.output,
-        actions={**toggles, **teacher.actions},
+        actions={**toggles, "a": runner.toggle_pause, **teacher.actions},
         keys=lambda key: teacher.key(key) or board.key(key) or practice.key(key) or spelling.key(key),
-        key_line=lambda: spelling.key_line or (*teacher.keys, *(play if pipeline.task == TASK else ())),
+        key_line=lambda: (
+            spelling.key_line
+            or (
+                *teacher.keys,
+                *(play if pipeline.task == TASK else ()),
+                *(pause if runner.has_actions else ()),
+            )
+        ),
         strips=strips,
         unsaved=lambda: teacher.unsaved,
         typing=lambda: teacher.is_typing,
     )
-    teacher.notify = pipeline.notify = spelling.notify = practice.notify = window.notify
+    teacher.notify = pipeline.notify = spelling.notify = practice.notify = runner.notify = window.notify
     return [teacher, maps, GameSink(game), practice, spelling, window], window

@@ -13,8 +13,9 @@ KEYS = """\
 keys in the window:
   ? shows all keys. c records samples, k shows them, e renames and deletes labels and tasks, n creates your own task,
   t trains, u goes back to the previous model, Tab goes to the next task, w spells words with signs,
-  g plays rock, paper, scissors, f looks inside the network, p shows the time of each stage, m mirrors the display,
-  x flips a source whose picture is mirrored, s saves a screenshot, Space freezes, Esc closes what is open, q quits"""
+  g plays rock, paper, scissors, a pauses actions, f looks inside the network, p shows the time of each stage,
+  m mirrors the display, x flips a source whose picture is mirrored, s saves a screenshot, Space freezes,
+  Esc closes what is open, q quits"""
 
 
 def run(args: Sequence[str]) -> int:
@@ -48,6 +49,12 @@ def run(args: Sequence[str]) -> int:
         "--headless", action="store_true", help="no window: write a video, a contact sheet and a CSV file"
     )
     parser.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
+    parser.add_argument("--events", metavar="FILE", help="append an event for each sign to FILE; - prints them")
+    parser.add_argument(
+        "--actions", type=given_path, metavar="FILE", help="what signs do (default: the file that actions example --save"
+        " has written for the task)",
+    )  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true", help="print what actions would do, and do nothing")
     parser.add_argument(
         "--output", type=given_path, default=Path("output"), help="folder for the files that are written"
     )
@@ -66,6 +73,9 @@ def run(args: Sequence[str]) -> int:
         language=options.language,
         type_words=options.type,
         max_frames=options.max_frames,
+        events=options.events,
+        actions=options.actions,
+        dry_run=options.dry_run,
         output=options.output,
     )
     # imported late, so that --help does not load OpenCV

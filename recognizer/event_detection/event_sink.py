@@ -16,13 +16,24 @@ class EventSink(_ClosingSink):
     What sends events of its own, such as a line of text that was spelled, calls `emit`.
     """
 
-    def __init__(self, *listeners: Listener, detector: EventDetector | None = None) -> None:
+    def __init__(
+        self,
+        *listeners: Listener,
+        on_task: Callable[[str], None] = lambda task: None,
+        detector: EventDetector | None = None,
+    ) -> None:
+        """`on_task` takes the name of the task, first and whenever it has changed, before the task's first event."""
         self.listeners = list(listeners)
+        self._on_task = on_task
         self._detector = detector or EventDetector()
+        self._task = ""
 
     def write(self, observation: Observation) -> None:
-        for event in self._detector.update(observation):
+        for event in self._detector.update(observation):  # of another task before: its labels have gone
             self.emit(event)
+        if observation.task != self._task:
+            self._task = observation.task
+            self._on_task(self._task)
 
     def emit(self, event: Event) -> None:
         for listener in self.listeners:

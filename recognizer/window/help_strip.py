@@ -19,7 +19,7 @@ ALL_KEYS: tuple[tuple[str, tuple[Key, ...]], ...] = (
         ),
     ),
     ("Spell", (("w", "words from signs"),)),
-    ("Play", (("g", "rock, paper, scissors"),)),
+    ("Play", (("g", "rock, paper, scissors"), ("a", "pause actions"))),
     ("Look inside", (("f", "what the network sees"), ("p", "times"), ("x", "flip a mirrored camera"))),
     ("Everywhere", (("Esc", "close what is open"), ("q", "quit"))),
 )
