@@ -17,6 +17,7 @@ FILES = {  # in this order: each file has the versions of the first
         "--extra=train",
         "--extra=mediapipe",
         "--extra=languages",
+        "--extra=export",
         "--group=test",
     ),
     "requirements-actions.txt": ("pyproject.toml", "--extra=actions"),

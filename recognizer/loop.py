@@ -52,7 +52,10 @@ def live(settings: Settings, models: ModelStore, samples: Samples) -> int:
         chosen_source = _chosen_source(settings)
         spec = f"studio:{studio_scene(pipeline)}" if chosen_source == "studio" else chosen_source
         headless = _is_headless(settings)
-        with open_source(spec, size_wh=settings.size_wh, fps=settings.fps, paced=not headless) as source:
+        with (
+            _saying_what_was_written(settings, headless),
+            open_source(spec, size_wh=settings.size_wh, fps=settings.fps, paced=not headless) as source,
+        ):
             if chosen_source == "studio":
                 pipeline.on_task = lambda task: source.show(studio_scene(pipeline))
             is_studio = spec.startswith("studio")
@@ -73,10 +76,29 @@ def live(settings: Settings, models: ModelStore, samples: Samples) -> int:
                 for observation in observations:
                     for sink in opened:
                         sink.write(observation)
-        if headless:
-            for name in (VIDEO_NAME, SHEET_NAME, CSV_NAME):
-                print(f"Wrote {settings.output / name}")
     return 0
+
+
+@contextmanager
+def _saying_what_was_written(settings: Settings, headless: bool) -> Iterator[None]:
+    """Prints at the end of a headless run which files it has written, also after Ctrl-C."""
+    paths = [settings.output / name for name in (VIDEO_NAME, SHEET_NAME, CSV_NAME)] if headless else []
+    before = {path: path.stat().st_mtime_ns for path in paths if path.exists()}
+
+    def written() -> list[str]:
+        return [f"Wrote {path}" for path in paths if path.exists() and path.stat().st_mtime_ns != before.get(path)]
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        if headless:
+            kept = written()
+            print(
+                "\n".join(["Stopped. The frames until then are kept.", *kept] if kept else ["Stopped before a frame."])
+            )
+        raise
+    for line in written():
+        print(line)
 
 
 @contextmanager

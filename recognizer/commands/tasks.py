@@ -1,8 +1,9 @@
-"""`recognizer tasks`: lists tasks, creates new ones, and saves and loads them."""
+"""`recognizer tasks`: lists, creates, renames and deletes tasks, and saves and loads them."""
 
 import json
 from collections.abc import Sequence
 
+from recognizer.commands.asking import add_yes, is_confirmed
 from recognizer.commands.options import Parser, Subcommand, add_models, add_task, given_path, run_subcommand
 from recognizer.commands.samples_option import add_samples
 from recognizer.errors import ModelError
@@ -12,12 +13,13 @@ from recognizer.samples.sample import Task, split_labels
 from recognizer.subjects.catalogue import SUBJECTS
 from recognizer.system.terminal import SOME_FAILED, print_messages
 from recognizer.tasks import TASKS, all_task_names
-from recognizer.teaching import project
+from recognizer.teaching import changes, project
+from recognizer.teaching.changes import What
 
 
 def run(args: Sequence[str]) -> int:
     """Return 0. Raises RecognizerError."""
-    description = "List the tasks, create your own, save and load them."
+    description = "List the tasks; create, rename and delete your own; save and load them."
     return run_subcommand(
         "tasks", description, SUBCOMMANDS, 'new greetings --subject hand --labels "hello,thumbs up"', args
     )
@@ -108,9 +110,49 @@ def _import(args: Sequence[str]) -> int:
     return SOME_FAILED if loaded.samples.refused else 0
 
 
+def _rename(args: Sequence[str]) -> int:
+    parser = Parser("tasks rename", "Rename a task, with its samples and models.", example="greetings hellos")
+    add_task(parser)
+    parser.add_argument("to", metavar="NAME", help="letters, digits, spaces, - and _, in any script")
+    add_models(parser)
+    add_samples(parser)
+    options = parser.parse_args(args)
+    name = changes.rename_task(options.models, options.samples, options.task, options.to)
+    print(f"{options.task} is now {name}")
+    return 0
+
+
+def _delete(args: Sequence[str]) -> int:
+    parser = Parser(
+        "tasks delete", "Move a task to the trash: its samples, its models, or both.", example="greetings --yes"
+    )
+    add_task(parser)
+    parser.add_argument("--only", choices=(What.SAMPLES.value, What.MODEL.value), help="default: both")
+    add_yes(parser)
+    add_models(parser)
+    add_samples(parser)
+    options = parser.parse_args(args)
+    what = What(options.only or What.ALL)
+    changes.check_deletable(options.models, options.samples, options.task, what)
+    if not is_confirmed(f"Delete {_TO_DELETE[what]} {options.task}?", options):
+        return SOME_FAILED
+    gone = changes.delete_task(options.models, options.samples, options.task, what)
+    print(f"Deleted {_TO_DELETE[what]} {gone.task}: {gone.samples} samples, {gone.versions} versions of its model")
+    print(f"They are in the trash. To bring them back: python -m recognizer samples restore {gone.name}")
+    return 0
+
+
+_TO_DELETE = {
+    What.ALL: "the task",
+    What.SAMPLES: "the samples of",
+    What.MODEL: "the model of",
+}
+
 SUBCOMMANDS = {
     "list": Subcommand("", "list the tasks: shipped, user-trained, or waiting for a first model", _list),
     "new": Subcommand("NAME", "create your own task", _new),
+    "rename": Subcommand("TASK NAME", "rename a task with its samples and models", _rename),
+    "delete": Subcommand("TASK", "move a task to the trash: its samples, its models, or both", _delete),
     "export": Subcommand("TASK ZIP", "save a task's samples and model in one file", _export),
     "import": Subcommand("ZIP", "load such a file", _import),
 }

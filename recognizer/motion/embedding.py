@@ -1,25 +1,44 @@
-"""Scales the features of movements, so that the distance of two movements says whether they are one sign."""
+"""Maps the features of movements to points whose distance says whether two movements are one sign.
+
+A linear map, fitted on random movements of drawn hands that many people make (training/movements/embedding.py): linear
+discriminant analysis (Fisher 1936; Rao 1948), which scales what differs between people down and what differs between
+movements up. No movement that somebody teaches takes part, so the map is the same for all tasks.
+"""
+
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 
+from recognizer.classifiers.arrays import read_arrays
+from recognizer.errors import ModelError
 from recognizer.motion import features
 
 VERSION = f"{features.VERSION} embedding-1"  # written into each model's card
-WEIGHTS = {"path": 3.0, "turn": 2.0, "bend": 3.0, "shape": 2.0, "other_place": 0.8, "other_turn": 0.7,
-           "other_bend": 0.7, "whole": 0.7}  # fmt: skip
-SIZE = features.SIZE
-LIMIT = 3.5  # distance at which two movements are as likely two signs as one
-SHARPNESS = 4.0  # how fast the probability falls with the distance
+SIZE = 32
+LIMIT = 2.0  # distance at which a movement is as likely none of the signs as the nearest one
+PATH = Path(__file__).with_name("embedding.npz")
 
 
 def embed(movements: np.ndarray) -> np.ndarray:
-    """Features (N, features.SIZE) as points (N, SIZE) float32. Their Euclidean distance compares movements."""
-    return (movements * _scales()).astype(np.float32)
+    """Features (N, features.SIZE) as points (N, SIZE) float32. Two performances of one movement are about 1 apart.
+
+    Raises ModelError if this program's own file is damaged.
+    """
+    return ((movements - _mean()) @ _kernel()).astype(np.float32)
 
 
-def _scales() -> np.ndarray:
-    scales = np.zeros(features.SIZE)
-    for name, block in features.BLOCKS.items():
-        size = block.stop - block.start
-        scales[block] = WEIGHTS[name] / np.sqrt(size)
-    return scales
+@cache
+def _arrays() -> tuple[np.ndarray, np.ndarray]:
+    version, mean, kernel = read_arrays(PATH, "version", "mean", "kernel", dims=(0, 1, 2))
+    if str(version) != VERSION or kernel.shape != (features.SIZE, SIZE) or mean.shape != (features.SIZE,):
+        raise ModelError(f"{PATH} does not fit this program. Install the program again.")
+    return mean.astype(np.float32), kernel.astype(np.float32)
+
+
+def _mean() -> np.ndarray:
+    return _arrays()[0]
+
+
+def _kernel() -> np.ndarray:
+    return _arrays()[1]

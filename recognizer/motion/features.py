@@ -39,6 +39,16 @@ for _name, _size in (
     _start = max((block.stop for block in BLOCKS.values()), default=0)
     BLOCKS[_name] = slice(_start, _start + _size)
 SIZE = BLOCKS["whole"].stop
+# Features that change their sign with the left and right of the picture: x of path and directions, displacement and area
+_ACROSS = np.concatenate(
+    [
+        np.arange(BLOCKS["path"].start, BLOCKS["path"].stop, 2),
+        np.arange(BLOCKS["turn"].start, BLOCKS["turn"].stop, 3),
+        np.arange(BLOCKS["other_place"].start, BLOCKS["other_place"].stop, 2),
+        np.arange(BLOCKS["other_turn"].start, BLOCKS["other_turn"].stop, 3),
+        BLOCKS["whole"].start + np.array([4, 6]),
+    ]
+)
 
 
 def movement_features(movement: Movement) -> np.ndarray:
@@ -76,6 +86,13 @@ def movement_features(movement: Movement) -> np.ndarray:
     whole = [np.log(radius + 0.05), np.log(duration_s), np.log(length + 0.1), np.log(speed + 0.05)]
     parts += [np.array([*whole, *(form[-1] - form[0]), area, float(with_other)])]
     return np.nan_to_num(np.concatenate([np.ravel(part) for part in parts])).astype(np.float32)
+
+
+def reflected(features: np.ndarray) -> np.ndarray:
+    """The features (..., SIZE) of the same hand on the mirror image of its path."""
+    turned = features.copy()
+    turned[..., _ACROSS] *= -1
+    return turned
 
 
 def turns(hand: np.ndarray) -> np.ndarray:

@@ -8,17 +8,22 @@ from itertools import pairwise
 import numpy as np
 
 from recognizer.motion.features import joint_speed
-from recognizer.motion.movement import MAX_GAP_S, RIGHT, Movement
+from recognizer.motion.movement import LEFT, MAX_GAP_S, RIGHT, Movement, between, interpolated
 from recognizer.values import Hand
 
 MIN_DURATION_S, MAX_DURATION_S = 0.3, 2.5  # of a movement
 KEPT_S = 3.2  # seconds of joints that are kept: the longest movement, and what lies around it
 SPEED_OVER_S = 0.09  # the speed is measured over at least so long, since the joints tremble from frame to frame
 START_SPEED = 1.0  # palm lengths a second: faster hands begin a movement
-STILL_SPEED = 0.55  # … slower hands are still
+STILL_SPEED = 0.55  # … slower hands are still; joints of hands seen from the side tremble more, so also those that are
+STILL_SHARE = 0.2  # … slower than this share of the movement's speed so far (its upper quartile)
 STILL_S = 0.17  # hands that are still for this long have ended the movement; a Z's corner takes less
+MIN_FRAMES = 3  # of a movement
+DIP = 0.45  # share of the speeds before and after, below which the hands are slow for a moment
+DIPS = 3  # such moments at which a movement is cut, at most
 LEAD_S = 0.1  # kept before the first fast frame
-SAME_HAND = 3.0  # palm lengths: a hand that is further away from where it was last seen is another one
+SAME_HAND, HAND_SPEED = 1.5, 20.0  # palm lengths, and those a second: a hand that is further away is another one
+BOTH_SHARE = 0.1  # of the frames: if two hands are seen together in fewer, they are one that was lost and found again
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,13 +44,15 @@ class Segmenter:
         elif segmenter.is_moving: …                      # a movement is going on: no still sign is read
 
     A movement begins with the first fast frame and ends when all hands have been still for STILL_S seconds or were lost
-    for MAX_GAP_S. It is returned once, if it took MIN_DURATION_S to MAX_DURATION_S; of a longer one nothing is returned.
+    for MAX_GAP_S. It is returned once, if it took at least MIN_DURATION_S. A hand that goes on for longer than
+    MAX_DURATION_S has its movement cut where it was slowest, so somebody who signs without a rest is followed, too.
     """
 
     def __init__(self) -> None:
         self._frames: deque[_Seen] = deque()
         self._last_seen: list[tuple[float, np.ndarray] | None] = [None, None]  # of each slot: time, joints
         self._started_s: float | None = None  # of the movement that is going on
+        self._speeds: list[tuple[float, float]] = []  # times and speeds of the movement that is going on
         self._fast_s = 0.0  # time of the last frame in which a hand was not still
         self._hand_s = 0.0  # time of the last frame with a hand
 
@@ -74,15 +81,29 @@ class Segmenter:
             if speed is not None and speed > START_SPEED:
                 self._started_s = time_s - SPEED_OVER_S - LEAD_S
                 self._fast_s = time_s
+                self._speeds = [(time_s, speed)]
             return None
-        if speed is not None and speed > STILL_SPEED:
-            self._fast_s = time_s
+        if speed is not None:
+            self._speeds.append((time_s, speed))
+            usual = float(np.quantile([speed for _, speed in self._speeds], 0.75))
+            if speed > max(STILL_SPEED, STILL_SHARE * usual):
+                self._fast_s = time_s
         is_lost = time_s - self._hand_s > MAX_GAP_S
         is_still = speed is not None and time_s - self._fast_s >= STILL_S
-        if not (is_lost or is_still):
-            return None
-        started_s, self._started_s = self._started_s, None
-        return self._movement(started_s, min(self._fast_s, self._hand_s))
+        started_s = self._started_s
+        if is_lost or is_still:
+            self._started_s = None
+            return self._movement(started_s, min(self._fast_s, self._hand_s))
+        if time_s - started_s > MAX_DURATION_S:
+            self._started_s = self._slowest_s(started_s + MIN_DURATION_S, time_s - MIN_DURATION_S)
+            self._speeds = [(at_s, speed) for at_s, speed in self._speeds if at_s >= self._started_s]
+            return self._movement(started_s, self._started_s)
+        return None
+
+    def _slowest_s(self, first_s: float, last_s: float) -> float:
+        """When the hands were slowest between two times, in the middle of the time over which a speed is measured."""
+        inside = [(speed, at_s) for at_s, speed in self._speeds if first_s <= at_s <= last_s]
+        return min(inside)[1] - SPEED_OVER_S / 2 if inside else last_s
 
     def _assigned(self, time_s: float, hands: Sequence[Hand]) -> _Seen:
         """The hands in their slots: each in that of the nearest hand seen lately, or in a free one."""
@@ -96,7 +117,7 @@ class Segmenter:
             if last is not None and time_s - last[0] > MAX_GAP_S:
                 self._last_seen[slot] = None
         pairs = sorted(
-            (_apart(last[1], hand.landmarks), slot, index)
+            (_apart(last[1], hand.landmarks) - HAND_SPEED * (time_s - last[0]), slot, index)
             for slot, last in enumerate(self._last_seen)
             if last is not None
             for index, hand in enumerate(left)
@@ -132,16 +153,66 @@ class Segmenter:
         return max(speeds, default=None)
 
     def _movement(self, started_s: float, ended_s: float) -> Movement | None:
-        """The frames between two times as a Movement; None if it was too short, too long, or hardly seen."""
+        """The frames between two times as a Movement; None if it was too short or hardly seen."""
         frames = [seen for seen in self._frames if started_s - 1e-6 <= seen.time_s <= ended_s + 1e-6]
-        if len(frames) < 3 or not MIN_DURATION_S <= frames[-1].time_s - frames[0].time_s <= MAX_DURATION_S:
+        if len(frames) < MIN_FRAMES or frames[-1].time_s - frames[0].time_s < MIN_DURATION_S:
             return None
         joints = np.stack([seen.joints for seen in frames])
+        times_s = np.array([seen.time_s for seen in frames])
+        found = np.isfinite(joints).all(axis=(2, 3))
+        if found.all(axis=1).mean() < BOTH_SHARE:
+            one = np.where(found[:, :1, None], joints[:, 0], joints[:, 1])
+            joints = np.stack([one, np.full_like(one, np.nan)], axis=1)
+            side = _most_frequent(side for seen in frames for side in seen.sides)
+            return Movement(times_s, joints, (side, LEFT if side == RIGHT else RIGHT))
         travels = [_travelled(joints[:, slot]) for slot in (0, 1)]
         main = int(travels[1] > travels[0])
         order = (main, 1 - main)
         sides = [_most_frequent(seen.sides[slot] for seen in frames) for slot in order]
-        return Movement(np.array([seen.time_s for seen in frames]), joints[:, order], (sides[0], sides[1]))
+        return Movement(times_s, joints[:, order], (sides[0], sides[1]))
+
+
+def movements_in(frames: Iterable[tuple[float, Sequence[Hand]]]) -> list[Movement]:
+    """The movements in the times and hands of all frames of a stream; the last one ends with the stream."""
+    segmenter, found, last_s = Segmenter(), [], 0.0
+    for time_s, hands in frames:
+        found.append(segmenter.step(time_s, hands))
+        last_s = time_s
+    found += [segmenter.step(last_s + share * MAX_GAP_S, ()) for share in (0.75, 1.5)]
+    return [movement for movement in found if movement is not None]
+
+
+def pieces(movement: Movement) -> tuple[Movement, ...]:
+    """Parts of a movement from one moment in which the hands were slow to another, the longest first; not the whole.
+
+    Somebody who raises a hand, makes a sign at once and drops the hand makes one long movement. The sign is a part of it.
+    """
+    times_s, speeds = _speeds_of(movement)
+    low = [
+        index
+        for index in range(1, len(speeds) - 1)
+        if speeds[index] <= speeds[index - 1] and speeds[index] < speeds[index + 1]
+        if speeds[index] < DIP * min(speeds[:index].max(), speeds[index + 1 :].max())
+    ]
+    deepest = sorted(low, key=lambda index: float(speeds[index]))[:DIPS]
+    cuts_s = sorted(
+        [float(movement.times_s[0]), float(movement.times_s[-1]), *(float(times_s[index]) for index in deepest)]
+    )
+    spans = [(start, end) for i, start in enumerate(cuts_s) for end in cuts_s[i + 1 :] if end - start >= MIN_DURATION_S]
+    parts = [between(movement, *span) for span in sorted(spans, key=lambda span: span[0] - span[1])[1:]]
+    return tuple(part for part in parts if part.seen[:, 0].sum() >= MIN_FRAMES)
+
+
+def _speeds_of(movement: Movement) -> tuple[np.ndarray, np.ndarray]:
+    """Times (N,) and speeds (N,) of the main hand, smoothed over SPEED_OVER_S."""
+    seen = movement.seen[:, 0]
+    times_s, joints = movement.times_s[seen], movement.joints[seen, 0]
+    if len(times_s) < MIN_FRAMES:
+        return times_s[:0], np.zeros(0)
+    at_s = np.arange(times_s[0], times_s[-1], SPEED_OVER_S / 2)
+    even = interpolated(times_s, joints, at_s)
+    speeds = [joint_speed(one, other, SPEED_OVER_S) for one, other in zip(even, even[2:], strict=False)]
+    return at_s[1:-1], np.array(speeds)
 
 
 def _apart(joints: np.ndarray, other: np.ndarray) -> float:

@@ -285,10 +285,7 @@ class ModelStore:
         try:
             with self._locked():  # nobody may make it the current version meanwhile
                 if folder == self._current(task)[0]:
-                    raise ModelError(
-                        f"{version} is the current version of {task}. "
-                        f"Go back first: python -m recognizer models rollback {task}"
-                    )
+                    raise ModelError(f"{version} is the current version of {task}. {self._way_out(task)}")
                 self.note_deletion(task, version)
                 folder.rename(deleted)  # atomic: nobody sees half a version
             shutil.rmtree(deleted)
@@ -297,6 +294,12 @@ class ModelStore:
                 f"{folder} cannot be removed ({error.strerror or error}). Make it writable."
             ) from error
         self.push()
+
+    def _way_out(self, task: str) -> str:
+        """What to do instead of deleting the current version."""
+        if self.has_previous(task):
+            return f"Go back first: python -m recognizer models rollback {task}"
+        return f"It is the only one to use. Delete the model: python -m recognizer tasks delete {task} --only model"
 
     def delete_task(self, task: str, entry: str) -> int:
         """Move all versions of a task to the trash, as the entry of this name. Return their number.

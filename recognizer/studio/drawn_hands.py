@@ -24,7 +24,7 @@ CLENCHED = (88.0, 100.0, 80.0)
 
 
 @dataclass(frozen=True)
-class _Sign:
+class Sign:
     """The pose of a sign. Angles in degrees; three bend angles for each finger."""
 
     fingers: tuple[tuple[float, float, float], ...]  # index, middle, ring, little
@@ -37,30 +37,37 @@ _TOGETHER = (1.0, 0.0, -1.0, -2.0)
 _ACROSS = ((37.0, 50.0, 39.0), (19.0, 62.0, 59.0), (-6.0, 64.0, 62.0))  # the thumb in front of the curled fingers
 _LOW_ACROSS = ((36.0, 50.0, 34.0), (17.0, 60.0, 52.0), (-9.0, 60.0, 54.0))
 
-SIGNS: dict[str, _Sign] = {
-    "A": _Sign((CLENCHED,) * 4, _TOGETHER, ((39, 54, 30), (38, 84, 40), (33, 107, 44)), (0, -8, 0)),
-    "B": _Sign((STRAIGHT,) * 4, (-1.0, 0.0, 1.0, 3.0), ((36, 54, 29), (13, 64, 32), (-11, 62, 25))),
-    "C": _Sign(((42, 44, 24),) * 4, (1, 0, -1, -2), ((44, 46, 34), (48, 54, 66), (42, 68, 88)), (42, 4, 4)),
-    "D": _Sign(
+SIGNS: dict[str, Sign] = {
+    "A": Sign((CLENCHED,) * 4, _TOGETHER, ((39, 54, 30), (38, 84, 40), (33, 107, 44)), (0, -8, 0)),
+    "B": Sign((STRAIGHT,) * 4, (-1.0, 0.0, 1.0, 3.0), ((36, 54, 29), (13, 64, 32), (-11, 62, 25))),
+    "C": Sign(((42, 44, 24),) * 4, (1, 0, -1, -2), ((44, 46, 34), (48, 54, 66), (42, 68, 88)), (42, 4, 4)),
+    "D": Sign(
         (STRAIGHT, (62, 74, 42), (66, 76, 44), (68, 78, 46)),
         _TOGETHER,
         ((41, 49, 36), (33, 60, 66), (9, 74, 74)),
         (12, 0, 0),
     ),
-    "F": _Sign(
+    "F": Sign(
         ((52, 74, 40), STRAIGHT, STRAIGHT, (2, 3, 3)),
         (0.0, 2.0, -8.0, -20.0),
         ((43, 50, 33), (45, 66, 61), (30, 82, 76)),
     ),
-    "I": _Sign((CURLED, CURLED, CURLED, STRAIGHT), (1, 0, -1, -8), _ACROSS),
-    "L": _Sign((STRAIGHT, CURLED, CURLED, CURLED), (2, 0, -1, -2), ((56, 50, 15), (86, 60, 14), (112, 63, 12))),
-    "S": _Sign((CLENCHED,) * 4, _TOGETHER, _ACROSS, (0, -8, 0)),
-    "V": _Sign((STRAIGHT, STRAIGHT, CURLED, CURLED), (11, -9, -1, -2), _LOW_ACROSS),
-    "W": _Sign(
+    "I": Sign((CURLED, CURLED, CURLED, STRAIGHT), (1, 0, -1, -8), _ACROSS),
+    "L": Sign((STRAIGHT, CURLED, CURLED, CURLED), (2, 0, -1, -2), ((56, 50, 15), (86, 60, 14), (112, 63, 12))),
+    "S": Sign((CLENCHED,) * 4, _TOGETHER, _ACROSS, (0, -8, 0)),
+    "V": Sign((STRAIGHT, STRAIGHT, CURLED, CURLED), (11, -9, -1, -2), _LOW_ACROSS),
+    "W": Sign(
         (STRAIGHT, STRAIGHT, STRAIGHT, (84, 100, 60)), (13, 0, -11, 12), ((36, 52, 33), (13, 62, 48), (-14, 62, 44))
     ),
-    "Y": _Sign((CURLED, CURLED, CURLED, STRAIGHT), (1, 0, -1, -26), ((58, 54, 13), (84, 72, 11), (105, 88, 9))),
-    "open": _Sign((STRAIGHT,) * 4, (13, 1, -11, -25), ((52, 56, 14), (74, 80, 15), (91, 101, 13))),
+    "point": Sign((STRAIGHT, CURLED, CURLED, CURLED), (2, 0, -1, -2), _LOW_ACROSS),
+    "fist": Sign((CURLED,) * 4, _TOGETHER, _ACROSS),
+    "relaxed": Sign(
+        ((22, 26, 16), (28, 30, 18), (33, 33, 20), (38, 36, 22)),
+        (4, 0, -4, -9),
+        ((46, 54, 20), (62, 78, 26), (66, 102, 32)),
+    ),
+    "Y": Sign((CURLED, CURLED, CURLED, STRAIGHT), (1, 0, -1, -26), ((58, 54, 13), (84, 72, 11), (105, 88, 9))),
+    "open": Sign((STRAIGHT,) * 4, (13, 1, -11, -25), ((52, 56, 14), (74, 80, 15), (91, 101, 13))),
 }
 
 
@@ -100,12 +107,32 @@ def draw_hand(
 
     Skin and sleeve are BGR, 0 to 255; `arm_mm` is how much of the arm is drawn.
     """
-    joints, palmars = _posed_joints(SIGNS[sign], rng)
+    colors = skin_bgr, sleeve_bgr
+    return draw_pose(SIGNS[sign], side=side, colors=colors, px_per_mm=px_per_mm, rng=rng, arm_mm=arm_mm, arm_turns=True)
+
+
+def draw_pose(
+    sign: Sign,
+    *,
+    side: str,
+    colors: tuple[tuple[int, int, int], tuple[int, int, int]],
+    px_per_mm: float,
+    rng: np.random.Generator,
+    arm_mm: float,
+    arm_turns: bool,
+) -> DrawnHand:
+    """Any pose, as `draw_hand` draws SIGNS; `colors` are those of the skin and the sleeve.
+
+    The arm turns with the hand, or it comes from below however the hand is turned.
+    """
+    joints, palmars = posed_joints(sign, rng)
     sleeve_mm = float(rng.uniform(35, 150)) if rng.random() < 0.75 else arm_mm
     arm = np.array([rng.normal(0.02, 0.13), -1.0, rng.normal(-0.1, 0.12)], np.float32)
+    turn = rotation(sign.turn, side, rng)
+    if not arm_turns:
+        arm = turn.T @ arm
     groups = _parts(joints, palmars, arm / np.linalg.norm(arm), arm_mm, sleeve_mm)
-    turn = _rotation(SIGNS[sign].turn, side, rng)
-    return _rendered(groups, joints, turn, skin_bgr, sleeve_bgr, px_per_mm, rng)
+    return _rendered(groups, joints, turn, *colors, px_per_mm, rng)
 
 
 def draw_shape(
@@ -140,7 +167,7 @@ def _rendered(
 ) -> DrawnHand:
     """The hand of these parts, turned; `rng` varies light and skin."""
     groups = [[_in_camera(part, turn) for part in group] for group in groups]
-    joints = _perspective(joints @ turn.T)[0]
+    joints = perspective(joints @ turn.T)[0]
 
     ends = np.array([[part.start, part.end] for group in groups for part in group]).reshape(-1, 3)
     reach = np.array([max(part.radii) for group in groups for part in group]).repeat(2)[:, None]
@@ -154,7 +181,7 @@ def _rendered(
     return DrawnHand(image, flat, float(np.linalg.norm(_KNUCKLES[1])) * px_per_mm)
 
 
-def _posed_joints(sign: _Sign, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def posed_joints(sign: Sign, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """The 21 joints in mm, and the direction of the palm side of each finger bone, (4, 3, 3)."""
     joints = np.zeros((21, 3), np.float32)
     palmars = np.zeros((4, 3, 3), np.float32)
@@ -253,7 +280,7 @@ def _perpendicular(vector: np.ndarray, axis: np.ndarray) -> np.ndarray:
     return rest / max(float(np.linalg.norm(rest)), 1e-6)
 
 
-def _rotation(turn: tuple[float, float, float], side: str, rng: np.random.Generator) -> np.ndarray:
+def rotation(turn: tuple[float, float, float], side: str, rng: np.random.Generator) -> np.ndarray:
     """(3, 3) rotation of the hand, with a reflection for a left hand."""
     yaw, pitch, roll = np.deg2rad(np.array(turn) + rng.normal(0, 1, 3) * [9, 6, 7])
     (cx, sx), (cy, sy), (cz, sz) = ((np.cos(a), np.sin(a)) for a in (pitch, yaw, roll))
@@ -264,12 +291,12 @@ def _rotation(turn: tuple[float, float, float], side: str, rng: np.random.Genera
 
 def _in_camera(part: _Part, turn: np.ndarray) -> _Part:
     """The part in camera coordinates."""
-    (start, end), (grow_start, grow_end) = _perspective(np.array([part.start, part.end]) @ turn.T)
+    (start, end), (grow_start, grow_end) = perspective(np.array([part.start, part.end]) @ turn.T)
     radii = part.radii[0] * float(grow_start), part.radii[1] * float(grow_end)
     return _Part(start, end, radii, turn @ part.palmar, part.nail, part.crease, part.cloth)
 
 
-def _perspective(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def perspective(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Points in mm after perspective projection, and their scale factors."""
     grow = _DISTANCE_MM / (_DISTANCE_MM - points[:, 2])
     return np.column_stack([points[:, 0] * grow, points[:, 1] * grow, points[:, 2]]), grow

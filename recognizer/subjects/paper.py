@@ -100,6 +100,17 @@ def _certainty(found: Postprocessed) -> float:
     return sum(one.confidence for one in found[1] if one.label is not None)
 
 
+def text_of(regions: Sequence[Region], predictions: Sequence[Prediction]) -> str:
+    """The labels in reading order. Those of one line are joined to numbers; lines are separated by a space.
+
+    A rejected character between labels of a line becomes UNKNOWN, so that a number never silently lacks a digit.
+    """
+    return " ".join(
+        "".join(predictions[index].label or UNKNOWN for index in number)
+        for number in _written_numbers(regions, predictions)
+    )
+
+
 def _numbers(line: Sequence[tuple[Box, str | None]]) -> list[range]:
     """The places in the line of the characters of each number; none if all characters are rejected.
 
@@ -313,14 +324,7 @@ class PaperSubject(Subject):
         return WritingPostprocessor(classifier)
 
     def text(self, regions: Sequence[Region], predictions: Sequence[Prediction]) -> str:
-        """The labels in reading order. Those of one line are joined to numbers; lines are separated by a space.
-
-        A rejected character between labels of a line becomes UNKNOWN, so that a number never silently lacks a digit.
-        """
-        return " ".join(
-            "".join(predictions[index].label or UNKNOWN for index in number)
-            for number in _written_numbers(regions, predictions)
-        )
+        return text_of(regions, predictions)
 
     def objects(self, regions: Sequence[Region], predictions: Sequence[Prediction]) -> tuple[SeenObject, ...]:
         """Each number is an object. One with a rejected character has no label."""

@@ -117,18 +117,10 @@ def delete_task(models: ModelStore, samples: Samples, task: str, what: What = Wh
 
     What came with the program stays.
     """
-    has_samples, has_models = task in own_names(samples), task in models.tasks()
-    if not (has_samples or has_models):
-        raise SamplesError(f"There is no task {task}. See: python -m recognizer tasks list")
-    if what is not What.SAMPLES:
-        _check_is_own(task)
+    check_deletable(models, samples, task, what)
     name = new_entry_name()
-    wants_samples = what is not What.MODEL and has_samples
-    wants_models = what is not What.SAMPLES and has_models
-    if what is What.SAMPLES and not has_samples:
-        raise SamplesError(f"The task {task} has no samples. Nothing was deleted.")
-    if what is What.MODEL and not has_models:
-        raise ModelError(f"The task {task} has no model. Nothing was deleted.")
+    wants_samples = what is not What.MODEL and task in own_names(samples)
+    wants_models = what is not What.SAMPLES and task in models.tasks()
     if wants_models:
         models.delete_task(task, name)
     if wants_samples:
@@ -139,6 +131,27 @@ def delete_task(models: ModelStore, samples: Samples, task: str, what: What = Wh
                 models.restore(name)
             raise
     return next(entry for entry in trash(models, samples) if entry.name == name)
+
+
+def check_deletable(models: ModelStore, samples: Samples, task: str, what: What) -> None:
+    """Raise SamplesError or ModelError if the task is not there, has not what is to be deleted, or came with the program."""
+    has_samples, has_models = task in own_names(samples), task in models.tasks()
+    if not (has_samples or has_models):
+        raise SamplesError(f"There is no task {task}. See: python -m recognizer tasks list")
+    if what is not What.SAMPLES:
+        _check_is_own(task)
+    if what is What.SAMPLES and not has_samples:
+        raise SamplesError(f"The task {task} has no samples. Nothing was deleted.")
+    if what is What.MODEL and not has_models:
+        raise ModelError(f"The task {task} has no model. Nothing was deleted.")
+
+
+def labels_of(models: ModelStore, samples: Samples, task: str) -> tuple[str, ...]:
+    """The labels of a task's samples, then those that only its model has. Raises SamplesError if there is no such task."""
+    own, learned = _all_labels(models, samples, task)
+    if not (own or learned):
+        raise SamplesError(f"There is no task {task}. See: python -m recognizer tasks list")
+    return tuple(dict.fromkeys([*own, *learned]))
 
 
 def trash(models: ModelStore, samples: Samples) -> list[Deleted]:
@@ -210,8 +223,8 @@ def _check_own(models: ModelStore, task: str, label: str) -> None:
 def _check_is_own(task: str) -> None:
     if task in TASKS:
         raise SamplesError(
-            f"{task} came with the program: it keeps its name and its model. Its samples can be deleted, "
-            f"and models rollback {task} goes back to the model from before."
+            f"{task} came with the program: it keeps its name and its model. Your samples of it can be deleted: "
+            f"python -m recognizer tasks delete {task} --only samples"
         )
 
 
