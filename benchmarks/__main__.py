@@ -34,6 +34,7 @@ REPORTS: dict[str, tuple[str, tuple[str, ...]]] = {  # section: module, and the 
     "motion": ("motion", ()),
     "teach": ("teaching_cost", ()),
     "events": ("event_cost", ()),
+    "words": ("spelling", ()),
     "cluster": ("cluster_cost", ()),
     "faults": ("faults", ()),
     "setup": ("setup_cost", ()),
