@@ -151,10 +151,11 @@ def _write_version(
     write_card(card, draft)
     if CLASSIFIER in manifest["networks"]:
         file = _field(_field(manifest["networks"], CLASSIFIER, dict, path), "file", str, path)
-        if not file.endswith(".tflite"):
+        target = manifest.get("target", "litert")  # the networks of other targets were changed for their runtime
+        if target != "litert" or not file.endswith(".tflite"):
             raise ModelError(
-                f"{path} holds its classifier as {file}, and this program runs LiteRT networks. "
-                f"Export it again with --to litert."
+                f"{path} is an export to {target} with its classifier as {file}. Export it again with --to litert: only that "
+                "has the network as this program runs it."
             )
         (draft / NETWORK).write_bytes(_content(contents, file, path))
     described = _field(manifest, "arrays", dict, path)

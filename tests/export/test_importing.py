@@ -142,7 +142,10 @@ def test_a_model_is_only_replaced_by_one_that_is_no_worse(
         (lambda model: model["arrays"]["bias"].update(shape=[4]), "bias in .* has 12 bytes, and its shape needs 16"),
         (lambda model: model["arrays"]["bias"].update(dtype="object"), "the array bias is of 'object'"),
         (lambda model: model["arrays"]["bias"].update(file="../bias"), "lacks '../bias', which its model.json names"),
-        (lambda model: model["networks"].update(classifier={"file": "a.onnx"}), "holds its classifier as a.onnx"),
+        (
+            lambda model: model["networks"].update(classifier={"file": "a.onnx"}),
+            "to litert with its classifier as a.onnx",
+        ),
         (lambda model: model["files"].update(other="0"), "lacks 'other', which its model.json lists"),
         (lambda model: model["files"].update({"README.md": "0" * 64}), "README.md in .* is damaged: its SHA-256 is"),
         (lambda model: model["preprocessing"].update(version="colour-crop-0"), "trained with preprocess colour-crop-0"),
