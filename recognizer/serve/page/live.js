@@ -3,7 +3,7 @@
 import { checkServer, isServerGone, onServer, tell } from "./api.js";
 import * as camera from "./camera.js";
 import { drawOver, showCards } from "./seen.js";
-import { onChange, state } from "./state.js";
+import { CAMERA_TABS, onChange, state } from "./state.js";
 
 const RETRY_MS = 1000;
 const FRESH_MS = 250; // boxes of an older frame fade
@@ -24,9 +24,23 @@ let last = null; // the last answer
 let lastFrameTime = 0; // when its frame was taken
 let times = []; // milliseconds of the last answers
 
-const isActive = () => camera.isOn() && (state.tab === "live" || state.tab === "teach") && !document.hidden;
+const isActive = () => camera.isOn() && CAMERA_TABS.includes(state.tab) && !document.hidden;
 
 const isOpen = () => socket?.readyState === WebSocket.OPEN;
+
+const answerListeners = [];
+const connectListeners = [];
+
+// `then` gets each answer of the server; it is called when a connection is open.
+export const onAnswer = (then) => answerListeners.push(then);
+export const onConnect = (then) => connectListeners.push(then);
+
+// Sends an object with the next frame. Returns whether there is a connection.
+export function sendMessage(message) {
+  if (!isOpen()) return false;
+  socket.send(JSON.stringify(message));
+  return true;
+}
 
 // A change of the task is visible anyway; only errors of its model need a message.
 const isRoutine = (line, answer) => line.endsWith("…") || line === answer.task || line.startsWith(`${answer.task}: model`);
@@ -37,7 +51,10 @@ function connect() {
   socket = opened;
   sent = { number: -1, time: 0 };
   return new Promise((resolve, reject) => {
-    opened.onopen = resolve;
+    opened.onopen = () => {
+      for (const then of connectListeners) then();
+      resolve();
+    };
     opened.onerror = reject;
     opened.onclose = () => {
       reject(new Error("closed"));
@@ -49,6 +66,7 @@ function connect() {
       const answer = JSON.parse(event.data);
       for (const line of answer.notices ?? []) if (!isRoutine(line, answer)) tell(line);
       if (answer.problem) tell(`${answer.problem.what}: ${answer.problem.found}. ${answer.problem.remedy}`);
+      for (const then of answerListeners) then(answer);
       if (answer.frame === undefined || answer.frame === sent.number) resolveAnswer?.(answer);
     };
   });
@@ -127,5 +145,5 @@ onChange("tab", run);
 document.addEventListener("visibilitychange", run);
 onChange("task", () => {
   times = [];
-  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ task: state.task }));
+  sendMessage({ task: state.task });
 });

@@ -1,13 +1,14 @@
 // Tabs and tasks.
 
 import { element, telling } from "./api.js";
-import { choose, loadSubjects, loadTasks, onChange, open, state } from "./state.js";
+import { CAMERA_TABS, choose, loadSubjects, loadTasks, onChange, open, state } from "./state.js";
 import "./live.js";
 import "./teach.js";
+import "./spell.js";
 import "./look.js";
 import "./draw.js";
 
-const TABS = ["live", "teach", "look", "draw"];
+const TABS = ["live", "teach", "spell", "look", "draw"];
 const select = document.getElementById("task");
 
 function showTab() {
@@ -18,7 +19,7 @@ function showTab() {
     document.getElementById(tab).hidden = tab !== state.tab;
   }
   document.body.classList.toggle("teaching", state.tab === "teach");
-  document.getElementById("camera").hidden = !["live", "teach"].includes(state.tab);
+  document.getElementById("camera").hidden = !CAMERA_TABS.includes(state.tab);
 }
 
 function showTasks() {
