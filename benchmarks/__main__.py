@@ -35,6 +35,7 @@ REPORTS: dict[str, tuple[str, tuple[str, ...]]] = {  # section: module, and the 
     "teach": ("teaching_cost", ()),
     "events": ("event_cost", ()),
     "words": ("spelling", ()),
+    "export": ("export_cost", ()),
     "cluster": ("cluster_cost", ()),
     "faults": ("faults", ()),
     "setup": ("setup_cost", ()),
