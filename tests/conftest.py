@@ -40,6 +40,7 @@ SHARED = {  # session fixtures, and the test files that use them
         "test_serve",
         "test_serve_safe",
         "test_serve_stream",
+        "test_serve_events",
         "test_serve_workers",
     ),
 }
