@@ -24,6 +24,7 @@ COMMANDS = {  # command: its module in training/commands, and its help
     "sweep": ("workshop", CommandHelp("search hyperparameters", "sweep --task mnist --space space.toml")),
     "finder": ("finder", CommandHelp("train the networks that find writing", "finder draw")),
     "shapes": ("shapes", CommandHelp("write how the shipped signs are made, for practice", "shapes")),
+    "movements": ("movements", CommandHelp("fit what reads signs that move", "movements letters")),
     "backbones": ("backbones", CommandHelp("prepare the feature extractor for objects", "backbones")),
 }
 
