@@ -21,10 +21,15 @@ def to_keras(content: bytes) -> bytes:
 
     Raises ExportError for an operation that is not known here.
     """
-    model = _Builder(read_graph(content)).model()
+    model = keras_model(read_graph(content))
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder) / FILE)
         return (Path(folder) / FILE).read_bytes()
+
+
+def keras_model(graph: Graph) -> "keras.Model":
+    """The Keras model of a network. Raises ExportError for an operation that is not known here."""
+    return _Builder(graph).model()
 
 
 class _Builder:

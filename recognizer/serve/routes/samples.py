@@ -175,5 +175,6 @@ def _sample_info(sample: Sample) -> SampleInfo:
         source=re.split(r"[/\\]", sample.source)[-1],  # an import may have stored the path of a file
         box=list(sample.box.xyxy),
         hand=sample.side or None,  # type: ignore[arg-type]  # left, right or ""
+        moving_s=sample.moving_s,
         picture=f"/v1/samples/{sample.id}/picture",
     )

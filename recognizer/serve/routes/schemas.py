@@ -72,7 +72,8 @@ class RegionInfo(BaseModel):
     turn: Literal["upside down", "mirrored"] | None = Field(
         None, description="orientation of the writing; null: upright"
     )
-    hand: Literal["left", "right"] | None = None
+    hand: Literal["left", "right", "both"] | None = Field(None, description="the hand or hands that make the sign")
+    moves: bool = Field(False, description="whether the label is that of a movement, which has just ended")
     joints: list[tuple[float, float]] | None = Field(None, description="21 joints of a hand, x and y in pixels")
     image: str | None = Field(None, description="the input of the model, a PNG as data: URL")
 
@@ -228,8 +229,9 @@ class SampleInfo(BaseModel):
     time: str
     source: str
     box: Box
-    hand: Literal["left", "right"] | None = None
-    picture: str = Field(description="URL of the picture")
+    hand: Literal["left", "right"] | None = Field(None, description="of a movement: its main hand")
+    moving_s: float | None = Field(None, description="seconds that the movement lasts; null: the sign is still")
+    picture: str = Field(description="URL of the picture; of a movement, a strip of its frames")
 
 
 class AddedSampleInfo(SampleInfo):

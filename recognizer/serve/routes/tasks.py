@@ -121,11 +121,12 @@ def task_info(state: AppState, name: str, own: Task | None) -> TaskInfo:
         can_go_back = version is not None and state.models.has_previous(name)
     if version is not None:
         card = _card(state, name, version)
-    known = card.labels if card else ()
+    known = card.all_labels if card else ()
     subject = own.subject if own else (card.subject or "") if card else ""
     labels = list(dict.fromkeys([*(own.labels if own else ()), *known]))
     counts = state.sample_index.counts(name) if own else {}
-    missing = missing_samples(counts, known)
+    moving = state.sample_index.moving_labels(name) if own else ()
+    missing = missing_samples(counts, card.labels if card else (), moving)
     return TaskInfo(
         name=name,
         own=name not in TASKS,

@@ -36,6 +36,10 @@ class SampleIndex:
             counts[sample.label] = counts.get(sample.label, 0) + 1
         return counts
 
+    def moving_labels(self, task: str) -> set[str]:
+        """The labels of the movements among the samples."""
+        return {sample.label for sample in self.all(task) if sample.moving_s is not None}
+
     def names(self) -> list[str]:
         """Names of the tasks in the store."""
         return [task.name for task in self.store.tasks()]

@@ -143,6 +143,9 @@ class Worker:
 
     def _predict_sample(self, pipeline: Pipeline, sample: Sample) -> tuple[str | None, float] | None:
         try:
+            if sample.moving_s is not None:
+                moved = pipeline.predict_movement(self._samples.movement(sample))
+                return None if moved is None else (moved.label, moved.confidence)
             picture_bgr = self._samples.picture(sample)
         except SamplesError:
             return None
