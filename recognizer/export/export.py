@@ -101,6 +101,10 @@ def _check_packages(target: Target) -> None:
 def _write(task: str, target: Target, draft: Path, models: ModelStore, samples: Samples, golden: str) -> Exported:
     folder = models.current(task)
     card = read_checked_card(folder)
+    if not card.labels:
+        raise ExportError(
+            f"All signs of {task} move, and an export holds only signs that are still. Record a still one."
+        )
     with open_pipeline(task, models, samples, smooth=False) as pipeline:
         inputs = golden_inputs(golden, pipeline.subject, task, samples)
         answers = write_golden(inputs, pipeline, draft / GOLDEN)
