@@ -33,13 +33,16 @@ REPORTS: dict[str, tuple[str, tuple[str, ...]]] = {  # section: module, and the 
     "fewshot": ("few_shot", ()),
     "motion": ("motion", ()),
     "teach": ("teaching_cost", ()),
+    "events": ("event_cost", ()),
+    "words": ("spelling", ()),
+    "export": ("export_cost", ()),
     "cluster": ("cluster_cost", ()),
     "faults": ("faults", ()),
     "setup": ("setup_cost", ()),
 }
 WITH_FOLDER = "motion"  # the section that takes a folder
 LONG = "hours"  # the section that benchmarks.soak writes
-NEEDS = {"cluster": "ray"}  # section: the optional package that it needs
+NEEDS = {"cluster": "ray", "events": "paho"}  # section: the optional package that it needs
 
 
 def main() -> None:

@@ -26,7 +26,9 @@ class SystemKeys:
     def __init__(self) -> None:
         """Raises SettingsError if pynput is missing, or cannot reach a screen."""
         if find_spec(PACKAGE) is None:
-            raise SettingsError(f"--type needs the package {PACKAGE}. Run: {packages.install_command(packages.KEYS)}")
+            raise SettingsError(
+                f"--type needs the package {PACKAGE}. Run: {packages.install_command(packages.ACTIONS)}"
+            )
         try:
             from pynput import keyboard
         except ImportError as error:  # without an X server

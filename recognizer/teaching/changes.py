@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from recognizer.actions.task_actions import move_actions
 from recognizer.classifiers import label_changes
 from recognizer.errors import ModelError, RecognizerError, SamplesError
 from recognizer.motion import label_changes as motion_labels
@@ -135,6 +136,7 @@ def rename_task(models: ModelStore, samples: Samples, task: str, to: str) -> str
             if has_samples:
                 samples.rename_task(name, task)
             raise
+    move_actions(samples, task, name)
     return name
 
 

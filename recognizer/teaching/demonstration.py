@@ -7,8 +7,9 @@ from recognizer.motion.drawing import STRIP_PICTURES
 from recognizer.motion.movement import Movement
 from recognizer.values import Box, Frame, Observation
 
-PICTURE_WIDTH = 480  # pixels of the pictures that are kept
-PICTURES_LIMIT = 32  # of them, 390 kB each: every second one is dropped when there are more
+PICTURE_WIDTH = 640  # pixels of the pictures that are kept
+PICTURES_LIMIT = 48  # of them, about 40 kB each: every second one is dropped when there are more
+JPEG = (cv2.IMWRITE_JPEG_QUALITY, 90)
 STRIP_HEIGHT = 160  # pixels
 MARGIN = 0.12  # around the joints, as a share of their box
 KEPT_S = 3.2  # seconds of pictures that are kept: of the longest movement
@@ -18,7 +19,7 @@ class StripPictures:
     """Small pictures of the last seconds of a stream. They are kept only while something is recorded."""
 
     def __init__(self) -> None:
-        self._pictures: list[tuple[float, np.ndarray]] = []  # time, (h, w, 3) uint8 BGR
+        self._pictures: list[tuple[float, np.ndarray]] = []  # time, the bytes of a JPEG picture
         self._gap_s = 0.0
 
     def clear(self) -> None:
@@ -33,7 +34,8 @@ class StripPictures:
             return
         height, width = frame.image_bgr.shape[:2]
         size = PICTURE_WIDTH, max(1, round(height * PICTURE_WIDTH / width))
-        self._pictures.append((frame.time_s, cv2.resize(frame.image_bgr, size, interpolation=cv2.INTER_AREA)))
+        _, jpeg = cv2.imencode(".jpg", cv2.resize(frame.image_bgr, size, interpolation=cv2.INTER_AREA), JPEG)
+        self._pictures.append((frame.time_s, jpeg))
         self._pictures = [one for one in self._pictures if frame.time_s - one[0] <= KEPT_S]
         if len(self._pictures) > PICTURES_LIMIT:
             self._pictures = self._pictures[::2]
@@ -51,7 +53,8 @@ class StripPictures:
         )
         tiles = []
         for at_s in np.linspace(movement.times_s[0], movement.times_s[-1], STRIP_PICTURES):
-            _, picture = min(self._pictures, key=lambda one: abs(one[0] - at_s))
+            _, jpeg = min(self._pictures, key=lambda one: abs(one[0] - at_s))
+            picture = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)
             rows = slice(int(scale * box.y1), max(int(scale * box.y1) + 1, round(scale * box.y2)))
             columns = slice(int(scale * box.x1), max(int(scale * box.x1) + 1, round(scale * box.x2)))
             tiles.append(cv2.resize(picture[rows, columns], tile_wh, interpolation=cv2.INTER_LINEAR))

@@ -412,6 +412,7 @@ class Teacher(_ClosingSink):
         if press is None:
             return
         demonstrations = press.demonstrations
+        moved: list[Sample] = []
         try:
             if not demonstrations:
                 self._place_stills(recording, press.label, press.waiting)
@@ -423,18 +424,17 @@ class Teacher(_ClosingSink):
                     *fields, one.movement, one.strip_bgr, one.box, recording.session, press.source
                 )
                 self._history.recorded(sample)
-                recording.moved.append(sample)
+                moved.append(sample)
             stored = [(sample, self._samples.png(sample)) for sample in press.stored]
             self._samples.undo(press.stored)
-            recording.stills = [*[(copied_sample(sample), png) for sample, png in stored], *press.waiting]
-            self._recount(recording)
+            stills = [*[(copied_sample(sample), png) for sample, png in stored], *press.waiting]
+            self._reload(recording)
         except RecognizerError as error:
             self._notify_error(error)
             return
-        recording.demonstration = demonstrations[-1]
+        self._counted = (recording.task.name, True)
+        recording.demonstration, recording.stills, recording.moved = demonstrations[-1], stills, moved
         recording.say(recording.demonstration.words, True, self._clock())
-        for one in demonstrations:
-            recording.show(press.label, one.strip_bgr)
 
     def _ensure_label(self, recording: Recording, label: str) -> None:
         if label not in recording.task.labels:

@@ -1,10 +1,12 @@
 """Signs that move in a stream: one label for each movement, for a moment, with the hand that made it."""
 
 import csv
+import tracemalloc
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ from recognizer.smoothing import Smoother
 from recognizer.subjects.hands import HAND
 from recognizer.subjects.moving_signs import SHOWN_S
 from recognizer.subjects.subject import UntrainedClassifier
+from recognizer.teaching.press import Press
 from recognizer.values import Box, Frame, Hand, Observation, Region, as_json
 from tests.helpers import movements
 from tests.helpers.movements import FPS
@@ -162,3 +165,27 @@ def test_a_model_of_moving_signs_alone_reads_no_still_sign(folder: Path) -> None
     classifier = HAND.open_classifier(folder)
     region = Region(Box(0, 0, 64, 64), IMAGE[:64, :64], hand=a_hand("fist", np.random.default_rng(0)))
     assert [one.label for one in classifier.predict([region])] == [None]
+
+
+def test_a_stream_of_movements_takes_less_than_5_mb_also_while_one_is_recorded(folder: Path) -> None:
+    """Two hands at 60 frames a second for five seconds, with a key held; measured by tracemalloc, without the frames."""
+    moved = [hand for _, hand in movements.frames(movements.circle, fps=60)]
+    hands = [(hand, Hand(hand.landmarks + np.float32([320, 0, 0]), "left", 0.8)) for hand in moved]
+    image = cv2.resize(np.random.default_rng(0).integers(0, 255, (18, 32, 3), np.uint8), (1280, 720))
+    tracemalloc.start()
+    try:
+        motion, press = HAND.open_motion(folder), Press("circle", is_hands_free=True)
+        before, _ = tracemalloc.get_traced_memory()
+        for index in range(300):
+            frame = Frame(image, index, index / 60, "x")
+            both = hands[index % len(hands)]
+            regions = [Region(Box(0, 0, 64, 64), image[:64, :64], hand=hand) for hand in both]
+            found = motion.step(frame, regions, HAND_UNTRAINED.predict(regions))
+            if index % 2:  # a window of 30 frames a second
+                press.see(Observation(frame, "x", movement=found.movement, is_moving=found.is_moving), is_on=True)
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(press.found) >= 1
+    assert peak - before < 5_000_000 + 3 * image.nbytes  # frames of the moment are no growth
+    assert after - before < 5_000_000

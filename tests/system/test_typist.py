@@ -68,7 +68,7 @@ TYPE = "from recognizer.system.typist import SystemKeys; k = SystemKeys(); k.typ
     bool(MISSING) or shutil.which("xev") is None, reason=f"{WHY_SKIPPED}, and xev (apt install x11-utils)"
 )
 @pytest.mark.skipif(
-    importlib.util.find_spec("pynput") is None, reason="needs pynput (pip install -r requirements-keys.txt)"
+    importlib.util.find_spec("pynput") is None, reason="needs pynput (pip install -r requirements-actions.txt)"
 )
 def test_another_window_receives_the_keys() -> None:
     with virtual_screen() as display:
@@ -99,7 +99,7 @@ def test_another_window_receives_the_keys() -> None:
 
 def test_without_a_screen_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     if importlib.util.find_spec("pynput") is None:
-        pytest.skip("needs pynput (pip install -r requirements-keys.txt)")
+        pytest.skip("needs pynput (pip install -r requirements-actions.txt)")
     program = (
         "from recognizer.system.typist import SystemKeys\ntry: SystemKeys()\nexcept Exception as error: print(error)"
     )
