@@ -7,7 +7,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +139,7 @@ def _write(
     int8: Path | None,
 ) -> Exported:
     folder = models.current(task)
-    card = read_checked_card(folder)
+    card = replace(read_checked_card(folder), task=task)  # the task may have been renamed
     with open_pipeline(task, models, samples, smooth=False) as pipeline:
         inputs = golden_inputs(golden, pipeline.subject, task, samples, golden_count)
         answers = write_golden(inputs, pipeline, draft / GOLDEN)

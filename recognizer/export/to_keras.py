@@ -19,9 +19,12 @@ FILE = "network.keras"
 def to_keras(content: bytes) -> bytes:
     """The Keras file of a network in the bytes of a LiteRT file, with its outputs in the same order.
 
-    Raises ExportError for an operation that is not known here.
+    Raises ExportError for an operation that is not known here, and for 8-bit weights.
     """
-    model = keras_model(read_graph(content))
+    graph = read_graph(content)
+    if graph.quantized:
+        raise ExportError("The network has 8-bit weights, with which Keras computes something else. Export to litert.")
+    model = keras_model(graph)
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder) / FILE)
         return (Path(folder) / FILE).read_bytes()

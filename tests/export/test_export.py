@@ -8,6 +8,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,7 +22,11 @@ from recognizer.errors import AssetError, ExportError, SamplesError
 from recognizer.export import export
 from recognizer.export.bundle import Definition
 from recognizer.export.export import export_folder, export_zip
+from recognizer.export.litert_graph import read_graph
 from recognizer.export.program_text import PROGRAM, predict_py
+from recognizer.export.to_keras import to_keras
+from recognizer.export.to_onnx import onnx_model
+from recognizer.finders.characters import NETWORKS
 from recognizer.registry.assets import find_asset
 from recognizer.registry.store import ModelStore
 from recognizer.samples.store import Samples
@@ -238,3 +243,13 @@ def test_each_name_in_a_program_is_defined_once(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F", str(tmp_path)]
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_an_operation_without_a_counterpart_is_named() -> None:
+    content = (NETWORKS / "characters.tflite").read_bytes()
+    with pytest.raises(ExportError, match="the operation SHAPE, which has no Keras layer here. Export to litert."):
+        to_keras(content)
+    graph = read_graph(content)
+    strange = replace(graph.operations[0], name="FFT")
+    with pytest.raises(ExportError, match="the operation FFT, which has no ONNX form here. Export to litert."):
+        onnx_model(replace(graph, operations=(strange,)))

@@ -12,12 +12,17 @@ from recognizer.cli import main
 from recognizer.commands import export as export_command
 from recognizer.errors import ExportError, ModelError, SamplesError
 from recognizer.export.int8 import add_int8, c_header, cost
+from recognizer.export.program.litert import LiteRtNetwork
+from recognizer.export.program.onnx import OnnxNetwork
+from recognizer.export.to_keras import to_keras
+from recognizer.export.to_onnx import to_onnx
 from recognizer.registry.card import ModelCard, write_card
 from recognizer.registry.store import ModelStore
 from recognizer.samples.store import Samples
 from tests.export.own_models import publish_linear
 from tests.helpers.signs import record
 from training.__main__ import main as train
+from training.networks.tensorflow import import_tensorflow
 from training.publishing import int8
 
 
@@ -93,3 +98,25 @@ def cost_line() -> str:
     return cost(
         {"accuracy_after": 0.5, "accuracy_before": 1.0, "measured_on": 2, "bytes_after": 3e3, "bytes_before": 9e3}
     )
+
+
+def test_weights_of_8_bits_stay_small_in_onnx(tmp_path: Path) -> None:
+    """Such as those of VGG16. What a layer takes is rounded as LiteRT does, by its own range in each picture."""
+    import keras
+
+    tensorflow = import_tensorflow()
+    layers = [keras.layers.Conv2D(32, 3), keras.layers.Flatten(), keras.layers.Dense(8)]
+    model = keras.Sequential([keras.Input((6, 6, 16)), *layers])
+    converter = tensorflow.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
+    content = converter.convert()
+    (tmp_path / "network.tflite").write_bytes(content)
+    (tmp_path / "network.onnx").write_bytes(to_onnx(content))
+    assert (tmp_path / "network.onnx").stat().st_size < 4 * model.count_params() / 2
+    image = np.random.default_rng(0).normal(size=(2, 6, 6, 16)).astype(np.float32)
+    (by_onnx,) = OnnxNetwork(tmp_path / "network.onnx").run(image)
+    (by_litert,) = LiteRtNetwork(tmp_path / "network.tflite").run(image)
+    assert np.abs(by_litert).max() > 0.1
+    with pytest.raises(ExportError, match="8-bit weights, with which Keras computes something else"):
+        to_keras(content)
+    assert by_onnx == pytest.approx(by_litert, abs=1e-3)
