@@ -221,5 +221,6 @@ def _window_sinks(
         unsaved=lambda: teacher.unsaved,
         typing=lambda: teacher.is_typing,
     )
+    runner.is_teaching = lambda: panel.is_open
     teacher.notify = pipeline.notify = spelling.notify = practice.notify = runner.notify = window.notify
     return [teacher, maps, GameSink(game), practice, spelling, window], window

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from recognizer.actions.action import PLACEHOLDER, Action, ActionError, ActionFailed, Firing
+from recognizer.actions.action import PLACEHOLDER, Action, ActionError, ActionFailed, Firing, check_timeout
 
 SCHEMES = ("http", "https", "mailto")  # other addresses may start programs
 CODE_OPTIONS = ("-c", "-e", "/c", "-command", "--eval")  # of shells and interpreters: what follows is code
@@ -50,8 +50,7 @@ class Command(Action):
                 raise ActionError(
                     f"words: a label may be code itself. Give it as a word of its own after {option} CODE."
                 )
-        if self.timeout_s <= 0:
-            raise ActionError("timeout_s: give a number above 0.")
+        check_timeout(self.timeout_s)
 
     def describe(self) -> str:
         return f"run {' '.join(self.words)}"

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from recognizer.registry.store import ModelStore
+from recognizer.registry.store import ModelStore, Rewrite
 from recognizer.samples.sample import new_session
 from recognizer.serve.http.metrics import Metrics
 from recognizer.serve.http.problems import Problem
@@ -36,6 +36,9 @@ class AppState:
     is_replica: bool = False  # of a cluster: other processes have streams, too
     events: EventHub = field(default_factory=EventHub)
     session: str = field(default_factory=new_session)  # of samples that are sent without a session
+    rewrites: dict[str, Rewrite] = field(
+        default_factory=dict
+    )  # of models, when a label was deleted; by entry of the trash
 
     @property
     def folders(self) -> tuple[Path, ...]:

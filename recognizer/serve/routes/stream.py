@@ -64,8 +64,8 @@ class StreamClient:
         self.state = state
         self.task = task
         self.latest = LatestFrame(state.metrics)
-        self.spelling: list[str] = []  # actions for the next frame
         self.events = StreamEvents(state.events)
+        self.spelling: list[str] = []  # actions for the next frame
         self._session = socket.cookies.get(cookie_name(socket, state.settings.port), "")
 
     async def receive(self) -> None:

@@ -28,7 +28,7 @@ from recognizer.samples.sample import Sample
 from recognizer.samples.store import Samples
 from recognizer.samples.synced import open_samples
 from recognizer.serve.http.problems import Problem
-from recognizer.serve.workers.pictures import decode_picture
+from recognizer.serve.workers.pictures import decode_picture, to_jpeg
 from recognizer.spelling.remote import RemoteSpelling
 from recognizer.spelling.words import labels_of
 from recognizer.subjects.catalogue import subject_of
@@ -71,6 +71,11 @@ class Worker:
     def warm(self, task: str) -> None:
         """Load a task's model in advance."""
         self._pipeline(task).step(Frame(np.zeros((480, 640, 3), np.uint8), 0, 0.0, "warm-up"))
+
+    def convert(self, data: bytes) -> bytes:
+        """The picture as a JPEG, for browsers that cannot show its format."""
+        with self.time_limit():
+            return to_jpeg(data)
 
     def predict(self, data: bytes, task: str, images: bool) -> dict[str, Any]:
         """Recognize one picture. With `images`, add the model's input image of each region."""
@@ -138,6 +143,9 @@ class Worker:
 
     def _predict_sample(self, pipeline: Pipeline, sample: Sample) -> tuple[str | None, float] | None:
         try:
+            if sample.moving_s is not None:
+                moved = pipeline.predict_movement(self._samples.movement(sample))
+                return None if moved is None else (moved.label, moved.confidence)
             picture_bgr = self._samples.picture(sample)
         except SamplesError:
             return None
