@@ -24,6 +24,17 @@ def actions_path(samples: Samples, task: str) -> Path:
     return samples.folder / task / FILE_NAME
 
 
+def move_actions(samples: Samples, task: str, to: str) -> None:
+    """Move the file of actions, if there is one, to the new name of its task. Raises ActionError."""
+    path, target = actions_path(samples, task), actions_path(samples, to)
+    if not path.is_file() or target.exists():
+        return
+    try:
+        files.replace(path, target)
+    except OSError as error:
+        raise ActionError(f"{path} cannot be moved to {target}: {error.strerror}. Move it yourself.") from error
+
+
 def labels_of(task: str, models: ModelStore, samples: Samples) -> tuple[tuple[str, ...], bool]:
     """The labels of a task, and whether they are joined to numbers when they stand next to each other.
 

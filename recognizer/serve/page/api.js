@@ -10,7 +10,14 @@ export class Problem extends Error {
   }
 }
 
+// The parsed JSON of an answer; null if it is empty. Raises a Problem.
 export async function ask(method, path, body) {
+  const response = await request(method, path, body);
+  return response.status === 204 ? null : response.json();
+}
+
+// The answer to a request that succeeded. Raises a Problem.
+export async function request(method, path, body) {
   const options = { method };
   if (body instanceof Blob) options.body = body;
   else if (body !== undefined) {
@@ -25,11 +32,9 @@ export async function ask(method, path, body) {
     throw new Problem({ what: "The server does not answer", found: location.host, remedy: "Check that it is still running", status: 0 });
   }
   if (response.status === 401) location.assign("/enter");
-  const content = response.status === 204 ? null : await response.json().catch(() => null);
-  if (!response.ok) {
-    throw new Problem(content ?? { what: "The server failed", found: `${response.status}`, remedy: "The server's terminal shows more", status: response.status });
-  }
-  return content;
+  if (response.ok) return response;
+  const problem = await response.json().catch(() => null);
+  throw new Problem(problem ?? { what: "The server failed", found: `${response.status}`, remedy: "The server's terminal shows more", status: response.status });
 }
 
 const banner = document.getElementById("gone");
@@ -87,9 +92,17 @@ export function tell(words, undo) {
     notice.append(" ", button);
   }
   notice.hidden = false;
-  clearTimeout(hideTimer);
-  hideTimer = setTimeout(() => (notice.hidden = true), (undo ? 8000 : 3000) + 40 * words.length);
+  hideAfter((undo ? 8000 : 3000) + 40 * words.length);
 }
+
+function hideAfter(ms) {
+  clearTimeout(hideTimer);
+  hideTimer = setTimeout(() => (notice.hidden = true), ms);
+}
+
+// It stays while the pointer is on it, or the focus is in it.
+for (const entered of ["pointerenter", "focusin"]) notice.addEventListener(entered, () => clearTimeout(hideTimer));
+for (const left of ["pointerleave", "focusout"]) notice.addEventListener(left, () => hideAfter(3000));
 
 // Shows an error at the fields of a form that it is about, or else in the form's last line.
 export function showErrors(form, error) {

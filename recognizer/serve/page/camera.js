@@ -1,6 +1,6 @@
 // The picture source: the camera or a file. If there is no picture, a message explains why.
 
-import { element, tell } from "./api.js";
+import { element, request, tell } from "./api.js";
 import { current, onChange, subject } from "./state.js";
 
 const LONG_SIDE = 1280; // pixels of a sent frame, as in the window
@@ -42,6 +42,15 @@ export function grab() {
   encoder.height = Math.round(height * scale);
   encoder.getContext("2d", { alpha: false }).drawImage(source, 0, 0, encoder.width, encoder.height);
   return new Promise((resolve) => encoder.toBlob(resolve, "image/jpeg", QUALITY));
+}
+
+// The part [x1, y1, x2, y2] of the last grabbed frame as a canvas, mirrored if the display is.
+export function part([x1, y1, x2, y2]) {
+  const canvas = element("canvas", { width: x2 - x1, height: y2 - y1 });
+  const pen = canvas.getContext("2d");
+  if (isMirrored()) pen.setTransform(-1, 0, 0, 1, canvas.width, 0);
+  pen.drawImage(encoder, -x1, -y1);
+  return canvas;
 }
 
 // Resolves when the next frame is available.
@@ -131,14 +140,29 @@ async function listDevices() {
   devices.hidden = cameras.length < 2;
 }
 
-// Draws a picture file into a canvas, in the size of a sent frame. Raises an error if the browser cannot open it.
-async function drawFile(picture, canvas) {
-  let bitmap;
+// Whether a file begins as HEIC pictures do, which most browsers cannot open.
+async function isHeic(picture) {
+  const head = new TextDecoder("latin1").decode(await picture.slice(4, 12).arrayBuffer());
+  return /^ftyp(heic|heix|heim|heis|hevc|hevx|mif1|msf1)/.test(head);
+}
+
+// Decodes a picture file, turned upright. The server converts those that the browser cannot open. Raises an error.
+async function decoded(picture) {
+  const upright = { imageOrientation: "from-image" };
   try {
-    bitmap = await createImageBitmap(picture, { imageOrientation: "from-image" });
+    return await createImageBitmap(picture, upright);
   } catch {
+    if (await isHeic(picture)) {
+      const answer = await request("POST", "/v1/convert", picture);
+      return createImageBitmap(await answer.blob(), upright);
+    }
     throw new Error("it cannot be opened as a picture");
   }
+}
+
+// Draws a picture file into a canvas, in the size of a sent frame. Raises an error if it cannot be opened.
+async function drawFile(picture, canvas) {
+  const bitmap = await decoded(picture);
   const scale = Math.min(1, LONG_SIDE / Math.max(bitmap.width, bitmap.height));
   canvas.width = Math.max(1, Math.round(bitmap.width * scale));
   canvas.height = Math.max(1, Math.round(bitmap.height * scale));
@@ -163,10 +187,11 @@ async function openFile() {
   const opened = document.createElement("canvas");
   try {
     await drawFile(chosen, opened);
-  } catch {
+  } catch (error) {
     const reason = `${chosen.name} cannot be opened as a picture.`;
-    if (isOn()) tell(`${reason} Use a JPEG, PNG or WebP picture.`);
-    else showMessage(reason, "Use a JPEG, PNG or WebP picture.");
+    const remedy = error.body?.remedy ?? "Use a JPEG, PNG or WebP picture.";
+    if (isOn()) tell(`${reason} ${remedy}`);
+    else showMessage(reason, remedy);
     return;
   }
   if (video.srcObject) stop();

@@ -3,6 +3,7 @@
 import { checkServer, isServerGone, onServer, tell } from "./api.js";
 import * as camera from "./camera.js";
 import { drawOver, showCards } from "./seen.js";
+import { speak } from "./speak.js";
 import { CAMERA_TABS, onChange, state } from "./state.js";
 
 const RETRY_MS = 1000;
@@ -31,7 +32,8 @@ const isOpen = () => socket?.readyState === WebSocket.OPEN;
 const answerListeners = [];
 const connectListeners = [];
 
-// `then` gets each answer of the server; it is called when a connection is open.
+// `then` gets each answer of the server, and the time of the last frame, which the camera still has; it is called when a
+// connection is open.
 export const onAnswer = (then) => answerListeners.push(then);
 export const onConnect = (then) => connectListeners.push(then);
 
@@ -43,7 +45,7 @@ export function sendMessage(message) {
 }
 
 // A change of the task is visible anyway; only errors of its model need a message.
-const isRoutine = (line, answer) => line.endsWith("…") || line === answer.task || line.startsWith(`${answer.task}: model`);
+const isRoutine = (line, answer) => line.endsWith("…") || line === answer.task || line.startsWith(`${answer.task}, trained`);
 
 function connect() {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
@@ -66,7 +68,7 @@ function connect() {
       const answer = JSON.parse(event.data);
       for (const line of answer.notices ?? []) if (!isRoutine(line, answer)) tell(line);
       if (answer.problem) tell(`${answer.problem.what}: ${answer.problem.found}. ${answer.problem.remedy}`);
-      for (const then of answerListeners) then(answer);
+      for (const then of answerListeners) then(answer, sent.time);
       if (answer.frame === undefined || answer.frame === sent.number) resolveAnswer?.(answer);
     };
   });
@@ -114,6 +116,7 @@ function show(answer, frameTime) {
   last = answer;
   lastFrameTime = frameTime;
   if (answer && answer.task !== state.task) {
+    speak("");
     drawOver(overlay, null);
     reading.textContent = "";
     figures.textContent = `Loading ${state.task} …`;
@@ -121,6 +124,7 @@ function show(answer, frameTime) {
   }
   drawOver(overlay, answer, camera.isMirrored());
   reading.textContent = answer?.text ?? "";
+  speak(reading.textContent);
   showCards(seen, answer?.regions ?? []);
   empty.hidden = isServerGone() || Boolean(answer?.regions.length);
   if (!answer) {

@@ -7,8 +7,11 @@ import "./teach.js";
 import "./spell.js";
 import "./look.js";
 import "./draw.js";
+import "./edit.js";
+import "./play.js";
+import "./project.js";
 
-const TABS = ["live", "teach", "spell", "look", "draw"];
+const TABS = ["live", "teach", "spell", "look", "draw", "play"];
 const select = document.getElementById("task");
 
 function showTab() {
@@ -18,7 +21,7 @@ function showTab() {
     button.tabIndex = tab === state.tab ? 0 : -1;
     document.getElementById(tab).hidden = tab !== state.tab;
   }
-  document.body.classList.toggle("teaching", state.tab === "teach");
+  document.body.classList.toggle("camera-stays", ["teach", "play"].includes(state.tab)); // while the panel is scrolled
   document.getElementById("camera").hidden = !CAMERA_TABS.includes(state.tab);
 }
 

@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 
 export const NOTHING = "nothing";
-export const CAMERA_TABS = ["live", "teach", "spell"]; // these show the camera
+export const CAMERA_TABS = ["live", "teach", "spell", "play"]; // these show the camera
 export const state = { task: "digits", tasks: [], subjects: [], tab: "live" };
 
 const changes = new EventTarget();
