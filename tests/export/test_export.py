@@ -131,6 +131,9 @@ def test_predict_reads_pictures_and_videos(
         for words, code in (([str(picture), "missing.png"], 1), ([], 2), (["--watch", str(tmp_path / "clip.avi")], 0)):
             monkeypatch.setattr(sys, "argv", ["predict.py", *words])
             assert predict.main() == code
+        monkeypatch.setattr(sys, "argv", ["predict.py", "--watch", "missing.avi"])
+        with pytest.raises(SystemExit, match="missing.avi cannot be opened as a video or camera."):
+            predict.main()
         assert program.TOLERANCE == 1e-3
     out, err = capsys.readouterr()
     assert json.loads(out.splitlines()[0])["text"] == golden["text"]
