@@ -8,10 +8,12 @@ The clips and the pictures without a hand are those in RECOGNIZER_DATA: videos/ 
 
 import argparse
 import json
+import os
 import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -112,18 +114,23 @@ def report(signs: int = 30, frames: int = 120, rounds: int = 3) -> str:
             f"{signs} drawn signs of `{TASK}`, each held still for {HELD_S:g} s before a camera of {CAMERA_FPS:g} frames a "
             f"second (an interval is {1000 / CAMERA_FPS:.0f} ms), from its first frame to the message at a subscriber of "
             f"mosquitto. A label appears after it was held for 0.3 s, which are 9 intervals. Median of the loop: "
-            f"{delays.frame_ms:.0f} ms a frame. {delays.missed} of {signs} signs sent no message or another one.",
+            f"{delays.frame_ms:.0f} ms a frame.{load()} {delays.missed} of {signs} signs sent no message or another one.",
             "",
             table(["", "median", "95th percentile"], rows),
-            "",
             f"The loop with `{TASK}`, without drawing, with one MQTT action; {rounds * frames} frames each, in turns:",
             "",
             table(["", "median, ms a frame", "ratio"], costs),
-            "",
             *clip_lines(),
             "",
         ]
     )
+
+
+def load() -> str:
+    """How busy the machine was meanwhile: other programs delay a sign, too."""
+    if sys.platform == "win32":
+        return ""
+    return f" {os.getloadavg()[0]:.0f} processes wanted its {os.cpu_count()} cores meanwhile."
 
 
 def p(values: Sequence[float], percent: float) -> float:
@@ -249,7 +256,7 @@ def clip_lines() -> list[str]:
         if (clips[0] / name).is_file()
     ]
     lines = ["Labels that appear, in order, on clips as a stream:", ""]
-    lines += [table(["clip", "task", "signs shown", "labels that appeared"], rows), ""]
+    lines += [table(["clip", "task", "signs shown", "labels that appeared"], rows)]
     pictures = sorted((clips[0].parent / "photos" / "nothing").rglob("*.*"))
     for task in ("rps", "letters") if pictures else ():
         fired = appeared_on_stills(task, pictures)

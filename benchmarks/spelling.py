@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recognizer.registry.card import read_checked_card
+from recognizer.registry.synced import default_models
 from recognizer.spelling.dictionary import Dictionary
 from recognizer.spelling.practice import common_words
 from recognizer.spelling.speller import Speller
@@ -20,6 +22,9 @@ WORDS = 200
 CHOSEN_FROM = 2000  # the most frequent words of these lengths
 LENGTHS = range(3, 9)
 PEOPLE_A_WORD = 5
+LEAST_PEOPLE = (
+    5  # of a fold that takes part: a fold is a training of minutes, and the other folds are single collections
+)
 LONGEST_S = 2.0  # for which a letter is held; a speller goes on as soon as it is taken
 CHANGE_S, RELEASE_S, REST_S = 0.2, 0.4, 1.8  # without a hand: between letters, between equal ones, behind a word
 EMPTY_FRAME = np.zeros((1, 1, 3), np.uint8)
@@ -36,16 +41,19 @@ class SpelledWord:
 
 
 def report() -> str:
-    """The section of the report. Uses cached predictions, and trains the missing folds. Raises DataError and AssetError."""
+    """The section of the report. Uses cached predictions, and trains the missing folds. Raises RecognizerError."""
+    thresholds = read_checked_card(default_models().current(TASK)).rejection
+    assert thresholds is not None, "a published model has them"
     data = sign_data.load_sign_data(TASK, paths.runs(), 0)
-    predictions = sign_validation.held_out_predictions(data, KIND)
-    thresholds = sign_validation.metrics_of(data, predictions).thresholds
+    folds = [fold for fold in data.folds if len(fold) >= LEAST_PEOPLE]
+    predictions = sign_validation.held_out_predictions(data, KIND, folds)
+    spellers = sorted(person for fold in folds for person in fold)
     rng = np.random.default_rng(0)
     words = chosen_words(data.labels, rng)
     dictionary = Dictionary(word_counts("en"), data.labels)
     spelled = []
     for number, word in enumerate(words):
-        for person in people_for(data, word, number):
+        for person in people_for(data, spellers, word, number):
             hands = HeldOutHands(data, predictions, thresholds)
             spelled.append(spell(word, person, data, hands, dictionary, rng))
     return section(spelled, len(words))
@@ -57,10 +65,14 @@ def chosen_words(labels: Sequence[str], rng: np.random.Generator) -> list[str]:
     return sorted(rng.choice(common, WORDS, replace=False).tolist())
 
 
-def people_for(data: SignData, word: str, number: int) -> list[str]:
-    """The people who spell the word with this number: those who follow in turn and have all its letters."""
-    people = data.people[number % len(data.people) :] + data.people[: number % len(data.people)]
-    return [person for person in people if all(len(_rows(data, person, letter)) for letter in word)][:PEOPLE_A_WORD]
+def people_for(data: SignData, people: Sequence[str], word: str, number: int) -> list[str]:
+    """Those of the people who spell the word with this number: they follow in turn, and have all its letters."""
+    first = number % len(people)
+    return [
+        person
+        for person in (*people[first:], *people[:first])
+        if all(len(_rows(data, person, letter)) for letter in word)
+    ][:PEOPLE_A_WORD]
 
 
 def spell(

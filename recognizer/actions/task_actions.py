@@ -116,7 +116,11 @@ class TaskActions:
         print("\n".join(f"    {printable(line)}" for line in data.decode().splitlines()))
         print("\nIts actions:")
         print("\n".join(f"    {printable(rule.describe())}" for rule in rules))
-        if (answer or input)("\nUse them on this computer? y/N ").strip().lower() in ("y", "yes"):
+        try:
+            answered = (answer or input)("\nUse them on this computer? y/N ")
+        except EOFError:
+            answered = ""
+        if answered.strip().lower() in ("y", "yes"):
             self._allowed.add(data)
 
     def allow(self, task: str) -> tuple[Rule, ...]:

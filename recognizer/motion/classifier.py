@@ -36,9 +36,8 @@ MIN_CONFIDENCE = 0.5  # of the best label; without one, the movement has no labe
 PIECE = 0.8  # of embedding.LIMIT: the same for a part of a movement, since a long movement has many parts
 COUNTER = 0.5  # … a counterexample that is nearer to a demonstration is the sign itself, such as a wave backwards
 SHARPNESS = 4.0  # how fast the probability falls with the distance
-MIRROR_PAIR = (
-    0.8  # of embedding.LIMIT: if the mirror image of one label is so near another, they have a direction in the picture
-)
+MIRROR_PAIR = 0.4  # of embedding.LIMIT: if the mirror image of one label is so near another …
+MIRROR_SHARE = 0.5  # … and nearer by this share than the two labels are, they have a direction in the picture
 _AS_MADE = slice(0, embedding.SIZE)  # columns of points: as if the right hand had made the movement
 _AS_SEEN = slice(embedding.SIZE, 2 * embedding.SIZE)  # … its path as it is in the picture
 _REFLECTED = slice(2 * embedding.SIZE, 3 * embedding.SIZE)  # … the mirror image of that
@@ -146,8 +145,9 @@ class MotionClassifier:
         for one in range(len(rows)):
             for other in range(one):
                 seen = self.points[rows[one], _AS_SEEN]
-                nearest = _nearest(seen, self.points[rows[other], _REFLECTED])
-                if nearest < min(MIRROR_PAIR * self.limit, _nearest(seen, self.points[rows[other], _AS_SEEN])):
+                mirrored = _nearest(seen, self.points[rows[other], _REFLECTED])
+                direct = _nearest(seen, self.points[rows[other], _AS_SEEN])
+                if mirrored < min(MIRROR_PAIR * self.limit, MIRROR_SHARE * direct):
                     found[[one, other]] = True
         return found
 

@@ -59,9 +59,10 @@ class Practice:
         return self._queue[0]
 
     @property
-    def sign(self) -> HandShape:
-        """How it is made."""
-        return self._signs[self.label].shape
+    def drawing(self) -> HandShape:
+        """How it is made, to be drawn."""
+        sign = self._signs[self.label]
+        return sign.drawing or sign.shape
 
     @property
     def place(self) -> int:

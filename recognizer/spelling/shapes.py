@@ -65,6 +65,7 @@ class KnownSign:
 
     shape: HandShape
     spread: np.ndarray  # (5,) radians: three of four hands have each finger nearer than this
+    drawing: HandShape | None = None  # a clearer one to look at; None: the shape itself
 
 
 def known_sign(shapes: Sequence[HandShape]) -> KnownSign:

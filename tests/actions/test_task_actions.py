@@ -49,8 +49,13 @@ def test_a_task_without_a_file_has_no_actions_and_nothing_is_asked(samples: Samp
         actions.allow("greetings")
 
 
+def end_of_input(question: str) -> str:
+    raise EOFError
+
+
 def test_a_new_file_is_shown_and_used_only_after_a_yes(samples: Samples, capsys: pytest.CaptureFixture[str]) -> None:
     actions, path = found(samples), write(samples, TEXT + "# \u202eevil")
+    actions.ask("greetings", end_of_input)
     actions.ask("greetings", lambda question: "no")
     printed = capsys.readouterr().out
     assert 'do = "type"' in printed

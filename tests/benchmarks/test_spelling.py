@@ -60,8 +60,8 @@ def test_words_are_spelled_letter_by_letter_and_corrected(word: str, confused: d
 
 def test_only_people_with_all_letters_spell_a_word() -> None:
     data = photographed(missing="T")
-    assert people_for(data, "past", 1) == ["anna"]
-    assert people_for(data, "man", 1) == ["ben", "anna"]
+    assert people_for(data, PEOPLE, "past", 1) == ["anna"]
+    assert people_for(data, PEOPLE, "man", 1) == ["ben", "anna"]
 
 
 def test_the_words_are_common_and_can_be_spelled() -> None:

@@ -30,6 +30,17 @@ setInterval(() => pen.drawImage(picture, 0, 0, canvas.width, canvas.height), 40)
 navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(25);
 """
 
+# the WebSockets that the page has opened
+OPEN_SOCKETS = """
+window.openSockets = [];
+window.WebSocket = class extends WebSocket {
+  constructor(...words) {
+    super(...words);
+    openSockets.push(this);
+  }
+};
+"""
+
 
 def hold_up(window: webdriver.Chrome, frame_bgr: np.ndarray) -> None:
     """Show a frame (H, W, 3) uint8 to the camera of a page that was opened with HELD_CAMERA."""

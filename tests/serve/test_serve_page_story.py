@@ -14,7 +14,7 @@ from selenium.webdriver.support.select import Select
 from recognizer.cli import main
 from recognizer.samples.store import Samples
 from recognizer.studio.scenes import Studio
-from tests.helpers.browser import HELD_CAMERA, chromium, hold_up
+from tests.helpers.browser import HELD_CAMERA, OPEN_SOCKETS, chromium, hold_up
 from tests.helpers.drawing import middle_of_card
 from tests.helpers.machine import landmarker_path
 from tests.helpers.running_server import Served
@@ -22,13 +22,24 @@ from tests.serve.test_serve_page import by_id, one, until
 
 pytestmark = pytest.mark.slow
 
+SHOWN_ANSWERS = """
+const reading = document.getElementById("reading");
+const answer = { task: "waves", size: [640, 480], regions: [], stages_ms: {} };
+const send = async (content) => {
+  openSockets.at(-1).onmessage({ data: JSON.stringify({ ...answer, ...content }) });
+  await new Promise((resolve) => setTimeout(resolve));
+  return reading.textContent === content.text ? "shown" : "hidden";
+};
+(async () => [await send({ frame: -5, text: "old" }), await send({ text: "new" })].join(" "))().then(arguments[0]);
+"""
+
 
 @pytest.fixture
 def window(served: Served, tmp_path: Path) -> Iterator[Chrome]:
     """The page, with a camera to which `hold_up` shows frames. It saves files to tmp_path."""
     landmarker_path()
     with chromium(None) as opened:
-        opened.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": HELD_CAMERA})
+        opened.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": HELD_CAMERA + OPEN_SOCKETS})
         opened.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
         opened.get(served.address)
         until(lambda: by_id(opened, "task").text)
@@ -124,6 +135,9 @@ def test_two_signs_are_taught_used_renamed_carried_to_another_machine_and_delete
         until(lambda expected=label: by_id(window, "reading").text == expected)
         until(lambda expected=label: by_id(window, "spoken").get_attribute("textContent") == expected)
 
+    # an answer to another frame than the last one is not shown; one without a number is
+    until(lambda: window.execute_async_script(SHOWN_ANSWERS) == "hidden shown")
+
     # renamed and reordered in place: the model knows the new name at once
     tab_to(window, "#edit-open")
     press(window, Keys.ENTER)
@@ -178,7 +192,10 @@ def test_two_signs_are_taught_used_renamed_carried_to_another_machine_and_delete
 
     # and a round of the game, with the same hand
     by_id(window, "tab-play").click()
-    assert by_id(window, "play-start").is_enabled() is False
+    assert by_id(window, "play-hint").text == "waves does not have the signs rock, paper and scissors."
+    assert not by_id(window, "play-start").is_displayed()
+    assert by_id(window, "play-hint").text == "waves does not have the signs rock, paper and scissors."
+    assert not by_id(window, "play-start").is_displayed()
     by_id(window, "play-task").click()
     until(lambda: by_id(window, "reading").text == "paper")
     by_id(window, "play-start").click()

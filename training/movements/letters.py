@@ -6,7 +6,7 @@ who talk, scratch, fetch a cup and go from letter to letter, hands that make ran
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,6 +38,7 @@ from recognizer.studio.movements import (
 )
 from recognizer.system import paths
 from recognizer.values import Hand
+from training.datasets import signed_movements
 from training.datasets.drawn_movements import performed, random_scripts
 from training.datasets.signed_movements import SignedMovement
 
@@ -47,6 +48,7 @@ SHAPES_A_PERSON = 12  # hand shapes of each person and letter
 VARIETY = (0.8, 2.0)  # how much people differ: see random_style
 WRITTEN_SHARE = 0.5  # share of the movements that follow written strokes; the others follow the studio's scripts
 EVERYDAY_EACH, RANDOM = 40, 150  # counterexamples: of each everyday movement, and random movements
+STUDIO_PEOPLE, EVERYDAY_S = 60, 120.0  # of the validation: people, and seconds of each thing that is no sign
 LIMIT = 1.0  # of embedding.LIMIT
 SEED = 3
 ASPECT = 4 / 3  # width by height of the tables' pictures, where x and y are shares of these
@@ -151,7 +153,7 @@ def other_movements(rng: np.random.Generator) -> list[Movement]:
 
 
 def fitted(
-    shapes: dict[str, Sequence[Shape]], real: Sequence[SignedMovement], others: Sequence[Movement], seed: int = SEED
+    shapes: Mapping[str, Sequence[Shape]], real: Sequence[SignedMovement], others: Sequence[Movement], seed: int = SEED
 ) -> MotionClassifier:
     """The classifier of J and Z from hand shapes, real movements and drawn counterexamples."""
     rng = np.random.default_rng(seed)
@@ -192,3 +194,66 @@ def landmarks_folder() -> Path:
         if (folder / "landmarks" / "meta.json").is_file():
             return folder / "landmarks"
     raise SettingsError(f"No data folder has landmarks/meta.json. Name one in {paths.DATA_VARIABLE}.")
+
+
+def train_letters(models: ModelStore, command: str) -> None:
+    """Fits J and Z, measures them on people left out and publishes them as a version of letters. Raises RecognizerError."""
+    rng = np.random.default_rng(SEED)
+    shapes = {label: read_shapes(landmarks_folder(), letter, rng) for label, letter in SHAPE_OF.items()}
+    real = [one for folder in signed_movements.folders() for one in signed_movements.read_movements(folder)]
+    others = other_movements(rng)
+    metrics = validated(shapes, real, others)
+    for name, value in metrics.items():
+        print(f"{name}: {value}")
+    print(f"Published {publish(models, fitted(shapes, real, others), metrics, command)}")
+
+
+def validated(
+    shapes: Mapping[str, Sequence[Shape]], real: Sequence[SignedMovement], others: Sequence[Movement]
+) -> dict[str, object]:
+    """How real and studio people are read, none of whom the classifier has seen, and what else gets a label."""
+    metrics: dict[str, object] = {}
+    for person in dict.fromkeys(one.person for one in real):
+        alike = person.split("-")[0].lower()
+        kept = {label: [one for one in each if alike not in one.person.lower()] for label, each in shapes.items()}
+        classifier = fitted(kept, [one for one in real if one.person != person], others)
+        for label in SHAPE_OF:
+            tested = [one for one in real if one.person == person and one.label == label]
+            right = sum(one.movement is not None and classifier.predict(one.movement).label == label for one in tested)
+            if tested:
+                metrics[f"{person}, left out: {label}"] = f"{right} of {len(tested)}"
+        held = [one.movement for one in real if one.person == person and one.label is None and one.movement is not None]
+        if held:
+            false = sum(classifier.predict(movement).label is not None for movement in held)
+            metrics[f"{person}, left out: movements that are no J or Z and get a label"] = f"{false} of {len(held)}"
+    classifier = fitted(shapes, real, others)
+    for label in SHAPE_OF:
+        right, count = studio_reads(classifier, label)
+        metrics[f"studio people: {label}"] = f"{right} of {count}"
+    for what in EVERYDAY:
+        false, minutes = false_labels(classifier, what)
+        metrics[f"{what}: false labels"] = f"{false} in {minutes:.1f} minutes"
+    return metrics
+
+
+def studio_reads(classifier: MotionClassifier, label: str) -> tuple[int, int]:
+    """How many of the studio people's movements get their label, and of how many."""
+    right = 0
+    for person in range(STUDIO_PEOPLE):
+        rng = np.random.default_rng([SEED, 7, person])
+        script = SCRIPTS[label][int(rng.integers(len(SCRIPTS[label])))]
+        movements = movements_in(detected(Performance(script, random_style(rng), rng), rng))
+        found = {classifier.predict(movement).label for movement in movements} - {None}
+        right += found == {label}
+    return right, STUDIO_PEOPLE
+
+
+def false_labels(classifier: MotionClassifier, what: str) -> tuple[int, float]:
+    """How many labels drawn people get who do other things, and in how many minutes."""
+    rng = np.random.default_rng([SEED, 8])
+    false, shown_s = 0, 0.0
+    while shown_s < EVERYDAY_S:
+        performance = Performance(everyday(what, rng), random_style(rng), rng)
+        false += sum(classifier.predict(one).label is not None for one in movements_in(detected(performance, rng)))
+        shown_s += performance.duration_s
+    return false, shown_s / 60

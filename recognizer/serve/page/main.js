@@ -34,25 +34,37 @@ function showName() {
   for (const place of document.querySelectorAll(".task-name")) place.textContent = state.task;
 }
 
+const tabOfAddress = () => TABS.find((tab) => location.hash === `#${tab}`) ?? "live";
+
+function byAddress() {
+  if (tabOfAddress() !== state.tab) open(tabOfAddress());
+}
+
+// Shows a tab from its beginning: a change of the hash would scroll to it, below the camera.
+function go(tab) {
+  history.pushState(null, "", `#${tab}`);
+  byAddress();
+  scrollTo(0, 0);
+}
+
 for (const tab of TABS) {
   const button = document.getElementById(`tab-${tab}`);
-  button.addEventListener("click", () => (location.hash = tab));
+  button.addEventListener("click", () => go(tab));
   button.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
     const next = TABS[(TABS.indexOf(tab) + step + TABS.length) % TABS.length];
-    location.hash = next;
+    go(next);
     document.getElementById(`tab-${next}`).focus();
   });
 }
-const byAddress = () => open(TABS.find((tab) => location.hash === `#${tab}`) ?? "live");
-window.addEventListener("hashchange", byAddress);
+for (const change of ["hashchange", "popstate"]) window.addEventListener(change, byAddress);
 select.addEventListener("change", () => choose(select.value));
 onChange("tab", showTab);
 onChange("tasks", showTasks);
 onChange("task", showName);
 
-byAddress();
+open(tabOfAddress());
 telling(async () => {
   await Promise.all([loadSubjects(), loadTasks()]);
   choose(state.tasks.some((task) => task.name === state.task) ? state.task : state.tasks[0].name);

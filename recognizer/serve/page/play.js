@@ -18,6 +18,7 @@ const outcome = document.getElementById("play-outcome");
 const score = document.getElementById("play-score");
 const startButton = document.getElementById("play-start");
 const taskButton = document.getElementById("play-task");
+const hands = document.getElementById("play-hands");
 const hint = document.getElementById("play-hint");
 
 let round = null; // {theirs, start, held, pictures} while a round runs
@@ -103,6 +104,7 @@ function showTask() {
   const place = state.tasks.some((task) => task.name === "rps");
   hint.textContent = canPlay() ? "Start a round, and show your sign at “shoot!”." : `${state.task} does not have the signs rock, paper and scissors.`;
   taskButton.hidden = canPlay() || !place;
+  startButton.hidden = hands.hidden = score.hidden = !canPlay();
   outcome.textContent = "";
 }
 
