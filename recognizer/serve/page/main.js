@@ -6,6 +6,7 @@ import "./live.js";
 import "./teach.js";
 import "./look.js";
 import "./draw.js";
+import "./draw_samples.js";
 
 const TABS = ["live", "teach", "look", "draw"];
 const select = document.getElementById("task");

@@ -1,0 +1,74 @@
+// The answers of the server to frames and drawings. The exported page has another module of this name, which computes them.
+
+import { ask, checkServer, named, tell } from "./api.js";
+import { state } from "./state.js";
+
+export { checkServer, isServerGone, onServer } from "./api.js";
+
+const LATE_MS = 3000; // without an answer for so long, the page asks whether the server is there
+export const WHERE = "on the server"; // where the time of an answer is spent
+
+let socket = null;
+let resolveAnswer = null; // resolves with the answer to the sent frame
+let sent = -1; // the number of the last frame of this connection
+
+const isOpen = () => socket?.readyState === WebSocket.OPEN;
+
+// A change of the task is visible anyway; only errors of its model need a message.
+const isRoutine = (line, answer) => line.endsWith("…") || line === answer.task || line.startsWith(`${answer.task}: model`);
+
+// Resolves when frames can be sent.
+export async function open() {
+  if (!isOpen()) await connect();
+}
+
+function connect() {
+  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+  const opened = new WebSocket(`${scheme}//${location.host}/v1/stream?task=${encodeURIComponent(state.task)}`);
+  socket = opened;
+  sent = -1;
+  return new Promise((resolve, reject) => {
+    opened.onopen = resolve;
+    opened.onerror = reject;
+    opened.onclose = () => {
+      reject(new Error("closed"));
+      if (socket !== opened) return; // a newer one is in use
+      socket = null;
+      resolveAnswer?.(null);
+    };
+    opened.onmessage = (event) => {
+      const answer = JSON.parse(event.data);
+      for (const line of answer.notices ?? []) if (!isRoutine(line, answer)) tell(line);
+      if (answer.problem) tell(`${answer.problem.what}: ${answer.problem.found}. ${answer.problem.remedy}`);
+      if (answer.frame === undefined || answer.frame === sent) resolveAnswer?.(answer);
+    };
+  });
+}
+
+// The answer to the camera's newest frame; null if there is none, or nobody waits for it any more.
+export async function answerTo(camera, isWanted) {
+  const frame = await camera.grab();
+  if (!frame || !isWanted() || !isOpen()) return null;
+  const answered = new Promise((resolve) => (resolveAnswer = resolve));
+  sent += 1;
+  socket.send(frame);
+  const late = setTimeout(checkServer, LATE_MS);
+  const answer = await answered;
+  clearTimeout(late);
+  resolveAnswer = null;
+  return answer;
+}
+
+export function close() {
+  socket?.close();
+}
+
+export function changeTask() {
+  if (isOpen()) socket.send(JSON.stringify({ task: state.task }));
+}
+
+// The answer to a drawing on a canvas.
+export async function answerToDrawing(canvas, task) {
+  const picture = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  return ask("POST", `/v1/predict?${named(task, "images=true")}`, picture);
+}
