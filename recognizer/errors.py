@@ -88,3 +88,7 @@ class SyncError(RecognizerError):
 
 class UnsafeNameError(RecognizerError):
     """A name from elsewhere that would lead out of its folder, or that is no file name on every system."""
+
+
+class ExportError(RecognizerError):
+    """An export of a model that cannot be written or read."""

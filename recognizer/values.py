@@ -118,6 +118,9 @@ class Prediction:
     top: tuple[tuple[str, float], ...]  # up to three (label, probability), best first
     image: np.ndarray  # the network's input; for paper (28, 28) uint8
     turn: Turn | None = None  # how the sheet must be turned or flipped to be read; None if it is upright
+    # (labels + 1,) float32, the classifier's probabilities, the last of the background; None without a classifier
+    probabilities: np.ndarray | None = None
+    distance: float | None = None  # of the features to the nearest label; None without a classifier
 
     @property
     def candidates(self) -> tuple[str, ...]:

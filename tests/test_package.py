@@ -211,7 +211,9 @@ def test_help_read_and_doctor_work_without_writing_anything(user: User) -> None:
     for task in TASKS:
         assert f"ok    model {task}: " in doctor
     assert "ok    numpy: " in doctor
-    assert "note  packages to train: not installed: keras, pandas, scikit-learn, scipy, tensorflow" in doctor
+    assert (
+        "note  packages to train: not installed: keras, matplotlib, pandas, scikit-learn, scipy, tensorflow" in doctor
+    )
 
 
 def test_the_installed_package_serves_its_page_and_reads_pictures(user: User) -> None:

@@ -92,8 +92,8 @@ class Classifier:
         if not len(inputs):
             return ()
         probabilities, features = self.run_all(inputs)
-        classes = self.rejection.labels(probabilities, features)
-        return tuple(self._prediction(*row) for row in zip(classes, probabilities, inputs, strict=True))
+        scores = map(Scores, probabilities, self.rejection.statistics.distances(features).tolist())
+        return tuple(map(self.prediction_of, scores, inputs))
 
     def predict_one(self, values: np.ndarray) -> Prediction:
         """The Prediction for one network input, which it contains as `image`."""
@@ -112,13 +112,12 @@ class Classifier:
         """The Prediction, with this `image`, of an object with these scores. Its label is None if they are rejected."""
         probabilities, distances = scores.probabilities[None], np.array([scores.distance])
         (index,) = labels_within(self.rejection.thresholds, probabilities, distances)
-        return self._prediction(index, scores.probabilities, image)
-
-    def _prediction(self, index: int, probabilities: np.ndarray, image: np.ndarray) -> Prediction:
-        known = probabilities[:-1]
+        known = scores.probabilities[:-1]
         top = [(self.labels[i], float(known[i])) for i in np.argsort(-known, kind="stable")[:TOP]]
         label = self.labels[index] if index < len(self.labels) else None
-        return Prediction(label, top[0][1], tuple(top), image)
+        return Prediction(
+            label, top[0][1], tuple(top), image, probabilities=scores.probabilities, distance=scores.distance
+        )
 
     def run(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities (labels + 1,) and embedding (E,) float32 of one network input."""

@@ -8,6 +8,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from recognizer.system.fonts import font_files
+
 Color = tuple[int, int, int]  # blue, green, red, each 0 to 255
 
 CAP_HEIGHT = 0.75  # of the font size: measured on OpenCV's built-in sans
@@ -113,17 +115,16 @@ def _has_raqm() -> bool:
 
 @cache
 def _fonts() -> dict[str, Any]:
-    """The system's fonts by path, as matplotlib's FT2Font, regular styles first."""
-    from matplotlib import font_manager
-    from matplotlib.ft2font import FT2Font
+    """The system's fonts by path, as FreeType's faces, regular styles first."""
+    import freetype
 
     faces = {}
-    for path in sorted(font_manager.findSystemFonts()):
+    for path in map(str, font_files()):
         try:
-            faces[path] = FT2Font(path)
-        except (OSError, RuntimeError):  # a file that is no font, or is damaged
+            faces[path] = freetype.Face(path)
+        except (freetype.FT_Exception, OSError):  # a file that is no font, or is damaged
             continue
-    return dict(sorted(faces.items(), key=lambda item: item[1].style_name not in ("Regular", "Book", "Roman")))
+    return dict(sorted(faces.items(), key=lambda item: item[1].style_name not in (b"Regular", b"Book", b"Roman")))
 
 
 @lru_cache(maxsize=4096)
@@ -135,7 +136,7 @@ def _find_font(character: str) -> str | None:
 @lru_cache(maxsize=1 << 16)
 def _font_has(path: str, character: str) -> bool:
     """Whether the font has the character and Pillow draws it; Pillow draws nothing for some colour fonts."""
-    if not _fonts()[path].get_char_index(ord(character)):
+    if not _fonts()[path].get_char_index(character):
         return False
     return character.isspace() or bool(_rendered_run(character, path, 24, (255, 255, 255)).any())
 

@@ -84,6 +84,17 @@ def _expose_features(content: bytearray) -> tuple[int, int, int]:
     """
     from ai_edge_litert import schema_py_generated as schema
 
+    graph = schema.Model.GetRootAs(content, 0).Subgraphs(0)
+    pooled, places = feature_tensors(content)
+    outputs = graph.OutputsAsNumpy()  # a view of the bytes, so that assigning to it edits them
+    outputs[-1], outputs[-2] = pooled, places
+    return int(outputs[JOINTS_OUTPUT]), pooled, places
+
+
+def feature_tensors(content: bytes | bytearray) -> tuple[int, int]:
+    """The indices of the tensors POOLED and MAP in the bytes of a network. Raises ValueError if it has no such tensors."""
+    from ai_edge_litert import schema_py_generated as schema
+
     model = schema.Model.GetRootAs(content, 0)
     graph = model.Subgraphs(0)
     tensor_of = {}
@@ -95,13 +106,9 @@ def _expose_features(content: bytearray) -> tuple[int, int, int]:
             tensor  # the last one of a shape counts
         )
     try:
-        pooled = tensor_of[schema.BuiltinOperator.MEAN, POOLED]
-        places = tensor_of[schema.BuiltinOperator.ADD, MAP]
+        return tensor_of[schema.BuiltinOperator.MEAN, POOLED], tensor_of[schema.BuiltinOperator.ADD, MAP]
     except KeyError as error:
         raise ValueError(f"{NETWORK} has no features of shape {error.args[0][1]}") from error
-    outputs = graph.OutputsAsNumpy()  # a view of the bytes, so that assigning to it edits them
-    outputs[-1], outputs[-2] = pooled, places
-    return int(outputs[JOINTS_OUTPUT]), pooled, places
 
 
 def upright(
