@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recognizer.export import web
+
 Convert = Callable[[str, bytes, Path], tuple[str, bytes]]  # name, LiteRT bytes, version's folder: suffix, file's bytes
 WriteProgram = Callable[[Path, Mapping[str, Any]], None]  # the export's folder, the content of model.json
 
@@ -33,5 +35,14 @@ def _nothing(folder: Path, content: Mapping[str, Any]) -> None:
 TARGETS: dict[str, Target] = {
     "litert": Target(
         "litert", "LiteRT networks", "ai-edge-litert", ("ai_edge_litert",), "ai-edge-litert", _as_it_is, _nothing
+    ),
+    "web": Target(
+        "web",
+        "a web page that recognizes in the browser",
+        "LiteRT.js",
+        ("ai_edge_litert",),
+        "ai-edge-litert",
+        web.convert,
+        web.write_program,
     ),
 }
