@@ -12,9 +12,18 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 EVERYTHING = "requirements.txt"
 FILES = {  # in this order: each file has the versions of the first
-    EVERYTHING: ("pyproject.toml", "--extra=train", "--extra=mediapipe", "--group=test"),
+    EVERYTHING: (
+        "pyproject.toml",
+        "--extra=train",
+        "--extra=mediapipe",
+        "--extra=languages",
+        "--extra=export",
+        "--group=test",
+    ),
+    "requirements-actions.txt": ("pyproject.toml", "--extra=actions"),
     "requirements-base.txt": ("pyproject.toml",),
     "requirements-cluster.txt": ("pyproject.toml", "--extra=cluster"),
+    "requirements-languages.txt": ("pyproject.toml", "--extra=languages"),
     "requirements-heic.txt": ("pyproject.toml", "--extra=heic"),
     "requirements-torch.txt": ("pyproject.toml", "--extra=torch"),
     "requirements-dev.txt": ("--group=dev",),

@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.report import table
 from recognizer.errors import DataError
 from recognizer.finders.hand_detector import HANDS, SURE, HandDetector, NetworkDetector
-from recognizer.finders.hand_networks import HandNetworks, View
+from recognizer.finders.hand_networks import View, open_hand_networks
 from recognizer.finders.hands import HandFinder
 from recognizer.finders.mediapipe_hands import Landmarker
 from recognizer.registry.assets import find_asset
@@ -42,8 +42,8 @@ START = {
     "MediaPipe": "from recognizer.finders.mediapipe_hands import Landmarker; "
     "detector = Landmarker(path, video=True, confidence=0.5, hands=2); "
     "detector.detect(picture, 0.0); detector.close()",
-    "LiteRT": "from recognizer.finders.hand_networks import HandNetworks, View; "
-    "networks = HandNetworks(path); networks.palms(picture, View()); "
+    "LiteRT": "from recognizer.finders.hand_networks import open_hand_networks, View; "
+    "networks = open_hand_networks(path); networks.palms(picture, View()); "
     "networks.read(picture, View().square(picture), View())",
 }
 START_BEFORE = (
@@ -166,7 +166,7 @@ def distances(expected: np.ndarray, joints: np.ndarray) -> np.ndarray:
 
 def compared_pictures(task_path: Path, pictures: Iterable[Path]) -> Agreement:
     """Compare single pictures. Raises DataError if OpenCV cannot read one."""
-    agreement, detector = Agreement(), NetworkDetector(HandNetworks(task_path))
+    agreement, detector = Agreement(), NetworkDetector(open_hand_networks(task_path))
     with closing(Landmarker(task_path, video=False, confidence=SURE, hands=HANDS)) as landmarker:
         for path in pictures:
             image_bgr = read(path)
@@ -177,7 +177,7 @@ def compared_pictures(task_path: Path, pictures: Iterable[Path]) -> Agreement:
 
 def compared_frames(task_path: Path, frames: Iterable[np.ndarray]) -> Agreement:
     """Compare the frames of a stream, in which both follow hands and look for a second one in each frame."""
-    agreement, detector = Agreement(), NetworkDetector(HandNetworks(task_path), search_every=1)
+    agreement, detector = Agreement(), NetworkDetector(open_hand_networks(task_path), search_every=1)
     with closing(Landmarker(task_path, video=True, confidence=SURE, hands=HANDS)) as landmarker:
         for index, frame_bgr in enumerate(frames):
             reference = landmarker.detect(cv2.cvtColor(frame_bgr, cv2.COLOR_BGR2RGB), index / 30)
@@ -232,7 +232,7 @@ def loops(task_path: Path, *, is_stream: bool) -> dict[str, Loop]:
         "MediaPipe": lambda image_bgr, time_s: landmarker.detect(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB), time_s)
     }
     for threads in THREADS:
-        detector = NetworkDetector(HandNetworks(task_path, threads))
+        detector = NetworkDetector(open_hand_networks(task_path, threads))
         found[f"LiteRT, {threads} thread{'s' if threads > 1 else ''}"] = (
             partial(follow, detector) if is_stream else partial(detect, detector)
         )

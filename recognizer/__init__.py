@@ -6,9 +6,9 @@ The names in __all__ are public. All else may change in any version.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recognizer.api import LabelledRegion, Reading, Recognizer, RecognizerError, TrainingResult
+    from recognizer.api import Event, LabelledRegion, Reading, Recognizer, RecognizerError, TrainingResult, events
 
-__all__ = ["LabelledRegion", "Reading", "Recognizer", "RecognizerError", "TrainingResult"]
+__all__ = ["Event", "LabelledRegion", "Reading", "Recognizer", "RecognizerError", "TrainingResult", "events"]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,8 @@ import numpy as np
 from PIL import Image
 
 from recognizer.errors import RecognizerError, SourceError, TrainingError
+from recognizer.event_detection.detector import EventDetector, EventTimes
+from recognizer.event_detection.event import Event
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.registry import card
 from recognizer.registry.store import ModelStore
@@ -29,7 +31,7 @@ from recognizer.teaching.import_pictures import import_pictures
 from recognizer.teaching.training_process import TrainingProcess
 from recognizer.values import Frame, Observation, as_json
 
-__all__ = ["LabelledRegion", "Reading", "Recognizer", "RecognizerError", "TrainingResult"]
+__all__ = ["Event", "LabelledRegion", "Reading", "Recognizer", "RecognizerError", "TrainingResult", "events"]
 
 Picture = str | PathLike[str] | bytes | bytearray | memoryview | np.ndarray | Image.Image
 
@@ -395,6 +397,46 @@ class Recognizer:
         if "error" in report:
             raise TrainingError(report["error"])
         return report
+
+
+def events(
+    task: str,
+    source: int | str | Path = 0,
+    *,
+    hold_s: float = EventTimes.hold_s,
+    models: str | Path | None = None,
+    samples: str | Path | None = None,
+) -> Iterator[Event]:
+    """What happens before a camera: a label has appeared, is held, or has gone.
+
+    The source is closed when the iteration ends, and when the iterator is deleted, as after a `break` out of `for`.
+
+    Args:
+        task: as of Recognizer.
+        source: as of Recognizer.watch.
+        hold_s: how long a label must be recognized until it has appeared, in seconds.
+        models: as of Recognizer.
+        samples: as of Recognizer.
+
+    Yields:
+        An Event. When the source ends, all labels in view have gone.
+
+    Raises:
+        SourceError, SettingsError, ModelError, AssetError: as Recognizer.watch, when the first event is requested.
+
+    Example:
+        >>> from recognizer import events
+        >>> for event in events("digits", source="studio"):
+        ...     if event.phase == "appeared":
+        ...         print(event.label)
+        ...         break
+        006
+    """
+    detector = EventDetector(EventTimes(hold_s=hold_s))
+    with Recognizer(task, models=models, samples=samples) as recognizer:
+        for seen in recognizer.watch(source):
+            yield from detector.update(seen.observation)
+    yield from detector.close()
 
 
 def _models(place: str | Path | None) -> ModelStore:

@@ -82,17 +82,20 @@ class LivePipeline:
     def next_task(self) -> None:
         """Switches to the next task. Frames are processed with the current task until the next one is open."""
         names = [name for name in task_names(self._models, self._samples) if name == self.task or self._can_open(name)]
-        following = names[(names.index(self.task) + 1) % len(names)]
+        after = names.index(self.task) + 1 if self.task in names else 0  # it may have been deleted
+        following = names[after % len(names)] if names else self.task
         if following == self.task:
             self.notify(f"{self.task} is the only task with a model. Press n to create another one.")
         else:
             self.open_task(following)
 
-    def open_task(self, task: str) -> None:
-        """Opens a task in the background and switches to it. Does nothing while another one is being opened."""
-        if self._opening is None:
-            self.notify(f"opening {task} …")
-            self._open(task)
+    def open_task(self, task: str) -> bool:
+        """Opens a task in the background and switches to it. Returns False while another one is being opened."""
+        if self._opening is not None:
+            return False
+        self.notify(f"opening {task} …")
+        self._open(task)
+        return True
 
     def _open_for_a_stream(self, task: str) -> Pipeline:
         return pipeline.open_pipeline(task, self._models, self._samples, smooth=True, hands=self._find_hands)

@@ -51,7 +51,8 @@ class Pipeline:
             predictions = self.smoother.update(frame.time_s, regions, predictions)
             clock.lap("smooth")
         text = self.subject.text(regions, predictions)
-        return Observation(frame, self.task, regions, predictions, text, clock.laps_ms, self.finder.guide_box)
+        objects = self.subject.objects(regions, predictions)
+        return Observation(frame, self.task, regions, predictions, text, clock.laps_ms, self.finder.guide_box, objects)
 
     def close(self) -> None:
         self.finder.close()

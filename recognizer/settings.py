@@ -20,7 +20,14 @@ class Settings:
     unmirror: bool = False  # flip the source's frames back, since flipped writing cannot be read
     headless: bool = False
     play: bool = False  # rock, paper, scissors against the computer
+    spell: bool = False  # signs that are held become a line of text
+    practice: bool = False  # signs are asked for, and the hand is compared with them
+    language: str = "en"  # of the words that are suggested
+    type_words: bool = False  # into the window in front
     max_frames: int | None = None
+    events: str | None = None  # a file to which events are appended as JSON lines; "-" is stdout
+    actions: Path | None = None  # the file of actions; None: the one beside the task, if there is one
+    dry_run: bool = False  # print what actions would do
     output: Path = Path("output")  # where screenshots and the files of a headless run go
 
     def __post_init__(self) -> None:

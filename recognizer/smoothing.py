@@ -55,7 +55,7 @@ class Smoother:
         elapsed_s = time_s - self._time_s
         self._time_s = time_s
         self._tracks = [track for track in self._tracks if time_s - track.seen_s <= self.hold_s]
-        matches = _match([track.box for track in self._tracks], [region.box for region in regions])
+        matches = match_boxes([track.box for track in self._tracks], [region.box for region in regions])
 
         smoothed = []
         for index, (region, prediction) in enumerate(zip(regions, predictions, strict=True)):
@@ -95,7 +95,7 @@ def _shown(track: _Track, prediction: Prediction) -> Prediction:
     return replace(track.shown, image=prediction.image)
 
 
-def _match(before: list[Box], now: list[Box]) -> dict[int, int]:
+def match_boxes(before: Sequence[Box], now: Sequence[Box]) -> dict[int, int]:
     """Matches boxes of this frame to boxes of the last one greedily, nearest pairs first: {index now: index before}.
 
     Uses the centre distance relative to the size, not IoU: a thin 1 that moves hardly overlaps its last box.
@@ -116,7 +116,7 @@ def _match(before: list[Box], now: list[Box]) -> dict[int, int]:
     return matches
 
 
-def _centers_and_sides(boxes: list[Box]) -> tuple[np.ndarray, np.ndarray]:
+def _centers_and_sides(boxes: Sequence[Box]) -> tuple[np.ndarray, np.ndarray]:
     """Centres (N, 2) and longer sides (N,) in pixels."""
     corners = np.array([box.xyxy for box in boxes], np.float64)
     return (corners[:, :2] + corners[:, 2:]) / 2, np.maximum(1.0, (corners[:, 2:] - corners[:, :2]).max(axis=1))

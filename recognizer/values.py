@@ -131,6 +131,16 @@ class Prediction:
         return tuple(label for label, _ in best_two) if self.label is None and are_close else ()
 
 
+@dataclass(frozen=True)
+class SeenObject:
+    """One object in view: a hand, what is in the box, or all digits of one written number."""
+
+    label: str | None  # of a number, its digits; None if it, or a digit of it, is not recognized
+    confidence: float  # 0 to 1; of a number, that of its least certain digit
+    box: Box  # around all its regions
+    hand: str | None = None  # "left" or "right" hand of the person; None for paper, boxes and hands without joints
+
+
 @dataclass(frozen=True, eq=False)
 class Observation:
     """The result of one frame. `regions` and `predictions` have the same length and are in reading order."""
@@ -142,6 +152,7 @@ class Observation:
     text: str = ""  # the labels joined in reading order: a number a line, lines separated by a space
     stages_ms: dict[str, float] = field(default_factory=dict)  # milliseconds per stage, in order
     guide: Box | None = None  # where to hold an object; None for subjects that are found anywhere in the frame
+    objects: tuple[SeenObject, ...] = ()  # the regions, with the digits of one number as one object
 
 
 DECIMALS = 4  # of a probability; further digits are noise

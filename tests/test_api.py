@@ -70,7 +70,7 @@ def test_the_documentation_lists_all_public_names() -> None:
     assert (
         recognizer.__all__
         == api.__all__
-        == ["LabelledRegion", "Reading", "Recognizer", "RecognizerError", "TrainingResult"]
+        == ["Event", "LabelledRegion", "Reading", "Recognizer", "RecognizerError", "TrainingResult", "events"]
     )
     assert dir(recognizer) == recognizer.__all__
     assert all(getattr(recognizer, name) is vars(api)[name] for name in recognizer.__all__)
@@ -148,8 +148,8 @@ def test_the_examples_of_the_page_run(teaches: bool, own_folders: Path, drawn_bg
     run_doctest(doctest.DocTestParser().get_doctest(text, {}, PAGE.name, str(PAGE), 0))
 
 
-def test_the_page_shows_ten_things() -> None:
-    assert re.findall(r"^\*\*(\d+)\.", PAGE.read_text(encoding="utf-8"), re.MULTILINE) == [str(n) for n in range(1, 11)]
+def test_the_page_shows_eleven_things() -> None:
+    assert re.findall(r"^\*\*(\d+)\.", PAGE.read_text(encoding="utf-8"), re.MULTILINE) == [str(n) for n in range(1, 12)]
 
 
 def test_the_page_lists_every_example() -> None:

@@ -6,6 +6,7 @@ COMMANDS = {  # help of each command; its module has the same name
     "samples": "record, list, relabel and delete samples without a window",
     "models": "manage trained models: list, show, roll back, export, import, delete",
     "export": "take a model along: to LiteRT, ONNX, Keras or a web page",
+    "actions": "let signs do something: check a file of actions, or make one",
     "learn": "train a task on its samples: learn TASK",
     "train": "retrain a shipped model: digits, letters or rps",
     "evaluate": "measure accuracy on MNIST, photographs or videos",

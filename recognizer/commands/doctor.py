@@ -279,9 +279,11 @@ def check_hand_networks(find_spec: Callable[[str], ModuleSpec | None] = importli
     """Which library runs the hand networks: LiteRT, or MediaPipe if LiteRT cannot and MediaPipe loads."""
     name = "hand networks"
     try:
-        from recognizer.finders.hand_networks import HandNetworks  # not at the top: OpenCV or LiteRT may be missing
+        from recognizer.finders.hand_networks import (
+            open_hand_networks,  # not at the top: OpenCV or LiteRT may be missing
+        )
 
-        HandNetworks(assets.find_asset("hand_landmarker"))
+        open_hand_networks(assets.find_asset("hand_landmarker"))
     except (AssetError, ImportError) as error:
         problem, remedy = _mediapipe_problem(find_spec)
         if problem:

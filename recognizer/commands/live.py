@@ -11,8 +11,9 @@ from recognizer.settings import Settings
 
 KEYS = """\
 keys in the window:
-  ? shows all keys. c records samples, k shows them, n creates your own task, t trains, u goes back to the previous model,
-  Tab goes to the next task, g plays rock, paper, scissors, f looks inside the network, p shows the time of each stage,
+  ? shows all keys. c records samples, k shows them, e renames and deletes labels and tasks, n creates your own task,
+  t trains, u goes back to the previous model, Tab goes to the next task, w spells words with signs,
+  g plays rock, paper, scissors, a pauses actions, f looks inside the network, p shows the time of each stage,
   m mirrors the display, x flips a source whose picture is mirrored, s saves a screenshot, Space freezes,
   Esc closes what is open, q quits"""
 
@@ -38,10 +39,22 @@ def run(args: Sequence[str]) -> int:
     parser.add_argument("--mirror", action=argparse.BooleanOptionalAction, help="mirror the display")
     parser.add_argument("--unmirror", action="store_true", help="flip a source whose picture is mirrored")
     parser.add_argument("--play", action="store_true", help="rock, paper, scissors against the computer (--task rps)")
+    parser.add_argument("--spell", action="store_true", help="signs that are held become words (--task letters)")
+    parser.add_argument("--practice", action="store_true", help="learn the signs: shows one, and what to change")
+    parser.add_argument(
+        "--language", default="en", metavar="CODE", help="language of the suggested words: en (default), nl, …"
+    )
+    parser.add_argument("--type", action="store_true", help="type the words into the window in front; includes --spell")
     parser.add_argument(
         "--headless", action="store_true", help="no window: write a video, a contact sheet and a CSV file"
     )
     parser.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
+    parser.add_argument("--events", metavar="FILE", help="append an event for each sign to FILE; - prints them")
+    parser.add_argument(
+        "--actions", type=given_path, metavar="FILE", help="what signs do (default: the file that actions example --save"
+        " has written for the task)",
+    )  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true", help="print what actions would do, and do nothing")
     parser.add_argument(
         "--output", type=given_path, default=Path("output"), help="folder for the files that are written"
     )
@@ -55,7 +68,14 @@ def run(args: Sequence[str]) -> int:
         unmirror=options.unmirror,
         headless=options.headless,
         play=options.play,
+        spell=options.spell or options.type,
+        practice=options.practice,
+        language=options.language,
+        type_words=options.type,
         max_frames=options.max_frames,
+        events=options.events,
+        actions=options.actions,
+        dry_run=options.dry_run,
         output=options.output,
     )
     # imported late, so that --help does not load OpenCV

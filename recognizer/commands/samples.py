@@ -6,9 +6,19 @@ import sys
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-from recognizer.commands.options import Parser, Subcommand, add_task, at_least_1, given_path, run_subcommand
+from recognizer.commands.asking import add_new, add_yes, check_label, is_confirmed
+from recognizer.commands.options import (
+    Parser,
+    Subcommand,
+    add_models,
+    add_task,
+    at_least_1,
+    given_path,
+    run_subcommand,
+)
 from recognizer.commands.record import record
 from recognizer.commands.sample_sheet import PER_LABEL, contact_sheet
 from recognizer.commands.samples_option import add_samples
@@ -16,12 +26,14 @@ from recognizer.errors import SamplesError
 from recognizer.overlay.text import missing_fonts
 from recognizer.samples.archive import ImportResult, export_zip, import_zip
 from recognizer.samples.exported import is_unpacked_export
-from recognizer.samples.sample import Sample
+from recognizer.samples.sample import Sample, clean_label
 from recognizer.samples.store import Samples
 from recognizer.samples.verify import set_aside, verify
 from recognizer.sinks.png import write_png
 from recognizer.subjects.catalogue import SUBJECTS, subject_of
 from recognizer.system.terminal import SOME_FAILED, print_messages
+from recognizer.teaching import changes
+from recognizer.teaching.changes import Deleted, What
 from recognizer.teaching.import_pictures import check_subject, folder_labels, import_folder
 
 
@@ -91,48 +103,132 @@ def _show(args: Sequence[str]) -> int:
 def _relabel(args: Sequence[str]) -> int:
     parser = Parser(
         "samples relabel",
-        "Give another label to all samples of a label, or to selected samples.",
+        "Give another label to selected samples, or rename a label of the task and of its models. "
+        "If both labels are the task's, they are merged.",
         example="greetings helo hello",
     )
     add_task(parser)
     parser.add_argument("label", metavar="FROM")
     parser.add_argument("to", metavar="TO")
+    add_new(parser)
     _add_choice(parser)
     add_samples(parser)
+    add_models(parser)
     options = parser.parse_args(args)
-    store = options.samples
+    store, to = options.samples, clean_label(options.to)
+    check_label(options.task, to, changes.labels_of(options.models, store, options.task), options)
     if options.sample or options.session:
-        count = store.relabel(_selected(store, options), options.to)
+        chosen = _selected(store, options)
+        store.add_labels(options.task, [to])
+        count, model, must_retrain = store.relabel(chosen, to), None, False
     else:
-        count = store.rename_label(options.task, options.label, options.to)
-    print(f"Relabelled {count} samples of {options.task}: {options.label} to {options.to}")
+        done = changes.rename_label(options.models, store, options.task, options.label, to)
+        count, model, must_retrain = done.samples, done.model, done.must_retrain
+    print(f"Relabelled {count} samples of {options.task}: {options.label} to {to}")
+    if must_retrain:
+        print(f"The model learns of it with the next training: python -m recognizer learn {options.task}")
+    elif model is not None:
+        print(f"The model of {options.task} shows {to}, too")
     return 0
 
 
 def _delete(args: Sequence[str]) -> int:
     parser = Parser(
-        "samples delete", "Delete selected samples, a label, or a whole task.", example="greetings --label hello"
+        "samples delete",
+        "Move selected samples, a label, or all samples of a task to the trash.",
+        example="greetings --label hello",
     )
     add_task(parser)
     parser.add_argument(
-        "--label", help="samples of this label; without --sample and --session, the label itself is deleted too"
+        "--label",
+        help="samples of this label; without --sample and --session, the label itself is deleted too, also from the model",
     )
-    parser.add_argument("--all", action="store_true", help="delete the task and all its samples")
+    parser.add_argument("--all", action="store_true", help="delete all samples, and the list of labels")
     _add_choice(parser)
+    add_yes(parser)
     add_samples(parser)
+    add_models(parser)
     options = parser.parse_args(args)
     store = options.samples
     if options.sample or options.session:
         count = store.delete(_selected(store, options))
     elif options.label is not None:
-        count = store.delete_label(options.task, options.label)
+        count = changes.delete_label(options.models, store, options.task, options.label).samples
     elif options.all:
-        count = store.delete_task(options.task)
+        count = len(store.read(options.task))
+        if not is_confirmed(f"Delete the {count} samples of {options.task}?", options):
+            return SOME_FAILED
+        changes.delete_task(options.models, store, options.task, What.SAMPLES)
     else:
         raise SamplesError(
             "Nothing was selected to delete. Give --label, --sample, --session, or --all for the task with all its samples."
         )
-    print(f"Deleted {count} samples of {options.task}")
+    print(f"Deleted {count} samples of {options.task}. They are in the trash: python -m recognizer samples trash")
+    return 0
+
+
+def _trash(args: Sequence[str]) -> int:
+    parser = Parser("samples trash", "List what was deleted: samples, labels, and tasks with their models.")
+    parser.add_argument("--json", action="store_true", help="one JSON object per line and entry")
+    add_samples(parser)
+    add_models(parser)
+    options = parser.parse_args(args)
+    found = changes.trash(options.models, options.samples)
+    for entry in found:
+        print(json.dumps(asdict(entry), ensure_ascii=False) if options.json else f"{entry.name}  {_in_words(entry)}")
+    if not found and not options.json:
+        print("The trash is empty.")
+    return 0
+
+
+def _in_words(entry: Deleted) -> str:
+    what = {
+        "samples": f"{entry.samples} samples of {', '.join(entry.labels)} in {entry.task}",
+        "label": f"the label {entry.label} of {entry.task}, {entry.samples} samples",
+        "task": f"the task {entry.task}, {entry.samples} samples",
+        "model": f"the model of {entry.task}",
+    }[entry.kind]
+    return f"{what}, {entry.versions} versions of its model" if entry.versions else what
+
+
+def _restore(args: Sequence[str]) -> int:
+    parser = Parser("samples restore", "Bring back what was deleted.", example="20261127-193154-000000-ab12")
+    parser.add_argument(
+        "entry", nargs="?", metavar="ENTRY", help="a name that samples trash prints (default: the last)"
+    )
+    add_samples(parser)
+    add_models(parser)
+    options = parser.parse_args(args)
+    entry = options.entry
+    if entry is None:
+        found = changes.trash(options.models, options.samples)
+        if not found:
+            raise SamplesError("The trash is empty: there is nothing to bring back.")
+        entry = found[-1].name
+    back = changes.restore(options.models, options.samples, entry)
+    print(f"Brought back {_in_words(back)}")
+    if back.kind == "label":
+        print(f"The model learns it again with the next training: python -m recognizer learn {back.task}")
+    return 0
+
+
+def _empty(args: Sequence[str]) -> int:
+    parser = Parser("samples empty", "Delete what is in the trash for good.", example="--yes")
+    parser.add_argument("entries", nargs="*", metavar="ENTRY", help="names that samples trash prints (default: all)")
+    add_yes(parser)
+    add_samples(parser)
+    add_models(parser)
+    options = parser.parse_args(args)
+    found = changes.trash(options.models, options.samples)
+    chosen = [entry for entry in found if not options.entries or entry.name in options.entries]
+    count = sum(entry.samples for entry in chosen)
+    if not found:
+        print("The trash is empty.")
+        return 0
+    if not is_confirmed(f"Delete {len(chosen)} entries of the trash with {count} samples for good?", options):
+        return SOME_FAILED
+    changes.empty_trash(options.models, options.samples, options.entries or None)
+    print(f"Deleted {count} samples for good")
     return 0
 
 
@@ -173,6 +269,7 @@ def _import(args: Sequence[str]) -> int:
     )
     parser.add_argument("path", type=given_path, metavar="ZIP|DIR")
     parser.add_argument("--subject", choices=SUBJECTS, help="subject of a new task")
+    parser.add_argument("--new", action="store_true", help="folders may be named by new labels of the task")
     add_samples(parser)
     options = parser.parse_args(args)
     store = options.samples
@@ -198,12 +295,25 @@ def _import(args: Sequence[str]) -> int:
         raise SamplesError(
             f"A folder needs the name of a task. Give one: python -m recognizer samples import TASK {options.path}"
         )
-    if options.subject is not None and options.task not in [task.name for task in store.tasks()]:
+    if options.task not in store.task_names():
+        if options.subject is None:
+            raise SamplesError(
+                f"There is no task {options.task} yet. To make it with the folders as labels, add --subject and one of: "
+                f"{', '.join(SUBJECTS)}."
+            )
         store.create_task(options.task, options.subject, folder_labels(options.path))
-    subject = store.task(options.task).subject
-    check_subject(options.task, subject, options.subject)
-    with subject_of(subject).picture_finder() as find:
-        return _print_imported(import_folder(store, options.path, options.task, find))
+    task = store.task(options.task)
+    check_subject(task.name, task.subject, options.subject)
+    for label in folder_labels(options.path, task.labels):
+        check_label(task.name, label, task.labels, options)
+    before = len(store.read(task.name))
+    try:
+        with subject_of(task.subject).picture_finder() as find:
+            return _print_imported(import_folder(store, options.path, task.name, find))
+    except KeyboardInterrupt:
+        count = len(store.read(task.name)) - before
+        print(f"Stopped. {count} samples of {task.name} were imported and are kept; the same command imports the rest.")
+        raise
 
 
 def _verify(args: Sequence[str]) -> int:
@@ -279,10 +389,11 @@ SUBCOMMANDS = {
     "record": Subcommand("TASK", "record from a video, a folder or a camera, without a window", record),
     "list": Subcommand("[TASK]", "list tasks, their labels and the number of samples", _list),
     "show": Subcommand("TASK", "draw a contact sheet with ids: output/samples-TASK.png", _show),
-    "relabel": Subcommand(
-        "TASK FROM TO", "give another label to all samples of a label, or to selected ones", _relabel
-    ),
-    "delete": Subcommand("TASK", "delete selected samples, or the task with --all", _delete),
+    "relabel": Subcommand("TASK FROM TO", "rename or merge a label, or give selected samples another one", _relabel),
+    "delete": Subcommand("TASK", "move selected samples, a label, or all samples to the trash", _delete),
+    "trash": Subcommand("", "list what was deleted", _trash),
+    "restore": Subcommand("[ENTRY]", "bring back what was deleted", _restore),
+    "empty": Subcommand("[ENTRY…]", "delete what is in the trash for good", _empty),
     "merge": Subcommand("TASK INTO", "move all samples into another task of the same subject", _merge),
     "export": Subcommand("[TASK…] ZIP", "write pictures and samples.csv to a zip file", _export),
     "import": Subcommand(

@@ -22,6 +22,7 @@ from recognizer.classifiers import hands as hand_classifier
 from recognizer.errors import AssetError
 from recognizer.export import manifest
 from recognizer.export.golden import GOLDEN
+from recognizer.export.program_text import title
 from recognizer.finders import (
     characters,
     contrast,
@@ -112,8 +113,23 @@ def write_program(folder: Path, content: Mapping[str, Any]) -> None:
     for path in (*OWN.iterdir(), *(SERVED / name for name in SHARED)):
         shutil.copyfile(path, folder / path.name)
     files.write_file(folder / "constants.js", constants_js().encode(), sync=False)
+    files.write_file(folder / "README.md", _readme(content).encode(), sync=False)
     _write_vendored(folder)
     _write_service_worker(folder)
+
+
+def _readme(model: Mapping[str, Any]) -> str:
+    return f"""# {title(model)}
+
+    python -m http.server
+
+- Open http://localhost:8000 in a browser, or copy this folder to any web server with https, such as GitHub Pages.
+- The camera's picture is recognized in the browser and never leaves the device. Once opened, the page works offline.
+- `index.html?check` answers to the {model["golden"]["count"]} pictures in `golden/` and compares with the recognizer's answers.
+- `model.json` names the files, labels, thresholds, training data and licences.
+- `vendor/` is LiteRT.js: Google, Apache License 2.0.
+- An input that is unlike all that the model was trained on gets no label. It may still be wrong: test it where you use it.
+"""
 
 
 def constants_js() -> str:

@@ -7,9 +7,10 @@ hand_landmarks_detector_graph.cc, and the calculators that they name), since the
 
 import math
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -32,6 +33,7 @@ PALM_TARGET_RAD = 90.0  # MediaPipe means degrees, but its field is in radians: 
 PALM_SCALE, PALM_SHIFT = 2.6, 0.5  # in sizes of the palm: the hand's square, and its shift towards the fingers
 SAME_PALM_IOU = 0.3  # boxes that overlap more are one palm
 HAND_SCALE, HAND_SHIFT = 2.0, 0.1  # in sizes of the palm and the fingers' first segments
+HAND_OUTPUTS = 4  # joints, presence, right hand, joints in metres
 DEPTH_SCALE = 0.4  # the network's z is this much larger than its x and y
 STABLE = [0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18]  # joints without the fingers' ends, which move most
 PRESENCE = 0.5  # least score of the presence of a hand
@@ -174,30 +176,23 @@ class Reading:
     world: np.ndarray  # (JOINTS, 3) float32, metres from the middle of the hand, turned as in the picture
 
 
+class HandNetwork(Protocol):
+    def run(self, image: np.ndarray) -> Sequence[np.ndarray]:
+        """The outputs, each with a first axis of 1, for one input (1, side, side, 3) float32."""
+
+
 class HandNetworks:
-    """The two networks of the hand_landmarker asset.
+    """The two networks of the hand_landmarker asset: of palms, and of a hand's joints."""
 
-    Raises AssetError if the asset is missing, damaged or contains different networks.
-    """
-
-    def __init__(self, task_path: Path, threads: int = THREADS):
-        try:
-            with zipfile.ZipFile(task_path) as archive, silent_stderr():
-                self._palm = _Network(archive.read(PALM_NETWORK), PALM_SIDE, ((2016, 18), (2016, 1)), threads)
-                shapes = ((3 * JOINTS,), (1,), (1,), (3 * JOINTS,))
-                self._hand = _Network(archive.read(HAND_NETWORK), HAND_SIDE, shapes, threads)
-        except (OSError, LookupError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
-            raise AssetError(
-                f"{task_path} is missing or damaged ({one_line(error)}). Fetch it again: python -m recognizer assets"
-            ) from error
-        self._anchors = _anchors()
+    def __init__(self, palm: HandNetwork, hand: HandNetwork):
+        self._palm, self._hand, self._anchors = palm, hand, _anchors()
 
     def palms(self, image_bgr: np.ndarray, view: View) -> Palms:
         """The candidates for palms in a picture (H, W, 3) uint8 BGR."""
         square = view.square(image_bgr)
         raw, logits = self._palm.run(view.cut_out(image_bgr, square, PALM_SIDE, view.palm_border))
-        scores = 1 / (1 + np.exp(-np.clip(logits[:, 0], -100, 100)))
-        raw = raw / PALM_SIDE
+        scores = 1 / (1 + np.exp(-np.clip(logits[0, :, 0], -100, 100)))
+        raw = raw[0] / PALM_SIDE
         middles, halves = raw[:, :2] + self._anchors, raw[:, 2:4] / 2
         boxes = np.concatenate([middles - halves, middles + halves], axis=1)
         points = raw[:, 4:].reshape(-1, PALM_POINTS, 2) + self._anchors[:, None]
@@ -206,7 +201,7 @@ class HandNetworks:
     def read(self, image_bgr: np.ndarray, square: Square, view: View) -> Reading:
         """The joints of the hand in a square of a picture (H, W, 3) uint8 BGR."""
         shown = view.cut_out(image_bgr, square, HAND_SIDE, view.hand_border)
-        screen, presence, right, world = self._hand.run(shown)
+        screen, presence, right, world = (output[0] for output in self._hand.run(shown)[:HAND_OUTPUTS])
         joints = screen.reshape(JOINTS, 3) / HAND_SIDE
         depths = joints[:, 2] * square.side / DEPTH_SCALE
         landmarks = np.column_stack([square.to_picture(joints[:, :2]), depths]).astype(np.float32)
@@ -216,7 +211,7 @@ class HandNetworks:
         return Reading(hand, float(presence[0]), turned.astype(np.float32))
 
 
-class _Network:
+class _Network(HandNetwork):
     def __init__(self, content: bytes, side: int, shapes: tuple[tuple[int, ...], ...], threads: int):
         from ai_edge_litert.interpreter import Interpreter
 
@@ -230,10 +225,26 @@ class _Network:
             raise ValueError(f"a network has the shapes {found}")
 
     def run(self, image: np.ndarray) -> list[np.ndarray]:
-        """The outputs for one input (1, side, side, 3) float32."""
         self._interpreter.set_tensor(self._input, image)
         self._interpreter.invoke()
-        return [self._interpreter.get_tensor(output)[0] for output in self._outputs]
+        return [self._interpreter.get_tensor(output) for output in self._outputs]
+
+
+def open_hand_networks(task_path: Path, threads: int = THREADS) -> HandNetworks:
+    """The networks of the hand_landmarker asset, run by LiteRT.
+
+    Raises AssetError if the asset is missing, damaged or contains different networks.
+    """
+    try:
+        with zipfile.ZipFile(task_path) as archive, silent_stderr():
+            palm = _Network(archive.read(PALM_NETWORK), PALM_SIDE, ((2016, 18), (2016, 1)), threads)
+            shapes = ((3 * JOINTS,), (1,), (1,), (3 * JOINTS,))
+            hand = _Network(archive.read(HAND_NETWORK), HAND_SIDE, shapes, threads)
+    except (OSError, LookupError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+        raise AssetError(
+            f"{task_path} is missing or damaged ({one_line(error)}). Fetch it again: python -m recognizer assets"
+        ) from error
+    return HandNetworks(palm, hand)
 
 
 def square_around(landmarks: np.ndarray) -> Square:

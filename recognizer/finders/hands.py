@@ -11,7 +11,7 @@ import numpy as np
 from recognizer.errors import AssetError
 from recognizer.finders.finder import RegionFinder
 from recognizer.finders.hand_detector import Accept, HandDetector, NetworkDetector, without_repeats
-from recognizer.finders.hand_networks import THREADS, HandNetworks, View
+from recognizer.finders.hand_networks import THREADS, View, open_hand_networks
 from recognizer.values import Box, Frame, Hand, Region
 
 MIN_SIDE = 32  # pixels; a hand is not recognizable in a smaller picture
@@ -176,7 +176,7 @@ def open_detector(task_path: Path, *, video: bool, threads: int = THREADS) -> Ha
     Raises AssetError if neither can.
     """
     try:
-        return NetworkDetector(HandNetworks(task_path, threads))
+        return NetworkDetector(open_hand_networks(task_path, threads))
     except AssetError:
         if find_spec("mediapipe") is None:
             raise

@@ -62,11 +62,11 @@ class AppearanceExtractor:
         self._network.set_tensor(self._input, np.multiply(image_rgb, np.float32(1 / 255), dtype=np.float32)[None])
         self._network.invoke()
         joints = self._network.get_tensor(self._joints).reshape(pose.JOINTS, 3)
-        places = _at_places(self._network.get_tensor(self._map)[0], joints[:, :2] / SIDE)
+        places = at_places(self._network.get_tensor(self._map)[0], joints[:, :2] / SIDE)
         return np.concatenate([self._network.get_tensor(self._pooled)[0], places.ravel()])
 
 
-def _at_places(features: np.ndarray, places: np.ndarray) -> np.ndarray:
+def at_places(features: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Bilinear interpolation of a map (h, w, C) at places (N, 2), x and y as shares of width and height: (N, C) float32."""
     height, width = features.shape[:2]
     cells = np.clip(np.nan_to_num(places) * (width, height) - 0.5, 0, (width - 1.001, height - 1.001))

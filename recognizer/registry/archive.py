@@ -28,22 +28,49 @@ def import_zip(models: ModelStore, task: str, path: Path) -> str:
     task = unicodedata.normalize("NFC", task)
     if not is_task_name(task):
         raise ModelError(f"{task!r} cannot be the name of a task. Use letters, digits, spaces, - and _.")
-    with _reading(path), zipfile.ZipFile(path) as archive:
-        members = _members(archive)
-        if not any(name in members for name in NETWORKS):
-            raise ModelError(_no_model_in(path))
-        # read completely before anything is written
-        contents, left_bytes = {}, ZIP_LIMIT
-        for name, info in members.items():
-            contents[name] = _content(archive, info, left_bytes)
-            left_bytes -= len(contents[name])
+    with importing(models, task, path):
+        pass
+    return models.current(task).name
+
+
+@contextmanager
+def importing(models: ModelStore, task: str, path: Path) -> Iterator[None]:
+    """Check the version in the archive, and publish it as the task's current version when the block ends.
+
+    If the block raises, nothing changes. Raises ModelError as `import_zip` does, before the block.
+    """
+    contents = _contents(path)
     with models.publishing(task) as draft:
         for name, content in contents.items():
             target = path_inside(draft, name)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
         _check(draft, path)
-    return models.current(task).name
+        yield
+
+
+def is_current(models: ModelStore, task: str, path: Path) -> bool:
+    """Whether the task's current version has the same files as the one in the archive. Raises ModelError."""
+    if not models.has(task):
+        return False
+    folder = models.current(task)
+    contents = {name: content for name, content in _contents(path).items() if name != CARD}
+    return contents.keys() == {*file_names(folder)} and all(
+        (folder / name).read_bytes() == content for name, content in contents.items()
+    )
+
+
+def _contents(path: Path) -> dict[str, bytes]:
+    """The files of the version in the archive, which is read completely before anything is written. Raises ModelError."""
+    contents, left_bytes = {}, ZIP_LIMIT
+    with _reading(path), zipfile.ZipFile(path) as archive:
+        members = _members(archive)
+        if not any(name in members for name in NETWORKS):
+            raise ModelError(_no_model_in(path))
+        for name, info in members.items():
+            contents[name] = _content(archive, info, left_bytes)
+            left_bytes -= len(contents[name])
+    return contents
 
 
 def _check(draft: Path, path: Path) -> None:

@@ -11,14 +11,17 @@ import shutil
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from recognizer.errors import ModelError, ModelStorageError
+from recognizer.registry import trash
 from recognizer.registry.card import CARD, file_names, read_checked_card, retrain_advice, write_checksums
+from recognizer.registry.trash import DeletedModels
 from recognizer.system import files
 from recognizer.system.names import PROGRAM_FOLDERS, is_safe, is_task_name
 from recognizer.system.notices import warn_once
@@ -35,6 +38,15 @@ STALE_AFTER_S = 24 * 3600.0  # older drafts were left by a killed program
 
 
 STAMP = "%Y%m%d-%H%M%S"  # a version's name begins with this UTC time
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """A change of the versions of a task's history: the contents of current.json before and after it."""
+
+    task: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
 
 
 class ModelStore:
@@ -63,7 +75,9 @@ class ModelStore:
         """Called after each change. A store that is synced with a URL pushes here."""
 
     def note_deletion(self, task: str, version: str) -> None:
-        """Called before a version is deleted. A store that is synced with a URL notes what it may delete there."""
+        """Called before a version, or a task's current.json, is deleted. A store that is synced with a URL notes what it may
+        delete there.
+        """
 
     def version_suffix(self) -> str:
         """Suffix of a new version's name. A store that is synced with a URL makes the name unique."""
@@ -271,10 +285,7 @@ class ModelStore:
         try:
             with self._locked():  # nobody may make it the current version meanwhile
                 if folder == self._current(task)[0]:
-                    raise ModelError(
-                        f"{version} is the current version of {task}. "
-                        f"Go back first: python -m recognizer models rollback {task}"
-                    )
+                    raise ModelError(f"{version} is the current version of {task}. {self._way_out(task)}")
                 self.note_deletion(task, version)
                 folder.rename(deleted)  # atomic: nobody sees half a version
             shutil.rmtree(deleted)
@@ -283,6 +294,132 @@ class ModelStore:
                 f"{folder} cannot be removed ({error.strerror or error}). Make it writable."
             ) from error
         self.push()
+
+    def _way_out(self, task: str) -> str:
+        """What to do instead of deleting the current version."""
+        if self.has_previous(task):
+            return f"Go back first: python -m recognizer models rollback {task}"
+        return f"It is the only one to use. Delete the model: python -m recognizer tasks delete {task} --only model"
+
+    def delete_task(self, task: str, entry: str) -> int:
+        """Move all versions of a task to the trash, as the entry of this name. Return their number.
+
+        Versions that came with the program stay in their own folder. Raises ModelError.
+        """
+        versions = self._own_versions(task)
+        with _write_errors(self.folder / task), self._locked():
+            self._note_deletions(task, versions)
+            trash.move_in(self.folder, task, entry)
+        self.push()
+        return len(versions)
+
+    def rename_task(self, task: str, to: str) -> None:
+        """Rename a task: all of its versions. Raises ModelError."""
+        self._check_new_name(to)
+        versions = self._own_versions(task)
+        with _write_errors(self.folder / task), self._locked():
+            self._note_deletions(task, versions)
+            (self.folder / task).rename(self.folder / to)
+        self.push()
+
+    def trash(self) -> list[DeletedModels]:
+        """The deleted tasks in the trash of this folder, oldest first."""
+        return trash.entries(self.folder)
+
+    def restore(self, entry: str) -> str:
+        """Bring back the versions of a deleted task. Return its name. Raises ModelError."""
+        found = trash.entry_named(self.folder, entry)
+        if (self.folder / found.task).exists():
+            raise ModelError(f"There are models of {found.task} again. Rename that task first, then restore this one.")
+        with _write_errors(self.folder / found.task), self._locked():
+            trash.move_out(self.folder, found)
+        self.push()
+        return found.task
+
+    def empty_trash(self, entries: Collection[str] | None = None) -> int:
+        """Delete entries of the trash for good, by default all. Return their number. Raises ModelError."""
+        chosen = [found for found in self.trash() if entries is None or found.name in entries]
+        for found in chosen:
+            with _write_errors(found.folder):
+                trash.remove(found)
+        return len(chosen)
+
+    def rewrite(self, task: str, change: Callable[[Path], bool]) -> Rewrite | None:
+        """Replace the current version and those that `rollback` goes back to by changed copies; None if none has changed.
+
+        `change` gets the folder of a copy, and returns False if that needs no change. The versions from before stay where
+        they are. All copies come into use at once. Raises ModelError.
+        """
+        content = self._pointer_content(task)
+        new_names: dict[str, str] = {}
+        task_folder = self._task_folder(task)
+        with _write_errors(task_folder):
+            task_folder.mkdir(parents=True, exist_ok=True)
+            for version in (*content["previous"], content["version"]):
+                if name := self._changed_copy(task, version, change):
+                    new_names[version] = name
+            if not new_names:
+                return None
+            files.sync_folder(task_folder)
+            with self._locked():
+                before = self._pointer_content(task)
+                previous = [new_names.get(version, version) for version in before["previous"]]
+                after = {"version": new_names.get(before["version"], before["version"]), "previous": previous}
+                _write_pointer(task_folder / CURRENT, after)
+        self.push()
+        return Rewrite(task, before, after)
+
+    def undo_rewrite(self, done: Rewrite) -> bool:
+        """Return to the versions from before a `rewrite`. Return False if the models have changed since. Raises ModelError."""
+        pointer = self._task_folder(done.task) / CURRENT
+        with _write_errors(pointer.parent), self._locked():
+            if self._pointer_content(done.task) != done.after:
+                return False
+            _write_pointer(pointer, dict(done.before))
+        self.push()
+        return True
+
+    def _changed_copy(self, task: str, version: str, change: Callable[[Path], bool]) -> str:
+        """The name of a version's copy that `change` has changed; "" if it needs no change, or there is no such version."""
+        folder, task_folder = self.folder_of(task, version), self._task_folder(task)
+        if not folder.is_dir():
+            return ""
+        with draft_in(task_folder) as draft:
+            shutil.copytree(folder, draft, dirs_exist_ok=True)
+            if not change(draft):
+                return ""
+            write_checksums(draft)
+            draft.chmod(0o755)
+            files.sync_tree(draft)
+            with self._locked():
+                name = _copy_name(task_folder, version, self.version_suffix())
+                draft.rename(task_folder / name)
+        return name
+
+    def _own_versions(self, task: str) -> list[str]:
+        """The versions of a task in the local folder. Raises ModelError if there are none."""
+        self.refresh()
+        folder = self._task_folder(task)
+        if not folder.is_dir():
+            shipped = self._shipped is not None and (self._shipped / task).is_dir()
+            raise ModelError(
+                f"The models of {task} came with the program and stay."
+                if shipped
+                else f"There is no model for the task {task}. Check its name: models list"
+            )
+        return sorted(card.parent.name for card in folder.glob(f"*/{CARD}") if not card.parent.name.startswith("."))
+
+    def _check_new_name(self, task: str) -> None:
+        if not is_task_name(task):
+            raise ModelError(f"{task!r} cannot be the name of a task. Use letters, digits, spaces, - and _.")
+        taken = [path.name for folder in self._folders for path in folder.glob("*") if path.is_dir()]
+        if other := next((name for name in taken if name.casefold() == task.casefold()), None):
+            raise ModelError(f"There are models of {other} already. Choose another name.")
+
+    def _note_deletions(self, task: str, versions: Collection[str]) -> None:
+        for version in versions:
+            self.note_deletion(task, version)
+        self.note_deletion(task, CURRENT)
 
     def export(self, task: str, path: Path, version: str | None = None) -> Path:
         """Write a version (default: the current one) to a zip archive of <task>/<version>/. Return the version's folder.
@@ -404,6 +541,12 @@ def _new_version(task_folder: Path, suffix: str) -> str:
     """An unused version name in the task's folder, from the current UTC time."""
     stamp = time.strftime(STAMP, time.gmtime()) + suffix
     names = [stamp, *(f"{stamp}-{count}" for count in range(2, 1000))]
+    return next(name for name in names if not (task_folder / name).exists())
+
+
+def _copy_name(task_folder: Path, version: str, suffix: str) -> str:
+    """An unused name for a copy of a version. It keeps the time of the training."""
+    names = (f"{version}{suffix}-{count}" for count in range(2, 1000))
     return next(name for name in names if not (task_folder / name).exists())
 
 

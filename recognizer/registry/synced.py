@@ -72,6 +72,8 @@ class SyncedModels(ModelStore):
             task, _, last = name.partition("/")
             if last == CURRENT and is_task_name(task):
                 self._pull_current(remote, name, current)
+        for name in sorted(current.keys() - names):
+            self._forget_task(name, current, remote_versions)
         used = {f"{path.parent.name}/{version_in(path.read_bytes())}" for path in self.folder.glob(f"*/{CURRENT}")}
         for version in (known - remote_versions) & local_versions - used:
             deleted = self.folder / f"{Path(version).parent}/{DELETED}{Path(version).name}"
@@ -98,6 +100,17 @@ class SyncedModels(ModelStore):
             file.write(data)
         current[name] = data.decode(errors="replace")
 
+    def _forget_task(self, name: str, current: dict[str, str], remote_versions: set[str]) -> None:
+        """Delete a current.json that is unchanged since it came from the URL, where the whole task was deleted."""
+        pointer = self.folder / name
+        task = name.partition("/")[0]
+        if any(version.startswith(f"{task}/") for version in remote_versions) or not pointer.exists():
+            return
+        if pointer.read_bytes().decode(errors="replace") == current[name]:
+            with files.locked(self.folder / LOCK, LOCK_WAIT_S):
+                pointer.unlink()
+            del current[name]
+
     def push(self) -> None:
         """Upload new versions, delete at the URL those that this program deleted, then upload each changed current.json.
 
@@ -115,12 +128,16 @@ class SyncedModels(ModelStore):
             version_files = [path for path in (self.folder / version).rglob("*") if path.is_file()]
             for path in sorted(version_files, key=lambda path: path.name == CARD):
                 remote.put(path.relative_to(self.folder).as_posix(), path.read_bytes())
-        deleted = state.deleted - local_versions  # a deletion that failed here does not count
+        pointers = {path.relative_to(self.folder).as_posix(): path for path in self.folder.glob(f"*/{CURRENT}")}
+        deleted = state.deleted - local_versions - pointers.keys()  # a deletion that failed here does not count
+        for name in sorted(name for name in deleted if name.endswith(f"/{CURRENT}")):
+            remote.remove(name)
+            current.pop(name, None)
         for version in sorted(deleted):
             for name in sorted(remote.names(version), key=lambda name: not name.endswith(f"/{CARD}")):
                 remote.remove(name)
-        for path in sorted(self.folder.glob(f"*/{CURRENT}")):
-            _push_current(remote, path, path.relative_to(self.folder).as_posix(), current)
+        for name, path in sorted(pointers.items()):
+            _push_current(remote, path, name, current)
         versions = frozenset(local_versions | (known - state.deleted))
         change_state(
             self.folder,

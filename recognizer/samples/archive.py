@@ -12,9 +12,10 @@ from recognizer.errors import SamplesError
 from recognizer.samples.exported import ExportedFiles, open_export
 from recognizer.samples.png import PICTURE_LIMIT, decode_png
 from recognizer.samples.sample import Sample, file_name, folder_name
-from recognizer.samples.store import CARD, TABLE, Samples
+from recognizer.samples.store import CARD, Samples
 from recognizer.samples.table import (
     CARD_LIMIT,
+    TABLE,
     as_card,
     as_spreadsheet,
     as_table,

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import IO
 
 from recognizer.errors import SamplesError
-from recognizer.samples.store import HEAD_BYTES, TABLE
-from recognizer.samples.table import as_written, is_header
+from recognizer.samples.store import HEAD_BYTES
+from recognizer.samples.table import TABLE, as_written, is_header
 from recognizer.system.zip_files import COMPRESSIONS
 
 ZIP_LIMIT = 1 << 33  # bytes unpacked: about 100,000 crops; guards against zip bombs

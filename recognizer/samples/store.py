@@ -1,9 +1,9 @@
 """The captured data set on disk: pictures in <captures>/<task>/<session>/<label>/, one row each in samples.csv.
 
 Writes are crash-safe: a sample has both its picture and its row, or neither. Pictures that are being added, moved or
-deleted are in .unfinished/. After a crash, the next writer moves each of them to where its row in samples.csv says, or
-deletes it if there is no row. New rows are appended in one write; any other change replaces samples.csv atomically. A
-lock file admits one writer at a time.
+deleted are in .unfinished/. After a crash, the next writer moves each of them to where its row in samples.csv says; without
+a row, to the trash (trash.py) if the user deleted it, else it is deleted. New rows are appended in one write; any other
+change replaces samples.csv atomically. A lock file admits one writer at a time.
 """
 
 import contextlib
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recognizer.errors import DiskFullError, SamplesError, SamplesStorageError, SubjectError
+from recognizer.samples import trash
 from recognizer.samples.png import decode_png, encode_png
 from recognizer.samples.sample import (
     Sample,
@@ -39,6 +40,7 @@ from recognizer.samples.sample import (
 from recognizer.samples.table import (
     COLUMNS,
     HEADER,
+    TABLE,
     as_card,
     as_row,
     as_written,
@@ -47,6 +49,7 @@ from recognizer.samples.table import (
     read_card,
     table_lines,
 )
+from recognizer.samples.trash import TrashEntry
 from recognizer.subjects.catalogue import subject_of
 from recognizer.system import files, paths
 from recognizer.system.names import is_folder_name
@@ -56,7 +59,6 @@ from recognizer.values import Frame, Region
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLE = "samples.csv"
 CARD = "task.json"
 UNFINISHED = ".unfinished"
 LOCK = ".lock"
@@ -201,8 +203,7 @@ class Samples:
                         files.write_file(self.unfinished / name, png, sync=sync)
                         added.append(sample)
                 if added:
-                    header = b"" if _size(self.table_path) else HEADER + b"\n"
-                    files.append(self.table_path, header + b"".join(as_row(sample) for sample in added))
+                    self._append_rows(added)
                 for sample in added:
                     files.replace(self.unfinished / file_name(sample.path), self.folder / sample.path)
             except BaseException:
@@ -214,9 +215,7 @@ class Samples:
     def read(self, task: str | None = None) -> list[Sample]:
         """The samples of a task, or of all tasks, in the order of recording."""
         self.refresh()
-        name = None if task is None else self._task(task).name
-        samples = [found for _, found in self.scan() if isinstance(found, Sample)]
-        return [sample for sample in samples if name in (None, sample.task)]
+        return self._stored(None if task is None else self._task(task).name)
 
     def table(self, task: str | None = None) -> "pd.DataFrame":
         """The samples as a pandas DataFrame with the columns of samples.csv, all of type str."""
@@ -240,34 +239,84 @@ class Samples:
         return decode_png(self._read(self.folder / sample.path), sample.path)
 
     def undo(self, samples: Collection[Sample]) -> int:
-        """Undo a recording: the same as `delete`."""
-        return self.delete(samples)
-
-    def delete(self, samples: Collection[Sample]) -> int:
-        """Delete samples. Return how many of them existed."""
+        """Undo a recording: delete the samples for good. Return how many of them existed."""
         deleted_paths = {sample.path for sample in samples}
         with self.locked():
             return self._rewrite_rows(lambda sample: None if sample.path in deleted_paths else sample)
 
-    def delete_label(self, task: str, label: str) -> int:
-        """Delete a label and its samples. Return the number of samples."""
+    def delete(self, samples: Collection[Sample], *, entry: str | None = None) -> int:
+        """Move samples to the trash. Return how many of them existed.
+
+        `entry` names the entry of the trash, and has to be new (`trash.new_entry_name`); samples of several tasks make
+        an entry each.
+        """
+        deleted_paths = {sample.path for sample in samples}
+        with self.locked():
+            found = [sample for sample in self._stored() if sample.path in deleted_paths]
+            for task in dict.fromkeys(sample.task for sample in found):
+                own = [sample for sample in found if sample.task == task]
+                name = entry if len(own) == len(found) else None
+                trash.write_draft(
+                    self.unfinished, trash.entry_of("samples", task, self._readable_task(task), own, name=name)
+                )
+            return self._rewrite_rows(lambda sample: None if sample.path in deleted_paths else sample)
+
+    def delete_label(self, task: str, label: str, *, entry: str | None = None) -> int:
+        """Move a label and its samples to the trash. Return the number of samples."""
         with self.locked():
             stored_task, label = self._task_with(task, label)
-            count = self._rewrite_rows(
-                lambda sample: None if (sample.task, sample.label) == (stored_task.name, label) else sample
-            )
+            own = {sample.path: sample for sample in self._stored(stored_task.name) if sample.label == label}
+            deleted = trash.entry_of("label", stored_task.name, stored_task, [*own.values()], label=label, name=entry)
+            trash.write_draft(self.unfinished, deleted)
+            self._rewrite_rows(lambda sample: None if sample.path in own else sample)
             self._write_card(
                 replace(stored_task, labels=tuple(other for other in stored_task.labels if other != label))
             )
-        return count
+            self._place_unfinished()
+        return len(own)
 
-    def delete_task(self, task: str) -> int:
-        """Delete a task and its samples. Return the number of samples. Other files in its folder stay."""
+    def delete_task(self, task: str, *, entry: str | None = None) -> int:
+        """Move a task and its samples to the trash. Return the number of samples. Other files in its folder stay."""
+        with self.locked():
+            stored_task = self._task(task)
+            own = self._stored(stored_task.name)
+            trash.write_draft(self.unfinished, trash.entry_of("task", stored_task.name, stored_task, own, name=entry))
+            self._rewrite_rows(lambda sample: None if sample.task == stored_task.name else sample)
+            self._remove_card(stored_task.name)
+            self._place_unfinished()
+        return len(own)
+
+    def undo_task(self, task: str) -> None:
+        """Delete a task and its samples for good: it was just created."""
         with self.locked():
             name = self._task(task).name
-            count = self._rewrite_rows(lambda sample: None if sample.task == name else sample)
+            self._rewrite_rows(lambda sample: None if sample.task == name else sample)
             self._remove_card(name)
-        return count
+
+    def trash(self) -> list[TrashEntry]:
+        """What is in the trash of this folder, oldest first. Only the folder in which something was deleted keeps it."""
+        return trash.entries(self.folder)
+
+    def restore(self, entry: str) -> list[Sample]:
+        """Bring back an entry of the trash, with its label or task. Return the samples. Their ids are those from before."""
+        with self.locked():
+            found = trash.entry_named(self.folder, entry)
+            self._restore_task(found)
+            samples = trash.begin_restoring(self.folder, self.unfinished, found, self.file_names())
+            samples = [_moved(sample, task=found.task) for sample in samples]
+            if samples:
+                self._append_rows(samples)
+            self._place_unfinished()
+        return samples
+
+    def empty_trash(self, entries: Collection[str] | None = None) -> int:
+        """Delete entries of the trash for good, by default all. Return the number of their samples."""
+        for entry in entries or ():
+            trash.entry_named(self.folder, entry)
+        if not (self.folder / trash.TRASH).exists():
+            return 0
+        with self.locked():
+            return trash.empty(self.folder, entries)
 
     def relabel(self, samples: Collection[Sample], label: str) -> int:
         """Give samples another label of their task. Return how many changed."""
@@ -290,10 +339,47 @@ class Samples:
                 self._task_with(task, label)  # a label edited into samples.csv by hand need not be in task.json
             if old[1] == to:
                 return 0
-            extended = self._with_labels(stored_task, [to])
+            order = list(stored_task.labels)
+            if to not in order:  # the new name takes the place of the old one
+                place = order.index(old[1]) if old[1] in order else len(order)
+                self._write_card(replace(stored_task, labels=(*order[:place], to, *order[place:])))
             count = self._rewrite_rows(lambda s: _moved(s, label=to) if (s.task, s.label) == old else s)
-            self._write_card(replace(extended, labels=tuple(other for other in extended.labels if other != old[1])))
+            both = self._task(task)
+            self._write_card(replace(both, labels=tuple(other for other in both.labels if other != old[1])))
+            trash.rename_in_entries(self.folder, stored_task.name, label=(old[1], to))
         return count
+
+    def reorder_labels(self, task: str, labels: Sequence[str]) -> Task:
+        """Give a task's labels another order. `labels` are all of them, in the new one. Return the task."""
+        ordered = tuple(dict.fromkeys(clean_label(label) for label in labels))
+        with self.locked():
+            stored_task = self._task(task)
+            if sorted(ordered) != sorted(stored_task.labels):
+                raise SamplesError(
+                    f"The labels of {stored_task.name} are {', '.join(stored_task.labels)}. Give all of them, each once."
+                )
+            if ordered != stored_task.labels:
+                self._write_card(replace(stored_task, labels=ordered))
+        return replace(stored_task, labels=ordered)
+
+    def rename_task(self, task: str, to: str) -> Task:
+        """Rename a task. Return it. What was deleted of it comes back into the renamed task."""
+        to = checked_task_name(to)
+        with self.locked():
+            stored_task = self._task(task)
+            if to == stored_task.name:
+                return stored_task
+            taken = next((other for other in self.task_names() if other.casefold() == to.casefold()), None)
+            if taken is not None:
+                raise SamplesError(
+                    f"The task {taken} exists already. Choose a name that differs in more than its case."
+                )
+            renamed = replace(stored_task, name=to)
+            self._write_card(renamed)
+            self._rewrite_rows(lambda sample: _moved(sample, task=to) if sample.task == stored_task.name else sample)
+            self._remove_card(stored_task.name)
+            trash.rename_in_entries(self.folder, stored_task.name, to=to)
+        return renamed
 
     def merge(self, task: str, into: str) -> int:
         """Move all samples and labels of a task into another task of the same subject. Return the number of samples."""
@@ -401,10 +487,10 @@ class Samples:
 
     def _has_unfinished(self) -> bool:
         try:
-            return any(not path.is_dir() for path in self.unfinished.iterdir()) or _last_byte(self.table_path) not in (
-                b"",
-                b"\n",
+            names = (
+                path for path in self.unfinished.iterdir() if path.name.startswith(trash.DRAFT) or not path.is_dir()
             )
+            return any(names) or _last_byte(self.table_path) not in (b"", b"\n")
         except OSError:
             return False
 
@@ -428,16 +514,54 @@ class Samples:
                 file.write(plain)
 
     def _place_unfinished(self) -> None:
-        """Move each unfinished picture to the path in its row, and delete those without a row."""
-        names = os.listdir(self.unfinished)
-        if not names:
+        """Move each unfinished picture to the path in its row, else to the trash if it was deleted; delete the others."""
+        if not os.listdir(self.unfinished):
             return
-        path_of = {file_name(found.path): found.path for _, found in self.scan() if isinstance(found, Sample)}
-        for name in names:
+        path_of = {file_name(found.path): found.path for found in self._stored()}
+        for draft in self.unfinished.glob(f"{trash.DRAFT}*"):
+            entry = trash.read_entry(draft)
+            trash.finish(draft, entry, self.folder, path_of.keys(), entry is not None and self._is_gone(entry))
+        for name in os.listdir(self.unfinished):
             if name in path_of:
                 files.replace(self.unfinished / name, self.folder / path_of[name])
             elif not (self.unfinished / name).is_dir():  # some file servers put folders everywhere
                 (self.unfinished / name).unlink()
+
+    def _is_gone(self, entry: TrashEntry) -> bool:
+        """Whether the task or label of an entry of the trash is not there any more."""
+        if entry.kind == "task":
+            return not (self.folder / entry.task / CARD).exists()
+        task = self._readable_task(entry.task)
+        return entry.kind == "label" and (task is None or entry.label not in task.labels)
+
+    def _restore_task(self, entry: TrashEntry) -> None:
+        """Create the task of an entry of the trash again, and the labels of its samples, if they are not there."""
+        if entry.task not in self.task_names():
+            if entry.card is None:
+                raise SamplesError(
+                    f"The task {entry.task} is not there any more. Create it first, then restore its samples."
+                )
+            labels = entry.card.labels if entry.kind == "task" else ()
+            self._write_card(replace(entry.card, labels=labels))
+        stored_task = self._task(entry.task)
+        wanted = {*stored_task.labels, *entry.labels, *filter(None, [entry.label])}
+        check_label_count(entry.task, [*wanted])
+        known = entry.card.labels if entry.card is not None else ()
+        if wanted != {*stored_task.labels}:
+            order = [*known, *stored_task.labels, *entry.labels]
+            self._write_card(replace(stored_task, labels=tuple(dict.fromkeys(one for one in order if one in wanted))))
+
+    def _append_rows(self, samples: Iterable[Sample]) -> None:
+        header = b"" if _size(self.table_path) else HEADER + b"\n"
+        files.append(self.table_path, header + b"".join(as_row(sample) for sample in samples))
+
+    def _stored(self, task: str | None = None) -> list[Sample]:
+        """The samples of a task, or of all tasks, as they are in the folder."""
+        samples = [found for _, found in self.scan() if isinstance(found, Sample)]
+        return [sample for sample in samples if task in (None, sample.task)]
+
+    def _readable_task(self, name: str) -> Task | None:
+        return next((task for task in self.readable_tasks() if task.name == name), None)
 
     def _rewrite_rows(self, change: Callable[[Sample], Sample | None]) -> int:
         """Apply `change` to each sample; None deletes it. Invalid rows stay. Return how many samples changed."""

@@ -16,6 +16,7 @@ from recognizer.subjects.catalogue import SUBJECTS
 from recognizer.system.names import is_safe
 from recognizer.values import Box
 
+TABLE = "samples.csv"
 CARD_LIMIT = 1 << 20  # bytes of a task.json
 COLUMNS = ("path", "label", "task", "session", "time", "source", "hand", "box", "landmarks")
 

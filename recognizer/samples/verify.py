@@ -8,7 +8,8 @@ from pathlib import Path
 
 from recognizer.errors import SamplesError
 from recognizer.samples.sample import Sample, printable
-from recognizer.samples.store import CARD, TABLE, Samples
+from recognizer.samples.store import CARD, Samples
+from recognizer.samples.table import TABLE
 from recognizer.system import files
 from recognizer.system.names import is_group_name
 

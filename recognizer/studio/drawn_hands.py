@@ -13,6 +13,8 @@ _RADII = np.array([[10.4, 9.4, 8.6, 7.2], [10.6, 9.6, 8.7, 7.3], [10.2, 9.1, 8.3
 _THUMB_ROOT = np.array([22, 24, 9], np.float32)
 _THUMB_BONES = (45.0, 33.0, 27.0)
 _THUMB_RADII = (14.5, 11.2, 9.8, 7.8)
+# wrist, the thumb's root, and the knuckles from index to little finger: these joints do not move in the palm
+PALM_MM = np.concatenate([np.zeros((1, 3), np.float32), _THUMB_ROOT[None], _KNUCKLES])
 _DISTANCE_MM = 520.0  # from the camera to the hand, for the perspective
 _FAR = -1e4  # height of the background
 
@@ -22,7 +24,7 @@ CLENCHED = (88.0, 100.0, 80.0)
 
 
 @dataclass(frozen=True)
-class _Sign:
+class Sign:
     """The pose of a sign. Angles in degrees; three bend angles for each finger."""
 
     fingers: tuple[tuple[float, float, float], ...]  # index, middle, ring, little
@@ -35,30 +37,37 @@ _TOGETHER = (1.0, 0.0, -1.0, -2.0)
 _ACROSS = ((37.0, 50.0, 39.0), (19.0, 62.0, 59.0), (-6.0, 64.0, 62.0))  # the thumb in front of the curled fingers
 _LOW_ACROSS = ((36.0, 50.0, 34.0), (17.0, 60.0, 52.0), (-9.0, 60.0, 54.0))
 
-SIGNS: dict[str, _Sign] = {
-    "A": _Sign((CLENCHED,) * 4, _TOGETHER, ((39, 54, 30), (38, 84, 40), (33, 107, 44)), (0, -8, 0)),
-    "B": _Sign((STRAIGHT,) * 4, (-1.0, 0.0, 1.0, 3.0), ((36, 54, 29), (13, 64, 32), (-11, 62, 25))),
-    "C": _Sign(((42, 44, 24),) * 4, (1, 0, -1, -2), ((44, 46, 34), (48, 54, 66), (42, 68, 88)), (42, 4, 4)),
-    "D": _Sign(
+SIGNS: dict[str, Sign] = {
+    "A": Sign((CLENCHED,) * 4, _TOGETHER, ((39, 54, 30), (38, 84, 40), (33, 107, 44)), (0, -8, 0)),
+    "B": Sign((STRAIGHT,) * 4, (-1.0, 0.0, 1.0, 3.0), ((36, 54, 29), (13, 64, 32), (-11, 62, 25))),
+    "C": Sign(((42, 44, 24),) * 4, (1, 0, -1, -2), ((44, 46, 34), (48, 54, 66), (42, 68, 88)), (42, 4, 4)),
+    "D": Sign(
         (STRAIGHT, (62, 74, 42), (66, 76, 44), (68, 78, 46)),
         _TOGETHER,
         ((41, 49, 36), (33, 60, 66), (9, 74, 74)),
         (12, 0, 0),
     ),
-    "F": _Sign(
+    "F": Sign(
         ((52, 74, 40), STRAIGHT, STRAIGHT, (2, 3, 3)),
         (0.0, 2.0, -8.0, -20.0),
         ((43, 50, 33), (45, 66, 61), (30, 82, 76)),
     ),
-    "I": _Sign((CURLED, CURLED, CURLED, STRAIGHT), (1, 0, -1, -8), _ACROSS),
-    "L": _Sign((STRAIGHT, CURLED, CURLED, CURLED), (2, 0, -1, -2), ((56, 50, 15), (86, 60, 14), (112, 63, 12))),
-    "S": _Sign((CLENCHED,) * 4, _TOGETHER, _ACROSS, (0, -8, 0)),
-    "V": _Sign((STRAIGHT, STRAIGHT, CURLED, CURLED), (11, -9, -1, -2), _LOW_ACROSS),
-    "W": _Sign(
+    "I": Sign((CURLED, CURLED, CURLED, STRAIGHT), (1, 0, -1, -8), _ACROSS),
+    "L": Sign((STRAIGHT, CURLED, CURLED, CURLED), (2, 0, -1, -2), ((56, 50, 15), (86, 60, 14), (112, 63, 12))),
+    "S": Sign((CLENCHED,) * 4, _TOGETHER, _ACROSS, (0, -8, 0)),
+    "V": Sign((STRAIGHT, STRAIGHT, CURLED, CURLED), (11, -9, -1, -2), _LOW_ACROSS),
+    "W": Sign(
         (STRAIGHT, STRAIGHT, STRAIGHT, (84, 100, 60)), (13, 0, -11, 12), ((36, 52, 33), (13, 62, 48), (-14, 62, 44))
     ),
-    "Y": _Sign((CURLED, CURLED, CURLED, STRAIGHT), (1, 0, -1, -26), ((58, 54, 13), (84, 72, 11), (105, 88, 9))),
-    "open": _Sign((STRAIGHT,) * 4, (13, 1, -11, -25), ((52, 56, 14), (74, 80, 15), (91, 101, 13))),
+    "point": Sign((STRAIGHT, CURLED, CURLED, CURLED), (2, 0, -1, -2), _LOW_ACROSS),
+    "fist": Sign((CURLED,) * 4, _TOGETHER, _ACROSS),
+    "relaxed": Sign(
+        ((22, 26, 16), (28, 30, 18), (33, 33, 20), (38, 36, 22)),
+        (4, 0, -4, -9),
+        ((46, 54, 20), (62, 78, 26), (66, 102, 32)),
+    ),
+    "Y": Sign((CURLED, CURLED, CURLED, STRAIGHT), (1, 0, -1, -26), ((58, 54, 13), (84, 72, 11), (105, 88, 9))),
+    "open": Sign((STRAIGHT,) * 4, (13, 1, -11, -25), ((52, 56, 14), (74, 80, 15), (91, 101, 13))),
 }
 
 
@@ -98,13 +107,67 @@ def draw_hand(
 
     Skin and sleeve are BGR, 0 to 255; `arm_mm` is how much of the arm is drawn.
     """
-    joints, palmars = _posed_joints(SIGNS[sign], rng)
+    colors = skin_bgr, sleeve_bgr
+    return draw_pose(SIGNS[sign], side=side, colors=colors, px_per_mm=px_per_mm, rng=rng, arm_mm=arm_mm, arm_turns=True)
+
+
+def draw_pose(
+    sign: Sign,
+    *,
+    side: str,
+    colors: tuple[tuple[int, int, int], tuple[int, int, int]],
+    px_per_mm: float,
+    rng: np.random.Generator,
+    arm_mm: float,
+    arm_turns: bool,
+) -> DrawnHand:
+    """Any pose, as `draw_hand` draws SIGNS; `colors` are those of the skin and the sleeve.
+
+    The arm turns with the hand, or it comes from below however the hand is turned.
+    """
+    joints, palmars = posed_joints(sign, rng)
     sleeve_mm = float(rng.uniform(35, 150)) if rng.random() < 0.75 else arm_mm
     arm = np.array([rng.normal(0.02, 0.13), -1.0, rng.normal(-0.1, 0.12)], np.float32)
+    turn = rotation(sign.turn, side, rng)
+    if not arm_turns:
+        arm = turn.T @ arm
     groups = _parts(joints, palmars, arm / np.linalg.norm(arm), arm_mm, sleeve_mm)
-    turn = _rotation(SIGNS[sign].turn, side, rng)
+    return _rendered(groups, joints, turn, *colors, px_per_mm, rng)
+
+
+def draw_shape(
+    bones: np.ndarray,
+    turn: np.ndarray,
+    *,
+    side: str,
+    skin_bgr: tuple[int, int, int],
+    sleeve_bgr: tuple[int, int, int],
+    px_per_mm: float,
+    arm_mm: float = 70.0,
+) -> DrawnHand:
+    """A hand in any pose, always in the same light. Other arguments as for `draw_hand`.
+
+    `bones` (5, 3, 3) are unit vectors along the last three bones of each finger, thumb first, in the axes of a right palm that
+    faces the camera: x right, y up, z towards the camera. `turn` (3, 3) is the rotation of the palm from there.
+    """
+    joints, palmars = joints_of_bones(bones)
+    groups = _parts(joints, palmars, np.array([0, -1, 0], np.float32), arm_mm, 0.5 * arm_mm)
+    turn = np.diag([1.0 if side == "right" else -1.0, 1.0, 1.0]) @ turn
+    return _rendered(groups, joints, turn, skin_bgr, sleeve_bgr, px_per_mm, np.random.default_rng(0))
+
+
+def _rendered(
+    groups: list[list[_Part]],
+    joints: np.ndarray,
+    turn: np.ndarray,
+    skin_bgr: tuple[int, int, int],
+    sleeve_bgr: tuple[int, int, int],
+    px_per_mm: float,
+    rng: np.random.Generator,
+) -> DrawnHand:
+    """The hand of these parts, turned; `rng` varies light and skin."""
     groups = [[_in_camera(part, turn) for part in group] for group in groups]
-    joints = _perspective(joints @ turn.T)[0]
+    joints = perspective(joints @ turn.T)[0]
 
     ends = np.array([[part.start, part.end] for group in groups for part in group]).reshape(-1, 3)
     reach = np.array([max(part.radii) for group in groups for part in group]).repeat(2)[:, None]
@@ -118,7 +181,7 @@ def draw_hand(
     return DrawnHand(image, flat, float(np.linalg.norm(_KNUCKLES[1])) * px_per_mm)
 
 
-def _posed_joints(sign: _Sign, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def posed_joints(sign: Sign, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """The 21 joints in mm, and the direction of the palm side of each finger bone, (4, 3, 3)."""
     joints = np.zeros((21, 3), np.float32)
     palmars = np.zeros((4, 3, 3), np.float32)
@@ -136,6 +199,25 @@ def _posed_joints(sign: _Sign, rng: np.random.Generator) -> tuple[np.ndarray, np
             place = place + _BONES[finger, bone] * (np.cos(bend) * outward + np.sin(bend) * np.array([0, 0, 1]))
             joints[6 + 4 * finger + bone] = place
             palmars[finger, bone] = np.cos(bend) * np.array([0, 0, 1]) - np.sin(bend) * outward
+    return joints, palmars
+
+
+def joints_of_bones(bones: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The 21 joints in mm and the palm sides, as of `_posed_joints`; `bones` as for `draw_shape`."""
+    joints = np.zeros((21, 3), np.float32)
+    palmars = np.zeros((4, 3, 3), np.float32)
+    roots, lengths = PALM_MM[1:], np.array([_THUMB_BONES, *_BONES])
+    front = np.array([0, 0, 1])
+    for finger in range(5):
+        chain = np.concatenate([roots[finger : finger + 1], lengths[finger][:, None] * bones[finger]])
+        joints[1 + 4 * finger : 5 + 4 * finger] = np.cumsum(chain, axis=0)
+        if finger == 0:
+            continue
+        outward = np.array([bones[finger, 0, 0], max(0.3, bones[finger, 0, 1]), 0])  # a finger bends in one plane
+        outward /= np.linalg.norm(outward)
+        for bone in range(3):
+            bend = np.arctan2(bones[finger, bone] @ front, bones[finger, bone] @ outward)
+            palmars[finger - 1, bone] = np.cos(bend) * front - np.sin(bend) * outward
     return joints, palmars
 
 
@@ -198,7 +280,7 @@ def _perpendicular(vector: np.ndarray, axis: np.ndarray) -> np.ndarray:
     return rest / max(float(np.linalg.norm(rest)), 1e-6)
 
 
-def _rotation(turn: tuple[float, float, float], side: str, rng: np.random.Generator) -> np.ndarray:
+def rotation(turn: tuple[float, float, float], side: str, rng: np.random.Generator) -> np.ndarray:
     """(3, 3) rotation of the hand, with a reflection for a left hand."""
     yaw, pitch, roll = np.deg2rad(np.array(turn) + rng.normal(0, 1, 3) * [9, 6, 7])
     (cx, sx), (cy, sy), (cz, sz) = ((np.cos(a), np.sin(a)) for a in (pitch, yaw, roll))
@@ -209,12 +291,12 @@ def _rotation(turn: tuple[float, float, float], side: str, rng: np.random.Genera
 
 def _in_camera(part: _Part, turn: np.ndarray) -> _Part:
     """The part in camera coordinates."""
-    (start, end), (grow_start, grow_end) = _perspective(np.array([part.start, part.end]) @ turn.T)
+    (start, end), (grow_start, grow_end) = perspective(np.array([part.start, part.end]) @ turn.T)
     radii = part.radii[0] * float(grow_start), part.radii[1] * float(grow_end)
     return _Part(start, end, radii, turn @ part.palmar, part.nail, part.crease, part.cloth)
 
 
-def _perspective(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def perspective(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Points in mm after perspective projection, and their scale factors."""
     grow = _DISTANCE_MM / (_DISTANCE_MM - points[:, 2])
     return np.column_stack([points[:, 0] * grow, points[:, 1] * grow, points[:, 2]]), grow

@@ -13,6 +13,7 @@ from recognizer.errors import SettingsError
 from recognizer.studio.drawn_hands import draw_hand
 from recognizer.studio.handwriting import LETTERS_LIKE_DIGITS, digit_strokes, letter_strokes, placement_matrix
 from recognizer.studio.holding_hands import SKINS, SLEEVES, Sprite, draw_holding_hands
+from recognizer.studio.moving_hands import TURN_S, MovingHands
 from recognizer.studio.room import NOISE_OFFSET, draw_light, draw_room, draw_sensor_noise, draw_wall, exposed_for_hand
 from recognizer.studio.stationery import PAPERS, PENS, Paper, blank_sheet, draw_ink, placed_points
 from recognizer.values import Box, Frame, Truth
@@ -25,6 +26,7 @@ SCENES: dict[str, str] = {
     "blank": "sheets with nothing on them",
     "rps": "a hand that shows rock, paper and scissors in turn",
     "signs": "a hand that shows clearly different letters of the finger alphabet",
+    "moves": "hands that sign J and Z, wave, swipe, draw a circle and clap",
 }
 
 _CARD_S = 2.4  # duration of a sheet: long enough to read it; 25 sheets per minute
@@ -74,7 +76,7 @@ class Studio:
 
     A frame depends on `seed` and its index only, so frames can be requested in any order. The `truth` of a frame holds
     each character that is fully visible, in writing order, with the box around its ink in pixels; or the sign with the
-    box around the hand, if the hand is fully visible.
+    box around the hand, if the hand is fully visible; in the scene "moves", the movement while it is going on.
     Raises SettingsError for an unknown scene and for sizes, rates and counts out of range.
     """
 
@@ -109,13 +111,21 @@ class Studio:
         self._room = draw_room(size_wh, self._skin, self._sleeve, rng)
         self._noise = draw_sensor_noise(size_wh, rng)
         # weak: a cache that refers to its studio would keep its pictures in memory after the studio is dropped
+        self._moving = MovingHands(size_wh, seed) if scene == "moves" else None
         me, make = weakref.proxy(self), Studio._make_sign if scene in _SIGNS else Studio._make_card
         self._card = lru_cache(maxsize=3)(lambda card_index: make(me, card_index))
+        self._light = lru_cache(maxsize=2)(
+            lambda number: exposed_for_hand(
+                draw_light(size_wh, np.random.default_rng([seed, 4, number])), size_wh[0] / 2
+            )
+        )
         self._person = lru_cache(maxsize=2)(lambda person: Studio._make_person(me, person))
 
     def frame(self, index: int) -> Frame:
         """The frame with this index, from 0, at the time index / fps."""
         time_s = index / self.fps
+        if self._moving is not None:
+            return self._moving_frame(self._moving, index, time_s)
         card_index = int(time_s / _CARD_S)
         card = self._card(card_index)
         to_picture = self._pose(card, card_index, time_s)
@@ -128,10 +138,23 @@ class Studio:
             _blend(layers, sprite, to_picture)
         image = cv2.cvtColor(layers, cv2.COLOR_BGRA2BGR)
         self._add_motion_blur(image, card, to_picture, self._pose(card, card_index, time_s - 0.4 / self.fps))
-        image = cv2.multiply(image, card.light, scale=1 / 255)
-        image = cv2.GaussianBlur(image, (3, 3), 0.7)  # lens blur
-        image = self._with_noise(image, index)
+        image = self._photographed(image, card.light, index)
         return Frame(image, index, time_s, f"studio:{self.scene}", _truth(card.glyphs, to_picture, self.size_wh))
+
+    def _moving_frame(self, moving: MovingHands, index: int, time_s: float) -> Frame:
+        number = int(time_s / TURN_S)
+        skin, sleeve, room = self._person(number // _SIGNS_PER_PERSON)
+        layers = room.copy()
+        for sprite in moving.sprites(time_s, skin, sleeve):
+            _blend(layers, sprite, np.eye(3))
+        image = self._photographed(cv2.cvtColor(layers, cv2.COLOR_BGRA2BGR), self._light(number), index)
+        return Frame(image, index, time_s, f"studio:{self.scene}", moving.truth(time_s))
+
+    def _photographed(self, image: np.ndarray, light: np.ndarray, index: int) -> np.ndarray:
+        """The picture (H, W, 3) in its light (H, W, 3), through the camera's lens and sensor."""
+        image = cv2.multiply(image, light, scale=1 / 255)
+        image = cv2.GaussianBlur(image, (3, 3), 0.7)  # lens blur
+        return self._with_noise(image, index)
 
     def _pose(self, card: _Card, card_index: int, time_s: float) -> np.ndarray:
         """The (3, 3) projection from the sheet's pixels to the picture's."""

@@ -1,9 +1,9 @@
 """Writing on paper: combines the scores of neighbouring characters, joins digits to numbers, finds the ink of samples."""
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from recognizer.preprocess import pictures
 from recognizer.preprocess.cut_out import box_in_cut_out, cut_out
 from recognizer.preprocess.turns import turn_of, turned_box, turned_image, turned_region
 from recognizer.subjects.subject import Input, OpenFinder, Postprocessed, Postprocessor, Predictor, Subject
-from recognizer.values import WRITING_SCORE, Box, Frame, Hand, Prediction, Region, Turn
+from recognizer.values import WRITING_SCORE, Box, Frame, Hand, Prediction, Region, SeenObject, Turn
 
 SAME_INK = 0.3  # IoU above which ink found in a stored sample is the ink that was recorded
 DIGITS = "0123456789"  # in the order of Region.digit_probabilities
@@ -100,18 +100,60 @@ def _certainty(found: Postprocessed) -> float:
     return sum(one.confidence for one in found[1] if one.label is not None)
 
 
-def _line_text(line: list[tuple[Box, str | None]]) -> str:
-    """The text of (box, label) pairs from left to right; empty if all are rejected."""
+def text_of(regions: Sequence[Region], predictions: Sequence[Prediction]) -> str:
+    """The labels in reading order. Those of one line are joined to numbers; lines are separated by a space.
+
+    A rejected character between labels of a line becomes UNKNOWN, so that a number never silently lacks a digit.
+    """
+    return " ".join(
+        "".join(predictions[index].label or UNKNOWN for index in number)
+        for number in _written_numbers(regions, predictions)
+    )
+
+
+def _numbers(line: Sequence[tuple[Box, str | None]]) -> list[range]:
+    """The places in the line of the characters of each number; none if all characters are rejected.
+
+    `line` has (box, label) pairs from left to right. Rejected characters that touch a number belong to it; a run of more
+    than MAX_UNKNOWN of them separates two numbers.
+    """
     known = [place for place, (_, label) in enumerate(line) if label is not None]
     if not known:
-        return ""
+        return []
     first, last = known[0], known[-1]
     while first and _touch(line[first - 1][0], line[first][0]):
         first -= 1
     while last + 1 < len(line) and _touch(line[last][0], line[last + 1][0]):
         last += 1
-    text = "".join(UNKNOWN if label is None else label for _, label in line[first : last + 1])
-    return re.sub(rf"(\{UNKNOWN}){{{MAX_UNKNOWN + 1},}}", " ", text).strip()
+    numbers, start = [], first
+    for is_unknown, run in groupby(range(first, last + 1), key=lambda place: line[place][1] is None):
+        places = list(run)
+        if is_unknown and len(places) > MAX_UNKNOWN:
+            numbers.append(range(start, places[0]))
+            start = places[-1] + 1
+    return [number for number in (*numbers, range(start, last + 1)) if number]
+
+
+def _written_numbers(regions: Sequence[Region], predictions: Sequence[Prediction]) -> list[list[int]]:
+    """The numbers in reading order, each as the indices of its regions from left to right."""
+    turn = turn_of(predictions) or Turn.UPRIGHT
+    turned = [replace(region, box=turned_box(region.box, turn)) for region in regions]
+    index_of = {id(region): index for index, region in enumerate(turned)}
+    lines = [[index_of[id(region)] for region in line] for line in text_lines(turned)]
+    return [
+        [line[place] for place in number]
+        for line in lines
+        for number in _numbers([(turned[index].box, predictions[index].label) for index in line])
+    ]
+
+
+def _number(regions: Sequence[Region], predictions: Sequence[Prediction]) -> SeenObject:
+    """The number that these regions are, from left to right."""
+    labels = [prediction.label for prediction in predictions if prediction.label is not None]
+    boxes = np.array([region.box.xyxy for region in regions])
+    box = Box(*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist())
+    confidence = min(prediction.confidence for prediction in predictions)
+    return SeenObject("".join(labels) if len(labels) == len(regions) else None, confidence, box)
 
 
 def _touch(left: Box, right: Box) -> bool:
@@ -282,15 +324,14 @@ class PaperSubject(Subject):
         return WritingPostprocessor(classifier)
 
     def text(self, regions: Sequence[Region], predictions: Sequence[Prediction]) -> str:
-        """The labels in reading order. Those of one line are joined to numbers; lines are separated by a space.
+        return text_of(regions, predictions)
 
-        A rejected character between labels of a line becomes UNKNOWN, so that a number never silently lacks a digit.
-        """
-        turn = turn_of(predictions) or Turn.UPRIGHT
-        turned = [replace(region, box=turned_box(region.box, turn)) for region in regions]
-        labels = {id(region): prediction.label for region, prediction in zip(turned, predictions, strict=True)}
-        lines = [[(region.box, labels[id(region)]) for region in line] for line in text_lines(turned)]
-        return " ".join(filter(None, map(_line_text, lines)))
+    def objects(self, regions: Sequence[Region], predictions: Sequence[Prediction]) -> tuple[SeenObject, ...]:
+        """Each number is an object. One with a rejected character has no label."""
+        return tuple(
+            _number([regions[index] for index in number], [predictions[index] for index in number])
+            for number in _written_numbers(regions, predictions)
+        )
 
     def warm_up_region(self) -> Region:
         """A blank region without ink, (h, w) uint8."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from recognizer.finders.finder import RegionFinder
 from recognizer.preprocess import pictures
-from recognizer.values import Box, Frame, Hand, Prediction, Region
+from recognizer.values import Box, Frame, Hand, Prediction, Region, SeenObject
 
 Find = Callable[[Frame], tuple[Region, ...]]
 Postprocessed = tuple[tuple[Region, ...], tuple[Prediction, ...]]
@@ -75,6 +75,13 @@ class Subject(ABC):
     def text(self, regions: Sequence[Region], predictions: Sequence[Prediction]) -> str:
         """All labels as one line of text. Default: labels in the order of their regions, separated by spaces."""
         return " ".join(prediction.label for prediction in predictions if prediction.label is not None)
+
+    def objects(self, regions: Sequence[Region], predictions: Sequence[Prediction]) -> tuple[SeenObject, ...]:
+        """What is in view, for events. Default: each region is an object."""
+        return tuple(
+            SeenObject(prediction.label, prediction.confidence, region.box, region.hand.side if region.hand else None)
+            for region, prediction in zip(regions, predictions, strict=True)
+        )
 
     def warm_up_region(self) -> Region:
         """A blank region, so that a classifier can run once before the first frame."""

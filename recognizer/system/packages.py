@@ -8,6 +8,7 @@ from recognizer.system import paths
 
 DISTRIBUTION = "webcam-recognizer"
 BASE, TRAIN, TEST, MEDIAPIPE = "base", "train", "test", "mediapipe"
+LANGUAGES, ACTIONS = "languages", "actions"
 OF_TRAINING = ("keras", "pandas", "scipy", "sklearn", "tensorflow")  # modules that only the group TRAIN installs
 
 _NAME = re.compile(r"\s*([\w.-]+)")

@@ -38,14 +38,15 @@ def capture(
     every: int = EVERY_NTH,
     max_samples: int | None = None,
     max_frames: int | None = None,
+    counts: CaptureCounts | None = None,
 ) -> CaptureCounts:
     """Save a sample from each `every`th frame, except frames that are empty, blurred or near-duplicates of a recent sample.
 
     Stop after `max_samples` samples, or after `max_frames` of these frames. The finder gets every frame, because it tracks
-    objects over time. Raises SamplesError.
+    objects over time. `counts` is kept up to date, also for a caller who is interrupted. Raises SamplesError.
     """
-
-    counts, session, subject = CaptureCounts(), new_session(), subject_of(store.task(task).subject)
+    counts = CaptureCounts() if counts is None else counts
+    session, subject = new_session(), subject_of(store.task(task).subject)
     thumbnails: list[np.ndarray] = []
     for number, frame in enumerate(frames):
         if counts.saved == max_samples or number // every == max_frames:

@@ -124,7 +124,7 @@ def import_pictures(store: Samples, task: str, folder: Path, subject: str | None
     print_messages(imported.refused)
     if imported.refused and not imported.added and not imported.duplicates:
         if existing is None:
-            store.delete_task(task)
+            store.undo_task(task)
         raise SamplesError(f"None of the pictures in {folder} can be read. Use JPEG or PNG files.")
 
 

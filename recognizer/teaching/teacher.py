@@ -24,7 +24,8 @@ from recognizer.subjects.catalogue import SUBJECTS, subject_of
 from recognizer.subjects.subject import Input
 from recognizer.system.clipboard import clipboard_text
 from recognizer.system.keyboard import BACKSPACE, ENTER, ESC, PASTE, latin_key
-from recognizer.tasks import task_to_record
+from recognizer.tasks import is_untrained, task_names, task_to_record
+from recognizer.teaching.editor import Editor
 from recognizer.teaching.history import History
 from recognizer.teaching.messages import Report, in_plain_words, report_of
 from recognizer.teaching.new_task_form import FormLine, NewTaskForm
@@ -78,6 +79,7 @@ class Teacher(_ClosingSink):
         self.recording: Recording | None = None
         self.review: Review | None = None
         self.form: NewTaskForm | None = None
+        self.editor: Editor | None = None
         self.training: Training | None = None
         self.progress: dict[str, Any] = {}
         self.result: dict[str, Any] | None = None  # of the last training run, while it is shown
@@ -85,9 +87,10 @@ class Teacher(_ClosingSink):
         self._live = live
         self._models = models
         self._samples = samples
-        self._history = History(samples)
+        self._history = History(models, samples)
         self._train = train
         self._trained_task = ""
+        self._wanted_task = ""  # to be opened, while another one is being opened
         self._counted = ("", False)  # a task, and whether it has samples
         self._result_until_s = 0.0
         self._prepare = prepare
@@ -102,6 +105,7 @@ class Teacher(_ClosingSink):
             "c": self.start_recording,
             "k": self.start_review,
             "n": self.start_form,
+            "e": self.start_editor,
             "t": self.start_training,
             "u": self.undo_model,
         }
@@ -113,6 +117,8 @@ class Teacher(_ClosingSink):
             enter = "make it, and record" if self.form.is_last else "next"
             paste = () if self.form.line == FormLine.SUBJECT else (("Insert", "paste"),)
             return (("Enter", enter), ("Up", "back"), *paste, ("Esc", "close"))
+        if self.editor is not None:
+            return self.editor.keys
         if self.recording is not None:
             return self._recording_keys(self.recording)
         if self.review is not None:
@@ -126,7 +132,11 @@ class Teacher(_ClosingSink):
             )
         if self.result is not None:
             return (("k", "look at the samples"), ("c", "record"), ("u", "previous model"), ("Esc", "close"))
-        samples = (("k", "look at the samples"), ("t", "train")) if self._counted == (self._live.task, True) else ()
+        samples = (
+            (("k", "look at the samples"), ("e", "edit labels"), ("t", "train"))
+            if self._counted == (self._live.task, True)
+            else ()
+        )
         training = (("Esc", "cancel training"),) if self.training is not None else samples
         return (("c", "record"), ("n", "new task"), *training, ("Tab", "next task"))
 
@@ -143,6 +153,11 @@ class Teacher(_ClosingSink):
         return self._clock()
 
     @property
+    def is_typing(self) -> bool:
+        """Whether a text is typed, so that each letter has to appear at once."""
+        return self.form is not None or (self.editor is not None and self.editor.field is not None)
+
+    @property
     def unsaved(self) -> str:
         """What would be lost or broken off if the program ended now, in a sentence; "" if nothing is."""
         if self.training is not None:
@@ -154,6 +169,8 @@ class Teacher(_ClosingSink):
         if self.form is not None:
             self._type(self.form, key)
             return True
+        if self.editor is not None:
+            return self._edit_key(self.editor, key)
         if self.recording is not None:
             return self._record_key(self.recording, key)
         if self.review is not None:
@@ -188,8 +205,8 @@ class Teacher(_ClosingSink):
         self.recording = recording
 
     def close_all(self) -> None:
-        """Close the form, the recording, the samples and the result."""
-        self.form, self.recording, self.review = None, None, None
+        """Close the form, the list of labels, the recording, the samples and the result."""
+        self.form, self.editor, self.recording, self.review = None, None, None, None
         self._close_result()
 
     def _close_result(self) -> None:
@@ -269,22 +286,28 @@ class Teacher(_ClosingSink):
         recording.pressed_s, recording.wanted = now_s, True
 
     def _undo(self) -> None:
-        """Take back the last thing that was done to the current task's samples."""
-        task = self.recording.task.name if self.recording is not None else self._live.task
+        """Take back the last thing that was done to the current task."""
+        shown = next((one for one in (self.editor, self.review) if one is not None), None)
+        task = shown.task if shown is not None else self._live.task
+        task = self.recording.task.name if self.recording is not None else task
         try:
             undone = self._history.undo(task)
             if self.recording is not None:
                 self._reload(self.recording)
             if self.review is not None:
                 self.review.renew(self._samples.read(task))
+            if self.editor is not None and undone is not None:
+                self.editor.show(undone.task)
         except RecognizerError as error:
             self._notify_error(error)
             return
         if self.recording is not None:
             self.recording.label, self.recording.hands_free_s, self.recording.until_s = None, None, -1.0
             self.recording.wanted = False
-        self._count_again(task)
-        self.notify(undone or "nothing to take back")
+        self._count_again(undone.task if undone is not None else task)
+        self.notify(undone.words if undone is not None else "nothing to take back")
+        if undone is not None and undone.task != task:
+            self._go_to(undone.task)
 
     def write(self, observation: Observation) -> None:
         """Process one frame: save a sample if a key is held, and poll the training process."""
@@ -295,8 +318,13 @@ class Teacher(_ClosingSink):
             self._update_training(self.training)
         if self.recording is not None:
             self._record(self.recording, observation)
+        self._go_to(self._wanted_task)
         if self.review is not None and self.review.task != observation.task:
             self.review = None
+        if self.editor is not None and self.editor.task == observation.task:
+            self.editor.is_waiting = False
+        elif self.editor is not None and not self.editor.is_waiting:
+            self.editor = None
         if self.result is not None and (
             observation.task != self._trained_task or self._clock() >= self._result_until_s
         ):
@@ -428,6 +456,57 @@ class Teacher(_ClosingSink):
         self._count_again(self.review.task)
         self.notify(words.format(label=label))
 
+    def start_editor(self) -> None:
+        """Show the current task, its labels and the trash, to rename, merge and delete them."""
+        try:
+            editor = Editor(self._live.task, self._history, self._models, self._samples, self._say)
+        except RecognizerError as error:
+            self._notify_error(error)
+            return
+        self.close_all()
+        self.editor = editor
+
+    def _say(self, words: str) -> None:
+        self.notify(words)
+
+    def _edit_key(self, editor: Editor, key: str) -> bool:
+        is_list = editor.field is None and editor.question is None
+        if is_list and key == ESC:
+            self.editor = None
+        elif is_list and key == BACKSPACE:
+            self._undo()
+        elif not is_list and key in ("Insert", PASTE):
+            editor.paste(self._pasted())
+        else:
+            return self.edit(lambda: editor.key(key))
+        return True
+
+    def edit(self, change: Callable[[], bool | None]) -> bool:
+        """Do something with the list of labels: show what went wrong, and follow a task that was renamed or deleted."""
+        editor, handled = self.editor, True
+        if editor is None:
+            return False
+        try:
+            handled = change() is not False
+        except RecognizerError as error:
+            self._notify_error(error)
+        self._count_again(editor.task)
+        if editor.is_task_gone:
+            self.editor = None
+            names = task_names(self._models, self._samples)
+            self._go_to(next(name for name in names if self._can_open(name)))
+        elif editor.is_waiting and editor.task != self._live.task:
+            self._go_to(editor.task)
+        return handled
+
+    def _can_open(self, task: str) -> bool:
+        return self._models.has(task) or is_untrained(task, self._models, self._samples)
+
+    def _go_to(self, task: str) -> None:
+        """Open another task, now or when the one that is being opened is there."""
+        is_there = task in ("", self._live.task)
+        self._wanted_task = "" if is_there or self._live.open_task(task) else task
+
     def start_form(self) -> None:
         self.close_all()
         self.form = NewTaskForm()
@@ -438,12 +517,15 @@ class Teacher(_ClosingSink):
         elif key == ENTER:
             self._next_line(form)
         elif key in ("Insert", PASTE):
-            words = self._paste()
-            if words is None:
-                self.notify("Nothing can be pasted: install xclip, or wl-clipboard")
-            form.paste(words or "")
+            form.paste(self._pasted())
         else:
             form.press(key)
+
+    def _pasted(self) -> str:
+        words = self._paste()
+        if words is None:
+            self.notify("Nothing can be pasted: install xclip, or wl-clipboard")
+        return words or ""
 
     def _next_line(self, form: NewTaskForm) -> None:
         form.error = ""
@@ -474,8 +556,7 @@ class Teacher(_ClosingSink):
             form.line = FormLine.NAME
             return
         self.form = None
-        if name != self._live.task:
-            self._live.open_task(name)
+        self._go_to(name)
         self._record_task(name)
 
     def _prepare_backbone(self) -> None:

@@ -9,9 +9,17 @@ ALL_KEYS: tuple[tuple[str, tuple[Key, ...]], ...] = (
     ("Watch", (("Tab", "next task"), ("Space", "freeze"), ("s", "screenshot"), ("m", "mirror the picture"))),
     (
         "Teach",
-        (("n", "new task"), ("c", "record"), ("k", "look at the samples"), ("t", "train"), ("u", "previous model")),
+        (
+            ("n", "new task"),
+            ("c", "record"),
+            ("k", "look at the samples"),
+            ("e", "edit labels, task, trash"),
+            ("t", "train"),
+            ("u", "previous model"),
+        ),
     ),
-    ("Play", (("g", "rock, paper, scissors"),)),
+    ("Spell", (("w", "words from signs"),)),
+    ("Play", (("g", "rock, paper, scissors"), ("a", "pause actions"))),
     ("Look inside", (("f", "what the network sees"), ("p", "times"), ("x", "flip a mirrored camera"))),
     ("Everywhere", (("Esc", "close what is open"), ("q", "quit"))),
 )

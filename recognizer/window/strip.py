@@ -46,7 +46,7 @@ class Page:
     scale: Scale
     y: int  # the next free row
     bottom: int  # rows from here on belong to the keys
-    clicks: list[tuple[Box, Callable[[], None]]]
+    clicks: list[tuple[Box, Callable[[], object]]]
 
     @property
     def width(self) -> int:
@@ -72,13 +72,13 @@ class Page:
     def gap(self) -> None:
         self.y += self.scale.pad
 
-    def on_click(self, place: Box, action: Callable[[], None]) -> None:
+    def on_click(self, place: Box, action: Callable[[], object]) -> None:
         self.clicks.append((place, action))
 
 
 def draw_strip(
     picture: np.ndarray, strip: Strip, scale: Scale, more_keys: Sequence[Key] = ()
-) -> list[tuple[Box, Callable[[], None]]]:
+) -> list[tuple[Box, Callable[[], object]]]:
     """Draws an open strip with its keys below, in place. Returns the places that can be clicked, with what they do."""
     picture[:] = INK
     lines = key_lines([*strip.keys, *more_keys], picture.shape[1] - 2 * scale.pad, scale)

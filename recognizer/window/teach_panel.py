@@ -32,10 +32,11 @@ from recognizer.teaching.recording import ENOUGH, EVENT_S, Recording
 from recognizer.teaching.review import Review
 from recognizer.teaching.teacher import Teacher
 from recognizer.values import Box
+from recognizer.window.chips import around_cursor, chip_rows, draw_chips
+from recognizer.window.editor_panel import draw_editor
 from recognizer.window.strip import Key, Page
 
 RED: Color = (60, 60, 235)  # while it records
-CURSOR = "|"
 
 
 class TeachPanel:
@@ -47,7 +48,8 @@ class TeachPanel:
     @property
     def is_open(self) -> bool:
         teacher = self._teacher
-        return any(one is not None for one in (teacher.form, teacher.recording, teacher.review, teacher.result))
+        parts = (teacher.form, teacher.editor, teacher.recording, teacher.review, teacher.result)
+        return any(one is not None for one in parts)
 
     @property
     def keys(self) -> Sequence[Key]:
@@ -58,6 +60,8 @@ class TeachPanel:
         teacher = self._teacher
         if teacher.form is not None:
             draw_form(page, teacher.form)
+        elif teacher.editor is not None:
+            draw_editor(page, teacher.editor, teacher.edit)
         elif teacher.recording is not None:
             draw_recording(page, teacher.recording, teacher.now_s)
         elif teacher.review is not None:
@@ -96,20 +100,12 @@ def draw_form(page: Page, form: NewTaskForm) -> None:
                     words = f"{mark} {subject.key}  {subject.description}"
                     page.text(words, scale.small, KNOWN if is_chosen else PAPER, BOLD)
         elif is_asked:
-            page.text(_around_cursor(field.before, field.after, page), scale.text, KNOWN, BOLD)
+            page.text(around_cursor(field.before, field.after, page), scale.text, KNOWN, BOLD)
         else:
             page.text(field.text, scale.text, PAPER, BOLD)
     if form.error:
         page.gap()
         page.text(form.error, scale.small, ALERT)
-
-
-def _around_cursor(before: str, after: str, page: Page) -> str:
-    """The text with its cursor; if it is too long for a line, the part around the cursor."""
-    limit, size = page.width, page.scale.text
-    while before and text_width(before + CURSOR, size, BOLD) > limit:
-        before = before[1:]
-    return shortened(f"{before}{CURSOR}{after}", limit, size, BOLD).replace(" ", "\u00a0")
 
 
 def draw_recording(page: Page, recording: Recording, now_s: float) -> None:
@@ -203,13 +199,13 @@ def draw_review(page: Page, review: Review, teacher: Teacher) -> None:
     page.text(review.task, scale.small, MUTED)
     page.text(f"{review.label} · {len(samples)}", scale.text, PAPER, BOLD)
     others = [label for label in review.labels if label != review.label]
-    _draw_chips(page, [(f"see {label}", partial(_turn_to, review, label)) for label in others])
+    draw_chips(page, [(f"see {label}", partial(_turn_to, review, label)) for label in others])
     if not samples:
         page.text("no samples", scale.small, MUTED)
         return
     chips: list[tuple[str, Callable[[], None]]] = [("× delete", teacher.delete_chosen)]
     chips += [(f"is {label}", partial(teacher.relabel_chosen, label)) for label in others]
-    below = _chip_rows(page, [words for words, _ in chips]) * round(1.9 * scale.small) + scale.pad
+    below = chip_rows(page, [words for words, _ in chips]) * round(1.9 * scale.small) + scale.pad
     side = max(16, min(4 * scale.small, page.width // 3))
     columns = max(1, page.width // (side + 3))
     rows = max(1, (page.bottom - page.y - below) // (side + 3))
@@ -224,40 +220,11 @@ def draw_review(page: Page, review: Review, teacher: Teacher) -> None:
         page.on_click(Box(x, y, x + side, y + side), partial(review.choose, first + place))
     used = -(-min(len(samples) - first, rows * columns) // columns)
     page.y += used * (side + 3) + scale.pad
-    _draw_chips(page, chips)
+    draw_chips(page, chips)
 
 
 def _turn_to(review: Review, label: str) -> None:
     review.turn(review.labels.index(label) - review.labels.index(review.label))
-
-
-def _chip_rows(page: Page, words: Sequence[str]) -> int:
-    rows, x = 1, 0
-    for one in words:
-        width = text_width(one, page.scale.small) + 3 * page.scale.pad
-        if x and x + width > page.width:
-            rows, x = rows + 1, 0
-        x += width
-    return rows
-
-
-def _draw_chips(page: Page, chips: Sequence[tuple[str, Callable[[], None]]]) -> None:
-    """Draws words that can be clicked, in as many rows as they need, while there is room."""
-    scale = page.scale
-    row, x = round(1.9 * scale.small), page.left
-    for words, action in chips:
-        width = text_width(words, scale.small) + 2 * scale.pad
-        if x > page.left and x + width > page.left + page.width:
-            page.y, x = page.y + row, page.left
-        place = Box(x, page.y, min(x + width, page.left + page.width), page.y + row - 3)
-        if not page.has_room(row):
-            return
-        draw_panel(page.picture, place, scale, FAINT, 1)
-        line = shortened(words, place.width - 2 * scale.pad, scale.small)
-        draw_text(page.picture, line, x + scale.pad, (place.y1 + place.y2) // 2, scale.small)
-        page.on_click(place, action)
-        x += width + scale.pad
-    page.y += row + 2
 
 
 def draw_report(page: Page, report: Report) -> None:

@@ -97,7 +97,7 @@ class Window(_ClosingSink):
         self._keyboard = Keyboard()
         self._queue: deque[str | tuple[int, int]] = deque()  # keys, and places of clicks, that are not yet handled
         self._drawer = ThreadPoolExecutor(1, thread_name_prefix="window")
-        self._clicks: list[tuple[Box, Callable[[], None]]] = []
+        self._clicks: list[tuple[Box, Callable[[], object]]] = []
         self._actions: dict[str, Callable[[], None]] = {
             "q": self._ask_to_quit,
             "?": self.help.toggle,
@@ -182,7 +182,9 @@ class Window(_ClosingSink):
 
     def _help_line(self) -> str:
         """The keys that work now, as `Overlay` draws them."""
-        keys = FROZEN_KEYS if self._frozen else (*self._key_line(), *KEYS)
+        mode = () if self._frozen else tuple(self._key_line())
+        taken = {key for key, _ in mode}  # a mode may use a key of the window for something else
+        keys = FROZEN_KEYS if self._frozen else (*mode, *(one for one in KEYS if one[0] not in taken))
         return " · ".join(f"{key} {action}" for key, action in (*keys, ALL_KEYS))
 
     def _open(self, frame_wh: tuple[int, int]) -> tuple[int, int]:

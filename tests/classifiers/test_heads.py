@@ -9,11 +9,12 @@ import pytest
 
 from recognizer.classifiers.classifier import Classifier
 from recognizer.classifiers.heads import Head, Neighbours
+from recognizer.classifiers.label_changes import KNOWLEDGE
 from recognizer.classifiers.rejection import FeatureStatistics
 from recognizer.errors import ModelError
 from recognizer.registry.store import ModelStore
 from training.user_tasks import linear_head
-from training.user_tasks.feature_replay import DISTRIBUTIONS_FILE, FeatureDistributions
+from training.user_tasks.feature_replay import FeatureDistributions
 from training.user_tasks.linear_head import discriminant_head, fit_linear_head, head_of, widened
 
 MEANS = np.array([[4, 0, 1], [0, 4, 1], [4, 4, 1]], np.float32)
@@ -47,7 +48,7 @@ def test_feature_statistics_for_replay_are_saved_and_loaded(tmp_path: Path) -> N
     loaded = FeatureDistributions.load(tmp_path)
     np.testing.assert_allclose(loaded.means, distributions.means, atol=1e-2)
     assert loaded.classes.tolist() == [0, 1, 2]
-    (tmp_path / DISTRIBUTIONS_FILE).write_bytes(b"PK half")
+    (tmp_path / KNOWLEDGE).write_bytes(b"PK half")
     with pytest.raises(ModelError, match=r"knowledge\.npz is missing or damaged"):
         FeatureDistributions.load(tmp_path)
 

@@ -128,7 +128,7 @@ def test_an_unknown_command_suggests_the_most_similar_one(
 def test_an_unknown_command_without_similar_ones_lists_all(capsys: pytest.CaptureFixture[str]) -> None:
     line = error_line(capsys, "xyzzy")
     assert line == f"python -m recognizer has no command 'xyzzy'. Commands: {', '.join(COMMANDS)}.\n"
-    assert "Commands: list, new." in error_line(capsys, "tasks", "--models")
+    assert "Commands: list, new, " in error_line(capsys, "tasks", "--models")
 
 
 @pytest.mark.parametrize(("former", "now"), RENAMED_COMMANDS.items())

@@ -1,5 +1,6 @@
 """`tasks new` and each subcommand of `samples`."""
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from recognizer.commands import samples, tasks
-from recognizer.errors import SamplesError, SettingsError
+from recognizer.errors import RecognizerError, SamplesError, SettingsError
 from recognizer.samples.sample import Sample
 from recognizer.samples.store import Samples
 from recognizer.samples.synced import default_samples
@@ -95,12 +96,19 @@ def test_relabel_changes_selected_samples_or_a_whole_label(store: Samples, capsy
     assert samples.run(["relabel", "signs", "ok", "👍", "--sample", wrong.id]) == 0
     assert "Relabelled 1 samples of signs: ok to 👍" in capsys.readouterr().out
     assert store.counts("signs") == {"ok": 2, "नमस्ते": 3, "שלום": 3, "👍": 4}
-    assert samples.run(["relabel", "signs", "ok", "okay"]) == 0
+    with pytest.raises(SamplesError, match="has no label okay. It has: .* Did you mean ok\\? Add --new to make it"):
+        samples.run(["relabel", "signs", "ok", "okay"])
+    assert samples.run(["relabel", "signs", "ok", "okay", "--new"]) == 0
     assert store.counts("signs") == {"नमस्ते": 3, "שלום": 3, "👍": 4, "okay": 2}
     with pytest.raises(SamplesError, match="no sample 123 among the selected samples"):
         samples.run(["relabel", "signs", "okay", "👍", "--sample", "123"])
     with pytest.raises(SamplesError, match="has no label ok"):
         samples.run(["relabel", "signs", "ok", "👍"])
+    first = store.read()[0]
+    assert samples.run(["relabel", "signs", first.label, "mine", "--sample", first.id, "--new"]) == 0
+    assert store.counts("signs")["mine"] == 1
+    with pytest.raises(SamplesError, match="There is no task mugs. See: .* tasks list"):
+        samples.run(["relabel", "mugs", "ok", "okay"])
 
 
 def test_delete_removes_the_selected_samples(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,9 +123,82 @@ def test_delete_removes_the_selected_samples(store: Samples, capsys: pytest.Capt
     assert store.counts("signs")["ok"] == 2
     samples.run(["delete", "signs", "--label", "ok"])
     assert store.task("signs").labels == tuple(LABELS[1:])
-    samples.run(["delete", "signs", "--all"])
+    with pytest.raises(
+        SettingsError, match="Delete the 9 samples of signs\\? Nothing was done, .* no terminal.* Add --yes"
+    ):
+        samples.run(["delete", "signs", "--all"])
+    samples.run(["delete", "signs", "--all", "--yes"])
     assert store.tasks() == []
-    assert capsys.readouterr().out.splitlines()[-1] == "Deleted 9 samples of signs"
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "Deleted 9 samples of signs. They are in the trash: python -m recognizer samples trash"
+
+
+class Answering(io.StringIO):
+    """A terminal at which these lines are typed."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_what_was_deleted_is_listed_brought_back_and_deleted_for_good(
+    store: Samples, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples.run(["trash"])
+    samples.run(["empty"])
+    assert capsys.readouterr().out == "The trash is empty.\nThe trash is empty.\n"
+    with pytest.raises(SamplesError, match="there is nothing to bring back"):
+        samples.run(["restore"])
+    samples.run(["delete", "signs", "--label", "ok", "--sample", store.read()[0].id])
+    samples.run(["delete", "signs", "--label", "ok"])
+    capsys.readouterr()
+    assert samples.run(["trash"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition("  ")[2] for line in lines] == [
+        "1 samples of ok in signs",
+        "the label ok of signs, 2 samples",
+    ]
+    samples.run(["trash", "--json"])
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["kind"], first["samples"], second["label"]) == ("samples", 1, "ok")
+    assert samples.run(["restore"]) == 0
+    assert "Brought back the label ok of signs, 2 samples" in capsys.readouterr().out
+    assert store.task("signs").labels == tuple(LABELS)
+    monkeypatch.setattr("sys.stdin", Answering("no\n"))
+    assert samples.run(["empty"]) == 1
+    monkeypatch.setattr("sys.stdin", Answering(""))  # Ctrl-D
+    assert samples.run(["empty"]) == 1
+    assert len(store.trash()) == 1
+    monkeypatch.setattr("sys.stdin", Answering("Yes\n"))
+    assert samples.run(["empty", first["name"]]) == 0
+    assert capsys.readouterr().out.endswith("[y/N] Deleted 1 samples for good\n")
+    assert store.trash() == []
+    with pytest.raises(SamplesError, match="no 'nobody' in the trash"):
+        samples.run(["restore", "nobody"])
+
+
+def test_a_task_is_renamed_deleted_and_brought_back(
+    store: Samples, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tasks.run(["rename", "signs", "gestures"]) == 0
+    assert store.counts("gestures") == dict.fromkeys(LABELS, 3)
+    with pytest.raises(SettingsError, match="Delete the task gestures\\? Nothing was done"):
+        tasks.run(["delete", "gestures"])
+    monkeypatch.setattr("sys.stdin", Answering("n\n"))
+    assert tasks.run(["delete", "gestures"]) == 1
+    assert tasks.run(["delete", "gestures", "--yes"]) == 0
+    assert store.tasks() == []
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[-2] == "Deleted the task gestures: 12 samples, 0 versions of its model"
+    assert samples.run(["restore", printed[-1].rpartition(" ")[2]]) == 0
+    assert store.counts("gestures") == dict.fromkeys(LABELS, 3)
+    for words, reason in (
+        (["delete", "gestures", "--only", "model"], "has no model"),
+        (["delete", "nobody"], "There is no task nobody"),
+        (["delete", "rps", "--yes"], "rps came with the program"),
+        (["rename", "nobody", "more"], "There is no task nobody"),
+    ):
+        with pytest.raises(RecognizerError, match=reason):
+            tasks.run(words)
 
 
 def test_merge_moves_samples_into_another_task(store: Samples, capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,7 +239,9 @@ def test_a_folder_of_pictures_can_be_imported(
         cv2.imwrite(str(tmp_path / "things" / label / "one.png"), picture)
     with pytest.raises(SamplesError, match="samples import TASK things"):
         samples.run(["import", "things"])
-    with pytest.raises(SamplesError, match="No task things"):
+    with pytest.raises(
+        SamplesError, match="There is no task things yet. .* add --subject and one of: hand, paper, box"
+    ):
         samples.run(["import", "things", "things"])
     subjects = []
     found = Region(Box(0, 0, 10, 10), np.zeros((10, 10, 3), np.uint8))
@@ -176,6 +259,20 @@ def test_a_folder_of_pictures_can_be_imported(
     (tmp_path / "things" / "mug" / "two.png").write_text("no picture")
     assert samples.run(["import", "things", "things"]) == 1
     assert "two.png is not a picture" in capsys.readouterr().err
+    (tmp_path / "things" / "mugs").mkdir()
+    cv2.imwrite(str(tmp_path / "things" / "mugs" / "one.png"), np.full((30, 30, 3), 9, np.uint8))
+    with pytest.raises(SamplesError, match="has no label mugs.* Did you mean mug"):
+        samples.run(["import", "things", "things"])
+    assert samples.run(["import", "things", "things", "--new"]) == 1
+    assert store.counts("things") == {"cup": 1, "mug": 1, "mugs": 1}
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(samples, "import_folder", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        samples.run(["import", "things", "things"])
+    assert "Stopped. 0 samples of things were imported and are kept; the same command" in capsys.readouterr().out
     with pytest.raises(SamplesError, match="has the subject box, not hand"):
         samples.run(["import", "things", "things", "--subject", "hand"])
 
@@ -208,7 +305,20 @@ def test_long_lists_of_problems_are_cut_and_counted(store: Samples, capsys: pyte
 def test_help_names_every_command(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert samples.run(words) == 0
     out = capsys.readouterr().out
-    for name in ("record", "list", "show", "relabel", "delete", "merge", "export", "import", "verify"):
+    for name in (
+        "record",
+        "list",
+        "show",
+        "relabel",
+        "delete",
+        "merge",
+        "trash",
+        "restore",
+        "empty",
+        "export",
+        "import",
+        "verify",
+    ):
         assert f"\n  {name} " in out
 
 

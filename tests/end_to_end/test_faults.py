@@ -283,7 +283,11 @@ def test_ctrl_c_exits_with_130_in_every_state_and_closes_everything(
     monkeypatch.setattr(loop, "open_source", open_source)
     monkeypatch.setattr(loop, "CsvLog", Log)
     assert main(["--headless", "--output", str(tmp_path), "--source", "0"]) == 130
-    assert capsys.readouterr().err == ""
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    kept = [f"Wrote {tmp_path / name}" for name in (loop.VIDEO_NAME, loop.SHEET_NAME, loop.CSV_NAME)]
+    told = ["Stopped. The frames until then are kept.", *kept] if state in STATES[3:] else []
+    assert printed.out.splitlines()[: len(told)] == told
     opened = {"a model opens": [], "the camera opens": ["finder"], "a file opens": ["camera", "finder"]}
     assert sorted(closed) == opened.get(state, ["camera", "finder", "log"])
     if state in STATES[3:]:

@@ -24,6 +24,7 @@ from recognizer.finders.hand_networks import (
     Reading,
     Square,
     View,
+    open_hand_networks,
     same_hand,
     square_around,
 )
@@ -43,7 +44,7 @@ def task_path() -> Path:
 
 @pytest.fixture(scope="module")
 def networks(task_path: Path) -> HandNetworks:
-    return HandNetworks(task_path)
+    return open_hand_networks(task_path)
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +227,7 @@ def test_an_asset_with_other_networks_is_refused_in_one_line(task_path: Path, tm
         for name in archive.namelist():
             copy.writestr(name, archive.read(HAND_NETWORK))
     with pytest.raises(AssetError, match="python -m recognizer assets") as caught:
-        HandNetworks(other)
+        open_hand_networks(other)
     assert "\n" not in str(caught.value)
 
 
@@ -236,7 +237,7 @@ def test_mediapipe_runs_an_asset_that_litert_cannot_run(task_path: Path, monkeyp
     def refuse(path: Path, threads: int) -> HandNetworks:
         raise AssetError("a network has the shapes (1,)")
 
-    monkeypatch.setattr(hands, "HandNetworks", refuse)
+    monkeypatch.setattr(hands, "open_hand_networks", refuse)
     detector = open_detector(task_path, video=False)
     assert isinstance(detector, MediaPipeDetector)
     detector.close()

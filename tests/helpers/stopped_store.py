@@ -40,6 +40,10 @@ OPERATIONS: dict[str, Callable[[Samples], object]] = {
     "rename": lambda store: store.rename_label("signs", "ok", "שלום"),
     "merge": lambda store: store.merge("signs", "others"),
     "delete": lambda store: store.delete_task("signs"),
+    "delete samples": lambda store: store.delete(store.read("signs")),
+    "delete label": lambda store: store.delete_label("signs", "ok"),
+    "restore": lambda store: store.restore(store.trash()[0].name),
+    "rename task": lambda store: store.rename_task("signs", "gestures"),
 }
 
 
@@ -51,6 +55,8 @@ def stop_at_each_step(operation: str, folder: Path) -> list[dict[str, object]]:
     store.create_task("others", "hand", ["stop"])
     for _ in range(4):
         add(store)
+    if operation == "restore":
+        store.delete_task("signs")
     found = []
     for step in range(1, 200):
         copy = folder / f"{operation}-{step}"
@@ -67,7 +73,10 @@ def stop_at_each_step(operation: str, folder: Path) -> list[dict[str, object]]:
         labels = [sample.label for sample in left.read()]
         problems = [str(problem) for problem in verify(left)]
         unfinished = os.listdir(left.unfinished)
-        found.append({"status": status, "labels": labels, "problems": problems + unfinished, "tasks": sorted(tasks)})
+        in_trash = [sample for entry in left.trash() for sample in entry.samples]
+        lost = [one.path for one in in_trash if not list((copy / ".trash").glob(f"*/{one.id}.png"))]
+        state = {"labels": labels, "trash": [sample.label for sample in in_trash], "tasks": sorted(tasks)}
+        found.append({"status": status, "problems": problems + unfinished + lost, **state})
         if status == 0:
             break
     return found

@@ -91,6 +91,6 @@ def test_equal_pictures_have_equal_features_and_different_pictures_differ(extrac
 def test_features_at_joints_are_interpolated_between_map_cells() -> None:
     features = np.arange(14 * 14, dtype=np.float32).reshape(14, 14, 1)
     places = np.array([[0.5 / 14, 0.5 / 14], [1.0 / 14, 0.5 / 14], [0.5 / 14, 1.0 / 14], [-3, 9]])
-    values = appearance._at_places(features, places)[:, 0]
+    values = appearance.at_places(features, places)[:, 0]
     np.testing.assert_allclose(values[:3], [0, 0.5, 7], atol=1e-4)
     assert values[3] == pytest.approx(13 * 14, abs=0.1)

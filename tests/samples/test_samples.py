@@ -214,7 +214,7 @@ def test_samples_can_be_undone_relabelled_merged_and_deleted(tmp_path: Path) -> 
     with pytest.raises(SamplesError, match="has no label halt"):
         store.relabel([moved], "halt")
     assert store.rename_label("signs", "stop", "halt") == 1
-    assert store.task("signs").labels == ("ok", "thumbs up", "halt")
+    assert store.task("signs").labels == ("ok", "halt", "thumbs up")
     assert store.merge("signs", "others") == 2
     assert [task.name for task in store.tasks()] == ["others"]
     assert not (tmp_path / "signs").exists()
@@ -228,7 +228,7 @@ def test_samples_can_be_undone_relabelled_merged_and_deleted(tmp_path: Path) -> 
     assert store.delete_task("others") == 1
     assert store.tasks() == []
     assert store.read() == []
-    assert sorted(os.listdir(tmp_path)) == [".lock", ".unfinished", "samples.csv"]
+    assert sorted(os.listdir(tmp_path)) == [".lock", ".trash", ".unfinished", "samples.csv"]
 
 
 def test_tasks_of_different_subjects_cannot_be_merged(tmp_path: Path) -> None:
@@ -256,7 +256,18 @@ def test_kill_9_at_random_moments_leaves_only_complete_samples(tmp_path: Path) -
 
 
 @POSIX
-@pytest.mark.parametrize("operation", ["add", "undo", "relabel", "rename", "merge", "delete"])
+@pytest.mark.parametrize("operation", ["delete", "delete samples", "delete label", "restore"])
+def test_a_program_killed_at_any_step_of_a_deletion_loses_no_sample(tmp_path: Path, operation: str) -> None:
+    found = stopped_store("steps", operation, str(tmp_path))
+    assert isinstance(found, list)
+    assert found[-1]["status"] == 0
+    assert [problem for left in found for problem in left["problems"]] == []
+    assert {(len(left["labels"]), len(left["trash"])) for left in found} == {(4, 0), (0, 4)}
+    assert found[-1]["tasks"] == (["others"] if operation == "delete" else ["others", "signs"])
+
+
+@POSIX
+@pytest.mark.parametrize("operation", ["add", "undo", "relabel", "rename", "merge", "rename task"])
 def test_a_program_killed_at_any_step_leaves_all_or_nothing_of_its_change(tmp_path: Path, operation: str) -> None:
     found = stopped_store("steps", operation, str(tmp_path))
     assert isinstance(found, list)

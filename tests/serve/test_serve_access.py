@@ -342,7 +342,7 @@ def test_a_body_has_a_time_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
         server = guarded(read_all(problems))
         whole_s = guard.BODY_S + guard.BODY_LIMIT / guard.BODY_RATE
         monkeypatch.setattr(guard.time, "monotonic", lambda: now_s)
-        body = guard.Body(endless, server._received, guard.BODY_LIMIT, None, is_form=False)
+        body = guard.Body(endless, server._received, guard.BODY_LIMIT, None)
         with body:
             for _ in range(9):
                 await body.receive()

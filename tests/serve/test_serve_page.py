@@ -98,6 +98,27 @@ def test_the_camera_shows_digits_and_their_labels(window: Chrome) -> None:
     until(lambda: by_id(window, "curtain").is_displayed())
 
 
+def test_what_is_held_becomes_a_line_that_keys_and_buttons_change(window: Chrome) -> None:
+    by_id(window, "tab-spell").click()
+    by_id(window, "spell-space").click()
+    until(lambda: by_id(window, "notice").text == "Start the camera first.")
+    start_camera(window)
+    line, words = by_id(window, "spell-line"), by_id(window, "spell-words")
+    until(lambda: line.text == "237")
+    assert [button.text.split() for button in words.find_elements(By.TAG_NAME, "button")] == [
+        ["1", "237"],
+        ["2"],
+        ["3"],
+    ]
+    window.switch_to.active_element.send_keys("1")
+    until(lambda: "237" in by_id(window, "spell-line-added").get_attribute("textContent"))
+    until(lambda: not words.find_element(By.TAG_NAME, "button").is_enabled())
+    ActionChains(window).send_keys(Keys.BACKSPACE, Keys.BACKSPACE).perform()
+    until(lambda: line.text == "")
+    by_id(window, "tab-live").click()
+    until(lambda: by_id(window, "reading").text == "237")
+
+
 def test_results_are_emptied_and_recording_is_off_while_the_server_does_not_answer(
     served: Served, window: Chrome
 ) -> None:
@@ -254,7 +275,7 @@ def test_axe_finds_no_accessibility_fault_on_any_tab(served: Served, window: Chr
     window.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
     try:
         start_camera(window)
-        for tab in ("live", "teach", "look", "draw"):
+        for tab in ("live", "teach", "spell", "look", "draw"):
             by_id(window, f"tab-{tab}").click()
             until(lambda shown=tab: by_id(window, shown).is_displayed())
             window.execute_script(AXE.read_text(encoding="utf-8"))
@@ -287,7 +308,7 @@ def test_train_is_always_in_view_and_so_is_the_camera(served: Served, window: Ch
         window.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-@pytest.mark.parametrize("tab", ["live", "teach", "look", "draw"])
+@pytest.mark.parametrize("tab", ["live", "teach", "spell", "look", "draw"])
 def test_the_page_fits_a_phone(served: Served, window: Chrome, tab: str) -> None:
     metrics = {"width": PHONE[0], "height": PHONE[1], "deviceScaleFactor": 2, "mobile": True}
     window.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)

@@ -41,6 +41,25 @@ def test_a_client_that_waits_for_each_result_gets_one_per_frame(served: Served) 
     assert "smooth" in last["stages_ms"]
 
 
+def test_what_is_held_becomes_a_line_while_spelling_is_on(served: Served) -> None:
+    with streaming(served) as stream:
+        assert "spelled" not in send_frame(stream, jpeg(sheet(3, 7)))
+        stream.send('{"spell": "start"}')
+        spelled = {"word": ""}
+        until(lambda: spelled.update(send_frame(stream, jpeg(sheet(3, 7)))["spelled"]) or spelled["word"])
+        assert (spelled["word"], spelled["suggestions"], spelled["text"]) == ("37", ["37"], "37")
+        stream.send('{"spell": "1"}')
+        assert send_frame(stream, jpeg(sheet(3, 7)))["spelled"]["finished"] == "37 "
+        stream.send('{"spell": "stop"}')
+        assert "spelled" not in send_frame(stream, jpeg(sheet(3, 7)))
+        stream.send('{"spell": "dance"}')
+        problem = json.loads(stream.recv(HANG_S))["problem"]
+        assert (problem["status"], problem["found"]) == (422, "dance")
+        for _ in range(101):
+            stream.send('{"spell": "space"}')
+        assert json.loads(stream.recv(HANG_S))["problem"]["status"] == 429
+
+
 def test_logging_out_closes_the_streams_of_the_session(served: Served) -> None:
     with httpx.Client(base_url=served.url, timeout=HANG_S, follow_redirects=True) as browser:
         assert browser.get(served.address).status_code == 200

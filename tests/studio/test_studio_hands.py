@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recognizer.finders.hand_detector import NetworkDetector
-from recognizer.finders.hand_networks import HandNetworks, View
+from recognizer.finders.hand_networks import View, open_hand_networks
 from recognizer.studio.scenes import Studio, _project
 from tests.helpers.drawing import middle_of_card
 from tests.helpers.machine import landmarker_path
@@ -74,7 +74,7 @@ def test_the_arm_ends_outside_of_the_picture(size_wh: tuple[int, int]) -> None:
 @pytest.mark.parametrize("scene", SCENES)
 def test_the_hand_networks_find_the_hands(scene: str) -> None:
     """They were trained on photographs. What they detect in all skin tones is drawn realistically."""
-    detector = NetworkDetector(HandNetworks(landmarker_path()))
+    detector = NetworkDetector(open_hand_networks(landmarker_path()))
     found: dict[str, list[bool]] = defaultdict(list)
     size_wh = (960, 540)
     for seed in range(5):  # five seeds give five skin tones

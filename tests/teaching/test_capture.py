@@ -1,5 +1,6 @@
 """Recording without a window: sharp and new frames are saved, the others are counted."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -7,10 +8,12 @@ import numpy as np
 import pytest
 
 from recognizer import cli
+from recognizer.commands import record
 from recognizer.finders.finder import RegionFinder
 from recognizer.finders.guide_box import guide_box
 from recognizer.samples.store import Samples
 from recognizer.samples.synced import default_samples
+from recognizer.sources.source import Source
 from recognizer.teaching.capture import CaptureCounts, capture
 from recognizer.values import Frame, Region
 from tests.helpers.drawing import as_frame, paper, write
@@ -71,7 +74,9 @@ def test_the_command_records_samples_from_pictures(
     assert cli.main(words) == 2
     assert "Create it: python -m recognizer tasks new notes" in capsys.readouterr().err
     assert cli.main(["tasks", "new", "notes", "--subject", "paper", "--labels", "other"]) == 0
-    assert cli.main(words) == 0
+    assert cli.main(words) == 2
+    assert "The task notes has no label mine. It has: other. Add --new to make it." in capsys.readouterr().err
+    assert cli.main([*words, "--new"]) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[-2:] == [
         "notes has a new label: mine",
@@ -93,6 +98,23 @@ def test_a_source_without_the_subject_gives_no_sample(tmp_path: Path, monkeypatc
 def test_a_source_that_does_not_open_adds_no_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path / "captures"))
     assert cli.main(["tasks", "new", "objects", "--subject", "box", "--labels", "mug"]) == 0
-    words = ["objects", "--label", "cup", "--source", str(tmp_path / "nowhere.mp4")]
+    words = ["objects", "--label", "cup", "--new", "--source", str(tmp_path / "nowhere.mp4")]
     assert cli.main(["samples", "record", *words]) == 2
     assert default_samples().task("objects").labels == ("mug",)
+
+
+def test_ctrl_c_says_how_many_samples_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RECOGNIZER_CAPTURES", str(tmp_path / "captures"))
+    assert cli.main(["tasks", "new", "objects", "--subject", "box", "--labels", "mug"]) == 0
+
+    class Camera(Source):
+        def __iter__(self) -> Iterator[Frame]:
+            yield Frame(an_object(0), 0, 0.0, self.name)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(record, "open_source", lambda _: Camera("camera 0", live=True))
+    assert cli.main(["samples", "record", "objects", "--label", "mug", "--source", "0"]) == 130
+    assert "Stopped. Saved 1 samples of mug in objects." in capsys.readouterr().out
+    assert default_samples().counts("objects") == {"mug": 1}

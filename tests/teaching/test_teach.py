@@ -50,8 +50,9 @@ class FakeLive:
         self.subject: Subject = hands.HAND
         self.folder: Path | None = None
 
-    def open_task(self, task: str) -> None:
+    def open_task(self, task: str) -> bool:
         self.task = task
+        return True
 
 
 class FakeTraining:

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from recognizer.classifiers.label_changes import KNOWLEDGE
 from recognizer.classifiers.rejection import FeatureStatistics
 from recognizer.errors import ModelError
-
-DISTRIBUTIONS_FILE = "knowledge.npz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +50,7 @@ class FeatureDistributions:
     @classmethod
     def load(cls, folder: Path) -> "FeatureDistributions":
         """Read knowledge.npz of a model version. Raises ModelError if it is missing or damaged."""
-        path = folder / DISTRIBUTIONS_FILE
+        path = folder / KNOWLEDGE
         try:
             with np.load(path) as arrays:
                 return cls(arrays["means"].astype(np.float32), arrays["covariances"].astype(np.float32))
@@ -61,7 +60,7 @@ class FeatureDistributions:
     def save(self, folder: Path) -> None:
         # float16 is enough: estimates from few features are far less accurate
         np.savez_compressed(
-            folder / DISTRIBUTIONS_FILE,
+            folder / KNOWLEDGE,
             means=self.means.astype(np.float16),
             covariances=self.covariances.astype(np.float16),
         )

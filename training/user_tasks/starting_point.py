@@ -9,6 +9,7 @@ import numpy as np
 
 from recognizer.classifiers.classifier import Classifier
 from recognizer.classifiers.heads import INPUT, Head
+from recognizer.classifiers.label_changes import KNOWLEDGE
 from recognizer.classifiers.network import NETWORK, Network
 from recognizer.classifiers.rejection import Rejection
 from recognizer.errors import ModelError, SettingsError
@@ -23,7 +24,7 @@ from training.datasets.mnist import has_mnist, load_mnist
 from training.networks.backbones import SIDE, backbone_file
 from training.settings import LearnSettings
 from training.user_tasks import hand_feature_extractor, linear_head
-from training.user_tasks.feature_replay import DISTRIBUTIONS_FILE, FeatureDistributions
+from training.user_tasks.feature_replay import FeatureDistributions
 from training.user_tasks.sample_inputs import SampleInputs, features_of
 
 REAL = 2000  # MNIST digits, if MNIST is installed: all of them would take longer than the training
@@ -179,7 +180,7 @@ def _start_from_version(folder: Path, sample_inputs: SampleInputs) -> StartingPo
     file = folder / NETWORK if has_extractor else None
     distributions = (
         FeatureDistributions.load(folder)
-        if (folder / DISTRIBUTIONS_FILE).exists()
+        if (folder / KNOWLEDGE).exists()
         else FeatureDistributions.of_statistics(network.rejection.statistics, len(network.labels))
     )
     head = linear_head.head_of(folder, network, sample_inputs.inputs()[:5])

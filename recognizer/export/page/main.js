@@ -31,6 +31,8 @@ async function start() {
   const { startTabs } = await import("./tabs.js");
   await import("./live.js");
   if (isDrawable()) await import("./draw.js");
+  document.getElementById("curtain-title").textContent = "The camera is off";
+  document.getElementById("start").hidden = false;
   startTabs(TABS);
   started();
   await openOnce();

@@ -5,6 +5,8 @@ import { answered } from "./model.js";
 // Why a browser may forbid the camera on this page, and what to do.
 export const INSECURE = "Browsers allow it only over https, or on this machine's own address (localhost).";
 
+export const CAMERA_TABS = ["live"]; // these show the camera
+
 export const model = await (await answered("model.json")).json();
 const subjects = {
   hand: { name: "hand", description: "a hand", mirrored: true, drawable: false, prompt: "Show a sign to the camera." },

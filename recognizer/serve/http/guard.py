@@ -27,6 +27,9 @@ from recognizer.serve.http.settings import ServeSettings, is_loopback
 
 BODY_LIMIT = 10 * 2**20  # bytes; a phone's photograph has 3 to 8 MB
 BODIES_LIMIT = 32 * BODY_LIMIT  # of all bodies that are received at the same time
+PROJECTS = "/v1/projects"
+PROJECT_LIMIT = 256 * 2**20  # bytes of a project, which is written to disk as it arrives: about ten thousand samples
+PROJECTS_LIMIT = 2  # projects that arrive at the same time
 BODY_S = 10.0  # time for a whole body, plus that for its size
 BODY_RATE = 50_000  # bytes per second: slower clients are cut off
 ENTER = "/enter"
@@ -54,9 +57,10 @@ log = logging.getLogger("recognizer.serve")
 
 @dataclass
 class Received:
-    """Bytes of request bodies that are in memory, and forms that are on their way in."""
+    """Bytes of request bodies that are in memory, and forms and projects that are on their way in."""
 
     bodies: int = 0
+    projects: int = 0
     forms: "list[Body]" = field(default_factory=list)  # the oldest first
 
 
@@ -108,14 +112,16 @@ class Guard:
             if limit and len(self._received.forms) >= ENTERING_LIMIT:
                 self._received.forms[0].crowd_out()
         else:
-            limit = BODY_LIMIT
+            limit = PROJECT_LIMIT if (scope["method"], scope["path"]) == ("POST", PROJECTS) else BODY_LIMIT
         announced = connection.headers.get("content-length", "")
         size = int(announced) if announced.isdecimal() else None
         if size is not None and size > limit:
             raise _too_large(f"{size} bytes", limit)
         if limit == BODY_LIMIT and self._received.bodies + (size or 0) > BODIES_LIMIT:
             raise _too_many_bodies()
-        return Body(receive, self._received, limit, size, is_form=limit == ENTER_LIMIT)
+        if limit == PROJECT_LIMIT and self._received.projects >= PROJECTS_LIMIT:
+            raise Problem(429, "The server is busy", f"{PROJECTS_LIMIT} other projects", "Send it again later.")
+        return Body(receive, self._received, limit, size)
 
     def _check_host(self, headers: Headers) -> None:
         host = _name_of(headers.get("host", ""))
@@ -167,12 +173,13 @@ class Guard:
 class Body:
     """The body of a request while it arrives. Its bytes count until the request has been answered."""
 
-    def __init__(self, receive: Receive, received: Received, limit: int, size: int | None, *, is_form: bool) -> None:
+    def __init__(self, receive: Receive, received: Received, limit: int, size: int | None) -> None:
         self._receive = receive
         self._received = received
         self._limit = limit
         self._time_s = BODY_S + min(limit, limit if size is None else size) / BODY_RATE
-        self._is_form = is_form
+        self._is_form = limit == ENTER_LIMIT
+        self._is_project = limit == PROJECT_LIMIT  # not in memory: its route writes each part to disk
         self._end_s: float | None = None
         self._timeout: asyncio.Timeout | None = None  # while it waits for the next part
         self._crowded_out = False
@@ -182,10 +189,13 @@ class Body:
     def __enter__(self) -> None:
         if self._is_form:
             self._received.forms.append(self)
+        self._received.projects += self._is_project
 
     def __exit__(self, *_: object) -> None:
         self._forget_form()
-        self._received.bodies -= self._size
+        self._received.projects -= self._is_project
+        if not self._is_project:
+            self._received.bodies -= self._size
 
     def crowd_out(self) -> None:
         """Refuse the rest of a form that is still arriving."""
@@ -210,7 +220,8 @@ class Body:
         if message["type"] == "http.request":
             length = len(message.get("body", b""))
             self._size += length
-            self._received.bodies += length
+            if not self._is_project:
+                self._received.bodies += length
             if not message.get("more_body", False):
                 self._ended = True
                 self._forget_form()
@@ -274,8 +285,11 @@ def _is_address(host: str) -> bool:
 
 
 def _too_large(found: str, limit: int) -> Problem:
-    remedy = f"Send at most {limit >> 20} MB: a smaller picture, or JPEG."
-    return Problem(413, "The body is too large", found, remedy if limit == BODY_LIMIT else "The paths are at /docs.")
+    remedies = {
+        BODY_LIMIT: f"Send at most {limit >> 20} MB: a smaller picture, or JPEG.",
+        PROJECT_LIMIT: f"Send at most {limit >> 20} MB, or run on the server: python -m recognizer tasks import",
+    }
+    return Problem(413, "The body is too large", found, remedies.get(limit, "The paths are at /docs."))
 
 
 def _too_many_bodies() -> Problem:

@@ -12,6 +12,20 @@ let socket = null;
 let resolveAnswer = null; // resolves with the answer to the sent frame
 let sent = -1; // the number of the last frame of this connection
 
+const answerListeners = [];
+const connectListeners = [];
+
+// `then` gets each answer of the server; it is called when a connection is open.
+export const onAnswer = (then) => answerListeners.push(then);
+export const onConnect = (then) => connectListeners.push(then);
+
+// Sends an object with the next frame. Returns whether there is a connection.
+export function sendMessage(message) {
+  if (!isOpen()) return false;
+  socket.send(JSON.stringify(message));
+  return true;
+}
+
 const isOpen = () => socket?.readyState === WebSocket.OPEN;
 
 // A change of the task is visible anyway; only errors of its model need a message.
@@ -28,7 +42,10 @@ function connect() {
   socket = opened;
   sent = -1;
   return new Promise((resolve, reject) => {
-    opened.onopen = resolve;
+    opened.onopen = () => {
+      for (const then of connectListeners) then();
+      resolve();
+    };
     opened.onerror = reject;
     opened.onclose = () => {
       reject(new Error("closed"));
@@ -40,6 +57,7 @@ function connect() {
       const answer = JSON.parse(event.data);
       for (const line of answer.notices ?? []) if (!isRoutine(line, answer)) tell(line);
       if (answer.problem) tell(`${answer.problem.what}: ${answer.problem.found}. ${answer.problem.remedy}`);
+      for (const then of answerListeners) then(answer);
       if (answer.frame === undefined || answer.frame === sent) resolveAnswer?.(answer);
     };
   });
@@ -63,8 +81,8 @@ export function close() {
   socket?.close();
 }
 
-export function changeTask() {
-  if (isOpen()) socket.send(JSON.stringify({ task: state.task }));
+export function changeTask(task) {
+  sendMessage({ task });
 }
 
 // The answer to a drawing on a canvas.

@@ -4,7 +4,7 @@ import * as answers from "./answers.js";
 import * as camera from "./camera.js";
 import { tell } from "./dom.js";
 import { drawOver, showCards } from "./seen.js";
-import { onChange, state } from "./state.js";
+import { CAMERA_TABS, onChange, state } from "./state.js";
 
 const RETRY_MS = 1000;
 const FRESH_MS = 250; // boxes of an older frame fade
@@ -21,7 +21,7 @@ let last = null; // the last answer
 let lastFrameTime = 0; // when its frame was taken
 let times = []; // milliseconds of the last answers
 
-const isActive = () => camera.isOn() && (state.tab === "live" || state.tab === "teach") && !document.hidden;
+const isActive = () => camera.isOn() && CAMERA_TABS.includes(state.tab) && !document.hidden;
 
 async function run() {
   if (running) return;
@@ -88,5 +88,5 @@ onChange("tab", run);
 document.addEventListener("visibilitychange", run);
 onChange("task", () => {
   times = [];
-  answers.changeTask();
+  answers.changeTask(state.task);
 });

@@ -5,6 +5,7 @@ import { choose, loadSubjects, loadTasks, onChange, state } from "./state.js";
 import { startTabs } from "./tabs.js";
 import "./live.js";
 import "./teach.js";
+import "./spell.js";
 import "./look.js";
 import "./draw.js";
 import "./draw_samples.js";
@@ -24,7 +25,7 @@ select.addEventListener("change", () => choose(select.value));
 onChange("tasks", showTasks);
 onChange("task", showName);
 
-startTabs(["live", "teach", "look", "draw"]);
+startTabs(["live", "teach", "spell", "look", "draw"]);
 telling(async () => {
   await Promise.all([loadSubjects(), loadTasks()]);
   choose(state.tasks.some((task) => task.name === state.task) ? state.task : state.tasks[0].name);

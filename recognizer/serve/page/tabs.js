@@ -1,8 +1,6 @@
 // The tabs of the page: by click, arrow key and address.
 
-import { onChange, open, state } from "./state.js";
-
-const CAMERA = ["live", "teach"]; // the tabs that show the camera
+import { CAMERA_TABS, onChange, open, state } from "./state.js";
 
 // `names`: of the tabs; each has a button tab-NAME and a panel NAME.
 export function startTabs(names) {
@@ -31,5 +29,5 @@ function showTab(names) {
     document.getElementById(tab).hidden = tab !== state.tab;
   }
   document.body.classList.toggle("teaching", state.tab === "teach");
-  document.getElementById("camera").hidden = !CAMERA.includes(state.tab);
+  document.getElementById("camera").hidden = !CAMERA_TABS.includes(state.tab);
 }

@@ -147,6 +147,20 @@ class VersionName(BaseModel):
     version: str
 
 
+class LoadedProjectInfo(BaseModel):
+    """What was loaded from a project."""
+
+    task: str
+    added: int = Field(description="number of samples that were added to the task")
+    there_already: int = Field(description="number of samples that the task had already")
+    refused: list[str] = Field(description="why a sample was left out, one message each")
+    model: str | None = Field(description="the task's current version; null if the project holds no model")
+    is_new_model: bool = Field(description="false if the task had this model already")
+    accuracy: Fraction | None = Field(
+        description="share of held-out samples that the model recognized when it was trained; null if there were none"
+    )
+
+
 class SampleInfo(BaseModel):
     id: str
     task: str

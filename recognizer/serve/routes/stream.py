@@ -18,12 +18,14 @@ from recognizer.serve.http.guard import BODY_LIMIT, cookie_name
 from recognizer.serve.http.metrics import Metrics
 from recognizer.serve.http.problems import Problem, failure, problem_of
 from recognizer.serve.routes.app_state import AppState
+from recognizer.spelling.remote import ACTIONS
 
 router = APIRouter()
 
 GOING_AWAY, POLICY_VIOLATION, TOO_BIG, INTERNAL_ERROR, TRY_LATER = 1001, 1008, 1009, 1011, 1013
 IDLE_S = 60.0  # a stream without a picture for so long is closed; the page opens a new one
 TEXT_LIMIT = 1000  # characters of a text message
+ACTIONS_LIMIT = 100  # of spelling between two frames
 
 log = logging.getLogger("recognizer.serve")
 
@@ -61,14 +63,15 @@ class StreamClient:
         self.state = state
         self.task = task
         self.latest = LatestFrame(state.metrics)
+        self.spelling: list[str] = []  # actions for the next frame
         self._session = socket.cookies.get(cookie_name(socket, state.settings.port), "")
 
     async def receive(self) -> None:
         """Receive frames and changes of the task until the client disconnects, or sends no frame for too long."""
         loop = asyncio.get_running_loop()
         end_s = loop.time() + IDLE_S
-        while (message := await self._message(end_s))["type"] == "websocket.receive":
-            data, text = message.get("bytes"), message.get("text")
+        while (received := await self._message(end_s))["type"] == "websocket.receive":
+            data, text = received.get("bytes"), received.get("text")
             if data is not None:
                 if len(data) > BODY_LIMIT:
                     await self.socket.close(TOO_BIG, "a frame of more than 10 MB")
@@ -77,9 +80,21 @@ class StreamClient:
                 self.latest.put(data)
             elif text is not None:
                 try:
-                    self.task = await run_in_threadpool(self.state.require_task, _requested_task(text))
+                    message = _text_message(text)
+                    if isinstance(message.get("spell"), str):
+                        self._spell(message["spell"])
+                    else:
+                        self.task = await run_in_threadpool(self.state.require_task, _requested_task(message, text))
                 except Problem as problem:
                     await self._send_json({"problem": problem.body})
+
+    def _spell(self, action: str) -> None:
+        """Do it with the next frame. Raises Problem (422) if there is no such action, and (429) if there are too many."""
+        if action not in ACTIONS:
+            raise Problem(422, "Spelling does not know this", action[:80], f"Send one of {', '.join(ACTIONS)}.")
+        if len(self.spelling) >= ACTIONS_LIMIT:
+            raise Problem(429, "Too much at once", f"{ACTIONS_LIMIT} actions without a frame", "Send a frame.")
+        self.spelling.append(action)
 
     async def _message(self, end_s: float) -> MutableMapping[str, Any]:
         """The next message. Closes the stream at the time `end_s` of the event loop."""
@@ -101,7 +116,8 @@ class StreamClient:
                 if self.state.sessions.has_ended(self._session):
                     raise Problem(401, "The session has ended", "a log-out", "Open /enter in a browser.")
                 try:
-                    answer = await worker.step(self.task, data, received_s - began_s)
+                    actions, self.spelling = self.spelling, []
+                    answer = await worker.step(self.task, data, received_s - began_s, actions)
                 except (Problem, RecognizerError) as error:
                     problem = error if isinstance(error, Problem) else problem_of(error, self.state.folders)
                     self.state.metrics.frames.labels("refused").inc()
@@ -122,6 +138,7 @@ class StreamClient:
 @router.websocket("/v1/stream")
 async def stream(socket: WebSocket, task: str = "digits") -> None:
     """Receive JPEG, PNG or WebP frames and send a JSON object for each answered one. {"task": "rps"} changes the task.
+    {"spell": "start"} makes words of the signs that are held: answers then have the line in "spelled".
 
     An answer contains the number of its frame, from 0. A frame that a newer one replaced gets no answer.
     """
@@ -162,13 +179,18 @@ async def _close(socket: WebSocket, problem: Problem, code: int) -> None:
         await socket.close(code, problem.body["what"])
 
 
-def _requested_task(text: str) -> str:
-    """The task in {"task": …}. Raises Problem (422)."""
+def _text_message(text: str) -> dict[str, Any]:
+    """The JSON object in a text message; {} if it is none."""
     try:
         message = json.loads(text) if len(text) <= TEXT_LIMIT else None
     except (ValueError, RecursionError):
         message = None
-    task = message.get("task") if isinstance(message, dict) else None
+    return message if isinstance(message, dict) else {}
+
+
+def _requested_task(message: dict[str, Any], text: str) -> str:
+    """The task in {"task": …}. Raises Problem (422)."""
+    task = message.get("task")
     if not isinstance(task, str):
         raise Problem(
             422, "The text message is not valid", text[:80], 'Send frames as binary messages, or {"task": "digits"}.'

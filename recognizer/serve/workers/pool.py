@@ -7,7 +7,7 @@ import itertools
 import multiprocessing
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
@@ -141,6 +141,6 @@ class WorkerStream:
     process: WorkerProcess
     name: str
 
-    async def step(self, task: str, data: bytes, time_s: float) -> dict[str, Any]:
-        """Recognize a frame. Return the response as JSON."""
-        return await self.pool._call(self.process, Worker.step, self.name, task, data, time_s)
+    async def step(self, task: str, data: bytes, time_s: float, spelling: Sequence[str] = ()) -> dict[str, Any]:
+        """Recognize a frame. Return the response as JSON. `spelling` as for `Worker.step`."""
+        return await self.pool._call(self.process, Worker.step, self.name, task, data, time_s, spelling)

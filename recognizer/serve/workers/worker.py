@@ -28,6 +28,8 @@ from recognizer.samples.store import Samples
 from recognizer.samples.synced import open_samples
 from recognizer.serve.http.problems import Problem
 from recognizer.serve.workers.pictures import decode_picture
+from recognizer.spelling.remote import RemoteSpelling
+from recognizer.spelling.words import labels_of
 from recognizer.subjects.catalogue import subject_of
 from recognizer.tasks import is_untrained, task_to_record
 from recognizer.teaching.recording import RECENT_THUMBNAILS, main_region
@@ -47,6 +49,7 @@ class Stream:
     """The stream of one client. It has its own pipeline, because smoothing and MediaPipe use earlier frames."""
 
     live: LivePipeline
+    spelling: RemoteSpelling
     notices: list[str] = field(default_factory=list)
     frames: int = 0
 
@@ -73,8 +76,11 @@ class Worker:
         observation, decode_ms = self._observe(pipeline, data)
         return _response_of(observation, pipeline.folder, decode_ms, images=images)
 
-    def step(self, stream: str, task: str, data: bytes, time_s: float) -> dict[str, Any]:
-        """Recognize one frame. The first frame opens the stream. A new task loads in the background."""
+    def step(self, stream: str, task: str, data: bytes, time_s: float, spelling: Sequence[str] = ()) -> dict[str, Any]:
+        """Recognize one frame. The first frame opens the stream. A new task loads in the background.
+
+        `spelling` are actions of RemoteSpelling. While it is on, the answer has the line in "spelled".
+        """
         began_s = time.perf_counter()
         with self.time_limit():
             frame_bgr = decode_picture(data)
@@ -84,6 +90,10 @@ class Worker:
             observation = open_stream.live.step(Frame(frame_bgr, open_stream.frames, time_s, "stream"))
         open_stream.frames += 1
         response = _response_of(observation, open_stream.live.folder, decode_ms, images=True)
+        for action in spelling:
+            open_stream.spelling.act(action)
+        if open_stream.spelling.is_on:
+            response["spelled"] = open_stream.spelling.step(observation, labels_of(open_stream.live.folder))
         notices, open_stream.notices[:] = list(open_stream.notices), []
         guide = observation.guide
         return {**response, "guide": None if guide is None else list(guide.xyxy), "notices": notices}
@@ -174,7 +184,7 @@ class Worker:
         if open_stream is None:
             notices: list[str] = []
             live = LivePipeline(task, self._models, self._samples, notify=notices.append)
-            open_stream = self._streams[name] = Stream(live, notices)
+            open_stream = self._streams[name] = Stream(live, RemoteSpelling(notices.append), notices)
         elif open_stream.live.task != task:
             open_stream.live.open_task(task)
         return open_stream

@@ -1,0 +1,1 @@
+"""Actions: what a label does, as a file of the user says."""

@@ -1,0 +1,1 @@
+"""The kinds of actions: keys, programs, addresses, brokers, ports, speech and sounds."""

@@ -1,0 +1,1 @@
+"""Words from signs: letters that are held, suggestions of a dictionary, and practice."""

@@ -1,0 +1,45 @@
+"""The word lists of languages."""
+
+import importlib.util
+
+import pytest
+
+from recognizer.errors import SettingsError
+from recognizer.spelling import word_list
+from recognizer.spelling.dictionary import Dictionary
+from recognizer.spelling.holding import Letter
+
+
+def test_english_words_are_there() -> None:
+    english = word_list.word_counts("en")
+    assert len(english) > 80_000
+    words = Dictionary(english, "ABCDEFGHIKLMNOPQRSTUVWXY")
+    assert words.suggest([Letter.of(letter) for letter in "helo"])[0].word == "hello"
+    assert words.suggest([Letter.of(letter) for letter in "ust"])[0].word == "just"
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("wordfreq") is None, reason="needs wordfreq (pip install -r requirements-languages.txt)"
+)
+def test_dutch_words_are_there_and_an_unknown_language_is_named() -> None:
+    dutch = Dictionary(word_list.word_counts("nl"))
+    assert dutch.suggest([Letter.of(letter) for letter in "fietz"])[0].word == "fiets"
+    with pytest.raises(SettingsError, match=r"^--language xx is not known\. Choose one of ar, .*nl, "):
+        word_list.word_counts("xx")
+
+
+def test_a_missing_package_is_one_line_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(word_list, "find_spec", lambda name: None)
+    with pytest.raises(SettingsError, match=r"^No words of en: the package symspellpy is missing\."):
+        word_list.word_counts("en")
+    with pytest.raises(
+        SettingsError, match=r"^No words of nl: the package wordfreq \(57 MB\) is missing\. Run: python -m pip install"
+    ):
+        word_list.word_counts("nl")
+
+
+@pytest.mark.parametrize(
+    ("word", "letters"), [("foto's", "fotos"), ("Café", "cafe"), ("co-op", "coop"), ("reünie", "reunie")]
+)
+def test_words_are_spelled_without_accents_and_signs(word: str, letters: str) -> None:
+    assert word_list.spelled(word) == letters
