@@ -125,7 +125,7 @@ def _readme(model: Mapping[str, Any]) -> str:
 
 - Open http://localhost:8000 in a browser, or copy this folder to any web server with https, such as GitHub Pages.
 - The camera's picture is recognized in the browser and never leaves the device. Once opened, the page works offline.
-- `index.html?check` answers to the {model["golden"]["count"]} pictures in `golden/` and compares with the recognizer's answers.
+- `index.html?check` answers to the {model["golden"]["count"]} pictures in `golden/` and compares the answers.
 - `model.json` names the files, labels, thresholds, training data and licences.
 - `vendor/` is LiteRT.js: Google, Apache License 2.0.
 - An input that is unlike all that the model was trained on gets no label. It may still be wrong: test it where you use it.
