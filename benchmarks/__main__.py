@@ -31,6 +31,7 @@ REPORTS: dict[str, tuple[str, tuple[str, ...]]] = {  # section: module, and the 
     "captured": ("sample_cost", ()),
     "fewshot": ("few_shot", ()),
     "teach": ("teaching_cost", ()),
+    "export": ("export_cost", ()),
     "cluster": ("cluster_cost", ()),
     "faults": ("faults", ()),
     "setup": ("setup_cost", ()),

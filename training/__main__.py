@@ -23,6 +23,7 @@ COMMANDS = {  # command: its module in training/commands, and its help
     "table": ("workshop", CommandHelp("train every network on every data set", "table --data mnist")),
     "sweep": ("workshop", CommandHelp("search hyperparameters", "sweep --task mnist --space space.toml")),
     "finder": ("finder", CommandHelp("train the networks that find writing", "finder draw")),
+    "int8": ("int8", CommandHelp("quantize a task's model for microcontrollers", "int8 signs --out int8")),
     "shapes": ("shapes", CommandHelp("write how the shipped signs are made, for practice", "shapes")),
     "backbones": ("backbones", CommandHelp("prepare the feature extractor for objects", "backbones")),
 }

@@ -1,12 +1,15 @@
 """`recognizer models`: manages trained models."""
 
+import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from recognizer.commands.options import Parser, Subcommand, add_models, add_task, given_path, run_subcommand
-from recognizer.errors import RecognizerError
+from recognizer.commands.options import PROGRAM, Parser, Subcommand, add_models, add_task, given_path, run_subcommand
+from recognizer.commands.samples_option import add_samples
+from recognizer.errors import RecognizerError, SettingsError
+from recognizer.export.importing import import_export, is_export
 from recognizer.registry import card as registry_card
 from recognizer.registry.archive import import_zip
 from recognizer.registry.store import title_of
@@ -130,20 +133,41 @@ def _export(args: Sequence[str]) -> int:
 def _import(args: Sequence[str]) -> int:
     parser = Parser(
         "models import",
-        "Import an exported version and make it the current one. models rollback goes back.",
+        "Import an exported version, or an export, and make it the current version. models rollback goes back.",
         example="greetings greetings.zip",
+        epilog="An export is compared with the current model on the samples of the task, and replaces it if it is no worse.",
     )
-    add_task(parser)
-    parser.add_argument("zip", type=given_path, metavar="ZIP", help="a file that models export wrote")
+    parser.add_argument(
+        "task", nargs="?", metavar="TASK", help="its new task; an export names its own (default: that one)"
+    )
+    parser.add_argument(
+        "path", type=given_path, metavar="FILE", help="what models export or export wrote: a zip, or an export's folder"
+    )
+    parser.add_argument("--force", action="store_true", help="replace the current model also by one that is worse")
+    add_samples(parser)
     add_models(parser)
     options = parser.parse_args(args)
-    version = import_zip(options.models, options.task, options.zip)
+    if is_export(options.path):
+        return _import_export(options)
+    if options.task is None:
+        raise SettingsError(f"{options.path} names no task. Give one: {PROGRAM} models import TASK {options.path}")
+    version = import_zip(options.models, options.task, options.path)
     card = registry_card.read_card(options.models.version_folder(options.task, version))
     print(f"  labels: {', '.join(card.labels)}")
     accuracy = (card.metrics or {}).get("held_out_after")
     if isinstance(accuracy, int | float):
         print(f"  validated where it was trained: {accuracy:.1%} of held-out samples")
     print(f"{version} is now the current version of {options.task}")
+    return 0
+
+
+def _import_export(options: argparse.Namespace) -> int:
+    imported = import_export(options.models, options.samples, options.path, options.task, force=options.force)
+    figures = imported.figures
+    if figures.after is not None:
+        before = "" if figures.before is None else f", and {figures.before:.1%} before"
+        print(f"  {figures.after:.1%} of the {figures.samples} samples are recognized{before}")
+    print(f"{imported.version} is now the current version of {imported.task}")
     return 0
 
 
@@ -170,7 +194,7 @@ SUBCOMMANDS = {
     ),
     "rollback": Subcommand("TASK", "go back to the previous version, like u in the window", _rollback),
     "export": Subcommand("TASK ZIP", "write a version to a zip file", _export),
-    "import": Subcommand("TASK ZIP", "import such a file as the current version", _import),
+    "import": Subcommand("[TASK] FILE", "import such a file, or an export, as the current version", _import),
     "checksums": Subcommand("[TASK]", "write the SHA-256 of each file into cards that have none", _checksums),
     "delete": Subcommand("TASK VERSION…", "delete versions other than the current one", _delete),
 }

@@ -7,14 +7,15 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from recognizer.errors import ExportError, SettingsError
 from recognizer.export import manifest
 from recognizer.export.contents import Contents, contents_of
-from recognizer.export.golden import GOLDEN, golden_inputs, write_answers, write_golden
+from recognizer.export.golden import COUNT, GOLDEN, golden_inputs, write_answers, write_golden
+from recognizer.export.int8 import add_int8
 from recognizer.export.targets import TARGETS, Target
 from recognizer.pipeline import open_pipeline
 from recognizer.registry.card import read_checked_card
@@ -31,20 +32,32 @@ class Exported:
     title: str  # of the version, for users
     golden: int  # number of golden inputs
     size_bytes: int
+    int8_cost: str = ""  # what an 8-bit network costs, in one line; "" without one
 
 
 def export_folder(
-    task: str, target: str, folder: Path, models: ModelStore, samples: Samples, golden: str = "studio"
+    task: str,
+    target: str,
+    folder: Path,
+    models: ModelStore,
+    samples: Samples,
+    golden: str = "studio",
+    golden_count: int = COUNT,
+    int8: Path | None = None,
 ) -> Exported:
     """Write the task's current model for a runtime, a key of TARGETS, into a new folder.
 
-    `golden` says where the golden inputs come from: "studio" or "samples". The folder appears only when it is complete.
+    `golden` says where the golden inputs come from: "studio" or "samples". `int8` is a folder that `python -m training int8`
+    wrote, whose 8-bit network is added. The folder appears only when it is complete.
     Raises SettingsError for an unknown name, ExportError if the folder cannot be written or a package is missing, and
     ModelError or AssetError if a file of the model is damaged or missing.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ExportError(f"{folder} exists and is not an empty folder. Name a new one with --out.")
-    with _draft(task, target, folder.parent, models, samples, golden) as (draft, exported), _write_errors(folder):
+    with (
+        _draft(task, target, folder.parent, models, samples, golden, golden_count, int8) as (draft, exported),
+        _write_errors(folder),
+    ):
         files.sync_tree(draft)
         draft.chmod(0o755)
         if folder.is_dir():
@@ -54,10 +67,20 @@ def export_folder(
 
 
 def export_zip(
-    task: str, target: str, path: Path, models: ModelStore, samples: Samples, golden: str = "studio"
+    task: str,
+    target: str,
+    path: Path,
+    models: ModelStore,
+    samples: Samples,
+    golden: str = "studio",
+    golden_count: int = COUNT,
+    int8: Path | None = None,
 ) -> Exported:
     """The same as `export_folder`, as a zip archive that contains the folder TASK-TARGET. Replaces a file of that name."""
-    with _draft(task, target, path.parent, models, samples, golden) as (draft, exported), _write_errors(path):
+    with (
+        _draft(task, target, path.parent, models, samples, golden, golden_count, int8) as (draft, exported),
+        _write_errors(path),
+    ):
         _write_zip(draft, f"{task}-{target}", path)
     return exported
 
@@ -72,7 +95,14 @@ def _write_zip(folder: Path, name: str, path: Path) -> None:
 
 @contextmanager
 def _draft(
-    task: str, target: str, parent: Path, models: ModelStore, samples: Samples, golden: str
+    task: str,
+    target: str,
+    parent: Path,
+    models: ModelStore,
+    samples: Samples,
+    golden: str,
+    golden_count: int,
+    int8: Path | None,
 ) -> Iterator[tuple[Path, Exported]]:
     """An export in a temporary folder in `parent`, which is deleted at the end if it was not renamed."""
     if target not in TARGETS:
@@ -83,7 +113,7 @@ def _draft(
         draft = Path(tempfile.mkdtemp(prefix=".export-", dir=parent))
     try:
         with _write_errors(parent):
-            exported = _write(task, TARGETS[target], draft, models, samples, golden)
+            exported = _write(task, TARGETS[target], draft, models, samples, golden, golden_count, int8)
         yield draft, exported
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -98,11 +128,20 @@ def _check_packages(target: Target) -> None:
         )
 
 
-def _write(task: str, target: Target, draft: Path, models: ModelStore, samples: Samples, golden: str) -> Exported:
+def _write(
+    task: str,
+    target: Target,
+    draft: Path,
+    models: ModelStore,
+    samples: Samples,
+    golden: str,
+    golden_count: int,
+    int8: Path | None,
+) -> Exported:
     folder = models.current(task)
-    card = read_checked_card(folder)
+    card = replace(read_checked_card(folder), task=task)  # the task may have been renamed
     with open_pipeline(task, models, samples, smooth=False) as pipeline:
-        inputs = golden_inputs(golden, pipeline.subject, task, samples)
+        inputs = golden_inputs(golden, pipeline.subject, task, samples, golden_count)
         answers = write_golden(inputs, pipeline, draft / GOLDEN)
     contents = contents_of(folder, card)
     (draft / manifest.NETWORKS).mkdir()
@@ -118,10 +157,11 @@ def _write(task: str, target: Target, draft: Path, models: ModelStore, samples: 
         target.runtime,
     )
     write_answers(draft / GOLDEN, _answers(content, answers))
+    int8_cost = "" if int8 is None else add_int8(int8, draft, task)
     target.write_program(draft, content)
     manifest.write_manifest(content, draft)
     size_bytes = sum(path.stat().st_size for path in draft.rglob("*") if path.is_file())
-    return Exported(title_of(folder), len(answers), size_bytes)
+    return Exported(title_of(folder), len(answers), size_bytes, int8_cost)
 
 
 def _write_networks(target: Target, contents: Contents, version: Path, draft: Path) -> dict[str, manifest.NetworkFile]:

@@ -36,11 +36,27 @@ class Operation:
 
 
 @dataclass(frozen=True, eq=False)
+class Quantized:
+    """Weights as 8-bit numbers: (values - zeros) * scales, with a scale for each place along `axis`."""
+
+    values: np.ndarray  # int8
+    scales: np.ndarray  # (N,) float32
+    zeros: np.ndarray  # (N,) int8
+    axis: int
+
+    def as_floats(self) -> np.ndarray:
+        side = [1] * self.values.ndim
+        side[self.axis] = -1
+        return (self.values - self.zeros.reshape(side).astype(np.float32)) * self.scales.reshape(side)
+
+
+@dataclass(frozen=True, eq=False)
 class Graph:
     """A LiteRT network."""
 
     operations: tuple[Operation, ...]  # in an order in which they can run
     constants: Mapping[int, np.ndarray]  # by tensor; quantized weights as floats
+    quantized: Mapping[int, Quantized]  # of these constants, those that the file holds as 8-bit numbers
     shapes: Mapping[int, tuple[int, ...]]  # by tensor; -1 for a side that may change, where the file says so
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
@@ -59,9 +75,11 @@ def read_graph(content: bytes) -> Graph:
         for one in graph.operators
     ]
     shapes = {index: _shape(tensor) for index, tensor in enumerate(graph.tensors)}
+    stored = dict(_constants(model))
     return Graph(
         tuple(operations),
-        dict(_constants(model)),
+        {index: one.as_floats() if isinstance(one, Quantized) else one for index, one in stored.items()},
+        {index: one for index, one in stored.items() if isinstance(one, Quantized)},
         shapes,
         tuple(map(int, graph.inputs)),
         tuple(map(int, graph.outputs)),
@@ -73,7 +91,7 @@ def _shape(tensor: Any) -> tuple[int, ...]:
     return () if signature is None else tuple(map(int, signature))
 
 
-def _constants(model: Any) -> Iterator[tuple[int, np.ndarray]]:
+def _constants(model: Any) -> Iterator[tuple[int, np.ndarray | Quantized]]:
     for index, tensor in enumerate(model.subgraphs[0].tensors):
         data = model.buffers[tensor.buffer].data
         if data is None:
@@ -82,14 +100,13 @@ def _constants(model: Any) -> Iterator[tuple[int, np.ndarray]]:
             raise ExportError(f"The network has weights of LiteRT's type {tensor.type}, which cannot be converted.")
         shape = () if tensor.shape is None else tuple(map(int, tensor.shape))
         values: np.ndarray = np.frombuffer(np.asarray(data, np.uint8).tobytes(), DTYPES[tensor.type]).reshape(shape)
-        yield index, _dequantized(values, tensor.quantization)
+        quantized = _quantized(values, tensor.quantization)
+        yield index, values if quantized is None else quantized
 
 
-def _dequantized(values: np.ndarray, quantization: Any) -> np.ndarray:
-    """The weights as floats, if they are 8-bit numbers with a scale for each channel."""
+def _quantized(values: np.ndarray, quantization: Any) -> Quantized | None:
+    """The weights with their scales; None if they are not 8-bit numbers."""
     if values.dtype != np.int8 or quantization is None or quantization.scale is None:
-        return values
-    side = [1] * values.ndim
-    side[quantization.quantizedDimension] = -1
-    zero = np.asarray(quantization.zeroPoint, np.float32).reshape(side)
-    return (values - zero) * np.asarray(quantization.scale, np.float32).reshape(side)
+        return None
+    scales, zeros = np.asarray(quantization.scale, np.float32), np.asarray(quantization.zeroPoint).astype(np.int8)
+    return Quantized(values, scales, zeros, int(quantization.quantizedDimension))

@@ -19,12 +19,20 @@ FILE = "network.keras"
 def to_keras(content: bytes) -> bytes:
     """The Keras file of a network in the bytes of a LiteRT file, with its outputs in the same order.
 
-    Raises ExportError for an operation that is not known here.
+    Raises ExportError for an operation that is not known here, and for 8-bit weights.
     """
-    model = _Builder(read_graph(content)).model()
+    graph = read_graph(content)
+    if graph.quantized:
+        raise ExportError("The network has 8-bit weights, with which Keras computes something else. Export to litert.")
+    model = keras_model(graph)
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder) / FILE)
         return (Path(folder) / FILE).read_bytes()
+
+
+def keras_model(graph: Graph) -> "keras.Model":
+    """The Keras model of a network. Raises ExportError for an operation that is not known here."""
+    return _Builder(graph).model()
 
 
 class _Builder:

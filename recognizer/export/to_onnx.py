@@ -33,7 +33,12 @@ POOLING = {"MAX_POOL_2D": "MaxPool", "AVERAGE_POOL_2D": "AveragePool"}
 
 def to_onnx(content: bytes) -> bytes:
     """The ONNX file of a network in the bytes of a LiteRT file. Raises ExportError for an operation that is not known here."""
-    return _Converter(read_graph(content)).model().SerializeToString()
+    return onnx_model(read_graph(content)).SerializeToString()
+
+
+def onnx_model(graph: Graph) -> "onnx.ModelProto":
+    """The ONNX model of a network. Raises ExportError for an operation that is not known here."""
+    return _Converter(graph).model()
 
 
 class _Converter:
@@ -123,6 +128,8 @@ class _Converter:
     def _in(self, one: Operation, place: int) -> str:
         """The name of an input. Integers are 64 bits wide in ONNX: it computes shapes with them."""
         index = one.inputs[place]
+        if index in self._graph.quantized:
+            return self._dequantized(index, [*range(self._graph.constants[index].ndim)])
         if index in self._graph.constants and self._names[index] not in self._constants:
             values = self._graph.constants[index]
             self._constants[self._names[index]] = values.astype(np.int64) if values.dtype == np.int32 else values
@@ -153,7 +160,7 @@ class _Converter:
     def _convolution(self, one: Operation, order: list[int], groups: int) -> str:
         """A convolution; `order` are the axes of LiteRT's weights in the order of ONNX."""
         weights = self._weights(one, order)
-        inputs = [self._first(self._in(one, 0)), weights]
+        inputs = [self._first(self._rounded(one)), weights]
         if len(one.inputs) > 2 and one.inputs[2] >= 0:
             inputs.append(self._in(one, 2))
         options = one.options
@@ -174,13 +181,43 @@ class _Converter:
 
     def _weights(self, one: Operation, order: list[int]) -> str:
         """The weights with their axes in another order. They may be computed from 16-bit ones."""
+        if one.inputs[1] in self._graph.quantized:
+            return self._dequantized(one.inputs[1], order)
         values = self._graph.constants.get(one.inputs[1])
         if values is not None:
             return self._constant(np.ascontiguousarray(values.transpose(order)))
         return self._node("Transpose", [self._in(one, 1)], perm=order)
 
-    def _dense(self, one: Operation) -> str:
+    def _dequantized(self, index: int, order: list[int]) -> str:
+        """Weights that the file holds as 8-bit numbers, with their axes in another order. They stay small in ONNX."""
+        stored = self._graph.quantized[index]
+        names = []
+        for part in (np.ascontiguousarray(stored.values.transpose(order)), stored.scales, stored.zeros):
+            names.append(f"constant_{len(self._constants)}")
+            self._constants[names[-1]] = part
+        return self._node("DequantizeLinear", names, axis=order.index(stored.axis))
+
+    def _rounded(self, one: Operation) -> str:
+        """The first input. Where the weights are 8-bit numbers, LiteRT rounds it to 8 bits, too.
+
+        The steps are those of XNNPACK, with which LiteRT computes (xnn_f32_qd8_asymmetric_quantization_params): ONNX's own
+        DynamicQuantizeLinear divides by the scale where XNNPACK multiplies, which rounds some numbers to others.
+        """
         values = self._in(one, 0)
+        if one.inputs[1] not in self._graph.quantized:
+            return values
+        zero, least, most = (self._constant(np.float32(number)) for number in (0, -128, 127))
+        axes = self._constant([*range(1, len(self._graph.shapes[one.inputs[0]]))])
+        low = self._node("Min", [self._node("ReduceMin", [values, axes], keepdims=1), zero])
+        high = self._node("Max", [self._node("ReduceMax", [values, axes], keepdims=1), zero])
+        steps = self._node("Div", [self._constant(np.float32(255)), self._node("Sub", [high, low])])
+        offset = self._node("Round", [self._node("Sub", [least, self._node("Mul", [low, steps])])])
+        shifted = self._node("Add", [self._node("Round", [self._node("Mul", [values, steps])]), offset])
+        rounded = self._node("Sub", [self._node("Clip", [shifted, least, most]), offset])
+        return self._node("Mul", [rounded, self._node("Div", [self._constant(np.float32(1)), steps])])
+
+    def _dense(self, one: Operation) -> str:
+        values = self._rounded(one)
         columns = self._graph.shapes[one.inputs[1]][1]
         if len(self._graph.shapes[one.inputs[0]]) != 2:
             if one.options.keepNumDims:

@@ -62,15 +62,30 @@ def is_current(models: ModelStore, task: str, path: Path) -> bool:
 
 def _contents(path: Path) -> dict[str, bytes]:
     """The files of the version in the archive, which is read completely before anything is written. Raises ModelError."""
+    contents = read_files(path, CARD)
+    if not any(name in contents for name in NETWORKS):
+        raise ModelError(_no_model_in(path))
+    return contents
+
+
+def read_files(path: Path, marker: str) -> dict[str, bytes]:
+    """The files beside the one named `marker`, and below its folder, in a zip archive; by their path in that folder.
+
+    All is read before anything is written. Raises ModelError if the file is no such archive, is too large, or has a file
+    elsewhere.
+    """
     contents, left_bytes = {}, ZIP_LIMIT
     with _reading(path), zipfile.ZipFile(path) as archive:
-        members = _members(archive)
-        if not any(name in members for name in NETWORKS):
-            raise ModelError(_no_model_in(path))
-        for name, info in members.items():
+        for name, info in _members(archive, marker).items():
             contents[name] = _content(archive, info, left_bytes)
             left_bytes -= len(contents[name])
     return contents
+
+
+def contains(path: Path, marker: str) -> bool:
+    """Whether a zip archive has a file of this name. Raises ModelError if it cannot be read."""
+    with _reading(path), zipfile.ZipFile(path) as archive:
+        return any(name.rpartition("/")[2] == marker for name in archive.namelist())
 
 
 def _check(draft: Path, path: Path) -> None:
@@ -91,7 +106,7 @@ def _no_model_in(path: str | Path | None) -> str:
     )
 
 
-def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+def _members(archive: zipfile.ZipFile, marker: str) -> dict[str, zipfile.ZipInfo]:
     """The files of a version by their path in its folder, wherever that is in the archive. Raises ModelError."""
     infos = [info for info in archive.infolist() if not info.is_dir() and not _is_of_the_system(info.filename)]
     for info in infos:
@@ -99,10 +114,10 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
             raise ModelError(_foreign(archive, info))
     if len(infos) > FILES_LIMIT:
         raise ModelError(f"{archive.filename} contains {len(infos)} files, and a version has few. Give another file.")
-    cards = [info.filename for info in infos if info.filename.rpartition("/")[2] == CARD]
+    cards = [info.filename for info in infos if info.filename.rpartition("/")[2] == marker]
     if not cards:
         raise ModelError(_no_model_in(archive.filename))
-    roots = [name.removesuffix(CARD) for name in cards]
+    roots = [name.removesuffix(marker) for name in cards]
     roots = [root for root in set(roots) if not any(root != other and root.startswith(other) for other in roots)]
     if len(roots) > 1:
         raise ModelError(f"{archive.filename} contains {len(roots)} versions. Export and import them one by one.")

@@ -14,7 +14,7 @@ from recognizer.serve.http.metrics import Metrics, RequestCounter
 from recognizer.serve.http.problems import RESPONSES, add_error_handlers
 from recognizer.serve.http.sessions import EndedSessions, Sessions
 from recognizer.serve.http.settings import ServeSettings
-from recognizer.serve.routes import learning, pages, predict, projects, stream, tasks
+from recognizer.serve.routes import exports, learning, pages, predict, projects, stream, tasks
 from recognizer.serve.routes import samples as sample_routes
 from recognizer.serve.routes.app_state import AppState
 from recognizer.serve.workers.jobs import Jobs
@@ -74,7 +74,7 @@ def create_app(
         swagger_ui_oauth2_redirect_url="/docs/oauth2-redirect",
     )
     app.state.app_state = state
-    for part in (predict, tasks, projects, sample_routes, learning, stream, pages):
+    for part in (predict, tasks, projects, exports, sample_routes, learning, stream, pages):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=pages.PAGE), name="static")
     add_error_handlers(app, state.folders)

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from recognizer.errors import (
     AssetError,
     DiskFullError,
+    ExportError,
     ModelError,
     RecognizerError,
     SamplesError,
@@ -37,6 +38,7 @@ STATUS_AND_WHAT: dict[type[RecognizerError], tuple[int, str, str]] = {
     SourceError: (422, "The picture cannot be read", "Send a JPEG, PNG or WebP picture."),
     SamplesError: (422, "The samples could not be changed or read", "GET /v1/tasks lists the tasks and their labels."),
     ModelError: (409, "The task's model cannot be used", "Train the task again, or go back to the previous model."),
+    ExportError: (409, "The model cannot be exported", "Choose another export, or run: python -m recognizer export"),
     AssetError: (409, "A file that the task needs is missing", "Run: python -m recognizer doctor"),
 }
 

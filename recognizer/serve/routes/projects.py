@@ -25,14 +25,14 @@ ZIP = "application/zip"
 REFUSED_LIMIT = 100  # messages about samples that were not loaded, in one response
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 ZIP_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": {ZIP: _BINARY}}}
-ZIP_RESPONSE: dict[int | str, dict[str, Any]] = {200: {"content": {ZIP: _BINARY}, "description": "The project"}}
+ZIP_RESPONSE: dict[int | str, dict[str, Any]] = {200: {"content": {ZIP: _BINARY}, "description": "The file"}}
 
 
 @router.get(f"{PROJECTS}/{{task}}", response_class=FileResponse, responses=ZIP_RESPONSE)
 def save(state: State, task: KnownTask) -> FileResponse:
     """The samples and the current model of the task in one file. `POST /v1/projects` and `tasks import` load it."""
     with contextlib.ExitStack() as cleaning:
-        folder = cleaning.enter_context(_scratch(state))
+        folder = cleaning.enter_context(scratch_folder(state))
         path = folder / f"{task}.zip"
         project.save(task, state.models, state.sample_index.store, path)
         clean_up = cleaning.pop_all().close  # when the answer has been sent
@@ -42,7 +42,7 @@ def save(state: State, task: KnownTask) -> FileResponse:
 @router.post(PROJECTS, status_code=201, openapi_extra=ZIP_BODY)
 async def load(state: State, request: Request) -> LoadedProjectInfo:
     """Load a project: add its samples to its task, which is created if it is not there, and use its model."""
-    with _scratch(state) as folder:
+    with scratch_folder(state) as folder:
         path = folder / "project.zip"
         with path.open("wb") as file:
             async for part in request.stream():
@@ -52,7 +52,7 @@ async def load(state: State, request: Request) -> LoadedProjectInfo:
 
 
 @contextmanager
-def _scratch(state: AppState) -> Iterator[Path]:
+def scratch_folder(state: AppState) -> Iterator[Path]:
     """A folder for the file while it is sent or received. No error names it."""
     try:
         with tempfile.TemporaryDirectory(prefix="project-") as folder:
@@ -62,7 +62,7 @@ def _scratch(state: AppState) -> Iterator[Path]:
                 raise problem_of(error, (*state.folders, Path(folder))) from error
     except OSError as error:
         found = error.strerror or str(error)
-        raise Problem(507, "The project cannot be stored", found, "Free some space on the server.") from error
+        raise Problem(507, "The file cannot be stored", found, "Free some space on the server.") from error
 
 
 def _loaded_info(loaded: project.LoadedProject) -> LoadedProjectInfo:
