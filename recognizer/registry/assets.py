@@ -135,7 +135,7 @@ EXPORT_ASSETS = {  # only an export as a web page needs them
 def fetch_command(name: str = "") -> str:
     """The remedy in every error about a missing asset."""
     if name in EXPORT_ASSETS:
-        return f"recognizer assets {name}"
+        return f"{'python -m ' if paths.in_checkout() else ''}recognizer assets {name}"
     return "python3 start.py assets, or python -m recognizer assets" if paths.in_checkout() else "recognizer assets"
 
 
