@@ -97,7 +97,7 @@ def test_without_a_network_the_error_says_how_to_get_the_runtime(
     package = assets.Asset("core.tgz", (assets.Download(closed_address(), "0" * 64),))
     monkeypatch.setitem(assets.EXPORT_ASSETS, assets.LITERT_JS, package)
     with pytest.raises(
-        AssetError, match=r"core.tgz could not be downloaded.*run: recognizer assets litert_js"
+        AssetError, match=r"core.tgz could not be downloaded.*run: python -m recognizer assets litert_js"
     ) as error:
         web.write_program(tmp_path / "page", MODEL)
     assert "\n" not in str(error.value)

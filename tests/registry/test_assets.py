@@ -110,7 +110,9 @@ def test_an_asset_is_downloaded_once(server, folder, set_sources, capsys):
 
 def test_the_command_downloads_the_assets_that_it_names(server, folder, set_sources, monkeypatch, capsys):
     set_sources(Download(closed_address(), SHA256))
-    monkeypatch.setattr(assets, "EXPORT_ASSETS", {"runtime": Asset("runtime.tgz", (Download(f"{server}/good", SHA256),))})
+    monkeypatch.setattr(
+        assets, "EXPORT_ASSETS", {"runtime": Asset("runtime.tgz", (Download(f"{server}/good", SHA256),))}
+    )
     assert run(["runtime"]) == 0
     assert capsys.readouterr().out.endswith(f"runtime: {folder / 'runtime.tgz'}\n")
     assert files_in(folder) == ["runtime.tgz"]
