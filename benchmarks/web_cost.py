@@ -25,7 +25,7 @@ import cv2
 from recognizer.commands.options import Parser, given_path
 from recognizer.errors import SettingsError
 from recognizer.export.export import export_folder
-from recognizer.export.golden import SEED, SHEET_FRAMES, STUDIO_FPS
+from recognizer.export.golden import ANSWERS, GOLDEN, SEED, SHEET_FRAMES, STUDIO_FPS
 from recognizer.overlay.overlay import Overlay
 from recognizer.pipeline import open_pipeline
 from recognizer.registry.synced import default_models
@@ -75,6 +75,7 @@ const [files, isStream] = arguments;
 class PageAnswer:
     """What the page answered to one picture."""
 
+    text: str
     labels: tuple[str | None, ...]  # of the regions, from left to right
     ms: float  # from the picture's pixels to the answer; in a stream, until it is drawn
 
@@ -96,7 +97,7 @@ class Page:
         found = self._browser.execute_async_script(SCRIPT, names * rounds, stream)
         if not isinstance(found, list):
             raise RuntimeError(f"the page failed: {found}")
-        return [PageAnswer(tuple(one["labels"]), one["ms"]) for one in found]
+        return [PageAnswer(one["text"], tuple(one["labels"]), one["ms"]) for one in found]
 
 
 @contextmanager
@@ -152,6 +153,17 @@ def chromium_found() -> bool:
     return bool(any(map(shutil.which, names)) and shutil.which("chromedriver") and find_spec("selenium"))
 
 
+def golden_answers(folder: Path) -> tuple[list[float], int]:
+    """Of the golden inputs of a web export, as single pictures: milliseconds each, and how many are read the same."""
+    inputs = json.loads((folder / GOLDEN / ANSWERS).read_text(encoding="utf-8"))["inputs"]
+    pictures = [(folder / GOLDEN / one["file"]).read_bytes() for one in inputs]
+    with opened_page(folder) as page:
+        page.answers(pictures[:WARM_UP], stream=False)
+        answers = page.answers(pictures, stream=False)
+    same = sum(answer.text == one["text"] for answer, one in zip(answers, inputs, strict=True))
+    return [answer.ms for answer in answers], same
+
+
 @dataclass(frozen=True)
 class Loops:
     """Milliseconds a frame of the loop at 640x480, median of FRAMES: found, classified, smoothed and drawn."""
@@ -196,7 +208,7 @@ def compare(folder: Path, task: str, count: int) -> str:
         export = Path(parent) / "page"
         export_folder(task, "web", export, default_models(), default_samples())
         with opened_page(export) as page:
-            answers = page.answers([path.read_bytes() for path in pictures], stream=False)
+            answers = [page.answers([path.read_bytes()], stream=False)[0] for path in pictures]
     different = [
         f"{path.relative_to(folder)}: {json.dumps(labels)} in the program, {json.dumps(answer.labels)} in the page"
         for path, labels, answer in zip(pictures, expected, answers, strict=True)
