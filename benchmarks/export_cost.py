@@ -17,6 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks import web_cost
 from recognizer.export.export import export_folder
 from recognizer.export.golden import COUNT, GOLDEN
 from recognizer.registry.synced import default_models
@@ -24,6 +25,7 @@ from recognizer.samples.synced import default_samples
 
 TASKS = ("digits", "letters", "rps")
 TARGETS = ("litert", "onnx", "keras")
+WEB = "web"  # in Chromium, where there is one
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,16 @@ def measure(task: str, target: str, folder: Path) -> Cost:
     """Write an export of a shipped task into `folder`, and run its program on its golden inputs."""
     export_folder(task, target, folder, default_models(), default_samples())
     files = [path for path in folder.rglob("*") if path.is_file() and GOLDEN not in path.relative_to(folder).parts]
+    size_mb = sum(path.stat().st_size for path in files) / 1e6
+    if target == WEB:
+        times_ms, same = web_cost.golden_answers(folder)
+        return Cost(task, target, size_mb, statistics.median(times_ms), same)
     with opened_program(folder) as (predict, check):
         reader = predict.open_reader(folder)
         pictures = [cv2.imread(str(path)) for path in sorted((folder / GOLDEN).glob("??.png"))]
         times_ms = _times_ms(lambda picture: predict.read(reader, picture), pictures)
         same = sum(not one.difference for one in check.comparisons(folder, reader))
-    return Cost(task, target, sum(path.stat().st_size for path in files) / 1e6, statistics.median(times_ms), same)
+    return Cost(task, target, size_mb, statistics.median(times_ms), same)
 
 
 def _times_ms(read: Callable[[np.ndarray], object], pictures: Sequence[np.ndarray]) -> list[float]:
@@ -79,8 +85,11 @@ def _times_ms(read: Callable[[np.ndarray], object], pictures: Sequence[np.ndarra
 
 def report() -> str:
     """The section of the report: one row for each task and export."""
+    has_browser = web_cost.chromium_found()
+    targets = (*TARGETS, WEB) if has_browser else TARGETS
     with tempfile.TemporaryDirectory() as folder:
-        costs = [measure(task, target, Path(folder) / f"{task}-{target}") for target in TARGETS for task in TASKS]
+        costs = [measure(task, target, Path(folder) / f"{task}-{target}") for target in targets for task in TASKS]
+        loop = _loop(Path(folder) / f"letters-{WEB}") if has_browser else ""
     rows = "\n".join(cost.row() for cost in sorted(costs, key=lambda cost: cost.task))
     return f"""## Exports
 
@@ -90,4 +99,13 @@ pixels, as single pictures: a hand is searched in the picture and in its mirror 
 | task | export | size | a picture | same answer |
 |---|---|---|---|---|
 {rows}
+
+{loop}
 """
+
+
+def _loop(folder: Path) -> str:
+    found = web_cost.loops("letters", folder)
+    share = found.program_ms / found.page_ms
+    return f"""The loop with letters at 640×480, a hand of the studio, until the frame is drawn: {found.page_ms:.1f} ms in
+Chromium, {found.program_ms:.1f} ms in the program, of whose rate the page reaches {100 * share:.0f} %."""

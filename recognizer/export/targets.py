@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recognizer.export import web
 from recognizer.export.bundle import Definition
 from recognizer.export.contents import CLASSIFIER
 from recognizer.export.program_text import PROGRAM, check_py, predict_py, readme
@@ -82,6 +83,15 @@ TARGETS: dict[str, Target] = {
             "keras tensorflow",
             _keras,
             _python_program(Definition(f"{PROGRAM}.keras", "KerasNetwork")),
+        ),
+        Target(
+            "web",
+            "a web page that recognizes in the browser, offline once it was opened",
+            "a web browser",
+            ("ai_edge_litert",),
+            "ai-edge-litert",
+            web.convert,
+            web.write_program,
         ),
     )
 }

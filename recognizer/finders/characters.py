@@ -67,6 +67,11 @@ class CharacterNetwork:
         return list(merge_overlapping(boxes / scale, scores, light))
 
 
+def canvas_shape(work_wh: tuple[int, int]) -> tuple[int, int, int]:
+    """The shape (H, W, 3) of the network's input for a picture of this size at level 0."""
+    return _pack_pyramid(work_wh)[0]
+
+
 @lru_cache(maxsize=16)
 def _pack_pyramid(work_wh: tuple[int, int]) -> tuple[tuple[int, int, int], tuple[tuple[int, int], ...]]:
     """The shape (H, W, 3) of the canvas that holds all pyramid levels, and the (x, y) of each level with its border.

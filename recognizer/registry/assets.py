@@ -109,9 +109,33 @@ ASSETS = {
     ),
 }
 
+LITERT_JS, LITERT_JS_UTILS = "litert_js", "litert_js_utils"
+EXPORT_ASSETS = {  # only an export as a web page needs them
+    LITERT_JS: Asset(
+        "litertjs-core-2.5.3.tgz",
+        (
+            Download(
+                "https://registry.npmjs.org/@litertjs/core/-/core-2.5.3.tgz",
+                "a97660833e9e7e1063c95e12016718881240b14f7438728a2f62785e912d30fd",
+            ),
+        ),
+    ),
+    LITERT_JS_UTILS: Asset(
+        "litertjs-wasm-utils-2.5.3.tgz",
+        (
+            Download(
+                "https://registry.npmjs.org/@litertjs/wasm-utils/-/wasm-utils-2.5.3.tgz",
+                "ce2a1f8379c067be49e59752e5a7f40db6be09f6e497f0f11e59f17b515366a7",
+            ),
+        ),
+    ),
+}
 
-def fetch_command() -> str:
+
+def fetch_command(name: str = "") -> str:
     """The remedy in every error about a missing asset."""
+    if name in EXPORT_ASSETS:
+        return f"{'python -m ' if paths.in_checkout() else ''}recognizer assets {name}"
     return "python3 start.py assets, or python -m recognizer assets" if paths.in_checkout() else "recognizer assets"
 
 
@@ -119,7 +143,7 @@ def find_asset(name: str, folder: Path | None = None) -> Path:
     """Verify the asset's checksum and return its path. Never downloads. Raises AssetError if it is missing or damaged."""
     reason = problem(name, folder)
     if reason:
-        raise AssetError(f"{reason}. Fetch it: {fetch_command()}.")
+        raise AssetError(f"{reason}. Fetch it: {fetch_command(name)}.")
     return _path(name, folder)
 
 
@@ -132,7 +156,7 @@ def problem(name: str, folder: Path | None = None) -> str:
         return f"{path} is missing"
     except OSError as error:
         return f"{path} cannot be read ({error.strerror or error})"
-    if digest not in {source.sha256 for source in ASSETS[name].sources}:
+    if digest not in {source.sha256 for source in _asset(name).sources}:
         return f"{path} is damaged or another version (SHA-256 {digest[:12]}…)"
     return ""
 
@@ -146,7 +170,7 @@ def fetch_asset(name: str, folder: Path | None = None) -> Path:
     if not problem(name, folder):
         return path
     reasons = []
-    for source in ASSETS[name].sources:
+    for source in _asset(name).sources:
         try:
             source.fetch(path)
             return path
@@ -154,7 +178,7 @@ def fetch_asset(name: str, folder: Path | None = None) -> Path:
             reasons.append(str(error))
     raise AssetError(
         f"{path.name} could not be downloaded. {' '.join(reasons)} "
-        f"Connect to the internet and run: {fetch_command()}. Or copy the file into {path.parent}."
+        f"Connect to the internet and run: {fetch_command(name)}. Or copy the file into {path.parent}."
     )
 
 
@@ -184,8 +208,12 @@ def pack(
         raise DownloadError(f"{wheel.name} is not the expected wheel ({error}).") from error
 
 
+def _asset(name: str) -> Asset:
+    return ASSETS[name] if name in ASSETS else EXPORT_ASSETS[name]
+
+
 def _path(name: str, folder: Path | None) -> Path:
-    return (folder or paths.assets()) / ASSETS[name].file
+    return (folder or paths.assets()) / _asset(name).file
 
 
 def _sha256(path: Path) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from recognizer.cli import main
-from recognizer.errors import AssetError, DownloadError
+from recognizer.commands.assets import run
+from recognizer.errors import AssetError, DownloadError, SettingsError
 from recognizer.registry import assets
 from recognizer.registry.assets import Asset, Download, Wheel
 from recognizer.system import paths
@@ -105,6 +106,18 @@ def test_an_asset_is_downloaded_once(server, folder, set_sources, capsys):
     set_sources(Download(closed_address(), SHA256))
     assert assets.fetch_asset("file") == assets.find_asset("file") == folder / "file.bin"
     assert capsys.readouterr().out == ""
+
+
+def test_the_command_downloads_the_assets_that_it_names(server, folder, set_sources, monkeypatch, capsys):
+    set_sources(Download(closed_address(), SHA256))
+    monkeypatch.setattr(
+        assets, "EXPORT_ASSETS", {"runtime": Asset("runtime.tgz", (Download(f"{server}/good", SHA256),))}
+    )
+    assert run(["runtime"]) == 0
+    assert capsys.readouterr().out.endswith(f"runtime: {folder / 'runtime.tgz'}\n")
+    assert files_in(folder) == ["runtime.tgz"]
+    with pytest.raises(SettingsError, match="There is no file 'other'. Choose one of file, runtime"):
+        run(["other"])
 
 
 def test_the_error_of_a_missing_asset_says_how_to_get_it(folder, set_sources):

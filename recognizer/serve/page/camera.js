@@ -1,8 +1,10 @@
 // The picture source: the camera or a file. If there is no picture, a message explains why.
 
-import { element, request, tell } from "./api.js";
-import { current, onChange, subject } from "./state.js";
+import { converted } from "./answers.js";
+import { element, tell } from "./dom.js";
+import { current, INSECURE, onChange, subject } from "./state.js";
 
+const DRAW = document.getElementById("draw") ? ", or write on the Draw page" : "";
 const LONG_SIDE = 1280; // pixels of a sent frame, as in the window
 const QUALITY = 0.92;
 
@@ -16,10 +18,10 @@ const startButton = document.getElementById("start");
 const stopButton = document.getElementById("stop");
 const devices = document.getElementById("device");
 const mirror = document.getElementById("mirror");
-const keep = document.getElementById("keep-as"); // only for a picture from a file
+const keep = document.getElementById("keep-as"); // only for a picture from a file, and where samples can be kept
 const file = document.getElementById("file");
 
-const encoder = document.createElement("canvas"); // encodes frames as JPEG
+const grabbed = document.createElement("canvas");
 let source = null; // the video or the still canvas, while it shows something
 const mirroring = new Map(); // what the user has chosen, by subject
 let onStart = () => {};
@@ -32,16 +34,22 @@ export function onPicture(then) {
   onStart = then;
 }
 
-// The picture as a JPEG Blob, or null while there is none.
-export function grab() {
-  if (source === null) return Promise.resolve(null);
+// The picture in a canvas, which the next call uses again, or null while there is none. `options`: of the canvas' context.
+export function grabCanvas(options) {
+  if (source === null) return null;
   const [width, height] = source === video ? [video.videoWidth, video.videoHeight] : [still.width, still.height];
-  if (!width) return Promise.resolve(null);
+  if (!width) return null;
   const scale = Math.min(1, LONG_SIDE / Math.max(width, height));
-  encoder.width = Math.round(width * scale);
-  encoder.height = Math.round(height * scale);
-  encoder.getContext("2d", { alpha: false }).drawImage(source, 0, 0, encoder.width, encoder.height);
-  return new Promise((resolve) => encoder.toBlob(resolve, "image/jpeg", QUALITY));
+  grabbed.width = Math.round(width * scale);
+  grabbed.height = Math.round(height * scale);
+  grabbed.getContext("2d", { alpha: false, ...options }).drawImage(source, 0, 0, grabbed.width, grabbed.height);
+  return grabbed;
+}
+
+// The picture as a JPEG Blob, or null while there is none.
+export async function grab() {
+  const canvas = grabCanvas();
+  return canvas && new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", QUALITY));
 }
 
 // The part [x1, y1, x2, y2] of the last grabbed frame as a canvas, mirrored if the display is.
@@ -49,7 +57,7 @@ export function part([x1, y1, x2, y2]) {
   const canvas = element("canvas", { width: x2 - x1, height: y2 - y1 });
   const pen = canvas.getContext("2d");
   if (isMirrored()) pen.setTransform(-1, 0, 0, 1, canvas.width, 0);
-  pen.drawImage(encoder, -x1, -y1);
+  pen.drawImage(grabbed, -x1, -y1);
   return canvas;
 }
 
@@ -67,8 +75,7 @@ export function nextFrame() {
 export async function start() {
   if (!navigator.mediaDevices?.getUserMedia) {
     showMessage("The browser does not allow the camera on this page",
-      "Browsers allow it only on the server's own machine or over https. Start the server with --certificate and --key. " +
-      "Until then, open a picture (a phone can take one), or write on the Draw page.");
+      `${INSECURE} Until then, open a picture (a phone can take one)${DRAW}.`);
     return;
   }
   showMessage("Waiting for the camera", "Allow it if the browser asks.");
@@ -96,8 +103,9 @@ export function stop() {
   video.srcObject = null;
   source = null;
   stage.classList.remove("mirrored");
-  stopButton.hidden = keep.hidden = true;
-  showMessage("The camera is off", "Start it, open a picture, or write on the Draw page.");
+  stopButton.hidden = true;
+  keep?.setAttribute("hidden", "");
+  showMessage("The camera is off", `Start it, open a picture${DRAW}.`);
 }
 
 function show(what, width, height) {
@@ -106,7 +114,7 @@ function show(what, width, height) {
   still.hidden = what !== still;
   video.hidden = what !== video;
   stopButton.hidden = false;
-  keep.hidden = what !== still;
+  keep?.toggleAttribute("hidden", what !== still);
   stopButton.textContent = what === video ? "Stop camera" : "Close picture";
   stage.style.aspectRatio = `${width} / ${height}`;
   stage.style.maxWidth = `calc((100vh - 170px) * ${width / height})`;
@@ -124,7 +132,7 @@ function showMessage(head, line) {
 function explain(error) {
   const reasons = {
     NotAllowedError: ["The camera is blocked", "Allow it next to the browser's address bar, then start it again. Or open a picture."],
-    NotFoundError: ["No camera was found", "Plug one in and start it, open a picture, or write on the Draw page."],
+    NotFoundError: ["No camera was found", `Plug one in and start it, open a picture${DRAW}.`],
     NotReadableError: ["The camera is busy", "Another program uses it. Close that program, then start the camera again."],
     OverconstrainedError: ["That camera is not connected any more", "Choose another one and start it again."],
   };
@@ -146,15 +154,14 @@ async function isHeic(picture) {
   return /^ftyp(heic|heix|heim|heis|hevc|hevx|mif1|msf1)/.test(head);
 }
 
-// Decodes a picture file, turned upright. The server converts those that the browser cannot open. Raises an error.
+// Decodes a picture file, turned upright. Raises an error.
 async function decoded(picture) {
   const upright = { imageOrientation: "from-image" };
   try {
     return await createImageBitmap(picture, upright);
   } catch {
     if (await isHeic(picture)) {
-      const answer = await request("POST", "/v1/convert", picture);
-      return createImageBitmap(await answer.blob(), upright);
+      return createImageBitmap(await converted(picture), upright);
     }
     throw new Error("it cannot be opened as a picture");
   }

@@ -1,8 +1,9 @@
 // The drawing page: the canvas is recognized like a picture of paper.
 
-import { ask, element, named, tell, telling } from "./api.js";
+import { answerToDrawing } from "./answers.js";
+import { telling } from "./dom.js";
 import { showCards } from "./seen.js";
-import { current, isDrawable, loadTasks, onChange, state, subject } from "./state.js";
+import { isDrawable, onChange, state, subject } from "./state.js";
 
 const PEN = 20; // line width in pixels
 const STEP = 12; // pixels per press of an arrow key
@@ -13,7 +14,6 @@ const INK = "#1c2733";
 const sheet = document.getElementById("sheet");
 const text = document.getElementById("draw-text");
 const seen = document.getElementById("draw-seen");
-const labels = document.getElementById("draw-labels");
 const pen = sheet.getContext("2d");
 
 let strokes = []; // each a list of [x, y]
@@ -45,10 +45,11 @@ function paint(withPen = false) {
   pen.stroke();
 }
 
-const picture = () => {
+// The sheet without the keyboard's pen.
+export function drawing() {
   paint();
-  return new Promise((resolve) => sheet.toBlob(resolve, "image/png"));
-};
+  return sheet;
+}
 
 function readSoon() {
   clearTimeout(due);
@@ -62,7 +63,7 @@ const read = telling(async () => {
   }
   reading = true;
   try {
-    const answer = strokes.length ? await ask("POST", `/v1/predict?${named(task(), "images=true")}`, await picture()) : { text: "", regions: [] };
+    const answer = strokes.length ? await answerToDrawing(drawing(), task()) : { text: "", regions: [] };
     text.textContent = answer.text || (strokes.length ? "–" : "");
     showCards(seen, answer.regions);
   } finally {
@@ -134,25 +135,9 @@ function showTask() {
   document.getElementById("draw-task").textContent = shown && !shown.drawable ? words : "";
 }
 
-function showLabels() {
-  const there = isDrawable() ? current().labels : [];
-  document.getElementById("draw-keep").hidden = !there.length;
-  labels.replaceChildren(...there.map((label) => {
-    const button = element("button", { textContent: label });
-    button.addEventListener("click", telling(async () => {
-      await ask("POST", `/v1/samples?${named(state.task, `label=${encodeURIComponent(label)}`)}`, await picture());
-      tell(`Saved as a sample of ${label}.`);
-      await loadTasks();
-    }));
-    return button;
-  }));
-}
-
-onChange("tasks", showLabels);
 onChange("subjects", showTask);
 onChange("task", () => {
   showTask();
-  showLabels();
   if (strokes.length) read();
 });
 paint();

@@ -1,7 +1,7 @@
 // Rock, paper, scissors against the computer. Both hands stay side by side until the next round.
 
+import { onAnswer } from "./answers.js";
 import * as camera from "./camera.js";
-import { onAnswer } from "./live.js";
 import { choose, current, onChange, state } from "./state.js";
 
 const SIGNS = ["rock", "paper", "scissors"];

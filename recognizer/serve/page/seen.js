@@ -1,6 +1,6 @@
 // Draws results: boxes over the picture, and a card for each labelled region.
 
-import { element, percent } from "./api.js";
+import { element, percent } from "./dom.js";
 
 const SHOWN = 6; // at most this many cards
 const SMALL = 12; // at most this many small pictures, of regions without a card

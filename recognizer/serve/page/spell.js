@@ -1,7 +1,7 @@
 // Spelling: the server makes words of the signs that are held; this shows the line, its suggestions, and where it can go.
 
 import { element, tell, telling } from "./api.js";
-import { onAnswer, onConnect, sendMessage } from "./live.js";
+import { onAnswer, onConnect, sendMessage } from "./answers.js";
 import { onChange, state } from "./state.js";
 
 const ADDED = "spell-line-added"; // for screen readers: only what has changed
