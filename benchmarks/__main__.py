@@ -3,6 +3,7 @@
 python -m recognizer benchmark           measure the sections that runs/benchmarks/ lacks; resumes an interrupted run
 python -m recognizer benchmark --fresh   measure all sections again
 python -m recognizer benchmark digits    measure that section again
+python -m recognizer benchmark motion DIR    … with the real sequences in DIR
 
 Both sides of a ratio are measured in the same run. Other load on the machine makes the ratios less accurate.
 """
@@ -14,7 +15,7 @@ import time
 from importlib.util import find_spec
 
 from benchmarks.report import SECTIONS
-from recognizer.commands.options import Parser, check_command
+from recognizer.commands.options import Parser, check_command, given_path
 from recognizer.system import machine, paths
 from recognizer.system.environment import complete
 from recognizer.system.terminal import exit_on_error
@@ -30,19 +31,26 @@ REPORTS: dict[str, tuple[str, tuple[str, ...]]] = {  # section: module, and the 
     "growth": ("scaling", ()),
     "captured": ("sample_cost", ()),
     "fewshot": ("few_shot", ()),
+    "motion": ("motion", ()),
     "teach": ("teaching_cost", ()),
+    "events": ("event_cost", ()),
+    "words": ("spelling", ()),
     "export": ("export_cost", ()),
     "cluster": ("cluster_cost", ()),
     "faults": ("faults", ()),
     "setup": ("setup_cost", ()),
 }
+WITH_FOLDER = "motion"  # the section that takes a folder
 LONG = "hours"  # the section that benchmarks.soak writes
-NEEDS = {"cluster": "ray"}  # section: the optional package that it needs
+NEEDS = {"cluster": "ray", "events": "paho"}  # section: the optional package that it needs
 
 
 def main() -> None:
     parser = Parser("benchmark", __doc__, example="digits")
     parser.add_argument("section", nargs="?", metavar="SECTION", help=f"one of {', '.join(REPORTS)}")
+    parser.add_argument(
+        "folder", nargs="?", type=given_path, metavar="DIR", help="of motion: the folder with real people's sequences"
+    )
     parser.add_argument(
         "--fresh", action="store_true", help="measure again the sections that runs/benchmarks/ contains"
     )
@@ -52,7 +60,9 @@ def main() -> None:
         SECTIONS.mkdir(parents=True, exist_ok=True)
         if options.section:
             check_command(options.section, REPORTS, parser.prog)
-            write_section(options.section)
+            if options.folder is not None and options.section != WITH_FOLDER:
+                parser.error(f"only {WITH_FOLDER} takes a folder")
+            write_section(options.section, () if options.folder is None else (str(options.folder),))
         else:
             measure_all(fresh=options.fresh)
         write_results()
@@ -82,10 +92,10 @@ def is_there(name: str) -> bool:
     return hasattr(importlib.import_module(f"benchmarks.{REPORTS[name][0]}"), "report")
 
 
-def write_section(name: str) -> None:
-    """Measure a section and save its Markdown in SECTIONS. Raises RecognizerError."""
+def write_section(name: str, more: tuple[str, ...] = ()) -> None:
+    """Measure a section, with more arguments of its report(), and save its Markdown in SECTIONS. Raises RecognizerError."""
     module, words = REPORTS[name]
-    section = importlib.import_module(f"benchmarks.{module}").report(*words)
+    section = importlib.import_module(f"benchmarks.{module}").report(*words, *more)
     (SECTIONS / f"{name}.md").write_text(section.rstrip() + "\n", encoding="utf-8")
 
 

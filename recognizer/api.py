@@ -50,7 +50,8 @@ class LabelledRegion:
         box: (x1, y1, x2, y2) in pixels of the picture; x2 and y2 lie outside.
         top: the most probable labels, up to three, each with its probability; the best first.
         turn: "upside down" or "mirrored" if the sheet must be turned or flipped to be read; else None.
-        hand: "left" or "right", the person's hand; None for paper and objects.
+        hand: "left" or "right", the person's hand, or "both" for a movement of two hands; None for paper and objects.
+        moves: whether the label is that of a movement, which has just ended. Only streams have movements.
 
     Example:
         >>> from recognizer import LabelledRegion
@@ -64,6 +65,7 @@ class LabelledRegion:
     top: tuple[tuple[str, float], ...] = ()
     turn: str | None = None
     hand: str | None = None
+    moves: bool = False
 
     def __repr__(self) -> str:
         turn = "" if self.turn is None else f", turn={self.turn!r}"
@@ -216,7 +218,7 @@ class Recognizer:
     def labels(self) -> tuple[str, ...]:
         """The labels that the task's model recognizes; those to be taught if it has no model yet. Raises RecognizerError."""
         if self.task in self._models.tasks():
-            return tuple(card.read_card(self._models.current(self.task)).labels)
+            return card.read_card(self._models.current(self.task)).all_labels
         return tuple(label for label in self._samples.task(self.task).labels if label != NOTHING)
 
     def read(self, picture: Picture, *, channels: Literal["bgr", "rgb"] = "bgr") -> Reading:
@@ -458,6 +460,7 @@ def _reading(observation: Observation) -> Reading:
             tuple(map(tuple, region["top"])),
             region.get("turn"),
             region.get("hand"),
+            region.get("moves", False),
         )
         for region in found
     )

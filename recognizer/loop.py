@@ -64,7 +64,9 @@ def live(settings: Settings, models: ModelStore, samples: Samples) -> int:
             sees_user = source.live and not is_studio
             caption = Caption(overlay, pipeline, lambda subject: _is_mirrored(settings, subject, sees_user))
             overlay.extra = FiredPanel(runner)
-            sinks, window = _sinks(settings, pipeline, models, samples, overlay, source, headless, unmirror, runner)
+            sinks, window = _sinks(
+                settings, pipeline, models, samples, overlay, source, headless, unmirror, events, runner
+            )
             observations: Iterator[Observation] = (
                 pipeline.step(unmirror(frame)) for frame in islice(ctrl_c.frames(source), limit)
             )
@@ -154,13 +156,14 @@ def _sinks(
     source: Source,
     headless: bool,
     unmirror: Unmirror,
+    events: EventSink,
     runner: ActionRunner,
 ) -> tuple[Sequence[Sink], Window | None]:
     """The sinks of this run, and which of them is the window: files if headless, else the window with all its keys."""
     if headless:
         return _file_sinks(settings, overlay, source), None
     teacher = Teacher(pipeline, models, samples)
-    return _window_sinks(settings, pipeline, samples, teacher, overlay, source, unmirror, runner)
+    return _window_sinks(settings, pipeline, samples, teacher, overlay, source, unmirror, events, runner)
 
 
 def _file_sinks(settings: Settings, overlay: Overlay, source: Source) -> Sequence[Sink]:
@@ -180,6 +183,7 @@ def _window_sinks(
     overlay: Overlay,
     source: Source,
     unmirror: Unmirror,
+    events: EventSink,
     runner: ActionRunner,
 ) -> tuple[Sequence[Sink], Window]:
     """The window in which the user switches tasks, records samples, trains models and plays."""
@@ -187,10 +191,17 @@ def _window_sinks(
     board = ScoreBoard(game, can_play=lambda: pipeline.task == TASK, is_playing=settings.play)
     practice = open_practice(settings, pipeline, samples, lambda: overlay.mirror)
     strips = (panel, board, practice)
-    spelling = open_spelling(settings, pipeline, practice.open, lambda: any(strip.is_open for strip in strips))
+    spelling = open_spelling(
+        settings, pipeline, events.emit, practice.open, lambda: any(strip.is_open for strip in strips)
+    )
     overlay.extra = combined(panel, board, spelling, FiredPanel(runner), maps)
-    toggles = {TAB: pipeline.next_task, "f": maps.toggle, "x": unmirror.toggle, "g": board.toggle}
-    toggles["w"] = spelling.toggle
+    toggles = {
+        TAB: pipeline.next_task,
+        "f": maps.toggle,
+        "x": unmirror.toggle,
+        "g": board.toggle,
+        "w": spelling.toggle,
+    }
     play, pause = (("g", "play"),), (("a", "pause actions"),)
     window = Window(
         overlay,
@@ -210,5 +221,6 @@ def _window_sinks(
         unsaved=lambda: teacher.unsaved,
         typing=lambda: teacher.is_typing,
     )
+    runner.is_teaching = lambda: panel.is_open
     teacher.notify = pipeline.notify = spelling.notify = practice.notify = runner.notify = window.notify
     return [teacher, maps, GameSink(game), practice, spelling, window], window

@@ -6,14 +6,15 @@ from typing import Self
 
 from recognizer.errors import ModelError, SettingsError, SubjectError
 from recognizer.finders.finder import RegionFinder
+from recognizer.motion.movement import Movement
 from recognizer.registry import card
 from recognizer.registry.store import ModelStore
 from recognizer.samples.store import Samples
 from recognizer.smoothing import Smoother
 from recognizer.subjects.catalogue import subject_of
-from recognizer.subjects.subject import OpenFinder, Predictor, Subject, UntrainedClassifier
+from recognizer.subjects.subject import OpenFinder, Predictor, Subject, UntrainedClassifier, WithMotion
 from recognizer.tasks import all_task_names
-from recognizer.values import Frame, Observation
+from recognizer.values import Frame, Observation, Prediction
 
 
 class Pipeline:
@@ -36,6 +37,7 @@ class Pipeline:
         self.smoother = smoother
         self.folder = folder
         self._postprocessor = subject.open_postprocessor(classifier if folder else None)
+        self._motion = subject.open_motion(folder)
 
     def step(self, frame: Frame) -> Observation:
         """The observation of one frame, with the duration of each stage."""
@@ -50,9 +52,28 @@ class Pipeline:
         if self.smoother is not None:
             predictions = self.smoother.update(frame.time_s, regions, predictions)
             clock.lap("smooth")
-        text = self.subject.text(regions, predictions)
-        objects = self.subject.objects(regions, predictions)
-        return Observation(frame, self.task, regions, predictions, text, clock.laps_ms, self.finder.guide_box, objects)
+        found = WithMotion(regions, predictions)
+        if self._motion is not None and self.smoother is not None:
+            found = self._motion.step(frame, regions, predictions)
+            clock.lap("move")
+        text = self.subject.text(found.regions, found.predictions)
+        objects = self.subject.objects(found.regions, found.predictions)
+        return Observation(
+            frame,
+            self.task,
+            found.regions,
+            found.predictions,
+            text,
+            clock.laps_ms,
+            self.finder.guide_box,
+            objects,
+            found.movement,
+            found.is_moving,
+        )
+
+    def predict_movement(self, movement: Movement) -> Prediction | None:
+        """The label of a whole movement; None if nothing moves in this task."""
+        return None if self._motion is None else self._motion.predict(movement)
 
     def close(self) -> None:
         self.finder.close()

@@ -40,5 +40,5 @@ def task_to_record(samples: Samples, models: ModelStore, name: str) -> Task:
     """The task with this name. Created with the model's labels if it has no samples yet. Raises RecognizerError."""
     if name not in own_names(samples) and name in models.tasks():
         card = registry_card.read_card(models.current(name))
-        samples.create_task(name, card.subject or "", [*card.labels, NOTHING])
+        samples.create_task(name, card.subject or "", [*card.all_labels, NOTHING], sides=card.sides is not None)
     return samples.task(name)

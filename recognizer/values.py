@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from recognizer.motion.movement import Movement
 
 CANDIDATES_SHARE = 0.7  # two labels with at least this probability together are candidates for a rejected input …
 CANDIDATE_SHARE = 0.15  # … if each has at least this one
@@ -121,6 +124,8 @@ class Prediction:
     # (labels + 1,) float32, the classifier's probabilities, the last of the background; None without a classifier
     probabilities: np.ndarray | None = None
     distance: float | None = None  # of the features to the nearest label; None without a classifier
+    hand: str | None = None  # the hand that makes the sign: "left", "right", or "both" for a movement of two hands
+    moves: bool = False  # whether the label is that of a movement
 
     @property
     def candidates(self) -> tuple[str, ...]:
@@ -138,7 +143,7 @@ class SeenObject:
     label: str | None  # of a number, its digits; None if it, or a digit of it, is not recognized
     confidence: float  # 0 to 1; of a number, that of its least certain digit
     box: Box  # around all its regions
-    hand: str | None = None  # "left" or "right" hand of the person; None for paper, boxes and hands without joints
+    hand: str | None = None  # "left", "right" or "both" hands; None for paper, boxes and hands without joints
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +158,13 @@ class Observation:
     stages_ms: dict[str, float] = field(default_factory=dict)  # milliseconds per stage, in order
     guide: Box | None = None  # where to hold an object; None for subjects that are found anywhere in the frame
     objects: tuple[SeenObject, ...] = ()  # the regions, with the digits of one number as one object
+    movement: "Movement | None" = None  # of hands, which has just ended
+    is_moving: bool = False  # whether a movement of hands is going on
+
+
+def hand_of(region: Region, prediction: Prediction) -> str | None:
+    """The hand that makes the sign: "left", "right", or "both" for a movement of two hands. None where no hand is."""
+    return prediction.hand or (None if region.hand is None else region.hand.side)
 
 
 DECIMALS = 4  # of a probability; further digits are noise
@@ -173,4 +185,7 @@ def _region_as_json(region: Region, prediction: Prediction) -> dict[str, Any]:
     }
     if prediction.turn is not None:
         known["turn"] = prediction.turn.display_name
-    return known if region.hand is None else {**known, "hand": region.hand.side}
+    if prediction.moves:
+        known["moves"] = True
+    hand = hand_of(region, prediction)
+    return known if hand is None else {**known, "hand": hand}

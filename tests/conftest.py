@@ -35,10 +35,12 @@ SHARED = {  # session fixtures, and the test files that use them
     "nodes": ("test_sweep", "test_cluster", "test_serve_cluster"),
     "served": (
         "test_serve_page",
+        "test_serve_page_story",
         "test_serve_fuzz",
         "test_serve",
         "test_serve_safe",
         "test_serve_stream",
+        "test_serve_events",
         "test_serve_workers",
     ),
 }

@@ -25,6 +25,7 @@ COMMANDS = {  # command: its module in training/commands, and its help
     "finder": ("finder", CommandHelp("train the networks that find writing", "finder draw")),
     "int8": ("int8", CommandHelp("quantize a task's model for microcontrollers", "int8 signs --out int8")),
     "shapes": ("shapes", CommandHelp("write how the shipped signs are made, for practice", "shapes")),
+    "movements": ("movements", CommandHelp("fit what reads signs that move", "movements letters")),
     "backbones": ("backbones", CommandHelp("prepare the feature extractor for objects", "backbones")),
 }
 

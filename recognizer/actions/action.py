@@ -14,6 +14,7 @@ from recognizer.event_detection.event import Event, Phase
 
 NO_LABEL = "none"  # the value of {state} while no label is in view
 VALUES = ("label", "text", "confidence", "hand", "task", "event", "state")
+LONGEST_TIMEOUT_S = 3600.0
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([a-z_]+)\}")  # {{ and }} stand for a brace
 
 
@@ -95,6 +96,12 @@ class Action(ABC):
     def run(self, firing: Firing) -> None:
         """Do it. May take its time: each action has a thread. Raises ActionFailed, or Unreachable to be tried again."""
         raise NotImplementedError
+
+
+def check_timeout(timeout_s: float) -> None:
+    """Raises ActionError if it is no time that somebody would wait."""
+    if not 0 < timeout_s <= LONGEST_TIMEOUT_S:
+        raise ActionError(f"timeout_s: {timeout_s:g} is not above 0 and at most {LONGEST_TIMEOUT_S:g}.")
 
 
 def check_placeholders(text: str) -> None:

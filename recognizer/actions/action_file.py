@@ -125,7 +125,7 @@ def _rule(block: Mapping[str, Any], number: int, places: _Places, labels: Collec
     if not on:
         raise error("on", f'on is missing: name a label or a list of labels, or "{ANY}" for all.')
     task = block.get("task")
-    if task is not None and not isinstance(task, str):
+    if task is not None and not (isinstance(task, str) and task):
         raise error("task", "task is the name of a task.")
     if labels is not None and task is None:
         _check_labels(on, labels, joined, error)
@@ -195,7 +195,7 @@ def _action(
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 
 def _as_is(value: Any) -> Any:

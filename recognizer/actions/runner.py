@@ -41,6 +41,7 @@ class ActionRunner:
         `notify` takes one line for the user, also from other threads.
         """
         self.notify = notify
+        self.is_teaching: Callable[[], bool] = lambda: False  # then signs are samples, and fire nothing
         self.dry_run = dry_run
         self.paused = False
         self._rules_of = rules_of
@@ -80,7 +81,7 @@ class ActionRunner:
 
     def __call__(self, event: Event) -> None:
         firing = Firing(event, self._state_after(event))
-        if self.paused:
+        if self.paused or self.is_teaching():
             return
         for rule, worker in self._workers:
             if rule.fits(event):

@@ -24,6 +24,17 @@ def actions_path(samples: Samples, task: str) -> Path:
     return samples.folder / task / FILE_NAME
 
 
+def move_actions(samples: Samples, task: str, to: str) -> None:
+    """Move the file of actions, if there is one, to the new name of its task. Raises ActionError."""
+    path, target = actions_path(samples, task), actions_path(samples, to)
+    if not path.is_file() or target.exists():
+        return
+    try:
+        files.replace(path, target)
+    except OSError as error:
+        raise ActionError(f"{path} cannot be moved to {target}: {error.strerror}. Move it yourself.") from error
+
+
 def labels_of(task: str, models: ModelStore, samples: Samples) -> tuple[tuple[str, ...], bool]:
     """The labels of a task, and whether they are joined to numbers when they stand next to each other.
 
@@ -105,7 +116,11 @@ class TaskActions:
         print("\n".join(f"    {printable(line)}" for line in data.decode().splitlines()))
         print("\nIts actions:")
         print("\n".join(f"    {printable(rule.describe())}" for rule in rules))
-        if (answer or input)("\nUse them on this computer? y/N ").strip().lower() in ("y", "yes"):
+        try:
+            answered = (answer or input)("\nUse them on this computer? y/N ")
+        except EOFError:
+            answered = ""
+        if answered.strip().lower() in ("y", "yes"):
             self._allowed.add(data)
 
     def allow(self, task: str) -> tuple[Rule, ...]:

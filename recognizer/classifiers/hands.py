@@ -10,6 +10,7 @@ import numpy as np
 
 from recognizer.classifiers.classifier import Classifier, Scores
 from recognizer.classifiers.colour import ObjectClassifier
+from recognizer.classifiers.sides import allowed_labels, within_sides
 from recognizer.errors import ModelError
 from recognizer.preprocess import appearance, pictures, pose
 from recognizer.registry import card as registry_card
@@ -49,6 +50,7 @@ class HandClassifier:
             known = ", ".join(PREPARED)
             raise ModelError(f"{folder / registry_card.CARD} has kind {card.kind!r}; {known} are known. Retrain.")
         self.kind = card.kind
+        self._sides = card.sides
         self._object_classifier = ObjectClassifier(folder) if self.kind == "colour" else None
         self._classifier = (
             self._object_classifier.classifier if self._object_classifier else Classifier(folder, PREPARED[self.kind])
@@ -75,6 +77,9 @@ class HandClassifier:
             scores = self._classifier.scores(views)
             if self._evidence is not None:
                 scores = self._evidence.add(region.box, views[0][: pose.SIZE], scores)
+            if self._sides is not None and region.hand is not None:
+                allowed = allowed_labels(self.labels, self._sides, region.hand.side)
+                scores = Scores(within_sides(scores.probabilities[None], allowed[None])[0], scores.distance)
             return self._classifier.prediction_of(scores, image)
         return self._pixel_classifier.predict_one(image) if self._pixel_classifier else Prediction(None, 0.0, (), image)
 

@@ -1,4 +1,4 @@
-"""Renames and removes labels of trained models, without a training run."""
+"""Renames and removes labels of still signs, writing and objects in a version of a model, without a training run."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -12,49 +12,40 @@ from recognizer.classifiers.heads import HEAD, NEIGHBOURS, Head, Neighbours
 from recognizer.classifiers.rejection import FEATURES, FeatureStatistics
 from recognizer.errors import ModelError
 from recognizer.registry import card as registry_card
-from recognizer.registry.store import ModelStore, Rewrite
 
 KNOWLEDGE = "knowledge.npz"  # mean and covariance of each class's features; the last class is the background
 
 
-def rename_label(models: ModelStore, task: str, label: str, to: str) -> Rewrite | None:
-    """Rename a label in the task's models; None if none has it. Raises ModelError."""
-
-    def rename(folder: Path) -> bool:
-        card = registry_card.read_card(folder)
-        if label not in card.labels or to in card.labels:
-            return False
-        labels = tuple(to if one == label else one for one in card.labels)
-        _write(card, labels, folder, lambda name: to if name == label else name)
-        return True
-
-    return models.rewrite(task, rename)
+def rename_in(folder: Path, label: str, to: str) -> bool:
+    """Rename a label in a version's folder. False if it is not there, or `to` is. Raises ModelError."""
+    card = registry_card.read_card(folder)
+    if label not in card.labels or to in card.labels:
+        return False
+    labels = tuple(to if one == label else one for one in card.labels)
+    _write(card, labels, folder, lambda name: to if name == label else name)
+    return True
 
 
-def remove_label(models: ModelStore, task: str, label: str) -> Rewrite | None:
-    """Remove a label from the task's models: what shows it is then rejected. None if none has it.
+def remove_in(folder: Path, task: str, label: str) -> bool:
+    """Remove a label from a version's folder: what shows it is then rejected. False if it is not there, or no other one is.
 
-    A version without another label stays as it is. Raises ModelError if a network has the label built in.
+    Raises ModelError if a network has the label built in.
     """
-
-    def remove(folder: Path) -> bool:
-        card = registry_card.read_card(folder)
-        if label not in card.labels or len(card.labels) == 1:
-            return False
-        index = card.labels.index(label)
-        _remove_output(folder, index, task, label)
-        statistics = FeatureStatistics.load(folder / FEATURES)
-        FeatureStatistics(np.delete(statistics.means, index, axis=0), statistics.whitening).save(folder / FEATURES)
-        if (folder / KNOWLEDGE).exists():
-            means, covariances = read_arrays(folder / KNOWLEDGE, "means", "covariances", dims=(2, 3))
-            np.savez_compressed(
-                folder / KNOWLEDGE, means=np.delete(means, index, 0), covariances=np.delete(covariances, index, 0)
-            )
-        labels = tuple(one for one in card.labels if one != label)
-        _write(card, labels, folder, lambda name: None if name == label else name)
-        return True
-
-    return models.rewrite(task, remove)
+    card = registry_card.read_card(folder)
+    if label not in card.labels or len(card.labels) == 1:
+        return False
+    index = card.labels.index(label)
+    _remove_output(folder, index, task, label)
+    statistics = FeatureStatistics.load(folder / FEATURES)
+    FeatureStatistics(np.delete(statistics.means, index, axis=0), statistics.whitening).save(folder / FEATURES)
+    if (folder / KNOWLEDGE).exists():
+        means, covariances = read_arrays(folder / KNOWLEDGE, "means", "covariances", dims=(2, 3))
+        np.savez_compressed(
+            folder / KNOWLEDGE, means=np.delete(means, index, 0), covariances=np.delete(covariances, index, 0)
+        )
+    labels = tuple(one for one in card.labels if one != label)
+    _write(card, labels, folder, lambda name: None if name == label else name)
+    return True
 
 
 def _remove_output(folder: Path, index: int, task: str, label: str) -> None:
@@ -81,7 +72,9 @@ def _write(
         training = {**training, "samples": _renamed(training["samples"], new_name)}
     if metrics and isinstance(metrics.get("per_label"), dict):
         metrics = {**metrics, "per_label": _renamed(metrics["per_label"], new_name)}
-    registry_card.write_card(replace(card, labels=labels, user_training=training, metrics=metrics), folder)
+    sides = None if card.sides is None else _renamed(card.sides, new_name)
+    written = replace(card, labels=labels, sides=sides, user_training=training, metrics=metrics)
+    registry_card.write_card(written, folder)
 
 
 def _renamed(by_label: Mapping[str, Any], new_name: Callable[[str], str | None]) -> dict[str, Any]:

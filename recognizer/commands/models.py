@@ -55,7 +55,7 @@ def _summary(folder: Path) -> str:
     trained = title_of(folder).partition(", ")[2]
     parts = [
         trained,
-        f"{len(card.labels)} labels",
+        f"{len(card.all_labels)} labels",
         card.kind,
         f"trained on {taught} of your samples" if taught else None,
     ]
@@ -78,7 +78,7 @@ def _show(args: Sequence[str]) -> int:
         return 0
     running = options.models.current(options.task) == folder
     print(f"{title_of(folder)}{' (current)' if running else ''}, {folder}")
-    rows: list[tuple[str, Any]] = [("labels", ", ".join(card.labels))]
+    rows: list[tuple[str, Any]] = [("labels", ", ".join(card.all_labels))]
     rows += [("subject", card.subject), ("kind", card.kind), ("parameters", card.parameters)]
     rows += [("command", card.command), ("git_commit", card.git_commit)]
     taught = card.user_training or {}
@@ -153,7 +153,7 @@ def _import(args: Sequence[str]) -> int:
         raise SettingsError(f"{options.path} names no task. Give one: {PROGRAM} models import TASK {options.path}")
     version = import_zip(options.models, options.task, options.path)
     card = registry_card.read_card(options.models.version_folder(options.task, version))
-    print(f"  labels: {', '.join(card.labels)}")
+    print(f"  labels: {', '.join(card.all_labels)}")
     accuracy = (card.metrics or {}).get("held_out_after")
     if isinstance(accuracy, int | float):
         print(f"  validated where it was trained: {accuracy:.1%} of held-out samples")

@@ -20,7 +20,8 @@ def record(args: Sequence[str]) -> int:
     """Return 0, or 1 if no sample was saved. Raises RecognizerError."""
     parser = Parser(
         "samples record",
-        "Record samples of one label without a window. Blurred and similar frames are skipped.",
+        "Record samples of one label without a window: still signs, or the movements of hands. "
+        "Blurred and similar frames are skipped.",
         example="greetings --label hello --source clip.mp4",
     )
     add_task(parser)
@@ -31,6 +32,7 @@ def record(args: Sequence[str]) -> int:
     )
     parser.add_argument("--max", type=at_least_1, metavar="N", help="stop after N samples")
     parser.add_argument("--max-frames", type=at_least_1, metavar="N", help="stop after N of these frames")
+    parser.add_argument("--still", action="store_true", help="record still signs even if the hands move")
     add_new(parser)
     add_samples(parser)
     add_models(parser)
@@ -62,10 +64,13 @@ def _record(options: argparse.Namespace, task: Task, label: str, captured: Captu
         endless = source.live or options.source.startswith("studio")
         max_frames = options.max_frames or (ENDLESS_FRAMES // options.every if endless else None)
         frames = ctrl_c.frames(source)
-        capture(store, task.name, label, frames, finder, options.every, options.max, max_frames, captured)
+        counts = options.every, options.max, max_frames, captured
+        capture(store, task.name, label, frames, finder, *counts, still=options.still)
 
 
 def _summary(task: Task, label: str, captured: CaptureCounts) -> str:
+    if captured.moving:
+        return f"Saved {captured.moving} movements of {label} in {task.name}. If the sign is still, add --still."
     return (
         f"Saved {captured.saved} samples of {label} in {task.name}. Skipped: {captured.empty} without a {task.subject}, "
         f"{captured.blurred} blurred, {captured.duplicates} similar to an earlier one"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from recognizer.errors import SamplesError
+from recognizer.motion.drawing import with_path
 from recognizer.overlay.drawing import ALERT, INK, MUTED, PAPER, letterboxed
 from recognizer.overlay.text import characters_without_font, draw_text_any
 from recognizer.samples.sample import Sample
@@ -14,6 +15,7 @@ CELL = 128  # pixels, side of a thumbnail
 CAPTION = 20  # pixels, height of the id below it
 TITLE = 40  # pixels, height of the title above a label's samples
 COLUMNS = 8
+STRIPS_IN_A_ROW = 2  # of moving samples
 PER_LABEL = 16  # samples of a label by default: two rows
 GAP = 8
 
@@ -35,7 +37,9 @@ def contact_sheet(
     bands = []
     for word in counts if label is None else [label]:
         own = [sample for sample in samples if sample.label == word]
-        bands += [_title(word, len(own)), *_rows(store, _spread(own, each))]
+        still = [sample for sample in own if sample.moving_s is None]
+        moving = [sample for sample in own if sample.moving_s is not None]
+        bands += [_title(word, len(own)), *_rows(store, _spread(still, each)), *_strips(store, _spread(moving, each))]
     words = "".join(counts if label is None else [label])
     return np.vstack(bands), characters_without_font(words)
 
@@ -63,6 +67,25 @@ def _rows(store: Samples, samples: Sequence[Sample]) -> list[np.ndarray]:
             except SamplesError:
                 draw_text_any(row, "no picture", (left + GAP, CELL // 2), 16, ALERT)
             draw_text_any(row, sample.short_id[:16], (left, CELL + CAPTION // 2), 12, MUTED)
+        rows.append(row)
+    return rows
+
+
+def _strips(store: Samples, samples: Sequence[Sample]) -> list[np.ndarray]:
+    """Rows of moving samples: the strip of each with its path."""
+    rows = []
+    strip_width = COLUMNS // STRIPS_IN_A_ROW * (CELL + GAP) - GAP
+    for start in range(0, len(samples), STRIPS_IN_A_ROW):
+        row = np.full((CELL + CAPTION, _width(), 3), INK, np.uint8)
+        for column, sample in enumerate(samples[start : start + STRIPS_IN_A_ROW]):
+            left = GAP + column * (strip_width + GAP)
+            try:
+                strip = with_path(store.picture(sample), store.movement(sample), sample.box)
+                row[:CELL, left : left + strip_width] = letterboxed(strip, (strip_width, CELL))
+            except SamplesError:
+                draw_text_any(row, "no movement", (left + GAP, CELL // 2), 16, ALERT)
+            caption = f"{sample.short_id[:16]}  {sample.moving_s:.1f} s"
+            draw_text_any(row, caption, (left, CELL + CAPTION // 2), 12, MUTED)
         rows.append(row)
     return rows
 

@@ -58,17 +58,20 @@ def _list(args: Sequence[str]) -> int:
         found = Counter(sample.label for sample in own)
         counts = {label: found[label] for label in dict.fromkeys([*task.labels, *found])}
         sessions = len({sample.session for sample in own})
+        moving = sum(sample.moving_s is not None for sample in own)
         if options.json:
             line = {
                 "task": task.name,
                 "region": task.subject,
                 "samples": len(own),
                 "sessions": sessions,
+                "moving": moving,
                 "labels": counts,
             }
             print(json.dumps(line, ensure_ascii=False))
             continue
-        print(f"{task.name} ({task.subject}): {len(own)} samples in {sessions} sessions")
+        of_them = f", {moving} of them movements" if moving else ""
+        print(f"{task.name} ({task.subject}): {len(own)} samples in {sessions} sessions{of_them}")
         for label, count in counts.items():
             print(f"  {count:6}  {label}")
     if not tasks and not options.json:

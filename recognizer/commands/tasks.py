@@ -53,7 +53,7 @@ def _subject_and_labels(name: str, models: ModelStore, own: dict[str, Task]) -> 
     """Subject and labels from the task's model, else from its samples. Empty if the model is damaged (see doctor)."""
     try:
         content = card.read_card(models.current(name))
-        return content.subject, list(content.labels)
+        return content.subject, list(content.all_labels)
     except ModelError:
         return (own[name].subject, list(own[name].labels)) if name in own else (None, [])
 
@@ -66,9 +66,11 @@ def _new(args: Sequence[str]) -> int:
     parser.add_argument("name", metavar="NAME", help="letters, digits, spaces, - and _, in any script")
     parser.add_argument("--subject", choices=SUBJECTS, required=True, help="what is held to the camera")
     parser.add_argument("--labels", required=True, help='labels, separated by commas: "ok,stop,thumbs up"')
+    parser.add_argument("--sides", action="store_true", help="the left and the right hand mean different things")
     add_samples(parser)
     options = parser.parse_args(args)
-    task = options.samples.create_task(options.name, options.subject, split_labels(options.labels))
+    labels = split_labels(options.labels)
+    task = options.samples.create_task(options.name, options.subject, labels, sides=options.sides)
     print(f"Created {task.name} ({task.subject}): {', '.join(task.labels)}")
     return 0
 

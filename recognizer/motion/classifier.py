@@ -26,7 +26,7 @@ from recognizer.motion import embedding
 from recognizer.motion.features import movement_features, reflected
 from recognizer.motion.movement import LEFT, Movement, exchanged
 from recognizer.motion.segmenter import pieces
-from recognizer.motion.variations import varied
+from recognizer.motion.variations import counterexamples, varied
 from recognizer.system import files
 
 FILE = "motion.npz"  # in the folder of a model's version
@@ -34,10 +34,10 @@ COPIES = 8  # variations of each demonstration
 NONE = -1  # class of a demonstration that shows no sign of the task
 MIN_CONFIDENCE = 0.5  # of the best label; without one, the movement has no label
 PIECE = 0.8  # of embedding.LIMIT: the same for a part of a movement, since a long movement has many parts
+COUNTER = 0.5  # … a counterexample that is nearer to a demonstration is the sign itself, such as a wave backwards
 SHARPNESS = 4.0  # how fast the probability falls with the distance
-MIRROR_PAIR = (
-    0.8  # of embedding.LIMIT: if the mirror image of one label is so near another, they have a direction in the picture
-)
+MIRROR_PAIR = 0.4  # of embedding.LIMIT: if the mirror image of one label is so near another …
+MIRROR_SHARE = 0.5  # … and nearer by this share than the two labels are, they have a direction in the picture
 _AS_MADE = slice(0, embedding.SIZE)  # columns of points: as if the right hand had made the movement
 _AS_SEEN = slice(embedding.SIZE, 2 * embedding.SIZE)  # … its path as it is in the picture
 _REFLECTED = slice(2 * embedding.SIZE, 3 * embedding.SIZE)  # … the mirror image of that
@@ -57,7 +57,7 @@ class MotionClassifier:
     """Demonstrations of each label as points of the embedding. A value: `fit` and `load` make one."""
 
     labels: tuple[str, ...]
-    points: np.ndarray  # (N, 3 * embedding.SIZE) float32: demonstrations and their variations, see _points
+    points: np.ndarray  # (N, 3 * embedding.SIZE) float32: demonstrations and their variations, see point_of
     classes: np.ndarray  # (N,) int64: index of each point's label, NONE for no sign
     sides: np.ndarray  # (N,) str: side of the main hand, or "" where either hand means the same
     limit: float = embedding.LIMIT
@@ -77,15 +77,26 @@ class MotionClassifier:
         Otherwise either hand makes each sign, and the left one makes its mirror image.
         """
         names = tuple(dict.fromkeys(label for label in labels if label is not None))
-        points, classes, sides = [], [], []
+        shown: list[tuple[Movement, int]] = []
         for movement, label in zip(movements, labels, strict=True):
             copies = [movement, *(varied(movement, rng) for _ in range(COPIES))]
             if movement.has_two_hands:  # which hand moves more is chance, if both move
                 copies += [exchanged(one) for one in copies]
-            points += [_point(one) for one in copies]
-            classes += [NONE if label is None else names.index(label)] * len(copies)
-            sides += [one.sides[0] if sides_differ else "" for one in copies]
-        return cls(names, np.stack(points), np.array(classes, np.int64), np.array(sides))
+            shown += [(one, NONE if label is None else names.index(label)) for one in copies]
+        points = np.stack([point_of(movement) for movement, _ in shown])
+        others = [
+            other
+            for movement, label in zip(movements, labels, strict=True)
+            if label
+            for other in counterexamples(movement)
+        ]
+        their_points = [point_of(other) for other in others]
+        for other, point in zip(others, their_points, strict=True):
+            if np.linalg.norm((points - point)[:, _AS_MADE], axis=1).min() > COUNTER * embedding.LIMIT:
+                shown.append((other, NONE))
+                points = np.concatenate([points, point[None]])
+        sides = np.array([movement.sides[0] if sides_differ else "" for movement, _ in shown])
+        return cls(names, points, np.array([label for _, label in shown], np.int64), sides)
 
     def predict(self, movement: Movement) -> MotionPrediction:
         """The label of a movement, or of the longest part that has one. It takes a few milliseconds."""
@@ -107,7 +118,7 @@ class MotionClassifier:
     def probabilities(self, movement: Movement, limit: float | None = None) -> np.ndarray:
         """The probabilities (labels + 1,) of a movement, the last for none of the labels."""
         limit = self.limit if limit is None else limit
-        distances = self._distances(_point(movement))
+        distances = self._distances(point_of(movement))
         fits = (self.sides == "") | (self.sides == movement.sides[0])
         nearest = np.full(len(self.labels) + 1, np.inf)
         for index in range(NONE, len(self.labels)):
@@ -134,8 +145,9 @@ class MotionClassifier:
         for one in range(len(rows)):
             for other in range(one):
                 seen = self.points[rows[one], _AS_SEEN]
-                nearest = _nearest(seen, self.points[rows[other], _REFLECTED])
-                if nearest < min(MIRROR_PAIR * self.limit, _nearest(seen, self.points[rows[other], _AS_SEEN])):
+                mirrored = _nearest(seen, self.points[rows[other], _REFLECTED])
+                direct = _nearest(seen, self.points[rows[other], _AS_SEEN])
+                if mirrored < min(MIRROR_PAIR * self.limit, MIRROR_SHARE * direct):
                     found[[one, other]] = True
         return found
 
@@ -166,7 +178,7 @@ class MotionClassifier:
         return cls(tuple(map(str, labels)), points.astype(np.float32), classes.astype(np.int64), sides, float(limit))
 
 
-def _point(movement: Movement) -> np.ndarray:
+def point_of(movement: Movement) -> np.ndarray:
     """The point (3 * embedding.SIZE,) float32 of a movement: made by a right hand, as seen, and the mirror of that."""
     as_made = movement_features(movement)
     mirror = reflected(as_made)

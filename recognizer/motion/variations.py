@@ -1,5 +1,7 @@
 """Variations of a movement: the same sign as somebody else makes it, or as another camera sees it."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from recognizer.motion.movement import Movement
@@ -55,3 +57,25 @@ def _rotation(rng: np.random.Generator) -> np.ndarray:
     (cx, sx), (cy, sy), (cz, sz) = ((np.cos(a), np.sin(a)) for a in (pitch, yaw, roll))
     turn = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]]) @ np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
     return turn @ np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
+
+
+RAISE_PALMS, RAISE_S = 4.5, 0.45  # how far and for how long a hand comes up before a sign, or drops after it
+
+
+def counterexamples(movement: Movement) -> tuple[Movement, ...]:
+    """Movements that are not this sign, though its hands make them: they come up, drop, and go backwards.
+
+    A sign may be the same backwards, or be a hand that drops: see MotionClassifier.fit.
+    """
+    backwards = replace(movement, joints=movement.joints[::-1])
+    return (_lifted(movement, at=0, up=True), _lifted(movement, at=-1, up=False), backwards)
+
+
+def _lifted(movement: Movement, *, at: int, up: bool) -> Movement:
+    """The hands of the first or last frame that shows the main one, as they come up from below or drop."""
+    shown = movement.joints[np.flatnonzero(movement.seen[:, 0])[at]]
+    palm_px = float(np.linalg.norm(shown[0, [5, 9, 17]] - shown[0, 0], axis=-1).mean())
+    share = np.linspace(1, 0, 12) ** 2 if up else np.linspace(0, 1, 12) ** 2
+    joints = np.repeat(shown[None], len(share), axis=0)
+    joints[..., 1] += (RAISE_PALMS * palm_px * share)[:, None, None]
+    return replace(movement, times_s=np.linspace(0, RAISE_S, len(share)), joints=joints)

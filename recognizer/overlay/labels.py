@@ -63,12 +63,17 @@ def tag_size(prediction: Prediction, form: str, scale: Scale) -> tuple[int, int]
     """Width and height of a tag: percentage `beside` the label, `stacked` under it, or the label `alone`."""
     inset, row = scale.pad // 2 + 1, scale.text + scale.pad // 2
     label_width = text_width(tag_label(prediction, scale), scale.text, BOLD)
-    sure_width = text_width(percent(prediction.confidence), scale.small)
+    sure_width = text_width(sure_words(prediction), scale.small)
     if form == "beside":
         return label_width + sure_width + 3 * inset, row
     if form == "stacked":
         return max(label_width, sure_width) + 2 * inset, row + scale.small
     return label_width + 2 * inset, row
+
+
+def sure_words(prediction: Prediction) -> str:
+    """The confidence, and the hand that makes the sign."""
+    return " ".join(filter(None, [percent(prediction.confidence), prediction.hand]))
 
 
 def tag_label(prediction: Prediction, scale: Scale) -> str:
@@ -110,7 +115,7 @@ def inner_box(box: Box) -> Box:
 def draw_tag(picture: np.ndarray, place: Box, prediction: Prediction, form: str, scale: Scale) -> None:
     """Draws a tag of `tag_size`, in place."""
     inset, row = scale.pad // 2 + 1, scale.text + scale.pad // 2
-    label, sure = tag_label(prediction, scale), percent(prediction.confidence)
+    label, sure = tag_label(prediction, scale), sure_words(prediction)
     draw_panel(picture, place, scale, KNOWN, opacity=1)
     draw_text(picture, label, place.x1 + inset, place.y1 + row // 2, scale.text, INK, BOLD)
     if form == "beside":

@@ -36,7 +36,7 @@ class ModelCard:
     """The content of card.json. Missing fields are None."""
 
     task: str | None = None
-    labels: tuple[str, ...]  # in the order of the network's outputs
+    labels: tuple[str, ...]  # in the order of the network's outputs; those that only move are in `moving`
     subject: str | None = None  # a key of SUBJECTS: "paper", "hand", "box" …; "region" in card.json
     kind: str | None = None  # input of a model of hands or objects: "pose", "pixels", "fused" or "colour"
     features: str | None = None  # "input": the classifier takes the input itself, no feature extractor
@@ -45,6 +45,8 @@ class ModelCard:
     outputs: Sequence[str] | None = None
     parameters: int | None = None
     rejection: Thresholds | None = None
+    moving: Mapping[str, Any] | None = None  # signs that move: "labels", and the version of their "features"
+    sides: Mapping[str, Any] | None = None  # of each label, the hands that mean it; None if both mean the same
     user_training: Mapping[str, Any] | None = None  # number of samples and starting point; "taught" in card.json
     data: Sequence[Mapping[str, Any]] | None = None
     metrics: Mapping[str, Any] | None = None
@@ -78,6 +80,16 @@ class ModelCard:
         fields_json["labels"] = list(self.labels)
         fields_json["rejection"] = asdict(self.rejection) if self.rejection else None
         return {name: value for name, value in fields_json.items() if value is not None} | dict(self.unknown_fields)
+
+    @property
+    def moving_labels(self) -> tuple[str, ...]:
+        """The labels of signs that move."""
+        return tuple((self.moving or {}).get("labels", ()))
+
+    @property
+    def all_labels(self) -> tuple[str, ...]:
+        """The labels of still signs, then those that only move."""
+        return tuple(dict.fromkeys([*self.labels, *self.moving_labels]))
 
     @property
     def input_side(self) -> int | None:
@@ -237,6 +249,16 @@ def _is_user_training(value: object) -> bool:
     return samples is None or (isinstance(samples, dict) and all(isinstance(count, int) for count in samples.values()))
 
 
+def _is_moving(value: object) -> bool:
+    return isinstance(value, dict) and _is_list_of(value.get("labels"), str)
+
+
+def _are_sides(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        _is_list_of(sides, str) and set(sides) <= {"left", "right"} for sides in value.values()
+    )
+
+
 def _are_checksums(value: object) -> bool:
     return isinstance(value, dict) and all(is_safe(name) and isinstance(value[name], str) for name in value)
 
@@ -250,5 +272,7 @@ CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "rejection": (_are_thresholds, "two numbers, min_confidence and max_distance"),
     "files": (_are_checksums, "the SHA-256 of each file by its name"),
     "taught": (_is_user_training, "an object with the number of samples of each label"),
+    "moving": (_is_moving, "an object with a list of labels"),
+    "sides": (_are_sides, "for each label a list of left and right"),
     **dict.fromkeys(("input", "metrics", "start", "versions"), (_is_object, "a JSON object")),
 }

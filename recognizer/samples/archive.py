@@ -10,6 +10,7 @@ from pathlib import Path
 
 from recognizer.errors import SamplesError
 from recognizer.samples.exported import ExportedFiles, open_export
+from recognizer.samples.movement_png import movement_in
 from recognizer.samples.png import PICTURE_LIMIT, decode_png
 from recognizer.samples.sample import Sample, file_name, folder_name
 from recognizer.samples.store import CARD, Samples
@@ -152,7 +153,7 @@ def _ensure_task(store: Samples, exported: ExportedFiles, name: str, labels: Seq
         return
     archived = read_card(name, exported.read(card, CARD_LIMIT), f"{exported.source}: {card}")
     if existing is None:
-        store.create_task(name, archived.subject, [*archived.labels, *labels])
+        store.create_task(name, archived.subject, [*archived.labels, *labels], sides=archived.sides)
         return
     if existing.subject != archived.subject:
         raise SamplesError(
@@ -182,6 +183,8 @@ def _pictures(
         try:
             png = exported.read(path, PICTURE_LIMIT)
             decode_png(png, sample.path)
+            if sample.moving_s is not None:
+                movement_in(png, sample.path)
         except SamplesError as error:
             refused.append(str(error))
             if exported.left < 0:

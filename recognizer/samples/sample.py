@@ -6,13 +6,14 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 
 import numpy as np
 
 from recognizer.errors import SamplesError
+from recognizer.motion.movement import Movement
 from recognizer.system.names import NAME_LIMIT, folder_text, is_folder_name, is_group_name, is_task_name
 from recognizer.values import Box, Hand
 
@@ -44,21 +45,23 @@ class Task:
     subject: str  # a key of SUBJECTS; the field "region" in task.json
     labels: tuple[str, ...]  # words in any script, in the order they were given
     created: str  # ISO 8601, UTC
+    sides: bool = False  # whether the left and the right hand mean different things
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
     """One row of samples.csv."""
 
-    path: str  # of the picture, relative to the captures folder, with "/"
+    path: str  # of the picture, relative to the captures folder, with "/"; of a movement: a strip of its frames
     label: str
     task: str
     session: str  # the recording session
     time: str  # ISO 8601, UTC
     source: str  # name of the frame or file that the picture is from
-    side: str  # "left", "right", or "" where no hand was found
+    side: str  # "left", "right", or "" where no hand was found; of a movement: its main hand
     box: Box  # in the frame, pixels; the whole picture if it was imported uncropped
     landmarks: np.ndarray | None = None  # (21, 3) float32, pixels of the frame, as in Hand
+    moving_s: float | None = None  # seconds that the movement lasts, whose joints are in the picture; None: it is still
 
     @property
     def id(self) -> str:
@@ -146,19 +149,32 @@ def new_sample(
     box: Box,
     *,
     hand: Hand | None = None,
+    movement: Movement | None = None,
     name: str | None = None,
 ) -> Sample:
-    """A sample with the current time and a unique path. `name` replaces the file name (no .png). Raises SamplesError."""
+    """A sample with the current time and a unique path. `name` replaces the file name (no .png). Raises SamplesError.
+
+    A sample with a `movement` has no `hand`.
+    """
     label, session = clean_label(label), checked_name("session", session)
     name = name or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(5)}"
     path = "/".join((task, session, folder_name(label), f"{name}.png"))
     check_path_encodable(path)
+    if movement is not None:
+        side, moving_s = movement.sides[0], round(movement.duration_s, 2)
+        return Sample(path, label, task, session, now_utc(), printable(source), side, box, moving_s=moving_s)
     if hand is None:
         return Sample(path, label, task, session, now_utc(), printable(source), "", box)
     if hand.landmarks.shape != (JOINTS, 3) or not np.isfinite(hand.landmarks).all():
         raise SamplesError(f"A hand without its {JOINTS} joints cannot be stored. Show it again.")
     landmarks = np.round(hand.landmarks.astype(np.float32), 2)
     return Sample(path, label, task, session, now_utc(), printable(source), hand.side, box, landmarks)
+
+
+def copied_sample(sample: Sample) -> Sample:
+    """The sample with the current time and another path, for the same picture. Raises SamplesError."""
+    copy = new_sample(sample.task, sample.label, sample.session, sample.source, sample.box, hand=sample.hand)
+    return replace(copy, side=sample.side, moving_s=sample.moving_s)
 
 
 def file_name(path: str) -> str:

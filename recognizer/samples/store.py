@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recognizer.errors import DiskFullError, SamplesError, SamplesStorageError, SubjectError
+from recognizer.motion.movement import Movement
 from recognizer.samples import trash
+from recognizer.samples.movement_png import movement_in, with_movement
 from recognizer.samples.png import decode_png, encode_png
 from recognizer.samples.sample import (
     Sample,
@@ -51,10 +53,11 @@ from recognizer.samples.table import (
 )
 from recognizer.samples.trash import TrashEntry
 from recognizer.subjects.catalogue import subject_of
+from recognizer.subjects.subject import Input
 from recognizer.system import files, paths
 from recognizer.system.names import is_folder_name
 from recognizer.system.notices import warn_once
-from recognizer.values import Frame, Region
+from recognizer.values import Box, Frame, Region
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,8 +107,11 @@ class Samples:
         """Files at the store's URL that hold no sample or task. A store in a local folder has none."""
         return []
 
-    def create_task(self, name: str, subject: str, labels: Iterable[str]) -> Task:
-        """Create a task. Names that differ only in case are the same name."""
+    def create_task(self, name: str, subject: str, labels: Iterable[str], *, sides: bool = False) -> Task:
+        """Create a task. Names that differ only in case are the same name.
+
+        With `sides`, the left and the right hand mean different things.
+        """
         name = checked_task_name(name)
         try:
             subject_of(subject)
@@ -115,7 +121,9 @@ class Samples:
         if not cleaned:
             raise SamplesError("The task has no label. Give one or more, such as --labels ok,stop.")
         check_label_count(name, cleaned)
-        task = Task(name, subject, cleaned, now_utc())
+        if sides and subject_of(subject).input is not Input.JOINTS:
+            raise SamplesError(f"The task {name} shows no hands, so it has no sides. Leave out --sides.")
+        task = Task(name, subject, cleaned, now_utc(), sides)
         with self.locked():
             for other in self.task_names():
                 if other.casefold() == name.casefold():
@@ -173,15 +181,26 @@ class Samples:
 
         The task's subject decides which part of the frame is stored.
         """
-        stored_task = self.task(task)
-        label = clean_label(label)
-        if label not in stored_task.labels:
-            raise SamplesError(
-                f"The task {stored_task.name} has no label {label}. It has: {', '.join(stored_task.labels)}."
-            )
+        self.refresh()
+        stored_task, label = self._task_with(task, label)
         picture = subject_of(stored_task.subject).sample_picture(frame.image_bgr, region)
         sample = new_sample(stored_task.name, label, session, source, region.box, hand=region.hand)
         self.place([(sample, encode_png(picture))], sync=True)
+        return sample
+
+    def add_movement(
+        self, task: str, label: str, movement: Movement, strip_bgr: np.ndarray, box: Box, session: str, source: str
+    ) -> Sample:
+        """Store a movement of hands as a sample, and return it when it is on disk.
+
+        `strip_bgr` (h, w, 3) uint8 shows its frames beside each other, and `box` is the part of the frame that each shows.
+        """
+        self.refresh()
+        stored_task, label = self._task_with(task, label)
+        if subject_of(stored_task.subject).input is not Input.JOINTS:
+            raise SamplesError(f"The task {stored_task.name} shows no hands, so it has no movements. Hold it still.")
+        sample = new_sample(stored_task.name, label, session, source, box, movement=movement)
+        self.place([(sample, with_movement(encode_png(strip_bgr), movement))], sync=True)
         return sample
 
     def place(self, pictures: Iterable[tuple[Sample, bytes]], *, sync: bool = False) -> list[Sample]:
@@ -234,9 +253,27 @@ class Samples:
             counts[sample.label] = counts.get(sample.label, 0) + 1
         return counts
 
+    def moving_counts(self, task: str) -> dict[str, int]:
+        """The number of movements among the samples of each label that has any."""
+        return dict(Counter(sample.label for sample in self.read(task) if sample.moving_s is not None))
+
     def picture(self, sample: Sample) -> np.ndarray:
         """The sample's picture, (h, w, 3) uint8 BGR."""
-        return decode_png(self._read(self.folder / sample.path), sample.path)
+        return decode_png(self.png(sample), sample.path)
+
+    def png(self, sample: Sample) -> bytes:
+        """The file of the sample's picture, as it is stored."""
+        return self._read(self.folder / sample.path)
+
+    def movement(self, sample: Sample) -> Movement:
+        """The joints of a moving sample; its times count from 0."""
+        return movement_in(self.png(sample), sample.path)
+
+    def check(self, sample: Sample) -> None:
+        """Raise SamplesError if the picture of the sample cannot be read, or its movement."""
+        self.picture(sample)
+        if sample.moving_s is not None:
+            self.movement(sample)
 
     def undo(self, samples: Collection[Sample]) -> int:
         """Undo a recording: delete the samples for good. Return how many of them existed."""

@@ -35,6 +35,7 @@ FORMULA = (
     "\uff20",
 )  # first characters of a formula; and '
 PATH = re.compile(r'([^\x00-\x1f\x7f\\/:*?"<>|,.][^\x00-\x1f\x7f\\/:*?"<>|,]*/){3}[^\x00-\x1f\x7f\\/:*?"<>|,.]+\.png')
+MOVING = re.compile(r"moving (\d{1,2}\.\d\d) s")  # instead of landmarks: they are in the picture
 # always two decimals, so that a truncated number is detected
 LANDMARKS = re.compile(r"-?\d{1,38}\.\d\d(?: -?\d{1,38}\.\d\d){62}")
 
@@ -48,16 +49,24 @@ def read_card(name: str, data: bytes, where: str) -> Task:
         card = json.loads(data.decode())
         subject, labels = card["region"], tuple(clean_label(label) for label in card["labels"])
         created = str(card.get("created", ""))
+        has_sides = bool(card.get("sides", False))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SamplesError) as error:
         raise SamplesError(f"{where} is damaged ({printable(str(error))}). {remedy}") from error
     if subject not in SUBJECTS or not isinstance(card["labels"], list):
         raise SamplesError(f"{where} is damaged. {remedy}")
-    return Task(name, subject, labels, created)
+    return Task(name, subject, labels, created, has_sides)
 
 
 def as_card(task: Task) -> bytes:
     """The task as the bytes of a task.json."""
-    card = {"name": task.name, "region": task.subject, "labels": task.labels, "created": task.created}
+    card: dict[str, object] = {
+        "name": task.name,
+        "region": task.subject,
+        "labels": task.labels,
+        "created": task.created,
+    }
+    if task.sides:
+        card["sides"] = True
     return (json.dumps(card, ensure_ascii=False, indent=1) + "\n").encode()
 
 
@@ -143,6 +152,8 @@ def _cells(sample: Sample) -> list[str]:
     box = " ".join(map(str, sample.box.xyxy))
     points = [] if sample.landmarks is None else sample.landmarks.ravel().tolist()
     landmarks = " ".join(f"{value:.2f}" for value in points)
+    if sample.moving_s is not None:
+        landmarks = f"moving {sample.moving_s:.2f} s"
     first = [sample.path, sample.label, sample.task, sample.session, sample.time, sample.source]
     return [*first, sample.side, box, landmarks]
 
@@ -186,8 +197,12 @@ def parse_row(line: bytes) -> Sample | str:
         return "an invalid time or box"
     if not _is_sample_path(path) or not path.startswith(f"{task}/{session}/"):
         return f"the path {path!r} is not <task>/<session>/<label>/<name>.png"
-    joints_are_whole = LANDMARKS.fullmatch(landmarks) if side else not landmarks
+    moving = MOVING.fullmatch(landmarks)
+    joints_are_whole = (moving or LANDMARKS.fullmatch(landmarks)) if side else not landmarks
     if side not in ("", "left", "right") or not joints_are_whole:
         return "invalid hand landmarks"
+    if moving:
+        moving_s = float(moving[1])
+        return Sample(path, label, task, session, time, source, side, Box(x1, y1, x2, y2), moving_s=moving_s)
     points = np.array(landmarks.split(), np.float32).reshape(JOINTS, 3) if landmarks else None
     return Sample(path, label, task, session, time, source, side, Box(x1, y1, x2, y2), points)

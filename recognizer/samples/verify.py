@@ -86,7 +86,7 @@ def _of_rows(store: Samples) -> Iterator[Problem]:
             yield Problem("foreign row", f"row {number} of {TABLE}: {found}", remedy, line)
             continue
         try:
-            store.picture(found)
+            store.check(found)
         except SamplesError:
             exists = (store.folder / found.path).exists()
             kind = "unreadable picture" if exists else "missing picture"

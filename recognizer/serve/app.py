@@ -14,7 +14,7 @@ from recognizer.serve.http.metrics import Metrics, RequestCounter
 from recognizer.serve.http.problems import RESPONSES, add_error_handlers
 from recognizer.serve.http.sessions import EndedSessions, Sessions
 from recognizer.serve.http.settings import ServeSettings
-from recognizer.serve.routes import exports, learning, pages, predict, projects, stream, tasks
+from recognizer.serve.routes import changes, events, exports, learning, pages, predict, projects, stream, tasks
 from recognizer.serve.routes import samples as sample_routes
 from recognizer.serve.routes.app_state import AppState
 from recognizer.serve.workers.jobs import Jobs
@@ -37,9 +37,11 @@ def create_app(
     jobs: Jobs | None = None,
     connections: Connections | None = None,
     ended_sessions: EndedSessions | None = None,
+    is_replica: bool = False,
 ) -> FastAPI:
     """Create the ASGI app. It closes `pool` and `jobs` at shutdown; by default it creates them.
 
+    `is_replica` says that other processes of a cluster serve the same.
     It marks which of the `connections` have sent the token. `ended_sessions` remembers who has logged out.
     """
     from fastapi_offline import FastAPIOffline
@@ -54,6 +56,7 @@ def create_app(
         jobs=jobs or Jobs(models, samples),
         metrics=Metrics(),
         sessions=Sessions(settings.session_key, ended_sessions),
+        is_replica=is_replica,
     )
 
     @asynccontextmanager
@@ -74,7 +77,7 @@ def create_app(
         swagger_ui_oauth2_redirect_url="/docs/oauth2-redirect",
     )
     app.state.app_state = state
-    for part in (predict, tasks, projects, exports, sample_routes, learning, stream, pages):
+    for part in (predict, tasks, changes, projects, exports, sample_routes, learning, stream, events, pages):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=pages.PAGE), name="static")
     add_error_handlers(app, state.folders)

@@ -177,7 +177,7 @@ def app_builder(
         if asset:
             os.environ[paths.ASSETS_VARIABLE] = str(stored_asset(asset))
         stores = open_models(locations[0]), open_samples(locations[1])
-        app = create_app(settings, *stores, ended_sessions=SharedEndedSessions(ended_sessions))
+        app = create_app(settings, *stores, ended_sessions=SharedEndedSessions(ended_sessions), is_replica=True)
 
         async def without_prefix(scope: "Scope", receive: "Receive", send: "Send") -> None:
             await app({**scope, "root_path": ""}, receive, send)  # the routes of the app contain the full path

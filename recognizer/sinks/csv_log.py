@@ -12,7 +12,21 @@ from recognizer.values import Observation
 class CsvLog(_ClosingSink):
     """Writes one row for each region; a frame without regions gets one row with empty fields."""
 
-    COLUMNS = ("frame", "time_s", "name", "region", "label", "confidence", "x1", "y1", "x2", "y2", "text", "turn")
+    COLUMNS = (
+        "frame",
+        "time_s",
+        "name",
+        "region",
+        "label",
+        "confidence",
+        "x1",
+        "y1",
+        "x2",
+        "y2",
+        "text",
+        "turn",
+        "hand",
+    )
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -41,6 +55,7 @@ class CsvLog(_ClosingSink):
                 *region.box.xyxy,
                 text,
                 prediction.turn and prediction.turn.display_name,
+                prediction.hand,
             ]
             for number, (region, prediction) in enumerate(
                 zip(observation.regions, observation.predictions, strict=True)
@@ -48,7 +63,7 @@ class CsvLog(_ClosingSink):
         ]
         assert self._file is not None, "write() was called outside of the with block"
         with one_line_errors(self._path):
-            csv.writer(self._file).writerows(rows or [[*first, *[None] * 7, text, None]])
+            csv.writer(self._file).writerows(rows or [[*first, *[None] * 7, text, None, None]])
             self._file.flush()
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ from recognizer.errors import RecognizerError
 from recognizer.samples.sample import NOTHING
 from recognizer.samples.store import Samples
 from recognizer.spelling.shapes import HandShape, KnownSign, known_sign, shape_of
+from recognizer.studio.drawn_hands import bones_of_sign
 
 TABLE = Path(__file__).with_name("known_signs.json")  # written by: python -m training shapes
 DECIMALS = 3
+FISTS = ("A", "S")  # letters whose thumb the joints' network puts inside the fist: the studio's own drawing is clearer
 NEWEST = 100  # samples of a label: enough for a mean
 
 Signs = Mapping[str, KnownSign]
@@ -38,10 +41,15 @@ def _signs_of_samples(task: str, samples: Samples) -> dict[str, KnownSign]:
 def shipped_signs() -> dict[str, dict[str, KnownSign]]:
     """The signs of the shipped tasks, by task and label."""
     content = json.loads(TABLE.read_text(encoding="utf-8"))
-    return {
+    tasks = {
         task: {label: _from_numbers(numbers) for label, numbers in signs.items()}
         for task, signs in content["tasks"].items()
     }
+    letters = tasks.get("letters", {})
+    drawn = {
+        label: replace(letters[label], drawing=HandShape(*bones_of_sign(label))) for label in FISTS if label in letters
+    }
+    return {**tasks, "letters": {**letters, **drawn}}
 
 
 def write_table(path: Path, about: str, tasks: Mapping[str, Signs]) -> None:

@@ -59,9 +59,10 @@ class Practice:
         return self._queue[0]
 
     @property
-    def sign(self) -> HandShape:
-        """How it is made."""
-        return self._signs[self.label].shape
+    def drawing(self) -> HandShape:
+        """How it is made, to be drawn."""
+        sign = self._signs[self.label]
+        return sign.drawing or sign.shape
 
     @property
     def place(self) -> int:
@@ -157,15 +158,13 @@ def mean_times(successes: Sequence[Success]) -> dict[str, float]:
     return {label: float(np.mean(times)) for label, times in of_label.items()}
 
 
-def common_words(counts: Mapping[str, float], labels: Sequence[str]) -> list[str]:
-    """The most frequent words that these labels can spell, as they are spelled."""
+def common_words(
+    counts: Mapping[str, float], labels: Sequence[str], lengths: range = WORD_LENGTHS, limit: int = COMMON_WORDS
+) -> list[str]:
+    """The most frequent words of these lengths that the labels can spell, as they are spelled."""
     letters = {label.casefold() for label in labels if len(label) == 1}
-    fitting = {
-        word: count
-        for word, count in counts.items()
-        if word == spelled(word) and len(word) in WORD_LENGTHS and set(word) <= letters
-    }
-    return sorted(fitting, key=lambda word: (-fitting[word], word))[:COMMON_WORDS]
+    fitting = [word for word in counts if len(word) in lengths and set(word) <= letters and word == spelled(word)]
+    return sorted(fitting, key=lambda word: (-counts[word], word))[:limit]
 
 
 def _mixed(before: np.ndarray, now: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from recognizer.values import Hand
 FINGERS = ("thumb", "index finger", "middle finger", "ring finger", "little finger")
 PALM_JOINTS = [0, 1, 5, 9, 13, 17]  # wrist, the thumb's root and the knuckles, as in PALM_MM
 ROOTS = np.array([1, 5, 9, 13, 17])
+SAME_TURN = 0.8  # radians: hands whose palms differ by less are turned in the same way
 LEAST_SPREAD = 0.15  # radians: the joints of a still hand vary by this much
 AXES = np.array([1.0, -1.0, -1.0])  # from MediaPipe's axes, y down and z away, to the studio's
 
@@ -35,8 +36,15 @@ def shape_of(hand: Hand) -> HandShape:
 
 
 def mean_shape(shapes: Sequence[HandShape]) -> HandShape:
-    """The mean of several hands that make the same sign: mean directions, which are rotations and unit vectors again."""
-    left, _, right = np.linalg.svd(np.mean([shape.turn for shape in shapes], axis=0))
+    """The mean of several hands that make the same sign: mean directions, which are rotations and unit vectors again.
+
+    Some signs are turned in two ways, such as a P to the left or to the right. Those turned in the way that fewer hands have
+    do not count for the rotation.
+    """
+    turns = np.stack([shape.turn for shape in shapes])
+    angles = np.arccos(np.clip((np.einsum("aij,bij->ab", turns, turns) - 1) / 2, -1, 1))
+    near = angles[angles.sum(axis=1).argmin()] <= SAME_TURN
+    left, _, right = np.linalg.svd(turns[near].mean(axis=0))
     turn = left @ np.diag([1, 1, np.linalg.det(left @ right)]) @ right
     return HandShape(_unit(np.mean([shape.bones for shape in shapes], axis=0)), turn)
 
@@ -57,6 +65,7 @@ class KnownSign:
 
     shape: HandShape
     spread: np.ndarray  # (5,) radians: three of four hands have each finger nearer than this
+    drawing: HandShape | None = None  # a clearer one to look at; None: the shape itself
 
 
 def known_sign(shapes: Sequence[HandShape]) -> KnownSign:

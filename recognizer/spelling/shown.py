@@ -13,7 +13,7 @@ NO_LABELS = ("nothing",)
 STRAIGHT = 1.6  # palm lengths from the wrist to the tip: a finger that reaches further is straight
 LITTLE_STRAIGHT = 1.35  # of the little finger, which is shorter
 THUMB_OUT = 0.5  # palm lengths from the thumb's tip to the index finger's root: the thumb stands off
-SPREAD = 0.95  # palm lengths from the index finger's tip to the little finger's; 0.75 for a B
+SPREAD = 0.85  # palm lengths from the index finger's tip to the little finger's; of a B it is below 0.75
 
 Shares = tuple[tuple[str, float], ...]  # (label, probability), best first
 

@@ -47,25 +47,32 @@ class Speller:
         self._finished: list[_Finished] = []
         self._letters: list[Letter] = []
         self._is_literal = False  # the word was opened again: the space leaves it as it was spelled
-        self._suggestions: tuple[str, ...] = ()
+        self._suggestions: tuple[str, ...] | None = ()  # None: not computed since the word has changed
 
     @property
     def line(self) -> Line:
         finished = "".join(one.text for one in self._finished)[-SHOWN_CHARACTERS:]
         word = "".join(letter.text for letter in self._letters)
-        return Line(finished, word, self._suggestions, self._taker.held, self._taker.progress)
+        return Line(finished, word, self.suggestions, self._taker.held, self._taker.progress)
+
+    @property
+    def suggestions(self) -> tuple[str, ...]:
+        """What the word may become, the best first."""
+        if self._suggestions is None:
+            self._suggestions = self._suggest()
+        return self._suggestions
 
     def step(self, observation: Observation) -> Taken | None:
         """Take the sign that this frame completes. Return what it typed, or None."""
         taken = self._taker.step(observation.frame.time_s, shown_in(observation))
         if taken is not None:
-            self._type(taken)
+            self.type(taken)
         return taken
 
     def add(self, letter: Letter) -> None:
         """Append a letter, or a number, to the word."""
         self._letters.append(letter)
-        self._suggest()
+        self._suggestions = None
 
     def space(self) -> None:
         """Finish the word with the first suggestion. Does nothing between two words."""
@@ -73,9 +80,9 @@ class Speller:
 
     def take(self, number: int) -> bool:
         """Finish the word with this suggestion, counted from 0. Return whether there is one."""
-        if not self._letters or number >= len(self._suggestions):
+        if not self._letters or number >= len(self.suggestions):
             return False
-        self._finished.append(_Finished(tuple(self._letters), self._suggestions[number] + " "))
+        self._finished.append(_Finished(tuple(self._letters), self.suggestions[number] + " "))
         self._start_word()
         return True
 
@@ -83,17 +90,18 @@ class Speller:
         """Delete the last letter; after a space, open the word again as it was spelled."""
         if self._letters:
             self._letters.pop()
-            self._suggest()
+            self._suggestions = None
         elif self._finished:
             self._letters = list(self._finished.pop().letters)
             self._is_literal = True
-            self._suggest()
+            self._suggestions = None
 
     def clear(self) -> None:
         self._finished.clear()
         self._start_word()
 
-    def _type(self, taken: Taken) -> None:
+    def type(self, taken: Taken) -> None:
+        """Do what a held sign does."""
         if taken.kind is Typed.DELETE:
             self.delete()
         elif taken.kind is Typed.SPACE:
@@ -107,11 +115,10 @@ class Speller:
     def _start_word(self) -> None:
         self._letters, self._is_literal, self._suggestions = [], False, ()
 
-    def _suggest(self) -> None:
+    def _suggest(self) -> tuple[str, ...]:
         word = "".join(letter.text for letter in self._letters)
         if not word:
-            self._start_word()
-            return
+            return ()
         dictionary = self._dictionary()
         words = tuple(one.word for one in dictionary.suggest(self._letters)) if dictionary else (word,)
-        self._suggestions = tuple(dict.fromkeys((word, *words)))[: max(1, len(words))] if self._is_literal else words
+        return tuple(dict.fromkeys((word, *words)))[: max(1, len(words))] if self._is_literal else words

@@ -156,6 +156,14 @@ def draw_shape(
     return _rendered(groups, joints, turn, skin_bgr, sleeve_bgr, px_per_mm, np.random.default_rng(0))
 
 
+def bones_of_sign(sign: str) -> tuple[np.ndarray, np.ndarray]:
+    """One of SIGNS as `bones` and `turn` of `draw_shape`."""
+    rng = np.random.default_rng(0)
+    joints, _ = posed_joints(SIGNS[sign], rng)
+    steps = np.stack([np.diff(joints[root : root + 4], axis=0) for root in (1, 5, 9, 13, 17)])
+    return steps / np.linalg.norm(steps, axis=2, keepdims=True), rotation(SIGNS[sign].turn, "right", rng)
+
+
 def _rendered(
     groups: list[list[_Part]],
     joints: np.ndarray,
@@ -203,7 +211,7 @@ def posed_joints(sign: Sign, rng: np.random.Generator) -> tuple[np.ndarray, np.n
 
 
 def joints_of_bones(bones: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The 21 joints in mm and the palm sides, as of `_posed_joints`; `bones` as for `draw_shape`."""
+    """The 21 joints in mm and the palm sides, as of `posed_joints`; `bones` as for `draw_shape`."""
     joints = np.zeros((21, 3), np.float32)
     palmars = np.zeros((4, 3, 3), np.float32)
     roots, lengths = PALM_MM[1:], np.array([_THUMB_BONES, *_BONES])

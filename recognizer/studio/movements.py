@@ -1,7 +1,7 @@
 """Signs that move, as people perform them: scripts of keyframes, and the joints of the hands that follow them."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -323,6 +323,67 @@ def _between(keys: tuple[np.ndarray, np.ndarray], at: float, has_corners: bool) 
     return one + (3 * t**2 - 2 * t**3) * values[after] + (t**3 - t**2) * slopes[1]
 
 
-def as_left(style: Style) -> Style:
-    """The same person with the other hand."""
-    return replace(style, side="left" if style.side == "right" else "right")
+def everyday(what: str, rng: np.random.Generator) -> Script:
+    """A random movement that is no sign: one of EVERYDAY."""
+    return EVERYDAY[what](rng)
+
+
+def _talking(rng: np.random.Generator) -> Script:
+    """Both hands go here and there while somebody speaks."""
+
+    def wandering() -> tuple[Key, ...]:
+        count = int(rng.integers(5, 10))
+        return tuple(
+            Key(
+                i / (count - 1),
+                (float(rng.normal(0, 0.6)), float(rng.normal(0, 0.5))),
+                (float(rng.normal(40, 25)), float(rng.normal(-15, 15)), float(rng.normal(0, 20))),
+                str(rng.choice(["relaxed", "relaxed", "open", "C"])),
+            )
+            for i in range(count)
+        )
+
+    other = wandering() if rng.random() < 0.6 else ()
+    return Script(wandering(), other, duration_s=float(rng.uniform(1.5, 4)), apart=1.4 if other else 0.0)
+
+
+def _scratching(rng: np.random.Generator) -> Script:
+    """A hand goes to the head and scratches it."""
+    x, y = float(rng.uniform(0.6, 1.4)), float(rng.uniform(1.0, 2.0))
+    turn = (float(rng.normal(60, 25)), 0.0, float(rng.normal(-25, 10)))
+    strokes = int(rng.integers(3, 6))
+    keys = [Key(0, (0, 0), (20, 0, 0), "relaxed"), Key(0.35, (x, y), turn, "relaxed")]
+    for number in range(strokes):
+        at = 0.35 + 0.4 * (number + 0.5) / strokes
+        keys += [Key(at, (x, y - 0.3), turn, "C"), Key(at + 0.2 / strokes, (x, y), turn, "relaxed")]
+    keys.append(Key(1, (0, 0), (20, 0, 0), "relaxed"))
+    return Script(tuple(keys), duration_s=float(rng.uniform(1.5, 3)))
+
+
+def _fetching(rng: np.random.Generator) -> Script:
+    """A hand reaches for a cup, takes it and brings it to the mouth."""
+    x, y = float(rng.uniform(-2.5, -1)), float(rng.uniform(-1.5, 0))
+    keys = (
+        Key(0, (0, 0), (20, 0, 0), "relaxed"),
+        Key(0.3, (x, y), (60, 0, 10), "C"),
+        Key(0.45, (x, y), (70, 0, 10), "C"),
+        Key(0.75, (0.9, 1.1), (75, 0, -25), "C"),
+        Key(1, (0.9, 1.1), (75, 0, -30), "C"),
+    )
+    return Script(keys, duration_s=float(rng.uniform(1.5, 3)))
+
+
+def _spelling(rng: np.random.Generator) -> Script:
+    """A hand goes from one still letter to the next."""
+    first, second = rng.choice(list("ABCDFILSVWY"), 2, replace=False)
+    place = (float(rng.normal(0, 0.25)), float(rng.normal(0, 0.2)))
+    keys = (Key(0, (0, 0), (0, 0, 0), str(first)), Key(1, place, (float(rng.normal(0, 12)), 0, 0), str(second)))
+    return Script(keys, duration_s=float(rng.uniform(0.35, 0.7)))
+
+
+EVERYDAY: dict[str, Callable[[np.random.Generator], Script]] = {
+    "talking": _talking,
+    "scratching": _scratching,
+    "fetching a cup": _fetching,
+    "spelling": _spelling,
+}

@@ -10,8 +10,12 @@ from recognizer.classifiers.hands import HandClassifier
 from recognizer.finders.finder import RegionFinder
 from recognizer.finders.hands import HandFinder
 from recognizer.finders.still_hand import StillHandFinder
+from recognizer.motion.classifier import FILE as MOTION_FILE
+from recognizer.motion.classifier import MotionClassifier
 from recognizer.preprocess.pose import JOINTS
 from recognizer.registry.assets import find_asset
+from recognizer.registry.card import read_checked_card
+from recognizer.subjects.moving_signs import MovingSigns
 from recognizer.subjects.subject import (
     WARM_UP_SIDE,
     Input,
@@ -20,6 +24,7 @@ from recognizer.subjects.subject import (
     Postprocessor,
     Predictor,
     Subject,
+    UntrainedClassifier,
 )
 from recognizer.values import Frame, Hand, Prediction, Region
 
@@ -46,7 +51,7 @@ class HandPostprocessor(Postprocessor):
                 travel = _travel(hand.landmarks, before)
                 if travel is not None and travel > MAX_SPEED * elapsed_s:
                     prediction = replace(prediction, label=None)
-            labelled.append(prediction)
+            labelled.append(prediction if hand is None else replace(prediction, hand=hand.side))
         self._before = frame.time_s, [region.hand.landmarks for region in regions if region.hand is not None]
         return tuple(regions[i] for i in order), tuple(labelled)
 
@@ -80,7 +85,9 @@ class HandSubject(Subject):
     def open_finder(self, *, stream: bool, hands: OpenFinder | None = None) -> RegionFinder:
         return StillHandFinder((hands or open_hands)()) if stream else open_hands(stream=False)
 
-    def open_classifier(self, folder: Path, *, stream: bool = False) -> HandClassifier:
+    def open_classifier(self, folder: Path, *, stream: bool = False) -> Predictor:
+        if not read_checked_card(folder).labels:  # all its signs move
+            return UntrainedClassifier(self)
         return HandClassifier(folder, stream=stream)
 
     def prepare(self, region: Region) -> Region:
@@ -92,6 +99,10 @@ class HandSubject(Subject):
 
     def open_postprocessor(self, classifier: Predictor | None) -> HandPostprocessor:
         return HandPostprocessor()
+
+    def open_motion(self, folder: Path | None) -> MovingSigns:
+        has_moving = folder is not None and (folder / MOTION_FILE).exists()
+        return MovingSigns(MotionClassifier.load(folder / MOTION_FILE) if folder is not None and has_moving else None)
 
     def warm_up_region(self) -> Region:
         """A blank region with random landmarks, so that a classifier of landmarks can run on it."""

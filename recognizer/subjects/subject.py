@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,8 +11,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from recognizer.finders.finder import RegionFinder
+from recognizer.motion.movement import Movement
 from recognizer.preprocess import pictures
-from recognizer.values import Box, Frame, Hand, Prediction, Region, SeenObject
+from recognizer.values import Box, Frame, Hand, Prediction, Region, SeenObject, hand_of
 
 Find = Callable[[Frame], tuple[Region, ...]]
 Postprocessed = tuple[tuple[Region, ...], tuple[Prediction, ...]]
@@ -38,6 +40,28 @@ class Postprocessor:
     def postprocess(self, frame: Frame, regions: Sequence[Region], predictions: Sequence[Prediction]) -> Postprocessed:
         """The remaining regions and predictions, in reading order. Default: all of them, unchanged."""
         return tuple(regions), tuple(predictions)
+
+
+@dataclass(frozen=True, eq=False)
+class WithMotion:
+    """What a MotionReader makes of one frame."""
+
+    regions: tuple[Region, ...]
+    predictions: tuple[Prediction, ...]
+    movement: Movement | None = None  # that has just ended
+    is_moving: bool = False  # whether one is going on
+
+
+class MotionReader(ABC):
+    """Reads signs that move. It belongs to one stream, and gets every frame after the labels were smoothed."""
+
+    @abstractmethod
+    def step(self, frame: Frame, regions: Sequence[Region], predictions: Sequence[Prediction]) -> WithMotion:
+        """The regions and predictions, with the label of a movement that ended a moment ago."""
+
+    @abstractmethod
+    def predict(self, movement: Movement) -> Prediction:
+        """The label of a whole movement; None if it is none of the signs."""
 
 
 class Subject(ABC):
@@ -72,6 +96,13 @@ class Subject(ABC):
         """The postprocessor of one pipeline. `classifier` is None while the task has no model."""
         return Postprocessor()
 
+    def open_motion(self, folder: Path | None) -> MotionReader | None:
+        """The reader of moving signs for one stream, with the model version in `folder`. None if nothing moves.
+
+        Raises ModelError if a file in `folder` is damaged.
+        """
+        return None
+
     def text(self, regions: Sequence[Region], predictions: Sequence[Prediction]) -> str:
         """All labels as one line of text. Default: labels in the order of their regions, separated by spaces."""
         return " ".join(prediction.label for prediction in predictions if prediction.label is not None)
@@ -79,7 +110,7 @@ class Subject(ABC):
     def objects(self, regions: Sequence[Region], predictions: Sequence[Prediction]) -> tuple[SeenObject, ...]:
         """What is in view, for events. Default: each region is an object."""
         return tuple(
-            SeenObject(prediction.label, prediction.confidence, region.box, region.hand.side if region.hand else None)
+            SeenObject(prediction.label, prediction.confidence, region.box, hand_of(region, prediction))
             for region, prediction in zip(regions, predictions, strict=True)
         )
 

@@ -3,13 +3,15 @@
 A renamed label keeps its model: the model gets the new name without a training run. What is deleted goes to the trash.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from recognizer.actions.task_actions import move_actions
 from recognizer.classifiers import label_changes
 from recognizer.errors import ModelError, RecognizerError, SamplesError
+from recognizer.motion import label_changes as motion_labels
 from recognizer.registry import card as registry_card
 from recognizer.registry.store import ModelStore, Rewrite
 from recognizer.samples.sample import NOTHING, clean_label
@@ -53,7 +55,7 @@ class Deleted:
 def learned_labels(models: ModelStore, task: str) -> tuple[str, ...]:
     """The labels of the task's current model; () without a model that can be read."""
     try:
-        return registry_card.read_card(models.current(task)).labels if models.has(task) else ()
+        return registry_card.read_card(models.current(task)).all_labels if models.has(task) else ()
     except ModelError:
         return ()
 
@@ -73,9 +75,19 @@ def rename_label(models: ModelStore, samples: Samples, task: str, label: str, to
     count = samples.rename_label(task, label, to) if label in own else 0
     model = None
     if label in learned and to in learned:
-        model = label_changes.remove_label(models, task, label)
+        model = _rewrite(
+            models,
+            task,
+            lambda folder: label_changes.remove_in(folder, task, label),
+            lambda folder: motion_labels.rename_in(folder, label, to),
+        )
     elif label in learned:
-        model = label_changes.rename_label(models, task, label, to)
+        model = _rewrite(
+            models,
+            task,
+            lambda folder: label_changes.rename_in(folder, label, to),
+            lambda folder: motion_labels.rename_in(folder, label, to),
+        )
     is_merge = to in own or to in learned
     return LabelChange(count, model, must_retrain=is_merge and bool(learned) and count > 0)
 
@@ -86,10 +98,25 @@ def delete_label(models: ModelStore, samples: Samples, task: str, label: str) ->
     Raises SamplesError and ModelError.
     """
     label, own, learned = _checked_label(models, samples, task, label)
-    model = label_changes.remove_label(models, task, label) if label in learned else None
+    model = _remove_from_models(models, task, label) if label in learned else None
     entry = new_entry_name() if label in own else ""
     count = samples.delete_label(task, label, entry=entry) if entry else 0
     return LabelChange(count, model, must_retrain=label in learned and model is None, entry=entry)
+
+
+def _remove_from_models(models: ModelStore, task: str, label: str) -> Rewrite | None:
+    """Remove a label from the task's models; None if none has it, or one knows nothing else."""
+    return _rewrite(
+        models,
+        task,
+        lambda folder: label_changes.remove_in(folder, task, label),
+        lambda folder: motion_labels.remove_in(folder, label),
+    )
+
+
+def _rewrite(models: ModelStore, task: str, *changing: Callable[[Path], bool]) -> Rewrite | None:
+    """Rewrite the task's models with several changes of a version's folder; None if none of them has changed anything."""
+    return models.rewrite(task, lambda folder: sum(change(folder) for change in changing) > 0)
 
 
 def rename_task(models: ModelStore, samples: Samples, task: str, to: str) -> str:
@@ -109,6 +136,7 @@ def rename_task(models: ModelStore, samples: Samples, task: str, to: str) -> str
             if has_samples:
                 samples.rename_task(name, task)
             raise
+    move_actions(samples, task, name)
     return name
 
 
@@ -214,7 +242,7 @@ def _check_own(models: ModelStore, task: str, label: str) -> None:
         return
     for version in models.versions(task):
         card = registry_card.read_card(models.folder_of(task, version))
-        if not card.user_training and label in card.labels:
+        if not card.user_training and label in card.all_labels:
             raise SamplesError(
                 f"{label} came with {task} and keeps its name. Make a task of your own for other labels."
             )

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from recognizer.samples.sample import NOTHING, Task
+from recognizer.samples.sample import NOTHING, Sample, Task
+from recognizer.teaching.press import Demonstration, Press
 from recognizer.values import Observation, Region
 
 RECENT_THUMBNAILS = 30  # thumbnails of the last samples, to detect near-duplicates
@@ -17,6 +18,7 @@ SAME_LEVELS = (
 SHOWN_SIDE = 64  # pixels of the pictures that the window shows of a label
 SHOWN_PICTURES = 8  # of each label, the newest
 ENOUGH = 10  # samples of a label: more make little difference
+ENOUGH_MOVING = 5  # the same for movements
 FEW = 4  # samples of a label to learn it, and to check with one that was not learned
 COUNT_S, HANDS_FREE_S = 3.0, 5.0  # hands-free: the countdown 3, 2, 1, and the recording after it
 RED_S = 0.6  # how long the window shows a recorded sample: keyboards repeat a held key after about half a second
@@ -51,6 +53,11 @@ class Recording:
     event: str = ""  # "+1", or why the picture is not recorded
     event_is_good: bool = True
     event_s: float = -1.0
+    moving: dict[str, int] = field(default_factory=dict)  # of `counts`, how many are movements
+    press: Press | None = None  # the key that is held, or was a moment ago
+    demonstration: Demonstration | None = None  # the last movement that was recorded, while it is shown
+    stills: list[tuple[Sample, bytes]] = field(default_factory=list)  # what it is if it is a still sign after all
+    moved: list[Sample] = field(default_factory=list)  # its samples
     thumbnails: dict[str, list[np.ndarray]] = field(default_factory=dict)
     pictures: dict[str, list[np.ndarray]] = field(default_factory=dict)  # (64, 64, 3) uint8 BGR, newest last
 
@@ -65,17 +72,24 @@ class Recording:
         """The label to show now: the chosen one, else the first that has not enough samples."""
         if self.chosen is not None:
             return self.chosen
-        return next((one for one in self.labels if self.counts.get(one, 0) < ENOUGH), self.labels[0])
+        return next((one for one in self.labels if not self.has_enough(one)), self.labels[0])
+
+    def has_enough(self, label: str) -> bool:
+        return self.counts.get(label, 0) >= self.enough(label)
+
+    def enough(self, label: str) -> int:
+        """How many samples of a label are enough."""
+        return ENOUGH_MOVING if self.moving.get(label) else ENOUGH
 
     @property
     def is_enough(self) -> bool:
         """Whether every label but the background has enough samples."""
-        return all(self.counts.get(label, 0) >= ENOUGH for label in self.labels if label != NOTHING)
+        return all(self.has_enough(label) for label in self.labels if label != NOTHING)
 
     @property
     def missing(self) -> str:
         """What is missing before training, in words; "" if nothing is."""
-        return missing_samples(self.counts, self.known)
+        return missing_samples(self.counts, self.known, self.moving)
 
     def key_of(self, label: str) -> str:
         return next((key for key, one in self.keys.items() if one == label), "")
@@ -88,17 +102,19 @@ class Recording:
         self.pictures[label] = [*self.pictures.get(label, []), shown_picture(picture_bgr)][-SHOWN_PICTURES:]
 
 
-def missing_samples(counts: Mapping[str, int], known: Collection[str] = ()) -> str:
+def missing_samples(counts: Mapping[str, int], known: Collection[str] = (), moving: Collection[str] = ()) -> str:
     """What is missing to learn these labels and to check what was learned; "" if nothing is.
 
-    `known` are the labels of the current model.
+    `known` are the labels of the current model; `moving` those with movements, of which one is enough.
     """
     recorded = [label for label, count in counts.items() if count]
     if not recorded:
         return "no samples yet"
-    few = [f"{label} needs {FEW - counts[label]} more" for label in recorded if counts[label] < FEW]
-    if len({*recorded, *known}) < 2:
-        return ", ".join([*few, f"all samples show {recorded[0]}: record another label to tell it from"])
+    still = [label for label in recorded if label not in moving]
+    few = [f"{label} needs {FEW - counts[label]} more" for label in still if counts[label] < FEW]
+    if still and len({*still, *known}) < 2:
+        all_show = "all samples show" if len(recorded) == 1 else "all still samples show"
+        return ", ".join([*few, f"{all_show} {still[0]}: record another label to tell it from"])
     return ", ".join(few)
 
 

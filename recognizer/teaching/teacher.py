@@ -17,7 +17,8 @@ from recognizer.hot_swap import LivePipeline
 from recognizer.preprocess import sharpness
 from recognizer.registry import card
 from recognizer.registry.store import ModelStore
-from recognizer.samples.sample import new_session, split_labels
+from recognizer.samples.png import encode_png
+from recognizer.samples.sample import Sample, copied_sample, new_sample, new_session, split_labels
 from recognizer.samples.store import Samples
 from recognizer.sinks.sink import _ClosingSink
 from recognizer.subjects.catalogue import SUBJECTS, subject_of
@@ -29,6 +30,7 @@ from recognizer.teaching.editor import Editor
 from recognizer.teaching.history import History
 from recognizer.teaching.messages import Report, in_plain_words, report_of
 from recognizer.teaching.new_task_form import FormLine, NewTaskForm
+from recognizer.teaching.press import Press
 from recognizer.teaching.recording import (
     COUNT_S,
     HANDS_FREE_S,
@@ -50,6 +52,7 @@ REPEAT_S = 0.75  # a repeated press within this time means that the key is held:
 HELD_S = 0.12  # keyboards repeat about 30 times a second: after a longer pause the key was released
 RESULT_S = 30.0  # how long the result of a training run stands beside the picture
 NEXT_KEYS, BACK_KEYS = ("Down", "Page Down"), ("Up", "Page Up")
+STILL_KEY = "."  # a point, which does not move
 NOT_NEW = "same as before"
 BLURRED = "blurred: hold it still"
 NO_JOINTS = "show all fingers of the hand"
@@ -143,9 +146,10 @@ class Teacher(_ClosingSink):
     def _recording_keys(self, recording: Recording) -> tuple[Key, ...]:
         stop = "stop" if recording.hands_free_s is not None else "hands-free"
         train = () if recording.missing else (("Enter", "train"),)
+        still = ((STILL_KEY, "a still sign"),) if recording.stills else ()
         look = () if _label_of(recording.keys, recording.labels, "k") else (("k", "look"),)
         undo = ("Backspace", "take back")
-        return (("Space", stop), ("Up Down", "choose"), undo, *look, *train, ("Esc", "close"))
+        return (("Space", stop), ("Up Down", "choose"), undo, *still, *look, *train, ("Esc", "close"))
 
     @property
     def now_s(self) -> float:
@@ -225,6 +229,8 @@ class Teacher(_ClosingSink):
     def _reload(self, recording: Recording) -> None:
         """Take counts and pictures from the store. A picture that cannot be read is left out. Raises SamplesError."""
         recording.counts = self._samples.counts(recording.task.name)
+        recording.moving = self._samples.moving_counts(recording.task.name)
+        recording.demonstration, recording.stills, recording.moved = None, [], []
         recording.pictures.clear()
         recording.thumbnails.clear()
         samples = self._samples.read(recording.task.name)
@@ -235,6 +241,8 @@ class Teacher(_ClosingSink):
 
     def _record_key(self, recording: Recording, key: str) -> bool:
         label = _label_of(recording.keys, recording.labels, key)
+        if key in (ESC, ENTER, BACKSPACE):
+            self._end_press(recording)
         if key == ESC:
             self.recording = None
         elif key == ENTER:
@@ -249,6 +257,8 @@ class Teacher(_ClosingSink):
             recording.chosen = labels[(labels.index(recording.asked) + step) % len(labels)]
         elif label is not None:
             self._press(recording, label)
+        elif STILL_KEY in (key, latin_key(key)) and recording.stills:
+            self._make_still(recording)
         else:
             return False
         return True
@@ -272,18 +282,26 @@ class Teacher(_ClosingSink):
             return
         recording.hands_free_s, recording.label = self._clock(), recording.asked
         recording.until_s, recording.wanted = -1.0, False
-        self._history.begin_burst(recording.task.name, recording.asked)
+        self._begin_press(recording, recording.asked, is_hands_free=True)
 
     def _press(self, recording: Recording, label: str) -> None:
         now_s = self._clock()
         recording.hands_free_s, recording.chosen = None, None
         if label == recording.label and now_s - recording.pressed_s < REPEAT_S:
             recording.until_s = now_s + HELD_S
+            if recording.press is not None:
+                recording.press.is_held = True
         else:
             recording.label = label
-            self._history.begin_burst(recording.task.name, label)
+            self._begin_press(recording, label, is_hands_free=False)
         # `wanted`, because a slow camera may deliver its next frame only after the key was released
         recording.pressed_s, recording.wanted = now_s, True
+
+    def _begin_press(self, recording: Recording, label: str, *, is_hands_free: bool) -> None:
+        self._end_press(recording)
+        self._history.begin_burst(recording.task.name, label)
+        recording.press = Press(label, is_hands_free)
+        recording.demonstration, recording.stills, recording.moved = None, [], []
 
     def _undo(self) -> None:
         """Take back the last thing that was done to the current task."""
@@ -342,6 +360,7 @@ class Teacher(_ClosingSink):
         hands_free = self._hands_free(recording, now_s)
         recording.is_on = hands_free or recording.wanted or now_s < recording.until_s
         recording.is_red = recording.is_on or now_s - recording.recorded_s < RED_S
+        self._see_press(recording, observation, now_s)
         region = main_region(observation)
         recording.is_without_joints = region is not None and subject_of(recording.task.subject).lacks_joints(region)
         if region is None or recording.is_without_joints:
@@ -362,7 +381,93 @@ class Teacher(_ClosingSink):
             recording.say(BLURRED if recording.is_blurred else NOT_NEW, False, now_s)
             return
         recording.recorded_s = now_s
-        self._save_sample(recording, label, region, observation.frame, thumbnail)
+        if observation.is_moving and recording.press is not None:
+            self._keep_still(recording, recording.press, region, observation.frame)
+        else:
+            self._save_sample(recording, label, region, observation.frame, thumbnail)
+
+    def _see_press(self, recording: Recording, observation: Observation, now_s: float) -> None:
+        """Give the frame to the press that goes on, and end it when the key is up and the hands have come to rest."""
+        press = recording.press
+        if press is None:
+            return
+        press.see(observation, recording.is_on)
+        may_go_on = not press.is_held and not press.is_hands_free and now_s - recording.pressed_s < REPEAT_S
+        if not recording.is_on and recording.hands_free_s is None and not observation.is_moving and not may_go_on:
+            self._end_press(recording)
+
+    def _keep_still(self, recording: Recording, press: Press, region: Region, frame: Frame) -> None:
+        """Keep a still sample while the hands move: the end of the press shows whether the sign moves."""
+        try:
+            picture = subject_of(recording.task.subject).sample_picture(frame.image_bgr, region)
+            name, label = recording.task.name, press.label
+            sample = new_sample(name, label, recording.session, frame.name, region.box, hand=region.hand)
+            press.keep(sample, encode_png(picture))
+        except RecognizerError as error:
+            self._notify_error(error)
+
+    def _end_press(self, recording: Recording) -> None:
+        """Store what the press has shown: its movements instead of still samples, or the still samples that wait."""
+        press, recording.press = recording.press, None
+        if press is None:
+            return
+        demonstrations = press.demonstrations
+        moved: list[Sample] = []
+        try:
+            if not demonstrations:
+                self._place_stills(recording, press.label, press.waiting)
+                return
+            self._ensure_label(recording, press.label)
+            fields = recording.task.name, press.label
+            for one in demonstrations:
+                sample = self._samples.add_movement(
+                    *fields, one.movement, one.strip_bgr, one.box, recording.session, press.source
+                )
+                self._history.recorded(sample)
+                moved.append(sample)
+            stored = [(sample, self._samples.png(sample)) for sample in press.stored]
+            self._samples.undo(press.stored)
+            stills = [*[(copied_sample(sample), png) for sample, png in stored], *press.waiting]
+            self._reload(recording)
+        except RecognizerError as error:
+            self._notify_error(error)
+            return
+        self._counted = (recording.task.name, True)
+        recording.demonstration, recording.stills, recording.moved = demonstrations[-1], stills, moved
+        recording.say(recording.demonstration.words, True, self._clock())
+
+    def _ensure_label(self, recording: Recording, label: str) -> None:
+        if label not in recording.task.labels:
+            recording.task = self._samples.add_labels(recording.task.name, [label])
+
+    def _recount(self, recording: Recording) -> None:
+        recording.counts = self._samples.counts(recording.task.name)
+        recording.moving = self._samples.moving_counts(recording.task.name)
+        self._counted = (recording.task.name, True)
+
+    def _place_stills(self, recording: Recording, label: str, stills: Sequence[tuple[Sample, bytes]]) -> None:
+        """Store still samples that waited. Raises RecognizerError."""
+        if not stills:
+            return
+        self._ensure_label(recording, label)
+        for sample in self._samples.place(stills, sync=True):
+            self._history.recorded(sample)
+            recording.show(label, self._samples.picture(sample))
+        self._recount(recording)
+        recording.say(f"+{len(stills)}", True, self._clock())
+
+    def _make_still(self, recording: Recording) -> None:
+        """Replace the movements that were recorded last by the still samples of the same press."""
+        label, stills, moved = recording.moved[-1].label, recording.stills, recording.moved
+        try:
+            self._history.begin_burst(recording.task.name, label)
+            self._place_stills(recording, label, stills)
+            self._samples.undo(moved)
+            self._reload(recording)
+        except RecognizerError as error:
+            self._notify_error(error)
+            return
+        self.notify(f"{label} is a still sign: {len(stills)} recorded")
 
     def _hands_free(self, recording: Recording, now_s: float) -> bool:
         """Whether the hands-free recording records now. Updates its countdown, and ends it in time."""
@@ -380,14 +485,15 @@ class Teacher(_ClosingSink):
         self, recording: Recording, label: str, region: Region, frame: Frame, thumbnail: np.ndarray
     ) -> None:
         try:
-            if label not in recording.task.labels:
-                recording.task = self._samples.add_labels(recording.task.name, [label])
+            self._ensure_label(recording, label)
             sample = self._samples.add(recording.task.name, label, region, frame, recording.session, frame.name)
         except RecognizerError as error:
             recording.until_s, recording.hands_free_s = -1.0, None
             self._notify_error(error)
             return
         self._history.recorded(sample)
+        if recording.press is not None:
+            recording.press.stored.append(sample)
         self._counted = (recording.task.name, True)
         recording.counts[label] = recording.counts.get(label, 0) + 1
         recording.thumbnails[label] = [*recording.thumbnails.get(label, []), thumbnail][-RECENT_IN_WINDOW:]
@@ -575,7 +681,8 @@ class Teacher(_ClosingSink):
         try:
             has_samples = name in {task.name for task in self._samples.tasks()}
             counts = self._samples.counts(name) if has_samples else {}
-            missing = missing_samples(counts, self._known(name))
+            moving = self._samples.moving_counts(name) if has_samples else {}
+            missing = missing_samples(counts, self._known(name), moving)
         except RecognizerError as error:
             self._notify_error(error)
             return

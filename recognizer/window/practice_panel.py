@@ -117,7 +117,7 @@ class PracticePanel(_ClosingSink):
         side = min(page.width, page.bottom - page.y - below)
         if side >= 4 * scale.text:
             finger = practice.correction.finger
-            hand = hand_tile(practice.sign, self._side, side, self._is_mirrored(), finger, practice.is_cheering)
+            hand = hand_tile(practice.drawing, self._side, side, self._is_mirrored(), finger, practice.is_cheering)
             x = page.left + (page.width - side) // 2
             page.picture[page.y : page.y + side, x : x + side] = hand
             draw_progress(page, practice, side)

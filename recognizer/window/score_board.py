@@ -1,7 +1,6 @@
 """Rock, paper, scissors in the window: the score and both hands beside the picture, the countdown on it."""
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -22,7 +21,7 @@ from recognizer.overlay.drawing import (
     text_width,
 )
 from recognizer.overlay.overlay import place_banner
-from recognizer.studio.drawn_hands import draw_hand
+from recognizer.studio.game_hands import hand_picture
 from recognizer.system.keyboard import ESC, latin_key
 from recognizer.values import Box
 from recognizer.window.game import RockPaperScissors
@@ -159,26 +158,3 @@ def on_ink(hand_bgra: np.ndarray, side: int) -> np.ndarray:
     part *= 1 - hand_bgra[..., 3:].astype(np.float32) / 255
     part += hand_bgra[..., :3]
     return np.clip(canvas, 0, 255).astype(np.uint8)
-
-
-@lru_cache(maxsize=12)
-def hand_picture(sign: str, height: int) -> np.ndarray:
-    """The computer's hand, (height, w, 4) uint8 BGRA, premultiplied alpha."""
-
-    sign_of = {"rock": "S", "paper": "open", "scissors": "V"}
-    hand = draw_hand(
-        sign_of[sign],
-        side="right",
-        skin_bgr=(196, 180, 170),  # grey, unlike any skin
-        sleeve_bgr=(90, 70, 58),
-        px_per_mm=max(0.3, height / 200),
-        rng=np.random.default_rng(0),
-        arm_mm=40,
-    )
-    low, high = hand.joints[:, :2].min(axis=0), hand.joints[:, :2].max(axis=0)
-    edge = 0.1 * float((high - low).max())
-    (x1, y1), (x2, y2) = np.maximum(low - edge, 0).astype(int), (high + edge).astype(int)
-    part = hand.image_bgra[y1:y2, x1:x2]
-    return cv2.resize(
-        part, (max(1, round(height * part.shape[1] / part.shape[0])), height), interpolation=cv2.INTER_AREA
-    )

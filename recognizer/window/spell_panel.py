@@ -37,9 +37,9 @@ KEYS: tuple[Key, ...] = (
     ("Backspace", "delete"),
     ("Enter", "speak"),
     ("c", "copy"),
+    ("e", "send"),
     ("p", "practice"),
 )
-SEND_KEY: Key = ("e", "send")
 EMPTY = "hold a sign: it becomes a letter"
 NOTHING_YET = "Nothing is spelled yet."
 CURSOR = "|"
@@ -51,7 +51,7 @@ class Outlets:
 
     speak: Callable[[str], None]
     copy: Callable[[str], bool]
-    send: Callable[[str], None] | None = None  # as an event; None if nobody listens
+    send: Callable[[str], None] = lambda text: None  # as an event
     practise: Callable[[], None] = lambda: None  # starts practice
     typewriter: Typewriter | None = None  # into the window in front
 
@@ -87,7 +87,7 @@ class SpellPanel(_ClosingSink):
         """The keys that work while it is on; () while it is off."""
         if not self.is_on or self._is_busy():
             return ()
-        return (*KEYS, SEND_KEY) if self._outlets.send else KEYS
+        return KEYS
 
     def toggle(self) -> None:
         """Start or end spelling. The line stays until the program ends."""
@@ -122,11 +122,10 @@ class SpellPanel(_ClosingSink):
             ENTER: self._speak,
             ESC: self.toggle,
             "c": self._copy,
+            "e": self._send,
             "p": self._outlets.practise,
             **{str(number + 1): partial(speller.take, number) for number in range(SUGGESTIONS)},
         }
-        if self._outlets.send:
-            actions["e"] = self._send
         if pressed not in actions:
             return False
         actions[pressed]()
@@ -143,7 +142,7 @@ class SpellPanel(_ClosingSink):
             self.notify(f"copied: {text}" if copied else "No program can copy. Install one: apt install xclip")
 
     def _send(self) -> None:
-        if (text := self._text()) and self._outlets.send:
+        if text := self._text():
             self._outlets.send(text)
             self.notify(f"sent: {text}")
 

@@ -1,10 +1,16 @@
 """Opens spelling and practice for the window: where the line goes, and which signs the task knows."""
 
+import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from recognizer.actions.action import ActionFailed
+from recognizer.actions.kinds.programs import say
 from recognizer.errors import SettingsError
+from recognizer.event_detection.event import Event, Phase
 from recognizer.hot_swap import LivePipeline
 from recognizer.samples.store import Samples
 from recognizer.settings import Settings
@@ -14,7 +20,6 @@ from recognizer.spelling.word_list import word_counts
 from recognizer.spelling.words import labels_of
 from recognizer.system.clipboard import copy_text
 from recognizer.system.typist import SystemKeys, Typewriter
-from recognizer.system.voice import say_in_background
 from recognizer.window.practice_panel import NO_SIGNS, PracticePanel
 from recognizer.window.spell_panel import Outlets, SpellPanel
 
@@ -55,9 +60,13 @@ def _words(language: str, labels: Sequence[str]) -> list[str]:
 
 
 def open_spelling(
-    settings: Settings, pipeline: LivePipeline, practise: Callable[[], None], is_busy: Callable[[], bool]
+    settings: Settings,
+    pipeline: LivePipeline,
+    emit: Callable[[Event], None],
+    practise: Callable[[], None],
+    is_busy: Callable[[], bool],
 ) -> SpellPanel:
-    """The spelling of a window, on if the settings say so. Its key `p` calls `practise`.
+    """The spelling of a window, on if the settings say so. Key `e` sends the line with `emit`, `p` calls `practise`.
 
     Raises SettingsError if no keys can be pressed for --type.
     """
@@ -67,8 +76,9 @@ def open_spelling(
 
     keys = SystemKeys() if settings.type_words else None
     outlets = Outlets(
-        speak=lambda text: say_in_background(text, settings.language, notify),
+        speak=lambda text: _say_in_background(text, settings.language, notify),
         copy=copy_text,
+        send=lambda text: emit(Event(Phase.WRITTEN, text, 1.0, text=text, task=pipeline.task, unix_s=time.time())),
         practise=practise,
         typewriter=None if keys is None else Typewriter(keys, lambda: notify(OWN_WINDOW)),
     )
@@ -76,3 +86,15 @@ def open_spelling(
     if settings.spell:
         panel.toggle()
     return panel
+
+
+def _say_in_background(text: str, language: str, notify: Callable[[str], None]) -> None:
+    """Say the text without waiting. `notify` gets the reason if it fails, in another thread."""
+
+    def speak() -> None:
+        try:
+            say(text, language if sys.platform.startswith("linux") else "")  # elsewhere a voice has a person's name
+        except ActionFailed as error:
+            notify(str(error))
+
+    threading.Thread(target=speak, name="voice", daemon=True).start()

@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from recognizer.motion.drawing import draw_moving_hand
 from recognizer.overlay.drawing import (
     ALERT,
     BOLD,
@@ -28,7 +29,7 @@ from recognizer.samples.sample import NOTHING
 from recognizer.subjects.catalogue import SUBJECTS
 from recognizer.teaching.messages import Report, stage_in_words
 from recognizer.teaching.new_task_form import QUESTIONS, FormLine, NewTaskForm
-from recognizer.teaching.recording import ENOUGH, EVENT_S, Recording
+from recognizer.teaching.recording import EVENT_S, Recording
 from recognizer.teaching.review import Review
 from recognizer.teaching.teacher import Teacher
 from recognizer.values import Box
@@ -37,6 +38,8 @@ from recognizer.window.editor_panel import draw_editor
 from recognizer.window.strip import Key, Page
 
 RED: Color = (60, 60, 235)  # while it records
+PLAYED_ROWS = 7  # height of the movement that is played, in font sizes
+PLAYED_PAUSE_S = 0.5  # between its end and its next beginning
 
 
 class TeachPanel:
@@ -126,6 +129,7 @@ def draw_recording(page: Page, recording: Recording, now_s: float) -> None:
         page.text(f"{number} · show {asked}", scale.text, PAPER, BOLD)
         page.text(f"hold {recording.key_of(asked)}", scale.text, KNOWN, BOLD)
     _draw_event(page, recording, now_s)
+    _draw_demonstration(page, recording, now_s)
     page.gap()
     _draw_labels(page, recording)
     if recording.missing:
@@ -141,6 +145,18 @@ def _draw_event(page: Page, recording: Recording, now_s: float) -> None:
         line = shortened(mark + recording.event, page.width, scale.small, BOLD)
         draw_text(page.picture, line, page.left, page.y + row // 2, scale.small, color, BOLD)
     page.y += row
+
+
+def _draw_demonstration(page: Page, recording: Recording, now_s: float) -> None:
+    """Plays the last movement that was recorded, as a drawn hand, again and again."""
+    side = PLAYED_ROWS * page.scale.small
+    if recording.demonstration is None or not page.has_room(side):
+        return
+    movement = recording.demonstration.movement
+    at_s = (now_s - recording.event_s) % (movement.duration_s + PLAYED_PAUSE_S)
+    place = Box(page.left, page.y, page.left + page.width, page.y + side)
+    draw_moving_hand(page.picture, place, movement, min(at_s, movement.duration_s))
+    page.y += side
 
 
 def _draw_labels(page: Page, recording: Recording) -> None:
@@ -173,7 +189,7 @@ def _draw_labels(page: Page, recording: Recording) -> None:
             start, end = page.left + text_width(name, scale.small) + scale.pad, right - 2 * scale.small
             _draw_row(page.picture, pictures, Box(start, page.y, end, page.y + text_row - 2))
         page.y += text_row
-        end = page.left + round(min(1.0, count / ENOUGH) * page.width)
+        end = page.left + round(min(1.0, count / recording.enough(label)) * page.width)
         cv2.rectangle(page.picture, (page.left, page.y), (right, page.y + bar - 2), FAINT, cv2.FILLED)
         if end > page.left:
             cv2.rectangle(page.picture, (page.left, page.y), (end, page.y + bar - 2), KNOWN, cv2.FILLED)

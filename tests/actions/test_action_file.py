@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from recognizer.actions.action import ActionError, Firing
@@ -101,12 +102,18 @@ BLOCK = '[[action]]\non = "rock"\n'
         (f'{BLOCK}task = 3\ndo = "type"', "line 3: task is the name of a task"),
         (f'{BLOCK}do = "command"\nwords = "ls -l"', "line 4: words is 'ls -l', and should be a list of texts"),
         (f'{BLOCK}do = "command"\nwords = []', "line 4: words: name a program"),
-        (f'{BLOCK}do = "command"\nwords = ["ls"]\ntimeout_s = 0', "line 5: timeout_s: give a number above 0"),
+        (
+            f'{BLOCK}do = "command"\nwords = ["ls"]\ntimeout_s = 0',
+            "line 5: timeout_s: 0 is not above 0 and at most 3600",
+        ),
         (f'{BLOCK}do = "command"\nwords = ["ls"]\ntimeout_s = inf', "line 5: timeout_s is inf, and should be a number"),
         (f'{BLOCK}do = "open"\naddress = "file:///etc"', "line 4: address: 'file:///etc' is no address"),
         (f'{BLOCK}do = "webhook"\naddress = "localhost"', "line 4: address: 'localhost' is no address"),
         (f'{BLOCK}do = "webhook"\naddress = "http://[x"', "line 4: address: 'http://.x' is no address"),
-        (f'{BLOCK}do = "webhook"\naddress = "http://x"\ntimeout_s = 0', "line 5: timeout_s: give a number above 0"),
+        (
+            f'{BLOCK}do = "webhook"\naddress = "http://x"\ntimeout_s = 0',
+            "line 5: timeout_s: 0 is not above 0 and at most 3600",
+        ),
         (f'{BLOCK}do = "webhook"\naddress = "http://x"\njson = {{a = ["{{b}}"]}}', r"line 5: json: \{b\} is no value"),
         (f'{BLOCK}do = "mqtt"\nport = 70000', "line 4: port: 70000 is not between"),
         (f'{BLOCK}do = "mqtt"\ntopic = "a/#"', "line 4: topic: 'a/#' is no topic"),
@@ -132,6 +139,29 @@ def test_a_file_that_is_no_text_missing_or_huge_is_named(tmp_path: Path) -> None
         parse_actions(b"#" * (1 << 20 | 1), "my.toml")
     with pytest.raises(ActionError, match=r"no\.toml cannot be read: No such file"):
         read_actions(tmp_path / "no.toml")
+
+
+def test_a_damaged_file_is_refused_in_one_line_or_read() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        data = bytearray(GOOD.encode())
+        for _ in range(int(rng.integers(1, 4))):
+            at, end = sorted(rng.integers(0, len(data), 2).tolist())
+            match rng.integers(3):
+                case 0:
+                    data[at] = int(rng.integers(256))
+                case 1:
+                    del data[at : at + (end - at) % 20]
+                case _:
+                    data[at:at] = data[end : end + 20]
+        try:
+            parse_actions(bytes(data), "my.toml", LABELS)
+        except ActionError as error:
+            assert "\n" not in str(error)  # noqa: PT017  # it may also be read
+    for value in ("1e999", "10" * 400, "1979-05-27", "[]", "{}", "[[1]]", "nan", '""'):
+        for key in ("on", "do", "when", "hand", "task", "keys", "timeout_s"):
+            with pytest.raises(ActionError):
+                parse_actions(f'[[action]]\non = "*"\ndo = "osc"\n{key} = {value}'.encode(), "my.toml", LABELS)
 
 
 def test_the_labels_of_paper_may_be_joined_to_numbers() -> None:

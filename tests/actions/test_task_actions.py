@@ -1,5 +1,6 @@
 """Which file of actions a task uses, and that the user has allowed it; the command `recognizer actions`."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -7,11 +8,12 @@ import pytest
 from recognizer import cli
 from recognizer.actions import task_actions
 from recognizer.actions.action import ActionError
-from recognizer.actions.task_actions import AllowedFiles, TaskActions, actions_path
+from recognizer.actions.task_actions import AllowedFiles, TaskActions, actions_path, move_actions
 from recognizer.registry.store import ModelStore
 from recognizer.registry.synced import default_models
 from recognizer.samples.store import Samples
 from recognizer.samples.synced import default_samples
+from recognizer.teaching.changes import rename_task
 
 TEXT = '[[action]]\non = "hello"\ndo = "type"  # '
 
@@ -47,8 +49,13 @@ def test_a_task_without_a_file_has_no_actions_and_nothing_is_asked(samples: Samp
         actions.allow("greetings")
 
 
+def end_of_input(question: str) -> str:
+    raise EOFError
+
+
 def test_a_new_file_is_shown_and_used_only_after_a_yes(samples: Samples, capsys: pytest.CaptureFixture[str]) -> None:
     actions, path = found(samples), write(samples, TEXT + "# \u202eevil")
+    actions.ask("greetings", end_of_input)
     actions.ask("greetings", lambda question: "no")
     printed = capsys.readouterr().out
     assert 'do = "type"' in printed
@@ -73,6 +80,21 @@ def test_without_a_terminal_nothing_is_asked_and_nothing_used(samples: Samples) 
     actions.ask("greetings")
     with pytest.raises(ActionError, match="is new"):
         actions.rules("greetings")
+
+
+def test_a_task_that_is_renamed_takes_its_actions_along(samples: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(samples, TEXT)
+    models = ModelStore(samples.folder / "none")
+    rename_task(models, samples, "greetings", "hellos")
+    assert not path.exists()
+    assert actions_path(samples, "hellos").read_text() == TEXT
+
+    def refused(source: Path, target: Path) -> None:
+        raise OSError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(task_actions.files, "replace", refused)
+    with pytest.raises(ActionError, match="cannot be moved to .*: Permission denied. Move it yourself"):
+        move_actions(samples, "hellos", "greetings")
 
 
 def test_a_named_file_is_used_at_once_for_every_task(samples: Samples, tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def test_the_state_is_the_label_in_view_that_appeared_last() -> None:
     assert [firing.state for firing in FakeWorker.opened[0].done] == ["rock", "paper", "rock", "none"]
 
 
-def test_paused_actions_do_nothing_until_they_go_on() -> None:
+def test_actions_do_nothing_while_they_are_paused_or_signs_are_recorded() -> None:
     runner = a_runner(a_rule("*"))
     runner.toggle_pause()
     runner(an_event("rock"))
@@ -195,6 +195,9 @@ def test_paused_actions_do_nothing_until_they_go_on() -> None:
     runner.toggle_pause()
     runner(an_event("paper"))
     assert [firing.event.label for firing in FakeWorker.opened[0].done] == ["paper"]
+    runner.is_teaching = lambda: True
+    runner(an_event("rock"))
+    assert len(FakeWorker.opened[0].done) == 1
     without = a_runner()
     without.toggle_pause()
     assert (without.paused, without.has_actions) == (False, False)

@@ -1,6 +1,8 @@
 """The benchmark report, and the leak test of the live loop."""
 
 import gc
+import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -8,10 +10,11 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as everything
-from benchmarks import report, sample_cost, soak
+from benchmarks import event_cost, report, sample_cost, soak
 from benchmarks.scaling import TwoHands
 from benchmarks.soak import CountedWindows, Snapshot, SoakResult
 from recognizer import hot_swap
+from recognizer.errors import SettingsError
 from recognizer.pipeline import Pipeline
 from recognizer.registry.store import ModelStore
 from recognizer.system import machine, paths
@@ -152,3 +155,23 @@ def test_an_unknown_option_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: 
         everything.main()
     assert end.value.code == 2
     assert capsys.readouterr().err == ("Unrecognized arguments: --bogus. See: python -m recognizer benchmark --help\n")
+
+
+@pytest.mark.slow
+def test_the_section_of_events_measures_delays_frame_times_and_clips(
+    hand_models: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("paho.mqtt", reason="needs paho-mqtt: pip install -r requirements-actions.txt")
+    if not (shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")):
+        pytest.skip("needs mosquitto (apt install mosquitto)")
+    monkeypatch.setattr(event_cost, "CLIPS", {})
+    monkeypatch.setattr(event_cost, "appeared_on_stills", lambda task, pictures: [task] if task == "rps" else [])
+    text = event_cost.report(signs=1, frames=2, rounds=1)
+    assert re.search(r"\| sign to broker, camera intervals \| [\d.]+ \| [\d.]+ \|", text) or "1 of 1 signs" in text
+    assert re.search(r"\| broker that never answers \| [\d.]+ \| [\d.]+ \|", text)
+
+
+def test_a_benchmark_of_events_without_a_broker_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: None)
+    with pytest.raises(SettingsError, match="sudo apt install mosquitto"), event_cost.running_broker():
+        pass

@@ -60,7 +60,14 @@ def test_list_counts_the_samples_of_each_label(store: Samples, capsys: pytest.Ca
     assert "       3  नमस्ते" in out
     assert samples.run(["list", "signs", "--json"]) == 0
     (line,) = map(json.loads, capsys.readouterr().out.splitlines())
-    assert line == {"task": "signs", "region": "box", "samples": 12, "sessions": 1, "labels": dict.fromkeys(LABELS, 3)}
+    assert line == {
+        "task": "signs",
+        "region": "box",
+        "samples": 12,
+        "sessions": 1,
+        "moving": 0,
+        "labels": dict.fromkeys(LABELS, 3),
+    }
     with pytest.raises(SamplesError, match="No task mugs"):
         samples.run(["list", "mugs"])
 

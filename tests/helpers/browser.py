@@ -1,5 +1,6 @@
 """A real Chromium with given frames as its camera."""
 
+import base64
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,37 @@ from selenium.common.exceptions import WebDriverException
 DESKTOP, PHONE = (1360, 860), (390, 844)
 ALLOW = "--use-fake-ui-for-media-stream"  # allows the camera without a question to the user
 DENY = "--deny-permission-prompts"
+
+# a camera that shows what `hold_up` gives it; the other one plays a file in a loop
+HELD_CAMERA = """
+const canvas = Object.assign(document.createElement("canvas"), { width: 640, height: 480 });
+const pen = canvas.getContext("2d");
+let picture = Object.assign(document.createElement("canvas"), { width: 640, height: 480 });
+window.holdUp = async (url) => {
+  const image = Object.assign(new Image(), { src: url });
+  await image.decode();
+  picture = image;
+};
+setInterval(() => pen.drawImage(picture, 0, 0, canvas.width, canvas.height), 40);
+navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(25);
+"""
+
+# the WebSockets that the page has opened
+OPEN_SOCKETS = """
+window.openSockets = [];
+window.WebSocket = class extends WebSocket {
+  constructor(...words) {
+    super(...words);
+    openSockets.push(this);
+  }
+};
+"""
+
+
+def hold_up(window: webdriver.Chrome, frame_bgr: np.ndarray) -> None:
+    """Show a frame (H, W, 3) uint8 to the camera of a page that was opened with HELD_CAMERA."""
+    data = base64.b64encode(cv2.imencode(".jpg", frame_bgr)[1].tobytes()).decode()
+    window.execute_async_script("holdUp(arguments[0]).then(arguments[1])", f"data:image/jpeg;base64,{data}")
 
 
 def write_video(path: Path, frames_bgr: Sequence[np.ndarray]) -> Path:

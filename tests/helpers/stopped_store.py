@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recognizer.motion.movement import Movement
 from recognizer.samples.sample import Sample
 from recognizer.samples.store import Samples
 from recognizer.samples.verify import verify
@@ -33,8 +34,18 @@ def add(store: Samples, label: str = "ok") -> Sample:
     return store.add("signs", label, region, Frame(image, 0, 0.0, "drawn"), "first", "drawn")
 
 
+def add_movement(store: Samples) -> Sample:
+    """A moving sample: its joints are in its picture."""
+    rng = np.random.default_rng(time.monotonic_ns())
+    joints = rng.uniform(0, 400, (5, 2, 21, 3)).astype(np.float32)
+    movement = Movement(np.arange(5) / 30, joints, ("left", "right"))
+    strip = rng.integers(0, 255, (16, 80, 3), np.uint8)
+    return store.add_movement("signs", "ok", movement, strip, Box(4, 4, 36, 36), "first", "drawn")
+
+
 OPERATIONS: dict[str, Callable[[Samples], object]] = {
     "add": add,
+    "add movement": add_movement,
     "undo": lambda store: store.undo(store.read("signs")[-2:]),
     "relabel": lambda store: store.relabel(store.read("signs")[:2], "thumbs up"),
     "rename": lambda store: store.rename_label("signs", "ok", "שלום"),
@@ -53,8 +64,8 @@ def stop_at_each_step(operation: str, folder: Path) -> list[dict[str, object]]:
     store = Samples(folder / "before")
     store.create_task("signs", "hand", ["ok", "thumbs up"])
     store.create_task("others", "hand", ["stop"])
-    for _ in range(4):
-        add(store)
+    for number in range(4):
+        (add_movement if number % 2 else add)(store)
     if operation == "restore":
         store.delete_task("signs")
     found = []
@@ -111,7 +122,7 @@ def kill_at_random(rounds: int, folder: Path) -> dict[str, object]:
                 relabelled = add(here)
                 os.write(write_end, f"+{relabelled.id}\n".encode())
                 here.relabel([relabelled], "thumbs up")
-                undone = add(here)
+                undone = add_movement(here)
                 os.write(write_end, f"+{undone.id}\n-{undone.id}\n".encode())
                 here.undo([undone])
         os.close(write_end)

@@ -267,7 +267,7 @@ def test_a_program_killed_at_any_step_of_a_deletion_loses_no_sample(tmp_path: Pa
 
 
 @POSIX
-@pytest.mark.parametrize("operation", ["add", "undo", "relabel", "rename", "merge", "rename task"])
+@pytest.mark.parametrize("operation", ["add", "add movement", "undo", "relabel", "rename", "merge", "rename task"])
 def test_a_program_killed_at_any_step_leaves_all_or_nothing_of_its_change(tmp_path: Path, operation: str) -> None:
     found = stopped_store("steps", operation, str(tmp_path))
     assert isinstance(found, list)

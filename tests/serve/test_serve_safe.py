@@ -26,6 +26,7 @@ from recognizer.serve.http.problems import Problem
 from recognizer.serve.http.settings import ServeSettings
 from recognizer.serve.listener import address, open_listener
 from recognizer.serve.workers.pictures import decode_picture
+from recognizer.sources import kinds
 from tests.helpers.http import jpeg, png, problem, sheet
 from tests.helpers.running_server import Served
 
@@ -224,7 +225,7 @@ REFUSED: dict[str, tuple[bytes | Callable[[], bytes], int]] = {  # a callable if
     "svg": (SVG, 415),
     "svg with a preamble": (b'<?xml version="1.0"?>' + SVG, 415),
     "gif": (b"GIF89a" + bytes(40), 415),
-    "heic": (b"\0\0\0\x18ftypheic" + bytes(40), 415),
+    "heic": (b"\0\0\0\x18ftypheic" + bytes(40), 422 if kinds.reads_heic() else 415),
     "pdf": (b"%PDF-1.7", 415),
     "50 megapixels": (lambda: bomb(8000, 6250), 413),
     "a decompression bomb": (lambda: bomb(30000, 30000), 413),

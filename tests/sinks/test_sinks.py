@@ -403,6 +403,7 @@ def test_the_log_has_a_row_for_each_region_and_for_each_frame_without_regions(tm
         "y2": "60",
         "text": "4",
         "turn": "",
+        "hand": "",
     }
 
 

@@ -22,6 +22,8 @@ from recognizer.spelling.shapes import (
 from tests.helpers import signs as recorded
 from tests.helpers.practising import LETTERS, Learner, hand_of
 
+UPWARDS = np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1]])  # a quarter turn in the picture
+
 
 def with_finger(sign: KnownSign, finger: int, other: KnownSign) -> HandShape:
     """The sign with a finger of another one."""
@@ -42,6 +44,7 @@ def test_a_drawn_sign_has_the_shape_that_was_drawn(label: str, side: str) -> Non
 
 def test_all_letters_that_do_not_move_are_known_and_differ() -> None:
     assert "".join(LETTERS) == "ABCDEFGHIKLMNOPQRSTUVWXY"
+    assert set(shipped_signs()["rps"]) == {"rock", "paper", "scissors"}
     u, v, h = (LETTERS[label].shape for label in "UVH")
     assert finger_distances(u, v)[1:3].max() > 0.1
     assert turn_distance(u, h) > 0.8
@@ -54,7 +57,7 @@ def test_all_letters_that_do_not_move_are_known_and_differ() -> None:
         (with_finger(LETTERS["L"], 4, LETTERS["Y"]), "L", "little finger: bend it more"),
         (with_finger(LETTERS["B"], 0, LETTERS["L"]), "B", "thumb: further in"),
         (with_finger(LETTERS["Y"], 0, LETTERS["I"]), "Y", "thumb: further out"),
-        (replace(LETTERS["H"].shape, turn=LETTERS["U"].shape.turn), "H", "point the hand sideways"),
+        (replace(LETTERS["H"].shape, turn=UPWARDS @ LETTERS["H"].shape.turn), "H", "point the hand sideways"),
         (
             replace(LETTERS["B"].shape, turn=LETTERS["B"].shape.turn @ np.diag([-1, 1, -1])),
             "B",
@@ -85,6 +88,11 @@ def test_the_mean_of_hands_is_a_hand() -> None:
     np.testing.assert_allclose(mean.turn @ mean.turn.T, np.eye(3), atol=1e-6)
     assert max(finger_distances(shape, mean).max() for shape in shapes) < 0.5
     assert known_sign(shapes).spread.min() > 0
+
+
+def test_a_sign_that_is_turned_in_two_ways_is_turned_as_most_hands_are() -> None:
+    right, left = LETTERS["P"].shape, replace(LETTERS["P"].shape, turn=np.diag([-1, 1, -1]) @ LETTERS["P"].shape.turn)
+    assert turn_distance(mean_shape([right, left, right, right, left]), right) < 0.1
 
 
 def test_own_signs_come_from_the_joints_of_the_samples(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ from recognizer.motion.movement import LEFT, RIGHT, Movement
 from recognizer.studio.drawn_hands import SIGNS
 from recognizer.studio.movements import Key, Performance, Script, Style, detected, random_style
 
-VARIETY = (1.0, 3.0)  # how much people differ; real ones differ more than the studio's
+VARIETY = (0.8, 1.5)  # how much people differ; real ones differ more than the studio's
 RATES_FPS = (10.0, 15.0, 20.0, 25.0, 30.0)
-JITTER = (0.01, 0.035)  # of the joints, in palm lengths
-REST_S = (-0.08, 0.35)  # seconds before and after the movement that belong to the stretch; negative: it begins late
+JITTER = (0.008, 0.022)  # of the joints, in palm lengths
+REST_S = (-0.05, 0.25)  # seconds before and after the movement that belong to the stretch; negative: it begins late
 MIN_FRAMES = 3
 TWO_HANDS = 0.3  # share of the classes that both hands make
 NAMES = sorted(SIGNS)

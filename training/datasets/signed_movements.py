@@ -21,6 +21,7 @@ FOLDER = "motion"
 SEQUENCE_FPS, FRAMES_FPS = 15.0, 25.0
 STALE_FRAMES = 5  # at the beginning of a sequence: they are from before the person was asked to begin
 MOVING = ("J", "Z")  # labels of sequences in which something moves; the others hold a letter
+HELD_MINUTES = 120 * 25 / SEQUENCE_FPS / 60  # of the shared sequences in which letters are held
 SPANS = {  # first and last frame of each repetition in uncut frames, found by looking at them
     "mariia_J": ((9, 27), (62, 77), (115, 129), (160, 178)),
     "mariia_Z": ((16, 48), (64, 94), (112, 145), (156, 188)),

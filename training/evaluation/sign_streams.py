@@ -1,17 +1,18 @@
 """Accuracy on streams: each held-out person shows one sign after the other, as before a camera."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from recognizer.classifiers.classifier import Scores
+from recognizer.classifiers.classifier import TOP, Scores
 from recognizer.classifiers.hands import Evidence
 from recognizer.classifiers.rejection import labels_within
 from recognizer.preprocess import pose
 from recognizer.registry.card import Thresholds
 from recognizer.smoothing import Smoother
-from recognizer.values import Box, Prediction, Region
+from recognizer.values import Box, Hand, Prediction, Region
 from training.shipped import sign_data, sign_validation
 from training.shipped.sign_data import Predictions, SignData
 
@@ -57,29 +58,64 @@ def shares_of_stream(
 ) -> tuple[float, float]:
     """Shares of the counted frames of one person's stream that get the right label, and a wrong one.
 
-    `evidence` says whether scores are averaged while a hand is still, `smooth` whether labels are smoothed, as live.
+    `evidence` and `smooth` as for `HeldOutHands`.
     """
-    averaged, smoother = Evidence(), Smoother()
+    hands = HeldOutHands(data, predictions, thresholds, evidence=evidence, smooth=smooth)
     right = wrong = counted = 0
-    for number, (row, since_change_s) in enumerate(_frames(data, person)):
-        if evidence:
-            averaged.next_frame()
-        regions, shown = [], []
-        if np.isfinite(predictions.probabilities[row, 0]):
-            scores = Scores(predictions.probabilities[row], float(predictions.distances[row]))
-            view = int(data.hands.jointed[row].argmax())
-            if evidence and data.hands.jointed[row].any():
-                features = pose.batch_features(data.hands.landmarks[row, [view]], data.hands.left[row, [view]])[0]
-                scores = averaged.add(REGION.box, features, scores)
-            regions, shown = [REGION], [_prediction(scores, thresholds, data.labels)]
-        if smooth:
-            shown = list(smoother.update(number / FPS, regions, shown))
+    for row, since_change_s in _frames(data, person):
+        _, shown = hands.show(row)
         if since_change_s >= CHANGE_S:
             label = shown[0].label if shown else None
             counted += 1
             right += label == data.labels[data.classes[row]]
             wrong += label not in (None, data.labels[data.classes[row]])
     return right / counted, wrong / counted
+
+
+class HeldOutHands:
+    """Photographs of hands as frames of a stream, with the predictions of a network that was trained on other people."""
+
+    def __init__(
+        self,
+        data: SignData,
+        predictions: Predictions,
+        thresholds: Thresholds,
+        *,
+        evidence: bool = True,
+        smooth: bool = True,
+    ) -> None:
+        """`evidence` says whether scores are averaged while a hand is still, `smooth` whether labels are smoothed, as live."""
+        self._data = data
+        self._predictions = predictions
+        self._thresholds = thresholds
+        self._evidence = Evidence() if evidence else None
+        self._smoother = Smoother() if smooth else None
+        self._count = 0
+
+    def show(self, row: int | None) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
+        """The regions and predictions of the next frame, which shows this photograph; None: it shows no hand."""
+        if self._evidence is not None:
+            self._evidence.next_frame()
+        regions: tuple[Region, ...] = ()
+        shown: tuple[Prediction, ...] = ()
+        if row is not None and np.isfinite(self._predictions.probabilities[row, 0]):
+            scores = Scores(self._predictions.probabilities[row], float(self._predictions.distances[row]))
+            hand = _hand(self._data, row)
+            if self._evidence is not None and hand is not None:
+                scores = self._evidence.add(REGION.box, pose.pose_features(hand.landmarks, hand.side), scores)
+            regions, shown = (replace(REGION, hand=hand),), (_prediction(scores, self._thresholds, self._data.labels),)
+        if self._smoother is not None:
+            shown = self._smoother.update(self._count / FPS, regions, shown)
+        self._count += 1
+        return regions, shown
+
+
+def _hand(data: SignData, row: int) -> Hand | None:
+    """The hand with joints in a photograph; None if there are none."""
+    view = int(data.hands.jointed[row].argmax())
+    if not data.hands.jointed[row, view]:
+        return None
+    return Hand(data.hands.landmarks[row, view], "left" if data.hands.left[row, view] else "right", 1.0)
 
 
 def _frames(data: SignData, person: str) -> Iterator[tuple[int, float]]:
@@ -93,4 +129,6 @@ def _frames(data: SignData, person: str) -> Iterator[tuple[int, float]]:
 def _prediction(scores: Scores, thresholds: Thresholds, labels: list[str]) -> Prediction:
     (index,) = labels_within(thresholds, scores.probabilities[None], np.array([scores.distance]))
     label = labels[index] if index < len(labels) else None
-    return Prediction(label, float(scores.probabilities[:-1].max()), (), IMAGE)
+    known = scores.probabilities[:-1]
+    top = tuple((labels[place], float(known[place])) for place in np.argsort(-known, kind="stable")[:TOP])
+    return Prediction(label, top[0][1], top, IMAGE)

@@ -9,9 +9,9 @@ from recognizer.motion.features import movement_features
 from recognizer.system import files
 from training.datasets.drawn_movements import performed, random_scripts
 
-CLASSES, PEOPLE = 900, 8  # random movements, and the people who make each
-SHRINKAGE = 0.1  # of the covariance within a class towards a multiple of the identity (Ledoit and Wolf 2004)
-SEED = 2
+CLASSES, PEOPLE = 700, 10  # random movements, and the people who make each
+SHRINKAGE = 0.2  # of the covariance within a class towards a multiple of the identity (Ledoit and Wolf 2004)
+SEED = 1
 
 
 def train_embedding(path: Path = embedding.PATH, classes: int = CLASSES) -> None:

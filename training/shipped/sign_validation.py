@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -64,12 +65,15 @@ def validate(data: SignData, wanted: list[str]) -> dict[str, ValidationResult]:
     return results
 
 
-def held_out_predictions(data: SignData, kind: str) -> Predictions:
-    """Predictions for the people of each fold by a network trained on the others; for photos/nothing by the first network."""
+def held_out_predictions(data: SignData, kind: str, folds: Sequence[tuple[str, ...]] = ()) -> Predictions:
+    """Predictions for the people of each fold by a network trained on the others; for photos/nothing by the first network.
+
+    `folds` are those that are wanted, by default all; NaN for other people.
+    """
     count = len(data.hands)
     probabilities = np.full((count, len(data.labels) + 1), np.nan, np.float32)
     distances = np.full(count, np.nan, np.float32)
-    for fold in data.folds:
+    for fold in folds or data.folds:
         rows = data.evaluated & np.isin(data.hands.sources, fold)
         rows |= data.empty & (fold == data.folds[0])
         path = data.runs / f"{kind}-without-{fold[0]}-{_digest(data, kind)}.npz"

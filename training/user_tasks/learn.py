@@ -1,11 +1,11 @@
 """Trains a task on its samples: reads them, fits a linear head over frozen features, validates it and publishes it."""
 
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from recognizer.errors import SamplesError
+from recognizer.errors import SamplesError, SettingsError
 from recognizer.registry import card
 from recognizer.samples.sample import Sample, Task
 from recognizer.samples.store import Samples
@@ -17,6 +17,8 @@ from training.networks.backbones import SIDE
 from training.settings import LearnSettings
 from training.user_tasks import hand_feature_extractor
 from training.user_tasks.fine_tuning import fine_tuned_start
+from training.user_tasks.moving_signs import MovingSigns
+from training.user_tasks.parts import Parts
 from training.user_tasks.sample_inputs import SampleInputs, colour_inputs, hand_inputs, ink_inputs
 from training.user_tasks.starting_point import ReportProgress, current_version, starting_point_of, uses_colour_pictures
 from training.user_tasks.training_run import TrainingRun
@@ -37,24 +39,23 @@ def learn(settings: LearnSettings, report_progress: ReportProgress) -> Path | No
     task = store.task(settings.task)
     rows = store.read(task.name)
     current = current_version(settings.models, task)
-    _check_labels(task, rows, current)
-    sample_inputs = _inputs_of(task, rows, store, current, settings)
-    if len(sample_inputs.samples) < len(rows):
-        missing = len(rows) - len(sample_inputs.samples)
-        report_progress(f"{missing} of {len(rows)} samples are left out: no {task.subject} is found in them", 0.1)
-        _check_labels(task, sample_inputs.samples, current)
-    start = starting_point_of(settings, task, sample_inputs, current, report_progress)
+    still_rows = [row for row in rows if row.moving_s is None]
+    moving_rows = [row for row in rows if row.moving_s is not None]
+    _check_labels(task, still_rows, moving_rows, current)
+    moving = MovingSigns(task, moving_rows, store, settings.models, current, settings.seed) if moving_rows else None
+    parts = Parts(task, current, still_rows, moving)
     with ExitStack() as stack:
-        if settings.fine_tune:
-            start = stack.enter_context(fine_tuned_start(start, task, sample_inputs, settings.seed, report_progress))
-        run = TrainingRun(task, sample_inputs, start, current, store, settings.seed, report_progress)
-        validation = run.validate()
+        if parts.needs_still:
+            run = stack.enter_context(_still_run(task, still_rows, parts.current_still, settings, report_progress))
+            parts.check_still(run)
+        parts.check_moving()
         folder = None
-        if validation.passed or settings.force:
+        if parts.passed or settings.force:
             report_progress("publishing", 0.9)
             with settings.models.publishing(task.name) as draft:
-                run.publish(validation, settings.command, draft)
+                parts.publish(draft, settings.command, force=settings.force)
             folder = settings.models.current(task.name)
+    validation = parts.validation
     result = {
         "published": None if folder is None else folder.name,
         "before": {"accuracy": validation.before, "known": validation.known_before},
@@ -68,11 +69,33 @@ def learn(settings: LearnSettings, report_progress: ReportProgress) -> Path | No
     return folder
 
 
+@contextmanager
+def _still_run(
+    task: Task, rows: Sequence[Sample], current: Path | None, settings: LearnSettings, report_progress: ReportProgress
+) -> Iterator[TrainingRun]:
+    """The training run of the signs that are held still. `current` is the current version, if it reads any."""
+    store = settings.samples
+    sample_inputs = _inputs_of(task, rows, store, current, settings)
+    if len(sample_inputs.samples) < len(rows):
+        missing = len(rows) - len(sample_inputs.samples)
+        report_progress(f"{missing} of {len(rows)} samples are left out: no {task.subject} is found in them", 0.1)
+        _check_labels(task, sample_inputs.samples, (), current)
+    start = starting_point_of(settings, task, sample_inputs, current, report_progress)
+    with ExitStack() as stack:
+        if settings.fine_tune:
+            start = stack.enter_context(fine_tuned_start(start, task, sample_inputs, settings.seed, report_progress))
+        yield TrainingRun(task, sample_inputs, start, current, store, settings.seed, report_progress)
+
+
 def _inputs_of(
     task: Task, rows: Sequence[Sample], store: Samples, current: Path | None, settings: LearnSettings
 ) -> SampleInputs:
     """The samples as network inputs: colour pictures, ink or hand joints. Raises SettingsError and AssetError."""
     if uses_colour_pictures(task, current, settings):
+        if task.sides:
+            raise SettingsError(
+                f"{task.name} tells the left from the right hand, which needs joints: leave out --network and --backbone."
+            )
         return colour_inputs(rows, store, SIDE)
     subject = subject_of(task.subject)
     if subject.input is Input.INK:
@@ -84,15 +107,19 @@ def _inputs_of(
     return hand_inputs(rows, store, with_appearance=with_appearance)
 
 
-def _check_labels(task: Task, rows: Sequence[Sample], current: Path | None) -> None:
-    """Raise SamplesError if there are fewer than two labels."""
-    labels = {row.label for row in rows}
+def _check_labels(task: Task, still: Sequence[Sample], moving: Sequence[Sample], current: Path | None) -> None:
+    """Raise SamplesError if there is nothing to learn, or a single still sign, which nothing tells from others.
+
+    A movement is told from all others by itself.
+    """
+    labels = {row.label for row in still}
     known = card.read_card(current).labels if current else ()
-    if not labels:
+    if not labels and not moving:
         raise SamplesError(
             f"The task {task.name} has no samples. Record some with c in the window, or give --from DIR."
         )
-    if len(labels | set(known)) < 2:
+    if labels and len(labels | set(known)) < 2:
+        all_show = "All still samples" if moving else "All samples"
         raise SamplesError(
-            f"All samples of {task.name} show {labels.pop()}, and training needs two labels. Record another label."
+            f"{all_show} of {task.name} show {labels.pop()}, and training needs two labels. Record another label."
         )

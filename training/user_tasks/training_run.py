@@ -14,6 +14,8 @@ import numpy as np
 from recognizer.classifiers.heads import HEAD, INPUT, Head
 from recognizer.classifiers.network import NETWORK
 from recognizer.classifiers.rejection import FEATURES, FeatureStatistics, Rejection
+from recognizer.classifiers.sides import SIDES, allowed_labels
+from recognizer.registry import card
 from recognizer.registry.card import ModelCard, Thresholds, write_card
 from recognizer.samples.sample import NOTHING, Sample, Task
 from recognizer.samples.store import Samples
@@ -69,11 +71,29 @@ class TrainingRun:
         self.names = label_names(task, sample_inputs, start)
         self.labels = self.names[:-1]
         self.classes = np.array([self.names.index(row.label) for row in sample_inputs.samples])
+        self.sides = self._sides_of_labels() if task.sides else None
+        self.allowed = self._allowed()
         self.inputs = sample_inputs.inputs()
         self.features = features_of(self.inputs, start.network)
         self.copy_features = self._augmented_features()
         self.replay_weight = REPLAY_WEIGHTS[0]
         self.thresholds = Thresholds(0.5, 0.0)  # set by validate()
+
+    def _sides_of_labels(self) -> dict[str, list[str]]:
+        """The hands that mean each label: those of its samples, else those that the starting point knows."""
+        known = (card.read_card(self.start.folder).sides if self.start.folder else None) or {}
+        shown = {(row.label, row.side) for row in self.sample_inputs.samples}
+        of_label = {label: [side for side in SIDES if (label, side) in shown] for label in self.labels}
+        return {label: of_label[label] or list(known.get(label, SIDES)) for label in self.labels}
+
+    def _allowed(self) -> np.ndarray | None:
+        """Which labels the hand of each sample can mean, (N, labels) bool; None if the sides do not matter."""
+        if self.sides is None:
+            return None
+        return np.stack([allowed_labels(self.labels, self.sides, row.side) for row in self.sample_inputs.samples])
+
+    def _allowed_in(self, rows: np.ndarray) -> np.ndarray | None:
+        return None if self.allowed is None else self.allowed[rows]
 
     def _augmented_features(self) -> np.ndarray:
         """Features of augmented copies, (C, N, D): C copies of N samples."""
@@ -101,7 +121,7 @@ class TrainingRun:
         self.thresholds = model.rejection.thresholds
         true_classes = self.classes[held_out]
         predicted_before = self._predicted_before(held_out)
-        predicted_after = model.predict(self.features[held_out])
+        predicted_after = model.predict(self.features[held_out], self._allowed_in(held_out))
         before = None if predicted_before is None else float((predicted_before == true_classes).mean())
         after = float((predicted_after == true_classes).mean())
         per_label = {
@@ -233,7 +253,7 @@ class TrainingRun:
         classes = self.classes
         if self.start.rejection is None:
             covering = self._thresholds_for_coverage(
-                model, self.copy_features[:, fitted], classes[fitted], COPIES_COVERAGE
+                model, self.copy_features[:, fitted], classes[fitted], COPIES_COVERAGE, self._allowed_in(fitted)
             )
             factor = DISTANCE_FACTORS.get(self.sample_inputs.input_kind, DISTANCE_FACTOR)
             before = Thresholds(min(covering.min_confidence, MAX_MIN_CONFIDENCE), factor * covering.max_distance)
@@ -241,19 +261,30 @@ class TrainingRun:
             before = self.start.rejection.thresholds
         target = before
         if len(held_out):
-            covering = self._thresholds_for_coverage(model, self.features[None, held_out], classes[held_out], COVERAGE)
+            covering = self._thresholds_for_coverage(
+                model, self.features[None, held_out], classes[held_out], COVERAGE, self._allowed_in(held_out)
+            )
             target = Thresholds(
                 min(before.min_confidence, covering.min_confidence), max(before.max_distance, covering.max_distance)
             )
         return self._limited_thresholds(model, before, target)
 
     def _thresholds_for_coverage(
-        self, model: TrainedHead, features: np.ndarray, classes: np.ndarray, coverage: float
+        self,
+        model: TrainedHead,
+        features: np.ndarray,
+        classes: np.ndarray,
+        coverage: float,
+        allowed: np.ndarray | None,
     ) -> Thresholds:
-        """Thresholds, each of which alone accepts the share `coverage` of the correct predictions; features (C, N, D)."""
+        """Thresholds, each of which alone accepts the share `coverage` of the correct predictions; features (C, N, D).
+
+        `allowed` (N, labels) bool says which labels each hand can mean.
+        """
         true_classes = np.tile(classes, len(features))
+        allowed = None if allowed is None else np.tile(allowed, (len(features), 1))
         features = features.reshape(-1, features.shape[-1])
-        probabilities = model.head.probabilities(features)[:, : len(self.labels)]
+        probabilities = model.probabilities(features, allowed)[:, : len(self.labels)]
         correct = probabilities.argmax(axis=1) == true_classes
         if not correct.any():
             limits = model.rejection.thresholds
@@ -338,7 +369,7 @@ class TrainingRun:
         model.rejection.statistics.save(draft / FEATURES)
         self._feature_distributions().save(draft)
         counts = Counter(row.label for row in self.sample_inputs.samples)
-        card = ModelCard(
+        model_card = ModelCard(
             task=self.task.name,
             labels=tuple(self.labels),
             subject=self.task.subject,
@@ -349,6 +380,7 @@ class TrainingRun:
             outputs=["probabilities of the labels, then of the background", "embedding"],
             parameters=int(model.head.kernel.size + model.head.bias.size),
             rejection=self.thresholds,
+            sides=self.sides,
             user_training={
                 "from": self._origin(),
                 "samples": {label: counts[label] for label in self.names if counts[label]},
@@ -366,7 +398,7 @@ class TrainingRun:
             git_commit=git_commit(),
             versions={"python": platform.python_version(), "numpy": np.__version__},
         )
-        write_card(card, draft)
+        write_card(model_card, draft)
 
     def _origin(self) -> str | None:
         """The name of the version of this task that the run started from."""

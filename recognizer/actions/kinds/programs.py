@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from recognizer.actions.action import PLACEHOLDER, Action, ActionError, ActionFailed, Firing
+from recognizer.actions.action import PLACEHOLDER, Action, ActionError, ActionFailed, Firing, check_timeout
 
 SCHEMES = ("http", "https", "mailto")  # other addresses may start programs
 CODE_OPTIONS = ("-c", "-e", "/c", "-command", "--eval")  # of shells and interpreters: what follows is code
@@ -50,8 +50,7 @@ class Command(Action):
                 raise ActionError(
                     f"words: a label may be code itself. Give it as a word of its own after {option} CODE."
                 )
-        if self.timeout_s <= 0:
-            raise ActionError("timeout_s: give a number above 0.")
+        check_timeout(self.timeout_s)
 
     def describe(self) -> str:
         return f"run {' '.join(self.words)}"
@@ -91,17 +90,7 @@ class Say(Action):
         return f"say {self.text!r}" + (f" into {self.file}" if self.file else "")
 
     def run(self, firing: Firing) -> None:
-        run_program(self._words(), firing.fill(self.text))
-
-    def _words(self) -> list[str]:
-        if sys.platform == "win32":
-            return [*POWERSHELL, SPEAK_ON_WINDOWS]
-        if sys.platform == "darwin":
-            voice, file = (["-v", self.voice] if self.voice else []), (["-o", self.file] if self.file else [])
-            return ["say", *voice, *file, "-f", "-"]
-        (program,) = first_installed([("espeak-ng",), ("espeak",)], "speaks", "espeak-ng")
-        voice, file = (["-v", self.voice] if self.voice else []), (["-w", self.file] if self.file else [])
-        return [program, *voice, *file, "--stdin"]
+        say(firing.fill(self.text), self.voice, self.file)
 
 
 @dataclass(frozen=True)
@@ -146,6 +135,22 @@ class Notify(Action):
         else:
             program = first_installed([("notify-send",)], "shows notifications", "libnotify-bin")
             run_program([*program, "--app-name=recognizer", "--", "recognizer", text])
+
+
+def say(text: str, voice: str = "", file: str = "") -> None:
+    """Say a text and wait for its end; `voice` and `file` as of `Say`. Raises ActionFailed."""
+    run_program(_speech_program(voice, file), text)
+
+
+def _speech_program(voice: str, file: str) -> list[str]:
+    """The program that says what it gets on stdin, with its options."""
+    if sys.platform == "win32":
+        return [*POWERSHELL, SPEAK_ON_WINDOWS]
+    chosen = ["-v", voice] if voice else []
+    if sys.platform == "darwin":
+        return ["say", *chosen, *(["-o", file] if file else []), "-f", "-"]
+    (program,) = first_installed([("espeak-ng",), ("espeak",)], "speaks", "espeak-ng")
+    return [program, *chosen, *(["-w", file] if file else []), "--stdin"]
 
 
 def first_installed(programs: Sequence[Sequence[str]], does: str, package: str) -> Sequence[str]:

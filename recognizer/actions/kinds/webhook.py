@@ -7,7 +7,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from recognizer.actions.action import Action, ActionError, ActionFailed, Firing, Unreachable
+from recognizer.actions.action import Action, ActionError, ActionFailed, Firing, Unreachable, check_timeout
 from recognizer.system.urls import without_secrets
 
 AGAIN = (408, 425, 429, 500, 502, 503, 504)  # answers after which the same request may succeed later
@@ -37,8 +37,7 @@ class Webhook(Action):
             is_good = False
         if not is_good:
             raise ActionError(f"address: {self.address!r} is no address. It begins with https:// or http://.")
-        if self.timeout_s <= 0:
-            raise ActionError("timeout_s: give a number above 0.")
+        check_timeout(self.timeout_s)
 
     def describe(self) -> str:
         return f"post to {without_secrets(self.address)}"

@@ -49,3 +49,7 @@ export function close() {
 }
 
 export function changeTask() {}
+
+export async function asBrowserPicture() {
+  throw new Error("HEIC pictures cannot be opened here");
+}

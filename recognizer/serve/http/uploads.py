@@ -12,6 +12,7 @@ from starlette.datastructures import UploadFile
 from recognizer.serve.http.problems import Problem
 
 FORM, JSON = "multipart/form-data", "application/json"
+KINDS = ("image/jpeg", "image/png", "image/webp", "image/heic")
 FIELDS_LIMIT = 8
 REMEDY = "Send the picture in a field named image."
 PICTURE_STARTS = (b"\xff\xd8", b"\x89PNG", b"RIFF")  # JPEG, PNG, WebP
@@ -24,7 +25,11 @@ _JSON = {"schema": {"type": "object", "required": ["image"], "properties": {"ima
 PICTURE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {**dict.fromkeys(("image/jpeg", "image/png", "image/webp"), _BINARY), FORM: _FORM, JSON: _JSON},
+        "content": {
+            **dict.fromkeys(("image/jpeg", "image/png", "image/webp", "image/heic"), _BINARY),
+            FORM: _FORM,
+            JSON: _JSON,
+        },
     }
 }
 

@@ -1,6 +1,6 @@
 // The answers of the server to frames and drawings. The exported page has another module of this name, which computes them.
 
-import { ask, checkServer, named, tell } from "./api.js";
+import { ask, checkServer, named, request, tell } from "./api.js";
 import { state } from "./state.js";
 
 export { checkServer, isServerGone, onServer } from "./api.js";
@@ -10,12 +10,13 @@ export const WHERE = "on the server"; // where the time of an answer is spent
 
 let socket = null;
 let resolveAnswer = null; // resolves with the answer to the sent frame
-let sent = -1; // the number of the last frame of this connection
+let sent = { number: -1, time: 0 }; // the last frame of this connection, and when it was taken
 
 const answerListeners = [];
 const connectListeners = [];
 
-// `then` gets each answer of the server; it is called when a connection is open.
+// `then` gets each answer of the server, and the time of the last frame, which the camera still has; it is called when a
+// connection is open.
 export const onAnswer = (then) => answerListeners.push(then);
 export const onConnect = (then) => connectListeners.push(then);
 
@@ -29,7 +30,7 @@ export function sendMessage(message) {
 const isOpen = () => socket?.readyState === WebSocket.OPEN;
 
 // A change of the task is visible anyway; only errors of its model need a message.
-const isRoutine = (line, answer) => line.endsWith("…") || line === answer.task || line.startsWith(`${answer.task}: model`);
+const isRoutine = (line, answer) => line.endsWith("…") || line === answer.task || line.startsWith(`${answer.task}, trained`);
 
 // Resolves when frames can be sent.
 export async function open() {
@@ -40,7 +41,7 @@ function connect() {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
   const opened = new WebSocket(`${scheme}//${location.host}/v1/stream?task=${encodeURIComponent(state.task)}`);
   socket = opened;
-  sent = -1;
+  sent = { number: -1, time: 0 };
   return new Promise((resolve, reject) => {
     opened.onopen = () => {
       for (const then of connectListeners) then();
@@ -57,18 +58,18 @@ function connect() {
       const answer = JSON.parse(event.data);
       for (const line of answer.notices ?? []) if (!isRoutine(line, answer)) tell(line);
       if (answer.problem) tell(`${answer.problem.what}: ${answer.problem.found}. ${answer.problem.remedy}`);
-      for (const then of answerListeners) then(answer);
-      if (answer.frame === undefined || answer.frame === sent) resolveAnswer?.(answer);
+      for (const then of answerListeners) then(answer, sent.time);
+      if (answer.frame === undefined || answer.frame === sent.number) resolveAnswer?.(answer);
     };
   });
 }
 
-// The answer to the camera's newest frame; null if there is none, or nobody waits for it any more.
-export async function answerTo(camera, isWanted) {
+// The answer to the camera's newest frame, which was taken at `time`; null if there is none, or nobody waits for it any more.
+export async function answerTo(camera, isWanted, time) {
   const frame = await camera.grab();
   if (!frame || !isWanted() || !isOpen()) return null;
   const answered = new Promise((resolve) => (resolveAnswer = resolve));
-  sent += 1;
+  sent = { number: sent.number + 1, time };
   socket.send(frame);
   const late = setTimeout(checkServer, LATE_MS);
   const answer = await answered;
@@ -89,4 +90,9 @@ export function changeTask(task) {
 export async function answerToDrawing(canvas, task) {
   const picture = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
   return ask("POST", `/v1/predict?${named(task, "images=true")}`, picture);
+}
+
+// A HEIC picture in a format that the browser can open.
+export async function asBrowserPicture(picture) {
+  return (await request("POST", "/v1/convert", picture)).blob();
 }

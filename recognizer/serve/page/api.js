@@ -14,7 +14,14 @@ export class Problem extends Error {
   }
 }
 
+// The parsed JSON of an answer; null if it is empty. Raises a Problem.
 export async function ask(method, path, body) {
+  const response = await request(method, path, body);
+  return response.status === 204 ? null : response.json();
+}
+
+// The answer to a request that succeeded. Raises a Problem.
+export async function request(method, path, body) {
   const options = { method };
   if (body instanceof Blob) options.body = body;
   else if (body !== undefined) {
@@ -29,11 +36,9 @@ export async function ask(method, path, body) {
     throw new Problem({ what: "The server does not answer", found: location.host, remedy: "Check that it is still running", status: 0 });
   }
   if (response.status === 401) location.assign("/enter");
-  const content = response.status === 204 ? null : await response.json().catch(() => null);
-  if (!response.ok) {
-    throw new Problem(content ?? { what: "The server failed", found: `${response.status}`, remedy: "The server's terminal shows more", status: response.status });
-  }
-  return content;
+  if (response.ok) return response;
+  const problem = await response.json().catch(() => null);
+  throw new Problem(problem ?? { what: "The server failed", found: `${response.status}`, remedy: "The server's terminal shows more", status: response.status });
 }
 
 const banner = document.getElementById("gone");

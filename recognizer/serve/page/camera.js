@@ -1,5 +1,6 @@
 // The picture source: the camera or a file. If there is no picture, a message explains why.
 
+import { asBrowserPicture } from "./answers.js";
 import { element, tell } from "./dom.js";
 import { current, INSECURE, onChange, subject } from "./state.js";
 
@@ -49,6 +50,15 @@ export function grabCanvas(options) {
 export async function grab() {
   const canvas = grabCanvas();
   return canvas && new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", QUALITY));
+}
+
+// The part [x1, y1, x2, y2] of the last grabbed frame as a canvas, mirrored if the display is.
+export function part([x1, y1, x2, y2]) {
+  const canvas = element("canvas", { width: x2 - x1, height: y2 - y1 });
+  const pen = canvas.getContext("2d");
+  if (isMirrored()) pen.setTransform(-1, 0, 0, 1, canvas.width, 0);
+  pen.drawImage(grabbed, -x1, -y1);
+  return canvas;
 }
 
 // Resolves when the next frame is available.
@@ -138,14 +148,26 @@ async function listDevices() {
   devices.hidden = cameras.length < 2;
 }
 
-// Draws a picture file into a canvas, in the size of a sent frame. Raises an error if the browser cannot open it.
-async function drawFile(picture, canvas) {
-  let bitmap;
+// Whether a file begins as HEIC pictures do, which most browsers cannot open.
+async function isHeic(picture) {
+  const head = new TextDecoder("latin1").decode(await picture.slice(4, 12).arrayBuffer());
+  return /^ftyp(heic|heix|heim|heis|hevc|hevx|mif1|msf1)/.test(head);
+}
+
+// Decodes a picture file, turned upright. HEIC is converted, if the browser cannot open it. Raises an error.
+async function decoded(picture) {
+  const upright = { imageOrientation: "from-image" };
   try {
-    bitmap = await createImageBitmap(picture, { imageOrientation: "from-image" });
+    return await createImageBitmap(picture, upright);
   } catch {
+    if (await isHeic(picture)) return createImageBitmap(await asBrowserPicture(picture), upright);
     throw new Error("it cannot be opened as a picture");
   }
+}
+
+// Draws a picture file into a canvas, in the size of a sent frame. Raises an error if it cannot be opened.
+async function drawFile(picture, canvas) {
+  const bitmap = await decoded(picture);
   const scale = Math.min(1, LONG_SIDE / Math.max(bitmap.width, bitmap.height));
   canvas.width = Math.max(1, Math.round(bitmap.width * scale));
   canvas.height = Math.max(1, Math.round(bitmap.height * scale));
@@ -170,10 +192,11 @@ async function openFile() {
   const opened = document.createElement("canvas");
   try {
     await drawFile(chosen, opened);
-  } catch {
+  } catch (error) {
     const reason = `${chosen.name} cannot be opened as a picture.`;
-    if (isOn()) tell(`${reason} Use a JPEG, PNG or WebP picture.`);
-    else showMessage(reason, "Use a JPEG, PNG or WebP picture.");
+    const remedy = error.body?.remedy ?? "Use a JPEG, PNG or WebP picture.";
+    if (isOn()) tell(`${reason} ${remedy}`);
+    else showMessage(reason, remedy);
     return;
   }
   if (video.srcObject) stop();

@@ -15,9 +15,17 @@ export function tell(words, undo) {
     notice.append(" ", button);
   }
   notice.hidden = false;
-  clearTimeout(hideTimer);
-  hideTimer = setTimeout(() => (notice.hidden = true), (undo ? 8000 : 3000) + 40 * words.length);
+  hideAfter((undo ? 8000 : 3000) + 40 * words.length);
 }
+
+function hideAfter(ms) {
+  clearTimeout(hideTimer);
+  hideTimer = setTimeout(() => (notice.hidden = true), ms);
+}
+
+// It stays while the pointer is on it, or the focus is in it.
+for (const entered of ["pointerenter", "focusin"]) notice.addEventListener(entered, () => clearTimeout(hideTimer));
+for (const left of ["pointerleave", "focusout"]) notice.addEventListener(left, () => hideAfter(3000));
 
 // Wraps an event handler: its errors are shown to the user, not only in the console.
 export function telling(work) {

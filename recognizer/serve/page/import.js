@@ -3,7 +3,7 @@
 import { ask, named } from "./api.js";
 import { asJpeg } from "./camera.js";
 
-const PICTURE = /\.(jpe?g|png|webp|gif|bmp|avif)$/i;
+const PICTURE = /\.(jpe?g|png|webp|gif|bmp|avif|hei[cf])$/i;
 const IGNORED = /(^|\/)(\.|__MACOSX\/|Thumbs\.db$|desktop\.ini$)/i; // files that operating systems add
 const END_OF_ZIP = 0x06054b50;
 const END_LIMIT = 22 + 65535; // bytes of the end of a zip file, with its comment
@@ -48,20 +48,21 @@ export async function importPictures(files, task, label, session, progress) {
   for (const [index, { name, open }] of wanted.entries()) {
     let sample = null;
     try {
-      if (!PICTURE.test(name)) throw new Error("not a JPEG, PNG or WebP picture");
+      if (!PICTURE.test(name)) throw new Error("not a picture");
       const picture = await asJpeg(await open());
       sample = await ask("POST", `/v1/samples?${named(task, `label=${encodeURIComponent(label)}`, `session=${session}`)}`, picture);
       recorded += 1;
     } catch (error) {
       if (error.body?.status === 0) throw error; // the server has gone
-      leftOut.push([name, error.body?.found ?? error.message]);
+      leftOut.push([name, error.body?.status === 415 ? `${error.body.found}. ${error.body.remedy}` : (error.body?.found ?? error.message)]);
     }
     progress(index + 1, wanted.length, sample);
   }
   return { recorded, leftOut };
 }
 
-async function zipEntries(file) {
+// The files in a zip file, each {name, open}; `open` resolves with a Blob. Raises an Error.
+export async function zipEntries(file) {
   const tail = new DataView(await file.slice(Math.max(0, file.size - END_LIMIT)).arrayBuffer());
   let end = tail.byteLength - 22;
   while (end >= 0 && tail.getUint32(end, true) !== END_OF_ZIP) end -= 1;

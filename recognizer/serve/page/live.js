@@ -4,6 +4,7 @@ import * as answers from "./answers.js";
 import * as camera from "./camera.js";
 import { tell } from "./dom.js";
 import { drawOver, showCards } from "./seen.js";
+import { speak } from "./speak.js";
 import { CAMERA_TABS, onChange, state } from "./state.js";
 
 const RETRY_MS = 1000;
@@ -32,7 +33,7 @@ async function run() {
       await answers.open();
       await camera.nextFrame();
       const time = performance.now();
-      const answer = await answers.answerTo(camera, isActive);
+      const answer = await answers.answerTo(camera, isActive, time);
       if (answer?.regions) show(answer, time);
       else if (answer?.problem) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     } catch {
@@ -57,6 +58,7 @@ function show(answer, frameTime) {
   last = answer;
   lastFrameTime = frameTime;
   if (answer && answer.task !== state.task) {
+    speak("");
     drawOver(overlay, null);
     reading.textContent = "";
     figures.textContent = `Loading ${state.task} …`;
@@ -64,6 +66,7 @@ function show(answer, frameTime) {
   }
   drawOver(overlay, answer, camera.isMirrored());
   reading.textContent = answer?.text ?? "";
+  speak(reading.textContent);
   showCards(seen, answer?.regions ?? []);
   empty.hidden = answers.isServerGone() || Boolean(answer?.regions.length);
   if (!answer) {

@@ -117,11 +117,15 @@ function card(one, mistake) {
 }
 
 const relabel = telling(async (one, label) => {
+  const before = one.label;
   await ask("PATCH", `/v1/samples/${one.id}`, { label });
   count(one, -1);
   one.label = label;
   count(one, 1);
-  tell(`Relabelled as ${label}. Train again to use it.`);
+  tell(`Relabelled as ${label}. Train again to use it.`, async () => {
+    await ask("PATCH", `/v1/samples/${one.id}`, { label: before });
+    await Promise.all([loadTasks(), load()]);
+  });
   show();
   await loadTasks();
 });

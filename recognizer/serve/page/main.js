@@ -9,6 +9,9 @@ import "./spell.js";
 import "./look.js";
 import "./draw.js";
 import "./draw_samples.js";
+import "./edit.js";
+import "./play.js";
+import "./project.js";
 
 const select = document.getElementById("task");
 
@@ -25,7 +28,7 @@ select.addEventListener("change", () => choose(select.value));
 onChange("tasks", showTasks);
 onChange("task", showName);
 
-startTabs(["live", "teach", "spell", "look", "draw"]);
+startTabs(["live", "teach", "spell", "look", "draw", "play"]);
 telling(async () => {
   await Promise.all([loadSubjects(), loadTasks()]);
   choose(state.tasks.some((task) => task.name === state.task) ? state.task : state.tasks[0].name);

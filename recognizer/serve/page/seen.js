@@ -33,7 +33,9 @@ function drawRegion(pen, region, x, y, ratio) {
   const color = region.label === null ? UNKNOWN : KNOWN;
   pen.strokeStyle = color;
   pen.lineWidth = (region.label === null ? 1.25 : 2.5) * ratio;
+  pen.setLineDash(region.label === null ? [6 * ratio, 4 * ratio] : []); // told by shape too, not by colour alone
   pen.strokeRect(left, top, Math.abs(x(x2) - x(x1)), y(y2) - top);
+  pen.setLineDash([]);
   if (region.joints) drawHand(pen, region.joints, x, y, ratio, color);
   if (region.label === null) return;
   const size = (pen.canvas.clientWidth < 500 ? 12 : 18) * ratio;

@@ -5,7 +5,7 @@ import { ask } from "./api.js";
 export const NOTHING = "nothing";
 // Why a browser may forbid the camera on this page, and what to do.
 export const INSECURE = "Browsers allow it only on the server's own machine or over https. Start the server with --certificate and --key.";
-export const CAMERA_TABS = ["live", "teach", "spell"]; // these show the camera
+export const CAMERA_TABS = ["live", "teach", "spell", "play"]; // these show the camera
 export const state = { task: "digits", tasks: [], subjects: [], tab: "live" };
 
 const changes = new EventTarget();

@@ -5,6 +5,7 @@ import * as camera from "./camera.js";
 import { droppedFiles, importPictures } from "./import.js";
 import { current, choose, labelKeys, loadTasks, NOTHING, onChange, state } from "./state.js";
 import { placeTraining } from "./training.js";
+import { restore } from "./trash.js";
 
 const EVERY_MS = 100;
 const THUMBS = 8; // newest samples shown beside each label
@@ -65,7 +66,7 @@ function show() {
 const buttonOf = (label) => [...list.querySelectorAll(".record")].find((button) => button.dataset.label === label);
 
 function adder(label) {
-  const input = element("input", { type: "file", multiple: true, accept: "image/*,.zip" });
+  const input = element("input", { type: "file", multiple: true, accept: "image/*,.heic,.heif,.zip" });
   input.setAttribute("aria-label", `Add pictures to ${label}`);
   input.addEventListener("change", telling(() => add(label, [...input.files])));
   return element("label", { className: "button add", title: "Add pictures or a zip file" }, "Add pictures", input);
@@ -109,14 +110,11 @@ function thumb(sample) {
 }
 
 async function remove(samples) {
-  for (const { id } of samples) await ask("DELETE", `/v1/samples/${id}`);
+  const { entry } = await ask("POST", "/v1/samples/delete", { ids: samples.map(({ id }) => id) });
   burst = burst.filter((one) => !samples.includes(one));
   undoButton.disabled = !burst.length;
   const words = samples.length === 1 ? `Deleted a sample of ${samples[0].label}.` : `Deleted the last ${samples.length} samples.`;
-  tell(words, async () => {
-    for (const { id } of samples) await ask("POST", `/v1/samples/${id}/restore`);
-    await Promise.all([loadTasks(), loadThumbs()]);
-  });
+  tell(words, () => restore(entry));
   await Promise.all([loadTasks(), loadThumbs()]);
 }
 

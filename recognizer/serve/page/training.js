@@ -48,7 +48,6 @@ async function undo() {
 function show() {
   const job = jobs.get(state.task);
   const running = isUnfinished(job);
-  const hasSamples = Object.values(current()?.samples ?? {}).some(Boolean);
   for (const place of places) {
     const button = place.querySelector(".train");
     const missing = current()?.missing ?? "";
@@ -56,7 +55,7 @@ function show() {
     place.querySelector(".missing").textContent = running || !missing ? "" : `Before training: ${missing}.`;
     button.textContent = running ? "Training …" : "Train";
     place.querySelector(".cancel").hidden = !running;
-    place.querySelector(".undo").hidden = running || !current()?.model || !hasSamples;
+    place.querySelector(".undo").hidden = running || !current()?.can_go_back;
     place.querySelector(".progress").hidden = !running;
     if (running) {
       place.querySelector("progress").value = job.progress;

@@ -7,12 +7,13 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from recognizer.registry.store import ModelStore
+from recognizer.registry.store import ModelStore, Rewrite
 from recognizer.samples.sample import new_session
 from recognizer.serve.http.metrics import Metrics
 from recognizer.serve.http.problems import Problem
 from recognizer.serve.http.sessions import Sessions
 from recognizer.serve.http.settings import ServeSettings
+from recognizer.serve.routes.events import EventHub
 from recognizer.serve.routes.schemas import TaskName
 from recognizer.serve.workers.jobs import Jobs
 from recognizer.serve.workers.pool import WorkerPool
@@ -32,7 +33,12 @@ class AppState:
     jobs: Jobs
     metrics: Metrics
     sessions: Sessions
+    is_replica: bool = False  # of a cluster: other processes have streams, too
+    events: EventHub = field(default_factory=EventHub)
     session: str = field(default_factory=new_session)  # of samples that are sent without a session
+    rewrites: dict[str, Rewrite] = field(
+        default_factory=dict
+    )  # of models, when a label was deleted; by entry of the trash
 
     @property
     def folders(self) -> tuple[Path, ...]:

@@ -1,7 +1,10 @@
 """Routes of the browser page, of login with a token, and of monitoring."""
 
 from pathlib import Path
+from typing import Literal
 
+import cv2
+import numpy as np
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -10,8 +13,10 @@ from recognizer.serve.http.guard import cookie_name, is_same_token, note_refused
 from recognizer.serve.http.sessions import SESSION_S
 from recognizer.serve.routes.app_state import State
 from recognizer.serve.routes.schemas import Health
+from recognizer.studio.game_hands import hand_picture
 
 PAGE = Path(__file__).resolve().parent.parent / "page"
+HAND_SIDE = 240  # pixels, height of the computer's hand in the game
 LEAVE = '<form id="leave"'  # the button to log out; without a token there is no log-in
 ENTER = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Recognizer</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="stylesheet" href="/static/style.css">
@@ -63,6 +68,15 @@ async def leave(state: State, request: Request) -> Response:
     response = RedirectResponse("/enter", 303)
     response.delete_cookie(name, httponly=True, samesite="lax", secure=request.url.scheme == "https")
     return response
+
+
+@router.get("/hands/{sign}.png", include_in_schema=False)
+def game_hand(sign: Literal["rock", "paper", "scissors"]) -> Response:
+    """The computer's hand in the game, a PNG with transparency."""
+    hand_bgra = hand_picture(sign, HAND_SIDE).astype(np.float32)  # premultiplied, which PNG is not
+    hand_bgra[..., :3] *= 255 / np.maximum(hand_bgra[..., 3:], 1)
+    _, data = cv2.imencode(".png", np.clip(hand_bgra, 0, 255).astype(np.uint8))
+    return Response(data.tobytes(), media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
 
 
 @router.get("/healthz", tags=["watching"])

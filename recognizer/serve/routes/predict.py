@@ -1,8 +1,8 @@
-"""POST /v1/predict: recognizes a picture."""
+"""Routes of single pictures: recognize one, and convert one for browsers that cannot show it."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from recognizer.serve.http.uploads import PICTURE_BODY, Picture
 from recognizer.serve.routes.app_state import KnownTask, State
@@ -10,6 +10,8 @@ from recognizer.serve.routes.schemas import PredictResponse
 from recognizer.serve.workers.worker import Worker
 
 router = APIRouter(tags=["pictures"])
+
+JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}, "description": "The picture"}}
 
 
 @router.post("/v1/predict", openapi_extra=PICTURE_BODY)
@@ -23,3 +25,9 @@ async def predict(
     answer = await state.pool.call(Worker.predict, picture, task, images)
     state.metrics.observe_stages(answer["stages_ms"])
     return PredictResponse.model_validate(answer)
+
+
+@router.post("/v1/convert", openapi_extra=PICTURE_BODY, response_class=Response, responses=JPEG)
+async def convert(state: State, picture: Picture) -> Response:
+    """The picture as a JPEG, turned upright: for HEIC pictures of a phone, which most browsers cannot show."""
+    return Response(await state.pool.call(Worker.convert, picture), media_type="image/jpeg")

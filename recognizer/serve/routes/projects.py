@@ -24,7 +24,9 @@ router = APIRouter(tags=["tasks and models"])
 ZIP = "application/zip"
 REFUSED_LIMIT = 100  # messages about samples that were not loaded, in one response
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-ZIP_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": {ZIP: _BINARY}}}
+ZIP_BODY: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {ZIP: _BINARY, "application/octet-stream": _BINARY}}
+}
 ZIP_RESPONSE: dict[int | str, dict[str, Any]] = {200: {"content": {ZIP: _BINARY}, "description": "The file"}}
 
 

@@ -16,6 +16,7 @@ from recognizer.serve.routes.app_state import AppState, KnownTask, State
 from recognizer.serve.routes.schemas import (
     AddedSampleInfo,
     Confusion,
+    DeleteRequest,
     Label,
     RelabelRequest,
     SampleId,
@@ -23,6 +24,7 @@ from recognizer.serve.routes.schemas import (
     SamplePage,
     SamplePrediction,
     SessionName,
+    TrashEntryName,
 )
 from recognizer.serve.workers.sample_index import CachedPrediction
 from recognizer.serve.workers.worker import Worker
@@ -92,13 +94,19 @@ def relabel(state: State, sample_id: PathSampleId, request: RelabelRequest) -> S
 
 @router.delete("/v1/samples/{sample_id}", status_code=204)
 def delete(state: State, sample_id: PathSampleId) -> None:
-    """Delete the sample."""
-    state.sample_index.delete(sample_id)
+    """Delete the sample: it goes to the trash."""
+    state.sample_index.delete([sample_id])
+
+
+@router.post("/v1/samples/delete")
+def delete_some(state: State, request: DeleteRequest) -> TrashEntryName:
+    """Delete samples of one task. `POST /v1/trash/{entry}/restore` undoes it."""
+    return TrashEntryName(entry=state.sample_index.delete(request.ids))
 
 
 @router.post("/v1/samples/{sample_id}/restore", status_code=201)
 def restore(state: State, sample_id: PathSampleId) -> SampleInfo:
-    """Undo the deletion of a sample. It gets a new id. The server remembers the last deletions until it stops."""
+    """Bring a deleted sample back from the trash, with all that was deleted together."""
     return _sample_info(state.sample_index.restore(sample_id))
 
 
@@ -167,5 +175,6 @@ def _sample_info(sample: Sample) -> SampleInfo:
         source=re.split(r"[/\\]", sample.source)[-1],  # an import may have stored the path of a file
         box=list(sample.box.xyxy),
         hand=sample.side or None,  # type: ignore[arg-type]  # left, right or ""
+        moving_s=sample.moving_s,
         picture=f"/v1/samples/{sample.id}/picture",
     )

@@ -10,6 +10,9 @@ from recognizer.samples.sample import LABEL_LIMIT, LABELS_LIMIT, checked_name, c
 from recognizer.serve.workers.jobs import Job
 from recognizer.subjects.catalogue import SUBJECTS
 from recognizer.system.names import NAME_LIMIT
+from recognizer.teaching.changes import Deleted
+
+DELETE_LIMIT = 1000  # samples that one request deletes
 
 
 def _label(word: str) -> str:
@@ -69,7 +72,8 @@ class RegionInfo(BaseModel):
     turn: Literal["upside down", "mirrored"] | None = Field(
         None, description="orientation of the writing; null: upright"
     )
-    hand: Literal["left", "right"] | None = None
+    hand: Literal["left", "right", "both"] | None = Field(None, description="the hand or hands that make the sign")
+    moves: bool = Field(False, description="whether the label is that of a movement, which has just ended")
     joints: list[tuple[float, float]] | None = Field(None, description="21 joints of a hand, x and y in pixels")
     image: str | None = Field(None, description="the input of the model, a PNG as data: URL")
 
@@ -115,10 +119,65 @@ class AddLabelsRequest(RequestBody):
     labels: list[Label] = Field(min_length=1, max_length=LABELS_LIMIT)
 
 
+class ChangeTaskRequest(RequestBody):
+    """Another name, another order of the labels, or both."""
+
+    name: TaskName | None = None
+    labels: list[Label] | None = Field(None, max_length=LABELS_LIMIT, description="all labels, in their new order")
+
+
+class MergeRequest(RequestBody):
+    into: TaskName
+
+
+class RenameLabelRequest(RequestBody):
+    label: Label = Field(description="its new name; if that is a label of the task, the two are merged")
+
+
+class DeleteRequest(RequestBody):
+    ids: list[SampleId] = Field(min_length=1, max_length=DELETE_LIMIT)
+
+
+class TrashEntryName(BaseModel):
+    entry: str = Field(description="what POST /v1/trash/{entry}/restore takes")
+
+
+class TrashEntryInfo(TrashEntryName):
+    """Something that was deleted, and is kept until the trash is emptied."""
+
+    time: str = Field(description="ISO 8601, UTC; empty if only models were deleted")
+    kind: Literal["samples", "label", "task", "model"]
+    task: str
+    label: str = Field(description="the deleted label; empty if it is none")
+    labels: list[str] = Field(description="labels of its samples")
+    samples: int
+    versions: int = Field(description="number of model versions")
+
+    @classmethod
+    def of(cls, deleted: Deleted) -> "TrashEntryInfo":
+        return cls(
+            entry=deleted.name,
+            time=deleted.time,
+            kind=deleted.kind,  # type: ignore[arg-type]
+            task=deleted.task,
+            label=deleted.label,
+            labels=list(deleted.labels),
+            samples=deleted.samples,
+            versions=deleted.versions,
+        )
+
+
+class LabelChangeInfo(BaseModel):
+    samples: int = Field(description="how many samples have changed")
+    must_retrain: bool = Field(description="whether the model knows of the change only after a training")
+    entry: str | None = Field(description="what was deleted, in the trash; null if nothing was")
+
+
 class TaskInfo(BaseModel):
     """A task: labels, number of samples and current model."""
 
     name: str
+    own: bool = Field(description="whether the user made it: a shipped task keeps its name and its model")
     region: str
     labels: list[str]
     samples: dict[str, int] = Field(description="number of samples of each label")
@@ -126,6 +185,7 @@ class TaskInfo(BaseModel):
         description="which samples are missing before training; empty if none", examples=["ok needs 2 more"]
     )
     model: str | None = Field(description="the current version; null if there is none")
+    can_go_back: bool = Field(description="whether there is a previous version to return to")
 
 
 class VersionInfo(BaseModel):
@@ -169,8 +229,9 @@ class SampleInfo(BaseModel):
     time: str
     source: str
     box: Box
-    hand: Literal["left", "right"] | None = None
-    picture: str = Field(description="URL of the picture")
+    hand: Literal["left", "right"] | None = Field(None, description="of a movement: its main hand")
+    moving_s: float | None = Field(None, description="seconds that the movement lasts; null: the sign is still")
+    picture: str = Field(description="URL of the picture; of a movement, a strip of its frames")
 
 
 class AddedSampleInfo(SampleInfo):

@@ -18,6 +18,7 @@ from recognizer.serve.http.guard import BODY_LIMIT, cookie_name
 from recognizer.serve.http.metrics import Metrics
 from recognizer.serve.http.problems import Problem, failure, problem_of
 from recognizer.serve.routes.app_state import AppState
+from recognizer.serve.routes.events import StreamEvents
 from recognizer.spelling.remote import ACTIONS
 
 router = APIRouter()
@@ -63,6 +64,7 @@ class StreamClient:
         self.state = state
         self.task = task
         self.latest = LatestFrame(state.metrics)
+        self.events = StreamEvents(state.events)
         self.spelling: list[str] = []  # actions for the next frame
         self._session = socket.cookies.get(cookie_name(socket, state.settings.port), "")
 
@@ -125,6 +127,7 @@ class StreamClient:
                 else:
                     self.state.metrics.observe_stages(answer["stages_ms"])
                     self.state.metrics.frames.labels("answered").inc()
+                    self.events.publish(answer["events"])
                     await self._send_json({"frame": number, **answer})
                 frame = await self.latest.take()
 
@@ -153,6 +156,7 @@ async def stream(socket: WebSocket, task: str = "digits") -> None:
             for one in work:
                 one.cancel()
             ended = await asyncio.gather(*work, return_exceptions=True)
+            client.events.close()
         _raise_first([error for error in ended if isinstance(error, Exception)])
     except WebSocketDisconnect:
         return

@@ -20,7 +20,7 @@ from recognizer.serve.routes.schemas import (
     VersionName,
 )
 from recognizer.subjects.catalogue import SUBJECTS
-from recognizer.tasks import task_names, task_to_record
+from recognizer.tasks import TASKS, task_names, task_to_record
 from recognizer.teaching.recording import missing_samples
 
 router = APIRouter(tags=["tasks and models"])
@@ -44,7 +44,7 @@ def subjects() -> list[SubjectInfo]:
 def tasks(state: State) -> list[TaskInfo]:
     """All tasks: shipped ones first, then the user's."""
     own = {task.name: task for task in state.sample_index.store.tasks()}
-    return [_task_info(state, name, own.get(name)) for name in task_names(state.models, state.sample_index.store)]
+    return [task_info(state, name, own.get(name)) for name in task_names(state.models, state.sample_index.store)]
 
 
 @router.post("/v1/tasks", status_code=201)
@@ -55,7 +55,7 @@ def new_task(state: State, request: NewTaskRequest) -> TaskInfo:
     if taken is not None:
         raise Problem(409, "The task exists already", f"{taken!a}", "Choose another name, or record into it.")
     task = state.sample_index.store.create_task(request.name, request.region, request.labels)
-    return _task_info(state, task.name, task)
+    return task_info(state, task.name, task)
 
 
 @router.post("/v1/tasks/{task}/labels")
@@ -63,7 +63,7 @@ def add_labels_to_task(state: State, task: KnownTask, request: AddLabelsRequest)
     """Add labels to a task. Labels that it has already are ignored."""
     store = state.sample_index.store
     home = task_to_record(store, state.models, task)
-    return _task_info(state, task, store.add_labels(home.name, request.labels))
+    return task_info(state, task, store.add_labels(home.name, request.labels))
 
 
 @router.get("/v1/models/{task}")
@@ -113,16 +113,27 @@ def _card(state: AppState, task: str, version: str) -> registry_card.ModelCard |
         return None
 
 
-def _task_info(state: AppState, name: str, own: Task | None) -> TaskInfo:
+def task_info(state: AppState, name: str, own: Task | None) -> TaskInfo:
     """Describe a task. Its labels are those of its samples, then those that only its model has."""
-    version, card = None, None
+    version, card, can_go_back = None, None, False
     with contextlib.suppress(RecognizerError):  # a shipped task may lack its model
         version = state.current(name)
+        can_go_back = version is not None and state.models.has_previous(name)
     if version is not None:
         card = _card(state, name, version)
-    known = card.labels if card else ()
+    known = card.all_labels if card else ()
     subject = own.subject if own else (card.subject or "") if card else ""
     labels = list(dict.fromkeys([*(own.labels if own else ()), *known]))
     counts = state.sample_index.counts(name) if own else {}
-    missing = missing_samples(counts, known)
-    return TaskInfo(name=name, region=subject, labels=labels, samples=counts, missing=missing, model=version)
+    moving = state.sample_index.moving_labels(name) if own else ()
+    missing = missing_samples(counts, card.labels if card else (), moving)
+    return TaskInfo(
+        name=name,
+        own=name not in TASKS,
+        region=subject,
+        labels=labels,
+        samples=counts,
+        missing=missing,
+        model=version,
+        can_go_back=can_go_back,
+    )

@@ -85,6 +85,13 @@ class Jobs:
                 self._starter.start()
             return job
 
+    def check_idle(self, task: str) -> None:
+        """Raise Problem (409) if the task is being trained: it cannot be renamed or deleted then."""
+        with self._lock:
+            running = next((job for job in self._updated() if job.task == task and job.state in UNFINISHED), None)
+        if running is not None:
+            raise Problem(409, f"{task} is being trained", f"job {running.id}", "Wait for it, or cancel it.")
+
     def all(self) -> list[Job]:
         """All unfinished jobs and the last finished ones, newest first."""
         with self._lock:

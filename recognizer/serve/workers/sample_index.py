@@ -3,15 +3,14 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import replace
 
-from recognizer.samples.sample import Sample, file_name, new_sample
+from recognizer.samples.sample import Sample, file_name
 from recognizer.samples.store import Samples
+from recognizer.samples.trash import new_entry_name
 from recognizer.serve.http.problems import Problem
 
 CachedPrediction = tuple[str | None, float]  # label, None if rejected or nothing is detected; confidence
 CACHE_LIMIT = 50_000
-DELETED_LIMIT_BYTES = 64 * 2**20  # pictures of deleted samples that can be restored; the oldest are forgotten
 
 
 class SampleIndex:
@@ -23,7 +22,6 @@ class SampleIndex:
         self._stamp: tuple[int, ...] | None = None
         self._by_id: dict[str, Sample] = {}
         self._cached: OrderedDict[tuple[str, str, str], CachedPrediction] = OrderedDict()
-        self._deleted: OrderedDict[str, tuple[Sample, bytes]] = OrderedDict()  # by id
 
     def all(self, task: str | None = None, label: str | None = None) -> list[Sample]:
         """Samples in the order of recording; optionally of one task and label."""
@@ -38,6 +36,10 @@ class SampleIndex:
             counts[sample.label] = counts.get(sample.label, 0) + 1
         return counts
 
+    def moving_labels(self, task: str) -> set[str]:
+        """The labels of the movements among the samples."""
+        return {sample.label for sample in self.all(task) if sample.moving_s is not None}
+
     def names(self) -> list[str]:
         """Names of the tasks in the store."""
         return [task.name for task in self.store.tasks()]
@@ -49,33 +51,23 @@ class SampleIndex:
             raise Problem(404, "There is no such sample", f"{sample_id!a}", "GET /v1/samples?task= lists them.")
         return found
 
-    def delete(self, sample_id: str) -> None:
-        """Delete a sample. `restore` undoes it, while this program runs. Raises Problem (404)."""
-        sample = self.get(sample_id)
-        try:
-            png = (self.store.folder / sample.path).read_bytes()
-        except FileNotFoundError:  # a row without its picture cannot be restored
-            png = b""
-        self.store.delete([sample])
-        if not png:
-            return
-        with self._lock:
-            self._deleted[sample_id] = sample, png
-            while sum(len(data) for _, data in self._deleted.values()) > DELETED_LIMIT_BYTES:
-                self._deleted.popitem(last=False)
+    def delete(self, sample_ids: Sequence[str]) -> str:
+        """Move samples of one task to the trash. Return the name of its entry. Raises Problem (404, 422)."""
+        samples = [self.get(sample_id) for sample_id in sample_ids]
+        tasks = sorted({sample.task for sample in samples})
+        if len(tasks) != 1:
+            raise Problem(422, "Nothing was deleted", f"samples of {len(tasks)} tasks", "Send ids of one task.")
+        entry = new_entry_name()
+        self.store.delete(samples, entry=entry)
+        return entry
 
     def restore(self, sample_id: str) -> Sample:
-        """Store a deleted sample again, under a new id. Raises Problem (404) if it was not deleted lately."""
-        with self._lock:
-            found = self._deleted.pop(sample_id, None)
-        if found is None:
-            raise Problem(404, "The sample cannot be restored", f"{sample_id!a}", "Record it again.")
-        sample, png = found
-        self.store.add_labels(sample.task, [sample.label])
-        fresh = new_sample(sample.task, sample.label, sample.session, sample.source, sample.box, hand=sample.hand)
-        restored = replace(sample, path=fresh.path)
-        self.store.place([(restored, png)], sync=True)
-        return restored
+        """Bring a deleted sample back from the trash, with all that was deleted together. Raises Problem (404)."""
+        for entry in reversed(self.store.trash()):
+            if any(sample.id == sample_id for sample in entry.samples):
+                self.store.restore(entry.name)
+                return self.get(sample_id)
+        raise Problem(404, "The sample cannot be restored", f"{sample_id!a} is not in the trash", "Record it again.")
 
     def cached(self, model: str, samples: Sequence[Sample]) -> dict[str, CachedPrediction]:
         """The cached predictions of the model for samples, by id."""

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from recognizer.errors import SamplesError
+from recognizer.event_detection.detector import EventDetector
 from recognizer.hot_swap import LivePipeline
 from recognizer.pipeline import Pipeline, open_pipeline
 from recognizer.preprocess import sharpness
@@ -27,7 +28,7 @@ from recognizer.samples.sample import Sample
 from recognizer.samples.store import Samples
 from recognizer.samples.synced import open_samples
 from recognizer.serve.http.problems import Problem
-from recognizer.serve.workers.pictures import decode_picture
+from recognizer.serve.workers.pictures import decode_picture, to_jpeg
 from recognizer.spelling.remote import RemoteSpelling
 from recognizer.spelling.words import labels_of
 from recognizer.subjects.catalogue import subject_of
@@ -51,6 +52,7 @@ class Stream:
     live: LivePipeline
     spelling: RemoteSpelling
     notices: list[str] = field(default_factory=list)
+    events: EventDetector = field(default_factory=EventDetector)
     frames: int = 0
 
 
@@ -69,6 +71,11 @@ class Worker:
     def warm(self, task: str) -> None:
         """Load a task's model in advance."""
         self._pipeline(task).step(Frame(np.zeros((480, 640, 3), np.uint8), 0, 0.0, "warm-up"))
+
+    def convert(self, data: bytes) -> bytes:
+        """The picture as a JPEG, for browsers that cannot show its format."""
+        with self.time_limit():
+            return to_jpeg(data)
 
     def predict(self, data: bytes, task: str, images: bool) -> dict[str, Any]:
         """Recognize one picture. With `images`, add the model's input image of each region."""
@@ -96,7 +103,12 @@ class Worker:
             response["spelled"] = open_stream.spelling.step(observation, labels_of(open_stream.live.folder))
         notices, open_stream.notices[:] = list(open_stream.notices), []
         guide = observation.guide
-        return {**response, "guide": None if guide is None else list(guide.xyxy), "notices": notices}
+        return {
+            **response,
+            "guide": None if guide is None else list(guide.xyxy),
+            "notices": notices,
+            "events": [event.as_json() for event in open_stream.events.update(observation)],
+        }
 
     def close_stream(self, stream: str) -> None:
         open_stream = self._streams.pop(stream, None)
@@ -131,6 +143,9 @@ class Worker:
 
     def _predict_sample(self, pipeline: Pipeline, sample: Sample) -> tuple[str | None, float] | None:
         try:
+            if sample.moving_s is not None:
+                moved = pipeline.predict_movement(self._samples.movement(sample))
+                return None if moved is None else (moved.label, moved.confidence)
             picture_bgr = self._samples.picture(sample)
         except SamplesError:
             return None
