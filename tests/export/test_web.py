@@ -35,7 +35,7 @@ MODEL = {
     "labels": ["rock"],
     "golden": {"count": 1},
 }  # of model.json, what its README names
-GOLDEN = 4  # inputs: each is a second's work on a slow machine
+GOLDEN = 2  # inputs: each is a second of work on a slow machine
 PAGE = [*web.OWN.glob("*.js"), *(web.SERVED / name for name in web.SHARED if name.endswith(".js"))]
 CONSTANTS = {
     name: json.loads(group) for name, group in re.findall(r"^export const (\w+) = (.*);$", web.constants_js(), re.M)
