@@ -42,7 +42,17 @@ from recognizer.system import files
 
 OWN = Path(__file__).resolve().parent / "page"
 SERVED = Path(__file__).resolve().parent.parent / "serve" / "page"
-SHARED = ("camera.js", "dom.js", "draw.js", "icon.svg", "live.js", "seen.js", "speak.js", "style.css", "tabs.js")  # of SERVED
+SHARED = (
+    "camera.js",
+    "dom.js",
+    "draw.js",
+    "icon.svg",
+    "live.js",
+    "seen.js",
+    "speak.js",
+    "style.css",
+    "tabs.js",
+)  # of SERVED
 RUNTIME = "vendor/litert/wasm"  # a browser loads one of its builds
 RUNTIMES = ("litert_wasm_internal", "litert_wasm_compat_internal", "litert_wasm_threaded_internal")
 VENDORED = {  # an asset: for each path in the export, the path in the package

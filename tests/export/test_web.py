@@ -1,7 +1,6 @@
 """The export as a web page: its files, and the page in a real Chromium."""
 
 import contextlib
-import functools
 import hashlib
 import json
 import re
@@ -36,7 +35,7 @@ MODEL = {
     "labels": ["rock"],
     "golden": {"count": 1},
 }  # of model.json, what its README names
-GOLDEN = 4  # inputs: each is a second's work on a slow machine
+GOLDEN = 2  # inputs: each is a second of work on a slow machine
 PAGE = [*web.OWN.glob("*.js"), *(web.SERVED / name for name in web.SHARED if name.endswith(".js"))]
 CONSTANTS = {
     name: json.loads(group) for name, group in re.findall(r"^export const (\w+) = (.*);$", web.constants_js(), re.M)
@@ -136,10 +135,9 @@ def exports(runtime: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the exports of digits and rps as web pages, with GOLDEN golden inputs each."""
     landmarker_path()
     folder = tmp_path_factory.mktemp("exports")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(export, "golden_inputs", functools.partial(golden.golden_inputs, count=GOLDEN))
-        for task in ("digits", "rps"):
-            export.export_folder(task, "web", folder / task, default_models(), Samples(folder / "samples"))
+    for task in ("digits", "rps"):
+        samples = Samples(folder / "samples")
+        export.export_folder(task, "web", folder / task, default_models(), samples, golden_count=GOLDEN)
     return folder
 
 

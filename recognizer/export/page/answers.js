@@ -50,7 +50,6 @@ export function close() {
 
 export function changeTask() {}
 
-// A picture file that the browser cannot open: nothing else can open it here.
-export async function converted() {
-  throw new Error("this browser cannot open HEIC pictures; save it as JPEG or PNG");
+export async function asBrowserPicture() {
+  throw new Error("HEIC pictures cannot be opened here");
 }

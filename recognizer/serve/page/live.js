@@ -33,7 +33,7 @@ async function run() {
       await answers.open();
       await camera.nextFrame();
       const time = performance.now();
-      const answer = await answers.answerTo(camera, isActive);
+      const answer = await answers.answerTo(camera, isActive, time);
       if (answer?.regions) show(answer, time);
       else if (answer?.problem) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     } catch {

@@ -2,8 +2,23 @@
 
 import { CAMERA_TABS, onChange, open, state } from "./state.js";
 
+const STAYING = ["teach", "play"]; // the camera stays while the panel of these is scrolled
+
 // `names`: of the tabs; each has a button tab-NAME and a panel NAME.
 export function startTabs(names) {
+  const ofAddress = () => names.find((tab) => location.hash === `#${tab}`) ?? "live";
+
+  function byAddress() {
+    if (ofAddress() !== state.tab) open(ofAddress());
+  }
+
+  // Shows a tab from its beginning: a change of the hash would scroll to it, below the camera.
+  function go(tab) {
+    history.pushState(null, "", `#${tab}`);
+    byAddress();
+    scrollTo(0, 0);
+  }
+
   for (const tab of names) {
     const button = document.getElementById(`tab-${tab}`);
     button.addEventListener("click", () => go(tab));
@@ -14,14 +29,6 @@ export function startTabs(names) {
       go(next);
       document.getElementById(`tab-${next}`).focus();
     });
-  }
-  const ofAddress = () => names.find((tab) => location.hash === `#${tab}`) ?? "live";
-  const byAddress = () => ofAddress() !== state.tab && open(ofAddress());
-  // Shows a tab from its beginning: a change of the hash would scroll to it, below the camera.
-  function go(tab) {
-    history.pushState(null, "", `#${tab}`);
-    byAddress();
-    scrollTo(0, 0);
   }
   for (const change of ["hashchange", "popstate"]) window.addEventListener(change, byAddress);
   onChange("tab", () => showTab(names));
@@ -35,6 +42,6 @@ function showTab(names) {
     button.tabIndex = tab === state.tab ? 0 : -1;
     document.getElementById(tab).hidden = tab !== state.tab;
   }
-  document.body.classList.toggle("camera-stays", ["teach", "play"].includes(state.tab)); // while the panel is scrolled
+  document.body.classList.toggle("camera-stays", STAYING.includes(state.tab));
   document.getElementById("camera").hidden = !CAMERA_TABS.includes(state.tab);
 }
