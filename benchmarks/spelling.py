@@ -21,7 +21,7 @@ TASK, KIND = "letters", "fused"
 WORDS = 200
 CHOSEN_FROM = 2000  # the most frequent words of these lengths
 LENGTHS = range(3, 9)
-PEOPLE_A_WORD = 5
+PEOPLE_A_WORD = 3
 LEAST_PEOPLE = (
     5  # of a fold that takes part: a fold is a training of minutes, and the other folds are single collections
 )

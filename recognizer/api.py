@@ -188,6 +188,7 @@ class Recognizer:
         *,
         subject: str,
         labels: Iterable[str],
+        sides: bool = False,
         models: str | Path | None = None,
         samples: str | Path | None = None,
     ) -> Self:
@@ -197,11 +198,12 @@ class Recognizer:
             task: its name: letters, digits, spaces, - and _, in any script.
             subject: what is shown: "paper", "hand", or "box" for any object.
             labels: the names of what is to be recognized. More can be added by `learn`.
+            sides: the left and the right hand mean different things.
             models: as of Recognizer.
             samples: as of Recognizer.
 
         Raises:
-            SamplesError: the name is taken or not allowed, there is no such subject, or there is no label.
+            SamplesError: the name is taken or not allowed, there is no such subject or no label, or `sides` without hands.
 
         Example:
             >>> import tempfile
@@ -211,7 +213,7 @@ class Recognizer:
             ...     print(greetings.labels)
             ('hello', 'thumbs up')
         """
-        _samples(samples).create_task(task, subject, labels)
+        _samples(samples).create_task(task, subject, labels, sides=sides)
         return cls(task, models=models, samples=samples)
 
     @property

@@ -144,6 +144,7 @@ class SeenObject:
     confidence: float  # 0 to 1; of a number, that of its least certain digit
     box: Box  # around all its regions
     hand: str | None = None  # "left", "right" or "both" hands; None for paper, boxes and hands without joints
+    moves: bool = False  # a sign that moves: it is recognized when its movement has ended
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,6 +22,7 @@ from recognizer.errors import ModelError, SamplesError, SettingsError, SourceErr
 from recognizer.registry.card import write_checksums
 from recognizer.registry.store import ModelStore
 from recognizer.registry.synced import default_models
+from recognizer.samples.synced import default_samples
 from recognizer.sinks.png import write_png
 from recognizer.studio.scenes import Studio
 from recognizer.system import paths
@@ -270,7 +271,8 @@ def test_learning_reports_its_progress_and_the_next_reading_uses_the_new_model(o
 
 
 def test_a_training_that_cannot_be_done_raises_its_one_line_error(own_folders: Path) -> None:
-    lonely = Recognizer.new("lonely", subject="hand", labels=["hello"])
+    lonely = Recognizer.new("lonely", subject="hand", labels=["hello"], sides=True)
+    assert [task.sides for task in default_samples().tasks() if task.name == "lonely"] == [True]
     with pytest.raises(SamplesError, match="is not a folder"):
         lonely.learn("missing")
     draw_signs(own_folders / "signs", {"rock": "hello"}, shows=1, frames=1)

@@ -16,7 +16,7 @@ from recognizer.samples.sample import NOTHING
 ANY = "*"  # every label
 BLOCK = "action"  # each block begins with [[action]]
 FILE_LIMIT = 1 << 20  # bytes
-HANDS = ("left", "right")
+HANDS = ("left", "right", "both")
 
 Labels = Callable[[str], Collection[str]]  # the labels of a task
 
@@ -131,7 +131,7 @@ def _rule(block: Mapping[str, Any], number: int, places: _Places, labels: Collec
         _check_labels(on, labels, joined, error)
     hand = block.get("hand")
     if hand not in (None, *HANDS):
-        raise error("hand", f"hand is {hand!r}. Write left or right, or leave it out.")
+        raise error("hand", f"hand is {hand!r}. Write left, right or both, or leave it out.")
     own = {key: value for key, value in block.items() if key not in ("do", "on", "when", "hand", "task")}
     return Rule(_action(kind, name, own, error), on, _phases(block, kind, error), hand, task, places.line(number))
 

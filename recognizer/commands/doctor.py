@@ -246,11 +246,12 @@ def check_model(models: ModelStore, task: str) -> Check:
             if damage := models.damage(task):  # an earlier version is used
                 return Check(name, None, damage, f"python -m recognizer models rollback {task}, or {remedy}")
         folder = models.folder_of(task, version)
-        labels = _json_object(folder / "card.json").get("labels")
-        if not isinstance(labels, list) or not labels:
+        content = _json_object(folder / "card.json")
+        if not isinstance(content.get("labels"), list) or not (content["labels"] or content.get("moving")):
             return Check(name, wrong, f"{folder / 'card.json'} gives no labels", remedy)
-        size_bytes = (folder / "model.tflite").stat().st_size
-        read_checked_card(folder)
+        network = "model.tflite" if content["labels"] else "motion.npz"
+        size_bytes = (folder / network).stat().st_size
+        labels = read_checked_card(folder).all_labels
     except FileNotFoundError as error:
         return Check(name, wrong, f"{error.filename} does not exist", remedy)
     except ModelError as error:
@@ -258,7 +259,7 @@ def check_model(models: ModelStore, task: str) -> Check:
     except (OSError, ValueError, RecursionError) as error:  # ValueError: not JSON
         return Check(name, wrong, _one_line(error), remedy)
     if size_bytes == 0:
-        return Check(name, wrong, f"{folder / 'model.tflite'} is empty", remedy)
+        return Check(name, wrong, f"{folder / network} is empty", remedy)
     return Check(name, True, f"{version}, {len(labels)} labels, {size_bytes / 1024:.0f} KiB ({folder})")
 
 

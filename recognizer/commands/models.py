@@ -1,6 +1,7 @@
 """`recognizer models`: manages trained models."""
 
 import argparse
+import difflib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,11 +9,12 @@ from typing import Any
 
 from recognizer.commands.options import PROGRAM, Parser, Subcommand, add_models, add_task, given_path, run_subcommand
 from recognizer.commands.samples_option import add_samples
-from recognizer.errors import RecognizerError, SettingsError
+from recognizer.errors import ModelError, RecognizerError, SettingsError
 from recognizer.export.importing import import_export, is_export
 from recognizer.registry import card as registry_card
 from recognizer.registry.archive import import_zip
 from recognizer.registry.store import title_of
+from recognizer.tasks import TASKS
 
 
 def run(args: Sequence[str]) -> int:
@@ -71,6 +73,7 @@ def _show(args: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print the complete model card as JSON")
     add_models(parser)
     options = parser.parse_args(args)
+    _check_task(options)
     folder = options.models.version_folder(options.task, options.version)
     card = registry_card.read_card(folder)
     if options.json:
@@ -94,11 +97,23 @@ def _counts(samples: dict[str, int] | None) -> str | None:
     return ", ".join(f"{label} {count}" for label, count in samples.items()) if samples else None
 
 
+def _check_task(options: argparse.Namespace) -> None:
+    """Raise ModelError with the tasks that have a model, unless the task is one of them or came with the program."""
+    known = options.models.tasks()
+    if options.task not in (*known, *TASKS):
+        near = difflib.get_close_matches(options.task, known, 1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ModelError(
+            f"There is no model for the task {options.task}. There are: {', '.join(known) or 'none'}.{hint}"
+        )
+
+
 def _rollback(args: Sequence[str]) -> int:
     parser = Parser("models rollback", "Go back to the previous version, like u in the window.", example="greetings")
     add_task(parser)
     add_models(parser)
     options = parser.parse_args(args)
+    _check_task(options)
     version = options.models.rollback(options.task)
     print(f"Back to {title_of(options.models.folder_of(options.task, version))}")
     return 0
@@ -112,6 +127,7 @@ def _delete(args: Sequence[str]) -> int:
     parser.add_argument("versions", nargs="+", metavar="VERSION", help="a name that models list prints")
     add_models(parser)
     options = parser.parse_args(args)
+    _check_task(options)
     for version in options.versions:
         options.models.delete(options.task, version)
         print(f"Deleted {version} of {options.task}")
@@ -125,6 +141,7 @@ def _export(args: Sequence[str]) -> int:
     parser.add_argument("--version", help="default: the current one")
     add_models(parser)
     options = parser.parse_args(args)
+    _check_task(options)
     folder = options.models.export(options.task, options.zip, options.version)
     print(f"Wrote {options.zip} with {title_of(folder)}")
     return 0

@@ -39,6 +39,7 @@ class EventDetector:
     """Follows each object in view by its box, and returns the events of each frame.
 
     A label that flickers for less than `hold_s` does not appear, and one that is lost for less than `release_s` has not gone.
+    A sign that moves appears as soon as it is recognized: its movement has ended then.
     """
 
     def __init__(self, times: EventTimes = EventTimes(), clock: Callable[[], float] = time.time) -> None:
@@ -110,7 +111,8 @@ class EventDetector:
     def _has_appeared(self, track: _Track, label: str) -> bool:
         gone_s = self._gone_s.get(label)
         is_cool = gone_s is None or self._time_s - gone_s >= self._times.cooldown_s
-        return is_cool and self._time_s - track.since_s >= self._times.hold_s
+        hold_s = 0.0 if track.seen.moves else self._times.hold_s
+        return is_cool and self._time_s - track.since_s >= hold_s
 
     def _held(self, track: _Track, seen: SeenObject) -> list[Event]:
         track.shown, track.shown_at_s = seen, self._time_s

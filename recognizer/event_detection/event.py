@@ -25,7 +25,7 @@ class Event:
         phase: Phase.APPEARED, HELD, GONE or WRITTEN, which compare equal to "appeared", "held", "gone" and "written".
         label: the sign or object, or the number with all its digits. Never "nothing".
         confidence: the probability of the label, from 0 to 1; of a number, that of its least certain digit.
-        hand: "left" or "right", the person's hand; None for paper and objects.
+        hand: "left" or "right", the person's hand, or "both" for a movement of two hands; None for paper and objects.
         text: all that is read in the picture, in reading order.
         box: (x1, y1, x2, y2) in pixels of the picture, where it was seen last; x2 and y2 lie outside.
         task: the task.

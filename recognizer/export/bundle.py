@@ -6,6 +6,7 @@ other. Imports from this program become plain names; a name that two modules def
 
 import ast
 import importlib.util
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ class _Module:
     own_imports: dict[str, Definition] = field(default_factory=dict)  # by the name that they have here
     own_modules: dict[str, str] = field(default_factory=dict)  # modules of this program, by their name here
     other_imports: dict[str, str] = field(default_factory=dict)  # import statements by the name that they bring
+    annotation_names: list[str] = field(default_factory=list)  # that are imported for annotations only
 
     @cached_property
     def lines(self) -> list[bytes]:
@@ -75,8 +77,13 @@ class _Bundler:
         for entry in entries:
             self._use(entry)
         names = self._final_names()
+        unknown = self._annotation_names()
+        if unknown:
+            self._other_imports.add("from typing import Any")
         imports = "\n".join(_import_lines(self._other_imports))
         parts = [f'"""{about}"""\n\nfrom __future__ import annotations\n\n{imports}']
+        if unknown:
+            parts.append("\n".join(f"{name} = Any  # it stands in annotations only" for name in unknown))
         for module in self._in_order(entries):
             used = [
                 part for part in module.parts if any(Definition(module.name, name) in self._used for name in part.names)
@@ -84,6 +91,15 @@ class _Bundler:
             if used:
                 parts.append(self._section(module, used, names))
         return GAP.join([*parts, end])
+
+    def _annotation_names(self) -> list[str]:
+        """The names in the used definitions that their modules import for annotations only."""
+        found = set()
+        for module in self._modules.values():
+            used = [module.part_of[one.name] for one in self._used if one.module == module.name]
+            text = b"\n".join(line for part in used for line in module.lines[part.start : part.end]).decode()
+            found |= {name for name in module.annotation_names if re.search(rf"\b{name}\b", text)}
+        return sorted(found)
 
     def _in_order(self, entries: list[Definition]) -> list[_Module]:
         """All modules, each after those that it imports: what runs when the file is loaded needs what stands above it."""
@@ -228,6 +244,11 @@ def _parsed(name: str) -> _Module:
                 module.other_imports[(alias.asname or alias.name).partition(".")[0]] = ast.unparse(ast.Import([alias]))
         elif isinstance(node, ast.ImportFrom):
             _note_import_from(module, node)
+        elif isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            imported = [
+                alias for one in node.body if isinstance(one, ast.Import | ast.ImportFrom) for alias in one.names
+            ]
+            module.annotation_names += [alias.asname or alias.name for alias in imported]
         else:
             names = tuple(_defined_by(node))
             follower = nodes[place + 1] if place + 1 < len(nodes) else None

@@ -140,6 +140,10 @@ def _write(
 ) -> Exported:
     folder = models.current(task)
     card = replace(read_checked_card(folder), task=task)  # the task may have been renamed
+    if not card.labels:
+        raise ExportError(
+            f"All signs of {task} move, and exports read still signs. Record a sign that is held still, too."
+        )
     with open_pipeline(task, models, samples, smooth=False) as pipeline:
         inputs = golden_inputs(golden, pipeline.subject, task, samples, golden_count)
         answers = write_golden(inputs, pipeline, draft / GOLDEN)

@@ -25,6 +25,7 @@ from recognizer.samples.store import Samples
 from recognizer.subjects.catalogue import subject_of
 
 ADVICE = "Export it again."
+LEFT_OUT = ("files", "moving")  # of a card: an export has other files, and no signs that move
 ARRAY_TYPES = ("float32", "uint8", "int32")
 
 
@@ -132,10 +133,11 @@ def _card(manifest: Mapping[str, Any], path: Path) -> ModelCard:
     has_network = CLASSIFIER in _field(manifest, "networks", dict, path)
     distance = limits.get("max_distance")
     fields = {
-        **{name: value for name, value in _field(manifest, "card", dict, path, {}).items() if name != "files"},
+        **{name: value for name, value in _field(manifest, "card", dict, path, {}).items() if name not in LEFT_OUT},
         "labels": manifest.get("labels"),
         "region": manifest.get("subject"),
         "kind": manifest.get("kind"),
+        "sides": manifest.get("sides"),
         "features": None if has_network else INPUT,
         "preprocess": preprocessing.get("version"),
         "input": preprocessing.get("input"),

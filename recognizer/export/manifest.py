@@ -137,6 +137,7 @@ def manifest(
         "kind": card.kind,
         "labels": list(card.labels),
         "labels_note": "in the order of the network's outputs; after them comes one output for none of them",
+        "sides": card.sides,
         "preprocessing": {
             "version": card.preprocess,
             "input": card.input,

@@ -64,7 +64,8 @@ class _Builder:
         from keras import Input, Model
 
         (index,) = self._graph.inputs
-        image = Input(self._graph.shapes[index][1:], name="input")
+        sides = self._graph.shapes[index][1:]
+        image = Input(tuple(side if side > 0 else None for side in sides), name="input")
         self._values[index] = image
         for one in self._graph.operations:
             if one.name not in self._build:

@@ -16,7 +16,7 @@ from recognizer.motion import features
 
 VERSION = f"{features.VERSION} embedding-1"  # written into each model's card
 SIZE = 24
-LIMIT = 2.0  # distance at which a movement is as likely none of the signs as the nearest one
+LIMIT = 1.8  # distance at which a movement is as likely none of the signs as the nearest one
 PATH = Path(__file__).with_name("embedding.npz")
 
 

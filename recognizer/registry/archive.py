@@ -16,7 +16,7 @@ from recognizer.system.zip_files import COMPRESSIONS, ZIP_ERRORS
 ZIP_LIMIT = 1 << 30  # bytes unpacked: ten times the largest network; guards against zip bombs
 FILES_LIMIT = 1000
 CHUNK_BYTES = 1 << 20
-NETWORKS = ("model.tflite", "neighbours.npz", "head.npz")  # a version contains at least one of them
+NETWORKS = ("model.tflite", "neighbours.npz", "head.npz", "motion.npz")  # a version contains at least one of them
 
 
 def import_zip(models: ModelStore, task: str, path: Path) -> str:

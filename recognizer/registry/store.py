@@ -218,7 +218,7 @@ class ModelStore:
                     break
             else:
                 raise ModelError(
-                    f"{task} has no earlier version in {pointer} that still exists. Train it again to get a new one."
+                    f"{task} has no earlier version: there is nothing to go back to. Train it to get a new one."
                 )
         self.push()
         return version
@@ -299,6 +299,8 @@ class ModelStore:
         """What to do instead of deleting the current version."""
         if self.has_previous(task):
             return f"Go back first: python -m recognizer models rollback {task}"
+        if not read_checked_card(self._current(task)[0]).user_training:
+            return "It came with the program and stays."
         return f"It is the only one to use. Delete the model: python -m recognizer tasks delete {task} --only model"
 
     def delete_task(self, task: str, entry: str) -> int:

@@ -15,12 +15,12 @@ from recognizer.spelling.word_list import spelled
 
 SUGGESTIONS = 3
 FLOOR = 0.004  # probability of each letter that is not among the shown ones: any hand may be misread
-MISSED = 0.004  # probability that a letter of the word was not taken …
-MISSED_DOUBLE = 0.05  # … that is the same as the one before it: the release was too short
+MISSED = 0.05  # probability that a letter of the word was not taken …
+MISSED_DOUBLE = 0.1  # … that is the same as the one before it: the release was too short
 MISSED_MOVING = 0.5  # … that the task cannot show, as J and Z, which move
-EXTRA = 0.01  # probability that a letter was taken on the way between two signs
+EXTRA = 0.003  # probability that a letter was taken on the way between two signs
 PRIOR_WEIGHT = 0.7  # of the language: what the hand shows counts more
-UNLISTED = 1e-3  # probability of a word that is not in the list, such as a name; each of its letters is one of 26
+UNLISTED = 1e-4  # probability of a word that is not in the list, such as a name; each of its letters is one of 26
 COMPLETION = 0.05  # factor of a longer word that only begins like this
 LONGER = 2  # letters that a word may have more than were taken; those of a completion do not count
 NEVER = -1e9

@@ -44,7 +44,7 @@ class Holding:
     """How long a sign has to be held. All in seconds."""
 
     hold_s: float = 0.6  # after the smoother's 0.15 s: a slow speller changes the sign in less
-    unsure_s: float = 1.0  # for a sign that may be two letters: a hand on its way often looks like that
+    unsure_s: float = 1.0  # for a sign that is not recognized surely: a hand on its way often looks like that
     release_s: float = 0.25  # without the sign, before the same letter is taken again
     open_s: float = 0.5  # for an open hand, which makes a space
     rest_s: float = 1.5  # without a hand: a space. Double letters need a shorter pause
@@ -85,18 +85,17 @@ class SignTaker:
 
     def _forget(self) -> None:
         self._text: str | None = None
-        self._held_s = self._free_s = self._open_s = self._without_s = 0.0
+        self._held_s = self._free_s = self._away_s = self._open_s = self._without_s = 0.0
         self._needed_s = self._times.hold_s
         self._weights: dict[str, float] = defaultdict(float)
 
     def _no_sign(self, shown: Shown | None, elapsed_s: float) -> Taken | None:
         """A rest, an open hand, or a hand between two signs."""
         self._free_s += elapsed_s
+        self._release(elapsed_s)
         if self._free_s >= self._times.gap_s:
             self._text, self._held_s = None, 0.0
             self._weights.clear()
-        if self._free_s >= self._times.release_s:
-            self._taken = ""
         self._open_s = self._open_s + elapsed_s if shown is not None and shown.is_open else 0.0
         self._without_s = self._without_s + elapsed_s if shown is None else 0.0
         makes_space = self._open_s >= self._times.open_s or self._without_s >= self._times.rest_s
@@ -105,9 +104,23 @@ class SignTaker:
         self._rested = True
         return Taken(Typed.SPACE)
 
+    def _release(self, elapsed_s: float) -> None:
+        """The sign that was taken is not shown."""
+        self._away_s += elapsed_s
+        if self._away_s >= self._times.release_s:
+            self._taken = ""
+
     def _held_sign(self, shown: Shown, text: str, elapsed_s: float) -> Taken | None:
-        self._free_s = self._open_s = self._without_s = 0.0
-        is_same = text == self._text or (not shown.is_sure and self._text in [label for label, _ in shown.shares[:2]])
+        self._open_s = self._without_s = 0.0
+        may_be = {text} if shown.is_sure else {label for label, _ in shown.shares[:2]}
+        is_same = self._text in may_be
+        if self._taken in may_be:
+            self._away_s = 0.0
+        else:
+            self._release(elapsed_s)
+        self._free_s = 0.0 if is_same or shown.is_sure else self._free_s + elapsed_s
+        if not is_same and self._text is not None and 0 < self._free_s < self._times.gap_s:
+            return None  # a doubtful frame while another sign is held
         if not is_same:
             self._text, self._held_s = text, 0.0
             self._weights.clear()
@@ -120,7 +133,7 @@ class SignTaker:
         if self._text == self._taken or self._held_s < self._needed_s:
             return None
         taken = _taken(text, self._weights)
-        self._taken, self._rested = text, False
+        self._taken, self._rested, self._away_s = text, False, 0.0
         return taken
 
 

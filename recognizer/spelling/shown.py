@@ -10,6 +10,7 @@ from recognizer.values import Hand, Observation, Prediction, Region
 SPACE_LABELS = ("space", "open")  # labels of a task that make a space …
 DELETE_LABELS = ("del", "delete", "backspace", "swipe", "swipe left")  # … or take back what was typed last
 NO_LABELS = ("nothing",)
+DOUBTFUL = 0.25  # probability from which on a rejected hand that is held may be a letter
 STRAIGHT = 1.6  # palm lengths from the wrist to the tip: a finger that reaches further is straight
 LITTLE_STRAIGHT = 1.35  # of the little finger, which is shorter
 THUMB_OUT = 0.5  # palm lengths from the thumb's tip to the index finger's root: the thumb stands off
@@ -24,7 +25,7 @@ class Shown:
 
     text: str | None
     shares: Shares = ()  # of the labels that it may be
-    is_sure: bool = True  # False if the label was rejected, but two labels share nearly all of the probability
+    is_sure: bool = True  # False if the label was rejected: the word tells what it is
     is_open: bool = False  # an open hand, which makes a space
 
 
@@ -47,8 +48,8 @@ def _shown_by(region: Region, prediction: Prediction) -> Shown:
         return Shown(label, prediction.top)
     if region.hand is not None and is_open_hand(region.hand):
         return Shown(None, is_open=True)
-    if candidates := prediction.candidates:
-        return Shown(candidates[0], prediction.top, is_sure=False)
+    if label is None and region.hand is not None and prediction.top and prediction.top[0][1] >= DOUBTFUL:
+        return Shown(prediction.top[0][0], prediction.top, is_sure=False)
     return Shown(None)
 
 

@@ -14,6 +14,7 @@ from recognizer.values import Box, Frame, Hand, Prediction, Region
 
 SHOWN_S = 1.0  # how long the label of a movement stays after it was read
 SAME_HAND = 1.0  # of the hand's size: a hand that is further away from where it was in the last frame is another one
+MOVING_S = 0.3  # a movement that has gone on for so long may become a sign: until it ends, no still sign is read
 BOTH = "both"
 
 
@@ -24,12 +25,18 @@ class _Shown:
     prediction: Prediction
     until_s: float
     boxes: list[Box]  # of the main hand, then of the other one if it belongs to the movement
+    has_moved_again: bool = False
+
+    def is_over(self, time_s: float, has_hands: bool, is_moving: bool) -> bool:
+        """Whether the hands may make still signs again. To be asked for each frame."""
+        self.has_moved_again = self.has_moved_again or is_moving
+        return time_s >= self.until_s and (not has_hands or (self.has_moved_again and not is_moving))
 
 
 class MovingSigns(MotionReader):
-    """Labels the main hand of a movement for SHOWN_S seconds. The hand that made it, too, has then no label of its own.
+    """Labels the main hand of a movement for SHOWN_S seconds. If it has gone, a region without joints stands where it was.
 
-    If the main hand has gone, a region without joints stands where it was.
+    While the hands that made a sign rest, they make no other one: no still sign is read until one of them moves again.
     """
 
     def __init__(self, classifier: MotionClassifier | None) -> None:
@@ -44,13 +51,18 @@ class MovingSigns(MotionReader):
         movement = self._segmenter.step(frame.time_s, hands)
         if movement is not None:
             self._shown = self._read(movement, frame.time_s) or self._shown
-        if self._shown is not None and not self._time_s <= frame.time_s < self._shown.until_s:
+        is_moving = self._segmenter.is_moving
+        if frame.time_s < self._time_s or (
+            self._shown is not None and self._shown.is_over(frame.time_s, bool(hands), is_moving)
+        ):
             self._shown = None
         self._time_s = frame.time_s
+        if self._classifier is not None and self._segmenter.moving_s > MOVING_S:
+            predictions = [replace(prediction, label=None) for prediction in predictions]
         shown = (tuple(regions), tuple(predictions))
         if self._shown is not None:
             shown = _labelled(frame, *shown, self._shown)
-        return WithMotion(*shown, movement, self._segmenter.is_moving)
+        return WithMotion(*shown, movement, is_moving)
 
     def predict(self, movement: Movement) -> Prediction:
         blank = np.zeros((pictures.SIDE, pictures.SIDE), np.uint8)
@@ -83,7 +95,7 @@ def _last_seen(movement: Movement, hand: int) -> np.ndarray:
 def _labelled(
     frame: Frame, regions: tuple[Region, ...], predictions: tuple[Prediction, ...], shown: _Shown
 ) -> tuple[tuple[Region, ...], tuple[Prediction, ...]]:
-    """The regions and predictions with the label of the movement. Follows its hands."""
+    """The regions and predictions with the label of the movement, as long as it is shown. Follows its hands."""
     found = list(predictions)
     places = [_nearest(box, regions) for box in shown.boxes]
     for number, place in enumerate(places):
@@ -92,6 +104,8 @@ def _labelled(
             assert hand is not None, "_nearest returns regions with a hand"
             shown.boxes[number] = box_of_joints(hand.landmarks)
             found[place] = replace(found[place], label=None)
+    if frame.time_s >= shown.until_s:
+        return regions, tuple(found)
     main = places[0]
     if main is not None:
         found[main] = replace(shown.prediction, image=predictions[main].image)

@@ -110,7 +110,13 @@ class Subject(ABC):
     def objects(self, regions: Sequence[Region], predictions: Sequence[Prediction]) -> tuple[SeenObject, ...]:
         """What is in view, for events. Default: each region is an object."""
         return tuple(
-            SeenObject(prediction.label, prediction.confidence, region.box, hand_of(region, prediction))
+            SeenObject(
+                prediction.label,
+                prediction.confidence,
+                region.box,
+                hand_of(region, prediction),
+                prediction.moves,
+            )
             for region, prediction in zip(regions, predictions, strict=True)
         )
 

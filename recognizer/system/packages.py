@@ -9,6 +9,14 @@ from recognizer.system import paths
 DISTRIBUTION = "webcam-recognizer"
 BASE, TRAIN, TEST, MEDIAPIPE = "base", "train", "test", "mediapipe"
 LANGUAGES, ACTIONS = "languages", "actions"
+OF_BASE = (
+    "ai_edge_litert",
+    "cv2",
+    "fastapi",
+    "numpy",
+    "PIL",
+    "uvicorn",
+)  # modules without which no command that reads runs
 OF_TRAINING = ("keras", "pandas", "scipy", "sklearn", "tensorflow")  # modules that only the group TRAIN installs
 
 _NAME = re.compile(r"\s*([\w.-]+)")
@@ -48,6 +56,15 @@ def install_command(group: str) -> str:
     except (LookupError, ImportError):  # PackageNotFoundError is an ImportError
         return f"python -m pip install '{DISTRIBUTION}[{group}]'"
     return "python -m pip install " + " ".join(f'"{requirement}"' for requirement in wanted)
+
+
+def other_python() -> str:
+    """What to run instead, for a message, where this Python lacks the packages."""
+    if paths.in_checkout():
+        return (
+            "Put python3 start.py in place of python -m recognizer: it has, or makes, an environment with all packages."
+        )
+    return f"Install it: {install_command(BASE)}"
 
 
 def _installed_requirements() -> dict[str, list[str]]:

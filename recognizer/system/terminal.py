@@ -59,6 +59,8 @@ def exit_code_of(error: BaseException) -> int:
         line = f"{_shortened(str(error.filename))} cannot be used: {error.strerror}. Check its name and permissions."
     elif isinstance(error, OSError) and error.errno in NO_SPACE:
         line = f"The output cannot be written: {error.strerror}. Free some space."
+    elif isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in packages.OF_BASE:
+        line = f"{sys.executable} lacks {error.name}. {packages.other_python()}"
     elif isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in packages.OF_TRAINING:
         remedy = packages.install_command(packages.TRAIN)
         line = f"This needs {error.name}, which is not installed. Install it: {remedy}"

@@ -98,7 +98,7 @@ BLOCK = '[[action]]\non = "rock"\n'
         (f'{BLOCK}do = "key"\nkeys = "ctrl+"', "line 4: keys: 'ctrl.' is no combination"),
         (f'{BLOCK}do = "type"\ntext = "{{lable}}"', r"line 4: text: \{lable\} is no value. Values: \{label\}"),
         (f'{BLOCK}when = "shown"\ndo = "type"', "line 3: when is 'shown'. Write one or a list of appeared, held, gone"),
-        (f'{BLOCK}hand = "both"\ndo = "type"', "line 3: hand is 'both'. Write left or right"),
+        (f'{BLOCK}hand = "up"\ndo = "type"', "line 3: hand is 'up'. Write left, right or both"),
         (f'{BLOCK}task = 3\ndo = "type"', "line 3: task is the name of a task"),
         (f'{BLOCK}do = "command"\nwords = "ls -l"', "line 4: words is 'ls -l', and should be a list of texts"),
         (f'{BLOCK}do = "command"\nwords = []', "line 4: words: name a program"),

@@ -93,3 +93,7 @@ def test_rollback_then_delete_then_export(
     assert (tmp_path / "signs.zip").is_file()
     assert main(["models", "rollback", "signs"]) == 2
     assert "has no earlier version" in capsys.readouterr().err
+    assert main(["models", "delete", "signs", first]) == 2
+    assert "Delete the model: python -m recognizer tasks delete signs --only model" in capsys.readouterr().err
+    assert main(["models", "rollback", "sings"]) == 2
+    assert "There is no model for the task sings. There are: signs. Did you mean signs?" in capsys.readouterr().err

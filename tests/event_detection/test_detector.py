@@ -109,6 +109,12 @@ def test_a_hand_that_jumps_with_its_sign_has_one_event() -> None:
     assert summary(events_of(frames)) == [("appeared", "rock", 0.25), ("held", "rock", 1.25)]
 
 
+def test_a_sign_that_moves_appears_when_its_movement_has_ended() -> None:
+    wave = SeenObject("wave", 0.9, LEFT, "right", moves=True)
+    frames = [[seen(None)], [wave], [wave], [seen(None)]]
+    assert summary(events_of(frames)) == [("appeared", "wave", 0.125)]
+
+
 def test_labels_have_gone_when_the_run_ends_the_task_changes_or_the_video_starts_again() -> None:
     for ends in (
         lambda detector: detector.close(),

@@ -27,5 +27,6 @@ def publish_linear(models: ModelStore, task: str, *, hand: bool = False) -> None
             preprocess=pose.VERSION if hand else pictures.COLOUR_VERSION,
             input={"shape": [pose.SIZE] if hand else [SIDE, SIDE, 3]},
             rejection=Thresholds(0.1, float("inf")),
+            sides={"one": ["left"]} if hand else None,
         )
         write_card(card, draft)

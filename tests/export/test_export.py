@@ -28,6 +28,7 @@ from recognizer.export.to_keras import to_keras
 from recognizer.export.to_onnx import onnx_model
 from recognizer.finders.characters import NETWORKS
 from recognizer.registry.assets import find_asset
+from recognizer.registry.card import ModelCard, write_card
 from recognizer.registry.store import ModelStore
 from recognizer.samples.store import Samples
 from recognizer.system import paths
@@ -131,6 +132,9 @@ def test_predict_reads_pictures_and_videos(
         for words, code in (([str(picture), "missing.png"], 1), ([], 2), (["--watch", str(tmp_path / "clip.avi")], 0)):
             monkeypatch.setattr(sys, "argv", ["predict.py", *words])
             assert predict.main() == code
+        monkeypatch.setattr(sys, "argv", ["predict.py", "--watch", "missing.avi"])
+        with pytest.raises(SystemExit, match="missing.avi cannot be opened as a video or camera."):
+            predict.main()
         assert program.TOLERANCE == 1e-3
     out, err = capsys.readouterr()
     assert json.loads(out.splitlines()[0])["text"] == golden["text"]
@@ -223,6 +227,11 @@ def test_what_cannot_be_written_is_one_line(exported: Export, tmp_path: Path, mo
         export_folder("mybox", "litert", tmp_path / "new", models, samples, "samples")
     with pytest.raises(ExportError, match="cannot be written: "):
         export_zip("mybox", "litert", tmp_path / "full" / "file" / "box.zip", models, samples)
+    with models.publishing("waving") as draft:
+        write_card(ModelCard(task="waving", labels=(), subject="hand"), draft)
+    with pytest.raises(ExportError, match="All signs of waving move"):
+        export_folder("waving", "litert", tmp_path / "new", models, samples)
+    models.delete_task("waving", "20260101-000000")
     monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ExportError, match="needs the package onnx, which is not installed"):
         export_folder("mybox", "onnx", tmp_path / "new", models, samples)

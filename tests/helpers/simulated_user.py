@@ -80,23 +80,32 @@ sys.exit(cli.main(sys.argv[3:]))
 class SimulatedUser:
     """A user of the window. `keys` counts the key presses."""
 
-    def __init__(self, display: str, folder: Path, models: ModelStore, *words: str, pace: str = "frames") -> None:
-        """`words` are further arguments of the program. Its clock counts frames, or with `pace` "real" the time."""
+    def __init__(
+        self,
+        display: str,
+        folder: Path,
+        models: ModelStore,
+        *,
+        task: str = "rps",
+        size: str = "640x480",
+        pace: str = "frames",
+    ) -> None:
+        """The program starts with the task and the size of its camera. Its clock counts frames, or with `pace` "real" time."""
         self.models = folder / "models"
-        shutil.copytree(models.folder / "rps", self.models / "rps")
+        for name in {"rps", task}:
+            shutil.copytree(models.folder / name, self.models / name)
         studio = Studio(HAND.studio_scene, (640, 480), 30)
         self.cards = {studio.frame(middle_of_card(card)).truth[0].label: card for card in range(9)}
         self.signs = sorted(self.cards)[:3]
         self.keys = 0
         self.shown = folder / "shown.txt"
         self.show(0)
-        size = [] if "--size" in words else ["--size", "640x480"]
-        fixed = [str(self.shown), pace, "--source", "studio", *size, "--task", "rps", "--no-mirror"]
-        fixed += ["--models", str(self.models), "--output", str(folder / "output")]
+        words = [str(self.shown), pace, "--source", "studio", "--size", size, "--task", task, "--no-mirror"]
+        words += ["--models", str(self.models), "--output", str(folder / "output")]
         self.captures = folder / "captures"
-        self.program = Running(display, PROGRAM, *fixed, *words, RECOGNIZER_CAPTURES=str(self.captures))
+        self.program = Running(display, PROGRAM, *words, RECOGNIZER_CAPTURES=str(self.captures))
         self.state: dict[str, Any] = {}
-        self.until(lambda state: state["task"] == "rps")
+        self.until(lambda state: state["task"] == task)
         self.program.focus()
 
     def show(self, card: int, rest_s: float = 0.0) -> None:

@@ -4,11 +4,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from recognizer.values import Box, Frame, Observation, Prediction, Region
+from recognizer.values import Box, Frame, Hand, Observation, Prediction, Region
 
 FPS = 20
 IMAGE = np.zeros((28, 28), np.uint8)
-REGION = Region(Box(100, 100, 300, 300), np.zeros((200, 200, 3), np.uint8))
+# bent fingers: not the open hand that makes a space
+HAND = Hand(np.random.default_rng(0).uniform(120, 280, (21, 3)).astype(np.float32), "right", 0.9)
+REGION = Region(Box(100, 100, 300, 300), np.zeros((200, 200, 3), np.uint8), hand=HAND)
 HOLD, PAUSE, REST = 0.8, 0.4, 1.7  # seconds: a letter, between two equal letters, between two words
 
 Top = tuple[tuple[str, float], ...]

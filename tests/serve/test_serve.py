@@ -165,6 +165,9 @@ def test_one_training_job_per_task_runs_and_can_be_cancelled(served: Served) -> 
 
 def test_a_failed_training_job_has_an_error(served: Served) -> None:
     served.client.post("/v1/tasks", json={"name": "empty", "region": "paper", "labels": ["a", "b"]})
+    problem(
+        served.client.post("/v1/tasks", json={"name": "no", "region": "paper", "labels": ["a"], "sides": True}), 422
+    )
     body = problem(served.client.post("/v1/learn", json={"task": "empty"}), 409)
     assert "no samples" in body["found"]
     added = served.client.post("/v1/samples?task=empty&label=a", content=png(sheet(8)))

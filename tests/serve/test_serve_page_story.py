@@ -1,6 +1,7 @@
 """One story on the page, from nothing to a task that is carried to another machine, mostly by keyboard."""
 
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.select import Select
 
 from recognizer.cli import main
 from recognizer.samples.store import Samples
@@ -159,6 +161,14 @@ def test_two_signs_are_taught_used_renamed_carried_to_another_machine_and_delete
     assert main(["tasks", "import", str(saved), *stores]) == 0
     assert Samples(tmp_path / "s").counts("waves") == store.counts("waves")
     assert main(["tasks", "export", "waves", str(tmp_path / "back.zip"), *stores]) == 0
+
+    # exported for another program
+    Select(by_id(window, "project-elsewhere")).select_by_visible_text("In Python")
+    words = "Saved waves-litert.zip with the model and all that is needed to use it elsewhere."
+    until(lambda: by_id(window, "project-result").text == words)
+    exported = until(lambda: next(tmp_path.glob("waves-litert.zip"), None))
+    with zipfile.ZipFile(exported) as archive:
+        assert "waves-litert/predict.py" in archive.namelist()
 
     # deleted, brought back, deleted; and loaded
     by_id(window, "edit-delete").click()

@@ -71,6 +71,15 @@ def test_a_stream_that_stalls_or_jumps_back_takes_nothing() -> None:
         assert taker.step(time_s, Shown("A", (("A", 1.0),))) is None
 
 
+def test_a_hand_that_is_not_recognized_is_what_it_most_resembles_if_it_is_held_for_longer() -> None:
+    doubtful = prediction(None, (("P", 0.4), ("K", 0.2)))
+    camera, speller = Camera(), Speller()
+    for shown, duration_s in ((prediction("U"), 0.8), (doubtful, 0.8), (prediction("U"), 0.8), (doubtful, 1.2)):
+        for observation in camera.shows(shown, duration_s):
+            speller.step(observation)
+    assert speller.line.word == "uup", "0.8 s are too short for a doubtful sign, but release the one before"
+
+
 def test_letters_that_the_network_cannot_tell_apart_are_told_apart_by_the_word() -> None:
     """M and N are rejected as one of the two; the word is "man", though N is more probable than M at its beginning."""
     doubtful = prediction(None, (("N", 0.48), ("M", 0.44), ("T", 0.05)))

@@ -22,7 +22,7 @@ from recognizer.subjects.hands import HAND
 from recognizer.subjects.moving_signs import SHOWN_S
 from recognizer.subjects.subject import UntrainedClassifier
 from recognizer.teaching.press import Press
-from recognizer.values import Box, Frame, Hand, Observation, Region, as_json
+from recognizer.values import Box, Frame, Hand, Observation, Prediction, Region, as_json
 from tests.helpers import movements
 from tests.helpers.movements import FPS
 from tests.helpers.signs import a_hand
@@ -139,14 +139,38 @@ def test_a_movement_of_two_hands_gets_one_label(folder: Path, tmp_path: Path) ->
         assert {row["hand"] for row in csv.DictReader(file)} > {"both"}
 
 
-def test_a_still_sign_is_read_at_once_beside_moving_ones(folder: Path) -> None:
-    class Fist:
-        def predict(self, inputs: Sequence[object]) -> tuple:
-            return tuple(replace(HAND_UNTRAINED.predict([one])[0], label="fist") for one in inputs)
+class Fist:
+    """A classifier that takes each hand for a fist."""
 
-    hands = [[a_hand("fist", np.random.default_rng(0))]] * 5
+    def predict(self, inputs: Sequence[Region]) -> tuple[Prediction, ...]:
+        return tuple(replace(one, label="fist") for one in HAND_UNTRAINED.predict(inputs))
+
+
+def texts_of(folder: Path | None, hands: Sequence[Sequence[Hand]]) -> list[str]:
+    """The texts of a stream in which each hand that rests is a fist."""
     with Pipeline("signs", HAND, HandsInTurn(hands), Fist(), Smoother(), folder) as pipeline:
-        assert pipeline.step(Frame(IMAGE, 0, 0.0, "x")).text == "fist"
+        return [pipeline.step(Frame(IMAGE, index, index / FPS, "x")).text for index in range(len(hands))]
+
+
+def test_a_still_sign_is_read_at_once_but_not_of_a_hand_that_moves_or_rests_after_it(folder: Path) -> None:
+    circle = one_hand(movements.circle, after_s=3.0)
+    away = [
+        [Hand(hand.landmarks + np.float32([0, 20 * min(i, 4), 0]), "right", 0.9)]
+        for i, (hand,) in enumerate(circle[-40:])
+    ]
+    texts = texts_of(folder, [*circle, *away])
+    assert texts[0] == "fist"
+    runs = [text for before, text in zip(["", *texts], texts, strict=False) if text != before]
+    assert runs == ["fist", "", "circle", "", "fist"]
+    assert texts[len(circle) - 1] == ""  # it rests
+    assert texts[-1] == "fist"  # it has moved, which was no sign
+
+
+def test_a_model_without_moving_signs_reads_still_ones_as_before(tmp_path: Path) -> None:
+    hands = one_hand(movements.circle)
+    with_slow_parts = texts_of(tmp_path, hands)
+    assert with_slow_parts.count("fist") > len(hands) / 2
+    assert with_slow_parts[-1] == "fist"
 
 
 def test_a_stream_that_starts_again_forgets_the_movement(folder: Path) -> None:

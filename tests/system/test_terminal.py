@@ -1,10 +1,12 @@
 import errno
 import os
+import sys
 import threading
 
 import pytest
 
 from recognizer.errors import DataError
+from recognizer.system import paths
 from recognizer.system.native import muted_native_code
 from recognizer.system.terminal import INTERRUPTED, USAGE_ERROR, exit_code_of, exit_on_error, print_messages
 from tests.helpers.waiting import HANG_S
@@ -83,4 +85,17 @@ def test_a_package_that_only_training_needs_is_asked_for_in_one_line(
 
 def test_another_missing_module_is_a_defect() -> None:
     with pytest.raises(ModuleNotFoundError):
-        exit_code_of(ModuleNotFoundError("No module named 'numpy'", name="numpy"))
+        exit_code_of(ModuleNotFoundError("No module named 'nowhere'", name="nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("checkout", "remedy"),
+    [(True, "Put python3 start.py in place of python -m recognizer"), (False, "Install it: python -m pip install")],
+)
+def test_a_python_without_the_packages_names_another_one(
+    checkout: bool, remedy: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(paths, "in_checkout", lambda: checkout)
+    assert exit_code_of(ModuleNotFoundError("No module named 'cv2'", name="cv2")) == USAGE_ERROR
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{sys.executable} lacks cv2. {remedy}")

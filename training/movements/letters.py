@@ -6,7 +6,7 @@ who talk, scratch, fetch a cup and go from letter to letter, hands that make ran
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import numpy as np
 from recognizer.errors import SettingsError
 from recognizer.motion import embedding
 from recognizer.motion.classifier import FILE, NONE, MotionClassifier, point_of
-from recognizer.motion.movement import Movement
+from recognizer.motion.movement import LEFT, RIGHT, Movement
 from recognizer.motion.segmenter import movements_in
 from recognizer.preprocess import pose
 from recognizer.registry.card import read_card, write_card
@@ -47,9 +47,11 @@ SHAPE_OF = {"J": "I", "Z": "D"}  # the still letter whose hand shape each one mo
 SHAPES_A_PERSON = 12  # hand shapes of each person and letter
 VARIETY = (0.8, 2.0)  # how much people differ: see random_style
 WRITTEN_SHARE = 0.5  # share of the movements that follow written strokes; the others follow the studio's scripts
-EVERYDAY_EACH, RANDOM = 40, 150  # counterexamples: of each everyday movement, and random movements
-STUDIO_PEOPLE, EVERYDAY_S = 60, 120.0  # of the validation: people, and seconds of each thing that is no sign
-LIMIT = 1.0  # of embedding.LIMIT
+TAKEN_UP = 400  # counterexamples: hands of the tables that go from one letter to another
+LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"
+EVERYDAY_EACH, RANDOM = 20, 100  # counterexamples: of each everyday movement, and random movements
+STUDIO_PEOPLE, EVERYDAY_S = 40, 60.0  # of the validation: people, and seconds of each thing that is no sign
+LIMIT = 1.4  # of embedding.LIMIT: real people differ more than drawn ones
 SEED = 3
 ASPECT = 4 / 3  # width by height of the tables' pictures, where x and y are shares of these
 SIZE_WH = (1280, 720)
@@ -103,7 +105,7 @@ def _written(letter: str, script: Script, rng: np.random.Generator) -> Script:
     steps = np.linspace(0, 1, 10)
     way = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(stroke, axis=0), axis=1))])
     points = np.column_stack([np.interp(steps * way[-1], way, stroke[:, axis]) for axis in (0, 1)])
-    places = (points - points[0]) * [-1, -1] * rng.uniform(0.8, 1.8)
+    places = (points - points[0]) * [-1, -1] * rng.uniform(1.2, 3.5)
     at, turns = [key.at for key in script.keys], np.array([key.turn for key in script.keys])
     keys = [
         Key(float(step), (float(x), float(y)), tuple(float(np.interp(step, at, turns[:, axis])) for axis in range(3)))  # type: ignore[arg-type]
@@ -135,6 +137,40 @@ def _moved(shape: Shape, hand: PosedHand, performance: Performance) -> np.ndarra
     return np.column_stack([x + seen[:, 0], y - seen[:, 1], -style.depth * seen[:, 2]])
 
 
+def taken_up(one: Shape, other: Shape, rng: np.random.Generator) -> Movement | None:
+    """A hand that goes from one still letter to another, at another place and slant. None if it hardly moves."""
+    fps, takes_s = float(rng.choice([10, 15, 20, 30])), float(rng.uniform(0.3, 1.0))
+    palm_px, side = float(rng.uniform(50, 140)), rng.choice([-1, 1])
+    lean, way = np.radians(rng.normal(0, 12)), rng.normal(0, rng.choice([0.1, 0.5, 1.0]), 2)
+    jitter = float(rng.uniform(0.008, 0.03))
+    frames = []
+    for index in range(int((takes_s + 1.2) * fps)):
+        done = np.clip((index / fps - 0.6) / takes_s, 0, 1)
+        done = done * done * (3 - 2 * done)
+        joints = (1 - done) * one.joints + done * other.joints + rng.normal(0, jitter, (21, 3))
+        angle = done * lean
+        turned = joints[:, :2] @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        x, y = (turned + done * way).T
+        pixels = np.column_stack([640 + palm_px * side * x, 360 - palm_px * y, -palm_px * joints[:, 2]])
+        frames.append((index / fps, (Hand(pixels.astype(np.float32), RIGHT if side > 0 else LEFT, 0.9),)))
+    return _longest(movements_in(frames))
+
+
+def letters_taken_up(rng: np.random.Generator) -> list[SignedMovement]:
+    """Hands of the tables that go from letter to letter, each person with their own hands."""
+    folder, found = landmarks_folder(), []
+    shapes = [shape for letter in LETTERS for shape in read_shapes(folder, letter, rng)]
+    people = {
+        person: [shape for shape in shapes if shape.person == person] for person in {one.person for one in shapes}
+    }
+    names = sorted(people)
+    for _ in range(TAKEN_UP):
+        own = people[names[int(rng.integers(len(names)))]]
+        one, other = (own[int(row)] for row in rng.integers(len(own), size=2))
+        found.append(SignedMovement(one.person, None, taken_up(one, other, rng)))
+    return found
+
+
 def _longest(movements: Sequence[Movement]) -> Movement | None:
     return max(movements, key=lambda movement: movement.duration_s, default=None)
 
@@ -152,20 +188,22 @@ def other_movements(rng: np.random.Generator) -> list[Movement]:
     return found
 
 
-def fitted(
-    shapes: Mapping[str, Sequence[Shape]], real: Sequence[SignedMovement], others: Sequence[Movement], seed: int = SEED
-) -> MotionClassifier:
-    """The classifier of J and Z from hand shapes, real movements and drawn counterexamples."""
-    rng = np.random.default_rng(seed)
-    labels = tuple(SHAPE_OF)
-    rows: list[tuple[Movement | None, int]] = [
-        (signed(label, shape, rng), index) for index, label in enumerate(labels) for shape in shapes[label]
+def moved_shapes(rng: np.random.Generator) -> list[SignedMovement]:
+    """J and Z of all people in the tables: their hand shapes, moved. Raises SettingsError without tables."""
+    folder = landmarks_folder()
+    return [
+        SignedMovement(shape.person, label, signed(label, shape, rng))
+        for label, letter in SHAPE_OF.items()
+        for shape in read_shapes(folder, letter, rng)
     ]
-    rows += [(one.movement, NONE if one.label is None else labels.index(one.label)) for one in real]
-    rows += [(movement, NONE) for movement in others]
-    known = [(movement, index) for movement, index in rows if movement is not None]
+
+
+def fitted(movements: Sequence[SignedMovement]) -> MotionClassifier:
+    """The classifier of J and Z from movements of both, and of others without a label."""
+    labels = tuple(SHAPE_OF)
+    known = [(one.movement, one.label) for one in movements if one.movement is not None]
     points = np.stack([point_of(movement) for movement, _ in known])
-    classes = np.array([index for _, index in known], np.int64)
+    classes = np.array([NONE if label is None else labels.index(label) for _, label in known], np.int64)
     return MotionClassifier(labels, points, classes, np.full(len(known), ""), LIMIT * embedding.LIMIT)
 
 
@@ -199,34 +237,32 @@ def landmarks_folder() -> Path:
 def train_letters(models: ModelStore, command: str) -> None:
     """Fits J and Z, measures them on people left out and publishes them as a version of letters. Raises RecognizerError."""
     rng = np.random.default_rng(SEED)
-    shapes = {label: read_shapes(landmarks_folder(), letter, rng) for label, letter in SHAPE_OF.items()}
     real = [one for folder in signed_movements.folders() for one in signed_movements.read_movements(folder)]
-    others = other_movements(rng)
-    metrics = validated(shapes, real, others)
+    others = [SignedMovement("drawn", None, movement) for movement in other_movements(rng)]
+    movements = [*moved_shapes(rng), *letters_taken_up(rng), *real, *others]
+    metrics = validated(movements, list(dict.fromkeys(one.person for one in real)))
     for name, value in metrics.items():
         print(f"{name}: {value}")
-    print(f"Published {publish(models, fitted(shapes, real, others), metrics, command)}")
+    print(f"Published {publish(models, fitted(movements), metrics, command)}")
 
 
-def validated(
-    shapes: Mapping[str, Sequence[Shape]], real: Sequence[SignedMovement], others: Sequence[Movement]
-) -> dict[str, object]:
-    """How real and studio people are read, none of whom the classifier has seen, and what else gets a label."""
+def validated(movements: Sequence[SignedMovement], people: Sequence[str]) -> dict[str, object]:
+    """How people and studio people are read by classifiers that have seen neither their movements nor their hands."""
     metrics: dict[str, object] = {}
-    for person in dict.fromkeys(one.person for one in real):
-        alike = person.split("-")[0].lower()
-        kept = {label: [one for one in each if alike not in one.person.lower()] for label, each in shapes.items()}
-        classifier = fitted(kept, [one for one in real if one.person != person], others)
+    for person in people:
+        alike = person.split("-")[0].lower()  # the tables name their people with the repository, too
+        classifier = fitted([one for one in movements if alike not in one.person.lower()])
+        own = [one for one in movements if one.person == person]
         for label in SHAPE_OF:
-            tested = [one for one in real if one.person == person and one.label == label]
+            tested = [one for one in own if one.label == label]
             right = sum(one.movement is not None and classifier.predict(one.movement).label == label for one in tested)
             if tested:
                 metrics[f"{person}, left out: {label}"] = f"{right} of {len(tested)}"
-        held = [one.movement for one in real if one.person == person and one.label is None and one.movement is not None]
+        held = [one.movement for one in own if one.label is None and one.movement is not None]
         if held:
             false = sum(classifier.predict(movement).label is not None for movement in held)
             metrics[f"{person}, left out: movements that are no J or Z and get a label"] = f"{false} of {len(held)}"
-    classifier = fitted(shapes, real, others)
+    classifier = fitted(movements)
     for label in SHAPE_OF:
         right, count = studio_reads(classifier, label)
         metrics[f"studio people: {label}"] = f"{right} of {count}"
@@ -236,23 +272,23 @@ def validated(
     return metrics
 
 
-def studio_reads(classifier: MotionClassifier, label: str) -> tuple[int, int]:
+def studio_reads(classifier: MotionClassifier, label: str, people: int = STUDIO_PEOPLE) -> tuple[int, int]:
     """How many of the studio people's movements get their label, and of how many."""
     right = 0
-    for person in range(STUDIO_PEOPLE):
+    for person in range(people):
         rng = np.random.default_rng([SEED, 7, person])
         script = SCRIPTS[label][int(rng.integers(len(SCRIPTS[label])))]
         movements = movements_in(detected(Performance(script, random_style(rng), rng), rng))
         found = {classifier.predict(movement).label for movement in movements} - {None}
         right += found == {label}
-    return right, STUDIO_PEOPLE
+    return right, people
 
 
-def false_labels(classifier: MotionClassifier, what: str) -> tuple[int, float]:
+def false_labels(classifier: MotionClassifier, what: str, seconds: float = EVERYDAY_S) -> tuple[int, float]:
     """How many labels drawn people get who do other things, and in how many minutes."""
     rng = np.random.default_rng([SEED, 8])
     false, shown_s = 0, 0.0
-    while shown_s < EVERYDAY_S:
+    while shown_s < seconds:
         performance = Performance(everyday(what, rng), random_style(rng), rng)
         false += sum(classifier.predict(one).label is not None for one in movements_in(detected(performance, rng)))
         shown_s += performance.duration_s

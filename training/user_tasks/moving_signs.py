@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from recognizer.motion import embedding
-from recognizer.motion.classifier import FILE, NONE, MotionClassifier
+from recognizer.motion.classifier import COUNTER, FILE, NONE, MotionClassifier
 from recognizer.motion.variations import varied
 from recognizer.registry import card
 from recognizer.registry.store import ModelStore
@@ -18,6 +18,7 @@ from recognizer.samples.store import Samples
 from recognizer.system.names import path_inside
 from training.user_tasks.validation import MAX_LOSS, ValidationResult, may_replace, split
 
+AS_MADE = slice(0, embedding.SIZE)  # columns of points: the movement as if the right hand had made it
 KNOWN_VARIATIONS = 4  # of each demonstration of a label that the current model knows, to test what is not forgotten
 
 
@@ -158,8 +159,9 @@ class MovingSigns:
 
 
 def joined(classifier: MotionClassifier, others: Sequence[MotionClassifier]) -> MotionClassifier:
-    """A classifier with the demonstrations of all."""
+    """A classifier with the demonstrations of all. A counterexample of the others that shows one of its labels is left out."""
     for other in others:
+        other = _without_counterexamples_of(classifier, other)
         labels = tuple(dict.fromkeys([*classifier.labels, *other.labels]))
         classes = [labels.index(other.labels[index]) if index != NONE else NONE for index in other.classes]
         classifier = replace(
@@ -172,11 +174,22 @@ def joined(classifier: MotionClassifier, others: Sequence[MotionClassifier]) -> 
     return classifier
 
 
+def _without_counterexamples_of(classifier: MotionClassifier, other: MotionClassifier) -> MotionClassifier:
+    """The other classifier without its counterexamples that are demonstrations of the first one's labels."""
+    signs = classifier.points[classifier.classes != NONE][:, AS_MADE]
+    rows = [
+        index != NONE or not (np.linalg.norm(signs - point[AS_MADE], axis=1) < COUNTER * embedding.LIMIT).any()
+        for index, point in zip(other.classes, other.points, strict=True)
+    ]
+    return replace(other, points=other.points[rows], classes=other.classes[rows], sides=other.sides[rows])
+
+
 def only(classifier: MotionClassifier, labels: set[str]) -> MotionClassifier:
-    """A classifier with the demonstrations of these labels alone."""
+    """A classifier with the demonstrations of these labels alone, and with its counterexamples if there are any labels."""
     names = tuple(name for name in classifier.labels if name in labels)
-    rows = [index != NONE and classifier.labels[index] in labels for index in classifier.classes]
-    classes = np.array([names.index(classifier.labels[index]) for index in classifier.classes[rows]], np.int64)
+    rows = [classifier.labels[index] in labels if index != NONE else bool(names) for index in classifier.classes]
+    numbers = np.array([*(names.index(name) if name in names else NONE for name in classifier.labels), NONE])
+    classes = numbers[classifier.classes[rows]]
     points, sides = classifier.points[rows], classifier.sides[rows]
     return replace(classifier, labels=names, points=points, classes=classes, sides=sides)
 
@@ -185,7 +198,7 @@ def _reads(classifier: MotionClassifier, points: np.ndarray, names: Sequence[str
     """Whether the nearest other demonstration of each point (N, embedding.SIZE) has its label."""
     found = []
     for point, name in zip(points, names, strict=True):
-        distances = np.linalg.norm(classifier.points - point, axis=1)
+        distances = np.linalg.norm((classifier.points - point)[:, AS_MADE], axis=1)
         distances[distances < embedding.LIMIT * 1e-3] = np.inf  # the point itself
         index = classifier.classes[distances.argmin()]
         found.append((None if index == NONE else classifier.labels[index]) == name)

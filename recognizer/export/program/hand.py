@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from recognizer.classifiers.hands import corner
+from recognizer.classifiers.sides import allowed_labels
 from recognizer.export.program.model import Model
 from recognizer.export.program.network import Network
 from recognizer.finders.hand_detector import NetworkDetector
@@ -50,7 +51,9 @@ class Reader:
         if kind == "pixels":
             return self.model.predict_views([image], image)
         hands = [hand for hand in (region.hand, region.mirrored_hand) if hand is not None]
-        return self.model.predict_views([self._features(region, hand) for hand in hands], image)
+        sides = self.model.json["sides"]
+        allowed = None if sides is None else allowed_labels(self.model.labels, sides, hands[0].side)
+        return self.model.predict_views([self._features(region, hand) for hand in hands], image, allowed)
 
     def _features(self, region: Region, hand: Hand) -> np.ndarray:
         """The features of a hand's joints, and of its picture if the model takes them."""

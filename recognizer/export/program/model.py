@@ -9,6 +9,7 @@ import numpy as np
 
 from recognizer.classifiers.classifier import TOP, Scores
 from recognizer.classifiers.rejection import labels_within
+from recognizer.classifiers.sides import within_sides
 from recognizer.export.program.network import Network
 from recognizer.registry.card import Thresholds
 from recognizer.values import Prediction
@@ -37,10 +38,17 @@ class Model:
         """One prediction for each input."""
         return tuple(self.predict_views([values], values) for values in inputs)
 
-    def predict_views(self, views: Sequence[np.ndarray], image: np.ndarray) -> Prediction:
-        """The prediction for several inputs that show the same object: the mean of the probabilities, the least distance."""
+    def predict_views(
+        self, views: Sequence[np.ndarray], image: np.ndarray, allowed: np.ndarray | None = None
+    ) -> Prediction:
+        """The prediction for several inputs that show the same object: the mean of the probabilities, the least distance.
+
+        `allowed` (labels,) bool says which labels are possible.
+        """
         probabilities, features = self._run(views)
         scores = Scores(probabilities.mean(axis=0), float(self._distances(features).min()))
+        if allowed is not None:
+            scores = Scores(within_sides(scores.probabilities[None], allowed[None])[0], scores.distance)
         (index,) = labels_within(self.thresholds, scores.probabilities[None], np.array([scores.distance]))
         known = scores.probabilities[:-1]
         top = [(self.labels[i], float(known[i])) for i in np.argsort(-known, kind="stable")[:TOP]]

@@ -27,9 +27,11 @@ def read(reader: Reader, picture_bgr: np.ndarray) -> Observation:
 
 
 def watch(source: str) -> Iterator[Observation]:
-    """What each frame of a video file, or of the camera with this number, shows."""
+    """What each frame of a video file, or of the camera with this number, shows. Ends the program if it cannot be opened."""
     reader = open_reader(stream=True)
     video = cv2.VideoCapture(int(source) if source.isdecimal() else source)
+    if not video.isOpened():
+        sys.exit(f"{source} cannot be opened as a video or camera.")
     for index in range(sys.maxsize):
         found, frame_bgr = video.read()
         if not found:

@@ -1,4 +1,4 @@
-// Projects: a task's samples and model in one file, which the page saves and loads.
+// Files of a task: a project, its samples and model in one file, which the page saves and loads; and exports of its model.
 
 import { ask, element, percent, request, telling } from "./api.js";
 import { confirmed } from "./confirm.js";
@@ -7,19 +7,31 @@ import { choose, current, loadTasks, onChange, state } from "./state.js";
 
 const file = document.getElementById("project-file");
 const saveButton = document.getElementById("project-save");
+const elsewhere = document.getElementById("project-elsewhere");
 const result = document.getElementById("project-result");
 
 let shown = ""; // the task of the result
 
 async function save() {
   const task = state.task;
-  result.textContent = `Saving ${task} …`;
+  await download(`/v1/projects/${encodeURIComponent(task)}`, `${task}.zip`, "the samples and the model");
+}
+
+async function exportModel() {
+  const [task, to] = [state.task, elsewhere.value];
+  elsewhere.value = "";
+  const path = `/v1/exports/${encodeURIComponent(task)}?to=${to}`;
+  await download(path, `${task}-${to}.zip`, "the model and all that is needed to use it elsewhere");
+}
+
+async function download(path, name, content) {
+  result.textContent = `Saving ${name} …`;
   try {
-    const answer = await request("GET", `/v1/projects/${encodeURIComponent(task)}`);
-    const link = element("a", { href: URL.createObjectURL(await answer.blob()), download: `${task}.zip` });
+    const answer = await request("GET", path);
+    const link = element("a", { href: URL.createObjectURL(await answer.blob()), download: name });
     link.click();
     URL.revokeObjectURL(link.href);
-    result.textContent = `Saved ${task}.zip with the samples and the model.`;
+    result.textContent = `Saved ${name} with ${content}.`;
   } catch (error) {
     result.textContent = "";
     throw error;
@@ -68,16 +80,18 @@ function showLoaded({ task, added, there_already: there, refused, model, is_new_
   result.replaceChildren(parts.join(" "), ...(refused.length ? [list] : []));
 }
 
-function showButton() {
+function showButtons() {
   const samples = Object.values(current()?.samples ?? {}).some(Boolean);
   saveButton.disabled = !samples && !current()?.model;
+  elsewhere.disabled = !current()?.model;
 }
 
 saveButton.addEventListener("click", telling(save));
+elsewhere.addEventListener("change", telling(exportModel));
 file.addEventListener("change", telling(load));
-onChange("tasks", showButton);
+onChange("tasks", showButtons);
 onChange("task", () => {
   if (state.task !== shown) result.textContent = "";
   shown = state.task;
-  showButton();
+  showButtons();
 });

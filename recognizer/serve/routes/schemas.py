@@ -113,6 +113,7 @@ class NewTaskRequest(RequestBody):
     name: TaskName
     region: SubjectName = Field(description="the subject that is held to the camera")
     labels: list[Label] = Field(min_length=1, max_length=LABELS_LIMIT)
+    sides: bool = Field(False, description="whether the left and the right hand mean different things")
 
 
 class AddLabelsRequest(RequestBody):

@@ -54,7 +54,7 @@ def new_task(state: State, request: NewTaskRequest) -> TaskInfo:
     taken = next((name for name in names if name.casefold() == request.name.casefold()), None)
     if taken is not None:
         raise Problem(409, "The task exists already", f"{taken!a}", "Choose another name, or record into it.")
-    task = state.sample_index.store.create_task(request.name, request.region, request.labels)
+    task = state.sample_index.store.create_task(request.name, request.region, request.labels, sides=request.sides)
     return task_info(state, task.name, task)
 
 

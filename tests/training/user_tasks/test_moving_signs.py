@@ -7,7 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recognizer import cli
 from recognizer.classifiers.hands import HandClassifier
+from recognizer.commands.doctor import check_model
+from recognizer.errors import ExportError
+from recognizer.export.export import export_folder
 from recognizer.motion.classifier import FILE, MotionClassifier
 from recognizer.registry.card import read_card
 from recognizer.registry.synced import open_models
@@ -149,6 +153,24 @@ def test_moving_labels_are_renamed_merged_and_deleted_in_the_model(tmp_path: Pat
     assert read_card(current(tmp_path)).all_labels == ("wave",)
     assert reads(tmp_path, movements.wave) == "wave"
     assert changes.delete_label(models, store, "signs", "wave").must_retrain  # a model without a label is none
+
+
+def test_a_model_of_moving_signs_alone_is_listed_checked_exported_and_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show(tmp_path, movements.swipe, "swipe")
+    assert train(tmp_path) == 0
+    models, store = open_models(tmp_path / "models"), Samples(tmp_path / "captures")
+    assert check_model(models, "signs").ok
+    monkeypatch.setenv("RECOGNIZER_MODELS", str(tmp_path / "models"))
+    assert cli.main(["models", "export", "signs", str(tmp_path / "signs.zip")]) == 0
+    other = ["--models", str(tmp_path / "other")]
+    assert cli.main(["models", "import", "signs", str(tmp_path / "signs.zip"), *other]) == 0
+    assert cli.main(["models", "list", *other]) == 0
+    assert "1 labels" in capsys.readouterr().out
+    assert read_card(open_models(tmp_path / "other").current("signs")).all_labels == ("swipe",)
+    with pytest.raises(ExportError, match="All signs of signs move"):
+        export_folder("signs", "litert", tmp_path / "exported", models, store)
 
 
 def test_a_single_still_sign_beside_movements_needs_another_one(
