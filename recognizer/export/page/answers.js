@@ -50,6 +50,7 @@ export function close() {
 
 export function changeTask() {}
 
-export async function asBrowserPicture() {
-  throw new Error("HEIC pictures cannot be opened here");
+// A picture file that the browser cannot open: nothing else can open it here.
+export async function converted() {
+  throw new Error("this browser cannot open HEIC pictures; save it as JPEG or PNG");
 }
