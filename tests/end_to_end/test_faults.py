@@ -353,11 +353,11 @@ def ran(*words: str, code: str = "", **environment: str) -> subprocess.Completed
 def test_ctrl_c_while_the_hand_networks_open_prints_nothing(hand_models: ModelStore, tmp_path: Path) -> None:
     stopped = """
 import recognizer.finders.hands as hands
-real = hands.HandNetworks
+real = hands.open_hand_networks
 def opened(*words):
     real(*words)
     raise KeyboardInterrupt
-hands.HandNetworks = opened
+hands.open_hand_networks = opened
 """
     ended = ran("--task", "rps", "--source", "studio", "--headless", "--output", str(tmp_path), code=stopped)
     assert (ended.returncode, ended.stderr) == (130, "")

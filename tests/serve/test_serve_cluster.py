@@ -217,7 +217,7 @@ def test_a_replica_on_another_machine_opens_the_same_urls(tmp_path, monkeypatch)
     monkeypatch.setattr(cluster, "SharedEndedSessions", lambda actor: None)
     build = cluster.app_builder(ServeSettings(), open_models(models), open_samples(captures), None)
     opened = []
-    monkeypatch.setattr(cluster, "create_app", lambda settings, *stores, ended_sessions: opened.extend(stores))
+    monkeypatch.setattr(cluster, "create_app", lambda settings, *stores, **options: opened.extend(stores))
     monkeypatch.setenv("RECOGNIZER_SYNC", str(tmp_path / "there"))
     build()
     assert [url_of(store.folder) for store in opened] == [models, captures]

@@ -195,7 +195,7 @@ def test_a_stream_without_pictures_takes_no_place_and_is_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream_route, "IDLE_S", 0.1)
-    pool = StreamPool(lambda: {"stages_ms": {}})
+    pool = StreamPool(lambda: {"stages_ms": {}, "events": []})
     for sent in (0, 1):
         with app_client(tmp_path, pool).websocket_connect(STREAM, headers=HOST) as stream:
             for _ in range(sent):
