@@ -181,14 +181,15 @@ def test_no_code_outside_of_subjects_depends_on_their_names() -> None:
 
 
 def _lines_with_names(tree: ast.AST) -> Iterator[int]:
-    """Lines with a comparison to the name of a subject, or with a dictionary of several such names."""
+    """Lines with a comparison to the name of a subject, or with a dictionary whose keys are such names."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare):
             values = [node.left, *node.comparators]
             values += [element for value in values if isinstance(value, ast.Tuple | ast.List) for element in value.elts]
             least = 1
         elif isinstance(node, ast.Dict):
-            values, least = [key for key in node.keys if key is not None], 2
+            values = [key for key in node.keys if key is not None]
+            least = max(2, len(values))  # one with other keys too, such as a JSON object, is about something else
         elif isinstance(node, ast.MatchValue):
             values, least = [node.value], 1
         else:

@@ -17,6 +17,7 @@ ANY = "*"  # every label
 BLOCK = "action"  # each block begins with [[action]]
 FILE_LIMIT = 1 << 20  # bytes
 HANDS = ("left", "right", "both")
+OF_RULES = frozenset({"do", "on", "when", "hand", "task"})  # keys that all kinds of actions have
 
 Labels = Callable[[str], Collection[str]]  # the labels of a task
 
@@ -132,7 +133,7 @@ def _rule(block: Mapping[str, Any], number: int, places: _Places, labels: Collec
     hand = block.get("hand")
     if hand not in (None, *HANDS):
         raise error("hand", f"hand is {hand!r}. Write left, right or both, or leave it out.")
-    own = {key: value for key, value in block.items() if key not in ("do", "on", "when", "hand", "task")}
+    own = {key: value for key, value in block.items() if key not in OF_RULES}
     return Rule(_action(kind, name, own, error), on, _phases(block, kind, error), hand, task, places.line(number))
 
 

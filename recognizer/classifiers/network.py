@@ -77,3 +77,11 @@ def open_interpreter(path: Path):  # type: ignore[no-untyped-def]  # ai_edge_lit
             f"{path} is missing or damaged ({one_line(error)}). Fetch the model again or retrain."
         ) from error
     return network
+
+
+def read_network(path: Path) -> bytes:
+    """The bytes of a network's file. Raises ModelError if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror or error}). Fetch the model again.") from error

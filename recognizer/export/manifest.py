@@ -13,6 +13,7 @@ import numpy as np
 
 from recognizer.export.contents import CLASSIFIER, Contents
 from recognizer.export.golden import ANSWERS, GOLDEN
+from recognizer.finders.hand_networks import JOINTS_OF_HAND, PALMS
 from recognizer.preprocess import appearance, pictures, pose
 from recognizer.registry.card import ModelCard, Thresholds
 from recognizer.system import files
@@ -84,15 +85,15 @@ def _outputs(name: str, sizes: list[int], contents: Contents) -> tuple[str, ...]
         if len(sizes) == 1:
             return ("features",)
         return ("probabilities", "features") if sizes[0] < sizes[1] else ("features", "probabilities")
-    if name == "palms":
+    if name == PALMS:
         return "boxes and points", "scores"
-    if name == "hand":
+    if name == JOINTS_OF_HAND:
         return ("joints", "presence", "right", "world", "pooled", "map")[: len(sizes)]
     return (name,)
 
 
 def _licence(name: str) -> str:
-    return MEDIAPIPE_LICENCE if name in ("palms", "hand") else CODE_LICENCE
+    return MEDIAPIPE_LICENCE if name in (PALMS, JOINTS_OF_HAND) else CODE_LICENCE
 
 
 def write_arrays(arrays: Mapping[str, np.ndarray], folder: Path) -> dict[str, ArrayFile]:

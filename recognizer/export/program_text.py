@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from recognizer.export.bundle import Definition, bundle
+from recognizer.subjects.catalogue import subject_of
 
 PROGRAM = "recognizer.export.program"
 SHOWN_CHARACTERS = 80  # of the labels, in the title
@@ -18,16 +19,15 @@ def predict_py(model: Mapping[str, Any], runtime: Definition) -> str:
             f"{PROGRAM}.networks", "DynamicNetwork"
         ),
         Definition("recognizer.finders.hands", "open_detector"): Definition(f"{PROGRAM}.hand", "open_detector"),
+        Definition(f"{PROGRAM}.paper", "Reader"): Definition(f"{PROGRAM}.{model['subject']}", "Reader"),
     }
-    if model["subject"] != "paper":
-        replaced[Definition(f"{PROGRAM}.paper", "Reader")] = Definition(f"{PROGRAM}.{model['subject']}", "Reader")
     entries = [Definition(f"{PROGRAM}.reading", name) for name in ("open_reader", "read", "watch", "main")]
     return bundle(
         entries,
         replaced,
         f"""{title(model)}
 
-{USES[model["subject"]]}
+{subject_of(model["subject"]).summary}
 
     from predict import open_reader, read
     reader = open_reader()
@@ -52,13 +52,6 @@ def check_py(model: Mapping[str, Any]) -> str:
     return bundle([Definition(f"{PROGRAM}.check", "main")], replaced, about, MAIN)
 
 
-USES = {
-    "paper": "It finds the characters in a picture, classifies each, and joins digits to numbers.",
-    "hand": "It finds the hands in a picture and their joints, computes features of them, and classifies these.",
-    "box": "It classifies what the square in the middle of a picture shows.",
-}
-
-
 def title(model: Mapping[str, Any]) -> str:
     """A line that says what the program recognizes."""
     labels = ", ".join(model["labels"])
@@ -78,7 +71,7 @@ def readme(model: Mapping[str, Any]) -> str:
     python predict.py PICTURE…
 
 - `check.py` answers to the {golden["count"]} pictures in `golden/` ({pictures}), and compares with the recognizer's answers.
-- `predict.py` does all that is needed. {USES[model["subject"]]} Its first lines say how to use it in a program.
+- `predict.py` does all that is needed. {subject_of(model["subject"]).summary} Its first lines say how to use it in a program.
 - `model.json` names the files, labels, thresholds, training data and licences.
 - An input that is unlike all that the model was trained on gets no label. It may still be wrong: test it where you use it.
 """

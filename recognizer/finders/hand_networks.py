@@ -24,6 +24,7 @@ from recognizer.system.native import silent_stderr
 from recognizer.system.text import one_line
 from recognizer.values import Hand
 
+PALMS, JOINTS_OF_HAND = "palms", "hand"  # the names of the two networks in an export
 PALM_NETWORK = "hand_detector.tflite"  # in the hand_landmarker asset
 PALM_SIDE = 192  # pixels of the network's input
 PALM_CELLS = ((24, 2), (12, 6))  # cells along a side of each grid of anchors, and anchors a cell

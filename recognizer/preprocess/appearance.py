@@ -25,6 +25,7 @@ AHEAD = 0.1  # of a hand's size: shift of the crop towards the fingertips, which
 NETWORK = "hand_landmarks_detector.tflite"  # in the hand_landmarker asset
 JOINTS_OUTPUT = 0  # index of the joints among the network's outputs
 THREADS = 2
+MODEL_IDENTIFIER = b"TFL3"  # of a LiteRT file
 
 
 class AppearanceExtractor:
@@ -109,6 +110,24 @@ def feature_tensors(content: bytes | bytearray) -> tuple[int, int]:
         return tensor_of[schema.BuiltinOperator.MEAN, POOLED], tensor_of[schema.BuiltinOperator.ADD, MAP]
     except KeyError as error:
         raise ValueError(f"{NETWORK} has no features of shape {error.args[0][1]}") from error
+
+
+def with_appearance(content: bytes) -> bytes:
+    """The bytes of MediaPipe's landmark network with the appearance features, pooled and map, as further outputs.
+
+    Raises ValueError if it has no such features.
+    """
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    features = feature_tensors(content)
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    graph = model.subgraphs[0]
+    graph.outputs = [*graph.outputs, *features]
+    model.signatureDefs = None  # they name the first outputs only
+    builder = flatbuffers.Builder(len(content))
+    builder.Finish(model.Pack(builder), MODEL_IDENTIFIER)
+    return bytes(builder.Output())
 
 
 def upright(

@@ -16,6 +16,7 @@ class BoxSubject(Subject):
     word = "object"
     description = "an object in the box"
     prompt = "hold something into the box"
+    summary = "It classifies what the square in the middle of a picture shows."
     is_whole_picture = True
     input = Input.COLOUR
 

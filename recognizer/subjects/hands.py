@@ -1,19 +1,23 @@
 """Hands: found by their landmarks, classified by landmarks or pixels or both, ordered from left to right."""
 
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from recognizer.classifiers.hands import HandClassifier
+from recognizer.errors import AssetError
 from recognizer.finders.finder import RegionFinder
+from recognizer.finders.hand_networks import HAND_NETWORK, JOINTS_OF_HAND, PALM_NETWORK, PALMS
 from recognizer.finders.hands import HandFinder
 from recognizer.finders.still_hand import StillHandFinder
 from recognizer.motion.classifier import FILE as MOTION_FILE
 from recognizer.motion.classifier import MotionClassifier
+from recognizer.preprocess.appearance import with_appearance
 from recognizer.preprocess.pose import JOINTS
-from recognizer.registry.assets import find_asset
+from recognizer.registry.assets import fetch_command, find_asset
 from recognizer.registry.card import read_checked_card
 from recognizer.subjects.moving_signs import MovingSigns
 from recognizer.subjects.subject import (
@@ -80,6 +84,7 @@ class HandSubject(Subject):
     description = "a hand"
     studio_scene = "signs"
     prompt = "show a sign"
+    summary = "It finds the hands in a picture and their joints, computes features of them, and classifies these."
     input = Input.JOINTS
 
     def open_finder(self, *, stream: bool, hands: OpenFinder | None = None) -> RegionFinder:
@@ -103,6 +108,16 @@ class HandSubject(Subject):
     def open_motion(self, folder: Path | None) -> MovingSigns:
         has_moving = folder is not None and (folder / MOTION_FILE).exists()
         return MovingSigns(MotionClassifier.load(folder / MOTION_FILE) if folder is not None and has_moving else None)
+
+    def finder_networks(self, kind: str | None) -> Mapping[str, bytes]:
+        """MediaPipe's two networks. For a "fused" model, the second has the appearance features as its last two outputs."""
+        path = find_asset("hand_landmarker")
+        try:
+            with zipfile.ZipFile(path) as archive:
+                palms, hand = archive.read(PALM_NETWORK), archive.read(HAND_NETWORK)
+            return {PALMS: palms, JOINTS_OF_HAND: with_appearance(hand) if kind == "fused" else hand}
+        except (OSError, LookupError, ValueError, zipfile.BadZipFile) as error:
+            raise AssetError(f"{path} is missing or damaged ({error}). Fetch it again: {fetch_command()}") from error
 
     def warm_up_region(self) -> Region:
         """A blank region with random landmarks, so that a classifier of landmarks can run on it."""

@@ -1,7 +1,7 @@
 """Writing on paper: combines the scores of neighbouring characters, joins digits to numbers, finds the ink of samples."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from recognizer.classifiers.classifier import Classifier
+from recognizer.classifiers.network import read_network
+from recognizer.finders.characters import NETWORKS
 from recognizer.finders.finder import RegionFinder
 from recognizer.finders.text_lines import reading_order, text_lines
 from recognizer.finders.writing import WritingFinder, writing_in
@@ -303,6 +305,7 @@ class PaperSubject(Subject):
     description = "writing on paper"
     studio_scene = "digits"
     prompt = "hold up a sheet"
+    summary = "It finds the characters in a picture, classifies each, and joins digits to numbers."
     is_mirrored = False
     input = Input.INK
     starting_task = "digits"
@@ -332,6 +335,10 @@ class PaperSubject(Subject):
             _number([regions[index] for index in number], [predictions[index] for index in number])
             for number in _written_numbers(regions, predictions)
         )
+
+    def finder_networks(self, kind: str | None) -> Mapping[str, bytes]:
+        """The networks that propose boxes, verify them, and segment the ink."""
+        return {name: read_network(NETWORKS / f"{name}.tflite") for name in ("characters", "verifier", "ink")}
 
     def warm_up_region(self) -> Region:
         """A blank region without ink, (h, w) uint8."""

@@ -1,7 +1,7 @@
 """The interface of a subject: what a task recognizes (paper, hand, box). Each subject is one class in its own file."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -171,6 +171,17 @@ class Subject(ABC):
     def key(self) -> str:
         """The key that selects this subject for a new task."""
         return self.name[0]
+
+    # in exports
+
+    summary: str  # a sentence: how it is recognized
+
+    def finder_networks(self, kind: str | None) -> Mapping[str, bytes]:
+        """The networks that find it, as LiteRT files by name. `kind` is that of the model.
+
+        Raises ModelError or AssetError if a file is missing or damaged. Default: none.
+        """
+        return {}
 
     # in training
 
