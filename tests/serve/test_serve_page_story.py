@@ -72,6 +72,12 @@ def press(window: Chrome, *keys: str) -> None:
     ActionChains(window).send_keys(*keys).perform()
 
 
+def downloaded(path: Path) -> Path:
+    """Wait until a zip file is there as a whole: Chromium begins with an empty file of that name."""
+    until(lambda: zipfile.is_zipfile(path))
+    return path
+
+
 def hold(window: Chrome, key: str, store: Samples, label: str, count: int) -> None:
     """Hold the label's key until it has so many samples, and the page knows it."""
     ActionChains(window).key_down(key).perform()
@@ -156,7 +162,7 @@ def test_two_signs_are_taught_used_renamed_carried_to_another_machine_and_delete
     # saved, loaded on another machine, and saved there
     by_id(window, "project-save").click()
     until(lambda: by_id(window, "project-result").text == "Saved waves.zip with the samples and the model.")
-    saved = until(lambda: next(tmp_path.glob("waves.zip"), None))
+    saved = downloaded(tmp_path / "waves.zip")
     stores = ["--models", str(tmp_path / "m"), "--samples", str(tmp_path / "s")]
     assert main(["tasks", "import", str(saved), *stores]) == 0
     assert Samples(tmp_path / "s").counts("waves") == store.counts("waves")
@@ -166,7 +172,7 @@ def test_two_signs_are_taught_used_renamed_carried_to_another_machine_and_delete
     Select(by_id(window, "project-elsewhere")).select_by_visible_text("In Python")
     words = "Saved waves-litert.zip with the model and all that is needed to use it elsewhere."
     until(lambda: by_id(window, "project-result").text == words)
-    exported = until(lambda: next(tmp_path.glob("waves-litert.zip"), None))
+    exported = downloaded(tmp_path / "waves-litert.zip")
     with zipfile.ZipFile(exported) as archive:
         assert "waves-litert/predict.py" in archive.namelist()
 
