@@ -15,14 +15,17 @@ keys in the window:
   t trains, u goes back to the previous model, Tab goes to the next task, w spells words with signs,
   g plays rock, paper, scissors, a pauses actions, f looks inside the network, p shows the time of each stage,
   m mirrors the display, x flips a source whose picture is mirrored, s saves a screenshot, Space freezes,
-  Esc closes what is open, q quits"""
+  Esc closes what is open, q quits
+
+scenes of the studio, the drawn camera, as in --source studio:rps:
+  digits, numbers, crowd, letters, blank, rps, signs, moves"""
 
 
 def run(args: Sequence[str]) -> int:
     commands = "\n".join(f"  {word:<10} {help}" for word, help in COMMANDS.items())
     parser = Parser(
         "",
-        "Hold a handwritten digit to the camera, and the screen shows which digit it is.",
+        "Hold a handwritten number or a hand sign to the camera, and the screen shows what it is. Teach it your own: key n.",
         example="--task rps",
         epilog=f"commands (more about one: COMMAND --help):\n{commands}\n\n{KEYS}",
     )

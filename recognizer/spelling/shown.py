@@ -37,7 +37,8 @@ def shown_in(observation: Observation) -> Shown | None:
         number = observation.text if observation.text.isdecimal() else None
         return Shown(number, ((number, 1.0),) if number else ())
     pairs = zip(observation.regions, observation.predictions, strict=True)
-    return _shown_by(*max(pairs, key=lambda pair: pair[0].box.area))
+    shown = _shown_by(*max(pairs, key=lambda pair: pair[0].box.area))
+    return Shown(None) if observation.is_moving and not shown.is_sure else shown
 
 
 def _shown_by(region: Region, prediction: Prediction) -> Shown:

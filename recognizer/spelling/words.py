@@ -6,6 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from recognizer.errors import RecognizerError, SettingsError
+from recognizer.motion.classifier import FILE as MOTION_FILE
+from recognizer.motion.classifier import MotionClassifier
 from recognizer.registry import card
 from recognizer.spelling.dictionary import Dictionary
 from recognizer.spelling.word_list import word_counts
@@ -45,11 +47,13 @@ def _dictionary(language: str, shown: frozenset[str]) -> Dictionary:
     return Dictionary(word_counts(language), shown)
 
 
+@lru_cache(maxsize=LOADED)
 def labels_of(folder: Path | None) -> tuple[str, ...]:
-    """The labels that a model version can show; () for None, and if it was deleted meanwhile."""
+    """The labels that a model version can show, also those of movements; () for None, and if it was deleted meanwhile."""
     if folder is None:
         return ()
     try:
-        return tuple(card.read_card(folder).labels)
+        moving = MotionClassifier.load(folder / MOTION_FILE).labels if (folder / MOTION_FILE).is_file() else ()
+        return (*card.read_card(folder).labels, *moving)
     except RecognizerError:
         return ()

@@ -236,16 +236,18 @@ def _entry(models: ModelStore, samples: Samples, name: str) -> Deleted:
     return found
 
 
-def _check_own(models: ModelStore, task: str, label: str) -> None:
-    """Raise SamplesError for a label of a model that came with the program: others rely on it, such as the game."""
+def fixed_labels(models: ModelStore, task: str) -> frozenset[str]:
+    """The labels of a task that came with the program: others rely on their names, such as the game. Raises ModelError."""
     if task not in TASKS or not models.has(task):
-        return
-    for version in models.versions(task):
-        card = registry_card.read_card(models.folder_of(task, version))
-        if not card.user_training and label in card.all_labels:
-            raise SamplesError(
-                f"{label} came with {task} and keeps its name. Make a task of your own for other labels."
-            )
+        return frozenset()
+    cards = [registry_card.read_card(models.folder_of(task, version)) for version in models.versions(task)]
+    return frozenset(label for card in cards if not card.user_training for label in card.all_labels)
+
+
+def _check_own(models: ModelStore, task: str, label: str) -> None:
+    """Raise SamplesError for a label that came with the program."""
+    if label in fixed_labels(models, task):
+        raise SamplesError(f"{label} came with {task} and keeps its name. Make a task of your own for other labels.")
 
 
 def _check_is_own(task: str) -> None:

@@ -35,6 +35,7 @@ class Row:
     name: str  # of the task, label or entry of the trash; "" for the whole trash
     words: str  # as it is shown
     count: int  # of samples
+    is_fixed: bool = False  # whether it came with the program and keeps its name
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,14 @@ class Editor:
             return (("y", "yes"), ("any other key", "no"))
         if self.field is not None:
             return (("Enter", "rename"), ("Insert", "paste"), ("Esc", "leave it"))
-        own = {
+        own: tuple[tuple[str, str], ...] = {
             RowKind.TASK: (("Enter", "rename"), ("Delete", "delete")),
             RowKind.LABEL: (("Enter", "rename"), ("Delete", "delete"), ("Page Up/Down", "move")),
             RowKind.DELETED: (("Enter", "bring back"), ("Delete", "delete for good")),
             RowKind.TRASH: (("Enter", "empty it"),),
         }[self.chosen.kind]
+        if self.chosen.is_fixed:
+            own = (("Delete", "delete your samples"),) if self.chosen.kind is RowKind.TASK else ()
         return (("Up Down", "choose"), *own, ("Backspace", "take back"), ("Esc", "close"))
 
     def key(self, key: str) -> bool:
@@ -111,13 +114,11 @@ class Editor:
 
     def reload(self) -> None:
         """Take the labels and the trash as they are stored now."""
-        self.rows = [Row(RowKind.TASK, self.task, self.task, 0)]
-        if self.task in self._samples.task_names():
-            counts = self._samples.counts(self.task)
-            self.rows[0] = Row(RowKind.TASK, self.task, self.task, sum(counts.values()))
-            self.rows += [Row(RowKind.LABEL, label, label, count) for label, count in counts.items()]
-        learned = changes.learned_labels(self._models, self.task)
-        self.rows += [Row(RowKind.LABEL, label, label, 0) for label in learned if label not in self.labels]
+        counts = self._samples.counts(self.task) if self.task in self._samples.task_names() else {}
+        counts |= {label: 0 for label in changes.learned_labels(self._models, self.task) if label not in counts}
+        fixed = changes.fixed_labels(self._models, self.task)
+        self.rows = [Row(RowKind.TASK, self.task, self.task, sum(counts.values()), self.task in TASKS)]
+        self.rows += [Row(RowKind.LABEL, label, label, count, label in fixed) for label, count in counts.items()]
         deleted = changes.trash(self._models, self._samples)[::-1]
         self.rows += [Row(RowKind.DELETED, one.name, deleted_words(one), one.samples) for one in deleted]
         if deleted:
@@ -140,13 +141,17 @@ class Editor:
             self.reload()
         elif row.kind is RowKind.TRASH:
             self._ask_to_empty()
+        elif row.is_fixed:
+            self._notify(f"{row.name} came with the program and keeps its name")
         else:
             self.field = TextField(row.name, len(row.name))
 
     def delete(self) -> None:
         """Move the chosen label to the trash, or ask whether to delete the task or something in the trash."""
         row = self.chosen
-        if row.kind is RowKind.LABEL:
+        if row.kind is RowKind.LABEL and row.is_fixed:
+            self._notify(f"{row.name} came with the program and stays: k deletes samples of it")
+        elif row.kind is RowKind.LABEL:
             done = self._history.delete_label(self.task, row.name)
             self._say(done, f"{row.name} is in the trash with {done.samples}: Backspace brings it back")
             self.reload()

@@ -64,6 +64,8 @@ def _actions(editor: Editor) -> list[tuple[str, Callable[[], None]]]:
         return [("empty the trash", editor.change)]
     if row.kind is RowKind.DELETED:
         return [("bring back", editor.change), ("delete for good", editor.delete)]
+    if row.is_fixed:
+        return [("× delete your samples", editor.delete)] if row.kind is RowKind.TASK else []
     found = [("rename", editor.change), ("× delete", editor.delete)]
     if row.kind is RowKind.LABEL:
         found += [("up", partial(editor.move, -1)), ("down", partial(editor.move, 1))]

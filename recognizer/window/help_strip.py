@@ -37,16 +37,19 @@ class HelpStrip:
         self.is_open = not self.is_open
 
     def draw(self, page: Page) -> None:
-        scale, row = page.scale, round(1.4 * page.scale.small)
-        longest = max(text_width(key, scale.small, BOLD) for _, keys in ALL_KEYS for key, _ in keys) + 2 * scale.pad
-        lines = sum(1 + len(keys) for _, keys in ALL_KEYS)
-        row = min(row, max(1, (page.bottom - page.y) // lines))
-        for heading, keys in ALL_KEYS:
-            draw_text(page.picture, heading, page.left, page.y + row // 2, scale.small, MUTED)
-            page.y += row
-            for key, action in keys:
+        scale, keys = page.scale, sum(len(keys) for _, keys in ALL_KEYS)
+        room = page.bottom - page.y
+        is_cramped = room < (keys + len(ALL_KEYS)) * scale.small  # then without headings, and in smaller letters
+        row = min(round(1.4 * scale.small), max(1, room // (keys if is_cramped else keys + len(ALL_KEYS))))
+        size = min(scale.small, row)
+        longest = max(text_width(key, size, BOLD) for _, keys in ALL_KEYS for key, _ in keys) + 2 * scale.pad
+        for heading, group in ALL_KEYS:
+            if not is_cramped:
+                draw_text(page.picture, heading, page.left, page.y + row // 2, size, MUTED)
+                page.y += row
+            for key, action in group:
                 y = page.y + row // 2
-                draw_text(page.picture, key, page.left, y, scale.small, PAPER, BOLD)
-                action = shortened(action, page.width - longest, scale.small)
-                draw_text(page.picture, action, page.left + longest, y, scale.small)
+                draw_text(page.picture, key, page.left, y, size, PAPER, BOLD)
+                action = shortened(action, page.width - longest, size)
+                draw_text(page.picture, action, page.left + longest, y, size)
                 page.y += row

@@ -17,6 +17,7 @@ from recognizer.finders.writing import WritingFinder
 from recognizer.pipeline import Pipeline
 from recognizer.registry.store import ModelStore
 from recognizer.samples.store import Samples
+from recognizer.studio.scenes import SCENES
 from recognizer.subjects.paper import PAPER
 from recognizer.system import paths
 from tests.helpers.drawing import paper, write
@@ -67,7 +68,7 @@ def in_python(code: str, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["--help"], ["--source", "--headless", "--max-frames", "read ", "doctor", "Space freezes"]),
+        (["--help"], ["--source", "--headless", "--max-frames", "read ", "doctor", "Space freezes", ", ".join(SCENES)]),
         (["read", "--help"], ["--json", "--save", "--task"]),
         (["doctor", "--help"], ["--models"]),
     ],

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from recognizer.errors import SinkError
+from recognizer.event_detection.event_sink import EventSink
 from recognizer.overlay.overlay import Overlay
 from recognizer.registry.store import ModelStore
 from recognizer.samples.store import Samples
@@ -26,6 +27,8 @@ from recognizer.values import Box, Frame, Observation, Prediction, Region
 from recognizer.window.caption import Caption
 from recognizer.window.game import GameSink, RockPaperScissors
 from recognizer.window.maps_panel import MapsPanel
+from recognizer.window.practice_panel import PracticePanel
+from recognizer.window.spell_panel import Outlets, SpellPanel
 from recognizer.window.window import Window
 from tests.contracts.implementations import classes_with, is_one_line
 
@@ -86,6 +89,9 @@ def new_sink(name: str, folder: Path) -> Sink:
         "GameSink": lambda: GameSink(RockPaperScissors(), report=lambda line: None),
         "Teacher": lambda: new_teacher(folder),
         "Caption": lambda: Caption(Overlay(), NoPipeline(), lambda subject: subject.is_mirrored),  # type: ignore[arg-type]
+        "EventSink": EventSink,
+        "SpellPanel": lambda: SpellPanel(Outlets(speak=lambda text: None, copy=lambda text: True)),
+        "PracticePanel": lambda: PracticePanel(lambda: None),
     }
     return makers[name]()
 
@@ -94,7 +100,7 @@ def new_teacher(folder: Path) -> Sink:
     return Teacher(NoPipeline(), ModelStore(folder / "models"), Samples(folder / "samples"))  # type: ignore[arg-type]
 
 
-SINKS = (*FILES, "Window", "MapsPanel", "GameSink", "Teacher", "Caption")
+SINKS = (*FILES, "Window", "MapsPanel", "GameSink", "Teacher", "Caption", "EventSink", "SpellPanel", "PracticePanel")
 
 
 def observation(index: int = 0, label: str | None = "7", size_wh: tuple[int, int] = SIZE_WH) -> Observation:

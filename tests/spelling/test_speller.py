@@ -11,7 +11,7 @@ from recognizer.spelling.shown import Shown, is_open_hand, shown_in
 from recognizer.spelling.speller import Speller
 from recognizer.values import Box, Frame, Hand, Observation, Prediction, Region
 from tests.helpers.fakes import a_hand
-from tests.helpers.spelled import FPS, Camera, prediction
+from tests.helpers.spelled import FPS, REGION, Camera, prediction
 
 WORDS = Dictionary(
     {"hello": 90, "help": 60, "man": 50, "nam": 1, "just": 40, "foto's": 9, "we": 30}, "ABCDEFGHIKLMNOPQRSTUVWXY"
@@ -108,6 +108,16 @@ def test_an_open_hand_makes_a_space_and_labels_of_commands_are_none_of_letters()
     assert not is_open_hand(fist)
     speller = spelled(["H", "I", prediction("space"), "O", "K", prediction("swipe left"), "H"])
     assert speller.line.finished == "hi oh "
+
+
+def test_a_hand_that_moves_is_no_letter_and_the_label_of_its_movement_is_one() -> None:
+    frame = Frame(np.zeros((480, 640, 3), np.uint8), 0, 0.0, "drawn")
+    doubtful, moved = prediction(None, (("P", 0.4), ("K", 0.2))), prediction("Z", (("Z", 0.9),))
+    shown = [
+        shown_in(Observation(frame, "letters", (REGION,), (one,), is_moving=is_moving))
+        for one, is_moving in ((doubtful, False), (doubtful, True), (moved, True))
+    ]
+    assert [one.text for one in shown if one is not None] == ["P", None, "Z"]
 
 
 def test_numbers_on_paper_are_typed_whole() -> None:

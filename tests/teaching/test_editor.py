@@ -214,8 +214,12 @@ def test_of_a_shipped_task_only_the_samples_are_deleted(user: User) -> None:
     record(user.samples, "rps", "rock")
     user.live.task = "rps"
     user.press(ESC, "e", "Delete")
-    assert user.messages[-1] == "rock came with rps and keeps its name. Make a task of your own for other labels."
+    assert user.messages[-1] == "rock came with the program and stays: k deletes samples of it"
+    user.press(ENTER)
+    assert (user.messages[-1], user.editor.field) == ("rock came with the program and keeps its name", None)
+    assert [key for key, _ in user.teacher.keys] == ["Up Down", "Backspace", "Esc"]
     user.choose("rps")
+    assert ("Delete", "delete your samples") in user.teacher.keys
     user.press("Delete")
     assert user.editor.question is not None
     assert user.editor.question.words == "Delete the samples of rps, 1? It goes to the trash."

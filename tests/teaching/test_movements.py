@@ -1,6 +1,7 @@
 """Recording movements: one press is one demonstration, and one key makes it a still sign after all."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -206,3 +207,25 @@ def test_a_video_of_a_movement_becomes_a_demonstration_unless_it_is_said_to_be_s
     assert counts.saved > 5
     assert counts.moving == 0
     assert store.moving_counts("signs") == {"wave": 1}
+
+
+def test_how_the_hand_comes_and_leaves_is_no_demonstration(tmp_path: Path) -> None:
+    store = Samples(tmp_path)
+    store.create_task("signs", "hand", ["circle"])
+    circle = list(moved(movements.circle))
+    up = [replace(circle[0], landmarks=circle[0].landmarks + np.float32([0, 30 * (12 - i), 0])) for i in range(12)]
+    down = [replace(circle[-1], landmarks=circle[-1].landmarks + np.float32([0, 30 * i, 0])) for i in range(12)]
+    shown = [None, None, *up, *circle, *down, *[None] * 12]
+
+    class ComingHand(RegionFinder):
+        def find(self, frame: Frame) -> tuple[Region, ...]:
+            hand = shown[frame.index]
+            return () if hand is None else (Region(Box(100, 50, 320, 270), SHARP[frame.index % 20], hand=hand),)
+
+    frames = [Frame(IMAGES[index % 7], index, index * FRAME_S, "film.mp4") for index in range(len(shown))]
+    assert capture(store, "signs", "circle", frames, ComingHand()).moving == 1
+    (sample,) = store.read()
+    assert 0.8 < (sample.moving_s or 0) < 1.3
+    # a hand that comes and is held still shows a still sign
+    shown[:] = [None, *up, *[circle[0]] * (len(frames) - 13)]
+    assert capture(store, "signs", "circle", frames, ComingHand()).moving == 0

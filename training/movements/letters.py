@@ -44,13 +44,14 @@ from training.datasets.signed_movements import SignedMovement
 
 TASK = "letters"
 SHAPE_OF = {"J": "I", "Z": "D"}  # the still letter whose hand shape each one moves
-SHAPES_A_PERSON = 12  # hand shapes of each person and letter
+DRAWN = 50  # of each letter, by drawn people
+SHAPES_A_PERSON = 8  # hand shapes of each person and letter
 VARIETY = (0.8, 2.0)  # how much people differ: see random_style
 WRITTEN_SHARE = 0.5  # share of the movements that follow written strokes; the others follow the studio's scripts
-TAKEN_UP = 400  # counterexamples: hands of the tables that go from one letter to another
+TAKEN_UP = 300  # counterexamples: hands of the tables that go from one letter to another
 LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"
-EVERYDAY_EACH, RANDOM = 20, 100  # counterexamples: of each everyday movement, and random movements
-STUDIO_PEOPLE, EVERYDAY_S = 40, 60.0  # of the validation: people, and seconds of each thing that is no sign
+EVERYDAY_EACH, RANDOM = 20, 60  # counterexamples: of each everyday movement, and random movements
+STUDIO_PEOPLE, EVERYDAY_S = 40, 45.0  # of the validation: people, and seconds of each thing that is no sign
 LIMIT = 1.4  # of embedding.LIMIT: real people differ more than drawn ones
 SEED = 3
 ASPECT = 4 / 3  # width by height of the tables' pictures, where x and y are shares of these
@@ -198,6 +199,18 @@ def moved_shapes(rng: np.random.Generator) -> list[SignedMovement]:
     ]
 
 
+def drawn_letters(rng: np.random.Generator) -> list[SignedMovement]:
+    """J and Z of drawn people, whose pointing hand is a fist, unlike that of a D."""
+    found = []
+    for label in SHAPE_OF:
+        for _ in range(DRAWN):
+            script = SCRIPTS[label][int(rng.integers(len(SCRIPTS[label])))]
+            style = random_style(rng, SIZE_WH, variety=float(rng.uniform(*VARIETY)))
+            performance = Performance(script, style, rng, enters=False)
+            found.append(SignedMovement("drawn", label, _longest(movements_in(detected(performance, rng)))))
+    return found
+
+
 def fitted(movements: Sequence[SignedMovement]) -> MotionClassifier:
     """The classifier of J and Z from movements of both, and of others without a label."""
     labels = tuple(SHAPE_OF)
@@ -239,7 +252,7 @@ def train_letters(models: ModelStore, command: str) -> None:
     rng = np.random.default_rng(SEED)
     real = [one for folder in signed_movements.folders() for one in signed_movements.read_movements(folder)]
     others = [SignedMovement("drawn", None, movement) for movement in other_movements(rng)]
-    movements = [*moved_shapes(rng), *letters_taken_up(rng), *real, *others]
+    movements = [*moved_shapes(rng), *drawn_letters(rng), *letters_taken_up(rng), *real, *others]
     metrics = validated(movements, list(dict.fromkeys(one.person for one in real)))
     for name, value in metrics.items():
         print(f"{name}: {value}")

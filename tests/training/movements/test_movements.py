@@ -6,8 +6,12 @@ import pytest
 
 from recognizer.errors import SettingsError
 from recognizer.motion import embedding, features
-from recognizer.motion.classifier import MotionClassifier
+from recognizer.motion.classifier import FILE, MotionClassifier
+from recognizer.registry.card import ModelCard, read_checked_card, write_card
+from recognizer.registry.store import ModelStore
+from recognizer.registry.synced import default_models
 from recognizer.studio.drawn_hands import SIGNS, posed_joints
+from tests.helpers.movements import a_movement, circle
 from training.datasets import signed_movements
 from training.datasets.drawn_movements import performed, random_scripts
 from training.datasets.signed_movements import SignedMovement, read_movements
@@ -65,6 +69,25 @@ def test_j_and_z_are_learned_from_moved_hand_shapes(tables: Path) -> None:
     assert letters.false_labels(classifier, "spelling", seconds=4)[0] <= 1
 
 
+def test_a_version_with_j_and_z_has_the_files_of_the_one_before(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path)
+    with store.publishing("letters") as draft:
+        (draft / "model.tflite").write_bytes(b"the network")
+        write_card(ModelCard(task="letters", labels=("A", "B")), draft)
+    movement = a_movement(circle)
+    classifier = letters.fitted([SignedMovement("anna", "J", movement), SignedMovement("anna", None, movement)])
+    folder = letters.publish(store, classifier, {"anna": "1 of 1"}, "a command")
+    card = read_checked_card(folder)
+    assert store.versions("letters")[-1] == folder.name
+    assert card.labels == ("A", "B")
+    assert card.moving_labels == ("J", "Z")
+    assert card.moving is not None
+    assert card.moving["features"] == embedding.VERSION
+    assert set(card.files or {}) == {"model.tflite", FILE}
+    assert (folder / "model.tflite").read_bytes() == b"the network"
+    assert MotionClassifier.load(folder / FILE).labels == ("J", "Z")
+
+
 def test_random_movements_fit_an_embedding() -> None:
     rows, labels = [], []
     for number in range(6):
@@ -111,9 +134,6 @@ def test_recorded_sequences_and_uncut_frames_are_read(tmp_path: Path, monkeypatc
 
 
 def test_the_shipped_letters_read_a_studio_j_and_z() -> None:
-    from recognizer.motion.classifier import FILE
-    from recognizer.registry.synced import default_models
-
     classifier = MotionClassifier.load(default_models().current("letters") / FILE)
     assert classifier.labels == ("J", "Z")
     assert min(letters.studio_reads(classifier, label, people=3)[0] for label in classifier.labels) >= 2
