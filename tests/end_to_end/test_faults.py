@@ -229,6 +229,14 @@ STATES = [
 ]
 
 
+def lines_when_stopped(state: str, folder: Path) -> list[str]:
+    """What a run prints that Ctrl-C has ended in that state, after its first frame."""
+    if state not in STATES[3:]:
+        return []
+    names = (loop.VIDEO_NAME, loop.SHEET_NAME, loop.CSV_NAME)
+    return ["Stopped. The frames until then are kept.", *(f"Wrote {folder / name}" for name in names)]
+
+
 @pytest.mark.parametrize("state", STATES)
 def test_ctrl_c_exits_with_130_in_every_state_and_closes_everything(
     state: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -285,8 +293,7 @@ def test_ctrl_c_exits_with_130_in_every_state_and_closes_everything(
     assert main(["--headless", "--output", str(tmp_path), "--source", "0"]) == 130
     printed = capsys.readouterr()
     assert printed.err == ""
-    kept = [f"Wrote {tmp_path / name}" for name in (loop.VIDEO_NAME, loop.SHEET_NAME, loop.CSV_NAME)]
-    told = ["Stopped. The frames until then are kept.", *kept] if state in STATES[3:] else []
+    told = lines_when_stopped(state, tmp_path)
     assert printed.out.splitlines()[: len(told)] == told
     opened = {"a model opens": [], "the camera opens": ["finder"], "a file opens": ["camera", "finder"]}
     assert sorted(closed) == opened.get(state, ["camera", "finder", "log"])

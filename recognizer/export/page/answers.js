@@ -50,7 +50,7 @@ export function close() {
 
 export function changeTask() {}
 
-// A HEIC picture: where the browser cannot open it, nothing can.
-export async function asBrowserPicture() {
+// A picture file that the browser cannot open: nothing else can open it here.
+export async function converted() {
   throw new Error("this browser cannot open HEIC pictures; save it as JPEG or PNG");
 }

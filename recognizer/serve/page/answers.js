@@ -92,7 +92,8 @@ export async function answerToDrawing(canvas, task) {
   return ask("POST", `/v1/predict?${named(task, "images=true")}`, picture);
 }
 
-// A HEIC picture in a format that the browser can open.
-export async function asBrowserPicture(picture) {
-  return (await request("POST", "/v1/convert", picture)).blob();
+// A picture file that the browser cannot open, as one that it can. Raises an error if the server cannot, either.
+export async function converted(picture) {
+  const answer = await request("POST", "/v1/convert", picture);
+  return answer.blob();
 }

@@ -1,6 +1,6 @@
 // The picture source: the camera or a file. If there is no picture, a message explains why.
 
-import { asBrowserPicture } from "./answers.js";
+import { converted } from "./answers.js";
 import { element, tell } from "./dom.js";
 import { current, INSECURE, onChange, subject } from "./state.js";
 
@@ -154,13 +154,15 @@ async function isHeic(picture) {
   return /^ftyp(heic|heix|heim|heis|hevc|hevx|mif1|msf1)/.test(head);
 }
 
-// Decodes a picture file, turned upright. HEIC is converted, if the browser cannot open it. Raises an error.
+// Decodes a picture file, turned upright. Raises an error.
 async function decoded(picture) {
   const upright = { imageOrientation: "from-image" };
   try {
     return await createImageBitmap(picture, upright);
   } catch {
-    if (await isHeic(picture)) return createImageBitmap(await asBrowserPicture(picture), upright);
+    if (await isHeic(picture)) {
+      return createImageBitmap(await converted(picture), upright);
+    }
     throw new Error("it cannot be opened as a picture");
   }
 }
