@@ -266,7 +266,7 @@ def test_labels_are_added_to_a_shipped_model_and_taken_back(user: User) -> None:
     [
         (("benchmark",), "needs the package benchmarks, which is not installed here. Run it in a clone"),
         (("read", "none.png", "--task", "letters"), "hand_landmarker.task is missing. Fetch it: recognizer assets"),
-        (("models", "show", "none"), "run: recognizer train none"),
+        (("models", "show", "none"), "There is no model for the task none. There are: digits, letters, rps."),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )

@@ -157,7 +157,10 @@ def until_stalled(process: "subprocess.Popen[str]", project: Project, index: Ind
     def is_stalled() -> bool:
         assert process.poll() is None, "\n".join(process.communicate())
         stored = (project.caches / "uv").rglob(f"wheels-*/**/{complete.replace('_', '-')}/*.http")
-        return stalled in index.downloads() and any(stored)
+        try:
+            return stalled in index.downloads() and any(stored)
+        except FileNotFoundError:  # uv deletes folders meanwhile
+            return False
 
     until(is_stalled)
 

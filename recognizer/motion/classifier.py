@@ -6,7 +6,8 @@
     prediction.label                                              # None: none of the labels
 
 A movement gets the label of the nearest demonstration, if that is near enough. "Near" is measured between features that were
-scaled once, for all tasks (embedding.py), so a single demonstration is enough and training takes seconds.
+scaled once, for all tasks (embedding.py), so a single demonstration is enough and training takes seconds. Where many people
+have shown a label, as J and Z, a linear head may decide about it instead: it rejects more of what hands do between letters.
 
 Either hand makes a sign, and the left one makes its mirror image. Where that makes one label of another, as of "swipe left"
 and "swipe right", the two have a direction in the picture, whichever hand makes them.
@@ -21,8 +22,9 @@ from typing import Self
 import numpy as np
 
 from recognizer.classifiers.arrays import read_arrays
+from recognizer.classifiers.heads import Head
 from recognizer.errors import ModelError
-from recognizer.motion import embedding
+from recognizer.motion import embedding, features
 from recognizer.motion.features import movement_features, reflected
 from recognizer.motion.movement import LEFT, Movement, exchanged
 from recognizer.motion.segmenter import pieces
@@ -33,6 +35,7 @@ FILE = "motion.npz"  # in the folder of a model's version
 COPIES = 8  # variations of each demonstration
 NONE = -1  # class of a demonstration that shows no sign of the task
 MIN_CONFIDENCE = 0.5  # of the best label; without one, the movement has no label
+MIN_HEAD_CONFIDENCE = 0.6  # the same of the linear head
 PIECE = 0.8  # of embedding.LIMIT: the same for a part of a movement, since a long movement has many parts
 COUNTER = 0.5  # … a counterexample that is nearer to a demonstration is the sign itself, such as a wave backwards
 SHARPNESS = 4.0  # how fast the probability falls with the distance
@@ -60,7 +63,8 @@ class MotionClassifier:
     points: np.ndarray  # (N, 3 * embedding.SIZE) float32: demonstrations and their variations, see point_of
     classes: np.ndarray  # (N,) int64: index of each point's label, NONE for no sign
     sides: np.ndarray  # (N,) str: side of the main hand, or "" where either hand means the same
-    limit: float = embedding.LIMIT
+    head: Head | None = None  # over movement_features; decides about `head_labels` alone
+    head_labels: tuple[str, ...] = ()  # "" for one that was deleted; the head's last column is none of them
 
     @classmethod
     def fit(
@@ -100,13 +104,23 @@ class MotionClassifier:
 
     def predict(self, movement: Movement) -> MotionPrediction:
         """The label of a movement, or of the longest part that has one. It takes a few milliseconds."""
-        whole = self._predicted(movement, self.limit)
+        whole = self._predicted(movement, embedding.LIMIT)
         if whole.label is not None:
             return whole
-        parts = (self._predicted(part, PIECE * self.limit) for part in pieces(movement))
+        parts = (self._predicted(part, PIECE * embedding.LIMIT) for part in pieces(movement))
         return next((part for part in parts if part.label is not None), whole)
 
     def _predicted(self, movement: Movement, limit: float) -> MotionPrediction:
+        found = self._by_demonstrations(movement, limit)
+        if self.head is None or not (found.label is None or found.label in self.head_labels):
+            return found
+        *shares, _ = self.head.probabilities(movement_features(movement)).tolist()
+        known = sorted(zip(self.head_labels, shares, strict=True), key=lambda one: -one[1])
+        label, confidence = known[0]
+        top = tuple(one for one in known[:3] if one[0])
+        return MotionPrediction(label if label and confidence >= MIN_HEAD_CONFIDENCE else None, confidence, top)
+
+    def _by_demonstrations(self, movement: Movement, limit: float) -> MotionPrediction:
         probabilities = self.probabilities(movement, limit)
         order = np.argsort(-probabilities[:-1], kind="stable")[:3]
         top = tuple((self.labels[i], float(probabilities[i])) for i in order)
@@ -115,9 +129,8 @@ class MotionClassifier:
         label, confidence = top[0]
         return MotionPrediction(label if confidence >= MIN_CONFIDENCE else None, confidence, top)
 
-    def probabilities(self, movement: Movement, limit: float | None = None) -> np.ndarray:
-        """The probabilities (labels + 1,) of a movement, the last for none of the labels."""
-        limit = self.limit if limit is None else limit
+    def probabilities(self, movement: Movement, limit: float = embedding.LIMIT) -> np.ndarray:
+        """The probabilities (labels + 1,) of a movement by its demonstrations, the last for none of the labels."""
         distances = self._distances(point_of(movement))
         fits = (self.sides == "") | (self.sides == movement.sides[0])
         nearest = np.full(len(self.labels) + 1, np.inf)
@@ -147,7 +160,7 @@ class MotionClassifier:
                 seen = self.points[rows[one], _AS_SEEN]
                 mirrored = _nearest(seen, self.points[rows[other], _REFLECTED])
                 direct = _nearest(seen, self.points[rows[other], _AS_SEEN])
-                if mirrored < min(MIRROR_PAIR * self.limit, MIRROR_SHARE * direct):
+                if mirrored < min(MIRROR_PAIR * embedding.LIMIT, MIRROR_SHARE * direct):
                     found[[one, other]] = True
         return found
 
@@ -161,21 +174,34 @@ class MotionClassifier:
                 points=self.points.astype(np.float16),
                 classes=self.classes.astype(np.int32),
                 sides=self.sides,
-                limit=np.array(self.limit),
+                head_labels=np.array(self.head_labels, str),
+                kernel=np.zeros((0, 0), np.float32) if self.head is None else self.head.kernel,
+                bias=np.zeros(0, np.float32) if self.head is None else self.head.bias,
             )
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Raises ModelError if the file is missing or damaged, or of another version of the features."""
-        names = ("version", "labels", "points", "classes", "sides", "limit")
-        version, labels, points, classes, sides, limit = read_arrays(path, *names, dims=(0, 1, 2, 1, 1, 0))
+        names = ("version", "labels", "points", "classes", "sides", "head_labels", "kernel", "bias")
+        found = read_arrays(path, *names, dims=(0, 1, 2, 1, 1, 1, 2, 1))
+        version, labels, points, classes, sides, head_labels, kernel, bias = found
         if str(version) != embedding.VERSION:
             raise ModelError(f"{path} is of version {version}, and this program uses {embedding.VERSION}. Retrain.")
         rows = len(points)
         fits = points.shape[1] == 3 * embedding.SIZE and len(classes) == len(sides) == rows
+        has_head = len(bias) > 0
+        fits &= kernel.shape == ((features.SIZE, len(head_labels) + 1) if has_head else (0, 0))
+        fits &= len(bias) == (len(head_labels) + 1 if has_head else 0)
         if not fits or (rows and not (classes.min() >= NONE and classes.max() < len(labels))):
             raise ModelError(f"{path} is damaged: its arrays do not fit. Fetch the model again or retrain.")
-        return cls(tuple(map(str, labels)), points.astype(np.float32), classes.astype(np.int64), sides, float(limit))
+        return cls(
+            tuple(map(str, labels)),
+            points.astype(np.float32),
+            classes.astype(np.int64),
+            sides,
+            Head(kernel, bias) if has_head else None,
+            tuple(map(str, head_labels)),
+        )
 
 
 def point_of(movement: Movement) -> np.ndarray:

@@ -38,7 +38,14 @@ def _change(folder: Path, label: str, to: str | None) -> bool:
     numbers = np.array([*(GONE if name is None else labels.index(name) for name in renamed), -1])
     classes = numbers[before.classes]
     stay = classes != GONE
-    after = replace(before, labels=labels, points=before.points[stay], classes=classes[stay], sides=before.sides[stay])
+    after = replace(
+        before,
+        labels=labels,
+        points=before.points[stay],
+        classes=classes[stay],
+        sides=before.sides[stay],
+        head_labels=tuple((to or "") if name == label else name for name in before.head_labels),
+    )
     after.save(folder / FILE)
     training = card.user_training
     if training and isinstance(training.get("moving"), dict):

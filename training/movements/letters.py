@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from recognizer.classifiers.heads import Head
 from recognizer.errors import SettingsError
 from recognizer.motion import embedding
 from recognizer.motion.classifier import FILE, NONE, MotionClassifier, point_of
+from recognizer.motion.features import movement_features
 from recognizer.motion.movement import LEFT, RIGHT, Movement
 from recognizer.motion.segmenter import movements_in
 from recognizer.preprocess import pose
@@ -52,7 +54,7 @@ TAKEN_UP = 300  # counterexamples: hands of the tables that go from one letter t
 LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"
 EVERYDAY_EACH, RANDOM = 20, 60  # counterexamples: of each everyday movement, and random movements
 STUDIO_PEOPLE, EVERYDAY_S = 40, 45.0  # of the validation: people, and seconds of each thing that is no sign
-LIMIT = 1.4  # of embedding.LIMIT: real people differ more than drawn ones
+C = 0.1  # inverse strength of the linear head's L2 regularization
 SEED = 3
 ASPECT = 4 / 3  # width by height of the tables' pictures, where x and y are shares of these
 SIZE_WH = (1280, 720)
@@ -217,7 +219,21 @@ def fitted(movements: Sequence[SignedMovement]) -> MotionClassifier:
     known = [(one.movement, one.label) for one in movements if one.movement is not None]
     points = np.stack([point_of(movement) for movement, _ in known])
     classes = np.array([NONE if label is None else labels.index(label) for _, label in known], np.int64)
-    return MotionClassifier(labels, points, classes, np.full(len(known), ""), LIMIT * embedding.LIMIT)
+    features = np.stack([movement_features(movement) for movement, _ in known])
+    return MotionClassifier(
+        labels, points, classes, np.full(len(known), ""), linear_head(features, classes, len(labels)), labels
+    )
+
+
+def linear_head(features: np.ndarray, classes: np.ndarray, labels: int) -> Head:
+    """Logistic regression on scaled features (N, features.SIZE); each class has the same weight. NONE is the last column."""
+    from sklearn.linear_model import LogisticRegression
+
+    mean, scale = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
+    model = LogisticRegression(C=C, class_weight="balanced", max_iter=2000)
+    model.fit((features - mean) / scale, np.where(classes == NONE, labels, classes))
+    kernel = model.coef_.T / scale[:, None]
+    return Head(kernel.astype(np.float32), (model.intercept_ - mean @ kernel).astype(np.float32))
 
 
 def publish(models: ModelStore, classifier: MotionClassifier, metrics: dict[str, object], command: str) -> Path:

@@ -170,6 +170,8 @@ def joined(classifier: MotionClassifier, others: Sequence[MotionClassifier]) -> 
             points=np.concatenate([classifier.points, other.points]),
             classes=np.concatenate([classifier.classes, np.array(classes, np.int64)]),
             sides=np.concatenate([classifier.sides, other.sides]),
+            head=classifier.head or other.head,
+            head_labels=classifier.head_labels or other.head_labels,
         )
     return classifier
 
@@ -191,7 +193,11 @@ def only(classifier: MotionClassifier, labels: set[str]) -> MotionClassifier:
     numbers = np.array([*(names.index(name) if name in names else NONE for name in classifier.labels), NONE])
     classes = numbers[classifier.classes[rows]]
     points, sides = classifier.points[rows], classifier.sides[rows]
-    return replace(classifier, labels=names, points=points, classes=classes, sides=sides)
+    head_labels = tuple(name if name in names else "" for name in classifier.head_labels)
+    head, head_labels = (classifier.head, head_labels) if any(head_labels) else (None, ())
+    return replace(
+        classifier, labels=names, points=points, classes=classes, sides=sides, head=head, head_labels=head_labels
+    )
 
 
 def _reads(classifier: MotionClassifier, points: np.ndarray, names: Sequence[str | None]) -> list[bool]:

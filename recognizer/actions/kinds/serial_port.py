@@ -11,6 +11,17 @@ from recognizer.actions.action import Action, ActionError, Firing, Unreachable
 if TYPE_CHECKING:
     from serial import Serial as Port
 
+try:
+    import termios
+
+    PORT_ERRORS: tuple[type[Exception], ...] = (
+        ValueError,
+        OSError,
+        termios.error,
+    )  # the second if a board is pulled out
+except ImportError:  # on Windows
+    PORT_ERRORS = (ValueError, OSError)  # SerialException is an OSError
+
 WRITE_S = 2.0  # for a line; a board that hangs takes none
 
 
@@ -41,12 +52,12 @@ class Serial(Action):
             with serial.Serial(self.port, self.baud, write_timeout=WRITE_S) as port:
                 time.sleep(self.settle_s)
                 yield lambda firing: self._write(port, firing)
-        except (OSError, ValueError) as error:  # SerialException is an OSError
+        except PORT_ERRORS as error:
             raise Unreachable(f"{self.port} cannot be opened ({error})") from error
 
     def _write(self, port: "Port", firing: Firing) -> None:
         try:
             port.write(f"{firing.fill(self.line)}\n".encode())
             port.flush()
-        except OSError as error:
+        except PORT_ERRORS as error:
             raise Unreachable(f"{self.port} cannot be written ({error})") from error

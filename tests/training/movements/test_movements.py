@@ -60,7 +60,8 @@ def test_j_and_z_are_learned_from_moved_hand_shapes(tables: Path) -> None:
         ]
         for label, letter in letters.SHAPE_OF.items()
     }
-    classifier = letters.fitted([one for each in shown.values() for one in each[1:]])
+    others = [SignedMovement("drawn", None, performed(random_scripts(rng), rng)) for _ in range(8)]
+    classifier = letters.fitted([*(one for each in shown.values() for one in each[1:]), *others])
     assert classifier.labels == ("J", "Z")
     for label, movements in shown.items():
         assert movements[0].movement is not None
@@ -75,7 +76,7 @@ def test_a_version_with_j_and_z_has_the_files_of_the_one_before(tmp_path: Path) 
         (draft / "model.tflite").write_bytes(b"the network")
         write_card(ModelCard(task="letters", labels=("A", "B")), draft)
     movement = a_movement(circle)
-    classifier = letters.fitted([SignedMovement("anna", "J", movement), SignedMovement("anna", None, movement)])
+    classifier = letters.fitted([SignedMovement("anna", label, movement) for label in ("J", "Z", None)])
     folder = letters.publish(store, classifier, {"anna": "1 of 1"}, "a command")
     card = read_checked_card(folder)
     assert store.versions("letters")[-1] == folder.name
