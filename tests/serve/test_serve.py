@@ -14,6 +14,7 @@ from recognizer.samples.store import Samples
 from recognizer.samples.synced import default_samples
 from recognizer.sources.decoding import decode_image
 from recognizer.subjects.catalogue import SUBJECTS
+from recognizer.teaching.recording import ENOUGH
 from recognizer.values import Frame, as_json
 from tests.helpers.http import jpeg, png, problem, sheet
 from tests.helpers.running_server import Served, running_server
@@ -223,10 +224,14 @@ def test_an_invalid_request_names_its_fields_in_words(served: Served) -> None:
 
 
 def test_a_task_says_which_samples_are_missing_before_training(served: Served) -> None:
+    def few() -> dict[str, Any]:
+        return next(task for task in served.client.get("/v1/tasks").json() if task["name"] == "few")
+
     def missing() -> str:
-        return next(task["missing"] for task in served.client.get("/v1/tasks").json() if task["name"] == "few")
+        return few()["missing"]
 
     served.client.post("/v1/tasks", json={"name": "few", "region": "paper", "labels": ["five", "six"]})
+    assert few()["enough"] == {"five": ENOUGH, "six": ENOUGH}
     assert missing() == "no samples yet"
     for seed in range(4):
         served.client.post("/v1/samples?task=few&label=five", content=png(sheet(5, seed=seed)))

@@ -206,6 +206,7 @@ def test_a_sign_can_be_recorded_trained_reviewed_and_corrected(served: Served, w
             served.client.post(f"/v1/samples?{words}", content=png(sheet(digit, seed=seed)))
     window.refresh()
     choose(window, "shapes")
+    assert one(window, ".enough").get_attribute("style") == "--share: 0.6;"
     one(window, ".train").click()
     until(lambda: "Trained" in one(window, ".result .verdict").text)
     until(lambda: "seven" in one(window, ".result table").text)

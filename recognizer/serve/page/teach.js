@@ -36,7 +36,8 @@ function show() {
     const button = element("button", { className: "record", type: "button", title: `Hold to record ${label}` },
       element("kbd", { textContent: keyOf.get(label) ?? "·" }),
       element("span", { className: "word", textContent: label }),
-      element("span", { className: "count", textContent: task.samples[label] ?? 0 }));
+      element("span", { className: "count" }),
+      ...(task.enough[label] ? [element("span", { className: "enough" })] : []));
     button.dataset.label = label;
     button.addEventListener("pointerdown", (event) => {
       button.setPointerCapture(event.pointerId);
@@ -57,7 +58,10 @@ function show() {
     return row;
   });
   list.replaceChildren(...rows);
-  for (const label of labels) showThumbs(label);
+  for (const label of labels) {
+    showThumbs(label);
+    showCount(task, label);
+  }
   keepAs.replaceChildren(element("option", { value: "", textContent: "Keep this picture as …" }),
     ...labels.map((label) => element("option", { value: label, textContent: label })));
   mark();
@@ -88,6 +92,15 @@ async function add(label, files) {
 
 async function haveLabel(task, label) {
   if (!current().labels.includes(label)) await ask("POST", `/v1/tasks/${encodeURIComponent(task)}/labels`, { labels: [label] });
+}
+
+// The number of samples, and a bar that is full when there are enough.
+function showCount(task, label) {
+  const button = buttonOf(label);
+  if (!button) return;
+  const samples = task.samples[label] ?? 0;
+  button.querySelector(".count").textContent = samples;
+  button.querySelector(".enough")?.style.setProperty("--share", Math.min(1, samples / task.enough[label]));
 }
 
 // The newest samples of a label, each with a button that deletes it.
@@ -186,8 +199,7 @@ function count(openTask, label, sample) {
   thumbs.push(sample);
   showThumbs(label);
   openTask.samples[label] = (openTask.samples[label] ?? 0) + 1;
-  const shown = buttonOf(label)?.querySelector(".count");
-  if (shown) shown.textContent = openTask.samples[label];
+  showCount(openTask, label);
   const warnings = [sample.blurred && "it is blurred: hold it still", sample.seen_before && "similar to earlier samples: move it a little"];
   hint.textContent = warnings.filter(Boolean).join("; ");
 }

@@ -59,8 +59,7 @@ function show() {
     place.querySelector(".progress").hidden = !running;
     if (running) {
       place.querySelector("progress").value = job.progress;
-      const remaining = job.left_s === null ? "" : `, about ${Math.ceil(job.left_s)} s left`;
-      place.querySelector(".stage-name").textContent = `${job.stage}${remaining}`;
+      place.querySelector(".stage-name").textContent = job.stage;
     }
     const result = place.querySelector(".result");
     result.hidden = !job || running;
@@ -77,7 +76,7 @@ function outcome(job) {
   const { published, before, after, per_label: labels, why, confused } = job.result;
   const parts = [line(published ? "Trained. The new model is in use." : `The new model is not in use: ${why}.`)];
   const rows = [];
-  if (after?.accuracy !== null && after !== undefined) rows.push(["held-out samples", before?.accuracy, after.accuracy]);
+  if (after?.accuracy !== null && after !== undefined) rows.push(["samples kept back to check", before?.accuracy, after.accuracy]);
   if (after?.known !== null && after?.known !== undefined) rows.push(["earlier labels", before?.known, after.known]);
   for (const [label, { of, before: was, after: is }] of Object.entries(labels ?? {})) {
     if (of) rows.push([label, before?.accuracy == null ? null : was / of, is / of]);
@@ -85,11 +84,11 @@ function outcome(job) {
   if (rows.length) {
     const cells = (tag, words) => element("tr", {}, ...words.map((word) => element(tag, { textContent: word })));
     parts.push(element("table", {},
-      element("thead", {}, cells("th", ["accuracy", "before", "after"])),
+      element("thead", {}, cells("th", ["read right", "before", "new"])),
       element("tbody", {}, ...rows.map(([name, was, is]) => cells("td", [name, percent(was), percent(is)])))));
   } else if (published && why) parts.push(element("p", { className: "hint", textContent: `${why}.` }));
   if (confused?.length) {
-    const words = confused.slice(0, 3).map(([predicted, truth, count]) => `${count} × ${truth} predicted as ${predicted}`).join(", ");
+    const words = confused.slice(0, 3).map(([predicted, truth, count]) => `${count} × ${truth} read as ${predicted}`).join(", ");
     parts.push(element("p", { className: "hint", textContent: words }));
   }
   return parts;

@@ -182,6 +182,9 @@ class TaskInfo(BaseModel):
     region: str
     labels: list[str]
     samples: dict[str, int] = Field(description="number of samples of each label")
+    enough: dict[str, int] = Field(
+        description="number of samples of each label that are enough to learn it and to check that"
+    )
     missing: str = Field(
         description="which samples are missing before training; empty if none", examples=["ok needs 2 more"]
     )

@@ -21,7 +21,7 @@ from recognizer.serve.routes.schemas import (
 )
 from recognizer.subjects.catalogue import SUBJECTS
 from recognizer.tasks import TASKS, task_names, task_to_record
-from recognizer.teaching.recording import missing_samples
+from recognizer.teaching.recording import ENOUGH, ENOUGH_MOVING, missing_samples
 
 router = APIRouter(tags=["tasks and models"])
 
@@ -133,6 +133,7 @@ def task_info(state: AppState, name: str, own: Task | None) -> TaskInfo:
         region=subject,
         labels=labels,
         samples=counts,
+        enough={label: ENOUGH_MOVING if label in moving else ENOUGH for label in labels},
         missing=missing,
         model=version,
         can_go_back=can_go_back,
