@@ -26,3 +26,10 @@ def test_an_export_is_sent_as_a_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     problem(server.get("/v1/exports/mybox?to=paper"), 422)
     body = problem(server.get("/v1/exports/mybox?golden=samples"), 422)
     assert body["found"].startswith("No task mybox"), body
+
+
+def test_two_exports_at_a_time_are_refused(tmp_path: Path) -> None:
+    publish_linear(ModelStore(tmp_path / "models"), "mybox")
+    with exports._one_at_a_time:
+        body = problem(client(tmp_path / "models").get("/v1/exports/mybox"), 429)
+    assert body["found"] == "another export"
