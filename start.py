@@ -46,7 +46,7 @@ ASSETS = ("hand_landmarker.task",)  # the files that recognizer/registry/assets.
 FETCH_AGAIN_S = 3600  # pause after a failed download, so that not every offline start waits for the network
 PIP_OPTIONS = ["--disable-pip-version-check", "--no-input", "--retries", "1", "--progress-bar", "off"]
 ABOUT = {  # about how much is downloaded; measured by: python -m recognizer benchmark setup
-    BASE: "Installing the packages for the window: about 145 MB to download, only once.",
+    BASE: "Installing the packages for the window: about 132 MB to download, only once.",
     ALL: "Installing the packages for training and tests: up to 970 MB to download, only once.",
 }
 REMEDY = "Check the network and the free disk space, and start again: what is downloaded by then is kept."
