@@ -4,7 +4,7 @@ import contextlib
 import http.server
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
@@ -35,13 +35,20 @@ def serving(content: bytes) -> Iterator[str]:
         def log_message(self, *words):
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
+    with running(Handler) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def running(handler: Callable[..., http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The URL of a server that answers with this handler, until the end of the block."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
-            yield f"http://127.0.0.1:{running.server_port}"
+            yield f"http://127.0.0.1:{server.server_port}"
         finally:
-            running.shutdown()
+            server.shutdown()
             thread.join()
 
 

@@ -1,6 +1,7 @@
 """Runs a program on a virtual screen and sends it real key presses."""
 
 import ctypes
+import json
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from recognizer.system import paths
 from tests.helpers.waiting import HANG_S
@@ -65,6 +67,7 @@ class Running:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
+        self.last_state: dict[str, Any] = {}
         # A lost key press must fail the test, not block it.
         self.watchdog = threading.Timer(HANG_S, self.process.kill)
         self.watchdog.start()
@@ -99,6 +102,15 @@ class Running:
         """The next line that the program prints."""
         assert self.process.stdout is not None
         return self.process.stdout.readline().strip()
+
+    def next_state(self) -> dict[str, Any]:
+        """The next JSON object that the program prints, one a line; other lines are skipped. Fails if the program ends."""
+        while line := self.line():
+            if line.startswith("{"):
+                self.last_state = json.loads(line)
+                return self.last_state
+        _, errors = self.process.communicate()
+        raise AssertionError(f"the program ended in state {self.last_state}: {errors}")
 
     def end(self) -> None:
         """Check that the program exited with 0, without font warnings and without a traceback."""

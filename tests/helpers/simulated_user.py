@@ -1,6 +1,5 @@
 """A user who teaches in a real window on a virtual screen."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -127,12 +126,7 @@ class SimulatedUser:
     def until(self, wanted: Any) -> dict[str, Any]:
         """Wait for a state of the program, and return it."""
         while not (self.state and wanted(self.state)):
-            line = self.program.line()
-            if not line:
-                _, errors = self.program.process.communicate()
-                raise AssertionError(f"the program ended in state {self.state}: {errors}")
-            if line.startswith("{"):
-                self.state = json.loads(line)
+            self.state = self.program.next_state()
         return self.state
 
     def type(self, *words: str) -> None:

@@ -3,9 +3,10 @@
 import contextlib
 import functools
 import http.server
-import threading
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.helpers.local_server import running
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
@@ -17,11 +18,5 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 def serving_folder(folder: Path) -> Iterator[str]:
     """The URL of a running server."""
     handler = functools.partial(_Handler, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{running.server_port}"
-        finally:
-            running.shutdown()
-            thread.join()
+    with running(handler) as url:
+        yield url

@@ -1,6 +1,5 @@
 """A sign that moves, in a real window: record a wave once, train, wave again, read "wave", rest, read nothing."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -119,13 +118,8 @@ class WavingUser:
     def until(self, wanted: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
         """Wait for a state of the program, and return it."""
         while not (self.state and wanted(self.state)):
-            line = self.program.line()
-            if not line:
-                _, errors = self.program.process.communicate()
-                raise AssertionError(f"the program ended in state {self.state}: {errors}")
-            if line.startswith("{"):
-                self.state = json.loads(line)
-                self.texts.append(self.state["text"])
+            self.state = self.program.next_state()
+            self.texts.append(self.state["text"])
         return self.state
 
 

@@ -1,6 +1,5 @@
 """Rock, paper, scissors by keys in a real window: rounds, the score, a restart and the end."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,10 +89,8 @@ class SimulatedUser:
         """Wait for a state of the game. Returns all states until then, the last one included."""
         passed = []
         while not (passed and wanted(self.state)):
-            line = self.line()
-            if line.startswith("{"):
-                self.state = json.loads(line)
-                passed.append(self.state)
+            self.state = self.program.next_state()
+            passed.append(self.state)
         return passed
 
     def play(self) -> list[int]:

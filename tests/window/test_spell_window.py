@@ -69,12 +69,7 @@ class SimulatedUser:
     def until(self, name: str, value: Any) -> None:
         """Wait until the state has this value."""
         while self.state.get(name) != value:
-            line = self.program.line()
-            if not line:
-                _, errors = self.program.process.communicate()
-                raise AssertionError(f"the program ended in state {self.state}: {errors}")
-            if line.startswith("{"):
-                self.state |= json.loads(line)
+            self.state |= self.program.next_state()
 
 
 @pytest.fixture
